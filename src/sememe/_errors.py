@@ -1,0 +1,87 @@
+"""Everything sememe raises on purpose.
+
+    SememeError
+    ├── InvalidInputError      (ValueError)         a value no call can use
+    │   ├── UnknownNameError                        a name that is not on the list
+    │   ├── TextTooLongError                        overflow="error" met a longer text
+    │   ├── DuplicateIdError                        one id, two contents
+    │   ├── FilterError                             a `where` that is not SQL over the metadata
+    │   └── SpaceMismatchError                      vectors of another encoder
+    ├── MissingExtraError      (ImportError)        an optional dependency is not installed
+    ├── CorruptFileError       (OSError)            a file whose bytes are not what they should be
+    ├── IndexNotFoundError     (FileNotFoundError)  no index in that folder
+    ├── IndexExistsError       (FileExistsError)    something already lies in that folder
+    ├── IndexFormatError       (OSError)            an index this version cannot read
+    └── IndexLockedError       (BlockingIOError)    another process is writing
+
+Each message says what was got, what is allowed, and what to type.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SememeError(Exception):
+    """Root of every error that sememe raises on purpose."""
+
+
+class InvalidInputError(SememeError, ValueError):
+    """A value that no call can use."""
+
+
+class UnknownNameError(InvalidInputError):
+    """A name that is not among the known ones; the message lists them."""
+
+    @classmethod
+    def of(cls, what: str, got: object, allowed: Iterable[str]) -> UnknownNameError:
+        """Build the message: the name got, the names allowed, and the closest one.
+
+        >>> print(UnknownNameError.of("mode", "semantics", ["semantic", "keyword"]))
+        mode='semantics' is not one of semantic, keyword. Did you mean 'semantic'?
+        """
+        names = list(allowed)
+        close = difflib.get_close_matches(str(got), names, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        return cls(f"{what}={got!r} is not one of {', '.join(names)}.{hint}")
+
+
+class TextTooLongError(InvalidInputError):
+    """A text longer than the encoder's window, met with overflow="error"."""
+
+
+class DuplicateIdError(InvalidInputError):
+    """An id that already stands for other content."""
+
+
+class FilterError(InvalidInputError):
+    """A `where` expression that cannot be run over the index's columns."""
+
+
+class SpaceMismatchError(InvalidInputError):
+    """Vectors of one space offered where another space is stored."""
+
+
+class MissingExtraError(SememeError, ImportError):
+    """An optional dependency that the call needs is not installed."""
+
+
+class CorruptFileError(SememeError, OSError):
+    """A file whose bytes are not what they should be."""
+
+
+class IndexNotFoundError(SememeError, FileNotFoundError):
+    """There is no index in that folder."""
+
+
+class IndexExistsError(SememeError, FileExistsError):
+    """Something already lies where a new index should go."""
+
+
+class IndexFormatError(SememeError, OSError):
+    """An index that this version of sememe cannot read."""
+
+
+class IndexLockedError(SememeError, BlockingIOError):
+    """Another process is writing to the index."""

@@ -1,0 +1,31 @@
+"""Load heavy and optional modules when they are first needed."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from sememe._errors import MissingExtraError
+
+EXTRAS = {
+    "pypdf": "documents",
+    "docx": "documents",
+    "kiwipiepy": "korean",
+}
+
+
+def require(module: str, needed_by: str) -> ModuleType:
+    """Import an optional module, or say which extra brings it.
+
+    A module that is installed but broken raises its own error: only its absence is translated.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        top = module.split(".")[0]
+        if error.name and error.name.split(".")[0] != top:
+            raise
+        extra = EXTRAS.get(top)
+        cure = f"pip install 'sememe[{extra}]'" if extra else f"pip install {top}"
+        message = f"{needed_by} needs {top!r}, which is not installed. Run: {cure}"
+        raise MissingExtraError(message) from None

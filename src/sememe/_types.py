@@ -1,0 +1,72 @@
+"""The grammar every room shares: arrays, items and the Encoder protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float32]
+else:
+    FloatArray = Any
+
+Modality = Literal["text", "image", "audio"]
+Metadata = Mapping[str, "str | int | float | bool | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to encode and to find again.
+
+    Attributes:
+        id: Names the item within its collection; the same id means the same item.
+        content: What is encoded: a str for text, bytes or a path for images and audio.
+        modality: Which encoders can read the content.
+        source: Where it came from, for people: a path within the folder, a file name, "".
+        metadata: Flat facts to filter by.
+    """
+
+    id: str
+    content: Any
+    modality: Modality = "text"
+    source: str = ""
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that could not be used, and why."""
+
+    source: str
+    reason: str
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns items of one modality into unit vectors of one space.
+
+    Attributes:
+        name: How to load it again with `sememe.load`.
+        dim: Width of a vector.
+        modality: "text", "image" or "audio".
+        space: Fingerprint of the vector space: equal if and only if vectors may be compared.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def modality(self) -> Modality: ...
+    @property
+    def space(self) -> str: ...
+
+    def encode(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        """Return (n, dim) float32, always 2-D, one unit row for each item."""
+        ...

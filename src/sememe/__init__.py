@@ -1,0 +1,86 @@
+"""sememe: search any folder by meaning, offline, Korean and English alike.
+
+Everything public is named in one table and loaded when it is first used, so that `import sememe`
+costs nothing.
+
+    >>> import sememe
+    >>> encoder = sememe.load("use-multilingual-v3")
+    >>> encoder.encode(["고양이", "cat"]).shape
+    (2, 512)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    "CATALOG": "sememe.models.catalog",
+    "CorruptFileError": "sememe._errors",
+    "DuplicateIdError": "sememe._errors",
+    "Encoder": "sememe._types",
+    "FilterError": "sememe._errors",
+    "Hit": "sememe.index.hits",
+    "Hits": "sememe.index.hits",
+    "Index": "sememe.index.index",
+    "IndexExistsError": "sememe._errors",
+    "IndexFormatError": "sememe._errors",
+    "IndexLockedError": "sememe._errors",
+    "IndexNotFoundError": "sememe._errors",
+    "InvalidInputError": "sememe._errors",
+    "Item": "sememe._types",
+    "MissingExtraError": "sememe._errors",
+    "ModelInfo": "sememe.models.catalog",
+    "Receipt": "sememe.encoders.receipt",
+    "Report": "sememe.index.report",
+    "SememeError": "sememe._errors",
+    "Skipped": "sememe._types",
+    "SpaceMismatchError": "sememe._errors",
+    "TextEncoder": "sememe.encoders.text",
+    "TextTooLongError": "sememe._errors",
+    "UnknownNameError": "sememe._errors",
+    "load": "sememe.encoders.load",
+}
+
+__all__ = [*sorted(_EXPORTS), "__version__"]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from sememe._errors import CorruptFileError as CorruptFileError
+    from sememe._errors import DuplicateIdError as DuplicateIdError
+    from sememe._errors import FilterError as FilterError
+    from sememe._errors import IndexExistsError as IndexExistsError
+    from sememe._errors import IndexFormatError as IndexFormatError
+    from sememe._errors import IndexLockedError as IndexLockedError
+    from sememe._errors import IndexNotFoundError as IndexNotFoundError
+    from sememe._errors import InvalidInputError as InvalidInputError
+    from sememe._errors import MissingExtraError as MissingExtraError
+    from sememe._errors import SememeError as SememeError
+    from sememe._errors import SpaceMismatchError as SpaceMismatchError
+    from sememe._errors import TextTooLongError as TextTooLongError
+    from sememe._errors import UnknownNameError as UnknownNameError
+    from sememe._types import Encoder as Encoder
+    from sememe._types import Item as Item
+    from sememe._types import Skipped as Skipped
+    from sememe.encoders.load import load as load
+    from sememe.encoders.receipt import Receipt as Receipt
+    from sememe.encoders.text import TextEncoder as TextEncoder
+    from sememe.index.hits import Hit as Hit
+    from sememe.index.hits import Hits as Hits
+    from sememe.index.index import Index as Index
+    from sememe.index.report import Report as Report
+    from sememe.models.catalog import CATALOG as CATALOG
+    from sememe.models.catalog import ModelInfo as ModelInfo
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'sememe' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_EXPORTS[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

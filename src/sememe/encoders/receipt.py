@@ -1,0 +1,77 @@
+"""What an encode did with every token it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkNote:
+    """One chunk that was encoded: characters start to end of an item, and its tokens."""
+
+    item: int
+    start: int
+    end: int
+    tokens: int
+
+
+@dataclass(slots=True)
+class Receipt:
+    """An account of one encode. `tokens == encoded + dropped`, always.
+
+    Attributes:
+        items: How many items came in.
+        tokens: Tokens in all of them, begin and end marks not counted.
+        encoded: Tokens that shaped a vector, each counted once.
+        repeated: Tokens read a second time where chunks overlap.
+        dropped: Tokens that shaped no vector (overflow="truncate").
+        unknown: Encoded tokens that the vocabulary does not know.
+        chunks: What was encoded, in order.
+        empty: Positions of items without text.
+        duplicates: Position of a repeated item -> position of its first appearance.
+    """
+
+    items: int = 0
+    tokens: int = 0
+    encoded: int = 0
+    repeated: int = 0
+    dropped: int = 0
+    unknown: int = 0
+    chunks: list[ChunkNote] = field(default_factory=list)
+    empty: list[int] = field(default_factory=list)
+    duplicates: dict[int, int] = field(default_factory=dict)
+
+    def summary(self) -> str:
+        """Say it in one line.
+
+        >>> Receipt(items=1, tokens=9, encoded=9, chunks=[ChunkNote(0, 0, 40, 9)]).summary()
+        '1 items, 9 tokens in 1 chunks: 9 encoded, 0 dropped, 0 unknown; 0 empty, 0 repeated items'
+        """
+        return (
+            f"{self.items} items, {self.tokens} tokens in {len(self.chunks)} chunks: "
+            f"{self.encoded} encoded, {self.dropped} dropped, {self.unknown} unknown; "
+            f"{len(self.empty)} empty, {len(self.duplicates)} repeated items"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Vectors (n, dim) and the account of how they came about."""
+
+    vectors: FloatArray
+    receipt: Receipt
+
+
+def duplicates(texts: Sequence[str]) -> dict[int, int]:
+    """Map the position of each repeated text to that of its first appearance.
+
+    >>> duplicates(["a", "b", "a"])
+    {2: 0}
+    """
+    first: dict[str, int] = {}
+    return {i: first[text] for i, text in enumerate(texts) if first.setdefault(text, i) != i}

@@ -1,0 +1,257 @@
+"""Encode text of any length with a tokenizer and a network that knows short sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Literal, Protocol, cast, get_args
+
+from sememe._errors import InvalidInputError, TextTooLongError, UnknownNameError
+from sememe._progress import progress
+from sememe._types import Modality
+from sememe.encoders.receipt import ChunkNote, Encoded, Receipt, duplicates
+from sememe.text.split import Span, split
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+
+Overflow = Literal["chunk", "truncate", "error"]
+_BATCH = 256  # texts tokenised at once
+_TOKENS = 8192  # tokens sent to the network at once
+_SURELY_LONG = 32  # characters for each token of the window: such a text is cut unseen
+
+
+class Tokenizer(Protocol):
+    """Texts to token ids, without begin and end marks."""
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]: ...
+
+
+class Engine(Protocol):
+    """Sequences of token ids, marks included, to unit rows (n, dim)."""
+
+    def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextModel:
+    """What a text encoder needs to know of its model.
+
+    Attributes:
+        window: Tokens that the network reads well at once; longer text is cut.
+        overlap: Tokens that a chunk repeats of the one before, at most.
+        begin, end: Ids put around each sequence.
+        unknown: Id of tokens that the vocabulary does not know.
+        space: Fingerprint of weights, tokenizer, pooling, normalisation and dtype.
+    """
+
+    name: str
+    dim: int
+    window: int
+    overlap: int
+    begin: int
+    end: int
+    unknown: int
+    space: str
+
+
+class TextEncoder:
+    """Turn texts into unit vectors, whatever their length, and account for every token.
+
+    A text that exceeds the model's window is cut into overlapping chunks at sentence and paragraph
+    bounds. What then happens is `overflow`: "chunk" encodes all of them, and the text's vector is
+    their mean, weighted by tokens, at unit length; "truncate" encodes the first and says in the
+    receipt how many tokens were dropped; "error" raises TextTooLongError.
+
+    Text without content ("", white space) has a unit vector too, the one the network gives to an
+    unknown word, and is listed as empty in the receipt. Lone surrogates count as U+FFFD.
+    """
+
+    modality: Modality = "text"
+
+    def __init__(
+        self, model: TextModel, tokenizer: Tokenizer, engine: Engine, *, overflow: Overflow
+    ) -> None:
+        if overflow not in get_args(Overflow):
+            raise UnknownNameError.of("overflow", overflow, get_args(Overflow))
+        self.model = model
+        self.overflow: Overflow = overflow
+        self._tokenizer = tokenizer
+        self._engine = engine
+
+    @property
+    def name(self) -> str:
+        """How to load it again with `sememe.load`."""
+        return self.model.name
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        return self.model.dim
+
+    @property
+    def space(self) -> str:
+        """Fingerprint of the vector space: equal if and only if vectors may be compared."""
+        return self.model.space
+
+    def encode(
+        self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        """Return (n, dim) float32, one unit row for each text.
+
+        batch_size: texts tokenised at once; it bounds memory and does not change the vectors.
+
+        Raises:
+            InvalidInputError: An item is not a str, or `items` is a single str.
+            TextTooLongError: overflow="error" and a text exceeds the window.
+        """
+        return self.encode_with_receipt(
+            items, batch_size=batch_size, show_progress=show_progress
+        ).vectors
+
+    def encode_one(self, item: str) -> FloatArray:
+        """Return the (dim,) vector of one text."""
+        row: FloatArray = self.encode([item])[0]
+        return row
+
+    def encode_batches(
+        self, items: Iterable[str], *, batch_size: int = 1024
+    ) -> Iterator[FloatArray]:
+        """Yield (batch_size, dim) arrays for a stream of texts, in memory bounded by the batch."""
+        stream = iter(items)
+        while batch := list(islice(stream, batch_size)):
+            yield self.encode(batch)
+
+    def encode_with_receipt(
+        self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> Encoded:
+        """Return the vectors as `encode` does, and the account of every token."""
+        import numpy as np
+
+        texts = _checked(items)
+        receipt = Receipt(items=len(texts), duplicates=duplicates(texts))
+        vectors = np.zeros((len(texts), self.dim), np.float32)
+        plan = self._plan(texts, receipt, batch_size or _BATCH)
+        with progress("encoding", total=len(texts), show=show_progress) as advance:
+            for batch in _batches(plan):
+                rows = self._engine.forward([self._marked(chunk.ids) for chunk in batch])
+                items_of = [chunk.item for chunk in batch]
+                weights = np.array([chunk.weight for chunk in batch], np.float32)
+                np.add.at(vectors, items_of, rows * weights[:, None])
+                advance(items_of[-1] + 1)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return Encoded(vectors, receipt)
+
+    def split(self, text: str) -> list[Span]:
+        """Return the chunks in which `text` is encoded: character offsets and tokens.
+
+        One chunk for a text that fits the window, several for a longer one, none for white space.
+        Encoding `text[span.start:span.end]` gives the chunk's own vector.
+        """
+        return self._spans([text])[0][0]
+
+    def _spans(self, texts: Sequence[str]) -> list[tuple[list[Span], list[int] | None]]:
+        """Each text's chunks, and its token ids where it is one chunk."""
+        window = self.model.window
+        short = [i for i, text in enumerate(texts) if len(text) <= window * _SURELY_LONG]
+        rows = dict(zip(short, self._tokenizer.encode([texts[i] for i in short]), strict=True))
+        found: list[tuple[list[Span], list[int] | None]] = []
+        for i, text in enumerate(texts):
+            ids = rows.get(i)
+            if ids is not None and len(ids) <= window:
+                body = text.strip()
+                start = text.index(body)
+                spans = [Span(start, start + len(body), len(ids))] if body else []
+                found.append((spans, ids))
+            else:
+                overlap = self.model.overlap
+                found.append((split(text, count=self._count, window=window, overlap=overlap), None))
+        return found
+
+    def _count(self, texts: Sequence[str]) -> list[int]:
+        return list(map(len, self._tokenizer.encode(texts)))
+
+    def _marked(self, ids: Sequence[int]) -> list[int]:
+        return [self.model.begin, *ids, self.model.end]
+
+    def _plan(self, texts: Sequence[str], receipt: Receipt, batch_size: int) -> Iterator[_Chunk]:
+        """Yield the chunks to encode, entering each in the receipt."""
+        for first in range(0, len(texts), batch_size):
+            group = texts[first : first + batch_size]
+            for i, (spans, ids) in enumerate(self._spans(group), start=first):
+                if not spans:
+                    receipt.empty.append(i)
+                    yield _Chunk(i, 1.0, self._tokenizer.encode([""])[0])
+                elif ids is not None:
+                    self._enter(receipt, i, spans[0], ids)
+                    yield _Chunk(i, 1.0, ids)
+                else:
+                    yield from self._plan_long(i, texts[i], spans, receipt)
+
+    def _plan_long(
+        self, item: int, text: str, spans: list[Span], receipt: Receipt
+    ) -> Iterator[_Chunk]:
+        if self.overflow == "error" and len(spans) > 1:
+            raise TextTooLongError(
+                f"item {item} makes {len(spans)} chunks of at most {self.model.window} tokens; "
+                "overflow='error' allows one. Shorten it, or use overflow='chunk' to encode all "
+                "of it, or 'truncate' to encode its beginning."
+            )
+        if self.overflow == "truncate":
+            beyond = sum(span.tokens - span.repeated for span in spans[1:])
+            receipt.tokens += beyond
+            receipt.dropped += beyond
+            spans = spans[:1]
+        for first in range(0, len(spans), _BATCH):
+            some = spans[first : first + _BATCH]
+            rows = self._tokenizer.encode([text[span.start : span.end] for span in some])
+            for span, ids in zip(some, rows, strict=True):
+                self._enter(receipt, item, span, ids)
+                yield _Chunk(item, float(len(ids)), ids)
+
+    def _enter(self, receipt: Receipt, item: int, span: Span, ids: list[int]) -> None:
+        new = max(len(ids) - span.repeated, 0)
+        receipt.tokens += new
+        receipt.encoded += new
+        receipt.repeated += len(ids) - new
+        receipt.unknown += ids.count(self.model.unknown)
+        receipt.chunks.append(ChunkNote(item, span.start, span.end, len(ids)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Token ids to encode as one sequence, and their share in the item's vector."""
+
+    item: int
+    weight: float
+    ids: list[int]
+
+
+def _batches(chunks: Iterable[_Chunk]) -> Iterator[list[_Chunk]]:
+    """Group chunks by a budget of tokens, so that memory follows the batch."""
+    batch: list[_Chunk] = []
+    tokens = 0
+    for chunk in chunks:
+        if batch and tokens + len(chunk.ids) > _TOKENS:
+            yield batch
+            batch, tokens = [], 0
+        batch.append(chunk)
+        tokens += len(chunk.ids)
+    if batch:
+        yield batch
+
+
+def _checked(items: Sequence[str]) -> list[str]:
+    if isinstance(items, str):
+        raise InvalidInputError(
+            "encode takes a list of texts, got one str. Use encode([text]) or encode_one(text)."
+        )
+    texts = list(items)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InvalidInputError(
+                f"item {i} is {type(text).__name__}, a text encoder takes str. "
+                "Decode bytes first, or leave the item out."
+            )
+    return cast("list[str]", texts)

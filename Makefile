@@ -1,0 +1,55 @@
+# Everything runs from a fresh clone: each target sets up .venv when it is missing or out of date.
+PYTHON ?= python3
+BIN := .venv/bin
+THREADS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install test test-slow lint types format bench core clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "sememe needs Python 3.11 or newer; got $$($(PYTHON) --version). Run: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv .venv
+
+.venv/.core: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/.dev: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ .venv/.core
+
+demo: .venv/.core ## Index the bundled samples and search them in two languages
+	$(BIN)/sememe demo
+
+install: .venv/.dev ## Install sememe and its development tools into .venv
+
+test: .venv/.dev ## Run all tests, offline
+	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -q
+
+test-slow: .venv/.dev ## Run the tests that take longer than a minute, too
+	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -q -m 'not external'
+
+lint: .venv/.dev ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/.dev ## Mend what the linter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: .venv/.dev ## Check types
+	$(BIN)/mypy
+
+core: ## Install the bare package elsewhere and run the demo and a search with it
+	PYTHON=$(PYTHON) bash .ci/core
+
+bench: .venv/.dev ## List the benchmarks and how to run each
+	@$(BIN)/python benchmarks/list.py
+
+clean: ## Remove environments, caches and what the demo made
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,105 @@
+"""What the runners share: texts in, unit vectors out, and products in blocks of bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+from sememe._types import Encoder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe._types import FloatArray
+
+_BLOCK = 16_000_000  # similarities held at once: 64 MB
+Role = str  # "encode", "encode_query" or "encode_document"
+
+
+def check_text_encoder(encoder: object, task: str) -> Encoder:
+    """Return the encoder, or say that the task needs one that reads text."""
+    if not isinstance(encoder, Encoder):
+        raise InvalidInputError(
+            f"task {task!r} got {type(encoder).__name__}, which has no encode, name, dim, modality "
+            "and space; allowed: a text encoder. Give one, such as sememe.load(NAME)."
+        )
+    if encoder.modality != "text":
+        raise InvalidInputError(
+            f"task {task!r} got {encoder.name}, which encodes {encoder.modality}; allowed: text. "
+            "Give a text encoder."
+        )
+    return encoder
+
+
+def encode_unit(
+    encoder: Encoder,
+    texts: Sequence[str],
+    *,
+    role: Role = "encode",
+    batch_size: int | None = None,
+    show_progress: bool = False,
+) -> FloatArray:
+    """Return (n, dim) float32 unit rows of the texts; a zero row stays zero.
+
+    role: "encode_query" or "encode_document" is used where the encoder has such a method.
+    """
+    if not texts:
+        return np.empty((0, encoder.dim), dtype=np.float32)
+    encode: Callable[..., FloatArray] = getattr(encoder, role, encoder.encode)
+    vectors = np.asarray(
+        encode(texts, batch_size=batch_size, show_progress=show_progress), dtype=np.float32
+    )
+    if vectors.shape != (len(texts), encoder.dim):
+        raise InvalidInputError(
+            f"{encoder.name} gave vectors of shape {vectors.shape} for {len(texts)} texts; "
+            f"allowed: ({len(texts)}, {encoder.dim}). Correct the encoder."
+        )
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        text = texts[int(np.argmin(finite))]
+        raise InvalidInputError(
+            f"{encoder.name} gave NaN or infinite values for {text[:60]!r}; allowed: "
+            "finite vectors. Correct the encoder."
+        )
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    norms[norms == 0] = 1
+    unit: FloatArray = vectors / norms
+    return unit
+
+
+def encode_once(
+    encoder: Encoder,
+    texts: Sequence[str],
+    *,
+    batch_size: int | None = None,
+    show_progress: bool = False,
+) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Encode each different text once.
+
+    Returns the (m, dim) unit rows, in order of first appearance, and (n,) rows: text i has vector
+    row rows[i], or -1 when the text is blank. Equal texts so have equal similarities, bit for bit.
+    """
+    row_of: dict[str, int] = {}
+    rows = np.full(len(texts), -1, dtype=np.intp)
+    for i, text in enumerate(texts):
+        if text.strip():
+            rows[i] = row_of.setdefault(text, len(row_of))
+    vectors = encode_unit(encoder, list(row_of), batch_size=batch_size, show_progress=show_progress)
+    return vectors, rows
+
+
+def is_known(vectors: FloatArray, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return (n,): whether text i is not blank and its vector is not zero."""
+    known: NDArray[np.bool_] = np.zeros(len(rows), dtype=bool)
+    known[rows >= 0] = vectors[rows[rows >= 0]].any(axis=1)
+    return known
+
+
+def row_blocks(n_rows: int, width: int) -> Iterator[slice]:
+    """Yield slices of rows such that one block of (rows, width) similarities fits in 64 MB."""
+    step = max(1, _BLOCK // max(1, width))
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))

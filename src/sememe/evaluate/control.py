@@ -1,0 +1,26 @@
+"""The control that must fail: every answer is dealt to a question that is not its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe.evaluate.intervals import Seed
+
+
+def derangement(n: int, *, seed: Seed = 0) -> NDArray[np.intp]:
+    """Return (n,) a permutation without a fixed point: one random cycle through all n.
+
+    For n = 1 there is none, and [0] is returned.
+
+    >>> bool((derangement(5) == np.arange(5)).any())
+    False
+    """
+    cycle = np.random.default_rng(seed).permutation(n)
+    partner = np.empty(n, dtype=np.intp)
+    partner[cycle] = np.roll(cycle, 1)
+    return partner

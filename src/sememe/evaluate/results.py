@@ -1,0 +1,58 @@
+"""What an evaluation found: figures, how sure they are, and the control that must fail."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The result of one task for one model.
+
+    Attributes:
+        task: Name of the task, as in `sememe evaluate TASK`.
+        model: Name of the encoder, or of the index with its search mode.
+        n: Units that were given: judged queries or pairs.
+        metrics: Name -> value; NaN when it is undefined.
+        covered: Fraction of the n units that the model could be asked about, in [0, 1].
+        intervals: Name -> (low, high), the 95 % bootstrap interval over the units.
+        control: The same metrics with the answers dealt to the wrong questions. They must be near
+            chance; if they are not, the figures above measure something else than meaning.
+    """
+
+    task: str
+    model: str
+    n: int
+    metrics: dict[str, float]
+    covered: float
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    control: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values in a fixed order; NaN becomes None, which JSON can hold."""
+        return {
+            "task": self.task,
+            "model": self.model,
+            "n": self.n,
+            "metrics": {name: _known(value) for name, value in self.metrics.items()},
+            "covered": self.covered,
+            "intervals": {
+                name: [_known(low), _known(high)] for name, (low, high) in self.intervals.items()
+            },
+            "control": {name: _known(value) for name, value in self.control.items()},
+        }
+
+    def to_json(self) -> str:
+        """Return one JSON document: task, model, n, metrics, covered, intervals, control.
+
+        >>> print(Evaluation("sts", "demo", 2, {"spearman": 1.0}, covered=1.0).to_json()[:46])
+        {"task": "sts", "model": "demo", "n": 2, "metr
+        """
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,122 @@
+"""The table of tasks: name -> how its data is read and how it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._types import Encoder
+from sememe.evaluate._cosine import check_text_encoder
+from sememe.evaluate.aligned import find_aligned, read_aligned
+from sememe.evaluate.beir import read_beir
+from sememe.evaluate.bitext import evaluate_bitext
+from sememe.evaluate.intervals import Seed
+from sememe.evaluate.results import Evaluation
+from sememe.evaluate.retrieval import Searcher, SearchMode, evaluate_retrieval
+from sememe.evaluate.similarity import evaluate_sts, evaluate_word_similarity
+from sememe.evaluate.tables import read_sts, read_word_pairs
+
+Paths = Sequence[Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One row of the table.
+
+    Attributes:
+        data: What the data looks like, for help and messages.
+        read: (paths, split) -> the data.
+        run: (system, data, **options) -> Evaluation; options are batch_size, show_progress,
+            resamples and seed.
+        takes_searcher: Whether an index may stand in the encoder's place, with a search mode.
+    """
+
+    data: str
+    read: Callable[[Paths, str], Any]
+    run: Callable[..., Evaluation]
+    takes_searcher: bool = False
+
+
+def run_task(
+    task: str,
+    system: Encoder | Searcher,
+    data: str | Path | Sequence[str | Path],
+    *,
+    split: str = "test",
+    mode: SearchMode = "hybrid",
+    batch_size: int | None = None,
+    show_progress: bool = False,
+    resamples: int = 1000,
+    seed: Seed = 0,
+) -> Evaluation:
+    """Read a task's data and evaluate an encoder (for "retrieval" also an index) on it.
+
+    task: a name in TASKS. data: one path, or two for "bitext". split: which qrels of a retrieval
+    folder, or which table of an STS folder. mode: how an index searches.
+
+    Raises:
+        UnknownNameError: No such task, split or mode.
+        InvalidInputError: The data or the system is not what the task takes.
+    """
+    if task not in TASKS:
+        raise UnknownNameError.of("task", task, TASKS)
+    row = TASKS[task]
+    if not (row.takes_searcher and isinstance(system, Searcher)):
+        check_text_encoder(system, task)
+    paths = [Path(data)] if isinstance(data, str | Path) else [Path(path) for path in data]
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing or not paths:
+        raise InvalidInputError(f"no such file or folder: {', '.join(missing)}. Give {row.data}.")
+    options: dict[str, Any] = {"mode": mode} if row.takes_searcher else {}
+    return row.run(
+        system,
+        row.read(paths, split),
+        batch_size=batch_size,
+        show_progress=show_progress,
+        resamples=resamples,
+        seed=seed,
+        **options,
+    )
+
+
+def _only(task: str, paths: Paths) -> Path:
+    if len(paths) != 1:
+        raise InvalidInputError(f"got {len(paths)} paths for {task!r}. Give {TASKS[task].data}.")
+    return paths[0]
+
+
+def _read_bitext(paths: Paths, split: str) -> list[tuple[str, str]]:
+    if len(paths) == 1 and paths[0].is_dir():
+        paths = find_aligned(paths[0])
+    if len(paths) != 2:
+        got = ", ".join(map(str, paths))
+        raise InvalidInputError(f"got {got} for 'bitext'. Give {TASKS['bitext'].data}.")
+    return read_aligned(*paths)
+
+
+TASKS: dict[str, Task] = {
+    "retrieval": Task(
+        data="a folder with corpus.jsonl, queries.jsonl and qrels/<split>.tsv",
+        read=lambda paths, split: read_beir(_only("retrieval", paths), split=split),
+        run=evaluate_retrieval,
+        takes_searcher=True,
+    ),
+    "bitext": Task(
+        data="two files with one sentence a line, aligned, or a folder that holds just these",
+        read=_read_bitext,
+        run=evaluate_bitext,
+    ),
+    "sts": Task(
+        data="a tab-separated table of sentence1, sentence2, score, or a folder with *<split>*",
+        read=lambda paths, split: read_sts(_only("sts", paths), split=split),
+        run=evaluate_sts,
+    ),
+    "word-similarity": Task(
+        data="a table of word1, word2, score",
+        read=lambda paths, split: read_word_pairs(_only("word-similarity", paths)),
+        run=evaluate_word_similarity,
+    ),
+}

@@ -1,0 +1,93 @@
+"""Items to rows-to-be: cut into chunks, with terms, not yet encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sememe._types import Encoder, Item
+from sememe.text.split import Span
+
+TERM_ROWS = 32  # chunks whose terms stand together on the first of them: a document, mostly
+
+
+class Analyzer(Protocol):
+    """Text to the terms that keyword search counts."""
+
+    def analyze(self, text: str) -> list[str]:
+        """Return the terms in order, repeated as often as they occur."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A row without its vectors.
+
+    Attributes:
+        item: What it is a chunk of.
+        hash: Of the whole item.
+        part, parts: Which chunk of how many.
+        start, end: Its characters in the item's text.
+        heading: What is encoded before the chunk, so that it is read in context; "" for none.
+        terms_end: One past the last character whose terms this row carries; 0 if it carries none.
+    """
+
+    item: Item
+    hash: str
+    part: int
+    parts: int
+    start: int
+    end: int
+    heading: str
+    terms_end: int
+
+    @property
+    def text(self) -> str:
+        """The chunk."""
+        return str(self.item.content[self.start : self.end])
+
+    @property
+    def encoded_text(self) -> str:
+        """What the encoder is given: the heading, unless the chunk begins with it, and the chunk."""
+        if not self.heading or self.text.startswith(self.heading):
+            return self.text
+        return f"{self.heading}\n{self.text}"
+
+    def terms(self, analyzer: Analyzer) -> str | None:
+        """The terms this row carries, for itself and the rows after it."""
+        if not self.terms_end:
+            return None
+        return " ".join(analyzer.analyze(self.item.content[self.start : self.terms_end]))
+
+
+def draft(items: Sequence[Item], hashes: Sequence[str], encoder: Encoder) -> list[list[Draft]]:
+    """Cut text items as `encoder` reads them; an item without text gives no draft.
+
+    The title of a document (its metadata "title") heads every chunk: a passage from the middle of
+    a page is found by what the page is about.
+    """
+    headings = [_heading(item) for item in items]
+    cut = getattr(encoder, "split", None)
+    if cut is None:
+        spans = [[Span(0, len(item.content), 0)] if item.content.strip() else [] for item in items]
+    else:
+        spans = cut([item.content for item in items], headings=headings)
+    return [
+        list(_drafts(item, hash_, own, heading))
+        for item, hash_, own, heading in zip(items, hashes, spans, headings, strict=True)
+    ]
+
+
+def _drafts(item: Item, hash_: str, spans: Sequence[Span], heading: str) -> Iterator[Draft]:
+    for part, span in enumerate(spans):
+        terms_end = 0
+        if part % TERM_ROWS == 0:
+            following = part + TERM_ROWS
+            terms_end = spans[following].start if following < len(spans) else len(item.content)
+        yield Draft(item, hash_, part, len(spans), span.start, span.end, heading, terms_end)
+
+
+def _heading(item: Item) -> str:
+    title: Any = item.metadata.get("title")
+    return title.strip() if isinstance(title, str) else ""

@@ -1,0 +1,78 @@
+"""What a search found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, overload
+
+from sememe._types import Metadata
+
+Mode = Literal["hybrid", "semantic", "keyword"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One item found, shown by the passage that answers best.
+
+    Attributes:
+        id: The item.
+        score: Higher is better; comparable within one search only.
+        modality: "text", "image" or "audio".
+        source: Where the item came from.
+        text: The passage.
+        start: Its first character within the item's text.
+        end: One past its last character.
+        metadata: The item's facts, those that have a value.
+    """
+
+    id: str
+    score: float
+    modality: str
+    source: str
+    text: str
+    start: int
+    end: int
+    metadata: Metadata = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the hit as `sememe search --json` prints it."""
+        names = ("id", "score", "modality", "source", "text", "start", "end")
+        return {**{name: getattr(self, name) for name in names}, "metadata": dict(self.metadata)}
+
+
+@dataclass(frozen=True)
+class Hits(Sequence[Hit]):
+    """Hits, best first, ties by id; and how they were found.
+
+    Attributes:
+        mode: The mode asked for.
+        weights: Share of each leg in the scores, "semantic" and "keyword", adding up to 1.
+        note: Why a leg was set aside, in words; "" where none was.
+    """
+
+    found: tuple[Hit, ...]
+    mode: Mode
+    weights: dict[str, float]
+    note: str = ""
+
+    @overload
+    def __getitem__(self, place: int) -> Hit: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Hit]: ...
+    def __getitem__(self, place: int | slice) -> Hit | Sequence[Hit]:
+        """Return the hit, or hits, at a place."""
+        return self.found[place]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.found)
+
+    def __iter__(self) -> Iterator[Hit]:
+        """Go through them, best first."""
+        return iter(self.found)
+
+    @property
+    def ids(self) -> list[str]:
+        """The items found, best first."""
+        return [hit.id for hit in self.found]

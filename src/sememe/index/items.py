@@ -1,0 +1,85 @@
+"""What people hand to an index, as items."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sememe._errors import InvalidInputError
+from sememe._types import Item, Skipped
+
+ItemLike = Item | Skipped | str | tuple[str, str] | Mapping[str, Any]
+TEXT_KEYS = ("text", "content")
+
+
+def as_items(things: Iterable[ItemLike]) -> Iterator[Item | Skipped]:
+    """Turn texts, (id, text) pairs, mappings and items into items, one at a time.
+
+    A text without an id is named by its content: "text-" and 12 hex digits. A mapping needs "text"
+    (or "content"); "id" and "source" are taken where given, and the rest is metadata.
+
+    >>> next(as_items([{"id": "a", "text": "Hello", "year": 2024}])).metadata
+    {'year': 2024}
+
+    Raises:
+        InvalidInputError: Something else; the message gives its place.
+    """
+    if isinstance(things, str | bytes | Mapping):
+        raise InvalidInputError(
+            f"got one {type(things).__name__}; items come as a list. Write [...] around it."
+        )
+    for place, thing in enumerate(things):
+        if isinstance(thing, Item | Skipped):
+            yield thing
+        elif isinstance(thing, str):
+            yield Item(_name(thing), thing)
+        elif isinstance(thing, tuple) and len(thing) == 2:
+            yield Item(str(thing[0]), _text(thing[1], place))
+        elif isinstance(thing, Mapping):
+            yield _from_mapping(thing, place)
+        else:
+            raise InvalidInputError(
+                f"item {place} is {type(thing).__name__}; allowed are str, (id, text), "
+                "a mapping with 'text', and sememe.Item."
+            )
+
+
+def _from_mapping(thing: Mapping[str, Any], place: int) -> Item:
+    key = next((key for key in TEXT_KEYS if key in thing), None)
+    if key is None:
+        got = ", ".join(map(repr, thing)) or "nothing"
+        raise InvalidInputError(f"item {place} has {got} but no 'text'. Name its text 'text'.")
+    text = _text(thing[key], place)
+    taken = {key, "id", "source"}
+    return Item(
+        id=str(thing.get("id") or _name(text)),
+        content=text,
+        source=str(thing.get("source", "")),
+        metadata={name: value for name, value in thing.items() if name not in taken},
+    )
+
+
+def _text(value: object, place: int) -> str:
+    if not isinstance(value, str):
+        raise InvalidInputError(f"item {place}: its text is {type(value).__name__}, not str.")
+    return value
+
+
+def _name(text: str) -> str:
+    data = text.encode("utf-8", "surrogatepass")
+    return f"text-{hashlib.blake2b(data, digest_size=6).hexdigest()}"
+
+
+def content_hash(item: Item) -> str:
+    """Return 32 hex digits over all that a row of the item holds: equal means unchanged."""
+    facts = [item.modality, item.source, sorted(item.metadata.items())]
+    content = (
+        item.content
+        if isinstance(item.content, bytes)
+        else str(item.content).encode("utf-8", "surrogatepass")
+    )
+    digest = hashlib.blake2b(content, digest_size=16)
+    digest.update(json.dumps(facts, ensure_ascii=True).encode())
+    return digest.hexdigest()

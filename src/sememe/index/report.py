@@ -1,0 +1,44 @@
+"""What a change of an index did: nothing is lost without a line here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sememe._types import Skipped
+
+
+@dataclass(slots=True)
+class Report:
+    """An account of one add, upsert, delete or sync, counted in items.
+
+    Attributes:
+        added: Items that are new.
+        updated: Items whose content or metadata changed.
+        unchanged: Items that were there already; nothing was encoded.
+        removed: Items that left.
+        chunks: Vectors encoded and stored.
+        tokens: Tokens in them.
+        unknown: Tokens that the vocabulary does not know.
+        skipped: What could not be used, and why.
+        seconds: Wall time.
+    """
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    chunks: int = 0
+    tokens: int = 0
+    unknown: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as `sememe index --json` prints it."""
+        counts = ("added", "updated", "unchanged", "removed", "chunks", "tokens", "unknown")
+        return {
+            **{name: getattr(self, name) for name in counts},
+            "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
+            "seconds": round(self.seconds, 3),
+        }

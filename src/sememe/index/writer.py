@@ -1,0 +1,196 @@
+"""From items to commits: what is new is cut, encoded in batches and stored, one commit a batch.
+
+An item is acknowledged when the commit that holds its last chunk returns. A document longer than a
+batch takes several; if the process dies between them, the next writer finds it half written and
+encodes only what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from sememe._errors import DuplicateIdError
+from sememe._types import Encoder, Item, Skipped
+from sememe.index.draft import Analyzer, Draft, draft
+from sememe.index.items import content_hash
+from sememe.index.report import Report
+from sememe.search.catalogue import State
+from sememe.search.rows import Row
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+    from sememe.search.store import Store
+
+BATCH_ROWS = 2048  # chunks of one commit: a second of encoding, 4 MB of vectors
+_BATCH_ITEMS = 1024  # items looked up and cut together
+_BATCH_CHARS = 4_000_000  # or fewer, if they are long
+_RECENT = 65_536  # items of this run remembered by id, before the catalogue is read again
+
+OnChange = Literal["refuse", "replace"]
+
+
+class Writer:
+    """Takes items one by one; the report is final after `flush`."""
+
+    def __init__(
+        self,
+        store: Store,
+        encoders: dict[str, Encoder],
+        analyzer: Analyzer,
+        *,
+        on_change: OnChange,
+        after_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Begin a run.
+
+        Args:
+            store: Where rows go.
+            encoders: Vector column -> the encoder that fills it.
+            analyzer: Makes the keyword terms.
+            on_change: What happens to an id that is stored with other content.
+            after_commit: Called whenever everything taken so far is stored.
+        """
+        self.report = Report()
+        self._store = store
+        self._encoders = encoders
+        self._analyzer = analyzer
+        self._on_change = on_change
+        self._after_commit = after_commit
+        self._known = store.known()
+        self._recent: dict[str, str] = {}  # id -> hash of items met since the catalogue was read
+        self._items: list[Item] = []  # taken, not yet cut
+        self._chars = 0
+        self._drafts: list[Draft] = []  # cut, not yet stored
+        self._pending: set[str] = set()  # ids of both
+        self._stale: set[str] = set()  # ids whose old rows leave with the next commit
+
+    def put(self, thing: Item | Skipped) -> None:
+        """Take one item, or the reason why there is none.
+
+        Raises:
+            DuplicateIdError: on_change="refuse" and the id is stored with other content. What was
+                taken before it is stored all the same.
+        """
+        if isinstance(thing, Skipped):
+            self.report.skipped.append(thing)
+            return
+        if thing.modality not in {encoder.modality for encoder in self._encoders.values()}:
+            reason = f"no encoder yet: {thing.modality}"
+            self.report.skipped.append(Skipped(thing.source or thing.id, reason))
+            return
+        if thing.id in self._pending:
+            self.flush()
+        self._items.append(thing)
+        self._pending.add(thing.id)
+        self._chars += len(thing.content)
+        if len(self._items) >= _BATCH_ITEMS or self._chars >= _BATCH_CHARS:
+            self._cut()
+
+    def flush(self) -> None:
+        """Encode and store everything taken so far."""
+        self._cut()
+        if self._drafts:
+            self._commit(len(self._drafts))
+        self._pending.clear()
+        self._after_commit()
+
+    def _cut(self) -> None:
+        """Cut the items that have to be encoded, and commit as batches fill."""
+        items, self._items, self._chars = self._items, [], 0
+        chosen = self._choose(items)
+        splitter = next(e for e in self._encoders.values() if e.modality == "text")
+        cut = draft([item for item, _, _ in chosen], [hash_ for _, hash_, _ in chosen], splitter)
+        for (item, _, state), drafts in zip(chosen, cut, strict=True):
+            if not drafts:
+                self.report.skipped.append(Skipped(item.source or item.id, "no text in it"))
+                continue
+            if state == State.PARTIAL:
+                stored = self._store.present_parts(item.id)
+                drafts = [one for one in drafts if one.part not in stored]
+            self._drafts.extend(drafts)
+            self._count(state)
+        while len(self._drafts) >= BATCH_ROWS:
+            self._commit(BATCH_ROWS)
+        if len(self._recent) > _RECENT:
+            self.flush()
+            self._known, self._recent = self._store.known(), {}
+
+    def _choose(self, items: Sequence[Item]) -> list[tuple[Item, str, State]]:
+        """Return the items to encode, each with its hash and what the store knows of it."""
+        hashes = [content_hash(item) for item in items]
+        states = self._known.states([item.id for item in items], hashes)
+        chosen = []
+        for item, hash_, code in zip(items, hashes, states.tolist(), strict=True):
+            state = State(code)
+            if item.id in self._recent:
+                state = State.SAME if self._recent[item.id] == hash_ else State.CHANGED
+            if state == State.SAME:
+                self.report.unchanged += 1
+                continue
+            if state == State.CHANGED:
+                self._change(item)
+            self._recent[item.id] = hash_
+            chosen.append((item, hash_, state))
+        return chosen
+
+    def _change(self, item: Item) -> None:
+        if self._on_change == "refuse":
+            if self._drafts:
+                self._commit(len(self._drafts))
+            raise DuplicateIdError(
+                f"id={item.id!r} is in the index with other content. Use upsert to replace it, "
+                "or give the new item another id."
+            )
+        self._stale.add(item.id)
+
+    def _count(self, state: State) -> None:
+        if state == State.CHANGED:
+            self.report.updated += 1
+        else:
+            self.report.added += 1
+
+    def _commit(self, count: int) -> None:
+        """Encode the first `count` drafts and store them, in one commit."""
+        batch, self._drafts = self._drafts[:count], self._drafts[count:]
+        rows = self._rows(batch)
+        stale = self._stale & {one.item.id for one in batch}
+        if stale:
+            self._store.replace(rows, sorted(stale))
+            self._stale -= stale
+        else:
+            self._store.append(rows)
+        self.report.chunks += len(rows)
+
+    def _rows(self, batch: Sequence[Draft]) -> list[Row]:
+        texts = [one.encoded_text for one in batch]
+        place: dict[str, int] = {}
+        where = [place.setdefault(text, len(place)) for text in texts]  # repeated text: once
+        vectors = {c: self._encode(e, list(place)) for c, e in self._encoders.items()}
+        return [
+            Row(
+                id=one.item.id,
+                part=one.part,
+                parts=one.parts,
+                modality=one.item.modality,
+                source=one.item.source,
+                text=one.text,
+                start=one.start,
+                end=one.end,
+                hash=one.hash,
+                vectors={column: matrix[at] for column, matrix in vectors.items()},
+                terms=one.terms(self._analyzer),
+                metadata=one.item.metadata,
+            )
+            for one, at in zip(batch, where, strict=True)
+        ]
+
+    def _encode(self, encoder: Encoder, texts: list[str]) -> FloatArray:
+        account = getattr(encoder, "encode_with_receipt", None)
+        if account is None:
+            return encoder.encode(texts)
+        done = account(texts)
+        self.report.tokens += done.receipt.tokens
+        self.report.unknown += done.receipt.unknown
+        vectors: FloatArray = done.vectors
+        return vectors

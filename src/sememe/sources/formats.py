@@ -1,0 +1,48 @@
+"""Which format a file has, by the end of its name."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from sememe.sources.streams import PACKED
+
+# Extension -> the module of this room that reads it. Extensions on no list are read as text if the
+# file turns out to hold text: .txt, .rst, .log, source code, and the ones nobody thought of.
+READERS = {
+    "csv": (".csv", ".tsv"),
+    "docx": (".docx",),
+    "html": (".html", ".htm", ".xhtml"),
+    "jsonl": (".jsonl", ".ndjson"),
+    "markdown": (".md", ".markdown"),
+    "parquet": (".parquet", ".pq"),
+    "pdf": (".pdf",),
+}
+UNREAD = {
+    "no encoder yet: image": (
+        ".png .jpg .jpeg .gif .webp .bmp .tif .tiff .heic .heif .avif .svg .ico .psd .raw"
+    ),
+    "no encoder yet: audio": ".wav .mp3 .flac .ogg .oga .opus .m4a .aac .wma .aiff .aif .mid",
+    "no encoder yet: video": ".mp4 .mkv .avi .mov .webm .wmv .flv .m4v .mpg .mpeg",
+    "no reader for archives; unpack it first": (
+        ".zip .tar .tgz .txz .tbz2 .7z .rar .bz2 .zst .lz4 .jar .whl .iso .dmg .egg .alz"
+    ),
+    "no reader for this kind of document; save it as .docx, .pdf or .txt": (
+        ".doc .hwp .hwpx .rtf .odt .pages .ppt .pptx .odp .key .epub .mobi"
+    ),
+    "no reader for spreadsheets; save it as .csv": ".xls .xlsx .xlsm .ods .numbers",
+    "no reader for databases; export it as .csv or .jsonl": ".db .sqlite .sqlite3 .mdb .accdb",
+}
+FORMATS = {end: name for name, ends in READERS.items() for end in ends}
+REASONS = {end: reason for reason, ends in UNREAD.items() for end in ends.split()}
+
+
+def format_of(name: str) -> tuple[str, str | None]:
+    """Return the format ("text" for want of a better one) and why it is not read, or None.
+
+    >>> format_of("Data.JSONL.xz"), format_of("photo.jpg")
+    (('jsonl', None), ('text', 'no encoder yet: image'))
+    """
+    path = PurePath(name.lower())
+    if path.suffix in PACKED:
+        path = PurePath(path.stem)
+    return FORMATS.get(path.suffix, "text"), REASONS.get(path.suffix)

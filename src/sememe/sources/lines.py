@@ -1,0 +1,116 @@
+"""The numbered lines of a text of any size, decoded as they are read."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from sememe._errors import CorruptFileError
+from sememe._types import Skipped
+from sememe.sources.clean import Cleaner
+from sememe.sources.encoding import SAMPLE_BYTES, guess_encoding, looks_binary
+from sememe.sources.streams import CHUNK_BYTES, open_bytes
+
+MAX_LINE = 64 << 20  # characters: longer lines of a table are left out, and said to be
+
+
+class Lines:
+    r"""Iterates (number from 1, line with its line end); afterwards `notes` tells what was lost.
+
+    Line ends become "\n". Lines longer than `MAX_LINE` are left out.
+    """
+
+    def __init__(self, stream: BinaryIO, *, source: str, encoding: str, exact: bool) -> None:
+        """Read from `stream`; `exact` says that every byte is known to be of that encoding."""
+        self.cleaner = Cleaner()
+        self._text = io.TextIOWrapper(stream, encoding, "replace", newline=None)
+        self._source = source
+        self._encoding = encoding
+        self._exact = exact
+        self._replaced = 0
+        self._damaged: list[int] = []  # the first few lines with replaced characters
+        self._too_long: list[int] = []
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        number = 0
+        while line := self._text.readline(MAX_LINE):
+            number += 1
+            if len(line) == MAX_LINE and not line.endswith("\n"):
+                self._too_long.append(number)
+                self._pass_over_line()
+                continue
+            if not self._exact and "\ufffd" in line:
+                self._replaced += line.count("\ufffd")
+                self._damaged += [number] if len(self._damaged) < 3 else []
+            yield number, self.cleaner.clean(line)
+
+    def notes(self) -> Iterator[Skipped]:
+        """Say once for the whole file what was replaced, removed or left out."""
+        if self._replaced:
+            where = ", ".join(map(str, self._damaged))
+            yield Skipped(self._source, replaced_note(self._replaced, self._encoding, where))
+        for note in self.cleaner.notes():
+            yield Skipped(self._source, note)
+        for number in self._too_long:
+            limit = f"{MAX_LINE >> 20} million characters"
+            yield Skipped(self._source, f"line {number}: longer than {limit}, left out")
+
+    def close(self) -> None:
+        """Close the stream below."""
+        self._text.close()
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _pass_over_line(self) -> None:
+        while (part := self._text.readline(CHUNK_BYTES)) and not part.endswith("\n"):
+            pass
+
+
+def replaced_note(count: int, encoding: str, lines: str) -> str:
+    """Say how much could not be decoded.
+
+    >>> replaced_note(2, "utf-8", "7")
+    '2 characters were not utf-8 and were replaced by U+FFFD (first on line 7)'
+    """
+    what = f"{count} characters were not {encoding} and were replaced by U+FFFD"
+    return f"{what} (first on line {lines})"
+
+
+def open_lines(path: Path, source: str) -> Lines:
+    """Open a text file of any size; a first pass over it finds the encoding.
+
+    Raises:
+        CorruptFileError: The file is binary, or its packing is broken.
+    """
+    with open_bytes(path) as stream:
+        encoding, exact = _survey(stream)
+    return Lines(open_bytes(path), source=source, encoding=encoding, exact=exact)
+
+
+def _survey(stream: BinaryIO) -> tuple[str, bool]:
+    """Return the encoding, and whether all of the stream is known to be valid in it."""
+    head = stream.read(SAMPLE_BYTES)
+    if looks_binary(head):
+        raise CorruptFileError("binary file: it holds no text")
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    previous, chunk = b"", head
+    while chunk:
+        try:
+            text = decoder.decode(chunk)
+        except UnicodeDecodeError:
+            return guess_encoding(head if not previous else previous[-SAMPLE_BYTES:] + chunk), False
+        if not previous and "\0" in text and guess_encoding(head).startswith("utf-16"):
+            return guess_encoding(head), False
+        previous, chunk = chunk, stream.read(CHUNK_BYTES)
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return guess_encoding(previous[-SAMPLE_BYTES:]), False
+    return "utf-8-sig", True

@@ -1,0 +1,60 @@
+"""Read one file, whatever its format, into items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sememe._errors import MissingExtraError
+from sememe._types import Item, Skipped
+from sememe.sources.files import SourceFile
+from sememe.sources.formats import format_of
+from sememe.sources.streams import reason
+
+Reader = Callable[[SourceFile], Iterator[Item | Skipped]]
+
+
+def read_file(file: SourceFile) -> Iterator[Item | Skipped]:
+    """Read the items of a file, lazily; what cannot be used comes as `Skipped`, never as an error.
+
+    The format follows from the end of the name, in any case of letters, also below .gz and .xz
+    ("notes.txt.gz"). Text, Markdown, HTML, PDF and DOCX give one item for the file, with the
+    source as id. CSV, TSV, JSON Lines and Parquet give one for each record, with the id
+    `source#<id or row number>`. A file of any other name is read as text if it holds text.
+
+    A `Skipped` that follows items tells of a part of the file: rows that could not be used,
+    characters that had to be replaced.
+
+    Args:
+        file: As `find_files` lists it.
+    """
+    name, unread = format_of(file.path.name)
+    if unread is not None:
+        yield Skipped(file.source, unread)
+        return
+    try:
+        yield from _reader(name)(file)
+    except MissingExtraError as error:
+        yield Skipped(file.source, str(error))
+    except (OSError, MemoryError) as error:
+        yield Skipped(file.source, reason(error))
+
+
+def _reader(name: str) -> Reader:
+    """Import the module of a format: each brings its own libraries."""
+    if name == "csv":
+        from sememe.sources.csv_table import read
+    elif name == "docx":
+        from sememe.sources.docx import read
+    elif name == "html":
+        from sememe.sources.html import read
+    elif name == "jsonl":
+        from sememe.sources.jsonl import read
+    elif name == "markdown":
+        from sememe.sources.markdown import read
+    elif name == "parquet":
+        from sememe.sources.parquet import read
+    elif name == "pdf":
+        from sememe.sources.pdf import read
+    else:
+        from sememe.sources.text import read
+    return read

@@ -1,0 +1,55 @@
+"""Remember which ids a file has used, in little memory."""
+
+from __future__ import annotations
+
+from array import array
+from hashlib import blake2b
+
+MIN_ROWS = 100
+MAX_REPEATED = 0.1
+
+
+class SeenIds:
+    """A set of strings kept as 64-bit hashes: 16 to 32 bytes for each, whatever its length.
+
+    Two different ids are taken for one with probability n**2 / 2**65: 3e-8 for a million ids.
+
+    >>> seen = SeenIds()
+    >>> [seen.is_new(name) for name in ["a", "b", "a"]]
+    [True, True, False]
+    """
+
+    def __init__(self) -> None:
+        self._slots = array("Q", bytes(8 * 1024))  # open addressing; 0 is an empty slot
+        self._used = 0
+        self._repeated = 0
+
+    def is_new(self, name: str) -> bool:
+        """Add a name and tell whether it was not there before."""
+        digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        if not self._place(self._slots, int.from_bytes(digest, "little") or 1):
+            self._repeated += 1
+            return False
+        self._used += 1
+        if 2 * self._used > len(self._slots):
+            larger = array("Q", bytes(8 * 2 * len(self._slots)))
+            for key in self._slots:
+                if key:
+                    self._place(larger, key)
+            self._slots = larger
+        return True
+
+    def name_rows(self) -> bool:
+        """Tell whether these are ids at all: in a large table few of them repeat another."""
+        rows = self._used + self._repeated
+        return rows < MIN_ROWS or self._repeated <= MAX_REPEATED * rows
+
+    @staticmethod
+    def _place(slots: array[int], key: int) -> bool:
+        at, last = key % len(slots), len(slots) - 1
+        while slots[at]:
+            if slots[at] == key:
+                return False
+            at = at + 1 if at < last else 0
+        slots[at] = key
+        return True

@@ -1,0 +1,54 @@
+"""What every test shares: no network beyond loopback, one encoder for the session."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _only_loopback() -> Iterator[None]:
+    """Refuse connections to other machines: the whole suite runs offline."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = str(address[0]) if isinstance(address, tuple) else ""
+            if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+                raise RuntimeError(f"a test tried to reach {address!r}; tests are offline")
+        connect(self, address)  # type: ignore[arg-type]
+
+    socket.socket.connect = guarded  # type: ignore[method-assign,assignment]
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def encoder():
+    """The default text encoder."""
+    import sememe
+
+    return sememe.load(threads=2)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of four notes, Korean and English, with a subfolder."""
+    root = tmp_path / "notes"
+    (root / "trips").mkdir(parents=True)
+    notes = {
+        "cat.md": "# 고양이\n고양이는 하루에 열네 시간쯤 잔다.",
+        "soup.txt": "Simmer the beef bones overnight and season the broth with salt.",
+        "trips/train.txt": "고속 열차는 서울에서 부산까지 두 시간 반이면 도착한다.",
+        "trips/plane.txt": "The airliner crossed the ocean in less than nine hours.",
+    }
+    for name, text in notes.items():
+        (root / name).write_text(text, encoding="utf-8")
+    return root

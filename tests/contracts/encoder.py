@@ -1,0 +1,70 @@
+"""What every Encoder must do, whatever it encodes. A test module per encoder subclasses this."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sememe import Encoder, InvalidInputError
+
+
+class EncoderContract:
+    """Subclasses give fixtures `subject` (an encoder), `items` (6 or more, distinct)."""
+
+    @pytest.fixture
+    def subject(self) -> Encoder:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def items(self) -> list[Any]:
+        raise NotImplementedError
+
+    def test_it_is_an_encoder(self, subject):
+        assert isinstance(subject, Encoder)
+        assert subject.modality in ("text", "image", "audio")
+        assert len(subject.space) == 16
+        int(subject.space, 16)
+
+    def test_rows_are_unit_float32(self, subject, items):
+        vectors = subject.encode(items)
+        assert vectors.shape == (len(items), subject.dim)
+        assert vectors.dtype == np.float32
+        assert np.isfinite(vectors).all()
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+    def test_nothing_gives_no_rows(self, subject):
+        assert subject.encode([]).shape == (0, subject.dim)
+
+    def test_one_is_a_row_of_many(self, subject, items):
+        alone = np.stack([subject.encode_one(item) for item in items])
+        np.testing.assert_allclose(alone, subject.encode(items), atol=1e-5)
+
+    @pytest.mark.parametrize("batch_size", [1, 2, 5, 64])
+    def test_batches_do_not_change_vectors(self, subject, items, batch_size):
+        expected = subject.encode(items)
+        np.testing.assert_allclose(
+            subject.encode(items, batch_size=batch_size), expected, atol=1e-5
+        )
+
+    def test_order_does_not_change_vectors(self, subject, items):
+        order = np.random.default_rng(0).permutation(len(items))
+        shuffled = subject.encode([items[i] for i in order])
+        np.testing.assert_allclose(shuffled, subject.encode(items)[order], atol=1e-5)
+
+    def test_the_same_call_gives_the_same_bytes(self, subject, items):
+        assert subject.encode(items).tobytes() == subject.encode(items).tobytes()
+
+    def test_distinct_items_are_told_apart(self, subject, items):
+        similarity = subject.encode(items) @ subject.encode(items).T
+        assert (similarity[~np.eye(len(items), dtype=bool)] < 0.9999).all()
+
+    def test_a_bare_item_is_refused(self, subject, items):
+        with pytest.raises(InvalidInputError, match="encode_one"):
+            subject.encode(items[0])
+
+    def test_a_stream_comes_in_batches(self, subject, items):
+        batches = list(subject.encode_batches(iter(items), batch_size=4))
+        assert [len(batch) for batch in batches[:-1]] == [4] * (len(batches) - 1)
+        np.testing.assert_allclose(np.concatenate(batches), subject.encode(items), atol=1e-5)

@@ -57,13 +57,24 @@ class Encoder(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """How to load it again."""
+        ...
+
     @property
-    def dim(self) -> int: ...
+    def dim(self) -> int:
+        """Width of a vector."""
+        ...
+
     @property
-    def modality(self) -> Modality: ...
+    def modality(self) -> Modality:
+        """What it encodes."""
+        ...
+
     @property
-    def space(self) -> str: ...
+    def space(self) -> str:
+        """Fingerprint of the vector space."""
+        ...
 
     def encode(
         self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False

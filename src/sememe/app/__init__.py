@@ -1,1 +1,1 @@
-"""."""
+"""Thin skins over the library: the command line."""

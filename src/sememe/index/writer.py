@@ -40,7 +40,6 @@ class Writer:
         analyzer: Analyzer,
         *,
         on_change: OnChange,
-        after_commit: Callable[[], None] = lambda: None,
     ) -> None:
         """Begin a run.
 
@@ -49,14 +48,13 @@ class Writer:
             encoders: Vector column -> the encoder that fills it.
             analyzer: Makes the keyword terms.
             on_change: What happens to an id that is stored with other content.
-            after_commit: Called whenever everything taken so far is stored.
         """
         self.report = Report()
         self._store = store
         self._encoders = encoders
         self._analyzer = analyzer
         self._on_change = on_change
-        self._after_commit = after_commit
+        self.before_commit: Callable[[], None] = lambda: None
         self._known = store.known()
         self._recent: dict[str, str] = {}  # id -> hash of items met since the catalogue was read
         self._items: list[Item] = []  # taken, not yet cut
@@ -93,12 +91,11 @@ class Writer:
         if self._drafts:
             self._commit(len(self._drafts))
         self._pending.clear()
-        self._after_commit()
 
     def _cut(self) -> None:
         """Cut the items that have to be encoded, and commit as batches fill."""
         items, self._items, self._chars = self._items, [], 0
-        chosen = self._choose(items)
+        chosen, refusal = self._choose(items)
         splitter = next(e for e in self._encoders.values() if e.modality == "text")
         cut = draft([item for item, _, _ in chosen], [hash_ for _, hash_, _ in chosen], splitter)
         for (item, _, state), drafts in zip(chosen, cut, strict=True):
@@ -112,12 +109,19 @@ class Writer:
             self._count(state)
         while len(self._drafts) >= BATCH_ROWS:
             self._commit(BATCH_ROWS)
+        if refusal is not None:
+            raise refusal
         if len(self._recent) > _RECENT:
             self.flush()
             self._known, self._recent = self._store.known(), {}
 
-    def _choose(self, items: Sequence[Item]) -> list[tuple[Item, str, State]]:
-        """Return the items to encode, each with its hash and what the store knows of it."""
+    def _choose(
+        self, items: Sequence[Item]
+    ) -> tuple[list[tuple[Item, str, State]], DuplicateIdError | None]:
+        """Return the items to encode, each with its hash and what the store knows of it.
+
+        If one has to be refused, those before it are returned, and the refusal.
+        """
         hashes = [content_hash(item) for item in items]
         states = self._known.states([item.id for item in items], hashes)
         chosen = []
@@ -129,20 +133,12 @@ class Writer:
                 self.report.unchanged += 1
                 continue
             if state == State.CHANGED:
-                self._change(item)
+                if self._on_change == "refuse":
+                    return chosen, _refusal(item)
+                self._stale.add(item.id)
             self._recent[item.id] = hash_
             chosen.append((item, hash_, state))
-        return chosen
-
-    def _change(self, item: Item) -> None:
-        if self._on_change == "refuse":
-            if self._drafts:
-                self._commit(len(self._drafts))
-            raise DuplicateIdError(
-                f"id={item.id!r} is in the index with other content. Use upsert to replace it, "
-                "or give the new item another id."
-            )
-        self._stale.add(item.id)
+        return chosen, None
 
     def _count(self, state: State) -> None:
         if state == State.CHANGED:
@@ -154,6 +150,7 @@ class Writer:
         """Encode the first `count` drafts and store them, in one commit."""
         batch, self._drafts = self._drafts[:count], self._drafts[count:]
         rows = self._rows(batch)
+        self.before_commit()
         stale = self._stale & {one.item.id for one in batch}
         if stale:
             self._store.replace(rows, sorted(stale))
@@ -194,3 +191,10 @@ class Writer:
         self.report.unknown += done.receipt.unknown
         vectors: FloatArray = done.vectors
         return vectors
+
+
+def _refusal(item: Item) -> DuplicateIdError:
+    return DuplicateIdError(
+        f"id={item.id!r} is in the index with other content. Use upsert to replace it, "
+        "or give the new item another id."
+    )

@@ -47,7 +47,7 @@ class Rows:
                 row = None
                 reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
             number, first = self._taken[0]
-            if row is None or (self.width is not None and len(row) != self.width):
+            if row is None or self._is_doubtful(row):
                 plain = self._read_line(first, csv.QUOTE_NONE)
                 if row is None or len(plain) == self.width:
                     lenient = self._read_line(first, csv.QUOTE_MINIMAL)
@@ -65,6 +65,18 @@ class Rows:
             if len(self._taken) > MAX_LINES_IN_ROW:
                 raise CorruptFileError("a quote that never closes")
             yield line[1]
+
+    def _is_doubtful(self, row: list[str]) -> bool:
+        """Tell a row of the wrong width, or rows of a TSV that two plain quotes have joined."""
+        if self.width is None:
+            return False
+        if len(row) != self.width:
+            return True
+        lines = [line for _, line in self._taken]
+        tabs = self.width - 1
+        return (
+            len(lines) > 1 and self._delimiter == "\t" and all(x.count("\t") == tabs for x in lines)
+        )
 
     def _read_line(self, line: str, quoting: int) -> list[str]:
         reader = csv.reader([line], delimiter=self._delimiter, quoting=quoting)  # type: ignore[arg-type]

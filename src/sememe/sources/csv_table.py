@@ -55,7 +55,8 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
         return
     with open_lines(file.path, file.source) as lines:
         _survey(lines, layout)
-    if find_name(layout.names, TEXT_NAMES) is None and "str" not in layout.kinds:
+    has_text = find_name(layout.names, TEXT_NAMES) is not None or "str" in layout.kinds
+    if not has_text and set(layout.kinds) != {"missing"}:
         yield Skipped(file.source, "no column holds text")
         return
     with open_lines(file.path, file.source) as lines:
@@ -69,17 +70,20 @@ def _items(lines: Lines, layout: Layout, source: str) -> Iterator[Item | Skipped
         "str" if name == text_name else kind
         for name, kind in zip(layout.names, layout.kinds, strict=True)
     ]
+    number = 0
     for number, (line, row) in enumerate(_data_rows(lines, layout), 1):
         place = f"row {number} (line {line})"
         if len(row) != width:
-            what = "header" if layout.header else "other rows"
-            yield Skipped(source, f"{place}: {len(row)} cells where the {what} have {width}")
+            others = "the header has" if layout.header else "other rows have"
+            yield Skipped(source, f"{place}: {len(row)} cells where {others} {width}")
             continue
         try:
             values = [parse(cell, kind) for cell, kind in zip(row, kinds, strict=True)]
         except ValueError:
             raise CorruptFileError("it changed while it was read") from None
         yield records.read(dict(zip(layout.names, values, strict=True)), number, place)
+    if number == 0:
+        yield Skipped(source, "empty: it holds no rows")
     if not layout.has_ids:
         yield Skipped(source, NO_IDS)
     yield from lines.notes()
@@ -96,7 +100,7 @@ def _data_rows(lines: Lines, layout: Layout) -> Iterator[Row]:
             continue
         if len(row) > width and not any(row[width:]):
             row = row[:width]
-        if any(row):
+        if any(cell.strip() for cell in row):
             yield line, row
 
 
@@ -107,7 +111,7 @@ def _find_layout(lines: Lines, *, is_tsv: bool) -> Layout | None:
         first_line, delimiter = 2, sample[0][4]
     sample = sample[first_line - 1 :]
     delimiter = delimiter or guess_delimiter(sample)
-    rows = [row for _, row in Rows(enumerate(sample), delimiter) if any(row)]
+    rows = [row for _, row in Rows(enumerate(sample), delimiter) if any(map(str.strip, row))]
     if not rows:
         return None
     if has_header(rows):

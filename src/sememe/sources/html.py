@@ -69,9 +69,10 @@ class _Parser(HTMLParser):
         self._preformatted = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in UNSEEN:
-            self._unseen.append(tag)
-        elif tag == "title" and not self._unseen:
+        if tag in UNSEEN or self._unseen:
+            self._unseen += [tag] if tag in UNSEEN else []
+            return
+        if tag == "title":
             self._in_title = not self.title
         elif tag == "br":
             self.parts.append("\n")
@@ -92,7 +93,7 @@ class _Parser(HTMLParser):
         if tag in UNSEEN:
             if tag in self._unseen:
                 del self._unseen[self._unseen.index(tag) :]
-        elif tag in PARAGRAPHS:
+        elif tag in PARAGRAPHS and not self._unseen:
             self._in_title = False
             self.parts.append("\x1d")
         self._preformatted = max(0, self._preformatted - (tag == "pre"))

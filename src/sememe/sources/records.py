@@ -36,7 +36,8 @@ class Records:
         self._source = source
         self._has_ids = has_ids
         self._names = ColumnNames()
-        self._seen = SeenIds()
+        self._given = SeenIds()
+        self._numbers = SeenIds()
         self._roles: dict[tuple[str, ...], tuple[str | None, ...]] = {}
 
     def read(self, record: Mapping[str, object], number: int, place: str) -> Item | Skipped:
@@ -51,12 +52,10 @@ class Records:
         content = self._content(record, text_name, title_name)
         if not content.strip():
             return Skipped(self._source, f"{place}: no text")
-        key = record.get(id_name) if id_name is not None else None
-        if isinstance(key, bool) or not isinstance(key, str | int) or key == "":
-            key = number
-        key = self.cleaner.clean(str(key))
-        if not self._seen.is_new(key):
-            return Skipped(self._source, f"{place}: its id {key!r} is that of an earlier record")
+        given = None if id_name is None else record.get(id_name)
+        key = self._key(given, number)
+        if key is None:
+            return Skipped(self._source, f"{place}: its id {given!r} is that of an earlier record")
         left_out = {text_name, id_name}
         metadata = {
             self._names[name]: scalar
@@ -80,6 +79,21 @@ class Records:
             text_name, title_name, id_name = (find_name(listed, role) for role in wanted)
             self._roles[names] = text_name, title_name, id_name if self._has_ids else None
         return self._roles[names]
+
+    def _key(self, given: object, number: int) -> str | None:
+        """Return the id within the file, or None if an earlier record has been given the same.
+
+        A number that stands in for an id never takes an id away: where the two meet, "@" and the
+        number follow.
+        """
+        if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
+            key = str(number)
+            self._numbers.is_new(key)
+            return f"{key}@{number}" if key in self._given else key
+        key = self.cleaner.clean(str(given))
+        if not self._given.is_new(key):
+            return None
+        return f"{key}@{number}" if key in self._numbers else key
 
     def _content(
         self, record: Mapping[str, object], text_name: str | None, title_name: str | None

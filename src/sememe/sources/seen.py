@@ -24,10 +24,16 @@ class SeenIds:
         self._used = 0
         self._repeated = 0
 
+    def __contains__(self, name: str) -> bool:
+        slots, key = self._slots, self._key(name)
+        at = key % len(slots)
+        while slots[at] and slots[at] != key:
+            at = (at + 1) % len(slots)
+        return slots[at] == key
+
     def is_new(self, name: str) -> bool:
         """Add a name and tell whether it was not there before."""
-        digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        if not self._place(self._slots, int.from_bytes(digest, "little") or 1):
+        if not self._place(self._slots, self._key(name)):
             self._repeated += 1
             return False
         self._used += 1
@@ -43,6 +49,11 @@ class SeenIds:
         """Tell whether these are ids at all: in a large table few of them repeat another."""
         rows = self._used + self._repeated
         return rows < MIN_ROWS or self._repeated <= MAX_REPEATED * rows
+
+    @staticmethod
+    def _key(name: str) -> int:
+        digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        return int.from_bytes(digest, "little") or 1
 
     @staticmethod
     def _place(slots: array[int], key: int) -> bool:

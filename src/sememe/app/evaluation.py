@@ -1,0 +1,69 @@
+"""What `sememe evaluate` evaluates: an encoder as it is, or an index of the task's corpus."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sememe._errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from sememe.evaluate.results import Evaluation
+    from sememe.index.hits import Hit
+    from sememe.index.index import Index
+
+
+def evaluation(
+    task: str,
+    model: str,
+    data: Sequence[Path],
+    *,
+    split: str,
+    mode: str,
+    terms: str,
+    progress: bool,
+) -> Evaluation:
+    """Run a task. For "retrieval", MODEL may be the folder of an index; else one is built.
+
+    The hits of an index made by `sememe index corpus.jsonl` are named "corpus.jsonl#ID"; the part
+    after the last "#" is what the judgements know.
+    """
+    from sememe.encoders.load import load
+    from sememe.evaluate import run_task
+    from sememe.index.config import FILE
+    from sememe.index.index import Index
+
+    if task != "retrieval":
+        return run_task(task, load(model), data, split=split, show_progress=progress)
+    if (Path(model) / FILE).exists():
+        system = _ByRecordId(Index.open(model), model)
+        return run_task(task, system, data, split=split, mode=mode)  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory() as folder:
+        index = Index.create(Path(folder) / "index", [model], terms=terms)
+        index.sync(_corpus(data[0]), show_progress=progress)
+        system = _ByRecordId(index, model)
+        return run_task(task, system, data, split=split, mode=mode)  # type: ignore[arg-type]
+
+
+def _corpus(folder: Path) -> Path:
+    from sememe.evaluate import TASKS
+
+    found = sorted(folder.glob("corpus.jsonl*"))
+    if not found:
+        raise InvalidInputError(f"{folder} holds no corpus.jsonl; give {TASKS['retrieval'].data}")
+    return found[0]
+
+
+class _ByRecordId:
+    """An index whose hits go by the record's own id."""
+
+    def __init__(self, index: Index, name: str) -> None:
+        self._index = index
+        self.name = name
+
+    def search(self, query: str, *, k: int, mode: Any) -> list[Hit]:
+        found = self._index.search(query, k=k, mode=mode)
+        return [replace(hit, id=hit.id.rpartition("#")[2]) for hit in found]

@@ -1,0 +1,176 @@
+"""Commands that make and use an index: index, search, verify, evaluate, demo."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sememe._errors import InvalidInputError
+from sememe.app import show
+
+if TYPE_CHECKING:
+    from sememe.index.index import Index
+    from sememe.index.report import Report
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+IndexDir = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of an index.")]
+SearchMode = Annotated[str, typer.Option("--mode", help="hybrid, semantic or keyword")]
+Models = Annotated[
+    list[str] | None, typer.Option("-m", "--model", help="Encoder of a new index; repeatable.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(demo)
+    app.command()(index)
+    app.command()(search)
+    app.command()(verify)
+    app.command()(evaluate)
+
+
+def demo() -> None:
+    """Index the bundled samples and search them in two languages: the tour, offline."""
+    from sememe.app.demo import run
+
+    run()
+
+
+def index(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Folders or files; - is standard input.")
+    ],
+    into: Annotated[Path, typer.Option("--into", help="The folder of the index.")],
+    model: Models = None,
+    terms: Annotated[
+        str, typer.Option("--terms", help="Keyword analyser of a new index: default or kiwi.")
+    ] = "default",
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", help="Pattern to leave out, as in .gitignore.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Build an index, or bring it up to date: only what changed is encoded again."""
+    missing = [path for path in paths if path != "-" and not Path(path).exists()]
+    if missing:
+        raise InvalidInputError(f"{', '.join(missing)}: no such folder or file")
+    target = _open_or_create(into, model, terms)
+    done = [_take(target, path, ignore or []) for path in paths]
+    total = _sum(done)
+    held = len(target)
+    if as_json:
+        show.as_json({**total.to_dict(), "items": held})
+    else:
+        show.report(total, rows=held)
+    if not held:
+        raise InvalidInputError(f"nothing in {', '.join(paths)} could be indexed")
+
+
+def search(
+    folder: IndexDir,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
+    top_k: Annotated[int, typer.Option("-k", "--top-k", help="How many hits.")] = 10,
+    mode: SearchMode = "hybrid",
+    where: Annotated[
+        str | None, typer.Option("--where", help='SQL over the metadata: "year >= 2020"')
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find the items of an index that answer a query."""
+    from sememe.index.index import Index
+
+    found = Index.open(folder).search(query, k=top_k, mode=mode, where=where)  # type: ignore[arg-type]
+    if as_json:
+        show.as_json([hit.to_dict() for hit in found])
+    else:
+        show.hits(found)
+
+
+def verify(folder: IndexDir, as_json: Json = False) -> None:
+    """Check an index end to end: rows, checksums, offsets, vector widths and lengths."""
+    from sememe.index.index import Index
+
+    found = Index.open(folder).verify()
+    if as_json:
+        show.as_json(found.to_dict())
+    else:
+        state = "sound" if found.sound else f"{found.faults} faults"
+        typer.echo(f"{folder}: {found.rows} rows of {found.items} items checked, {state}")
+        for problem in found.problems:
+            typer.echo(problem, err=True)
+    if not found.sound:
+        raise typer.Exit(1)
+
+
+def evaluate(
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="retrieval, bitext, sts or word-similarity")
+    ],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="An encoder, or for retrieval an index.")
+    ],
+    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Folder or files.")],
+    split: Annotated[str, typer.Option("--split", help="Which part of the data.")] = "test",
+    mode: SearchMode = "hybrid",
+    terms: Annotated[
+        str, typer.Option("--terms", help="Keyword analyser: default or kiwi.")
+    ] = "default",
+    as_json: Json = False,
+) -> None:
+    """Measure an encoder or an index on a data set, with intervals and a control."""
+    from sememe.app.evaluation import evaluation
+
+    found = evaluation(task, model, data, split=split, mode=mode, terms=terms, progress=_terminal())
+    if as_json:
+        typer.echo(found.to_json())
+        return
+    typer.echo(f"{found.task}: {found.model}, n={found.n}, covered {found.covered:.0%}")
+    rows = []
+    for name, value in found.metrics.items():
+        low, high = found.intervals.get(name, (float("nan"), float("nan")))
+        control = found.control.get(name, float("nan"))
+        rows.append((name, f"{value:.4f}", f"{low:.4f} to {high:.4f}", f"{control:.4f}"))
+    show.table(("metric", "value", "95 % interval", "control"), rows)
+
+
+def _open_or_create(into: Path, models: list[str] | None, terms: str) -> Index:
+    from sememe.index.config import FILE
+    from sememe.index.index import Index
+
+    if not (into / FILE).exists():
+        return Index.create(into, models or None, terms=terms)
+    opened = Index.open(into)
+    names = [entry.name for entry in opened.encoders]
+    if models and models != names:
+        raise InvalidInputError(
+            f"{into} was built with {', '.join(names)}; got -m {', '.join(models)}. Leave -m out, "
+            "or build another index: --into OTHER"
+        )
+    return opened
+
+
+def _take(target: Index, path: str, ignore: list[str]) -> Report:
+    if path != "-":
+        return target.sync(path, ignore=ignore, show_progress=_terminal())
+    from sememe.sources import read_lines
+
+    return target.upsert(read_lines(sys.stdin.buffer), show_progress=_terminal())
+
+
+def _sum(reports: list[Report]) -> Report:
+    from sememe.index.report import Report
+
+    total = Report()
+    for report in reports:
+        for name in ("added", "updated", "unchanged", "removed", "chunks", "tokens", "unknown"):
+            setattr(total, name, getattr(total, name) + getattr(report, name))
+        total.skipped.extend(report.skipped)
+        total.seconds += report.seconds
+    return total
+
+
+def _terminal() -> bool:
+    return sys.stderr.isatty()

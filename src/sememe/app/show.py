@@ -1,0 +1,81 @@
+"""How results look in a terminal, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from sememe.index.hits import Hits
+    from sememe.index.report import Report
+
+_REASONS = 12  # skipped files shown; --json lists all
+_SNIPPET = 160  # characters of a passage shown
+
+
+def as_json(document: Any) -> None:
+    """Print one JSON document on standard output, and nothing else."""
+    typer.echo(json.dumps(document, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*map(_plain, row))
+    Console().print(drawn)
+
+
+def hits(found: Hits) -> None:
+    """Print hits, best first."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    for place, hit in enumerate(found, start=1):
+        head = Text(f"{place:>3}  {hit.score:.3f}  ")
+        head.append(hit.id, style="bold cyan")
+        console.print(head, soft_wrap=True)
+        console.print(Text(f"     {snippet(hit.text)}", style="dim"), soft_wrap=True)
+    if not len(found):
+        console.print("nothing found")
+    if found.note:
+        typer.echo(f"note: {found.note}", err=True)
+
+
+def snippet(text: str) -> str:
+    r"""Return the beginning of a passage on one line.
+
+    >>> snippet("one\n two")
+    'one two'
+    """
+    line = " ".join(text.split())
+    return line if len(line) <= _SNIPPET else line[: _SNIPPET - 1] + "…"
+
+
+def report(done: Report, *, rows: int) -> None:
+    """Print what an indexing run did, with the reason for everything that was skipped."""
+    typer.echo(
+        f"{done.added} added, {done.updated} updated, {done.unchanged} unchanged, "
+        f"{done.removed} removed, {len(done.skipped)} skipped; "
+        f"{done.chunks} chunks encoded in {done.seconds:.1f} s; the index holds {rows} items."
+    )
+    for skipped in done.skipped[:_REASONS]:
+        typer.echo(f"skipped {skipped.source}: {skipped.reason}", err=True)
+    if len(done.skipped) > _REASONS:
+        typer.echo(f"... and {len(done.skipped) - _REASONS} more: --json lists all", err=True)
+
+
+def _plain(cell: str) -> str:
+    from rich.markup import escape
+
+    return escape(cell)

@@ -1,0 +1,308 @@
+"""The index: items in, and found again by meaning, by words, or by both."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from sememe._errors import (
+    IndexExistsError,
+    IndexFormatError,
+    InvalidInputError,
+    SpaceMismatchError,
+)
+from sememe._types import Encoder
+from sememe.encoders.load import load
+from sememe.index.config import FILE, Config, EncoderEntry
+from sememe.index.hits import Hits, Mode
+from sememe.index.items import ItemLike, as_items
+from sememe.index.report import Report
+from sememe.index.roots import prefix_of
+from sememe.index.searcher import Searcher
+from sememe.index.sync import FolderSync
+from sememe.index.verify import Verification, verify_store
+from sememe.index.writer import OnChange, Writer
+from sememe.search.lock import writer_lock
+from sememe.search.store import Store
+from sememe.text.analyze import Analyzer, analyzer
+
+StrPath = str | PathLike[str]
+
+
+class Index:
+    """A collection on disk, searchable while it grows.
+
+    One process writes at a time; any number read. What a call has reported as stored stays stored,
+    whatever happens to the process after.
+
+    >>> import tempfile
+    >>> index = Index.create(tempfile.mkdtemp() + "/index")
+    >>> index.add(["고양이가 잔다", "The stock market fell"]).added
+    2
+    >>> index.search("a sleeping cat", k=1)[0].text
+    '고양이가 잔다'
+    """
+
+    def __init__(self, path: Path, config: Config, store: Store) -> None:
+        """Use `create` or `open`."""
+        self.path = path
+        self._config = config
+        self._store = store
+        self._encoders: dict[str, Encoder] = {}
+        self._analyzer: Analyzer | None = None
+
+    @classmethod
+    def create(
+        cls,
+        path: StrPath,
+        encoders: Sequence[Encoder | str] | None = None,
+        *,
+        terms: str = "default",
+    ) -> Index:
+        """Make an empty index in a folder that is empty or not there yet.
+
+        Args:
+            path: The folder.
+            encoders: Encoders or their names; the default text encoder if None. They are used in
+                the order given, one vector column for each space.
+            terms: The analyser of keyword search: "default", or "kiwi" with the extra `korean`.
+
+        Raises:
+            IndexExistsError: Something lies there already.
+            UnknownNameError: A name that is not in the catalogue.
+        """
+        folder = Path(path)
+        loaded = [load(e) if isinstance(e, str) else e for e in encoders or [load()]]
+        if not any(encoder.modality == "text" for encoder in loaded):
+            raise InvalidInputError("encoders has none for text; add one: sememe.load()")
+        config = Config(
+            encoders=[EncoderEntry.of(encoder) for encoder in loaded],
+            analyzer=terms,
+            terms=analyzer(terms).fingerprint,
+        )
+        _make_room(folder)
+        store = Store.create(folder, config.dims)
+        config.save(folder)  # last: without it, the folder is not an index
+        index = cls(folder, config, store)
+        index._use(loaded)
+        return index
+
+    @classmethod
+    def open(cls, path: StrPath, encoders: Sequence[Encoder] | None = None) -> Index:
+        """Open the index in a folder.
+
+        Args:
+            path: The folder.
+            encoders: To use in place of those the index names; their spaces must be the same.
+
+        Raises:
+            IndexNotFoundError: There is no index in the folder.
+            IndexFormatError: It is of a newer format, or damaged.
+            SpaceMismatchError: An encoder of another space.
+        """
+        folder = Path(path)
+        config = Config.read(folder)
+        index = cls(folder, config, Store.open(folder))
+        if encoders is not None:
+            index._use(encoders)
+        return index
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+        self._store.refresh()
+        return self._store.reading(lambda: len(self._store.known()))
+
+    @property
+    def encoders(self) -> list[EncoderEntry]:
+        """The encoders' names, widths and spaces."""
+        return list(self._config.encoders)
+
+    # Writing
+
+    def add(self, items: Iterable[ItemLike], *, show_progress: bool = False) -> Report:
+        """Store new items; those that are there already, unchanged, cost nothing.
+
+        items: texts, (id, text) pairs, mappings with "text" and "id", or Items; any iterable, read
+        once, in memory bounded by the batch.
+
+        Raises:
+            DuplicateIdError: An id is stored with other content; the items before it are stored.
+            InvalidInputError: Something that is not an item.
+            IndexLockedError: Another process is writing.
+        """
+        return self._put(items, "refuse", show_progress)
+
+    def upsert(self, items: Iterable[ItemLike], *, show_progress: bool = False) -> Report:
+        """Store items, each in place of the one with its id; like `add` otherwise."""
+        return self._put(items, "replace", show_progress)
+
+    def delete(self, ids: Iterable[str]) -> Report:
+        """Remove items, in one commit; unknown ids are no error and are not counted."""
+        wanted = [ids] if isinstance(ids, str) else list(ids)
+        report = Report()
+        with self._writing() as started:
+            before = len(self._store.known())
+            self._store.delete(wanted)
+            report.removed = before - len(self._store.known())
+            self._store.compact()
+            report.seconds = time.monotonic() - started
+        return report
+
+    def sync(
+        self, path: StrPath, *, ignore: Sequence[str] = (), show_progress: bool = False
+    ) -> Report:
+        """Bring the index to the state of a folder or file: store what is new, forget what left.
+
+        Files of unchanged size and time are passed over; of a changed file only the items that
+        changed are encoded. Items of other folders, and those given to `add`, are left alone.
+
+        Args:
+            path: The folder or file. What it holds gets sources and ids that begin with its name.
+            ignore: Patterns to leave out, in the language of `.gitignore`.
+            show_progress: Draw a progress bar on standard error.
+
+        Raises:
+            InvalidInputError: There is nothing at `path`.
+            IndexLockedError: Another process is writing.
+        """
+        root = Path(path)
+        if not root.exists():
+            raise InvalidInputError(f"{root} does not exist. Give a folder or a file.")
+        with self._writing() as started:
+            prefix, roots = prefix_of(root, self._config.roots)
+            if roots != self._config.roots:
+                self._config.roots = roots
+                self._config.save(self.path)
+            writer = self._writer("replace")
+            FolderSync(self._store, writer, root, prefix).run(
+                ignore=ignore, show_progress=show_progress
+            )
+            self._store.compact()
+            writer.report.seconds = time.monotonic() - started
+        return writer.report
+
+    # Reading
+
+    def search(
+        self, query: str, *, k: int = 10, mode: Mode = "hybrid", where: str | None = None
+    ) -> Hits:
+        """Find the items that answer a query.
+
+        Args:
+            query: Text, in any language of the encoder.
+            k: How many items at most.
+            mode: "semantic" compares meaning, "keyword" counts words (BM25), "hybrid" does both
+                and weighs them; `hits.note` says when one of the two had nothing to say.
+            where: SQL over the columns id, source, modality, text and all metadata, for example
+                "year >= 2020 AND source LIKE '%.md'".
+
+        Raises:
+            UnknownNameError: An unknown mode.
+            FilterError: `where` is not SQL over the columns.
+        """
+        self._store.refresh()
+        searcher = Searcher(self._store, self._load(), self._terms())
+        return self._store.reading(lambda: searcher.search(query, k=k, mode=mode, where=where))
+
+    def verify(self) -> Verification:
+        """Check every row, checksum, offset, vector width and vector length."""
+        self._store.refresh()
+        return self._store.reading(lambda: verify_store(self._store, self._config.dims))
+
+    def statistics(self) -> dict[str, Any]:
+        """Return what the index holds and how it lies on disk."""
+        self._store.refresh()
+        facts = self._store.reading(lambda: asdict(self._store.statistics()))
+        encoders = [asdict(entry) for entry in self._config.encoders]
+        return {
+            **facts,
+            "encoders": encoders,
+            "roots": self._config.roots,
+            "columns": self._store.metadata,
+        }
+
+    # Inside
+
+    def _put(self, items: Iterable[ItemLike], on_change: OnChange, show_progress: bool) -> Report:
+        from sememe._progress import progress
+
+        things = as_items(items)
+        with self._writing() as started, progress("items", total=None, show=show_progress) as tell:
+            writer = self._writer(on_change)
+            try:
+                for done, thing in enumerate(things, start=1):
+                    writer.put(thing)
+                    tell(done)
+                writer.flush()
+            except InvalidInputError:
+                writer.flush()  # what came before is not lost
+                raise
+            self._store.compact()
+            writer.report.seconds = time.monotonic() - started
+        return writer.report
+
+    @contextmanager
+    def _writing(self) -> Iterator[float]:
+        """Hold the writer's lock and see the newest state; yields the time of the start."""
+        started = time.monotonic()
+        with writer_lock(self.path / "write.lock"):
+            self._store.refresh()
+            self._config = Config.read(self.path)
+            yield started
+
+    def _writer(self, on_change: OnChange) -> Writer:
+        return Writer(self._store, self._load(), self._terms(), on_change=on_change)
+
+    def _load(self) -> dict[str, Encoder]:
+        if not self._encoders:
+            self._use([load(entry.name) for entry in self._config.encoders])
+        return self._encoders
+
+    def _use(self, encoders: Sequence[Encoder]) -> None:
+        """Take encoders whose spaces are those of the stored vectors, or refuse."""
+        columns = {entry.space: entry.column for entry in self._config.encoders}
+        for encoder in encoders:
+            if encoder.space not in columns:
+                stored = ", ".join(f"{e.name} ({e.space})" for e in self._config.encoders)
+                raise SpaceMismatchError(
+                    f"{self.path} holds vectors of {stored}; {encoder.name} makes vectors of "
+                    f"another space ({encoder.space}), and the two cannot be compared. Open the "
+                    "index without encoders=, or build one for the other encoder: "
+                    f"sememe index PATH --into OTHER -m {encoder.name}"
+                )
+        self._encoders = {columns[encoder.space]: encoder for encoder in encoders}
+
+    def _terms(self) -> Analyzer:
+        if self._analyzer is None:
+            found = analyzer(self._config.analyzer)
+            if found.fingerprint != self._config.terms:
+                raise IndexFormatError(
+                    f"{self.path} holds terms of analyser {self._config.terms}; this sememe's "
+                    f"{self._config.analyzer!r} is {found.fingerprint}. Build the index again."
+                )
+            self._analyzer = found
+        return self._analyzer
+
+
+def _make_room(folder: Path) -> None:
+    """Accept a folder that is missing, empty, or left by a creation that was interrupted."""
+    if (folder / FILE).exists():
+        raise IndexExistsError(f"{folder} is an index already. Use Index.open({str(folder)!r}).")
+    if folder.exists() and not folder.is_dir():
+        raise IndexExistsError(f"{folder} is a file. Give the path of a new folder.")
+    ours = {"chunks.lance", "sources.lance"}
+    inside = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+    if inside - ours:
+        some = ", ".join(sorted(inside - ours)[:3])
+        raise IndexExistsError(f"{folder} holds other files ({some}). Give an empty folder.")
+    if inside:
+        if (folder / "chunks.lance").exists() and Store.open(folder).count():
+            raise IndexExistsError(f"{folder} holds a table of rows but no {FILE}.")
+        for name in inside:
+            shutil.rmtree(folder / name)

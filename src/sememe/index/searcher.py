@@ -1,0 +1,123 @@
+"""One search: the query through the encoders and the analyser, the legs fused, passages shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
+
+from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._types import Encoder
+from sememe.index.hits import Hit, Hits, Mode
+
+if TYPE_CHECKING:
+
+    from sememe._types import FloatArray
+    from sememe.search.similarity import VectorLeg
+    from sememe.search.store import Store
+    from sememe.text.analyze import Analyzer
+
+_DEPTH = 100  # documents each leg gives to the fusion, at least
+
+
+class Searcher:
+    """Searches one version of a store."""
+
+    def __init__(self, store: Store, encoders: Mapping[str, Encoder], analyzer: Analyzer) -> None:
+        """Take the store, the encoder of each vector column, and the analyser of its terms."""
+        self._store = store
+        self._encoders = encoders
+        self._analyzer = analyzer
+
+    def search(self, query: str, *, k: int, mode: Mode, where: str | None) -> Hits:
+        """Return the k best items; see `Index.search`."""
+        _check(query, k, mode)
+        if not query.strip():
+            return Hits((), mode, {}, note="the query is empty")
+        if mode == "keyword":
+            return self._keyword(query, k, where)
+        if mode == "semantic":
+            return self._semantic(query, k, where)
+        return self._hybrid(query, k, where)
+
+    def _keyword(self, query: str, k: int, where: str | None) -> Hits:
+        terms = self._analyzer.analyze_query(query)
+        leg = self._store.search_terms(terms, k, where=where)
+        rows = self._best_rows(leg.ids, {}, terms)
+        note = "" if len(leg.ids) else "keyword: no document has a word of the query"
+        return Hits(
+            self._hits(leg.ids, leg.scores.tolist(), rows), "keyword", {"keyword": 1.0}, note
+        )
+
+    def _semantic(self, query: str, k: int, where: str | None) -> Hits:
+        leg, _, _ = self._nearest(query, k, where)
+        rows = self._store.rows(leg.rows)
+        return Hits(self._hits(leg.ids, leg.scores.tolist(), rows), "semantic", {"semantic": 1.0})
+
+    def _nearest(self, query: str, k: int, where: str | None) -> tuple[VectorLeg, str, FloatArray]:
+        """Return the leg of the first text space, its column and the query's vector."""
+        column, encoder = next((c, e) for c, e in self._encoders.items() if e.modality == "text")
+        encode = getattr(encoder, "encode_query", encoder.encode)
+        vector: FloatArray = encode([query])
+        return self._store.search_vectors(column, vector, k, where=where)[0], column, vector[0]
+
+    def _hybrid(self, query: str, k: int, where: str | None) -> Hits:
+        depth = max(_DEPTH, 4 * k)
+        terms = self._analyzer.analyze_query(query)
+        semantic, column, vector = self._nearest(query, depth, where)
+        keyword = self._store.search_terms(terms, depth, where=where)
+        fused = self._fuse(semantic, keyword, column, vector)
+        ids, scores = fused.ids[:k], fused.scores[:k]
+        nearest = dict(zip(semantic.ids, semantic.rows.tolist(), strict=True))
+        rows = self._best_rows(ids, nearest, terms)
+        return Hits(self._hits(ids, scores, rows), "hybrid", fused.weights, fused.note)
+
+    def _best_rows(
+        self, ids: Sequence[str], nearest: Mapping[str, int], terms: Iterable[str]
+    ) -> list[dict[str, Any]]:
+        """Return the row to show of each item: the nearest in meaning, or that with most terms."""
+        import numpy as np
+
+        others = [id_ for id_ in ids if id_ not in nearest]
+        found = {id_: nearest[id_] for id_ in ids if id_ in nearest}
+        found |= self._by_terms(others, set(terms)) if others else {}
+        addresses = np.array([found[id_] for id_ in ids], np.uint64)
+        return self._store.rows(addresses)
+
+    def _by_terms(self, ids: Sequence[str], terms: set[str]) -> dict[str, int]:
+        """Return the address of the row of each item that holds most of the terms."""
+        best: dict[str, tuple[int, int]] = {}
+        addresses = self._store.addresses(ids)
+        for address, row in zip(
+            addresses.tolist(), self._store.rows(addresses, ["id", "part", "text"]), strict=True
+        ):
+            shared = len(terms.intersection(self._analyzer.analyze(row["text"])))
+            if row["id"] not in best or shared > best[row["id"]][0]:
+                best[row["id"]] = (shared, address)
+        return {id_: address for id_, (_, address) in best.items()}
+
+    def _hits(
+        self, ids: Sequence[str], scores: Sequence[float], rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[Hit, ...]:
+        facts = self._store.metadata
+        return tuple(
+            Hit(
+                id=id_,
+                score=float(score),
+                modality=row["modality"],
+                source=row["source"],
+                text=row["text"],
+                start=row["start"],
+                end=row["end"],
+                metadata={name: row[name] for name in facts if row[name] is not None},
+            )
+            for id_, score, row in zip(ids, scores, rows, strict=True)
+        )
+
+
+def _check(query: object, k: object, mode: str) -> None:
+    if mode not in get_args(Mode):
+        raise UnknownNameError.of("mode", mode, get_args(Mode))
+    if not isinstance(query, str):
+        raise InvalidInputError(f"query is {type(query).__name__}; give a str.")
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise InvalidInputError(f"k={k!r}; give a whole number of at least 1.")

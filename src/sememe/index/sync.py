@@ -1,0 +1,124 @@
+"""Bring an index to the state of a folder: read what changed, forget what left.
+
+A file is on the ledger before its first item is stored, without a size: "begun". Once all it holds
+is stored its size and time of change are entered, and the next sync passes it over unread. Whatever
+is interrupted is read again, and what is stored of it not encoded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sememe._progress import progress
+from sememe._types import Item, Skipped
+from sememe.index.writer import Writer
+from sememe.search.catalogue import digests
+from sememe.search.ledger import SourceRecord
+from sememe.sources import SourceFile, find_files, read_file
+
+if TYPE_CHECKING:
+    from sememe.search.store import Store
+
+_FILES = 1024  # read between two entries in the ledger
+_BEGUN = -1  # size of a file that was begun
+
+
+class FolderSync:
+    """One sync of one folder or file."""
+
+    def __init__(self, store: Store, writer: Writer, root: Path, prefix: str) -> None:
+        """Begin; `prefix` begins the source of everything under `root`, and of nothing else."""
+        self._store = store
+        self._writer = writer
+        self._root = root
+        self._prefix = prefix
+        self._ledger = store.sources()
+        self._seen: set[str] = set()  # every source met
+        self._begun: list[SourceRecord] = []  # files being read, to be entered before a commit
+        self._read: list[SourceRecord] = []  # files read, to be entered after the next flush
+        self._reread: dict[str, tuple[SourceRecord, set[int]]] = {}  # ... that may have shrunk
+        writer.before_commit = self._enter_begun
+
+    def run(self, *, ignore: Sequence[str] = (), show_progress: bool = False) -> None:
+        """Read, store, and remove what is gone; the writer's report has the account."""
+        with progress("files", total=None, show=show_progress) as advance:
+            for done, entry in enumerate(find_files(self._root, ignore=ignore)):
+                self._visit(entry)
+                if len(self._read) >= _FILES:
+                    self._enter()
+                advance(done + 1)
+        self._enter()
+        self._remove()
+
+    def _visit(self, entry: SourceFile | Skipped) -> None:
+        source = self._prefix + entry.source
+        self._seen.add(source)
+        if isinstance(entry, Skipped):
+            self._writer.put(Skipped(source, entry.reason))
+            return
+        known = self._ledger.get(source)
+        if known and (known.size, known.mtime_ns) == (entry.size, entry.mtime_ns):
+            self._writer.report.unchanged += known.items
+            if known.reason:
+                self._writer.put(Skipped(source, known.reason))
+            return
+        self._read_file(replace(entry, source=source))
+
+    def _read_file(self, file: SourceFile) -> None:
+        self._begun.append(SourceRecord(file.source, _BEGUN, 0, 0))
+        ids: list[str] = []
+        reason = None
+        for thing in read_file(file):
+            if isinstance(thing, Item):
+                ids.append(thing.id)
+            else:
+                reason = reason or thing.reason
+            self._writer.put(thing)
+        record = SourceRecord(file.source, file.size, file.mtime_ns, len(ids), reason)
+        if file.source in self._ledger:
+            self._reread[file.source] = (record, set(digests(ids).tolist()))
+        else:
+            self._read.append(record)
+
+    def _enter_begun(self) -> None:
+        begun, self._begun = self._begun, []
+        self._store.record_sources(begun)
+
+    def _enter(self) -> None:
+        """Store what was read, then say so in the ledger."""
+        self._writer.flush()
+        self._begun = []
+        self._store.record_sources(self._read)
+        self._read = []
+
+    def _remove(self) -> None:
+        """Delete the items that files no longer hold, and those of files that are gone."""
+        gone = {source for source in set(self._ledger) - self._seen if self._is_ours(source)}
+        stale = self._ids_gone(gone)
+        self._store.delete(stale)
+        self._writer.report.removed += len(stale)
+        self._store.forget_sources(gone)
+        self._store.record_sources([record for record, _ in self._reread.values()])
+
+    def _is_ours(self, source: str) -> bool:
+        if self._root.is_file():
+            return source == self._prefix + self._root.name
+        return source.startswith(self._prefix)
+
+    def _ids_gone(self, gone: set[str]) -> list[str]:
+        if not gone and not self._reread:
+            return []
+        stale: dict[str, None] = {}
+        for batch in self._store.iterate(["id", "source"]):
+            ids, sources = batch.column("id").to_pylist(), batch.column("source").to_pylist()
+            for id_, source in zip(ids, sources, strict=True):
+                if source in gone:
+                    stale[id_] = None
+                elif source in self._reread:
+                    (digest,) = digests([id_]).tolist()
+                    if digest not in self._reread[source][1]:
+                        stale[id_] = None
+        return list(stale)

@@ -1,0 +1,228 @@
+"""What one row of the table is, and how rows become Arrow columns.
+
+A row is one chunk of one item. Beside the columns every index has there is one vector column for
+each space (`vector_<8 hex>`, null where the row has no vector of that space) and one column for
+each metadata name, typed when it is first seen.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from sememe._errors import InvalidInputError
+from sememe._types import FloatArray, Metadata
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CHECKSUM_BYTES = 8
+VECTOR_PREFIX = "vector_"
+FIXED_COLUMNS = (
+    "id",
+    "part",
+    "parts",
+    "modality",
+    "source",
+    "text",
+    "start",
+    "end",
+    "hash",
+    "terms",
+    "checksum",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One chunk of one item.
+
+    Attributes:
+        id: The item it is a chunk of.
+        part: Which chunk, from 0.
+        parts: How many chunks the whole item has.
+        modality: "text", "image" or "audio".
+        source: Where the item came from.
+        text: The chunk's text ("" where there is none).
+        start: First character of the chunk within the item.
+        end: One past its last character.
+        hash: Content hash of the whole item; equal on all its rows.
+        vectors: Vector column -> (dim,) float32, finite.
+        terms: Keyword terms joined by spaces, or None where another row of the item carries them.
+        metadata: Facts to filter by; None values are left out.
+    """
+
+    id: str
+    part: int
+    parts: int
+    modality: str
+    source: str
+    text: str
+    start: int
+    end: int
+    hash: str
+    vectors: Mapping[str, FloatArray]
+    terms: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+
+
+def base_schema(dims: Mapping[str, int]) -> pa.Schema:
+    """Return the Arrow schema of a new table; `dims` maps vector columns to their width."""
+    import pyarrow as pa
+
+    for name, dim in dims.items():
+        if not name.startswith(VECTOR_PREFIX) or dim < 1:
+            raise InvalidInputError(
+                f"dims[{name!r}]={dim} is not a vector column. Give names that begin with "
+                f"{VECTOR_PREFIX!r} and widths of at least 1."
+            )
+    types = {
+        "part": pa.int32(),
+        "parts": pa.int32(),
+        "text": pa.large_string(),
+        "start": pa.int64(),
+        "end": pa.int64(),
+        "terms": pa.large_string(),
+        "checksum": pa.binary(CHECKSUM_BYTES),
+    }
+    fixed = [pa.field(n, types.get(n, pa.string()), n == "terms") for n in FIXED_COLUMNS]
+    vectors = [pa.field(name, pa.list_(pa.float32(), dim)) for name, dim in dims.items()]
+    return pa.schema(fixed + vectors)
+
+
+def vector_dims(schema: pa.Schema) -> dict[str, int]:
+    """Return the vector columns of a table and their widths."""
+    return {
+        f.name: f.type.list_size
+        for f in schema
+        if f.name.startswith(VECTOR_PREFIX) and hasattr(f.type, "list_size")
+    }
+
+
+def to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    """Turn rows into a table of `schema`; columns that a row says nothing about are null.
+
+    Raises:
+        InvalidInputError: A vector of the wrong column, width or with NaN, a part out of range, or
+            text that UTF-8 cannot hold.
+    """
+    import pyarrow as pa
+
+    dims = vector_dims(schema)
+    seen: set[tuple[str, int]] = set()
+    for row in rows:
+        _check(row, dims)
+        if (row.id, row.part) in seen:
+            raise InvalidInputError(f"id={row.id!r} part={row.part} stands twice in one batch.")
+        seen.add((row.id, row.part))
+    columns: dict[str, Any] = {
+        name: [getattr(row, name) for row in rows] for name in FIXED_COLUMNS if name != "checksum"
+    }
+    names = sorted(dims)
+    columns["checksum"] = [
+        checksum(r, [(n, r.vectors[n].tobytes()) for n in names if n in r.vectors]) for r in rows
+    ]
+    for name, dim in dims.items():
+        columns[name] = _vectors(rows, name, dim)
+    for name in schema.names[len(FIXED_COLUMNS) :]:
+        if name not in dims:
+            columns[name] = [row.metadata.get(name) for row in rows]
+    arrays = [_array(columns[f.name], f.type, f.name) for f in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def checksum(row: Any, vectors: Sequence[tuple[str, bytes]]) -> bytes:
+    """Return the row's 8-byte checksum (BLAKE2b) over its content and its vectors.
+
+    Args:
+        row: Anything with id, part, text, start, end, hash and terms.
+        vectors: (column, float32 bytes) of the vectors the row has, sorted by column.
+    """
+    digest = blake2b(digest_size=CHECKSUM_BYTES)
+    for text in (row.id, row.text, row.hash, row.terms):
+        data = b"" if text is None else text.encode("utf-8", "surrogatepass")
+        digest.update(struct.pack("<?q", text is not None, len(data)))
+        digest.update(data)
+    digest.update(struct.pack("<qqq", row.part, row.start, row.end))
+    for name, data in vectors:
+        digest.update(struct.pack("<qq", len(name), len(data)))
+        digest.update(name.encode())
+        digest.update(data)
+    return digest.digest()
+
+
+def checksums(batch: pa.RecordBatch) -> list[bytes]:
+    """Recompute the checksum of every row of a batch that holds all of a table's columns."""
+    dims = vector_dims(batch.schema)
+    vectors: dict[str, list[bytes | None]] = {}
+    for name, dim in sorted(dims.items()):
+        column: Any = batch.column(name)
+        filled = iter(column.flatten().to_numpy().reshape(-1, dim))  # flatten drops the nulls
+        vectors[name] = [
+            next(filled).tobytes() if ok else None for ok in column.is_valid().to_pylist()
+        ]
+    names = ("id", "part", "text", "start", "end", "hash", "terms")
+    rows = zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+    found = []
+    for i, values in enumerate(rows):
+        has = [(name, data) for name, column in vectors.items() if (data := column[i]) is not None]
+        found.append(checksum(SimpleNamespace(**dict(zip(names, values, strict=True))), has))
+    return found
+
+
+def _check(row: Row, dims: Mapping[str, int]) -> None:
+    import numpy as np
+
+    if not 0 <= row.part < row.parts:
+        raise InvalidInputError(
+            f"id={row.id!r}: part={row.part} of parts={row.parts}; parts count from 0."
+        )
+    for name, vector in row.vectors.items():
+        if name not in dims:
+            allowed = ", ".join(dims) or "none"
+            raise InvalidInputError(f"{name!r} is not a vector column of this index: {allowed}.")
+        if vector.dtype != np.float32 or vector.shape != (dims[name],):
+            raise InvalidInputError(
+                f"id={row.id!r}: {name} got {vector.dtype} of shape {vector.shape}; "
+                f"it holds float32 of shape ({dims[name]},)."
+            )
+        if not np.isfinite(vector).all():
+            raise InvalidInputError(
+                f"id={row.id!r}: {name} holds NaN or infinity. Leave the vector out, "
+                "or find out why the encoder made it."
+            )
+
+
+def _vectors(rows: Sequence[Row], name: str, dim: int) -> pa.Array[Any]:
+    import numpy as np
+    import pyarrow as pa
+
+    matrix = np.zeros((len(rows), dim), dtype=np.float32)
+    absent = np.ones(len(rows), dtype=bool)
+    for i, row in enumerate(rows):
+        if name in row.vectors:
+            matrix[i] = row.vectors[name]
+            absent[i] = False
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(matrix.reshape(-1)), dim, mask=pa.array(absent)
+    )
+
+
+def _array(values: Any, kind: pa.DataType, name: str) -> pa.Array[Any]:
+    import pyarrow as pa
+
+    if isinstance(values, pa.Array):
+        return values
+    try:
+        return pa.array(values, type=kind)
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(
+            f"Column {name!r} got text with a lone surrogate ({error.reason}), which no file can "
+            "hold as UTF-8. Replace it first: text.encode('utf-8', 'replace').decode()."
+        ) from None
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        raise InvalidInputError(f"Column {name!r} holds {kind}; got {error}.") from None

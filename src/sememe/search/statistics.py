@@ -1,0 +1,73 @@
+"""What a store holds and how it lies on disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sememe.search import ann, keyword
+from sememe.search.table import LanceTable
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatistics:
+    """A store in figures.
+
+    Attributes:
+        rows: Rows (chunks).
+        items: Distinct ids.
+        modalities: Modality -> rows.
+        bytes: Size of the folder on disk.
+        version: Newest table version.
+        versions: Versions still readable.
+        fragments: Files the rows lie in.
+        deleted_rows: Removed rows that still take room.
+        keyword_coverage: Fraction of the rows that the keyword index covers.
+        ann: Vector column -> report of its approximate index: parameters, measured recall@10,
+            fraction of the rows it covers.
+    """
+
+    rows: int
+    items: int
+    modalities: dict[str, int]
+    bytes: int
+    version: int
+    versions: int
+    fragments: int
+    deleted_rows: int
+    keyword_coverage: float
+    ann: Mapping[str, Mapping[str, Any]]
+
+
+def read_statistics(table: LanceTable, folder: Path) -> StoreStatistics:
+    """Gather the figures; reads two narrow columns of every row."""
+    import pyarrow.compute as pc
+
+    dataset = table.dataset
+    modalities: Counter[str] = Counter()
+    scanned = dataset.scanner(columns=["id", "modality"]).to_table()
+    for entry in pc.value_counts(scanned["modality"].combine_chunks()).to_pylist():
+        modalities[entry["values"]] += entry["counts"]
+    fragments = dataset.get_fragments()
+    return StoreStatistics(
+        rows=scanned.num_rows,
+        items=pc.count_distinct(scanned["id"]).as_py(),
+        modalities=dict(sorted(modalities.items())),
+        bytes=sum(_size(file) for file in folder.rglob("*")),
+        version=table.version,
+        versions=len(dataset.versions()),
+        fragments=len(fragments),
+        deleted_rows=sum(f.num_deletions for f in fragments),
+        keyword_coverage=keyword.keyword_coverage(table)[0],
+        ann=ann.report(table, folder),
+    )
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size if file.is_file() else 0
+    except FileNotFoundError:  # a writer is tidying up
+        return 0

@@ -1,0 +1,415 @@
+"""The store under an index: rows in a Lance table, searched by vector and by term.
+
+A store is a folder on local disk: `chunks.lance` holds the rows, `sources.lance` the files they
+came from, `ann.json` what the approximate index is worth. Changes need the writer lock
+(`sememe.search.lock`), which the caller holds; reading needs nothing. A store sees one version of
+the table until `refresh` is called, so the legs of one search and the rows fetched for it agree.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sememe._errors import (
+    IndexExistsError,
+    IndexFormatError,
+    IndexNotFoundError,
+    InvalidInputError,
+)
+from sememe._types import FloatArray
+from sememe.search import ann, keyword, upkeep
+from sememe.search.catalogue import Catalogue, read_catalogue
+from sememe.search.keyword import Operator, TermLeg
+from sememe.search.ledger import Ledger, SourceRecord
+from sememe.search.metadata import metadata_types, plan
+from sememe.search.rows import FIXED_COLUMNS, Row, base_schema, to_table, vector_dims
+from sememe.search.similarity import VectorColumn, VectorLeg
+from sememe.search.snapshot import Snapshot, read_snapshot
+from sememe.search.statistics import StoreStatistics, read_statistics
+from sememe.search.table import LanceTable
+from sememe.search.where import matching_rows
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from sememe.search.table import Addresses
+
+T = TypeVar("T")
+CHUNKS = "chunks.lance"
+SOURCES = "sources.lance"
+_MASKS_KEPT = 8
+
+
+class Store:
+    """Rows of one index, on disk.
+
+    Attributes:
+        path: The folder.
+        exact_limit: Rows up to which `search_vectors` compares with every row; above, it uses an
+            approximate index where one has been built.
+    """
+
+    def __init__(self, path: Path, chunks: LanceTable, ledger: Ledger) -> None:
+        self.path = path
+        self.exact_limit = ann.EXACT_LIMIT
+        self._chunks = chunks
+        self._ledger = ledger
+        self._lock = threading.RLock()
+        self._snapshot: Snapshot | None = None
+        self._columns: dict[str, VectorColumn] = {}
+        self._vocabulary = keyword.Vocabulary()
+        self._masks: OrderedDict[tuple[int, str], NDArray[np.bool_]] = OrderedDict()
+        self._ready_to_write = False
+
+    # Opening
+
+    @classmethod
+    def create(cls, path: str | PathLike[str], dims: Mapping[str, int]) -> Store:
+        """Create an empty store in a folder, which is made where it is missing.
+
+        Args:
+            path: The folder.
+            dims: Vector column (`vector_<8 hex>`) -> width.
+
+        Raises:
+            IndexExistsError: The folder already holds a store.
+            InvalidInputError: A name or width that no vector column can have.
+        """
+        folder = Path(path)
+        schema = base_schema(dims)
+        if _holds_table(folder / CHUNKS):
+            raise IndexExistsError(
+                f"{folder} already holds an index. Open it, or choose another folder."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in (folder / CHUNKS, folder / SOURCES):
+            shutil.rmtree(leftover, ignore_errors=True)  # of a creation that was interrupted
+        ledger = Ledger.create(folder / SOURCES)
+        chunks = LanceTable.create(folder / CHUNKS, schema)
+        keyword.create_keyword_index(chunks)
+        return cls(folder, chunks, ledger)
+
+    @classmethod
+    def open(cls, path: str | PathLike[str]) -> Store:
+        """Open the store in a folder, at its newest version.
+
+        Raises:
+            IndexNotFoundError: There is none.
+            IndexFormatError: There is one that cannot be read.
+        """
+        folder = Path(path)
+        if not _holds_table(folder / CHUNKS):
+            raise IndexNotFoundError(
+                f"{folder} holds no index ({CHUNKS} is missing). Check the path, or build one."
+            )
+        try:
+            chunks, ledger = LanceTable.open(folder / CHUNKS), Ledger.open(folder / SOURCES)
+            missing = set(FIXED_COLUMNS) - set(chunks.dataset.schema.names)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise IndexFormatError(f"{folder} cannot be read as an index: {error}") from error
+        if missing:
+            raise IndexFormatError(
+                f"{folder / CHUNKS} lacks the columns {', '.join(sorted(missing))}: it is not a "
+                "table of this version. Build the index anew in another folder."
+            )
+        return cls(folder, chunks, ledger)
+
+    @property
+    def version(self) -> int:
+        """The table version this store sees."""
+        return self._chunks.version
+
+    @property
+    def dims(self) -> dict[str, int]:
+        """Vector column -> width."""
+        return vector_dims(self._chunks.dataset.schema)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Metadata column -> "bool", "int64", "double" or "string"."""
+        return metadata_types(self._chunks.dataset.schema)
+
+    def refresh(self) -> bool:
+        """See the newest version; return whether it is another. Costs 0.1 ms if it is not."""
+        with self._lock:
+            moved = self._ledger.table.refresh()
+            return self._chunks.refresh() or moved
+
+    def reading(self, work: Callable[[], T]) -> T:
+        """Run a read; if a writer threw its version away meanwhile, refresh and run it again."""
+        try:
+            return work()
+        except (OSError, RuntimeError, ValueError):
+            if not self.refresh():
+                raise
+            return work()
+
+    # Writing
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Add rows: one batch, one commit, safe on disk when this returns.
+
+        Raises:
+            InvalidInputError: A row that does not fit; nothing was written.
+        """
+        self.replace(rows, ())
+
+    def replace(self, rows: Sequence[Row], ids: Iterable[str] | None = None) -> None:
+        """Remove every row of `ids` and add `rows`, in one commit, safe when this returns.
+
+        Args:
+            rows: The new rows.
+            ids: The items whose old rows go; those of `rows` where None.
+
+        Raises:
+            InvalidInputError: A row that does not fit; nothing was written.
+        """
+        gone = dict.fromkeys(row.id for row in rows) if ids is None else dict.fromkeys(ids)
+        with self._lock:
+            self._prepare_to_write()
+            change = plan(rows, self.metadata)
+            if change.new or change.widen:
+                to_table(rows, base_schema(self.dims))  # refuse bad rows before any commit
+                upkeep.evolve(self._chunks, change)
+            table = to_table(rows, self._chunks.dataset.schema)
+            self._chunks.swap(table, self._chunks.find("id", gone) if gone else None)
+            if upkeep.merge_small(self._chunks):
+                upkeep.drop_old_versions(self._chunks)
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Remove every row of `ids` in one commit; return how many rows that was."""
+        wanted = list(dict.fromkeys(ids))
+        if not wanted:
+            return 0
+        with self._lock:
+            self._prepare_to_write()
+            addresses = self._chunks.find("id", wanted)
+            self._chunks.swap(None, addresses)
+            return len(addresses)
+
+    def compact(self) -> None:
+        """Tidy up at the end of a write: merge small files, index new rows, drop old versions.
+
+        May be killed at any moment. Costs little when there is little to do.
+        """
+        with self._lock:
+            self._prepare_to_write()
+            upkeep.merge_small(self._chunks, more_than=upkeep.FEW_SMALL)
+            keyword.refresh_keyword_index(self._chunks)
+            for column in self.dims:
+                ann.refresh(self._chunks, self.path, column, self.exact_limit)
+            upkeep.drop_old_versions(self._chunks)
+            upkeep.merge_small(self._ledger.table, more_than=upkeep.FEW_SMALL)
+            upkeep.drop_old_versions(self._ledger.table)
+
+    def record_sources(self, records: Sequence[SourceRecord]) -> None:
+        """Write down files whose rows are all committed, in one commit."""
+        self._ledger.record(records)
+
+    def forget_sources(self, sources: Iterable[str]) -> None:
+        """Strike files off the list, in one commit."""
+        self._ledger.forget(sources)
+
+    def sources(self) -> dict[str, SourceRecord]:
+        """Return the files written down, by source."""
+        return self._ledger.read()
+
+    # Reading
+
+    def count(self) -> int:
+        """Return the number of rows."""
+        return int(self._chunks.dataset.count_rows())
+
+    def known(self) -> Catalogue:
+        """Return the catalogue of stored items, 24 bytes each."""
+        return read_catalogue(self._chunks)
+
+    def present_parts(self, id: str) -> list[int]:
+        """Return which parts of an item are stored, ascending."""
+        import pyarrow.compute as pc
+
+        found = self._chunks.dataset.to_table(columns=["part"], filter=pc.field("id") == id)
+        return sorted(found["part"].to_pylist())
+
+    def statistics(self) -> StoreStatistics:
+        """Return what the store holds and how it lies on disk."""
+        return read_statistics(self._chunks, self.path)
+
+    def iterate(
+        self, columns: Sequence[str] | None = None, *, batch_size: int = 1024
+    ) -> Iterator[pa.RecordBatch]:
+        """Stream the rows as Arrow batches, all columns where none are named."""
+        names = None if columns is None else list(columns)
+        yield from self._chunks.dataset.scanner(columns=names, batch_size=batch_size).to_batches()
+
+    def rows(
+        self, addresses: Addresses, columns: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Fetch rows by address, in the order given.
+
+        Args:
+            addresses: (k,) uint64, from a leg of the same version.
+            columns: Which columns; all but the vectors where None.
+
+        Raises:
+            InvalidInputError: An address of another version.
+        """
+        if not len(addresses):
+            return []
+        dims = self.dims
+        names = [n for n in self._chunks.dataset.schema.names if n not in dims]
+        listed = ",".join(map(str, addresses.tolist()))
+        scanner = self._chunks.dataset.scanner(
+            columns=names if columns is None else list(columns),
+            filter=f"_rowaddr IN ({listed})",
+            with_row_address=True,
+        )
+        found = {row.pop("_rowaddr"): row for row in scanner.to_table().to_pylist()}
+        try:
+            return [found[address] for address in addresses.tolist()]
+        except KeyError as error:
+            raise InvalidInputError(
+                f"Row {error} is not in version {self.version}. Search again after refresh()."
+            ) from None
+
+    def addresses(self, ids: Sequence[str]) -> Addresses:
+        """Return the addresses of every row of some items, item by item, parts ascending."""
+        import numpy as np
+
+        snapshot = self._rows()
+        positions, which = snapshot.positions_of(ids)
+        order = np.lexsort((snapshot.parts[positions], which))
+        found: Addresses = snapshot.addresses[positions[order]]
+        return found
+
+    # Searching
+
+    def search_vectors(
+        self, column: str, queries: FloatArray, k: int, *, where: str | None = None
+    ) -> list[VectorLeg]:
+        """Rank documents by inner product, which for unit vectors is the cosine.
+
+        Args:
+            column: A vector column.
+            queries: (m, dim) float32.
+            k: Documents for each query.
+            where: SQL over the columns; only rows that pass are found.
+
+        Raises:
+            InvalidInputError: No such column, or queries of another width.
+            FilterError: `where` cannot be run.
+        """
+        vectors = self._column(column, queries, k)
+        if ann.usable(self._chunks, self.path, column, self.exact_limit):
+            return ann.search(self._chunks, self.path, column, queries, k, where)
+        keep = self.count() <= self.exact_limit
+        snapshot = self._rows()
+        mask = None if where is None else self._mask(where)
+        return vectors.search(self._chunks, snapshot, queries, k, mask, keep=keep)
+
+    def score_ids(self, column: str, query: FloatArray, ids: Sequence[str]) -> FloatArray:
+        """Return the exact best similarity of each id, (len(ids),); NaN where it has no vector.
+
+        Args:
+            column: A vector column.
+            query: (dim,) float32.
+            ids: Which items; unknown ones get NaN.
+        """
+        vectors = self._column(column, query[None], 1)
+        return vectors.score_ids(self._chunks, self._rows(), query, list(ids))
+
+    def search_terms(
+        self,
+        terms: Sequence[str] | Mapping[str, float],
+        k: int,
+        *,
+        where: str | None = None,
+        operator: Operator = "any",
+    ) -> TermLeg:
+        """Rank documents by BM25 (k1=1.2, b=0.75); see `sememe.search.keyword` for the formula.
+
+        Args:
+            terms: The analysed query: a list (a repeated term counts twice) or term -> boost.
+            k: Documents to return.
+            where: SQL over the columns; only rows that pass are found.
+            operator: "any" term, or "all" of them.
+
+        Raises:
+            InvalidInputError: A term with white space, or a boost that is not above 0.
+            FilterError: `where` cannot be run.
+        """
+        _check_k(k)
+        if where is not None:
+            self._mask(where)
+        snapshot = self._rows()
+        return keyword.search_terms(
+            self._chunks, snapshot, self._vocabulary, terms, k, where=where, operator=operator
+        )
+
+    def document_frequency(self, term: str) -> int:
+        """Return how many rows hold the term (1 to 30 ms)."""
+        return keyword.document_frequency(self._chunks, term)
+
+    def _rows(self) -> Snapshot:
+        with self._lock:
+            if self._snapshot is None or self._snapshot.version != self.version:
+                self._snapshot = read_snapshot(self._chunks)
+            return self._snapshot
+
+    def _mask(self, where: str) -> NDArray[np.bool_]:
+        """Return (n,) rows that pass the filter, remembered for the last few filters."""
+        import numpy as np
+
+        snapshot = self._rows()
+        key = (snapshot.version, where)
+        with self._lock:
+            if key in self._masks:
+                self._masks.move_to_end(key)
+                return self._masks[key]
+        positions = snapshot.positions(matching_rows(self._chunks.dataset, where))
+        mask = np.zeros(len(snapshot), dtype=bool)
+        mask[positions[positions >= 0]] = True
+        with self._lock:
+            self._masks[key] = mask
+            while len(self._masks) > _MASKS_KEPT:
+                self._masks.popitem(last=False)
+        return mask
+
+    def _column(self, name: str, queries: FloatArray, k: int) -> VectorColumn:
+        _check_k(k)
+        dims = self.dims
+        if name not in dims:
+            raise InvalidInputError(
+                f"column={name!r} is not a vector column of this index: {', '.join(dims)}."
+            )
+        if queries.ndim != 2 or queries.shape[1] != dims[name]:
+            raise InvalidInputError(
+                f"queries of shape {queries.shape}; {name} needs (m, {dims[name]})."
+            )
+        with self._lock:
+            return self._columns.setdefault(name, VectorColumn(name, dims[name]))
+
+    def _prepare_to_write(self) -> None:
+        self._chunks.refresh()
+        if not self._ready_to_write:
+            upkeep.finish_widening(self._chunks)
+            keyword.ensure_keyword_index(self._chunks)
+            self._ready_to_write = True
+
+
+def _check_k(k: int) -> None:
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise InvalidInputError(f"k={k!r}; it must be a whole number of at least 1.")
+
+
+def _holds_table(path: Path) -> bool:
+    versions = path / "_versions"
+    return versions.is_dir() and any(versions.glob("*.manifest"))

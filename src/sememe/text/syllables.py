@@ -1,0 +1,83 @@
+"""Hangul words become terms by rule: stems, and runs of two and three syllables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sememe.text import hangul
+
+LONGEST_WORD = 40  # characters beyond which a run is no word, and only its pairs are terms
+
+
+class HangulTerms(Protocol):
+    """How one Hangul word becomes terms; the part in which the analysers differ."""
+
+    @property
+    def name(self) -> str: ...
+
+    def document_terms(self, word: str) -> list[str]:
+        """Return the terms of a word in a document, each once."""
+        ...
+
+    def query_terms(self, word: str) -> tuple[list[str], list[str]]:
+        """Return the required and the extra terms of a word in a query."""
+        ...
+
+    def typed_terms(self, word: str) -> tuple[list[str], list[str]]:
+        """Return the same for a word that is the whole query."""
+        ...
+
+
+def ngrams(word: str, size: int) -> list[str]:
+    """Return the runs of `size` neighbouring characters.
+
+    >>> ngrams("자동차", 2)
+    ['자동', '동차']
+    """
+    return [word[start : start + size] for start in range(len(word) - size + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class SyllableTerms:
+    """Stems by rule, with runs of two and three syllables of every word."""
+
+    name: str = "default"
+
+    def document_terms(self, word: str) -> list[str]:
+        """Return every pair and triple of syllables, the stems and the word, each once.
+
+        >>> SyllableTerms().document_terms("자동차를")
+        ['자동', '동차', '차를', '자동차', '동차를', '자동차를']
+        """
+        if len(word) > LONGEST_WORD:
+            return ngrams(word, 2)
+        found = [*ngrams(word, 2), *ngrams(word, 3), word, *hangul.stems(word)]
+        return [term for term in dict.fromkeys(found) if term]
+
+    def query_terms(self, word: str) -> tuple[list[str], list[str]]:
+        """Return the stem, and as extra the word as typed and the pairs of a longer stem.
+
+        >>> SyllableTerms().query_terms("자동차를")
+        (['자동차'], ['자동차를', '자동', '동차'])
+        """
+        if len(word) > LONGEST_WORD:
+            return ngrams(word, 2), []
+        stem = hangul.stems(word)[0] or word
+        pairs = ngrams(stem, 2) if len(stem) > 2 else []
+        return [stem], [term for term in (word, *pairs) if term != stem]
+
+    def typed_terms(self, word: str) -> tuple[list[str], list[str]]:
+        """Return the terms of a query of one word: 고양이 asks for cats, not for 고양 + 이.
+
+        One syllable that may be a particle is kept, unless only particles look like that.
+
+        >>> SyllableTerms().typed_terms("고양이"), SyllableTerms().typed_terms("학교에서")
+        ((['고양이'], ['고양']), (['학교'], ['학교에서']))
+        """
+        required, extra = self.query_terms(word)
+        stem = required[0]
+        doubtful = len(word) - len(stem) == 1 and word.startswith(stem) and word[-1] not in "을를"
+        if doubtful and len(word) > 2:
+            return [word], [stem]
+        return required, extra

@@ -1,0 +1,155 @@
+"""The Lance index: its contract, and what only it promises (format, spaces, one writer)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from sememe import (
+    Index,
+    IndexExistsError,
+    IndexFormatError,
+    IndexLockedError,
+    IndexNotFoundError,
+    InvalidInputError,
+    SpaceMismatchError,
+)
+from tests.contracts.index import IndexContract
+
+
+class TestContract(IndexContract):
+    @pytest.fixture
+    def make(self, encoder):
+        return lambda path: Index.create(path, [encoder])
+
+
+class OtherSpace:
+    """An encoder whose vectors may not be compared with the default's."""
+
+    name, dim, modality, space = "other", 512, "text", "0" * 16
+
+    def encode(self, items, *, batch_size=None, show_progress=False):
+        raise AssertionError("must be refused before it encodes")
+
+
+def test_vectors_of_another_space_are_refused(tmp_path, encoder):
+    Index.create(tmp_path / "index", [encoder])
+    with pytest.raises(SpaceMismatchError, match=r"use-multilingual-v3.*other.*-m other"):
+        Index.open(tmp_path / "index", encoders=[OtherSpace()])
+
+
+def test_what_is_no_index_is_named(tmp_path):
+    (tmp_path / "file.txt").write_text("x")
+    (tmp_path / "sememe.json").write_text(json.dumps({"kind": "model"}))
+    for path in (tmp_path, tmp_path / "missing", tmp_path / "file.txt"):
+        with pytest.raises(IndexNotFoundError, match="sememe index PATH --into"):
+            Index.open(path)
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        ('{"kind": "index", "format": 99}', "format 99; this sememe reads format 1"),
+        ('{"kind": "index", "format": 1}', "damaged"),
+        ('{"kind": "ind', "cannot be read"),
+    ],
+)
+def test_newer_and_damaged_indexes_are_refused(tmp_path, encoder, card, message):
+    Index.create(tmp_path / "index", [encoder])
+    (tmp_path / "index" / "sememe.json").write_text(card)
+    with pytest.raises(IndexFormatError, match=message):
+        Index.open(tmp_path / "index")
+
+
+def test_a_folder_of_other_things_is_not_overwritten(tmp_path, encoder):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(IndexExistsError, match=r"thesis\.txt"):
+        Index.create(tmp_path, [encoder])
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_what_an_interrupted_creation_left_is_taken_over(tmp_path, encoder):
+    index = Index.create(tmp_path / "index", [encoder])
+    (index.path / "sememe.json").unlink()
+    Index.create(tmp_path / "index", [encoder]).add(["다시 시작한다"])
+    assert len(Index.open(tmp_path / "index")) == 1
+
+
+def test_rows_without_a_card_are_not_thrown_away(tmp_path, encoder):
+    index = Index.create(tmp_path / "index", [encoder])
+    index.add(["소중한 글"])
+    (index.path / "sememe.json").unlink()
+    with pytest.raises(IndexExistsError, match="rows but no"):
+        Index.create(tmp_path / "index", [encoder])
+
+
+def test_two_writers_are_one_too_many_and_a_dead_one_is_none(tmp_path, encoder):
+    index = Index.create(tmp_path / "index", [encoder])
+    code = textwrap.dedent(
+        f"""
+        import sys, time
+        from sememe.search.lock import writer_lock
+        with writer_lock({str(index.path / "write.lock")!r}):
+            print("locked", flush=True)
+            time.sleep(60)
+        """
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"locked\n"
+        with pytest.raises(IndexLockedError, match=str(other.pid)):
+            index.add(["글"])
+        assert index.search("글").ids == []  # reading goes on
+        other.kill()
+    assert index.add(["글"]).added == 1
+
+
+def test_a_reader_sees_what_another_process_wrote(tmp_path, encoder):
+    writer = Index.create(tmp_path / "index", [encoder])
+    reader = Index.open(tmp_path / "index", encoders=[encoder])
+    assert reader.search("고양이").ids == []
+    writer.add([("cat", "고양이가 잔다")])
+    assert reader.search("고양이").ids == ["cat"]
+
+
+@pytest.mark.parametrize("things", ["one text", {"text": "x"}])
+def test_one_item_is_not_a_list(tmp_path, encoder, things):
+    with pytest.raises(InvalidInputError, match=r"Write \[\.\.\.\]"):
+        Index.create(tmp_path / "index", [encoder]).add(things)
+
+
+@pytest.mark.parametrize("thing", [3, ("a", "b", "c"), {"title": "x"}, ("id", 5)])
+def test_what_is_no_item_is_named_and_loses_nothing(tmp_path, encoder, thing):
+    index = Index.create(tmp_path / "index", [encoder])
+    with pytest.raises(InvalidInputError, match="item 1"):
+        index.add(["good", thing])
+    assert len(index) == 1
+
+
+def test_verify_finds_a_changed_row(tmp_path, encoder):
+    """Texts, vectors and missing parts, each broken behind the index's back."""
+    import lance
+    import pyarrow as pa
+
+    index = Index.create(tmp_path / "index", [encoder])
+    index.add([("a", "하나"), ("b", "둘"), ("c", "긴 글이다. " * 300)])
+    assert index.verify().sound
+    table = lance.dataset(str(index.path / "chunks.lance"))
+    table.update({"text": "'바뀜'"}, where="id = 'a'")
+    table.delete("id = 'c' AND part = 1")
+    column = index.encoders[0].column
+    table = lance.dataset(str(index.path / "chunks.lance"))
+    row = table.to_table(filter="id = 'b'")
+    doubled = pa.FixedSizeListArray.from_arrays(
+        pa.array(row[column].combine_chunks().flatten().to_numpy() * 2), 512
+    )
+    place = row.schema.get_field_index(column)
+    fresh = row.set_column(place, row.schema.field(place), doubled)
+    table.merge_insert("id").when_matched_update_all().execute(fresh)
+    problems = "\n".join(Index.open(index.path).verify().problems)
+    assert "id='a' part 0 does not match its checksum" in problems
+    assert "has length 2.0000, not 1" in problems
+    assert "id='c' lacks parts [1]" in problems

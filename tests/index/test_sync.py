@@ -1,0 +1,118 @@
+"""Syncing a folder: only what changed is encoded, what left leaves, nothing else is touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from sememe import Index, InvalidInputError
+
+
+@pytest.fixture
+def index(tmp_path, encoder):
+    return Index.create(tmp_path / "index", [encoder])
+
+
+def counts(report):
+    return (report.added, report.updated, report.unchanged, report.removed)
+
+
+def test_a_folder_is_found_by_meaning(index, folder):
+    assert counts(index.sync(folder)) == (4, 0, 0, 0)
+    hit = index.search("비행기로 바다를 건너다", k=1, mode="semantic")[0]
+    assert hit.id == hit.source == "notes/trips/plane.txt"
+    assert index.search("railway", k=1, mode="semantic").ids == ["notes/trips/train.txt"]
+
+
+def test_a_second_sync_encodes_nothing(index, folder):
+    index.sync(folder)
+    report = index.sync(folder)
+    assert counts(report) == (0, 0, 4, 0)
+    assert report.chunks == 0
+
+
+def test_a_touched_file_is_read_but_not_encoded(index, folder):
+    index.sync(folder)
+    (folder / "cat.md").touch()
+    report = index.sync(folder)
+    assert (counts(report), report.chunks) == ((0, 0, 4, 0), 0)
+
+
+def test_changed_new_and_removed_files(index, folder):
+    index.sync(folder)
+    (folder / "cat.md").write_text("강아지가 마당을 뛰어다닌다.")
+    (folder / "new.txt").write_text("새로운 소식이 왔다.")
+    (folder / "soup.txt").unlink()
+    assert counts(index.sync(folder)) == (1, 1, 2, 1)
+    assert index.search("고양이", mode="keyword").ids == []
+    assert index.search("강아지", mode="keyword").ids == ["notes/cat.md"]
+    assert "notes/soup.txt" not in index.search("broth", k=10, mode="semantic").ids
+    assert index.verify().sound
+
+
+def test_rows_of_a_table_come_change_and_go_one_by_one(index, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("id,text\n1,사과는 붉다\n2,바나나는 노랗다\n3,포도는 달다\n")
+    assert counts(index.sync(table)) == (3, 0, 0, 0)
+    table.write_text("id,text\n1,사과는 붉다\n2,바나나는 길다\n4,귤은 시다\n")
+    assert counts(index.sync(table)) == (1, 1, 1, 1)
+    assert index.search("포도", mode="keyword").ids == []
+    assert index.search("바나나", mode="keyword").ids == ["table.csv#2"]
+
+
+def test_two_folders_and_added_items_leave_each_other_alone(index, folder, tmp_path):
+    other = tmp_path / "more" / "notes"
+    other.mkdir(parents=True)
+    (other / "cat.md").write_text("다른 폴더의 고양이")
+    index.add([("mine", "내가 넣은 글")])
+    index.sync(folder)
+    index.sync(other)
+    assert len(index) == 6
+    (folder / "cat.md").unlink()
+    assert index.sync(folder).removed == 1
+    assert set(index.search("고양이", mode="keyword").ids) == {"notes-2/cat.md"}
+    assert index.search("내가 넣은", k=1, mode="keyword").ids == ["mine"]
+
+
+def test_a_moved_folder_keeps_its_place(index, folder, tmp_path):
+    index.sync(folder)
+    (tmp_path / "elsewhere").mkdir()
+    moved = folder.rename(tmp_path / "elsewhere" / "notes")
+    assert counts(index.sync(moved)) == (0, 0, 4, 0)
+    assert len(index) == 4
+
+
+def test_what_cannot_be_used_is_listed_with_its_reason_every_time(index, folder):
+    (folder / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
+    (folder / "song.mp3").write_bytes(b"ID3" + bytes(100))
+    (folder / "fake.txt").write_bytes(bytes(range(256)) * 20)
+    (folder / "empty.txt").write_text("")
+    for _ in range(2):
+        reasons = {s.source: s.reason for s in index.sync(folder).skipped}
+        assert reasons["notes/photo.jpg"].startswith("no encoder yet: image")
+        assert reasons["notes/song.mp3"].startswith("no encoder yet: audio")
+        assert reasons["notes/fake.txt"].startswith("binary")
+        assert reasons["notes/empty.txt"].startswith("empty")
+
+
+def test_an_empty_folder_is_no_error_and_a_missing_one_is(index, tmp_path):
+    (tmp_path / "void").mkdir()
+    assert counts(index.sync(tmp_path / "void")) == (0, 0, 0, 0)
+    with pytest.raises(InvalidInputError, match="does not exist"):
+        index.sync(tmp_path / "nowhere")
+
+
+def test_the_index_inside_its_own_folder_is_not_indexed(folder, encoder):
+    index = Index.create(folder / ".index", [encoder])
+    inner = Index.create(folder / "visible-index", [encoder])
+    assert index.sync(folder).added == 4
+    assert inner.sync(folder).added == 4
+    assert index.sync(folder).added == 0
+
+
+def test_metadata_of_files_can_be_filtered_by(index, folder):
+    (folder / "post.md").write_text("---\nyear: 2024\nauthor: 김민수\n---\n# 봄\n벚꽃이 피었다.")
+    index.sync(folder)
+    hits = index.search("꽃", where="year = 2024")
+    assert hits.ids == ["notes/post.md"]
+    assert hits[0].metadata["author"] == "김민수"
+    assert index.search("고양이", where="source LIKE '%trips%'", mode="keyword").ids == []

@@ -16,6 +16,7 @@ from sememe.app import show
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sememe.index.hits import Mode
     from sememe.index.index import Index
 
 _SHOWN = 3  # hits of each query
@@ -62,16 +63,19 @@ def run() -> None:
 
 def _words_against_meaning(index: Index, console: Console) -> None:
     console.print("\n[bold]자동차 (car), by words and by meaning[/bold]")
-    for mode in ("keyword", "semantic"):
-        found = index.search("자동차", k=6, mode=mode)  # type: ignore[arg-type]
-        console.print(f"  {mode:<9}" + ", ".join(str(hit.metadata["title"]) for hit in found))
+    modes: tuple[Mode, ...] = ("keyword", "semantic")
+    for mode in modes:
+        found = index.search("자동차", k=6, mode=mode)
+        titles = ", ".join(str(hit.metadata["title"]) for hit in found)
+        console.print(f"  {mode:<9}{titles}", no_wrap=True, overflow="ellipsis")
 
 
 def _ask(index: Index, console: Console, query: str) -> None:
     console.print(f"  [cyan]{query}[/cyan]")
     for hit in index.search(query, k=_SHOWN, mode="semantic"):
         title = str(hit.metadata["title"])
-        console.print(f"    {hit.score:.2f}  {title}: {show.snippet(hit.text[len(title) :])[:70]}")
+        line = f"    {hit.score:.2f}  {title}: {show.snippet(hit.text[len(title) :])}"
+        console.print(line, no_wrap=True, overflow="ellipsis", markup=False, highlight=False)
 
 
 def _queries(shows: str) -> list[dict[str, Any]]:

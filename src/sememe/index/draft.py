@@ -49,7 +49,7 @@ class Draft:
 
     @property
     def encoded_text(self) -> str:
-        """What the encoder is given: the heading, unless the chunk begins with it, then the chunk."""
+        """What the encoder is given: the chunk, under its heading unless it begins with it."""
         if not self.heading or self.text.startswith(self.heading):
             return self.text
         return f"{self.heading}\n{self.text}"

@@ -297,7 +297,8 @@ def _make_room(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise IndexExistsError(f"{folder} is a file. Give the path of a new folder.")
     ours = {"chunks.lance", "sources.lance"}
-    inside = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+    locks = {"write.lock", "write.lock.json"}
+    inside = {entry.name for entry in folder.iterdir()} - locks if folder.exists() else set()
     if inside - ours:
         some = ", ".join(sorted(inside - ours)[:3])
         raise IndexExistsError(f"{folder} holds other files ({some}). Give an empty folder.")

@@ -9,6 +9,7 @@ from typing import Any
 
 from sememe._errors import InvalidInputError
 from sememe._types import Item, Skipped
+from sememe.text.charsmap import well_formed
 
 ItemLike = Item | Skipped | str | tuple[str, str] | Mapping[str, Any]
 TEXT_KEYS = ("text", "content")
@@ -31,19 +32,46 @@ def as_items(things: Iterable[ItemLike]) -> Iterator[Item | Skipped]:
             f"got one {type(things).__name__}; items come as a list. Write [...] around it."
         )
     for place, thing in enumerate(things):
-        if isinstance(thing, Item | Skipped):
+        if isinstance(thing, Skipped):
             yield thing
-        elif isinstance(thing, str):
-            yield Item(_name(thing), thing)
-        elif isinstance(thing, tuple) and len(thing) == 2:
-            yield Item(str(thing[0]), _text(thing[1], place))
-        elif isinstance(thing, Mapping):
-            yield _from_mapping(thing, place)
         else:
-            raise InvalidInputError(
-                f"item {place} is {type(thing).__name__}; allowed are str, (id, text), "
-                "a mapping with 'text', and sememe.Item."
-            )
+            yield from _storable(_as_item(thing, place))
+
+
+def _as_item(thing: ItemLike, place: int) -> Item:
+    if isinstance(thing, Item):
+        return thing
+    if isinstance(thing, str):
+        return Item(_name(thing), thing)
+    if isinstance(thing, tuple) and len(thing) == 2:
+        return Item(str(thing[0]), _text(thing[1], place))
+    if isinstance(thing, Mapping):
+        return _from_mapping(thing, place)
+    raise InvalidInputError(
+        f"item {place} is {type(thing).__name__}; allowed are str, (id, text), "
+        "a mapping with 'text', and sememe.Item."
+    )
+
+
+def _storable(item: Item) -> Iterator[Item | Skipped]:
+    """Replace lone surrogates, which no file can hold, and say so."""
+    facts = {name: _clean(value) for name, value in item.metadata.items()}
+    cleaned = Item(
+        id=_clean(item.id),
+        content=_clean(item.content),
+        modality=item.modality,
+        source=_clean(item.source),
+        metadata=facts,
+    )
+    if cleaned == item:
+        yield item
+    else:
+        yield cleaned
+        yield Skipped(cleaned.id, "characters that no file can hold were replaced by U+FFFD")
+
+
+def _clean(value: Any) -> Any:
+    return well_formed(value) if isinstance(value, str) and not value.isascii() else value
 
 
 def _from_mapping(thing: Mapping[str, Any], place: int) -> Item:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, get_args
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import Encoder
 from sememe.index.hits import Hit, Hits, Mode
+from sememe.search.fuse import Background, fuse
 
 if TYPE_CHECKING:
-
     from sememe._types import FloatArray
+    from sememe.search.keyword import TermLeg
     from sememe.search.similarity import VectorLeg
     from sememe.search.store import Store
     from sememe.text.analyze import Analyzer
@@ -40,13 +41,18 @@ class Searcher:
         return self._hybrid(query, k, where)
 
     def _keyword(self, query: str, k: int, where: str | None) -> Hits:
-        terms = self._analyzer.analyze_query(query)
-        leg = self._store.search_terms(terms, k, where=where)
+        leg, terms = self._words(query, k, where)
         rows = self._best_rows(leg.ids, {}, terms)
         note = "" if len(leg.ids) else "keyword: no document has a word of the query"
         return Hits(
             self._hits(leg.ids, leg.scores.tolist(), rows), "keyword", {"keyword": 1.0}, note
         )
+
+    def _words(self, query: str, k: int, where: str | None) -> tuple[TermLeg, tuple[str, ...]]:
+        """Return the keyword leg and the terms that a document had to hold one of."""
+        terms = self._analyzer.analyze_query(query)
+        leg = self._store.search_terms(terms.required, k, extra=terms.extra, where=where)
+        return leg, terms.required
 
     def _semantic(self, query: str, k: int, where: str | None) -> Hits:
         leg, _, _ = self._nearest(query, k, where)
@@ -62,14 +68,31 @@ class Searcher:
 
     def _hybrid(self, query: str, k: int, where: str | None) -> Hits:
         depth = max(_DEPTH, 4 * k)
-        terms = self._analyzer.analyze_query(query)
         semantic, column, vector = self._nearest(query, depth, where)
-        keyword = self._store.search_terms(terms, depth, where=where)
-        fused = self._fuse(semantic, keyword, column, vector)
-        ids, scores = fused.ids[:k], fused.scores[:k]
+        keyword, required = self._words(query, depth, where)
+        near = set(semantic.ids)
+        far = [id_ for id_ in keyword.ids if id_ not in near]
+        similarities = self._store.score_ids(column, vector, far).tolist() if far else []
+        fused = fuse(
+            semantic,
+            keyword,
+            similarities={i: s for i, s in zip(far, similarities, strict=True) if s == s},
+            background=Background(semantic.mean, self._store.count(), len(vector)),
+            required=required,
+            missing=keyword.missing,
+            coverage=self._coverage(keyword, required),
+        )
+        ids, scores = fused.ids[:k], fused.scores[:k].tolist()
         nearest = dict(zip(semantic.ids, semantic.rows.tolist(), strict=True))
-        rows = self._best_rows(ids, nearest, terms)
+        rows = self._best_rows(ids, nearest, required)
         return Hits(self._hits(ids, scores, rows), "hybrid", fused.weights, fused.note)
+
+    def _coverage(self, keyword: TermLeg, required: Sequence[str]) -> float:
+        """Return the share of the required terms that the best document of the leg holds."""
+        if not len(keyword.rows) or not required:
+            return 1.0
+        (row,) = self._store.rows(keyword.rows[:1], ["terms"])
+        return len(set(row["terms"].split()).intersection(required)) / len(set(required))
 
     def _best_rows(
         self, ids: Sequence[str], nearest: Mapping[str, int], terms: Iterable[str]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sememe._progress import progress
 from sememe._types import Item, Skipped
@@ -113,7 +113,8 @@ class FolderSync:
             return []
         stale: dict[str, None] = {}
         for batch in self._store.iterate(["id", "source"]):
-            ids, sources = batch.column("id").to_pylist(), batch.column("source").to_pylist()
+            ids: list[Any] = batch.column("id").to_pylist()
+            sources: list[Any] = batch.column("source").to_pylist()
             for id_, source in zip(ids, sources, strict=True):
                 if source in gone:
                     stale[id_] = None

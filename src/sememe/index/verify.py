@@ -113,7 +113,8 @@ def _check_items(store: Store, found: Verification) -> None:
     found.items = len(known)
     sums = np.zeros(len(known), np.int64)
     for batch in store.iterate(["id", "part"]):
-        at = np.searchsorted(known.ids, digests(batch.column("id").to_pylist()))
+        ids: list[Any] = batch.column("id").to_pylist()
+        at = np.searchsorted(known.ids, digests(ids))
         np.add.at(sums, at, batch.column("part").to_numpy())
     parts = known.parts.astype(np.int64)
     broken = (known.present != known.parts) | (sums != parts * (parts - 1) // 2)

@@ -124,7 +124,7 @@ class Writer:
         """
         hashes = [content_hash(item) for item in items]
         states = self._known.states([item.id for item in items], hashes)
-        chosen = []
+        chosen: list[tuple[Item, str, State]] = []
         for item, hash_, code in zip(items, hashes, states.tolist(), strict=True):
             state = State(code)
             if item.id in self._recent:

@@ -32,7 +32,7 @@ from sememe.models import use_graph
 from sememe.models.use_graph import BRANCH, DIM, ORDERS
 
 _FEW = 48  # tokens up to which NumPy answers sooner than ONNX Runtime
-_MICRO = 1024  # tokens in one run of the graph: few enough to stay in cache
+_MICRO = 1024  # tokens in one run of the graph, on one thread: few enough to stay in cache
 _MACRO = 8192  # tokens among which unseen pieces are gathered, to be projected together
 _TABLE = 16_384  # pieces remembered: 13 KB each, so 218 MB at most
 
@@ -122,19 +122,25 @@ class UseEngine:
         flat = np.concatenate([np.asarray(row, np.int64) for row in ids])
         lens = np.fromiter(map(len, ids), np.int64, len(ids))
         slots = self._table.slots(flat)
-        out = np.empty((len(ids), DIM), np.float32)
         starts = np.concatenate([[0], np.cumsum(lens)])
-        for first, last in _groups(lens.tolist(), _MICRO):
+
+        def run(group: tuple[int, int]) -> FloatArray:
+            first, last = group
             span = slice(starts[first], starts[last])
             batch = use_graph.batch_inputs(slots[span], lens[first:last])
             batch["E"] = self._weights.embed(flat[span])
-            batch |= self._table.inputs
-            out[first:last] = self._graph.run(None, batch)[0]
-        return out
+            rows: FloatArray = self._graph.run(None, batch | self._table.inputs)[0]
+            return rows
+
+        return np.concatenate(list(self._pool.map(run, _groups(lens.tolist(), _MICRO))))
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._threads, thread_name_prefix="sememe-use")
 
     @cached_property
     def _graph(self) -> Any:
-        return use_graph.session(use_graph.sentence_graph(self._weights), self._threads)
+        return use_graph.session(use_graph.sentence_graph(self._weights), threads=1)
 
     @cached_property
     def _table(self) -> PieceTable:

@@ -102,6 +102,7 @@ def search_terms(
     terms: Sequence[str] | Mapping[str, float],
     k: int,
     *,
+    extra: Mapping[str, float] | None = None,
     where: str | None = None,
     operator: Operator = "any",
 ) -> TermLeg:
@@ -114,7 +115,8 @@ def search_terms(
         check_where(table.dataset, where)
     leg = nothing
     if boosts and len(snapshot):
-        leg = _ranked(table, snapshot, _query(boosts, operator), k, where)
+        query = _query(boosts, operator)
+        leg = _ranked(table, snapshot, _with_extra(query, _boosts(extra or {})), k, where)
     missing = vocabulary.missing(table, boosts, leg)
     return TermLeg(leg.ids, leg.rows, leg.scores, missing)
 
@@ -210,6 +212,15 @@ def _query(boosts: Mapping[str, float], operator: Operator) -> Any:
         for boost, group in groups.items()
     ]
     return BooleanQuery([(occur, match) for match in matches])
+
+
+def _with_extra(query: Any, extra: Mapping[str, float]) -> Any:
+    """Let terms add to the score of what `query` finds, without finding anything themselves."""
+    if not extra:
+        return query
+    from lance.query import BooleanQuery, Occur
+
+    return BooleanQuery([(Occur.MUST, query), (Occur.SHOULD, _query(extra, "any"))])
 
 
 def _common_unit(boosts: Iterable[float]) -> float | None:

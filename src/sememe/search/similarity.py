@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sememe._types import FloatArray
 from sememe.search.ranking import Leg, best_documents
@@ -156,30 +156,15 @@ class VectorColumn:
             yield from self._stream(table, missing)
 
     def _stream(
-        self, table: LanceTable, fragments: list[object] | None, where: str | None = None
+        self, table: LanceTable, fragments: list[Any] | None, where: str | None = None
     ) -> Iterator[_Block]:
-        import numpy as np
-
-        scanner = table.dataset.scanner(
-            columns=[self.name],
-            filter=where,
-            fragments=fragments,
-            with_row_address=True,
-            batch_size=BATCH_ROWS,
-            batch_readahead=READ_AHEAD,
-        )
-        for batch in scanner.to_batches():
-            vectors = batch.column(self.name)
-            addresses = batch.column("_rowaddr").to_numpy()
-            if vectors.null_count:
-                addresses = addresses[np.asarray(vectors.is_valid())]
-            matrix = vectors.flatten().to_numpy().reshape(-1, self.dim)  # drops the nulls
+        for addresses, matrix in stream_vectors(table, self.name, self.dim, fragments, where):
             yield _Block(addresses, matrix)
 
-    def _load(self, table: LanceTable, fragment: object) -> _Block:
+    def _load(self, table: LanceTable, fragment: Any) -> _Block:
         import numpy as np
 
-        rows = fragment.count_rows()  # type: ignore[attr-defined]
+        rows = fragment.count_rows()
         addresses = np.empty(rows, dtype=np.uint64)
         matrix = np.empty((rows, self.dim), dtype=np.float32)
         filled = 0
@@ -213,6 +198,40 @@ class VectorColumn:
                 addresses.append(piece.addresses)
                 vectors.append(piece.matrix)
         return np.concatenate(addresses), np.concatenate(vectors)
+
+
+def stream_vectors(
+    table: LanceTable,
+    column: str,
+    dim: int,
+    fragments: list[Any] | None = None,
+    where: str | None = None,
+) -> Iterator[tuple[Addresses, FloatArray]]:
+    """Stream a vector column as (addresses (r,), matrix (r, dim)); rows without one are left out.
+
+    Args:
+        table: The table.
+        column: The vector column.
+        dim: Its width.
+        fragments: Which fragments; all of them where None.
+        where: SQL the rows must pass, known to be good.
+    """
+    import numpy as np
+
+    scanner = table.dataset.scanner(
+        columns=[column],
+        filter=where,
+        fragments=fragments,
+        with_row_address=True,
+        batch_size=BATCH_ROWS,
+        batch_readahead=READ_AHEAD,
+    )
+    for batch in scanner.to_batches():
+        vectors = batch.column(column)
+        addresses = batch.column("_rowaddr").to_numpy()
+        if vectors.null_count:
+            addresses = addresses[np.asarray(vectors.is_valid())]
+        yield addresses, vectors.flatten().to_numpy().reshape(-1, dim)  # flatten drops the nulls
 
 
 def _place(snapshot: Snapshot, addresses: Addresses) -> _Place:

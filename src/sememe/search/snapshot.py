@@ -67,17 +67,25 @@ class Snapshot:
 def read_snapshot(table: LanceTable) -> Snapshot:
     """Read the narrow columns of every row."""
     import numpy as np
+
+    scanner = table.dataset.scanner(columns=["id", "part"], with_row_address=True)
+    rows = make_snapshot(table.version, scanner.to_table())
+    if not len(rows) or bool(np.all(rows.addresses[1:] > rows.addresses[:-1])):
+        return rows
+    order = np.argsort(rows.addresses)
+    addresses, documents, parts = rows.addresses[order], rows.documents[order], rows.parts[order]
+    return Snapshot(rows.version, addresses, documents, parts, rows.ids)
+
+
+def make_snapshot(version: int, scanned: Any) -> Snapshot:
+    """Make one of an Arrow table with id, part and _rowaddr, in the table's order."""
+    import numpy as np
     import pyarrow as pa
 
-    scanned = table.dataset.scanner(columns=["id", "part"], with_row_address=True).to_table()
-    addresses = scanned["_rowaddr"].to_numpy()
-    encoded = scanned["id"].combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = pa.concat_arrays(encoded.chunks) if encoded.num_chunks else encoded
-    encoded = encoded.dictionary_encode()
+    ids = scanned["id"].combine_chunks()
+    if isinstance(ids, pa.ChunkedArray):  # what combining no chunks at all gives
+        ids = pa.array([], type=pa.string())
+    encoded = ids.dictionary_encode()
     documents = encoded.indices.to_numpy().astype(np.int32, copy=False)
-    parts = scanned["part"].to_numpy()
-    if len(addresses) and not bool(np.all(addresses[1:] > addresses[:-1])):
-        order = np.argsort(addresses)
-        addresses, documents, parts = addresses[order], documents[order], parts[order]
-    return Snapshot(table.version, addresses, documents, parts, encoded.dictionary)
+    addresses, parts = scanned["_rowaddr"].to_numpy(), scanned["part"].to_numpy()
+    return Snapshot(version, addresses, documents, parts, encoded.dictionary)

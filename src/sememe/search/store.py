@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -28,24 +27,20 @@ from sememe.search.catalogue import Catalogue, read_catalogue
 from sememe.search.keyword import Operator, TermLeg
 from sememe.search.ledger import Ledger, SourceRecord
 from sememe.search.metadata import metadata_types, plan
+from sememe.search.reader import Reader
 from sememe.search.rows import FIXED_COLUMNS, Row, base_schema, to_table, vector_dims
-from sememe.search.similarity import VectorColumn, VectorLeg
-from sememe.search.snapshot import Snapshot, read_snapshot
+from sememe.search.similarity import VectorLeg
 from sememe.search.statistics import StoreStatistics, read_statistics
 from sememe.search.table import LanceTable
-from sememe.search.where import matching_rows
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from sememe.search.table import Addresses
 
 T = TypeVar("T")
 CHUNKS = "chunks.lance"
 SOURCES = "sources.lance"
-_MASKS_KEPT = 8
 
 
 class Store:
@@ -63,10 +58,7 @@ class Store:
         self._chunks = chunks
         self._ledger = ledger
         self._lock = threading.RLock()
-        self._snapshot: Snapshot | None = None
-        self._columns: dict[str, VectorColumn] = {}
-        self._vocabulary = keyword.Vocabulary()
-        self._masks: OrderedDict[tuple[int, str], NDArray[np.bool_]] = OrderedDict()
+        self._reader = Reader(path)
         self._ready_to_write = False
 
     # Opening
@@ -284,7 +276,7 @@ class Store:
         """Return the addresses of every row of some items, item by item, parts ascending."""
         import numpy as np
 
-        snapshot = self._rows()
+        snapshot = self._reader.snapshot(self._chunks)
         positions, which = snapshot.positions_of(ids)
         order = np.lexsort((snapshot.parts[positions], which))
         found: Addresses = snapshot.addresses[positions[order]]
@@ -307,13 +299,9 @@ class Store:
             InvalidInputError: No such column, or queries of another width.
             FilterError: `where` cannot be run.
         """
-        vectors = self._column(column, queries, k)
-        if ann.usable(self._chunks, self.path, column, self.exact_limit):
-            return ann.search(self._chunks, self.path, column, queries, k, where)
-        keep = self.count() <= self.exact_limit
-        snapshot = self._rows()
-        mask = None if where is None else self._mask(where)
-        return vectors.search(self._chunks, snapshot, queries, k, mask, keep=keep)
+        return self._reader.search_vectors(
+            self._chunks, column, queries, k, where, exact_limit=self.exact_limit
+        )
 
     def score_ids(self, column: str, query: FloatArray, ids: Sequence[str]) -> FloatArray:
         """Return the exact best similarity of each id, (len(ids),); NaN where it has no vector.
@@ -323,14 +311,14 @@ class Store:
             query: (dim,) float32.
             ids: Which items; unknown ones get NaN.
         """
-        vectors = self._column(column, query[None], 1)
-        return vectors.score_ids(self._chunks, self._rows(), query, list(ids))
+        return self._reader.score_ids(self._chunks, column, query, ids)
 
     def search_terms(
         self,
         terms: Sequence[str] | Mapping[str, float],
         k: int,
         *,
+        extra: Mapping[str, float] | None = None,
         where: str | None = None,
         operator: Operator = "any",
     ) -> TermLeg:
@@ -339,6 +327,7 @@ class Store:
         Args:
             terms: The analysed query: a list (a repeated term counts twice) or term -> boost.
             k: Documents to return.
+            extra: Terms with their boost that add to the score of what is found, and find nothing.
             where: SQL over the columns; only rows that pass are found.
             operator: "any" term, or "all" of them.
 
@@ -346,56 +335,13 @@ class Store:
             InvalidInputError: A term with white space, or a boost that is not above 0.
             FilterError: `where` cannot be run.
         """
-        _check_k(k)
-        if where is not None:
-            self._mask(where)
-        snapshot = self._rows()
-        return keyword.search_terms(
-            self._chunks, snapshot, self._vocabulary, terms, k, where=where, operator=operator
+        return self._reader.search_terms(
+            self._chunks, terms, k, extra=extra, where=where, operator=operator
         )
 
     def document_frequency(self, term: str) -> int:
         """Return how many rows hold the term (1 to 30 ms)."""
         return keyword.document_frequency(self._chunks, term)
-
-    def _rows(self) -> Snapshot:
-        with self._lock:
-            if self._snapshot is None or self._snapshot.version != self.version:
-                self._snapshot = read_snapshot(self._chunks)
-            return self._snapshot
-
-    def _mask(self, where: str) -> NDArray[np.bool_]:
-        """Return (n,) rows that pass the filter, remembered for the last few filters."""
-        import numpy as np
-
-        snapshot = self._rows()
-        key = (snapshot.version, where)
-        with self._lock:
-            if key in self._masks:
-                self._masks.move_to_end(key)
-                return self._masks[key]
-        positions = snapshot.positions(matching_rows(self._chunks.dataset, where))
-        mask = np.zeros(len(snapshot), dtype=bool)
-        mask[positions[positions >= 0]] = True
-        with self._lock:
-            self._masks[key] = mask
-            while len(self._masks) > _MASKS_KEPT:
-                self._masks.popitem(last=False)
-        return mask
-
-    def _column(self, name: str, queries: FloatArray, k: int) -> VectorColumn:
-        _check_k(k)
-        dims = self.dims
-        if name not in dims:
-            raise InvalidInputError(
-                f"column={name!r} is not a vector column of this index: {', '.join(dims)}."
-            )
-        if queries.ndim != 2 or queries.shape[1] != dims[name]:
-            raise InvalidInputError(
-                f"queries of shape {queries.shape}; {name} needs (m, {dims[name]})."
-            )
-        with self._lock:
-            return self._columns.setdefault(name, VectorColumn(name, dims[name]))
 
     def _prepare_to_write(self) -> None:
         self._chunks.refresh()
@@ -403,11 +349,6 @@ class Store:
             upkeep.finish_widening(self._chunks)
             keyword.ensure_keyword_index(self._chunks)
             self._ready_to_write = True
-
-
-def _check_k(k: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise InvalidInputError(f"k={k!r}; it must be a whole number of at least 1.")
 
 
 def _holds_table(path: Path) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 # Stems, as `sememe.text.hangul.stems` leaves them.
 KOREAN = frozenset(
-    "무엇 무언 뭐 뭔 언제 언젠 어디 어딘 누구 누군 누가 몇 어느 어떤 어떻 어떻게 얼마 얼마나 왜 무슨 "
-    "있 없 이 그 저 것 거 수 및 등 또는 또한 하 되 중 때 대해 대하 대한 위해 위한 통해".split()
+    "무엇 무언 뭐 뭔 언제 언젠 어디 어딘 누구 누군 누가 몇 어느 어떤 어떻 어떻게 "
+    "얼마 얼마나 왜 무슨 있 없 이 그 저 것 거 수 및 등 또는 또한 하 되 중 때 대해 "
+    "대하 대한 위해 위한 통해".split()
 )
 ENGLISH = frozenset(
     "a about above after again against all am an and any are as at be because been before being "

@@ -14,7 +14,9 @@ class HangulTerms(Protocol):
     """How one Hangul word becomes terms; the part in which the analysers differ."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the name under which the analyser is made."""
+        ...
 
     def document_terms(self, word: str) -> list[str]:
         """Return the terms of a word in a document, each once."""
@@ -40,44 +42,52 @@ def ngrams(word: str, size: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class SyllableTerms:
-    """Stems by rule, with runs of two and three syllables of every word."""
+    """Stems by rule, with the runs of two and three syllables of every word."""
 
     name: str = "default"
 
     def document_terms(self, word: str) -> list[str]:
         """Return every pair and triple of syllables, the stems and the word, each once.
 
+        A stem of five syllables or more gives its beginnings and ends of four or more as well.
+
         >>> SyllableTerms().document_terms("자동차를")
         ['자동', '동차', '차를', '자동차', '동차를', '자동차를']
         """
         if len(word) > LONGEST_WORD:
             return ngrams(word, 2)
-        found = [*ngrams(word, 2), *ngrams(word, 3), word, *hangul.stems(word)]
+        stems = hangul.stems(word)
+        found = [*ngrams(word, 2), *ngrams(word, 3), word, *stems]
+        for size in range(4, len(stems[0])):
+            found += [stems[0][:size], stems[0][-size:]]
         return [term for term in dict.fromkeys(found) if term]
 
     def query_terms(self, word: str) -> tuple[list[str], list[str]]:
         """Return the stem, and as extra the word as typed and the pairs of a longer stem.
+
+        A word made of endings alone (하나요) requires nothing.
 
         >>> SyllableTerms().query_terms("자동차를")
         (['자동차'], ['자동차를', '자동', '동차'])
         """
         if len(word) > LONGEST_WORD:
             return ngrams(word, 2), []
-        stem = hangul.stems(word)[0] or word
+        stem = hangul.stems(word)[0]
+        if not stem:
+            return [], [word]
         pairs = ngrams(stem, 2) if len(stem) > 2 else []
         return [stem], [term for term in (word, *pairs) if term != stem]
 
     def typed_terms(self, word: str) -> tuple[list[str], list[str]]:
         """Return the terms of a query of one word: 고양이 asks for cats, not for 고양 + 이.
 
-        One syllable that may be a particle is kept, unless only particles look like that.
+        A last syllable that is a particle or part of a noun is kept; 을, 를, 은, 는 are particles.
 
         >>> SyllableTerms().typed_terms("고양이"), SyllableTerms().typed_terms("학교에서")
         ((['고양이'], ['고양']), (['학교'], ['학교에서']))
         """
         required, extra = self.query_terms(word)
-        stem = required[0]
-        doubtful = len(word) - len(stem) == 1 and word.startswith(stem) and word[-1] not in "을를"
-        if doubtful and len(word) > 2:
+        stem = required[0] if required else word
+        if len(word) > 2 and word[:-1] == stem and word[-1] not in "을를은는":
             return [word], [stem]
         return required, extra

@@ -1,8 +1,8 @@
 """Cut normalised text into runs of one script, and say which scripts a text is written in.
 
 "SUV차량" is a Latin run and a Hangul run, "3번" a number and a Hangul run; "c++", "c#" and the
-two parts of "gpt-4" stay together. Scripts written without spaces (Han, kana, Thai, Lao, Khmer, Burmese) come as long runs,
-which the analyser cuts into pairs of characters.
+two parts of "gpt-4" stay together. Scripts written without spaces (Han, kana, Thai, Lao, Khmer,
+Burmese) come as long runs, which the analyser cuts into pairs of characters.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ _DENSE = f"{HAN}{KANA}{_SPACELESS}"
 # Marks that Python's \w leaves out, and without which Hindi, Arabic or Hebrew words fall apart.
 _MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
 _MARKS += "\u0900-\u0903\u093a-\u094f\u0981-\u0983\u09bc-\u09cd\u0a3c-\u0a4d\u0abc-\u0acd"
-_MARKS += "\u0b3c-\u0b4d\u0bbe-\u0bcd\u0c3e-\u0c4d\u0cbc-\u0ccd\u0d3b-\u0d4d\u0dca-\u0ddf\u0f71-\u0f84"
+_MARKS += (
+    "\u0b3c-\u0b4d\u0bbe-\u0bcd\u0c3e-\u0c4d\u0cbc-\u0ccd\u0d3b-\u0d4d\u0dca-\u0ddf\u0f71-\u0f84"
+)
 _SYMBOLS = "\u2600-\u27bf\U0001f1e6-\U0001faff"
 _LETTER = f"(?:(?![{HANGUL}{_DENSE}])[^\\W_]|[{_MARKS}])"
 
@@ -31,13 +33,13 @@ _TOKEN = re.compile(
     f"(?P<hangul>[{HANGUL}]+)"
     f"|(?P<dense>[{_DENSE}]+)"
     rf"|(?P<number>(?:[0-9]{{1,3}}(?:,[0-9]{{3}})+(?![0-9])|[0-9]++)(?:\.[0-9]++)*+(?![\-]?{_LETTER}))"
-    rf"|(?P<symbol>[a-z](?:\+\+|\#)(?![^\W_])|[{_SYMBOLS}])"
+    rf"|(?P<symbol>[a-z](?:\+\+|\#)(?!{_LETTER})|[{_SYMBOLS}])"
     f"|(?P<compound>(?<!-){_LETTER}++-{_LETTER}++(?!-))"
     f"|(?P<word>{_LETTER}++(?:['\u2019]{_LETTER}++)*+)"
 )
 _SCRIPTS = {
     "hangul": f"[{HANGUL}\u1100-\u11ff\u3131-\u318e]",
-    "latin": "[A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff\uff21-\uff5a]",
+    "latin": "[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff\uff21-\uff5a]",
     "han": f"[{HAN}]",
     "kana": f"[{KANA}\uff66-\uff9f]",
     "cyrillic": "[\u0400-\u052f]",

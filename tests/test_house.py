@@ -1,0 +1,154 @@
+"""The house itself: which way imports point, what import costs, what is public."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sememe
+
+SOURCE = Path(sememe.__file__).parent
+LAYER = {
+    "text": 1, "vectors": 1, "sources": 1, "space": 2, "search": 2, "bias": 2, "evaluate": 2,
+    "models": 3, "encoders": 4, "train": 4, "recommend": 4, "index": 5, "tasks": 5, "scale": 5,
+    "app": 6,
+}  # fmt: skip
+HEAVY = {
+    "torch", "transformers", "onnx", "onnxruntime", "lance", "lancedb", "pyarrow", "sklearn",
+    "tokenizers", "PIL", "kiwipiepy", "pypdf", "docx", "umap", "fastapi", "ray",
+}  # fmt: skip
+
+
+def modules():
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def imports(path, *, everywhere):
+    """(module, line) of the file's imports: all of them, or those run when it is imported."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for child in ast.walk(node)
+    }
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if id(node) in typing_only and not everywhere:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, node.lineno
+
+
+def room(module):
+    parts = module.split(".")
+    return parts[1] if parts[0] == "sememe" and len(parts) > 1 else ""
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_point_down(path):
+    parts = path.relative_to(SOURCE).parts
+    own = LAYER.get(parts[0], 6 if parts[0] == "__init__.py" else 0)
+    bad = [
+        f"line {line} imports {name}"
+        for name, line in imports(path, everywhere=True)
+        if LAYER.get(room(name), 0) > own
+    ]
+    assert bad == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SOURCE)))
+def test_heavy_packages_are_imported_where_they_are_used(path):
+    bad = [
+        f"line {line} loads {name}"
+        for name, line in imports(path, everywhere=False)
+        if name.split(".")[0] in HEAVY and path.relative_to(SOURCE).parts[0] != "train"
+    ]
+    assert bad == []
+
+
+def test_every_room_has_a_layer_and_something_in_it():
+    rooms = [path for path in SOURCE.iterdir() if (path / "__init__.py").exists()]
+    assert {path.name for path in rooms} <= set(LAYER)
+    assert all(len(list(path.glob("*.py"))) > 1 for path in rooms)
+
+
+def loaded_after(code):
+    """Top-level packages in sys.modules after running code in a fresh interpreter."""
+    script = (
+        f"import sys\n{code}\nprint(' '.join(sorted({{m.split('.')[0] for m in sys.modules}})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_importing_sememe_loads_nothing_heavy():
+    assert (
+        loaded_after("import sememe; dir(sememe)") & (HEAVY | {"numpy", "rich", "typer"}) == set()
+    )
+
+
+def test_help_loads_nothing_heavy():
+    code = "from sememe.app.cli import main\nimport contextlib, io\n"
+    code += "with contextlib.redirect_stdout(io.StringIO()): main(['--help'])"
+    assert loaded_after(code) & (HEAVY | {"numpy"}) == set()
+
+
+def test_a_query_needs_neither_torch_nor_the_graph_tools():
+    code = "import sememe; sememe.load().encode_one('고양이')"
+    assert loaded_after(code) & {"torch", "onnx", "onnxruntime", "transformers"} == set()
+
+
+def test_the_public_names_are_the_table():
+    assert sorted(sememe.__all__) == sorted([*sememe._EXPORTS, "__version__"])
+    assert dir(sememe) == sorted(sememe.__all__)
+    for name in sememe.__all__:
+        assert getattr(sememe, name) is not None
+    with pytest.raises(AttributeError, match="nothing_such"):
+        _ = sememe.nothing_such
+
+
+def test_type_checkers_see_the_same_names():
+    block = next(
+        node
+        for node in ast.parse((SOURCE / "__init__.py").read_text()).body
+        if isinstance(node, ast.If)
+    )
+    seen = {a.asname: n.module for n in block.body for a in n.names}
+    assert seen == sememe._EXPORTS
+
+
+def test_every_public_name_is_documented():
+    silent = [
+        name
+        for name in sememe._EXPORTS
+        if name not in ("CATALOG",) and not (getattr(sememe, name).__doc__ or "").strip()
+    ]
+    assert silent == []
+
+
+def test_every_error_is_also_a_builtin():
+    errors = [v for n, v in vars(sememe._errors).items() if n.endswith("Error")]
+    errors = [e for e in errors if isinstance(e, type)]
+    assert len(errors) > 10
+    for error in errors:
+        assert issubclass(error, sememe.SememeError)
+        builtins = [b for b in error.__mro__ if b.__module__ == "builtins"]
+        if error is not sememe.SememeError:
+            assert builtins[0] is not Exception
+
+
+def test_nothing_is_pickled_printed_or_asserted_on_users():
+    for path in modules():
+        text = path.read_text(encoding="utf-8")
+        assert "import pickle" not in text
+        tree = ast.parse(text)
+        asserts = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Assert)]
+        assert asserts == [], path

@@ -1,0 +1,23 @@
+"""Never run: what a user writes must type-check."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+import sememe
+from sememe._types import FloatArray
+
+
+def encode() -> FloatArray:
+    encoder = sememe.load("use-multilingual-v3", overflow="truncate")
+    as_protocol: sememe.Encoder = encoder
+    assert_type(encoder.encode_with_receipt(["a"]).receipt.dropped, int)
+    return as_protocol.encode(["고양이", "cat"], batch_size=8)
+
+
+def search(path: str) -> list[str]:
+    index = sememe.Index.create(path, [sememe.load()])
+    assert_type(index.add(["a", ("id", "b"), {"text": "c", "year": 2024}]).added, int)
+    hits = index.search("query", k=3, mode="semantic", where="year > 2000")
+    assert_type(hits[0], sememe.Hit)
+    return [hit.id for hit in hits]

@@ -30,7 +30,7 @@ class Draft:
         part, parts: Which chunk of how many.
         start, end: Its characters in the item's text.
         heading: What is encoded before the chunk, so that it is read in context; "" for none.
-        terms_end: One past the last character whose terms this row carries; 0 if it carries none.
+        terms: What this row carries for itself and the rows after it, joined by spaces, or None.
     """
 
     item: Item
@@ -40,7 +40,7 @@ class Draft:
     start: int
     end: int
     heading: str
-    terms_end: int
+    terms: str | None
 
     @property
     def text(self) -> str:
@@ -54,14 +54,10 @@ class Draft:
             return self.text
         return f"{self.heading}\n{self.text}"
 
-    def terms(self, analyzer: Analyzer) -> str | None:
-        """The terms this row carries, for itself and the rows after it."""
-        if not self.terms_end:
-            return None
-        return " ".join(analyzer.analyze(self.item.content[self.start : self.terms_end]))
 
-
-def draft(items: Sequence[Item], hashes: Sequence[str], encoder: Encoder) -> list[list[Draft]]:
+def draft(
+    items: Sequence[Item], hashes: Sequence[str], encoder: Encoder, analyzer: Analyzer
+) -> list[list[Draft]]:
     """Cut text items as `encoder` reads them; an item without text gives no draft.
 
     The title of a document (its metadata "title") heads every chunk: a passage from the middle of
@@ -74,18 +70,21 @@ def draft(items: Sequence[Item], hashes: Sequence[str], encoder: Encoder) -> lis
     else:
         spans = cut([item.content for item in items], headings=headings)
     return [
-        list(_drafts(item, hash_, own, heading))
+        list(_drafts(item, hash_, own, heading, analyzer))
         for item, hash_, own, heading in zip(items, hashes, spans, headings, strict=True)
     ]
 
 
-def _drafts(item: Item, hash_: str, spans: Sequence[Span], heading: str) -> Iterator[Draft]:
+def _drafts(
+    item: Item, hash_: str, spans: Sequence[Span], heading: str, analyzer: Analyzer
+) -> Iterator[Draft]:
     for part, span in enumerate(spans):
-        terms_end = 0
+        terms = None
         if part % TERM_ROWS == 0:
-            following = part + TERM_ROWS
-            terms_end = spans[following].start if following < len(spans) else len(item.content)
-        yield Draft(item, hash_, part, len(spans), span.start, span.end, heading, terms_end)
+            after = part + TERM_ROWS
+            end = spans[after].start if after < len(spans) else len(item.content)
+            terms = " ".join(analyzer.analyze(item.content[span.start : end]))
+        yield Draft(item, hash_, part, len(spans), span.start, span.end, heading, terms)
 
 
 def _heading(item: Item) -> str:

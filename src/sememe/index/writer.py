@@ -1,6 +1,8 @@
 """From items to commits: what is new is cut, encoded in batches and stored, one commit a batch.
 
-An item is acknowledged when the commit that holds its last chunk returns. A document longer than a
+While one batch is encoded in the background, the next is read and cut; it is not encoded before the
+first is stored, so that an interruption costs one batch at most. An item is acknowledged when the
+commit that holds its last chunk returns. A document longer than a
 batch takes several; if the process dies between them, the next writer finds it half written and
 encodes only what is missing.
 """
@@ -8,6 +10,7 @@ encodes only what is missing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 from sememe._errors import DuplicateIdError
@@ -28,6 +31,7 @@ _BATCH_CHARS = 4_000_000  # or fewer, if they are long
 _RECENT = 65_536  # items of this run remembered by id, before the catalogue is read again
 
 OnChange = Literal["refuse", "replace"]
+_Vectors = dict[str, "FloatArray"]  # vector column -> (rows, dim)
 
 
 class Writer:
@@ -62,6 +66,8 @@ class Writer:
         self._drafts: list[Draft] = []  # cut, not yet stored
         self._pending: set[str] = set()  # ids of both
         self._stale: set[str] = set()  # ids whose old rows leave with the next commit
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="sememe-encode")
+        self._underway: tuple[list[Draft], Future[_Vectors]] | None = None
 
     def put(self, thing: Item | Skipped) -> None:
         """Take one item, or the reason why there is none.
@@ -88,8 +94,8 @@ class Writer:
     def flush(self) -> None:
         """Encode and store everything taken so far."""
         self._cut()
-        if self._drafts:
-            self._commit(len(self._drafts))
+        self._begin(len(self._drafts))
+        self._finish()
         self._pending.clear()
 
     def _cut(self) -> None:
@@ -97,7 +103,12 @@ class Writer:
         items, self._items, self._chars = self._items, [], 0
         chosen, refusal = self._choose(items)
         splitter = next(e for e in self._encoders.values() if e.modality == "text")
-        cut = draft([item for item, _, _ in chosen], [hash_ for _, hash_, _ in chosen], splitter)
+        cut = draft(
+            [item for item, _, _ in chosen],
+            [hash_ for _, hash_, _ in chosen],
+            splitter,
+            self._analyzer,
+        )
         for (item, _, state), drafts in zip(chosen, cut, strict=True):
             if not drafts:
                 self.report.skipped.append(Skipped(item.source or item.id, "no text in it"))
@@ -108,7 +119,7 @@ class Writer:
             self._drafts.extend(drafts)
             self._count(state)
         while len(self._drafts) >= BATCH_ROWS:
-            self._commit(BATCH_ROWS)
+            self._begin(BATCH_ROWS)
         if refusal is not None:
             raise refusal
         if len(self._recent) > _RECENT:
@@ -146,10 +157,19 @@ class Writer:
         else:
             self.report.added += 1
 
-    def _commit(self, count: int) -> None:
-        """Encode the first `count` drafts and store them, in one commit."""
+    def _begin(self, count: int) -> None:
+        """Store the batch that is being encoded, then start on the first `count` drafts."""
+        self._finish()
         batch, self._drafts = self._drafts[:count], self._drafts[count:]
-        rows = self._rows(batch)
+        if batch:
+            self._underway = (batch, self._background.submit(self._vectors, batch))
+
+    def _finish(self) -> None:
+        """Store the batch that is being encoded, in one commit."""
+        if self._underway is None:
+            return
+        (batch, future), self._underway = self._underway, None
+        rows = _rows(batch, future.result())
         self.before_commit()
         stale = self._stale & {one.item.id for one in batch}
         if stale:
@@ -159,28 +179,12 @@ class Writer:
             self._store.append(rows)
         self.report.chunks += len(rows)
 
-    def _rows(self, batch: Sequence[Draft]) -> list[Row]:
+    def _vectors(self, batch: Sequence[Draft]) -> _Vectors:
+        """Encode a batch: for each column one row for each draft; repeated text is encoded once."""
         texts = [one.encoded_text for one in batch]
         place: dict[str, int] = {}
-        where = [place.setdefault(text, len(place)) for text in texts]  # repeated text: once
-        vectors = {c: self._encode(e, list(place)) for c, e in self._encoders.items()}
-        return [
-            Row(
-                id=one.item.id,
-                part=one.part,
-                parts=one.parts,
-                modality=one.item.modality,
-                source=one.item.source,
-                text=one.text,
-                start=one.start,
-                end=one.end,
-                hash=one.hash,
-                vectors={column: matrix[at] for column, matrix in vectors.items()},
-                terms=one.terms(self._analyzer),
-                metadata=one.item.metadata,
-            )
-            for one, at in zip(batch, where, strict=True)
-        ]
+        where = [place.setdefault(text, len(place)) for text in texts]
+        return {c: self._encode(e, list(place))[where] for c, e in self._encoders.items()}
 
     def _encode(self, encoder: Encoder, texts: list[str]) -> FloatArray:
         account = getattr(encoder, "encode_with_receipt", None)
@@ -191,6 +195,26 @@ class Writer:
         self.report.unknown += done.receipt.unknown
         vectors: FloatArray = done.vectors
         return vectors
+
+
+def _rows(batch: Sequence[Draft], vectors: _Vectors) -> list[Row]:
+    return [
+        Row(
+            id=one.item.id,
+            part=one.part,
+            parts=one.parts,
+            modality=one.item.modality,
+            source=one.item.source,
+            text=one.text,
+            start=one.start,
+            end=one.end,
+            hash=one.hash,
+            vectors={column: matrix[at] for column, matrix in vectors.items()},
+            terms=one.terms,
+            metadata=one.item.metadata,
+        )
+        for at, one in enumerate(batch)
+    ]
 
 
 def _refusal(item: Item) -> DuplicateIdError:

@@ -153,3 +153,19 @@ def test_verify_finds_a_changed_row(tmp_path, encoder):
     assert "id='a' part 0 does not match its checksum" in problems
     assert "has length 2.0000, not 1" in problems
     assert "id='c' lacks parts [1]" in problems
+
+
+def test_a_long_run_reads_the_catalogue_again_and_forgets_nothing(tmp_path, encoder, monkeypatch):
+    """What bounds memory (items remembered, batches) made small: the same index comes out."""
+    from sememe.index import writer
+
+    for name, value in (("_RECENT", 7), ("_BATCH_ITEMS", 3), ("BATCH_ROWS", 4)):
+        monkeypatch.setattr(writer, name, value)
+    index = Index.create(tmp_path / "index", [encoder])
+    items = [(f"id{i % 20}", f"글 번호 {i % 20}, 판 {i // 20}") for i in range(60)]
+    report = index.upsert(items)
+    assert (report.added, report.updated, report.unchanged) == (20, 40, 0)
+    assert index.upsert(items[40:]).unchanged == 20
+    assert len(index) == 20
+    assert {hit.text[-1] for hit in index.search("글", k=20, mode="keyword")} == {"2"}
+    assert index.verify().sound

@@ -90,6 +90,9 @@ class Writer:
         self._chars += len(thing.content)
         if len(self._items) >= _BATCH_ITEMS or self._chars >= _BATCH_CHARS:
             self._cut()
+        if len(self._recent) > _RECENT:
+            self.flush()
+            self._known, self._recent = self._store.known(), {}
 
     def flush(self) -> None:
         """Encode and store everything taken so far."""
@@ -122,9 +125,6 @@ class Writer:
             self._begin(BATCH_ROWS)
         if refusal is not None:
             raise refusal
-        if len(self._recent) > _RECENT:
-            self.flush()
-            self._known, self._recent = self._store.known(), {}
 
     def _choose(
         self, items: Sequence[Item]

@@ -150,46 +150,61 @@ class UseEngine:
 class PieceTable:
     """What the network computes from a piece alone, remembered for the pieces met lately.
 
-    Slot 0 holds zeros and stands for "outside the sentence".
+    Slot 0 holds zeros and stands for "outside the sentence". When the table is full, the half that
+    was not needed for longest makes room.
     """
 
     def __init__(self, weights: UseWeights, threads: int, *, capacity: int = _TABLE) -> None:
         self._weights = weights
-        self._slot = np.zeros(sum(map(len, weights.blocks)), np.int64)  # 0: not here
-        self._used = 1
         self._graph = use_graph.session(use_graph.piece_graph(weights), threads)
+        self._slot = np.zeros(sum(map(len, weights.blocks)), np.int64)  # of each piece; 0: none
+        self._piece = np.zeros(capacity, np.int64)  # in each slot
+        self._needed = np.zeros(capacity, np.int64)  # when each slot was needed last
+        self._free = np.arange(1, capacity)
+        self._time = 0
         names = ["X", *(f"P{j}" for j in range(sum(ORDERS)))]
         widths = [len(ORDERS) * BRANCH, *[BRANCH] * sum(ORDERS)]
         self.inputs: dict[str, FloatArray] = {  # pages of memory are taken as they fill
             name: np.zeros((capacity, width), np.float32)
             for name, width in zip(names, widths, strict=True)
         }
-        self._capacity = capacity
 
     def slots(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return where each piece's rows stand, computing those of pieces not met before."""
-        new = np.unique(ids[self._slot[ids] == 0])
-        if self._used + len(new) > self._capacity:  # start over, with what is needed now
-            self._slot[:] = 0
-            self._used = 1
-            new = np.unique(ids)
-            self._grow(1 + len(new))
+        """Return where each piece's rows stand, computing those of pieces not met lately."""
+        pieces = np.unique(ids)
+        self._time += 1
+        self._needed[self._slot[pieces]] = self._time
+        new = pieces[self._slot[pieces] == 0]
+        if len(new) > len(self._free):
+            self._make_room(len(new))
         for start in range(0, len(new), _MICRO):
             part = new[start : start + _MICRO]
+            here, self._free = self._free[: len(part)], self._free[len(part) :]
             rows = self._graph.run(None, {"E": self._weights.embed(part)})
-            here = slice(self._used, self._used + len(part))
             for array, values in zip(self.inputs.values(), rows, strict=True):
                 array[here] = values
-            self._slot[part] = np.arange(here.start, here.stop)
-            self._used = here.stop
+            self._slot[part] = here
+            self._piece[here] = part
+            self._needed[here] = self._time
         return self._slot[ids]
 
-    def _grow(self, rows: int) -> None:
-        """Make room for a single sequence of more distinct pieces than the table remembers."""
-        if rows > self._capacity:
-            self._capacity = rows
+    def _make_room(self, wanted: int) -> None:
+        """Free the older half of the slots, more if need be, or grow where the batch alone needs more."""
+        used = np.flatnonzero(self._slot[self._piece] == np.arange(len(self._piece)))
+        used = used[used > 0]
+        idle = used[self._needed[used] < self._time]
+        count = max(len(self._piece) // 2, wanted)
+        oldest = idle[np.argsort(self._needed[idle], kind="stable")][:count]
+        self._slot[self._piece[oldest]] = 0
+        self._free = np.concatenate([self._free, oldest])
+        more = wanted - len(self._free)
+        if more > 0:
+            size = len(self._piece)
+            self._free = np.concatenate([self._free, np.arange(size, size + more)])
+            self._piece = np.pad(self._piece, (0, more))
+            self._needed = np.pad(self._needed, (0, more))
             for name, array in self.inputs.items():
-                self.inputs[name] = np.zeros((rows, array.shape[1]), np.float32)
+                self.inputs[name] = np.pad(array, ((0, more), (0, 0)))
 
 
 def _groups(lens: Sequence[int], budget: int) -> Iterator[tuple[int, int]]:

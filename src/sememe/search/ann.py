@@ -32,7 +32,8 @@ EXACT_LIMIT = 150_000  # rows: 300 MB of 512 dimensions, and about 25 ms for a q
 RECALL_WANTED = 0.95
 FORMAT = 1
 _CELL_ROWS = 4096
-REFINE = 10
+REFINE = 10  # rows compared exactly for each row wanted ...
+REFINED_ROWS = 400  # ... and how many in all are enough: each is a read from disk
 _PROBES = (8, 16, 32, 64, 128)
 _STALE_FRACTION = 0.1  # of the rows may be uncovered before the index is extended
 
@@ -176,7 +177,7 @@ def _nearest(
                 "q": query,
                 "k": k,
                 "minimum_nprobes": probes,
-                "refine_factor": REFINE,
+                "refine_factor": min(REFINE, max(2, REFINED_ROWS // k)),
                 "metric": "dot",
             },
             filter=where,

@@ -189,7 +189,7 @@ class PieceTable:
         return self._slot[ids]
 
     def _make_room(self, wanted: int) -> None:
-        """Free the older half of the slots, more if need be, or grow where the batch alone needs more."""
+        """Free the older half of the slots, or as many as needed; grow where all are in use."""
         used = np.flatnonzero(self._slot[self._piece] == np.arange(len(self._piece)))
         used = used[used > 0]
         idle = used[self._needed[used] < self._time]

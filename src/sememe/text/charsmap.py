@@ -30,8 +30,8 @@ SPACE = "\u2581"
 def well_formed(text: str) -> str:
     r"""Replace lone surrogates, which no encoding can carry, by U+FFFD.
 
-    >>> well_formed("a\ud800b")
-    "a\ufffdb"
+    >>> well_formed("a\ud800b") == "a\ufffdb"
+    True
     """
     return _SURROGATE.sub("\ufffd", text)
 

@@ -82,7 +82,8 @@ def search(
     """Find the items of an index that answer a query."""
     from sememe.index.index import Index
 
-    found = Index.open(folder).search(query, k=top_k, mode=mode, where=where)  # type: ignore[arg-type]
+    opened = Index.open(folder, preload=True)
+    found = opened.search(query, k=top_k, mode=mode, where=where)  # type: ignore[arg-type]
     if as_json:
         show.as_json([hit.to_dict() for hit in found])
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from os import PathLike
@@ -94,12 +95,16 @@ class Index:
         return index
 
     @classmethod
-    def open(cls, path: StrPath, encoders: Sequence[Encoder] | None = None) -> Index:
+    def open(
+        cls, path: StrPath, encoders: Sequence[Encoder] | None = None, *, preload: bool = False
+    ) -> Index:
         """Open the index in a folder.
 
         Args:
             path: The folder.
             encoders: To use in place of those the index names; their spaces must be the same.
+            preload: Begin to load the encoders at once, beside the tables; else the first search
+                or change loads them.
 
         Raises:
             IndexNotFoundError: There is no index in the folder.
@@ -108,7 +113,11 @@ class Index:
         """
         folder = Path(path)
         config = Config.read(folder)
-        index = cls(folder, config, Store.open(folder))
+        with ThreadPoolExecutor(1) as background:
+            loading = background.submit(_load_all, config) if preload and not encoders else None
+            index = cls(folder, config, Store.open(folder))
+            if loading is not None:
+                encoders = loading.result()
         if encoders is not None:
             index._use(encoders)
         return index
@@ -261,7 +270,7 @@ class Index:
 
     def _load(self) -> dict[str, Encoder]:
         if not self._encoders:
-            self._use([load(entry.name) for entry in self._config.encoders])
+            self._use(_load_all(self._config))
         return self._encoders
 
     def _use(self, encoders: Sequence[Encoder]) -> None:
@@ -288,6 +297,10 @@ class Index:
                 )
             self._analyzer = found
         return self._analyzer
+
+
+def _load_all(config: Config) -> list[Encoder]:
+    return [load(entry.name) for entry in config.encoders]
 
 
 def _make_room(folder: Path) -> None:

@@ -34,7 +34,7 @@ from sememe.models.use_graph import BRANCH, DIM, ORDERS
 _FEW = 48  # tokens up to which NumPy answers sooner than ONNX Runtime
 _MICRO = 1024  # tokens in one run of the graph, on one thread: few enough to stay in cache
 _MACRO = 8192  # tokens among which unseen pieces are gathered, to be projected together
-_TABLE = 16_384  # pieces remembered: 13 KB each, so 218 MB at most
+_TABLE = 12_288  # pieces remembered: 13 KB each, so 164 MB at most
 
 
 @dataclass(frozen=True)

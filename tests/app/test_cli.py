@@ -1,0 +1,109 @@
+"""The command line: what it prints, its exit codes, and that --json is one document."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sememe.app.cli import main
+
+
+@pytest.fixture
+def indexed(folder, tmp_path, capsys):
+    target = tmp_path / "index"
+    assert main(["index", str(folder), "--into", str(target)]) == 0
+    capsys.readouterr()
+    return target
+
+
+def test_index_search_verify(folder, indexed, capsys):
+    query = ["search", str(indexed), "railway to Busan", "-k", "2", "--mode", "semantic", "--json"]
+    assert main(query) == 0
+    hits = json.loads(capsys.readouterr().out)
+    assert hits[0]["id"] == "notes/trips/train.txt"
+    assert set(hits[0]) >= {"id", "score", "modality", "source", "text", "start", "end"}
+    assert main(["index", str(folder), "--into", str(indexed), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["unchanged"], report["chunks"], report["items"]) == (4, 0, 4)
+    assert main(["verify", str(indexed), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["faults"] == 0
+
+
+def test_models_and_similar_as_json(capsys):
+    assert main(["models", "--json"]) == 0
+    (model,) = json.loads(capsys.readouterr().out)
+    assert (model["name"], model["dim"], model["available"]) == ("use-multilingual-v3", 512, True)
+    assert main(["similar", "고양이", "cat", "주식 시장", "--json"]) == 0
+    matrix = json.loads(capsys.readouterr().out)["similarity"]
+    assert matrix[0][1] > 0.5 > matrix[0][2]
+
+
+@pytest.mark.parametrize("ending", [".npy", ".parquet", ".jsonl"])
+def test_embed_writes_files(tmp_path, folder, ending):
+    import numpy as np
+
+    output = tmp_path / f"vectors{ending}"
+    assert main(["embed", "한 문장", str(folder / "soup.txt"), "-o", str(output)]) == 0
+    assert [path.name for path in tmp_path.glob(f"*{ending}")] == [output.name]
+    if ending == ".npy":
+        assert np.load(output).shape == (2, 512)
+
+
+def test_the_tour_runs(capsys):
+    assert main(["demo"]) == 0
+    out = capsys.readouterr().out
+    assert "90 short documents" in out
+    assert "꿀벌의 춤" in out
+
+
+def test_evaluate_bitext(tmp_path, capsys):
+    (tmp_path / "a.ko").write_text("고양이가 잔다\n비가 온다\n기차가 빠르다\n")
+    (tmp_path / "a.en").write_text("The cat sleeps\nIt is raining\nThe train is fast\n")
+    arguments = ["evaluate", "bitext", "use-multilingual-v3", str(tmp_path / "a.ko")]
+    assert main([*arguments, str(tmp_path / "a.en"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["metrics"]["accuracy"] == 1.0
+    assert found["control"]["accuracy"] < 0.5
+
+
+def test_evaluate_retrieval_builds_an_index(tmp_path, capsys):
+    (tmp_path / "qrels").mkdir()
+    records = [{"_id": "d1", "title": "고양이", "text": "하루 종일 잔다"},
+               {"_id": "d2", "title": "기차", "text": "서울에서 부산까지 간다"}]  # fmt: skip
+    lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    (tmp_path / "corpus.jsonl").write_text(lines)
+    (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "sleeping cats"}\n')
+    (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\td1\t1\n")
+    arguments = ["evaluate", "retrieval", "use-multilingual-v3", str(tmp_path), "--json"]
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"]["nDCG@10"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["search", "nowhere", "x"], 2, "sememe index PATH --into"),
+        (["index", "nowhere", "--into", "x"], 2, "no such folder or file"),
+        (["embed", "x", "-m", "nothing"], 2, "is not one of"),
+        (["embed", "x", "-o", "x.txt"], 2, ".npy, .parquet, .jsonl"),
+        (["similar", "alone"], 2, "two or more"),
+        (["evaluate", "spelling", "use-multilingual-v3", "."], 2, "retrieval, bitext"),
+    ],
+)
+def test_bad_usage_exits_with_2_and_says_what_to_type(arguments, code, message, capsys, tmp_path):
+    assert main([a.replace("nowhere", str(tmp_path / "nowhere")) for a in arguments]) == code
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+
+
+def test_a_folder_with_nothing_in_it_is_bad_input(tmp_path, capsys):
+    (tmp_path / "void").mkdir()
+    assert main(["index", str(tmp_path / "void"), "--into", str(tmp_path / "index")]) == 2
+    assert "nothing in" in capsys.readouterr().err
+
+
+def test_a_wrong_mode_is_named(indexed, capsys):
+    assert main(["search", str(indexed), "x", "--mode", "semantics"]) == 2
+    assert "Did you mean 'semantic'" in capsys.readouterr().err

@@ -19,7 +19,7 @@ LAYER = {
 }  # fmt: skip
 HEAVY = {
     "torch", "transformers", "onnx", "onnxruntime", "lance", "lancedb", "pyarrow", "sklearn",
-    "tokenizers", "PIL", "kiwipiepy", "pypdf", "docx", "umap", "fastapi", "ray",
+    "sentencepiece", "tokenizers", "PIL", "kiwipiepy", "pypdf", "docx", "umap", "fastapi", "ray",
 }  # fmt: skip
 
 

@@ -41,9 +41,9 @@ def load(
 
 def _use_multilingual(info: ModelInfo, overflow: Overflow, threads: int) -> TextEncoder:
     from sememe.models.use import UseEngine, UseWeights
-    from sememe.text.unigram import BOS, EOS, UNK, SentencePieceModel, UnigramTokenizer
+    from sememe.text.unigram import BOS, EOS, UNK, UnigramTokenizer
 
-    tokenizer = UnigramTokenizer(SentencePieceModel.from_bytes(info.read("tokenizer")))
+    tokenizer = UnigramTokenizer(info.read("tokenizer"))
     weights = UseWeights.from_bytes(info.read("weights"), threads=threads)
     model = TextModel(
         name=info.name,

@@ -9,7 +9,7 @@ from typing import Any
 
 from sememe._errors import InvalidInputError
 from sememe._types import Item, Skipped
-from sememe.text.charsmap import well_formed
+from sememe.text.normalize import well_formed
 
 ItemLike = Item | Skipped | str | tuple[str, str] | Mapping[str, Any]
 TEXT_KEYS = ("text", "content")
@@ -71,7 +71,7 @@ def _storable(item: Item) -> Iterator[Item | Skipped]:
 
 
 def _clean(value: Any) -> Any:
-    return well_formed(value) if isinstance(value, str) and not value.isascii() else value
+    return well_formed(value) if isinstance(value, str) else value
 
 
 def _from_mapping(thing: Mapping[str, Any], place: int) -> Item:

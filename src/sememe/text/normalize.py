@@ -17,6 +17,16 @@ _UNSEEN_MORE = "\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff"
 _INVISIBLE = re.compile(f"[{_UNSEEN}{_UNSEEN_MORE}]")
 # A zero-width space marks a word boundary; controls and lone surrogates can only separate words.
 _SEPARATORS = re.compile("[\x00-\x1f\x7f-\x9f\u200b\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def well_formed(text: str) -> str:
+    r"""Replace lone surrogates, which no encoding can carry, by U+FFFD.
+
+    >>> well_formed("a\ud800b") == "a\ufffdb"
+    True
+    """
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def normalize(text: str) -> str:

@@ -73,12 +73,23 @@ def test_meaning_crosses_languages_and_a_shuffled_pairing_does_not(encoder):
 
 
 def test_a_long_text_is_the_weighted_mean_of_its_chunks(encoder):
-    [spans] = encoder.split([LONG])
-    assert len(spans) > 5
-    pieces = [LONG[span.start : span.end] for span in spans]
-    weights = np.array([span.tokens for span in spans], np.float32)
+    chunks = encoder.encode_with_receipt([LONG]).receipt.chunks
+    assert len(chunks) > 3
+    pieces = [LONG[chunk.start : chunk.end] for chunk in chunks]
+    weights = np.array([chunk.tokens for chunk in chunks], np.float32)
     mean = weights @ encoder.encode(pieces)
     np.testing.assert_allclose(encoder.encode_one(LONG), mean / np.linalg.norm(mean), atol=1e-4)
+
+
+def test_what_fits_the_window_is_encoded_whole_and_kept_in_passages(encoder, wheel):
+    """200 tokens: one vector, the network's own, and two passages for an index."""
+    text = LONG[:450]
+    ids = encoder._tokenizer.encode([text])[0]
+    assert encoder.model.passage < len(ids) <= encoder.model.window
+    assert encoder.encode_one(text) @ wheel.encode(text) >= 0.99999
+    [spans] = encoder.split([text])
+    assert len(spans) >= 2
+    assert max(span.tokens for span in spans) <= encoder.model.passage
 
 
 def test_every_token_of_a_long_text_shapes_its_vector(encoder):

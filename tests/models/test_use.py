@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,12 @@ from sememe.models.use import PieceTable, UseEngine, UseWeights
 @pytest.fixture(scope="module")
 def weights():
     return UseWeights.from_bytes(model_info("use-multilingual-v3").read("weights"), threads=2)
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with ThreadPoolExecutor(2) as threads:
+        yield threads
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +40,9 @@ def test_neighbours_in_a_batch_do_not_leak_into_each_other(weights, sequences):
     np.testing.assert_allclose(engine.forward(sequences[::-1])[::-1], alone, atol=2e-6)
 
 
-def test_a_full_table_forgets_the_oldest_and_stays_right(weights):
+def test_a_full_table_forgets_the_oldest_and_stays_right(weights, pool):
     """A table of 64 slots against one with room for all: the same rows, piece by piece."""
-    small, large = PieceTable(weights, 1, capacity=64), PieceTable(weights, 1, capacity=2048)
+    small, large = PieceTable(weights, pool, capacity=64), PieceTable(weights, pool, capacity=2048)
     rng = np.random.default_rng(1)
     for _ in range(30):
         ids = rng.integers(0, 500, 40)
@@ -46,8 +54,8 @@ def test_a_full_table_forgets_the_oldest_and_stays_right(weights):
     assert len(small.inputs["X"]) == 64
 
 
-def test_a_batch_of_more_pieces_than_slots_makes_the_table_grow(weights):
-    table = PieceTable(weights, 1, capacity=16)
+def test_a_batch_of_more_pieces_than_slots_makes_the_table_grow(weights, pool):
+    table = PieceTable(weights, pool, capacity=16)
     slots = table.slots(np.arange(100))
     assert len(set(slots.tolist())) == 100
     assert len(table.inputs["X"]) >= 101

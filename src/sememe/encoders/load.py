@@ -48,7 +48,8 @@ def _use_multilingual(info: ModelInfo, overflow: Overflow, threads: int) -> Text
     model = TextModel(
         name=info.name,
         dim=info.dim,
-        window=128,
+        window=256,
+        passage=128,
         overlap=24,
         begin=BOS,
         end=EOS,

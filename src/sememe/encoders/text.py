@@ -44,7 +44,8 @@ class TextModel:
 
     Attributes:
         window: Tokens that the network reads well at once; longer text is cut.
-        overlap: Tokens that a chunk repeats of the one before, at most.
+        passage: Tokens of the pieces an index keeps, so that a hit shows what answers.
+        overlap: Tokens that a chunk or passage repeats of the one before, at most.
         begin, end: Ids put around each sequence.
         unknown: Id of tokens that the vocabulary does not know.
         space: Fingerprint of weights, tokenizer, pooling, normalisation and dtype.
@@ -53,6 +54,7 @@ class TextModel:
     name: str
     dim: int
     window: int
+    passage: int
     overlap: int
     begin: int
     end: int
@@ -150,24 +152,24 @@ class TextEncoder:
     def split(
         self, items: Sequence[str], *, headings: Sequence[str] | None = None
     ) -> list[list[Span]]:
-        """Return the chunks each text is encoded in: character offsets and tokens.
+        """Cut each text into the passages an index keeps: character offsets and tokens.
 
-        One chunk for a text that fits the window, several for a longer one, none for white space.
-        Encoding `text[span.start:span.end]` gives the chunk's own vector.
+        One passage for a text that fits, several for a longer one, none for white space. Each is
+        encoded by itself: `encode([text[span.start:span.end]])`.
 
-        headings: one for each text, to be put before its chunks; they leave room for it, up to
-        half of the window.
+        headings: one for each text, to be put before its passages; they leave room for it, up to
+        half of their size.
         """
         texts = _checked(items)
-        window = self.model.window
+        size = self.model.passage
         counts = self._count(headings) if headings is not None else [0] * len(texts)
-        windows = [window - min(n, window // 2) for n in counts]
-        return [spans for spans, _ in self._spans(texts, windows)]
+        sizes = [size - min(n, size // 2) for n in counts]
+        return [spans for spans, _ in self._spans(texts, sizes)]
 
     def _spans(
         self, texts: Sequence[str], windows: Sequence[int]
     ) -> list[tuple[list[Span], list[int] | None]]:
-        """Each text's chunks, and its token ids where it is one chunk."""
+        """Each text's chunks of its window, and its token ids where it is one chunk."""
         bound = self.model.window * _SURELY_LONG
         short = [i for i, text in enumerate(texts) if len(text) <= bound]
         rows = dict(zip(short, self._tokenizer.encode([texts[i] for i in short]), strict=True))

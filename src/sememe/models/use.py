@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -32,43 +33,50 @@ from sememe.models import use_graph
 from sememe.models.use_graph import BRANCH, DIM, ORDERS
 
 _FEW = 48  # tokens up to which NumPy answers sooner than ONNX Runtime
-_MICRO = 1024  # tokens in one run of the graph, on one thread: few enough to stay in cache
+_MICRO = 512  # tokens in one run of the graph, on one thread: few enough to stay in cache
 _MACRO = 8192  # tokens among which unseen pieces are gathered, to be projected together
-_TABLE = 12_288  # pieces remembered: 13 KB each, so 164 MB at most
+_TABLE = 12_288  # pieces remembered: 15 KB each, so 189 MB at most
 
 
 @dataclass(frozen=True)
 class UseWeights:
-    """The network's arrays: 6-bit embeddings in blocks, everything else in float32."""
+    """The network's arrays: embeddings in 8 bits, everything else in float32."""
 
-    blocks: list[NDArray[np.uint8]]  # piece i stands in row i // 17 of block i % 17
+    table: NDArray[np.uint8]  # (pieces, 512)
     arrays: dict[str, FloatArray]
 
     @classmethod
     def from_bytes(cls, data: bytes, *, threads: int) -> UseWeights:
-        """Read the weights' npz file, its compressed members side by side."""
+        """Read the weights' npz file, its compressed members side by side.
+
+        The embeddings come in blocks, piece i in row i // 17 of block i % 17.
+        """
         with np.load(io.BytesIO(data), allow_pickle=False) as npz:
             names = npz.files
+            blocks = sum(name.startswith("q") for name in names)
+            rows, dim = npz["q1"].shape
+        table = np.empty((rows * blocks, dim), np.uint8)
 
         def read(mine: Sequence[str]) -> dict[str, Any]:
+            found: dict[str, Any] = {}
             with np.load(io.BytesIO(data), allow_pickle=False) as own:
-                return {name: own[name] for name in mine}
+                for name in mine:
+                    if name.startswith("q"):
+                        table[int(name[1:]) - 1 :: blocks] = own[name]
+                    else:
+                        found[name] = own[name]
+            return found
 
         with ThreadPoolExecutor(threads) as pool:
             parts = list(pool.map(read, [names[i::threads] for i in range(threads)]))
-        found = {name: array for part in parts for name, array in part.items()}
-        blocks = [found.pop(f"q{i + 1}") for i in range(17)]
-        return cls(blocks, found)
+        return cls(table, {name: array for part in parts for name, array in part.items()})
 
-    def embed(self, ids: NDArray[np.int64]) -> FloatArray:
-        """Return the embeddings of pieces: (n,) ids to (n, 512)."""
-        which, row = ids % len(self.blocks), ids // len(self.blocks)
-        out = np.empty((len(ids), DIM), np.float32)
-        for block in np.unique(which):
-            mine = np.flatnonzero(which == block)
-            out[mine] = self.blocks[block][row[mine]]
-        out *= self.arrays["scale"][which, None]
-        out += self.arrays["lo"][which, None]
+    def embed(self, ids: NDArray[np.int64], out: FloatArray | None = None) -> FloatArray:
+        """Return the embeddings of pieces: (n,) ids to (n, 512), in `out` where it is given."""
+        scale, low = self.arrays["scale"], self.arrays["lo"]
+        block = ids % len(scale)
+        out = np.multiply(self.table[ids], scale[block, None], out=out)
+        out += low[block, None]
         return out
 
     @property
@@ -119,8 +127,8 @@ class UseEngine:
         return out
 
     def _forward_many(self, ids: Sequence[Sequence[int]]) -> FloatArray:
-        flat = np.concatenate([np.asarray(row, np.int64) for row in ids])
         lens = np.fromiter(map(len, ids), np.int64, len(ids))
+        flat = np.fromiter(chain.from_iterable(ids), np.int64, int(lens.sum()))
         slots = self._table.slots(flat)
         starts = np.concatenate([[0], np.cumsum(lens)])
 
@@ -128,7 +136,6 @@ class UseEngine:
             first, last = group
             span = slice(starts[first], starts[last])
             batch = use_graph.batch_inputs(slots[span], lens[first:last])
-            batch["E"] = self._weights.embed(flat[span])
             rows: FloatArray = self._graph.run(None, batch | self._table.inputs)[0]
             return rows
 
@@ -140,71 +147,71 @@ class UseEngine:
 
     @cached_property
     def _graph(self) -> Any:
-        return use_graph.session(use_graph.sentence_graph(self._weights), threads=1)
+        return use_graph.session(use_graph.sentence_graph(self._weights))
 
     @cached_property
     def _table(self) -> PieceTable:
-        return PieceTable(self._weights, self._threads)
+        return PieceTable(self._weights, self._pool)
 
 
 class PieceTable:
     """What the network computes from a piece alone, remembered for the pieces met lately.
 
-    Slot 0 holds zeros and stands for "outside the sentence". When the table is full, the half that
-    was not needed for longest makes room.
+    Slot 0 holds zeros and stands for "outside the sentence". The others are a ring: new pieces
+    take the place of those that came first, side by side, so that the graph writes where they stay.
     """
 
-    def __init__(self, weights: UseWeights, threads: int, *, capacity: int = _TABLE) -> None:
+    def __init__(
+        self, weights: UseWeights, pool: ThreadPoolExecutor, *, capacity: int = _TABLE
+    ) -> None:
         self._weights = weights
-        self._graph = use_graph.session(use_graph.piece_graph(weights), threads)
-        self._slot = np.zeros(sum(map(len, weights.blocks)), np.int64)  # of each piece; 0: none
-        self._piece = np.zeros(capacity, np.int64)  # in each slot
-        self._needed = np.zeros(capacity, np.int64)  # when each slot was needed last
-        self._free = np.arange(1, capacity)
-        self._time = 0
-        names = ["X", *(f"P{j}" for j in range(sum(ORDERS)))]
-        widths = [len(ORDERS) * BRANCH, *[BRANCH] * sum(ORDERS)]
-        self.inputs: dict[str, FloatArray] = {  # pages of memory are taken as they fill
-            name: np.zeros((capacity, width), np.float32)
-            for name, width in zip(names, widths, strict=True)
-        }
+        self._pool = pool
+        self._graph = use_graph.session(use_graph.piece_graph(weights))
+        self._slot = np.zeros(len(weights.table), np.int64)  # of each piece; 0: none
+        self._next = 1  # the slot to fill next
+        self._reserve(capacity)
 
     def slots(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return where each piece's rows stand, computing those of pieces not met lately."""
         pieces = np.unique(ids)
-        self._time += 1
-        self._needed[self._slot[pieces]] = self._time
+        if len(pieces) >= len(self._piece):
+            self._reserve(len(pieces) + 1)
         new = pieces[self._slot[pieces] == 0]
-        if len(new) > len(self._free):
-            self._make_room(len(new))
-        for start in range(0, len(new), _MICRO):
-            part = new[start : start + _MICRO]
-            here, self._free = self._free[: len(part)], self._free[len(part) :]
-            rows = self._graph.run(None, {"E": self._weights.embed(part)})
-            for array, values in zip(self.inputs.values(), rows, strict=True):
-                array[here] = values
-            self._slot[part] = here
-            self._piece[here] = part
-            self._needed[here] = self._time
+        while True:  # what makes room may itself be needed, and comes in anew
+            if self._next + len(new) > len(self._piece):
+                self._next = 1
+            room = slice(self._next, self._next + len(new))
+            self._slot[self._piece[room]] = 0
+            wanted = pieces[self._slot[pieces] == 0]
+            if len(wanted) == len(new):
+                break
+            new = wanted
+        self._fill(room.start, wanted)
         return self._slot[ids]
 
-    def _make_room(self, wanted: int) -> None:
-        """Free the older half of the slots, or as many as needed; grow where all are in use."""
-        used = np.flatnonzero(self._slot[self._piece] == np.arange(len(self._piece)))
-        used = used[used > 0]
-        idle = used[self._needed[used] < self._time]
-        count = max(len(self._piece) // 2, wanted)
-        oldest = idle[np.argsort(self._needed[idle], kind="stable")][:count]
-        self._slot[self._piece[oldest]] = 0
-        self._free = np.concatenate([self._free, oldest])
-        more = wanted - len(self._free)
-        if more > 0:
-            size = len(self._piece)
-            self._free = np.concatenate([self._free, np.arange(size, size + more)])
-            self._piece = np.pad(self._piece, (0, more))
-            self._needed = np.pad(self._needed, (0, more))
-            for name, array in self.inputs.items():
-                self.inputs[name] = np.pad(array, ((0, more), (0, 0)))
+    def _fill(self, start: int, pieces: NDArray[np.int64]) -> None:
+        """Compute the rows of `pieces` into the slots from `start` on."""
+        stop = start + len(pieces)
+        self._slot[pieces] = np.arange(start, stop)
+        self._piece[start:stop] = pieces
+        self._next = stop
+        edges = [(at, min(at + _MICRO, stop)) for at in range(start, stop, _MICRO)]
+        list(self._pool.map(self._compute, edges))
+
+    def _compute(self, edges: tuple[int, int]) -> None:
+        rows = {name: array[slice(*edges)] for name, array in self.inputs.items()}
+        embedded = self._weights.embed(self._piece[slice(*edges)], out=rows.pop("E"))
+        use_graph.run_into(self._graph, {"E": embedded}, rows)
+
+    def _reserve(self, capacity: int) -> None:
+        """Forget everything and make `capacity` slots; pages of memory are taken as they fill."""
+        self._slot[:] = 0
+        self._piece = np.zeros(capacity, np.int64)  # in each slot; piece 0 also where there is none
+        self._next = 1
+        self.inputs: dict[str, FloatArray] = {
+            name: np.zeros((capacity, width), np.float32)
+            for name, width in use_graph.TABLES.items()
+        }
 
 
 def _groups(lens: Sequence[int], budget: int) -> Iterator[tuple[int, int]]:

@@ -1,10 +1,10 @@
 """The Unigram tokenizer of SentencePiece: text to piece ids, most probable segmentation first.
 
 Each piece has a log-probability; a text is cut where the sum is highest (Viterbi). The library
-`sentencepiece` does it, in C++. Two things differ from its defaults, as the models here were trained
-to expect: a stretch of unknown characters counts one id for each of them, and the names of control
-pieces ("<s>") count as those pieces where they stand in a text. For the second, and to be read,
-`viterbi` does the same in Python; tests hold the two equal.
+`sentencepiece` does it, in C++. Two things differ from its defaults, as the models here expect: a
+stretch of unknown characters counts one id for each of them, and the names of control pieces
+("<s>") count as those pieces where they stand in a text. For the second, and to be read, `viterbi`
+does the same in Python; tests hold the two equal.
 
 Reference: Kudo 2018 (arXiv:1804.10959); Kudo and Richardson 2018 (arXiv:1808.06226).
 """

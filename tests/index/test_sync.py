@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from sememe import Index, InvalidInputError
+from sememe import Index, InvalidInputError, Item, Skipped
+from sememe.index import sync
 
 
 @pytest.fixture
@@ -116,3 +119,54 @@ def test_metadata_of_files_can_be_filtered_by(index, folder):
     assert hits.ids == ["notes/post.md"]
     assert hits[0].metadata["author"] == "김민수"
     assert index.search("고양이", where="source LIKE '%trips%'", mode="keyword").ids == []
+
+
+def test_a_file_that_gave_nothing_is_tried_again(index, folder, monkeypatch):
+    """Its size and time are as before, but now there is a library for it."""
+    pdf = folder / "report.pdf"
+    pdf.write_bytes(b"%PDF-1.4")
+
+    def without_library(file):
+        yield Skipped(file.source, "needs pypdf") if file.path == pdf else Item(file.source, "글")
+
+    monkeypatch.setattr(sync, "read_file", without_library)
+    assert counts(index.sync(folder)) == (4, 0, 0, 0)
+    version = index._store._ledger.table.version
+    assert counts(index.sync(folder)) == (0, 0, 4, 0)
+    assert index._store._ledger.table.version == version  # nothing changed: nothing is written
+    monkeypatch.setattr(sync, "read_file", lambda file: [Item(file.source, "보고서의 글")])
+    assert counts(index.sync(folder)) == (1, 0, 4, 0)
+    assert counts(index.sync(folder)) == (0, 0, 5, 0)
+
+
+@pytest.mark.parametrize("lost", ["trips", ""])
+def test_what_lies_in_a_folder_that_cannot_be_listed_stays(index, folder, monkeypatch, lost):
+    index.sync(folder)
+    listdir = os.listdir
+
+    def refuse(path):
+        if path == folder / lost:
+            raise PermissionError(13, "Permission denied")
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    report = index.sync(folder)
+    assert report.removed == 0
+    (note,) = report.skipped
+    assert note.source == f"notes/{lost}"
+    assert "cannot be listed" in note.reason
+    monkeypatch.setattr(os, "listdir", listdir)
+    assert counts(index.sync(folder)) == (0, 0, 4, 0)
+
+
+def test_files_of_one_name_in_folders_of_one_name_are_told_apart(index, tmp_path):
+    paths = [tmp_path / place / "d" / "a.txt" for place in ("x", "y", "z")]
+    for number, path in enumerate(paths):
+        path.parent.mkdir(parents=True)
+        path.write_text(f"글 {number}")
+        index.sync(path)
+    (tmp_path / "w" / "d").mkdir(parents=True)
+    (tmp_path / "w" / "d" / "b.txt").write_text("폴더의 글")
+    assert counts(index.sync(tmp_path / "w" / "d")) == (1, 0, 0, 0)
+    assert len(index) == 4
+    assert all(counts(index.sync(path)) == (0, 0, 1, 0) for path in paths)

@@ -122,7 +122,7 @@ def _items(arguments: list[str]) -> list[Item]:
         for file in find_files(Path(argument)):
             for thing in [file] if isinstance(file, Skipped) else read_file(file):
                 if isinstance(thing, Skipped):
-                    typer.echo(f"skipped {thing.source}: {thing.reason}", err=True)
+                    typer.echo(f"skipped {thing.source or argument}: {thing.reason}", err=True)
                 else:
                     found.append(thing)
     if not found:

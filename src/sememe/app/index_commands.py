@@ -156,9 +156,11 @@ def _open_or_create(into: Path, models: list[str] | None, terms: str) -> Index:
 def _take(target: Index, path: str, ignore: list[str]) -> Report:
     if path != "-":
         return target.sync(path, ignore=ignore, show_progress=_terminal())
+    from sememe.index.facts import fitted
     from sememe.sources import read_lines
 
-    return target.upsert(read_lines(sys.stdin.buffer), show_progress=_terminal())
+    lines = fitted(read_lines(sys.stdin.buffer), target.statistics()["columns"], "stdin")
+    return target.upsert(lines, show_progress=_terminal())
 
 
 def _sum(reports: list[Report]) -> Report:

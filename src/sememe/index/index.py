@@ -18,9 +18,10 @@ from sememe._errors import (
     InvalidInputError,
     SpaceMismatchError,
 )
-from sememe._types import Encoder
+from sememe._types import Encoder, Item
 from sememe.encoders.load import load
 from sememe.index.config import FILE, Config, EncoderEntry
+from sememe.index.facts import Facts
 from sememe.index.hits import Hits, Mode
 from sememe.index.items import ItemLike, as_items
 from sememe.index.report import Report
@@ -142,7 +143,8 @@ class Index:
 
         Raises:
             DuplicateIdError: An id is stored with other content; the items before it are stored.
-            InvalidInputError: Something that is not an item.
+            InvalidInputError: Something that is not an item, or whose metadata the index cannot
+                hold; the items before it are stored.
             IndexLockedError: Another process is writing.
         """
         return self._put(items, "refuse", show_progress)
@@ -243,9 +245,11 @@ class Index:
 
         things = as_items(items)
         with self._writing() as started, progress("items", total=None, show=show_progress) as tell:
-            writer = self._writer(on_change)
+            writer, facts = self._writer(on_change), Facts(self._store.metadata)
             try:
                 for done, thing in enumerate(things, start=1):
+                    if isinstance(thing, Item):
+                        facts.check(thing)
                     writer.put(thing)
                     tell(done)
                 writer.flush()

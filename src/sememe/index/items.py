@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sememe._errors import InvalidInputError
@@ -19,7 +21,8 @@ def as_items(things: Iterable[ItemLike]) -> Iterator[Item | Skipped]:
     """Turn texts, (id, text) pairs, mappings and items into items, one at a time.
 
     A text without an id is named by its content: "text-" and 12 hex digits. A mapping needs "text"
-    (or "content"); "id" and "source" are taken where given, and the rest is metadata.
+    (or "content"); "id" and "source" are taken where given, and the rest is metadata, of which
+    None and NaN are left out.
 
     >>> next(as_items([{"id": "a", "text": "Hello", "year": 2024}])).metadata
     {'year': 2024}
@@ -40,11 +43,12 @@ def as_items(things: Iterable[ItemLike]) -> Iterator[Item | Skipped]:
 
 def _as_item(thing: ItemLike, place: int) -> Item:
     if isinstance(thing, Item):
-        return thing
+        return _checked(thing, place)
     if isinstance(thing, str):
         return Item(_name(thing), thing)
     if isinstance(thing, tuple) and len(thing) == 2:
-        return Item(str(thing[0]), _text(thing[1], place))
+        text = _text(thing[1], place)
+        return Item(_id(thing[0], text), text)
     if isinstance(thing, Mapping):
         return _from_mapping(thing, place)
     raise InvalidInputError(
@@ -53,9 +57,22 @@ def _as_item(thing: ItemLike, place: int) -> Item:
     )
 
 
+def _checked(item: Item, place: int) -> Item:
+    if not isinstance(item.id, str):
+        raise InvalidInputError(f"item {place}: its id is {type(item.id).__name__}, not str.")
+    if item.modality == "text":
+        _text(item.content, place)
+    return item
+
+
 def _storable(item: Item) -> Iterator[Item | Skipped]:
-    """Replace lone surrogates, which no file can hold, and say so."""
-    facts = {name: _clean(value) for name, value in item.metadata.items()}
+    """Leave out missing metadata; replace lone surrogates, which no file can hold, and say so.
+
+    A metadata name is left as it is: the index refuses one that it cannot hold.
+    """
+    given = {name: value for name, value in item.metadata.items() if not _is_missing(value)}
+    item = replace(item, metadata=given)
+    facts = {name: _clean(value) for name, value in given.items()}
     cleaned = Item(
         id=_clean(item.id),
         content=_clean(item.content),
@@ -70,6 +87,10 @@ def _storable(item: Item) -> Iterator[Item | Skipped]:
         yield Skipped(cleaned.id, "characters that no file can hold were replaced by U+FFFD")
 
 
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def _clean(value: Any) -> Any:
     return well_formed(value) if isinstance(value, str) else value
 
@@ -82,11 +103,15 @@ def _from_mapping(thing: Mapping[str, Any], place: int) -> Item:
     text = _text(thing[key], place)
     taken = {key, "id", "source"}
     return Item(
-        id=str(thing.get("id") or _name(text)),
+        id=_id(thing.get("id"), text),
         content=text,
         source=str(thing.get("source", "")),
         metadata={name: value for name, value in thing.items() if name not in taken},
     )
+
+
+def _id(given: object, text: str) -> str:
+    return _name(text) if given is None or given == "" else str(given)
 
 
 def _text(value: object, place: int) -> str:

@@ -24,11 +24,13 @@ def prefix_of(root: Path, roots: Mapping[str, str]) -> tuple[str, dict[str, str]
         if Path(old).name == path.name and not Path(old).exists():
             moved = {str(path) if key == old else key: value for key, value in roots.items()}
             return prefix, moved
+    name = path.name
     if path.is_file():
         twins = [other for other in roots if Path(other).name == path.name]
-        prefix = f"{path.parent.name}/" if twins else ""
-    else:
-        prefix = _free(path.name or "root", set(roots.values()))
+        if not twins:
+            return "", {**roots, str(path): ""}
+        name = path.parent.name
+    prefix = _free(name or "root", set(roots.values()))
     return prefix, {**roots, str(path): prefix}
 
 

@@ -2,22 +2,25 @@
 
 A file is on the ledger before its first item is stored, without a size: "begun". Once all it holds
 is stored its size and time of change are entered, and the next sync passes it over unread. Whatever
-is interrupted is read again, and what is stored of it not encoded again.
+is interrupted is read again, and what is stored of it not encoded again. A file that gave nothing
+is looked at again each time: the library it needs, or the right to read it, may have come since.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._progress import progress
 from sememe._types import Item, Skipped
+from sememe.index.facts import Facts
 from sememe.index.writer import Writer
 from sememe.search.catalogue import digests
 from sememe.search.ledger import SourceRecord
 from sememe.sources import SourceFile, find_files, read_file
+from sememe.sources.files import UNLISTED
 
 if TYPE_CHECKING:
     from sememe.search.store import Store
@@ -36,7 +39,9 @@ class FolderSync:
         self._root = root
         self._prefix = prefix
         self._ledger = store.sources()
+        self._facts = Facts(store.metadata)
         self._seen: set[str] = set()  # every source met
+        self._unlisted: list[str] = []  # folders whose files may be there still
         self._begun: list[SourceRecord] = []  # files being read, to be entered before a commit
         self._read: list[SourceRecord] = []  # files read, to be entered after the next flush
         self._reread: dict[str, tuple[SourceRecord, set[int]]] = {}  # ... that may have shrunk
@@ -58,9 +63,11 @@ class FolderSync:
         self._seen.add(source)
         if isinstance(entry, Skipped):
             self._writer.put(Skipped(source, entry.reason))
+            if entry.reason.startswith(UNLISTED):
+                self._unlisted.append(source if source == self._prefix else f"{source}/")
             return
         known = self._ledger.get(source)
-        if known and (known.size, known.mtime_ns) == (entry.size, entry.mtime_ns):
+        if known and known.items and (known.size, known.mtime_ns) == (entry.size, entry.mtime_ns):
             self._writer.report.unchanged += known.items
             if known.reason:
                 self._writer.put(Skipped(source, known.reason))
@@ -68,20 +75,27 @@ class FolderSync:
         self._read_file(replace(entry, source=source))
 
     def _read_file(self, file: SourceFile) -> None:
-        self._begun.append(SourceRecord(file.source, _BEGUN, 0, 0))
         ids: list[str] = []
         reason = None
-        for thing in read_file(file):
-            if isinstance(thing, Item):
-                ids.append(thing.id)
-            else:
+        for thing in self._fitted(file):
+            if isinstance(thing, Skipped):
                 reason = reason or thing.reason
+            else:
+                if not ids:
+                    self._begun.append(SourceRecord(file.source, _BEGUN, 0, 0))
+                ids.append(thing.id)
             self._writer.put(thing)
         record = SourceRecord(file.source, file.size, file.mtime_ns, len(ids), reason)
-        if file.source in self._ledger:
-            self._reread[file.source] = (record, set(digests(ids).tolist()))
-        else:
+        if file.source not in self._ledger:
             self._read.append(record)
+        elif record != self._ledger[file.source]:
+            self._reread[file.source] = (record, set(digests(ids).tolist()))
+
+    def _fitted(self, file: SourceFile) -> Iterator[Item | Skipped]:
+        """Read a file's items, with metadata that the index can hold."""
+        for thing in read_file(file):
+            yield self._facts.fit(thing) if isinstance(thing, Item) else thing
+        yield from self._facts.notes(file.source)
 
     def _enter_begun(self) -> None:
         begun, self._begun = self._begun, []
@@ -96,7 +110,8 @@ class FolderSync:
 
     def _remove(self) -> None:
         """Delete the items that files no longer hold, and those of files that are gone."""
-        gone = {source for source in set(self._ledger) - self._seen if self._is_ours(source)}
+        missing = {source for source in set(self._ledger) - self._seen if self._is_ours(source)}
+        gone = {source for source in missing if not source.startswith(tuple(self._unlisted))}
         stale = self._ids_gone(gone)
         self._store.delete(stale)
         self._writer.report.removed += len(stale)

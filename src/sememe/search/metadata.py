@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,24 +40,43 @@ def metadata_types(schema: pa.Schema) -> dict[str, str]:
     }
 
 
-def plan(rows: Sequence[Row], stored: dict[str, str]) -> Evolution:
+class Columns:
+    """The metadata columns of a table, as they become while values arrive.
+
+    Attributes:
+        kinds: name -> "bool", "int64", "double" or "string".
+    """
+
+    def __init__(self, stored: Mapping[str, str]) -> None:
+        self.kinds = dict(stored)
+
+    def admit(self, name: str, value: object, id: str) -> None:
+        """Make room for a value of item `id`: a new column, or a wider one.
+
+        Raises:
+            InvalidInputError: A name that cannot be a column, or a value that its column, or any,
+                cannot hold.
+        """
+        got, had = _kind(name, value, id), self.kinds.get(name)
+        if had is None:
+            check_name(name, self.kinds)
+        self.kinds[name] = got if had in (None, got) else _join(name, had, got, id)
+
+
+def plan(rows: Sequence[Row], stored: Mapping[str, str]) -> Evolution:
     """Compare the metadata of `rows` with the types `stored`, and say what has to change.
 
     Raises:
         InvalidInputError: A name that cannot be a column, or a value of another type than stored.
     """
-    seen: dict[str, str] = {}
+    columns = Columns(stored)
     for row in rows:
         for name, value in row.metadata.items():
-            if value is None:
-                continue
-            got = _kind(name, value, row.id)
-            had = seen.get(name) or stored.get(name)
-            if had is None:
-                check_name(name, [*stored, *seen])
-            seen[name] = got if had in (None, got) else _join(name, had, got, row.id)
-    new = {name: kind for name, kind in seen.items() if name not in stored}
-    widen = [n for n, kind in seen.items() if stored.get(n) == "int64" and kind == "double"]
+            if value is not None:
+                columns.admit(name, value, row.id)
+    kinds = columns.kinds
+    new = {name: kind for name, kind in kinds.items() if name not in stored}
+    widen = [n for n, kind in kinds.items() if stored.get(n) == "int64" and kind == "double"]
     return Evolution(new, widen)
 
 
@@ -70,6 +89,8 @@ def check_name(name: str, taken: Iterable[str]) -> None:
     """
     if not isinstance(name, str) or not name.strip() or set(name) & set(".`\n\r\0"):
         why = "must be a name without dots, backticks or line breaks"
+    elif not name.isascii() and any("\ud800" <= char <= "\udfff" for char in name):
+        why = "holds a lone surrogate, which no file can hold"
     elif name.startswith(("_", VECTOR_PREFIX, WIDENING_PREFIX)):
         why = f"must not begin with '_', {VECTOR_PREFIX!r} or {WIDENING_PREFIX!r}"
     elif name.lower() in FIXED_COLUMNS:

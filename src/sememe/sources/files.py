@@ -15,6 +15,7 @@ from sememe._types import Skipped
 from sememe.sources.ignore import IgnoreRules
 
 MAX_INDEX_CARD_BYTES = 1 << 20
+UNLISTED = "this folder cannot be listed"  # begins the reason; what is in it is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,11 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[SourceFile | Skipped]:
     """Visit depth first with a stack of our own: the deepest folder outlives no recursion limit."""
     yield from rules.skipped
     if _is_index(root):
-        yield Skipped(root.name, "this folder is a sememe index, not a folder of documents")
+        yield Skipped("", "this folder is a sememe index, not a folder of documents")
         return
     names, problem = _list(root)
     if problem:
-        yield Skipped(root.name, problem)
+        yield Skipped("", problem)
     stack = [(root, "", iter(names))]  # (folder, its source with a final slash, names to visit)
     while stack:
         folder, prefix, rest = stack[-1]
@@ -116,7 +117,7 @@ def _list(folder: Path) -> tuple[list[tuple[str, str]], str]:
     try:
         names = os.listdir(folder)  # noqa: PTH208 (names are all we keep of a folder)
     except OSError as error:
-        return [], f"this folder cannot be listed: {error.strerror or error}"
+        return [], f"{UNLISTED}: {error.strerror or error}"
     return sorted(_distinct(names), key=lambda pair: (pair[1], pair[0])), ""
 
 

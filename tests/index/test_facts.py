@@ -50,15 +50,15 @@ def test_a_column_of_strings_takes_numbers(index, tables):
 def test_kinds_within_one_file_and_names_in_another_case(index, tmp_path):
     folder = tmp_path / "tables"
     folder.mkdir()
-    records = [{"text": "하나", "year": 2020}, {"text": "둘", "year": "unknown"}]
+    records = [{"text": "사과", "year": 2020}, {"text": "바나나", "year": "unknown"}]
     (folder / "a.jsonl").write_text("\n".join(map(json.dumps, records)))
-    (folder / "b.jsonl").write_text(json.dumps({"text": "셋", "Year": 2021}))
+    (folder / "b.jsonl").write_text(json.dumps({"text": "포도", "Year": 2021}))
     report = index.sync(folder)
     assert report.added == 3
     assert [(note.source, note.reason) for note in report.skipped] == [
         ("tables/a.jsonl", "metadata 'year' was left out of 1 item: the index holds it as int")
     ]
-    found = index.search("하나 둘 셋", mode="keyword", where="year >= 2020").ids
+    found = index.search("사과 바나나 포도", mode="keyword", where="year >= 2020").ids
     assert sorted(found) == ["tables/a.jsonl#1", "tables/b.jsonl#1"]
 
 

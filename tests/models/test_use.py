@@ -63,3 +63,12 @@ def test_a_batch_of_more_pieces_than_slots_makes_the_table_grow(weights, pool):
 
 def test_no_sequences_give_no_rows(weights):
     assert UseEngine(weights, threads=1).forward([]).shape == (0, 512)
+
+
+def test_what_is_released_is_computed_again(weights, sequences):
+    engine = UseEngine(weights, threads=1)
+    engine.release()  # before anything was encoded, too
+    before = engine.forward(sequences)
+    engine.release()
+    assert not engine._table.inputs["X"].any()
+    np.testing.assert_array_equal(engine.forward(sequences), before)

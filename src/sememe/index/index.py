@@ -194,7 +194,7 @@ class Index:
             FolderSync(self._store, writer, root, prefix).run(
                 ignore=ignore, show_progress=show_progress
             )
-            self._store.compact()
+            self._tidy()
             writer.report.seconds = time.monotonic() - started
         return writer.report
 
@@ -256,7 +256,7 @@ class Index:
             except InvalidInputError:
                 writer.flush()  # what came before is not lost
                 raise
-            self._store.compact()
+            self._tidy()
             writer.report.seconds = time.monotonic() - started
         return writer.report
 
@@ -268,6 +268,14 @@ class Index:
             self._store.refresh()
             self._config = Config.read(self.path)
             yield started
+
+    def _tidy(self) -> None:
+        """End a change: the encoders rest while the tables are merged and the words indexed."""
+        for encoder in self._encoders.values():
+            release = getattr(encoder, "release", None)
+            if release is not None:
+                release()
+        self._store.compact()
 
     def _writer(self, on_change: OnChange) -> Writer:
         return Writer(self._store, self._load(), self._terms(), on_change=on_change)

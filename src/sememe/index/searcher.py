@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
@@ -68,8 +69,10 @@ class Searcher:
 
     def _hybrid(self, query: str, k: int, where: str | None) -> Hits:
         depth = max(_DEPTH, 4 * k)
-        semantic, column, vector = self._nearest(query, depth, where)
-        keyword, required = self._words(query, depth, where)
+        with ThreadPoolExecutor(1) as beside:
+            words = beside.submit(self._words, query, depth, where)
+            semantic, column, vector = self._nearest(query, depth, where)
+            keyword, required = words.result()
         near = set(semantic.ids)
         far = [id_ for id_ in keyword.ids if id_ not in near]
         similarities = self._store.score_ids(column, vector, far).tolist() if far else []

@@ -46,5 +46,5 @@ def minimal_filter(m: int, n: int) -> tuple[Matrix, Matrix, Matrix]:
         at_infinity = np.eye(1, degree, degree - 1)
         return np.concatenate([np.vander(points, degree, increasing=True), at_infinity])
 
-    interpolate: Matrix = np.linalg.inv(values(size))
+    interpolate = np.linalg.inv(values(size)).astype(np.float64)
     return values(m).T, values(n), interpolate.T

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sememe._blas import one_thread
 from sememe._types import FloatArray
 from sememe.models import use_graph
 from sememe.models.use_graph import BRANCH, DIM, ORDERS
@@ -99,11 +100,17 @@ class UseEngine:
         out = np.empty((len(ids), DIM), np.float32)
         few = [i for i, row in enumerate(ids) if len(row) <= _FEW]
         if len(ids) == 1 and few:
-            out[0] = self.forward_few(ids[0])
+            with one_thread():
+                out[0] = self.forward_few(ids[0])
             return out
         for start, stop in _groups([len(row) for row in ids], _MACRO):
             out[start:stop] = self._forward_many(ids[start:stop])
         return out
+
+    def release(self) -> None:
+        """Give back the memory that only makes the next call faster."""
+        if "_table" in self.__dict__:
+            self._table.clear()
 
     def forward_few(self, ids: Sequence[int]) -> FloatArray:
         """Return the (512,) vector of one sequence, step by step in NumPy."""
@@ -189,6 +196,10 @@ class PieceTable:
         self._fill(room.start, wanted)
         return self._slot[ids]
 
+    def clear(self) -> None:
+        """Forget every piece."""
+        self._reserve(len(self._piece))
+
     def _fill(self, start: int, pieces: NDArray[np.int64]) -> None:
         """Compute the rows of `pieces` into the slots from `start` on."""
         stop = start + len(pieces)
@@ -204,7 +215,7 @@ class PieceTable:
         use_graph.run_into(self._graph, {"E": embedded}, rows)
 
     def _reserve(self, capacity: int) -> None:
-        """Forget everything and make `capacity` slots; pages of memory are taken as they fill."""
+        """Make `capacity` empty slots; pages of memory are taken as they fill."""
         self._slot[:] = 0
         self._piece = np.zeros(capacity, np.int64)  # in each slot; piece 0 also where there is none
         self._next = 1

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sememe._blas import one_thread
 from sememe._types import FloatArray
 from sememe.search.ranking import Leg, best_documents
 from sememe.search.snapshot import Snapshot
@@ -120,7 +121,7 @@ class VectorColumn:
         out = np.full((len(queries), len(snapshot)), np.nan, dtype=np.float32)
         for block in self._blocks_of(table, snapshot, keep):
             place = block.place(snapshot)
-            found = queries @ block.matrix.T
+            found = _product(queries, block.matrix)
             out[:, place.positions] = found if place.alive is None else found[:, place.alive]
         return out
 
@@ -233,6 +234,14 @@ def stream_vectors(
         if vectors.null_count:
             addresses = addresses[np.asarray(vectors.is_valid())]
         yield addresses, vectors.flatten().to_numpy().reshape(-1, dim)  # flatten drops the nulls
+
+
+def _product(queries: FloatArray, matrix: FloatArray) -> FloatArray:
+    """Return (m, r) inner products; those of one query are bound by memory, not by cores."""
+    if len(queries) > 1:
+        return queries @ matrix.T
+    with one_thread():
+        return queries @ matrix.T
 
 
 def _place(snapshot: Snapshot, addresses: Addresses) -> _Place:

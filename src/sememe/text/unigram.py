@@ -21,6 +21,7 @@ from sememe.text.normalize import well_formed
 
 UNK, BOS, EOS = 0, 1, 2
 _UNK_PENALTY = 10.0  # SentencePiece: an unknown character costs this beyond the rarest piece
+_MANY = 16  # texts from which the library's way for many, which starts a thread, is quicker
 _BRACKET = re.compile("[>\uff1e\ufe65]")  # what ends a control piece's name, before normalisation
 
 
@@ -53,7 +54,11 @@ class UnigramTokenizer:
         the unknown piece. Lone surrogates count as U+FFFD.
         """
         clean = [well_formed(text) for text in texts]
-        rows: list[list[int]] = self._model.encode(clean, num_threads=1)
+        rows: list[list[int]] = (
+            [self._model.encode(text) for text in clean]
+            if len(clean) < _MANY
+            else self._model.encode(clean, num_threads=1)
+        )
         for i, row in enumerate(rows):
             if not row:
                 rows[i] = [UNK]

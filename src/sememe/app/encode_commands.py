@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._errors import InvalidInputError
 from sememe.app import show
 from sememe.models.catalog import CATALOG, DEFAULT_MODEL
+from sememe.text.normalize import well_formed
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray, Item
+    from sememe._types import Item
 
 Model = Annotated[str, typer.Option("-m", "--model", help="A name that `sememe models` lists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-OUTPUTS = (".npy", ".parquet", ".jsonl")
+_BATCH = 1024  # items in memory at once
 
 
 def register(app: typer.Typer) -> None:
@@ -72,21 +73,22 @@ def embed(
     ] = None,
 ) -> None:
     """Turn texts or files into vectors; JSON lines on standard output unless -o names a file."""
+    from sememe.app.vector_file import json_line, vector_file
     from sememe.encoders.load import load
 
-    if output is not None and output.suffix not in OUTPUTS:
-        raise UnknownNameError.of("the output's ending", output.suffix, OUTPUTS)
     encoder = load(model)
-    found = _items(items)
-    vectors = encoder.encode([item.content for item in found])
+    batches = _batches(items)
     if output is None:
-        for item, vector in zip(found, vectors, strict=True):
-            typer.echo(_line(item, vector))
+        for batch in batches:
+            for item, vector in zip(batch, encoder.encode(_texts(batch)), strict=True):
+                typer.echo(json_line(item, vector))
         return
-    fresh = output.with_name(f".{output.name}.{os.getpid()}{output.suffix}")
-    _write(fresh, found, vectors)
-    fresh.replace(output)
-    typer.echo(f"{len(found)} x {encoder.dim} to {output}", err=True)
+    count = 0
+    with vector_file(output, encoder.dim) as file:
+        for batch in batches:
+            file.write(batch, encoder.encode(_texts(batch)))
+            count += len(batch)
+    typer.echo(f"{count} x {encoder.dim} to {output}", err=True)
 
 
 def similar(
@@ -109,25 +111,37 @@ def similar(
     show.table(("", *names), rows)
 
 
-def _items(arguments: list[str]) -> list[Item]:
+def _batches(arguments: list[str]) -> Iterator[list[Item]]:
+    """Yield the items in batches, so that memory does not grow with the files."""
+    items = _items(arguments)
+    first = list(islice(items, _BATCH))
+    if not first:
+        raise InvalidInputError("none of the items could be read; the reasons are above")
+    yield first
+    while batch := list(islice(items, _BATCH)):
+        yield batch
+
+
+def _items(arguments: list[str]) -> Iterator[Item]:
     """Read the arguments that are files; take the others as texts."""
     from sememe._types import Item, Skipped
     from sememe.sources import find_files, read_file
 
-    found: list[Item] = []
     for argument in arguments:
         if not _is_path(argument):
-            found.append(Item(argument, argument))
+            text = well_formed(argument)
+            yield Item(text, text)
             continue
         for file in find_files(Path(argument)):
             for thing in [file] if isinstance(file, Skipped) else read_file(file):
                 if isinstance(thing, Skipped):
                     typer.echo(f"skipped {thing.source or argument}: {thing.reason}", err=True)
                 else:
-                    found.append(thing)
-    if not found:
-        raise InvalidInputError("none of the items could be read; the reasons are above")
-    return found
+                    yield thing
+
+
+def _texts(items: list[Item]) -> list[str]:
+    return [item.content for item in items]
 
 
 def _is_path(argument: str) -> bool:
@@ -135,28 +149,3 @@ def _is_path(argument: str) -> bool:
         return Path(argument).exists()
     except (OSError, ValueError):  # too long for a name, or a NUL in it: a text
         return False
-
-
-def _line(item: Item, vector: FloatArray) -> str:
-    return json.dumps({"id": item.id, "vector": vector.tolist()}, ensure_ascii=False)
-
-
-def _write(path: Path, items: list[Item], vectors: FloatArray) -> None:
-    import numpy as np
-
-    if path.suffix == ".npy":
-        np.save(path, vectors)
-    elif path.suffix == ".jsonl":
-        lines = [_line(item, vector) + "\n" for item, vector in zip(items, vectors, strict=True)]
-        path.write_text("".join(lines), encoding="utf-8")
-    else:
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        width = vectors.shape[1]
-        columns: dict[str, Any] = {
-            "id": [item.id for item in items],
-            "text": [item.content for item in items],
-            "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), width),
-        }
-        parquet.write_table(pa.table(columns), path)

@@ -15,9 +15,18 @@ from dataclasses import dataclass
 Count = Callable[[Sequence[str]], list[int]]
 
 # After a sentence: its end mark with closing quotes, and white space; CJK marks need no space.
-_BOUND = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[」』”’）]*\s*|\s*\n\s*")
+# Marks and spaces are tried from the first of a row only: a megabyte of dots takes no longer.
+_BOUND = re.compile(
+    r"(?<![.!?…؟۔])[.!?…؟۔]++[\"'”’»)\]]*+\s+|[。！？｡]+[」』”’）]*\s*|(?<!\s)[^\S\n]*+\n\s*"
+)
+# A dot after these ends no sentence: initials, and what stands before a name or a number.
+_ABBREVIATION = re.compile(
+    r"\b(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Rev|Gen|vs|cf|ca|pp|al|No|Nos|Fig|Eq|Vol)\Z"
+)
+_LONGEST_ABBREVIATION = 5
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _CHARS = 8  # times the window: characters beyond which a sentence is cut before it is counted
+_FILL = 0.9  # of the window that each piece of a sentence too long for it should take
 _BATCH = 4096  # sentences counted at once, so that memory does not grow with the text
 
 
@@ -107,18 +116,25 @@ def _counted(
         if n <= window or end - start == 1:
             yield _Unit(start, end, n, last)
         else:
-            halves = list(_trimmed(text, _cuts(text, start, end, (end - start + 1) // 2), last))
-            yield from _counted(text, halves, count, window)
+            longest = max(1, int(_FILL * window / n * (end - start)))
+            pieces = list(_trimmed(text, _cuts(text, start, end, longest), last))
+            yield from _counted(text, pieces, count, window)
 
 
 def _sentences(text: str, longest: int) -> Iterator[tuple[int, int, bool]]:
     """Yield (start, end, ends a paragraph) of each sentence, none longer than `longest`."""
     start = 0
     for match in _BOUND.finditer(text):
+        if match.group() == ". " and _is_abbreviation(text, match.start()):
+            continue
         last = bool(_PARAGRAPH.search(match.group()))
         yield from _trimmed(text, _cuts(text, start, match.end(), longest), last)
         start = match.end()
     yield from _trimmed(text, _cuts(text, start, len(text), longest), True)
+
+
+def _is_abbreviation(text: str, dot: int) -> bool:
+    return bool(_ABBREVIATION.search(text, max(0, dot - _LONGEST_ABBREVIATION), dot))
 
 
 def _cuts(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:

@@ -82,6 +82,8 @@ def search(
     """Find the items of an index that answer a query."""
     from sememe.index.index import Index
 
+    if not query.strip():
+        raise InvalidInputError("the query is empty; give words or a sentence to look for")
     opened = Index.open(folder, preload=True)
     found = opened.search(query, k=top_k, mode=mode, where=where)  # type: ignore[arg-type]
     if as_json:

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sememe._errors import (
+    CorruptFileError,
     IndexExistsError,
     IndexFormatError,
     IndexNotFoundError,
     InvalidInputError,
+    SememeError,
 )
 from sememe._types import FloatArray
 from sememe.search import ann, keyword, upkeep
@@ -136,13 +138,22 @@ class Store:
             return self._chunks.refresh() or moved
 
     def reading(self, work: Callable[[], T]) -> T:
-        """Run a read; if a writer threw its version away meanwhile, refresh and run it again."""
+        """Run a read; if a writer threw its version away meanwhile, refresh and run it again.
+
+        Raises:
+            CorruptFileError: The engine cannot read a file of the newest version.
+        """
         try:
             return work()
-        except (OSError, RuntimeError, ValueError):
-            if not self.refresh():
+        except (OSError, RuntimeError, ValueError) as error:
+            if self.refresh():
+                return work()
+            if isinstance(error, SememeError) or "LanceError" not in str(error):
                 raise
-            return work()
+            raise CorruptFileError(
+                f"{self.path} is damaged: {str(error).partition(', /')[0]}. "
+                "Build the index again in another folder."
+            ) from error
 
     # Writing
 

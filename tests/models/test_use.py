@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from sememe.models.catalog import model_info
-from sememe.models.use import PieceTable, UseEngine, UseWeights
+from sememe.models.use import PieceTable, UseEngine
+from sememe.models.use_weights import UseWeights
 
 
 @pytest.fixture(scope="module")
 def weights():
-    return UseWeights.from_bytes(model_info("use-multilingual-v3").read("weights"), threads=2)
+    return UseWeights(model_info("use-multilingual-v3").read("weights"), threads=2)
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +73,16 @@ def test_what_is_released_is_computed_again(weights, sequences):
     engine.release()
     assert not engine._table.inputs["X"].any()
     np.testing.assert_array_equal(engine.forward(sequences), before)
+
+
+def test_embeddings_read_off_the_file_are_those_of_the_table(weights):
+    """Common and rare pieces, the first and the last; then from the table, once it is worth it."""
+    fresh = UseWeights(model_info("use-multilingual-v3").read("weights"), threads=2)
+    ids = np.array([0, 1, 2, 16, 17, 500, 500, 90_001, len(weights.table) - 1])
+    read = fresh.embed_few(ids)
+    assert "table" not in fresh.__dict__
+    np.testing.assert_array_equal(read, weights.embed(ids))
+    for _ in range(20):
+        fresh.embed_few(ids)
+    assert "table" in fresh.__dict__
+    np.testing.assert_array_equal(fresh.embed_few(ids), read)

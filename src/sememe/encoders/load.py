@@ -40,11 +40,12 @@ def load(
 
 
 def _use_multilingual(info: ModelInfo, overflow: Overflow, threads: int) -> TextEncoder:
-    from sememe.models.use import UseEngine, UseWeights
+    from sememe.models.use import UseEngine
+    from sememe.models.use_weights import UseWeights
     from sememe.text.unigram import BOS, EOS, UNK, UnigramTokenizer
 
     tokenizer = UnigramTokenizer(info.read("tokenizer"))
-    weights = UseWeights.from_bytes(info.read("weights"), threads=threads)
+    weights = UseWeights(info.read("weights"), threads=threads)
     model = TextModel(
         name=info.name,
         dim=info.dim,

@@ -16,11 +16,9 @@ Reference: Yang et al. 2019 (arXiv:1907.04307); weights from the package named i
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -32,58 +30,12 @@ from sememe._blas import one_thread
 from sememe._types import FloatArray
 from sememe.models import use_graph
 from sememe.models.use_graph import BRANCH, DIM, ORDERS
+from sememe.models.use_weights import UseWeights
 
 _FEW = 48  # tokens up to which NumPy answers sooner than ONNX Runtime
 _MICRO = 512  # tokens in one run of the graph, on one thread: few enough to stay in cache
 _MACRO = 8192  # tokens among which unseen pieces are gathered, to be projected together
 _TABLE = 12_288  # pieces remembered: 15 KB each, so 189 MB at most
-
-
-@dataclass(frozen=True)
-class UseWeights:
-    """The network's arrays: embeddings in 8 bits, everything else in float32."""
-
-    table: NDArray[np.uint8]  # (pieces, 512)
-    arrays: dict[str, FloatArray]
-
-    @classmethod
-    def from_bytes(cls, data: bytes, *, threads: int) -> UseWeights:
-        """Read the weights' npz file, its compressed members side by side.
-
-        The embeddings come in blocks, piece i in row i // 17 of block i % 17.
-        """
-        with np.load(io.BytesIO(data), allow_pickle=False) as npz:
-            names = npz.files
-            blocks = sum(name.startswith("q") for name in names)
-            rows, dim = npz["q1"].shape
-        table = np.empty((rows * blocks, dim), np.uint8)
-
-        def read(mine: Sequence[str]) -> dict[str, Any]:
-            found: dict[str, Any] = {}
-            with np.load(io.BytesIO(data), allow_pickle=False) as own:
-                for name in mine:
-                    if name.startswith("q"):
-                        table[int(name[1:]) - 1 :: blocks] = own[name]
-                    else:
-                        found[name] = own[name]
-            return found
-
-        with ThreadPoolExecutor(threads) as pool:
-            parts = list(pool.map(read, [names[i::threads] for i in range(threads)]))
-        return cls(table, {name: array for part in parts for name, array in part.items()})
-
-    def embed(self, ids: NDArray[np.int64], out: FloatArray | None = None) -> FloatArray:
-        """Return the embeddings of pieces: (n,) ids to (n, 512), in `out` where it is given."""
-        scale, low = self.arrays["scale"], self.arrays["lo"]
-        block = ids % len(scale)
-        out = np.multiply(self.table[ids], scale[block, None], out=out)
-        out += low[block, None]
-        return out
-
-    @property
-    def eps(self) -> float:
-        """What the layer norms add to the variance."""
-        return float(self.arrays["eps"])
 
 
 class UseEngine:
@@ -115,7 +67,7 @@ class UseEngine:
     def forward_few(self, ids: Sequence[int]) -> FloatArray:
         """Return the (512,) vector of one sequence, step by step in NumPy."""
         w, eps = self._weights.arrays, self._weights.eps
-        emb = self._weights.embed(np.asarray(ids))  # (T, 512)
+        emb = self._weights.embed_few(np.asarray(ids))  # (T, 512)
         x = np.concatenate([emb @ w[f"proj{n}"] + w[f"proj_b{n}"] for n in ORDERS], axis=1)
         gain = np.concatenate([w[f"ln_g{n}"] for n in ORDERS])
         bias = np.concatenate([w[f"ln_b{n}"] for n in ORDERS])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sememe.models.filtering import minimal_filter
 
 if TYPE_CHECKING:
-    from sememe.models.use import UseWeights
+    from sememe.models.use_weights import UseWeights
 
 DIM = 512  # of a piece's embedding, and of the sentence vector
 BRANCH = 256  # of each convolution branch

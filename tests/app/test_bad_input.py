@@ -243,7 +243,7 @@ def test_one_line_of_five_megabytes_is_indexed_whole(shell):
 def test_one_line_of_fifty_megabytes_in_bounded_memory(tmp_path):
     """Peak memory above that of a small build: a few times the text, not the vectors of it all."""
     (tmp_path / "small.txt").write_text(GOOD)
-    (tmp_path / "large.txt").write_text("기차가 바다를 따라 달린다 " * 1_300_000)
+    (tmp_path / "large.txt").write_text("기차가 바다를 따라 달린다 " * 1_450_000)
     assert (tmp_path / "large.txt").stat().st_size > 48 << 20
     code = (
         "import resource, sys; from sememe.app.cli import main; code = main(sys.argv[1:]); "

@@ -1,0 +1,107 @@
+"""What the READMEs say to type is typed here, so that it stays true; and both say the same."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+READMES = ("README.md", "README.ko.md")
+NOT_RUN = ("make ", "pip install ")  # they set up the very environment the tests run in
+NOTES = {
+    "2026/minutes.md": "# 회의록\n환불 규정을 바꾸기로 했다. The refund policy was discussed.",
+    "travel.txt": "고속 열차는 서울에서 부산까지 두 시간 반이면 도착한다.",
+    "cat.txt": "Cats sleep fourteen hours a day.",
+}
+
+
+def blocks(readme: str) -> list[tuple[str, str]]:
+    """(language, code) of each fenced block; those without a language are for the shell."""
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    return re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def commands(readme: str) -> list[str]:
+    lines = [line for language, code in blocks(readme) if not language for line in code.split("\n")]
+    return [bare for line in lines if (bare := without_comment(line)).strip()]
+
+
+def without_comment(line: str) -> str:
+    return re.sub(r"\s+# .*$", "", line)
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home folder with notes in it, and `sememe` on the path."""
+    for name, text in NOTES.items():
+        path = tmp_path / "notes" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    command = tmp_path / "bin" / "sememe"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m sememe.app.cli "$@"\n')
+    command.chmod(0o755)
+    return tmp_path
+
+
+def type_in(home: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    path = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"HOME": str(home), "PATH": path, "PYTHONPATH": str(ROOT / "src")}
+    return subprocess.run(arguments, cwd=home, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_commands_run_and_find_something(readme, home):
+    typed = [line for line in commands(readme) if not line.startswith(NOT_RUN)]
+    assert len(typed) >= 6 and all(line.startswith("sememe ") for line in typed)
+    for line in typed:
+        done = type_in(home, ["bash", "-c", line])
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+        if line.startswith("sememe search"):
+            assert "notes/" in done.stdout, f"{line} finds nothing"
+    assert "회의록" in next(line for line in typed if "--where" in line)
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_python_runs(readme, home):
+    (code,) = [code for language, code in blocks(readme) if language == "python"]
+    done = type_in(home, [sys.executable, "-W", "error", "-c", code])
+    assert done.returncode == 0, done.stderr
+    first, *rest = done.stdout.splitlines()
+    assert first.startswith("train ")
+    assert rest and all(rest)
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_make_target_named_is_there(readme):
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = [line.split()[1] for line in commands(readme) if line.startswith("make ")]
+    assert named and set(named) <= set(targets)
+
+
+def test_both_say_the_same():
+    """The same blocks; comments, and what is searched for, are in the reader's language."""
+
+    def same(readme: str) -> list[tuple[str, list[str]]]:
+        found = []
+        for language, code in blocks(readme):
+            lines = [without_comment(line) for line in code.splitlines()]
+            if not language:
+                lines = [re.sub(r'(sememe search \S+ )"[^"]*"', r'\1"..."', line) for line in lines]
+            found.append((language, lines))
+        return found
+
+    english, korean = map(same, READMES)
+    assert english == korean
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_files_they_link_to_are_there(readme):
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / readme).read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (ROOT / link).exists()]
+    assert links and missing == []

@@ -270,9 +270,9 @@ class Index:
             yield started
 
     def _tidy(self) -> None:
-        """End a change: the encoders rest while the tables are merged and the words indexed."""
-        for encoder in self._encoders.values():
-            release = getattr(encoder, "release", None)
+        """End a change: merge and index the tables, in the memory that encoding no longer needs."""
+        for part in (*self._encoders.values(), self._terms()):
+            release = getattr(part, "release", None)
             if release is not None:
                 release()
         self._store.compact()

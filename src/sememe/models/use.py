@@ -61,6 +61,7 @@ class UseEngine:
 
     def release(self) -> None:
         """Give back the memory that only makes the next call faster."""
+        self.__dict__.pop("_graph", None)
         if "_table" in self.__dict__:
             self._table.clear()
 

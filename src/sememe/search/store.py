@@ -184,8 +184,9 @@ class Store:
                 upkeep.evolve(self._chunks, change)
             table = to_table(rows, self._chunks.dataset.schema)
             self._chunks.swap(table, self._chunks.find("id", gone) if gone else None)
-            if upkeep.merge_small(self._chunks):
-                upkeep.drop_old_versions(self._chunks)
+            with upkeep.modest_reads():
+                if upkeep.merge_small(self._chunks):
+                    upkeep.drop_old_versions(self._chunks)
 
     def delete(self, ids: Iterable[str]) -> int:
         """Remove every row of `ids` in one commit; return how many rows that was."""
@@ -203,7 +204,7 @@ class Store:
 
         May be killed at any moment. Costs little when there is little to do.
         """
-        with self._lock:
+        with self._lock, upkeep.modest_reads():
             self._prepare_to_write()
             upkeep.merge_small(self._chunks, more_than=upkeep.FEW_SMALL)
             keyword.refresh_keyword_index(self._chunks)

@@ -8,6 +8,9 @@ be interrupted at any moment.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +21,26 @@ LARGE_ROWS = 131_072
 MANY_SMALL = 64
 FEW_SMALL = 8
 KEEP_SECONDS = 10.0  # how long a reader may go on with a version that was replaced
+_READ_AHEAD = ("LANCE_DEFAULT_IO_BUFFER_SIZE", "16000000")  # bytes, of one scan
 _ARROW = {"bool": "bool_", "int64": "int64", "double": "float64", "string": "string"}
+
+
+@contextmanager
+def modest_reads() -> Iterator[None]:
+    """Keep Lance from reading 2 GB ahead, for which it can only be asked by the environment.
+
+    To merge or index tables then takes memory that does not grow with them. What the user has set
+    stays.
+    """
+    name, size = _READ_AHEAD
+    ours = name not in os.environ
+    if ours:
+        os.environ[name] = size
+    try:
+        yield
+    finally:
+        if ours:
+            os.environ.pop(name, None)
 
 
 def merge_small(table: LanceTable, *, more_than: int = MANY_SMALL) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,17 @@ _SNIPPET = 160  # characters of a passage shown
 
 def as_json(document: Any) -> None:
     """Print one JSON document on standard output, and nothing else."""
-    typer.echo(json.dumps(document, ensure_ascii=False))
+    typer.echo(json_line(document))
+
+
+def json_line(document: Any) -> str:
+    """Return a document as JSON, in ASCII if standard output cannot show all of it as it is."""
+    text = json.dumps(document, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # a terminal that is not UTF-8, or half of a surrogate pair
+        return json.dumps(document)
+    return text
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

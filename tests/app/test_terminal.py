@@ -1,0 +1,81 @@
+"""The command in a terminal: other encodings, a reader that leaves early, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sememe.app.cli import main
+
+SOURCE = Path(__file__).parents[2] / "src"
+COMMAND = [sys.executable, "-m", "sememe.app.cli"]
+
+
+def environment(**more):
+    return os.environ | {"PYTHONPATH": str(SOURCE)} | more
+
+
+@pytest.fixture
+def indexed(folder, tmp_path, capsys):
+    (folder / "고양이 🙂.txt").write_text("고양이가 햇볕 아래 존다 🙂")
+    assert main(["index", str(folder), "--into", str(tmp_path / "index")]) == 0
+    capsys.readouterr()
+    return tmp_path / "index"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp949", "latin-1", "utf-8"])
+def test_terminals_of_other_encodings(indexed, encoding):
+    """What cannot be shown is replaced; JSON says it in escapes, so that nothing is lost."""
+    search = [*COMMAND, "search", str(indexed), "고양이", "--mode", "keyword"]
+    env = environment(PYTHONIOENCODING=encoding)
+    shown = subprocess.run(search, env=env, capture_output=True, check=True)
+    assert b"notes/" in shown.stdout
+    assert b"Traceback" not in shown.stderr
+    found = subprocess.run([*search, "--json"], env=env, capture_output=True, check=True)
+    hits = json.loads(found.stdout.decode(encoding))
+    assert "notes/고양이 🙂.txt" in {hit["id"] for hit in hits}
+
+
+def test_half_a_surrogate_pair_is_still_json(capsys):
+    assert main(["similar", "\udcff", "b", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["texts"] == ["\udcff", "b"]
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_reader_that_has_seen_enough(indexed, options):
+    """As in `sememe search ... | head -1`, with a head that is gone before the first line."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    search = [*COMMAND, "search", str(indexed), "고양이", *options]
+    with os.fdopen(writing, "w") as pipe:
+        done = subprocess.run(search, env=environment(), stdout=pipe, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_ctrl_c_says_that_nothing_stored_is_lost(tmp_path, capsys):
+    target = tmp_path / "index"
+    child = subprocess.Popen(
+        [*COMMAND, "index", "-", "--into", str(target)],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with child:
+        while not (target / "write.lock.json").exists():  # then it waits for standard input
+            assert child.poll() is None
+            time.sleep(0.01)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate()
+    assert (child.returncode, out) == (1, "")
+    assert err == "sememe: stopped; what was stored before stays stored\n"
+    (tmp_path / "later.txt").write_text("나중의 글")
+    assert main(["index", str(tmp_path / "later.txt"), "--into", str(target)]) == 0

@@ -60,8 +60,8 @@ class IndexContract:
     def test_scores_descend_and_ids_are_distinct(self, index):
         for mode in ("hybrid", "semantic", "keyword"):
             hits = index.search("고양이 국물 interest", mode=mode)
-            scores = [hit.score for hit in hits]
-            assert scores == sorted(scores, reverse=True)
+            assert hits.scores == [hit.score for hit in hits]
+            assert hits.scores == sorted(hits.scores, reverse=True)
             assert len(set(hits.ids)) == len(hits)
 
     def test_k_bounds_the_hits(self, index):
@@ -112,7 +112,7 @@ class IndexContract:
         for mode in ("hybrid", "semantic", "keyword"):
             first, second = (i.search("고양이 bonds", mode=mode) for i in (index, again))
             assert first.ids == second.ids
-            assert [h.score for h in first] == pytest.approx([h.score for h in second])
+            assert first.scores == pytest.approx(second.scores)
 
     def test_it_is_not_made_twice(self, index, make):
         with pytest.raises(IndexExistsError, match="Index.open"):

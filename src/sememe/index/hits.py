@@ -76,3 +76,8 @@ class Hits(Sequence[Hit]):
     def ids(self) -> list[str]:
         """The items found, best first."""
         return [hit.id for hit in self.found]
+
+    @property
+    def scores(self) -> list[float]:
+        """Their scores, descending."""
+        return [hit.score for hit in self.found]

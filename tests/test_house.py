@@ -53,7 +53,7 @@ def room(module):
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SOURCE)))
 def test_imports_point_down(path):
     parts = path.relative_to(SOURCE).parts
-    own = LAYER.get(parts[0], 6 if parts[0] == "__init__.py" else 0)
+    own = LAYER.get(parts[0], 6 if parts[0] in ("__init__.py", "__main__.py") else 0)
     bad = [
         f"line {line} imports {name}"
         for name, line in imports(path, everywhere=True)

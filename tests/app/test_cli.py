@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -107,3 +109,11 @@ def test_a_folder_with_nothing_in_it_is_bad_input(tmp_path, capsys):
 def test_a_wrong_mode_is_named(indexed, capsys):
     assert main(["search", str(indexed), "x", "--mode", "semantics"]) == 2
     assert "Did you mean 'semantic'" in capsys.readouterr().err
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "sememe", "search", "/nowhere", "x"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "is not an index" in done.stderr

@@ -449,6 +449,18 @@ def test_another_model_or_analyser_than_the_index_has(indexed):
     assert "was built with use-multilingual-v3" in message
 
 
+def test_an_unknown_task_is_named_before_an_unknown_model(shell):
+    message = shell.refuse("evaluate", "spelling", "nothing", shell.folder)
+    assert "task='spelling' is not one of retrieval" in message
+
+
+def test_an_empty_text_is_a_text_and_not_the_folder_we_are_in(shell, monkeypatch):
+    monkeypatch.chdir(shell.folder)
+    code, out, _ = shell.run("embed", "")
+    assert code == 0
+    assert [json.loads(line)["id"] for line in out.splitlines()] == [""]
+
+
 # Standard input
 
 

@@ -146,6 +146,6 @@ def _texts(items: list[Item]) -> list[str]:
 
 def _is_path(argument: str) -> bool:
     try:
-        return Path(argument).exists()
+        return argument != "" and Path(argument).exists()  # Path("") is the folder we are in
     except (OSError, ValueError):  # too long for a name, or a NUL in it: a text
         return False

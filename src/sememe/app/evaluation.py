@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sememe._errors import InvalidInputError
+from sememe._errors import InvalidInputError, UnknownNameError
 
 if TYPE_CHECKING:
     from sememe.evaluate.results import Evaluation
@@ -32,10 +32,12 @@ def evaluation(
     after the last "#" is what the judgements know.
     """
     from sememe.encoders.load import load
-    from sememe.evaluate import run_task
+    from sememe.evaluate import TASKS, run_task
     from sememe.index.config import FILE
     from sememe.index.index import Index
 
+    if task not in TASKS:
+        raise UnknownNameError.of("task", task, TASKS)
     if task != "retrieval":
         return run_task(task, load(model), data, split=split, show_progress=progress)
     if (Path(model) / FILE).exists():

@@ -48,6 +48,11 @@ def test_half_a_surrogate_pair_is_still_json(capsys):
     assert json.loads(capsys.readouterr().out)["texts"] == ["\udcff", "b"]
 
 
+def test_brackets_are_no_markup(capsys):
+    assert main(["similar", "[red]a[/x]", "[b]"]) == 0
+    assert "[red]a[/x]" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_a_reader_that_has_seen_enough(indexed, options):
     """As in `sememe search ... | head -1`, with a head that is gone before the first line."""

@@ -84,6 +84,30 @@ def test_a_moved_folder_keeps_its_place(index, folder, tmp_path):
     assert len(index) == 4
 
 
+def test_a_moved_folder_may_have_changed_on_the_way(index, folder, tmp_path):
+    index.sync(folder)
+    (tmp_path / "elsewhere").mkdir()
+    moved = folder.rename(tmp_path / "elsewhere" / "notes")
+    (moved / "cat.md").write_text("강아지가 마당을 뛰어다닌다.")
+    (moved / "soup.txt").unlink()
+    assert counts(index.sync(moved)) == (0, 1, 2, 1)
+
+
+def test_another_folder_of_the_name_does_not_take_the_place_of_one_that_is_gone(
+    index, folder, tmp_path
+):
+    """A disk that is not there today: what is known of its folder stays."""
+    index.sync(folder)
+    folder.rename(tmp_path / "unplugged")
+    other = tmp_path / "elsewhere" / "notes"
+    other.mkdir(parents=True)
+    (other / "cat.md").write_text("다른 폴더의 고양이")
+    assert counts(index.sync(other)) == (1, 0, 0, 0)
+    assert set(index.search("고양이", mode="keyword").ids) == {"notes/cat.md", "notes-2/cat.md"}
+    (tmp_path / "unplugged").rename(folder)
+    assert counts(index.sync(folder)) == (0, 0, 4, 0)
+
+
 def test_what_cannot_be_used_is_listed_with_its_reason_every_time(index, folder):
     (folder / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
     (folder / "song.mp3").write_bytes(b"ID3" + bytes(100))

@@ -186,7 +186,7 @@ class Index:
         if not root.exists():
             raise InvalidInputError(f"{root} does not exist. Give a folder or a file.")
         with self._writing() as started:
-            prefix, roots = prefix_of(root, self._config.roots)
+            prefix, roots = prefix_of(root, self._config.roots, self._store.sources)
             if roots != self._config.roots:
                 self._config.roots = roots
                 self._config.save(self.path)

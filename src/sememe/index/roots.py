@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from sememe.sources import find_files
 
-def prefix_of(root: Path, roots: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+_MOVED = 0.5  # of the sources known must be in a folder for it to be the old one, moved
+
+
+def prefix_of(
+    root: Path, roots: Mapping[str, str], sources: Callable[[], Iterable[str]] = tuple
+) -> tuple[str, dict[str, str]]:
     """Return what the sources of `root` begin with, and the roots with it among them.
 
     What comes from a folder begins with its name, so that two folders never meet:
     "notes/trips/train.txt". A file that is a root of its own goes by its name, or if another goes
-    by that, by its folder's name as well. A root that was moved keeps its place if the old path is
-    gone and the name is the same.
+    by that, by its folder's name as well. A root that was moved keeps its place: its old path is
+    gone, its name is the same, and it holds most of the files known of it. Another folder of that
+    name must not take the place, for the sync would then delete what is known.
+
+    Args:
+        root: The folder or file.
+        roots: Those known, with what their sources begin with.
+        sources: Gives all sources known; asked only where a root may have moved.
 
     >>> prefix_of(Path("/usr"), {})[0], prefix_of(Path("/usr"), {"/tmp": "usr/"})[0]
     ('usr/', 'usr-2/')
@@ -21,7 +33,8 @@ def prefix_of(root: Path, roots: Mapping[str, str]) -> tuple[str, dict[str, str]
     if str(path) in roots:
         return roots[str(path)], dict(roots)
     for old, prefix in roots.items():
-        if Path(old).name == path.name and not Path(old).exists():
+        gone = Path(old).name == path.name and not Path(old).exists()
+        if gone and _holds(path, prefix, sources()):
             moved = {str(path) if key == old else key: value for key, value in roots.items()}
             return prefix, moved
     name = path.name
@@ -32,6 +45,15 @@ def prefix_of(root: Path, roots: Mapping[str, str]) -> tuple[str, dict[str, str]
         name = path.parent.name
     prefix = _free(name or "root", set(roots.values()))
     return prefix, {**roots, str(path): prefix}
+
+
+def _holds(root: Path, prefix: str, sources: Iterable[str]) -> bool:
+    """Tell whether `root` holds most of the sources that begin with `prefix`."""
+    if root.is_file():
+        return True
+    known = {source for source in sources if source.startswith(prefix)}
+    there = sum(prefix + file.source in known for file in find_files(root))
+    return there >= _MOVED * len(known)
 
 
 def _free(name: str, taken: set[str]) -> str:

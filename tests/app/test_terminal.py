@@ -48,6 +48,19 @@ def test_half_a_surrogate_pair_is_still_json(capsys):
     assert json.loads(capsys.readouterr().out)["texts"] == ["\udcff", "b"]
 
 
+def test_files_cannot_write_on_the_screen(folder, tmp_path, capsys):
+    """Escape sequences in names and texts come out as question marks; JSON has them escaped."""
+    (folder / "clear\x1b[2J\nline.txt").write_text("고양이 \x1b[31m붉은 글자")
+    (folder / "empty\x1b[2J.txt").write_text("")
+    target = str(tmp_path / "index")
+    assert main(["index", str(folder), "--into", target]) == 0
+    assert main(["search", target, "붉은 글자", "--mode", "keyword"]) == 0
+    captured = capsys.readouterr()
+    assert "\x1b" not in captured.out + captured.err
+    assert "clear?[2J?line.txt" in captured.out and "고양이 ?[31m붉은" in captured.out
+    assert "empty?[2J.txt" in captured.err
+
+
 def test_brackets_are_no_markup(capsys):
     assert main(["similar", "[red]a[/x]", "[b]"]) == 0
     assert "[red]a[/x]" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _REASONS = 12  # skipped files shown; --json lists all
 _SNIPPET = 160  # characters of a passage shown
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def as_json(document: Any) -> None:
@@ -54,7 +56,7 @@ def hits(found: Hits) -> None:
     console = Console()
     for place, hit in enumerate(found, start=1):
         head = Text(f"{place:>3}  {hit.score:.3f}  ")
-        head.append(hit.id, style="bold cyan")
+        head.append(visible(hit.id), style="bold cyan")
         console.print(head, soft_wrap=True)
         console.print(Text(f"     {snippet(hit.text)}", style="dim"), soft_wrap=True)
     if not len(found):
@@ -69,8 +71,17 @@ def snippet(text: str) -> str:
     >>> snippet("one\n two")
     'one two'
     """
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     return line if len(line) <= _SNIPPET else line[: _SNIPPET - 1] + "…"
+
+
+def visible(text: str) -> str:
+    r"""Replace what would move the cursor or colour the screen; people's files may hold it.
+
+    >>> visible("red\x1b[31m\n")
+    'red?[31m?'
+    """
+    return _CONTROLS.sub("?", text)
 
 
 def report(done: Report, *, rows: int) -> None:
@@ -81,7 +92,7 @@ def report(done: Report, *, rows: int) -> None:
         f"{done.chunks} chunks encoded in {done.seconds:.1f} s; the index holds {rows} items."
     )
     for skipped in done.skipped[:_REASONS]:
-        typer.echo(f"skipped {skipped.source}: {skipped.reason}", err=True)
+        typer.echo(visible(f"skipped {skipped.source}: {skipped.reason}"), err=True)
     if len(done.skipped) > _REASONS:
         typer.echo(f"... and {len(done.skipped) - _REASONS} more: --json lists all", err=True)
 
@@ -89,4 +100,4 @@ def report(done: Report, *, rows: int) -> None:
 def _plain(cell: str) -> str:
     from rich.markup import escape
 
-    return escape(cell)
+    return escape(visible(cell))

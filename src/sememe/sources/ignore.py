@@ -61,9 +61,9 @@ class IgnoreRules:
         from sememe.sources.encoding import decode
 
         rules = GitIgnoreSpec.from_lines([])
-        if not path.is_file():
-            return rules
         try:
+            if not path.is_file():
+                return rules
             with path.open("rb") as stream:
                 lines = decode(stream.read(MAX_IGNORE_BYTES)).text.splitlines()
         except OSError as error:

@@ -89,6 +89,8 @@ class UseEngine:
     def _forward_many(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         lens = np.fromiter(map(len, ids), np.int64, len(ids))
         flat = np.fromiter(chain.from_iterable(ids), np.int64, int(lens.sum()))
+        if "_table" not in self.__dict__:
+            self._prepare()
         slots = self._table.slots(flat)
         starts = np.concatenate([[0], np.cumsum(lens)])
 
@@ -100,6 +102,13 @@ class UseEngine:
             return rows
 
         return np.concatenate(list(self._pool.map(run, _groups(lens.tolist(), _MICRO))))
+
+    def _prepare(self) -> None:
+        """Build the graphs while the embeddings are inflated."""
+        inflated = self._pool.submit(getattr, self._weights, "table")
+        _ = self._graph
+        inflated.result()
+        _ = self._table
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:

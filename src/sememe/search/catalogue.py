@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sememe.search.table import LanceTable
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Digests = NDArray[np.uint64]
+    _Rows = tuple[Digests, Digests, NDArray[np.uint32]]  # of each row: id, content hash, parts
 
 
 class State(IntEnum):
@@ -79,26 +80,47 @@ def digests(texts: Iterable[str]) -> Digests:
     return np.frombuffer(raw, dtype="<u8").astype(np.uint64, copy=False)
 
 
-def read_catalogue(table: LanceTable) -> Catalogue:
-    """Build the catalogue by streaming the three narrow columns it needs."""
+class CatalogueReader:
+    """Reads the catalogue of a table; of pieces of it that did not change, only once."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[int, int], _Rows] = {}  # (fragment, its removed rows) -> its rows
+
+    def read(self, table: LanceTable) -> Catalogue:
+        """Return what the table holds at the version it is opened at."""
+        import numpy as np
+
+        rows: dict[tuple[int, int], _Rows] = {}
+        for fragment in table.dataset.get_fragments():
+            key = (fragment.fragment_id, fragment.num_deletions)
+            rows[key] = self._read.get(key) or _read_fragment(table, fragment)
+        self._read = rows
+        none: _Rows = (np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.uint32))
+        ids, contents, parts = zip(none, *rows.values(), strict=True)
+        return _gather(np.concatenate(ids), np.concatenate(contents), np.concatenate(parts))
+
+
+def _read_fragment(table: LanceTable, fragment: Any) -> _Rows:
+    """Stream the three narrow columns it needs."""
     import numpy as np
 
-    ids, contents, parts = [], [], []
-    scanner = table.dataset.scanner(columns=["id", "hash", "parts"], batch_size=8192)
+    ids, contents, parts = [digests([])], [digests([])], [np.empty(0, np.uint32)]
+    scanner = table.dataset.scanner(
+        columns=["id", "hash", "parts"], fragments=[fragment], batch_size=8192
+    )
     for batch in scanner.to_batches():
         ids.append(digests(batch.column("id").to_pylist()))
         contents.append(digests(batch.column("hash").to_pylist()))
         parts.append(batch.column("parts").to_numpy().astype(np.uint32))
-    if not ids:
-        none = np.empty(0, dtype=np.uint64)
-        return Catalogue(none, none, none.astype(np.uint32), none.astype(np.uint32))
-    return _gather(np.concatenate(ids), np.concatenate(contents), np.concatenate(parts))
+    return np.concatenate(ids), np.concatenate(contents), np.concatenate(parts)
 
 
 def _gather(ids: Digests, contents: Digests, parts: NDArray[np.uint32]) -> Catalogue:
     """Fold rows into items. Rows that disagree about their item's content match no content."""
     import numpy as np
 
+    if not len(ids):
+        return Catalogue(ids, contents, parts, parts)
     order = np.argsort(ids, kind="stable")
     ids, contents, parts = ids[order], contents[order], parts[order]
     first = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])

@@ -73,26 +73,65 @@ def ensure_keyword_index(table: LanceTable) -> None:
 
 
 def refresh_keyword_index(table: LanceTable) -> None:
-    """Make the index cover every row, and forget removed ones once they are too many."""
+    """Make the index cover every row, and forget removed ones once they are too many.
+
+    New rows become a part of their own, merged with the parts before it that are no larger: adding
+    one document to a large index is quick, and n documents lie in at most log2(n) parts.
+    """
     table.refresh()
     ensure_keyword_index(table)
-    covered, counted = keyword_coverage(table)
-    if covered < 1.0:
-        table.dataset.optimize.optimize_indices(index_names=[INDEX_NAME])
+    parts = _read_parts(table)
+    if parts.uncovered:
+        table.dataset.optimize.optimize_indices(
+            index_names=[INDEX_NAME],
+            num_indices_to_merge=parts_to_merge(parts.documents, parts.uncovered),
+        )
         table.refresh()
-        counted = keyword_coverage(table)[1]
+        parts = _read_parts(table)
+    counted = sum(parts.documents)
     removed = counted - table.dataset.count_rows("terms IS NOT NULL")
     if removed > 0 and (counted <= ALWAYS_REBUILD or removed > STALE_FRACTION * counted):
         create_keyword_index(table)
 
 
-def keyword_coverage(table: LanceTable) -> tuple[float, int]:
-    """Return (fraction of rows indexed, documents the index counts, removed ones included)."""
+def parts_to_merge(sizes: Sequence[int], fresh: int) -> int:
+    """Return how many of the newest parts, which stand last, `fresh` new rows are merged with.
+
+    >>> parts_to_merge([1000, 4, 1], 1), parts_to_merge([1000, 4, 2], 1)
+    (1, 0)
+    """
+    merged, count = fresh, 0
+    for size in reversed(sizes):
+        if size > merged:
+            break
+        merged += size
+        count += 1
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The parts of the index: documents in each, removed ones included; rows in and not in them."""
+
+    documents: list[int]
+    covered: int
+    uncovered: int
+
+
+def _read_parts(table: LanceTable) -> _Parts:
     statistics = table.dataset.stats.index_stats(INDEX_NAME)
-    indexed = int(statistics["num_indexed_rows"])
-    total = indexed + int(statistics["num_unindexed_rows"])
-    counted = sum(int(part.get("num_docs", 0)) for part in statistics["indices"])
-    return (indexed / total if total else 1.0), counted
+    return _Parts(
+        documents=[int(part.get("num_docs", 0)) for part in statistics["indices"]],
+        covered=int(statistics["num_indexed_rows"]),
+        uncovered=int(statistics["num_unindexed_rows"]),
+    )
+
+
+def keyword_coverage(table: LanceTable) -> float:
+    """Return the fraction of the rows that the index covers."""
+    parts = _read_parts(table)
+    total = parts.covered + parts.uncovered
+    return parts.covered / total if total else 1.0
 
 
 def search_terms(

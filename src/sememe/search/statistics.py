@@ -61,7 +61,7 @@ def read_statistics(table: LanceTable, folder: Path) -> StoreStatistics:
         versions=len(dataset.versions()),
         fragments=len(fragments),
         deleted_rows=sum(f.num_deletions for f in fragments),
-        keyword_coverage=keyword.keyword_coverage(table)[0],
+        keyword_coverage=keyword.keyword_coverage(table),
         ann=ann.report(table, folder),
     )
 

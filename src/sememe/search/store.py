@@ -25,7 +25,7 @@ from sememe._errors import (
 )
 from sememe._types import FloatArray
 from sememe.search import ann, keyword, upkeep
-from sememe.search.catalogue import Catalogue, read_catalogue
+from sememe.search.catalogue import Catalogue, CatalogueReader
 from sememe.search.keyword import Operator, TermLeg
 from sememe.search.ledger import Ledger, SourceRecord
 from sememe.search.metadata import metadata_types, plan
@@ -61,6 +61,7 @@ class Store:
         self._ledger = ledger
         self._lock = threading.RLock()
         self._reader = Reader(path)
+        self._catalogue = CatalogueReader()
         self._ready_to_write = False
 
     # Opening
@@ -234,7 +235,8 @@ class Store:
 
     def known(self) -> Catalogue:
         """Return the catalogue of stored items, 24 bytes each."""
-        return read_catalogue(self._chunks)
+        with self._lock:
+            return self._catalogue.read(self._chunks)
 
     def present_parts(self, id: str) -> list[int]:
         """Return which parts of an item are stored, ascending."""

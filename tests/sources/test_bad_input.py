@@ -250,3 +250,10 @@ def test_a_file_that_changes_between_the_passes(tmp_path):
     assert isinstance(next(results), Item)
     path.unlink()  # the open file stays readable; nothing may raise
     assert len(list(results)) == 4999
+
+
+@pytest.mark.parametrize("unit", ["<a", "<p ", "<!--", "</"])
+def test_a_megabyte_of_tags_that_never_close_is_no_trap(tmp_path, unit):
+    """It took minutes; html.parser looks for the end of each."""
+    items, _ = read(write(tmp_path / "open.html", "<p>처음</p>" + unit * 300_000))
+    assert items[0].content.startswith("처음")

@@ -42,8 +42,9 @@ def visible_text(page: str) -> tuple[str, str]:
     ('T', 'Hello world.\n\n안녕\n하세요')
     """
     parser = _Parser()
+    closed = page.rfind(">") + 1  # no tag begins after it, and looking for its end takes n² time
     try:
-        parser.feed(page)
+        parser.feed(page[:closed] + page[closed:].replace("<", "&lt;"))
         parser.close()
     except (AssertionError, ValueError, RecursionError) as error:  # malformed declarations
         raise CorruptFileError(f"malformed HTML ({error})") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,14 @@ def test_help_loads_nothing_heavy():
 def test_a_query_needs_neither_torch_nor_the_graph_tools():
     code = "import sememe; sememe.load().encode_one('고양이')"
     assert loaded_after(code) & {"torch", "onnx", "onnxruntime", "transformers"} == set()
+
+
+def test_encoding_leaves_nothing_in_the_users_home(tmp_path):
+    """ONNX Runtime would leave a device id and a record of its use there."""
+    code = "import sememe; sememe.load().encode([f'sentence number {i}' for i in range(60)])"
+    home = {name: str(tmp_path) for name in ("HOME", "USERPROFILE", "XDG_CACHE_HOME")}
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, **home})
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_the_public_names_are_the_table():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from sememe import Item, UnknownNameError
+from sememe import InvalidInputError, Item, UnknownNameError
 from sememe.app.vector_file import vector_file
 
 ENDINGS = [".npy", ".parquet", ".jsonl"]
@@ -61,5 +61,13 @@ def test_another_ending_is_named(tmp_path):
     with (
         pytest.raises(UnknownNameError, match=r"'\.txt' is not one of \.npy, \.parquet, \.jsonl"),
         vector_file(tmp_path / "out.txt", 3),
+    ):
+        pass
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with (
+        pytest.raises(InvalidInputError, match="nowhere is no folder"),
+        vector_file(tmp_path / "nowhere" / "out.npy", 3),
     ):
         pass

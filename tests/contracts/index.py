@@ -57,6 +57,18 @@ class IndexContract:
         assert hits.ids == ["soup"]
         assert hits[0].text[hits[0].start : hits[0].end] == DOCUMENTS[2]["text"]
 
+    def test_a_single_word_is_found_with_another_particle(self, index):
+        """국물이 stands nowhere, 국물을 does; 고양 is a city and no cat."""
+        for mode in ("keyword", "hybrid"):
+            assert index.search("국물이", k=1, mode=mode).ids == ["soup"]
+        index.add([("city", "고양에서 꽃 박람회가 열린다.")])
+        assert index.search("고양이", mode="keyword").ids == ["cat"]
+
+    def test_the_word_itself_beats_the_meaning_of_another_language(self, make, tmp_path):
+        index = make(tmp_path / "two")
+        index.add([("ko", "커피 원두를 볶는 방법"), ("en", "Roasting coffee beans")])
+        assert index.search("커피", mode="hybrid").ids[0] == "ko"
+
     def test_scores_descend_and_ids_are_distinct(self, index):
         for mode in ("hybrid", "semantic", "keyword"):
             hits = index.search("고양이 국물 interest", mode=mode)

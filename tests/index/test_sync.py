@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
@@ -194,3 +195,29 @@ def test_files_of_one_name_in_folders_of_one_name_are_told_apart(index, tmp_path
     assert counts(index.sync(tmp_path / "w" / "d")) == (1, 0, 0, 0)
     assert len(index) == 4
     assert all(counts(index.sync(path)) == (0, 0, 1, 0) for path in paths)
+
+
+def test_folders_and_files_are_brought_up_to_date_together(index, folder, tmp_path):
+    single = tmp_path / "single.txt"
+    single.write_text("Ein einzelner Satz.", encoding="utf-8")
+    assert counts(index.sync(folder, single)) == (5, 0, 0, 0)
+    (folder / "soup.txt").unlink()
+    assert counts(index.sync(folder, single)) == (0, 0, 4, 1)
+    with pytest.raises(InvalidInputError, match="no path"):
+        index.sync()
+
+
+def test_what_is_forgotten_leaves_alone(index, folder, tmp_path):
+    """A folder that was deleted, and a file; what is not followed is named, with what is."""
+    single = tmp_path / "single.txt"
+    single.write_text("Ein einzelner Satz.", encoding="utf-8")
+    index.sync(folder, single)
+    shutil.rmtree(folder)
+    assert index.forget(folder).removed == 4
+    assert index.search("Satz", mode="keyword").ids == ["single.txt"]
+    with pytest.raises(InvalidInputError, match=r"does not follow .*notes, but .*single\.txt"):
+        index.forget(folder)
+    assert index.forget(single).removed == 1
+    assert len(index) == 0
+    assert index.statistics()["roots"] == {}
+    assert index.verify().sound

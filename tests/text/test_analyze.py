@@ -191,3 +191,11 @@ def test_import_is_light():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""
+
+
+def test_a_word_typed_with_what_may_be_a_particle_has_a_second_reading():
+    analyzer = Analyzer()
+    assert analyzer.analyze_query("자동차가").required == ("자동차가",)
+    assert analyzer.analyze_query("자동차가").otherwise == ("자동차",)
+    assert analyzer.analyze_query("자동차를").otherwise == ()  # read without 를 at once
+    assert analyzer.analyze_query("자동차가 빠르다").otherwise == ()  # not alone

@@ -40,10 +40,11 @@ def demo() -> None:
 
 
 def index(
-    paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Folders or files; - is standard input.")
-    ],
     into: Annotated[Path, typer.Option("--into", help="The folder of the index.")],
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH...", help="Folders or files; - is standard input."),
+    ] = None,
     model: Models = None,
     terms: Annotated[
         str, typer.Option("--terms", help="Keyword analyser of a new index: default or kiwi.")
@@ -51,22 +52,31 @@ def index(
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", help="Pattern to leave out, as in .gitignore.")
     ] = None,
+    forget: Annotated[
+        list[str] | None,
+        typer.Option("--forget", help="A folder or file to follow no longer; repeatable."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Build an index, or bring it up to date: only what changed is encoded again."""
-    missing = [path for path in paths if path != "-" and not Path(path).exists()]
+    given, gone = paths or [], forget or []
+    if not given and not gone:
+        raise InvalidInputError("no PATH given; type: sememe index FOLDER --into DIR")
+    missing = [path for path in given if path != "-" and not Path(path).exists()]
     if missing:
-        raise InvalidInputError(f"{', '.join(missing)}: no such folder or file")
+        raise InvalidInputError(
+            f"{', '.join(missing)}: no such folder or file. If the index should follow it no "
+            f"longer, type: sememe index --forget {missing[0]} --into {into}"
+        )
     target = _open_or_create(into, model, terms)
-    done = [_take(target, path, ignore or []) for path in paths]
-    total = _sum(done)
+    total = _sum([target.forget(path) for path in gone] + _take(target, given, ignore or []))
     held = len(target)
     if as_json:
         show.as_json({**total.to_dict(), "items": held})
     else:
         show.report(total, rows=held)
-    if not held:
-        raise InvalidInputError(f"nothing in {', '.join(paths)} could be indexed")
+    if given and not held:
+        raise InvalidInputError(f"nothing in {', '.join(given)} could be indexed")
 
 
 def search(
@@ -155,14 +165,19 @@ def _open_or_create(into: Path, models: list[str] | None, terms: str) -> Index:
     return opened
 
 
-def _take(target: Index, path: str, ignore: list[str]) -> Report:
-    if path != "-":
-        return target.sync(path, ignore=ignore, show_progress=_terminal())
-    from sememe.index.facts import fitted
-    from sememe.sources import read_lines
+def _take(target: Index, paths: list[str], ignore: list[str]) -> list[Report]:
+    """Sync the folders and files, then read standard input if it is among them."""
+    followed = [path for path in paths if path != "-"]
+    done = []
+    if followed:
+        done.append(target.sync(*followed, ignore=ignore, show_progress=_terminal()))
+    if "-" in paths:
+        from sememe.index.facts import fitted
+        from sememe.sources import read_lines
 
-    lines = fitted(read_lines(sys.stdin.buffer), target.statistics()["columns"], "stdin")
-    return target.upsert(lines, show_progress=_terminal())
+        lines = fitted(read_lines(sys.stdin.buffer), target.statistics()["columns"], "stdin")
+        done.append(target.upsert(lines, show_progress=_terminal()))
+    return done
 
 
 def _sum(reports: list[Report]) -> Report:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from sememe._errors import UnknownNameError
+from sememe._errors import InvalidInputError, UnknownNameError
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray, Item
@@ -32,10 +32,13 @@ def vector_file(path: Path, dim: int) -> Iterator[VectorFile]:
     """Open a file for vectors by its ending; it is there whole at the end, or not at all.
 
     Raises:
-        UnknownNameError: The ending is not .npy, .jsonl or .parquet.
+        UnknownNameError: The ending is not .npy, .parquet or .jsonl.
+        InvalidInputError: There is no such folder.
     """
     if path.suffix not in _KINDS:
         raise UnknownNameError.of("the output's ending", path.suffix, _KINDS)
+    if not path.parent.is_dir():
+        raise InvalidInputError(f"{path.parent} is no folder; make it first, or write elsewhere.")
     fresh = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
     try:
         file = _KINDS[path.suffix](fresh, dim)

@@ -166,34 +166,52 @@ class Index:
         return report
 
     def sync(
-        self, path: StrPath, *, ignore: Sequence[str] = (), show_progress: bool = False
+        self, *paths: StrPath, ignore: Sequence[str] = (), show_progress: bool = False
     ) -> Report:
-        """Bring the index to the state of a folder or file: store what is new, forget what left.
+        """Bring the index to the state of folders and files: store what is new, forget what left.
 
         Files of unchanged size and time are passed over; of a changed file only the items that
         changed are encoded. Items of other folders, and those given to `add`, are left alone.
 
         Args:
-            path: The folder or file. What it holds gets sources and ids that begin with its name.
+            paths: Folders or files. What one holds gets sources and ids that begin with its name.
             ignore: Patterns to leave out, in the language of `.gitignore`.
             show_progress: Draw a progress bar on standard error.
 
         Raises:
-            InvalidInputError: There is nothing at `path`.
+            InvalidInputError: There is nothing at a path.
             IndexLockedError: Another process is writing.
         """
-        root = Path(path)
-        if not root.exists():
-            raise InvalidInputError(f"{root} does not exist. Give a folder or a file.")
+        if not paths:
+            raise InvalidInputError("sync got no path. Give a folder or a file.")
+        given = [Path(path) for path in paths]
+        for root in given:
+            if not root.exists():
+                raise InvalidInputError(f"{root} does not exist. Give a folder or a file.")
         with self._writing() as started:
-            prefix, roots = prefix_of(root, self._config.roots, self._store.sources)
-            if roots != self._config.roots:
-                self._config.roots = roots
-                self._config.save(self.path)
+            roots = {root: self._prefix(root) for root in given}
             writer = self._writer("replace")
-            FolderSync(self._store, writer, root, prefix).run(
-                ignore=ignore, show_progress=show_progress
-            )
+            FolderSync(self._store, writer, roots).run(ignore=ignore, show_progress=show_progress)
+            self._tidy()
+            writer.report.seconds = time.monotonic() - started
+        return writer.report
+
+    def forget(self, path: StrPath) -> Report:
+        """Stop following a folder or file and remove what came from it; it may be gone itself.
+
+        Raises:
+            InvalidInputError: The index does not follow it; the message lists what it follows.
+            IndexLockedError: Another process is writing.
+        """
+        with self._writing() as started:
+            root = Path(path).resolve()
+            if str(root) not in self._config.roots:
+                followed = ", ".join(self._config.roots) or "nothing"
+                raise InvalidInputError(f"{self.path} does not follow {root}, but {followed}.")
+            writer = self._writer("replace")
+            FolderSync(self._store, writer, {root: self._config.roots[str(root)]}).remove()
+            del self._config.roots[str(root)]
+            self._config.save(self.path)
             self._tidy()
             writer.report.seconds = time.monotonic() - started
         return writer.report
@@ -276,6 +294,14 @@ class Index:
             if release is not None:
                 release()
         self._store.compact()
+
+    def _prefix(self, root: Path) -> str:
+        """Return what the sources of a root begin with; a root that is new is followed from now."""
+        prefix, roots = prefix_of(root, self._config.roots, self._store.sources)
+        if roots != self._config.roots:
+            self._config.roots = roots
+            self._config.save(self.path)
+        return prefix
 
     def _writer(self, on_change: OnChange) -> Writer:
         return Writer(self._store, self._load(), self._terms(), on_change=on_change)

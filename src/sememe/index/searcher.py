@@ -53,7 +53,9 @@ class Searcher:
         """Return the keyword leg and the terms that a document had to hold one of."""
         terms = self._analyzer.analyze_query(query)
         leg = self._store.search_terms(terms.required, k, extra=terms.extra, where=where)
-        return leg, terms.required
+        if len(leg.ids) or not terms.otherwise:
+            return leg, terms.required
+        return self._store.search_terms(terms.otherwise, k, where=where), terms.otherwise
 
     def _semantic(self, query: str, k: int, where: str | None) -> Hits:
         leg, _, _ = self._nearest(query, k, where)

@@ -8,7 +8,7 @@ is looked at again each time: the library it needs, or the right to read it, may
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,14 +30,16 @@ _BEGUN = -1  # size of a file that was begun
 
 
 class FolderSync:
-    """One sync of one folder or file."""
+    """One sync of some folders and files."""
 
-    def __init__(self, store: Store, writer: Writer, root: Path, prefix: str) -> None:
-        """Begin; `prefix` begins the source of everything under `root`, and of nothing else."""
+    def __init__(self, store: Store, writer: Writer, roots: Mapping[Path, str]) -> None:
+        """Begin; a root's prefix begins the sources of everything under it, and of nothing else.
+
+        A file may have "" for a prefix: its source is its name.
+        """
         self._store = store
         self._writer = writer
-        self._root = root
-        self._prefix = prefix
+        self._roots = roots
         self._ledger = store.sources()
         self._facts = Facts(store.metadata)
         self._seen: set[str] = set()  # every source met
@@ -50,21 +52,26 @@ class FolderSync:
     def run(self, *, ignore: Sequence[str] = (), show_progress: bool = False) -> None:
         """Read, store, and remove what is gone; the writer's report has the account."""
         with progress("files", total=None, show=show_progress) as advance:
-            for done, entry in enumerate(find_files(self._root, ignore=ignore)):
-                self._visit(entry)
+            found = (
+                (prefix, entry)
+                for root, prefix in self._roots.items()
+                for entry in find_files(root, ignore=ignore)
+            )
+            for done, (prefix, entry) in enumerate(found, start=1):
+                self._visit(prefix, entry)
                 if len(self._read) >= _FILES:
                     self._enter()
-                advance(done + 1)
+                advance(done)
         self._enter()
-        self._remove()
+        self.remove()
 
-    def _visit(self, entry: SourceFile | Skipped) -> None:
-        source = self._prefix + entry.source
+    def _visit(self, prefix: str, entry: SourceFile | Skipped) -> None:
+        source = prefix + entry.source
         self._seen.add(source)
         if isinstance(entry, Skipped):
             self._writer.put(Skipped(source, entry.reason))
             if entry.reason.startswith(UNLISTED):
-                self._unlisted.append(source if source == self._prefix else f"{source}/")
+                self._unlisted.append(source if source == prefix else f"{source}/")
             return
         known = self._ledger.get(source)
         if known and known.items and (known.size, known.mtime_ns) == (entry.size, entry.mtime_ns):
@@ -108,8 +115,8 @@ class FolderSync:
         self._store.record_sources(self._read)
         self._read = []
 
-    def _remove(self) -> None:
-        """Delete the items that files no longer hold, and those of files that are gone."""
+    def remove(self) -> None:
+        """Delete the items that files no longer hold, and those of files that were not met."""
         missing = {source for source in set(self._ledger) - self._seen if self._is_ours(source)}
         gone = {source for source in missing if not source.startswith(tuple(self._unlisted))}
         stale = self._ids_gone(gone)
@@ -119,9 +126,10 @@ class FolderSync:
         self._store.record_sources([record for record, _ in self._reread.values()])
 
     def _is_ours(self, source: str) -> bool:
-        if self._root.is_file():
-            return source == self._prefix + self._root.name
-        return source.startswith(self._prefix)
+        return any(
+            source.startswith(prefix) if prefix else source == root.name
+            for root, prefix in self._roots.items()
+        )
 
     def _ids_gone(self, gone: set[str]) -> list[str]:
         if not gone and not self._reread:

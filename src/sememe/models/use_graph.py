@@ -10,6 +10,7 @@ minimal filtering (`sememe.models.filtering`), in less than half of the products
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -202,7 +203,12 @@ def batch_inputs(slots: NDArray[np.int64], lens: NDArray[np.int64]) -> dict[str,
 
 
 def session(graph: bytes) -> Any:
-    """Open a graph in ONNX Runtime, to run on the calling thread alone."""
+    """Open a graph in ONNX Runtime, to run on the calling thread alone.
+
+    Unless told otherwise before it is imported, ONNX Runtime keeps a record of its use in the
+    user's home, to be sent; sememe is a quiet guest.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

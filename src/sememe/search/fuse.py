@@ -227,8 +227,8 @@ def _sum(
 
 
 def _share(value: float, zero: float, best: float) -> float:
-    """Return where a value lies between zero and the best; 1 when nothing lies between."""
-    return (value - zero) / (best - zero) if best > zero else 1.0
+    """Return where a value lies between zero and the best, 0 below; 1 when nothing lies between."""
+    return max(0.0, value - zero) / (best - zero) if best > zero else 1.0
 
 
 def _ranked(scores: Mapping[str, float]) -> tuple[list[str], NDArray[np.float64]]:

@@ -45,10 +45,13 @@ class QueryTerms:
         required: A document must hold at least one of these. Empty when the query has no words.
         extra: Terms that add to the score of a document found by another, with their weight
             beside a required term's 1; none of them is required too.
+        otherwise: What to require where no document holds a required term: of a single word typed
+            with what may be a particle (자동차가), the word without it.
     """
 
     required: tuple[str, ...]
     extra: Mapping[str, float]
+    otherwise: tuple[str, ...] = ()
 
     @property
     def weights(self) -> dict[str, float]:
@@ -67,11 +70,12 @@ class _Wanted:
     required: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
     asking: list[str] = field(default_factory=list)
+    otherwise: list[str] = field(default_factory=list)
 
     def done(self) -> QueryTerms:
         required = dict.fromkeys(self.required or self.asking)
         extra = {term: _EXTRA_WEIGHT for term in self.extra if term not in required}
-        return QueryTerms(tuple(required), extra)
+        return QueryTerms(tuple(required), extra, tuple(self.otherwise))
 
 
 @dataclass(frozen=True)
@@ -176,8 +180,11 @@ class Analyzer:
         return stem.replace("'", "")
 
     def _want_hangul(self, word: str, wanted: _Wanted, *, alone: bool) -> None:
-        terms = self.hangul.typed_terms if alone else self.hangul.query_terms
-        required, extra = terms(word)
+        required, extra = self.hangul.query_terms(word)
+        if alone:
+            stems = required
+            required, extra = self.hangul.typed_terms(word)
+            wanted.otherwise = [stem for stem in stems if stem not in required]
         if stopwords.KOREAN.issuperset(required):  # also when nothing is required
             wanted.asking += required or extra
         else:

@@ -206,11 +206,12 @@ def test_rows_that_cannot_be_used_cost_no_other_row(shell):
     ]
     shell.write("lines.jsonl", "\n".join(lines))
     report, reasons = shell.sync()
-    assert report["added"] == 1 + 2 + 3
+    assert report["added"] == 1 + 2 + 4
     first, second = reasons["notes/ragged.csv"]
     assert "row 2 (line 3): 3 cells" in first and "row 3 (line 4): 1 cells" in second
     assert [reason.split(":")[0] for reason in reasons["notes/lines.jsonl"]] == [
-        "line 2", "line 3", "line 5", "line 7", "line 8",
+        "line 2", "line 5", "line 7", "line 8",
+        "1 records repeat an id; they are named ID@ROW, none is left out",
     ]  # fmt: skip
     (hit,) = shell.search("큰 수", "--mode", "keyword")
     assert hit["metadata"] == {"big": str(10**40)}
@@ -476,7 +477,7 @@ def test_lines_from_standard_input(shell, piped):
     piped(GOOD.encode() + b"\n\nsecond line\n\xff\n")
     report, reasons = shell.sync("-")
     assert report["added"] >= 2
-    assert shell.search("second", "--mode", "keyword")[0]["id"] == "stdin#3"
+    assert shell.search("second", "--mode", "keyword")[0]["text"] == "second line"
     assert set(reasons) <= {"stdin"}
 
 

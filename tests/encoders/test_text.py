@@ -163,3 +163,13 @@ def test_one_line_of_megabytes_is_encoded_whole(encoder):
 def test_space_tells_overflow_settings_alike_and_names_the_model(encoder):
     assert sememe.load(overflow="truncate").space == encoder.space
     assert encoder.name == "use-multilingual-v3"
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_of_nothing_is_refused(encoder, batch_size):
+    with pytest.raises(InvalidInputError, match="at least 1"):
+        encoder.encode(["text"], batch_size=batch_size)
+    with pytest.raises(InvalidInputError, match="at least 1"):
+        next(encoder.encode_batches(["text"], batch_size=batch_size))
+    with pytest.raises(InvalidInputError, match="threads"):
+        sememe.load(threads=batch_size)

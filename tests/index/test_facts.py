@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 
+import numpy as np
 import pytest
 
 from sememe import Index, InvalidInputError, Item
@@ -77,7 +78,7 @@ def test_values_are_fitted_to_their_columns():
 @pytest.mark.parametrize(
     "metadata",
     [
-        {"when": datetime.date(2024, 1, 1)},
+        {"when": datetime.timedelta(days=1)},
         {"tags": ["a"]},
         {"n": 2**70},
         {3: "three"},
@@ -114,3 +115,17 @@ def test_zero_is_an_id(index):
     zero, nameless = sorted(index.search("영번 이름", mode="keyword").ids)
     assert zero == "0"
     assert nameless.startswith("text-")
+
+
+def test_dates_and_numpy_scalars_are_kept_and_what_is_not_finite_is_left_out(index):
+    given = {
+        "day": datetime.date(2024, 1, 2),
+        "n": np.int64(3),
+        "x": np.float32(0.5),
+        "b": np.bool_(True),
+        "inf": float("inf"),
+        "nan": np.float64("nan"),
+    }
+    index.add([{"id": "a", "text": "글", **given}])
+    (hit,) = index.search("글", mode="keyword", where="day >= '2024-01-01' AND n = 3")
+    assert hit.metadata == {"day": "2024-01-02", "n": 3, "x": 0.5, "b": True}

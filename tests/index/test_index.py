@@ -169,3 +169,22 @@ def test_a_long_run_reads_the_catalogue_again_and_forgets_nothing(tmp_path, enco
     assert len(index) == 20
     assert {hit.text[-1] for hit in index.search("글", k=20, mode="keyword")} == {"2"}
     assert index.verify().sound
+
+
+def test_items_without_text_leave_no_trace(encoder, tmp_path):
+    index = Index.create(tmp_path / "index", [encoder])
+    report = index.add([("a", ""), ("a", "hello"), ("b", " "), ("b", "\n")])
+    assert (report.added, report.updated, report.unchanged, len(report.skipped)) == (1, 0, 0, 3)
+    report = index.upsert([("c", ""), ("c", "x"), ("a", "  ")])
+    assert (report.added, report.updated) == (1, 0)
+    assert report.skipped[-1].reason == "no text in it; what is stored under its id stays"
+    assert index.search("hello", mode="keyword").ids == ["a"]
+
+
+def test_two_text_spaces_are_refused_until_they_can_be_searched(encoder, tmp_path):
+    class Other:
+        name, dim, modality, space = "other", 8, "text", "0" * 16
+
+    with pytest.raises(InvalidInputError, match="2 spaces"):
+        Index.create(tmp_path / "index", [encoder, Other()])
+    assert not (tmp_path / "index").exists()

@@ -152,14 +152,18 @@ def test_a_file_that_gave_nothing_is_tried_again(index, folder, monkeypatch):
     pdf.write_bytes(b"%PDF-1.4")
 
     def without_library(file):
-        yield Skipped(file.source, "needs pypdf") if file.path == pdf else Item(file.source, "글")
+        unread = Skipped(file.source, "needs pypdf")
+        yield unread if file.path == pdf else Item(file.source, "글", source=file.source)
+
+    def with_library(file):
+        yield Item(file.source, "보고서의 글", source=file.source)
 
     monkeypatch.setattr(sync, "read_file", without_library)
     assert counts(index.sync(folder)) == (4, 0, 0, 0)
     version = index._store._ledger.table.version
     assert counts(index.sync(folder)) == (0, 0, 4, 0)
     assert index._store._ledger.table.version == version  # nothing changed: nothing is written
-    monkeypatch.setattr(sync, "read_file", lambda file: [Item(file.source, "보고서의 글")])
+    monkeypatch.setattr(sync, "read_file", with_library)
     assert counts(index.sync(folder)) == (1, 0, 4, 0)
     assert counts(index.sync(folder)) == (0, 0, 5, 0)
 
@@ -203,7 +207,7 @@ def test_folders_and_files_are_brought_up_to_date_together(index, folder, tmp_pa
     assert counts(index.sync(folder, single)) == (5, 0, 0, 0)
     (folder / "soup.txt").unlink()
     assert counts(index.sync(folder, single)) == (0, 0, 4, 1)
-    with pytest.raises(InvalidInputError, match="no path"):
+    with pytest.raises(InvalidInputError, match="Give folders or files"):
         index.sync()
 
 
@@ -221,3 +225,47 @@ def test_what_is_forgotten_leaves_alone(index, folder, tmp_path):
     assert len(index) == 0
     assert index.statistics()["roots"] == {}
     assert index.verify().sound
+
+
+def test_what_was_deleted_by_id_comes_back_with_its_file(index, folder):
+    """The index is brought to the state of the folder, also where the ledger says it is there."""
+    index.sync(folder)
+    index.delete(["notes/soup.txt"])
+    assert counts(index.sync(folder)) == (1, 0, 3, 0)
+    assert counts(index.sync(folder)) == (0, 0, 4, 0)
+    assert index.verify().sound
+
+
+def test_a_file_that_cannot_be_read_now_keeps_what_is_stored_of_it(index, folder):
+    table = folder / "rows.jsonl"
+    table.write_text('{"text": "하나"}\n{"text": "둘"}\n', encoding="utf-8")
+    index.sync(folder)
+    table.write_text("\x00\x01\x02 no longer text \x00", encoding="utf-8")
+    report = index.sync(folder)
+    assert counts(report) == (0, 0, 4, 0)
+    assert "kept" in report.skipped[-1].reason
+    assert len(index) == 6
+    table.write_text("", encoding="utf-8")  # read, and empty: its items leave
+    assert index.sync(folder).removed == 2
+    assert len(index) == 4
+
+
+def test_a_link_is_followed_and_forgotten_as_the_file_it_names(index, tmp_path):
+    real = tmp_path / "real" / "real.txt"
+    real.parent.mkdir()
+    real.write_text("진짜 파일의 글", encoding="utf-8")
+    link = tmp_path / "link.txt"
+    link.symlink_to(real)
+    index.sync(link)
+    index.sync(real)
+    assert len(index) == 1
+    assert index.forget(link).removed == 1
+    assert len(index) == 0
+
+
+def test_repeated_ids_of_a_file_lose_no_row(index, tmp_path):
+    table = tmp_path / "chat.jsonl"
+    lines = [f'{{"id": "u{i % 3}", "text": "말 {i}"}}' for i in range(30)]
+    table.write_text("\n".join(lines), encoding="utf-8")
+    assert index.sync(table).added == 30
+    assert index.sync(table).unchanged == 30

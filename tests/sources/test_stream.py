@@ -19,11 +19,19 @@ def pipe(data: bytes, **options):
 
 def test_one_item_for_each_line_with_text():
     items, skipped = pipe("첫 줄\r\n\n   \n  둘째 줄".encode())
-    assert items == [
-        Item("stdin#1", "첫 줄", "text", "stdin"),
-        Item("stdin#4", "둘째 줄", "text", "stdin"),
+    assert [(item.content, item.source) for item in items] == [
+        ("첫 줄", "stdin"),
+        ("둘째 줄", "stdin"),
     ]
     assert skipped == []
+
+
+def test_lines_are_named_by_their_content():
+    """So that a second stream adds to the first, whatever the numbers of its lines."""
+    (first, second), _ = pipe(b"one\ntwo\n")
+    (third,), _ = pipe(b"two\n")
+    assert first.id != second.id == third.id
+    assert first.id.startswith("stdin#")
 
 
 def test_json_objects_are_records():

@@ -168,11 +168,14 @@ def test_deep_and_huge_json_is_refused_by_line(tmp_path):
     assert len(skipped) == 2
 
 
-def test_a_repeated_id_is_said(tmp_path):
+def test_a_repeated_id_is_said_and_loses_no_record(tmp_path):
     text = '{"id": "x", "text": "first"}\n{"id": "x", "text": "second"}\n{"text": "third"}\n'
     items, skipped = read(write(tmp_path / "a.jsonl", text))
-    assert [item.content for item in items] == ["first", "third"]
-    assert [note.reason for note in skipped] == ["line 2: its id 'x' is that of an earlier record"]
+    assert [item.content for item in items] == ["first", "second", "third"]
+    assert [item.id.split("#")[1] for item in items] == ["x", "x@2", "3"]
+    assert [note.reason for note in skipped] == [
+        "1 records repeat an id; they are named ID@ROW, none is left out"
+    ]
 
 
 @pytest.mark.parametrize("end", ["tsv", "parquet"])

@@ -68,4 +68,4 @@ class _ByRecordId:
 
     def search(self, query: str, *, k: int, mode: Any) -> list[Hit]:
         found = self._index.search(query, k=k, mode=mode)
-        return [replace(hit, id=hit.id.rpartition("#")[2]) for hit in found]
+        return [replace(hit, id=hit.id.removeprefix(f"{hit.source}#")) for hit in found]

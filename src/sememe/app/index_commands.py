@@ -47,8 +47,9 @@ def index(
     ] = None,
     model: Models = None,
     terms: Annotated[
-        str, typer.Option("--terms", help="Keyword analyser of a new index: default or kiwi.")
-    ] = "default",
+        str | None,
+        typer.Option("--terms", help="Keyword analyser of a new index: default or kiwi."),
+    ] = None,
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", help="Pattern to leave out, as in .gitignore.")
     ] = None,
@@ -68,7 +69,7 @@ def index(
             f"{', '.join(missing)}: no such folder or file. If the index should follow it no "
             f"longer, type: sememe index --forget {missing[0]} --into {into}"
         )
-    target = _open_or_create(into, model, terms)
+    target = _open_or_create(into, model, terms, create=bool(given))
     total = _sum([target.forget(path) for path in gone] + _take(target, given, ignore or []))
     held = len(target)
     if as_json:
@@ -100,6 +101,7 @@ def search(
         show.as_json([hit.to_dict() for hit in found])
     else:
         show.hits(found)
+    show.note(found)
 
 
 def verify(folder: IndexDir, as_json: Json = False) -> None:
@@ -149,19 +151,23 @@ def evaluate(
     show.table(("metric", "value", "95 % interval", "control"), rows)
 
 
-def _open_or_create(into: Path, models: list[str] | None, terms: str) -> Index:
+def _open_or_create(
+    into: Path, models: list[str] | None, terms: str | None, *, create: bool
+) -> Index:
     from sememe.index.config import FILE
     from sememe.index.index import Index
 
-    if not (into / FILE).exists():
-        return Index.create(into, models or None, terms=terms)
+    if create and not (into / FILE).exists():
+        return Index.create(into, models or None, terms=terms or "default")
     opened = Index.open(into)
-    names = [entry.name for entry in opened.encoders]
-    if models and models != names:
-        raise InvalidInputError(
-            f"{into} was built with {', '.join(names)}; got -m {', '.join(models)}. Leave -m out, "
-            "or build another index: --into OTHER"
-        )
+    encoders = ", ".join(entry.name for entry in opened.encoders)
+    asked_for = (("-m", ", ".join(models or []), encoders), ("--terms", terms, opened.terms))
+    for option, asked, built in asked_for:
+        if asked and asked != built:
+            raise InvalidInputError(
+                f"{into} was built with {built}; got {option} {asked}. Leave {option} out, or "
+                "build another index: --into OTHER"
+            )
     return opened
 
 

@@ -61,6 +61,10 @@ def hits(found: Hits) -> None:
         console.print(Text(f"     {snippet(hit.text)}", style="dim"), soft_wrap=True)
     if not len(found):
         console.print("nothing found")
+
+
+def note(found: Hits) -> None:
+    """Say on standard error why a leg of the search was set aside, if one was."""
     if found.note:
         typer.echo(f"note: {found.note}", err=True)
 

@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any
 
-from sememe._errors import UnknownNameError
+from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.encoders.text import Overflow, TextEncoder, TextModel
 from sememe.models.catalog import DEFAULT_MODEL, ModelInfo, model_info
 
@@ -25,6 +25,7 @@ def load(
 
     Raises:
         UnknownNameError: No model of that name.
+        InvalidInputError: `threads` below 1.
         MissingExtraError: The package that carries its weights is not installed.
         CorruptFileError: The weights are not those the catalogue means.
 
@@ -32,6 +33,8 @@ def load(
     >>> encoder.encode(["안녕하세요", "Hello"]).shape
     (2, 512)
     """
+    if threads is not None and threads < 1:
+        raise InvalidInputError(f"threads={threads}; give a whole number of at least 1, or None.")
     info = model_info(name)
     build = _BUILDERS.get(info.name)
     if build is None:

@@ -129,6 +129,7 @@ class TextEncoder:
         self, items: Iterable[str], *, batch_size: int = 1024
     ) -> Iterator[FloatArray]:
         """Yield (batch_size, dim) arrays for a stream of texts, in memory bounded by the batch."""
+        _check_batch_size(batch_size)
         stream = iter(items)
         while batch := list(islice(stream, batch_size)):
             yield self.encode(batch)
@@ -144,6 +145,7 @@ class TextEncoder:
         import numpy as np
 
         texts = _checked(items)
+        _check_batch_size(batch_size)
         receipt = Receipt(items=len(texts), duplicates=duplicates(texts))
         vectors = np.zeros((len(texts), self.dim), np.float32)
         plan = self._plan(texts, receipt, batch_size or _BATCH)
@@ -267,6 +269,11 @@ def _batches(chunks: Iterable[_Chunk]) -> Iterator[list[_Chunk]]:
         tokens += len(chunk.ids)
     if batch:
         yield batch
+
+
+def _check_batch_size(batch_size: int | None) -> None:
+    if batch_size is not None and batch_size < 1:
+        raise InvalidInputError(f"batch_size={batch_size}; give a whole number of at least 1.")
 
 
 def _checked(items: Sequence[str]) -> list[str]:

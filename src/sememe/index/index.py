@@ -17,6 +17,7 @@ from sememe._errors import (
     IndexFormatError,
     InvalidInputError,
     SpaceMismatchError,
+    UnknownNameError,
 )
 from sememe._types import Encoder, Item
 from sememe.encoders.load import load
@@ -78,11 +79,11 @@ class Index:
         Raises:
             IndexExistsError: Something lies there already.
             UnknownNameError: A name that is not in the catalogue.
+            InvalidInputError: No encoder for text, or two of different spaces.
         """
         folder = Path(path)
         loaded = [load(e) if isinstance(e, str) else e for e in encoders or [load()]]
-        if not any(encoder.modality == "text" for encoder in loaded):
-            raise InvalidInputError("encoders has none for text; add one: sememe.load()")
+        _check_encoders(loaded)
         config = Config(
             encoders=[EncoderEntry.of(encoder) for encoder in loaded],
             analyzer=terms,
@@ -133,6 +134,11 @@ class Index:
         """The encoders' names, widths and spaces."""
         return list(self._config.encoders)
 
+    @property
+    def terms(self) -> str:
+        """The name of its keyword analyser: "default" or "kiwi"."""
+        return self._config.analyzer
+
     # Writing
 
     def add(self, items: Iterable[ItemLike], *, show_progress: bool = False) -> Report:
@@ -155,7 +161,7 @@ class Index:
 
     def delete(self, ids: Iterable[str]) -> Report:
         """Remove items, in one commit; unknown ids are no error and are not counted."""
-        wanted = [ids] if isinstance(ids, str) else list(ids)
+        wanted = [ids] if isinstance(ids, str) else [str(id_) for id_ in ids]
         report = Report()
         with self._writing() as started:
             before = len(self._store.known())
@@ -171,7 +177,8 @@ class Index:
         """Bring the index to the state of folders and files: store what is new, forget what left.
 
         Files of unchanged size and time are passed over; of a changed file only the items that
-        changed are encoded. Items of other folders, and those given to `add`, are left alone.
+        changed are encoded. Items of other folders are left alone, and so are those given to `add`,
+        unless they go by the source of a file that is followed.
 
         Args:
             paths: Folders or files. What one holds gets sources and ids that begin with its name.
@@ -182,9 +189,11 @@ class Index:
             InvalidInputError: There is nothing at a path.
             IndexLockedError: Another process is writing.
         """
-        if not paths:
-            raise InvalidInputError("sync got no path. Give a folder or a file.")
-        given = [Path(path) for path in paths]
+        if not paths or not all(isinstance(path, str | PathLike) for path in paths):
+            raise InvalidInputError(f"sync got {paths!r}. Give folders or files: sync('notes').")
+        if isinstance(ignore, str):
+            raise InvalidInputError(f"ignore={ignore!r} is one pattern. Write [{ignore!r}].")
+        given = [Path(path).resolve() for path in paths]
         for root in given:
             if not root.exists():
                 raise InvalidInputError(f"{root} does not exist. Give a folder or a file.")
@@ -338,7 +347,25 @@ class Index:
 
 
 def _load_all(config: Config) -> list[Encoder]:
-    return [load(entry.name) for entry in config.encoders]
+    try:
+        return [load(entry.name) for entry in config.encoders]
+    except UnknownNameError as error:
+        raise UnknownNameError(
+            f"{error} The index was made with an encoder of your own: open it with "
+            "Index.open(path, encoders=[...])."
+        ) from error
+
+
+def _check_encoders(encoders: Sequence[Encoder]) -> None:
+    spaces = {encoder.space for encoder in encoders if encoder.modality == "text"}
+    if not spaces:
+        raise InvalidInputError("encoders has none for text; add one: sememe.load()")
+    if len(spaces) > 1:
+        names = ", ".join(encoder.name for encoder in encoders)
+        raise InvalidInputError(
+            f"encoders={names} make text vectors of {len(spaces)} spaces; an index has one so "
+            "far. Build an index for each."
+        )
 
 
 def _make_room(folder: Path) -> None:

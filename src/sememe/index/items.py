@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import date, time
 from typing import Any
 
 from sememe._errors import InvalidInputError
@@ -22,7 +23,8 @@ def as_items(things: Iterable[ItemLike]) -> Iterator[Item | Skipped]:
 
     A text without an id is named by its content: "text-" and 12 hex digits. A mapping needs "text"
     (or "content"); "id" and "source" are taken where given, and the rest is metadata, of which
-    None and NaN are left out.
+    None, NaN and infinity are left out; dates and
+    times are kept in ISO form.
 
     >>> next(as_items([{"id": "a", "text": "Hello", "year": 2024}])).metadata
     {'year': 2024}
@@ -70,7 +72,8 @@ def _storable(item: Item) -> Iterator[Item | Skipped]:
 
     A metadata name is left as it is: the index refuses one that it cannot hold.
     """
-    given = {name: value for name, value in item.metadata.items() if not _is_missing(value)}
+    facts = {name: _plain(value) for name, value in item.metadata.items()}
+    given = {name: value for name, value in facts.items() if not _is_missing(value)}
     item = replace(item, metadata=given)
     facts = {name: _clean(value) for name, value in given.items()}
     cleaned = Item(
@@ -88,7 +91,19 @@ def _storable(item: Item) -> Iterator[Item | Skipped]:
 
 
 def _is_missing(value: object) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def _plain(value: Any) -> Any:
+    """Return dates and times in ISO form, and NumPy's scalars as Python's own."""
+    if type(value).__module__ == "numpy" and hasattr(value, "item"):
+        value = value.item()
+    return value.isoformat() if isinstance(value, date | time) else value
+
+
+def has_text(item: Item) -> bool:
+    """Say whether there is something to encode: no text is all white space."""
+    return item.modality != "text" or bool(item.content.strip())
 
 
 def _clean(value: Any) -> Any:

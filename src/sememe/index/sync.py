@@ -3,11 +3,13 @@
 A file is on the ledger before its first item is stored, without a size: "begun". Once all it holds
 is stored its size and time of change are entered, and the next sync passes it over unread. Whatever
 is interrupted is read again, and what is stored of it not encoded again. A file that gave nothing
-is looked at again each time: the library it needs, or the right to read it, may have come since.
+is looked at again each time: the library it needs, or the right to read it, may have come since. So
+is a file of which the store holds less than the ledger says: something removed it by its id.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 from sememe._progress import progress
 from sememe._types import Item, Skipped
 from sememe.index.facts import Facts
+from sememe.index.items import has_text
 from sememe.index.writer import Writer
 from sememe.search.catalogue import digests
 from sememe.search.ledger import SourceRecord
 from sememe.sources import SourceFile, find_files, read_file
-from sememe.sources.files import UNLISTED
+from sememe.sources.files import EMPTY, UNLISTED
 
 if TYPE_CHECKING:
     from sememe.search.store import Store
@@ -41,6 +44,7 @@ class FolderSync:
         self._writer = writer
         self._roots = roots
         self._ledger = store.sources()
+        self._stored = _stored_items(store)
         self._facts = Facts(store.metadata)
         self._seen: set[str] = set()  # every source met
         self._unlisted: list[str] = []  # folders whose files may be there still
@@ -74,7 +78,8 @@ class FolderSync:
                 self._unlisted.append(source if source == prefix else f"{source}/")
             return
         known = self._ledger.get(source)
-        if known and known.items and (known.size, known.mtime_ns) == (entry.size, entry.mtime_ns):
+        same = known and (known.size, known.mtime_ns) == (entry.size, entry.mtime_ns)
+        if known and same and known.items and known.items == self._stored[source]:
             self._writer.report.unchanged += known.items
             if known.reason:
                 self._writer.put(Skipped(source, known.reason))
@@ -92,6 +97,10 @@ class FolderSync:
                     self._begun.append(SourceRecord(file.source, _BEGUN, 0, 0))
                 ids.append(thing.id)
             self._writer.put(thing)
+        if reason and not ids and self._stored[file.source] and not reason.startswith(EMPTY):
+            kept = "it cannot be read now; what was indexed of it before is kept"
+            self._writer.put(Skipped(file.source, kept))
+            return
         record = SourceRecord(file.source, file.size, file.mtime_ns, len(ids), reason)
         if file.source not in self._ledger:
             self._read.append(record)
@@ -101,7 +110,12 @@ class FolderSync:
     def _fitted(self, file: SourceFile) -> Iterator[Item | Skipped]:
         """Read a file's items, with metadata that the index can hold."""
         for thing in read_file(file):
-            yield self._facts.fit(thing) if isinstance(thing, Item) else thing
+            if isinstance(thing, Skipped):
+                yield thing
+            elif has_text(thing):
+                yield self._facts.fit(thing)
+            else:
+                yield Skipped(thing.source, f"{EMPTY}: no text in it")
         yield from self._facts.notes(file.source)
 
     def _enter_begun(self) -> None:
@@ -146,3 +160,17 @@ class FolderSync:
                     if digest not in self._reread[source][1]:
                         stale[id_] = None
         return list(stale)
+
+
+def _stored_items(store: Store) -> Counter[str]:
+    """Count the items of each source, by their first parts."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    counts: Counter[str] = Counter()
+    for batch in store.iterate(["source", "part"], batch_size=65_536):
+        first = batch.filter(pa.array(batch.column("part").to_numpy() == 0))
+        found: Any = pc.value_counts(first.column("source"))
+        for entry in found.to_pylist():
+            counts[entry["values"]] += entry["counts"]
+    return counts

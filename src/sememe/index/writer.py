@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from sememe._errors import DuplicateIdError
 from sememe._types import Encoder, Item, Skipped
 from sememe.index.draft import Analyzer, Draft, draft
-from sememe.index.items import content_hash
+from sememe.index.items import content_hash, has_text
 from sememe.index.report import Report
 from sememe.search.catalogue import State
 from sememe.search.rows import Row
@@ -83,6 +83,9 @@ class Writer:
             reason = f"no encoder yet: {thing.modality}"
             self.report.skipped.append(Skipped(thing.source or thing.id, reason))
             return
+        if not has_text(thing):
+            self.report.skipped.append(Skipped(thing.source or thing.id, self._no_text(thing.id)))
+            return
         if thing.id in self._pending:
             self.flush()
         self._items.append(thing)
@@ -113,9 +116,6 @@ class Writer:
             self._analyzer,
         )
         for (item, _, state), drafts in zip(chosen, cut, strict=True):
-            if not drafts:
-                self.report.skipped.append(Skipped(item.source or item.id, "no text in it"))
-                continue
             if state == State.PARTIAL:
                 stored = self._store.present_parts(item.id)
                 drafts = [one for one in drafts if one.part not in stored]
@@ -125,6 +125,10 @@ class Writer:
             self._begin(BATCH_ROWS)
         if refusal is not None:
             raise refusal
+
+    def _no_text(self, id_: str) -> str:
+        stored = id_ in self._recent or self._known.states([id_], [""])[0] != State.NEW
+        return "no text in it" + ("; what is stored under its id stays" if stored else "")
 
     def _choose(
         self, items: Sequence[Item]

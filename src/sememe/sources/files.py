@@ -15,6 +15,7 @@ from sememe._types import Skipped
 from sememe.sources.ignore import IgnoreRules
 
 MAX_INDEX_CARD_BYTES = 1 << 20
+EMPTY = "empty"  # begins the reason why a file that could be read gives nothing
 UNLISTED = "this folder cannot be listed"  # begins the reason; what is in it is not known
 
 

@@ -22,8 +22,8 @@ class Records:
     *Text*: the field named text, content, body, document, 내용, 본문... (see `names.TEXT_NAMES`);
     a field named title or 제목 goes before it on a line of its own. Without such a field, all
     strings of the record as lines "name: value".
-    *Id*: `source#<id>` with the field `id` or `_id`, else `source#<row number>`. An id that an
-    earlier record of the file has used is refused.
+    *Id*: `source#<id>` with the field `id` or `_id`, else `source#<row number>`. Where an earlier
+    record of the file has the same id, "@" and the row number follow.
     *Metadata*: every other field that is a string, a number, a truth value, a date or a time
     (the last two in ISO form), under the name that `ColumnNames` gives it. The title stays in it
     as well, and so do strings that became text for want of a text field. Lists, objects,
@@ -37,6 +37,7 @@ class Records:
         self._has_ids = has_ids
         self._names = ColumnNames()
         self._given = SeenIds()
+        self._repeated = 0  # records whose id an earlier one has
         self._numbers = SeenIds()
         self._roles: dict[tuple[str, ...], tuple[str | None, ...]] = {}
 
@@ -52,10 +53,7 @@ class Records:
         content = self._content(record, text_name, title_name)
         if not content.strip():
             return Skipped(self._source, f"{place}: no text")
-        given = None if id_name is None else record.get(id_name)
-        key = self._key(given, number)
-        if key is None:
-            return Skipped(self._source, f"{place}: its id {given!r} is that of an earlier record")
+        key = self._key(None if id_name is None else record.get(id_name), number)
         left_out = {text_name, id_name}
         metadata = {
             self._names[name]: scalar
@@ -67,6 +65,9 @@ class Records:
     def notes(self) -> Iterator[Skipped]:
         """Say once for the whole file what was changed in its strings."""
         for note in self.cleaner.notes():
+            yield Skipped(self._source, note)
+        if self._repeated:
+            note = f"{self._repeated} records repeat an id; they are named ID@ROW, none is left out"
             yield Skipped(self._source, note)
 
     def _roles_of(self, names: tuple[str, ...]) -> tuple[str | None, ...]:
@@ -80,20 +81,19 @@ class Records:
             self._roles[names] = text_name, title_name, id_name if self._has_ids else None
         return self._roles[names]
 
-    def _key(self, given: object, number: int) -> str | None:
-        """Return the id within the file, or None if an earlier record has been given the same.
+    def _key(self, given: object, number: int) -> str:
+        """Return the id within the file; where it is taken, "@" and the record's number follow.
 
-        A number that stands in for an id never takes an id away: where the two meet, "@" and the
-        number follow.
+        It may be taken by an earlier record's id, or by a number that stood in for one.
         """
         if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
             key = str(number)
             self._numbers.is_new(key)
             return f"{key}@{number}" if key in self._given else key
         key = self.cleaner.clean(str(given))
-        if not self._given.is_new(key):
-            return None
-        return f"{key}@{number}" if key in self._numbers else key
+        new = self._given.is_new(key)
+        self._repeated += not new
+        return key if new and key not in self._numbers else f"{key}@{number}"
 
     def _content(
         self, record: Mapping[str, object], text_name: str | None, title_name: str | None

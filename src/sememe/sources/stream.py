@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 import io
 from collections.abc import Iterator
 from itertools import chain
@@ -23,7 +24,8 @@ def read_lines(stream: BinaryIO, *, source: str = "stdin") -> Iterator[Item | Sk
 
     If the first such line is a JSON object, all are read as JSON Lines. Each line is UTF-8 or, if
     it is not, of an encoding guessed for that line; a stream that opens with the byte order mark
-    of UTF-16 is UTF-16. Ids are `source#<line number>`, or `source#<id>` for JSON.
+    of UTF-16 is UTF-16. Ids are `source#<id>` for JSON; other lines are named by their content, so
+    that what is piped in later adds to what came before, and the same line comes once.
 
     Args:
         stream: Of bytes, such as `sys.stdin.buffer`.
@@ -40,9 +42,10 @@ def read_lines(stream: BinaryIO, *, source: str = "stdin") -> Iterator[Item | Sk
     if isinstance(parse(first[1]), dict):
         yield from read_records(rest, source)
     else:
-        for number, line in rest:
+        for _, line in rest:
             if content := line.strip():
-                yield Item(f"{source}#{number}", content, "text", source, {})
+                name = hashlib.blake2b(content.encode(), digest_size=6).hexdigest()
+                yield Item(f"{source}#{name}", content, "text", source, {})
     yield from lines.notes()
 
 

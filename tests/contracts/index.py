@@ -64,6 +64,28 @@ class IndexContract:
         index.add([("city", "고양에서 꽃 박람회가 열린다.")])
         assert index.search("고양이", mode="keyword").ids == ["cat"]
 
+    @pytest.mark.parametrize(
+        ("text", "queries"),
+        [
+            ("꽃이 피었다. 집에 갔다. 책도 샀다. 눈이 온다.", "꽃 집 책 눈 피다 가다 눈도"),
+            ("밥을 먹는 사람이 신문을 읽었다.", "먹다 읽다 밥이"),
+            ("환불 규정은 다음과 같다.", "환불규정 환불규정이"),
+            ("담당자 이서연 010-1234-5678", "이서연씨 이서연님께서 이서연씨가"),
+        ],
+    )
+    def test_korean_words_are_found_in_another_form(self, index, text, queries):
+        index.add([("new", text)])
+        for query in queries.split():
+            assert index.search(query, mode="keyword").ids == ["new"], query
+        assert index.search("자동차 " + queries, k=1, mode="hybrid").ids == ["new"]
+
+    def test_the_word_as_typed_comes_before_its_other_readings(self, index):
+        index.add([("name", "이서연님"), ("rules", "환불규정 안내"), ("sea", "바다가 보인다")])
+        index.add([("other", "이서연의 환불 영수증과 규정")])
+        assert index.search("이서연님", mode="keyword").ids == ["name"]
+        assert index.search("환불규정", mode="keyword").ids == ["rules"]
+        assert index.search("자동차", mode="keyword").ids == []
+
     def test_the_word_itself_beats_the_meaning_of_another_language(self, make, tmp_path):
         index = make(tmp_path / "two")
         index.add([("ko", "커피 원두를 볶는 방법"), ("en", "Roasting coffee beans")])
@@ -84,6 +106,18 @@ class IndexContract:
         hits = index.search("animals", mode="semantic", where="lang = 'en' AND year < 2020")
         assert hits.ids == ["dog"]
         assert hits[0].metadata == {"lang": "en", "year": 2019}
+
+    def test_a_filter_that_nothing_passes_is_named(self, index):
+        for mode in ("hybrid", "semantic", "keyword"):
+            hits = index.search("고양이", mode=mode, where="year = 1900")
+            assert (hits.ids, hits.note) == ([], "no document passes the filter")
+
+    def test_words_outside_the_filter_are_not_denied(self, index):
+        reason = "keyword: no document that passes the filter has a word of the query"
+        for mode in ("hybrid", "keyword"):
+            assert reason in index.search("고양이", mode=mode, where="lang = 'en'").note
+        nowhere = index.search("자동차", mode="keyword", where="lang = 'en'")
+        assert nowhere.note == "keyword: no document has a word of the query"
 
     @pytest.mark.parametrize("where", ["colour = 1", "year >", "1; DROP TABLE x", ""])
     def test_a_filter_that_is_not_sql_is_refused(self, index, where):
@@ -180,7 +214,10 @@ class IndexContract:
     def test_an_empty_index_can_be_searched(self, make, tmp_path):
         index = make(tmp_path / "none")
         for mode in ("hybrid", "semantic", "keyword"):
-            assert index.search("고양이", mode=mode).ids == []
+            hits = index.search("고양이", mode=mode)
+            assert (hits.ids, hits.note) == ([], "the index is empty")
+            hits = index.search("고양이", mode=mode, where="source = 'x'")
+            assert (hits.ids, hits.note) == ([], "the index is empty")
         assert index.verify().sound
         assert len(index) == 0
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sememe._errors import InvalidInputError
-from sememe.search.fuse import SEMANTIC_WEIGHT, Background, fuse, rrf
+from sememe.search.fuse import SEMANTIC_WEIGHT, Background, fuse
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,13 @@ def test_words_that_name_something_are_kept(required, missing):
     fused = fuse(leg(a=0.6), leg(x=9.0), required=required, missing=missing)
     assert fused.ids == ["x", "a"]
     assert fused.note == ""
+
+
+def test_with_a_filter_the_note_speaks_of_what_passes_it():
+    fused = fuse(leg(a=0.6), EMPTY, required=("운송",), filtered=True)
+    assert fused.note == "keyword: no document that passes the filter has a word of the query"
+    fused = fuse(EMPTY, leg(a=1.0), required=("운송",), filtered=True)
+    assert fused.note == "semantic: no document that passes the filter has a vector"
 
 
 def test_meaning_no_better_than_chance_is_set_aside():
@@ -214,22 +221,6 @@ def test_two_honest_legs_beat_each_and_a_shuffled_leg_helps_none(seed):
             fuse(shuffled, keyword, background=background).ids, relevant
         )
     assert gains["both"] > gains["good"] > gains["shuffled"]
-
-
-def test_rrf_worked():
-    """a: 1/61 + 1/62; b: 1/62 + 1/61, a tie by id; c: 1/63 from one leg."""
-    ids, scores = rrf([leg(a=3.0, b=2.0, c=1.0), leg(b=0.9, a=0.8)])
-    assert ids == ["a", "b", "c"]
-    np.testing.assert_allclose(scores, [1 / 61 + 1 / 62, 1 / 61 + 1 / 62, 1 / 63])
-
-
-def test_rrf_weights_and_constant():
-    ids, scores = rrf([leg(a=1.0), leg(b=1.0)], weights=[1.0, 2.0], rank_constant=1)
-    assert ids == ["b", "a"]
-    np.testing.assert_allclose(scores, [1.0, 0.5])
-    with pytest.raises(InvalidInputError, match="1 weights for 2 legs"):
-        rrf([EMPTY, EMPTY], weights=[1.0])
-    assert rrf([])[0] == []
 
 
 def test_the_default_trusts_words_more():

@@ -193,9 +193,43 @@ def test_import_is_light():
     assert found.stdout.strip() == ""
 
 
-def test_a_word_typed_with_what_may_be_a_particle_has_a_second_reading():
-    analyzer = Analyzer()
-    assert analyzer.analyze_query("자동차가").required == ("자동차가",)
-    assert analyzer.analyze_query("자동차가").otherwise == ("자동차",)
-    assert analyzer.analyze_query("자동차를").otherwise == ()  # read without 를 at once
-    assert analyzer.analyze_query("자동차가 빠르다").otherwise == ()  # not alone
+def test_a_word_typed_with_what_may_be_a_particle_has_a_second_reading(default):
+    assert default.analyze_query("자동차가").required == ("자동차가",)
+    assert default.analyze_query("자동차가").otherwise == {"자동차가": ("자동차",)}
+    assert default.analyze_query("자동차를").otherwise == {}  # read without 를 at once
+    assert default.analyze_query("자동차가 빠른").otherwise == {}  # so it is beside other words
+
+
+def test_every_word_of_a_query_may_have_other_readings(default):
+    terms = default.analyze_query("이서연님께서 먹다 남긴 환불규정")
+    assert terms.otherwise["이서연님"] == ("이서연",)
+    assert terms.otherwise["먹다"] == ("먹",)
+    assert terms.otherwise["환불규정"] == ("환불", "규정")
+
+
+def test_a_reading_may_have_another(default):
+    readings = default.analyze_query("이서연씨가").otherwise
+    assert readings == {"이서연씨가": ("이서연씨",), "이서연씨": ("이서연",)}
+
+
+def test_no_word_is_read_as_one_that_only_asks(default):
+    assert default.analyze_query("서울에 있다").otherwise == {}
+
+
+@settings(deadline=None)
+@given(st.text("가각나다씨님이을에 ", max_size=30))
+def test_readings_end(query):
+    terms = Analyzer().analyze_query(query)
+    for term, readings in terms.otherwise.items():
+        assert all(0 < len(reading) < len(term) for reading in readings)
+
+
+@pytest.mark.parametrize(
+    ("query", "document"),
+    [
+        *(("꽃", "꽃이 피었다"), ("집", "집에 갔다"), ("책", "책도 샀다"), ("눈", "눈이 온다")),
+        *(("물", "물을 마셨다"), ("산", "산으로 갔다"), ("밥", "밥과 국")),
+    ],
+)
+def test_a_word_of_one_syllable_is_found_before_a_particle(default, query, document):
+    assert finds(default, query, document)

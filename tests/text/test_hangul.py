@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sememe.text.hangul import final_of, is_hangul, stems, without_ending, without_particle
+from sememe.text.hangul import (
+    final_of,
+    other_readings,
+    short_noun,
+    stems,
+    without_ending,
+    without_particle,
+)
 
 WORDS = st.text(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3), min_size=1, max_size=12)
 
@@ -68,11 +75,36 @@ def test_batchim():
     assert [final_of(letter) for letter in "가각갈핳"] == [0, 1, 8, 27]
 
 
-def test_is_hangul():
-    assert is_hangul("한글")
-    assert not is_hangul("")
-    assert not is_hangul("ㅋㅋ")
-    assert not is_hangul("한a")
+@pytest.mark.parametrize(
+    ("word", "noun"),
+    [
+        *((word, word[0]) for word in "꽃이 눈이 집에 책도 밥과 차가 차로 물로 왕의".split()),
+        *((word, "") for word in "차이 집가 차과 꽃로 꽃 나무 꽃이다 자동차가".split()),
+    ],
+)
+def test_one_syllable_before_a_particle_that_its_final_allows(word, noun):
+    assert short_noun(word) == noun
+
+
+@pytest.mark.parametrize(
+    ("stem", "readings"),
+    [
+        ("먹다", ("먹",)),
+        ("피다", ("피", "펴")),
+        ("배우다", ("배우", "배워")),
+        ("쓰다", ("쓰", "써")),
+        ("바다", ()),  # the sea
+        ("캐나다", ("캐나",)),  # tried only where no document holds 캐나다
+        ("이서연씨", ("이서연",)),  # before four syllables are halved
+        ("이서연님", ("이서연",)),
+        ("김씨", ()),
+        ("환불규정", ("환불", "규정")),
+        ("자동차", ()),
+        ("꽃이", ("꽃",)),
+    ],
+)
+def test_what_a_stem_may_be_made_of(stem, readings):
+    assert other_readings(stem) == readings
 
 
 @given(WORDS)
@@ -82,9 +114,14 @@ def test_a_stem_is_shorter_or_the_word(word):
     assert len(set(found)) == len(found)
     for stem in found:
         assert stem == word or len(stem) <= len(word)
-        assert not stem or is_hangul(stem)
+        assert all("가" <= syllable <= "힣" for syllable in stem)
 
 
 @given(WORDS, st.sampled_from(["에서는", "까지", "부터"]))
 def test_a_long_particle_is_always_seen(word, particle):
     assert without_particle(word + particle) != word + particle
+
+
+@given(WORDS)
+def test_another_reading_is_shorter(word):
+    assert all(0 < len(reading) < len(word) for reading in other_readings(word))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sememe.text.normalize import normalize
-from sememe.text.tokens import scripts, tokens
+from sememe.text.tokens import tokens
 
 
 @pytest.mark.parametrize(
@@ -47,15 +47,3 @@ def test_no_letter_is_lost(text):
     text = normalize(text)
     kept = "".join(token.text for token in tokens(text))
     assert [c for c in text if c.isalnum()] == [c for c in kept if c.isalnum()]
-
-
-def test_scripts():
-    assert scripts("") == scripts("123 !?") == {}
-    assert scripts("SUV 차량") == {"latin": 0.6, "hangul": 0.4}
-    assert list(scripts("日本語のテスト")) == ["kana", "han"]
-    assert scripts("ქართული") == {"other": 1.0}
-
-
-@given(st.text(st.characters(categories=["L"]), min_size=1))
-def test_shares_add_up_to_one(text):
-    assert sum(scripts(text).values()) == pytest.approx(1.0)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import Encoder
 from sememe.index.hits import Hit, Hits, Mode
-from sememe.search.fuse import Background, fuse
+from sememe.search.fuse import Background, fuse, no_word, share_held
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -44,23 +46,58 @@ class Searcher:
     def _keyword(self, query: str, k: int, where: str | None) -> Hits:
         leg, terms = self._words(query, k, where)
         rows = self._best_rows(leg.ids, {}, terms)
-        note = "" if len(leg.ids) else "keyword: no document has a word of the query"
+        note = ""
+        if not len(leg.ids):
+            nearest, _, _ = self._nearest(query, 1, where)
+            elsewhere = where is not None and len(leg.missing) < len(terms)
+            note = self._nothing(nearest, where) or f"keyword: {no_word(filtered=elsewhere)}"
         return Hits(
             self._hits(leg.ids, leg.scores.tolist(), rows), "keyword", {"keyword": 1.0}, note
         )
 
+    def _nothing(self, nearest: VectorLeg, where: str | None) -> str:
+        """Say why not even meaning found a document, "" if it found one."""
+        if len(nearest.ids):
+            return ""
+        if not self._store.count():
+            return "the index is empty"
+        return "no document has a vector" if where is None else "no document passes the filter"
+
     def _words(self, query: str, k: int, where: str | None) -> tuple[TermLeg, tuple[str, ...]]:
-        """Return the keyword leg and the terms that a document had to hold one of."""
+        """Return the keyword leg and the terms that a document had to hold one of.
+
+        A term that no document holds is read in another way, and the words are searched once more,
+        until all are held or no reading is left. Every reading is shorter than the one before.
+        """
         terms = self._analyzer.analyze_query(query)
-        leg = self._store.search_terms(terms.required, k, extra=terms.extra, where=where)
-        if len(leg.ids) or not terms.otherwise:
-            return leg, terms.required
-        return self._store.search_terms(terms.otherwise, k, where=where), terms.otherwise
+        readings: dict[str, tuple[str, ...]] = {term: (term,) for term in terms.required}
+        missing: set[str] = set()
+        while True:
+            asked = _flat(readings.values())
+            extra = {term: boost for term, boost in terms.extra.items() if term not in asked}
+            leg = self._store.search_terms(asked, k, extra=extra, where=where)
+            missing.update(leg.missing)
+            lacking = missing if len(leg.ids) else set(asked)
+            others = {
+                term: _flat(terms.otherwise.get(one, (one,)) for one in reading)
+                if lacking.issuperset(reading)
+                else reading
+                for term, reading in readings.items()
+            }
+            if others == readings:
+                break
+            readings = others
+        # What no reading finds counts as one missing word, whatever it was taken apart into.
+        required = _flat(
+            (term,) if missing.issuperset(reading) else reading
+            for term, reading in readings.items()
+        )
+        return replace(leg, missing=tuple(t for t in required if t in missing)), required
 
     def _semantic(self, query: str, k: int, where: str | None) -> Hits:
         leg, _, _ = self._nearest(query, k, where)
-        rows = self._store.rows(leg.rows)
-        return Hits(self._hits(leg.ids, leg.scores.tolist(), rows), "semantic", {"semantic": 1.0})
+        hits = self._hits(leg.ids, leg.scores.tolist(), self._store.rows(leg.rows))
+        return Hits(hits, "semantic", {"semantic": 1.0}, self._nothing(leg, where))
 
     def _nearest(self, query: str, k: int, where: str | None) -> tuple[VectorLeg, str, FloatArray]:
         """Return the leg of the first text space, its column and the query's vector."""
@@ -86,18 +123,20 @@ class Searcher:
             required=required,
             missing=keyword.missing,
             coverage=self._coverage(keyword, required),
+            filtered=where is not None,
         )
         ids, scores = fused.ids[:k], fused.scores[:k].tolist()
         nearest = dict(zip(semantic.ids, semantic.rows.tolist(), strict=True))
         rows = self._best_rows(ids, nearest, required)
-        return Hits(self._hits(ids, scores, rows), "hybrid", fused.weights, fused.note)
+        note = fused.note if ids else self._nothing(semantic, where)
+        return Hits(self._hits(ids, scores, rows), "hybrid", fused.weights, note)
 
     def _coverage(self, keyword: TermLeg, required: Sequence[str]) -> float:
         """Return the share of the required terms that the best document of the leg holds."""
-        if not len(keyword.rows) or not required:
+        if not len(keyword.rows):
             return 1.0
         (row,) = self._store.rows(keyword.rows[:1], ["terms"])
-        return len(set(row["terms"].split()).intersection(required)) / len(set(required))
+        return share_held(required, row["terms"].split())
 
     def _best_rows(
         self, ids: Sequence[str], nearest: Mapping[str, int], terms: Iterable[str]
@@ -140,6 +179,11 @@ class Searcher:
             )
             for id_, score, row in zip(ids, scores, rows, strict=True)
         )
+
+
+def _flat(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """Return the terms of all groups in order, each once."""
+    return tuple(dict.fromkeys(chain.from_iterable(groups)))
 
 
 def _check(query: object, k: object, mode: str) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEMANTIC_WEIGHT = 0.35  # from 0.3 to 0.4 both sets keep within 0.006 nDCG@10 of their best
+_PASSING = " that passes the filter"
 
 
 class Ranked(Protocol):
@@ -98,6 +99,7 @@ def fuse(
     required: Collection[str] = (),
     missing: Collection[str] = (),
     coverage: float = 1.0,
+    filtered: bool = False,
     weight: float = SEMANTIC_WEIGHT,
 ) -> Fused:
     """Rank the documents of both legs by the weighted sum of their shares of the best.
@@ -113,6 +115,7 @@ def fuse(
         missing: Those of them that no document holds.
         coverage: The share of `required` that the best document of `keyword` holds, as
             `share_held` counts it.
+        filtered: Whether the legs hold only documents that pass a filter, as the note then says.
         weight: Weight of meaning, 0 to 1; words have the rest.
 
     Raises:
@@ -122,8 +125,8 @@ def fuse(
         if not 0.0 <= value <= 1.0:
             raise InvalidInputError(f"{name}={value!r}; give a number from 0 to 1.")
     reasons = {
-        "semantic": _semantic_reason(semantic, background),
-        "keyword": _keyword_reason(keyword, required, missing),
+        "semantic": _semantic_reason(semantic, background, filtered),
+        "keyword": _keyword_reason(keyword, required, missing, filtered),
     }
     if not reasons["semantic"]:
         parts = {"semantic": weight, "keyword": (1.0 - weight) * math.sqrt(coverage)}
@@ -138,42 +141,29 @@ def fuse(
     return Fused(ids, scores, weights, note)
 
 
-def rrf(
-    legs: Sequence[Ranked], *, weights: Sequence[float] | None = None, rank_constant: float = 60.0
-) -> tuple[list[str], NDArray[np.float64]]:
-    """Fuse rankings by reciprocal rank: the sum of weight / (rank_constant + rank).
-
-    Ranks count from 1; a document that a leg lacks gets nothing from it. Returns the ids, score
-    descending, then id ascending, and their scores, (n,). Reference: Cormack, Clarke and Büttcher
-    2009, who use a rank constant of 60.
-
-    Raises:
-        InvalidInputError: There is not one weight for each leg.
-    """
-    given = [1.0] * len(legs) if weights is None else list(weights)
-    if len(given) != len(legs):
-        raise InvalidInputError(f"{len(given)} weights for {len(legs)} legs; give one for each.")
-    found: dict[str, float] = {}
-    for leg, weight in zip(legs, given, strict=True):
-        for rank, id_ in enumerate(leg.ids, start=1):
-            found[id_] = found.get(id_, 0.0) + weight / (rank_constant + rank)
-    return _ranked(found)
-
-
 def share_held(required: Collection[str], terms: Collection[str]) -> float:
-    """Return the share of the required terms that stand among a document's terms; 0 of none.
+    """Return the share of the required terms that stand among a document's; 1 of no terms.
 
     >>> share_held(["자동차", "보험"], ["자동차", "차를"])
     0.5
     """
     wanted = set(required)
-    return len(wanted.intersection(terms)) / len(wanted) if wanted else 0.0
+    return len(wanted.intersection(terms)) / len(wanted) if wanted else 1.0
 
 
-def _semantic_reason(leg: Ranked, background: Background | None) -> str:
+def no_word(*, filtered: bool) -> str:
+    """Say that words found nothing, though documents outside the filter may hold them.
+
+    >>> no_word(filtered=True)
+    'no document that passes the filter has a word of the query'
+    """
+    return f"no document{_PASSING * filtered} has a word of the query"
+
+
+def _semantic_reason(leg: Ranked, background: Background | None, filtered: bool) -> str:
     """Say why meaning is of no use here, "" if it is."""
     if not len(leg.ids):
-        return "no document has a vector"
+        return f"no document{_PASSING * filtered} has a vector"
     best = float(max(leg.scores))
     if background is not None and best <= background.chance:
         return (
@@ -183,13 +173,15 @@ def _semantic_reason(leg: Ranked, background: Background | None) -> str:
     return ""
 
 
-def _keyword_reason(leg: Ranked, required: Collection[str], missing: Collection[str]) -> str:
+def _keyword_reason(
+    leg: Ranked, required: Collection[str], missing: Collection[str], filtered: bool
+) -> str:
     """Say why words are of no use here, "" if they are."""
     occurring = [term for term in required if term not in set(missing)]
     if required and not occurring:
         return "none of the query's words occurs in the documents"
     if not len(leg.ids):
-        return "no document has a word of the query"
+        return no_word(filtered=filtered)
     names = [term for term in occurring if not _accidental(term)]
     if missing and not names:
         return f"only {', '.join(occurring)} of the query's words occurs in the documents"

@@ -6,7 +6,10 @@ stems and itself, each once. A query's Hangul word gives its stem. Hence the rul
     A stem of two or three syllables finds the documents that hold it inside one of their
     words (자동차 finds 자동차를 and 전기자동차, never 자동 or 동차 alone); a longer stem those
     with a word whose stem begins or ends with it (초등학교 finds 서울초등학교에서); a stem of
-    one syllable those with a word of that stem (먹었다 finds 먹는).
+    one syllable those with a word of that stem (먹었다 finds 먹는), or with it
+    before what may be a particle (꽃 finds 꽃이).
+
+A term that no document holds may be read in another way: `QueryTerms.otherwise` says how.
 
 What else the query says, its words as typed and the pairs of syllables in long stems, is `extra`:
 it ranks documents higher that were found already and never finds one itself.
@@ -30,7 +33,7 @@ from sememe.text.syllables import LONGEST_WORD, HangulTerms, SyllableTerms, ngra
 from sememe.text.tokens import Token, tokens
 
 ANALYZERS = ("default", "kiwi")
-_VERSION = 1
+_VERSION = 2
 _EXTRA_WEIGHT = 0.3  # of 0, 0.2, 0.3, 0.5 the best on MIRACL-ko train; SciFact train is level
 _CACHED_CHARACTERS = 40  # longer pieces between white space are rarely met twice
 _CACHE_SIZE = 200_000  # pieces; about 100 MB at the most
@@ -45,13 +48,14 @@ class QueryTerms:
         required: A document must hold at least one of these. Empty when the query has no words.
         extra: Terms that add to the score of a document found by another, with their weight
             beside a required term's 1; none of them is required too.
-        otherwise: What to require where no document holds a required term: of a single word typed
-            with what may be a particle (자동차가), the word without it.
+        otherwise: Required term -> what to require in its place where no document holds it: the
+            word without what may be a particle or 다, the name without 씨, the parts of a compound
+            (환불규정). Goes for the replacements too: 이서연씨가 -> 이서연씨 -> 이서연.
     """
 
     required: tuple[str, ...]
     extra: Mapping[str, float]
-    otherwise: tuple[str, ...] = ()
+    otherwise: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -70,12 +74,12 @@ class _Wanted:
     required: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
     asking: list[str] = field(default_factory=list)
-    otherwise: list[str] = field(default_factory=list)
+    otherwise: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def done(self) -> QueryTerms:
         required = dict.fromkeys(self.required or self.asking)
         extra = {term: _EXTRA_WEIGHT for term in self.extra if term not in required}
-        return QueryTerms(tuple(required), extra, tuple(self.otherwise))
+        return QueryTerms(tuple(required), extra, self.otherwise)
 
 
 @dataclass(frozen=True)
@@ -180,16 +184,28 @@ class Analyzer:
         return stem.replace("'", "")
 
     def _want_hangul(self, word: str, wanted: _Wanted, *, alone: bool) -> None:
-        required, extra = self.hangul.query_terms(word)
-        if alone:
-            stems = required
-            required, extra = self.hangul.typed_terms(word)
-            wanted.otherwise = [stem for stem in stems if stem not in required]
+        read = self.hangul.typed_terms if alone else self.hangul.query_terms
+        required, extra = read(word)
+        wanted.otherwise |= self._other_terms(word, required)
         if stopwords.KOREAN.issuperset(required):  # also when nothing is required
             wanted.asking += required or extra
         else:
             wanted.required += required
             wanted.extra += extra
+
+    def _other_terms(self, word: str, required: list[str]) -> dict[str, tuple[str, ...]]:
+        """Return term -> what to require in its place, for the required terms and so on down."""
+        found: dict[str, tuple[str, ...]] = {}
+        waiting = list(required)
+        while waiting:
+            term = waiting.pop()
+            others = self.hangul.other_terms(word, term)
+            # An asking word such as 있 stands in nearly every document.
+            others = [other for other in others if other not in stopwords.KOREAN]
+            if others and term not in found:
+                found[term] = tuple(others)
+                waiting += others
+        return found
 
     def _want_word(self, token: Token, wanted: _Wanted) -> None:
         """Ask for a word by its stem; of gpt-4 and e-mail the 4 and the e are only extra."""

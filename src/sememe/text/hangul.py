@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_FIRST_SYLLABLE, _LAST_SYLLABLE = 0xAC00, 0xD7A3
+_FIRST_SYLLABLE = 0xAC00
 _FINALS = 28  # a syllable block is (initial, vowel, final), and 28 finals include "none"
 _RIEUL = 8  # the final ㄹ, which some particles treat like a vowel
 
@@ -46,6 +46,8 @@ def _compounds(cases: str) -> list[str]:
     return _words(cases) + [case + end for case in _words(cases) for end in _words(_CLOSE)]
 
 
+# Two syllables of these are a noun (바다, the sea), not a stem and 다.
+_NOUNS_IN_DA = frozenset(_words("바다 판다 소다 수다 람다 혼다"))
 _AFTER_ANY = frozenset(_compounds(_CASE) + _words(_PLAIN))
 _AFTER_CLOSED = frozenset(_compounds(_CASE_CLOSED) + _words(_PLAIN_CLOSED, _COPULA))
 _AFTER_OPEN = frozenset(_compounds(_CASE_OPEN) + _words(_PLAIN_OPEN, _COPULA))
@@ -90,6 +92,8 @@ def _any_of(words: str) -> str:
     return "|".join(found)
 
 
+# Vowels of a stem with 어 or 아 melted in: ㅗ to ㅘ, ㅜ to ㅝ, ㅡ to ㅓ, ㅣ to ㅕ.
+_MELTED = {"\u1169": "\u116a", "\u116e": "\u116f", "\u1173": "\u1165", "\u1175": "\u1167"}
 # A final ㅆ is the past tense, but not in 있다 and 겠.
 _TENSE = f"(?:{_any_of('았 었 였 겠')}|(?<!\u110b\u1175)\u11bb)+"
 _HONOUR = f"(?:{_any_of('으시 시 으셔 셔')})?"
@@ -113,15 +117,6 @@ def final_of(syllable: str) -> int:
     return (ord(syllable) - _FIRST_SYLLABLE) % _FINALS
 
 
-def is_hangul(word: str) -> bool:
-    """Say whether every character is a composed Hangul syllable.
-
-    >>> is_hangul("자동차"), is_hangul("SUV차량")
-    (True, False)
-    """
-    return bool(word) and all(_FIRST_SYLLABLE <= ord(letter) <= _LAST_SYLLABLE for letter in word)
-
-
 def without_particle(word: str) -> str:
     """Return the word without its longest possible particle, at least one syllable.
 
@@ -130,14 +125,26 @@ def without_particle(word: str) -> str:
     """
     for size in range(min(_LONGEST, len(word) - 1), 0, -1):
         rest, tail = word[:-size], word[-size:]
-        final = final_of(rest[-1])
-        open_like = final == 0 or (final == _RIEUL and tail.startswith("로"))
-        fitting = _AFTER_OPEN if open_like else _AFTER_CLOSED
-        if tail in _AFTER_ANY or tail in fitting:
-            # 결과, 회의, 제도: one syllable is left only before a particle that is hard to mistake.
-            if len(rest) > 1 or size > 1 or tail in "은는을를":
-                return rest
+        # 결과, 회의, 제도: one syllable is left only before a particle that is hard to mistake.
+        if _may_follow(rest, tail) and (len(rest) > 1 or size > 1 or tail in "은는을를"):
+            return rest
     return word
+
+
+def _may_follow(noun: str, tail: str) -> bool:
+    """Say whether the tail is a particle that the last syllable of the noun allows."""
+    final = final_of(noun[-1])
+    open_like = final == 0 or (final == _RIEUL and tail.startswith("로"))
+    return tail in _AFTER_ANY or tail in (_AFTER_OPEN if open_like else _AFTER_CLOSED)
+
+
+def short_noun(word: str) -> str:
+    """Return the one syllable before what may be a particle (꽃이); "" if the word is no such pair.
+
+    >>> short_noun("꽃이"), short_noun("꽃가"), short_noun("회의"), short_noun("자동차가")
+    ('꽃', '', '회', '')
+    """
+    return word[0] if len(word) == 2 and _may_follow(word[0], word[1]) else ""
 
 
 def _without_tensed_ending(letters: str) -> str | None:
@@ -183,3 +190,35 @@ def stems(word: str) -> tuple[str, ...]:
         return (noun,)
     found = dict.fromkeys(stem for stem in (noun, without_ending(word)) if stem != word)
     return tuple(found) or (word,)
+
+
+def other_readings(stem: str) -> tuple[str, ...]:
+    """Return what a stem may be made of, () if nothing suggests itself.
+
+    The dictionary form of a verb gives its stem, and that with 어 melted into it; a name loses its
+    씨 or 님; four syllables are two nouns more often than one.
+
+    >>> other_readings("먹다"), other_readings("배우다"), other_readings("이서연씨")
+    (('먹',), ('배우', '배워'), ('이서연',))
+    >>> other_readings("환불규정"), other_readings("자동차"), other_readings("바다")
+    (('환불', '규정'), (), ())
+    """
+    if stem in _NOUNS_IN_DA:
+        return ()
+    if len(stem) > 1 and stem.endswith("다"):
+        return tuple(dict.fromkeys((stem[:-1], _melted(stem[:-1]))))
+    if len(stem) > 2 and stem[-1] in "씨님":
+        return (stem[:-1],)
+    if len(stem) == 4:
+        return (stem[:2], stem[2:])
+    return (short_noun(stem),) if short_noun(stem) else ()
+
+
+def _melted(stem: str) -> str:
+    """Return a verb stem with 어 or 아 melted into its last vowel, itself if nothing melts.
+
+    >>> _melted("배우"), _melted("보"), _melted("쓰"), _melted("먹"), _melted("가")
+    ('배워', '봐', '써', '먹', '가')
+    """
+    letters = unicodedata.normalize("NFD", stem)
+    return unicodedata.normalize("NFC", letters[:-1] + _MELTED.get(letters[-1], letters[-1]))

@@ -44,6 +44,11 @@ class KiwiTerms:
         found = self.document_terms(word)
         return found[-1:], found[:-1]
 
+    def other_terms(self, word: str, term: str) -> list[str]:
+        """Return the parts of a compound; nothing in place of a part."""
+        *parts, compound = self.document_terms(word)
+        return parts if term == compound else []
+
     def _forms(self, word: str) -> list[str]:
         return [
             morpheme.form for morpheme in self._kiwi.tokenize(word) if morpheme.tag[:2] in _CONTENT

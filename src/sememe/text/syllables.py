@@ -30,6 +30,10 @@ class HangulTerms(Protocol):
         """Return the same for a word that is the whole query."""
         ...
 
+    def other_terms(self, word: str, term: str) -> list[str]:
+        """Return what to require in place of a word's term that no document holds."""
+        ...
+
 
 def ngrams(word: str, size: int) -> list[str]:
     """Return the runs of `size` neighbouring characters.
@@ -49,7 +53,8 @@ class SyllableTerms:
     def document_terms(self, word: str) -> list[str]:
         """Return every pair and triple of syllables, the stems and the word, each once.
 
-        A stem of five syllables or more gives its beginnings and ends of four or more as well.
+        A stem of five syllables or more gives its beginnings and ends of four or more as well,
+        two syllables the first where the second may be a particle (꽃이).
 
         >>> SyllableTerms().document_terms("자동차를")
         ['자동', '동차', '차를', '자동차', '동차를', '자동차를']
@@ -57,7 +62,7 @@ class SyllableTerms:
         if len(word) > LONGEST_WORD:
             return ngrams(word, 2)
         stems = hangul.stems(word)
-        found = [*ngrams(word, 2), *ngrams(word, 3), word, *stems]
+        found = [*ngrams(word, 2), *ngrams(word, 3), word, *stems, hangul.short_noun(word)]
         for size in range(4, len(stems[0])):
             found += [stems[0][:size], stems[0][-size:]]
         return [term for term in dict.fromkeys(found) if term]
@@ -91,3 +96,16 @@ class SyllableTerms:
         if len(word) > 2 and word[:-1] == stem and word[-1] not in "을를은는":
             return [word], [stem]
         return required, extra
+
+    def other_terms(self, word: str, term: str) -> list[str]:
+        """Return the stem of a word taken as typed, or what else a stem may be made of.
+
+        >>> terms = SyllableTerms()
+        >>> terms.other_terms("자동차가", "자동차가"), terms.other_terms("먹다", "먹다")
+        (['자동차'], ['먹'])
+        """
+        stem, *others = hangul.stems(word)
+        if term == word != stem:
+            return [stem] if stem else []
+        found = [*(others if term == stem else ()), *hangul.other_readings(term)]
+        return [other for other in dict.fromkeys(found) if 0 < len(other) < len(term)]

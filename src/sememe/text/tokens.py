@@ -1,4 +1,4 @@
-"""Cut normalised text into runs of one script, and say which scripts a text is written in.
+"""Cut normalised text into runs of one script.
 
 "SUV차량" is a Latin run and a Hangul run, "3번" a number and a Hangul run; "c++", "c#" and the
 two parts of "gpt-4" stay together. Scripts written without spaces (Han, kana, Thai, Lao, Khmer,
@@ -37,20 +37,6 @@ _TOKEN = re.compile(
     f"|(?P<compound>(?<!-){_LETTER}++-{_LETTER}++(?!-))"
     f"|(?P<word>{_LETTER}++(?:['\u2019]{_LETTER}++)*+)"
 )
-_SCRIPTS = {
-    "hangul": f"[{HANGUL}\u1100-\u11ff\u3131-\u318e]",
-    "latin": "[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff\uff21-\uff5a]",
-    "han": f"[{HAN}]",
-    "kana": f"[{KANA}\uff66-\uff9f]",
-    "cyrillic": "[\u0400-\u052f]",
-    "greek": "[\u0370-\u03ff\u1f00-\u1fff]",
-    "arabic": "[\u0620-\u06ff\u0750-\u077f]",
-    "hebrew": "[\u05d0-\u05ea]",
-    "devanagari": "[\u0900-\u097f]",
-    "thai": "[\u0e00-\u0e7f]",
-}
-_COUNTERS = {name: re.compile(f"{letters}+") for name, letters in _SCRIPTS.items()}
-_ANY_LETTER = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +58,3 @@ def tokens(text: str) -> Iterator[Token]:
     for match in _TOKEN.finditer(text):
         kind: Kind = match.lastgroup  # type: ignore[assignment]  # the group names are the kinds
         yield Token(kind, match.group(), match.start(), match.end())
-
-
-def scripts(text: str) -> dict[str, float]:
-    """Return the share of each script among the letters of a text, largest first.
-
-    Scripts without a name here are counted as "other"; a text without letters gives {}.
-
-    >>> scripts("SUV 차량")
-    {'latin': 0.6, 'hangul': 0.4}
-    """
-    counts = {name: sum(map(len, pattern.findall(text))) for name, pattern in _COUNTERS.items()}
-    letters = sum(map(len, _ANY_LETTER.findall(text)))
-    counts["other"] = max(0, letters - sum(counts.values()))
-    total = sum(counts.values())
-    found = [(name, count) for name, count in counts.items() if count]
-    return {name: count / total for name, count in sorted(found, key=lambda pair: -pair[1])}

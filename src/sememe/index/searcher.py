@@ -48,20 +48,25 @@ class Searcher:
         rows = self._best_rows(leg.ids, {}, terms)
         note = ""
         if not len(leg.ids):
-            nearest, _, _ = self._nearest(query, 1, where)
             elsewhere = where is not None and len(leg.missing) < len(terms)
-            note = self._nothing(nearest, where) or f"keyword: {no_word(filtered=elsewhere)}"
+            note = self._nothing(where) or f"keyword: {no_word(filtered=elsewhere)}"
         return Hits(
             self._hits(leg.ids, leg.scores.tolist(), rows), "keyword", {"keyword": 1.0}, note
         )
 
-    def _nothing(self, nearest: VectorLeg, where: str | None) -> str:
-        """Say why not even meaning found a document, "" if it found one."""
-        if len(nearest.ids):
-            return ""
+    def _nothing(self, where: str | None) -> str:
+        """Say why no query could find a document, "" if one could."""
+        import numpy as np
+
         if not self._store.count():
             return "the index is empty"
-        return "no document has a vector" if where is None else "no document passes the filter"
+        if where is None:
+            return ""
+        column, dim = next((c, e.dim) for c, e in self._encoders.items() if e.modality == "text")
+        # Any vector is near to whatever passes; one of the query would need the encoder loaded.
+        anything = np.eye(1, dim, dtype=np.float32)
+        leg = self._store.search_vectors(column, anything, 1, where=where)[0]
+        return "" if len(leg.ids) else "no document passes the filter"
 
     def _words(self, query: str, k: int, where: str | None) -> tuple[TermLeg, tuple[str, ...]]:
         """Return the keyword leg and the terms that a document had to hold one of.
@@ -97,7 +102,8 @@ class Searcher:
     def _semantic(self, query: str, k: int, where: str | None) -> Hits:
         leg, _, _ = self._nearest(query, k, where)
         hits = self._hits(leg.ids, leg.scores.tolist(), self._store.rows(leg.rows))
-        return Hits(hits, "semantic", {"semantic": 1.0}, self._nothing(leg, where))
+        note = "" if hits else self._nothing(where) or "semantic: no document has a vector"
+        return Hits(hits, "semantic", {"semantic": 1.0}, note)
 
     def _nearest(self, query: str, k: int, where: str | None) -> tuple[VectorLeg, str, FloatArray]:
         """Return the leg of the first text space, its column and the query's vector."""
@@ -128,7 +134,7 @@ class Searcher:
         ids, scores = fused.ids[:k], fused.scores[:k].tolist()
         nearest = dict(zip(semantic.ids, semantic.rows.tolist(), strict=True))
         rows = self._best_rows(ids, nearest, required)
-        note = fused.note if ids else self._nothing(semantic, where)
+        note = (not ids and self._nothing(where)) or fused.note
         return Hits(self._hits(ids, scores, rows), "hybrid", fused.weights, note)
 
     def _coverage(self, keyword: TermLeg, required: Sequence[str]) -> float:

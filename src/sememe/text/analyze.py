@@ -6,8 +6,8 @@ stems and itself, each once. A query's Hangul word gives its stem. Hence the rul
     A stem of two or three syllables finds the documents that hold it inside one of their
     words (자동차 finds 자동차를 and 전기자동차, never 자동 or 동차 alone); a longer stem those
     with a word whose stem begins or ends with it (초등학교 finds 서울초등학교에서); a stem of
-    one syllable those with a word of that stem (먹었다 finds 먹는), or with it
-    before what may be a particle (꽃 finds 꽃이).
+    one syllable those with a word of that stem (먹었다 finds 먹는), or of that syllable and
+    what may be a particle (꽃 finds 꽃이).
 
 A term that no document holds may be read in another way: `QueryTerms.otherwise` says how.
 

@@ -232,7 +232,9 @@ def check_killed(stage: Stage, into: Path, killed: Run) -> None:
     for id_ in {id_ for id_, _ in fresh}:
         hashes = {row["hash"] for key, row in held.items() if key[0] == id_}
         assert hashes == {new[id_, 0]["hash"]}
-    assert all("lacks parts" in problem for problem in Index.open(into).verify().problems)
+    unfinished = ("lacks parts", "keyword index covers")  # until it is run again
+    problems = Index.open(into).verify().problems
+    assert all(any(word in problem for word in unfinished) for problem in problems), problems
 
 
 def kill(stage: Stage, into: Path, share: float) -> Run:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sememe import _errors
 from sememe.search.catalogue import State
-from sememe.search.rows import checksums
+from sememe.search.rows import checksum, checksums
 from sememe.search.store import Store
 from tests.search.conftest import COLUMN, DIM, make_row
 
@@ -90,6 +91,48 @@ def test_checksums_are_of_what_is_stored(store):
     assert not set(checksums(altered)) & set(batch.column("checksum").to_pylist())
 
 
+FACTS = {"year": 2019, "weight": 0.5, "good": True, "tag": "seoul", "gone": None}
+
+
+def test_every_column_stands_in_the_checksum(store):
+    """Each value of a row changed on its own, behind the store's back."""
+    store.append([make_row("a", metadata=FACTS), make_row("b", metadata={"year": 2020})])
+    (batch,) = store.iterate()
+    others = {"int32": 7, "int64": 7, "double": 0.25, "bool": False}
+    assert {"year", "weight", "good", "tag"} < set(batch.schema.names)
+    for place, column in enumerate(batch.schema):
+        if column.name in (COLUMN, "checksum"):
+            continue
+        was = batch.column(place).to_pylist()
+        for other in (others.get(str(column.type), "x"), None):
+            changed = batch.set_column(place, column, pa.array([other, was[1]], type=column.type))
+            found = checksums(changed)
+            assert found[0] != batch.column("checksum")[0].as_py(), (column.name, other)
+            assert found[1] == batch.column("checksum")[1].as_py()
+
+
+def test_values_that_look_alike_have_checksums_of_their_own():
+    facts = [{"n": True}, {"n": 1}, {"n": "1"}, {"m": 1}, {}, {"n": "1", "m": ""}, {"n": 1.5}]
+    rows = [make_row("a", metadata=given) for given in facts]
+    assert len({checksum(row, row.metadata, []) for row in rows}) == len(facts)
+    assert checksum(rows[1], {"n": 1.0, "new": None}, []) == checksum(rows[1], {"n": 1}, [])
+
+
+def test_checksums_hold_when_columns_are_added_or_widened_later(store):
+    big = 2**53 + 1  # not a float of its own
+    store.append([make_row("a", metadata={"n": big}), make_row("b", metadata={"tag": "x"})])
+    store.append([make_row("c", metadata={"n": 0.5, "new": True})])
+    store.append([make_row("d", metadata={"n": 3, "m": -0.0, "nan": float("nan")})])
+    assert store.metadata["n"] == "double"
+    batch = pa.Table.from_batches(list(store.iterate())).combine_chunks().to_batches()[0]
+    assert batch.num_rows == 4
+    assert checksums(batch) == batch.column("checksum").to_pylist()
+    place = batch.schema.get_field_index("n")
+    half = batch.schema.with_metadata(None).field(place).with_name("widening__n")
+    renamed = batch.set_column(place, half, batch.column(place))  # as an interruption leaves it
+    assert checksums(renamed) == batch.column("checksum").to_pylist()
+
+
 def test_statistics(store):
     store.append([make_row("a"), make_row("b", 0, 2), make_row("b", 1, 2, modality="image")])
     store.delete(["a"])
@@ -169,11 +212,91 @@ def test_opening_what_is_not_there_or_creating_what_is(tmp_path, store):
         Store.create(tmp_path / "other", {"embedding": DIM})
 
 
-def test_a_damaged_table_is_named(store):
+@pytest.mark.parametrize(
+    ("content", "error", "cure"),
+    [
+        (b"\0" * 16, _errors.IndexFormatError, "Build the index anew in another folder"),
+        (b"\xff" * 64, _errors.CorruptFileError, "Restore the folder from a copy"),
+        (b"", _errors.CorruptFileError, "Restore the folder from a copy"),
+    ],
+)
+def test_a_damaged_table_is_named(store, content, error, cure):
     for manifest in (store.path / "chunks.lance" / "_versions").glob("*.manifest"):
-        manifest.write_bytes(b"\0" * 16)
-    with pytest.raises(_errors.IndexFormatError):
+        manifest.write_bytes(content)
+    with pytest.raises(error, match=cure):
         Store.open(store.path)
+
+
+def spoil(folder, how="cut") -> None:
+    for file in folder.rglob("*"):
+        if file.is_file():
+            content = file.read_bytes()
+            file.write_bytes(content[: len(content) // 2] if how == "cut" else bytes(len(content)))
+
+
+@pytest.mark.parametrize("how", ["cut", "zeros"])
+def test_damaged_data_is_named_by_every_read(store, how):
+    from sememe.search.ledger import SourceRecord
+
+    store.append([make_row("a"), make_row("b")])
+    store.compact()
+    store.record_sources([SourceRecord("a.md", 1, 1, 1)])
+    spoil(store.path / "chunks.lance" / "data", how)
+    spoil(store.path / "sources.lance" / "data", how)
+    query = make_row("a").vectors[COLUMN][None]
+    reads = {
+        "known": lambda s: s.known(),
+        "sources": lambda s: s.sources(),
+        "iterate": lambda s: list(s.iterate()),
+        "statistics": lambda s: s.statistics(),
+        "vectors": lambda s: s.reading(lambda: s.search_vectors(COLUMN, query, 1)),
+        "terms": lambda s: s.reading(lambda: s.search_terms(["a"], 1)),
+    }
+    for name, read in reads.items():
+        with pytest.raises(_errors.CorruptFileError) as damage:
+            read(Store.open(store.path))
+        message = str(damage.value)
+        assert str(store.path) in message and "Restore the folder from a copy" in message, name
+        assert "\n" not in message
+
+
+def test_reading_lets_our_own_errors_and_those_of_encoders_pass(store):
+    class Panic(BaseException):
+        """Rust's, which is no `Exception`."""
+
+    Panic.__name__ = "PanicException"
+
+    def fail(error: BaseException):
+        raise error
+
+    for kind, got in (
+        (_errors.FilterError, _errors.FilterError),
+        (_errors.InvalidInputError, _errors.InvalidInputError),
+        (TypeError, TypeError),
+        (KeyboardInterrupt, KeyboardInterrupt),
+        (KeyError, _errors.CorruptFileError),
+        (pa.ArrowInvalid, _errors.CorruptFileError),
+        (pa.ArrowNotImplementedError, _errors.CorruptFileError),
+        (Panic, _errors.CorruptFileError),
+    ):
+        with pytest.raises(got) as raised:
+            store.reading(lambda kind=kind: fail(kind("for good")))
+        assert raised.type is got
+    scope = {"__name__": "sememe.encoders.text"}
+    exec("def encode(): raise RuntimeError('of the encoder')", scope)
+    with pytest.raises(RuntimeError, match="of the encoder") as raised:
+        store.reading(scope["encode"])
+    assert raised.type is RuntimeError
+
+
+def test_statistics_need_no_manifest_but_the_newest(store):
+    """Older ones are being thrown away by a writer while they are counted."""
+    for id in "abc":
+        store.append([make_row(id)])
+    versions = sorted((store.path / "chunks.lance" / "_versions").glob("*.manifest"))
+    for manifest in versions[1:]:  # the newest sorts first
+        manifest.write_bytes(b"")
+    assert store.statistics().versions == len(versions) > 3
 
 
 def test_a_creation_that_was_interrupted_can_be_repeated(tmp_path, contents):

@@ -1,19 +1,24 @@
-"""Check an index end to end: every row against its checksum, every vector against its encoder."""
+"""Check an index end to end: rows against their checksums, files against rows, indices too."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sememe._errors import CorruptFileError
 from sememe.search.catalogue import digests
-from sememe.search.rows import checksum
+from sememe.search.damage import comes_from_reading
+from sememe.search.rows import checksums
 
 if TYPE_CHECKING:
     from sememe.search.store import Store
 
 _NORM = 1e-3  # how far from 1 a unit vector's length may be
 _LISTED = 100  # problems listed; all are counted
+_PROBES = 32  # rows looked up in the keyword index
+_AGAIN = "Run: sememe index again"
 
 
 @dataclass(slots=True)
@@ -57,52 +62,145 @@ def verify_store(store: Store, dims: dict[str, int]) -> Verification:
     """Read every row once, in batches, and check it.
 
     Checked are: vector columns and widths against `dims` (what the encoders make); each row's
-    checksum over its text, offsets, terms and vectors; unit length of each vector; that a row has
-    a vector at all; and that each item has each of its parts once, all of one content.
+    checksum over all it holds; unit length of each vector; that a row has a vector at all; that
+    each item has each of its parts once, all of one content; that of each file read as many items
+    are stored as were read; and that the indices of terms and vectors cover the rows and answer.
+
+    Raises:
+        CorruptFileError: A writer threw the version away meanwhile; refresh and verify again.
     """
     found = Verification()
     if store.dims != dims:
         found.fault(f"vector columns are {store.dims}, the encoders make {dims}")
-    for batch in store.iterate():
-        _check_batch(batch, sorted(store.dims), found)
-    _check_items(store, found)
+    probes: dict[str, str] = {}
+    checks: list[tuple[str, Callable[[], None]]] = [
+        ("the rows", lambda: _check_rows(store, found, probes)),
+        ("the items", lambda: _check_items(store, found)),
+        ("the list of files read", lambda: _check_sources(store, found)),
+        ("the keyword index", lambda: _check_terms(store, probes, found)),
+        ("the vector index", lambda: _check_neighbours(store, found)),
+    ]
+    for name, check in checks:
+        try:
+            check()
+        except BaseException as error:
+            if isinstance(error, CorruptFileError) and not store.is_newest:
+                raise
+            if not (isinstance(error, CorruptFileError) or comes_from_reading(error)):
+                raise
+            found.fault(f"{name}: {_one_line(error)}")
     return found
 
 
-def _check_batch(batch: Any, columns: list[str], found: Verification) -> None:
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _check_rows(store: Store, found: Verification, probes: dict[str, str]) -> None:
+    """Check each row on its own, and note an item and a term of it here and there in `probes`."""
+    columns = sorted(store.dims)
+    for batch in store.iterate():
+        found.rows += batch.num_rows
+        for problem in _problems(batch, columns):
+            found.fault(problem)
+        if len(probes) < _PROBES:
+            probes.update(_probe(batch))
+
+
+def _problems(batch: Any, columns: list[str]) -> list[str]:
+    """Return what is wrong in a batch; if it cannot be told, of each row of it on its own."""
+    try:
+        return _problems_of(batch, columns)
+    except BaseException as error:
+        if not comes_from_reading(error):
+            raise
+        if batch.num_rows == 1:
+            id_ = batch.column("id").cast("large_binary")[0].as_py()
+            return [f"id={(id_ or b'').decode(errors='replace')!r} cannot be read: {error}"]
+    single = (batch.slice(i, 1) for i in range(batch.num_rows))
+    return [problem for row in single for problem in _problems(row, columns)]
+
+
+def _problems_of(batch: Any, columns: list[str]) -> list[str]:
     import numpy as np
 
-    names = ("id", "part", "text", "start", "end", "hash", "terms", "checksum")
-    rows = batch.select(list(names)).to_pylist()
-    matrices: dict[str, Any] = {}
+    found: list[str] = []
+    rows = batch.select(["id", "part", "start", "end", "text", "checksum"]).to_pylist()
+    lengths = {}
     for name in columns:
         column = batch.column(name)
-        valid = np.asarray(column.is_valid())
-        matrix = np.zeros((len(column), column.type.list_size), np.float32)
-        matrix[valid] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, matrix.shape[1])
-        matrices[name] = (valid, matrix, np.linalg.norm(matrix, axis=1))
-    for i, row in enumerate(rows):
-        found.rows += 1
+        matrix = column.flatten().to_numpy().reshape(-1, column.type.list_size)
+        lengths[name] = np.full(len(column), np.nan)
+        with np.errstate(all="ignore"):  # of damaged numbers
+            lengths[name][np.asarray(column.is_valid())] = np.linalg.norm(matrix, axis=1)
+    present = {name: np.asarray(batch.column(name).is_valid()) for name in columns}
+    for i, (row, sum_) in enumerate(zip(rows, checksums(batch), strict=True)):
         where = f"id={row['id']!r} part {row['part']}"
-        present = [name for name in columns if matrices[name][0][i]]
-        if not present:
-            found.fault(f"{where} has no vector")
-        for name in present:
-            length = float(matrices[name][2][i])
-            if not abs(length - 1) <= _NORM:
-                found.fault(f"{where}: {name} has length {length:.4f}, not 1")
-        stored = [(name, matrices[name][1][i].tobytes()) for name in present]
-        if checksum(_Row(row), stored) != row["checksum"]:
-            found.fault(f"{where} does not match its checksum")
-        if row["end"] - row["start"] != len(row["text"]):
-            found.fault(f"{where}: offsets {row['start']} to {row['end']} do not fit its text")
+        own = [name for name in columns if present[name][i]]
+        if not own:
+            found.append(f"{where} has no vector")
+        for name in own:
+            if not abs(lengths[name][i] - 1) <= _NORM:
+                found.append(f"{where}: {name} has length {lengths[name][i]:.4f}, not 1")
+        if sum_ != row["checksum"]:
+            found.append(f"{where} does not match its checksum")
+        if None in (row["start"], row["end"], row["text"]) or (
+            row["end"] - row["start"] != len(row["text"])
+        ):
+            found.append(f"{where}: offsets {row['start']} to {row['end']} do not fit its text")
+    return found
 
 
-class _Row:
-    """A row's values as attributes."""
+def _probe(batch: Any) -> dict[str, str]:
+    """Return the id and the last term of the batch's first row that carries terms."""
+    for id_, terms in zip(
+        batch.column("id").to_pylist(), batch.column("terms").to_pylist(), strict=True
+    ):
+        if id_ and terms and terms.split():
+            return {id_: terms.split()[-1]}
+    return {}
 
-    def __init__(self, values: dict[str, Any]) -> None:
-        self.__dict__.update(values)
+
+def _check_terms(store: Store, probes: dict[str, str], found: Verification) -> None:
+    """The keyword index covers every row, and finds a row here and there by a term of it."""
+    coverage = store.keyword_coverage()
+    if coverage < 1.0:
+        found.fault(f"the keyword index covers {coverage:.1%} of the rows. {_AGAIN}")
+    for id_, term in probes.items():
+        quoted = id_.replace("'", "''")
+        if store.search_terms([term], 1, where=f"id = '{quoted}'").ids != [id_]:
+            found.fault(f"the keyword index does not find id={id_!r} by its {term!r}. {_AGAIN}")
+
+
+def _check_neighbours(store: Store, found: Verification) -> None:
+    for problem in store.vector_index_faults():
+        found.fault(f"{problem}. {_AGAIN}")
+
+
+def _check_sources(store: Store, found: Verification) -> None:
+    """Of each file that was read to its end, as many items are stored as were read."""
+    import numpy as np
+
+    records = {s: r for s, r in store.sources().items() if r.size >= 0 and r.items > 0}
+    place = {source: i for i, source in enumerate(records)}
+    owners, items = [np.empty(0, np.int64)], [digests([])]
+    for batch in store.iterate(["id", "source"]):
+        ids: list[Any] = batch.column("id").to_pylist()
+        sources: list[Any] = batch.column("source").to_pylist()
+        owner = np.array([place.get(source, -1) for source in sources], np.int64)
+        ours = owner >= 0
+        owners.append(owner[ours])
+        items.append(digests(ids)[ours])
+    pairs = np.stack([np.concatenate(owners).astype(np.uint64), np.concatenate(items)], axis=1)
+    distinct = np.unique(pairs, axis=0)[:, 0].astype(np.int64)
+    stored = np.bincount(distinct, minlength=len(records))
+    if not store.is_newest:
+        return  # a writer is at work: the list and the rows are of different moments
+    for (source, record), count in zip(records.items(), stored.tolist(), strict=True):
+        if count != record.items:
+            found.fault(
+                f"source {source}: {record.items} items were read, {count} are stored. {_AGAIN}"
+            )
 
 
 def _check_items(store: Store, found: Verification) -> None:

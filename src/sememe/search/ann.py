@@ -7,7 +7,8 @@ recall@10 at p50 per query: IVF_RQ 0.992 at 6 ms, IVF_HNSW_SQ 0.983 at 14 ms, IV
 (and 30 times the build time), IVF_SQ 0.992 at 57 ms.
 
 What an index is worth on the data at hand is measured when it is built, against exact search, and
-written to `ann.json`. Rows that came later are found all the same: Lance compares them one by one.
+written to `ann.json`; where that is missing or damaged, search is exact. Rows that came later are
+found all the same: Lance compares them one by one.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from sememe._types import FloatArray
+from sememe.search.damage import translated
 from sememe.search.ranking import Leg, best_documents
 from sememe.search.recall import draw_sample
-from sememe.search.rows import VECTOR_PREFIX
+from sememe.search.rows import VECTOR_PREFIX, vector_dims
 from sememe.search.similarity import VectorLeg
 from sememe.search.snapshot import make_snapshot
 from sememe.search.table import LanceTable
@@ -30,7 +33,7 @@ from sememe.search.where import matching_rows
 
 EXACT_LIMIT = 150_000  # rows: 300 MB of 512 dimensions, and about 25 ms for a query on 2 cores
 RECALL_WANTED = 0.95
-FORMAT = 1
+FORMAT = 2
 _CELL_ROWS = 4096
 REFINE = 10  # rows compared exactly for each row wanted ...
 REFINED_ROWS = 400  # ... and how many in all are enough: each is a read from disk
@@ -38,13 +41,22 @@ _PROBES = (8, 16, 32, 64, 128)
 _STALE_FRACTION = 0.1  # of the rows may be uncovered before the index is extended
 
 
-def usable(table: LanceTable, folder: Path, column: str, limit: int) -> bool:
-    """Say whether the approximate index should answer: it exists and the table is large."""
-    return (
-        bool(table.dataset.count_rows() > limit)
-        and (folder / f"ann_{column}.npy").exists()
-        and column in _read(folder)
-    )
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What was written down of an index when it was measured.
+
+    Attributes:
+        probes: Cells to look into.
+        mean: (dim,) float32, the mean of the column.
+    """
+
+    probes: int
+    mean: FloatArray
+
+
+def usable(table: LanceTable, folder: Path, column: str, limit: int) -> Notes | None:
+    """Return the notes of the index if it should answer: there are any and the table is large."""
+    return _notes(table, folder, column) if table.dataset.count_rows() > limit else None
 
 
 def refresh(table: LanceTable, folder: Path, column: str, limit: int) -> None:
@@ -59,7 +71,7 @@ def refresh(table: LanceTable, folder: Path, column: str, limit: int) -> None:
         table.dataset.optimize.optimize_indices(index_names=[f"{column}_idx"])
         table.refresh()
         measure(table, folder, column)
-    elif column not in _read(folder):
+    elif _notes(table, folder, column) is None:
         measure(table, folder, column)
 
 
@@ -86,7 +98,7 @@ def measure(table: LanceTable, folder: Path, column: str) -> None:
         if recall >= RECALL_WANTED:
             break
     with _replacing(folder / f"ann_{column}.npy") as file:
-        np.save(file, sample.moments, allow_pickle=False)
+        np.save(file, sample.mean, allow_pickle=False)
     text = json.dumps(
         {"format": FORMAT, "columns": _read(folder) | {column: entry}}, indent=1, sort_keys=True
     )
@@ -95,32 +107,37 @@ def measure(table: LanceTable, folder: Path, column: str) -> None:
 
 
 def search(
-    table: LanceTable,
-    folder: Path,
-    column: str,
-    queries: FloatArray,
-    k: int,
-    where: str | None,
+    table: LanceTable, notes: Notes, column: str, queries: FloatArray, k: int, where: str | None
 ) -> list[VectorLeg]:
     """Rank documents approximately; scores are exact.
 
-    Mean and deviation are those over the rows that were there when the index was measured.
+    The mean is that over the rows that were there when the index was measured.
 
     Raises:
         FilterError: `where` cannot be run.
     """
-    import numpy as np
-
-    probes = int(_read(folder)[column]["probes"])
-    moments = _read_moments(folder, column)
     legs = []
     for query in queries:
-        leg = _documents(table, column, query, k, probes, where)
-        mean = float(moments[0] @ query)
-        square = float(query @ moments[1:] @ query)
-        deviation = float(np.sqrt(max(0.0, square - mean * mean)))
-        legs.append(VectorLeg(leg.ids, leg.rows, leg.scores, mean, deviation))
+        leg = _documents(table, column, query, k, notes.probes, where)
+        legs.append(VectorLeg(leg.ids, leg.rows, leg.scores, float(notes.mean @ query)))
     return legs
+
+
+def faults(table: LanceTable, folder: Path) -> list[str]:
+    """Return what is wrong with the indices there are: notes that cannot be read, or no answer."""
+    import numpy as np
+
+    found = []
+    for column in _covered(table):
+        notes = _notes(table, folder, column)
+        if notes is None:
+            found.append(f"ann.json or ann_{column}.npy cannot be read; search is exact without")
+            continue
+        with translated(folder):
+            probe = np.ones(len(notes.mean), np.float32)
+            if not _nearest(table, column, probe, 1, notes.probes).num_rows:
+                found.append(f"the approximate index of {column} finds nothing")
+    return found
 
 
 def report(table: LanceTable, folder: Path) -> Mapping[str, Mapping[str, Any]]:
@@ -193,16 +210,24 @@ def _nearest(
 def _read(folder: Path) -> dict[str, Any]:
     try:
         stored = json.loads((folder / "ann.json").read_text(encoding="utf-8"))
-        return dict(stored["columns"]) if stored["format"] == FORMAT else {}
+        columns = dict(stored["columns"]) if stored["format"] == FORMAT else {}
+        return {column: dict(entry) for column, entry in columns.items()}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
-def _read_moments(folder: Path, column: str) -> FloatArray:
+def _notes(table: LanceTable, folder: Path, column: str) -> Notes | None:
+    """Read the notes of a column's index; None where they are missing or damaged."""
     import numpy as np
 
-    moments: FloatArray = np.load(folder / f"ann_{column}.npy", allow_pickle=False)
-    return moments
+    try:
+        probes = int(_read(folder)[column]["probes"])
+        mean: FloatArray = np.load(folder / f"ann_{column}.npy", allow_pickle=False)
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        return None
+    dim = vector_dims(table.dataset.schema)[column]
+    sound = probes > 0 and mean.dtype == np.float32 and mean.shape == (dim,)
+    return Notes(probes, mean) if sound and bool(np.isfinite(mean).all()) else None
 
 
 @contextmanager

@@ -52,8 +52,9 @@ class Reader:
     ) -> list[VectorLeg]:
         """Rank documents by similarity, exactly up to `exact_limit` rows."""
         vectors = self._column(table, column, queries, k)
-        if ann.usable(table, self._folder, column, exact_limit):
-            return ann.search(table, self._folder, column, queries, k, where)
+        notes = ann.usable(table, self._folder, column, exact_limit)
+        if notes is not None:
+            return ann.search(table, notes, column, queries, k, where)
         snapshot = self.snapshot(table)
         mask = None if where is None else self._mask(table, where)
         keep = len(snapshot) <= exact_limit

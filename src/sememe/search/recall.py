@@ -22,18 +22,17 @@ NEAREST = 10
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Queries whose exact answers are known, and the moments of the whole column.
+    """Queries whose exact answers are known, and the mean of the whole column.
 
     Attributes:
         queries: (m, dim) float32.
         truth: (m, 10) uint64, addresses of the nearest rows by inner product.
-        moments: (1 + dim, dim) float32: the mean of all rows x, then the mean of x xT. For any
-            query q the mean similarity is mean . q, and the mean of its square is qT (x xT) q.
+        mean: (dim,) float32, the mean of all rows; times a query it is the mean similarity.
     """
 
     queries: FloatArray
     truth: NDArray[np.uint64]
-    moments: FloatArray
+    mean: FloatArray
 
     def recall(self, found: Sequence[Addresses]) -> float:
         """Return recall@10: the mean share of the nearest rows that were found."""
@@ -57,7 +56,7 @@ def draw_sample(table: LanceTable, column: str) -> Sample:
     dim = rows.shape[1]
     best = np.full((half, NEAREST), -np.inf, dtype=np.float32)
     truth = np.zeros((half, NEAREST), dtype=np.uint64)
-    total, square, count = np.zeros(dim), np.zeros((dim, dim)), 0
+    total, count = np.zeros(dim), 0
     for addresses, matrix in stream_vectors(table, column, dim):
         scores = np.hstack([best, queries @ matrix.T])
         known = np.hstack([truth, np.broadcast_to(addresses, (half, len(addresses)))])
@@ -65,10 +64,8 @@ def draw_sample(table: LanceTable, column: str) -> Sample:
         best = np.take_along_axis(scores, top, axis=1)
         truth = np.take_along_axis(known, top, axis=1)
         total += matrix.sum(axis=0, dtype=np.float64)
-        square += matrix.T @ matrix
         count += len(matrix)
-    moments = np.vstack([total, square]) / max(1, count)
-    return Sample(queries, truth, moments.astype(np.float32))
+    return Sample(queries, truth, (total / max(1, count)).astype(np.float32))
 
 
 def _draw(table: LanceTable, column: str, n: int, rng: np.random.Generator) -> FloatArray:

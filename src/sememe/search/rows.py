@@ -8,7 +8,7 @@ each metadata name, typed when it is first seen.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from types import SimpleNamespace
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CHECKSUM_BYTES = 8
 VECTOR_PREFIX = "vector_"
+WIDENING_PREFIX = "widening__"  # of a metadata column on its way from int64 to double
 FIXED_COLUMNS = (
     "id",
     "part",
@@ -122,56 +123,121 @@ def to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     columns: dict[str, Any] = {
         name: [getattr(row, name) for row in rows] for name in FIXED_COLUMNS if name != "checksum"
     }
-    names = sorted(dims)
-    columns["checksum"] = [
-        checksum(r, [(n, r.vectors[n].tobytes()) for n in names if n in r.vectors]) for r in rows
-    ]
+    facts = fact_columns(schema.names)
     for name, dim in dims.items():
         columns[name] = _vectors(rows, name, dim)
-    for name in schema.names[len(FIXED_COLUMNS) :]:
-        if name not in dims:
-            columns[name] = [row.metadata.get(name) for row in rows]
-    arrays = [_array(columns[f.name], f.type, f.name) for f in schema]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    for name, column in facts.items():
+        columns[column] = [row.metadata.get(name) for row in rows]
+    absent = [None] * len(rows)
+    arrays = {
+        f.name: _array(columns.get(f.name, absent), f.type, f.name)
+        for f in schema
+        if f.name != "checksum"
+    }
+    arrays["checksum"] = pa.array(
+        _checksums_of(rows, facts, sorted(dims)), pa.binary(CHECKSUM_BYTES)
+    )
+    return pa.Table.from_arrays([arrays[name] for name in schema.names], schema=schema)
 
 
-def checksum(row: Any, vectors: Sequence[tuple[str, bytes]]) -> bytes:
-    """Return the row's 8-byte checksum (BLAKE2b) over its content and its vectors.
+def _checksums_of(rows: Sequence[Row], facts: Iterable[str], columns: Sequence[str]) -> list[bytes]:
+    return [
+        checksum(
+            row,
+            {name: row.metadata.get(name) for name in facts},
+            [(name, row.vectors[name].tobytes()) for name in columns if name in row.vectors],
+        )
+        for row in rows
+    ]
+
+
+def checksum(row: Any, facts: Mapping[str, Any], vectors: Sequence[tuple[str, bytes]]) -> bytes:
+    """Return the row's 8-byte checksum (BLAKE2b) over all it holds.
+
+    A fact that is None counts as absent, so a column added later changes no checksum; and a whole
+    number counts as the float it would become, so a column that is widened does not either.
 
     Args:
-        row: Anything with id, part, text, start, end, hash and terms.
+        row: Anything with the attributes of a `Row`; texts as str or as UTF-8.
+        facts: Metadata column -> value.
         vectors: (column, float32 bytes) of the vectors the row has, sorted by column.
     """
     digest = blake2b(digest_size=CHECKSUM_BYTES)
-    for text in (row.id, row.text, row.hash, row.terms):
-        data = b"" if text is None else text.encode("utf-8", "surrogatepass")
-        digest.update(struct.pack("<?q", text is not None, len(data)))
-        digest.update(data)
-    digest.update(struct.pack("<qqq", row.part, row.start, row.end))
+    for text in (row.id, row.modality, row.source, row.text, row.hash, row.terms):
+        _add(digest, b"0" if text is None else b"s", b"" if text is None else _utf8(text))
+    numbers = (row.part, row.parts, row.start, row.end)
+    digest.update(struct.pack("<qqqq", *(-1 if n is None else n for n in numbers)))
+    for name in sorted(facts):
+        value = facts[name]
+        if value is None:
+            continue
+        _add(digest, b"n", name.encode())
+        if isinstance(value, str | bytes):
+            _add(digest, b"s", _utf8(value))
+        else:
+            _add(digest, b"b" if isinstance(value, bool) else b"f", struct.pack("<d", value))
     for name, data in vectors:
-        digest.update(struct.pack("<qq", len(name), len(data)))
-        digest.update(name.encode())
-        digest.update(data)
+        _add(digest, b"v", name.encode())
+        _add(digest, b"d", data)
     return digest.digest()
+
+
+def _add(digest: Any, kind: bytes, data: bytes) -> None:
+    digest.update(kind + struct.pack("<q", len(data)))
+    digest.update(data)
+
+
+def _utf8(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+
+
+def fact_columns(names: Sequence[str]) -> dict[str, str]:
+    """Return metadata name -> the column it stands in, given a table's columns.
+
+    The two differ while a column is being widened, which may have been interrupted.
+    """
+    facts = {
+        name.removeprefix(WIDENING_PREFIX): name
+        for name in names
+        if name not in FIXED_COLUMNS and not name.startswith(VECTOR_PREFIX)
+    }
+    return {name: name if name in names else column for name, column in facts.items()}
 
 
 def checksums(batch: pa.RecordBatch) -> list[bytes]:
     """Recompute the checksum of every row of a batch that holds all of a table's columns."""
-    dims = vector_dims(batch.schema)
-    vectors: dict[str, list[bytes | None]] = {}
-    for name, dim in sorted(dims.items()):
-        column: Any = batch.column(name)
-        filled = iter(column.flatten().to_numpy().reshape(-1, dim))  # flatten drops the nulls
-        vectors[name] = [
-            next(filled).tobytes() if ok else None for ok in column.is_valid().to_pylist()
-        ]
-    names = ("id", "part", "text", "start", "end", "hash", "terms")
-    rows = zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+    vectors = [
+        (name, _vector_bytes(batch.column(name), dim))
+        for name, dim in sorted(vector_dims(batch.schema).items())
+    ]
+    facts = {
+        name: _values(batch.column(column))
+        for name, column in fact_columns(batch.schema.names).items()
+    }
+    names = [name for name in FIXED_COLUMNS if name != "checksum"]
+    rows = zip(*(_values(batch.column(name)) for name in names), strict=True)
     found = []
     for i, values in enumerate(rows):
-        has = [(name, data) for name, column in vectors.items() if (data := column[i]) is not None]
-        found.append(checksum(SimpleNamespace(**dict(zip(names, values, strict=True))), has))
+        has = [(name, data) for name, column in vectors if (data := column[i]) is not None]
+        own = {name: column[i] for name, column in facts.items()}
+        found.append(checksum(SimpleNamespace(**dict(zip(names, values, strict=True))), own, has))
     return found
+
+
+def _values(column: Any) -> list[Any]:
+    """Return a column's values, texts as the bytes they are: damage may have left no UTF-8."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        column = column.cast(pa.large_binary())
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _vector_bytes(column: Any, dim: int) -> list[bytes | None]:
+    filled = iter(column.flatten().to_numpy().reshape(-1, dim))  # flatten drops the nulls
+    return [next(filled).tobytes() if ok else None for ok in column.is_valid().to_pylist()]
 
 
 def _check(row: Row, dims: Mapping[str, int]) -> None:

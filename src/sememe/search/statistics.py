@@ -58,7 +58,7 @@ def read_statistics(table: LanceTable, folder: Path) -> StoreStatistics:
         modalities=dict(sorted(modalities.items())),
         bytes=sum(_size(file) for file in folder.rglob("*")),
         version=table.version,
-        versions=len(dataset.versions()),
+        versions=sum(1 for _ in (table.path / "_versions").glob("*.manifest")),
         fragments=len(fragments),
         deleted_rows=sum(f.num_deletions for f in fragments),
         keyword_coverage=keyword.keyword_coverage(table),

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sememe._errors import (
-    CorruptFileError,
     IndexExistsError,
     IndexFormatError,
     IndexNotFoundError,
@@ -26,6 +25,7 @@ from sememe._errors import (
 from sememe._types import FloatArray
 from sememe.search import ann, keyword, upkeep
 from sememe.search.catalogue import Catalogue, CatalogueReader
+from sememe.search.damage import comes_from_reading, translated
 from sememe.search.keyword import Operator, TermLeg
 from sememe.search.ledger import Ledger, SourceRecord
 from sememe.search.metadata import metadata_types, plan
@@ -98,18 +98,17 @@ class Store:
 
         Raises:
             IndexNotFoundError: There is none.
-            IndexFormatError: There is one that cannot be read.
+            CorruptFileError: There is one that is damaged.
+            IndexFormatError: There is one of other columns.
         """
         folder = Path(path)
         if not _holds_table(folder / CHUNKS):
             raise IndexNotFoundError(
                 f"{folder} holds no index ({CHUNKS} is missing). Check the path, or build one."
             )
-        try:
+        with translated(folder):
             chunks, ledger = LanceTable.open(folder / CHUNKS), Ledger.open(folder / SOURCES)
             missing = set(FIXED_COLUMNS) - set(chunks.dataset.schema.names)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise IndexFormatError(f"{folder} cannot be read as an index: {error}") from error
         if missing:
             raise IndexFormatError(
                 f"{folder / CHUNKS} lacks the columns {', '.join(sorted(missing))}: it is not a "
@@ -138,23 +137,27 @@ class Store:
             moved = self._ledger.table.refresh()
             return self._chunks.refresh() or moved
 
+    @property
+    def is_newest(self) -> bool:
+        """Whether nobody has changed the store since the version it sees."""
+        tables = (self._chunks, self._ledger.table)
+        return all(table.dataset.latest_version == table.version for table in tables)
+
     def reading(self, work: Callable[[], T]) -> T:
         """Run a read; if a writer threw its version away meanwhile, refresh and run it again.
 
         Raises:
             CorruptFileError: The engine cannot read a file of the newest version.
         """
-        try:
-            return work()
-        except (OSError, RuntimeError, ValueError) as error:
-            if self.refresh():
+        with translated(self.path):
+            try:
                 return work()
-            if isinstance(error, SememeError) or "LanceError" not in str(error):
-                raise
-            raise CorruptFileError(
-                f"{self.path} is damaged: {str(error).partition(', /')[0]}. "
-                "Build the index again in another folder."
-            ) from error
+            except BaseException as error:
+                if not (comes_from_reading(error) or isinstance(error, SememeError)):
+                    raise
+                if not self.refresh():
+                    raise
+            return work()
 
     # Writing
 
@@ -224,8 +227,13 @@ class Store:
         self._ledger.forget(sources)
 
     def sources(self) -> dict[str, SourceRecord]:
-        """Return the files written down, by source."""
-        return self._ledger.read()
+        """Return the files written down, by source.
+
+        Raises:
+            CorruptFileError: The list cannot be read.
+        """
+        with translated(self.path):
+            return self._ledger.read()
 
     # Reading
 
@@ -235,7 +243,7 @@ class Store:
 
     def known(self) -> Catalogue:
         """Return the catalogue of stored items, 24 bytes each."""
-        with self._lock:
+        with self._lock, translated(self.path):
             return self._catalogue.read(self._chunks)
 
     def present_parts(self, id: str) -> list[int]:
@@ -247,14 +255,17 @@ class Store:
 
     def statistics(self) -> StoreStatistics:
         """Return what the store holds and how it lies on disk."""
-        return read_statistics(self._chunks, self.path)
+        with translated(self.path):
+            return read_statistics(self._chunks, self.path)
 
     def iterate(
         self, columns: Sequence[str] | None = None, *, batch_size: int = 1024
     ) -> Iterator[pa.RecordBatch]:
         """Stream the rows as Arrow batches, all columns where none are named."""
         names = None if columns is None else list(columns)
-        yield from self._chunks.dataset.scanner(columns=names, batch_size=batch_size).to_batches()
+        scanner = self._chunks.dataset.scanner
+        with translated(self.path):
+            yield from scanner(columns=names, batch_size=batch_size).to_batches()
 
     def rows(
         self, addresses: Addresses, columns: Sequence[str] | None = None
@@ -356,6 +367,16 @@ class Store:
     def document_frequency(self, term: str) -> int:
         """Return how many rows hold the term (1 to 30 ms)."""
         return keyword.document_frequency(self._chunks, term)
+
+    def keyword_coverage(self) -> float:
+        """Return the fraction of the rows that the keyword index covers."""
+        with translated(self.path):
+            return keyword.keyword_coverage(self._chunks)
+
+    def vector_index_faults(self) -> list[str]:
+        """Return what is wrong with the approximate indices, if there are any."""
+        with translated(self.path):
+            return ann.faults(self._chunks, self.path)
 
     def _prepare_to_write(self) -> None:
         self._chunks.refresh()

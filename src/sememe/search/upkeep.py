@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sememe.search.metadata import WIDENING_PREFIX, Evolution
+from sememe.search.metadata import Evolution
+from sememe.search.rows import WIDENING_PREFIX
 from sememe.search.table import LanceTable
 
 LARGE_ROWS = 131_072

@@ -163,6 +163,47 @@ def test_where_restricts_and_keeps_scores(store):
     assert store.search_terms(["w1"], 5, where="n < 0").ids == []
 
 
+@pytest.mark.parametrize("operator", ["any", "all"])
+def test_where_over_chunks_keeps_documents_of_which_any_chunk_passes(store, operator):
+    """Terms stand on the first row only; what the filter asks for, on a later one."""
+    for i in range(200):
+        texts = ["hay", "hay with a needle" if i % 20 == 7 else "hay", "it's text"]
+        terms = " ".join(["common"] * (1 + i % 3))
+        id = f"d{i:03d}"
+        store.append(
+            [
+                make_row(id, p, 3, text=text, terms=None if p else terms, metadata={"n": i})
+                for p, text in enumerate(texts)
+            ]
+        )
+    store.compact()
+    everything = store.search_terms(["common"], 200, operator=operator)
+    scores = dict(zip(everything.ids, everything.scores, strict=True))
+    holding = [i for i in everything.ids if int(i[1:]) % 20 == 7]
+    assert len(everything.ids) == 200 and len(holding) == 10
+    for where, ids in (
+        ("text LIKE '%needle%'", holding),
+        ("Text LIKE '%needle%' AND n < 100", [i for i in holding if int(i[1:]) < 100]),
+        ("`text` LIKE '%needle%' AND part = 1", holding),
+        ("part = 2 AND text = 'it''s text'", everything.ids),
+        ("part = 3", []),
+        ("text LIKE '%needle%' AND part = 0", []),
+    ):
+        for k in (1, 3, 200):
+            leg = store.search_terms(["common"], k, where=where, operator=operator)
+            assert leg.ids == ids[:k], where
+            np.testing.assert_allclose(leg.scores, [scores[i] for i in leg.ids], atol=1e-6)
+    assert store.search_terms(["absent"], 3, where="text LIKE '%needle%'").ids == []
+
+
+def test_where_over_chunks_looks_past_the_rows_fetched_for_ties(store, monkeypatch):
+    monkeypatch.setattr(keyword, "_TIES_AT_MOST", 64)
+    store.append([make_row(f"d{i:04d}", terms="same", text=f"{i}") for i in range(2000)])
+    store.compact()
+    leg = store.search_terms(["same"], 3, where="text IN ('1999', '1500', '3')")
+    assert leg.ids == ["d0003", "d1500", "d1999"]
+
+
 def test_queries_that_make_no_sense(store):
     store.append([make_row("a")])
     assert store.search_terms([], 5).ids == []

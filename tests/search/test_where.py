@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sememe import _errors
+from sememe.search.where import names_chunk_columns
 from tests.search.conftest import make_row
 
 
@@ -59,3 +60,19 @@ def test_filters_that_cannot_be_run_say_why_and_what_there_is(dated, where, reas
         dated.search_vectors(
             "vector_0a1b2c3d", make_row("a").vectors["vector_0a1b2c3d"][None], 1, where=where
         )
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("text LIKE '%x%'", True),
+        ("`TEXT` = 'x'", True),
+        ("n > 1 AND part=0", True),
+        ("parts > 1 OR hash = 'a' OR start < 3", True),
+        ("source = 'text'", False),
+        ("source = 'it''s text' AND year = 1", False),
+        ("text_en = 'x' AND my_part = 1 AND ending = 2", False),
+    ],
+)
+def test_filters_that_name_columns_of_a_chunk(where, expected):
+    assert names_chunk_columns(where) is expected

@@ -143,9 +143,14 @@ def search_terms(
     *,
     extra: Mapping[str, float] | None = None,
     where: str | None = None,
+    documents: NDArray[np.bool_] | None = None,
     operator: Operator = "any",
 ) -> TermLeg:
-    """Rank documents by BM25; see `Store.search_terms`."""
+    """Rank documents by BM25; see `Store.search_terms`.
+
+    `where` is asked of the rows that carry terms; `documents`, (len(snapshot.ids),), says which
+    documents may be found, where other rows of theirs decide.
+    """
     import numpy as np
 
     boosts = _boosts(terms)
@@ -154,8 +159,8 @@ def search_terms(
         check_where(table.dataset, where)
     leg = nothing
     if boosts and len(snapshot):
-        query = _query(boosts, operator)
-        leg = _ranked(table, snapshot, _with_extra(query, _boosts(extra or {})), k, where)
+        query = _with_extra(_query(boosts, operator), _boosts(extra or {}))
+        leg = _ranked(table, snapshot, query, k, where, documents)
     missing = vocabulary.missing(table, boosts, leg)
     return TermLeg(leg.ids, leg.rows, leg.scores, missing)
 
@@ -193,20 +198,31 @@ def document_frequency(table: LanceTable, term: str, *, limit: int | None = None
     return len(hits[0])
 
 
-def _ranked(table: LanceTable, snapshot: Snapshot, query: Any, k: int, where: str | None) -> Leg:
+def _ranked(
+    table: LanceTable,
+    snapshot: Snapshot,
+    query: Any,
+    k: int,
+    where: str | None,
+    documents: NDArray[np.bool_] | None,
+) -> Leg:
     """Fetch rows until k documents are in and no tie with the last can be outside."""
     fetch = max(2 * k, 64)
     most = max(_TIES_AT_MOST, 4 * k)
     while True:
-        fetch = min(fetch, most)
         addresses, scores = _scan(table, query, fetch, where)
         positions = snapshot.positions(addresses)
-        alive = positions >= 0
-        leg = best_documents(snapshot, positions[alive], scores[alive], k)
-        complete = len(leg.ids) == k and bool(scores[-1] < leg.scores[-1])
-        if len(scores) < fetch or complete or fetch >= most:
+        kept = positions >= 0
+        if documents is not None:
+            kept &= documents[snapshot.documents[positions]]
+        leg = best_documents(snapshot, positions[kept], scores[kept], k)
+        enough = len(leg.ids) == k
+        complete = enough and bool(scores[-1] < leg.scores[-1])
+        if len(scores) < fetch or complete:
             return leg
-        fetch *= 16
+        if fetch >= most and (enough or documents is None):
+            return leg
+        fetch = fetch * 16 if documents is not None else min(fetch * 16, most)
 
 
 def _scan(

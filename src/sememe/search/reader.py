@@ -16,7 +16,7 @@ from sememe.search.rows import vector_dims
 from sememe.search.similarity import VectorColumn, VectorLeg
 from sememe.search.snapshot import Snapshot, read_snapshot
 from sememe.search.table import LanceTable
-from sememe.search.where import matching_rows
+from sememe.search.where import matching_rows, names_chunk_columns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,12 +78,25 @@ class Reader:
         operator: Operator,
     ) -> TermLeg:
         """Rank documents by BM25."""
+        import numpy as np
+
         _check_k(k)
+        snapshot, documents = self.snapshot(table), None
         if where is not None:
-            self._mask(table, where)  # raises FilterError before the engine sees it
-        snapshot, vocabulary = self.snapshot(table), self._vocabulary
+            mask = self._mask(table, where)  # raises FilterError before the engine sees it
+            if names_chunk_columns(where):  # terms stand on some rows, others may be what passes
+                documents = np.zeros(len(snapshot.ids), dtype=bool)
+                documents[snapshot.documents[mask]] = True
         return keyword.search_terms(
-            table, snapshot, vocabulary, terms, k, extra=extra, where=where, operator=operator
+            table,
+            snapshot,
+            self._vocabulary,
+            terms,
+            k,
+            extra=extra,
+            where=where if documents is None else None,
+            documents=documents,
+            operator=operator,
         )
 
     def snapshot(self, table: LanceTable) -> Snapshot:

@@ -353,7 +353,7 @@ class Store:
             terms: The analysed query: a list (a repeated term counts twice) or term -> boost.
             k: Documents to return.
             extra: Terms with their boost that add to the score of what is found, and find nothing.
-            where: SQL over the columns; only rows that pass are found.
+            where: SQL over the columns; only documents with a row that passes are found.
             operator: "any" term, or "all" of them.
 
         Raises:

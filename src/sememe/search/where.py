@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _QUOTED = re.compile(r"'(?:[^']|'')*'|`[^`]*`")
 _DOUBLE_QUOTED = re.compile(r'"([^"]*)"')
+_TEXT = re.compile(r"'(?:[^']|'')*'")
+_OF_A_CHUNK = re.compile(r"\b(text|parts?|start|end|hash|terms|checksum)\b", re.IGNORECASE)
 
 
 def check_where(dataset: Any, where: str) -> None:
@@ -29,6 +31,17 @@ def check_where(dataset: Any, where: str) -> None:
     for name in _DOUBLE_QUOTED.findall(bare):
         if name in dataset.schema.names:
             raise _error(dataset, where, f"write a column as `{name}`, text as 'text'")
+
+
+def names_chunk_columns(where: str) -> bool:
+    """Say whether a filter may pass one chunk of an item and not another.
+
+    By the words in it, so an `END` of a CASE counts too.
+
+    >>> names_chunk_columns("text LIKE '%x%'"), names_chunk_columns("source = 'text' OR texts = 1")
+    (True, False)
+    """
+    return _OF_A_CHUNK.search(_TEXT.sub("''", where)) is not None
 
 
 def matching_rows(dataset: Any, where: str) -> Addresses:

@@ -236,6 +236,14 @@ def test_what_was_deleted_by_id_comes_back_with_its_file(index, folder):
     assert index.verify().sound
 
 
+def test_what_was_added_under_the_source_of_a_file_leaves_with_the_next_sync(index, folder):
+    index.sync(folder)
+    index.add([{"id": "mine", "text": "내 글", "source": "notes/soup.txt"}])
+    assert counts(index.sync(folder)) == (0, 0, 4, 1)
+    assert counts(index.sync(folder)) == (0, 0, 4, 0)
+    assert index.verify().sound
+
+
 def test_a_file_that_cannot_be_read_now_keeps_what_is_stored_of_it(index, folder):
     table = folder / "rows.jsonl"
     table.write_text('{"text": "하나"}\n{"text": "둘"}\n', encoding="utf-8")

@@ -282,6 +282,7 @@ class Index:
                 writer.flush()
             except InvalidInputError:
                 writer.flush()  # what came before is not lost
+                self._tidy()
                 raise
             self._tidy()
             writer.report.seconds = time.monotonic() - started

@@ -104,7 +104,7 @@ class FolderSync:
         record = SourceRecord(file.source, file.size, file.mtime_ns, len(ids), reason)
         if file.source not in self._ledger:
             self._read.append(record)
-        elif record != self._ledger[file.source]:
+        elif record != self._ledger[file.source] or len(ids) != self._stored[file.source]:
             self._reread[file.source] = (record, set(digests(ids).tolist()))
 
     def _fitted(self, file: SourceFile) -> Iterator[Item | Skipped]:

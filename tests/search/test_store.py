@@ -216,8 +216,8 @@ def test_opening_what_is_not_there_or_creating_what_is(tmp_path, store):
     ("content", "error", "cure"),
     [
         (b"\0" * 16, _errors.IndexFormatError, "Build the index anew in another folder"),
-        (b"\xff" * 64, _errors.CorruptFileError, "Restore the folder from a copy"),
-        (b"", _errors.CorruptFileError, "Restore the folder from a copy"),
+        (b"\xff" * 64, _errors.IndexFormatError, "Restore the folder from a copy"),
+        (b"", _errors.IndexFormatError, "Restore the folder from a copy"),
     ],
 )
 def test_a_damaged_table_is_named(store, content, error, cure):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sememe._errors import (
+    CorruptFileError,
     IndexExistsError,
     IndexFormatError,
     IndexNotFoundError,
@@ -98,17 +99,19 @@ class Store:
 
         Raises:
             IndexNotFoundError: There is none.
-            CorruptFileError: There is one that is damaged.
-            IndexFormatError: There is one of other columns.
+            IndexFormatError: There is one that cannot be opened, or has other columns.
         """
         folder = Path(path)
         if not _holds_table(folder / CHUNKS):
             raise IndexNotFoundError(
                 f"{folder} holds no index ({CHUNKS} is missing). Check the path, or build one."
             )
-        with translated(folder):
-            chunks, ledger = LanceTable.open(folder / CHUNKS), Ledger.open(folder / SOURCES)
-            missing = set(FIXED_COLUMNS) - set(chunks.dataset.schema.names)
+        try:
+            with translated(folder):
+                chunks, ledger = LanceTable.open(folder / CHUNKS), Ledger.open(folder / SOURCES)
+                missing = set(FIXED_COLUMNS) - set(chunks.dataset.schema.names)
+        except CorruptFileError as error:
+            raise IndexFormatError(str(error)) from error
         if missing:
             raise IndexFormatError(
                 f"{folder / CHUNKS} lacks the columns {', '.join(sorted(missing))}: it is not a "

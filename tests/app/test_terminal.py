@@ -86,6 +86,7 @@ def test_ctrl_c_says_that_nothing_stored_is_lost(tmp_path, capsys):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & ignores it
     )
     with child:
         while not (target / "write.lock.json").exists():  # then it waits for standard input

@@ -78,15 +78,17 @@ def test_a_reader_that_has_seen_enough(indexed, options):
 
 
 def test_ctrl_c_says_that_nothing_stored_is_lost(tmp_path, capsys):
+    """Also where a shell began the tests in the background, with interrupts ignored."""
     target = tmp_path / "index"
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "from sememe.app.cli import main; sys.exit(main())"
     child = subprocess.Popen(
-        [*COMMAND, "index", "-", "--into", str(target)],
+        [sys.executable, "-c", code, "index", "-", "--into", str(target)],
         env=environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & ignores it
     )
     with child:
         while not (target / "write.lock.json").exists():  # then it waits for standard input

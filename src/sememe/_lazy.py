@@ -11,6 +11,9 @@ EXTRAS = {
     "pypdf": "documents",
     "docx": "documents",
     "kiwipiepy": "korean",
+    "numba": "words",
+    "sklearn": "words",
+    "tokenizers": "words",
 }
 
 

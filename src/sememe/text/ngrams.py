@@ -1,0 +1,245 @@
+"""Character n-grams of words, hashed into buckets as fastText does, over jamo for Hangul.
+
+Bojanowski et al. 2017 (arXiv:1607.04606) give a word the vectors of its character n-grams, between
+the marks "<" and ">". For Korean, Park et al. 2018 ("Subword-level Word Vector Representations for
+Korean", ACL) take the n-grams over the letters of the syllables instead: an ending such as ㄴ다
+begins inside a syllable. Every syllable becomes three letters, the last of them "∅" if no final
+consonant closes it.
+
+The hash is that of the official fastText: FNV-1a, 32 bits, over UTF-8 bytes taken as signed.
+`Ngrams.of` is to be read; `Ngrams.ids_of_many` does the same for many words at once in NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from sememe._errors import InvalidInputError, UnknownNameError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.int32]
+    Offsets = NDArray[np.int64]
+
+Hangul = Literal["jamo", "syllables"]
+NO_FINAL = "\u2205"
+_INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+_VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
+_FINALS = NO_FINAL + "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"
+_FIRST, _LAST = 0xAC00, 0xD7A3  # the syllable blocks, in the order initial, vowel, final
+_SEED, _PRIME, _MASK = 2166136261, 16777619, 0xFFFFFFFF
+_LETTERS = 2_000_000  # letters hashed at once
+
+
+@dataclass(frozen=True, slots=True)
+class Ngrams:
+    """Which n-grams a word has, and the bucket of each.
+
+    Attributes:
+        min_n, max_n: Shortest and longest n-gram in letters, "<" and ">" counted.
+        buckets: How many rows the n-grams share.
+        hangul: "jamo" takes syllables apart into three letters; "syllables" leaves them whole, as
+            the official fastText does.
+
+    A word too short for any n-gram has one: itself between the marks.
+
+    >>> Ngrams(3, 4).of("cat")
+    ['<ca', '<cat', 'cat', 'cat>', 'at>']
+    >>> Ngrams(4, 4, hangul="jamo").of("가을")
+    ['<ㄱㅏ∅', 'ㄱㅏ∅ㅇ', 'ㅏ∅ㅇㅡ', '∅ㅇㅡㄹ', 'ㅇㅡㄹ>']
+
+    Raises:
+        InvalidInputError: Not 1 <= min_n <= max_n, or buckets outside 1..2**31 - 1.
+        UnknownNameError: `hangul` is another word.
+    """
+
+    min_n: int = 3
+    max_n: int = 6
+    buckets: int = 2_000_000
+    hangul: Hangul = "syllables"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_n <= self.max_n:
+            raise InvalidInputError(
+                f"min_n={self.min_n}, max_n={self.max_n}; give 1 <= min_n <= max_n, as 3 and 6."
+            )
+        if not 1 <= self.buckets < 2**31:
+            raise InvalidInputError(
+                f"buckets={self.buckets}; give 1 to {2**31 - 1}, such as 2_000_000."
+            )
+        if self.hangul not in get_args(Hangul):
+            raise UnknownNameError.of("hangul", self.hangul, get_args(Hangul))
+
+    def of(self, word: str) -> list[str]:
+        """Return the n-grams of a word in letters, by start, then by length."""
+        letters = f"<{letters_of(word) if self.hangul == 'jamo' else word}>"
+        found = []
+        for start in range(len(letters)):
+            for end in range(start + self.min_n, min(start + self.max_n, len(letters)) + 1):
+                alone = end - start == 1
+                if not (alone and (start == 0 or end == len(letters))):
+                    found.append(letters[start:end])
+        return found or [letters]
+
+    def ids(self, word: str) -> Ids:
+        """Return the bucket of each of the word's n-grams: (n,) int32 in 0..buckets-1, n >= 1."""
+        return self.ids_of_many([word])[1]
+
+    def ids_of_many(self, words: Sequence[str]) -> tuple[Offsets, Ids]:
+        """Return the buckets of many words: those of word i are ids[offsets[i]:offsets[i + 1]].
+
+        offsets: (len(words) + 1,) int64. ids: int32, in the order of `of`.
+        """
+        import numpy as np
+
+        lengths = np.fromiter(map(len, words), np.int64, len(words)) + 2
+        if self.hangul == "jamo":
+            lengths = lengths + 2 * (lengths - 2)  # at most: what bounds a batch
+        parts = [self._batch(words[start:end]) for start, end in _batches(lengths)]
+        if not parts:
+            return np.zeros(1, np.int64), np.empty(0, np.int32)
+        counts = np.concatenate([count for count, _ in parts])
+        offsets = np.zeros(len(words) + 1, np.int64)
+        np.cumsum(counts, out=offsets[1:])
+        return offsets, np.concatenate([ids for _, ids in parts])
+
+    def _batch(self, words: Sequence[str]) -> tuple[Offsets, Ids]:
+        """Return how many n-grams each word has, and the buckets of all."""
+        import numpy as np
+
+        letters, ends = _bracketed(words, jamo=self.hangul == "jamo")
+        starts = np.concatenate([[0], ends[:-1]])
+        room = np.repeat(ends, ends - starts) - np.arange(len(letters))  # letters to the word's end
+        first = np.full(len(letters), self.min_n)  # shortest n-gram that begins here
+        if self.min_n == 1:
+            first[starts] = first[ends - 1] = 2
+        counts = np.maximum(np.minimum(room, self.max_n) - first + 1, 0)
+        before = np.concatenate([[0], np.cumsum(counts)])
+        ids = np.empty(before[-1], np.int32)
+        slots = before[:-1] - first
+        for n, at, hashes in _hashes(letters, room, self.max_n):
+            fits = first[at] <= n
+            ids[slots[at[fits]] + n] = hashes[fits] % np.uint32(self.buckets)
+        of_words = before[ends] - before[starts]
+        if of_words.all():
+            return of_words, ids
+        return self._with_whole(words, of_words, ids)
+
+    def _with_whole(self, words: Sequence[str], counts: Offsets, ids: Ids) -> tuple[Offsets, Ids]:
+        """Give the words that are too short for an n-gram the bucket of the whole word."""
+        import numpy as np
+
+        short = np.flatnonzero(counts == 0)
+        whole = [fnv1a(self.of(words[i])[0]) % self.buckets for i in short.tolist()]
+        places = np.concatenate([[0], np.cumsum(counts)])[short]
+        return np.maximum(counts, 1), np.insert(ids, places, np.array(whole, np.int32))
+
+
+def letters_of(word: str) -> str:
+    """Take each Hangul syllable apart into initial, vowel and final or "∅"; the rest stays.
+
+    >>> letters_of("강아지 a")
+    'ㄱㅏㅇㅇㅏ∅ㅈㅣ∅ a'
+    """
+    return "".join(_apart(c) if _FIRST <= ord(c) <= _LAST else c for c in word)
+
+
+def _apart(syllable: str) -> str:
+    rest, final = divmod(ord(syllable) - _FIRST, len(_FINALS))
+    initial, vowel = divmod(rest, len(_VOWELS))
+    return _INITIALS[initial] + _VOWELS[vowel] + _FINALS[final]
+
+
+def fnv1a(text: str) -> int:
+    """Return the 32-bit hash of the official fastText, which takes bytes above 127 as negative.
+
+    >>> fnv1a("a"), fnv1a("é")
+    (3826002220, 1023043777)
+    """
+    value = _SEED
+    for byte in text.encode("utf-8", "surrogatepass"):
+        value = (value ^ (byte | 0xFFFFFF00 if byte > 127 else byte)) * _PRIME & _MASK
+    return value
+
+
+def _batches(lengths: Offsets) -> list[tuple[int, int]]:
+    """Return (start, end) of runs of words with about _LETTERS letters, at least one word each."""
+    import numpy as np
+
+    if not len(lengths):
+        return []
+    run = (np.cumsum(lengths) - lengths) // _LETTERS
+    cuts = [0, *(np.flatnonzero(np.diff(run)) + 1).tolist(), len(lengths)]
+    return list(zip(cuts[:-1], cuts[1:], strict=True))
+
+
+def _bracketed(words: Sequence[str], *, jamo: bool) -> tuple[Any, Offsets]:
+    """Return the code points of "<word>" for all words, and where each ends."""
+    import numpy as np
+
+    text = f"<{'><'.join(words)}>"
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    ends = np.cumsum(np.fromiter(map(len, words), np.int64, len(words)) + 2)
+    if not jamo:
+        return points, ends
+    is_syllable = (points >= _FIRST) & (points <= _LAST)
+    if not is_syllable.any():
+        return points, ends
+    sizes = np.where(is_syllable, 3, 1)
+    after = np.cumsum(sizes)
+    letters = np.repeat(points, sizes)
+    at = after[is_syllable] - 3
+    rest, final = np.divmod(points[is_syllable] - np.uint32(_FIRST), np.uint32(len(_FINALS)))
+    initial, vowel = np.divmod(rest, np.uint32(len(_VOWELS)))
+    for place, (table, index) in enumerate(
+        ((_INITIALS, initial), (_VOWELS, vowel), (_FINALS, final))
+    ):
+        letters[at + place] = np.array([ord(c) for c in table], np.uint32)[index]
+    return letters, after[ends - 1]
+
+
+def _hashes(letters: Any, room: Offsets, max_n: int) -> Any:
+    """Yield (n, places, hash of the n letters from each place) for the places where n fit."""
+    import numpy as np
+
+    size, units = _signed_bytes(letters)
+    prime = np.uint32(_PRIME)
+    at = np.arange(len(letters))
+    hashes = np.full(len(letters), _SEED, np.uint32)
+    for n in range(1, max_n + 1):
+        fits = room[at] >= n
+        if not fits.all():
+            at, hashes = at[fits], hashes[fits]
+        if not len(at):
+            return
+        last = at + (n - 1)
+        for place, unit in enumerate(units):
+            more = (hashes ^ unit[last]) * prime
+            hashes = more if place == 0 else np.where(size[last] > place, more, hashes)
+        yield n, at, hashes
+
+
+def _signed_bytes(letters: Any) -> tuple[Any, list[Any]]:
+    """Return how many UTF-8 bytes each letter has, and the first, second... byte of each.
+
+    Bytes come as uint32 with the sign spread over the upper bits; a missing one is arbitrary.
+    """
+    import numpy as np
+
+    u32 = np.uint32
+    size = 1 + (letters > 0x7F) + (letters > 0x7FF) + (letters > 0xFFFF)
+    longest = int(size.max(initial=1))
+    units = []
+    for place in range(longest):
+        shift = (6 * np.maximum(size - 1 - place, 0)).astype(u32)
+        value = letters >> shift
+        if place == 0:
+            mark = np.array([0, 0, 0xFFFFFFC0, 0xFFFFFFE0, 0xFFFFFFF0], u32)[size]
+            units.append(value | mark)
+        else:
+            units.append((value & u32(0x3F)) | u32(0xFFFFFF80))
+    return size, units

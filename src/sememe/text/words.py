@@ -1,0 +1,96 @@
+"""Cut text into words for word vectors: fast over gigabytes, the same for every script with spaces.
+
+A word is a run of letters, digits and combining marks that begins with a letter or digit;
+apostrophes inside it stay ("don't", and "don’t" is the same word). Words are lower-cased and
+composed (NFC). Scripts without spaces (Chinese, Japanese, Thai) come out as long runs: cut such
+text beforehand and train with tokens="whitespace".
+
+The work is in two steps, so that a large corpus needs the slow one only for each distinct chunk:
+
+1. `separate` turns ASCII upper case, punctuation and line ends into lower case, spaces and a mark;
+   what stands between spaces is a chunk.
+2. `words_of` cuts one chunk into words by the rules of Unicode; most chunks are one word.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from functools import cache
+from typing import Literal
+
+from sememe._errors import UnknownNameError
+from sememe.text.normalize import _INVISIBLE, well_formed
+
+Tokens = Literal["words", "whitespace"]
+TOKENS: tuple[Tokens, ...] = ("words", "whitespace")
+LINE_END = b"\xff"  # a byte that UTF-8 never uses
+
+
+def check_tokens(tokens: str) -> None:
+    """Raise unless `tokens` names a way to cut text.
+
+    Raises:
+        UnknownNameError: It is neither "words" nor "whitespace".
+    """
+    if tokens not in TOKENS:
+        raise UnknownNameError.of("tokens", tokens, TOKENS)
+
+
+def tokenize(text: str) -> list[str]:
+    """Return the words of a text, as training on a file with tokens="words" sees them.
+
+    >>> tokenize("The cat's ‘state-of-the-art’ 고양이, don’t!")
+    ['the', "cat's", 'state', 'of', 'the', 'art', '고양이', "don't"]
+    """
+    chunks = separate(well_formed(text).encode(), "words").split()
+    return [word for chunk in chunks if chunk != LINE_END for word in words_of(chunk, "words")]
+
+
+def separate(text: bytes, tokens: Tokens) -> bytes:
+    r"""Return UTF-8 text as chunks between ASCII white space, `LINE_END` for each line end.
+
+    >>> separate(b"It's HERE, now.\n", "words")
+    b"it's here  now  \xff "
+    """
+    return text.translate(_table(tokens)).replace(LINE_END, b" " + LINE_END + b" ")
+
+
+def words_of(chunk: bytes, tokens: Tokens) -> list[str]:
+    """Return the words of one chunk; bytes that are not UTF-8 count as U+FFFD.
+
+    >>> words_of("한국어—english".encode(), "words")
+    ['한국어', 'english']
+    """
+    text = chunk.decode("utf-8", "replace")
+    if tokens == "whitespace":
+        return text.split()
+    if not text.isascii():
+        text = _INVISIBLE.sub("", text).replace("\u2019", "'")
+        text = unicodedata.normalize("NFC", text.lower())
+    return [text] if text.isalnum() else _pattern().findall(text)
+
+
+@cache
+def _table(tokens: Tokens) -> bytes:
+    """Return what each byte becomes; bytes of no ASCII character stay."""
+    table = bytearray(range(256))
+    if tokens == "words":
+        for code in range(128):
+            char = chr(code)
+            table[code] = ord(char.lower()) if char.isalnum() or char == "'" else ord(" ")
+    table[ord("\n")] = LINE_END[0]
+    table[LINE_END[0]] = 0xFE  # as invalid as before
+    return bytes(table)
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    marks = (c for c in map(chr, range(0x300, sys.maxunicode + 1)) if _is_mark(c))
+    letter = f"(?:[^\\W_]|[{''.join(marks)}])"
+    return re.compile(rf"[^\W_]{letter}*+(?:'{letter}++)*+")
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char)[0] == "M"

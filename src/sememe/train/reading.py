@@ -1,0 +1,227 @@
+"""A corpus to train word vectors on: a text file or lists of tokens, read in pieces.
+
+Both kinds give the same thing: for each piece an Arrow array of chunks (what stands between
+spaces, or a token of a list) with a mark after each sentence. Arrow counts and numbers them
+outside Python, so that threads run side by side.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.sources.encoding import guess_encoding, looks_binary
+from sememe.sources.streams import open_bytes, reason
+from sememe.text.normalize import well_formed
+from sememe.text.words import LINE_END, Tokens, check_tokens, separate, words_of
+
+PIECE_BYTES = 1 << 21
+PIECE_TOKENS = 100_000
+_CUT_BYTES = 1 << 16  # where a line longer than a piece is cut: at a space this near to the end
+_HOW = "Give a path, a list of token lists, or an object whose __iter__ starts anew each time"
+
+P = TypeVar("P")
+R = TypeVar("R")
+Source = str | os.PathLike[str] | Iterable[Sequence[str]]
+Corpus: TypeAlias = "TextCorpus | ListCorpus"
+
+
+def open_corpus(corpus: Source | Corpus, *, tokens: Tokens = "words") -> Corpus:
+    """Check a corpus and make it readable as often as needed.
+
+    Args:
+        corpus: Path of a UTF-8 text file (.gz and .xz are unpacked), one sentence or paragraph a
+            line; or an iterable of token lists that can be iterated again and again.
+        tokens: For a path: "words" (lower-cased words, see `sememe.text.words`) or "whitespace"
+            (the text is tokenised already and taken as it is). Token lists are taken as they are.
+
+    Raises:
+        InvalidInputError: It is no such thing: a generator, a folder, a missing or empty file, text
+            in another encoding, plain strings in place of token lists.
+    """
+    check_tokens(tokens)
+    if isinstance(corpus, (TextCorpus, ListCorpus)):
+        return corpus
+    if isinstance(corpus, (str, os.PathLike)):
+        return TextCorpus(Path(corpus), tokens)
+    return ListCorpus(corpus)
+
+
+class TextCorpus:
+    """A text file, one sentence or paragraph a line.
+
+    Attributes:
+        path: Where it lies.
+        tokens: How it is cut.
+        n_words: Words met by the first pass; None before it.
+        notes: What the first pass replaced or left out, in words.
+    """
+
+    def __init__(self, path: Path, tokens: Tokens) -> None:
+        """Check that the file is there and holds UTF-8 text."""
+        self.path = path
+        self.tokens: Tokens = tokens
+        self.n_words: int | None = None
+        self.notes: list[str] = []
+        try:
+            with open_bytes(path) as stream:
+                _check_text(path, stream.read(_CUT_BYTES))
+        except CorruptFileError as error:
+            raise InvalidInputError(f"corpus {str(path)!r}: {error}. {_HOW}") from None
+        except OSError as error:
+            raise InvalidInputError(_no_file(path, error)) from None
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the text in pieces of about 2 MB that end at line ends.
+
+        A line much longer than a piece is cut at a space.
+        """
+        with open_bytes(self.path) as stream:
+            rest = stream.read(3).removeprefix(b"\xef\xbb\xbf")
+            while block := stream.read(PIECE_BYTES):
+                piece, rest = _cut(rest + block + stream.readline(PIECE_BYTES))
+                yield piece
+            if rest:
+                yield rest
+
+    def chunks(self, piece: bytes) -> Any:
+        """Split a piece at spaces and punctuation, by Arrow."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        text = separate(piece if piece.endswith(b"\n") else piece + b"\n", self.tokens).strip()
+        bounds = np.array([0, len(text)], dtype=np.int32).tobytes()
+        buffers = [None, pa.py_buffer(bounds), pa.py_buffer(text)]
+        whole = pa.Array.from_buffers(pa.string(), 1, buffers)
+        return pc.ascii_split_whitespace(whole).flatten().view(pa.binary())
+
+    def words_of(self, chunk: bytes) -> list[str]:
+        """Return the words of a chunk of this text."""
+        return words_of(chunk, self.tokens)
+
+
+class ListCorpus:
+    """An iterable of token lists that can be iterated again and again.
+
+    Attributes:
+        sentences: The lists.
+        tokens: "whitespace": tokens are taken as they are.
+        n_words: Words met by the first pass; None before it.
+        notes: What the first pass replaced or left out, in words.
+    """
+
+    def __init__(self, sentences: Iterable[Sequence[str]]) -> None:
+        """Check that it is iterable and starts anew."""
+        if not isinstance(sentences, Iterable):
+            raise InvalidInputError(f"corpus is a {type(sentences).__name__}. {_HOW}")
+        if isinstance(sentences, Iterator):
+            kind = type(sentences).__name__
+            what = f"corpus is a {kind}, which can be read only once; training reads it twice"
+            raise InvalidInputError(f"{what}. {_HOW}")
+        self.sentences = sentences
+        self.tokens: Tokens = "whitespace"
+        self.n_words: int | None = None
+        self.notes: list[str] = []
+
+    def pieces(self) -> Iterator[tuple[list[Any], int]]:
+        """Yield (tokens with None after each sentence, number of sentences)."""
+        flat: list[Any] = []
+        count = 0
+        for number, sentence in enumerate(self.sentences):
+            if isinstance(sentence, (str, bytes)) or not isinstance(sentence, Iterable):
+                raise InvalidInputError(_no_list(number, sentence))
+            flat += sentence
+            flat.append(None)
+            count += 1
+            if len(flat) > PIECE_TOKENS:
+                yield flat, count
+                flat, count = [], 0
+        if flat:
+            yield flat, count
+
+    def chunks(self, piece: tuple[list[Any], int]) -> Any:
+        """Make an Arrow array of the tokens."""
+        import pyarrow as pa
+
+        flat, count = piece
+        for kind in set(map(type, flat)) - {str, type(None)}:
+            if not issubclass(kind, str):
+                odd = next(token for token in flat if type(token) is kind)
+                message = f"token {odd!r} is a {kind.__name__}, not a str"
+                raise InvalidInputError(f"{message}. Type: [[str(t) for t in s] for s in corpus]")
+        try:
+            array = pa.array(flat, type=pa.string())
+        except UnicodeEncodeError:  # lone surrogates
+            array = pa.array([t if t is None else well_formed(t) for t in flat], type=pa.string())
+        if array.null_count != count:
+            raise InvalidInputError("a token is None, not a str. Leave such tokens out")
+        return array.cast(pa.binary()).fill_null(LINE_END)
+
+    def words_of(self, chunk: bytes) -> list[str]:
+        """Return the token itself; an empty one is no word."""
+        return [chunk.decode()] if chunk else []
+
+
+def in_order(work: Callable[[P], R], pieces: Iterable[P], *, workers: int) -> Iterator[R]:
+    """Yield work(piece) in the order of the pieces, `workers` threads ahead and no further."""
+    if workers == 1:
+        yield from map(work, pieces)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[R]] = deque()
+        try:
+            for piece in pieces:
+                waiting.append(pool.submit(work, piece))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _cut(text: bytes) -> tuple[bytes, bytes]:
+    """Return (a piece, what is left of a line that is too long for it)."""
+    if text.endswith(b"\n") or len(text) < 2 * PIECE_BYTES:
+        return text, b""
+    near = len(text) - _CUT_BYTES
+    cut = max(text.rfind(space, near) for space in (b" ", b"\t", b"\r")) + 1
+    if not cut:  # no space in sight: between two characters, at least
+        cut = len(text) - 1
+        while cut > near and text[cut] & 0xC0 == 0x80:
+            cut -= 1
+    return text[:cut], text[cut:]
+
+
+def _check_text(path: Path, head: bytes) -> None:
+    if not head:
+        raise CorruptFileError("the file is empty")
+    wide = b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    encoding = guess_encoding(head) if wide else ""
+    if not encoding and looks_binary(head):
+        raise CorruptFileError("binary file: it holds no text")
+    text = head.decode("utf-8", "replace")
+    if encoding.startswith("utf-8") or (not encoding and text.count("\ufffd") < 0.02 * len(text)):
+        return
+    encoding = encoding or guess_encoding(head)
+    cure = f"iconv -f {encoding} -t utf-8 {path.name} > {path.stem}-utf8{path.suffix}"
+    raise CorruptFileError(f"the text looks like {encoding}, not UTF-8. Type: {cure}")
+
+
+def _no_file(path: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"corpus {str(path)[:80]!r}: there is no such file. {_HOW}"
+    return f"corpus {str(path)!r}: {reason(error)}. {_HOW}"
+
+
+def _no_list(number: int, sentence: object) -> str:
+    kind = type(sentence).__name__
+    what = f"sentence {number} of the corpus is a {kind} ({sentence!r:.40}), not a list of tokens"
+    return f"{what}. Type: [text.split() for text in corpus]"

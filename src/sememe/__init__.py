@@ -31,6 +31,7 @@ _EXPORTS = {
     "IndexNotFoundError": "sememe._errors",
     "InvalidInputError": "sememe._errors",
     "Item": "sememe._types",
+    "KeyedVectors": "sememe.vectors.keyed",
     "MissingExtraError": "sememe._errors",
     "ModelInfo": "sememe.models.catalog",
     "Receipt": "sememe.encoders.receipt",
@@ -38,8 +39,10 @@ _EXPORTS = {
     "SememeError": "sememe._errors",
     "Skipped": "sememe._types",
     "SpaceMismatchError": "sememe._errors",
+    "SubwordVectors": "sememe.vectors.subword",
     "TextEncoder": "sememe.encoders.text",
     "TextTooLongError": "sememe._errors",
+    "UnknownKeyError": "sememe._errors",
     "UnknownNameError": "sememe._errors",
     "load": "sememe.encoders.load",
 }
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from sememe._errors import SememeError as SememeError
     from sememe._errors import SpaceMismatchError as SpaceMismatchError
     from sememe._errors import TextTooLongError as TextTooLongError
+    from sememe._errors import UnknownKeyError as UnknownKeyError
     from sememe._errors import UnknownNameError as UnknownNameError
     from sememe._types import Encoder as Encoder
     from sememe._types import Item as Item
@@ -72,6 +76,8 @@ if TYPE_CHECKING:
     from sememe.index.report import Report as Report
     from sememe.models.catalog import CATALOG as CATALOG
     from sememe.models.catalog import ModelInfo as ModelInfo
+    from sememe.vectors.keyed import KeyedVectors as KeyedVectors
+    from sememe.vectors.subword import SubwordVectors as SubwordVectors
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
     SememeError
     ├── InvalidInputError      (ValueError)         a value no call can use
     │   ├── UnknownNameError                        a name that is not on the list
+    │   ├── UnknownKeyError    (KeyError)           a key that has no vector
     │   ├── TextTooLongError                        overflow="error" met a longer text
     │   ├── DuplicateIdError                        one id, two contents
     │   ├── FilterError                             a `where` that is not SQL over the metadata
@@ -45,6 +46,24 @@ class UnknownNameError(InvalidInputError):
         close = difflib.get_close_matches(str(got), names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         return cls(f"{what}={got!r} is not one of {', '.join(names)}.{hint}")
+
+
+class UnknownKeyError(InvalidInputError, KeyError):
+    """A key that has no vector; the message names keys that are spelt like it."""
+
+    @classmethod
+    def of(cls, key: object, close: Iterable[str], among: int) -> UnknownKeyError:
+        """Build the message: the key got, the keys closest to it, and how many there are.
+
+        >>> print(UnknownKeyError.of("quen", ["queen"], 3))
+        key='quen' is not among the 3 keys. Did you mean 'queen'?
+        """
+        names = ", ".join(map(repr, close))
+        hint = f"Did you mean {names}?" if names else "Ask with `key in vectors` first."
+        return cls(f"key={key!r} is not among the {among:,} keys. {hint}")
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # KeyError would show the message in quotes
 
 
 class TextTooLongError(InvalidInputError):

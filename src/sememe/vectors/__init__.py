@@ -1,0 +1,1 @@
+"""Labelled vectors: lookups, neighbours, arithmetic, and the file formats they come in."""

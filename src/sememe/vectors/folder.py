@@ -1,0 +1,223 @@
+"""The own format: a folder that opens at once, however many vectors it holds.
+
+    sememe.json         format version, kind, sizes, n-gram parameters, provenance, sha256 of files
+    matrix.npy          (n, dim) float32
+    keys.bin            the keys' UTF-8, one after the other
+    key_offsets.npy     (n + 1,) int64, where each key begins
+    key_hashes.npy      (n,) uint64, FNV-1a of each key, ascending
+    key_rows.npy        (n,) int32, the row of each hash
+    counts.npy          (n,) int64, where counts are known
+    ngrams.npy          (buckets, dim) float32, where there are subwords
+
+Arrays are memory-mapped: what is not asked for is not read. A model's folder may hold these files
+beside its own, and its own facts in sememe.json.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.text.ngrams import Ngrams
+from sememe.vectors.atomic import written
+from sememe.vectors.keyed import KeyedVectors, StrPath
+from sememe.vectors.keys import MappedKeys, mapped
+from sememe.vectors.subword import SubwordVectors
+
+FILE = "sememe.json"
+FORMAT = 1
+_AGAIN = "Write the vectors again with KeyedVectors.save, or fetch the folder anew."
+
+
+def write_vectors(
+    folder: StrPath,
+    vectors: KeyedVectors,
+    *,
+    kind: str = "vectors",
+    facts: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write vectors into a folder, made if need be, and return it.
+
+    sememe.json is written last, each file whole or not at all.
+
+    Args:
+        folder: Where to. Other files in it are left alone.
+        vectors: What to write.
+        kind: "vectors", or a model's own word, such as "word2vec".
+        facts: More for sememe.json: parameters, provenance, metrics. Values JSON can hold.
+
+    Raises:
+        InvalidInputError: `facts` uses a name that this format uses itself.
+    """
+    place = Path(folder)
+    document = _document(vectors, kind)
+    taken = {"files"} | set(document)
+    if clash := taken & set(facts or {}):
+        raise InvalidInputError(f"facts names {', '.join(sorted(clash))}; choose other names.")
+    place.mkdir(parents=True, exist_ok=True)
+    keys = mapped(vectors.keys)
+    arrays = {
+        "matrix.npy": vectors.matrix,
+        "key_offsets.npy": keys["offsets"],
+        "key_hashes.npy": keys["hashes"],
+        "key_rows.npy": keys["rows"],
+    }
+    if vectors.counts is not None:
+        arrays["counts.npy"] = vectors.counts
+    if isinstance(vectors, SubwordVectors):
+        arrays["ngrams.npy"] = vectors.ngrams
+    for name, array in arrays.items():
+        with written(place / name) as file:
+            np.save(file, array, allow_pickle=False)
+    with written(place / "keys.bin") as file:
+        file.write(keys["blob"].tobytes())
+    files = {name: _noted(place / name) for name in sorted([*arrays, "keys.bin"])}
+    with written(place / FILE) as file:
+        text = json.dumps({**document, **(facts or {}), "files": files}, ensure_ascii=False)
+        file.write(text.encode())
+    return place
+
+
+def read_vectors(folder: StrPath) -> KeyedVectors:
+    """Open the vectors in a folder: KeyedVectors, or SubwordVectors where there are n-grams.
+
+    The sizes of all files are checked; their hashes are for `verify_vectors`.
+
+    Raises:
+        CorruptFileError: No sememe.json, another version, or files that are not as it says.
+    """
+    place = Path(folder)
+    document = read_document(place)
+    try:
+        n, dim = document["keys"], document["dim"]
+        files = {name: entry["bytes"] for name, entry in document["files"].items()}
+        subwords = Ngrams(**document["subwords"]) if document.get("subwords") else None
+    except (KeyError, TypeError, AttributeError, InvalidInputError) as error:
+        raise CorruptFileError(f"{place / FILE} is damaged ({error!r}). {_AGAIN}") from error
+    for name, size in files.items():
+        _check_size(place / name, size)
+    blob = np.memmap(place / "keys.bin", np.uint8, "r") if files.get("keys.bin") else _NOTHING
+    offsets = _array(place / "key_offsets.npy", (n + 1,), "<i8")
+    keys = MappedKeys(
+        blob,
+        offsets,
+        hashes=_array(place / "key_hashes.npy", (n,), "<u8"),
+        rows=_array(place / "key_rows.npy", (n,), "<i4"),
+    )
+    if offsets[0] != 0 or offsets[-1] != len(blob):
+        raise CorruptFileError(f"{place / 'key_offsets.npy'} does not fit keys.bin. {_AGAIN}")
+    matrix = _array(place / "matrix.npy", (n, dim), "<f4")
+    counts = _array(place / "counts.npy", (n,), "<i8") if "counts.npy" in files else None
+    if subwords is None:
+        return KeyedVectors(keys, matrix, counts=counts)
+    ngrams = _array(place / "ngrams.npy", (subwords.buckets, dim), "<f4")
+    return SubwordVectors(keys, matrix, ngrams=ngrams, subwords=subwords, counts=counts)
+
+
+def verify_vectors(folder: StrPath) -> None:
+    """Read every file of the vectors in a folder and compare it with its hash.
+
+    Raises:
+        CorruptFileError: One differs; says which.
+    """
+    place = Path(folder)
+    for name, entry in read_document(place)["files"].items():
+        if (got := _noted(place / name)) != entry:
+            raise CorruptFileError(f"{place / name}: got {got}, {FILE} says {entry}. {_AGAIN}")
+
+
+def read_document(folder: Path) -> dict[str, Any]:
+    """Return what sememe.json of a folder with vectors says.
+
+    Raises:
+        CorruptFileError: There is none, it cannot be read, or it is of another version.
+    """
+    path = folder / FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CorruptFileError(
+            f"{folder} holds no {FILE}, so no vectors that sememe wrote. Give the folder that "
+            "KeyedVectors.save made, or the vector file itself."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CorruptFileError(f"{path} cannot be read: {error}. {_AGAIN}") from error
+    if not isinstance(document, dict) or "vectors" not in document:
+        kind = document.get("kind") if isinstance(document, dict) else None
+        raise CorruptFileError(
+            f"{path} is of kind {kind!r}, which holds no vectors. Give a folder of vectors."
+        )
+    if document["vectors"] != FORMAT:
+        raise CorruptFileError(
+            f"{path}: its vectors are of format {document['vectors']}; this sememe reads format "
+            f"{FORMAT}. Run: pip install --upgrade sememe"
+        )
+    return document
+
+
+def holds_vectors(folder: Path) -> bool:
+    """Say whether a folder's sememe.json speaks of vectors, of whatever version."""
+    try:
+        document = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and "vectors" in document
+
+
+def _document(vectors: KeyedVectors, kind: str) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "vectors": FORMAT,
+        "kind": kind,
+        "keys": len(vectors),
+        "dim": vectors.dim,
+        "dtype": "float32",
+        "made_by": _version(),
+    }
+    if isinstance(vectors, SubwordVectors):
+        document["subwords"] = asdict(vectors.subwords)
+    return document
+
+
+def _version() -> str:
+    from sememe import __version__
+
+    return f"sememe {__version__}"
+
+
+_NOTHING = np.empty(0, np.uint8)
+
+
+def _noted(path: Path) -> dict[str, Any]:
+    """Return a file's size and sha256."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"bytes": path.stat().st_size, "sha256": digest}
+
+
+def _check_size(path: Path, expected: int) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise CorruptFileError(f"{path} is missing ({error.strerror}). {_AGAIN}") from error
+    if size != expected:
+        raise CorruptFileError(f"{path} has {size} bytes, {FILE} says {expected}. {_AGAIN}")
+
+
+def _array(path: Path, shape: tuple[int, ...], dtype: str) -> Any:
+    """Open an .npy file without reading it; its shape and dtype are known beforehand."""
+    try:
+        array = np.load(path, mmap_mode="r" if 0 not in shape else None, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise CorruptFileError(f"{path} cannot be read: {error}. {_AGAIN}") from error
+    if array.shape != shape or array.dtype.str != dtype or not array.flags.c_contiguous:
+        raise CorruptFileError(
+            f"{path} holds {array.shape} {array.dtype.str}, {FILE} says {shape} {dtype}. {_AGAIN}"
+        )
+    return array

@@ -1,0 +1,215 @@
+"""Which row a key has: in a dict, or in files that need no reading to be asked.
+
+`MappedKeys` holds the keys as one UTF-8 blob with offsets, and the 64-bit hashes of all keys in
+order with the row of each: a lookup is a binary search over the hashes, and the key found is
+compared with the one asked for. Opened from memory-mapped files it costs nothing at the start.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+from sememe._errors import InvalidInputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_SEED, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
+_SPELT = 50_000  # keys among which misspelt ones are sought: the most frequent
+_WRITTEN = 262_144  # keys hashed at once
+
+
+class Keys(Sequence[str]):
+    """A fixed sequence of distinct str, and the row of each."""
+
+    def find(self, key: object) -> int:
+        """Return the row of a key, -1 if there is none."""
+        raise NotImplementedError
+
+    def __contains__(self, key: object) -> bool:
+        return self.find(key) >= 0
+
+    def close_to(self, key: str, n: int = 3) -> list[str]:
+        """Return up to n keys spelt like `key`: other cases of its letters first.
+
+        >>> ListKeys(["king", "queen", "ring"]).close_to("King")
+        ['king']
+        >>> ListKeys(["king", "queen"]).close_to("quen")
+        ['queen']
+        """
+        cases = dict.fromkeys((key.lower(), key.casefold(), key.upper(), key.capitalize()))
+        found = [case for case in cases if case != key and case in self]
+        if found or len(key) > 40:
+            return found[:n]
+        near = [
+            other
+            for other in self[:_SPELT]
+            if abs(len(other) - len(key)) <= 1 and (other[:1] == key[:1] or other[-1:] == key[-1:])
+        ]
+        return difflib.get_close_matches(key, near, n=n, cutoff=0.7)
+
+
+class ListKeys(Keys):
+    """Keys in memory."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """Take the keys in order.
+
+        Raises:
+            InvalidInputError: One is no str, or comes twice.
+        """
+        self._list = list(keys)
+        self._rows = {key: row for row, key in enumerate(self._list)}
+        if len(self._rows) < len(self._list):
+            first: dict[str, int] = {}
+            for row, key in enumerate(self._list):
+                if key in first:
+                    raise InvalidInputError(
+                        f"key {key!r} comes twice, in rows {first[key]} and {row}; "
+                        "keys are distinct. Leave one out."
+                    )
+                first[key] = row
+        if not all(map(str.__instancecheck__, self._list)):
+            row = next(i for i, key in enumerate(self._list) if not isinstance(key, str))
+            raise InvalidInputError(f"key {self._list[row]!r} in row {row} is no str; write str().")
+
+    def find(self, key: object) -> int:
+        """Return the row of a key, -1 if there is none."""
+        return self._rows.get(key, -1)  # type: ignore[call-overload,no-any-return]
+
+    def __len__(self) -> int:
+        return len(self._list)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: Any) -> Any:
+        return self._list[at]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._list)
+
+
+class MappedKeys(Keys):
+    """Keys in arrays that may be memory-mapped.
+
+    blob: (bytes,) uint8, the keys' UTF-8 one after the other; offsets: (n + 1,) int64, where each
+    begins; hashes: (n,) uint64, ascending; rows: (n,) int32, whose key each hash is.
+    """
+
+    def __init__(
+        self,
+        blob: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        *,
+        hashes: NDArray[np.uint64],
+        rows: NDArray[np.int32],
+    ) -> None:
+        self._blob = blob
+        self._offsets = offsets
+        self._hashes = hashes
+        self._rows = rows
+
+    def find(self, key: object) -> int:
+        """Return the row of a key, -1 if there is none."""
+        if not isinstance(key, str):
+            return -1
+        data = key.encode("utf-8", "surrogatepass")
+        wanted = self._hashes.dtype.type(hash64(data))
+        at = int(self._hashes.searchsorted(wanted))
+        while at < len(self._hashes) and self._hashes[at] == wanted:
+            row = int(self._rows[at])
+            if self._bytes(row) == data:
+                return row
+            at += 1
+        return -1
+
+    def _bytes(self, row: int) -> bytes:
+        return self._blob[self._offsets[row] : self._offsets[row + 1]].tobytes()
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            rows = range(len(self))[at]
+            return self._run(rows.start, rows.stop) if rows.step == 1 else [self[i] for i in rows]
+        row = range(len(self))[at]
+        return self._bytes(row).decode("utf-8", "surrogatepass")
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self), _WRITTEN):
+            yield from self._run(start, min(start + _WRITTEN, len(self)))
+
+    def _run(self, start: int, end: int) -> list[str]:
+        """Return the keys of a run of rows."""
+        offsets = self._offsets[start : end + 1]
+        if not len(offsets):
+            return []
+        data = self._blob[offsets[0] : offsets[-1]].tobytes()
+        cuts = (offsets - offsets[0]).tolist()
+        if data.isascii():
+            text = data.decode("ascii")
+            return [text[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+        pairs = zip(cuts, cuts[1:], strict=False)
+        return [data[a:b].decode("utf-8", "surrogatepass") for a, b in pairs]
+
+
+def hash64(data: bytes) -> int:
+    """Return the FNV-1a hash of 64 bits.
+
+    >>> hex(hash64(b"a"))
+    '0xaf63dc4c8601ec8c'
+    """
+    value = _SEED
+    for byte in data:
+        value = (value ^ byte) * _PRIME & _MASK
+    return value
+
+
+def mapped(keys: Sequence[str]) -> dict[str, Any]:
+    """Return the four arrays that `MappedKeys` reads."""
+    import numpy as np
+
+    data = [key.encode("utf-8", "surrogatepass") for key in keys]
+    offsets = np.zeros(len(data) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, data), np.int64, len(data)), out=offsets[1:])
+    blob = np.frombuffer(b"".join(data), np.uint8)
+    runs = [
+        _hashes(blob, offsets[start : start + _WRITTEN + 1])
+        for start in range(0, len(data), _WRITTEN)
+    ]
+    hashes = np.concatenate(runs) if runs else np.empty(0, np.uint64)
+    order = np.argsort(hashes, kind="stable")
+    return {
+        "blob": blob,
+        "offsets": offsets,
+        "hashes": hashes[order],
+        "rows": order.astype(np.int32),
+    }
+
+
+def _hashes(blob: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return hash64 of each key of a run: one pass for each byte of the longest of them."""
+    import numpy as np
+
+    starts, sizes = offsets[:-1], np.diff(offsets)
+    hashes = np.full(len(starts), _SEED, np.uint64)
+    order = np.argsort(-sizes, kind="stable")  # the longest first, so that a prefix is hashed on
+    starts, sizes = starts[order], sizes[order]
+    for place in range(int(sizes[0]) if len(sizes) else 0):
+        n = int(np.searchsorted(-sizes, -place, side="left"))  # keys longer than `place`
+        head = hashes[:n]
+        head ^= blob[starts[:n] + place]
+        head *= np.uint64(_PRIME)
+    back = np.empty_like(hashes)
+    back[order] = hashes
+    return back

@@ -1,0 +1,102 @@
+"""The best rows of a matrix for each of many queries: exact, in blocks, ties by key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from sememe._blas import one_thread
+from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
+
+Ranked = list[tuple[str, float]]  # (key, score), best first
+_CELLS = 8_000_000  # scores held at once: 32 MB
+
+
+def check_k(k: int) -> int:
+    """Return k, or refuse it."""
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise InvalidInputError(f"k={k!r}; give a whole number of at least 1.")
+    return k
+
+
+def norms_of(matrix: FloatArray) -> FloatArray:
+    """Return the length of each row, (n,) float32; a row of zeros counts as 1 and scores 0."""
+    lengths = np.empty(len(matrix), np.float32)
+    for start in range(0, len(matrix), 65_536):
+        block = np.asarray(matrix[start : start + 65_536], np.float32)
+        np.sqrt(np.einsum("ij,ij->i", block, block), out=lengths[start : start + len(block)])
+    lengths[lengths == 0] = 1
+    return lengths
+
+
+def unit(vectors: FloatArray) -> FloatArray:
+    """Return rows of length 1; a row of zeros stays as it is."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths == 0, 1, lengths), np.float32)
+
+
+def blocks(queries: int, rows: int) -> Iterator[slice]:
+    """Cut the queries so that the scores of one block fit in memory."""
+    size = max(_CELLS // max(rows, 1), 1)
+    for start in range(0, queries, size):
+        yield slice(start, min(start + size, queries))
+
+
+def products(matrix: FloatArray, queries: FloatArray) -> FloatArray:
+    """Return (queries, rows) inner products, on one thread where they are few."""
+    if len(queries) > 8:
+        return _product(queries, matrix.T)
+    with one_thread():
+        if len(queries) == 1:  # twice as fast as a product of matrices
+            return _product(matrix, queries[0])[None]
+        return _product(queries, matrix.T)
+
+
+def _product(a: Any, b: Any) -> FloatArray:
+    scores: FloatArray = np.matmul(a, b)
+    return scores
+
+
+def best(scores: FloatArray, keys: Sequence[str], *, k: int, without: Sequence[int] = ()) -> Ranked:
+    """Return the k highest of (rows,) scores with their keys: descending, ties by key.
+
+    without: rows to pass over; -1 is none. The scores are overwritten.
+    """
+    skip = {row for row in without if 0 <= row < len(scores)}
+    scores[list(skip)] = -np.inf
+    k = min(k, len(scores) - len(skip))
+    if k <= 0:
+        return []
+    edge = np.partition(scores, len(scores) - k)[len(scores) - k]
+    rows = np.flatnonzero(scores >= edge)
+    rows = rows[scores[rows] > -np.inf]
+    found = [
+        (keys[row], score) for row, score in zip(rows.tolist(), scores[rows].tolist(), strict=True)
+    ]
+    return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
+
+
+def cosines(matrix: FloatArray, norms: FloatArray, queries: FloatArray) -> FloatArray:
+    """Return (queries, rows) cosines; `norms` are the rows' lengths."""
+    scores = products(matrix, unit(queries))
+    scores /= norms
+    return np.clip(scores, -1, 1, out=scores)
+
+
+def euclidean(matrix: FloatArray, query: FloatArray) -> FloatArray:
+    """Return (rows,) distances, from the differences themselves: near ones are exact."""
+    return _by_blocks(matrix, lambda block: np.sqrt(np.square(block - query).sum(axis=1)))
+
+
+def manhattan(matrix: FloatArray, query: FloatArray) -> FloatArray:
+    """Return (rows,) sums of absolute differences."""
+    return _by_blocks(matrix, lambda block: np.abs(block - query).sum(axis=1))
+
+
+def _by_blocks(matrix: FloatArray, distance: Callable[[FloatArray], Any]) -> FloatArray:
+    step = max(_CELLS // (8 * max(matrix.shape[1], 1)), 1)
+    parts = [distance(matrix[start : start + step]) for start in range(0, len(matrix), step)]
+    return np.concatenate(parts).astype(np.float32) if parts else np.empty(0, np.float32)

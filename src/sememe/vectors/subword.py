@@ -1,0 +1,156 @@
+"""Vectors of words and of their parts: no string is unknown (Bojanowski et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
+from sememe.text.ngrams import Ngrams
+from sememe.vectors.checks import checked_matrix, listed
+from sememe.vectors.keyed import KeyedVectors
+
+_WORDS = 20_000  # strings composed at once
+_GATHERED = 65_536  # n-gram rows in memory at once
+
+
+class SubwordVectors(KeyedVectors):
+    """Labelled vectors, and rows for the buckets of character n-grams.
+
+    A key's vector is the mean of its own row and its n-grams' rows, as fastText makes it, and is
+    kept in `matrix`. Any other string has the mean of its n-grams' rows; where that is zero (no
+    bucket of it was trained), numbers drawn from the string itself stand in. So every string has
+    a finite vector that is not zero, and the same one always.
+
+    `in`, `get`, `index_of` and `keys` speak of the keys alone. Queries take any string: what is
+    found are keys.
+
+    >>> subwords = Ngrams(3, 3, buckets=50)
+    >>> rows = np.random.default_rng(0).normal(size=(50, 4))
+    >>> vectors = SubwordVectors(["cat"], [[1, 0, 0, 1]], ngrams=rows, subwords=subwords)
+    >>> "dog" in vectors, vectors["dog"].shape
+    (False, (4,))
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[str],
+        matrix: ArrayLike,
+        *,
+        ngrams: ArrayLike,
+        subwords: Ngrams,
+        counts: ArrayLike | None = None,
+    ) -> None:
+        """Take n keys with their (n, dim) vectors, and the (buckets, dim) rows of n-grams.
+
+        Raises:
+            InvalidInputError: What KeyedVectors refuses, or n-gram rows that do not fit.
+        """
+        super().__init__(keys, matrix, counts=counts)
+        self._ngrams = checked_matrix(ngrams, "ngrams")
+        self.subwords = subwords
+        if self._ngrams.shape != (subwords.buckets, self.dim):
+            raise InvalidInputError(
+                f"ngrams has shape {self._ngrams.shape}; {subwords.buckets} buckets of vectors "
+                f"with {self.dim} numbers need ({subwords.buckets}, {self.dim})."
+            )
+
+    @property
+    def ngrams(self) -> FloatArray:
+        """The rows of the n-grams' buckets, (buckets, dim) float32, read-only."""
+        return self._ngrams
+
+    def __getitem__(self, key: str) -> FloatArray:
+        row: FloatArray = self.rows([key])[0]
+        return row
+
+    def rows(self, keys: Sequence[str]) -> FloatArray:
+        """Return the vectors of any strings, (n, dim): a key's own, else from its n-grams."""
+        found = np.fromiter(map(self._keys.find, listed(keys)), np.int64, len(keys))
+        vectors = np.empty((len(keys), self.dim), np.float32)
+        known = found >= 0
+        vectors[known] = self._matrix[found[known]]
+        if not known.all():
+            others = np.flatnonzero(~known)
+            vectors[others] = self.compose([_text(keys[i]) for i in others.tolist()])
+        return vectors
+
+    def compose(self, words: Sequence[str]) -> FloatArray:
+        """Return (n, dim), the mean of each string's n-gram rows, be it a key or not."""
+        vectors = np.empty((len(words), self.dim), np.float32)
+        for start in range(0, len(words), _WORDS):
+            some = words[start : start + _WORDS]
+            offsets, ids = self.subwords.ids_of_many(some)
+            means = ngram_sums(self._ngrams, offsets, ids)
+            means /= np.diff(offsets)[:, None]
+            vectors[start : start + len(some)] = means
+            bare = ~(vectors[start : start + len(some)].any(axis=1))
+            for i in np.flatnonzero(bare).tolist():
+                seed = ids[offsets[i] : offsets[i + 1]].tolist()
+                drawn = np.random.default_rng([len(seed), *seed[:64]]).uniform(-1, 1, self.dim)
+                vectors[start + i] = drawn / self.dim
+        return vectors
+
+    def cut(self, dim: int) -> Self:
+        """Return the vectors' first `dim` numbers, the n-grams' rows cut alike."""
+        if not 1 <= dim <= self.dim:
+            raise InvalidInputError(f"dim={dim}; these vectors can be cut to 1..{self.dim}.")
+        return type(self)(
+            self._keys,
+            self._matrix[:, :dim],
+            ngrams=self._ngrams[:, :dim],
+            subwords=self.subwords,
+            counts=self._counts,
+        )
+
+    def subset(self, keys: Sequence[str]) -> Self:
+        """Return the vectors of these keys alone, with all the n-grams' rows."""
+        return super().subset(keys)
+
+    def _like(self, keys: Sequence[str], matrix: FloatArray, counts: Any) -> Self:
+        return type(self)(keys, matrix, ngrams=self._ngrams, subwords=self.subwords, counts=counts)
+
+
+def with_own_rows(
+    words: Sequence[str], own: FloatArray, *, ngrams: FloatArray, subwords: Ngrams
+) -> FloatArray:
+    """Return (n, dim), the mean of each word's own row and its n-grams' rows: fastText's vector.
+
+    own: (n, dim), the row trained for each word.
+    """
+    vectors = np.empty(own.shape, np.float32)
+    for start in range(0, len(words), _WORDS):
+        some = words[start : start + _WORDS]
+        offsets, ids = subwords.ids_of_many(some)
+        sums = ngram_sums(ngrams, offsets, ids) + own[start : start + len(some)]
+        vectors[start : start + len(some)] = sums / (np.diff(offsets) + 1)[:, None]
+    return vectors
+
+
+def ngram_sums(
+    ngrams: FloatArray, offsets: NDArray[np.int64], ids: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """Return (n, dim), the sum of the rows ids[offsets[i]:offsets[i + 1]] for each i.
+
+    Memory is bounded by _GATHERED rows, however long a word is.
+    """
+    sums = np.zeros((len(offsets) - 1, ngrams.shape[1]))
+    for start in range(0, len(ids), _GATHERED):
+        some = ids[start : start + _GATHERED]
+        first = int(np.searchsorted(offsets, start, side="right")) - 1
+        last = int(np.searchsorted(offsets, start + len(some), side="left"))
+        words = np.arange(first, last)
+        words = words[(offsets[words + 1] > start) & (offsets[words + 1] > offsets[words])]
+        cuts = np.maximum(offsets[words] - start, 0)
+        sums[words] += np.add.reduceat(ngrams[some], cuts, axis=0, dtype=np.float64)
+    return sums
+
+
+def _text(key: object) -> str:
+    if not isinstance(key, str):
+        raise InvalidInputError(f"key={key!r} is {type(key).__name__}; a key is a str.")
+    return key

@@ -15,10 +15,9 @@ The work is in two steps, so that a large corpus needs the slow one only for eac
 from __future__ import annotations
 
 import re
-import sys
-import unicodedata
 from functools import cache
 from typing import Literal
+from unicodedata import category, normalize
 
 from sememe._errors import UnknownNameError
 from sememe.text.normalize import _INVISIBLE, well_formed
@@ -26,6 +25,13 @@ from sememe.text.normalize import _INVISIBLE, well_formed
 Tokens = Literal["words", "whitespace"]
 TOKENS: tuple[Tokens, ...] = ("words", "whitespace")
 LINE_END = b"\xff"  # a byte that UTF-8 never uses
+# Most chunks consist of these characters alone and are one word as they stand; both Python and
+# RE2 (Arrow) read these patterns.
+_SETTLED = "à-öø-ÿа-яё가-힣一-鿿ぁ-ゖァ-ヺー"
+PLAIN = {
+    "words": f"^[a-z0-9{_SETTLED}]+$",
+    "whitespace": f"^[!-~À-ÖА-Я{_SETTLED}]+$",
+}
 
 
 def check_tokens(tokens: str) -> None:
@@ -68,7 +74,7 @@ def words_of(chunk: bytes, tokens: Tokens) -> list[str]:
         return text.split()
     if not text.isascii():
         text = _INVISIBLE.sub("", text).replace("\u2019", "'")
-        text = unicodedata.normalize("NFC", text.lower())
+        text = normalize("NFC", text.lower())
     return [text] if text.isalnum() else _pattern().findall(text)
 
 
@@ -87,10 +93,8 @@ def _table(tokens: Tokens) -> bytes:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    marks = (c for c in map(chr, range(0x300, sys.maxunicode + 1)) if _is_mark(c))
+    """Return the pattern of a word; marks are looked for where Unicode has alphabets."""
+    alphabets = (*range(0x300, 0x3400), *range(0xA000, 0xAC00), *range(0xF900, 0x20000))
+    marks = (char for char in map(chr, alphabets) if category(char).startswith("M"))
     letter = f"(?:[^\\W_]|[{''.join(marks)}])"
     return re.compile(rf"[^\W_]{letter}*+(?:'{letter}++)*+")
-
-
-def _is_mark(char: str) -> bool:
-    return unicodedata.category(char)[0] == "M"

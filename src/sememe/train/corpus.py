@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
@@ -31,7 +31,7 @@ END = -1  # after each sentence
 MAX_SENTENCE = 10_000  # words; longer lines are cut, as in gensim
 BLOCK = 50_000  # numbers of a block, to the next end of a sentence
 _UNKNOWN = -2
-_MAX_MEMO = 250_000
+_MAX_MEMO = 100_000  # chunks that are no plain words
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,67 +137,72 @@ class _Part:
     n_words: int
 
 
-class _Memo(dict[bytes, int]):
-    """Chunk -> its code: a row, END, _UNKNOWN, or below: -3 - i for the words `several[i]`."""
-
-    def __init__(self, corpus: Corpus, vocabulary: Vocabulary) -> None:
-        super().__init__({LINE_END: END})
-        self.several: list[list[int]] = []
-        self._corpus = corpus
-        self._numbers = vocabulary.numbers
-        self._lock = Lock()
-
-    def __missing__(self, chunk: bytes) -> int:
-        codes = [self._numbers.get(word, _UNKNOWN) for word in self._corpus.words_of(chunk)]
-        if len(codes) == 1:
-            self[chunk] = codes[0]
-            return codes[0]
-        with self._lock:
-            self.several.append(codes)
-            self[chunk] = code = -2 - len(self.several)
-        return code
-
-
 class _Encoder:
     """Turns pieces of the corpus into numbers, from several threads at once."""
 
     def __init__(self, corpus: Corpus, vocabulary: Vocabulary) -> None:
+        import pyarrow as pa
+
         self._corpus = corpus
-        self._vocabulary = vocabulary
-        self._memo = _Memo(corpus, vocabulary)
+        self._rows = vocabulary.numbers
+        self._end = len(vocabulary)
+        keys = pa.array(vocabulary.keys, type=pa.string()).view(pa.binary())
+        self._known = pa.concat_arrays([keys, pa.array([LINE_END])])
+        self._memo: dict[bytes, list[int]] = {}
 
     def encode(self, piece: Any) -> _Part:
-        """Encode one piece."""
+        """Encode one piece: a key stands for itself, other chunks are cut into words."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        chunks = self._corpus.chunks(piece)
+        found = pc.index_in(chunks, value_set=self._known)
+        numbers = found.fill_null(_UNKNOWN).to_numpy(zero_copy_only=False)
+        numbers = np.where(numbers == self._end, np.int32(END), numbers)
+        odd, lists = self._odd(chunks, numbers)
+        return _drop_unknown(_cut_long(_spread(numbers, odd, lists)))
+
+    def _odd(self, chunks: Any, numbers: Numbers) -> tuple[Positions, list[list[int]]]:
+        """Return the chunks that are no plain words: (n,) where, and the rows of their words."""
         import numpy as np
 
+        unknown = np.flatnonzero(numbers == _UNKNOWN)
+        found = chunks.take(unknown).dictionary_encode()
+        plain = self._corpus.plain(found.dictionary).to_numpy(zero_copy_only=False)
+        distinct = np.flatnonzero(~plain)
+        rows = [self._words(chunk) for chunk in found.dictionary.take(distinct).to_pylist()]
+        place = np.full(len(plain), -1)
+        place[distinct] = np.arange(len(distinct))
+        place = place[found.indices.to_numpy()]  # (n_unknown,) which of the rows, or -1
+        return unknown[place >= 0], [rows[i] for i in place[place >= 0].tolist()]
+
+    def _words(self, chunk: bytes) -> list[int]:
         memo = self._memo
-        if len(memo) > _MAX_MEMO:
-            self._memo = memo = _Memo(self._corpus, self._vocabulary)
-        found = self._corpus.chunks(piece).dictionary_encode()
-        distinct = found.dictionary.to_pylist()
-        codes = np.fromiter(map(memo.__getitem__, distinct), np.int32, len(distinct))
-        numbers = _spread(codes, found.indices.to_numpy(), memo.several)
-        return _drop_unknown(_cut_long(numbers))
+        if (rows := memo.get(chunk)) is None:
+            words = self._corpus.words_of(chunk)
+            rows = memo[chunk] = [self._rows.get(word, _UNKNOWN) for word in words]
+            if len(memo) > _MAX_MEMO:
+                self._memo = {}
+        return rows
 
 
-def _spread(codes: Numbers, indices: Numbers, several: list[list[int]]) -> Numbers:
-    """Return the codes of all chunks in order; chunks of no or several words take their room."""
+def _spread(numbers: Numbers, odd: Positions, lists: list[list[int]]) -> Numbers:
+    """Put lists of any length in place of the numbers at the positions `odd`."""
     import numpy as np
 
-    odd = np.flatnonzero(codes < _UNKNOWN)
-    if not len(odd):
-        plain: Numbers = codes[indices]
-        return plain
-    lists = [several[-3 - code] for code in codes[odd]]
-    table = np.concatenate([codes, *(np.array(row, dtype=np.int32) for row in lists)])
-    lengths = np.ones(len(codes), dtype=np.int64)
-    lengths[odd] = [len(row) for row in lists]
-    begins = np.arange(len(codes))
-    begins[odd] = len(codes) + np.cumsum(lengths[odd]) - lengths[odd]
-    length = lengths[indices]  # (n_chunks,)
-    shift = begins[indices] - (np.cumsum(length) - length)
-    spread: Numbers = table[np.repeat(shift, length) + np.arange(length.sum())]
-    return spread
+    lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+    numbers[odd[lengths == 1]] = [row[0] for row in lists if len(row) == 1]
+    others = odd[lengths != 1]
+    if not len(others):
+        return numbers
+    several = [row for row in lists if len(row) != 1]
+    places = np.repeat(others, lengths[lengths != 1])
+    spread = np.insert(numbers, places, np.fromiter(chain.from_iterable(several), np.int32))
+    kept = np.ones(len(spread), dtype=bool)
+    ends = others + np.cumsum(lengths[lengths != 1])  # where each replaced number has moved
+    kept[ends] = False
+    out: Numbers = spread[kept]
+    return out
 
 
 def _cut_long(numbers: Numbers) -> Numbers:
@@ -268,8 +273,8 @@ class _Blocks:
 
 def _identity(vocabulary: Vocabulary) -> bytes:
     """Return bytes that differ for different vocabularies."""
-    digest = hashlib.blake2b(vocabulary.counts.astype("<i8").tobytes())
-    for key in vocabulary.keys:
-        data = key.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(4, "little") + data)
-    return digest.digest()
+    import numpy as np
+
+    keys = [key.encode("utf-8", "surrogatepass") for key in vocabulary.keys]
+    lengths = np.fromiter(map(len, keys), "<i8", len(keys)).tobytes()
+    return lengths + vocabulary.counts.astype("<i8").tobytes() + b"".join(keys)

@@ -18,7 +18,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.sources.encoding import guess_encoding, looks_binary
 from sememe.sources.streams import open_bytes, reason
 from sememe.text.normalize import well_formed
-from sememe.text.words import LINE_END, Tokens, check_tokens, separate, words_of
+from sememe.text.words import LINE_END, PLAIN, Tokens, check_tokens, separate, words_of
 
 PIECE_BYTES = 1 << 21
 PIECE_TOKENS = 100_000
@@ -101,6 +101,12 @@ class TextCorpus:
         whole = pa.Array.from_buffers(pa.string(), 1, buffers)
         return pc.ascii_split_whitespace(whole).flatten().view(pa.binary())
 
+    def plain(self, chunks: Any) -> Any:
+        """Return which chunks surely are one word as they stand, as an Arrow array of bool."""
+        import pyarrow.compute as pc
+
+        return pc.match_substring_regex(chunks.view("string"), PLAIN[self.tokens])
+
     def words_of(self, chunk: bytes) -> list[str]:
         """Return the words of a chunk of this text."""
         return words_of(chunk, self.tokens)
@@ -162,6 +168,13 @@ class ListCorpus:
         if array.null_count != count:
             raise InvalidInputError("a token is None, not a str. Leave such tokens out")
         return array.cast(pa.binary()).fill_null(LINE_END)
+
+    def plain(self, chunks: Any) -> Any:
+        """Return which chunks are tokens, as an Arrow array of bool: not empty and no end."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        return pc.invert(pc.is_in(chunks, value_set=pa.array([b"", LINE_END])))
 
     def words_of(self, chunk: bytes) -> list[str]:
         """Return the token itself; an empty one is no word."""

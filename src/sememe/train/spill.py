@@ -1,65 +1,100 @@
-r"""Counts that do not fit into memory: sorted runs on disk, merged when they are read.
+"""Counts by word as Arrow columns: added up in memory, and on disk when they are too many.
 
-A run is a text file of lines "count<tab>word", sorted by word; line feeds and backslashes within
-a word are escaped.
+`Spill` deals words out to 64 files by a sum over their bytes, so that equal words meet in the same
+file and each file can be added up alone, in a sixty-fourth of the memory.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
-MAX_OPEN = 64  # runs merged at once: systems limit how many files a process may open
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Count = tuple[str, int]
-_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
-_TABLE = str.maketrans(_ESCAPES)
+FILES = 64
+ROWS = 200_000  # rows that wait before they are added up
 
-
-def write_run(counts: Mapping[str, int], path: Path) -> Path:
-    """Write the counts sorted by word."""
-    return _write(sorted(counts.items()), path)
-
-
-def merge_runs(paths: Iterable[Path], folder: Path) -> Iterator[Count]:
-    """Yield (word, count) over all runs in the order of the words, equal words added up.
-
-    The runs are deleted as they are used up; `folder` takes those in between.
-    """
-    runs = list(paths)
-    while len(runs) > MAX_OPEN:
-        some, runs = runs[:MAX_OPEN], runs[MAX_OPEN:]
-        runs.append(_write(_merged(some), folder / f"{some[0].stem}m.run"))
-    yield from _merged(runs)
+Counts = tuple[Any, Any]  # Arrow arrays of equal length: words (binary), how often each (int64)
 
 
-def _merged(paths: list[Path]) -> Iterator[Count]:
-    with ExitStack() as stack:
-        files = [stack.enter_context(path.open(encoding="utf-8", newline="\n")) for path in paths]
-        in_order = heapq.merge(*map(_read, files), key=itemgetter(0))
-        for word, same in groupby(in_order, key=itemgetter(0)):
-            yield word, sum(count for _, count in same)
-    for path in paths:
-        path.unlink()
+def add_up(rows: Sequence[Counts]) -> Counts:
+    """Return each word once with the sum of its counts; at least one pair of arrays is needed."""
+    import pyarrow as pa
+
+    columns: list[Any] = [pa.chunked_array(list(column)) for column in zip(*rows, strict=True)]
+    table = pa.table(columns, names=["word", "n"])
+    table = table.group_by("word", use_threads=False).aggregate([("n", "sum")])
+    return table["word"].combine_chunks(), table["n_sum"].combine_chunks()
 
 
-def _write(counts: Iterable[Count], path: Path) -> Path:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{count}\t{word.translate(_TABLE)}\n" for word, count in counts)
-    return path
+class Spill:
+    """Counts on disk, in a folder that the caller deletes; add from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing is written until something is added."""
+        self._folder = folder
+        self._writers: list[Any] = []
+        self._files: list[Any] = []
+        self._lock = Lock()
+
+    def __bool__(self) -> bool:
+        return bool(self._writers)
+
+    def add(self, counts: Counts) -> None:
+        """Write counts of words that are not empty; a word may come again and again."""
+        import numpy as np
+        import pyarrow as pa
+
+        words, numbers = counts
+        place = _places(words)
+        order = np.argsort(place, kind="stable")
+        bounds = np.searchsorted(place[order], np.arange(FILES + 1))
+        batch = pa.record_batch([words, numbers], names=["word", "n"]).take(order)
+        with self._lock:
+            if not self._writers:
+                self._open(batch.schema)
+            for i, writer in enumerate(self._writers):
+                writer.write_batch(batch.slice(bounds[i], bounds[i + 1] - bounds[i]))
+
+    def read(self) -> Iterator[Counts]:
+        """Yield the counts of one file after another, each word once; nothing is added later."""
+        import pyarrow as pa
+
+        for file in (*self._writers, *self._files):
+            file.close()
+        for number in range(FILES):
+            rows: list[Counts] = []
+            waiting = 0
+            with (
+                pa.OSFile(str(self._path(number)), "rb") as file,
+                pa.ipc.open_stream(file) as batches,
+            ):
+                for batch in batches:
+                    rows.append((batch.column(0), batch.column(1)))
+                    waiting += len(batch)
+                    if waiting > ROWS:
+                        rows, waiting = [add_up(rows)], 0
+            yield add_up(rows)
+
+    def _open(self, schema: Any) -> None:
+        import pyarrow as pa
+
+        self._files = [pa.OSFile(str(self._path(i)), "wb") for i in range(FILES)]
+        self._writers = [pa.ipc.new_stream(file, schema) for file in self._files]
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number}.arrows"
 
 
-def _read(file: TextIO) -> Iterator[Count]:
-    for line in file:
-        count, _, word = line[:-1].partition("\t")
-        yield _unescaped(word) if "\\" in word else word, int(count)
+def _places(words: Any) -> NDArray[np.int64]:
+    """Return (n,) the file of each word: the sum of its bytes, so that it needs no loop."""
+    import numpy as np
 
-
-def _unescaped(word: str) -> str:
-    parts = word.split("\\\\")
-    return "\\".join(part.replace("\\n", "\n").replace("\\r", "\r") for part in parts)
+    _, offsets, data = words.buffers()
+    bounds = np.frombuffer(offsets, np.int32)[words.offset : words.offset + len(words) + 1]
+    sums = np.add.reduceat(np.frombuffer(data, np.uint8), bounds[:-1], dtype=np.int64)
+    return sums % FILES

@@ -1,20 +1,18 @@
 """Which words a corpus holds, and how often: the first pass over it, in bounded memory.
 
-Threads count chunks of text in Arrow tables, which take some 20 bytes a chunk. A table of more than
-`MAX_DISTINCT` chunks is turned into words and written to disk as a sorted run; the runs are merged
-at the end and words below `min_count` left out while they are. So memory does not grow with the
-corpus, only with the vocabulary that is kept, and counts are exact (word2vec.c and gensim prune
-rare words on the way, which makes counts depend on the order of the text).
+Threads count chunks of text in Arrow, outside Python; the rules of Unicode are needed only for the
+distinct chunks that are not plain words. More than `MAX_DISTINCT` chunks go to disk (see
+`sememe.train.spill`). So memory does not grow with the corpus, only with the vocabulary that is
+kept, and counts are exact: word2vec.c and gensim prune rare words on the way, and their counts
+depend on the order of the text.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import count as numbers_from
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -22,14 +20,13 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import InvalidInputError
 from sememe.text.words import LINE_END, Tokens
 from sememe.train.reading import Corpus, Source, in_order, open_corpus
-from sememe.train.spill import Count, merge_runs, write_run
+from sememe.train.spill import ROWS, Counts, Spill, add_up
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MAX_DISTINCT = 300_000
-_MERGE_EVERY = 200_000  # rows that wait before they are added up
+MAX_DISTINCT = 300_000  # chunks in the memory of a thread
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,10 +115,10 @@ class Tally:
         return notes
 
 
-def count_words(corpus: Corpus, tally: Tally, folder: Path, *, workers: int) -> Iterable[Count]:
-    """Return each (word, count) once; `folder` takes what does not fit into memory."""
-    names = numbers_from()
-    counters = [_Counter(corpus, folder, names) for _ in range(workers)]
+def count_words(corpus: Corpus, tally: Tally, folder: Path, *, workers: int) -> Iterator[Counts]:
+    """Yield the counts of all words, each once; `folder` takes what does not fit into memory."""
+    spill = Spill(folder)
+    counters = [_Counter(corpus, spill) for _ in range(workers)]
     free: SimpleQueue[_Counter] = SimpleQueue()
     for counter in counters:
         free.put(counter)
@@ -135,36 +132,26 @@ def count_words(corpus: Corpus, tally: Tally, folder: Path, *, workers: int) -> 
 
     for _ in in_order(add, corpus.pieces(), workers=workers):
         pass
-    return _gather(counters, tally, folder)
-
-
-def _gather(counters: list[_Counter], tally: Tally, folder: Path) -> Iterable[Count]:
-    first, *others = counters
-    if any(counter.runs for counter in counters):
-        for counter in counters:
-            counter.spill()
-    for other in others:
-        first.rows += other.rows
-        first.runs += other.runs
-        first.n_sentences += other.n_sentences
-        first.replaced += other.replaced
-        first.empty += other.empty
-    words = first.words()
-    tally.n_sentences = first.n_sentences
-    tally.replaced = first.replaced
-    tally.empty = first.empty
-    return merge_runs(first.runs, folder) if first.runs else words.items()
+    rows = [counter.words() for counter in counters if counter.rows]
+    for counter in counters:
+        tally.n_sentences += counter.n_sentences
+        tally.replaced += counter.replaced
+        tally.empty += counter.empty
+    if not spill:
+        yield from [add_up(rows)] if rows else []
+        return
+    for counts in rows:
+        spill.add(counts)
+    yield from spill.read()
 
 
 @dataclass
 class _Counter:
-    """Counts of one thread: Arrow tables of chunks, and runs on disk."""
+    """What one thread counts: chunks of text, in Arrow arrays."""
 
     corpus: Corpus
-    folder: Path
-    names: Iterator[int]
-    rows: list[tuple[Any, Any]] = field(default_factory=list)  # arrays of chunks and of counts
-    runs: list[Path] = field(default_factory=list)
+    spill: Spill
+    rows: list[Counts] = field(default_factory=list)
     waiting: int = 0
     n_sentences: int = 0
     replaced: int = 0
@@ -176,54 +163,40 @@ class _Counter:
         found = chunks.value_counts()
         self.rows.append((found.field(0), found.field(1)))
         self.waiting += len(found)
-        if self.waiting > _MERGE_EVERY:
-            self._add_up()
+        if self.waiting > ROWS:
+            self.rows, self.waiting = [add_up(self.rows)], 0
             if len(self.rows[0][0]) > MAX_DISTINCT:
-                self.spill()
+                self.spill.add(self.words())
 
-    def spill(self) -> None:
-        """Write what is in memory to disk."""
-        if self.rows:
-            self.runs.append(write_run(self.words(), self.folder / f"{next(self.names)}.run"))
-
-    def words(self) -> dict[str, int]:
-        """Return word -> count of what is in memory, and forget it."""
+    def words(self) -> Counts:
+        """Turn what was counted from chunks to words, and forget it; a word may come twice."""
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        counts: Counter[str] = Counter()
-        if not self.rows:
-            return counts
-        self._add_up()
-        ((chunks, numbers),) = self.rows
-        self.rows.clear()
-        plain = pc.ascii_is_alnum(chunks.view("string"))
-        words = chunks.filter(plain).cast("string").to_pylist()
-        counts.update(dict(zip(words, numbers.filter(plain).to_pylist(), strict=True)))
-        rest = pc.invert(plain)
-        others = chunks.filter(rest).to_pylist()
-        for chunk, n in zip(others, numbers.filter(rest).to_pylist(), strict=True):
+        chunks, numbers = add_up(self.rows)
+        self.rows = []
+        plain = self.corpus.plain(chunks)
+        odd = pc.invert(plain)
+        others: dict[str, int] = {}
+        for chunk, n in zip(
+            chunks.filter(odd).to_pylist(), numbers.filter(odd).to_pylist(), strict=True
+        ):
             if chunk != LINE_END:
-                self._add_words(counts, chunk, n)
-        return counts
+                self._add_words(others, chunk, n)
+        words = pa.array(others, type=pa.string()).view(pa.binary())
+        counts = pa.array(others.values(), type=pa.int64())
+        return (
+            pa.concat_arrays([chunks.filter(plain), words]),
+            pa.concat_arrays([numbers.filter(plain), counts]),
+        )
 
-    def _add_words(self, counts: Counter[str], chunk: bytes, n: int) -> None:
+    def _add_words(self, counts: dict[str, int], chunk: bytes, n: int) -> None:
         if not chunk:
             self.empty += n
         for word in self.corpus.words_of(chunk):
-            counts[word] += n
+            counts[word] = counts.get(word, 0) + n
         if not chunk.isascii():
             self.replaced += n * replaced(chunk)
-
-    def _add_up(self) -> None:
-        import pyarrow as pa
-
-        names = ["chunk", "n"]
-        columns = [pa.chunked_array(list(column)) for column in zip(*self.rows, strict=True)]
-        table = pa.table(columns, names=names)
-        table = table.group_by("chunk", use_threads=False).aggregate([("n", "sum")])
-        chunks = table["chunk"].combine_chunks()
-        self.rows = [(chunks, table["n_sum"].combine_chunks())]
-        self.waiting = 0
 
 
 def replaced(chunk: bytes) -> int:
@@ -246,26 +219,31 @@ def _sentences(chunks: Any) -> int:
 
 
 def _select(
-    found: Iterable[Count], tally: Tally, *, min_count: int, max_vocab: int | None
-) -> list[Count]:
-    """Return the words to keep in order; a long list is cut to `max_vocab` again and again."""
+    found: Iterable[Counts], tally: Tally, *, min_count: int, max_vocab: int | None
+) -> list[tuple[str, int]]:
+    """Return the words to keep, in order; a long list is cut to `max_vocab` again and again."""
+    import pyarrow.compute as pc
 
-    def rank(pair: Count) -> tuple[int, str]:
+    def rank(pair: tuple[str, int]) -> tuple[int, str]:
         return -pair[1], pair[0]
 
-    kept: list[Count] = []
-    for word, n in found:
-        tally.n_words += n
-        tally.n_distinct += 1
-        tally.highest = max(tally.highest, n)
-        if n >= min_count:
-            kept.append((word, n))
-            if max_vocab and len(kept) > 2 * max_vocab + _MERGE_EVERY:
-                kept = sorted(kept, key=rank)[:max_vocab]
+    kept: list[tuple[str, int]] = []
+    least: Any = min_count
+    for words, counts in found:
+        if not len(words):
+            continue
+        tally.n_words += pc.sum(counts).as_py()
+        tally.n_distinct += len(words)
+        tally.highest = max(tally.highest, pc.max(counts).as_py())
+        often = pc.greater_equal(counts, least)
+        texts = words.filter(often).view("string").to_pylist()
+        kept += zip(texts, counts.filter(often).to_pylist(), strict=True)
+        if max_vocab and len(kept) > 2 * max_vocab:
+            kept = sorted(kept, key=rank)[:max_vocab]
     return sorted(kept, key=rank)[:max_vocab]
 
 
-def _vocabulary(kept: list[Count], tally: Tally) -> Vocabulary:
+def _vocabulary(kept: list[tuple[str, int]], tally: Tally) -> Vocabulary:
     import numpy as np
 
     return Vocabulary(

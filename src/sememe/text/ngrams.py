@@ -89,17 +89,20 @@ class Ngrams:
         """Return the bucket of each of the word's n-grams: (n,) int32 in 0..buckets-1, n >= 1."""
         return self.ids_of_many([word])[1]
 
-    def ids_of_many(self, words: Sequence[str]) -> tuple[Offsets, Ids]:
+    def ids_of_many(
+        self, words: Sequence[str], *, short: Literal["whole", "none"] = "whole"
+    ) -> tuple[Offsets, Ids]:
         """Return the buckets of many words: those of word i are ids[offsets[i]:offsets[i + 1]].
 
-        offsets: (len(words) + 1,) int64. ids: int32, in the order of `of`.
+        offsets: (len(words) + 1,) int64. ids: int32, in the order of `of`. short: what a word too
+        short for any n-gram has: the bucket of the whole, or none, as in the official fastText.
         """
         import numpy as np
 
         lengths = np.fromiter(map(len, words), np.int64, len(words)) + 2
         if self.hangul == "jamo":
             lengths = lengths + 2 * (lengths - 2)  # at most: what bounds a batch
-        parts = [self._batch(words[start:end]) for start, end in _batches(lengths)]
+        parts = [self._batch(words[start:end], short) for start, end in _batches(lengths)]
         if not parts:
             return np.zeros(1, np.int64), np.empty(0, np.int32)
         counts = np.concatenate([count for count, _ in parts])
@@ -107,7 +110,7 @@ class Ngrams:
         np.cumsum(counts, out=offsets[1:])
         return offsets, np.concatenate([ids for _, ids in parts])
 
-    def _batch(self, words: Sequence[str]) -> tuple[Offsets, Ids]:
+    def _batch(self, words: Sequence[str], short: str) -> tuple[Offsets, Ids]:
         """Return how many n-grams each word has, and the buckets of all."""
         import numpy as np
 
@@ -125,7 +128,7 @@ class Ngrams:
             fits = first[at] <= n
             ids[slots[at[fits]] + n] = hashes[fits] % np.uint32(self.buckets)
         of_words = before[ends] - before[starts]
-        if of_words.all():
+        if short == "none" or of_words.all():
             return of_words, ids
         return self._with_whole(words, of_words, ids)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -116,16 +116,21 @@ class SubwordVectors(KeyedVectors):
 
 
 def with_own_rows(
-    words: Sequence[str], own: FloatArray, *, ngrams: FloatArray, subwords: Ngrams
+    words: Sequence[str],
+    own: FloatArray,
+    *,
+    ngrams: FloatArray,
+    subwords: Ngrams,
+    short: Literal["whole", "none"] = "whole",
 ) -> FloatArray:
     """Return (n, dim), the mean of each word's own row and its n-grams' rows: fastText's vector.
 
-    own: (n, dim), the row trained for each word.
+    own: (n, dim), the row trained for each word. short: see `Ngrams.ids_of_many`.
     """
     vectors = np.empty(own.shape, np.float32)
     for start in range(0, len(words), _WORDS):
         some = words[start : start + _WORDS]
-        offsets, ids = subwords.ids_of_many(some)
+        offsets, ids = subwords.ids_of_many(some, short=short)
         sums = ngram_sums(ngrams, offsets, ids) + own[start : start + len(some)]
         vectors[start : start + len(some)] = sums / (np.diff(offsets) + 1)[:, None]
     return vectors

@@ -39,6 +39,7 @@ _EXPORTS = {
     "SememeError": "sememe._errors",
     "Skipped": "sememe._types",
     "SpaceMismatchError": "sememe._errors",
+    "SubwordTokenizer": "sememe.text.subwords",
     "SubwordVectors": "sememe.vectors.subword",
     "TextEncoder": "sememe.encoders.text",
     "TextTooLongError": "sememe._errors",
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from sememe.index.report import Report as Report
     from sememe.models.catalog import CATALOG as CATALOG
     from sememe.models.catalog import ModelInfo as ModelInfo
+    from sememe.text.subwords import SubwordTokenizer as SubwordTokenizer
     from sememe.vectors.keyed import KeyedVectors as KeyedVectors
     from sememe.vectors.subword import SubwordVectors as SubwordVectors
 

@@ -1,0 +1,15 @@
+"""`sememe train RECIPE`: one subcommand for each thing that can be trained."""
+
+from __future__ import annotations
+
+import typer
+
+from sememe.app import train_tokenizer
+
+train_app = typer.Typer(name="train", help="Train a model on your own text.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    train_app.command("tokenizer")(train_tokenizer.tokenizer)
+    app.add_typer(train_app)

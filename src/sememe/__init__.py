@@ -45,6 +45,7 @@ _EXPORTS = {
     "TextTooLongError": "sememe._errors",
     "UnknownKeyError": "sememe._errors",
     "UnknownNameError": "sememe._errors",
+    "WordEncoder": "sememe.encoders.words",
     "load": "sememe.encoders.load",
 }
 
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from sememe.encoders.load import load as load
     from sememe.encoders.receipt import Receipt as Receipt
     from sememe.encoders.text import TextEncoder as TextEncoder
+    from sememe.encoders.words import WordEncoder as WordEncoder
     from sememe.index.hits import Hit as Hit
     from sememe.index.hits import Hits as Hits
     from sememe.index.index import Index as Index

@@ -34,7 +34,8 @@ def test_index_search_verify(folder, indexed, capsys):
 
 def test_models_and_similar_as_json(capsys):
     assert main(["models", "--json"]) == 0
-    (model,) = json.loads(capsys.readouterr().out)
+    model, glove = json.loads(capsys.readouterr().out)
+    assert (glove["name"], glove["dim"], glove["licence"]) == ("glove-6b-50d", 50, "PDDL-1.0")
     assert (model["name"], model["dim"], model["available"]) == ("use-multilingual-v3", 512, True)
     assert main(["similar", "고양이", "cat", "주식 시장", "--json"]) == 0
     matrix = json.loads(capsys.readouterr().out)["similarity"]

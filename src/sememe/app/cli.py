@@ -14,7 +14,7 @@ from contextlib import suppress
 import typer
 
 from sememe._errors import CorruptFileError, IndexLockedError, SememeError
-from sememe.app import encode_commands, index_commands, train_commands
+from sememe.app import encode_commands, index_commands, train_commands, word_commands
 
 _CTRL_C = 130  # what typer makes of a KeyboardInterrupt
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 encode_commands.register(app)
 index_commands.register(app)
+word_commands.register(app)
 train_commands.register(app)
 
 

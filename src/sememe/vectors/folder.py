@@ -96,7 +96,7 @@ def read_vectors(folder: StrPath) -> KeyedVectors:
     place = Path(folder)
     document = read_document(place)
     try:
-        n, dim = document["keys"], document["dim"]
+        n, dim, _ = document["keys"], document["dim"], document["fingerprint"]
         files = {name: entry["bytes"] for name, entry in document["files"].items()}
         subwords = Ngrams(**document["subwords"]) if document.get("subwords") else None
     except (KeyError, TypeError, AttributeError, InvalidInputError) as error:
@@ -116,9 +116,12 @@ def read_vectors(folder: StrPath) -> KeyedVectors:
     matrix = _array(place / "matrix.npy", (n, dim), "<f4")
     counts = _array(place / "counts.npy", (n,), "<i8") if "counts.npy" in files else None
     if subwords is None:
-        return KeyedVectors(keys, matrix, counts=counts)
-    ngrams = _array(place / "ngrams.npy", (subwords.buckets, dim), "<f4")
-    return SubwordVectors(keys, matrix, ngrams=ngrams, subwords=subwords, counts=counts)
+        vectors = KeyedVectors(keys, matrix, counts=counts)
+    else:
+        ngrams = _array(place / "ngrams.npy", (subwords.buckets, dim), "<f4")
+        vectors = SubwordVectors(keys, matrix, ngrams=ngrams, subwords=subwords, counts=counts)
+    vectors.__dict__["fingerprint"] = document["fingerprint"]  # not computed again
+    return vectors
 
 
 def verify_vectors(folder: StrPath) -> None:
@@ -178,6 +181,7 @@ def _document(vectors: KeyedVectors, kind: str) -> dict[str, Any]:
         "keys": len(vectors),
         "dim": vectors.dim,
         "dtype": "float32",
+        "fingerprint": vectors.fingerprint,
         "made_by": _version(),
     }
     if isinstance(vectors, SubwordVectors):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -330,6 +331,20 @@ class KeyedVectors:
         from sememe.vectors.files import load
 
         return load(path, format=format)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """32 hex digits of keys and vectors: equal if both are. Folders keep it, files do not."""
+        digest = hashlib.blake2b(digest_size=16)
+        for start in range(0, len(self), 65_536):
+            keys = "\0".join(self._keys[start : start + 65_536])
+            digest.update(keys.encode("utf-8", "surrogatepass"))
+            digest.update(self._matrix[start : start + 65_536].tobytes())
+        self._extend_fingerprint(digest)
+        return digest.hexdigest()
+
+    def _extend_fingerprint(self, digest: Any) -> None:
+        """Add what else shapes a vector."""
 
     # What searches share
 

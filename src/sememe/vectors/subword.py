@@ -111,6 +111,11 @@ class SubwordVectors(KeyedVectors):
         """Return the vectors of these keys alone, with all the n-grams' rows."""
         return super().subset(keys)
 
+    def _extend_fingerprint(self, digest: Any) -> None:
+        digest.update(repr(self.subwords).encode())
+        for start in range(0, len(self._ngrams), _GATHERED):
+            digest.update(self._ngrams[start : start + _GATHERED].tobytes())
+
     def _like(self, keys: Sequence[str], matrix: FloatArray, counts: Any) -> Self:
         return type(self)(keys, matrix, ngrams=self._ngrams, subwords=self.subwords, counts=counts)
 
@@ -137,7 +142,7 @@ def with_own_rows(
 
 
 def ngram_sums(
-    ngrams: FloatArray, offsets: NDArray[np.int64], ids: NDArray[np.int32]
+    ngrams: NDArray[np.floating], offsets: NDArray[np.int64], ids: NDArray[np.integer]
 ) -> NDArray[np.float64]:
     """Return (n, dim), the sum of the rows ids[offsets[i]:offsets[i + 1]] for each i.
 

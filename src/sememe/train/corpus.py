@@ -9,7 +9,9 @@ the same byte for byte whatever the number of threads.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -17,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.text.words import LINE_END, Tokens
-from sememe.train.reading import Corpus, Source, in_order, open_corpus
+from sememe.train.apart import call, can_call
+from sememe.train.reading import Corpus, Source, TextCorpus, in_order, open_corpus
 from sememe.train.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -102,22 +105,51 @@ def encode_corpus(
     Raises:
         InvalidInputError: No corpus, or one with other words than when they were counted.
     """
+    import numpy as np
+
     corpus = open_corpus(corpus, tokens=tokens)
-    encoder = _Encoder(corpus, vocabulary)
-    blocks = _Blocks()
     path = Path(folder) / "corpus.i32"
-    digest = hashlib.blake2b(_identity(vocabulary), digest_size=16)
+    if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
+        request = Path(folder) / "vocabulary.json"
+        fields = {"keys": vocabulary.keys, "counts": vocabulary.counts.tolist()}
+        request.write_text(json.dumps(fields), encoding="utf-8")
+        where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
+        work = {"vocabulary": str(request.absolute()), "out": str(path.absolute())}
+        found = call(__name__, "encode_file", where | work | {"workers": workers})
+        request.unlink()
+    else:
+        found = _encode(corpus, vocabulary.keys, vocabulary.counts.tolist(), path, workers=workers)
+    if corpus.n_words not in (None, found["n_words"]):
+        change = f"the corpus held {corpus.n_words} words when they were counted"
+        cure = "Give one that is the same each time it is read, such as a list or a path"
+        raise InvalidInputError(f"{change} and {found['n_words']} when read again. {cure}")
+    starts, passed = (np.array(found.pop(name), dtype=np.int64) for name in ("starts", "passed"))
+    return EncodedCorpus(path=path, starts=starts, words=passed[1:] - passed[:-1], **found)
+
+
+def encode_file(
+    path: str, tokens: Tokens, vocabulary: str, out: str, workers: int
+) -> dict[str, Any]:
+    """Encode a text file, in a process of its own; see `sememe.train.apart`."""
+    fields = json.loads(Path(vocabulary).read_text(encoding="utf-8"))
+    corpus = TextCorpus(Path(path), tokens)
+    return _encode(corpus, fields["keys"], fields["counts"], Path(out), workers=workers)
+
+
+def _encode(
+    corpus: Corpus, keys: Sequence[str], counts: Sequence[int], path: Path, *, workers: int
+) -> dict[str, Any]:
+    """Return what is known of the file, in the types of JSON."""
+    encoder = _Encoder(corpus, keys)
+    blocks = _Blocks()
+    digest = hashlib.blake2b(json.dumps([keys, counts]).encode(), digest_size=16)
     with path.open("wb") as file:
         for part in in_order(encoder.encode, corpus.pieces(), workers=workers):
             data = part.numbers.astype("<i4", copy=False).data
             file.write(data)
             digest.update(data)
             blocks.add(part)
-    if corpus.n_words not in (None, blocks.n_words):
-        change = f"the corpus held {corpus.n_words} words when they were counted"
-        cure = "Give one that is the same each time it is read, such as a list or a path"
-        raise InvalidInputError(f"{change} and {blocks.n_words} when read again. {cure}")
-    return blocks.finish(path, digest.hexdigest())
+    return blocks.finish() | {"fingerprint": digest.hexdigest()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,14 +172,14 @@ class _Part:
 class _Encoder:
     """Turns pieces of the corpus into numbers, from several threads at once."""
 
-    def __init__(self, corpus: Corpus, vocabulary: Vocabulary) -> None:
+    def __init__(self, corpus: Corpus, keys: Sequence[str]) -> None:
         import pyarrow as pa
 
         self._corpus = corpus
-        self._rows = vocabulary.numbers
-        self._end = len(vocabulary)
-        keys = pa.array(vocabulary.keys, type=pa.string()).view(pa.binary())
-        self._known = pa.concat_arrays([keys, pa.array([LINE_END])])
+        self._rows = {key: row for row, key in enumerate(keys)}
+        self._end = len(keys)
+        known = pa.array(keys, type=pa.string()).view(pa.binary())
+        self._known = pa.concat_arrays([known, pa.array([LINE_END])])
         self._memo: dict[bytes, list[int]] = {}
 
     def encode(self, piece: Any) -> _Part:
@@ -252,29 +284,16 @@ class _Blocks:
         self.n_words += part.n_words
         self.n_sentences += len(ends)
 
-    def finish(self, path: Path, fingerprint: str) -> EncodedCorpus:
+    def finish(self) -> dict[str, Any]:
         """Close the last block."""
-        import numpy as np
-
         if self.length > self.starts[-1]:
             self.starts.append(self.length)
             self.passed.append(self.n_words)
         self.passed[-1] = self.n_words
-        return EncodedCorpus(
-            path=path,
-            n_words=self.n_words,
-            n_kept=self.length - self.n_sentences,
-            n_sentences=self.n_sentences,
-            starts=np.array(self.starts, dtype=np.int64),
-            words=np.array(self.passed[1:], np.int64) - np.array(self.passed[:-1], np.int64),
-            fingerprint=fingerprint,
-        )
-
-
-def _identity(vocabulary: Vocabulary) -> bytes:
-    """Return bytes that differ for different vocabularies."""
-    import numpy as np
-
-    keys = [key.encode("utf-8", "surrogatepass") for key in vocabulary.keys]
-    lengths = np.fromiter(map(len, keys), "<i8", len(keys)).tobytes()
-    return lengths + vocabulary.counts.astype("<i8").tobytes() + b"".join(keys)
+        return {
+            "n_words": self.n_words,
+            "n_kept": self.length - self.n_sentences,
+            "n_sentences": self.n_sentences,
+            "starts": self.starts,
+            "passed": self.passed,
+        }

@@ -11,17 +11,18 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.sources.encoding import guess_encoding, looks_binary
-from sememe.sources.streams import open_bytes, reason
+from sememe.sources.streams import PACKED, open_bytes, reason
 from sememe.text.normalize import well_formed
 from sememe.text.words import LINE_END, PLAIN, Tokens, check_tokens, separate, words_of
 
-PIECE_BYTES = 1 << 21
-PIECE_TOKENS = 100_000
+PIECE_BYTES = 1 << 20
+PIECE_TOKENS = 50_000
 _CUT_BYTES = 1 << 16  # where a line longer than a piece is cut: at a space this near to the end
 _HOW = "Give a path, a list of token lists, or an object whose __iter__ starts anew each time"
 
@@ -68,20 +69,24 @@ class TextCorpus:
         self.tokens: Tokens = tokens
         self.n_words: int | None = None
         self.notes: list[str] = []
-        try:
-            with open_bytes(path) as stream:
-                _check_text(path, stream.read(_CUT_BYTES))
-        except CorruptFileError as error:
-            raise InvalidInputError(f"corpus {str(path)!r}: {error}. {_HOW}") from None
-        except OSError as error:
-            raise InvalidInputError(_no_file(path, error)) from None
+        if not path.is_file():
+            what = "no regular file" if path.exists() else "there is no such file"
+            what = "a folder, not a file" if path.is_dir() else what
+            raise InvalidInputError(f"corpus {str(path)[:80]!r}: {what}. {_HOW}")
+        with _named(path), open_bytes(path) as stream:
+            _check_text(path, stream.read(_CUT_BYTES))
+
+    @property
+    def is_large(self) -> bool:
+        """Whether reading it takes longer than starting a process."""
+        return self.path.stat().st_size > (1 << 20 if self.path.suffix in PACKED else 4 << 20)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the text in pieces of about 2 MB that end at line ends.
+        """Yield the text in pieces of about 1 MB that end at line ends.
 
         A line much longer than a piece is cut at a space.
         """
-        with open_bytes(self.path) as stream:
+        with _named(self.path), open_bytes(self.path) as stream:
             rest = stream.read(3).removeprefix(b"\xef\xbb\xbf")
             while block := stream.read(PIECE_BYTES):
                 piece, rest = _cut(rest + block + stream.readline(PIECE_BYTES))
@@ -214,24 +219,32 @@ def _cut(text: bytes) -> tuple[bytes, bytes]:
 
 
 def _check_text(path: Path, head: bytes) -> None:
+    """Raise if the first bytes of a file show that it is no UTF-8 text."""
     if not head:
-        raise CorruptFileError("the file is empty")
+        raise InvalidInputError(f"corpus {str(path)!r}: the file is empty. {_HOW}")
+    if looks_binary(head):
+        raise InvalidInputError(f"corpus {str(path)!r}: a binary file, it holds no text. {_HOW}")
     wide = b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff"))
-    encoding = guess_encoding(head) if wide else ""
-    if not encoding and looks_binary(head):
-        raise CorruptFileError("binary file: it holds no text")
     text = head.decode("utf-8", "replace")
-    if encoding.startswith("utf-8") or (not encoding and text.count("\ufffd") < 0.02 * len(text)):
+    bad = text.count("\ufffd")
+    if not wide and bad <= max(3, 0.02 * len(text)):
         return
-    encoding = encoding or guess_encoding(head)
-    cure = f"iconv -f {encoding} -t utf-8 {path.name} > {path.stem}-utf8{path.suffix}"
-    raise CorruptFileError(f"the text looks like {encoding}, not UTF-8. Type: {cure}")
+    encoding = guess_encoding(head)
+    if not encoding.startswith("utf-8"):
+        cure = f"iconv -f {encoding} -t utf-8 {path.name} > {path.stem}-utf8{path.suffix}"
+        message = f"corpus {str(path)!r}: the text looks like {encoding}, not UTF-8. Type: {cure}"
+        raise InvalidInputError(message)
 
 
-def _no_file(path: Path, error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"corpus {str(path)[:80]!r}: there is no such file. {_HOW}"
-    return f"corpus {str(path)!r}: {reason(error)}. {_HOW}"
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Add the name of the file to errors of reading it."""
+    try:
+        yield
+    except CorruptFileError as error:
+        raise CorruptFileError(f"corpus {str(path)!r}: {error}") from None
+    except OSError as error:
+        raise InvalidInputError(f"corpus {str(path)!r}: {reason(error)}. {_HOW}") from None
 
 
 def _no_list(number: int, sentence: object) -> str:

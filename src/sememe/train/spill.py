@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILES = 64
-ROWS = 200_000  # rows that wait before they are added up
+ROWS = 50_000  # rows that wait before they are added up
 
 Counts = tuple[Any, Any]  # Arrow arrays of equal length: words (binary), how often each (int64)
 

@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe.text.words import LINE_END, Tokens
-from sememe.train.reading import Corpus, Source, in_order, open_corpus
+from sememe.train.apart import call, can_call
+from sememe.train.reading import Corpus, Source, TextCorpus, in_order, open_corpus
 from sememe.train.spill import ROWS, Counts, Spill, add_up
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MAX_DISTINCT = 300_000  # chunks in the memory of a thread
+MAX_DISTINCT = 100_000  # chunks in the memory of a thread
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,8 @@ class Vocabulary:
         keys: The words, by count descending, then by word.
         counts: (n,) int64, how often each occurs.
         n_words: Words of the corpus in all, those left out included.
-        n_sentences: Lines or lists that are not empty, before long ones are cut.
+        n_sentences: Lines or lists that are not empty, before long ones are cut; a line of nothing
+            but dashes or quotation marks may count.
         n_distinct: Different words of the corpus, those left out included.
     """
 
@@ -76,10 +78,33 @@ def build_vocabulary(
     Raises:
         InvalidInputError: No corpus, no words, or none that occurs `min_count` times.
     """
+    import numpy as np
+
     for name, value in (("min_count", min_count), ("workers", workers), ("max_vocab", max_vocab)):
         if value is not None and (isinstance(value, bool) or value < 1):
             raise InvalidInputError(f"{name}={value!r} is below 1. Type: {name}=1 or more")
     corpus = open_corpus(corpus, tokens=tokens)
+    limits: dict[str, Any] = {"min_count": min_count, "max_vocab": max_vocab, "workers": workers}
+    if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
+        where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
+        found = call(__name__, "count_file", where | limits)
+    else:
+        found = _count(corpus, **limits)
+    corpus.n_words = found["sums"]["n_words"]
+    corpus.notes[:] = found["notes"]
+    counts = np.array(found["counts"], dtype=np.int64)
+    return Vocabulary(keys=tuple(found["keys"]), counts=counts, **found["sums"])
+
+
+def count_file(path: str, tokens: Tokens, **limits: Any) -> dict[str, Any]:
+    """Count the words of a text file, in a process of its own; see `sememe.train.apart`."""
+    return _count(TextCorpus(Path(path), tokens), **limits)
+
+
+def _count(
+    corpus: Corpus, *, min_count: int, max_vocab: int | None, workers: int
+) -> dict[str, Any]:
+    """Return the fields of a vocabulary and the notes, in the types of JSON."""
     with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
         tally = Tally()
         found = count_words(corpus, tally, Path(folder), workers=workers)
@@ -89,9 +114,12 @@ def build_vocabulary(
     if not kept:
         least = f"no word occurs {min_count} times: the most frequent occurs {tally.highest} times"
         raise InvalidInputError(f"{least}. Type: min_count={tally.highest} or less, or add text")
-    corpus.n_words = tally.n_words
-    corpus.notes[:] = tally.notes()
-    return _vocabulary(kept, tally)
+    return {
+        "keys": [word for word, _ in kept],
+        "counts": [n for _, n in kept],
+        "sums": {name: getattr(tally, name) for name in ("n_words", "n_sentences", "n_distinct")},
+        "notes": tally.notes(),
+    }
 
 
 @dataclass
@@ -241,15 +269,3 @@ def _select(
         if max_vocab and len(kept) > 2 * max_vocab:
             kept = sorted(kept, key=rank)[:max_vocab]
     return sorted(kept, key=rank)[:max_vocab]
-
-
-def _vocabulary(kept: list[tuple[str, int]], tally: Tally) -> Vocabulary:
-    import numpy as np
-
-    return Vocabulary(
-        keys=tuple(word for word, _ in kept),
-        counts=np.fromiter((n for _, n in kept), np.int64, len(kept)),
-        n_words=tally.n_words,
-        n_sentences=tally.n_sentences,
-        n_distinct=tally.n_distinct,
-    )

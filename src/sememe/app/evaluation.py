@@ -24,6 +24,7 @@ def evaluation(
     split: str,
     mode: str,
     terms: str,
+    among: int | None,
     progress: bool,
 ) -> Evaluation:
     """Run a task. For "retrieval", MODEL may be the folder of an index; else one is built.
@@ -39,7 +40,7 @@ def evaluation(
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
     if task != "retrieval":
-        return run_task(task, load(model), data, split=split, show_progress=progress)
+        return run_task(task, load(model), data, split=split, among=among, show_progress=progress)
     if (Path(model) / FILE).exists():
         system = _ByRecordId(Index.open(model), model)
         return run_task(task, system, data, split=split, mode=mode)  # type: ignore[arg-type]

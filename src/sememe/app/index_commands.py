@@ -122,7 +122,8 @@ def verify(folder: IndexDir, as_json: Json = False) -> None:
 
 def evaluate(
     task: Annotated[
-        str, typer.Argument(metavar="TASK", help="retrieval, bitext, sts or word-similarity")
+        str,
+        typer.Argument(metavar="TASK", help="retrieval, bitext, sts, word-similarity or analogies"),
     ],
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="An encoder, or for retrieval an index.")
@@ -133,12 +134,18 @@ def evaluate(
     terms: Annotated[
         str, typer.Option("--terms", help="Keyword analyser: default or kiwi.")
     ] = "default",
+    among: Annotated[
+        int | None,
+        typer.Option("--among", help="Analogies: only this many keys, the first, can be answers."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure an encoder or an index on a data set, with intervals and a control."""
     from sememe.app.evaluation import evaluation
 
-    found = evaluation(task, model, data, split=split, mode=mode, terms=terms, progress=_terminal())
+    found = evaluation(
+        task, model, data, split=split, mode=mode, terms=terms, among=among, progress=_terminal()
+    )
     if as_json:
         typer.echo(found.to_json())
         return
@@ -147,8 +154,9 @@ def evaluate(
     for name, value in found.metrics.items():
         low, high = found.intervals.get(name, (float("nan"), float("nan")))
         control = found.control.get(name, float("nan"))
-        rows.append((name, f"{value:.4f}", f"{low:.4f} to {high:.4f}", f"{control:.4f}"))
-    show.table(("metric", "value", "95 % interval", "control"), rows)
+        share = f"{found.coverage.get(name, found.covered):.0%}"
+        rows.append((name, f"{value:.4f}", f"{low:.4f} to {high:.4f}", f"{control:.4f}", share))
+    show.table(("metric", "value", "95 % interval", "control", "covered"), rows)
 
 
 def _open_or_create(

@@ -7,6 +7,7 @@
 """
 
 from sememe.evaluate.aligned import find_aligned, read_aligned
+from sememe.evaluate.analogies import evaluate_analogies
 from sememe.evaluate.beir import BeirCorpus, RetrievalData, read_beir, read_qrels
 from sememe.evaluate.bitext import evaluate_bitext
 from sememe.evaluate.control import derangement
@@ -24,6 +25,7 @@ from sememe.evaluate.metrics import (
     recall,
     recall_by_query,
 )
+from sememe.evaluate.questions import AnalogyQuestion, read_analogies
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.retrieval import Searcher, evaluate_retrieval
 from sememe.evaluate.similarity import evaluate_sts, evaluate_word_similarity
@@ -32,6 +34,7 @@ from sememe.evaluate.tasks import TASKS, Task, run_task
 
 __all__ = [
     "TASKS",
+    "AnalogyQuestion",
     "BeirCorpus",
     "Evaluation",
     "PairedDifference",
@@ -43,6 +46,7 @@ __all__ = [
     "average_precision_by_query",
     "bootstrap_interval",
     "derangement",
+    "evaluate_analogies",
     "evaluate_bitext",
     "evaluate_retrieval",
     "evaluate_sts",
@@ -57,6 +61,7 @@ __all__ = [
     "precision",
     "precision_by_query",
     "read_aligned",
+    "read_analogies",
     "read_beir",
     "read_qrels",
     "read_sts",

@@ -19,8 +19,11 @@ class Evaluation:
         metrics: Name -> value; NaN when it is undefined.
         covered: Fraction of the n units that the model could be asked about, in [0, 1].
         intervals: Name -> (low, high), the 95 % bootstrap interval over the units.
-        control: The same metrics with the answers dealt to the wrong questions. They must be near
-            chance; if they are not, the figures above measure something else than meaning.
+        control: The same metrics with the answers dealt to the wrong questions, or from random
+            vectors. They must be near chance; if they are not, the figures above measure something
+            else than meaning.
+        coverage: Name -> fraction of its own units that the model could be asked about, where a
+            metric is taken over a part of the units.
     """
 
     task: str
@@ -30,6 +33,7 @@ class Evaluation:
     covered: float
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     control: dict[str, float] = field(default_factory=dict)
+    coverage: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values in a fixed order; NaN becomes None, which JSON can hold."""
@@ -43,10 +47,11 @@ class Evaluation:
                 name: [_known(low), _known(high)] for name, (low, high) in self.intervals.items()
             },
             "control": {name: _known(value) for name, value in self.control.items()},
+            "coverage": dict(self.coverage),
         }
 
     def to_json(self) -> str:
-        """Return one JSON document: task, model, n, metrics, covered, intervals, control.
+        """Return one JSON document: task, model, n, metrics, covered, intervals, control, coverage.
 
         >>> print(Evaluation("sts", "demo", 2, {"spearman": 1.0}, covered=1.0).to_json()[:46])
         {"task": "sts", "model": "demo", "n": 2, "metr

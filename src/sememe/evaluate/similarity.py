@@ -11,11 +11,14 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._types import Encoder
 from sememe.evaluate._cosine import check_text_encoder, encode_once, is_known
+from sememe.evaluate._keyed import as_encoder
 from sememe.evaluate.control import derangement
 from sememe.evaluate.correlation import pearson, spearman
 from sememe.evaluate.intervals import Seed, bootstrap_interval
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.tables import ScoredPair
+from sememe.vectors.keyed import KeyedVectors
+from sememe.vectors.nearest import unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +53,7 @@ def evaluate_sts(
 
 
 def evaluate_word_similarity(
-    encoder: Encoder,
+    system: Encoder | KeyedVectors,
     pairs: Sequence[ScoredPair],
     *,
     batch_size: int | None = None,
@@ -60,13 +63,15 @@ def evaluate_word_similarity(
 ) -> Evaluation:
     """Correlate the cosine of word pairs with human scores (WordSim-353, SimLex-999, ...).
 
-    Metrics: "spearman" and "pearson", in [-1, 1]. A word that the encoder does not know (a zero
-    vector) takes its pair out and lowers `covered`: compare two models only at equal coverage.
-    Control: the human scores of other pairs. Reference: Finkelstein et al. 2002 (WordSim-353).
+    Metrics: "spearman" and "pearson", in [-1, 1]. Word vectors, also those that an encoder holds as
+    `vectors`, are looked up: the word as it is, then in lower case. A word that the system does not
+    know takes its pair out and lowers `covered`: compare two models only at equal coverage. Vectors
+    with subwords know every word. Control: random vectors. Reference: Finkelstein et al. 2002
+    (WordSim-353).
     """
     return _evaluate_pairs(
         "word-similarity",
-        encoder,
+        as_encoder(system),
         pairs,
         batch_size=batch_size,
         show_progress=show_progress,
@@ -77,7 +82,7 @@ def evaluate_word_similarity(
 
 def _evaluate_pairs(
     task: str,
-    encoder: Encoder,
+    system: object,
     pairs: Sequence[ScoredPair],
     *,
     batch_size: int | None,
@@ -85,7 +90,7 @@ def _evaluate_pairs(
     resamples: int,
     seed: Seed,
 ) -> Evaluation:
-    check_text_encoder(encoder, task)
+    encoder = check_text_encoder(system, task)
     if not pairs:
         raise InvalidInputError(f"task {task!r} got no pair. Give at least two scored pairs.")
     first, second, scores = zip(*pairs, strict=True)
@@ -96,7 +101,12 @@ def _evaluate_pairs(
     a, b = rows.reshape(2, -1)[:, known]
     cosine = np.einsum("nd,nd->n", vectors[a], vectors[b])
     columns = np.column_stack([cosine, np.asarray(scores, dtype=np.float64)[known]])  # (n, 2)
-    wrong = np.column_stack([columns[:, 0], columns[derangement(len(columns), seed=seed), 1]])
+    wrong = columns.copy()
+    if task == "word-similarity":
+        noise = unit(np.random.default_rng(seed).standard_normal(vectors.shape, dtype=np.float32))
+        wrong[:, 0] = np.einsum("nd,nd->n", noise[a], noise[b])
+    else:
+        wrong[:, 1] = columns[derangement(len(columns), seed=seed), 1]
     return Evaluation(
         task=task,
         model=encoder.name,

@@ -11,13 +11,16 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import Encoder
 from sememe.evaluate._cosine import check_text_encoder
 from sememe.evaluate.aligned import find_aligned, read_aligned
+from sememe.evaluate.analogies import evaluate_analogies
 from sememe.evaluate.beir import read_beir
 from sememe.evaluate.bitext import evaluate_bitext
 from sememe.evaluate.intervals import Seed
+from sememe.evaluate.questions import read_analogies
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.retrieval import Searcher, SearchMode, evaluate_retrieval
 from sememe.evaluate.similarity import evaluate_sts, evaluate_word_similarity
 from sememe.evaluate.tables import read_sts, read_word_pairs
+from sememe.vectors.keyed import KeyedVectors
 
 Paths = Sequence[Path]
 
@@ -32,30 +35,38 @@ class Task:
         run: (system, data, **options) -> Evaluation; options are batch_size, show_progress,
             resamples and seed.
         takes_searcher: Whether an index may stand in the encoder's place, with a search mode.
+        takes_vectors: Whether word vectors may stand in the encoder's place.
+        takes_among: Whether the answers can be sought among the first keys alone.
     """
 
     data: str
     read: Callable[[Paths, str], Any]
     run: Callable[..., Evaluation]
     takes_searcher: bool = False
+    takes_vectors: bool = False
+    takes_among: bool = False
 
 
 def run_task(
     task: str,
-    system: Encoder | Searcher,
+    system: Encoder | Searcher | KeyedVectors,
     data: str | Path | Sequence[str | Path],
     *,
     split: str = "test",
     mode: SearchMode = "hybrid",
+    among: int | None = None,
     batch_size: int | None = None,
     show_progress: bool = False,
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Read a task's data and evaluate an encoder (for "retrieval" also an index) on it.
+    """Read a task's data and evaluate an encoder on it.
+
+    For "retrieval" the system may be an index, for "word-similarity" and "analogies" word vectors.
 
     task: a name in TASKS. data: one path, or two for "bitext". split: which qrels of a retrieval
-    folder, or which table of an STS folder. mode: how an index searches.
+    folder, or which table of an STS folder. mode: how an index searches. among: how
+    many keys, the first, are known and can answer an analogy; all unless told.
 
     Raises:
         UnknownNameError: No such task, split or mode.
@@ -64,13 +75,20 @@ def run_task(
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
     row = TASKS[task]
-    if not (row.takes_searcher and isinstance(system, Searcher)):
+    as_searcher = row.takes_searcher and isinstance(system, Searcher)
+    if not as_searcher and not (row.takes_vectors and isinstance(system, KeyedVectors)):
         check_text_encoder(system, task)
+    if among is not None and not row.takes_among:
+        raise InvalidInputError(
+            f"among={among} is for 'analogies', not for {task!r}. Leave it out."
+        )
     paths = [Path(data)] if isinstance(data, str | Path) else [Path(path) for path in data]
     missing = [str(path) for path in paths if not path.exists()]
     if missing or not paths:
         raise InvalidInputError(f"no such file or folder: {', '.join(missing)}. Give {row.data}.")
     options: dict[str, Any] = {"mode": mode} if row.takes_searcher else {}
+    if row.takes_among:
+        options["among"] = among
     return row.run(
         system,
         row.read(paths, split),
@@ -118,5 +136,13 @@ TASKS: dict[str, Task] = {
         data="a table of word1, word2, score",
         read=lambda paths, split: read_word_pairs(_only("word-similarity", paths)),
         run=evaluate_word_similarity,
+        takes_vectors=True,
+    ),
+    "analogies": Task(
+        data="a file of questions: `: section` lines, and four words a line",
+        read=lambda paths, split: read_analogies(_only("analogies", paths)),
+        run=evaluate_analogies,
+        takes_vectors=True,
+        takes_among=True,
     ),
 }

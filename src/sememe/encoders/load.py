@@ -27,8 +27,8 @@ def load(
 
     Args:
         name: A name that `sememe models` lists; or the path of word vectors, a folder that sememe
-            wrote or a file of word2vec, GloVe or fastText. After word vectors, ":mean" or ":sif"
-            says how words become a text; the mean unless told.
+            wrote or a file of word2vec, GloVe or fastText. After word vectors, ":sif" or ":mean"
+            says how words become a text; SIF unless told.
         overflow: What becomes of text longer than the encoder's window: "chunk" (all of it is
             encoded, in overlapping chunks), "truncate" (its beginning) or "error".
         threads: CPU threads for the network; all cores unless told.
@@ -84,7 +84,7 @@ def _word_encoder(name: str) -> WordEncoder:
     vectors = load_vectors(source)
     if source not in CATALOG:
         source = str(Path(source).resolve())
-    return WordEncoder(vectors, name=source + mark, pooling=_POOLINGS.get(mark, "mean"))
+    return WordEncoder(vectors, name=source + mark, pooling=_POOLINGS.get(mark, "sif"))
 
 
 def _use_multilingual(info: ModelInfo, overflow: Overflow, threads: int) -> TextEncoder:

@@ -14,7 +14,13 @@ from contextlib import suppress
 import typer
 
 from sememe._errors import CorruptFileError, IndexLockedError, SememeError
-from sememe.app import encode_commands, index_commands, train_commands, word_commands
+from sememe.app import (
+    cluster_command,
+    encode_commands,
+    index_commands,
+    train_commands,
+    word_commands,
+)
 
 _CTRL_C = 130  # what typer makes of a KeyboardInterrupt
 
@@ -29,6 +35,7 @@ encode_commands.register(app)
 index_commands.register(app)
 word_commands.register(app)
 train_commands.register(app)
+cluster_command.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,35 @@
+"""Vectors as this room takes them: finite rows, at unit length where nearness is cosine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from sememe._types import FloatArray
+
+
+def checked_vectors(vectors: ArrayLike, *, normalize: bool) -> FloatArray:
+    """Return (n, dim) float32 finite rows, at unit length if asked; a zero row stays zero."""
+    rows = np.asarray(vectors, dtype=np.float32)
+    if rows.ndim != 2 or 0 in rows.shape:
+        raise InvalidInputError(
+            f"got vectors of shape {rows.shape}; allowed: (n, dim), at least (1, 1)."
+        )
+    finite = np.isfinite(rows).all(axis=1)
+    if not finite.all():
+        raise InvalidInputError(
+            f"vector {int(np.argmin(finite))} holds NaN or infinity; allowed: finite numbers. "
+            "Leave it out."
+        )
+    if not normalize:
+        return rows
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    norms[norms == 0] = 1
+    unit: FloatArray = rows / norms
+    return unit

@@ -1,0 +1,173 @@
+"""Groups of vectors: k-means, agglomerative and HDBSCAN, through scikit-learn.
+
+    found = cluster(encoder.encode(words), k=2)
+    found.labels, central_words(found, words, vectors)
+
+Reference: Lloyd 1982 with k-means++ (Arthur and Vassilvitskii 2007); Ward 1963; Campello et al.
+2013 (doi:10.1007/978-3-642-37456-2_14).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._lazy import require
+from sememe.space._rows import checked_vectors
+from sememe.space.cluster_quality import NOISE, silhouette
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from sememe._types import FloatArray
+
+    Labels = NDArray[np.int64]
+
+Method = Literal["kmeans", "agglomerative", "hdbscan"]
+_RESTARTS = 10  # of k-means; the best is kept
+_LARGEST = 20_000  # items whose n x n distances agglomerative clustering can hold: 1.6 GB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clusters:
+    """What `cluster` found.
+
+    Attributes:
+        labels: (n,) int64, the cluster of each item; -1 is noise, in no cluster. Clusters are
+            numbered in the order in which the items first meet them.
+        centers: (k, dim) float32, the mean of each cluster's vectors, at unit length if they were.
+        silhouette: How well they are separated, in [-1, 1]; NaN for one cluster.
+        method: How they were found.
+    """
+
+    labels: Labels
+    centers: FloatArray
+    silhouette: float
+    method: Method
+
+    @property
+    def k(self) -> int:
+        """Number of clusters, noise not counted."""
+        return len(self.centers)
+
+    def members(self, label: int) -> Labels:
+        """Return the positions of a cluster's items (of the noise for -1), ascending."""
+        return np.flatnonzero(self.labels == label)
+
+
+def cluster(
+    vectors: ArrayLike,
+    *,
+    k: int | None = None,
+    method: Method = "kmeans",
+    normalize: bool = True,
+    max_k: int = 10,
+    min_size: int = 5,
+    seed: int = 0,
+) -> Clusters:
+    """Group vectors that lie together. The same seed gives the same groups.
+
+    Args:
+        vectors: (n, dim), finite.
+        k: Number of clusters; None takes that of 2 to `max_k` with the best silhouette, the lower
+            one of two that tie (and 1 where 2 are impossible). "hdbscan" finds its own.
+        method: "kmeans"; "agglomerative" (Ward's linkage; at most 20,000 items); "hdbscan" (dense
+            regions of at least `min_size`; what lies between them is noise, -1).
+        normalize: Bring rows to unit length first, so that nearness is cosine.
+        max_k: The most clusters tried when k is None.
+        min_size: The fewest items of a cluster of "hdbscan", 2 or more.
+        seed: Of the starts of k-means.
+
+    Raises:
+        InvalidInputError: NaN or infinity, no vector, fewer different vectors than k, k with
+            "hdbscan", or a number out of range.
+        UnknownNameError: No such method.
+        MissingExtraError: scikit-learn is not installed.
+    """
+    if method not in get_args(Method):
+        raise UnknownNameError.of("method", method, get_args(Method))
+    rows = checked_vectors(vectors, normalize=normalize)
+    _check_numbers(len(rows), k, method, max_k, min_size)
+    if method == "hdbscan":
+        labels = _hdbscan(rows, min_size)
+        return _clusters(rows, labels, method, normalize)
+    different = _different(rows, limit=max(k or 0, max_k))
+    if k is not None:
+        if k > different:
+            raise InvalidInputError(
+                f"k={k}, but there are {different} different vectors. Give k={different} or less."
+            )
+        return _clusters(rows, _partition(rows, k, method, seed), method, normalize)
+    tried = [
+        _clusters(rows, _partition(rows, size, method, seed), method, normalize)
+        for size in range(2, min(max_k, different, len(rows) - 1) + 1)
+    ]
+    if not tried:
+        return _clusters(rows, np.zeros(len(rows), dtype=np.int64), method, normalize)
+    return max(tried, key=lambda found: (found.silhouette, -found.k))
+
+
+def _check_numbers(n: int, k: int | None, method: Method, max_k: int, min_size: int) -> None:
+    if k is not None and method == "hdbscan":
+        raise InvalidInputError(f"k={k}: hdbscan finds its own number. Leave k out, or min_size=.")
+    if k is not None and not 1 <= k <= n:
+        raise InvalidInputError(f"k={k}; allowed: 1 to {n}, the number of vectors.")
+    if max_k < 2:
+        raise InvalidInputError(f"max_k={max_k}; allowed: 2 or more.")
+    if min_size < 2:
+        raise InvalidInputError(f"min_size={min_size}; allowed: 2 or more.")
+    if method == "agglomerative" and n > _LARGEST:
+        raise InvalidInputError(
+            f"got {n} vectors; agglomerative compares each with each and takes {_LARGEST} at most. "
+            'Give method="kmeans".'
+        )
+
+
+def _different(rows: FloatArray, *, limit: int) -> int:
+    """Count the rows that differ in the sixth decimal; stop at the limit."""
+    seen: set[bytes] = set()
+    for row in rows:
+        seen.add((np.round(row, 6) + 0.0).tobytes())  # + 0.0: -0 is 0
+        if len(seen) >= limit:
+            break
+    return len(seen)
+
+
+def _partition(rows: FloatArray, k: int, method: Method, seed: int) -> Labels:
+    sklearn: Any = require("sklearn.cluster", f'cluster(method="{method}")')
+    if k == 1:
+        return np.zeros(len(rows), dtype=np.int64)
+    if method == "kmeans":
+        model = sklearn.KMeans(n_clusters=k, n_init=_RESTARTS, random_state=seed)
+    else:
+        model = sklearn.AgglomerativeClustering(n_clusters=k, linkage="ward")
+    labels: Labels = model.fit_predict(rows).astype(np.int64)
+    return labels
+
+
+def _hdbscan(rows: FloatArray, min_size: int) -> Labels:
+    sklearn: Any = require("sklearn.cluster", 'cluster(method="hdbscan")')
+    if len(rows) < max(2, min_size):  # too few for one cluster
+        return np.full(len(rows), NOISE, dtype=np.int64)
+    model = sklearn.HDBSCAN(min_cluster_size=min_size, copy=True)
+    labels: Labels = model.fit_predict(rows.astype(np.float64)).astype(np.int64)
+    return labels
+
+
+def _clusters(rows: FloatArray, labels: Labels, method: Method, normalize: bool) -> Clusters:
+    """Number the clusters by first appearance and take their means."""
+    numbers: dict[int, int] = {}
+    for label in labels.tolist():
+        if label != NOISE:
+            numbers.setdefault(label, len(numbers))
+    ordered = np.array([numbers.get(label, NOISE) for label in labels.tolist()], dtype=np.int64)
+    centers = np.zeros((len(numbers), rows.shape[1]), dtype=np.float32)
+    for label in range(len(numbers)):
+        centers[label] = rows[ordered == label].mean(axis=0, dtype=np.float64)
+    if normalize and len(centers):
+        centers = checked_vectors(centers, normalize=True)
+    quality = silhouette(rows, ordered, normalize=normalize)
+    return Clusters(ordered, centers, quality, method)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.text.words import separate, tokenize
-from sememe.train import apart, reading, spill, vocabulary
+from sememe.train import apart, counting, reading, spill, vocabulary
 from sememe.train import corpus as encoding
 from sememe.train.corpus import END, encode_corpus
 from sememe.train.reading import open_corpus
@@ -228,8 +228,8 @@ def test_a_line_longer_than_a_piece(tmp_path, monkeypatch):
 def test_counts_on_disk_are_those_in_memory(text, tmp_path, monkeypatch):
     in_memory = both(text, tmp_path / "out", min_count=2)
     monkeypatch.setattr(reading, "PIECE_BYTES", 3000)
-    monkeypatch.setattr(vocabulary, "MAX_DISTINCT", 200)
-    for module in (vocabulary, spill):
+    monkeypatch.setattr(counting, "MAX_DISTINCT", 200)
+    for module in (counting, spill):
         monkeypatch.setattr(module, "ROWS", 100)
     spilled = []
     add = spill.Spill.add

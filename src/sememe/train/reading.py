@@ -186,6 +186,28 @@ class ListCorpus:
         return [chunk.decode()] if chunk else []
 
 
+def words_in(corpus: Corpus, piece: Any) -> Any:
+    """Return the words of a piece as an Arrow array of bytes, `LINE_END` after each sentence."""
+    import numpy as np
+    import pyarrow as pa
+
+    found = corpus.chunks(piece).dictionary_encode()
+    table = found.dictionary
+    plain = corpus.plain(table).to_numpy(zero_copy_only=False)
+    begins, lengths = np.arange(len(table)), np.ones(len(table), dtype=np.int64)
+    words: list[bytes] = []
+    for i in np.flatnonzero(~plain).tolist():
+        if (chunk := table[i].as_py()) != LINE_END:
+            new = corpus.words_of(chunk)
+            begins[i], lengths[i] = len(table) + len(words), len(new)
+            words += (word.encode() for word in new)
+    chunks = found.indices.to_numpy()
+    length = lengths[chunks]
+    shift = begins[chunks] - (np.cumsum(length) - length)
+    places = np.repeat(shift, length) + np.arange(length.sum())
+    return pa.concat_arrays([table, pa.array(words, type=pa.binary())]).take(pa.array(places))
+
+
 def in_order(work: Callable[[P], R], pieces: Iterable[P], *, workers: int) -> Iterator[R]:
     """Yield work(piece) in the order of the pieces, `workers` threads ahead and no further."""
     if workers == 1:

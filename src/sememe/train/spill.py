@@ -50,6 +50,8 @@ class Spill:
         import pyarrow as pa
 
         words, numbers = counts
+        if not len(words):
+            return
         place = _places(words)
         order = np.argsort(place, kind="stable")
         bounds = np.searchsorted(place[order], np.arange(FILES + 1))

@@ -1,8 +1,8 @@
 """Which words a corpus holds, and how often: the first pass over it, in bounded memory.
 
 Threads count chunks of text in Arrow, outside Python; the rules of Unicode are needed only for the
-distinct chunks that are not plain words. More than `MAX_DISTINCT` chunks go to disk (see
-`sememe.train.spill`). So memory does not grow with the corpus, only with the vocabulary that is
+distinct chunks that are not plain words. What does not fit goes to disk (see
+`sememe.train.counting`). So memory does not grow with the corpus, only with the vocabulary that is
 kept, and counts are exact: word2vec.c and gensim prune rare words on the way, and their counts
 depend on the order of the text.
 """
@@ -10,24 +10,22 @@ depend on the order of the text.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe.text.words import LINE_END, Tokens
 from sememe.train.apart import call, can_call
-from sememe.train.reading import Corpus, Source, TextCorpus, in_order, open_corpus
-from sememe.train.spill import ROWS, Counts, Spill, add_up
+from sememe.train.counting import Counter, count
+from sememe.train.reading import Corpus, Source, TextCorpus, open_corpus
+from sememe.train.spill import Counts, Spill
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-MAX_DISTINCT = 100_000  # chunks in the memory of a thread
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +104,15 @@ def _count(
 ) -> dict[str, Any]:
     """Return the fields of a vocabulary and the notes, in the types of JSON."""
     with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
+        spill = Spill(Path(folder))
+        counters = [_WordCounter(corpus, spill) for _ in range(workers)]
+        found = count(corpus.pieces(), counters, spill)
         tally = Tally()
-        found = count_words(corpus, tally, Path(folder), workers=workers)
         kept = _select(found, tally, min_count=min_count, max_vocab=max_vocab)
+    for counter in counters:
+        tally.n_sentences += counter.tally.n_sentences
+        tally.replaced += counter.tally.replaced
+        tally.empty += counter.tally.empty
     if not tally.n_words:
         raise InvalidInputError("the corpus holds no words. Give a corpus of text or token lists")
     if not kept:
@@ -143,67 +147,27 @@ class Tally:
         return notes
 
 
-def count_words(corpus: Corpus, tally: Tally, folder: Path, *, workers: int) -> Iterator[Counts]:
-    """Yield the counts of all words, each once; `folder` takes what does not fit into memory."""
-    spill = Spill(folder)
-    counters = [_Counter(corpus, spill) for _ in range(workers)]
-    free: SimpleQueue[_Counter] = SimpleQueue()
-    for counter in counters:
-        free.put(counter)
+class _WordCounter(Counter):
+    """Counts chunks of text, and turns them into words when there are many."""
 
-    def add(piece: Any) -> None:
-        counter = free.get()
-        try:
-            counter.add(corpus.chunks(piece))
-        finally:
-            free.put(counter)
+    def __init__(self, corpus: Corpus, spill: Spill) -> None:
+        super().__init__(spill)
+        self.tally = Tally()
+        self._corpus = corpus
 
-    for _ in in_order(add, corpus.pieces(), workers=workers):
-        pass
-    rows = [counter.words() for counter in counters if counter.rows]
-    for counter in counters:
-        tally.n_sentences += counter.n_sentences
-        tally.replaced += counter.replaced
-        tally.empty += counter.empty
-    if not spill:
-        yield from [add_up(rows)] if rows else []
-        return
-    for counts in rows:
-        spill.add(counts)
-    yield from spill.read()
+    def strings(self, piece: Any) -> Any:
+        """Return the chunks of a piece."""
+        chunks = self._corpus.chunks(piece)
+        self.tally.n_sentences += _sentences(chunks)
+        return chunks
 
-
-@dataclass
-class _Counter:
-    """What one thread counts: chunks of text, in Arrow arrays."""
-
-    corpus: Corpus
-    spill: Spill
-    rows: list[Counts] = field(default_factory=list)
-    waiting: int = 0
-    n_sentences: int = 0
-    replaced: int = 0
-    empty: int = 0
-
-    def add(self, chunks: Any) -> None:
-        """Count the chunks of one piece."""
-        self.n_sentences += _sentences(chunks)
-        found = chunks.value_counts()
-        self.rows.append((found.field(0), found.field(1)))
-        self.waiting += len(found)
-        if self.waiting > ROWS:
-            self.rows, self.waiting = [add_up(self.rows)], 0
-            if len(self.rows[0][0]) > MAX_DISTINCT:
-                self.spill.add(self.words())
-
-    def words(self) -> Counts:
-        """Turn what was counted from chunks to words, and forget it; a word may come twice."""
+    def settle(self, counts: Counts) -> Counts:
+        """Turn chunks into words; a word may come twice."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        chunks, numbers = add_up(self.rows)
-        self.rows = []
-        plain = self.corpus.plain(chunks)
+        chunks, numbers = counts
+        plain = self._corpus.plain(chunks)
         odd = pc.invert(plain)
         others: dict[str, int] = {}
         for chunk, n in zip(
@@ -212,19 +176,18 @@ class _Counter:
             if chunk != LINE_END:
                 self._add_words(others, chunk, n)
         words = pa.array(others, type=pa.string()).view(pa.binary())
-        counts = pa.array(others.values(), type=pa.int64())
         return (
             pa.concat_arrays([chunks.filter(plain), words]),
-            pa.concat_arrays([numbers.filter(plain), counts]),
+            pa.concat_arrays([numbers.filter(plain), pa.array(others.values(), type=pa.int64())]),
         )
 
     def _add_words(self, counts: dict[str, int], chunk: bytes, n: int) -> None:
         if not chunk:
-            self.empty += n
-        for word in self.corpus.words_of(chunk):
+            self.tally.empty += n
+        for word in self._corpus.words_of(chunk):
             counts[word] = counts.get(word, 0) + n
         if not chunk.isascii():
-            self.replaced += n * replaced(chunk)
+            self.tally.replaced += n * replaced(chunk)
 
 
 def replaced(chunk: bytes) -> int:

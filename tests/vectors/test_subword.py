@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from sememe import InvalidInputError, KeyedVectors, SubwordVectors, UnknownKeyError
+from sememe import InvalidInputError, SubwordVectors, UnknownKeyError
 from sememe.text.ngrams import Ngrams
 from sememe.vectors.subword import with_own_rows
 from tests.text.test_ngrams import ANYTHING

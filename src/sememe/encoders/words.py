@@ -41,7 +41,7 @@ class WordEncoder:
     Words without a vector are left out and counted in the receipt. A text of which no word is
     known has a vector all the same: numbers drawn from the spelling of its words, so that it is
     like texts with the same unknown words and like no other. With SubwordVectors that cannot
-    happen but to texts without any word, which the receipt lists as empty.
+    happen but to texts without any word, which the receipt lists as empty: "" and "🙂" differ.
 
     >>> from sememe.vectors.keyed import KeyedVectors
     >>> pets = KeyedVectors(["cat", "dog"], [[1, 0], [0, 1]])
@@ -185,7 +185,7 @@ class WordEncoder:
             else:
                 receipt.empty.append(first + i)
             if not known[i] or lengths[i] < 1e-9:
-                sums[i] = sum(_drawn(word, self.dim) for word in own or [""])
+                sums[i] = sum(_drawn(word, self.dim) for word in own or [texts[i].strip()])
                 lengths[i] = np.linalg.norm(sums[i])
         return np.asarray(sums / lengths[:, None], np.float32)
 

@@ -35,6 +35,7 @@ _EXPORTS = {
     "MissingExtraError": "sememe._errors",
     "ModelInfo": "sememe.models.catalog",
     "Receipt": "sememe.encoders.receipt",
+    "Phrases": "sememe.train.phrases",
     "Report": "sememe.index.report",
     "SememeError": "sememe._errors",
     "Skipped": "sememe._types",
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from sememe.models.catalog import CATALOG as CATALOG
     from sememe.models.catalog import ModelInfo as ModelInfo
     from sememe.text.subwords import SubwordTokenizer as SubwordTokenizer
+    from sememe.train.phrases import Phrases as Phrases
     from sememe.vectors.keyed import KeyedVectors as KeyedVectors
     from sememe.vectors.subword import SubwordVectors as SubwordVectors
 

@@ -21,7 +21,7 @@ Each message says what was got, what is allowed, and what to type.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class SememeError(Exception):
@@ -51,19 +51,30 @@ class UnknownNameError(InvalidInputError):
 class UnknownKeyError(InvalidInputError, KeyError):
     """A key that has no vector; the message names keys that are spelt like it."""
 
+    _close: Callable[[], Iterable[str]] | None = None
+
     @classmethod
-    def of(cls, key: object, close: Iterable[str], among: int) -> UnknownKeyError:
+    def of(cls, key: object, close: Callable[[], Iterable[str]], among: int) -> UnknownKeyError:
         """Build the message: the key got, the keys closest to it, and how many there are.
 
-        >>> print(UnknownKeyError.of("quen", ["queen"], 3))
+        close: asked for those keys if the message is read; who catches the error does not wait.
+
+        >>> print(UnknownKeyError.of("quen", lambda: ["queen"], 3))
         key='quen' is not among the 3 keys. Did you mean 'queen'?
         """
-        names = ", ".join(map(repr, close))
-        hint = f"Did you mean {names}?" if names else "Ask with `key in vectors` first."
-        return cls(f"key={key!r} is not among the {among:,} keys. {hint}")
+        error = cls(f"key={key!r} is not among the {among:,} keys.")
+        error._close = close
+        return error
 
     def __str__(self) -> str:
-        return Exception.__str__(self)  # KeyError would show the message in quotes
+        message = Exception.__str__(self)  # KeyError would show it in quotes
+        if self._close is None:
+            return message
+        names = ", ".join(map(repr, self._close()))
+        return f"{message} " + (f"Did you mean {names}?" if names else "Ask with `in` first.")
+
+    def __reduce__(self) -> tuple[type[UnknownKeyError], tuple[str]]:
+        return type(self), (str(self),)
 
 
 class TextTooLongError(InvalidInputError):

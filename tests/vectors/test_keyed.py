@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -184,13 +186,20 @@ def test_lookups(vectors):
 
 @pytest.mark.parametrize(
     ("key", "hint"),
-    [("King", "'king'"), ("qeen", "'queen'"), ("고양", "'고양이'"), ("zzzzzz", "in vectors")],
+    [
+        ("King", "'king'"),
+        ("qeen", "'queen'"),
+        ("고양", "'고양이'"),
+        ("zzzzzz", "`in`"),
+        ("Qeuen", "'queen'"),
+    ],
 )
 def test_an_unknown_key_is_a_key_error_that_suggests(vectors, key, hint):
     with pytest.raises(KeyError) as caught:
         vectors[key]
     assert isinstance(caught.value, UnknownKeyError)
     assert hint in str(caught.value)
+    assert str(copy.copy(caught.value)) == str(caught.value)
     assert str(caught.value).startswith(f"key={key!r} is not among the 10 keys")
 
 

@@ -14,6 +14,7 @@ from sememe.models.catalog import CATALOG, DEFAULT_MODEL, ModelInfo, model_info
 from sememe.models.glove import GLOVE
 
 if TYPE_CHECKING:
+    from sememe.encoders.word_split import Tokens
     from sememe.encoders.words import Pooling, WordEncoder
     from sememe.vectors.keyed import KeyedVectors
 
@@ -82,9 +83,23 @@ def _word_encoder(name: str) -> WordEncoder:
     mark = next((mark for mark in _POOLINGS if name.endswith(mark)), "")
     source = name.removesuffix(mark)
     vectors = load_vectors(source)
+    tokens: Tokens = "words"
     if source not in CATALOG:
         source = str(Path(source).resolve())
-    return WordEncoder(vectors, name=source + mark, pooling=_POOLINGS.get(mark, "sif"))
+        tokens = _tokens_of(Path(source))
+    pooling = _POOLINGS.get(mark, "sif")
+    return WordEncoder(vectors, name=source + mark, pooling=pooling, tokens=tokens)
+
+
+def _tokens_of(path: Path) -> Tokens:
+    """Return how the corpus was cut that a trained model saw: texts are cut alike."""
+    from sememe.vectors.folder import read_document
+
+    if not path.is_dir():
+        return "words"
+    parameters = read_document(path).get("parameters")
+    found = parameters.get("tokens") if isinstance(parameters, dict) else None
+    return "whitespace" if found == "whitespace" else "words"
 
 
 def _use_multilingual(info: ModelInfo, overflow: Overflow, threads: int) -> TextEncoder:

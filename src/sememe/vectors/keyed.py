@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args
 
@@ -117,7 +117,7 @@ class KeyedVectors:
         return row
 
     def _unknown(self, key: object) -> UnknownKeyError:
-        close = self._keys.close_to(key) if isinstance(key, str) else []
+        close = partial(self._keys.close_to, key) if isinstance(key, str) else list[str]
         return UnknownKeyError.of(key, close, len(self))
 
     def rows(self, keys: Sequence[str]) -> FloatArray:

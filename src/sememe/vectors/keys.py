@@ -44,12 +44,14 @@ class Keys(Sequence[str]):
         found = [case for case in cases if case != key and case in self]
         if found or len(key) > 40:
             return found[:n]
+        sizes, ends = range(len(key) - 1, len(key) + 2), (key[:1], key[:1].lower())
         near = [
             other
             for other in self[:_SPELT]
-            if abs(len(other) - len(key)) <= 1 and (other[:1] == key[:1] or other[-1:] == key[-1:])
+            if len(other) in sizes and (other[:1] in ends or other[-1:] == key[-1:])
         ]
-        return difflib.get_close_matches(key, near, n=n, cutoff=0.7)
+        found = difflib.get_close_matches(key, near, n=n, cutoff=0.7)
+        return found or difflib.get_close_matches(key.lower(), near, n=n, cutoff=0.7)
 
 
 class ListKeys(Keys):

@@ -13,12 +13,15 @@ from sememe._types import FloatArray
 
 
 def checked_matrix(matrix: ArrayLike, name: str) -> FloatArray:
-    """Return a read-only (n, dim) float32 array in row order, all of it finite.
+    """Return a read-only (n, dim) float32 array, each row in one piece, all of it finite.
 
-    A memory-mapped file is taken as it is: reading all of it is what it is there to avoid.
+    A memory-mapped file is taken as it is: reading all of it is what it is there to avoid. Rows
+    may lie apart, as the first columns of a wider array do; they are not copied.
     """
     mapped = isinstance(matrix, np.memmap)
-    rows = np.asarray(matrix, np.float32, order="C")
+    rows = np.asarray(matrix, np.float32)
+    if rows.ndim == 2 and rows.strides[1] != rows.itemsize:
+        rows = np.ascontiguousarray(rows)
     if rows.ndim != 2 or rows.shape[1] == 0:
         raise InvalidInputError(f"{name} has shape {rows.shape}; give (n, dim), dim at least 1.")
     if not mapped:

@@ -91,7 +91,8 @@ def read_vectors(folder: StrPath) -> KeyedVectors:
     The sizes of all files are checked; their hashes are for `verify_vectors`.
 
     Raises:
-        CorruptFileError: No sememe.json, another version, or files that are not as it says.
+        InvalidInputError: It is no folder of vectors.
+        CorruptFileError: Another version, or files that are not as sememe.json says.
     """
     place = Path(folder)
     document = read_document(place)
@@ -140,13 +141,14 @@ def read_document(folder: Path) -> dict[str, Any]:
     """Return what sememe.json of a folder with vectors says.
 
     Raises:
-        CorruptFileError: There is none, it cannot be read, or it is of another version.
+        InvalidInputError: There is none, or it speaks of other things than vectors.
+        CorruptFileError: It cannot be read, or it is of another version.
     """
     path = folder / FILE
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CorruptFileError(
+        raise InvalidInputError(
             f"{folder} holds no {FILE}, so no vectors that sememe wrote. Give the folder that "
             "KeyedVectors.save made, or the vector file itself."
         ) from None
@@ -154,7 +156,7 @@ def read_document(folder: Path) -> dict[str, Any]:
         raise CorruptFileError(f"{path} cannot be read: {error}. {_AGAIN}") from error
     if not isinstance(document, dict) or "vectors" not in document:
         kind = document.get("kind") if isinstance(document, dict) else None
-        raise CorruptFileError(
+        raise InvalidInputError(
             f"{path} is of kind {kind!r}, which holds no vectors. Give a folder of vectors."
         )
     if document["vectors"] != FORMAT:

@@ -6,6 +6,7 @@ from typing import assert_type
 
 import sememe
 from sememe._types import FloatArray
+from sememe.space import central_words, cluster, purity
 
 
 def encode() -> FloatArray:
@@ -21,3 +22,12 @@ def search(path: str) -> list[str]:
     hits = index.search("query", k=3, mode="semantic", where="year > 2000")
     assert_type(hits[0], sememe.Hit)
     return [hit.id for hit in hits]
+
+
+def words(corpus: list[str]) -> list[list[str]]:
+    tokenizer = sememe.SubwordTokenizer.train(corpus, model="unigram", vocab_size=100)
+    assert_type(tokenizer.encode(corpus), list[list[int]])
+    vectors = sememe.load().encode(corpus)
+    found = cluster(vectors, k=2, method="hdbscan")
+    assert_type(purity(found.labels, corpus), float)
+    return central_words(found, corpus, vectors)

@@ -333,6 +333,14 @@ def test_an_empty_corpus_of_characters(model):
         SubwordTokenizer.train([" "], model=model, level="characters")
 
 
+@pytest.mark.parametrize(("model", "level"), KINDS)
+def test_a_word_of_a_megabyte_takes_seconds(model, level):
+    """Uncut it took the byte-level trainer minutes: its cost grows with the square of a word."""
+    endless = "가나다라abc" * 80_000
+    tokenizer = trained(model, level, corpus=[endless, *CORPUS])
+    assert len(tokenizer.encode_one(endless)) > 1000
+
+
 def test_unknown_names_list_the_names():
     for option in ("model", "level", "normalization"):
         with pytest.raises(UnknownNameError, match=f"{option}='byte' is not one of"):

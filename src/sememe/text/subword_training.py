@@ -23,7 +23,8 @@ from sememe.text.normalize import well_formed
 from sememe.text.subwords import Level, Model, Normalization, check_name
 
 UNK = "<unk>"
-_LONGEST = 512  # characters of a word that are learnt from; the rest of a longer one is passed over
+_LONGEST = 512  # characters after which a longer word is cut, or passed over
+_ENDLESS = re.compile(rf"(\S{{{_LONGEST}}})(?=\S)")
 _TEXTS_AT_ONCE = 1000
 
 
@@ -209,7 +210,12 @@ class _Seen:
     def __iter__(self) -> Iterator[str]:
         for text in self._texts:
             self.any = self.any or not text.isspace() and text != ""
-            yield well_formed(text)
+            # One word of megabytes would take the trainer hours.
+            yield (
+                _ENDLESS.sub(r"\1 ", well_formed(text))
+                if len(text) > _LONGEST
+                else well_formed(text)
+            )
 
 
 def _need_room(plan: Plan, needed: int, what: str) -> None:

@@ -7,6 +7,7 @@ The child takes over `sys.path`, and ends when its parent does.
 
 from __future__ import annotations
 
+import _thread
 import importlib
 import json
 import os
@@ -44,7 +45,7 @@ def call(module: str, function: str, arguments: dict[str, Any]) -> Any:
         try:
             answer = _ask(child, request.encode())
         except BaseException:
-            child.kill()
+            child.terminate()
             raise
     if "error" not in answer:
         return answer["value"]
@@ -72,6 +73,7 @@ def _ask(child: subprocess.Popen[bytes], request: bytes) -> dict[str, Any]:
 def main() -> None:
     """Be the child: answer one request."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends this process
+    signal.signal(signal.SIGTERM, _leave)
     request = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
@@ -87,4 +89,9 @@ def main() -> None:
 
 def _end_with_parent() -> None:
     os.read(sys.stdin.fileno(), 1)  # nothing more is sent: it returns when the pipe closes
-    os._exit(1)
+    _thread.interrupt_main(signal.SIGTERM)
+
+
+def _leave(*_: object) -> None:
+    """End the work so that temporary folders are deleted."""
+    sys.exit(1)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.text.words import LINE_END, Tokens
 from sememe.train.apart import call, can_call
-from sememe.train.reading import Corpus, Source, TextCorpus, in_order, open_corpus
+from sememe.train.reading import Corpus, Source, TextCorpus, in_order, open_corpus, threads_for
 from sememe.train.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def encode_corpus(
         vocabulary: Which word has which number.
         folder: An existing folder, in which "corpus.i32" is written.
         tokens: How a text file is cut, see `open_corpus`.
-        workers: Threads.
+        workers: Threads for a file (lists take one); the file is the same for any number.
 
     Raises:
         InvalidInputError: No corpus, or one with other words than when they were counted.
@@ -143,6 +143,7 @@ def _encode(
     encoder = _Encoder(corpus, keys)
     blocks = _Blocks()
     digest = hashlib.blake2b(json.dumps([keys, counts]).encode(), digest_size=16)
+    workers = threads_for(corpus, workers)
     with path.open("wb") as file:
         for part in in_order(encoder.encode, corpus.pieces(), workers=workers):
             data = part.numbers.astype("<i4", copy=False).data

@@ -25,7 +25,7 @@ from sememe._errors import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.text.words import LINE_END, Tokens
 from sememe.train.apart import call, can_call
 from sememe.train.counting import Counter, count
-from sememe.train.reading import Corpus, Source, TextCorpus, open_corpus, words_in
+from sememe.train.reading import Corpus, Source, TextCorpus, open_corpus, threads_for, words_in
 from sememe.train.spill import Spill
 from sememe.train.vocabulary import Vocabulary, build_vocabulary
 
@@ -209,7 +209,7 @@ def _count(corpus: Corpus, *, min_count: int, workers: int) -> dict[str, Any]:
     least: Any = min_count
     with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
         spill = Spill(Path(folder))
-        counters = [_PairCounter(corpus, spill) for _ in range(workers)]
+        counters = [_PairCounter(corpus, spill) for _ in range(threads_for(corpus, workers))]
         for found, counts in count(corpus.pieces(), counters, spill):
             distinct += len(found)
             often = pc.greater_equal(counts, least)

@@ -186,6 +186,11 @@ class ListCorpus:
         return [chunk.decode()] if chunk else []
 
 
+def threads_for(corpus: Corpus, workers: int) -> int:
+    """Return how many threads help: lists are made by Python, which runs one at a time."""
+    return workers if isinstance(corpus, TextCorpus) else 1
+
+
 def words_in(corpus: Corpus, piece: Any) -> Any:
     """Return the words of a piece as an Arrow array of bytes, `LINE_END` after each sentence."""
     import numpy as np

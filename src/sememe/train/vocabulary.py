@@ -20,7 +20,7 @@ from sememe._errors import InvalidInputError
 from sememe.text.words import LINE_END, Tokens
 from sememe.train.apart import call, can_call
 from sememe.train.counting import Counter, count
-from sememe.train.reading import Corpus, Source, TextCorpus, open_corpus
+from sememe.train.reading import Corpus, Source, TextCorpus, open_corpus, threads_for
 from sememe.train.spill import Counts, Spill
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def build_vocabulary(
         tokens: How a text file is cut, see `open_corpus`.
         min_count: Words that occur less often are left out (word2vec.c's -min-count).
         max_vocab: Keep only so many, the most frequent; words of equal count by the alphabet.
-        workers: Threads; the result is the same for any number.
+        workers: Threads for a file (lists take one); the result is the same for any number.
 
     Raises:
         InvalidInputError: No corpus, no words, or none that occurs `min_count` times.
@@ -105,7 +105,7 @@ def _count(
     """Return the fields of a vocabulary and the notes, in the types of JSON."""
     with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
         spill = Spill(Path(folder))
-        counters = [_WordCounter(corpus, spill) for _ in range(workers)]
+        counters = [_WordCounter(corpus, spill) for _ in range(threads_for(corpus, workers))]
         found = count(corpus.pieces(), counters, spill)
         tally = Tally()
         kept = _select(found, tally, min_count=min_count, max_vocab=max_vocab)

@@ -285,9 +285,10 @@ def test_a_script_that_was_trained_on_is_cheaper():
 
 
 def test_scripts():
-    words = ["고양이", "cat", "東京", "カナ", "ไทย", "кот", "12%", "a가나"]
+    words = ["고양이", "cat", "東京", "カナ", "ไทย", "кот", "12%", "a가나", "ＡＢ", "ℓ", "µ"]
     assert [script_of(word) for word in words] == [
-        "Hangul", "Latin", "Han", "Kana", "Thai", "Cyrillic", "none", "Hangul",
+        "Hangul", "Latin", "Han", "Kana", "Thai", "Cyrillic", "none", "Hangul", "Latin",
+        "Latin", "Greek",
     ]  # fmt: skip
 
 

@@ -101,7 +101,8 @@ def script_of(word: str) -> str:
 
 @lru_cache(maxsize=65536)
 def _script(letter: str) -> str:
-    first = unicodedata.name(letter, "other").split(" ")[0]
+    plain = unicodedata.normalize("NFKC", letter)[0]  # ℓ and full-width letters are Latin
+    first = unicodedata.name(plain, "other").split(" ")[0]
     return _NAMES.get(first, first.capitalize())
 
 

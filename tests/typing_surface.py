@@ -31,3 +31,11 @@ def words(corpus: list[str]) -> list[list[str]]:
     found = cluster(vectors, k=2, method="hdbscan")
     assert_type(purity(found.labels, corpus), float)
     return central_words(found, corpus, vectors)
+
+
+def words(path: str) -> list[tuple[str, float]]:
+    vectors = sememe.KeyedVectors.load(path)
+    as_protocol: sememe.Encoder = sememe.WordEncoder(vectors, pooling="mean")
+    assert_type(as_protocol.dim, int)
+    assert_type(vectors["king"], FloatArray)
+    return vectors.analogy("man", "king", "woman", method="3CosMul")

@@ -136,7 +136,7 @@ def _parsed(
         if len(part) != 2 or part[1].count(b" ") != dim - 1:
             parts[i] = _from_the_end(lines[i], dim, path, first_line + i, spaces=spaces)
     numbers = _numbers([part[1] for part in parts])
-    if len(numbers) != len(lines) * dim or not np.isfinite(numbers).all():
+    if len(numbers) != len(lines) * dim or not _fits(numbers):
         _find_bad_number(parts, dim, path, first_line)
     try:
         keys = b"\n".join([part[0] for part in parts]).decode().split("\n")
@@ -180,18 +180,23 @@ def _numbers(texts: list[bytes]) -> NDArray[np.float64]:
             return np.empty(0)
 
 
+def _fits(numbers: NDArray[np.float64]) -> bool:
+    """Say whether all are finite float32; NaN compares as false."""
+    return bool((np.abs(numbers) <= np.finfo(np.float32).max).all())
+
+
 def _find_bad_number(parts: list[list[bytes]], dim: int, path: Path, first_line: int) -> None:
     """Say which line holds what is no number, or none that a vector may hold."""
     for i, (_, text) in enumerate(parts):
         numbers = _numbers([text])
-        if len(numbers) == dim and np.isfinite(numbers).all():
+        if len(numbers) == dim and _fits(numbers):
             continue
         fields = text.split()
-        bad = next((f for f in fields if not np.isfinite(_numbers([f])).tolist() == [True]), text)
+        bad = next((f for f in fields if len(n := _numbers([f])) != 1 or not _fits(n)), text)
         raise at_line(
             path,
             first_line + i,
-            f"got {shown(bad)}, a vector holds finite numbers",
+            f"got {shown(bad)}, a vector holds finite float32",
             do="Mend or delete the line.",
         )
 

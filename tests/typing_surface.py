@@ -33,7 +33,7 @@ def words(corpus: list[str]) -> list[list[str]]:
     return central_words(found, corpus, vectors)
 
 
-def words(path: str) -> list[tuple[str, float]]:
+def word_vectors(path: str) -> list[tuple[str, float]]:
     vectors = sememe.KeyedVectors.load(path)
     as_protocol: sememe.Encoder = sememe.WordEncoder(vectors, pooling="mean")
     assert_type(as_protocol.dim, int)

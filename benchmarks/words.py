@@ -5,7 +5,7 @@
 
 TEXT holds one paragraph a line; all systems train on the same words of it, lower-cased, from one
 file. Words/s counts every word of the file in every epoch. Peak memory is the training process's;
-what sememe's helper process takes before it stands beside it.
+sememe's helper process, which reads the text before training, took 130 to 170 MB for a while.
 
 --quality takes Google's analogies (a name with "questions") and word pairs (word, word, score,
 between tabs); gensim's own functions score all systems, over the most frequent 50,000 words for
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import sys
 import tempfile
@@ -108,9 +107,7 @@ def work(name: str, text: str, seed: str, out: str, options: argparse.Namespace)
     """Be one run: train, and say how long it took and what memory it needed."""
     job = Job(text, options.epochs, options.threads, int(seed), Path(out))
     train, fit = TRAINERS[name].train(job)
-    helper = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    helper /= 1e6 if sys.platform == "darwin" else 1e3
-    print(json.dumps({"train": train, "fit": fit, "peak": own_peak_mb(), "helper": helper}))
+    print(json.dumps({"train": train, "fit": fit, "peak": own_peak_mb()}))
 
 
 def speed(found: dict, words: int) -> None:
@@ -120,10 +117,9 @@ def speed(found: dict, words: int) -> None:
     for name, runs in found.items():
         train, fit = (min(said[part] for said in runs) for part in ("train", "fit"))
         best[name] = (train, fit)
-        peak, helper = (max(said[part] for said in runs) for part in ("peak", "helper"))
-        memory = f"{peak:,.0f}" + (f" (helper {helper:,.0f})" if name.startswith("sememe") else "")
+        peak = max(said["peak"] for said in runs)
         rates = (f"{words / seconds:,.0f}" for seconds in (train, fit))
-        print(row(TRAINERS[name].label, *rates, f"{fit:.1f}", memory, len(runs)))
+        print(row(TRAINERS[name].label, *rates, f"{fit:.1f}", f"{peak:,.0f}", len(runs)))
     for name in found:
         ours = TRAINERS[name].rival
         if ours in best:

@@ -1,0 +1,104 @@
+"""The state of a training run on disk, whole or not at all, so that it survives a kill.
+
+    <folder>/job-<number>/     one .npy for each array, then state.json, which makes it valid
+
+The next state is written beside the last one and takes its name when it is complete; only then is
+the last one removed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_STATE = "state.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run keeps its state, and what the run is.
+
+    facts: Parameters and corpus: a state of other facts is refused.
+    """
+
+    folder: Path
+    facts: Mapping[str, Any]
+
+    def save(self, job: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Store the arrays as they are before `job`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fresh = self.folder / f".writing-{os.getpid()}"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        for name, array in arrays.items():
+            with (fresh / f"{name}.npy").open("wb") as file:
+                np.save(file, array, allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
+        state = {"format": _FORMAT, "job": job, "facts": dict(self.facts)}
+        with (fresh / _STATE).open("w", encoding="utf-8") as text:
+            json.dump(state, text, ensure_ascii=False)
+            text.flush()
+            os.fsync(text.fileno())
+        done = self.folder / f"job-{job}"
+        shutil.rmtree(done, ignore_errors=True)
+        fresh.rename(done)
+        for other in self._states() - {done}:
+            shutil.rmtree(other, ignore_errors=True)
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> int:
+        """Fill the arrays with the last state stored and return its job; 0 where there is none.
+
+        Raises:
+            InvalidInputError: The state belongs to other parameters or another corpus.
+        """
+        found = [(self._job(state), state) for state in self._states()]
+        if not found:
+            return 0
+        job, state = max(found)
+        self._check(json.loads((state / _STATE).read_text(encoding="utf-8")))
+        for name, array in arrays.items():
+            array[...] = np.load(state / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        return job
+
+    def remove(self) -> None:
+        """Delete the states, and the folder if nothing else is in it."""
+        for state in [*self._states(), *self.folder.glob(".writing-*")]:
+            shutil.rmtree(state, ignore_errors=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _states(self) -> set[Path]:
+        return {path.parent for path in self.folder.glob(f"job-*/{_STATE}")}
+
+    @staticmethod
+    def _job(state: Path) -> int:
+        return int(state.name.removeprefix("job-"))
+
+    def _check(self, state: dict[str, Any]) -> None:
+        kept = state.get("facts", {}) if state.get("format") == _FORMAT else {}
+        names = sorted(set(kept) | set(self.facts))
+        differ = [
+            f"{name}: {kept.get(name)!r} there, {self.facts.get(name)!r} now"
+            for name in names
+            if kept.get(name) != self.facts.get(name)
+        ]
+        if differ:
+            raise InvalidInputError(
+                f"{self.folder} holds the state of another run ({'; '.join(differ)}). To resume it "
+                "give the same corpus and parameters; to begin anew delete the folder or name "
+                "another checkpoint."
+            )

@@ -1,0 +1,97 @@
+"""FastText: vectors of words and of their parts, so that no word is unknown.
+
+Bojanowski et al. 2017 (arXiv:1607.04606); for Hangul over letters, Park et al. 2018 (ACL).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from sememe.text.ngrams import Hangul, Ngrams
+from sememe.train.rows import new_rows, row_width
+from sememe.train.sampling import make_sampler
+from sememe.train.subword_kernels import Subwords, subword_block
+from sememe.train.vocabulary import Vocabulary
+from sememe.train.word2vec import Word2Vec
+from sememe.vectors.subword import SubwordVectors, with_own_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe.train.schedule import Step
+    from sememe.train.word2vec import Arrays
+
+
+@dataclass(kw_only=True, eq=False)
+class FastText(Word2Vec):
+    """Learn vectors for the words of a corpus and for their character n-grams.
+
+    A word is the mean of its own row and its n-grams' rows, and any other string the mean of its
+    n-grams' rows. All parameters of Word2Vec hold; what the official program does otherwise is the
+    default here: a higher rate, stronger subsampling, flatter noise.
+
+    Attributes:
+        min_n, max_n: Shortest and longest n-gram in letters (-minn, -maxn).
+        buckets: Rows that the n-grams share by hash (-bucket); memory is buckets x dim x 4 bytes.
+        hangul: "jamo" takes syllables apart into letters, so that 먹다 and 먹었다 share parts;
+            "syllables" leaves them whole, as the official program does.
+
+    After `fit`: `vectors_` (SubwordVectors), `vocabulary_` and `report_`.
+
+    >>> corpus = [["고양이가", "잔다"], ["고양이는", "운다"]] * 20
+    >>> model = FastText(dim=8, min_count=1, buckets=1000, workers=1).fit(corpus)
+    >>> model.vectors_["고양이도"].shape  # not in the corpus
+    (8,)
+    """
+
+    kind: ClassVar[str] = "fasttext"
+
+    noise_exponent: float = 0.5
+    subsample: float = 1e-4
+    learning_rate: float = 0.05
+    min_n: int = 3
+    max_n: int = 6
+    buckets: int = 2_000_000
+    hangul: Hangul = "jamo"
+
+    def _subwords(self) -> Ngrams:
+        return Ngrams(self.min_n, self.max_n, self.buckets, self.hangul)
+
+    def _check(self) -> None:
+        super()._check()
+        self._subwords()
+
+    def _new_arrays(self, vocabulary: Vocabulary, known: Arrays) -> Arrays:
+        n, dim, width = len(vocabulary), self.dim, row_width(self.dim)
+        seed, rows = self.seed, self.buckets
+        ngrams = known.get("ngrams")
+        return {
+            "words": new_rows(n, dim, width, seed=seed, known=known.get("words"), spread=1.0),
+            "ngrams": new_rows(rows, dim, width, seed=seed + 1, known=ngrams, spread=1.0),
+            "outputs": self._new_outputs(n, known),
+        }
+
+    def _step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
+        negatives, tree = self._outputs(vocabulary)
+        sampler = make_sampler(
+            vocabulary.counts, subsample=self.subsample, noise_exponent=self.noise_exponent
+        )
+        subwords = Subwords(*self._subwords().ids_of_many(vocabulary.keys))
+        rows = arrays["words"], arrays["ngrams"], arrays["outputs"]
+        fixed = subwords, sampler, tree, self.mode == "cbow", self.window, negatives
+
+        def step(ids: NDArray[np.int32], rate: float, last: float, seed: np.uint64) -> float:
+            return float(subword_block(ids, *rows, *fixed, rate, last, seed))
+
+        return step
+
+    def _make_vectors(self, vocabulary: Vocabulary, arrays: Arrays) -> SubwordVectors:
+        words, ngrams = arrays["words"][:, : self.dim], arrays["ngrams"][:, : self.dim]
+        subwords = self._subwords()
+        matrix = with_own_rows(vocabulary.keys, words, ngrams=ngrams, subwords=subwords)
+        return SubwordVectors(
+            vocabulary.keys, matrix, ngrams=ngrams, subwords=subwords, counts=vocabulary.counts
+        )

@@ -1,0 +1,155 @@
+"""The small compiled pieces that every word-vector kernel is made of.
+
+Rows are float32, padded with zeros to a multiple of 16 (one cache line), so that the compiler turns
+each loop over a row into whole vector instructions. All functions run without the interpreter lock.
+
+    state[0]            the random number generator: xorshift64* (Vigna 2016, arXiv:1402.6246)
+    Sampler             which tokens to keep, and which words to draw as negatives
+    Tree                the Huffman tree of hierarchical softmax
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from sememe._lazy import require
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_numba = require("numba", "training word vectors")
+ROW_PADDING = 16  # float32 values in 64 bytes
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "fastmath": True,
+    "error_model": "numpy",
+    "cache": True,
+}
+_TWO_TO_24 = np.float32(1 / (1 << 24))
+_ONE = np.float32(1)
+
+
+def compiled(function: Any) -> Any:
+    """Compile with the options of all kernels: no lock, no checks, vector arithmetic, cached."""
+    return _numba.njit(**_OPTIONS)(function)
+
+
+def inlined(function: Any) -> Any:
+    """Compile as part of each caller: a row handed to a function would be counted and released."""
+    return _numba.njit(inline="always", **_OPTIONS)(function)
+
+
+class Sampler(NamedTuple):
+    """What is drawn at random, for each of n words.
+
+    keep: (n,) float32, the chance that a token of the word survives subsampling.
+    accept, alias: (n,) float32 and int32, Walker's alias table of the noise distribution.
+    """
+
+    keep: NDArray[np.float32]
+    accept: NDArray[np.float32]
+    alias: NDArray[np.int32]
+
+
+class Tree(NamedTuple):
+    """The Huffman tree: word w passes points[starts[w]:starts[w + 1]], root first.
+
+    points: int32 rows of the output matrix. bits: float32, 1 where the path turns left.
+    """
+
+    starts: NDArray[np.int64]
+    points: NDArray[np.int32]
+    bits: NDArray[np.float32]
+
+
+@inlined
+def next_random(state):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Advance `state` and return 64 random bits, the higher ones being the better ones."""
+    x = state[0]
+    x ^= x >> np.uint64(12)
+    x ^= x << np.uint64(25)
+    x ^= x >> np.uint64(27)
+    state[0] = x
+    return x * np.uint64(0x2545F4914F6CDD1D)
+
+
+@inlined
+def below(state, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return a whole number in [0, n), n < 2**32 (Lemire's multiplication)."""
+    return np.int64(((next_random(state) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
+
+
+@inlined
+def draw_word(state, sampler):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Draw a word of the noise distribution in constant time (Walker's alias method)."""
+    bits = next_random(state)
+    n = np.uint64(sampler.alias.shape[0])
+    word = np.int64(((bits >> np.uint64(32)) * n) >> np.uint64(32))
+    if np.float32(bits & np.uint64(0xFFFFFF)) * _TWO_TO_24 >= sampler.accept[word]:
+        return np.int64(sampler.alias[word])
+    return word
+
+
+@inlined
+def keep_tokens(state, ids, start, keep, sentence):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Copy the tokens that survive subsampling from ids[start:] up to the sentence's end (-1).
+
+    Returns (n, next): how many were copied into `sentence`, and where the next sentence starts.
+    """
+    n = 0
+    while start < ids.shape[0] and ids[start] >= 0:
+        word = ids[start]
+        start += 1
+        chance = np.float32(next_random(state) >> np.uint64(40)) * _TWO_TO_24
+        if chance < keep[word]:
+            sentence[n] = word
+            n += 1
+    return n, start + 1
+
+
+@inlined
+def choose_outputs(state, target, negatives, sampler, tree, rows, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Write the output rows that predict `target`, and their labels; return how many.
+
+    Negative sampling: the target, labelled 1, and words of the noise distribution, labelled 0 (a
+    draw of the target itself is left out). Without negatives: the nodes on the target's path.
+    """
+    if negatives == 0:
+        start = tree.starts[target]
+        n = tree.starts[target + 1] - start
+        for k in range(n):
+            rows[k] = tree.points[start + k]
+            labels[k] = tree.bits[start + k]
+        return n
+    rows[0] = target
+    labels[0] = _ONE
+    n = 1
+    for _ in range(negatives):
+        word = draw_word(state, sampler)
+        if word != target:
+            rows[n] = word
+            labels[n] = np.float32(0)
+            n += 1
+    return n
+
+
+@inlined
+def sigmoid_(values, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Replace values[:n] by 1 / (1 + exp(-value)), in vector instructions.
+
+    exp(x) = 2**i * 2**f; 2**f for |f| <= 1/2 by its Taylor polynomial (relative error below 2e-7).
+    """
+    for j in range(n):
+        x = min(max(-values[j], np.float32(-80)), np.float32(80)) * np.float32(1.44269504)
+        whole = np.floor(x + np.float32(0.5))
+        f = (x - whole) * np.float32(0.69314718)
+        p = np.float32(1 / 720) * f + np.float32(1 / 120)
+        p = p * f + np.float32(1 / 24)
+        p = p * f + np.float32(1 / 6)
+        p = p * f + np.float32(0.5)
+        p = p * f + _ONE
+        p = p * f + _ONE
+        scale = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+        values[j] = _ONE / (_ONE + p * scale)

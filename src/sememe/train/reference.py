@@ -1,0 +1,98 @@
+"""One training step of each kernel in plain NumPy: what the compiled code must compute.
+
+Slow on purpose, to be read beside the papers; tests hold the kernels to it. Every function changes
+its matrices in place. labels: 1 for what belongs to the window, 0 for noise; for hierarchical
+softmax rows are the inner nodes of the path and labels its turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float64]
+
+
+def sigmoid(x: Matrix) -> Matrix:
+    """Return 1 / (1 + exp(-x))."""
+    return 1 / (1 + np.exp(-x))
+
+
+def skipgram_step(
+    inputs: Matrix,
+    outputs: Matrix,
+    *,
+    context: Sequence[int],
+    rows: Sequence[int],
+    labels: Sequence[float],
+    rate: float,
+) -> None:
+    """Move every context word towards the outputs labelled 1 and away from those labelled 0.
+
+    inputs, outputs: (n, dim). Ascends sum over pairs of label log s + (1 - label) log(1 - s), s =
+    sigmoid(x o'): its gradient in x is (label - s) o. Mikolov et al. 2013 (arXiv:1310.4546), eq. 4.
+    """
+    x, o = inputs[list(context)], outputs[list(rows)]  # (b, dim), (k, dim)
+    error = rate * (np.asarray(labels) - sigmoid(x @ o.T))  # (b, k)
+    np.add.at(inputs, list(context), error @ o)
+    np.add.at(outputs, list(rows), error.T @ x)
+
+
+def cbow_step(
+    inputs: Matrix,
+    outputs: Matrix,
+    *,
+    context: Sequence[int],
+    rows: Sequence[int],
+    labels: Sequence[float],
+    rate: float,
+) -> None:
+    """Predict with the mean of the context words; each of them gets the whole change.
+
+    Rows of the outputs are trained one after the other. Mikolov et al. 2013 (arXiv:1301.3781).
+    """
+    hidden = inputs[list(context)].mean(axis=0)  # (dim,)
+    change = predict(outputs, hidden, rows=rows, labels=labels, rate=rate)
+    np.add.at(inputs, list(context), change)
+
+
+def subword_skipgram_step(
+    parts: Matrix,
+    outputs: Matrix,
+    *,
+    own: Sequence[int],
+    targets: Sequence[tuple[Sequence[int], Sequence[float]]],
+    rate: float,
+) -> None:
+    """Predict each neighbour with the mean of one word's own row and n-gram rows.
+
+    parts: (n, dim), all rows that inputs are made of. own: which of them are the middle word's.
+    targets: for each neighbour its output rows and their labels.
+    """
+    hidden = parts[list(own)].mean(axis=0)
+    change = np.zeros_like(hidden)
+    for rows, labels in targets:
+        change += predict(outputs, hidden, rows=rows, labels=labels, rate=rate)
+    np.add.at(parts, list(own), change)
+
+
+def predict(
+    outputs: Matrix,
+    hidden: Matrix,
+    *,
+    rows: Sequence[int],
+    labels: Sequence[float],
+    rate: float,
+) -> Matrix:
+    """Train the outputs to predict their labels from `hidden`; return its change, (dim,)."""
+    errors = rate * (np.asarray(labels) - sigmoid(outputs[list(rows)] @ hidden))  # (k,)
+    change = np.zeros_like(hidden)
+    for row, error in zip(rows, errors, strict=True):
+        change += error * outputs[row]
+        outputs[row] += error * hidden
+    return change

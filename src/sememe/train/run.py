@@ -1,0 +1,111 @@
+"""One training run: its jobs, its checkpoint and its figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe._progress import Advance, progress
+from sememe.train.checkpoint import Checkpoint
+from sememe.train.corpus import EncodedCorpus
+from sememe.train.report import TrainingReport
+from sememe.train.schedule import Schedule, run_jobs
+from sememe.train.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe.train.schedule import Step
+    from sememe.train.word2vec import Word2Vec
+
+_NOT_DONE = -1.0  # in place of a job's loss
+
+
+class Run:
+    """The jobs of one `fit`."""
+
+    def __init__(
+        self,
+        model: Word2Vec,
+        corpus: EncodedCorpus,
+        vocabulary: Vocabulary,
+        arrays: Mapping[str, NDArray[np.float32]],
+        checkpoint: Path | None,
+        checkpoint_seconds: float,
+    ) -> None:
+        self._schedule = Schedule(
+            corpus, model.epochs, model.learning_rate, model.min_learning_rate, model.seed
+        )
+        self._workers = 1 if model.deterministic else model.n_threads()
+        self._losses = np.full(self._schedule.n_jobs, _NOT_DONE, np.float32)
+        self._arrays = {**arrays, "losses": self._losses}
+        self._n_keys = len(vocabulary)
+        self._seconds = checkpoint_seconds
+        self._checkpoint = checkpoint and Checkpoint(
+            checkpoint,
+            {"kind": model.kind, **model.lasting_parameters(), "corpus": corpus.fingerprint},
+        )
+        self._first = self._checkpoint.restore(self._arrays) if self._checkpoint else 0
+        self._training = 0.0
+
+    def go(self, step: Step, *, show_progress: bool) -> None:
+        """Do all jobs that are left, storing the state now and then, and when interrupted."""
+        schedule, job = self._schedule, self._first
+        step(np.empty(0, np.int32), 0.0, 0.0, np.uint64(1))  # compiles what is not compiled yet
+        with progress("training", total=schedule.n_words, show=show_progress) as advance:
+            began = time.perf_counter()
+            while job < schedule.n_jobs:
+                pause = self._pause(advance, began, job, time.perf_counter() + self._seconds)
+                try:
+                    run_jobs(
+                        schedule, step, self._losses, start=job, workers=self._workers, pause=pause
+                    )
+                finally:  # jobs begin in order, and those begun are finished
+                    job = int(np.count_nonzero(self._losses != _NOT_DONE))
+                    if self._checkpoint and job < schedule.n_jobs:
+                        self._checkpoint.save(job, self._arrays)
+            self._training = time.perf_counter() - began
+
+    def _pause(
+        self, advance: Advance, began: float, first: int, until: float
+    ) -> Callable[[int], bool]:
+        """Return what is asked before each job: shall the state be stored first?"""
+
+        def pause(job: int) -> bool:
+            now = time.perf_counter()
+            done = self._schedule.words_before(job)
+            rate = (done - self._schedule.words_before(self._first)) / max(now - began, 1e-9)
+            recent = self._losses[max(0, job - 40) : job]
+            done_recently = recent[recent != _NOT_DONE]
+            loss = f", loss {done_recently.mean():.3f}" if len(done_recently) else ""
+            advance(done, f"{rate / 1000:,.0f}k words/s{loss}")
+            return bool(self._checkpoint) and now >= until and job > first
+
+        return pause
+
+    def report(self, *, reading: float, n_known: int, notes: Sequence[str]) -> TrainingReport:
+        """Return the figures of the run."""
+        schedule = self._schedule
+        passed = schedule.n_words - schedule.words_before(self._first)
+        losses = self._losses.reshape(schedule.epochs, -1).mean(axis=1, dtype=np.float64)
+        return TrainingReport(
+            n_words=schedule.corpus.n_words,
+            n_keys=self._n_keys,
+            n_new=self._n_keys - n_known,
+            covered=schedule.corpus.n_kept / schedule.corpus.n_words,
+            seconds_reading=reading,
+            seconds_training=self._training,
+            words_per_second=passed / max(self._training, 1e-9),
+            losses=tuple(losses.tolist()),
+            resumed_at=schedule.words_before(self._first) / schedule.n_words,
+            notes=tuple(notes),
+        )
+
+    def forget(self) -> None:
+        """Remove the checkpoint: the run is over."""
+        if self._checkpoint:
+            self._checkpoint.remove()

@@ -1,0 +1,82 @@
+"""A trained model as a folder: the vectors, and beside them what going on with training needs.
+
+the files of `sememe.vectors.folder`, kind "word2vec" or "fasttext" in sememe.json
+state/<array>.npy      the rows that were trained, inputs and outputs, without padding
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from sememe._errors import CorruptFileError
+from sememe.train.report import TrainingReport
+from sememe.train.rows import new_rows, row_width
+from sememe.train.vocabulary import Vocabulary
+from sememe.vectors.atomic import written
+from sememe.vectors.folder import read_document, read_vectors, write_vectors
+
+if TYPE_CHECKING:
+    from sememe.train.word2vec import Word2Vec
+
+Model = TypeVar("Model", bound="Word2Vec")
+_SUMS = ("n_words", "n_sentences", "n_distinct")
+
+
+def write_model(folder: Path, model: Word2Vec) -> Path:
+    """Write a fitted model into a folder."""
+    facts = {
+        "parameters": model.lasting_parameters(),
+        "corpus": {name: getattr(model.vocabulary_, name) for name in _SUMS},
+        "training": asdict(model.report_),
+    }
+    state = folder / "state"
+    state.mkdir(parents=True, exist_ok=True)
+    for name, rows in model._trained().items():
+        with written(state / f"{name}.npy") as file:
+            np.save(file, rows[:, : model.dim], allow_pickle=False)
+    return write_vectors(folder, model.vectors_, kind=model.kind, facts=facts)
+
+
+def read_model(folder: Path, cls: type[Model]) -> Model:
+    """Read a model that `write_model` wrote."""
+    document = read_document(folder)
+    if document["kind"] != cls.kind or "parameters" not in document:
+        raise CorruptFileError(
+            f"{folder} holds {document['kind']!r}, not a trained {cls.kind!r}. For the vectors "
+            f"alone type KeyedVectors.load({str(folder)!r})."
+        )
+    known = {field.name for field in fields(cls) if field.init}
+    try:
+        model = cls(**{k: v for k, v in document["parameters"].items() if k in known})
+        sums = {name: document["corpus"][name] for name in _SUMS}
+        report = TrainingReport.of(document["training"])
+    except (KeyError, TypeError) as error:
+        raise CorruptFileError(f"{folder}: sememe.json is damaged ({error!r}).") from error
+    vectors = read_vectors(folder)
+    if vectors.counts is None:
+        raise CorruptFileError(f"{folder} lacks counts.npy. Train and save the model again.")
+    model.vectors_ = vectors
+    model.vocabulary_ = Vocabulary(tuple(vectors.keys), np.array(vectors.counts), **sums)
+    model.report_ = report
+    model._arrays = folder / "state"
+    return model
+
+
+def read_arrays(folder: Path, dim: int) -> dict[str, Any]:
+    """Return the trained rows, padded for the kernels."""
+    arrays = {}
+    for path in sorted(folder.glob("*.npy")):
+        try:
+            rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise CorruptFileError(
+                f"{path} cannot be read: {error}. Without it training cannot go on; the vectors "
+                "themselves may still be whole."
+            ) from error
+        arrays[path.stem] = new_rows(len(rows), dim, row_width(dim), seed=None)
+        arrays[path.stem][:, :dim] = rows
+    return arrays

@@ -39,3 +39,11 @@ def word_vectors(path: str) -> list[tuple[str, float]]:
     assert_type(as_protocol.dim, int)
     assert_type(vectors["king"], FloatArray)
     return vectors.analogy("man", "king", "woman", method="3CosMul")
+
+
+def train(corpus: str) -> sememe.KeyedVectors:
+    model = sememe.FastText(dim=50, mode="cbow", hangul="jamo").fit(corpus)
+    assert_type(model.report_.words_per_second, float)
+    again = sememe.Word2Vec.load(sememe.Word2Vec().fit([["a", "b"]]).save(corpus))
+    assert_type(again.partial_fit(corpus), sememe.Word2Vec)
+    return model.vectors_

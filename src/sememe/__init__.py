@@ -21,6 +21,7 @@ _EXPORTS = {
     "CorruptFileError": "sememe._errors",
     "DuplicateIdError": "sememe._errors",
     "Encoder": "sememe._types",
+    "FastText": "sememe.train.fasttext",
     "FilterError": "sememe._errors",
     "Hit": "sememe.index.hits",
     "Hits": "sememe.index.hits",
@@ -34,8 +35,8 @@ _EXPORTS = {
     "KeyedVectors": "sememe.vectors.keyed",
     "MissingExtraError": "sememe._errors",
     "ModelInfo": "sememe.models.catalog",
-    "Receipt": "sememe.encoders.receipt",
     "Phrases": "sememe.train.phrases",
+    "Receipt": "sememe.encoders.receipt",
     "Report": "sememe.index.report",
     "SememeError": "sememe._errors",
     "Skipped": "sememe._types",
@@ -44,8 +45,10 @@ _EXPORTS = {
     "SubwordVectors": "sememe.vectors.subword",
     "TextEncoder": "sememe.encoders.text",
     "TextTooLongError": "sememe._errors",
+    "TrainingReport": "sememe.train.report",
     "UnknownKeyError": "sememe._errors",
     "UnknownNameError": "sememe._errors",
+    "Word2Vec": "sememe.train.word2vec",
     "WordEncoder": "sememe.encoders.words",
     "load": "sememe.encoders.load",
 }
@@ -81,7 +84,10 @@ if TYPE_CHECKING:
     from sememe.models.catalog import CATALOG as CATALOG
     from sememe.models.catalog import ModelInfo as ModelInfo
     from sememe.text.subwords import SubwordTokenizer as SubwordTokenizer
+    from sememe.train.fasttext import FastText as FastText
     from sememe.train.phrases import Phrases as Phrases
+    from sememe.train.report import TrainingReport as TrainingReport
+    from sememe.train.word2vec import Word2Vec as Word2Vec
     from sememe.vectors.keyed import KeyedVectors as KeyedVectors
     from sememe.vectors.subword import SubwordVectors as SubwordVectors
 

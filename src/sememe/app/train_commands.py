@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from sememe.app import train_tokenizer
+from sememe.app import train_tokenizer, train_words
 
 train_app = typer.Typer(name="train", help="Train a model on your own text.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
+    train_app.command("word2vec")(train_words.word2vec)
+    train_app.command("fasttext")(train_words.fasttext)
     train_app.command("tokenizer")(train_tokenizer.tokenizer)
     app.add_typer(train_app)

@@ -76,13 +76,10 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Delete the states, and the folder if nothing else is in it."""
-        for state in [*self._states(), *self.folder.glob(".writing-*")]:
-            shutil.rmtree(state, ignore_errors=True)
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        remove_checkpoint(self.folder)
 
     def _states(self) -> set[Path]:
-        return {path.parent for path in self.folder.glob(f"job-*/{_STATE}")}
+        return _states_in(self.folder)
 
     @staticmethod
     def _job(state: Path) -> int:
@@ -102,3 +99,15 @@ class Checkpoint:
                 "give the same corpus and parameters; to begin anew delete the folder or name "
                 "another checkpoint."
             )
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Delete the states in a folder, and the folder if nothing else is in it."""
+    for state in [*_states_in(folder), *folder.glob(".writing-*")]:
+        shutil.rmtree(state, ignore_errors=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _states_in(folder: Path) -> set[Path]:
+    return {path.parent for path in folder.glob(f"job-*/{_STATE}")}

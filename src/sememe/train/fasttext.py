@@ -51,7 +51,6 @@ class FastText(Word2Vec):
 
     noise_exponent: float = 0.5
     subsample: float = 1e-4
-    learning_rate: float = 0.05
     min_n: int = 3
     max_n: int = 6
     buckets: int = 2_000_000
@@ -59,6 +58,10 @@ class FastText(Word2Vec):
 
     def _subwords(self) -> Ngrams:
         return Ngrams(self.min_n, self.max_n, self.buckets, self.hangul)
+
+    def rate(self) -> float:
+        """Return the learning rate at the first word."""
+        return 0.05 if self.learning_rate is None else self.learning_rate
 
     def _check(self) -> None:
         super()._check()
@@ -69,8 +72,8 @@ class FastText(Word2Vec):
         seed, rows = self.seed, self.buckets
         ngrams = known.get("ngrams")
         return {
-            "words": new_rows(n, dim, width, seed=seed, known=known.get("words"), spread=1.0),
-            "ngrams": new_rows(rows, dim, width, seed=seed + 1, known=ngrams, spread=1.0),
+            "words": new_rows(n, dim, width, seed=seed, known=known.get("words")),
+            "ngrams": new_rows(rows, dim, width, seed=seed + 1, known=ngrams),
             "outputs": self._new_outputs(n, known),
         }
 

@@ -31,12 +31,11 @@ def new_rows(
     *,
     seed: int | None,
     known: NDArray[np.float32] | None = None,
-    spread: float = 0.5,
 ) -> NDArray[np.float32]:
     """Return (n, width) rows that begin on a cache line: those known first, then new ones.
 
-    New rows are drawn from [-spread / dim, spread / dim) in their first `dim` places; with
-    seed=None they are zero. What row i holds depends on i and the seed alone.
+    New rows are drawn from [-1 / dim, 1 / dim) in their first `dim` places, as in gensim and
+    fastText; with seed=None they are zero. What row i holds depends on i and the seed alone.
     """
     room = np.zeros(n * width + ROW_PADDING, np.float32)
     start = -room.ctypes.data // 4 % ROW_PADDING
@@ -45,7 +44,7 @@ def new_rows(
         for chunk in range(0, n, _CHUNK):
             some = rows[chunk : chunk + _CHUNK, :dim]
             drawn = np.random.default_rng([seed, chunk]).random((_CHUNK, dim), np.float32)
-            some[:] = (drawn[: len(some)] - np.float32(0.5)) * np.float32(2 * spread / dim)
+            some[:] = (drawn[: len(some)] - np.float32(0.5)) * np.float32(2 / dim)
     if known is not None:
         rows[: len(known)] = known
     return rows

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,15 @@ if TYPE_CHECKING:
 _NOT_DONE = -1.0  # in place of a job's loss
 
 
+@dataclass(frozen=True, slots=True)
+class StateKeeping:
+    """Where the state of a run goes, every how many seconds, and whether it stays at the end."""
+
+    folder: Path
+    seconds: float
+    keep: bool = False
+
+
 class Run:
     """The jobs of one `fit`."""
 
@@ -34,21 +45,19 @@ class Run:
         corpus: EncodedCorpus,
         vocabulary: Vocabulary,
         arrays: Mapping[str, NDArray[np.float32]],
-        checkpoint: Path | None,
-        checkpoint_seconds: float,
+        state: StateKeeping | None,
     ) -> None:
         self._schedule = Schedule(
-            corpus, model.epochs, model.learning_rate, model.min_learning_rate, model.seed
+            corpus, model.epochs, model.rate(), model.min_learning_rate, model.seed
         )
         self._workers = 1 if model.deterministic else model.n_threads()
         self._losses = np.full(self._schedule.n_jobs, _NOT_DONE, np.float32)
         self._arrays = {**arrays, "losses": self._losses}
         self._n_keys = len(vocabulary)
-        self._seconds = checkpoint_seconds
-        self._checkpoint = checkpoint and Checkpoint(
-            checkpoint,
-            {"kind": model.kind, **model.lasting_parameters(), "corpus": corpus.fingerprint},
-        )
+        self._seconds = state.seconds if state else math.inf
+        self._keep = state is not None and state.keep
+        facts = {"kind": model.kind, **model.lasting_parameters(), "corpus": corpus.fingerprint}
+        self._checkpoint = Checkpoint(state.folder, facts) if state else None
         self._first = self._checkpoint.restore(self._arrays) if self._checkpoint else 0
         self._training = 0.0
 
@@ -66,7 +75,7 @@ class Run:
                     )
                 finally:  # jobs begin in order, and those begun are finished
                     job = int(np.count_nonzero(self._losses != _NOT_DONE))
-                    if self._checkpoint and job < schedule.n_jobs:
+                    if self._checkpoint and (job < schedule.n_jobs or self._keep):
                         self._checkpoint.save(job, self._arrays)
             self._training = time.perf_counter() - began
 
@@ -106,6 +115,6 @@ class Run:
         )
 
     def forget(self) -> None:
-        """Remove the checkpoint: the run is over."""
-        if self._checkpoint:
+        """Remove the checkpoint, unless it is to be kept: the run is over."""
+        if self._checkpoint and not self._keep:
             self._checkpoint.remove()

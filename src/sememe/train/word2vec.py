@@ -25,7 +25,7 @@ from sememe.train.huffman import make_tree, no_tree
 from sememe.train.reading import Corpus, Source, open_corpus
 from sememe.train.report import TrainingReport
 from sememe.train.rows import new_rows, row_width
-from sememe.train.run import Run
+from sememe.train.run import Run, StateKeeping
 from sememe.train.sampling import make_sampler
 from sememe.train.skipgram import skipgram_block
 from sememe.train.vocabulary import Vocabulary, build_vocabulary
@@ -60,7 +60,8 @@ class Word2Vec:
         min_count: Rarer words get no vector (-min-count).
         max_vocab: At most so many words, the most frequent; None for all.
         epochs: Passes over the corpus (-iter).
-        learning_rate: Step size at the first word (-alpha).
+        learning_rate: Step size at the first word (-alpha); None for word2vec.c's own, 0.025 for
+            skip-gram and 0.05 for CBOW.
         min_learning_rate: Step size after the last word; it falls linearly.
         tokens: How a text file is cut into words: "words" (lower case, without punctuation) or
             "whitespace" (text that is tokenised already).
@@ -90,7 +91,7 @@ class Word2Vec:
     min_count: int = 5
     max_vocab: int | None = None
     epochs: int = 5
-    learning_rate: float = 0.025
+    learning_rate: float | None = None
     min_learning_rate: float = 1e-4
     tokens: Tokens = "words"
     workers: int | None = None
@@ -108,6 +109,7 @@ class Word2Vec:
         *,
         checkpoint: StrPath | None = None,
         checkpoint_seconds: float = 60.0,
+        keep_checkpoint: bool = False,
         show_progress: bool = False,
     ) -> Self:
         """Learn from a corpus, forgetting what was learnt before.
@@ -117,10 +119,12 @@ class Word2Vec:
                 restartable iterable of token lists. It is read twice, in bounded memory; its words
                 go to a temporary file as numbers, 4 bytes each, which all epochs read.
             checkpoint: A folder for the state of the run, stored every `checkpoint_seconds` and
-                removed at the end. Called again after a kill with the same corpus and parameters,
-                training goes on from there; with `deterministic` or one worker to the same bytes
-                as if nothing had happened.
+                when interrupted, and removed at the end. Called again after a kill with the same
+                corpus and parameters, training goes on from there; with `deterministic` or one
+                worker to the same bytes as if nothing had happened.
             checkpoint_seconds: See there.
+            keep_checkpoint: Store the state at the end too, and leave it: for who wants to delete
+                it only once the model is saved.
             show_progress: Draw a bar with words a second, loss and time left.
 
         Raises:
@@ -137,14 +141,10 @@ class Word2Vec:
             max_vocab=self.max_vocab,
             workers=self.n_threads(),
         )
-        self._train(
-            opened,
-            vocabulary,
-            began=began,
-            checkpoint=None if checkpoint is None else Path(checkpoint),
-            checkpoint_seconds=checkpoint_seconds,
-            show_progress=show_progress,
-        )
+        state = None
+        if checkpoint is not None:
+            state = StateKeeping(Path(checkpoint), checkpoint_seconds, keep=keep_checkpoint)
+        self._train(opened, vocabulary, began=began, state=state, show_progress=show_progress)
         return self
 
     def partial_fit(self, corpus: Source, *, show_progress: bool = False) -> Self:
@@ -187,6 +187,11 @@ class Word2Vec:
         names = [f.name for f in fields(self) if f.init and f.name != "workers"]
         return {name: getattr(self, name) for name in names}
 
+    def rate(self) -> float:
+        """Return the learning rate at the first word."""
+        usual = 0.025 if self.mode == "skipgram" else 0.05
+        return usual if self.learning_rate is None else self.learning_rate
+
     def n_threads(self) -> int:
         """Return how many threads read, and train unless `deterministic`."""
         return self.workers or os.cpu_count() or 1
@@ -198,8 +203,7 @@ class Word2Vec:
         known: Arrays | None = None,
         *,
         began: float,
-        checkpoint: Path | None = None,
-        checkpoint_seconds: float = 60.0,
+        state: StateKeeping | None = None,
         show_progress: bool,
     ) -> None:
         """Number the corpus and do all jobs; then, and only then, take over what was learnt."""
@@ -210,7 +214,7 @@ class Word2Vec:
             if not encoded.n_kept:
                 raise InvalidInputError("no word of the corpus is in the vocabulary. Add text")
             arrays = self._new_arrays(vocabulary, known or {})
-            run = Run(self, encoded, vocabulary, arrays, checkpoint, checkpoint_seconds)
+            run = Run(self, encoded, vocabulary, arrays, state)
             reading = time.perf_counter() - began
             run.go(self._step(vocabulary, arrays), show_progress=show_progress)
         n_known = len(self.vocabulary_) if known else 0
@@ -285,9 +289,9 @@ class Word2Vec:
                 raise InvalidInputError(f"{name}={value!r}; give a whole number from {low} up.")
         if not 0 <= self.subsample < 1:
             raise InvalidInputError(f"subsample={self.subsample!r}; give 0 to below 1, as 1e-3.")
-        if not 0 < self.min_learning_rate <= self.learning_rate < 10:
+        if not 0 < self.min_learning_rate <= self.rate() < 10:
             raise InvalidInputError(
-                f"learning_rate={self.learning_rate!r} falls to min_learning_rate="
+                f"learning_rate={self.rate()!r} falls to min_learning_rate="
                 f"{self.min_learning_rate!r}; give 0 < min_learning_rate <= learning_rate < 10."
             )
         if not -2 <= self.noise_exponent <= 2:

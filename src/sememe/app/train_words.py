@@ -1,0 +1,179 @@
+"""The commands `sememe train word2vec` and `sememe train fasttext`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sememe._errors import InvalidInputError
+from sememe.app import show
+
+if TYPE_CHECKING:
+    from sememe.train.word2vec import Word2Vec
+
+_FILES = (".vec", ".bin")
+
+Corpus = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CORPUS", help="A text file, a sentence or paragraph a line; also .gz and .xz."
+    ),
+]
+Output = Annotated[
+    Path,
+    typer.Option(
+        "-o", "--output", help="A folder for the model, or a .vec or .bin file for its vectors."
+    ),
+]
+Start = Annotated[
+    Path | None,
+    typer.Option("--from", help="Go on from the model in this folder, with its parameters."),
+]
+Mode = Annotated[str, typer.Option("--mode", help="skipgram or cbow")]
+Objective = Annotated[
+    str, typer.Option("--objective", help="negative-sampling or hierarchical-softmax")
+]
+Dim = Annotated[int, typer.Option("--dim", help="Width of a vector.")]
+Window = Annotated[int, typer.Option("--window", help="Neighbours on each side, at most.")]
+Negatives = Annotated[int, typer.Option("--negatives", help="Noise words for each window.")]
+MinCount = Annotated[int, typer.Option("--min-count", help="Rarer words get no vector.")]
+MaxVocab = Annotated[int | None, typer.Option("--max-vocab", help="At most so many words.")]
+Epochs = Annotated[int, typer.Option("--epochs", help="Passes over the corpus.")]
+Subsample = Annotated[float, typer.Option("--subsample", help="Thins out words above it.")]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        "--learning-rate", help="Step size at first: 0.025 skipgram, 0.05 cbow and fasttext."
+    ),
+]
+Tokens = Annotated[
+    str, typer.Option("--tokens", help="words (any text) or whitespace (tokenised text)")
+]
+Workers = Annotated[int | None, typer.Option("--workers", help="Threads; one each core.")]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="The same bytes each time; one thread trains.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of all random numbers.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a model that is there.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def word2vec(
+    corpus: Corpus,
+    output: Output,
+    start: Start = None,
+    mode: Mode = "skipgram",
+    objective: Objective = "negative-sampling",
+    dim: Dim = 100,
+    window: Window = 5,
+    negatives: Negatives = 5,
+    min_count: MinCount = 5,
+    max_vocab: MaxVocab = None,
+    epochs: Epochs = 5,
+    subsample: Subsample = 1e-3,
+    learning_rate: Rate = None,
+    tokens: Tokens = "words",
+    workers: Workers = None,
+    deterministic: Deterministic = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Learn a vector for each word. Stopped or killed, the same command goes on from there."""
+    given = dict(locals())
+    from sememe.train.word2vec import Word2Vec
+
+    _train(Word2Vec, given)
+
+
+def fasttext(
+    corpus: Corpus,
+    output: Output,
+    start: Start = None,
+    mode: Mode = "skipgram",
+    objective: Objective = "negative-sampling",
+    dim: Dim = 100,
+    window: Window = 5,
+    negatives: Negatives = 5,
+    min_count: MinCount = 5,
+    max_vocab: MaxVocab = None,
+    epochs: Epochs = 5,
+    subsample: Subsample = 1e-4,
+    learning_rate: Rate = None,
+    min_n: Annotated[int, typer.Option("--min-n", help="Shortest n-gram, in letters.")] = 3,
+    max_n: Annotated[int, typer.Option("--max-n", help="Longest n-gram, in letters.")] = 6,
+    buckets: Annotated[int, typer.Option("--buckets", help="Rows the n-grams share.")] = 2_000_000,
+    hangul: Annotated[
+        str, typer.Option("--hangul", help="jamo (letters) or syllables (for a .bin file)")
+    ] = "jamo",
+    tokens: Tokens = "words",
+    workers: Workers = None,
+    deterministic: Deterministic = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Learn vectors of words and of their parts: no word is unknown. Resumes like word2vec."""
+    given = dict(locals())
+    from sememe.train.fasttext import FastText
+
+    _train(FastText, given)
+
+
+def _train(kind: type[Word2Vec], given: dict[str, Any]) -> None:
+    """Train, store, and report."""
+    from sememe.train.checkpoint import remove_checkpoint
+
+    corpus, output, start = given.pop("corpus"), given.pop("output"), given.pop("start")
+    overwrite, as_json = given.pop("overwrite"), given.pop("as_json")
+    _check_output(output, overwrite=overwrite, hangul=given.get("hangul"))
+    if start is not None:
+        model = kind.load(start).partial_fit(corpus, show_progress=sys.stderr.isatty())
+        _report(model, _save(model, output), as_json=as_json)
+        return
+    state = output.with_name(f"{output.name}.checkpoint")
+    model = kind(**given).fit(
+        corpus, checkpoint=state, keep_checkpoint=True, show_progress=sys.stderr.isatty()
+    )
+    written = _save(model, output)
+    remove_checkpoint(state)  # only now is nothing lost without it
+    _report(model, written, as_json=as_json)
+
+
+def _check_output(output: Path, *, overwrite: bool, hangul: str | None) -> None:
+    """Refuse before training what could not be stored after it."""
+    if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
+        raise InvalidInputError(f"{output} is there already. Name another, or add --overwrite.")
+    if output.is_dir() if output.suffix in _FILES else output.is_file():
+        kind = "file" if output.is_file() else "folder"
+        raise InvalidInputError(f"{output} is a {kind}, which cannot be replaced. Name another.")
+    if output.suffix == ".bin" and hangul == "jamo":
+        raise InvalidInputError(
+            "a .bin file cannot hold n-grams over jamo. Give a folder to -o, or add: --hangul "
+            "syllables"
+        )
+
+
+def _save(model: Word2Vec, output: Path) -> Path:
+    """Write vectors into a file of that ending, else the model into a folder."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    return model.vectors_.save(output) if output.suffix in _FILES else model.save(output)
+
+
+def _report(model: Word2Vec, written: Path, *, as_json: bool) -> None:
+    report = model.report_
+    if as_json:
+        show.as_json({"path": str(written), "kind": model.kind, **asdict(report)})
+        return
+    for note in report.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(
+        f"{report.n_keys:,} words ({report.covered:.1%} of {report.n_words:,}) to {written}; "
+        f"{report.words_per_second / 1000:,.0f}k words/s, "
+        f"{report.seconds_reading + report.seconds_training:.0f} s, loss {report.losses[-1]:.3f}"
+    )
+    typer.echo(f"Next: sememe neighbors {written} {model.vectors_.keys[len(model.vectors_) // 9]}")

@@ -1,0 +1,80 @@
+"""`sememe train word2vec` and `fasttext`: a model on disk that the other commands can ask."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sememe.app.cli import main
+from sememe.train.word2vec import Word2Vec
+from sememe.vectors.keyed import KeyedVectors
+from tests.train.made import topics
+
+FEW = ["--dim", "16", "--min-count", "1", "--subsample", "0", "--epochs", "3", "--workers", "1"]
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.txt"
+    path.write_text("\n".join(" ".join(s) for s in topics(3000)))
+    return str(path)
+
+
+def test_train_ask_and_go_on(corpus, tmp_path, capsys):
+    model = str(tmp_path / "model")
+    learn = ["train", "word2vec", corpus, "-o", model, *FEW, "--learning-rate", "0.1"]
+    assert main([*learn, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["path"], report["kind"], report["n_keys"]) == (model, "word2vec", 96)
+    assert not (tmp_path / "model.checkpoint").exists()
+    assert main(["neighbors", model, "t3_w1", "-k", "5", "--json"]) == 0
+    near = json.loads(capsys.readouterr().out)
+    assert [found["key"][:3] for found in near] == ["t3_"] * 5
+
+    assert main(learn) == 2
+    assert "there already. Name another, or add --overwrite" in capsys.readouterr().err
+    more = tmp_path / "more.txt"
+    more.write_text("t3_w1 newcomer t3_w2\n" * 50)
+    assert main(["train", "word2vec", str(more), "-o", f"{model}2", "--from", model]) == 0
+    assert "97 words" in capsys.readouterr().out
+    assert "newcomer" in Word2Vec.load(f"{model}2").vectors_
+    assert main([*learn, "--overwrite"]) == 0
+
+
+@pytest.mark.parametrize("name", ["vectors.vec", "vectors.bin"])
+def test_vectors_alone_into_a_file(corpus, tmp_path, name):
+    output = tmp_path / "new" / name
+    assert main(["train", "word2vec", corpus, "-o", str(output), *FEW]) == 0
+    assert len(KeyedVectors.load(output)) == 96
+
+
+def test_fasttext_knows_unseen_words(tmp_path, capsys):
+    path = tmp_path / "ko.txt"
+    path.write_text("고양이가 잔다\n고양이는 운다\n강아지가 짖는다\n" * 100)
+    model = str(tmp_path / "ft")
+    few = [*FEW, "--buckets", "2000"]
+    assert main(["train", "fasttext", str(path), "-o", model, *few]) == 0
+    capsys.readouterr()
+    assert main(["neighbors", model, "고양이도", "-k", "2", "--json"]) == 0
+    found = {entry["key"] for entry in json.loads(capsys.readouterr().out)}
+    assert found == {"고양이가", "고양이는"}
+
+    assert main(["train", "fasttext", str(path), "-o", f"{model}.bin", *few]) == 2
+    assert "--hangul syllables" in capsys.readouterr().err
+    fits = [*few, "--hangul", "syllables"]
+    assert main(["train", "fasttext", str(path), "-o", f"{model}.bin", *fits]) == 0
+    assert KeyedVectors.load(f"{model}.bin")["고양이도"].shape == (16,)
+
+
+def test_bad_input(corpus, tmp_path, capsys):
+    for arguments, message in [
+        ([str(tmp_path / "none.txt"), "-o", str(tmp_path / "x")], "none.txt"),
+        ([corpus, "-o", str(tmp_path / "x"), "--mode", "skip"], "Did you mean 'skipgram'?"),
+        ([corpus, "-o", str(tmp_path / "x"), "--min-count", "999999"], "min_count="),
+        ([corpus, "-o", corpus], "there already"),
+        ([corpus, "-o", corpus, "--overwrite"], "is a file"),
+    ]:
+        assert main(["train", "word2vec", *arguments]) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()

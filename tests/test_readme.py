@@ -18,6 +18,10 @@ NOTES = {
     "travel.txt": "고속 열차는 서울에서 부산까지 두 시간 반이면 도착한다.",
     "cat.txt": "Cats sleep fourteen hours a day.",
 }
+WORDS = {
+    "corpus.txt": "강아지가 마당에서 뛰고 고양이는 창가에서 잔다\n" * 20,
+    "questions.txt": ": 동물\n강아지가 뛰고 고양이는 잔다\n",
+}
 
 
 def blocks(readme: str) -> list[tuple[str, str]]:
@@ -42,6 +46,8 @@ def home(tmp_path):
         path = tmp_path / "notes" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    for name, text in WORDS.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     command = tmp_path / "bin" / "sememe"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m sememe.app.cli "$@"\n')
@@ -69,12 +75,15 @@ def test_the_commands_run_and_find_something(readme, home):
 
 @pytest.mark.parametrize("readme", READMES)
 def test_the_python_runs(readme, home):
-    (code,) = [code for language, code in blocks(readme) if language == "python"]
-    done = type_in(home, [sys.executable, "-W", "error", "-c", code])
+    search, words = [code for language, code in blocks(readme) if language == "python"]
+    done = type_in(home, [sys.executable, "-W", "error", "-c", search])
     assert done.returncode == 0, done.stderr
     first, *rest = done.stdout.splitlines()
     assert first.startswith("train ")
     assert rest and all(rest)
+    done = type_in(home, [sys.executable, "-W", "error", "-c", words])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("[('고양이가', ")
 
 
 @pytest.mark.parametrize("readme", READMES)

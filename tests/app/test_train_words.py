@@ -12,6 +12,7 @@ from sememe.vectors.keyed import KeyedVectors
 from tests.train.made import topics
 
 FEW = ["--dim", "16", "--min-count", "1", "--subsample", "0", "--epochs", "3", "--workers", "1"]
+PLAIN = ["--tokens", "whitespace"]  # t3_w1 is one word
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def corpus(tmp_path):
 
 def test_train_ask_and_go_on(corpus, tmp_path, capsys):
     model = str(tmp_path / "model")
-    learn = ["train", "word2vec", corpus, "-o", model, *FEW, "--learning-rate", "0.1"]
+    learn = ["train", "word2vec", corpus, "-o", model, *FEW, *PLAIN, "--learning-rate", "0.1"]
     assert main([*learn, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["path"], report["kind"], report["n_keys"]) == (model, "word2vec", 96)
@@ -45,7 +46,7 @@ def test_train_ask_and_go_on(corpus, tmp_path, capsys):
 @pytest.mark.parametrize("name", ["vectors.vec", "vectors.bin"])
 def test_vectors_alone_into_a_file(corpus, tmp_path, name):
     output = tmp_path / "new" / name
-    assert main(["train", "word2vec", corpus, "-o", str(output), *FEW]) == 0
+    assert main(["train", "word2vec", corpus, "-o", str(output), *FEW, *PLAIN]) == 0
     assert len(KeyedVectors.load(output)) == 96
 
 

@@ -1,6 +1,6 @@
 """The state of a training run on disk, whole or not at all, so that it survives a kill.
 
-    <folder>/job-<number>/     one .npy for each array, then state.json, which makes it valid
+    <folder>/job-<number>/     the bytes of each array, then state.json, which makes it valid
 
 The next state is written beside the last one and takes its name when it is complete; only then is
 the last one removed.
@@ -13,12 +13,11 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from sememe._errors import InvalidInputError
+from sememe._errors import CorruptFileError, InvalidInputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +43,8 @@ class Checkpoint:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
         for name, array in arrays.items():
-            with (fresh / f"{name}.npy").open("wb") as file:
-                np.save(file, array, allow_pickle=False)
+            with (fresh / name).open("wb") as file:
+                file.write(memoryview(array).cast("B"))
                 file.flush()
                 os.fsync(file.fileno())
         state = {"format": _FORMAT, "job": job, "facts": dict(self.facts)}
@@ -64,6 +63,7 @@ class Checkpoint:
 
         Raises:
             InvalidInputError: The state belongs to other parameters or another corpus.
+            CorruptFileError: It is cut off.
         """
         found = [(self._job(state), state) for state in self._states()]
         if not found:
@@ -71,7 +71,9 @@ class Checkpoint:
         job, state = max(found)
         self._check(json.loads((state / _STATE).read_text(encoding="utf-8")))
         for name, array in arrays.items():
-            array[...] = np.load(state / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            bytes_ = memoryview(array).cast("B")
+            with (state / name).open("rb", buffering=0) as file:
+                _read_all(file, bytes_)
         return job
 
     def remove(self) -> None:
@@ -107,6 +109,19 @@ def remove_checkpoint(folder: Path) -> None:
         shutil.rmtree(state, ignore_errors=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
+
+
+def _read_all(file: FileIO, room: memoryview) -> None:
+    """Fill `room` from the file: a mapped file would count as memory in use."""
+    filled = 0
+    while filled < len(room):
+        got = file.readinto(room[filled : filled + 2**30])
+        if not got:
+            raise CorruptFileError(
+                f"{file.name} is {len(room) - filled} bytes short. Delete the checkpoint and "
+                "train anew."
+            )
+        filled += got
 
 
 def _states_in(folder: Path) -> set[Path]:

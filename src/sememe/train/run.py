@@ -73,11 +73,22 @@ class Run:
                     run_jobs(
                         schedule, step, self._losses, start=job, workers=self._workers, pause=pause
                     )
-                finally:  # jobs begin in order, and those begun are finished
-                    job = int(np.count_nonzero(self._losses != _NOT_DONE))
-                    if self._checkpoint and (job < schedule.n_jobs or self._keep):
-                        self._checkpoint.save(job, self._arrays)
+                finally:
+                    job = self._store()
             self._training = time.perf_counter() - began
+
+    def _store(self) -> int:
+        """Store the state where it is to be; return the next job.
+
+        Jobs begin in order, and those begun are finished, unless one failed: the state among the
+        jobs that others finished after it is no state to resume at.
+        """
+        done = self._losses != _NOT_DONE
+        job = int(np.count_nonzero(done))
+        wanted = job < len(done) or self._keep
+        if self._checkpoint and wanted and done[:job].all():
+            self._checkpoint.save(job, self._arrays)
+        return job
 
     def _pause(
         self, advance: Advance, began: float, first: int, until: float

@@ -44,7 +44,7 @@ class Checkpoint:
         fresh.mkdir()
         for name, array in arrays.items():
             with (fresh / name).open("wb") as file:
-                file.write(memoryview(array).cast("B"))
+                file.write(array.data.cast("B"))
                 file.flush()
                 os.fsync(file.fileno())
         state = {"format": _FORMAT, "job": job, "facts": dict(self.facts)}
@@ -71,7 +71,7 @@ class Checkpoint:
         job, state = max(found)
         self._check(json.loads((state / _STATE).read_text(encoding="utf-8")))
         for name, array in arrays.items():
-            bytes_ = memoryview(array).cast("B")
+            bytes_ = array.data.cast("B")
             with (state / name).open("rb", buffering=0) as file:
                 _read_all(file, bytes_)
         return job

@@ -105,12 +105,13 @@ def test_the_subword_step_agrees_with_the_reference():
         parts, o, own=[1, 3 + 1, 3 + 1, 3 + 5], targets=targets, rate=0.2
     )
     hidden, change = np.zeros(WIDTH, np.float32), np.zeros(WIDTH, np.float32)
+    own = np.empty(WIDTH, np.float32)
     hidden /= add_rows(hidden, words, ngrams, subwords, 1)
     for rows, labels in targets:
         k = len(rows)
         labels = np.array(labels, np.float32)
         g = np.empty(k, np.float32)
-        predict(outputs, np.array(rows), labels, k, np.float32(0.2), hidden, change, g)
+        predict(outputs, np.array(rows), labels, k, np.float32(0.2), hidden, change, own, g)
     change_rows(change, words, ngrams, subwords, 1)
     np.testing.assert_allclose(np.concatenate([words, ngrams])[:, :DIM], parts, atol=2e-6)
     np.testing.assert_allclose(outputs[:, :DIM], o, atol=2e-6)

@@ -180,6 +180,7 @@ def test_ctrl_c_keeps_the_state(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return kernel(*args)
 
+    interrupted.py_func = kernel.py_func
     monkeypatch.setattr(word2vec, "skipgram_block", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Word2Vec(**settings).fit(corpus, checkpoint=tmp_path / "state")

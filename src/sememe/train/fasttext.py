@@ -6,7 +6,7 @@ Bojanowski et al. 2017 (arXiv:1607.04606); for Hangul over letters, Park et al. 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -67,7 +67,12 @@ class FastText(Word2Vec):
         super()._check()
         self._subwords()
 
-    def _new_arrays(self, vocabulary: Vocabulary, known: Arrays) -> Arrays:
+    def kernel(self) -> Any:
+        """Return the compiled function that trains on a block."""
+        return subword_block
+
+    def new_arrays(self, vocabulary: Vocabulary, known: Arrays) -> Arrays:
+        """Return the rows to train: random words and n-grams, zero outputs, beneath those known."""
         n, dim, width = len(vocabulary), self.dim, row_width(self.dim)
         seed, rows = self.seed, self.buckets
         ngrams = known.get("ngrams")
@@ -77,17 +82,19 @@ class FastText(Word2Vec):
             "outputs": self._new_outputs(n, known),
         }
 
-    def _step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
+    def make_step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
+        """Return the function that trains on one block."""
         negatives, tree = self._outputs(vocabulary)
         sampler = make_sampler(
             vocabulary.counts, subsample=self.subsample, noise_exponent=self.noise_exponent
         )
         subwords = Subwords(*self._subwords().ids_of_many(vocabulary.keys))
+        block = self.kernel()
         rows = arrays["words"], arrays["ngrams"], arrays["outputs"]
         fixed = subwords, sampler, tree, self.mode == "cbow", self.window, negatives
 
         def step(ids: NDArray[np.int32], rate: float, last: float, seed: np.uint64) -> float:
-            return float(subword_block(ids, *rows, *fixed, rate, last, seed))
+            return float(block(ids, *rows, *fixed, rate, last, seed))
 
         return step
 

@@ -69,7 +69,9 @@ def subword_skipgram_step(
     targets: Sequence[tuple[Sequence[int], Sequence[float]]],
     rate: float,
 ) -> None:
-    """Predict each neighbour with the mean of one word's own row and n-gram rows.
+    """Predict each neighbour in turn with the mean of one word's own row and n-gram rows.
+
+    Each row gets the whole change of a pair, so their mean moves by it too.
 
     parts: (n, dim), all rows that inputs are made of. own: which of them are the middle word's.
     targets: for each neighbour its output rows and their labels.
@@ -77,7 +79,9 @@ def subword_skipgram_step(
     hidden = parts[list(own)].mean(axis=0)
     change = np.zeros_like(hidden)
     for rows, labels in targets:
-        change += predict(outputs, hidden, rows=rows, labels=labels, rate=rate)
+        moved = predict(outputs, hidden, rows=rows, labels=labels, rate=rate)
+        hidden += moved
+        change += moved
     np.add.at(parts, list(own), change)
 
 

@@ -1,13 +1,14 @@
 """The fastText kernels: a word's input is the mean of its own row and the rows of its n-grams.
 
-skip-gram   h = mean of the middle word's rows; each of its neighbours t is one set of outputs
-            (t and its own negatives): s = sigmoid(O h), g = rate * (labels - s),
-            change += O' g, O += g h'. After the window every row of the middle word += change.
+skip-gram   h = mean of the middle word's rows. For each of its neighbours t in turn, with the
+            outputs O of t and its own negatives: s = sigmoid(O h), g = rate * (labels - s),
+            O += g h', h += O' g. At the end every row of the middle word moves as h has.
 CBOW        h = mean of all rows of all the window's words, which predicts the middle word.
 
-The official program builds h anew for every pair; here it is built once a window, which is where
-the time goes (a word has some twenty rows). As there, each row gets the whole change, not its
-share of it. Bojanowski et al. 2017 (arXiv:1607.04606).
+The official program builds h anew for every pair; but as each row gets the whole of a pair's
+change, not its share, their mean moves by just that, and h can be kept. Here it is built once a
+window, which is where the time goes (a word has some twenty rows). Bojanowski et al. 2017
+(arXiv:1607.04606).
 """
 
 from __future__ import annotations
@@ -56,9 +57,13 @@ def change_rows(change, words, ngrams, subwords, word):  # type: ignore[no-untyp
 
 
 @inlined
-def predict(outputs, rows, labels, k, rate, hidden, change, g):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Train rows[:k] of the outputs to predict labels[:k] from `hidden`; add to its `change`."""
+def predict(outputs, rows, labels, k, rate, hidden, change, own, g):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Train rows[:k] of the outputs to predict labels[:k] from `hidden`, and move that too.
+
+    Its move is added to `change`. own: (dim,) scratch.
+    """
     dim = hidden.shape[0]
+    own[:] = 0
     for j in range(k):
         row = rows[j]
         total = np.float32(0)
@@ -70,8 +75,11 @@ def predict(outputs, rows, labels, k, rate, hidden, change, g):  # type: ignore[
         row = rows[j]
         step = rate * (labels[j] - g[j])
         for d in range(dim):
-            change[d] += step * outputs[row, d]
+            own[d] += step * outputs[row, d]
             outputs[row, d] += step * hidden[d]
+    for d in range(dim):
+        hidden[d] += own[d]
+        change[d] += own[d]
 
 
 @compiled
@@ -102,6 +110,7 @@ def subword_block(  # type: ignore[no-untyped-def]  # noqa: ANN201
     labels = np.empty(most, np.float32)
     hidden = np.empty(dim, np.float32)
     change = np.empty(dim, np.float32)
+    own = np.empty(dim, np.float32)
     g = np.empty(most, np.float32)
     position, windows, losses, loss = 0, 0, 0, 0.0
     while position < ids.shape[0]:
@@ -125,7 +134,7 @@ def subword_block(  # type: ignore[no-untyped-def]  # noqa: ANN201
             for j in range(first, last):
                 if (j == i) == cbow:
                     k = choose_outputs(state, sentence[j], negatives, sampler, tree, rows, labels)
-                    predict(outputs, rows, labels, k, now, hidden, change, g)
+                    predict(outputs, rows, labels, k, now, hidden, change, own, g)
             for j in range(first, last):
                 if (j != i) == cbow:
                     change_rows(change, words, ngrams, subwords, sentence[j])

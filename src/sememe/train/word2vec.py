@@ -19,6 +19,7 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.text.words import Tokens
 from sememe.train import saved
 from sememe.train.cbow import cbow_block
+from sememe.train.compiling import compile_apart
 from sememe.train.corpus import encode_corpus
 from sememe.train.growth import merge_vocabularies
 from sememe.train.huffman import make_tree, no_tree
@@ -133,6 +134,7 @@ class Word2Vec:
         """
         self._check()
         began = time.perf_counter()
+        compile_apart(self)
         opened = open_corpus(corpus, tokens=self.tokens)
         vocabulary = build_vocabulary(
             opened,
@@ -158,6 +160,7 @@ class Word2Vec:
             return self.fit(corpus, show_progress=show_progress)
         self._check()
         began = time.perf_counter()
+        compile_apart(self)
         opened = open_corpus(corpus, tokens=self.tokens)
         new = build_vocabulary(opened, tokens=self.tokens, min_count=1, workers=self.n_threads())
         vocabulary = merge_vocabularies(self.vocabulary_, new, min_count=self.min_count)
@@ -213,10 +216,10 @@ class Word2Vec:
             )
             if not encoded.n_kept:
                 raise InvalidInputError("no word of the corpus is in the vocabulary. Add text")
-            arrays = self._new_arrays(vocabulary, known or {})
+            arrays = self.new_arrays(vocabulary, known or {})
             run = Run(self, encoded, vocabulary, arrays, state)
             reading = time.perf_counter() - began
-            run.go(self._step(vocabulary, arrays), show_progress=show_progress)
+            run.go(self.make_step(vocabulary, arrays), show_progress=show_progress)
         n_known = len(self.vocabulary_) if known else 0
         self.report_ = run.report(reading=reading, n_known=n_known, notes=corpus.notes)
         self.vectors_ = self._make_vectors(vocabulary, arrays)
@@ -230,7 +233,7 @@ class Word2Vec:
             self._arrays = saved.read_arrays(self._arrays, self.dim)
         return self._arrays
 
-    def _new_arrays(self, vocabulary: Vocabulary, known: Arrays) -> Arrays:
+    def new_arrays(self, vocabulary: Vocabulary, known: Arrays) -> Arrays:
         """Return the rows to train: random inputs and zero outputs, beneath those known."""
         n, width = len(vocabulary), row_width(self.dim)
         return {
@@ -238,18 +241,22 @@ class Word2Vec:
             "outputs": self._new_outputs(n, known),
         }
 
+    def kernel(self) -> Any:
+        """Return the compiled function that trains on a block."""
+        return skipgram_block if self.mode == "skipgram" else cbow_block
+
     def _new_outputs(self, n: int, known: Arrays) -> NDArray[np.float32]:
         """Return output rows; a Huffman tree of new counts has other nodes, which begin anew."""
         old = known.get("outputs") if self.objective == "negative-sampling" else None
         return new_rows(n, self.dim, row_width(self.dim), seed=None, known=old)
 
-    def _step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
+    def make_step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
         """Return the function that trains on one block."""
         negatives, tree = self._outputs(vocabulary)
         sampler = make_sampler(
             vocabulary.counts, subsample=self.subsample, noise_exponent=self.noise_exponent
         )
-        block = skipgram_block if self.mode == "skipgram" else cbow_block
+        block = self.kernel()
         rows = arrays["inputs"], arrays["outputs"]
 
         def step(ids: NDArray[np.int32], rate: float, last: float, seed: np.uint64) -> float:

@@ -90,7 +90,8 @@ def test_deterministic_save_load_and_going_on(tmp_path):
 
 
 def test_gensim_opens_the_bin_with_equal_values(tmp_path):
-    vectors = FastText(hangul="syllables", **SMALL).fit(topics(500)).vectors_
+    model = FastText(hangul="syllables", spelling=False, **SMALL)
+    vectors = model.fit(topics(500)).vectors_
     vectors.save(tmp_path / "model.bin", format="fasttext-bin")
     other = gensim.models.fasttext.load_facebook_vectors(tmp_path / "model.bin")
     assert other.index_to_key == list(vectors.keys)

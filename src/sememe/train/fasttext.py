@@ -39,6 +39,9 @@ class FastText(Word2Vec):
         hangul: "jamo" takes syllables apart into letters, so that 먹다 and 먹었다 share parts;
             "syllables" leaves them whole, as the official program does.
 
+        spelling: A word that was never seen leans on frequent words one letter away, so that a
+            slip of the pen is understood; False leaves it to its n-grams alone, as fastText does.
+
     After `fit`: `vectors_` (SubwordVectors), `vocabulary_` and `report_`.
 
     >>> corpus = [["고양이가", "잔다"], ["고양이는", "운다"]] * 20
@@ -55,6 +58,7 @@ class FastText(Word2Vec):
     max_n: int = 6
     buckets: int = 2_000_000
     hangul: Hangul = "jamo"
+    spelling: bool = True
 
     def _subwords(self) -> Ngrams:
         return Ngrams(self.min_n, self.max_n, self.buckets, self.hangul)
@@ -103,5 +107,10 @@ class FastText(Word2Vec):
         subwords = self._subwords()
         matrix = with_own_rows(vocabulary.keys, words, ngrams=ngrams, subwords=subwords)
         return SubwordVectors(
-            vocabulary.keys, matrix, ngrams=ngrams, subwords=subwords, counts=vocabulary.counts
+            vocabulary.keys,
+            matrix,
+            ngrams=ngrams,
+            subwords=subwords,
+            counts=vocabulary.counts,
+            spelling=self.spelling,
         )

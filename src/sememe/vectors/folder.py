@@ -11,13 +11,18 @@
 
 Arrays are memory-mapped: what is not asked for is not read. A model's folder may hold these files
 beside its own, and its own facts in sememe.json.
+
+Vectors written over others are all written before the first file changes its name; meanwhile there
+is no sememe.json. So nobody opens a mixture, neither after a crash nor while it happens.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -45,18 +50,18 @@ def write_vectors(
 ) -> Path:
     """Write vectors into a folder, made if need be, and return it.
 
-    sememe.json is written last, each file whole or not at all.
-
     Args:
-        folder: Where to. Other files in it are left alone.
+        folder: Where to. Other files in it are left alone, vectors of the same kind replaced.
         vectors: What to write.
         kind: "vectors", or a model's own word, such as "word2vec".
         facts: More for sememe.json: parameters, provenance, metrics. Values JSON can hold.
 
     Raises:
-        InvalidInputError: `facts` uses a name that this format uses itself.
+        InvalidInputError: `facts` uses a name that this format uses itself, or the folder holds
+            something else: an index, or a model that can be trained on.
     """
     place = Path(folder)
+    _refuse_other_kinds(place, kind)
     document = _document(vectors, kind)
     taken = {"files"} | set(document)
     if clash := taken & set(facts or {}):
@@ -73,16 +78,36 @@ def write_vectors(
         arrays["counts.npy"] = vectors.counts
     if isinstance(vectors, SubwordVectors):
         arrays["ngrams.npy"] = vectors.ngrams
-    for name, array in arrays.items():
-        with written(place / name) as file:
-            np.save(file, array, allow_pickle=False)
-    with written(place / "keys.bin") as file:
-        file.write(keys["blob"].tobytes())
-    files = {name: _noted(place / name) for name in sorted([*arrays, "keys.bin"])}
-    with written(place / FILE) as file:
-        text = json.dumps({**document, **(facts or {}), "files": files}, ensure_ascii=False)
-        file.write(text.encode())
+    files = {}
+    with ExitStack() as stack:  # ends from the last to the first: sememe.json takes its name last
+        about = stack.enter_context(written(place / FILE))
+        for name, array in {**arrays, "keys.bin": keys["blob"]}.items():
+            file = stack.enter_context(written(place / name))
+            if name.endswith(".npy"):
+                np.save(file, array, allow_pickle=False)
+            else:
+                file.write(array.tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+            files[name] = _noted(Path(file.name))
+        document = {**document, **(facts or {}), "files": dict(sorted(files.items()))}
+        about.write(json.dumps(document, ensure_ascii=False).encode())
+        (place / FILE).unlink(missing_ok=True)
     return place
+
+
+def _refuse_other_kinds(place: Path, kind: str) -> None:
+    """Refuse a folder whose sememe.json is not of vectors alone or of the same kind of model."""
+    try:
+        found = json.loads((place / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # nothing there, or nothing that could be used
+    old = found.get("kind") if isinstance(found, dict) else None
+    if old not in ("vectors", kind):
+        raise InvalidInputError(
+            f"{place} holds {old or 'an index'!r}, which {kind} would overwrite. Name another "
+            "folder, or delete that one first."
+        )
 
 
 def read_vectors(folder: StrPath) -> KeyedVectors:
@@ -120,7 +145,16 @@ def read_vectors(folder: StrPath) -> KeyedVectors:
         vectors = KeyedVectors(keys, matrix, counts=counts)
     else:
         ngrams = _array(place / "ngrams.npy", (subwords.buckets, dim), "<f4")
-        vectors = SubwordVectors(keys, matrix, ngrams=ngrams, subwords=subwords, counts=counts)
+        vectors = SubwordVectors(
+            keys,
+            matrix,
+            ngrams=ngrams,
+            subwords=subwords,
+            counts=counts,
+            spelling=bool(document.get("spelling")),
+        )
+    if read_document(place) != document:
+        raise CorruptFileError(f"{place} was written anew while it was opened. Open it again.")
     vectors.__dict__["fingerprint"] = document["fingerprint"]  # not computed again
     return vectors
 
@@ -188,6 +222,7 @@ def _document(vectors: KeyedVectors, kind: str) -> dict[str, Any]:
     }
     if isinstance(vectors, SubwordVectors):
         document["subwords"] = asdict(vectors.subwords)
+        document["spelling"] = vectors.spelling
     return document
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -11,10 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
 from sememe.text.ngrams import Ngrams
+from sememe.vectors import nearest
 from sememe.vectors.checks import checked_matrix, listed
 from sememe.vectors.keyed import KeyedVectors
+from sememe.vectors.spelling import Spellings
 
 _WORDS = 20_000  # strings composed at once
+_PULL = 2  # weight of keys one letter away, beside the n-grams' 1
 _GATHERED = 65_536  # n-gram rows in memory at once
 
 
@@ -25,6 +29,10 @@ class SubwordVectors(KeyedVectors):
     kept in `matrix`. Any other string has the mean of its n-grams' rows; where that is zero (no
     bucket of it was trained), numbers drawn from the string itself stand in. So every string has
     a finite vector that is not zero, and the same one always.
+
+    With `spelling`, a string one letter away from keys (for Hangul one jamo) leans on them, on
+    frequent ones most: a slip of the pen means what it was meant to be. Models trained here do so;
+    files of fastText are read without, as the official program has it.
 
     `in`, `get`, `index_of` and `keys` speak of the keys alone. Queries take any string: what is
     found are keys.
@@ -44,8 +52,11 @@ class SubwordVectors(KeyedVectors):
         ngrams: ArrayLike,
         subwords: Ngrams,
         counts: ArrayLike | None = None,
+        spelling: bool = False,
     ) -> None:
         """Take n keys with their (n, dim) vectors, and the (buckets, dim) rows of n-grams.
+
+        spelling: Whether an unknown string leans on keys that are spelt one letter away.
 
         Raises:
             InvalidInputError: What KeyedVectors refuses, or n-gram rows that do not fit.
@@ -53,6 +64,7 @@ class SubwordVectors(KeyedVectors):
         super().__init__(keys, matrix, counts=counts)
         self._ngrams = checked_matrix(ngrams, "ngrams")
         self.subwords = subwords
+        self.spelling = spelling
         if self._ngrams.shape != (subwords.buckets, self.dim):
             raise InvalidInputError(
                 f"ngrams has shape {self._ngrams.shape}; {subwords.buckets} buckets of vectors "
@@ -76,8 +88,34 @@ class SubwordVectors(KeyedVectors):
         vectors[known] = self._matrix[found[known]]
         if not known.all():
             others = np.flatnonzero(~known)
-            vectors[others] = self.compose([_text(keys[i]) for i in others.tolist()])
+            words = [_text(keys[i]) for i in others.tolist()]
+            vectors[others] = self.compose(words)
+            if self.spelling:
+                vectors[others] = self._corrected(words, vectors[others])
         return vectors
+
+    def _corrected(self, words: Sequence[str], vectors: FloatArray) -> FloatArray:
+        """Move the vectors of words most of the way to those of the keys one letter away.
+
+        A key counts by the root of how often it was seen. Lengths stay.
+        """
+        for start in range(0, len(words), _WORDS):
+            number, row = self._spellings.near(words[start : start + _WORDS])
+            if not len(number):
+                continue
+            weight = 1 / (row + 1) if self._counts is None else np.maximum(self._counts[row], 1)
+            pull = nearest.unit(self._matrix[row]) * np.sqrt(weight)[:, None]
+            begins = np.flatnonzero(np.diff(number, prepend=-1))
+            moved = start + number[begins]
+            pulls = nearest.unit(np.add.reduceat(pull, begins).astype(np.float32))
+            length = np.linalg.norm(vectors[moved], axis=1, keepdims=True)
+            both = nearest.unit(vectors[moved]) + _PULL * pulls
+            vectors[moved] = np.where(both.any(axis=1, keepdims=True), both, pulls) * length
+        return vectors
+
+    @cached_property
+    def _spellings(self) -> Spellings:
+        return Spellings(self._keys, jamo=self.subwords.hangul == "jamo")
 
     def compose(self, words: Sequence[str]) -> FloatArray:
         """Return (n, dim), the mean of each string's n-gram rows, be it a key or not."""
@@ -105,6 +143,7 @@ class SubwordVectors(KeyedVectors):
             ngrams=self._ngrams[:, :dim],
             subwords=self.subwords,
             counts=self._counts,
+            spelling=self.spelling,
         )
 
     def subset(self, keys: Sequence[str]) -> Self:
@@ -112,12 +151,19 @@ class SubwordVectors(KeyedVectors):
         return super().subset(keys)
 
     def _extend_fingerprint(self, digest: Any) -> None:
-        digest.update(repr(self.subwords).encode())
+        digest.update(repr((self.subwords, self.spelling)).encode())
         for start in range(0, len(self._ngrams), _GATHERED):
             digest.update(self._ngrams[start : start + _GATHERED].tobytes())
 
     def _like(self, keys: Sequence[str], matrix: FloatArray, counts: Any) -> Self:
-        return type(self)(keys, matrix, ngrams=self._ngrams, subwords=self.subwords, counts=counts)
+        return type(self)(
+            keys,
+            matrix,
+            ngrams=self._ngrams,
+            subwords=self.subwords,
+            counts=counts,
+            spelling=self.spelling,
+        )
 
 
 def with_own_rows(

@@ -150,6 +150,7 @@ def text(*lines):
         (text("2 2", "a 1 2", "a 3 4"), "line 3: key 'a' was there before, as line 2"),
         (text("a 1 2", "b 1 2", "a 3 4"), "line 3: key 'a' was there before, as line 1"),
         ("2 2\na 1 2\ncafé 1 2\n".encode("latin-1"), r"line 3: the key 'caf\\xe9' is not UTF-8"),
+        (text("9" * 5000 + " 2", "a 1 2"), "line 2: got 2 numbers|no format known|header is two"),
         (text("hello world", "b 3 4"), "begins with b'hello world'"),
         (b"\x93NUMPY\x01\x00v\x00{'descr'", "no format known here"),
         (b"2 2\na " + np.ones(2, "f4").tobytes() + b"b \0\0", "ends within vector 2"),
@@ -274,3 +275,20 @@ def test_gz_of_a_large_header_claim_takes_no_memory(tmp_path):
     (tmp_path / "v.gz").write_bytes(gzip.compress(b"900000000 1000\na 1 2\n"))
     with pytest.raises(CorruptFileError, match="line 2"):
         KeyedVectors.load(tmp_path / "v.gz")
+
+
+@pytest.mark.parametrize("text", ["2 2\ncat 1 2\ndog 3 4\n", "cat 1 2\ndog 3 4\n"])
+def test_a_byte_order_mark_is_nothing(tmp_path, text):
+    path = tmp_path / "v.txt"
+    path.write_text(text, encoding="utf-8-sig")
+    assert list(KeyedVectors.load(path).keys) == ["cat", "dog"]
+
+
+def test_a_path_says_where(vectors, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for call in (vectors.save, KeyedVectors.load):
+        with pytest.raises(InvalidInputError, match="the path is empty"):
+            call("")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InvalidInputError, match="is a folder"):
+        KeyedVectors.load(vectors.save("own"), format="glove-text")

@@ -164,3 +164,79 @@ def test_a_missing_file_and_a_folder_of_something_else(vectors, tmp_path):
     folder.mkdir()
     with pytest.raises(InvalidInputError, match=r"holds no sememe\.json"):
         KeyedVectors.load(folder)
+
+
+@pytest.mark.parametrize("found", [{"kind": "word2vec", "vectors": 1}, {"format": 3}])
+def test_no_other_thing_is_overwritten(vectors, tmp_path, found):
+    about = tmp_path / "sememe.json"
+    about.write_text(json.dumps(found))
+    with pytest.raises(InvalidInputError, match="Name another folder"):
+        vectors.save(tmp_path)
+    assert json.loads(about.read_text()) == found
+    assert list(tmp_path.iterdir()) == [about]
+
+
+def test_a_model_replaces_itself_and_plain_vectors(vectors, tmp_path):
+    for _ in range(2):
+        write_vectors(tmp_path, vectors, kind="word2vec", facts={"seed": 1})
+    assert read_vectors(vectors.save(tmp_path / "plain")).fingerprint == vectors.fingerprint
+    write_vectors(tmp_path / "plain", vectors, kind="word2vec")
+
+
+def test_new_vectors_over_old_ones_are_never_a_mixture(vectors, tmp_path, monkeypatch):
+    """The disk fails at each file in turn: the old vectors are whole, or nothing opens."""
+    twice = KeyedVectors(vectors.keys, vectors.matrix * 2, counts=vectors.counts)
+    for step in range(1, 15):  # 6 hashes, 7 renamings, and a round in which nothing fails
+        folder = vectors.save(tmp_path / f"{step}")
+        with monkeypatch.context() as patch:
+            _fail_at(patch, step)
+            try:
+                twice.save(folder)
+            except OSError:
+                assert not list(folder.glob(".*"))
+        try:
+            read_vectors(folder)
+        except InvalidInputError:
+            continue
+        verify_vectors(folder)
+    assert read_vectors(folder).fingerprint == twice.fingerprint
+
+
+def _fail_at(patch, step):
+    """Let the given one of the renamings and of the file hashes fail."""
+    from pathlib import Path
+
+    from sememe.vectors import folder as module
+
+    left, replace, noted = [step], Path.replace, module._noted
+
+    def counted(call):
+        def done(*arguments):
+            left[0] -= 1
+            if left[0] == 0:
+                raise OSError("no space left")
+            return call(*arguments)
+
+        return done
+
+    patch.setattr(Path, "replace", counted(replace))
+    patch.setattr(module, "_noted", counted(noted))
+
+
+def test_a_folder_written_while_it_is_opened_is_not_mixed(vectors, tmp_path, monkeypatch):
+    from sememe.vectors import folder as module
+
+    folder = vectors.save(tmp_path / "v")
+    twice = KeyedVectors(vectors.keys, vectors.matrix * 2, counts=vectors.counts)
+    check = module._check_size
+
+    def checked(path, expected):
+        check(path, expected)
+        if path.name == "matrix.npy":
+            monkeypatch.undo()
+            twice.save(folder)
+
+    monkeypatch.setattr(module, "_check_size", checked)
+    with pytest.raises(CorruptFileError, match="written anew"):
+        read_vectors(folder)
+    assert read_vectors(folder).fingerprint == twice.fingerprint

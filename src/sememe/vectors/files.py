@@ -13,6 +13,7 @@ Files compressed with gzip are read as they are, and written if the name ends in
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ _WRITERS: dict[str, Callable[[KeyedVectors, Path], Path]] = {
 }
 FORMATS = ("sememe", *_READERS)
 _GZIP = b"\x1f\x8b"
+_MARK = b"\xef\xbb\xbf"  # a byte order mark, as some editors put before UTF-8
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f]")
 _HEAD = 65_536  # bytes looked at to tell the format
 
@@ -50,14 +52,17 @@ _HEAD = 65_536  # bytes looked at to tell the format
 def save(vectors: KeyedVectors, path: StrPath, *, format: str | None = None) -> Path:
     """Write vectors and return where to, whole or not at all.
 
+    A folder of the own format may replace vectors, but neither an index nor a trained model.
+
     format: one of FORMATS. Unless told, a name without an ending is a folder of the own format,
     .vec is fasttext-vec, and .bin is fasttext-bin for vectors with subwords, else word2vec-binary.
 
     Raises:
         UnknownNameError: Another format.
-        InvalidInputError: An ending that several formats use, or a key the format cannot hold.
+        InvalidInputError: An ending that several formats use, a key the format cannot hold, or
+            a path that is empty.
     """
-    place = Path(path)
+    place = _named(path)
     chosen = format or _by_ending(vectors, place)
     if chosen not in FORMATS:
         raise UnknownNameError.of("format", format, FORMATS)
@@ -75,18 +80,29 @@ def load(path: StrPath, *, format: str | None = None) -> KeyedVectors:
         UnknownNameError: Another format than those of FORMATS.
         FileNotFoundError: There is nothing of that name.
         CorruptFileError: It is damaged, or of no format known here.
+        InvalidInputError: The path is empty, or a folder where `format` is that of a file.
     """
-    place = Path(path)
+    place = _named(path)
     if format is not None and format not in FORMATS:
         raise UnknownNameError.of("format", format, FORMATS)
     if not place.exists():
         raise FileNotFoundError(f"{place}: there is no such file or folder. Give one with vectors.")
+    if place.is_dir() and format not in (None, "sememe"):
+        raise InvalidInputError(f"{place} is a folder, {format} is a file. Leave format= out.")
     if place.is_dir() or format == "sememe":
         return read_vectors(place)
     with _opened(place) as file:
         head = file.read(_HEAD)
-        file.seek(0)
+        file.seek(len(_MARK) if head.startswith(_MARK) else 0)
+        head = head.removeprefix(_MARK)
         return _READERS[format or recognised(head, place)](file, place)
+
+
+def _named(path: StrPath) -> Path:
+    """Return the path; an empty one would be the current folder."""
+    if not os.fspath(path):
+        raise InvalidInputError("the path is empty; give the name of a file or folder.")
+    return Path(path)
 
 
 def recognised(head: bytes, path: Path) -> str:
@@ -101,7 +117,7 @@ def recognised(head: bytes, path: Path) -> str:
         return "fasttext-bin"
     line, _, rest = head.partition(b"\n")
     fields = line.split()
-    if len(fields) == 2 and all(field.isdigit() for field in fields):
+    if len(fields) == 2 and len(line) < 64 and all(field.isdigit() for field in fields):
         text = _is_row(rest, int(fields[1])) or _is_text(rest)
         return "word2vec-text" if text else "word2vec-binary"
     if len(fields) > 1 and _is_row(line, len(fields) - 1):

@@ -61,11 +61,11 @@ def write_vectors(
             something else: an index, or a model that can be trained on.
     """
     place = Path(folder)
-    _refuse_other_kinds(place, kind)
     document = _document(vectors, kind)
     taken = {"files"} | set(document)
     if clash := taken & set(facts or {}):
         raise InvalidInputError(f"facts names {', '.join(sorted(clash))}; choose other names.")
+    _refuse_other_kinds(place, kind)
     place.mkdir(parents=True, exist_ok=True)
     keys = mapped(vectors.keys)
     arrays = {

@@ -44,7 +44,7 @@ def header(file: IO[bytes], path: Path) -> tuple[int, int]:
     """Read the first line: how many vectors, and how wide."""
     line = first_line_of(file, path)
     fields = line.split()
-    if len(fields) == 2 and all(field.isdigit() for field in fields):
+    if len(fields) == 2 and len(line) < 64 and all(field.isdigit() for field in fields):
         count, dim = int(fields[0]), int(fields[1])
         if count and 1 <= dim <= MAX_DIM and count * dim < 2**40:
             return count, dim

@@ -62,7 +62,9 @@ class UnknownKeyError(InvalidInputError, KeyError):
         >>> print(UnknownKeyError.of("quen", lambda: ["queen"], 3))
         key='quen' is not among the 3 keys. Did you mean 'queen'?
         """
-        error = cls(f"key={key!r} is not among the {among:,} keys.")
+        got = repr(key)
+        got = got if len(got) <= 100 else f"{got[:100]}..."
+        error = cls(f"key={got} is not among the {among:,} keys.")
         error._close = close
         return error
 

@@ -192,6 +192,7 @@ def test_lookups(vectors):
         ("고양", "'고양이'"),
         ("zzzzzz", "`in`"),
         ("Qeuen", "'queen'"),
+        ("cafe\u0301", "'café'"),
     ],
 )
 def test_an_unknown_key_is_a_key_error_that_suggests(vectors, key, hint):
@@ -209,6 +210,13 @@ def test_an_unknown_key_is_a_key_error_that_suggests(vectors, key, hint):
         (lambda kv: kv.most_similar("king", 0), InvalidInputError, "k=0"),
         (lambda kv: kv.most_similar("king", metric="cosin"), UnknownNameError, "mean 'cosine'"),
         (lambda kv: kv.most_similar("king", among=0), InvalidInputError, "among=0"),
+        (lambda kv: kv.most_similar("king", among=2.5), InvalidInputError, "among=2.5"),
+        (lambda kv: kv.search("king"), InvalidInputError, "query is not all numbers"),
+        (lambda kv: kv.search([1e39] * 12), InvalidInputError, "infinity"),
+        (lambda kv: kv[["king"]], UnknownKeyError, "not among"),
+        (lambda kv: kv["a" * 10_000_000], UnknownKeyError, r"a{99}\.\.\. is not"),
+        (lambda kv: kv.analogies([("the", "x")]), InvalidInputError, "three keys"),
+        (lambda kv: kv.analogies(["abc"]), InvalidInputError, "three keys"),
         (lambda kv: kv.distance("king", "the", metric="dot"), UnknownNameError, "euclidean"),
         (lambda kv: kv.search([1, 2]), InvalidInputError, "has 12 numbers"),
         (lambda kv: kv.search([np.nan] * 12), InvalidInputError, "NaN"),
@@ -223,6 +231,11 @@ def test_an_unknown_key_is_a_key_error_that_suggests(vectors, key, hint):
         (lambda kv: KeyedVectors(["a"], np.eye(2)), InvalidInputError, "1 keys and 2 rows"),
         (lambda kv: KeyedVectors(["a"], [[np.inf]]), InvalidInputError, "row 0"),
         (lambda kv: KeyedVectors(["a"], [1.0]), InvalidInputError, "shape"),
+        (lambda kv: KeyedVectors("ab", np.eye(2)), InvalidInputError, "one str"),
+        (lambda kv: KeyedVectors([["a"]], [[1.0]]), InvalidInputError, "no str"),
+        (lambda kv: KeyedVectors(["a", "b"], [[1], [1, 2]]), InvalidInputError, "one length"),
+        (lambda kv: KeyedVectors(["a"], [[1e39]]), InvalidInputError, "row 0"),
+        (lambda kv: KeyedVectors(["a"], [[1.0]], counts=[2**63]), InvalidInputError, "counts"),
         (lambda kv: KeyedVectors([1], [[1.0]]), InvalidInputError, "no str"),
         (lambda kv: KeyedVectors(["a"], [[1.0]], counts=[-1]), InvalidInputError, "counts"),
     ],
@@ -236,3 +249,31 @@ def test_nothing_has_no_neighbours():
     empty = KeyedVectors([], np.empty((0, 3)))
     assert empty.search([1, 2, 3]) == []
     assert KeyedVectors(["a"], [[1.0]]).most_similar("a") == []
+
+
+def test_keys_and_numbers_of_numpy_are_taken():
+    kv = KeyedVectors(np.array(["a", "b", "c"]), np.eye(3))
+    assert {type(key) for key, _ in kv.most_similar("a", np.int64(2), among=np.int32(3))} == {str}
+    assert len(kv.analogy("a", "b", "c", np.int64(1))) == 0
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-42, 1.0, 1e30])
+def test_cosines_hold_for_the_smallest_and_largest_numbers(size):
+    """The squares of such numbers are no float32."""
+    kv = KeyedVectors(["a", "b", "c"], np.array([[3, 4], [3, 4], [-4, 3]]) * size)
+    for found in (kv.most_similar("a"), kv.search(np.array([3, 4]) * size)[1:]):
+        assert dict(found) == pytest.approx({"b": 1, "c": 0}, abs=1e-6)
+
+
+def test_nan_in_a_mapped_file_is_named_by_whatever_meets_it(vectors, tmp_path):
+    with (vectors.save(tmp_path / "v") / "matrix.npy").open("r+b") as file:
+        file.seek(-4, 2)
+        file.write(np.float32("nan").tobytes())
+    kv = KeyedVectors.load(tmp_path / "v")
+    for ask in (
+        kv.most_similar,
+        lambda key: kv.analogy(key, key, key),
+        lambda key: kv.nearest(kv[key]),
+    ):
+        with pytest.raises(InvalidInputError, match="row 9 holds NaN"):
+            ask("king")

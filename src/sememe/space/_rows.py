@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import InvalidInputError
+from sememe.vectors.checks import numbers
+from sememe.vectors.nearest import unit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 def checked_vectors(vectors: ArrayLike, *, normalize: bool) -> FloatArray:
     """Return (n, dim) float32 finite rows, at unit length if asked; a zero row stays zero."""
-    rows = np.asarray(vectors, dtype=np.float32)
+    rows = numbers(vectors, "vectors")
     if rows.ndim != 2 or 0 in rows.shape:
         raise InvalidInputError(
             f"got vectors of shape {rows.shape}; allowed: (n, dim), at least (1, 1)."
@@ -29,7 +31,4 @@ def checked_vectors(vectors: ArrayLike, *, normalize: bool) -> FloatArray:
         )
     if not normalize:
         return rows
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    norms[norms == 0] = 1
-    unit: FloatArray = rows / norms
-    return unit
+    return unit(rows)

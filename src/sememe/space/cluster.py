@@ -18,6 +18,7 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._lazy import require
 from sememe.space._rows import checked_vectors
 from sememe.space.cluster_quality import NOISE, silhouette
+from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -90,6 +91,8 @@ def cluster(
     if method not in get_args(Method):
         raise UnknownNameError.of("method", method, get_args(Method))
     rows = checked_vectors(vectors, normalize=normalize)
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise InvalidInputError(f"seed={seed!r}; allowed: a whole number from 0 to 2**32 - 1.")
     _check_numbers(len(rows), k, method, max_k, min_size)
     if method == "hdbscan":
         labels = _hdbscan(rows, min_size)
@@ -113,7 +116,10 @@ def cluster(
 def _check_numbers(n: int, k: int | None, method: Method, max_k: int, min_size: int) -> None:
     if k is not None and method == "hdbscan":
         raise InvalidInputError(f"k={k}: hdbscan finds its own number. Leave k out, or min_size=.")
-    if k is not None and not 1 <= k <= n:
+    for name, number in {"k": k, "max_k": max_k, "min_size": min_size}.items():
+        if number is not None:
+            check_k(number, name)
+    if k is not None and k > n:
         raise InvalidInputError(f"k={k}; allowed: 1 to {n}, the number of vectors.")
     if max_k < 2:
         raise InvalidInputError(f"max_k={max_k}; allowed: 2 or more.")

@@ -19,7 +19,7 @@ def checked_matrix(matrix: ArrayLike, name: str) -> FloatArray:
     may lie apart, as the first columns of a wider array do; they are not copied.
     """
     mapped = isinstance(matrix, np.memmap)
-    rows = np.asarray(matrix, np.float32)
+    rows = numbers(matrix, name)
     if rows.ndim == 2 and rows.strides[1] != rows.itemsize:
         rows = np.ascontiguousarray(rows)
     if rows.ndim != 2 or rows.shape[1] == 0:
@@ -37,14 +37,30 @@ def checked_matrix(matrix: ArrayLike, name: str) -> FloatArray:
     return view
 
 
+def numbers(values: ArrayLike, name: str) -> FloatArray:
+    """Return values as float32, or refuse what is no array of numbers.
+
+    One too large for float32 becomes infinity without a warning, for the caller to name.
+    """
+    try:
+        with np.errstate(over="ignore"):
+            return np.asarray(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"{name} is not all numbers in rows of one length ({error}); give (n, dim) numbers."
+        ) from None
+
+
 def checked_counts(counts: ArrayLike, n: int) -> NDArray[np.int64]:
     """Return (n,) int64, none negative."""
-    numbers = np.asarray(counts)
-    if numbers.shape != (n,) or numbers.dtype.kind not in "iu" or (n and numbers.min() < 0):
-        raise InvalidInputError(
-            f"counts has shape {numbers.shape}, dtype {numbers.dtype}; give {n} whole numbers >= 0."
-        )
-    return numbers.astype(np.int64, copy=False)
+    given = np.asarray(counts)
+    if given.shape == (n,) and given.dtype.kind in "iu":
+        whole = given.astype(np.int64, copy=False)
+        if not n or whole.min() >= 0:  # what int64 cannot hold has become negative
+            return whole
+    raise InvalidInputError(
+        f"counts has shape {given.shape}, dtype {given.dtype}; give {n} whole numbers >= 0."
+    )
 
 
 def listed(keys: Sequence[str]) -> Sequence[str]:

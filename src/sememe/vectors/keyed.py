@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError, UnknownKeyError, UnknownNameError
 from sememe._types import FloatArray
-from sememe.vectors import arithmetic, nearest
+from sememe.vectors import arithmetic, checks, nearest
 from sememe.vectors.arithmetic import Method
 from sememe.vectors.checks import checked_counts, checked_matrix, cosine, known_metric, listed
 from sememe.vectors.keys import Keys, ListKeys
@@ -177,7 +177,7 @@ class KeyedVectors:
         among: int | None = None,
     ) -> Ranked:
         """Return the k keys nearest to a (dim,) vector as (key, score)."""
-        query = self._checked_queries(np.asarray(vector, np.float32)[None])
+        query = self._checked_queries([vector])
         return self._search(query, k, metric, among, [[]])[0]
 
     def search_many(
@@ -189,7 +189,7 @@ class KeyedVectors:
         among: int | None = None,
     ) -> list[Ranked]:
         """Return for each row of (n, dim) vectors what `search` does, many at a time."""
-        queries = self._checked_queries(np.asarray(vectors, np.float32))
+        queries = self._checked_queries(vectors)
         return self._search(queries, k, metric, among, [[] for _ in queries])
 
     def nearest(
@@ -200,9 +200,10 @@ class KeyedVectors:
         To ask for the neighbours of a key, give its vector: it comes first, at distance 0.
         """
         metric = known_metric(metric, get_args(Distance))
-        query = self._checked_queries(np.asarray(vector, np.float32)[None])
+        query = self._checked_queries([vector])
+        norms = self._norms  # refuses NaN
         if metric == "cosine":
-            scores = nearest.cosines(self._matrix, self._norms, query)[0] - 1
+            scores = nearest.cosines(self._matrix, norms, query)[0] - 1
         else:
             scores = -getattr(nearest, metric)(self._matrix, query[0])
         found = nearest.best(scores, self._keys, k=nearest.check_k(k))
@@ -237,7 +238,9 @@ class KeyedVectors:
         """Return for each question (a, b, c) what `analogy` does, many at a time."""
         if method not in get_args(Method):
             raise UnknownNameError.of("method", method, get_args(Method))
-        nearest.check_k(k)
+        k = nearest.check_k(k)
+        if odd := [q for q in questions if isinstance(q, str) or len(q) != 3]:
+            raise InvalidInputError(f"got the question {odd[0]!r}; give three keys: (a, b, c).")
         matrix, norms = self._first(among)
         score = arithmetic.three_cos_add if method == "3CosAdd" else arithmetic.three_cos_mul
         found: list[Ranked] = []
@@ -356,9 +359,8 @@ class KeyedVectors:
         """Return the rows that may be found, and their lengths."""
         if among is None:
             return self._matrix, self._norms
-        if among < 1:
-            raise InvalidInputError(f"among={among}; give how many keys may be found, at least 1.")
-        return self._matrix[:among], self._norms[:among]
+        first = nearest.check_k(among, "among")
+        return self._matrix[:first], self._norms[:first]
 
     def _search(
         self,
@@ -369,7 +371,7 @@ class KeyedVectors:
         without: Sequence[Sequence[int]],
     ) -> list[Ranked]:
         metric = known_metric(metric, get_args(Similarity))
-        nearest.check_k(k)
+        k = nearest.check_k(k)
         matrix, norms = self._first(among)
         found: list[Ranked] = []
         for block in nearest.blocks(len(queries), len(matrix)):
@@ -381,7 +383,8 @@ class KeyedVectors:
                 found.append(nearest.best(row, self._keys, k=k, without=skip))
         return found
 
-    def _checked_queries(self, queries: FloatArray) -> FloatArray:
+    def _checked_queries(self, vectors: Any) -> FloatArray:
+        queries = checks.numbers(vectors, "the query")
         if queries.ndim != 2 or queries.shape[1] != self.dim:
             raise InvalidInputError(
                 f"got vectors of shape {queries.shape}; a query here has {self.dim} numbers."

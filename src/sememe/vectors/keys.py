@@ -8,6 +8,7 @@ compared with the one asked for. Opened from memory-mapped files it costs nothin
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -33,14 +34,17 @@ class Keys(Sequence[str]):
         return self.find(key) >= 0
 
     def close_to(self, key: str, n: int = 3) -> list[str]:
-        """Return up to n keys spelt like `key`: other cases of its letters first.
+        """Return up to n keys spelt like `key`: its letters in other forms or cases first.
 
         >>> ListKeys(["king", "queen", "ring"]).close_to("King")
         ['king']
         >>> ListKeys(["king", "queen"]).close_to("quen")
         ['queen']
         """
-        cases = dict.fromkeys((key.lower(), key.casefold(), key.upper(), key.capitalize()))
+        composed, apart = (unicodedata.normalize(form, key) for form in ("NFC", "NFD"))
+        cases = dict.fromkeys(
+            (composed, apart, composed.lower(), key.casefold(), key.upper(), key.capitalize())
+        )
         found = [case for case in cases if case != key and case in self]
         if found or len(key) > 40:
             return found[:n]
@@ -61,9 +65,14 @@ class ListKeys(Keys):
         """Take the keys in order.
 
         Raises:
-            InvalidInputError: One is no str, or comes twice.
+            InvalidInputError: One is no str, or comes twice; or `keys` is a single str.
         """
-        self._list = list(keys)
+        if isinstance(keys, str):
+            raise InvalidInputError(f"keys={keys!r} is one str; give a list of keys: [{keys!r}].")
+        self._list = list(keys.tolist() if hasattr(keys, "tolist") else keys)  # str, not np.str_
+        if not all(map(str.__instancecheck__, self._list)):
+            row = next(i for i, key in enumerate(self._list) if not isinstance(key, str))
+            raise InvalidInputError(f"key {self._list[row]!r} in row {row} is no str; write str().")
         self._rows = {key: row for row, key in enumerate(self._list)}
         if len(self._rows) < len(self._list):
             first: dict[str, int] = {}
@@ -74,13 +83,10 @@ class ListKeys(Keys):
                         "keys are distinct. Leave one out."
                     )
                 first[key] = row
-        if not all(map(str.__instancecheck__, self._list)):
-            row = next(i for i, key in enumerate(self._list) if not isinstance(key, str))
-            raise InvalidInputError(f"key {self._list[row]!r} in row {row} is no str; write str().")
 
     def find(self, key: object) -> int:
         """Return the row of a key, -1 if there is none."""
-        return self._rows.get(key, -1)  # type: ignore[call-overload,no-any-return]
+        return self._rows.get(key, -1) if isinstance(key, str) else -1
 
     def __len__(self) -> int:
         return len(self._list)

@@ -15,26 +15,47 @@ Ranked = list[tuple[str, float]]  # (key, score), best first
 _CELLS = 8_000_000  # scores held at once: 32 MB
 
 
-def check_k(k: int) -> int:
-    """Return k, or refuse it."""
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise InvalidInputError(f"k={k!r}; give a whole number of at least 1.")
-    return k
+def check_k(k: int, name: str = "k") -> int:
+    """Return k as an int, or refuse it."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise InvalidInputError(f"{name}={k!r}; give a whole number of at least 1.")
+    return int(k)
 
 
 def norms_of(matrix: FloatArray) -> FloatArray:
-    """Return the length of each row, (n,) float32; a row of zeros counts as 1 and scores 0."""
+    """Return the length of each row, (n,) float32; a row of zeros counts as 1 and scores 0.
+
+    Raises:
+        InvalidInputError: A row holds NaN or infinity, as a damaged mapped file may.
+    """
     lengths = np.empty(len(matrix), np.float32)
     for start in range(0, len(matrix), 65_536):
         block = np.asarray(matrix[start : start + 65_536], np.float32)
         np.sqrt(np.einsum("ij,ij->i", block, block), out=lengths[start : start + len(block)])
+        _exact_where_odd(lengths[start : start + len(block)], block)
+    if not np.isfinite(lengths).all():
+        row = int(np.isfinite(lengths).argmin())
+        raise InvalidInputError(
+            f"the vector in row {row} holds NaN, infinity or numbers near the largest float32. "
+            "Fetch its file again, or write the vectors anew without it."
+        )
     lengths[lengths == 0] = 1
     return lengths
 
 
+def _exact_where_odd(lengths: FloatArray, rows: FloatArray) -> None:
+    """Compute in float64, in place, the lengths whose squares float32 cannot hold."""
+    odd = ~((lengths > 1e-15) & (lengths < 1e15))
+    if odd.any():
+        with np.errstate(over="ignore"):
+            lengths[odd] = np.linalg.norm(rows[odd].astype(np.float64), axis=-1)
+
+
 def unit(vectors: FloatArray) -> FloatArray:
     """Return rows of length 1; a row of zeros stays as it is."""
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    _exact_where_odd(lengths[..., 0], vectors)
     return np.asarray(vectors / np.where(lengths == 0, 1, lengths), np.float32)
 
 

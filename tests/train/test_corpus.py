@@ -329,6 +329,11 @@ class Shrinking:
         return iter([["a", "b"]] * self.left)
 
 
+def test_an_array_of_words_is_a_corpus():
+    found = build_vocabulary(np.array([["a", "b"], ["a", "c"]]), min_count=1)
+    assert dict(zip(found.keys, found.counts.tolist(), strict=True)) == {"a": 2, "b": 1, "c": 1}
+
+
 def test_a_corpus_that_changes(tmp_path):
     with pytest.raises(InvalidInputError, match="held 8 words .* and 6 when read again"):
         both(Shrinking(), tmp_path, min_count=1)

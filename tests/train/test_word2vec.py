@@ -222,6 +222,10 @@ def test_a_state_of_another_run_is_refused(tmp_path):
         ({"subsample": 1.5}, "subsample=1.5"),
         ({"noise_exponent": float("inf")}, "noise_exponent=inf"),
         ({"seed": -1}, "seed=-1"),
+        ({"window": 10**9}, "window=1000000000; give a whole number from 1 to 10,000"),
+        ({"negatives": 10**9}, "from 1 to 10,000"),
+        ({"subsample": "1e-3"}, "subsample='1e-3'; give a number"),
+        ({"learning_rate": "fast"}, "learning_rate='fast'; give a number"),
     ],
 )
 def test_parameters_out_of_range(settings, message):

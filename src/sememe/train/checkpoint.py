@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _STATE = "state.json"
 _FORMAT = 1
+_ANEW = "Delete the checkpoint and train anew."
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,13 @@ class Checkpoint:
     facts: Mapping[str, Any]
 
     def save(self, job: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Store the arrays as they are before `job`."""
+        """Store the arrays as they are before `job`, unless a state of that job is there.
+
+        That one is as good, and to replace it would leave a moment without any.
+        """
+        done = self.folder / f"job-{job}"
+        if done in self._states():
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         fresh = self.folder / f".writing-{os.getpid()}"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -52,28 +59,28 @@ class Checkpoint:
             json.dump(state, text, ensure_ascii=False)
             text.flush()
             os.fsync(text.fileno())
-        done = self.folder / f"job-{job}"
         shutil.rmtree(done, ignore_errors=True)
         fresh.rename(done)
         for other in self._states() - {done}:
-            shutil.rmtree(other, ignore_errors=True)
+            _remove_state(other)
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> int:
         """Fill the arrays with the last state stored and return its job; 0 where there is none.
 
         Raises:
             InvalidInputError: The state belongs to other parameters or another corpus.
-            CorruptFileError: It is cut off.
+            CorruptFileError: It is damaged or of another version.
         """
         found = [(self._job(state), state) for state in self._states()]
         if not found:
             return 0
         job, state = max(found)
-        self._check(json.loads((state / _STATE).read_text(encoding="utf-8")))
+        self._check(_facts(state / _STATE))
         for name, array in arrays.items():
-            bytes_ = array.data.cast("B")
+            if not (state / name).is_file():
+                raise CorruptFileError(f"{state} lacks {name}. {_ANEW}")
             with (state / name).open("rb", buffering=0) as file:
-                _read_all(file, bytes_)
+                _read_all(file, array.data.cast("B"))
         return job
 
     def remove(self) -> None:
@@ -87,8 +94,7 @@ class Checkpoint:
     def _job(state: Path) -> int:
         return int(state.name.removeprefix("job-"))
 
-    def _check(self, state: dict[str, Any]) -> None:
-        kept = state.get("facts", {}) if state.get("format") == _FORMAT else {}
+    def _check(self, kept: Mapping[str, Any]) -> None:
         names = sorted(set(kept) | set(self.facts))
         differ = [
             f"{name}: {kept.get(name)!r} there, {self.facts.get(name)!r} now"
@@ -105,10 +111,25 @@ class Checkpoint:
 
 def remove_checkpoint(folder: Path) -> None:
     """Delete the states in a folder, and the folder if nothing else is in it."""
-    for state in [*_states_in(folder), *folder.glob(".writing-*")]:
+    for state in _states_in(folder):
+        _remove_state(state)
+    for state in folder.glob(".writing-*"):
         shutil.rmtree(state, ignore_errors=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """Return what the run of a state is."""
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        version, facts = state["format"], dict(state["facts"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise CorruptFileError(f"{path} is damaged ({error!r}). {_ANEW}") from error
+    if version != _FORMAT:
+        what = f"format {version!r}, this version reads {_FORMAT}"
+        raise CorruptFileError(f"{path} is of {what}. {_ANEW}")
+    return facts
 
 
 def _read_all(file: FileIO, room: memoryview) -> None:
@@ -117,12 +138,33 @@ def _read_all(file: FileIO, room: memoryview) -> None:
     while filled < len(room):
         got = file.readinto(room[filled : filled + 2**30])
         if not got:
-            raise CorruptFileError(
-                f"{file.name} is {len(room) - filled} bytes short. Delete the checkpoint and "
-                "train anew."
-            )
+            raise CorruptFileError(f"{file.name} is {len(room) - filled} bytes short. {_ANEW}")
         filled += got
+    if file.read(1):
+        raise CorruptFileError(f"{file.name} is longer than {len(room)} bytes. {_ANEW}")
 
 
 def _states_in(folder: Path) -> set[Path]:
-    return {path.parent for path in folder.glob(f"job-*/{_STATE}")}
+    return {path.parent for path in folder.glob(f"job-[0-9]*/{_STATE}")}
+
+
+def _remove_state(state: Path) -> None:
+    """Delete a state; what a kill leaves of it is none."""
+    (state / _STATE).unlink(missing_ok=True)
+    shutil.rmtree(state, ignore_errors=True)
+
+
+def check_room(folder: Path) -> None:
+    """Raise before any work if states could not be stored in `folder`; nothing is made.
+
+    Raises:
+        InvalidInputError: It is a file, lies beneath one, or must not be written.
+    """
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    what = "is not a folder" if not place.is_dir() else "cannot be written to"
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise InvalidInputError(
+            f"checkpoint {str(folder)!r}: {place} {what}. Name a folder, which may be a new one."
+        )

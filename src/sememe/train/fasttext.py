@@ -61,7 +61,7 @@ class FastText(Word2Vec):
     spelling: bool = True
 
     def _subwords(self) -> Ngrams:
-        return Ngrams(self.min_n, self.max_n, self.buckets, self.hangul)
+        return Ngrams(int(self.min_n), int(self.max_n), int(self.buckets), self.hangul)
 
     def rate(self) -> float:
         """Return the learning rate at the first word."""
@@ -70,6 +70,9 @@ class FastText(Word2Vec):
     def _check(self) -> None:
         super()._check()
         self._subwords()
+
+    def _sizes(self, n: int) -> dict[str, int]:
+        return {"words": n, "ngrams": self.buckets, "outputs": n}
 
     def kernel(self) -> Any:
         """Return the compiled function that trains on a block."""

@@ -147,7 +147,7 @@ class ListCorpus:
         for number, sentence in enumerate(self.sentences):
             if isinstance(sentence, (str, bytes)) or not isinstance(sentence, Iterable):
                 raise InvalidInputError(_no_list(number, sentence))
-            flat += sentence
+            flat.extend(sentence)
             flat.append(None)
             count += 1
             if len(flat) > PIECE_TOKENS:

@@ -6,6 +6,7 @@ state/<array>.npy      the rows that were trained, inputs and outputs, without p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -66,17 +67,26 @@ def read_model(folder: Path, cls: type[Model]) -> Model:
     return model
 
 
-def read_arrays(folder: Path, dim: int) -> dict[str, Any]:
-    """Return the trained rows, padded for the kernels."""
+def read_arrays(folder: Path, dim: int, sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Return the trained rows, padded for the kernels.
+
+    sizes: How many rows each array has, by name.
+
+    Raises:
+        CorruptFileError: One is missing, unreadable, or of another shape.
+    """
     arrays = {}
-    for path in sorted(folder.glob("*.npy")):
+    for name, n in sizes.items():
+        path = folder / f"{name}.npy"
         try:
             rows = np.load(path, mmap_mode="r", allow_pickle=False)
+            if rows.shape != (n, dim) or rows.dtype != np.float32:
+                raise ValueError(f"it is {rows.dtype} {rows.shape}, not float32 {(n, dim)}")
         except (OSError, ValueError) as error:
             raise CorruptFileError(
                 f"{path} cannot be read: {error}. Without it training cannot go on; the vectors "
                 "themselves may still be whole."
             ) from error
-        arrays[path.stem] = new_rows(len(rows), dim, row_width(dim), seed=None)
-        arrays[path.stem][:, :dim] = rows
+        arrays[name] = new_rows(n, dim, row_width(dim), seed=None)
+        arrays[name][:, :dim] = rows
     return arrays

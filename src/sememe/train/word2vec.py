@@ -6,10 +6,12 @@ About 3 million words a second on 2 cores; 20 million words of Wikipedia, twice,
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import time
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
@@ -19,8 +21,9 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.text.words import Tokens
 from sememe.train import saved
 from sememe.train.cbow import cbow_block
+from sememe.train.checkpoint import check_room
 from sememe.train.compiling import compile_apart
-from sememe.train.corpus import encode_corpus
+from sememe.train.corpus import MAX_SENTENCE, encode_corpus
 from sememe.train.growth import merge_vocabularies
 from sememe.train.huffman import make_tree, no_tree
 from sememe.train.reading import Corpus, Source, open_corpus
@@ -133,6 +136,8 @@ class Word2Vec:
                 cannot be read twice, or a checkpoint of another run.
         """
         self._check()
+        if checkpoint is not None:
+            check_room(Path(checkpoint))
         began = time.perf_counter()
         compile_apart(self)
         opened = open_corpus(corpus, tokens=self.tokens)
@@ -152,9 +157,14 @@ class Word2Vec:
     def partial_fit(self, corpus: Source, *, show_progress: bool = False) -> Self:
         """Go on learning from new text, which may bring new words.
 
-        Words that occur at least `min_count` times in the new text join, after those known; counts
-        add up. The learning rate starts from `learning_rate` again: give a lower one, or fewer
-        epochs, where the old text shall weigh more.
+        Words that occur at least `min_count` times in the new text join, after those known and
+        without regard to `max_vocab`; counts add up. The learning rate starts from `learning_rate`
+        again: give a lower one, or fewer epochs, where the old text shall weigh more. All different
+        words of the new text are held in memory for a while.
+
+        Raises:
+            InvalidInputError: As in `fit`, or a parameter changed that gives the rows their shape.
+            CorruptFileError: The state of a loaded model is missing or damaged.
         """
         if not hasattr(self, "vocabulary_"):
             return self.fit(corpus, show_progress=show_progress)
@@ -188,7 +198,8 @@ class Word2Vec:
     def lasting_parameters(self) -> dict[str, Any]:
         """Return the parameters that shape what is learnt, by name."""
         names = [f.name for f in fields(self) if f.init and f.name != "workers"]
-        return {name: getattr(self, name) for name in names}
+        values = {name: getattr(self, name) for name in names}
+        return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
 
     def rate(self) -> float:
         """Return the learning rate at the first word."""
@@ -229,9 +240,20 @@ class Word2Vec:
 
     def _trained(self) -> Arrays:
         """Return the rows that were trained; a model that was loaded reads them now."""
+        sizes, dim = self._sizes(len(self.vocabulary_)), self.vectors_.dim
         if isinstance(self._arrays, Path):
-            self._arrays = saved.read_arrays(self._arrays, self.dim)
+            self._arrays = saved.read_arrays(self._arrays, dim, sizes)
+        if dim != self.dim or sizes != {name: len(rows) for name, rows in self._arrays.items()}:
+            have = {name: (len(rows), dim) for name, rows in self._arrays.items()}
+            raise InvalidInputError(
+                f"the parameters no longer fit the rows that were trained, {have}. Set them back, "
+                "or call fit to begin anew."
+            )
         return self._arrays
+
+    def _sizes(self, n: int) -> dict[str, int]:
+        """Return how many rows each array has for n words."""
+        return {"inputs": n, "outputs": n}
 
     def new_arrays(self, vocabulary: Vocabulary, known: Arrays) -> Arrays:
         """Return the rows to train: random inputs and zero outputs, beneath those known."""
@@ -288,12 +310,18 @@ class Word2Vec:
         for name, choices in (("mode", Mode), ("objective", Objective), ("tokens", Tokens)):
             if getattr(self, name) not in get_args(choices):
                 raise UnknownNameError.of(name, getattr(self, name), get_args(choices))
-        for name, low in _WHOLE.items():
-            value = getattr(self, name, None)
+        for name, (low, high) in _WHOLE.items():
+            value = getattr(self, name, low)  # the last three are FastText's
             if value is None and name in ("workers", "max_vocab"):
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
-                raise InvalidInputError(f"{name}={value!r}; give a whole number from {low} up.")
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if not whole or not low <= value <= high:
+                most = "up" if high == math.inf else f"to {high:,}"
+                raise InvalidInputError(f"{name}={value!r}; give a whole number from {low} {most}.")
+        for name in ("subsample", "min_learning_rate", "noise_exponent", "learning_rate"):
+            value = self.rate() if name == "learning_rate" else getattr(self, name)
+            if not isinstance(value, Real):
+                raise InvalidInputError(f"{name}={value!r}; give a number.")
         if not 0 <= self.subsample < 1:
             raise InvalidInputError(f"subsample={self.subsample!r}; give 0 to below 1, as 1e-3.")
         if not 0 < self.min_learning_rate <= self.rate() < 10:
@@ -306,6 +334,8 @@ class Word2Vec:
 
 
 _WHOLE = {
-    "dim": 1, "window": 1, "negatives": 1, "min_count": 1, "max_vocab": 1, "epochs": 1,
-    "workers": 1, "seed": 0,
+    "dim": (1, math.inf), "window": (1, MAX_SENTENCE), "negatives": (1, 10_000),
+    "min_count": (1, math.inf), "max_vocab": (1, math.inf), "epochs": (1, math.inf),
+    "workers": (1, math.inf), "seed": (0, math.inf), "min_n": (1, math.inf),
+    "max_n": (1, math.inf), "buckets": (1, 2**31 - 1),
 }  # fmt: skip

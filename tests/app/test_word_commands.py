@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 
 import numpy as np
 import pytest
@@ -41,6 +42,16 @@ def test_neighbors_of_a_folder_and_a_file(own, capsys):
         found.append(json.loads(capsys.readouterr().out))
     assert found[0] == found[1]
     assert [hit["key"] for hit in found[0]] == ["four", "one", "three"]  # ties by key
+
+
+def test_decomposed_words_are_found(tmp_path, capsys):
+    """A terminal on a Mac may hand over Hangul in pieces."""
+    kv = KeyedVectors(["강아지", "고양이"], np.eye(2))
+    word = unicodedata.normalize("NFD", "강아지")
+    assert main(["neighbors", str(kv.save(tmp_path / "own")), word, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)[0]["key"] == "고양이"
+    assert captured.err == ""
 
 
 @pytest.mark.parametrize(

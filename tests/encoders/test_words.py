@@ -211,9 +211,23 @@ def test_an_index_is_built_on_word_vectors_and_searched(tmp_path):
         (lambda: WordEncoder(some_vectors()).encode([3]), InvalidInputError, "item 0 is int"),
         (lambda: WordEncoder(some_vectors()).encode([], batch_size=0), InvalidInputError, "least"),
         (lambda: sememe.load("glove-6b-50"), UnknownNameError, "Did you mean 'glove-6b-50d'"),
+        (lambda: WordEncoder(KeyedVectors([], np.empty((0, 3)))), InvalidInputError, "one key"),
+        (lambda: sememe.load(""), UnknownNameError, "model=''"),
+        (lambda: sememe.load(":mean"), UnknownNameError, "model=''"),
+        (lambda: sememe.load("a" * 5000), UnknownNameError, "Nor is there a folder"),
         (lambda: load_vectors("use-multilingual-v3"), InvalidInputError, "holds no word vectors"),
     ],
 )  # fmt: skip
 def test_bad_input_says_what_is_wrong(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("pooling", ["sif", "mean"])
+def test_nan_in_a_mapped_file_is_no_vector(tmp_path, pooling):
+    with (some_vectors().save(tmp_path / "v") / "matrix.npy").open("r+b") as file:
+        file.seek(-16 * 4 * len(WORDS), 2)  # the first number
+        file.write(np.float32("nan").tobytes())
+    kv = KeyedVectors.load(tmp_path / "v")
+    with pytest.raises(InvalidInputError, match="hold NaN"):
+        WordEncoder(kv, pooling=pooling).encode([WORDS[0]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,10 +58,13 @@ def analogy(
 
 
 def _spelt(vectors: KeyedVectors, word: str) -> str:
-    """Return the word as the vectors have it: in lower case, if only that is a key, and say so."""
-    lower = word.lower()
-    if word in vectors or lower not in vectors:
+    """Return the word as the vectors have it: composed (NFC), or in lower case, which is said."""
+    composed = unicodedata.normalize("NFC", word)
+    lower = composed.lower()
+    if word in vectors or (composed not in vectors and lower not in vectors):
         return word
+    if composed in vectors:
+        return composed
     typer.echo(f"note: {word!r} is not among the keys; taken as {lower!r}", err=True)
     return lower
 

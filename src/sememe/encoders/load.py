@@ -69,12 +69,19 @@ def load_vectors(name: str) -> KeyedVectors:
         return load_glove()
     if name in CATALOG:
         raise InvalidInputError(f"{name} encodes texts and holds no word vectors; give {GLOVE!r}.")
-    if not Path(name).exists():
+    if not name or not _exists(name):
         error = UnknownNameError.of("model", name, CATALOG)
         raise UnknownNameError(f"{error} Nor is there a folder or file of that name.")
     from sememe.vectors.keyed import KeyedVectors
 
     return KeyedVectors.load(name)
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except OSError:  # too long for a name
+        return False
 
 
 def _word_encoder(name: str) -> WordEncoder:

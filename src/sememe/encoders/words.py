@@ -74,7 +74,10 @@ class WordEncoder:
 
         Raises:
             UnknownNameError: Another pooling or way to cut.
+            InvalidInputError: There are no vectors, or one holds NaN, as a damaged file may.
         """
+        if not len(vectors):
+            raise InvalidInputError(f"got {vectors!r}; an encoder needs one key at least.")
         if pooling not in get_args(Pooling):
             raise UnknownNameError.of("pooling", pooling, get_args(Pooling))
         self.vectors = vectors
@@ -173,6 +176,7 @@ class WordEncoder:
         """Return unit rows and enter the words in the receipt."""
         words = [self._splitter.words(text) for text in texts]
         sums, known = self._sums(words)
+        _refuse_nan(sums)
         if self._component is not None:
             sums -= (sums @ self._component)[:, None] * self._component
         lengths = np.linalg.norm(sums, axis=1)
@@ -223,8 +227,16 @@ class WordEncoder:
             if not len(means):
                 raise InvalidInputError("no word of the reference is known; give other texts.")
             moment = means.T @ means
+        _refuse_nan(moment)
         direction: NDArray[np.float64] = np.linalg.eigh(moment)[1][:, -1]
         return direction * (1 if direction[np.abs(direction).argmax()] > 0 else -1)
+
+
+def _refuse_nan(values: NDArray[np.float64]) -> None:
+    if not np.isfinite(values).all():
+        raise InvalidInputError(
+            "the word vectors hold NaN or infinity: their file was damaged. Fetch or write it anew."
+        )
 
 
 def _frequencies(vectors: KeyedVectors) -> NDArray[np.float64]:

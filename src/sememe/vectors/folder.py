@@ -182,6 +182,11 @@ def read_document(folder: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if (folder / "matrix.npy").exists():
+            raise CorruptFileError(
+                f"{folder} lacks {FILE}: its vectors are being written just now, or their writing "
+                "was broken off. Open it again; if that does not help, write them again."
+            ) from None
         raise InvalidInputError(
             f"{folder} holds no {FILE}, so no vectors that sememe wrote. Give the folder that "
             "KeyedVectors.save made, or the vector file itself."

@@ -196,7 +196,8 @@ def test_new_vectors_over_old_ones_are_never_a_mixture(vectors, tmp_path, monkey
                 assert not list(folder.glob(".*"))
         try:
             read_vectors(folder)
-        except InvalidInputError:
+        except CorruptFileError as error:
+            assert "broken off" in str(error)
             continue
         verify_vectors(folder)
     assert read_vectors(folder).fingerprint == twice.fingerprint

@@ -313,6 +313,7 @@ def test_packed_files_and_lists_are_one_corpus(model, level, tmp_path):
         (CORPUS, {"vocab_size": 200}, "too small: the 256 bytes and 0 special tokens need 256"),
         (CORPUS, {"vocab_size": 100_000}, "too large: the corpus gives [0-9]+ pieces"),
         (CORPUS, {"vocab_size": -1}, "give a whole number"),
+        (CORPUS, {"vocab_size": 10**9}, "give a whole number to 10,000,000"),
         (CORPUS, {"coverage": 0}, "coverage=0"),
         (CORPUS, {"min_count": 0}, "min_count=0"),
         (CORPUS, {"special_tokens": ["a", "a"]}, "different"),

@@ -116,6 +116,14 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert (again.threshold, again.min_count, again.delimiter) == (1.0, 3, " ")
 
 
+def test_numbers_of_numpy(tmp_path):
+    path = tmp_path / "corpus.txt"
+    path.write_text("new york is a city\n" * 300_000)  # large: another process counts
+    few = {"min_count": np.int64(2), "threshold": np.float32(0), "workers": np.int64(1)}
+    again = Phrases.load(Phrases(**few).fit(path).save(tmp_path / "phrases.json"))
+    assert (again.min_count, again.threshold) == (2, 0)
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", b"[]", b"{}", b"\xff", b'{"kind": "sememe phrases", "version": 2}',
@@ -136,4 +144,12 @@ def test_bad_input():
         Phrases(scoring="pmi").fit([["a"]])
     with pytest.raises(InvalidInputError, match="only once"):
         Phrases().fit(words for words in [["a"]])
+    with pytest.raises(InvalidInputError, match="threshold='high'; give a number"):
+        Phrases(threshold="high").fit([["a"]])
+    with pytest.raises(InvalidInputError, match="threshold=nan"):
+        Phrases(threshold=float("nan")).fit([["a"]])
+    with pytest.raises(InvalidInputError, match="delimiter=''"):
+        Phrases(delimiter="").fit([["a"]])
+    with pytest.raises(InvalidInputError, match="is no file"):
+        Phrases.load(".")
     assert phrases.SCORINGS == ("default", "npmi")

@@ -250,6 +250,12 @@ def test_bad_corpora():
         Word2Vec(min_count=1, objective="hierarchical-softmax").fit([["a", "a"]])
 
 
+def test_words_without_neighbours_are_noted():
+    model = Word2Vec(**SMALL).fit([["a"], ["b"]])
+    assert "nothing to learn from" in model.report_.notes[0]
+    assert not Word2Vec(**SMALL).fit([["a", "b"]]).report_.notes
+
+
 def test_one_word_is_enough_for_negative_sampling():
     vectors = Word2Vec(dim=4, min_count=1).fit([["a", "a"]]).vectors_
     assert list(vectors.keys) == ["a"] and np.isfinite(vectors["a"]).all()

@@ -26,6 +26,7 @@ UNK = "<unk>"
 _LONGEST = 512  # characters after which a longer word is cut, or passed over
 _ENDLESS = re.compile(rf"(\S{{{_LONGEST}}})(?=\S)")
 _TEXTS_AT_ONCE = 1000
+_MOST_PIECES = 10_000_000  # the trainer takes 70 bytes for each before it begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,10 @@ class Plan:
         check_name("normalization", self.normalization, get_args(Normalization))
         if self.model == "unigram" and self.level == "bytes":
             raise InvalidInputError('level="bytes" is for model="bpe"; give level="characters".')
-        if not isinstance(self.vocab_size, int) or self.vocab_size < 2:
-            raise InvalidInputError(f"vocab_size={self.vocab_size}; give a whole number, as 16000.")
+        if not isinstance(self.vocab_size, int) or not 2 <= self.vocab_size <= _MOST_PIECES:
+            raise InvalidInputError(
+                f"vocab_size={self.vocab_size}; give a whole number to {_MOST_PIECES:,}, as 16000."
+            )
         if not 0 < self.coverage <= 1:
             raise InvalidInputError(f"coverage={self.coverage}; allowed: above 0, at most 1.")
         if self.min_count < 1:

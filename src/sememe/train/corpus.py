@@ -107,7 +107,7 @@ def encode_corpus(
     """
     import numpy as np
 
-    corpus = open_corpus(corpus, tokens=tokens)
+    corpus, workers = open_corpus(corpus, tokens=tokens), int(workers)
     path = Path(folder) / "corpus.i32"
     if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
         request = Path(folder) / "vocabulary.json"

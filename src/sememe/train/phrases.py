@@ -18,6 +18,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -26,6 +27,7 @@ from sememe.text.words import LINE_END, Tokens
 from sememe.train.apart import call, can_call
 from sememe.train.counting import Counter, count
 from sememe.train.reading import Corpus, Source, TextCorpus, open_corpus, threads_for, words_in
+from sememe.train.report import plain
 from sememe.train.spill import Spill
 from sememe.train.vocabulary import Vocabulary, build_vocabulary
 
@@ -80,13 +82,13 @@ class Phrases:
         """Count the words and pairs of a corpus; it is read twice.
 
         Raises:
-            InvalidInputError: No corpus, or no word that occurs `min_count` times.
+            InvalidInputError: A parameter out of range, no corpus, or no word that occurs
+                `min_count` times.
         """
-        if self.scoring not in SCORINGS:
-            raise UnknownNameError.of("scoring", self.scoring, SCORINGS)
+        self._check()
         corpus = open_corpus(corpus, tokens=self.tokens)
         words = build_vocabulary(corpus, min_count=self.min_count, workers=self.workers)
-        limits: dict[str, Any] = {"min_count": self.min_count, "workers": self.workers}
+        limits: dict[str, Any] = {"min_count": int(self.min_count), "workers": int(self.workers)}
         if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
             where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
             found = call(__name__, "count_file", where | limits)
@@ -121,7 +123,7 @@ class Phrases:
         document = {
             "kind": _KIND,
             "version": _VERSION,
-            "parameters": {name: getattr(self, name) for name in names},
+            "parameters": {name: plain(getattr(self, name)) for name in names},
             "phrases": [[*pair, score] for pair, score in self.phrases_.items()],
         }
         path = Path(path)
@@ -133,8 +135,11 @@ class Phrases:
         """Read what `save` wrote.
 
         Raises:
+            InvalidInputError: There is no file.
             CorruptFileError: It is no such file, or of a later version.
         """
+        if not Path(path).is_file():
+            raise InvalidInputError(f"{path} is no file. Give one that Phrases.save wrote.")
         try:
             document = json.loads(Path(path).read_text(encoding="utf-8"))
             if (document["kind"], document["version"]) != (_KIND, _VERSION):
@@ -160,6 +165,14 @@ class Phrases:
             if score > self.threshold:
                 scores[a, b] = score
         return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
+
+    def _check(self) -> None:
+        if self.scoring not in SCORINGS:
+            raise UnknownNameError.of("scoring", self.scoring, SCORINGS)
+        if not isinstance(self.threshold, Real) or math.isnan(self.threshold):
+            raise InvalidInputError(f"threshold={self.threshold!r}; give a number, as 10.0.")
+        if not isinstance(self.delimiter, str) or not self.delimiter:
+            raise InvalidInputError(f"delimiter={self.delimiter!r}; give a string, as '_'.")
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "phrases_"):

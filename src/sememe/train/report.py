@@ -6,6 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+
+def plain(value: Any) -> Any:
+    """Return a number of numpy as Python's, which JSON can hold, and anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:

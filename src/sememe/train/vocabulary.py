@@ -81,6 +81,8 @@ def build_vocabulary(
     for name, value in (("min_count", min_count), ("workers", workers), ("max_vocab", max_vocab)):
         if value is not None and (isinstance(value, bool) or value < 1):
             raise InvalidInputError(f"{name}={value!r} is below 1. Type: {name}=1 or more")
+    min_count, workers = int(min_count), int(workers)  # numpy's cannot be sent to a process
+    max_vocab = None if max_vocab is None else int(max_vocab)
     corpus = open_corpus(corpus, tokens=tokens)
     limits: dict[str, Any] = {"min_count": min_count, "max_vocab": max_vocab, "workers": workers}
     if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():

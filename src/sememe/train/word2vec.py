@@ -27,7 +27,7 @@ from sememe.train.corpus import MAX_SENTENCE, encode_corpus
 from sememe.train.growth import merge_vocabularies
 from sememe.train.huffman import make_tree, no_tree
 from sememe.train.reading import Corpus, Source, open_corpus
-from sememe.train.report import TrainingReport
+from sememe.train.report import TrainingReport, plain
 from sememe.train.rows import new_rows, row_width
 from sememe.train.run import Run, StateKeeping
 from sememe.train.sampling import make_sampler
@@ -198,8 +198,7 @@ class Word2Vec:
     def lasting_parameters(self) -> dict[str, Any]:
         """Return the parameters that shape what is learnt, by name."""
         names = [f.name for f in fields(self) if f.init and f.name != "workers"]
-        values = {name: getattr(self, name) for name in names}
-        return {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
+        return {name: plain(getattr(self, name)) for name in names}
 
     def rate(self) -> float:
         """Return the learning rate at the first word."""
@@ -232,7 +231,10 @@ class Word2Vec:
             reading = time.perf_counter() - began
             run.go(self.make_step(vocabulary, arrays), show_progress=show_progress)
         n_known = len(self.vocabulary_) if known else 0
-        self.report_ = run.report(reading=reading, n_known=n_known, notes=corpus.notes)
+        notes = list(corpus.notes)
+        if encoded.n_kept == encoded.n_sentences:
+            notes.append("no two known words share a sentence: there was nothing to learn from")
+        self.report_ = run.report(reading=reading, n_known=n_known, notes=notes)
         self.vectors_ = self._make_vectors(vocabulary, arrays)
         self.vocabulary_ = vocabulary
         self._arrays = arrays

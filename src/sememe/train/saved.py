@@ -18,7 +18,7 @@ from sememe.train.report import TrainingReport
 from sememe.train.rows import new_rows, row_width
 from sememe.train.vocabulary import Vocabulary
 from sememe.vectors.atomic import written
-from sememe.vectors.folder import read_document, read_vectors, write_vectors
+from sememe.vectors.folder import read_document, read_vectors, refuse_other_kinds, write_vectors
 
 if TYPE_CHECKING:
     from sememe.train.word2vec import Word2Vec
@@ -34,6 +34,7 @@ def write_model(folder: Path, model: Word2Vec) -> Path:
         "corpus": {name: getattr(model.vocabulary_, name) for name in _SUMS},
         "training": asdict(model.report_),
     }
+    refuse_other_kinds(folder, model.kind)  # before the first file of theirs is written over
     state = folder / "state"
     state.mkdir(parents=True, exist_ok=True)
     for name, rows in model._trained().items():

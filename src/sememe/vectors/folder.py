@@ -65,7 +65,7 @@ def write_vectors(
     taken = {"files"} | set(document)
     if clash := taken & set(facts or {}):
         raise InvalidInputError(f"facts names {', '.join(sorted(clash))}; choose other names.")
-    _refuse_other_kinds(place, kind)
+    refuse_other_kinds(place, kind)
     place.mkdir(parents=True, exist_ok=True)
     keys = mapped(vectors.keys)
     arrays = {
@@ -96,7 +96,7 @@ def write_vectors(
     return place
 
 
-def _refuse_other_kinds(place: Path, kind: str) -> None:
+def refuse_other_kinds(place: Path, kind: str) -> None:
     """Refuse a folder whose sememe.json is not of vectors alone or of the same kind of model."""
     try:
         found = json.loads((place / FILE).read_text(encoding="utf-8"))

@@ -130,16 +130,17 @@ def subword_block(  # type: ignore[no-untyped-def]  # noqa: ANN201
             share = np.float32(1) / np.float32(n)
             for d in range(dim):
                 hidden[d] *= share
-            k = 0
+            sampled = windows % LOSS_EVERY == 0
             for j in range(first, last):
                 if (j == i) == cbow:
                     k = choose_outputs(state, sentence[j], negatives, sampler, tree, rows, labels)
                     predict(outputs, rows, labels, k, now, hidden, change, own, g)
+                    if sampled:  # the first neighbour alone: the hidden layer moves with each
+                        loss += window_loss(labels, k, g, 1)
+                        losses += 1
+                        sampled = False
             for j in range(first, last):
                 if (j != i) == cbow:
                     change_rows(change, words, ngrams, subwords, sentence[j])
             windows += 1
-            if windows % LOSS_EVERY == 0:
-                loss += window_loss(labels, k, g, 1)
-                losses += 1
     return loss / max(losses, 1)

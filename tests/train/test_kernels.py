@@ -15,7 +15,7 @@ from sememe.train.numeric import choose_outputs, compiled, draw_word, keep_token
 from sememe.train.rows import new_rows, row_width
 from sememe.train.sampling import make_sampler
 from sememe.train.skipgram import skipgram_block, skipgram_window
-from sememe.train.subword_kernels import Subwords, add_rows, change_rows, predict, subword_block
+from sememe.train.subword_kernels import Parts, add_rows, change_rows, predict, subword_block
 
 DIM, WIDTH = 10, 16
 
@@ -97,7 +97,8 @@ def test_cbow_agrees_with_the_reference(context, rows):
 
 def test_the_subword_step_agrees_with_the_reference():
     words, ngrams, outputs = random_rows(3, 5), random_rows(6, 6), random_rows(8, 7)
-    subwords = Subwords(np.array([0, 2, 5, 5]), np.array([0, 4, 1, 1, 5], np.int32))
+    ids = np.array([0, 4, 1, 1, 5], np.int32)
+    made = Parts(words, ngrams, np.array([0, 2, 5, 5]), ids)
     targets = [([2, 5, 6], [1, 0, 0]), ([3, 7], [1, 0])]
     parts = np.concatenate([words, ngrams])[:, :DIM].astype(np.float64)
     o = outputs[:, :DIM].astype(np.float64)
@@ -106,13 +107,13 @@ def test_the_subword_step_agrees_with_the_reference():
     )
     hidden, change = np.zeros(WIDTH, np.float32), np.zeros(WIDTH, np.float32)
     own = np.empty(WIDTH, np.float32)
-    hidden /= add_rows(hidden, words, ngrams, subwords, 1)
+    hidden /= add_rows(hidden, made, 1)
     for rows, labels in targets:
         k = len(rows)
         labels = np.array(labels, np.float32)
         g = np.empty(k, np.float32)
         predict(outputs, np.array(rows), labels, k, np.float32(0.2), hidden, change, own, g)
-    change_rows(change, words, ngrams, subwords, 1)
+    change_rows(change, made, 1)
     np.testing.assert_allclose(np.concatenate([words, ngrams])[:, :DIM], parts, atol=2e-6)
     np.testing.assert_allclose(outputs[:, :DIM], o, atol=2e-6)
 
@@ -235,8 +236,8 @@ def test_a_window_of_one_word_trains_nothing(block):
     before = inputs.copy()
     sampler = make_sampler(np.array([5, 5, 5]), subsample=0)
     if block is subword_block:
-        subwords = Subwords(np.zeros(4, np.int64), np.empty(0, np.int32))
-        args = [inputs, random_rows(1, 3), outputs, subwords, sampler, no_tree(), False]
+        parts = Parts(inputs, random_rows(1, 3), np.zeros(4, np.int64), np.empty(0, np.int32))
+        args = [parts, outputs, sampler, no_tree(), False]
     else:
         args = [inputs, outputs, sampler, no_tree()]
     assert block(ids, *args, 5, 5, 0.1, 0.1, np.uint64(3)) == 0

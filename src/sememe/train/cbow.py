@@ -9,6 +9,8 @@ in word2vec.c, each context word gets the whole of the hidden layer's change.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from sememe.train.numeric import (
@@ -21,9 +23,24 @@ from sememe.train.numeric import (
 )
 from sememe.train.skipgram import LOSS_EVERY, MAX_PATH, window_loss
 
+if TYPE_CHECKING:
+    from sememe.train.numeric import Floats, Ids, Numbers, Rows, Sampler, Tree
+
 
 @inlined
-def cbow_window(inputs, outputs, context, n, rows, labels, k, rate, hidden, change, g):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def cbow_window(
+    inputs: Rows,
+    outputs: Rows,
+    context: Numbers,
+    n: int,
+    rows: Numbers,
+    labels: Floats,
+    k: int,
+    rate: float,
+    hidden: Floats,
+    change: Floats,
+    g: Floats,
+) -> None:
     """Train one window: context[:n] are input rows, rows[:k] output rows with labels[:k].
 
     hidden, change: (dim,) scratch. g: (>= k,) scratch; it is left holding sigmoid(O h).
@@ -59,7 +76,18 @@ def cbow_window(inputs, outputs, context, n, rows, labels, k, rate, hidden, chan
 
 
 @compiled
-def cbow_block(ids, inputs, outputs, sampler, tree, window, negatives, rate, last_rate, seed):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def cbow_block(
+    ids: Ids,
+    inputs: Rows,
+    outputs: Rows,
+    sampler: Sampler,
+    tree: Tree,
+    window: int,
+    negatives: int,
+    rate: float,
+    last_rate: float,
+    seed: np.uint64,
+) -> float:
     """Train on ids, sentences of word numbers with -1 after each; return the mean loss a window.
 
     The rate falls linearly from `rate` to `last_rate` over the block.

@@ -13,7 +13,7 @@ import numpy as np
 from sememe.text.ngrams import Hangul, Ngrams
 from sememe.train.rows import new_rows, row_width
 from sememe.train.sampling import make_sampler
-from sememe.train.subword_kernels import Subwords, subword_block
+from sememe.train.subword_kernels import Parts, subword_block
 from sememe.train.vocabulary import Vocabulary
 from sememe.train.word2vec import Word2Vec
 from sememe.vectors.subword import SubwordVectors, with_own_rows
@@ -95,13 +95,13 @@ class FastText(Word2Vec):
         sampler = make_sampler(
             vocabulary.counts, subsample=self.subsample, noise_exponent=self.noise_exponent
         )
-        subwords = Subwords(*self._subwords().ids_of_many(vocabulary.keys))
-        block = self.kernel()
-        rows = arrays["words"], arrays["ngrams"], arrays["outputs"]
-        fixed = subwords, sampler, tree, self.mode == "cbow", self.window, negatives
+        places = self._subwords().ids_of_many(vocabulary.keys)
+        parts, outputs = Parts(arrays["words"], arrays["ngrams"], *places), arrays["outputs"]
+        block, cbow = self.kernel(), self.mode == "cbow"
+        fixed = parts, outputs, sampler, tree, cbow, self.window, negatives
 
         def step(ids: NDArray[np.int32], rate: float, last: float, seed: np.uint64) -> float:
-            return float(block(ids, *rows, *fixed, rate, last, seed))
+            return float(block(ids, *fixed, rate, last, seed))
 
         return step
 

@@ -11,6 +11,8 @@ from sememe.train.numeric import Tree, compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sememe.train.numeric import Floats, Ids, Numbers
+
 
 def no_tree() -> Tree:
     """Return the empty tree, for negative sampling."""
@@ -41,7 +43,7 @@ def make_tree(counts: NDArray[np.int64]) -> Tree:
 
 
 @compiled
-def _merge(counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _merge(counts: NDArray[np.float64]) -> tuple[Numbers, Floats]:
     """Join the two lightest nodes until one is left; leaves ascend, and so do the new nodes."""
     n = counts.shape[0]
     weight = np.concatenate((counts, np.zeros(n - 1)))
@@ -63,7 +65,7 @@ def _merge(counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @compiled
-def _depths(parent):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _depths(parent: Numbers) -> Numbers:
     """Return how many steps each node is from the root, the last node."""
     depth = np.zeros(parent.shape[0], np.int64)
     for node in range(parent.shape[0] - 2, -1, -1):
@@ -72,7 +74,7 @@ def _depths(parent):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @compiled
-def _paths(leaf, starts, parent, bit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _paths(leaf: Numbers, starts: Numbers, parent: Numbers, bit: Floats) -> tuple[Ids, Floats]:
     """Write each word's inner nodes, root first, and the turn taken at each."""
     n = leaf.shape[0]
     points = np.empty(starts[n], np.int32)

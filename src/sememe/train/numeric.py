@@ -19,6 +19,12 @@ from sememe._lazy import require
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Rows = NDArray[np.float32]  # (n, width)
+    Floats = NDArray[np.float32]  # (n,)
+    Numbers = NDArray[np.int64]
+    Ids = NDArray[np.int32]
+    State = NDArray[np.uint64]  # (1,)
+
 _numba = require("numba", "training word vectors")
 ROW_PADDING = 16  # float32 values in 64 bytes
 _OPTIONS: dict[str, Any] = {
@@ -48,9 +54,9 @@ class Sampler(NamedTuple):
     accept, alias: (n,) float32 and int32, Walker's alias table of the noise distribution.
     """
 
-    keep: NDArray[np.float32]
-    accept: NDArray[np.float32]
-    alias: NDArray[np.int32]
+    keep: Floats
+    accept: Floats
+    alias: Ids
 
 
 class Tree(NamedTuple):
@@ -59,30 +65,31 @@ class Tree(NamedTuple):
     points: int32 rows of the output matrix. bits: float32, 1 where the path turns left.
     """
 
-    starts: NDArray[np.int64]
-    points: NDArray[np.int32]
-    bits: NDArray[np.float32]
+    starts: Numbers
+    points: Ids
+    bits: Floats
 
 
 @inlined
-def next_random(state):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def next_random(state: State) -> np.uint64:
     """Advance `state` and return 64 random bits, the higher ones being the better ones."""
     x = state[0]
     x ^= x >> np.uint64(12)
     x ^= x << np.uint64(25)
     x ^= x >> np.uint64(27)
     state[0] = x
-    return x * np.uint64(0x2545F4914F6CDD1D)
+    bits: np.uint64 = x * np.uint64(0x2545F4914F6CDD1D)
+    return bits
 
 
 @inlined
-def below(state, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def below(state: State, n: int) -> np.int64:
     """Return a whole number in [0, n), n < 2**32 (Lemire's multiplication)."""
     return np.int64(((next_random(state) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
 
 
 @inlined
-def draw_word(state, sampler):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def draw_word(state: State, sampler: Sampler) -> np.int64:
     """Draw a word of the noise distribution in constant time (Walker's alias method)."""
     bits = next_random(state)
     n = np.uint64(sampler.alias.shape[0])
@@ -93,7 +100,7 @@ def draw_word(state, sampler):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 
 
 @inlined
-def keep_tokens(state, ids, start, keep, sentence):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def keep_tokens(state: State, ids: Ids, start: int, keep: Floats, sentence: Ids) -> tuple[int, int]:
     """Copy the tokens that survive subsampling from ids[start:] up to the sentence's end (-1).
 
     Returns (n, next): how many were copied into `sentence`, and where the next sentence starts.
@@ -110,7 +117,15 @@ def keep_tokens(state, ids, start, keep, sentence):  # type: ignore[no-untyped-d
 
 
 @inlined
-def choose_outputs(state, target, negatives, sampler, tree, rows, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def choose_outputs(
+    state: State,
+    target: int,
+    negatives: int,
+    sampler: Sampler,
+    tree: Tree,
+    rows: Numbers,
+    labels: Floats,
+) -> int:
     """Write the output rows that predict `target`, and their labels; return how many.
 
     Negative sampling: the target, labelled 1, and words of the noise distribution, labelled 0 (a
@@ -118,11 +133,11 @@ def choose_outputs(state, target, negatives, sampler, tree, rows, labels):  # ty
     """
     if negatives == 0:
         start = tree.starts[target]
-        n = tree.starts[target + 1] - start
-        for k in range(n):
+        depth: int = tree.starts[target + 1] - start
+        for k in range(depth):
             rows[k] = tree.points[start + k]
             labels[k] = tree.bits[start + k]
-        return n
+        return depth
     rows[0] = target
     labels[0] = _ONE
     n = 1
@@ -136,7 +151,7 @@ def choose_outputs(state, target, negatives, sampler, tree, rows, labels):  # ty
 
 
 @inlined
-def sigmoid_(values, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def sigmoid_(values: Floats, n: int) -> None:
     """Replace values[:n] by 1 / (1 + exp(-value)), in vector instructions.
 
     exp(x) = 2**i * 2**f; 2**f for |f| <= 1/2 by its Taylor polynomial (relative error below 2e-7).

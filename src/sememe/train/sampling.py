@@ -11,6 +11,8 @@ from sememe.train.numeric import Sampler, compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sememe.train.numeric import Floats, Ids
+
 
 def make_sampler(
     counts: NDArray[np.int64], *, subsample: float = 1e-3, noise_exponent: float = 0.75
@@ -37,7 +39,7 @@ def make_sampler(
 
 
 @compiled
-def _fill_alias(share, accept, alias):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _fill_alias(share: NDArray[np.float64], accept: Floats, alias: Ids) -> None:
     """Vose's method: each word short of its even share 1 is topped up by one that has more."""
     n = share.shape[0]
     short, rich = np.empty(n, np.int64), np.empty(n, np.int64)

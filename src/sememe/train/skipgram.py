@@ -14,16 +14,33 @@ softmax, eq. 3.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from sememe.train.numeric import below, choose_outputs, compiled, inlined, keep_tokens, sigmoid_
+
+if TYPE_CHECKING:
+    from sememe.train.numeric import Floats, Ids, Numbers, Rows, Sampler, Tree
+
 
 LOSS_EVERY = 64  # windows; the loss is a sample, its logarithms would cost time
 MAX_PATH = 96  # nodes of a path; a deeper Huffman tree would need more than 2**63 words
 
 
 @inlined
-def skipgram_window(inputs, outputs, context, n, rows, labels, k, rate, scratch, g):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def skipgram_window(
+    inputs: Rows,
+    outputs: Rows,
+    context: Numbers,
+    n: int,
+    rows: Numbers,
+    labels: Floats,
+    k: int,
+    rate: float,
+    scratch: Rows,
+    g: Floats,
+) -> None:
     """Train one window: context[:n] are input rows, rows[:k] output rows with labels[:k].
 
     scratch: (1 + 2 * k or more, dim), for one input row, the output rows and their changes. g: (n *
@@ -70,7 +87,7 @@ def skipgram_window(inputs, outputs, context, n, rows, labels, k, rate, scratch,
 
 
 @inlined
-def three(inputs, row, scratch, o, a, b, c):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def three(inputs: Rows, row: int, scratch: Rows, o: int, a: float, b: float, c: float) -> None:
     """Exchange an input row, kept in scratch[0], with the three output rows from scratch[o] on."""
     for d in range(scratch.shape[1]):
         x = scratch[0, d]
@@ -81,7 +98,7 @@ def three(inputs, row, scratch, o, a, b, c):  # type: ignore[no-untyped-def]  # 
 
 
 @compiled
-def window_loss(labels, k, g, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def window_loss(labels: Floats, k: int, g: Floats, n: int) -> float:
     """Return the mean over n pairs of -sum of log-likelihoods of the labels."""
     total = 0.0
     for i in range(n):
@@ -92,7 +109,18 @@ def window_loss(labels, k, g, n):  # type: ignore[no-untyped-def]  # noqa: ANN00
 
 
 @compiled
-def skipgram_block(ids, inputs, outputs, sampler, tree, window, negatives, rate, last_rate, seed):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def skipgram_block(
+    ids: Ids,
+    inputs: Rows,
+    outputs: Rows,
+    sampler: Sampler,
+    tree: Tree,
+    window: int,
+    negatives: int,
+    rate: float,
+    last_rate: float,
+    seed: np.uint64,
+) -> float:
     """Train on ids, sentences of word numbers with -1 after each; return the mean loss a pair.
 
     The rate falls linearly from `rate` to `last_rate` over the block.

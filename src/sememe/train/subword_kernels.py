@@ -21,43 +21,60 @@ from sememe.train.numeric import below, choose_outputs, compiled, inlined, keep_
 from sememe.train.skipgram import LOSS_EVERY, MAX_PATH, window_loss
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from sememe.train.numeric import Floats, Ids, Numbers, Rows, Sampler, Tree
 
 
-class Subwords(NamedTuple):
-    """The rows of the n-gram matrix that word w has: ids[starts[w]:starts[w + 1]]."""
+class Parts(NamedTuple):
+    """The rows that inputs are made of.
 
-    starts: NDArray[np.int64]
-    ids: NDArray[np.int32]
+    words: (n_words, width), one of its own for each word. ngrams: (buckets, width). Word w has the
+    n-gram rows ids[starts[w]:starts[w + 1]].
+    """
+
+    words: Rows
+    ngrams: Rows
+    starts: Numbers
+    ids: Ids
 
 
 @inlined
-def add_rows(hidden, words, ngrams, subwords, word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def add_rows(hidden: Floats, parts: Parts, word: int) -> int:
     """Add all rows of a word to `hidden` (dim,); return how many there are."""
     dim = hidden.shape[0]
     for d in range(dim):
-        hidden[d] += words[word, d]
-    for place in range(subwords.starts[word], subwords.starts[word + 1]):
-        row = subwords.ids[place]
+        hidden[d] += parts.words[word, d]
+    for place in range(parts.starts[word], parts.starts[word + 1]):
+        row = parts.ids[place]
         for d in range(dim):
-            hidden[d] += ngrams[row, d]
-    return 1 + subwords.starts[word + 1] - subwords.starts[word]
+            hidden[d] += parts.ngrams[row, d]
+    n: int = 1 + parts.starts[word + 1] - parts.starts[word]
+    return n
 
 
 @inlined
-def change_rows(change, words, ngrams, subwords, word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def change_rows(change: Floats, parts: Parts, word: int) -> None:
     """Add `change` (dim,) to all rows of a word."""
     dim = change.shape[0]
     for d in range(dim):
-        words[word, d] += change[d]
-    for place in range(subwords.starts[word], subwords.starts[word + 1]):
-        row = subwords.ids[place]
+        parts.words[word, d] += change[d]
+    for place in range(parts.starts[word], parts.starts[word + 1]):
+        row = parts.ids[place]
         for d in range(dim):
-            ngrams[row, d] += change[d]
+            parts.ngrams[row, d] += change[d]
 
 
 @inlined
-def predict(outputs, rows, labels, k, rate, hidden, change, own, g):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def predict(
+    outputs: Rows,
+    rows: Numbers,
+    labels: Floats,
+    k: int,
+    rate: float,
+    hidden: Floats,
+    change: Floats,
+    own: Floats,
+    g: Floats,
+) -> None:
     """Train rows[:k] of the outputs to predict labels[:k] from `hidden`, and move that too.
 
     Its move is added to `change`. own: (dim,) scratch.
@@ -83,35 +100,30 @@ def predict(outputs, rows, labels, k, rate, hidden, change, own, g):  # type: ig
 
 
 @compiled
-def subword_block(  # type: ignore[no-untyped-def]  # noqa: ANN201
-    ids,  # noqa: ANN001
-    words,  # noqa: ANN001
-    ngrams,  # noqa: ANN001
-    outputs,  # noqa: ANN001
-    subwords,  # noqa: ANN001
-    sampler,  # noqa: ANN001
-    tree,  # noqa: ANN001
-    cbow,  # noqa: ANN001
-    window,  # noqa: ANN001
-    negatives,  # noqa: ANN001
-    rate,  # noqa: ANN001
-    last_rate,  # noqa: ANN001
-    seed,  # noqa: ANN001
-):
+def subword_block(
+    ids: Ids,
+    parts: Parts,
+    outputs: Rows,
+    sampler: Sampler,
+    tree: Tree,
+    cbow: bool,
+    window: int,
+    negatives: int,
+    rate: float,
+    last_rate: float,
+    seed: np.uint64,
+) -> float:
     """Train on ids, sentences of word numbers with -1 after each; return the mean loss a pair.
 
     The rate falls linearly from `rate` to `last_rate` over the block.
     """
-    dim = words.shape[1]
     most = negatives + 1 if negatives else MAX_PATH
     state = np.array([seed], np.uint64)
     sentence = np.empty(ids.shape[0], np.int32)
-    rows = np.empty(most, np.int64)
-    labels = np.empty(most, np.float32)
-    hidden = np.empty(dim, np.float32)
-    change = np.empty(dim, np.float32)
-    own = np.empty(dim, np.float32)
+    rows, labels = np.empty(most, np.int64), np.empty(most, np.float32)
     g = np.empty(most, np.float32)
+    hidden = np.empty(outputs.shape[1], np.float32)
+    change, own = np.empty_like(hidden), np.empty_like(hidden)
     position, windows, losses, loss = 0, 0, 0, 0.0
     while position < ids.shape[0]:
         length, position = keep_tokens(state, ids, position, sampler.keep, sentence)
@@ -121,15 +133,8 @@ def subword_block(  # type: ignore[no-untyped-def]  # noqa: ANN201
             first, last = max(0, i - reach), min(length, i + reach + 1)
             if last - first < 2:
                 continue
-            hidden[:] = 0
+            mean_of_window(sentence, first, i, last, cbow, parts, hidden)
             change[:] = 0
-            n = 0
-            for j in range(first, last):
-                if (j != i) == cbow:
-                    n += add_rows(hidden, words, ngrams, subwords, sentence[j])
-            share = np.float32(1) / np.float32(n)
-            for d in range(dim):
-                hidden[d] *= share
             sampled = windows % LOSS_EVERY == 0
             for j in range(first, last):
                 if (j == i) == cbow:
@@ -141,6 +146,21 @@ def subword_block(  # type: ignore[no-untyped-def]  # noqa: ANN201
                         sampled = False
             for j in range(first, last):
                 if (j != i) == cbow:
-                    change_rows(change, words, ngrams, subwords, sentence[j])
+                    change_rows(change, parts, sentence[j])
             windows += 1
     return loss / max(losses, 1)
+
+
+@inlined
+def mean_of_window(
+    sentence: Ids, first: int, middle: int, last: int, cbow: bool, parts: Parts, hidden: Floats
+) -> None:
+    """Make `hidden` the mean of the middle word's rows, or in CBOW of all its neighbours' rows."""
+    hidden[:] = 0
+    n = 0
+    for j in range(first, last):
+        if (j != middle) == cbow:
+            n += add_rows(hidden, parts, sentence[j])
+    share = np.float32(1) / np.float32(n)
+    for d in range(hidden.shape[0]):
+        hidden[d] *= share

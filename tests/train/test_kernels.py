@@ -11,11 +11,18 @@ import pytest
 from sememe.train import reference
 from sememe.train.cbow import cbow_block, cbow_window
 from sememe.train.huffman import make_tree, no_tree
-from sememe.train.numeric import choose_outputs, compiled, draw_word, keep_tokens, sigmoid_
+from sememe.train.numeric import (
+    choose_outputs,
+    compiled,
+    draw_word,
+    keep_tokens,
+    predict,
+    sigmoid_,
+)
 from sememe.train.rows import new_rows, row_width
 from sememe.train.sampling import make_sampler
 from sememe.train.skipgram import skipgram_block, skipgram_window
-from sememe.train.subword_kernels import Parts, add_rows, change_rows, predict, subword_block
+from sememe.train.subword_kernels import Parts, add_rows, change_rows, move, subword_block
 
 DIM, WIDTH = 10, 16
 
@@ -112,7 +119,9 @@ def test_the_subword_step_agrees_with_the_reference():
         k = len(rows)
         labels = np.array(labels, np.float32)
         g = np.empty(k, np.float32)
-        predict(outputs, np.array(rows), labels, k, np.float32(0.2), hidden, change, own, g)
+        own[:] = 0
+        predict(outputs, np.array(rows), labels, k, np.float32(0.2), hidden, own, g)
+        move(hidden, change, own)
     change_rows(change, made, 1)
     np.testing.assert_allclose(np.concatenate([words, ngrams])[:, :DIM], parts, atol=2e-6)
     np.testing.assert_allclose(outputs[:, :DIM], o, atol=2e-6)

@@ -19,7 +19,8 @@ from sememe.train.numeric import (
     compiled,
     inlined,
     keep_tokens,
-    sigmoid_,
+    neighbours,
+    predict,
 )
 from sememe.train.skipgram import LOSS_EVERY, MAX_PATH, window_loss
 
@@ -56,19 +57,7 @@ def cbow_window(
     share = np.float32(1) / np.float32(n)
     for d in range(dim):
         hidden[d] *= share
-    for j in range(k):
-        row = rows[j]
-        total = np.float32(0)
-        for d in range(dim):
-            total += hidden[d] * outputs[row, d]
-        g[j] = total
-    sigmoid_(g, k)
-    for j in range(k):
-        row = rows[j]
-        step = rate * (labels[j] - g[j])
-        for d in range(dim):
-            change[d] += step * outputs[row, d]
-            outputs[row, d] += step * hidden[d]
+    predict(outputs, rows, labels, k, rate, hidden, change, g)
     for i in range(n):
         row = context[i]
         for d in range(dim):
@@ -108,11 +97,7 @@ def cbow_block(
         now = np.float32(rate + (last_rate - rate) * position / ids.shape[0])
         for i in range(length):
             reach = 1 + below(state, window)
-            n = 0
-            for j in range(max(0, i - reach), min(length, i + reach + 1)):
-                if j != i:
-                    context[n] = sentence[j]
-                    n += 1
+            n = neighbours(sentence, length, i, reach, context)
             if n == 0:
                 continue
             k = choose_outputs(state, sentence[i], negatives, sampler, tree, rows, labels)

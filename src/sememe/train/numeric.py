@@ -117,6 +117,49 @@ def keep_tokens(state: State, ids: Ids, start: int, keep: Floats, sentence: Ids)
 
 
 @inlined
+def neighbours(sentence: Ids, length: int, middle: int, reach: int, context: Numbers) -> int:
+    """Copy the words within `reach` of the middle one into `context`; return how many."""
+    n = 0
+    for j in range(max(0, middle - reach), min(length, middle + reach + 1)):
+        if j != middle:
+            context[n] = sentence[j]
+            n += 1
+    return n
+
+
+@inlined
+def predict(
+    outputs: Rows,
+    rows: Numbers,
+    labels: Floats,
+    k: int,
+    rate: float,
+    hidden: Floats,
+    change: Floats,
+    g: Floats,
+) -> None:
+    """Train rows[:k] of the outputs to predict labels[:k] from `hidden`; add its move to `change`.
+
+    s = sigmoid(O h), step = rate * (labels - s), change += O' step, O += step h'. g: (k or more,);
+    it is left holding s.
+    """
+    dim = hidden.shape[0]
+    for j in range(k):
+        row = rows[j]
+        total = np.float32(0)
+        for d in range(dim):
+            total += hidden[d] * outputs[row, d]
+        g[j] = total
+    sigmoid_(g, k)
+    for j in range(k):
+        row = rows[j]
+        step = rate * (labels[j] - g[j])
+        for d in range(dim):
+            change[d] += step * outputs[row, d]
+            outputs[row, d] += step * hidden[d]
+
+
+@inlined
 def choose_outputs(
     state: State,
     target: int,

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.train.numeric import below, choose_outputs, compiled, inlined, keep_tokens, sigmoid_
+from sememe.train.numeric import (
+    below,
+    choose_outputs,
+    compiled,
+    inlined,
+    keep_tokens,
+    neighbours,
+    sigmoid_,
+)
 
 if TYPE_CHECKING:
     from sememe.train.numeric import Floats, Ids, Numbers, Rows, Sampler, Tree
@@ -140,11 +148,7 @@ def skipgram_block(
         now = np.float32(rate + (last_rate - rate) * position / ids.shape[0])
         for i in range(length):
             reach = 1 + below(state, window)
-            n = 0
-            for j in range(max(0, i - reach), min(length, i + reach + 1)):
-                if j != i:
-                    context[n] = sentence[j]
-                    n += 1
+            n = neighbours(sentence, length, i, reach, context)
             if n == 0:
                 continue
             k = choose_outputs(state, sentence[i], negatives, sampler, tree, rows, labels)

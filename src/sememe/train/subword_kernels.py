@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sememe.train.numeric import below, choose_outputs, compiled, inlined, keep_tokens, sigmoid_
+from sememe.train.numeric import below, choose_outputs, compiled, inlined, keep_tokens, predict
 from sememe.train.skipgram import LOSS_EVERY, MAX_PATH, window_loss
 
 if TYPE_CHECKING:
@@ -64,37 +64,9 @@ def change_rows(change: Floats, parts: Parts, word: int) -> None:
 
 
 @inlined
-def predict(
-    outputs: Rows,
-    rows: Numbers,
-    labels: Floats,
-    k: int,
-    rate: float,
-    hidden: Floats,
-    change: Floats,
-    own: Floats,
-    g: Floats,
-) -> None:
-    """Train rows[:k] of the outputs to predict labels[:k] from `hidden`, and move that too.
-
-    Its move is added to `change`. own: (dim,) scratch.
-    """
-    dim = hidden.shape[0]
-    own[:] = 0
-    for j in range(k):
-        row = rows[j]
-        total = np.float32(0)
-        for d in range(dim):
-            total += hidden[d] * outputs[row, d]
-        g[j] = total
-    sigmoid_(g, k)
-    for j in range(k):
-        row = rows[j]
-        step = rate * (labels[j] - g[j])
-        for d in range(dim):
-            own[d] += step * outputs[row, d]
-            outputs[row, d] += step * hidden[d]
-    for d in range(dim):
+def move(hidden: Floats, change: Floats, own: Floats) -> None:
+    """Add a pair's own move to the hidden layer, and to its change over the window."""
+    for d in range(hidden.shape[0]):
         hidden[d] += own[d]
         change[d] += own[d]
 
@@ -139,7 +111,9 @@ def subword_block(
             for j in range(first, last):
                 if (j == i) == cbow:
                     k = choose_outputs(state, sentence[j], negatives, sampler, tree, rows, labels)
-                    predict(outputs, rows, labels, k, now, hidden, change, own, g)
+                    own[:] = 0
+                    predict(outputs, rows, labels, k, now, hidden, own, g)
+                    move(hidden, change, own)
                     if sampled:  # the first neighbour alone: the hidden layer moves with each
                         loss += window_loss(labels, k, g, 1)
                         losses += 1

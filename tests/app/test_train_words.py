@@ -40,6 +40,13 @@ def test_train_ask_and_go_on(corpus, tmp_path, capsys):
     assert main(["train", "word2vec", str(more), "-o", f"{model}2", "--from", model]) == 0
     assert "97 words" in capsys.readouterr().out
     assert "newcomer" in Word2Vec.load(f"{model}2").vectors_
+    again = ["train", "word2vec", str(more), "-o", f"{model}3", "--from", model]
+    assert main([*again, "--epochs", "1"]) == 0
+    assert Word2Vec.load(f"{model}3").epochs == 1  # what is typed holds
+    assert Word2Vec.load(f"{model}2").epochs == 3  # else what the model had
+    capsys.readouterr()
+    assert main([*again, "--overwrite", "--dim", "8"]) == 2
+    assert "--dim 8: the model of --from was trained with 16" in capsys.readouterr().err
     assert main([*learn, "--overwrite"]) == 0
 
 

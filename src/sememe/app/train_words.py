@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sememe.train.word2vec import Word2Vec
 
 _FILES = (".vec", ".bin")
+_FIXED = ("mode", "objective", "dim", "min_n", "max_n", "buckets", "hangul")  # of --from's model
 
 Corpus = Annotated[
     Path,
@@ -31,7 +33,9 @@ Output = Annotated[
 ]
 Start = Annotated[
     Path | None,
-    typer.Option("--from", help="Go on from the model in this folder, with its parameters."),
+    typer.Option(
+        "--from", help="Go on from the model in this folder; its parameters hold unless typed."
+    ),
 ]
 Mode = Annotated[str, typer.Option("--mode", help="skipgram or cbow")]
 Objective = Annotated[
@@ -63,6 +67,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 
 
 def word2vec(
+    context: typer.Context,
     corpus: Corpus,
     output: Output,
     start: Start = None,
@@ -91,6 +96,7 @@ def word2vec(
 
 
 def fasttext(
+    context: typer.Context,
     corpus: Corpus,
     output: Output,
     start: Start = None,
@@ -129,12 +135,17 @@ def _train(kind: type[Word2Vec], given: dict[str, Any]) -> None:
     from sememe.train.checkpoint import remove_checkpoint
 
     corpus, output, start = given.pop("corpus"), given.pop("output"), given.pop("start")
+    context: typer.Context = given.pop("context")
     overwrite, as_json = given.pop("overwrite"), given.pop("as_json")
-    _check_output(output, overwrite=overwrite, hangul=given.get("hangul"))
     if start is not None:
-        model = kind.load(start).partial_fit(corpus, show_progress=sys.stderr.isatty())
+        model = kind.load(start)
+        typed = [name for name in given if _is_typed(context, name)]
+        _take(model, {name: given[name] for name in typed})
+        _check_output(output, overwrite=overwrite, hangul=getattr(model, "hangul", None))
+        model.partial_fit(corpus, show_progress=sys.stderr.isatty())
         _report(model, _save(model, output), as_json=as_json)
         return
+    _check_output(output, overwrite=overwrite, hangul=given.get("hangul"))
     state = output.with_name(f"{output.name}.checkpoint")
     model = kind(**given).fit(
         corpus, checkpoint=state, keep_checkpoint=True, show_progress=sys.stderr.isatty()
@@ -142,6 +153,23 @@ def _train(kind: type[Word2Vec], given: dict[str, Any]) -> None:
     written = _save(model, output)
     remove_checkpoint(state)  # only now is nothing lost without it
     _report(model, written, as_json=as_json)
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    """Say whether an option stands on the command line, not its default alone."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _take(model: Word2Vec, typed: dict[str, Any]) -> None:
+    """Give a loaded model the options typed beside --from, but for those its rows depend on."""
+    for name, value in typed.items():
+        if name in _FIXED and value != getattr(model, name):
+            raise InvalidInputError(
+                f"--{name.replace('_', '-')} {value}: the model of --from was trained with "
+                f"{getattr(model, name)}, which cannot change. Leave the option out."
+            )
+        setattr(model, name, value)
 
 
 def _check_output(output: Path, *, overwrite: bool, hangul: str | None) -> None:
@@ -176,4 +204,5 @@ def _report(model: Word2Vec, written: Path, *, as_json: bool) -> None:
         f"{report.words_per_second / 1000:,.0f}k words/s, "
         f"{report.seconds_reading + report.seconds_training:.0f} s, loss {report.losses[-1]:.3f}"
     )
-    typer.echo(f"Next: sememe neighbors {written} {model.vectors_.keys[len(model.vectors_) // 9]}")
+    key = model.vectors_.keys[len(model.vectors_) // 9]
+    typer.echo(f"Next: sememe neighbors {shlex.quote(str(written))} {shlex.quote(key)}")

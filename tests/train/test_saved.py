@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ import pytest
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.train.fasttext import FastText
 from sememe.train.word2vec import Word2Vec
+from sememe.vectors.keyed import KeyedVectors
 
 CORPUS = [["a", "b", "c", "d"]] * 20
 SMALL = {"dim": 8, "min_count": 1, "epochs": 1, "subsample": 0, "workers": 1}
@@ -70,3 +75,98 @@ def test_a_model_of_another_kind_is_left_whole(tmp_path):
     with pytest.raises(InvalidInputError, match="holds 'fasttext'"):
         word2vec.save(tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def whole(path):
+    return {p.relative_to(path): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
+
+
+def test_what_is_no_place_for_a_model_is_refused_and_left_as_it_was(model, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.md").write_text("mine")
+    (tmp_path / "here" / "deep").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "deep")
+    before = whole(tmp_path)
+    for place, message in [
+        (tmp_path / "file", "is a file"),
+        (tmp_path / "file" / "model", "file is not a folder"),
+        (tmp_path / "full", r"holds notes\.md, no part of a saved model"),
+        (Path(), "the folder you work in"),
+        (tmp_path / "here", "the folder you work in"),
+    ]:
+        with pytest.raises(InvalidInputError, match=message):
+            model.save(place)
+    assert whole(tmp_path) == before
+    with pytest.raises(InvalidInputError, match="a file or lies beneath one"):
+        model.vectors_.save(tmp_path / "file" / "vectors")
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from sememe.train.word2vec import Word2Vec
+left, rename, replace = [int(sys.argv[2])], Path.rename, Path.replace
+def dying(call):
+    def done(*arguments):
+        left[0] -= 1
+        if left[0] == 0:
+            os._exit(9)
+        return call(*arguments)
+    return done
+model = Word2Vec.load(sys.argv[1]).partial_fit([["a", "b", "c", "d"]] * 20)
+Path.rename, Path.replace = dying(rename), dying(replace)
+model.save(sys.argv[1])
+"""
+
+
+def test_a_kill_leaves_the_old_model_or_the_new_one(tmp_path):
+    """The process dies before each renaming in turn: what is found is old or new, and whole."""
+    place = tmp_path / "model"
+    model = Word2Vec(**SMALL).fit(CORPUS)
+    seen = set()
+    for step in range(1, 13):  # 9 files, 2 folders, and a round in which nothing happens
+        model.save(place)
+        old = whole(place)
+        done = subprocess.run([sys.executable, "-c", KILLED, place, str(step)], check=False)
+        if not place.exists():
+            with pytest.raises(CorruptFileError, match="a save was broken off") as error:
+                Word2Vec.load(place)
+            with pytest.raises(CorruptFileError, match="a save was broken off"):
+                KeyedVectors.load(place)
+            subprocess.run(shlex.split(str(error.value).split("Type: ")[1]), check=True)
+            seen.add("told")
+        found = Word2Vec.load(place)
+        assert found._trained()["outputs"].shape[0] == 4
+        assert found.vectors_.fingerprint == Word2Vec.load(place).vectors_.fingerprint
+        seen.add((done.returncode, "old" if whole(place) == old else "new"))
+    assert seen == {(9, "old"), (9, "new"), (0, "new"), "told"}
+
+
+def test_a_failed_save_leaves_the_old_model_and_nothing_else(model, tmp_path, monkeypatch):
+    place = model.save(tmp_path / "model")
+    before, rename = whole(tmp_path), Path.rename
+
+    def failing(path, target):
+        if path.name.startswith(".model.new"):
+            raise OSError("no")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OSError, match="no"):
+        model.save(place)
+    assert whole(tmp_path) == before
+
+
+def test_the_state_of_a_model_saved_since_is_not_taken(model, tmp_path):
+    folder = model.save(tmp_path / "model")
+    loaded = type(model).load(folder)
+    model.partial_fit(CORPUS).save(folder)
+    with pytest.raises(CorruptFileError, match="another model than when it was loaded"):
+        loaded.partial_fit(CORPUS)
+
+
+def test_a_file_of_vectors_cannot_go_on(model, tmp_path):
+    path = model.vectors_.save(tmp_path / "v.vec")
+    with pytest.raises(InvalidInputError, match="is a file.*train anew.*KeyedVectors.load"):
+        type(model).load(path)

@@ -154,8 +154,10 @@ def _remove_state(state: Path) -> None:
     shutil.rmtree(state, ignore_errors=True)
 
 
-def check_room(folder: Path) -> None:
-    """Raise before any work if states could not be stored in `folder`; nothing is made.
+def check_room(folder: Path, what: str = "checkpoint") -> None:
+    """Raise before any work if nothing could be stored in `folder`; nothing is made.
+
+    what: The word for it in the message.
 
     Raises:
         InvalidInputError: It is a file, lies beneath one, or must not be written.
@@ -163,8 +165,8 @@ def check_room(folder: Path) -> None:
     place = folder.absolute()
     while not place.exists() and place != place.parent:
         place = place.parent
-    what = "is not a folder" if not place.is_dir() else "cannot be written to"
+    problem = "is not a folder" if not place.is_dir() else "cannot be written to"
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         raise InvalidInputError(
-            f"checkpoint {str(folder)!r}: {place} {what}. Name a folder, which may be a new one."
+            f"{what} {str(folder)!r}: {place} {problem}. Name a folder, which may be a new one."
         )

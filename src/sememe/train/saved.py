@@ -2,10 +2,14 @@
 
 the files of `sememe.vectors.folder`, kind "word2vec" or "fasttext" in sememe.json
 state/<array>.npy      the rows that were trained, inputs and outputs, without padding
+
+All of it is written into a folder beside, which then takes the name: the state and the vectors are
+of one model always.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -13,12 +17,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from sememe._errors import CorruptFileError
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.train.checkpoint import check_room
 from sememe.train.report import TrainingReport
 from sememe.train.rows import new_rows, row_width
 from sememe.train.vocabulary import Vocabulary
-from sememe.vectors.atomic import written
-from sememe.vectors.folder import read_document, read_vectors, refuse_other_kinds, write_vectors
+from sememe.vectors.atomic import replaced, written
+from sememe.vectors.folder import (
+    FILES,
+    read_document,
+    read_vectors,
+    refuse_other_kinds,
+    write_vectors,
+)
 
 if TYPE_CHECKING:
     from sememe.train.word2vec import Word2Vec
@@ -28,23 +39,67 @@ _SUMS = ("n_words", "n_sentences", "n_distinct")
 
 
 def write_model(folder: Path, model: Word2Vec) -> Path:
-    """Write a fitted model into a folder."""
+    """Write a fitted model into a folder, in place of one that may be there.
+
+    Raises:
+        InvalidInputError: What `check_place` refuses.
+    """
     facts = {
         "parameters": model.lasting_parameters(),
         "corpus": {name: getattr(model.vocabulary_, name) for name in _SUMS},
         "training": asdict(model.report_),
     }
-    refuse_other_kinds(folder, model.kind)  # before the first file of theirs is written over
-    state = folder / "state"
-    state.mkdir(parents=True, exist_ok=True)
-    for name, rows in model._trained().items():
-        with written(state / f"{name}.npy") as file:
-            np.save(file, rows[:, : model.dim], allow_pickle=False)
-    return write_vectors(folder, model.vectors_, kind=model.kind, facts=facts)
+    check_place(folder, model.kind)
+    arrays = model._trained()
+    with replaced(folder.resolve()) as fresh:
+        (fresh / "state").mkdir()
+        for name, rows in arrays.items():
+            with written(fresh / "state" / f"{name}.npy") as file:
+                np.save(file, rows[:, : model.dim], allow_pickle=False)
+        write_vectors(fresh, model.vectors_, kind=model.kind, facts=facts)
+    return folder
+
+
+def check_place(folder: Path, kind: str) -> None:
+    """Refuse, before any work, a folder that a model of `kind` cannot be saved as.
+
+    Raises:
+        InvalidInputError: It is a file or lies beneath one, cannot be replaced, or holds what is no
+            saved model of the kind: to replace it would delete that.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InvalidInputError(f"{folder} is a file, a model is a folder. Name another.")
+    check_room(folder, "model")
+    if not folder.is_dir():
+        return
+    place = folder.resolve()
+    if Path.cwd().is_relative_to(place) or place.is_mount():
+        what = "a mount point" if place.is_mount() else "the folder you work in, or above it"
+        raise InvalidInputError(f"{folder} is {what}; it cannot be replaced. Name one within it.")
+    check_room(place.parent, "model")
+    refuse_other_kinds(folder, kind)
+    others = sorted(path.name for path in place.iterdir() if not _is_ours(path.name))
+    if others:
+        raise InvalidInputError(
+            f"{folder} holds {', '.join(others[:3])}{', ...' * (len(others) > 3)}, no part of a "
+            "saved model, which the new one would replace. Name another folder, or move that away."
+        )
+
+
+def _is_ours(name: str) -> bool:
+    """Say whether `write_model` makes files of that name, or a kill leaves them."""
+    half = re.fullmatch(r"\.(.+)\.\d+\.tmp", name)
+    return (half[1] if half else name) in (*FILES, "state")
 
 
 def read_model(folder: Path, cls: type[Model]) -> Model:
     """Read a model that `write_model` wrote."""
+    if folder.is_file():
+        raise InvalidInputError(
+            f"{folder} is a file: it may hold vectors, but not the state that training goes on "
+            f"from. Give the folder that {cls.__name__}.save wrote, or train anew; for the vectors "
+            f"alone type KeyedVectors.load({str(folder)!r})."
+        )
     document = read_document(folder)
     if document["kind"] != cls.kind or "parameters" not in document:
         raise CorruptFileError(
@@ -68,14 +123,21 @@ def read_model(folder: Path, cls: type[Model]) -> Model:
     return model
 
 
-def read_arrays(folder: Path, dim: int, sizes: Mapping[str, int]) -> dict[str, Any]:
+def read_arrays(
+    folder: Path, dim: int, sizes: Mapping[str, int], *, fingerprint: str
+) -> dict[str, Any]:
     """Return the trained rows, padded for the kernels.
 
-    sizes: How many rows each array has, by name.
+    sizes: How many rows each array has, by name. fingerprint: Of the vectors that were loaded.
 
     Raises:
-        CorruptFileError: One is missing, unreadable, or of another shape.
+        CorruptFileError: One is missing, unreadable, or of another shape, or the folder holds
+            another model by now.
     """
+    if read_document(folder.parent).get("fingerprint") != fingerprint:
+        raise CorruptFileError(
+            f"{folder.parent} holds another model than when it was loaded. Load it again."
+        )
     arrays = {}
     for name, n in sizes.items():
         path = folder / f"{name}.npy"

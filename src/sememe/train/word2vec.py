@@ -180,8 +180,11 @@ class Word2Vec:
     def save(self, path: StrPath) -> Path:
         """Write the model into a folder, which `load` reads, and KeyedVectors.load the vectors of.
 
+        A model that is there is replaced as a whole: a kill leaves the old one or the new one.
+
         Raises:
-            InvalidInputError: Not fitted yet.
+            InvalidInputError: Not fitted yet; or the path is a file, the folder you work in, or a
+                folder that holds other files than those of a saved model of this kind.
         """
         self._check_fitted()
         return saved.write_model(Path(path), self)
@@ -244,7 +247,8 @@ class Word2Vec:
         """Return the rows that were trained; a model that was loaded reads them now."""
         sizes, dim = self._sizes(len(self.vocabulary_)), self.vectors_.dim
         if isinstance(self._arrays, Path):
-            self._arrays = saved.read_arrays(self._arrays, dim, sizes)
+            mark = self.vectors_.fingerprint
+            self._arrays = saved.read_arrays(self._arrays, dim, sizes, fingerprint=mark)
         if dim != self.dim or sizes != {name: len(rows) for name, rows in self._arrays.items()}:
             have = {name: (len(rows), dim) for name, rows in self._arrays.items()}
             raise InvalidInputError(

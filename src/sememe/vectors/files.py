@@ -24,7 +24,7 @@ from typing import IO, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.vectors import fasttext_bin, glove_text, word2vec_binary, word2vec_text
-from sememe.vectors.folder import read_vectors, write_vectors
+from sememe.vectors.folder import read_vectors, refuse_broken_off, write_vectors
 from sememe.vectors.keyed import KeyedVectors, StrPath
 from sememe.vectors.subword import SubwordVectors
 
@@ -86,6 +86,7 @@ def load(path: StrPath, *, format: str | None = None) -> KeyedVectors:
     if format is not None and format not in FORMATS:
         raise UnknownNameError.of("format", format, FORMATS)
     if not place.exists():
+        refuse_broken_off(place)
         raise FileNotFoundError(f"{place}: there is no such file or folder. Give one with vectors.")
     if place.is_dir() and format not in (None, "sememe"):
         raise InvalidInputError(f"{place} is a folder, {format} is a file. Leave format= out.")

@@ -21,6 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -31,13 +32,15 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.text.ngrams import Ngrams
-from sememe.vectors.atomic import written
+from sememe.vectors.atomic import beside, written
 from sememe.vectors.keyed import KeyedVectors, StrPath
 from sememe.vectors.keys import MappedKeys, mapped
 from sememe.vectors.subword import SubwordVectors
 
 FILE = "sememe.json"
 FORMAT = 1
+FILES = (FILE, "matrix.npy", "keys.bin", "key_offsets.npy", "key_hashes.npy", "key_rows.npy")
+FILES += ("counts.npy", "ngrams.npy")
 _AGAIN = "Write the vectors again with KeyedVectors.save, or fetch the folder anew."
 
 
@@ -66,7 +69,10 @@ def write_vectors(
     if clash := taken & set(facts or {}):
         raise InvalidInputError(f"facts names {', '.join(sorted(clash))}; choose other names.")
     refuse_other_kinds(place, kind)
-    place.mkdir(parents=True, exist_ok=True)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidInputError(f"{place} is a file or lies beneath one. Name a folder.") from None
     keys = mapped(vectors.keys)
     arrays = {
         "matrix.npy": vectors.matrix,
@@ -187,6 +193,7 @@ def read_document(folder: Path) -> dict[str, Any]:
                 f"{folder} lacks {FILE}: its vectors are being written just now, or their writing "
                 "was broken off. Open it again; if that does not help, write them again."
             ) from None
+        refuse_broken_off(folder)
         raise InvalidInputError(
             f"{folder} holds no {FILE}, so no vectors that sememe wrote. Give the folder that "
             "KeyedVectors.save made, or the vector file itself."
@@ -204,6 +211,20 @@ def read_document(folder: Path) -> dict[str, Any]:
             f"{FORMAT}. Run: pip install --upgrade sememe"
         )
     return document
+
+
+def refuse_broken_off(folder: Path) -> None:
+    """Say where a complete model lies if the folder is missing because a save was broken off.
+
+    Raises:
+        CorruptFileError: So it is.
+    """
+    whole = [] if folder.exists() else [path for path in beside(folder) if (path / FILE).exists()]
+    if whole:
+        raise CorruptFileError(
+            f"{folder} is missing: a save was broken off, and {whole[0]} holds the complete "
+            f"model. Type: mv {shlex.quote(str(whole[0]))} {shlex.quote(str(folder))}"
+        )
 
 
 def holds_vectors(folder: Path) -> bool:

@@ -86,3 +86,42 @@ def test_bad_input(corpus, tmp_path, capsys):
         assert main(["train", "word2vec", *arguments]) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("go_on", [False, True])
+@pytest.mark.parametrize("recipe", ["word2vec", "fasttext"])
+def test_what_could_not_be_stored_is_refused_before_training(
+    recipe, go_on, corpus, tmp_path, capsys, monkeypatch
+):
+    few = [*FEW, "--buckets", "100"] if recipe == "fasttext" else FEW
+    start = []
+    if go_on:
+        assert main(["train", recipe, corpus, "-o", str(tmp_path / "old"), *few]) == 0
+        start = ["--from", str(tmp_path / "old")]
+    here = tmp_path / "here"
+    for name in ("here/deep", "full", "holds", "folder.vec"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    (tmp_path / "holds" / "text").write_text("a b c d\n" * 20)
+    (tmp_path / "model.vec").write_text("a b c d\n" * 20)
+    monkeypatch.chdir(here / "deep")
+    monkeypatch.setattr("sememe.train.word2vec.open_corpus", _no_training)
+    for text, output, message in [
+        (corpus, f"{corpus}/model", "corpus.txt is not a folder"),
+        (corpus, f"{corpus}/model.vec", "corpus.txt is not a folder"),
+        (corpus, ".", "the folder you work in"),
+        (corpus, str(here), "the folder you work in"),
+        (corpus, str(tmp_path / "full"), "holds mine.txt, no part of a saved model"),
+        (str(tmp_path / "holds" / "text"), str(tmp_path / "holds"), "holds text, no part"),
+        (str(tmp_path / "model.vec"), str(tmp_path / "model.vec"), "is the corpus"),
+        (corpus, str(tmp_path / "folder.vec"), "is a folder"),
+    ]:
+        capsys.readouterr()
+        assert main(["train", recipe, text, "-o", output, "--overwrite", *few, *start]) == 2
+        assert message in capsys.readouterr().err
+    assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
+    assert list((tmp_path / "here" / "deep").iterdir()) == []
+
+
+def _no_training(*_arguments, **_options):
+    raise AssertionError("the corpus was read")

@@ -141,11 +141,17 @@ def _train(kind: type[Word2Vec], given: dict[str, Any]) -> None:
         model = kind.load(start)
         typed = [name for name in given if _is_typed(context, name)]
         _take(model, {name: given[name] for name in typed})
-        _check_output(output, overwrite=overwrite, hangul=getattr(model, "hangul", None))
+        _check_output(
+            output,
+            corpus,
+            kind=kind.kind,
+            overwrite=overwrite,
+            hangul=getattr(model, "hangul", None),
+        )
         model.partial_fit(corpus, show_progress=sys.stderr.isatty())
         _report(model, _save(model, output), as_json=as_json)
         return
-    _check_output(output, overwrite=overwrite, hangul=given.get("hangul"))
+    _check_output(output, corpus, kind=kind.kind, overwrite=overwrite, hangul=given.get("hangul"))
     state = output.with_name(f"{output.name}.checkpoint")
     model = kind(**given).fit(
         corpus, checkpoint=state, keep_checkpoint=True, show_progress=sys.stderr.isatty()
@@ -172,13 +178,22 @@ def _take(model: Word2Vec, typed: dict[str, Any]) -> None:
         setattr(model, name, value)
 
 
-def _check_output(output: Path, *, overwrite: bool, hangul: str | None) -> None:
+def _check_output(
+    output: Path, corpus: Path, *, kind: str, overwrite: bool, hangul: str | None
+) -> None:
     """Refuse before training what could not be stored after it."""
+    from sememe.train.checkpoint import check_room
+    from sememe.train.saved import check_place
+
     if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
         raise InvalidInputError(f"{output} is there already. Name another, or add --overwrite.")
-    if output.is_dir() if output.suffix in _FILES else output.is_file():
-        kind = "file" if output.is_file() else "folder"
-        raise InvalidInputError(f"{output} is a {kind}, which cannot be replaced. Name another.")
+    if output.suffix not in _FILES:
+        check_place(output, kind)
+    elif output.is_dir():
+        raise InvalidInputError(f"{output} is a folder, which cannot be replaced. Name another.")
+    check_room(output.parent, "the folder of -o")
+    if corpus.resolve().is_relative_to(output.resolve()):
+        raise InvalidInputError(f"{output} is the corpus or holds it. Name another output.")
     if output.suffix == ".bin" and hangul == "jamo":
         raise InvalidInputError(
             "a .bin file cannot hold n-grams over jamo. Give a folder to -o, or add: --hangul "

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.train.checkpoint import Checkpoint, check_room, remove_checkpoint
+from sememe.train.lock import held
 from sememe.train.word2vec import Word2Vec
 
 
@@ -85,3 +88,80 @@ def test_no_room_is_told_before_any_work(tmp_path):
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(InvalidInputError, match="file is not a folder"):
             Word2Vec().fit([], checkpoint=folder)  # not "the corpus holds no words"
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from sememe.train.lock import held
+with held(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_run_is_refused_and_a_killed_one_holds_nothing(tmp_path):
+    folder = tmp_path / "new" / "state"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(InvalidInputError, match=f"another run, of process {holder.pid},"):
+            Word2Vec().fit([], checkpoint=folder)  # not "the corpus holds no words"
+        holder.kill()
+    assert [path.name for path in folder.iterdir()] == [".lock"]  # of the one that was killed
+    with held(folder):
+        pass
+    assert not (tmp_path / "new" / "state").exists()
+
+
+def test_nothing_is_left_of_a_run_that_could_not_begin(tmp_path):
+    with pytest.raises(InvalidInputError, match="no words"):
+        Word2Vec().fit([], checkpoint=tmp_path / "new" / "deep" / "state")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_system_without_locks_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("sememe.train.lock.fcntl", None)
+    with held(tmp_path / "state"), held(tmp_path / "state"):
+        assert (tmp_path / "state").is_dir()
+
+
+def test_going_on_from_a_model_keeps_a_state_of_its_own(tmp_path, monkeypatch):
+    corpus, more = [["a", "b", "c", "d"]] * 20, [["a", "new", "b"]] * 30_000
+    settings = {"dim": 8, "min_count": 1, "epochs": 3, "subsample": 0, "workers": 1}
+    base = Word2Vec(**settings).fit(corpus).save(tmp_path / "base")
+
+    def loaded():
+        model = Word2Vec.load(base)
+        model.workers = 1
+        return model
+
+    expected = loaded().partial_fit(more).vectors_.matrix.tobytes()
+    from sememe.train import word2vec
+
+    calls, kernel = [], word2vec.skipgram_block
+
+    def interrupted(*args):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return kernel(*args)
+
+    interrupted.py_func = kernel.py_func
+    monkeypatch.setattr(word2vec, "skipgram_block", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        loaded().partial_fit(more, checkpoint=tmp_path / "state")
+    monkeypatch.undo()
+    other = Word2Vec(**{**settings, "seed": 1}).fit(corpus)
+    other.seed = 0
+    with pytest.raises(InvalidInputError, match="from: '.*' there, '.*' now"):
+        other.partial_fit(more, checkpoint=tmp_path / "state")
+    resumed = loaded().partial_fit(more, checkpoint=tmp_path / "state")
+    assert resumed.report_.resumed_at > 0
+    assert resumed.vectors_.matrix.tobytes() == expected
+    assert not (tmp_path / "state").exists()

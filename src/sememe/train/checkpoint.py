@@ -109,6 +109,11 @@ class Checkpoint:
             )
 
 
+def holds_state(folder: Path) -> bool:
+    """Say whether a folder holds a state to go on from."""
+    return bool(_states_in(folder))
+
+
 def remove_checkpoint(folder: Path) -> None:
     """Delete the states in a folder, and the folder if nothing else is in it."""
     for state in _states_in(folder):

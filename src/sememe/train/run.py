@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._progress import Advance, progress
-from sememe.train.checkpoint import Checkpoint
+from sememe.train.checkpoint import Checkpoint, check_room
 from sememe.train.corpus import EncodedCorpus
+from sememe.train.lock import held
 from sememe.train.report import TrainingReport
 from sememe.train.schedule import Schedule, run_jobs
 from sememe.train.vocabulary import Vocabulary
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from sememe.train.schedule import Step
     from sememe.train.word2vec import Word2Vec
+    from sememe.vectors.keyed import KeyedVectors
 
 _NOT_DONE = -1.0  # in place of a job's loss
 
@@ -36,6 +40,23 @@ class StateKeeping:
     keep: bool = False
 
 
+@contextmanager
+def kept_state(
+    folder: str | os.PathLike[str] | None, seconds: float, *, keep: bool
+) -> Iterator[StateKeeping | None]:
+    """Hold the folder of a checkpoint while a run lasts; None where there is none.
+
+    Raises:
+        InvalidInputError: Nothing could be stored there, or another run holds it.
+    """
+    if folder is None:
+        yield None
+        return
+    check_room(Path(folder))
+    with held(Path(folder)):
+        yield StateKeeping(Path(folder), seconds, keep=keep)
+
+
 class Run:
     """The jobs of one `fit`."""
 
@@ -46,7 +67,9 @@ class Run:
         vocabulary: Vocabulary,
         arrays: Mapping[str, NDArray[np.float32]],
         state: StateKeeping | None,
+        start: KeyedVectors | None,
     ) -> None:
+        """Take up what a checkpoint holds. start: The vectors that training goes on from."""
         self._schedule = Schedule(
             corpus, model.epochs, model.rate(), model.min_learning_rate, model.seed
         )
@@ -57,6 +80,8 @@ class Run:
         self._seconds = state.seconds if state else math.inf
         self._keep = state is not None and state.keep
         facts = {"kind": model.kind, **model.lasting_parameters(), "corpus": corpus.fingerprint}
+        if state and start is not None:
+            facts["from"] = start.fingerprint
         self._checkpoint = Checkpoint(state.folder, facts) if state else None
         self._first = self._checkpoint.restore(self._arrays) if self._checkpoint else 0
         self._training = 0.0

@@ -21,7 +21,6 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.text.words import Tokens
 from sememe.train import saved
 from sememe.train.cbow import cbow_block
-from sememe.train.checkpoint import check_room
 from sememe.train.compiling import compile_apart
 from sememe.train.corpus import MAX_SENTENCE, encode_corpus
 from sememe.train.growth import merge_vocabularies
@@ -29,7 +28,7 @@ from sememe.train.huffman import make_tree, no_tree
 from sememe.train.reading import Corpus, Source, open_corpus
 from sememe.train.report import TrainingReport, plain
 from sememe.train.rows import new_rows, row_width
-from sememe.train.run import Run, StateKeeping
+from sememe.train.run import Run, StateKeeping, kept_state
 from sememe.train.sampling import make_sampler
 from sememe.train.skipgram import skipgram_block
 from sememe.train.vocabulary import Vocabulary, build_vocabulary
@@ -136,25 +135,29 @@ class Word2Vec:
                 cannot be read twice, or a checkpoint of another run.
         """
         self._check()
-        if checkpoint is not None:
-            check_room(Path(checkpoint))
         began = time.perf_counter()
-        compile_apart(self)
-        opened = open_corpus(corpus, tokens=self.tokens)
-        vocabulary = build_vocabulary(
-            opened,
-            tokens=self.tokens,
-            min_count=self.min_count,
-            max_vocab=self.max_vocab,
-            workers=self.n_threads(),
-        )
-        state = None
-        if checkpoint is not None:
-            state = StateKeeping(Path(checkpoint), checkpoint_seconds, keep=keep_checkpoint)
-        self._train(opened, vocabulary, began=began, state=state, show_progress=show_progress)
+        with kept_state(checkpoint, checkpoint_seconds, keep=keep_checkpoint) as state:
+            compile_apart(self)
+            opened = open_corpus(corpus, tokens=self.tokens)
+            vocabulary = build_vocabulary(
+                opened,
+                tokens=self.tokens,
+                min_count=self.min_count,
+                max_vocab=self.max_vocab,
+                workers=self.n_threads(),
+            )
+            self._train(opened, vocabulary, began=began, state=state, show_progress=show_progress)
         return self
 
-    def partial_fit(self, corpus: Source, *, show_progress: bool = False) -> Self:
+    def partial_fit(
+        self,
+        corpus: Source,
+        *,
+        checkpoint: StrPath | None = None,
+        checkpoint_seconds: float = 60.0,
+        keep_checkpoint: bool = False,
+        show_progress: bool = False,
+    ) -> Self:
         """Go on learning from new text, which may bring new words.
 
         Words that occur at least `min_count` times in the new text join, after those known and
@@ -162,19 +165,34 @@ class Word2Vec:
         again: give a lower one, or fewer epochs, where the old text shall weigh more. All different
         words of the new text are held in memory for a while.
 
+        All arguments are those of `fit`. To resume from a checkpoint, call it on the same model as
+        before, not on one that learnt more since.
+
         Raises:
             InvalidInputError: As in `fit`, or a parameter changed that gives the rows their shape.
             CorruptFileError: The state of a loaded model is missing or damaged.
         """
         if not hasattr(self, "vocabulary_"):
-            return self.fit(corpus, show_progress=show_progress)
+            return self.fit(
+                corpus,
+                checkpoint=checkpoint,
+                checkpoint_seconds=checkpoint_seconds,
+                keep_checkpoint=keep_checkpoint,
+                show_progress=show_progress,
+            )
         self._check()
         began = time.perf_counter()
-        compile_apart(self)
-        opened = open_corpus(corpus, tokens=self.tokens)
-        new = build_vocabulary(opened, tokens=self.tokens, min_count=1, workers=self.n_threads())
-        vocabulary = merge_vocabularies(self.vocabulary_, new, min_count=self.min_count)
-        self._train(opened, vocabulary, self._trained(), began=began, show_progress=show_progress)
+        with kept_state(checkpoint, checkpoint_seconds, keep=keep_checkpoint) as state:
+            compile_apart(self)
+            opened = open_corpus(corpus, tokens=self.tokens)
+            new = build_vocabulary(
+                opened, tokens=self.tokens, min_count=1, workers=self.n_threads()
+            )
+            vocabulary = merge_vocabularies(self.vocabulary_, new, min_count=self.min_count)
+            known = self._trained()
+            self._train(
+                opened, vocabulary, known, began=began, state=state, show_progress=show_progress
+            )
         return self
 
     def save(self, path: StrPath) -> Path:
@@ -230,7 +248,8 @@ class Word2Vec:
             if not encoded.n_kept:
                 raise InvalidInputError("no word of the corpus is in the vocabulary. Add text")
             arrays = self.new_arrays(vocabulary, known or {})
-            run = Run(self, encoded, vocabulary, arrays, state)
+            start = self.vectors_ if known else None
+            run = Run(self, encoded, vocabulary, arrays, state, start)
             reading = time.perf_counter() - began
             run.go(self.make_step(vocabulary, arrays), show_progress=show_progress)
         n_known = len(self.vocabulary_) if known else 0

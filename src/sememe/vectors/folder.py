@@ -39,8 +39,8 @@ from sememe.vectors.subword import SubwordVectors
 
 FILE = "sememe.json"
 FORMAT = 1
-FILES = (FILE, "matrix.npy", "keys.bin", "key_offsets.npy", "key_hashes.npy", "key_rows.npy")
-FILES += ("counts.npy", "ngrams.npy")
+_OF_KEYS = ("keys.bin", "key_offsets.npy", "key_hashes.npy", "key_rows.npy")
+FILES = (FILE, "matrix.npy", *_OF_KEYS, "counts.npy", "ngrams.npy")
 _AGAIN = "Write the vectors again with KeyedVectors.save, or fetch the folder anew."
 
 

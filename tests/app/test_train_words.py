@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -125,3 +130,38 @@ def test_what_could_not_be_stored_is_refused_before_training(
 
 def _no_training(*_arguments, **_options):
     raise AssertionError("the corpus was read")
+
+
+@pytest.mark.parametrize("go_on", [False, True])
+def test_ctrl_c_names_the_command_that_goes_on(go_on, corpus, tmp_path, capsys):
+    """The command that is printed is run, and resumes."""
+    model = tmp_path / "my model"
+    command = ["train", "word2vec", corpus, "-o", str(model), *FEW, *PLAIN, "--epochs", "300"]
+    if go_on:
+        assert main(["train", "word2vec", corpus, "-o", f"{model}0", *FEW, *PLAIN]) == 0
+        command = ["train", "word2vec", corpus, "-o", str(model), "--from", f"{model}0"]
+        command += ["--epochs", "300"]
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "from sememe.train import run\nkept = run.StateKeeping.__init__\n"
+    code += "run.StateKeeping.__init__ = lambda s, f, n, keep: kept(s, f, 0.0, keep)\n"
+    code += "from sememe.app.cli import main; sys.exit(main())"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, *command], stderr=subprocess.PIPE, text=True
+    )
+    state = tmp_path / "my model.checkpoint"
+    with child:
+        while not list(state.glob("job-*")):
+            assert child.poll() is None
+            time.sleep(0.01)
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate()
+    assert child.returncode == 130
+    assert f"what was learnt is kept in {state}. To go on from there type:" in err
+    _, *again = shlex.split(err.splitlines()[1])
+    assert "--workers" not in again if go_on else "--min-count" in again
+    assert not model.exists()
+    capsys.readouterr()
+    again = again[again.index("train") :]
+    assert main([*again, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["resumed_at"] > 0
+    assert not state.exists()

@@ -16,6 +16,7 @@ from sememe.app import show
 if TYPE_CHECKING:
     from sememe.train.word2vec import Word2Vec
 
+_CTRL_C = 130  # what shells make of a SIGINT
 _FILES = (".vec", ".bin")
 _FIXED = ("mode", "objective", "dim", "min_n", "max_n", "buckets", "hangul")  # of --from's model
 
@@ -137,28 +138,40 @@ def _train(kind: type[Word2Vec], given: dict[str, Any]) -> None:
     corpus, output, start = given.pop("corpus"), given.pop("output"), given.pop("start")
     context: typer.Context = given.pop("context")
     overwrite, as_json = given.pop("overwrite"), given.pop("as_json")
-    if start is not None:
+    if start is None:
+        model = kind(**given)
+    else:
         model = kind.load(start)
-        typed = [name for name in given if _is_typed(context, name)]
-        _take(model, {name: given[name] for name in typed})
-        _check_output(
-            output,
-            corpus,
-            kind=kind.kind,
-            overwrite=overwrite,
-            hangul=getattr(model, "hangul", None),
-        )
-        model.partial_fit(corpus, show_progress=sys.stderr.isatty())
-        _report(model, _save(model, output), as_json=as_json)
-        return
-    _check_output(output, corpus, kind=kind.kind, overwrite=overwrite, hangul=given.get("hangul"))
+        _take(model, {name: given[name] for name in given if _is_typed(context, name)})
+    _check_output(output, corpus, model, overwrite=overwrite)
     state = output.with_name(f"{output.name}.checkpoint")
-    model = kind(**given).fit(
-        corpus, checkpoint=state, keep_checkpoint=True, show_progress=sys.stderr.isatty()
-    )
-    written = _save(model, output)
+    learn = model.fit if start is None else model.partial_fit
+    try:
+        learn(corpus, checkpoint=state, keep_checkpoint=True, show_progress=sys.stderr.isatty())
+        written = _save(model, output)
+    except KeyboardInterrupt:
+        typer.echo(_how_to_go_on(context, state), err=True)
+        raise SystemExit(_CTRL_C) from None
     remove_checkpoint(state)  # only now is nothing lost without it
     _report(model, written, as_json=as_json)
+
+
+def _how_to_go_on(context: typer.Context, state: Path) -> str:
+    """Return what to say after Ctrl-C: what is kept, and the command that goes on from there."""
+    from sememe.train.checkpoint import holds_state
+
+    words = context.command_path.split()
+    for option in context.command.params:
+        name = str(option.name)
+        if not _is_typed(context, name):
+            continue
+        if option.param_type_name == "option":
+            words.append(max(option.opts, key=len))
+        if not getattr(option, "is_flag", False):
+            words.append(str(context.params[name]))
+    kept = f"what was learnt is kept in {state}. To go on from there"
+    kept = kept if holds_state(state) else "training had not begun, nothing is kept. To begin again"
+    return f"sememe: stopped; {kept} type:\n  {shlex.join(words)}"
 
 
 def _is_typed(context: typer.Context, name: str) -> bool:
@@ -178,9 +191,7 @@ def _take(model: Word2Vec, typed: dict[str, Any]) -> None:
         setattr(model, name, value)
 
 
-def _check_output(
-    output: Path, corpus: Path, *, kind: str, overwrite: bool, hangul: str | None
-) -> None:
+def _check_output(output: Path, corpus: Path, model: Word2Vec, *, overwrite: bool) -> None:
     """Refuse before training what could not be stored after it."""
     from sememe.train.checkpoint import check_room
     from sememe.train.saved import check_place
@@ -188,13 +199,13 @@ def _check_output(
     if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
         raise InvalidInputError(f"{output} is there already. Name another, or add --overwrite.")
     if output.suffix not in _FILES:
-        check_place(output, kind)
+        check_place(output, model.kind)
     elif output.is_dir():
         raise InvalidInputError(f"{output} is a folder, which cannot be replaced. Name another.")
     check_room(output.parent, "the folder of -o")
     if corpus.resolve().is_relative_to(output.resolve()):
         raise InvalidInputError(f"{output} is the corpus or holds it. Name another output.")
-    if output.suffix == ".bin" and hangul == "jamo":
+    if output.suffix == ".bin" and getattr(model, "hangul", None) == "jamo":
         raise InvalidInputError(
             "a .bin file cannot hold n-grams over jamo. Give a folder to -o, or add: --hangul "
             "syllables"

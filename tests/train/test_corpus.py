@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sememe import CorruptFileError, InvalidInputError, UnknownNameError
+from sememe import CorruptFileError, InvalidInputError
 from sememe.text.words import separate, tokenize
 from sememe.train import apart, counting, reading, spill, vocabulary
 from sememe.train import corpus as encoding
@@ -318,89 +318,9 @@ def test_lone_surrogates_do_not_break(tmp_path):
     assert encoded.n_kept == 2
 
 
-class Shrinking:
-    """Gives one sentence less each time."""
-
-    def __init__(self):
-        self.left = 5
-
-    def __iter__(self):
-        self.left -= 1
-        return iter([["a", "b"]] * self.left)
-
-
 def test_an_array_of_words_is_a_corpus():
     found = build_vocabulary(np.array([["a", "b"], ["a", "c"]]), min_count=1)
     assert dict(zip(found.keys, found.counts.tolist(), strict=True)) == {"a": 2, "b": 1, "c": 1}
-
-
-def test_a_corpus_that_changes(tmp_path):
-    with pytest.raises(InvalidInputError, match="held 8 words .* and 6 when read again"):
-        both(Shrinking(), tmp_path, min_count=1)
-
-
-@pytest.mark.parametrize(
-    ("corpus", "match"),
-    [
-        ((s for s in [["a"]]), r"generator, which can be read only once.*Give a path"),
-        (iter([["a"]]), "list_iterator"),
-        (7, "corpus is a int"),
-        (["the cat sat"], r"sentence 0 of the corpus is a str \('the cat sat'\).*text.split"),
-        ([["a"], 5], "sentence 1 of the corpus is a int"),
-        ([["a"], [1]], "token 1 is a int"),
-        ([["a"], [b"b"]], "token b'b' is a bytes"),
-        ([["a", None]], "a token is None"),
-        ([["a", ["b"]]], "token .* is a list"),
-        ([], "no words"),
-        ([[], [""]], "no words"),
-        ([["a", "a", "b"]], "no word occurs 5 times: the most frequent occurs 2.*min_count=2"),
-        ("no such file", "there is no such file"),
-    ],
-)
-def test_what_is_no_corpus(corpus, match):
-    with pytest.raises(InvalidInputError, match=match):
-        build_vocabulary(corpus)
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "match"),
-    [
-        ("empty.txt", b"", "the file is empty"),
-        ("blank.txt", b" \n\n", "no words"),
-        ("marks.txt", b"... --- !!!\n", "no words"),
-        (
-            "cp949.txt",
-            "나는 학교에 갔다. 고양이가 잔다.\n".encode("cp949") * 9,
-            "cp949, not UTF-8.*iconv",
-        ),
-        ("wide.txt", "the cat sat\n".encode("utf-16"), "utf-16, not UTF-8"),
-        ("picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(32)) * 20, "binary"),
-    ],
-)
-def test_files_that_are_no_corpus(tmp_path, name, data, match):
-    path = tmp_path / name
-    path.write_bytes(data)
-    with pytest.raises(InvalidInputError, match=match):
-        build_vocabulary(path)
-
-
-def test_broken_files(tmp_path):
-    with pytest.raises(InvalidInputError, match="a folder, not a file"):
-        build_vocabulary(tmp_path)
-    rng = np.random.default_rng(0)
-    packed = gzip.compress(" ".join(map(str, rng.integers(0, 10**9, 50_000))).encode())
-    path = tmp_path / "cut.gz"
-    path.write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(CorruptFileError, match="cut-off gzip"):
-        build_vocabulary(path)
-
-
-@pytest.mark.parametrize("option", [{"min_count": 0}, {"workers": 0}, {"max_vocab": -1}])
-def test_bad_options(option):
-    with pytest.raises(InvalidInputError, match="is below 1"):
-        build_vocabulary([["a"]], **option)
-    with pytest.raises(UnknownNameError):
-        build_vocabulary([["a"]], tokens="letters")
 
 
 def test_a_file_cut_off_later_is_noticed(text, tmp_path):

@@ -78,6 +78,16 @@ def test_goes_on_with_new_text_and_new_words():
     assert np.array_equal(before.matrix, kept)  # what was handed out does not change
 
 
+def test_new_words_keep_to_max_vocab():
+    model = Word2Vec(**{**SMALL, "min_count": 2}, max_vocab=3).fit([["a", "b"]] * 9)
+    model.partial_fit([["a", "seldom", "often"]] * 3 + [["often", "b"]])
+    assert list(model.vectors_.keys) == ["a", "b", "often"]
+    assert model.vectors_.counts.tolist() == [12, 10, 4]  # b occurs once, below min_count
+    assert "1 new words were left out: max_vocab has no room for them" in model.report_.notes
+    model.max_vocab = 2
+    assert len(model.partial_fit([["a", "late"]] * 9).vectors_) == 3
+
+
 def test_save_and_load(tmp_path):
     model = Word2Vec(deterministic=True, **SMALL).fit(topics(500))
     folder = model.save(tmp_path / "model")

@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.text.words import LINE_END, Tokens
 from sememe.train.apart import call, can_call
-from sememe.train.reading import Corpus, Source, TextCorpus, in_order, open_corpus, threads_for
+from sememe.train.reading import (
+    Corpus,
+    ListCorpus,
+    Source,
+    TextCorpus,
+    in_order,
+    open_corpus,
+    threads_for,
+)
 from sememe.train.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -119,12 +127,21 @@ def encode_corpus(
         request.unlink()
     else:
         found = _encode(corpus, vocabulary.keys, vocabulary.counts.tolist(), path, workers=workers)
-    if corpus.n_words not in (None, found["n_words"]):
-        change = f"the corpus held {corpus.n_words} words when they were counted"
-        cure = "Give one that is the same each time it is read, such as a list or a path"
-        raise InvalidInputError(f"{change} and {found['n_words']} when read again. {cure}")
+    _check_same(corpus, found["n_words"], found.pop("digest"))
     starts, passed = (np.array(found.pop(name), dtype=np.int64) for name in ("starts", "passed"))
     return EncodedCorpus(path=path, starts=starts, words=passed[1:] - passed[:-1], **found)
+
+
+def _check_same(corpus: Corpus, n_words: int, digest: int) -> None:
+    """Refuse a corpus that gave other words when they were counted."""
+    change = ""
+    if corpus.n_words not in (None, n_words):
+        change = f"{corpus.n_words} words when they were counted and {n_words} when read again"
+    elif isinstance(corpus, ListCorpus) and corpus.counted not in (None, digest):
+        change = f"{n_words} words when they were counted and as many others when read again"
+    if change:
+        cure = "Give one that is the same each time it is read, such as a list or a path"
+        raise InvalidInputError(f"the corpus held {change}. {cure}")
 
 
 def encode_file(
@@ -144,13 +161,25 @@ def _encode(
     blocks = _Blocks()
     digest = hashlib.blake2b(json.dumps([keys, counts]).encode(), digest_size=16)
     workers = threads_for(corpus, workers)
+    hashes = _hashes(keys) if isinstance(corpus, ListCorpus) else None
+    seen = 0
     with path.open("wb") as file:
         for part in in_order(encoder.encode, corpus.pieces(), workers=workers):
             data = part.numbers.astype("<i4", copy=False).data
             file.write(data)
             digest.update(data)
             blocks.add(part)
-    return blocks.finish() | {"fingerprint": digest.hexdigest()}
+            if hashes is not None:
+                seen += int(hashes[part.numbers[part.numbers != END]].sum())
+    facts = {"fingerprint": digest.hexdigest(), "digest": seen % 2**64}
+    return blocks.finish() | facts
+
+
+def _hashes(keys: Sequence[str]) -> NDArray[np.uint64]:
+    """Return (n,) what a word adds to `digest_of` each time it occurs."""
+    import numpy as np
+
+    return np.fromiter(map(hash, keys), np.int64, len(keys)).view(np.uint64)
 
 
 @dataclass(frozen=True, eq=False)

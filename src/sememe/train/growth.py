@@ -7,8 +7,8 @@ import numpy as np
 from sememe.train.vocabulary import Vocabulary
 
 
-def merge_vocabularies(old: Vocabulary, new: Vocabulary, *, min_count: int) -> Vocabulary:
-    """Return the old words in their order, then the new ones that occur `min_count` times.
+def merge_vocabularies(old: Vocabulary, new: Vocabulary) -> Vocabulary:
+    """Return the old words in their order, then the new ones.
 
     Counts add up; a word keeps its row.
     """
@@ -17,7 +17,7 @@ def merge_vocabularies(old: Vocabulary, new: Vocabulary, *, min_count: int) -> V
     for key, count in zip(new.keys, new.counts.tolist(), strict=True):
         if (row := old.numbers.get(key)) is not None:
             counts[row] += count
-        elif count >= min_count:
+        else:
             keys.append(key)
             fresh.append(count)
     return Vocabulary(

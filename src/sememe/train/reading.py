@@ -7,6 +7,7 @@ outside Python, so that threads run side by side.
 
 from __future__ import annotations
 
+import operator
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ from sememe.text.words import LINE_END, PLAIN, Tokens, check_tokens, separate, w
 PIECE_BYTES = 1 << 20
 PIECE_TOKENS = 50_000
 _CUT_BYTES = 1 << 16  # where a line longer than a piece is cut: at a space this near to the end
+_MASK = 2**64 - 1
 _HOW = "Give a path, a list of token lists, or an object whose __iter__ starts anew each time"
 
 P = TypeVar("P")
@@ -124,6 +126,7 @@ class ListCorpus:
         sentences: The lists.
         tokens: "whitespace": tokens are taken as they are.
         n_words: Words met by the first pass; None before it.
+        counted: `digest_of` what was counted; None before it.
         notes: What the first pass replaced or left out, in words.
     """
 
@@ -138,6 +141,7 @@ class ListCorpus:
         self.sentences = sentences
         self.tokens: Tokens = "whitespace"
         self.n_words: int | None = None
+        self.counted: int | None = None
         self.notes: list[str] = []
 
     def pieces(self) -> Iterator[tuple[list[Any], int]]:
@@ -184,6 +188,15 @@ class ListCorpus:
     def words_of(self, chunk: bytes) -> list[str]:
         """Return the token itself; an empty one is no word."""
         return [chunk.decode()] if chunk else []
+
+
+def digest_of(keys: Sequence[str], counts: Iterable[int]) -> int:
+    """Return a number for how often each word occurs: the sum of hash x count modulo 2**64.
+
+    The order of the words does not matter; it holds within one process alone, as `hash` does.
+    """
+    total: int = sum(map(operator.mul, map(hash, keys), counts))
+    return total & _MASK
 
 
 def threads_for(corpus: Corpus, workers: int) -> int:

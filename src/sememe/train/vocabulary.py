@@ -10,7 +10,7 @@ depend on the order of the text.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,15 @@ from sememe._errors import InvalidInputError
 from sememe.text.words import LINE_END, Tokens
 from sememe.train.apart import call, can_call
 from sememe.train.counting import Counter, count
-from sememe.train.reading import Corpus, Source, TextCorpus, open_corpus, threads_for
+from sememe.train.reading import (
+    Corpus,
+    ListCorpus,
+    Source,
+    TextCorpus,
+    digest_of,
+    open_corpus,
+    threads_for,
+)
 from sememe.train.spill import Counts, Spill
 
 if TYPE_CHECKING:
@@ -63,6 +71,7 @@ def build_vocabulary(
     min_count: int = 5,
     max_vocab: int | None = None,
     workers: int = 1,
+    known: Sequence[str] = (),
 ) -> Vocabulary:
     """Count the words of a corpus.
 
@@ -72,6 +81,8 @@ def build_vocabulary(
         min_count: Words that occur less often are left out (word2vec.c's -min-count).
         max_vocab: Keep only so many, the most frequent; words of equal count by the alphabet.
         workers: Threads for a file (lists take one); the result is the same for any number.
+        known: Words that are kept however rare they are. `max_vocab` counts all of them in, and
+            cuts none: other words get the room that is left.
 
     Raises:
         InvalidInputError: No corpus, no words, or none that occurs `min_count` times.
@@ -85,6 +96,7 @@ def build_vocabulary(
     max_vocab = None if max_vocab is None else int(max_vocab)
     corpus = open_corpus(corpus, tokens=tokens)
     limits: dict[str, Any] = {"min_count": min_count, "max_vocab": max_vocab, "workers": workers}
+    limits["known"] = list(known)
     if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
         where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
         found = call(__name__, "count_file", where | limits)
@@ -92,6 +104,8 @@ def build_vocabulary(
         found = _count(corpus, **limits)
     corpus.n_words = found["sums"]["n_words"]
     corpus.notes[:] = found["notes"]
+    if isinstance(corpus, ListCorpus):
+        corpus.counted = digest_of(found["keys"], found["counts"])
     counts = np.array(found["counts"], dtype=np.int64)
     return Vocabulary(keys=tuple(found["keys"]), counts=counts, **found["sums"])
 
@@ -102,7 +116,7 @@ def count_file(path: str, tokens: Tokens, **limits: Any) -> dict[str, Any]:
 
 
 def _count(
-    corpus: Corpus, *, min_count: int, max_vocab: int | None, workers: int
+    corpus: Corpus, *, min_count: int, max_vocab: int | None, workers: int, known: Sequence[str]
 ) -> dict[str, Any]:
     """Return the fields of a vocabulary and the notes, in the types of JSON."""
     with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
@@ -110,14 +124,14 @@ def _count(
         counters = [_WordCounter(corpus, spill) for _ in range(threads_for(corpus, workers))]
         found = count(corpus.pieces(), counters, spill)
         tally = Tally()
-        kept = _select(found, tally, min_count=min_count, max_vocab=max_vocab)
+        kept = _select(found, tally, min_count=min_count, max_vocab=max_vocab, known=known)
     for counter in counters:
         tally.n_sentences += counter.tally.n_sentences
         tally.replaced += counter.tally.replaced
         tally.empty += counter.tally.empty
     if not tally.n_words:
         raise InvalidInputError("the corpus holds no words. Give a corpus of text or token lists")
-    if not kept:
+    if not kept and not known:
         least = f"no word occurs {min_count} times: the most frequent occurs {tally.highest} times"
         raise InvalidInputError(f"{least}. Type: min_count={tally.highest} or less, or add text")
     return {
@@ -138,6 +152,7 @@ class Tally:
     highest: int = 0
     replaced: int = 0
     empty: int = 0
+    crowded: int = 0
 
     def notes(self) -> list[str]:
         """Say what was replaced or left out."""
@@ -146,6 +161,8 @@ class Tally:
             notes.append(f"{self.replaced} characters were not UTF-8 and were replaced by U+FFFD")
         if self.empty:
             notes.append(f"{self.empty} empty tokens were left out")
+        if self.crowded:
+            notes.append(f"{self.crowded} new words were left out: max_vocab has no room for them")
         return notes
 
 
@@ -212,25 +229,47 @@ def _sentences(chunks: Any) -> int:
 
 
 def _select(
-    found: Iterable[Counts], tally: Tally, *, min_count: int, max_vocab: int | None
+    found: Iterable[Counts],
+    tally: Tally,
+    *,
+    min_count: int,
+    max_vocab: int | None,
+    known: Sequence[str],
 ) -> list[tuple[str, int]]:
-    """Return the words to keep, in order; a long list is cut to `max_vocab` again and again."""
+    """Return the words to keep, in order; a long list is cut to the room there is again and again.
+
+    The room is `max_vocab` without the known words, which are kept in any case.
+    """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     def rank(pair: tuple[str, int]) -> tuple[int, str]:
         return -pair[1], pair[0]
 
-    kept: list[tuple[str, int]] = []
+    room = None if max_vocab is None else max(0, max_vocab - len(known))
+    old_words, old_set = pa.array(known, type=pa.string()).view(pa.binary()), frozenset(known)
+    old: list[tuple[str, int]] = []
+    new: list[tuple[str, int]] = []
     least: Any = min_count
+    crowded = 0
     for words, counts in found:
         if not len(words):
             continue
         tally.n_words += pc.sum(counts).as_py()
         tally.n_distinct += len(words)
         tally.highest = max(tally.highest, pc.max(counts).as_py())
-        often = pc.greater_equal(counts, least)
-        texts = words.filter(often).view("string").to_pylist()
-        kept += zip(texts, counts.filter(often).to_pylist(), strict=True)
-        if max_vocab and len(kept) > 2 * max_vocab:
-            kept = sorted(kept, key=rank)[:max_vocab]
-    return sorted(kept, key=rank)[:max_vocab]
+        wanted = pc.greater_equal(counts, least)
+        if known:
+            wanted = pc.or_(wanted, pc.is_in(words, value_set=old_words))
+        texts = words.filter(wanted).view("string").to_pylist()
+        pairs = list(zip(texts, counts.filter(wanted).to_pylist(), strict=True))
+        old += (pair for pair in pairs if pair[0] in old_set)
+        new += (pair for pair in pairs if pair[0] not in old_set)
+        if room is not None and len(new) > 2 * room:
+            new.sort(key=rank)
+            crowded += len(new) - room
+            del new[room:]
+    new.sort(key=rank)
+    if room is not None and known:
+        tally.crowded = crowded + len(new[room:])
+    return sorted(old + new[:room], key=rank)

@@ -10,6 +10,7 @@ import math
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from pathlib import Path
@@ -61,7 +62,7 @@ class Word2Vec:
         noise_exponent: Noise is drawn in proportion to count ** noise_exponent.
         subsample: Frequency above which tokens are left out at random (-sample); 0 keeps all.
         min_count: Rarer words get no vector (-min-count).
-        max_vocab: At most so many words, the most frequent; None for all.
+        max_vocab: At most so many words, the most frequent; None for all. Words once learnt stay.
         epochs: Passes over the corpus (-iter).
         learning_rate: Step size at the first word (-alpha); None for word2vec.c's own, 0.025 for
             skip-gram and 0.05 for CBOW.
@@ -139,13 +140,7 @@ class Word2Vec:
         with kept_state(checkpoint, checkpoint_seconds, keep=keep_checkpoint) as state:
             compile_apart(self)
             opened = open_corpus(corpus, tokens=self.tokens)
-            vocabulary = build_vocabulary(
-                opened,
-                tokens=self.tokens,
-                min_count=self.min_count,
-                max_vocab=self.max_vocab,
-                workers=self.n_threads(),
-            )
+            vocabulary = self._count(opened)
             self._train(opened, vocabulary, began=began, state=state, show_progress=show_progress)
         return self
 
@@ -160,10 +155,10 @@ class Word2Vec:
     ) -> Self:
         """Go on learning from new text, which may bring new words.
 
-        Words that occur at least `min_count` times in the new text join, after those known and
-        without regard to `max_vocab`; counts add up. The learning rate starts from `learning_rate`
-        again: give a lower one, or fewer epochs, where the old text shall weigh more. All different
-        words of the new text are held in memory for a while.
+        Words that occur at least `min_count` times in the new text join, after those known, the
+        most frequent first and as many as `max_vocab` leaves room for; what it leaves out is noted
+        in `report_`. Counts add up. The learning rate starts from `learning_rate` again: give a
+        lower one, or fewer epochs, where the old text shall weigh more.
 
         All arguments are those of `fit`. To resume from a checkpoint, call it on the same model as
         before, not on one that learnt more since.
@@ -185,10 +180,8 @@ class Word2Vec:
         with kept_state(checkpoint, checkpoint_seconds, keep=keep_checkpoint) as state:
             compile_apart(self)
             opened = open_corpus(corpus, tokens=self.tokens)
-            new = build_vocabulary(
-                opened, tokens=self.tokens, min_count=1, workers=self.n_threads()
-            )
-            vocabulary = merge_vocabularies(self.vocabulary_, new, min_count=self.min_count)
+            new = self._count(opened, self.vocabulary_.keys)
+            vocabulary = merge_vocabularies(self.vocabulary_, new)
             known = self._trained()
             self._train(
                 opened, vocabulary, known, began=began, state=state, show_progress=show_progress
@@ -229,6 +222,16 @@ class Word2Vec:
     def n_threads(self) -> int:
         """Return how many threads read, and train unless `deterministic`."""
         return self.workers or os.cpu_count() or 1
+
+    def _count(self, corpus: Corpus, known: Sequence[str] = ()) -> Vocabulary:
+        return build_vocabulary(
+            corpus,
+            tokens=self.tokens,
+            min_count=self.min_count,
+            max_vocab=self.max_vocab,
+            workers=self.n_threads(),
+            known=known,
+        )
 
     def _train(
         self,

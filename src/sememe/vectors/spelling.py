@@ -55,7 +55,7 @@ class Spellings:
     def __init__(self, keys: Sequence[str], *, jamo: bool) -> None:
         self._jamo = jamo
         table = _variants(keys[:MAX_KEYS], jamo=jamo)
-        order = np.argsort(table.hashes, kind="stable")
+        order = np.argsort(table.hashes)  # the order of equal ones is nothing: `near` sorts
         self._hashes = table.hashes[order]
         self._rows = table.words[order].astype(np.int32)
         self._places = table.places[order].astype(np.int8)
@@ -79,7 +79,8 @@ class Spellings:
 
 def _variants(words: Sequence[str], *, jamo: bool) -> _Variants:
     """Hash each word whole and without each of its letters; too long and empty words have none."""
-    spelt: list[str] = [letters_of(word) if jamo else word for word in words]
+    table = _Letters()
+    spelt = [w.translate(table) if jamo and not w.isascii() else w for w in words]
     kept = [i for i, letters in enumerate(spelt) if 0 < len(letters) <= _MAX_LETTERS]
     lengths = np.array([len(spelt[i]) for i in kept], np.int64)
     text = "".join(spelt[i] for i in kept)
@@ -98,6 +99,14 @@ def _variants(words: Sequence[str], *, jamo: bool) -> _Variants:
         words=np.concatenate([numbers, numbers[each]]),
         places=np.concatenate([np.full(len(kept), _WHOLE), place]),
     )
+
+
+class _Letters(dict[int, str]):
+    """Character -> its letters, for `str.translate`; each is taken apart once."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = letters = letters_of(chr(code))
+        return letters
 
 
 def _mix(codes: NDArray[Any]) -> Hashes:

@@ -166,7 +166,9 @@ def test_the_state_of_a_model_saved_since_is_not_taken(model, tmp_path):
         loaded.partial_fit(CORPUS)
 
 
-def test_a_file_of_vectors_cannot_go_on(model, tmp_path):
-    path = model.vectors_.save(tmp_path / "v.vec")
+@pytest.mark.parametrize("name", ["v.vec", "v.bin"])
+def test_a_file_of_vectors_cannot_go_on(name, tmp_path):
+    model = FastText(**SMALL, buckets=50, hangul="syllables").fit(CORPUS)
+    path = model.vectors_.save(tmp_path / name)
     with pytest.raises(InvalidInputError, match="is a file.*train anew.*KeyedVectors.load"):
         type(model).load(path)

@@ -73,6 +73,16 @@ def test_the_original_tools_spaces_and_line_breaks_are_read(vectors, tmp_path):
     assert list(KeyedVectors.load(tmp_path / "840.txt").keys) == ["a", ". . .", "at x@y.z"]
 
 
+@pytest.mark.parametrize("format", ["glove-text", "word2vec-text"])
+def test_tabs_separate_as_spaces_do(vectors, tmp_path, format):
+    path = vectors.save(tmp_path / "v", format=format)
+    path.write_bytes(path.read_bytes().replace(b" ", b"\t"))
+    same(KeyedVectors.load(path), vectors)
+    (tmp_path / "bad").write_text("a\t1\t2\nb\t3\n")
+    with pytest.raises(CorruptFileError, match="line 2: got 1 numbers"):
+        KeyedVectors.load(tmp_path / "bad")
+
+
 def test_small_blocks_make_no_difference(vectors, tmp_path, monkeypatch):
     from sememe.vectors import text_rows, word2vec_binary
 

@@ -7,7 +7,8 @@
     fasttext-vec     as word2vec-text
     fasttext-bin     with n-grams; unsupervised models of the official tool
 
-Files compressed with gzip are read as they are, and written if the name ends in .gz.
+Text separated by tabs is read like that separated by spaces. Files compressed with gzip are read as
+they are, and written if the name ends in .gz.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def recognised(head: bytes, path: Path) -> str:
 
 def _is_row(data: bytes, dim: int) -> bool:
     """Say whether the last fields of the first line are numbers."""
-    fields = data.partition(b"\n")[0].rstrip().rsplit(b" ", min(dim, 8))[1:]
+    fields = data.partition(b"\n")[0].rstrip().rsplit(None, min(dim, 8))[1:]
     try:
         return [float(field) for field in fields] != []
     except ValueError:

@@ -73,21 +73,11 @@ def write_vectors(
         place.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise InvalidInputError(f"{place} is a file or lies beneath one. Name a folder.") from None
-    keys = mapped(vectors.keys)
-    arrays = {
-        "matrix.npy": vectors.matrix,
-        "key_offsets.npy": keys["offsets"],
-        "key_hashes.npy": keys["hashes"],
-        "key_rows.npy": keys["rows"],
-    }
-    if vectors.counts is not None:
-        arrays["counts.npy"] = vectors.counts
-    if isinstance(vectors, SubwordVectors):
-        arrays["ngrams.npy"] = vectors.ngrams
+    arrays = _arrays_of(vectors)
     files = {}
     with ExitStack() as stack:  # ends from the last to the first: sememe.json takes its name last
         about = stack.enter_context(written(place / FILE))
-        for name, array in {**arrays, "keys.bin": keys["blob"]}.items():
+        for name, array in arrays.items():
             file = stack.enter_context(written(place / name))
             if name.endswith(".npy"):
                 np.save(file, array, allow_pickle=False)
@@ -100,6 +90,22 @@ def write_vectors(
         about.write(json.dumps(document, ensure_ascii=False).encode())
         (place / FILE).unlink(missing_ok=True)
     return place
+
+
+def _arrays_of(vectors: KeyedVectors) -> dict[str, Any]:
+    """Return what goes into each file but sememe.json."""
+    keys = mapped(vectors.keys)
+    arrays: dict[str, Any] = {
+        "matrix.npy": vectors.matrix,
+        "key_offsets.npy": keys["offsets"],
+        "key_hashes.npy": keys["hashes"],
+        "key_rows.npy": keys["rows"],
+    }
+    if vectors.counts is not None:
+        arrays["counts.npy"] = vectors.counts
+    if isinstance(vectors, SubwordVectors):
+        arrays["ngrams.npy"] = vectors.ngrams
+    return arrays | {"keys.bin": keys["blob"]}
 
 
 def refuse_other_kinds(place: Path, kind: str) -> None:

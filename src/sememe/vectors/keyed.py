@@ -296,7 +296,7 @@ class KeyedVectors:
 
     def cut(self, dim: int) -> Self:
         """Return the vectors' first `dim` numbers."""
-        if not 1 <= dim <= self.dim:
+        if (dim := nearest.check_k(dim, "dim")) > self.dim:
             raise InvalidInputError(f"dim={dim}; these vectors can be cut to 1..{self.dim}.")
         return self._like(self._keys, self._matrix[:, :dim], self._counts)
 

@@ -11,6 +11,7 @@ import sys
 import unicodedata
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -300,6 +301,11 @@ def test_packed_files_and_lists_are_one_corpus(model, level, tmp_path):
         assert trained(model, level, corpus=tmp_path / name).vocab == trained(model, level).vocab
 
 
+def test_numbers_of_numpy_are_taken():
+    same = SubwordTokenizer.train(CORPUS, vocab_size=np.int64(300), min_count=np.int32(2))
+    assert same.vocab == SubwordTokenizer.train(CORPUS, vocab_size=300).vocab
+
+
 @pytest.mark.parametrize(
     ("corpus", "options", "says"),
     [
@@ -317,6 +323,9 @@ def test_packed_files_and_lists_are_one_corpus(model, level, tmp_path):
         (CORPUS, {"coverage": 0}, "coverage=0"),
         (CORPUS, {"min_count": 0}, "min_count=0"),
         (CORPUS, {"special_tokens": ["a", "a"]}, "different"),
+        (CORPUS, {"special_tokens": "abc"}, r"special_tokens='abc'; give a list of names"),
+        (CORPUS, {"special_tokens": [7]}, r"special_tokens=\[7\]; give a list of names"),
+        (CORPUS, {"vocab_size": 300.0}, "give a whole number"),
         (CORPUS, {"model": "unigram", "level": "bytes"}, 'level="bytes" is for model="bpe"'),
         (CORPUS, {"model": "unigram", "vocab_size": 20}, "too small for the characters"),
         (CORPUS, {"model": "unigram", "vocab_size": 9999}, "too large: the corpus gives at most"),

@@ -15,6 +15,7 @@ Reference: Sennrich et al. 2016 (arXiv:1508.07909), Radford et al. 2019 for byte
 from __future__ import annotations
 
 import json
+import operator
 import os
 import re
 from collections.abc import Sequence
@@ -84,13 +85,13 @@ class SubwordTokenizer:
         tokenizers = require("tokenizers", "SubwordTokenizer")
         plan = Plan(
             model=model,
-            vocab_size=vocab_size,
+            vocab_size=_whole(vocab_size),
             level=level or ("bytes" if model == "bpe" else "characters"),
-            special_tokens=tuple(special_tokens),
+            special_tokens=_names(special_tokens),
             normalization=normalization
             or ("none" if level != "characters" and model == "bpe" else "NFC"),
             coverage=coverage,
-            min_count=min_count,
+            min_count=_whole(min_count),
         )
         return cls(train(tokenizers, corpus, plan))
 
@@ -231,6 +232,20 @@ class SubwordTokenizer:
             data = bytes(self._byte_of[letter] for letter in token)
             return data.decode("utf-8", errors="backslashreplace")
         return re.sub(r"^##", "", token).replace(_SPACE_MARK, " ")
+
+
+def _whole(value: Any) -> Any:
+    """Return a whole number, of numpy too, as Python's; anything else as it is, to be refused."""
+    return operator.index(value) if hasattr(value, "__index__") else value
+
+
+def _names(special_tokens: Sequence[str]) -> tuple[str, ...]:
+    """Return the names; a single str would be taken for a list of letters."""
+    if isinstance(special_tokens, str) or not all(isinstance(n, str) for n in special_tokens):
+        raise InvalidInputError(
+            f"special_tokens={special_tokens!r}; give a list of names, as ['<mask>']."
+        )
+    return tuple(special_tokens)
 
 
 def byte_letters() -> dict[str, int]:

@@ -80,6 +80,19 @@ def evaluate_analogies(
     if among is not None and among < 1:
         raise InvalidInputError(f"among={among}; give how many keys may be found, at least 1.")
     vectors, name = _vectors(system, questions, batch_size, show_progress)
+    right, wrong = _answered(vectors, questions, among=among, method=method, seed=seed)
+    return _evaluation(name, _parts(questions), right, wrong, resamples=resamples, seed=seed)
+
+
+def _answered(
+    vectors: KeyedVectors,
+    questions: Sequence[AnalogyQuestion],
+    *,
+    among: int | None,
+    method: Method,
+    seed: Seed,
+) -> tuple[Floats, Floats]:
+    """Return (q,) 1 where the vectors, and where the control's, find d; NaN: not asked."""
     n = min(among or len(vectors), len(vectors))
     first_of, group = _groups(vectors, n)
     rows = np.array(
@@ -91,10 +104,10 @@ def evaluate_analogies(
         np.unique(np.linspace(0, max(0, len(asked) - 1), CONTROLS, dtype=int))[: len(asked)]
     ]
     noise = random_rows(vectors.dim, int(np.random.default_rng(seed).integers(2**31)))
-    right, wrong = np.full((2, len(questions)), np.nan)  # NaN: not asked
+    right, wrong = np.full((2, len(questions)), np.nan)
     right[asked] = _right(unit_rows(vectors.matrix), n, rows[asked], group, method)
     wrong[some] = _right(noise, n, rows[some], group, method)
-    return _evaluation(name, _parts(questions), right, wrong, resamples=resamples, seed=seed)
+    return right, wrong
 
 
 def _evaluation(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.train import counting, reading, spill
+from sememe.train.corpus import encode_corpus
+from sememe.train.phrases import Phrases
 from sememe.train.reading import open_corpus
 from sememe.train.vocabulary import build_vocabulary
 from tests.train.test_corpus import both
@@ -47,6 +50,47 @@ def test_a_corpus_of_as_many_other_words(tmp_path):
         both(other, tmp_path, min_count=1)
     shuffled = Cycling([["a", "b"], ["a", "c"]], [["c", "a"], ["b", "a"]])
     assert both(shuffled, tmp_path, min_count=1)[1].n_kept == 4  # another order is no harm
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("name", ["text.txt", "text.gz"])
+def test_bars_tell_how_much_of_a_file_is_read(name, apart, tmp_path, monkeypatch):
+    """3.2 MB in pieces of a little more than 1 MB; what is packed has no length beforehand."""
+    bars = bars_of(monkeypatch)
+    monkeypatch.setattr(reading.TextCorpus, "is_large", apart)
+    data = b"some words of a line\n" * 152_000
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(data) if name == "text.gz" else data)
+    corpus = open_corpus(path)
+    words = build_vocabulary(corpus, show_progress=True)
+    encode_corpus(corpus, words, tmp_path, show_progress=True)
+    Phrases().fit(path, show_progress=True)
+    total = None if name == "text.gz" else 3
+    names = ["counting words", "numbering words", "counting words", "counting pairs"]
+    assert bars == [(what, total, [(1, "MB"), (2, "MB"), (3, "MB"), (3, "MB")]) for what in names]
+
+
+def test_bars_tell_how_many_sentences_are_read(tmp_path, monkeypatch):
+    bars = bars_of(monkeypatch)
+    monkeypatch.setattr(reading, "PIECE_TOKENS", 5)
+    build_vocabulary([["a", "b"]] * 5, min_count=1, show_progress=True)
+    build_vocabulary(Cycling([["a", "b"]] * 5), min_count=1)
+    steps = [(2, "sentences"), (4, "sentences"), (5, "sentences")]
+    assert bars == [("counting words", 5, steps)]  # none where none is wanted
+
+
+def bars_of(monkeypatch):
+    """Return where the bars that are shown are kept, as (what, total, steps)."""
+    bars = []
+
+    @contextmanager
+    def progress(what, *, total, show):
+        steps = []
+        yield lambda done, note="": steps.append((done, note))
+        bars.extend([(what, total, steps)] * show)
+
+    monkeypatch.setattr(reading, "progress", progress)
+    return bars
 
 
 @pytest.mark.parametrize("spilled", [False, True])

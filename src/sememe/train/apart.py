@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import sememe._errors as errors
@@ -31,19 +32,27 @@ def can_call() -> bool:
     return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
-def call(module: str, function: str, arguments: dict[str, Any]) -> Any:
+def call(
+    module: str,
+    function: str,
+    arguments: dict[str, Any],
+    tell: Callable[[int], None] | None = None,
+) -> Any:
     """Return what module.function(**arguments) returns in another process; all of it is JSON.
+
+    tell: given to the function as `tell`; what it is told there is told here.
 
     Raises:
         SememeError: What the function raised.
         RuntimeError: Anything else it raised, or an end without an answer.
     """
     argv = [sys.executable, "-P", "-c", _BOOT, json.dumps([str(part) for part in sys.path])]
-    request = json.dumps({"module": module, "function": function, "arguments": arguments})
+    fields = {"module": module, "function": function, "arguments": arguments}
+    request = json.dumps(fields | {"tell": tell is not None})
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(argv, env=os.environ | _FRUGAL, **pipes) as child:
         try:
-            answer = _ask(child, request.encode())
+            answer = _ask(child, request.encode(), tell)
         except BaseException:
             child.terminate()
             raise
@@ -53,7 +62,9 @@ def call(module: str, function: str, arguments: dict[str, Any]) -> Any:
     raise kind(answer["message"])
 
 
-def _ask(child: subprocess.Popen[bytes], request: bytes) -> dict[str, Any]:
+def _ask(
+    child: subprocess.Popen[bytes], request: bytes, tell: Callable[[int], None] | None
+) -> dict[str, Any]:
     """Send the request; its pipe stays open as long as this process lives."""
     if child.stdin is None or child.stdout is None:
         raise RuntimeError("the child process has no pipes")
@@ -62,12 +73,14 @@ def _ask(child: subprocess.Popen[bytes], request: bytes) -> dict[str, Any]:
         child.stdin.flush()
     except BrokenPipeError:
         pass
-    answer = child.stdout.readline()
-    if not answer:
-        code = child.wait()
-        return {"error": "", "message": f"the process that reads the corpus ended with code {code}"}
-    found: dict[str, Any] = json.loads(answer)
-    return found
+    for line in child.stdout:
+        answer: dict[str, Any] = json.loads(line)
+        if "told" not in answer:
+            return answer
+        if tell:
+            tell(answer["told"])
+    code = child.wait()
+    return {"error": "", "message": f"the process that reads the corpus ended with code {code}"}
 
 
 def main() -> None:
@@ -78,11 +91,20 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         function = getattr(importlib.import_module(request["module"]), request["function"])
-        answer = {"value": function(**request["arguments"])}
+        tell = {"tell": _tell} if request["tell"] else {}
+        answer = {"value": function(**request["arguments"], **tell)}
     except errors.SememeError as error:
         answer = {"error": type(error).__name__, "message": str(error)}
     except Exception:
         answer = {"error": "", "message": traceback.format_exc()}
+    _answer(answer)
+
+
+def _tell(done: int) -> None:
+    _answer({"told": done})
+
+
+def _answer(answer: dict[str, Any]) -> None:
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
     sys.stdout.buffer.flush()
 

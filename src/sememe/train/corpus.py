@@ -24,10 +24,13 @@ from sememe.train.reading import (
     Corpus,
     ListCorpus,
     Source,
+    Tell,
     TextCorpus,
     in_order,
     open_corpus,
+    reading_bar,
     threads_for,
+    told,
 )
 from sememe.train.vocabulary import Vocabulary
 
@@ -98,6 +101,7 @@ def encode_corpus(
     *,
     tokens: Tokens = "words",
     workers: int = 1,
+    show_progress: bool = False,
 ) -> EncodedCorpus:
     """Write the corpus as word numbers into a file in `folder`, which the caller deletes.
 
@@ -109,6 +113,7 @@ def encode_corpus(
         folder: An existing folder, in which "corpus.i32" is written.
         tokens: How a text file is cut, see `open_corpus`.
         workers: Threads for a file (lists take one); the file is the same for any number.
+        show_progress: Draw a bar.
 
     Raises:
         InvalidInputError: No corpus, or one with other words than when they were counted.
@@ -117,19 +122,29 @@ def encode_corpus(
 
     corpus, workers = open_corpus(corpus, tokens=tokens), int(workers)
     path = Path(folder) / "corpus.i32"
-    if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
-        request = Path(folder) / "vocabulary.json"
-        fields = {"keys": vocabulary.keys, "counts": vocabulary.counts.tolist()}
-        request.write_text(json.dumps(fields), encoding="utf-8")
-        where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
-        work = {"vocabulary": str(request.absolute()), "out": str(path.absolute())}
-        found = call(__name__, "encode_file", where | work | {"workers": workers})
-        request.unlink()
-    else:
-        found = _encode(corpus, vocabulary.keys, vocabulary.counts.tolist(), path, workers=workers)
+    with reading_bar("numbering words", corpus, show=show_progress) as tell:
+        if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
+            found = _encode_apart(corpus, vocabulary, path, tell, workers=workers)
+        else:
+            counts = vocabulary.counts.tolist()
+            found = _encode(corpus, vocabulary.keys, counts, path, tell, workers=workers)
     _check_same(corpus, found["n_words"], found.pop("digest"))
     starts, passed = (np.array(found.pop(name), dtype=np.int64) for name in ("starts", "passed"))
     return EncodedCorpus(path=path, starts=starts, words=passed[1:] - passed[:-1], **found)
+
+
+def _encode_apart(
+    corpus: TextCorpus, vocabulary: Vocabulary, path: Path, tell: Tell, *, workers: int
+) -> dict[str, Any]:
+    """Encode in another process, which gets the vocabulary in a file."""
+    request = path.with_name("vocabulary.json")
+    fields = {"keys": vocabulary.keys, "counts": vocabulary.counts.tolist()}
+    request.write_text(json.dumps(fields), encoding="utf-8")
+    where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
+    work = {"vocabulary": str(request.absolute()), "out": str(path.absolute())}
+    found: dict[str, Any] = call(__name__, "encode_file", where | work | {"workers": workers}, tell)
+    request.unlink()
+    return found
 
 
 def _check_same(corpus: Corpus, n_words: int, digest: int) -> None:
@@ -145,16 +160,22 @@ def _check_same(corpus: Corpus, n_words: int, digest: int) -> None:
 
 
 def encode_file(
-    path: str, tokens: Tokens, vocabulary: str, out: str, workers: int
+    path: str, tokens: Tokens, vocabulary: str, out: str, workers: int, tell: Tell
 ) -> dict[str, Any]:
     """Encode a text file, in a process of its own; see `sememe.train.apart`."""
     fields = json.loads(Path(vocabulary).read_text(encoding="utf-8"))
     corpus = TextCorpus(Path(path), tokens)
-    return _encode(corpus, fields["keys"], fields["counts"], Path(out), workers=workers)
+    return _encode(corpus, fields["keys"], fields["counts"], Path(out), tell, workers=workers)
 
 
 def _encode(
-    corpus: Corpus, keys: Sequence[str], counts: Sequence[int], path: Path, *, workers: int
+    corpus: Corpus,
+    keys: Sequence[str],
+    counts: Sequence[int],
+    path: Path,
+    tell: Tell,
+    *,
+    workers: int,
 ) -> dict[str, Any]:
     """Return what is known of the file, in the types of JSON."""
     encoder = _Encoder(corpus, keys)
@@ -164,7 +185,7 @@ def _encode(
     hashes = _hashes(keys) if isinstance(corpus, ListCorpus) else None
     seen = 0
     with path.open("wb") as file:
-        for part in in_order(encoder.encode, corpus.pieces(), workers=workers):
+        for part in in_order(encoder.encode, told(corpus, tell), workers=workers):
             data = part.numbers.astype("<i4", copy=False).data
             file.write(data)
             digest.update(data)

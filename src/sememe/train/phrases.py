@@ -26,7 +26,17 @@ from sememe._errors import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.text.words import LINE_END, Tokens
 from sememe.train.apart import call, can_call
 from sememe.train.counting import Counter, count
-from sememe.train.reading import Corpus, Source, TextCorpus, open_corpus, threads_for, words_in
+from sememe.train.reading import (
+    Corpus,
+    Source,
+    Tell,
+    TextCorpus,
+    open_corpus,
+    reading_bar,
+    threads_for,
+    told,
+    words_in,
+)
 from sememe.train.report import plain
 from sememe.train.spill import Spill
 from sememe.train.vocabulary import Vocabulary, build_vocabulary
@@ -78,8 +88,10 @@ class Phrases:
         self.tokens = tokens
         self.workers = workers
 
-    def fit(self, corpus: Source | Corpus) -> Self:
+    def fit(self, corpus: Source | Corpus, *, show_progress: bool = False) -> Self:
         """Count the words and pairs of a corpus; it is read twice.
+
+        show_progress: Draw a bar for each.
 
         Raises:
             InvalidInputError: A parameter out of range, no corpus, or no word that occurs
@@ -87,13 +99,16 @@ class Phrases:
         """
         self._check()
         corpus = open_corpus(corpus, tokens=self.tokens)
-        words = build_vocabulary(corpus, min_count=self.min_count, workers=self.workers)
+        words = build_vocabulary(
+            corpus, min_count=self.min_count, workers=self.workers, show_progress=show_progress
+        )
         limits: dict[str, Any] = {"min_count": int(self.min_count), "workers": int(self.workers)}
-        if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
-            where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
-            found = call(__name__, "count_file", where | limits)
-        else:
-            found = _count(corpus, **limits)
+        with reading_bar("counting pairs", corpus, show=show_progress) as tell:
+            if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
+                where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
+                found = call(__name__, "count_file", where | limits, tell)
+            else:
+                found = _count(corpus, tell, **limits)
         self.phrases_ = self._select(words, found["pairs"], words.n_distinct + found["n_distinct"])
         return self
 
@@ -208,12 +223,12 @@ def npmi(a: int, b: int, together: int, *, n_words: int) -> float:
     return math.log(p / (a / n_words * b / n_words)) / -math.log(p) if p < 1 else 1.0
 
 
-def count_file(path: str, tokens: Tokens, **limits: Any) -> dict[str, Any]:
+def count_file(path: str, tokens: Tokens, tell: Tell, **limits: Any) -> dict[str, Any]:
     """Count the pairs of a text file, in a process of its own; see `sememe.train.apart`."""
-    return _count(TextCorpus(Path(path), tokens), **limits)
+    return _count(TextCorpus(Path(path), tokens), tell, **limits)
 
 
-def _count(corpus: Corpus, *, min_count: int, workers: int) -> dict[str, Any]:
+def _count(corpus: Corpus, tell: Tell, *, min_count: int, workers: int) -> dict[str, Any]:
     """Return the pairs seen `min_count` times and how many different ones there are."""
     import pyarrow.compute as pc
 
@@ -223,7 +238,7 @@ def _count(corpus: Corpus, *, min_count: int, workers: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
         spill = Spill(Path(folder))
         counters = [_PairCounter(corpus, spill) for _ in range(threads_for(corpus, workers))]
-        for found, counts in count(corpus.pieces(), counters, spill):
+        for found, counts in count(told(corpus, tell), counters, spill):
             distinct += len(found)
             often = pc.greater_equal(counts, least)
             kept = zip(

@@ -10,13 +10,14 @@ from __future__ import annotations
 import operator
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._progress import progress
 from sememe.sources.encoding import guess_encoding, looks_binary
 from sememe.sources.streams import PACKED, open_bytes, reason
 from sememe.text.normalize import well_formed
@@ -31,6 +32,7 @@ _HOW = "Give a path, a list of token lists, or an object whose __iter__ starts a
 P = TypeVar("P")
 R = TypeVar("R")
 Source = str | os.PathLike[str] | Iterable[Sequence[str]]
+Tell = Callable[[int], None]  # is told how much of a corpus has been read
 Corpus: TypeAlias = "TextCorpus | ListCorpus"
 
 
@@ -63,7 +65,10 @@ class TextCorpus:
         tokens: How it is cut.
         n_words: Words met by the first pass; None before it.
         notes: What the first pass replaced or left out, in words.
+        unit: What its length is told in.
     """
+
+    unit = "MB"
 
     def __init__(self, path: Path, tokens: Tokens) -> None:
         """Check that the file is there and holds UTF-8 text."""
@@ -82,6 +87,15 @@ class TextCorpus:
     def is_large(self) -> bool:
         """Whether reading it takes longer than starting a process."""
         return self.path.stat().st_size > (1 << 20 if self.path.suffix in PACKED else 4 << 20)
+
+    @property
+    def length(self) -> int | None:
+        """How many megabytes of text there are; None where that shows only on unpacking."""
+        return None if self.path.suffix in PACKED else self.path.stat().st_size // 1_000_000
+
+    def length_of(self, piece: Any) -> float:
+        """Return how much of the length a piece is."""
+        return len(piece) / 1_000_000
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the text in pieces of about 1 MB that end at line ends.
@@ -128,7 +142,10 @@ class ListCorpus:
         n_words: Words met by the first pass; None before it.
         counted: `digest_of` what was counted; None before it.
         notes: What the first pass replaced or left out, in words.
+        unit: What its length is told in.
     """
+
+    unit = "sentences"
 
     def __init__(self, sentences: Iterable[Sequence[str]]) -> None:
         """Check that it is iterable and starts anew."""
@@ -143,6 +160,16 @@ class ListCorpus:
         self.n_words: int | None = None
         self.counted: int | None = None
         self.notes: list[str] = []
+
+    @property
+    def length(self) -> int | None:
+        """How many sentences there are, where that is known beforehand."""
+        return len(self.sentences) if isinstance(self.sentences, Sized) else None
+
+    def length_of(self, piece: Any) -> float:
+        """Return how much of the length a piece is."""
+        sentences: int = piece[1]
+        return sentences
 
     def pieces(self) -> Iterator[tuple[list[Any], int]]:
         """Yield (tokens with None after each sentence, number of sentences)."""
@@ -188,6 +215,22 @@ class ListCorpus:
     def words_of(self, chunk: bytes) -> list[str]:
         """Return the token itself; an empty one is no word."""
         return [chunk.decode()] if chunk else []
+
+
+def told(corpus: Corpus, tell: Tell) -> Iterator[Any]:
+    """Yield the pieces of a corpus, and tell how much of its length has been taken."""
+    done = 0.0
+    for piece in corpus.pieces():
+        yield piece
+        done += corpus.length_of(piece)
+        tell(int(done))
+
+
+@contextmanager
+def reading_bar(what: str, corpus: Corpus, *, show: bool) -> Iterator[Tell]:
+    """Draw a bar on standard error for one pass over a corpus, if `show`."""
+    with progress(what, total=corpus.length, show=show) as advance:
+        yield lambda done: advance(done, corpus.unit)
 
 
 def digest_of(keys: Sequence[str], counts: Iterable[int]) -> int:

@@ -24,10 +24,13 @@ from sememe.train.reading import (
     Corpus,
     ListCorpus,
     Source,
+    Tell,
     TextCorpus,
     digest_of,
     open_corpus,
+    reading_bar,
     threads_for,
+    told,
 )
 from sememe.train.spill import Counts, Spill
 
@@ -72,6 +75,7 @@ def build_vocabulary(
     max_vocab: int | None = None,
     workers: int = 1,
     known: Sequence[str] = (),
+    show_progress: bool = False,
 ) -> Vocabulary:
     """Count the words of a corpus.
 
@@ -83,6 +87,7 @@ def build_vocabulary(
         workers: Threads for a file (lists take one); the result is the same for any number.
         known: Words that are kept however rare they are. `max_vocab` counts all of them in, and
             cuts none: other words get the room that is left.
+        show_progress: Draw a bar.
 
     Raises:
         InvalidInputError: No corpus, no words, or none that occurs `min_count` times.
@@ -92,16 +97,16 @@ def build_vocabulary(
     for name, value in (("min_count", min_count), ("workers", workers), ("max_vocab", max_vocab)):
         if value is not None and (isinstance(value, bool) or value < 1):
             raise InvalidInputError(f"{name}={value!r} is below 1. Type: {name}=1 or more")
-    min_count, workers = int(min_count), int(workers)  # numpy's cannot be sent to a process
-    max_vocab = None if max_vocab is None else int(max_vocab)
-    corpus = open_corpus(corpus, tokens=tokens)
-    limits: dict[str, Any] = {"min_count": min_count, "max_vocab": max_vocab, "workers": workers}
+    limits: dict[str, Any] = {"min_count": int(min_count), "workers": int(workers)}
+    limits["max_vocab"] = None if max_vocab is None else int(max_vocab)
     limits["known"] = list(known)
-    if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
-        where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
-        found = call(__name__, "count_file", where | limits)
-    else:
-        found = _count(corpus, **limits)
+    corpus = open_corpus(corpus, tokens=tokens)
+    with reading_bar("counting words", corpus, show=show_progress) as tell:
+        if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
+            where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
+            found = call(__name__, "count_file", where | limits, tell)
+        else:
+            found = _count(corpus, tell, **limits)
     corpus.n_words = found["sums"]["n_words"]
     corpus.notes[:] = found["notes"]
     if isinstance(corpus, ListCorpus):
@@ -110,19 +115,25 @@ def build_vocabulary(
     return Vocabulary(keys=tuple(found["keys"]), counts=counts, **found["sums"])
 
 
-def count_file(path: str, tokens: Tokens, **limits: Any) -> dict[str, Any]:
+def count_file(path: str, tokens: Tokens, tell: Tell, **limits: Any) -> dict[str, Any]:
     """Count the words of a text file, in a process of its own; see `sememe.train.apart`."""
-    return _count(TextCorpus(Path(path), tokens), **limits)
+    return _count(TextCorpus(Path(path), tokens), tell, **limits)
 
 
 def _count(
-    corpus: Corpus, *, min_count: int, max_vocab: int | None, workers: int, known: Sequence[str]
+    corpus: Corpus,
+    tell: Tell,
+    *,
+    min_count: int,
+    max_vocab: int | None,
+    workers: int,
+    known: Sequence[str],
 ) -> dict[str, Any]:
     """Return the fields of a vocabulary and the notes, in the types of JSON."""
     with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
         spill = Spill(Path(folder))
         counters = [_WordCounter(corpus, spill) for _ in range(threads_for(corpus, workers))]
-        found = count(corpus.pieces(), counters, spill)
+        found = count(told(corpus, tell), counters, spill)
         tally = Tally()
         kept = _select(found, tally, min_count=min_count, max_vocab=max_vocab, known=known)
     for counter in counters:

@@ -129,7 +129,7 @@ class Word2Vec:
             checkpoint_seconds: See there.
             keep_checkpoint: Store the state at the end too, and leave it: for who wants to delete
                 it only once the model is saved.
-            show_progress: Draw a bar with words a second, loss and time left.
+            show_progress: Draw bars: of reading, then with words a second, loss and time left.
 
         Raises:
             InvalidInputError: A parameter out of range, no words, none often enough, a corpus that
@@ -140,7 +140,7 @@ class Word2Vec:
         with kept_state(checkpoint, checkpoint_seconds, keep=keep_checkpoint) as state:
             compile_apart(self)
             opened = open_corpus(corpus, tokens=self.tokens)
-            vocabulary = self._count(opened)
+            vocabulary = self._count(opened, show_progress=show_progress)
             self._train(opened, vocabulary, began=began, state=state, show_progress=show_progress)
         return self
 
@@ -180,7 +180,7 @@ class Word2Vec:
         with kept_state(checkpoint, checkpoint_seconds, keep=keep_checkpoint) as state:
             compile_apart(self)
             opened = open_corpus(corpus, tokens=self.tokens)
-            new = self._count(opened, self.vocabulary_.keys)
+            new = self._count(opened, self.vocabulary_.keys, show_progress=show_progress)
             vocabulary = merge_vocabularies(self.vocabulary_, new)
             known = self._trained()
             self._train(
@@ -223,7 +223,9 @@ class Word2Vec:
         """Return how many threads read, and train unless `deterministic`."""
         return self.workers or os.cpu_count() or 1
 
-    def _count(self, corpus: Corpus, known: Sequence[str] = ()) -> Vocabulary:
+    def _count(
+        self, corpus: Corpus, known: Sequence[str] = (), *, show_progress: bool
+    ) -> Vocabulary:
         return build_vocabulary(
             corpus,
             tokens=self.tokens,
@@ -231,6 +233,7 @@ class Word2Vec:
             max_vocab=self.max_vocab,
             workers=self.n_threads(),
             known=known,
+            show_progress=show_progress,
         )
 
     def _train(
@@ -246,7 +249,12 @@ class Word2Vec:
         """Number the corpus and do all jobs; then, and only then, take over what was learnt."""
         with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
             encoded = encode_corpus(
-                corpus, vocabulary, folder, tokens=self.tokens, workers=self.n_threads()
+                corpus,
+                vocabulary,
+                folder,
+                tokens=self.tokens,
+                workers=self.n_threads(),
+                show_progress=show_progress,
             )
             if not encoded.n_kept:
                 raise InvalidInputError("no word of the corpus is in the vocabulary. Add text")

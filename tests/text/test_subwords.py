@@ -324,7 +324,6 @@ def test_numbers_of_numpy_are_taken():
         (CORPUS, {"min_count": 0}, "min_count=0"),
         (CORPUS, {"special_tokens": ["a", "a"]}, "different"),
         (CORPUS, {"special_tokens": "abc"}, r"special_tokens='abc'; give a list of names"),
-        (CORPUS, {"special_tokens": [7]}, r"special_tokens=\[7\]; give a list of names"),
         (CORPUS, {"vocab_size": 300.0}, "give a whole number"),
         (CORPUS, {"model": "unigram", "level": "bytes"}, 'level="bytes" is for model="bpe"'),
         (CORPUS, {"model": "unigram", "vocab_size": 20}, "too small for the characters"),

@@ -12,9 +12,11 @@ import time
 import pytest
 
 from sememe.app.cli import main
+from sememe.train.phrases import Phrases
 from sememe.train.word2vec import Word2Vec
 from sememe.vectors.keyed import KeyedVectors
 from tests.train.made import topics
+from tests.train.test_phrases import sentences_with_phrases
 
 FEW = ["--dim", "16", "--min-count", "1", "--subsample", "0", "--epochs", "3", "--workers", "1"]
 PLAIN = ["--tokens", "whitespace"]  # t3_w1 is one word
@@ -78,6 +80,35 @@ def test_fasttext_knows_unseen_words(tmp_path, capsys):
     fits = [*few, "--hangul", "syllables"]
     assert main(["train", "fasttext", str(path), "-o", f"{model}.bin", *fits]) == 0
     assert KeyedVectors.load(f"{model}.bin")["고양이도"].shape == (16,)
+
+
+def test_phrases_are_joined_stored_and_kept_when_going_on(tmp_path, capsys):
+    path = tmp_path / "text.txt"
+    others = [[w for w in s if w[0] == "w"] for s in sentences_with_phrases(0, seed=1)]
+    sentences = sentences_with_phrases(1, n=60) + others
+    path.write_text("\n".join(" ".join(words) for words in sentences))
+    learn = ["train", "word2vec", str(path), *FEW, "-o", str(tmp_path / "plain")]
+    assert main(learn) == 0
+    assert "new_york" not in KeyedVectors.load(tmp_path / "plain")
+    capsys.readouterr()
+    model = tmp_path / "joined"
+    for more in ([], ["--overwrite"]):  # the stored phrases are part of what is replaced
+        joined = [*learn[:-1], str(model), "--phrases", "--min-count", "5"]
+        assert main([*joined, *more]) == 0
+    assert "2 phrases were joined, such as " in capsys.readouterr().err
+    assert {"new_york", "ice_cream"} <= set(KeyedVectors.load(model))
+    assert ("new", "york") in Phrases.load(model / "phrases.json").phrases_
+
+    path.write_text("in new york they eat ice cream\n" * 20)
+    again = [*learn[:-1], str(tmp_path / "again"), "--from", str(model), "--json"]
+    assert main([arg for arg in again if arg not in FEW]) == 0
+    assert json.loads(capsys.readouterr().out)["n_phrases"] == 2
+    counts = [Word2Vec.load(tmp_path / n).vocabulary_ for n in ("joined", "again")]
+    grown = [int(c.counts[c.numbers["new_york"]]) for c in counts]
+    assert grown[1] == grown[0] + 20
+    assert (tmp_path / "again" / "phrases.json").exists()
+    assert main([*learn[:-1], str(tmp_path / "v.vec"), "--phrases", "--min-count", "5"]) == 0
+    assert (tmp_path / "v.vec.phrases.json").exists()
 
 
 def test_bad_input(corpus, tmp_path, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,10 +15,12 @@ from sememe._errors import InvalidInputError
 from sememe.app import show
 
 if TYPE_CHECKING:
+    from sememe.train.phrases import Phrases
     from sememe.train.word2vec import Word2Vec
 
 _CTRL_C = 130  # what shells make of a SIGINT
 _FILES = (".vec", ".bin")
+_PHRASES = "phrases.json"
 _FIXED = ("mode", "objective", "dim", "min_n", "max_n", "buckets", "hangul")  # of --from's model
 
 Corpus = Annotated[
@@ -58,6 +61,15 @@ Rate = Annotated[
 Tokens = Annotated[
     str, typer.Option("--tokens", help="words (any text) or whitespace (tokenised text)")
 ]
+Join = Annotated[
+    bool,
+    typer.Option(
+        "--phrases",
+        help="Join pairs of words that occur together more than by chance (new_york) before "
+        "counting. Text is not held in memory but read four times, the last two by one thread. The "
+        "pairs are stored as phrases.json; --from a model that has some joins those.",
+    ),
+]
 Workers = Annotated[int | None, typer.Option("--workers", help="Threads; one each core.")]
 Deterministic = Annotated[
     bool, typer.Option("--deterministic", help="The same bytes each time; one thread trains.")
@@ -83,6 +95,7 @@ def word2vec(
     subsample: Subsample = 1e-3,
     learning_rate: Rate = None,
     tokens: Tokens = "words",
+    phrases: Join = False,
     workers: Workers = None,
     deterministic: Deterministic = False,
     seed: Seed = 0,
@@ -138,6 +151,7 @@ def _train(kind: type[Word2Vec], given: dict[str, Any]) -> None:
     corpus, output, start = given.pop("corpus"), given.pop("output"), given.pop("start")
     context: typer.Context = given.pop("context")
     overwrite, as_json = given.pop("overwrite"), given.pop("as_json")
+    join = given.pop("phrases", False)
     if start is None:
         model = kind(**given)
     else:
@@ -146,14 +160,32 @@ def _train(kind: type[Word2Vec], given: dict[str, Any]) -> None:
     _check_output(output, corpus, model, overwrite=overwrite)
     state = output.with_name(f"{output.name}.checkpoint")
     learn = model.fit if start is None else model.partial_fit
+    keeping = {"checkpoint": state, "keep_checkpoint": True, "show_progress": _shown()}
     try:
-        learn(corpus, checkpoint=state, keep_checkpoint=True, show_progress=sys.stderr.isatty())
-        written = _save(model, output)
+        phrases = _phrases(corpus, model, start, join=join)
+        learn(phrases.transform(corpus) if phrases else corpus, **keeping)
+        written = _save(model, phrases, output)
     except KeyboardInterrupt:
         typer.echo(_how_to_go_on(context, state), err=True)
         raise SystemExit(_CTRL_C) from None
     remove_checkpoint(state)  # only now is nothing lost without it
-    _report(model, written, as_json=as_json)
+    _report(model, phrases, written, as_json=as_json)
+
+
+def _shown() -> bool:
+    return sys.stderr.isatty()
+
+
+def _phrases(corpus: Path, model: Word2Vec, start: Path | None, *, join: bool) -> Phrases | None:
+    """Return the phrases to join: those of --from's model, else of the corpus if wanted."""
+    from sememe.train.phrases import Phrases
+
+    if start is not None and (kept := start / _PHRASES).is_file():
+        return Phrases.load(kept)
+    if not join:
+        return None
+    found = Phrases(min_count=model.min_count, tokens=model.tokens, workers=model.n_threads())
+    return found.fit(corpus, show_progress=_shown())
 
 
 def _how_to_go_on(context: typer.Context, state: Path) -> str:
@@ -212,19 +244,28 @@ def _check_output(output: Path, corpus: Path, model: Word2Vec, *, overwrite: boo
         )
 
 
-def _save(model: Word2Vec, output: Path) -> Path:
+def _save(model: Word2Vec, phrases: Phrases | None, output: Path) -> Path:
     """Write vectors into a file of that ending, else the model into a folder."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    return model.vectors_.save(output) if output.suffix in _FILES else model.save(output)
+    alone = output.suffix in _FILES
+    written = model.vectors_.save(output) if alone else model.save(output)
+    if phrases:
+        phrases.save(output.with_name(f"{output.name}.{_PHRASES}") if alone else output / _PHRASES)
+    return written
 
 
-def _report(model: Word2Vec, written: Path, *, as_json: bool) -> None:
+def _report(model: Word2Vec, phrases: Phrases | None, written: Path, *, as_json: bool) -> None:
     report = model.report_
     if as_json:
-        show.as_json({"path": str(written), "kind": model.kind, **asdict(report)})
+        facts = {"path": str(written), "kind": model.kind, **asdict(report)}
+        show.as_json(facts | ({"n_phrases": len(phrases.phrases_)} if phrases else {}))
         return
     for note in report.notes:
         typer.echo(f"note: {note}", err=True)
+    if phrases:
+        first = [phrases.delimiter.join(pair) for pair in islice(phrases.phrases_, 3)]
+        named = f", such as {', '.join(first)}" if first else ""
+        typer.echo(f"note: {len(phrases.phrases_):,} phrases were joined{named}", err=True)
     typer.echo(
         f"{report.n_keys:,} words ({report.covered:.1%} of {report.n_words:,}) to {written}; "
         f"{report.words_per_second / 1000:,.0f}k words/s, "

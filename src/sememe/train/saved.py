@@ -2,6 +2,7 @@
 
 the files of `sememe.vectors.folder`, kind "word2vec" or "fasttext" in sememe.json
 state/<array>.npy      the rows that were trained, inputs and outputs, without padding
+phrases.json           the pairs joined before, where `sememe train --phrases` did so
 
 All of it is written into a folder beside, which then takes the name: the state and the vectors are
 of one model always.
@@ -89,7 +90,7 @@ def check_place(folder: Path, kind: str) -> None:
 def _is_ours(name: str) -> bool:
     """Say whether `write_model` makes files of that name, or a kill leaves them."""
     half = re.fullmatch(r"\.(.+)\.\d+\.tmp", name)
-    return (half[1] if half else name) in (*FILES, "state")
+    return (half[1] if half else name) in (*FILES, "state", "phrases.json")
 
 
 def read_model(folder: Path, cls: type[Model]) -> Model:

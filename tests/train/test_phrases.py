@@ -114,6 +114,11 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert list(again.phrases_.items()) == list(found.phrases_.items())
     assert list(again.transform(corpus)) == list(found.transform(corpus))
     assert (again.threshold, again.min_count, again.delimiter) == (1.0, 3, " ")
+    found.phrases_["a", "b"] = object()  # nothing JSON can hold
+    with pytest.raises(TypeError):
+        found.save(tmp_path / "phrases.json")
+    assert len(Phrases.load(tmp_path / "phrases.json").phrases_) == len(again.phrases_)
+    assert [path.name for path in tmp_path.iterdir()] == ["phrases.json"]
 
 
 def test_numbers_of_numpy(tmp_path):

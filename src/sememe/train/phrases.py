@@ -40,6 +40,7 @@ from sememe.train.reading import (
 from sememe.train.report import plain
 from sememe.train.spill import Spill
 from sememe.train.vocabulary import Vocabulary, build_vocabulary
+from sememe.vectors.atomic import written
 
 Scoring = Literal["default", "npmi"]
 SCORINGS: tuple[Scoring, ...] = ("default", "npmi")
@@ -132,7 +133,7 @@ class Phrases:
         return joined
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a JSON file; return its path."""
+        """Write a JSON file, whole or not at all; return its path."""
         self._check_fitted()
         names = ("min_count", "threshold", "delimiter", "scoring", "tokens")
         document = {
@@ -142,7 +143,8 @@ class Phrases:
             "phrases": [[*pair, score] for pair, score in self.phrases_.items()],
         }
         path = Path(path)
-        path.write_text(json.dumps(document, ensure_ascii=False, indent=0), encoding="utf-8")
+        with written(path) as file:
+            file.write(json.dumps(document, ensure_ascii=False, indent=0).encode())
         return path
 
     @classmethod

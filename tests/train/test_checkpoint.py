@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -129,6 +130,27 @@ def test_a_system_without_locks_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr("sememe.train.lock.fcntl", None)
     with held(tmp_path / "state"), held(tmp_path / "state"):
         assert (tmp_path / "state").is_dir()
+
+
+def test_ctrl_c_while_threads_begin_is_ctrl_c(tmp_path, monkeypatch):
+    corpus = [["a", "b", "c"]] * 30_000
+    settings = {"dim": 8, "min_count": 1, "epochs": 3, "subsample": 0, "workers": 2}
+    start, begun = threading.Thread.start, []
+
+    def interrupted(thread):
+        begun.append(thread)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        start(thread)
+
+    model = Word2Vec(**settings).fit(corpus)  # compiles, in threads of its own
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(corpus, checkpoint=tmp_path / "state")
+    assert not begun[0].is_alive()
+    monkeypatch.undo()
+    model.fit(corpus, checkpoint=tmp_path / "state")
+    assert not (tmp_path / "state").exists()
 
 
 def test_going_on_from_a_model_keeps_a_state_of_its_own(tmp_path, monkeypatch):

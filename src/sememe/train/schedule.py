@@ -108,17 +108,27 @@ def run_jobs(
             stopped = True
             failures.append(error)
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+
+    _in_threads(work, workers, stop)
+    if failures:
+        raise failures[0]
+    return next_job
+
+
+def _in_threads(work: Callable[[], None], n: int, stop: Callable[[], None]) -> None:
+    """Run `work` in n threads; on Ctrl-C call `stop` and raise once all of them have ended."""
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(n)]
     try:
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    except BaseException:  # Ctrl-C
-        stopped = True
+    except BaseException:
+        stop()
         for thread in threads:
-            thread.join()
+            if thread.is_alive():  # one that has not begun yet finds that it shall stop
+                thread.join()
         raise
-    if failures:
-        raise failures[0]
-    return next_job

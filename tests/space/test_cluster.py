@@ -201,6 +201,13 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch):
         cluster(np.eye(3), k=2)
 
 
+def test_no_fewer_than_one_word_names_a_cluster():
+    with pytest.raises(InvalidInputError, match="k=-1"):
+        central_words(grouped([0, 1]), ["a", "b"], np.eye(2), k=-1)
+    with pytest.raises(InvalidInputError, match="k=0"):
+        distinctive_terms(grouped([0, 1]), ["a", "b"], k=0)
+
+
 def test_worked_central_words():
     """Cosines with (1, 0): b 1, a and c 0.8 (by word), z 0.6; a word that stands twice is once."""
     vectors = [[0.8, 0.6], [2, 0], [0.8, -0.6], [0.6, 0.8], [2, 0], [0, 5]]

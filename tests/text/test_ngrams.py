@@ -22,6 +22,9 @@ def test_by_hand():
     assert Ngrams(3, 6).of("") == ["<>"]
     assert Ngrams(5, 6).of("ab") == ["<ab>"]
     assert Ngrams(3, 3, hangul="syllables").of("고양이") == ["<고양", "고양이", "양이>"]
+    parts = ["<ㄱㅏ", "<ㄱㅏㅁ", "ㄱㅏㅁ", "ㄱㅏㅁa"]  # "ㅏㅁa" begins inside a syllable
+    assert Ngrams(3, 4, hangul="jamo").of("감a") == parts
+    assert Ngrams(2, 2, hangul="jamo").of("감a") == ["<ㄱ", "ㄱㅏ", "a>"]
     assert letters_of("값을") == "ㄱㅏㅄㅇㅡㄹ"
     assert letters_of("ㅋㅋ가") == "ㅋㅋㄱㅏ∅"
 

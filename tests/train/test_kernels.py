@@ -246,7 +246,7 @@ def test_a_window_of_one_word_trains_nothing(block):
     sampler = make_sampler(np.array([5, 5, 5]), subsample=0)
     if block is subword_block:
         parts = Parts(inputs, random_rows(1, 3), np.zeros(4, np.int64), np.empty(0, np.int32))
-        args = [parts, outputs, sampler, no_tree(), False]
+        args = [parts, np.arange(3, dtype=np.int32), outputs, sampler, no_tree(), False]
     else:
         args = [inputs, outputs, sampler, no_tree()]
     assert block(ids, *args, 5, 5, 0.1, 0.1, np.uint64(3)) == 0

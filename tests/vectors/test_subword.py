@@ -114,6 +114,9 @@ def test_cut_and_subset_keep_the_subwords(subword_vectors):
     part = subword_vectors.subset(["queen"])
     np.testing.assert_array_equal(part["unseen"], subword_vectors["unseen"])
     assert list(part.keys) == ["queen"]
+    for dim in (0, 1.5, subword_vectors.dim + 1):
+        with pytest.raises(InvalidInputError, match=f"dim={dim}"):
+            subword_vectors.cut(dim)
 
 
 def test_rows_that_do_not_fit_are_refused():

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from sememe._blas import one_thread
 from sememe._types import FloatArray
 from sememe.models import use_graph
+from sememe.models.graph import run_into, session
 from sememe.models.use_graph import BRANCH, DIM, ORDERS
 from sememe.models.use_weights import UseWeights
 
@@ -116,7 +117,7 @@ class UseEngine:
 
     @cached_property
     def _graph(self) -> Any:
-        return use_graph.session(use_graph.sentence_graph(self._weights))
+        return session(use_graph.sentence_graph(self._weights))
 
     @cached_property
     def _table(self) -> PieceTable:
@@ -135,7 +136,7 @@ class PieceTable:
     ) -> None:
         self._weights = weights
         self._pool = pool
-        self._graph = use_graph.session(use_graph.piece_graph(weights))
+        self._graph = session(use_graph.piece_graph(weights))
         self._slot = np.zeros(len(weights.table), np.int64)  # of each piece; 0: none
         self._next = 1  # the slot to fill next
         self._reserve(capacity)
@@ -174,7 +175,7 @@ class PieceTable:
     def _compute(self, edges: tuple[int, int]) -> None:
         rows = {name: array[slice(*edges)] for name, array in self.inputs.items()}
         embedded = self._weights.embed(self._piece[slice(*edges)], out=rows.pop("E"))
-        use_graph.run_into(self._graph, {"E": embedded}, rows)
+        run_into(self._graph, {"E": embedded}, rows)
 
     def _reserve(self, capacity: int) -> None:
         """Make `capacity` empty slots; pages of memory are taken as they fill."""

@@ -10,13 +10,13 @@ minimal filtering (`sememe.models.filtering`), in less than half of the products
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sememe.models.filtering import minimal_filter
+from sememe.models.graph import Graph, floats, whole
 
 if TYPE_CHECKING:
     from sememe.models.use_weights import UseWeights
@@ -27,71 +27,11 @@ ORDERS = (2, 3, 5)  # window sizes; a window starts (n - 1) // 2 tokens to the l
 REACH = 2  # how far the widest window reaches to either side
 TILE = 4  # outputs of the second convolution that are computed together
 TABLES = {"E": DIM, "X": len(ORDERS) * BRANCH} | {f"P{j}": BRANCH for j in range(sum(ORDERS))}
-_OPSET, _IR = 17, 8
-
-
-class _Graph:
-    """A little notation for writing ONNX: `g("Add", a, b)` appends a node, returns its output."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def __call__(self, op: str, *inputs: str, **attributes: Any) -> str:
-        return self.named(f"n{len(self.nodes)}", op, *inputs, **attributes)
-
-    def named(self, name: str, op: str, *inputs: str, **attributes: Any) -> str:
-        """Append a node whose output goes by `name`, as a graph's own outputs do."""
-        from onnx import helper
-
-        self.nodes.append(helper.make_node(op, list(inputs), [name], **attributes))
-        return name
-
-    def constant(self, value: Any) -> str:
-        from onnx import numpy_helper
-
-        name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def columns(self, x: str, start: int, stop: int) -> str:
-        return self._slice(x, start, stop, axis=1)
-
-    def rows(self, x: str, start: int, stop: int) -> str:
-        return self._slice(x, start, stop, axis=0)
-
-    def reshape(self, x: str, *shape: int) -> str:
-        return self("Reshape", x, self.constant(np.array(shape)))
-
-    def _slice(self, x: str, start: int, stop: int, axis: int) -> str:
-        ends = [self.constant(np.array([value])) for value in (start, stop, axis)]
-        return self("Slice", x, *ends)
-
-    def build(self, inputs: dict[str, list[Any]], outputs: dict[str, list[Any]]) -> bytes:
-        """Serialise; a shape is given as a list, an integer input's with "int64" at its head."""
-        from onnx import TensorProto, helper
-
-        def value(name: str, shape: list[Any]) -> Any:
-            if shape[0] == "int64":
-                return helper.make_tensor_value_info(name, TensorProto.INT64, shape[1:])
-            return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-
-        graph = helper.make_graph(
-            self.nodes,
-            "use",
-            [value(*item) for item in inputs.items()],
-            [value(*item) for item in outputs.items()],
-            self.constants,
-        )
-        opset = helper.make_opsetid("", _OPSET)
-        model = helper.make_model(graph, opset_imports=[opset], ir_version=_IR)
-        data: bytes = model.SerializeToString()
-        return data
 
 
 def piece_graph(weights: UseWeights) -> bytes:
     """E (U, 512) to X (U, 768) and P0..P9 (U, 256), P: X times one place of a first window."""
-    g, w = _Graph(), weights.arrays
+    g, w = Graph(), weights.arrays
     join = {
         key: np.concatenate([w[f"{key}{n}"] for n in ORDERS], axis=-1)
         for key in ("proj", "proj_b", "ln_g", "ln_b")
@@ -106,12 +46,13 @@ def piece_graph(weights: UseWeights) -> bytes:
             product = w[f"w1_{n}"][k * BRANCH : (k + 1) * BRANCH]
             g.named(f"P{place}", "MatMul", own, g.constant(product))
             place += 1
-    return g.build({"E": ["U", DIM]}, {n: ["U", w] for n, w in TABLES.items() if n != "E"})
+    outputs = {name: floats("U", width) for name, width in TABLES.items() if name != "E"}
+    return g.build({"E": floats("U", DIM)}, outputs)
 
 
 def sentence_graph(weights: UseWeights) -> bytes:
     """Pieces' rows and the batch's layout to "out" (S, 512), unit rows. See `batch_inputs`."""
-    g, w = _Graph(), weights.arrays
+    g, w = Graph(), weights.arrays
     middle = f"S{REACH}"
     x = g("Gather", "X", middle, axis=0)
     features, place = [g("Gather", "E", middle, axis=0)], 0
@@ -128,11 +69,11 @@ def sentence_graph(weights: UseWeights) -> bytes:
     f = g("Concat", *features, axis=1)  # (T, 1280)
     norm = [g.constant(w["ln_g"]), g.constant(w["ln_b"])]
     f = g("LayerNormalization", f, *norm, epsilon=weights.eps)
-    outputs = {_head(g, w, g("MatMul", "members", f)): ["N", DIM]}
-    inputs: dict[str, list[Any]] = {name: ["U", width] for name, width in TABLES.items()}
-    inputs |= {f"S{d}": ["int64", "T"] for d in range(2 * REACH + 1)}
-    inputs |= {"tiles": ["int64", 2 * REACH + TILE, "K"], "back": ["int64", "T"]}
-    inputs |= {"members": ["N", "T"], "length": ["N", 1]}
+    outputs = {_head(g, w, g("MatMul", "members", f)): floats("N", DIM)}
+    inputs = {name: floats("U", width) for name, width in TABLES.items()}
+    inputs |= {f"S{d}": whole("T") for d in range(2 * REACH + 1)}
+    inputs |= {"tiles": whole(2 * REACH + TILE, "K"), "back": whole("T")}
+    inputs |= {"members": floats("N", "T"), "length": floats("N", 1)}
     return g.build(inputs, outputs)
 
 
@@ -141,7 +82,7 @@ def _first(n: int) -> int:
     return REACH - (n - 1) // 2
 
 
-def _convolve(g: _Graph, h: str, n: int, weight: Any) -> str:
+def _convolve(g: Graph, h: str, n: int, weight: Any) -> str:
     """Slide a window of n over (T, 256), `TILE` outputs at a time; zeros stand beyond sentences."""
     combine, spread, unmix = minimal_filter(TILE, n)
     reach = TILE + n - 1  # rows that TILE windows read
@@ -157,7 +98,7 @@ def _convolve(g: _Graph, h: str, n: int, weight: Any) -> str:
     return g("Gather", g.reshape(out, -1, BRANCH), "back", axis=0)  # (T, 256)
 
 
-def _head(g: _Graph, w: dict[str, Any], total: str) -> str:
+def _head(g: Graph, w: dict[str, Any], total: str) -> str:
     """Sum over the sentence (N, 1280) to its unit vector (N, 512)."""
     c = {key: g.constant(w[key]) for key in ("cnn_W", "cnn_b", "d0", "d1", "d2", "d3", "p1", "p3")}
     m = g("Add", g("MatMul", total, c["cnn_W"]), g("Mul", "length", c["cnn_b"]))
@@ -200,30 +141,3 @@ def batch_inputs(slots: NDArray[np.int64], lens: NDArray[np.int64]) -> dict[str,
         inside = (place + d >= 0) & (place + d < lens[sentence])
         inputs[f"S{d + REACH}"] = np.where(inside, np.roll(slots, -d), 0)
     return inputs
-
-
-def session(graph: bytes) -> Any:
-    """Open a graph in ONNX Runtime, to run on the calling thread alone.
-
-    Unless told otherwise before it is imported, ONNX Runtime keeps a record of its use in the
-    user's home, to be sent; sememe is a quiet guest.
-    """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False  # it plans for one batch shape, and ours never repeat
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
-
-def run_into(session: Any, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
-    """Run a session and let it write each output where its array lies, without a copy."""
-    binding = session.io_binding()
-    for name, array in inputs.items():
-        binding.bind_cpu_input(name, array)
-    for name, array in outputs.items():
-        binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-    session.run_with_iobinding(binding)

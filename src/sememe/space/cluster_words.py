@@ -16,6 +16,7 @@ from sememe.space.cluster import Clusters
 from sememe.text.hangul import without_particle
 from sememe.text.normalize import normalize
 from sememe.text.stopwords import ENGLISH, KOREAN
+from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -33,7 +34,7 @@ def central_words(
     words: the n items. vectors: their (n, dim) vectors, as they were given to `cluster`. Equal
     ones come by word.
     """
-    rows = checked_vectors(vectors, normalize=True)
+    rows, k = checked_vectors(vectors, normalize=True), check_k(k)
     if not len(words) == len(rows) == len(clusters.labels):
         raise InvalidInputError(
             f"got {len(words)} words, {len(rows)} vectors and {len(clusters.labels)} labels; give "
@@ -57,6 +58,7 @@ def distinctive_terms(clusters: Clusters, texts: Sequence[str], *, k: int = 3) -
     arXiv:2203.05794). Korean words count without their particle; common words and numbers do not
     count. Texts without terms leave a cluster without a name: [].
     """
+    k = check_k(k)
     if len(texts) != len(clusters.labels):
         raise InvalidInputError(
             f"got {len(texts)} texts and {len(clusters.labels)} labels; give one text for each."

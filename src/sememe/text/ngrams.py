@@ -2,9 +2,10 @@
 
 Bojanowski et al. 2017 (arXiv:1607.04606) give a word the vectors of its character n-grams, between
 the marks "<" and ">". For Korean, Park et al. 2018 ("Subword-level Word Vector Representations for
-Korean", ACL) take the n-grams over the letters of the syllables instead: an ending such as ㄴ다
-begins inside a syllable. Every syllable becomes three letters, the last of them "∅" if no final
-consonant closes it.
+Korean", ACL) take the n-grams over the letters of the syllables instead, so that 갔다 and 간다 have
+a part in common. A syllable becomes three letters, the last "∅" if no final consonant closes it.
+Here an n-gram of letters ends anywhere but begins with a syllable, unlike theirs: what begins
+inside one says little of the meaning (docs/decisions.md has the figures).
 
 The hash is that of the official fastText: FNV-1a, 32 bits, over UTF-8 bytes taken as signed.
 `Ngrams.of` is to be read; `Ngrams.ids_of_many` does the same for many words at once in NumPy.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
@@ -42,15 +44,15 @@ class Ngrams:
     Attributes:
         min_n, max_n: Shortest and longest n-gram in letters, "<" and ">" counted.
         buckets: How many rows the n-grams share.
-        hangul: "jamo" takes syllables apart into three letters; "syllables" leaves them whole, as
-            the official fastText does.
+        hangul: "jamo" takes syllables apart into three letters, n-grams beginning with a syllable;
+            "syllables" leaves them whole, as the official fastText does.
 
     A word too short for any n-gram has one: itself between the marks.
 
     >>> Ngrams(3, 4).of("cat")
     ['<ca', '<cat', 'cat', 'cat>', 'at>']
     >>> Ngrams(4, 4, hangul="jamo").of("가을")
-    ['<ㄱㅏ∅', 'ㄱㅏ∅ㅇ', 'ㅏ∅ㅇㅡ', '∅ㅇㅡㄹ', 'ㅇㅡㄹ>']
+    ['<ㄱㅏ∅', 'ㄱㅏ∅ㅇ', 'ㅇㅡㄹ>']
 
     Raises:
         InvalidInputError: Not 1 <= min_n <= max_n, or buckets outside 1..2**31 - 1.
@@ -76,9 +78,10 @@ class Ngrams:
 
     def of(self, word: str) -> list[str]:
         """Return the n-grams of a word in letters, by start, then by length."""
-        letters = f"<{letters_of(word) if self.hangul == 'jamo' else word}>"
+        signs = ["<", *(map(letters_of, word) if self.hangul == "jamo" else word), ">"]
+        letters, starts = "".join(signs), accumulate(map(len, signs[:-1]), initial=0)
         found = []
-        for start in range(len(letters)):
+        for start in starts:
             for end in range(start + self.min_n, min(start + self.max_n, len(letters)) + 1):
                 alone = end - start == 1
                 if not (alone and (start == 0 or end == len(letters))):
@@ -114,17 +117,17 @@ class Ngrams:
         """Return how many n-grams each word has, and the buckets of all."""
         import numpy as np
 
-        letters, ends = _bracketed(words, jamo=self.hangul == "jamo")
+        letters, ends, begins = _bracketed(words, jamo=self.hangul == "jamo")
         starts = np.concatenate([[0], ends[:-1]])
         room = np.repeat(ends, ends - starts) - np.arange(len(letters))  # letters to the word's end
         first = np.full(len(letters), self.min_n)  # shortest n-gram that begins here
         if self.min_n == 1:
             first[starts] = first[ends - 1] = 2
-        counts = np.maximum(np.minimum(room, self.max_n) - first + 1, 0)
+        counts = np.where(begins, np.maximum(np.minimum(room, self.max_n) - first + 1, 0), 0)
         before = np.concatenate([[0], np.cumsum(counts)])
         ids = np.empty(before[-1], np.int32)
         slots = before[:-1] - first
-        for n, at, hashes in _hashes(letters, room, self.max_n):
+        for n, at, hashes in _hashes(letters, np.flatnonzero(begins), room, self.max_n):
             fits = first[at] <= n
             ids[slots[at[fits]] + n] = hashes[fits] % np.uint32(self.buckets)
         of_words = before[ends] - before[starts]
@@ -180,21 +183,24 @@ def _batches(lengths: Offsets) -> list[tuple[int, int]]:
     return list(zip(cuts[:-1], cuts[1:], strict=True))
 
 
-def _bracketed(words: Sequence[str], *, jamo: bool) -> tuple[Any, Offsets]:
-    """Return the code points of "<word>" for all words, and where each ends."""
+def _bracketed(words: Sequence[str], *, jamo: bool) -> tuple[Any, Offsets, Any]:
+    """Return the code points of "<word>" for all words, where each ends, and where n-grams begin.
+
+    The last is a bool for each letter: False inside a syllable that was taken apart.
+    """
     import numpy as np
 
     text = f"<{'><'.join(words)}>"
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     ends = np.cumsum(np.fromiter(map(len, words), np.int64, len(words)) + 2)
-    if not jamo:
-        return points, ends
-    is_syllable = (points >= _FIRST) & (points <= _LAST)
+    is_syllable = (points >= _FIRST) & (points <= _LAST) & jamo
     if not is_syllable.any():
-        return points, ends
+        return points, ends, np.ones(len(points), bool)
     sizes = np.where(is_syllable, 3, 1)
     after = np.cumsum(sizes)
     letters = np.repeat(points, sizes)
+    begins = np.zeros(len(letters), bool)
+    begins[after - sizes] = True
     at = after[is_syllable] - 3
     rest, final = np.divmod(points[is_syllable] - np.uint32(_FIRST), np.uint32(len(_FINALS)))
     initial, vowel = np.divmod(rest, np.uint32(len(_VOWELS)))
@@ -202,17 +208,16 @@ def _bracketed(words: Sequence[str], *, jamo: bool) -> tuple[Any, Offsets]:
         ((_INITIALS, initial), (_VOWELS, vowel), (_FINALS, final))
     ):
         letters[at + place] = np.array([ord(c) for c in table], np.uint32)[index]
-    return letters, after[ends - 1]
+    return letters, after[ends - 1], begins
 
 
-def _hashes(letters: Any, room: Offsets, max_n: int) -> Any:
-    """Yield (n, places, hash of the n letters from each place) for the places where n fit."""
+def _hashes(letters: Any, at: Any, room: Offsets, max_n: int) -> Any:
+    """Yield (n, places, hash of the n letters from each place) for the places `at` where n fit."""
     import numpy as np
 
     size, units = _signed_bytes(letters)
     prime = np.uint32(_PRIME)
-    at = np.arange(len(letters))
-    hashes = np.full(len(letters), _SEED, np.uint32)
+    hashes = np.full(len(at), _SEED, np.uint32)
     for n in range(1, max_n + 1):
         fits = room[at] >= n
         if not fits.all():

@@ -6,16 +6,19 @@ Bojanowski et al. 2017 (arXiv:1607.04606); for Hangul over letters, Park et al. 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import numpy as np
 
+from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.text.ngrams import Hangul, Ngrams
 from sememe.train.rows import new_rows, row_width
 from sememe.train.sampling import make_sampler
 from sememe.train.subword_kernels import Parts, subword_block
+from sememe.train.targets import Targets, stem_rows
 from sememe.train.vocabulary import Vocabulary
 from sememe.train.word2vec import Word2Vec
+from sememe.vectors.common import common_part
 from sememe.vectors.subword import SubwordVectors, with_own_rows
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
     from sememe.train.schedule import Step
     from sememe.train.word2vec import Arrays
+
+_FREQUENT = 10_000  # words that show what all have in common
+_ENOUGH = 1_000  # fewer would lose what they do not share
 
 
 @dataclass(kw_only=True, eq=False)
@@ -38,7 +44,14 @@ class FastText(Word2Vec):
         buckets: Rows that the n-grams share by hash (-bucket); memory is buckets x dim x 4 bytes.
         hangul: "jamo" takes syllables apart into letters, so that 먹다 and 먹었다 share parts;
             "syllables" leaves them whole, as the official program does.
-
+        targets: "stems" predicts a Korean neighbour without its particles and endings, 학교는 and
+            학교에서 alike, so that each is seen often enough; "words" predicts it as it stands, as
+            the official program does. Words of other scripts are predicted as they stand.
+        common_directions: What all vectors have in common is taken away from every trained row at
+            the end: the mean of the most frequent words, and so many directions in which they
+            differ most (Mu & Viswanath 2018, arXiv:1702.01417). Shared n-grams make it large, and
+            it tells no word from another. None keeps the rows as the official program does, and
+            so does a vocabulary of fewer than 1,000 words.
         spelling: A word that was never seen leans on frequent words one letter away, so that a
             slip of the pen is understood; False leaves it to its n-grams alone, as fastText does.
 
@@ -58,6 +71,8 @@ class FastText(Word2Vec):
     max_n: int = 6
     buckets: int = 2_000_000
     hangul: Hangul = "jamo"
+    targets: Targets = "stems"
+    common_directions: int | None = 2
     spelling: bool = True
 
     def _subwords(self) -> Ngrams:
@@ -70,9 +85,21 @@ class FastText(Word2Vec):
     def _check(self) -> None:
         super()._check()
         self._subwords()
+        if self.targets not in get_args(Targets):
+            raise UnknownNameError.of("targets", self.targets, get_args(Targets))
+        if self.common_directions is not None and self.common_directions < 0:
+            raise InvalidInputError(
+                f"common_directions={self.common_directions}; give a number such as 2, or None to "
+                "keep all that the vectors have in common."
+            )
 
     def _sizes(self, n: int) -> dict[str, int]:
         return {"words": n, "ngrams": self.buckets, "outputs": n}
+
+    def _targets(self, vocabulary: Vocabulary) -> NDArray[np.int32]:
+        if self.targets == "stems":
+            return stem_rows(vocabulary.keys)
+        return np.arange(len(vocabulary), dtype=np.int32)
 
     def kernel(self) -> Any:
         """Return the compiled function that trains on a block."""
@@ -92,13 +119,17 @@ class FastText(Word2Vec):
     def make_step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
         """Return the function that trains on one block."""
         negatives, tree = self._outputs(vocabulary)
+        targets = self._targets(vocabulary)
         sampler = make_sampler(
-            vocabulary.counts, subsample=self.subsample, noise_exponent=self.noise_exponent
+            vocabulary.counts,
+            subsample=self.subsample,
+            noise_exponent=self.noise_exponent,
+            noise_counts=np.bincount(targets, vocabulary.counts, len(targets)),
         )
         places = self._subwords().ids_of_many(vocabulary.keys)
         parts, outputs = Parts(arrays["words"], arrays["ngrams"], *places), arrays["outputs"]
         block, cbow = self.kernel(), self.mode == "cbow"
-        fixed = parts, outputs, sampler, tree, cbow, self.window, negatives
+        fixed = parts, targets, outputs, sampler, tree, cbow, self.window, negatives
 
         def step(ids: NDArray[np.int32], rate: float, last: float, seed: np.uint64) -> float:
             return float(block(ids, *fixed, rate, last, seed))
@@ -109,6 +140,14 @@ class FastText(Word2Vec):
         words, ngrams = arrays["words"][:, : self.dim], arrays["ngrams"][:, : self.dim]
         subwords = self._subwords()
         matrix = with_own_rows(vocabulary.keys, words, ngrams=ngrams, subwords=subwords)
+        if self.common_directions is not None and len(matrix) >= _ENOUGH:
+            trained = np.unique(subwords.ids_of_many(vocabulary.keys)[1])
+            directions = min(self.common_directions, self.dim - 1)
+            without = common_part(matrix[:_FREQUENT], directions=directions)
+            matrix, ngrams = without(matrix), np.array(ngrams)
+            for start in range(0, len(trained), _FREQUENT):
+                some = trained[start : start + _FREQUENT]
+                ngrams[some] = without(ngrams[some])
         return SubwordVectors(
             vocabulary.keys,
             matrix,

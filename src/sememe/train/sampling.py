@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 
 
 def make_sampler(
-    counts: NDArray[np.int64], *, subsample: float = 1e-3, noise_exponent: float = 0.75
+    counts: NDArray[np.int64],
+    *,
+    subsample: float = 1e-3,
+    noise_exponent: float = 0.75,
+    noise_counts: NDArray[np.int64] | None = None,
 ) -> Sampler:
     """Return the tables for words that occur `counts` times (Mikolov et al. 2013, 1310.4546).
+
+    noise_counts: (n,) how often each is to be predicted, if not as often as it occurs; what is
+    never predicted (0) is no noise either.
 
     A word of frequency f survives with chance sqrt(t / f) + t / f, t = `subsample`, as word2vec.c
     has it (the paper leaves out the second term); 0 keeps all. Noise is count ** noise_exponent.
@@ -31,7 +38,8 @@ def make_sampler(
     if subsample:
         ratio = subsample * counts.sum() / counts
         keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
-    noise = counts**noise_exponent
+    predicted = counts if noise_counts is None else noise_counts.astype(np.float64)
+    noise = np.where(predicted > 0, predicted**noise_exponent, 0.0)
     accept = np.ones(len(counts), np.float32)
     alias = np.arange(len(counts), dtype=np.int32)
     _fill_alias(noise / noise.sum() * len(counts), accept, alias)

@@ -75,6 +75,7 @@ def move(hidden: Floats, change: Floats, own: Floats) -> None:
 def subword_block(
     ids: Ids,
     parts: Parts,
+    targets: Ids,
     outputs: Rows,
     sampler: Sampler,
     tree: Tree,
@@ -87,7 +88,8 @@ def subword_block(
 ) -> float:
     """Train on ids, sentences of word numbers with -1 after each; return the mean loss a pair.
 
-    The rate falls linearly from `rate` to `last_rate` over the block.
+    targets: (n_words,), the output row that stands for each word where it is to be predicted. The
+    rate falls linearly from `rate` to `last_rate` over the block.
     """
     most = negatives + 1 if negatives else MAX_PATH
     state = np.array([seed], np.uint64)
@@ -110,7 +112,8 @@ def subword_block(
             sampled = windows % LOSS_EVERY == 0
             for j in range(first, last):
                 if (j == i) == cbow:
-                    k = choose_outputs(state, sentence[j], negatives, sampler, tree, rows, labels)
+                    target = targets[sentence[j]]
+                    k = choose_outputs(state, target, negatives, sampler, tree, rows, labels)
                     own[:] = 0
                     predict(outputs, rows, labels, k, now, hidden, own, g)
                     move(hidden, change, own)

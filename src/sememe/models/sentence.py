@@ -1,0 +1,222 @@
+"""Run a sentence encoder on CPU: token ids to unit vectors, without torch.
+
+Sequences are sorted by length and cut into batches of at most `_BUDGET` tokens, padding included:
+so hardly any padding is computed, memory is bounded, and what a core works on stays in its cache.
+Each core runs batches of its own, which costs less than many cores on one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+from sememe.models.bert_graph import INPUTS, Dtype, embed, encoder_layer, state_graph
+from sememe.models.graph import Graph, floats, session
+from sememe.models.pooling import pooling_weights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe._types import FloatArray
+    from sememe.models.bert_weights import BertWeights
+    from sememe.models.sentence_folder import Dense
+
+_BUDGET = 1024  # tokens in one run of the graph
+
+
+class SentenceEngine:
+    """The network, its pooling and what follows."""
+
+    def __init__(
+        self,
+        weights: BertWeights,
+        *,
+        pooling: Sequence[str] = ("mean",),
+        dense: Sequence[Dense] = (),
+        dtype: Dtype = "float32",
+        threads: int | None = None,
+    ) -> None:
+        self._weights = weights
+        self._pooling = tuple(pooling)
+        self._dense = tuple(dense)
+        self._dtype: Dtype = dtype
+        self._threads = threads or os.cpu_count() or 1
+
+    @property
+    def dim(self) -> int:
+        """Width of a sentence's vector."""
+        if self._dense:
+            return int(self._dense[-1].matrix.shape[1])
+        return self._weights.dim * len(self._pooling)
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest sequence, marks included."""
+        return self._weights.max_tokens
+
+    @property
+    def n_layers(self) -> int:
+        """Layers that give out states, the embeddings (layer 0) not counted."""
+        return len(self._weights.layers)
+
+    def forward(self, ids: Sequence[Sequence[int]], *, skip: int = 0) -> FloatArray:
+        """Return (n, dim) unit rows for n sequences of token ids, marks included.
+
+        skip: tokens at the beginning of each that are read but not pooled, as those of a prompt.
+
+        Raises:
+            InvalidInputError: A sequence without tokens, or beyond the table of positions.
+        """
+        lengths = self._lengths(ids)
+        out = np.empty((len(ids), self.dim), np.float32)
+
+        def run(batch: NDArray[np.int64]) -> None:
+            inputs = batch_inputs(ids, lengths, batch)
+            longest = inputs["ids"].shape[1]
+            inputs["pool"] = pooling_weights(
+                self._pooling, lengths[batch], longest=longest, skip=skip
+            )
+            out[batch] = self._sentences.run(None, inputs)[0]
+
+        self._run(run, lengths)
+        return out
+
+    def states(
+        self, ids: Sequence[Sequence[int]], *, layers: Sequence[int] | None = None
+    ) -> list[FloatArray]:
+        """Return the states of each sequence's tokens, (its length, width of the network).
+
+        layers: Whose mean is taken, 0 being the embeddings; the last layer unless told.
+
+        Raises:
+            InvalidInputError: As `forward`; or a layer that there is not.
+        """
+        lengths = self._lengths(ids)
+        graph = self._state_session(self._checked_layers(layers))
+        found: list[Any] = [None] * len(ids)
+
+        def run(batch: NDArray[np.int64]) -> None:
+            rows = graph.run(None, batch_inputs(ids, lengths, batch))[0]
+            for place, i in enumerate(batch.tolist()):
+                found[i] = rows[place, : lengths[i]].copy()
+
+        self._run(run, lengths)
+        return found
+
+    def release(self) -> None:
+        """Give back the memory that only makes the next call faster: the graph."""
+        self.__dict__.pop("_sentences", None)
+        self.__dict__.pop("_states", None)
+
+    def _run(self, run: Any, lengths: NDArray[np.int64]) -> None:
+        batches = list(budgeted(lengths, _BUDGET))
+        if len(batches) < 2:
+            for batch in batches:
+                run(batch)
+        else:
+            list(self._pool.map(run, batches))
+
+    def _lengths(self, ids: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+        lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+        for i in np.flatnonzero((lengths < 1) | (lengths > self.max_tokens))[:1].tolist():
+            raise InvalidInputError(
+                f"sequence {i} has {lengths[i]} tokens, marks included; the network has positions "
+                f"for 1 to {self.max_tokens}. Cut it"
+            )
+        return lengths
+
+    def _checked_layers(self, layers: Sequence[int] | None) -> tuple[int, ...]:
+        chosen = tuple(layers) if layers is not None else (self.n_layers,)
+        if not chosen or not all(0 <= layer <= self.n_layers for layer in chosen):
+            raise InvalidInputError(
+                f"layers={list(chosen)}; the network has layers 0 (the embeddings) to "
+                f"{self.n_layers}. Give one or more of them"
+            )
+        return chosen
+
+    def _state_session(self, layers: tuple[int, ...]) -> Any:
+        kept = self.__dict__.get("_states")
+        if kept is None or kept[0] != layers:
+            graph = state_graph(self._weights, layers=layers, dtype=self._dtype)
+            kept = self.__dict__["_states"] = (layers, session(graph))
+        return kept[1]
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._threads, thread_name_prefix="sememe-sentence")
+
+    @cached_property
+    def _sentences(self) -> Any:
+        graph = sentence_graph(self._weights, self._pooling, self._dense, dtype=self._dtype)
+        return session(graph)
+
+
+def sentence_graph(
+    weights: BertWeights,
+    pooling: Sequence[str],
+    dense: Sequence[Dense],
+    *,
+    dtype: Dtype = "float32",
+) -> bytes:
+    """Token ids to unit rows "rows" (N, dim); "pool" (N, ways, T) beside `state_graph`'s inputs."""
+    g = Graph()
+    x = embed(g, weights)
+    for layer in weights.layers:
+        x = encoder_layer(g, weights, layer, x, dtype)
+    if "max" in pooling:
+        parts = [_pooled(g, x, way, i) for i, way in enumerate(pooling)]
+        y = g("Concat", *parts, axis=1)
+    else:
+        y = g.reshape(g("MatMul", "pool", x), -1, len(pooling) * weights.dim)
+    dim = weights.dim * len(pooling)
+    for step in dense:
+        y, dim = g("MatMul", y, g.constant(step.matrix)), step.matrix.shape[1]
+        if step.bias is not None:
+            y = g("Add", y, g.constant(step.bias))
+        if step.activation:
+            y = g(step.activation, y)
+    g.named("rows", "LpNormalization", y, axis=1, p=2)
+    ports = INPUTS | {"pool": floats("N", len(pooling), "T")}
+    return g.build(ports, {"rows": floats("N", dim)})
+
+
+def _pooled(g: Graph, x: str, way: str, number: int) -> str:
+    """Pool (N, T, dim) by one row of "pool": (N, dim)."""
+    row = g("Gather", "pool", g.constant(np.array([number])), axis=1)  # (N, 1, T)
+    axis = g.constant(np.array([1]))
+    if way != "max":
+        return g("Squeeze", g("MatMul", row, x), axis)
+    inside = g("Greater", g("Transpose", row, perm=[0, 2, 1]), g.constant(np.float32(0)))
+    least = g.constant(np.float32(np.finfo(np.float32).min))
+    return g("ReduceMax", g("Where", inside, x, least), axis, keepdims=0)
+
+
+def budgeted(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
+    """Yield places of sequences, longest first, in batches of at most `budget` padded tokens.
+
+    >>> [batch.tolist() for batch in budgeted(np.array([2, 5, 2, 4]), 10)]
+    [[1, 3], [0, 2]]
+    """
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        stop = start + max(1, budget // int(lengths[order[start]]))
+        yield order[start:stop]
+        start = stop
+
+
+def batch_inputs(
+    ids: Sequence[Sequence[int]], lengths: NDArray[np.int64], batch: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Return the padded ids (N, T) of a batch and their lengths (N,), int32."""
+    sizes = lengths[batch]
+    padded = np.zeros((len(batch), int(sizes.max())), np.int32)
+    for row, i in zip(padded, batch.tolist(), strict=True):
+        row[: lengths[i]] = ids[i]
+    return {"ids": padded, "lengths": sizes.astype(np.int32)}

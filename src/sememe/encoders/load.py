@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe.encoders.text import Overflow, TextEncoder, TextModel
+from sememe.encoders.text import Overflow, TextEncoder, TextModel, digest
 from sememe.models.catalog import CATALOG, DEFAULT_MODEL, ModelInfo, model_info
 from sememe.models.glove import GLOVE
-from sememe.models.sentence_folder import is_sentence_folder, read_sentence_folder
+from sememe.models.sentence_folder import is_sentence_folder
 
 if TYPE_CHECKING:
-    from sememe.encoders.sentence import SentenceEncoder
     from sememe.encoders.word_split import Tokens
     from sememe.encoders.words import Pooling, WordEncoder
-    from sememe.models.bert_graph import Dtype
     from sememe.vectors.keyed import KeyedVectors
 
 _POOLINGS: dict[str, Pooling] = {":mean": "mean", ":sif": "sif"}
 _INT8 = ":int8"
-_PASSAGE = 128  # tokens of a passage in an index, where the window allows
 
 
 def load(
@@ -58,18 +53,15 @@ def load(
         raise InvalidInputError(f"threads={threads}; give a whole number of at least 1, or None.")
     if name == DEFAULT_MODEL:
         return _use_multilingual(model_info(name), overflow, threads or os.cpu_count() or 1)
-    source = name.removesuffix(_INT8)
-    dtype: Dtype = "int8" if source != name else "float32"
-    if source in CATALOG and "network" in CATALOG[source].files:
-        info = model_info(source)
-        return _sentence_encoder(
-            info.checked_path("network").parent, name, overflow, threads, dtype
-        )
-    if source and _exists(source) and is_sentence_folder(Path(source)):
-        place = Path(source).resolve()
-        name = str(place) + name[len(source) :]
-        return _sentence_encoder(place, name, overflow, threads, dtype)
-    return _word_encoder(name)
+    source, int8 = name.removesuffix(_INT8), name.endswith(_INT8)
+    folder = _network(source)
+    if folder is None:
+        return _word_encoder(name)
+    from sememe.encoders.sentence import sentence_encoder
+
+    if source not in CATALOG:
+        name = str(folder) + name[len(source) :]
+    return sentence_encoder(folder, name, overflow=overflow, threads=threads, int8=int8)
 
 
 def load_vectors(name: str) -> KeyedVectors:
@@ -94,6 +86,15 @@ def load_vectors(name: str) -> KeyedVectors:
     from sememe.vectors.keyed import KeyedVectors
 
     return KeyedVectors.load(name)
+
+
+def _network(name: str) -> Path | None:
+    """Return the folder of a sentence encoder that goes by this name, None if it is none."""
+    if name in CATALOG:
+        info = model_info(name)
+        return info.checked_path("network").parent if "network" in info.files else None
+    path = Path(name)
+    return path.resolve() if name and _exists(name) and is_sentence_folder(path) else None
 
 
 def _exists(name: str) -> bool:
@@ -128,44 +129,6 @@ def _tokens_of(path: Path) -> Tokens:
     return "whitespace" if found == "whitespace" else "words"
 
 
-def _sentence_encoder(
-    place: Path, name: str, overflow: Overflow, threads: int | None, dtype: Dtype
-) -> SentenceEncoder:
-    from sememe.encoders.sentence import SentenceEncoder
-    from sememe.models.bert_weights import bert_weights
-    from sememe.models.sentence import SentenceEngine
-    from sememe.text.tokenizer_file import FileTokenizer
-
-    folder = read_sentence_folder(place)
-    tokenizer = FileTokenizer(folder.tokenizer(), prompt=folder.document_prompt)
-    query = None
-    if folder.query_prompt != folder.document_prompt:
-        query = FileTokenizer(folder.tokenizer(), prompt=folder.query_prompt)
-    engine = SentenceEngine(
-        bert_weights(folder.config, folder.tensors(), where=str(place)),
-        pooling=folder.pooling,
-        dense=folder.dense,
-        dtype=dtype,
-        threads=threads,
-    )
-    most = min(folder.max_tokens or engine.max_tokens, engine.max_tokens)
-    window = most - len(tokenizer.begin) - len(tokenizer.end)
-    model = TextModel(
-        name=name,
-        dim=engine.dim,
-        window=window,
-        passage=min(_PASSAGE, window),
-        overlap=min(24, window // 4),
-        begin=tokenizer.begin,
-        end=tokenizer.end,
-        unknown=tokenizer.unknown,
-        space=_digest({"v": 1, "files": folder.fingerprint(), "dtype": dtype}),
-    )
-    return SentenceEncoder(
-        model, engine, tokenizer, overflow=overflow, query=query, pool_prompt=folder.pool_prompt
-    )
-
-
 def _use_multilingual(info: ModelInfo, overflow: Overflow, threads: int) -> TextEncoder:
     from sememe.models.use import UseEngine
     from sememe.models.use_weights import UseWeights
@@ -189,16 +152,10 @@ def _use_multilingual(info: ModelInfo, overflow: Overflow, threads: int) -> Text
 
 def fingerprint(info: ModelInfo, **facts: Any) -> str:
     """Return 16 hex digits of all that shapes a vector: files, dtype and the facts given."""
-    shape = {
-        "v": 1,
-        "model": info.name,
-        "files": {role: file.sha256 for role, file in sorted(info.files.items())},
-        "dtype": "float32",
+    return digest(
+        v=1,
+        model=info.name,
+        files={role: file.sha256 for role, file in sorted(info.files.items())},
+        dtype="float32",
         **facts,
-    }
-    return _digest(shape)
-
-
-def _digest(facts: dict[str, Any]) -> str:
-    text = json.dumps(facts, sort_keys=True, ensure_ascii=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    )

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.encoders.text import Overflow, TextEncoder, TextModel, checked_texts
+from sememe.encoders.text import Overflow, TextEncoder, TextModel, checked_texts, digest
 from sememe.text.tokenizer_file import FileTokenizer, Pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
+    from sememe.models.bert_graph import Products
     from sememe.models.sentence import SentenceEngine
+
+_PASSAGE = 128  # tokens of a passage in an index, where the window allows
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -66,6 +70,7 @@ class _Skipping:
     """An engine that reads a prompt of `skip` tokens, marks included, without pooling it."""
 
     def __init__(self, engine: SentenceEngine, skip: int) -> None:
+        self.tokens_at_once = engine.tokens_at_once
         self._engine = engine
         self._skip = skip
 
@@ -165,3 +170,44 @@ class SentenceEncoder(TextEncoder):
             overflow=self.overflow,
             pool_prompt=self._pool_prompt,
         )
+
+
+def sentence_encoder(
+    place: Path, name: str, *, overflow: Overflow, threads: int | None, int8: bool
+) -> SentenceEncoder:
+    """Load the encoder in a folder; see `sememe.load`."""
+    from sememe.models.bert_graph import in_float32
+    from sememe.models.bert_weights import bert_weights
+    from sememe.models.calibrate import int8_products
+    from sememe.models.sentence import SentenceEngine
+    from sememe.models.sentence_folder import read_sentence_folder
+
+    folder = read_sentence_folder(place)
+    tokenizer = FileTokenizer(folder.tokenizer(), prompt=folder.document_prompt)
+    query = None
+    if folder.query_prompt != folder.document_prompt:
+        query = FileTokenizer(folder.tokenizer(), prompt=folder.query_prompt)
+    weights = bert_weights(folder.config, folder.tensors(), where=str(place))
+    key = folder.fingerprint()
+    products: Products = in_float32
+    if int8:
+        products = int8_products(weights, tokenizer.marked, key=key, pooling=folder.pooling)
+    engine = SentenceEngine(
+        weights, pooling=folder.pooling, dense=folder.dense, products=products, threads=threads
+    )
+    most = min(folder.max_tokens or engine.max_tokens, engine.max_tokens)
+    window = most - len(tokenizer.begin) - len(tokenizer.end)
+    model = TextModel(
+        name=name,
+        dim=engine.dim,
+        window=window,
+        passage=min(_PASSAGE, window),
+        overlap=min(24, window // 4),
+        begin=tokenizer.begin,
+        end=tokenizer.end,
+        unknown=tokenizer.unknown,
+        space=digest(v=1, files=key, dtype="int8" if int8 else "float32"),
+    )
+    return SentenceEncoder(
+        model, engine, tokenizer, overflow=overflow, query=query, pool_prompt=folder.pool_prompt
+    )

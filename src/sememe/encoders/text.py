@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from sememe._errors import InvalidInputError, TextTooLongError, UnknownNameError
 from sememe._progress import progress
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
 
 Overflow = Literal["chunk", "truncate", "error"]
 _BATCH = 256  # texts tokenised at once
-_TOKENS = 8192  # tokens sent to the network at once
 _SURELY_LONG = 32  # characters for each token of the window: such a text is cut unseen
 
 
@@ -32,7 +34,13 @@ class Tokenizer(Protocol):
 
 
 class Engine(Protocol):
-    """Sequences of token ids, marks included, to unit rows (n, dim)."""
+    """Sequences of token ids, marks included, to unit rows (n, dim).
+
+    Attributes:
+        tokens_at_once: How many it is given in one call, at most, but for a longer sequence.
+    """
+
+    tokens_at_once: int
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         """Return one row for each sequence."""
@@ -156,7 +164,7 @@ class TextEncoder:
         vectors = np.zeros((len(texts), self.dim), np.float32)
         plan = self._plan(texts, receipt, batch_size or _BATCH)
         with progress("encoding", total=len(texts), show=show_progress) as advance:
-            for batch in _batches(plan):
+            for batch in _ahead(_batches(plan, self._engine.tokens_at_once), len(texts)):
                 rows = self._engine.forward([self._marked(chunk.ids) for chunk in batch])
                 items_of = [chunk.item for chunk in batch]
                 weights = np.array([chunk.weight for chunk in batch], np.float32)
@@ -273,18 +281,36 @@ class _Chunk:
     ids: list[int]
 
 
-def _batches(chunks: Iterable[_Chunk]) -> Iterator[list[_Chunk]]:
+def _batches(chunks: Iterable[_Chunk], budget: int) -> Iterator[list[_Chunk]]:
     """Group chunks by a budget of tokens, so that memory follows the batch."""
     batch: list[_Chunk] = []
     tokens = 0
     for chunk in chunks:
-        if batch and tokens + len(chunk.ids) > _TOKENS:
+        if batch and tokens + len(chunk.ids) > budget:
             yield batch
             batch, tokens = [], 0
         batch.append(chunk)
         tokens += len(chunk.ids)
     if batch:
         yield batch
+
+
+def _ahead(batches: Iterator[list[_Chunk]], n_texts: int) -> Iterator[list[_Chunk]]:
+    """Yield batches, each next one being made ready in a thread while this one is encoded."""
+    if n_texts <= _BATCH:
+        yield from batches
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="sememe-tokens") as beside:
+        following = beside.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = beside.submit(next, batches, None)
+            yield batch
+
+
+def digest(**facts: Any) -> str:
+    """Return 16 hex digits of facts in the types of JSON: a vector space's fingerprint."""
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def check_batch_size(batch_size: int | None) -> None:

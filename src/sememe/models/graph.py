@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_OPSET, _IR = 18, 9
+_OPSET, _IR = 20, 10
 _FUSED = "com.microsoft"  # ONNX Runtime's own operators
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.models.bert_graph import INPUTS, Dtype, embed, encoder_layer, state_graph
+from sememe.models.bert_graph import INPUTS, Products, in_float32, state_graph, states_of
 from sememe.models.graph import Graph, floats, session
 from sememe.models.pooling import pooling_weights
 
@@ -33,19 +33,21 @@ _BUDGET = 1024  # tokens in one run of the graph
 class SentenceEngine:
     """The network, its pooling and what follows."""
 
+    tokens_at_once = 65_536  # among which sequences of like length find together
+
     def __init__(
         self,
         weights: BertWeights,
         *,
         pooling: Sequence[str] = ("mean",),
         dense: Sequence[Dense] = (),
-        dtype: Dtype = "float32",
+        products: Products = in_float32,
         threads: int | None = None,
     ) -> None:
         self._weights = weights
         self._pooling = tuple(pooling)
         self._dense = tuple(dense)
-        self._dtype: Dtype = dtype
+        self._products = products
         self._threads = threads or os.cpu_count() or 1
 
     @property
@@ -143,7 +145,7 @@ class SentenceEngine:
     def _state_session(self, layers: tuple[int, ...]) -> Any:
         kept = self.__dict__.get("_states")
         if kept is None or kept[0] != layers:
-            graph = state_graph(self._weights, layers=layers, dtype=self._dtype)
+            graph = state_graph(self._weights, layers=layers, products=self._products)
             kept = self.__dict__["_states"] = (layers, session(graph))
         return kept[1]
 
@@ -153,7 +155,7 @@ class SentenceEngine:
 
     @cached_property
     def _sentences(self) -> Any:
-        graph = sentence_graph(self._weights, self._pooling, self._dense, dtype=self._dtype)
+        graph = sentence_graph(self._weights, self._pooling, self._dense, products=self._products)
         return session(graph)
 
 
@@ -162,13 +164,11 @@ def sentence_graph(
     pooling: Sequence[str],
     dense: Sequence[Dense],
     *,
-    dtype: Dtype = "float32",
+    products: Products = in_float32,
 ) -> bytes:
     """Token ids to unit rows "rows" (N, dim); "pool" (N, ways, T) beside `state_graph`'s inputs."""
     g = Graph()
-    x = embed(g, weights)
-    for layer in weights.layers:
-        x = encoder_layer(g, weights, layer, x, dtype)
+    x = states_of(g, weights, products, depth=len(weights.layers))[-1]
     if "max" in pooling:
         parts = [_pooled(g, x, way, i) for i, way in enumerate(pooling)]
         y = g("Concat", *parts, axis=1)

@@ -42,6 +42,8 @@ _TABLE = 12_288  # pieces remembered: 15 KB each, so 189 MB at most
 class UseEngine:
     """Run the network on CPU. Not safe to share between threads while encoding."""
 
+    tokens_at_once = _MACRO
+
     def __init__(self, weights: UseWeights, *, threads: int | None = None) -> None:
         self._weights = weights
         self._threads = threads or os.cpu_count() or 1

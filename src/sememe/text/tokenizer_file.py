@@ -74,6 +74,10 @@ class FileTokenizer:
         told = len(self.begin) - self.marks
         return [ids[told:] for ids in self._ids([self._prompt + text for text in texts])]
 
+    def marked(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return each text's ids with the marks around them."""
+        return [[*self.begin, *ids, *self.end] for ids in self.encode(texts)]
+
     def pieces(self, text: str) -> Pieces:
         """Return a text's pieces with their places, without marks; a prompt plays no part."""
         found = self._tokenizer.encode(well_formed(text), add_special_tokens=False)

@@ -1,0 +1,132 @@
+"""Semantic deduplication: keep the first of what says the same.
+
+    found = duplicates(encoder.encode(texts), threshold=0.9)
+    kept = [texts[i] for i in found.kept]
+
+Greedy, as in SemHash: rows are taken in order, and one is dropped if a row kept before it scores
+the threshold or more. So no two kept rows are duplicates, and each dropped one has a kept one to
+stand for it. Connected groups, the other way, would chain: of a ~ b ~ c only a stays, though a and
+c may have nothing in common. Which rows are kept depends on their order: put the better ones first.
+
+At most n * n * dim multiplications and additions, less where much is dropped.
+
+Reference: Abbas et al. 2023, SemDeDup (arXiv:2303.09540), of which this is the exact form, without
+its clusters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe._progress import progress
+from sememe.space._cosines import Cosines
+from sememe.space.pairs import check_threshold
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from sememe._types import FloatArray
+
+    Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Duplicates:
+    """What to keep, and what each dropped row is a duplicate of.
+
+    Attributes:
+        kept: (k,) int64, the rows to keep, ascending.
+        dropped: (d,) int64, the others, ascending.
+        duplicate_of: (d,) int64, for each dropped row the most similar of the rows kept before it.
+        scores: (d,) float32, their cosines.
+    """
+
+    kept: Ids
+    dropped: Ids
+    duplicate_of: Ids
+    scores: FloatArray
+
+    def groups(self) -> dict[int, list[int]]:
+        """Return for each kept row that has duplicates the rows that it stands for."""
+        found: dict[int, list[int]] = {}
+        for row, kept in zip(self.dropped.tolist(), self.duplicate_of.tolist(), strict=True):
+            found.setdefault(kept, []).append(row)
+        return dict(sorted(found.items()))
+
+
+def duplicates(
+    vectors: ArrayLike, *, threshold: float = 0.9, show_progress: bool = False
+) -> Duplicates:
+    """Keep the first of rows that are alike: greedy, in order, exact.
+
+    Args:
+        vectors: (n, dim), one or more; of any length, which does not count.
+        threshold: The cosine from which a row is a duplicate, -1 to 1; compared in float32.
+        show_progress: Draw a bar on standard error.
+
+    Raises:
+        InvalidInputError: No row, a row of zeros, NaN or infinity (it is named), or a threshold
+            out of range.
+    """
+    lowest = np.float32(check_threshold(threshold))
+    rows = Cosines(vectors)
+    kept, best, scores = _greedy(rows, lowest, show_progress=show_progress)
+    dropped = np.flatnonzero(best >= 0)
+    return Duplicates(kept, dropped, best[dropped], scores[dropped])
+
+
+def _greedy(
+    rows: Cosines, lowest: np.float32, *, show_progress: bool
+) -> tuple[Ids, Ids, FloatArray]:
+    """Return the kept rows, and for each row the kept one it repeats, or -1, and their cosine."""
+    best = np.full(rows.n, -1, np.int64)
+    scores = np.full(rows.n, -np.inf, np.float32)
+    kept = np.empty(rows.n, np.int64)
+    held = np.empty(rows.size * rows.size, np.float32)
+    count = 0
+    with progress("comparing", total=rows.n, show=show_progress) as advance:
+        for start in range(0, rows.n, rows.size):
+            block = np.arange(start, min(start + rows.size, rows.n))
+            left = rows.unit(slice(start, start + rows.size))
+            for first in range(0, count, rows.size):
+                some = kept[first : min(first + rows.size, count)]
+                products = rows.products(left, some, held)
+                i, j, exact = rows.sifted(products, block, some, cut=float(lowest))
+                good = exact >= lowest
+                _take_best(best, scores, i[good], j[good], exact[good])
+            products = rows.products(left, slice(start, start + rows.size), held)
+            products[np.triu_indices(len(block))] = -np.inf
+            i, j, exact = rows.sifted(products, block, block, cut=float(lowest))
+            good = exact >= lowest
+            _take_in_order(best, scores, i[good], j[good], exact[good])
+            fresh = block[best[block] < 0]
+            kept[count : count + len(fresh)] = fresh
+            count += len(fresh)
+            advance(int(block[-1]) + 1)
+    return kept[:count].copy(), best, scores
+
+
+def _take_best(best: Ids, scores: FloatArray, i: Ids, j: Ids, exact: FloatArray) -> None:
+    """Enter for each row i the best of its kept rows j, if it beats what stands there."""
+    order = np.lexsort((j, -exact, i))
+    rows, at = np.unique(i[order], return_index=True)
+    chosen = order[at]
+    better = exact[chosen] > scores[rows]  # those that tie came earlier
+    best[rows[better]] = j[chosen[better]]
+    scores[rows[better]] = exact[chosen[better]]
+
+
+def _take_in_order(best: Ids, scores: FloatArray, i: Ids, j: Ids, exact: FloatArray) -> None:
+    """Go through the rows i of a block, ascending; a row j before them counts only if kept."""
+    rows, starts, counts = np.unique(i, return_index=True, return_counts=True)
+    ends = starts + counts
+    for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True):
+        others = j[start:end]
+        alive = np.flatnonzero(best[others] < 0)
+        if len(alive):
+            at = alive[exact[start + alive].argmax()]
+            if exact[start + at] > scores[row]:
+                best[row], scores[row] = others[at], exact[start + at]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -255,12 +255,12 @@ class TextEncoder:
         """Take the tokens that the window holds, to the last one, and count the others."""
         window = self.model.window
         ids = self._tokenizer.encode([text])[0]
-        end = bisect_left(
+        end = bisect_right(
             range(len(text)), window, lo=start, key=lambda end: self._count([text[:end]])[0]
         )
         receipt.tokens += len(ids) - window
         receipt.dropped += len(ids) - window
-        self._enter(receipt, item, Span(start, end, window), ids[:window])
+        self._enter(receipt, item, Span(start, end - 1, window), ids[:window])
         return _Chunk(item, 1.0, ids[:window])
 
     def _enter(self, receipt: Receipt, item: int, span: Span, ids: list[int]) -> None:

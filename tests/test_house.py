@@ -21,7 +21,7 @@ LAYER = {
 HEAVY = {
     "torch", "transformers", "onnx", "onnxruntime", "lance", "lancedb", "pyarrow", "sklearn",
     "sentencepiece", "tokenizers", "PIL", "kiwipiepy", "pypdf", "docx", "umap", "fastapi", "ray",
-    "numba", "gensim",
+    "numba", "gensim", "safetensors", "huggingface_hub",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@
     │   └── SpaceMismatchError                      vectors of another encoder
     ├── MissingExtraError      (ImportError)        an optional dependency is not installed
     ├── CorruptFileError       (OSError)            a file whose bytes are not what they should be
+    ├── HubError               (OSError)            the model hub cannot be reached
     ├── IndexNotFoundError     (FileNotFoundError)  no index in that folder
     ├── IndexExistsError       (FileExistsError)    something already lies in that folder
     ├── IndexFormatError       (OSError)            an index this version cannot read
@@ -101,6 +102,10 @@ class MissingExtraError(SememeError, ImportError):
 
 class CorruptFileError(SememeError, OSError):
     """A file whose bytes are not what they should be."""
+
+
+class HubError(SememeError, OSError):
+    """The model hub could not be reached, or a download was broken off."""
 
 
 class IndexNotFoundError(SememeError, FileNotFoundError):

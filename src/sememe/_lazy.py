@@ -8,6 +8,7 @@ from types import ModuleType
 from sememe._errors import MissingExtraError
 
 EXTRAS = {
+    "huggingface_hub": "sentences",
     "safetensors": "sentences",
     "pypdf": "documents",
     "docx": "documents",

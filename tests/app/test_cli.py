@@ -34,7 +34,8 @@ def test_index_search_verify(folder, indexed, capsys):
 
 def test_models_and_similar_as_json(capsys):
     assert main(["models", "--json"]) == 0
-    model, glove = json.loads(capsys.readouterr().out)
+    model, minilm, glove = json.loads(capsys.readouterr().out)
+    assert (minilm["name"], minilm["dim"]) == ("all-minilm-l6-v2", 384)
     assert (glove["name"], glove["dim"], glove["licence"]) == ("glove-6b-50d", 50, "PDDL-1.0")
     assert (model["name"], model["dim"], model["available"]) == ("use-multilingual-v3", 512, True)
     assert main(["similar", "고양이", "cat", "주식 시장", "--json"]) == 0
@@ -118,3 +119,26 @@ def test_the_package_runs_as_a_module():
     )
     assert done.returncode == 2
     assert "is not an index" in done.stderr
+
+
+def test_embed_tokens(capsys):
+    arguments = ["embed", "The bank, please.", "--tokens", "-m", "all-minilm-l6-v2"]
+    assert main([*arguments, "--layers", "5,6"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["token"] for line in lines] == ["the", "bank", ",", "please", "."]
+    assert (lines[1]["start"], lines[1]["end"], lines[1]["word"]) == (4, 8, 1)
+    assert {len(line["vector"]) for line in lines} == {384}
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--tokens"], "use-multilingual-v3 gives texts one vector"),
+        (["--layers", "1"], "--layers goes with --tokens"),
+        (["--tokens", "--layers", "x"], "give numbers with commas between"),
+        (["--tokens", "-o", "x.npy"], "give no -o"),
+    ],
+)
+def test_embed_tokens_refuses(extra, message, capsys):
+    assert main(["embed", "a", *extra]) == 2
+    assert message in capsys.readouterr().err

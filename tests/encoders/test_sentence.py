@@ -36,7 +36,14 @@ class TestMiniLM(EncoderContract):
 
     @pytest.fixture
     def items(self):
-        return ["a cat", "the dog barks", "stock market", "ships at sea", "x" * 3000, "one two " * 300]
+        return [
+            "a cat",
+            "the dog barks",
+            "stock market",
+            "ships at sea",
+            "x" * 3000,
+            "one two " * 300,
+        ]
 
 
 class TestInt8(TestMiniLM):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -71,11 +72,23 @@ def embed(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="FILE.npy, .parquet or .jsonl")
     ] = None,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="Each token in its context, to standard output.")
+    ] = False,
+    layers: Annotated[
+        str | None,
+        typer.Option("--layers", help="With --tokens: mean of these, as 5,6; 0: the embeddings."),
+    ] = None,
 ) -> None:
     """Turn texts or files into vectors; JSON lines on standard output unless -o names a file."""
     from sememe.app.vector_file import json_line, vector_file
     from sememe.encoders.load import load
 
+    if tokens:
+        _embed_tokens(items, model, output, _numbers(layers))
+        return
+    if layers is not None:
+        raise InvalidInputError("--layers goes with --tokens; a text has one vector.")
     encoder = load(model)
     batches = _batches(items)
     if output is None:
@@ -89,6 +102,40 @@ def embed(
             file.write(batch, encoder.encode(_texts(batch)))
             count += len(batch)
     typer.echo(f"{count} x {encoder.dim} to {output}", err=True)
+
+
+def _embed_tokens(
+    items: list[str], model: str, output: Path | None, layers: list[int] | None
+) -> None:
+    from sememe.encoders.load import load
+    from sememe.encoders.sentence import SentenceEncoder
+
+    if output is not None:
+        raise InvalidInputError("--tokens writes to standard output; give no -o, but > FILE.jsonl")
+    encoder = load(model)
+    if not isinstance(encoder, SentenceEncoder):
+        raise InvalidInputError(
+            f"{model} gives texts one vector and tokens none. Give a model of BERT's family, as "
+            "-m all-minilm-l6-v2"
+        )
+    for batch in _batches(items):
+        for item in batch:
+            found = encoder.encode_tokens([item.content], layers=layers)[0]
+            for i, token in enumerate(found.tokens):
+                start, end = found.spans[i].tolist()
+                facts = {"id": item.id, "token": token, "start": start, "end": end}
+                facts |= {"word": int(found.words[i]), "vector": found.vectors[i].tolist()}
+                typer.echo(json.dumps(facts, ensure_ascii=False))
+
+
+def _numbers(layers: str | None) -> list[int] | None:
+    if layers is None:
+        return None
+    try:
+        return [int(part) for part in layers.split(",")]
+    except ValueError:
+        message = f"--layers {layers!r}; give numbers with commas between, as 5,6"
+        raise InvalidInputError(message) from None
 
 
 def similar(

@@ -11,6 +11,7 @@ from sememe.encoders.text import Overflow, TextEncoder, TextModel, digest
 from sememe.models.catalog import CATALOG, DEFAULT_MODEL, ModelInfo, model_info
 from sememe.models.glove import GLOVE
 from sememe.models.sentence_folder import is_sentence_folder
+from sememe.models.static_folder import is_static_folder
 
 if TYPE_CHECKING:
     from sememe.encoders.word_split import Tokens
@@ -30,20 +31,23 @@ def load(
         name: A name that `sememe models` lists; or the folder of a sentence encoder as
             sentence-transformers or transformers writes it (BERT, RoBERTa, XLM-R, DistilBERT,
             MPNet), ":int8" after it for whole numbers of 8 bits, which are quicker and a little
-            less exact; or the path of word vectors, a folder that sememe wrote or a file of
-            word2vec, GloVe or fastText. After word vectors, ":sif" or ":mean" says how words
-            become a text; SIF unless told.
+            less exact; or the folder of a static encoder, as `sememe distil` or model2vec writes
+            it; or the path of word vectors, a folder that sememe wrote or a file of word2vec, GloVe
+            or fastText. After word vectors, ":sif" or ":mean" says how words become a text; SIF
+            unless told.
         overflow: What becomes of text longer than the encoder's window: "chunk" (all of it is
             encoded, in overlapping chunks), "truncate" (its beginning) or "error".
         threads: CPU threads for the network; all cores unless told.
 
-    Word vectors have no window and no network: `overflow` and `threads` change nothing there.
+    Word vectors and static encoders have no window and no network: `overflow` and `threads` change
+    nothing there.
 
     Raises:
         UnknownNameError: No model and no file of that name.
         InvalidInputError: `threads` below 1.
         MissingExtraError: The package that carries its weights is not installed.
         CorruptFileError: The weights are not those the catalogue means, or a file is damaged.
+        OSError: A model of the hub that is not here, and the hub cannot be reached.
 
     >>> encoder = load()
     >>> encoder.encode(["안녕하세요", "Hello"]).shape
@@ -53,13 +57,17 @@ def load(
         raise InvalidInputError(f"threads={threads}; give a whole number of at least 1, or None.")
     if name == DEFAULT_MODEL:
         return _use_multilingual(model_info(name), overflow, threads or os.cpu_count() or 1)
+    if name and _exists(name) and is_static_folder(Path(name)):
+        from sememe.encoders.static import StaticEncoder
+
+        return StaticEncoder.load(name)
     source, int8 = name.removesuffix(_INT8), name.endswith(_INT8)
     folder = _network(source)
     if folder is None:
         return _word_encoder(name)
     from sememe.encoders.sentence import sentence_encoder
 
-    if source not in CATALOG:
+    if source not in CATALOG and not source.startswith("hf:"):
         name = str(folder) + name[len(source) :]
     return sentence_encoder(folder, name, overflow=overflow, threads=threads, int8=int8)
 
@@ -93,6 +101,10 @@ def _network(name: str) -> Path | None:
     if name in CATALOG:
         info = model_info(name)
         return info.checked_path("network").parent if "network" in info.files else None
+    if name.startswith("hf:"):
+        from sememe.models.hub import fetch
+
+        return fetch(name)
     path = Path(name)
     return path.resolve() if name and _exists(name) and is_sentence_folder(path) else None
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.models.bert_graph import in_float32
+from sememe.models.cache import cache_folder
 from sememe.models.int8 import Int8, Range, measure_ranges
 from sememe.models.sentence import SentenceEngine
 
@@ -72,11 +73,6 @@ def sample_texts() -> list[str]:
     """Return the Korean and English texts that come with the package."""
     lines = files("sememe").joinpath("app/samples/samples.jsonl").read_text(encoding="utf-8")
     return [json.loads(line)["text"] for line in lines.splitlines()]
-
-
-def cache_folder() -> Path:
-    """Return the folder in which sememe keeps what it can make again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sememe"
 
 
 def _read(path: Path) -> dict[Place, Range] | None:

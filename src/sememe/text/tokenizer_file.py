@@ -67,6 +67,11 @@ class FileTokenizer:
         """The file."""
         return self._path
 
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, special tokens included."""
+        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return each text's ids, without marks and prompt."""
         if not self._prompt:

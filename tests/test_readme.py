@@ -75,7 +75,7 @@ def test_the_commands_run_and_find_something(readme, home):
 
 @pytest.mark.parametrize("readme", READMES)
 def test_the_python_runs(readme, home):
-    search, words = [code for language, code in blocks(readme) if language == "python"]
+    search, words, sentences = [code for language, code in blocks(readme) if language == "python"]
     done = type_in(home, [sys.executable, "-W", "error", "-c", search])
     assert done.returncode == 0, done.stderr
     first, *rest = done.stdout.splitlines()
@@ -84,6 +84,9 @@ def test_the_python_runs(readme, home):
     done = type_in(home, [sys.executable, "-W", "error", "-c", words])
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("[('고양이가', ")
+    done = type_in(home, [sys.executable, "-W", "error", "-c", sentences])
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) > 0
 
 
 @pytest.mark.parametrize("readme", READMES)

@@ -6,7 +6,7 @@ from typing import assert_type
 
 import sememe
 from sememe._types import FloatArray
-from sememe.space import central_words, cluster, purity
+from sememe.space import Duplicates, Pair, central_words, cluster, duplicates, purity, similar_pairs
 
 
 def encode() -> FloatArray:
@@ -47,3 +47,12 @@ def train(corpus: str) -> sememe.KeyedVectors:
     again = sememe.Word2Vec.load(sememe.Word2Vec().fit([["a", "b"]]).save(corpus))
     assert_type(again.partial_fit(corpus), sememe.Word2Vec)
     return model.vectors_
+
+
+def mine(texts: list[str]) -> list[tuple[str, str]]:
+    encoder = sememe.load()
+    assert_type(sememe.deduplicate(texts, encoder), Duplicates)
+    vectors = encoder.encode(texts)
+    assert_type(similar_pairs(vectors, max_pairs=5, threshold=0.5), list[Pair])
+    assert_type(duplicates(vectors, threshold=0.9).groups(), dict[int, list[int]])
+    return [pair.texts for pair in sememe.mine_pairs(texts, encoder, threshold=0.8)]

@@ -23,6 +23,7 @@ _EXPORTS = {
     "Encoder": "sememe._types",
     "FastText": "sememe.train.fasttext",
     "FilterError": "sememe._errors",
+    "HubError": "sememe._errors",
     "Hit": "sememe.index.hits",
     "Hits": "sememe.index.hits",
     "Index": "sememe.index.index",
@@ -50,7 +51,9 @@ _EXPORTS = {
     "UnknownNameError": "sememe._errors",
     "Word2Vec": "sememe.train.word2vec",
     "WordEncoder": "sememe.encoders.words",
+    "deduplicate": "sememe.tasks.mining",
     "load": "sememe.encoders.load",
+    "mine_pairs": "sememe.tasks.mining",
 }
 
 __all__ = [*sorted(_EXPORTS), "__version__"]  # noqa: PLE0604
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from sememe._errors import CorruptFileError as CorruptFileError
     from sememe._errors import DuplicateIdError as DuplicateIdError
     from sememe._errors import FilterError as FilterError
+    from sememe._errors import HubError as HubError
     from sememe._errors import IndexExistsError as IndexExistsError
     from sememe._errors import IndexFormatError as IndexFormatError
     from sememe._errors import IndexLockedError as IndexLockedError
@@ -83,6 +87,8 @@ if TYPE_CHECKING:
     from sememe.index.report import Report as Report
     from sememe.models.catalog import CATALOG as CATALOG
     from sememe.models.catalog import ModelInfo as ModelInfo
+    from sememe.tasks.mining import deduplicate as deduplicate
+    from sememe.tasks.mining import mine_pairs as mine_pairs
     from sememe.text.subwords import SubwordTokenizer as SubwordTokenizer
     from sememe.train.fasttext import FastText as FastText
     from sememe.train.phrases import Phrases as Phrases

@@ -18,6 +18,7 @@ from sememe.app import (
     cluster_command,
     encode_commands,
     index_commands,
+    mine_command,
     train_commands,
     word_commands,
 )
@@ -36,6 +37,7 @@ index_commands.register(app)
 word_commands.register(app)
 train_commands.register(app)
 cluster_command.register(app)
+mine_command.register(app)
 
 
 @app.callback(invoke_without_command=True)

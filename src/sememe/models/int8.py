@@ -66,7 +66,7 @@ def to_whole(matrix: FloatArray) -> tuple[np.ndarray, FloatArray]:
     """Return round(W / t) in -127..127 as int8, and t (columns,), 1 where a column is zero.
 
     >>> whole, steps = to_whole(np.array([[1.27, 0.0], [-0.635, 0.0]], np.float32))
-    >>> whole.tolist(), steps.round(3).tolist()
+    >>> whole.tolist(), [round(float(step), 3) for step in steps]
     ([[127, 0], [-64, 0]], [0.01, 1.0])
     """
     most = np.abs(matrix).max(axis=0)

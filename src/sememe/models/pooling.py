@@ -26,8 +26,8 @@ def pooling_weights(
     1, 2...; cls, the first token; last; max, for which 1 marks the tokens looked at.
     lengths: (n,), each at least 1. skip: tokens at the beginning that are not pooled.
 
-    >>> pooling_weights(["mean", "last"], np.array([2, 3]), longest=3)[1].round(2).tolist()
-    [[0.33, 0.33, 0.33], [0.0, 0.0, 1.0]]
+    >>> pooling_weights(["mean", "last"], np.array([2, 4]), longest=4)[1].tolist()
+    [[0.25, 0.25, 0.25, 0.25], [0.0, 0.0, 0.0, 1.0]]
     """
     place = np.arange(longest)
     skips = np.minimum(skip, lengths - 1)[:, None]  # at least the end mark is left

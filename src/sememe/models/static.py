@@ -29,8 +29,8 @@ class StaticEngine:
     are to play no part, such as the unknown one, have a row of zeros.
 
     >>> engine = StaticEngine(np.array([[0, 0], [3, 0], [0, 4]], np.float32))
-    >>> engine.forward([[1, 2, 0], [2]]).round(1).tolist()
-    [[0.6, 0.8], [0.0, 1.0]]
+    >>> np.allclose(engine.forward([[1, 2, 0], [2]]), [[0.6, 0.8], [0, 1]])
+    True
     """
 
     tokens_at_once = 65_536

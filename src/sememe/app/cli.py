@@ -16,6 +16,7 @@ import typer
 from sememe._errors import CorruptFileError, IndexLockedError, SememeError
 from sememe.app import (
     cluster_command,
+    distil_command,
     encode_commands,
     index_commands,
     mine_command,
@@ -36,6 +37,7 @@ encode_commands.register(app)
 index_commands.register(app)
 word_commands.register(app)
 train_commands.register(app)
+distil_command.register(app)
 cluster_command.register(app)
 mine_command.register(app)
 

@@ -47,6 +47,10 @@ class UnigramTokenizer:
         """Number of pieces."""
         return int(self._model.get_piece_size())
 
+    def model_bytes(self) -> bytes:
+        """Return the bytes of the SentencePiece model."""
+        return bytes(self._model.serialized_model_proto())
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return each text's piece ids, without begin and end marks.
 

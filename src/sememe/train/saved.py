@@ -11,7 +11,7 @@ of one model always.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sememe.train.word2vec import Word2Vec
 
 Model = TypeVar("Model", bound="Word2Vec")
+_FILES = (*FILES, "state", "phrases.json")
 _SUMS = ("n_words", "n_sentences", "n_distinct")
 
 
@@ -61,8 +62,10 @@ def write_model(folder: Path, model: Word2Vec) -> Path:
     return folder
 
 
-def check_place(folder: Path, kind: str) -> None:
+def check_place(folder: Path, kind: str, *, files: Collection[str] = _FILES) -> None:
     """Refuse, before any work, a folder that a model of `kind` cannot be saved as.
+
+    files: The names of the files such a model has.
 
     Raises:
         InvalidInputError: It is a file or lies beneath one, cannot be replaced, or holds what is no
@@ -79,7 +82,7 @@ def check_place(folder: Path, kind: str) -> None:
         raise InvalidInputError(f"{folder} is {what}; it cannot be replaced. Name one within it.")
     check_room(place.parent, "model")
     refuse_other_kinds(folder, kind)
-    others = sorted(path.name for path in place.iterdir() if not _is_ours(path.name))
+    others = sorted(path.name for path in place.iterdir() if not _is_one_of(files, path.name))
     if others:
         raise InvalidInputError(
             f"{folder} holds {', '.join(others[:3])}{', ...' * (len(others) > 3)}, no part of a "
@@ -87,10 +90,10 @@ def check_place(folder: Path, kind: str) -> None:
         )
 
 
-def _is_ours(name: str) -> bool:
-    """Say whether `write_model` makes files of that name, or a kill leaves them."""
+def _is_one_of(files: Collection[str], name: str) -> bool:
+    """Say whether a model has a file of that name, or a kill leaves it."""
     half = re.fullmatch(r"\.(.+)\.\d+\.tmp", name)
-    return (half[1] if half else name) in (*FILES, "state", "phrases.json")
+    return (half[1] if half else name) in files
 
 
 def read_model(folder: Path, cls: type[Model]) -> Model:

@@ -12,7 +12,7 @@ import numpy as np
 from sememe._progress import progress
 from sememe.encoders.receipt import ChunkNote, Encoded, Receipt, duplicates
 from sememe.encoders.text import TextEncoder, TextModel, check_batch_size, checked_texts
-from sememe.encoders.words import _drawn
+from sememe.encoders.words import drawn
 from sememe.models.static import StaticEngine
 from sememe.models.static_folder import read_static_folder
 from sememe.text.tokenizer_file import FileTokenizer
@@ -114,7 +114,7 @@ class StaticEncoder(TextEncoder):
             sums = whole
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         for i in np.flatnonzero(lengths[:, 0] < 1e-12).tolist():
-            sums[i] = _drawn(texts[i].strip(), self.dim)
+            sums[i] = drawn(texts[i].strip(), self.dim)
             lengths[i] = np.linalg.norm(sums[i])
         sums /= lengths
         return sums

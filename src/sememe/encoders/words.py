@@ -189,7 +189,7 @@ class WordEncoder:
             else:
                 receipt.empty.append(first + i)
             if not known[i] or lengths[i] < 1e-9:
-                sums[i] = sum(_drawn(word, self.dim) for word in own or [texts[i].strip()])
+                sums[i] = sum(drawn(word, self.dim) for word in own or [texts[i].strip()])
                 lengths[i] = np.linalg.norm(sums[i])
         return np.asarray(sums / lengths[:, None], np.float32)
 
@@ -273,7 +273,7 @@ def _expected_moment(
     return np.asarray((1 - 1 / _SENTENCE) * np.outer(mean, mean) + square / _SENTENCE)
 
 
-def _drawn(word: str, dim: int) -> NDArray[np.float64]:
+def drawn(word: str, dim: int) -> NDArray[np.float64]:
     """Return numbers drawn from the spelling of a word that has no vector."""
     data = word.encode("utf-8", "surrogatepass")
     seed = int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")

@@ -1,11 +1,25 @@
-"""Where sememe keeps what it can make or fetch again."""
+"""Where sememe keeps what it can make or measure again."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
+
+from sememe.vectors.atomic import written
 
 
 def cache_folder() -> Path:
     """Return `$XDG_CACHE_HOME/sememe`, else `~/.cache/sememe`; it need not exist."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sememe"
+
+
+def keep(path: Path, data: bytes) -> None:
+    """Write a file of the cache, whole or not at all.
+
+    Without room, or the right to write, nothing is kept, and it is made again next time.
+    """
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written(path) as file:
+            file.write(data)

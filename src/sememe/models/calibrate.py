@@ -7,19 +7,19 @@ loading. A folder that cannot be written costs those seconds, nothing else.
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import random
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.models.bert_graph import in_float32
-from sememe.models.cache import cache_folder
+from sememe.models.cache import cache_folder, keep
 from sememe.models.int8 import Int8, Range, measure_ranges
 from sememe.models.sentence import SentenceEngine
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 LEAST_COSINE = 0.98  # to the float32 form, in the mean over the sample texts
 _CUT = 60  # tokens of a sample text
-_FORMAT = 1
+_FORMAT = 1  # of the files, and of how ranges are measured
 
 
 def int8_products(
@@ -45,7 +45,7 @@ def int8_products(
     Raises:
         InvalidInputError: Sentence vectors would differ too much from those in float32.
     """
-    path = cache_folder() / f"int8-{key}.npz"
+    path = cache_folder() / f"int8-{_FORMAT}-{key}.npz"
     if (kept := _read(path)) is not None:
         return Int8(kept)
     texts = sample_texts()
@@ -65,7 +65,7 @@ def int8_products(
             f"in int8 this network's vectors have a cosine of {cosine:.3f} to those in float32, "
             f"and {LEAST_COSINE} is the least. Load it without :int8."
         )
-    _write(path, ranges, cosine)
+    keep(path, _packed(ranges, cosine))
     return Int8(ranges)
 
 
@@ -92,25 +92,20 @@ def _read(path: Path) -> dict[Place, Range] | None:
         return None
 
 
-def _write(path: Path, ranges: dict[Place, Range], cosine: float) -> None:
-    arrays = {
+def _packed(ranges: dict[Place, Range], cosine: float) -> bytes:
+    """Return the ranges as the bytes of an .npz file."""
+    arrays: dict[str, Any] = {
         f"channels{i}": found.channels
         for i, found in enumerate(ranges.values())
         if found.channels is not None
     }
-    half = path.with_name(f".{path.name}.{os.getpid()}.npz")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(
-            half,
-            allow_pickle=False,
-            format=np.int64(_FORMAT),
-            cosine=np.float64(cosine),
-            places=np.str_(json.dumps(list(ranges))),
-            scales=np.array([found.scale for found in ranges.values()]),
-            zeros=np.array([found.zero for found in ranges.values()]),
-            **arrays,
-        )
-        half.replace(path)
-    except OSError:  # no room, or no right to write: it is measured again next time
-        half.unlink(missing_ok=True)
+    packed = io.BytesIO()
+    np.savez(
+        packed,
+        cosine=np.float64(cosine),
+        places=np.str_(json.dumps(list(ranges))),
+        scales=np.array([found.scale for found in ranges.values()]),
+        zeros=np.array([found.zero for found in ranges.values()]),
+        **arrays,
+    )
+    return packed.getvalue()

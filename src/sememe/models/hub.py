@@ -17,7 +17,7 @@ from typing import Any
 
 from sememe._errors import CorruptFileError, HubError, InvalidInputError, UnknownNameError
 from sememe._lazy import require
-from sememe.models.cache import cache_folder
+from sememe.models.cache import cache_folder, keep
 
 PREFIX = "hf:"
 _NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
@@ -48,7 +48,8 @@ def fetch(name: str) -> Path:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in files:
         _check(path)
-    _remember(note, folder, [str(path.relative_to(folder)) for path in files])
+    names = [str(path.relative_to(folder)) for path in files]
+    keep(note, json.dumps({"folder": str(folder), "files": names}).encode())
     return folder
 
 
@@ -114,16 +115,6 @@ def _complete(note: Path) -> Path | None:
         return folder if all((folder / name).is_file() for name in files) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _remember(note: Path, folder: Path, files: list[str]) -> None:
-    try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        half = note.with_suffix(f".{os.getpid()}")
-        half.write_text(json.dumps({"folder": str(folder), "files": files}), encoding="utf-8")
-        half.replace(note)
-    except OSError:  # then the hub is asked again next time
-        pass
 
 
 def _plain(revision: str) -> str:

@@ -24,6 +24,7 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
+from sememe._persistence import noted
 from sememe.models.tensors import WEIGHTS, read_tensors, weight_files
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def write_static_files(
     _write_json(folder / CONFIG, _config(rows, facts))
     _write_json(folder / MODULES, modules)
     names = [name for name in FILES if name != ABOUT]
-    files = {name: _noted(folder / name) for name in names}
+    files = {name: noted(folder / name) for name in names}
     about = {"static": _FORMAT, "kind": KIND, "tokens": len(rows), "dim": int(rows.shape[1])}
     _write_json(folder / ABOUT, {**about, **facts, "files": files})
 
@@ -187,9 +188,3 @@ def _json(path: Path) -> Any:
 def _write_json(path: Path, document: Any) -> None:
     text = json.dumps(document, ensure_ascii=False, indent=2)
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
-
-
-def _noted(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"bytes": path.stat().st_size, "sha256": digest}

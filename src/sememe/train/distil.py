@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._persistence import made_by
 from sememe._progress import progress
 from sememe.models.static_folder import FILES, KIND, write_static_files
 from sememe.text.lines import Corpus, check_corpus
@@ -134,14 +135,14 @@ def distil(
         "corpus": corpus is not None,
         "new_words": len(spelt),
     }
-    facts = {
-        "made_by": _version(),
-        "teacher": {"name": encoder.name, "space": encoder.space, "dim": encoder.dim},
-        "parameters": parameters,
-        "tokens_kept": len(kept),
-        "variance_kept": explained,
-    }
+    facts = _facts(encoder, parameters) | {"tokens_kept": len(kept), "variance_kept": explained}
     return Distilled(rows, teacher.tokenizer.to_str(), facts)
+
+
+def _facts(encoder: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where an encoder comes from."""
+    teacher = {"name": encoder.name, "space": encoder.space, "dim": encoder.dim}
+    return {"made_by": made_by(), "teacher": teacher, "parameters": parameters}
 
 
 def _pass(teacher: Teacher, ids: Sequence[Sequence[int]], width: int, *, show: bool) -> FloatArray:
@@ -262,9 +263,3 @@ def _weights(
             "the corpus holds none of the teacher's tokens. Give texts in its language."
         )
     return sif_weights(counts, coefficient)
-
-
-def _version() -> str:
-    from sememe import __version__
-
-    return f"sememe {__version__}"

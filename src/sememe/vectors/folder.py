@@ -18,7 +18,6 @@ is no sememe.json. So nobody opens a mixture, neither after a crash nor while it
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shlex
@@ -31,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._persistence import made_by, noted
 from sememe.text.ngrams import Ngrams
 from sememe.vectors.atomic import beside, written
 from sememe.vectors.keyed import KeyedVectors, StrPath
@@ -85,7 +85,7 @@ def write_vectors(
                 file.write(array.tobytes())
             file.flush()
             os.fsync(file.fileno())
-            files[name] = _noted(Path(file.name))
+            files[name] = noted(Path(file.name))
         document = {**document, **(facts or {}), "files": dict(sorted(files.items()))}
         about.write(json.dumps(document, ensure_ascii=False).encode())
         (place / FILE).unlink(missing_ok=True)
@@ -179,7 +179,7 @@ def verify_vectors(folder: StrPath) -> None:
     """
     place = Path(folder)
     for name, entry in read_document(place)["files"].items():
-        if (got := _noted(place / name)) != entry:
+        if (got := noted(place / name)) != entry:
             raise CorruptFileError(f"{place / name}: got {got}, {FILE} says {entry}. {_AGAIN}")
 
 
@@ -252,7 +252,7 @@ def _document(vectors: KeyedVectors, kind: str) -> dict[str, Any]:
         "dim": vectors.dim,
         "dtype": "float32",
         "fingerprint": vectors.fingerprint,
-        "made_by": _version(),
+        "made_by": made_by(),
     }
     if isinstance(vectors, SubwordVectors):
         document["subwords"] = asdict(vectors.subwords)
@@ -260,20 +260,7 @@ def _document(vectors: KeyedVectors, kind: str) -> dict[str, Any]:
     return document
 
 
-def _version() -> str:
-    from sememe import __version__
-
-    return f"sememe {__version__}"
-
-
 _NOTHING = np.empty(0, np.uint8)
-
-
-def _noted(path: Path) -> dict[str, Any]:
-    """Return a file's size and sha256."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"bytes": path.stat().st_size, "sha256": digest}
 
 
 def _check_size(path: Path, expected: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import sememe
-from tests.models import checkpoints
+from tests.models import checkpoints, static_folders
 from tests.models.hub_server import Hub, commit_of, serving
 
 PROGRAM = """
@@ -59,6 +59,15 @@ def test_fetched_once_then_used_without_asking(hub, tmp_path):
     hub.asked.clear()
     assert load(hub, "hf:org/name", tmp_path)[2] == vector
     assert hub.asked == []
+
+
+def test_a_static_encoder_of_the_hub(hub, tmp_path):
+    folder = static_folders.write(tmp_path / "static", embeddings=static_folders.rows())
+    hub.repositories["org/static"] = {"main": folder}
+    name, space, vector = load(hub, "hf:org/static", tmp_path)
+    local = sememe.load(str(folder))
+    assert (name, space) == ("hf:org/static", local.space)
+    np.testing.assert_allclose(vector, local.encode(["the cat"]), atol=1e-6)
 
 
 def test_a_revision_is_another_model(hub, tmp_path):

@@ -57,18 +57,18 @@ def load(
         raise InvalidInputError(f"threads={threads}; give a whole number of at least 1, or None.")
     if name == DEFAULT_MODEL:
         return _use_multilingual(model_info(name), overflow, threads or os.cpu_count() or 1)
-    if name and _exists(name) and is_static_folder(Path(name)):
-        from sememe.encoders.static import StaticEncoder
-
-        return StaticEncoder.load(name)
     source, int8 = name.removesuffix(_INT8), name.endswith(_INT8)
     folder = _network(source)
     if folder is None:
         return _word_encoder(name)
-    from sememe.encoders.sentence import sentence_encoder
-
     if source not in CATALOG and not source.startswith("hf:"):
         name = str(folder) + name[len(source) :]
+    if is_static_folder(folder) and not int8:
+        from sememe.encoders.static import StaticEncoder
+
+        return StaticEncoder.load(folder, name=name)
+    from sememe.encoders.sentence import sentence_encoder
+
     return sentence_encoder(folder, name, overflow=overflow, threads=threads, int8=int8)
 
 

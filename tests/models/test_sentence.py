@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from sememe import CorruptFileError, InvalidInputError
+from sememe.models.batches import budgeted
 from sememe.models.bert_weights import bert_weights, distance_bias
 from sememe.models.int8 import Int8, measure_ranges
 from sememe.models.pooling import pooling_weights
-from sememe.models.sentence import SentenceEngine, budgeted
+from sememe.models.sentence import SentenceEngine
 from tests.models import checkpoints
 from tests.models.checkpoints import DEPTH, DIM, POSITIONS
 

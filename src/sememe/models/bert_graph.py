@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sememe.models.bert_weights import BertWeights, Layer
 
 INPUTS: dict[str, Port] = {"ids": whole("N", "T", bits=32), "lengths": whole("N", bits=32)}
+TYPES = "types"  # the input of types, where a graph has it: (N, T) int32
 PLACES = ("qkv", "out", "up", "down")  # the products of a layer
 
 
@@ -59,19 +60,26 @@ def state_graph(
     return g.build(INPUTS, {"states": floats("N", "T", weights.dim)})
 
 
-def states_of(g: Graph, weights: BertWeights, products: Products, *, depth: int) -> list[str]:
-    """Add the embeddings and `depth` layers to the graph; returns their states (N, T, dim)."""
-    states = [_embedded(g, weights)]
+def states_of(
+    g: Graph, weights: BertWeights, products: Products, *, depth: int, typed: bool = False
+) -> list[str]:
+    """Add the embeddings and `depth` layers to the graph; returns their states (N, T, dim).
+
+    typed: The graph has the input TYPES; without it all tokens are of the first type.
+    """
+    states = [_embedded(g, weights, typed)]
     for number, layer in enumerate(weights.layers[:depth]):
         states.append(_layer(g, weights, products, number, layer, states[-1]))
     return states
 
 
-def _embedded(g: Graph, weights: BertWeights) -> str:
+def _embedded(g: Graph, weights: BertWeights, typed: bool) -> str:
     zero, two = g.constant(np.array([0])), g.constant(np.array([1]))
     length = g("Slice", g("Shape", "ids"), two, g.constant(np.array([2])), zero)
     places = g("Slice", g.constant(weights.positions), zero, length, zero)  # (T, dim)
     x = g("Add", g("Gather", g.constant(weights.words), "ids", axis=0), places)
+    if typed:
+        x = g("Add", x, g("Gather", g.constant(weights.types), TYPES, axis=0))
     return _normalised(g, weights, x, weights.norm)
 
 

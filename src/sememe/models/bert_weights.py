@@ -99,6 +99,8 @@ class BertWeights:
     Attributes:
         words: (vocabulary, dim).
         positions: (most tokens, dim), the embedding of the type "first sentence" added.
+        types: (types, dim), what a token of each type has more than one of the first; None where
+            there is one type or none.
         norm: Gain and bias (dim,) each, of the embeddings.
         distances: (heads, most, most) added to attention scores, or None.
         heads, epsilon, activation: As the config has them.
@@ -112,6 +114,7 @@ class BertWeights:
     heads: int
     epsilon: float
     activation: str
+    types: FloatArray | None = None
 
     @property
     def dim(self) -> int:
@@ -134,7 +137,7 @@ def bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> 
         CorruptFileError: A tensor is missing, of another shape than the config says, or holds NaN.
     """
     family = _family(config, where)
-    reader = _Reader(tensors, where)
+    reader = Reader(tensors, where)
     try:
         dim, depth, heads, inner = (int(config[key]) for key in family.keys)
         n_words, most = int(config["vocab_size"]), int(config["max_position_embeddings"])
@@ -144,8 +147,11 @@ def bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> 
         raise CorruptFileError(f"{where}: {heads} heads do not divide the width {dim}")
     words = reader.array("embeddings.word_embeddings.weight", n_words, dim)
     positions = reader.array("embeddings.position_embeddings.weight", most, dim)
+    types = None
     if reader.has("embeddings.token_type_embeddings.weight"):
-        positions = positions + reader.array("embeddings.token_type_embeddings.weight", -1, dim)[0]
+        given = reader.array("embeddings.token_type_embeddings.weight", -1, dim)
+        positions = positions + given[0]
+        types = given - given[0] if len(given) > 1 else None
     if family.first_position == "pad":
         positions = positions[int(config.get("pad_token_id", 1)) + 1 :]
     layers = tuple(_layer(reader, family, i, dim, inner) for i in range(depth))
@@ -162,6 +168,7 @@ def bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> 
         heads=heads,
         epsilon=float(config.get("layer_norm_eps", 1e-12)),
         activation=config[family.activation],
+        types=types,
     )
 
 
@@ -182,7 +189,7 @@ def _family(config: Mapping[str, Any], where: str) -> Family:
     return family
 
 
-def _layer(reader: _Reader, family: Family, number: int, dim: int, inner: int) -> Layer:
+def _layer(reader: Reader, family: Family, number: int, dim: int, inner: int) -> Layer:
     start = family.layer.format(number)
     query, key, value, out = (
         reader.linear(start + name, inputs=dim, outputs=dim) for name in family.attention
@@ -194,16 +201,21 @@ def _layer(reader: _Reader, family: Family, number: int, dim: int, inner: int) -
     return Layer(qkv, bias, *out, norm1, *up, *down, norm2)
 
 
-class _Reader:
-    """Finds tensors by name beneath whatever prefix the checkpoint has, and checks them."""
+class Reader:
+    """Finds tensors by name and checks them.
 
-    def __init__(self, tensors: Tensors, where: str) -> None:
+    prefix: What the names begin with; unless told, what the network's do in this checkpoint.
+    """
+
+    def __init__(self, tensors: Tensors, where: str, *, prefix: str | None = None) -> None:
         self._tensors = tensors
         self._where = where
         probe = "embeddings.word_embeddings.weight"
-        self._prefix = next((p for p in _PREFIXES if p + probe in tensors), "")
+        found = next((p for p in _PREFIXES if p + probe in tensors), "")
+        self._prefix = found if prefix is None else prefix
 
     def has(self, name: str) -> bool:
+        """Say whether there is such a tensor."""
         return self._prefix + name in self._tensors
 
     def array(self, name: str, *shape: int) -> FloatArray:

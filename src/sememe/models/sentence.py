@@ -1,21 +1,15 @@
-"""Run a sentence encoder on CPU: token ids to unit vectors, without torch.
-
-Sequences are sorted by length and cut into batches of at most `_BUDGET` tokens, padding included:
-so hardly any padding is computed, memory is bounded, and what a core works on stays in its cache.
-Each core runs batches of its own, which costs less than many cores on one.
-"""
+"""Run a sentence encoder on CPU: token ids to unit vectors, without torch."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
+from sememe.models.batches import Batches, batch_inputs
 from sememe.models.bert_graph import INPUTS, Products, in_float32, state_graph, states_of
 from sememe.models.graph import Graph, floats, session
 from sememe.models.pooling import pooling_weights
@@ -26,8 +20,6 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.bert_weights import BertWeights
     from sememe.models.sentence_folder import Dense
-
-_BUDGET = 1024  # tokens in one run of the graph
 
 
 class SentenceEngine:
@@ -48,7 +40,7 @@ class SentenceEngine:
         self._pooling = tuple(pooling)
         self._dense = tuple(dense)
         self._products = products
-        self._threads = threads or os.cpu_count() or 1
+        self._batches = Batches(max_tokens=weights.max_tokens, threads=threads)
 
     @property
     def dim(self) -> int:
@@ -75,7 +67,7 @@ class SentenceEngine:
         Raises:
             InvalidInputError: A sequence without tokens, or beyond the table of positions.
         """
-        lengths = self._lengths(ids)
+        lengths = self._batches.lengths(ids)
         out = np.empty((len(ids), self.dim), np.float32)
 
         def run(batch: NDArray[np.int64]) -> None:
@@ -86,7 +78,7 @@ class SentenceEngine:
             )
             out[batch] = self._sentences.run(None, inputs)[0]
 
-        self._run(run, lengths)
+        self._batches.each(lengths, run)
         return out
 
     def states(
@@ -99,7 +91,7 @@ class SentenceEngine:
         Raises:
             InvalidInputError: As `forward`; or a layer that there is not.
         """
-        lengths = self._lengths(ids)
+        lengths = self._batches.lengths(ids)
         graph = self._state_session(self._checked_layers(layers))
         found: list[Any] = [None] * len(ids)
 
@@ -108,30 +100,13 @@ class SentenceEngine:
             for place, i in enumerate(batch.tolist()):
                 found[i] = rows[place, : lengths[i]].copy()
 
-        self._run(run, lengths)
+        self._batches.each(lengths, run)
         return found
 
     def release(self) -> None:
         """Give back the memory that only makes the next call faster: the graph."""
         self.__dict__.pop("_sentences", None)
         self.__dict__.pop("_states", None)
-
-    def _run(self, run: Any, lengths: NDArray[np.int64]) -> None:
-        batches = list(budgeted(lengths, _BUDGET))
-        if len(batches) < 2:
-            for batch in batches:
-                run(batch)
-        else:
-            list(self._pool.map(run, batches))
-
-    def _lengths(self, ids: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-        lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-        for i in np.flatnonzero((lengths < 1) | (lengths > self.max_tokens))[:1].tolist():
-            raise InvalidInputError(
-                f"sequence {i} has {lengths[i]} tokens, marks included; the network has positions "
-                f"for 1 to {self.max_tokens}. Cut it"
-            )
-        return lengths
 
     def _checked_layers(self, layers: Sequence[int] | None) -> tuple[int, ...]:
         chosen = tuple(layers) if layers is not None else (self.n_layers,)
@@ -148,10 +123,6 @@ class SentenceEngine:
             graph = state_graph(self._weights, layers=layers, products=self._products)
             kept = self.__dict__["_states"] = (layers, session(graph))
         return kept[1]
-
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._threads, thread_name_prefix="sememe-sentence")
 
     @cached_property
     def _sentences(self) -> Any:
@@ -195,28 +166,3 @@ def _pooled(g: Graph, x: str, way: str, number: int) -> str:
     inside = g("Greater", g("Transpose", row, perm=[0, 2, 1]), g.constant(np.float32(0)))
     least = g.constant(np.float32(np.finfo(np.float32).min))
     return g("ReduceMax", g("Where", inside, x, least), axis, keepdims=0)
-
-
-def budgeted(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
-    """Yield places of sequences, longest first, in batches of at most `budget` padded tokens.
-
-    >>> [batch.tolist() for batch in budgeted(np.array([2, 5, 2, 4]), 10)]
-    [[1, 3], [0, 2]]
-    """
-    order = np.argsort(-lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        stop = start + max(1, budget // int(lengths[order[start]]))
-        yield order[start:stop]
-        start = stop
-
-
-def batch_inputs(
-    ids: Sequence[Sequence[int]], lengths: NDArray[np.int64], batch: NDArray[np.int64]
-) -> dict[str, Any]:
-    """Return the padded ids (N, T) of a batch and their lengths (N,), int32."""
-    sizes = lengths[batch]
-    padded = np.zeros((len(batch), int(sizes.max())), np.int32)
-    for row, i in zip(padded, batch.tolist(), strict=True):
-        row[: lengths[i]] = ids[i]
-    return {"ids": padded, "lengths": sizes.astype(np.int32)}

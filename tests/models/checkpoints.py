@@ -71,6 +71,47 @@ def names(kind: str, i: int) -> list[str]:
     return [f"encoder.layer.{i}.", *own, *feed, "attention.output.LayerNorm", "output.LayerNorm"]
 
 
+def head_names(kind: str) -> tuple[str, str, str, str]:
+    """Dense, norm, tied bias and decoder of the head for masked tokens."""
+    if kind == "bert":
+        start = "cls.predictions"
+        dense, norm = f"{start}.transform.dense", f"{start}.transform.LayerNorm"
+        return dense, norm, f"{start}.bias", f"{start}.decoder"
+    if kind == "distilbert":
+        return "vocab_transform", "vocab_layer_norm", "vocab_projector.bias", "vocab_projector"
+    return "lm_head.dense", "lm_head.layer_norm", "lm_head.bias", "lm_head.decoder"
+
+
+def masked_tensors(kind: str, seed: int = 0, *, tied: bool = True) -> dict[str, np.ndarray]:
+    """The weights of a masked language model, as its own class names them."""
+    rng = np.random.default_rng(seed + 1000)
+    base = "roberta" if kind in ("xlm-roberta", "camembert") else kind
+    found = {f"{base}.{name}": x for name, x in tensors(kind, seed).items()}
+    dense, norm, bias, decoder = head_names(kind)
+    shapes = {f"{dense}.weight": (DIM, DIM), f"{dense}.bias": (DIM,), f"{norm}.weight": (DIM,),
+              f"{norm}.bias": (DIM,), bias: (WORDS,)}  # fmt: skip
+    if not tied:
+        shapes |= {f"{decoder}.weight": (WORDS, DIM), f"{decoder}.bias": (WORDS,)}
+    for name, shape in shapes.items():
+        found[name] = (rng.normal(size=shape) * 0.6).astype(np.float32)
+    return found
+
+
+def plain_logits(
+    kind: str, t: dict[str, np.ndarray], facts: dict[str, Any], ids: list[int]
+) -> np.ndarray:
+    """The (n, vocabulary) scores of one sequence's tokens, of `masked_tensors`."""
+    base = "roberta." if kind in ("xlm-roberta", "camembert") else f"{kind}."
+    bare = {name.removeprefix(base): x for name, x in t.items()}
+    dense, norm, bias, decoder = head_names(kind)
+    x = _linear(t, dense, plainly(kind, bare, facts, ids)[-1])
+    x = x * 0.5 * (1 + _erf(x / np.sqrt(2)))
+    x = _norm(t, norm, x, 1e-12 if kind == "distilbert" else facts["layer_norm_eps"])
+    rows = t.get(f"{decoder}.weight", bare["embeddings.word_embeddings.weight"])
+    moved = t.get(f"{decoder}.bias", t[bias])
+    return np.array([[state @ row for row in rows] for state in x]) + moved
+
+
 def plainly(kind: str, t: dict[str, np.ndarray], facts: dict[str, Any], ids: list[int]) -> list:
     """The states of one sequence, embeddings first: what the papers say, loops and all."""
     offset = facts["pad_token_id"] + 1 if kind not in ("bert", "distilbert") else 0
@@ -134,15 +175,20 @@ def write(
     seed: int = 0,
     pooling: dict[str, Any] | None = None,
     files: dict[str, Any] | None = None,
+    weights: dict[str, np.ndarray] | None = None,
+    pieces: list[str] | None = None,
     **changes: Any,
 ) -> Path:
-    """Write a checkpoint folder with a WordPiece tokenizer; `files`: more JSON files by name."""
+    """Write a checkpoint folder with a WordPiece tokenizer; `files`: more JSON files by name.
+
+    weights: others than `tensors`; pieces: another vocabulary than PIECES.
+    """
     from safetensors.numpy import save_file
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors(kind, seed), folder / "model.safetensors")
-    vocabulary = {piece: i for i, piece in enumerate(PIECES)}
+    save_file(weights or tensors(kind, seed), folder / "model.safetensors")
+    vocabulary = {piece: i for i, piece in enumerate(pieces or PIECES)}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -164,3 +210,11 @@ def write(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(json.dumps(document), encoding="utf-8")
     return folder
+
+
+def write_masked(
+    folder: Path, kind: str = "bert", *, seed: int = 0, tied: bool = True, **options: Any
+) -> Path:
+    """Write the folder of a masked language model; see `write`."""
+    weights = options.pop("weights", None) or masked_tensors(kind, seed, tied=tied)
+    return write(folder, kind, weights=weights, tie_word_embeddings=tied, **options)

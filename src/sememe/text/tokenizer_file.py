@@ -94,6 +94,37 @@ class FileTokenizer:
         """Return what the vocabulary calls the pieces."""
         return [self._tokenizer.id_to_token(i) or "" for i in ids]
 
+    def special_ids(self) -> frozenset[int]:
+        """Return the ids that stand for no text: marks, masks, and what is unknown."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        marks = {number for number, token in added.items() if token.special}
+        return frozenset(marks | {*self.begin[: self.marks], *self.end, self.unknown} - {-1})
+
+    def keep_whole(self, name: str) -> bool:
+        """Take a piece of the vocabulary as one wherever a text has it; False: it cannot be."""
+        number = self._tokenizer.token_to_id(name)
+        if number is None:
+            return False
+        if number not in self._tokenizer.get_added_tokens_decoder():
+            self._tokenizer.add_special_tokens([name])
+        return self._ids([name])[0].count(number) == 1
+
+    def written(self, ids: Sequence[int]) -> list[str]:
+        """Return how each piece is written after another word: " word", or "ing" of "##ing"."""
+        before = self._ids([_PROBE])[0]
+        start = len(self._decoded(before))
+        return [self._decoded([*before, number])[start:] for number in ids]
+
+    def _decoded(self, ids: list[int]) -> str:
+        if self._tokenizer.decoder is not None:
+            text: str = self._tokenizer.decode(ids, skip_special_tokens=False)
+            return text
+        inner = getattr(self._tokenizer.model, "continuing_subword_prefix", None) or ""
+        words = [f" {name}" for name in self.names(ids)]
+        if inner:
+            words = [word.replace(f" {inner}", "", 1) for word in words]
+        return "".join(words)
+
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         clean = [well_formed(text) for text in texts]
         found = self._tokenizer.encode_batch_fast(clean, add_special_tokens=False)

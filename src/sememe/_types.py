@@ -81,3 +81,21 @@ class Encoder(Protocol):
     ) -> FloatArray:
         """Return (n, dim) float32, always 2-D, one unit row for each item."""
         ...
+
+
+@runtime_checkable
+class PairScorer(Protocol):
+    """Scores pairs of texts, as a cross-encoder does.
+
+    Attributes:
+        name: How to load it again.
+    """
+
+    @property
+    def name(self) -> str:
+        """How to load it again."""
+        ...
+
+    def score(self, pairs: Sequence[tuple[str, str]], *, show_progress: bool = False) -> FloatArray:
+        """Return (n,) float32, a score for each pair; higher is better."""
+        ...

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import InvalidInputError, UnknownNameError
 
 if TYPE_CHECKING:
+    from sememe.encoders.cross import CrossEncoder
     from sememe.evaluate.results import Evaluation
     from sememe.index.hits import Hit
     from sememe.index.index import Index
@@ -40,7 +41,9 @@ def evaluation(
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
     if task != "retrieval":
-        return run_task(task, load(model), data, split=split, among=among, show_progress=progress)
+        system: Any = _cross_encoder(model) if TASKS[task].takes_scorer else None
+        system = system or load(model)
+        return run_task(task, system, data, split=split, among=among, show_progress=progress)
     if (Path(model) / FILE).exists():
         system = _ByRecordId(Index.open(model), model)
         return run_task(task, system, data, split=split, mode=mode)  # type: ignore[arg-type]
@@ -49,6 +52,17 @@ def evaluation(
         index.sync(_corpus(data[0]), show_progress=progress)
         system = _ByRecordId(index, model)
         return run_task(task, system, data, split=split, mode=mode)  # type: ignore[arg-type]
+
+
+def _cross_encoder(model: str) -> CrossEncoder | None:
+    """Return the cross-encoder of that name, None where it names something else."""
+    from sememe.encoders.cross import CrossEncoder
+    from sememe.models.cross_folder import is_cross_folder
+    from sememe.models.hub import PREFIX, fetch
+
+    source = model.removesuffix(":int8")
+    folder = fetch(source) if model.startswith(PREFIX) else Path(source)
+    return CrossEncoder.load(model) if model and is_cross_folder(folder) else None
 
 
 def _corpus(folder: Path) -> Path:

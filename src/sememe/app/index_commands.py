@@ -12,6 +12,7 @@ from sememe._errors import InvalidInputError
 from sememe.app import show
 
 if TYPE_CHECKING:
+    from sememe.encoders.cross import CrossEncoder
     from sememe.index.index import Index
     from sememe.index.report import Report
 
@@ -88,6 +89,10 @@ def search(
     where: Annotated[
         str | None, typer.Option("--where", help='SQL over the metadata: "year >= 2020"')
     ] = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option("--rerank", help="A cross-encoder (a folder or hf:org/name) to rank hits."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Find the items of an index that answer a query."""
@@ -95,8 +100,9 @@ def search(
 
     if not query.strip():
         raise InvalidInputError("the query is empty; give words or a sentence to look for")
+    scorer = _cross_encoder(rerank) if rerank else None
     opened = Index.open(folder, preload=True)
-    found = opened.search(query, k=top_k, mode=mode, where=where)  # type: ignore[arg-type]
+    found = opened.search(query, k=top_k, mode=mode, where=where, rerank=scorer)  # type: ignore[arg-type]
     if as_json:
         show.as_json([hit.to_dict() for hit in found])
     else:
@@ -192,6 +198,18 @@ def _take(target: Index, paths: list[str], ignore: list[str]) -> list[Report]:
         lines = fitted(read_lines(sys.stdin.buffer), target.statistics()["columns"], "stdin")
         done.append(target.upsert(lines, show_progress=_terminal()))
     return done
+
+
+def _cross_encoder(name: str) -> CrossEncoder:
+    from sememe.encoders.cross import CrossEncoder
+
+    found = CrossEncoder.load(name)
+    if len(found.labels) > 1:
+        raise InvalidInputError(
+            f"--rerank {name} gives {len(found.labels)} labels ({', '.join(found.labels)}); give a "
+            "cross-encoder with one score, such as hf:cross-encoder/ms-marco-MiniLM-L6-v2"
+        )
+    return found
 
 
 def _sum(reports: list[Report]) -> Report:

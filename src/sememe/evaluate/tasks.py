@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe._types import Encoder
+from sememe._types import Encoder, PairScorer
 from sememe.evaluate._cosine import check_text_encoder
 from sememe.evaluate.aligned import find_aligned, read_aligned
 from sememe.evaluate.analogies import evaluate_analogies
@@ -36,6 +36,7 @@ class Task:
             resamples and seed.
         takes_searcher: Whether an index may stand in the encoder's place, with a search mode.
         takes_vectors: Whether word vectors may stand in the encoder's place.
+        takes_scorer: Whether what scores pairs may stand in the encoder's place.
         takes_among: Whether the answers can be sought among the first keys alone.
     """
 
@@ -44,12 +45,13 @@ class Task:
     run: Callable[..., Evaluation]
     takes_searcher: bool = False
     takes_vectors: bool = False
+    takes_scorer: bool = False
     takes_among: bool = False
 
 
 def run_task(
     task: str,
-    system: Encoder | Searcher | KeyedVectors,
+    system: Encoder | Searcher | KeyedVectors | PairScorer,
     data: str | Path | Sequence[str | Path],
     *,
     split: str = "test",
@@ -62,7 +64,8 @@ def run_task(
 ) -> Evaluation:
     """Read a task's data and evaluate an encoder on it.
 
-    For "retrieval" the system may be an index, for "word-similarity" and "analogies" word vectors.
+    For "retrieval" the system may be an index, for "word-similarity" and "analogies" word vectors,
+    for "sts" a cross-encoder.
 
     task: a name in TASKS. data: one path, or two for "bitext". split: which qrels of a retrieval
     folder, or which table of an STS folder. mode: how an index searches. among: how
@@ -76,7 +79,9 @@ def run_task(
         raise UnknownNameError.of("task", task, TASKS)
     row = TASKS[task]
     as_searcher = row.takes_searcher and isinstance(system, Searcher)
-    if not as_searcher and not (row.takes_vectors and isinstance(system, KeyedVectors)):
+    as_scorer = row.takes_scorer and isinstance(system, PairScorer)
+    as_vectors = row.takes_vectors and isinstance(system, KeyedVectors)
+    if not (as_searcher or as_scorer or as_vectors):
         check_text_encoder(system, task)
     if among is not None and not row.takes_among:
         raise InvalidInputError(
@@ -131,6 +136,7 @@ TASKS: dict[str, Task] = {
         data="a tab-separated table of sentence1, sentence2, score, or a folder with *<split>*",
         read=lambda paths, split: read_sts(_only("sts", paths), split=split),
         run=evaluate_sts,
+        takes_scorer=True,
     ),
     "word-similarity": Task(
         data="a table of word1, word2, score",

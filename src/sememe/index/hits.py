@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, overload
 
-from sememe._types import Metadata
+from sememe._errors import InvalidInputError
+from sememe._types import Metadata, PairScorer
 
 Mode = Literal["hybrid", "semantic", "keyword"]
 
@@ -47,7 +48,8 @@ class Hits(Sequence[Hit]):
 
     Attributes:
         mode: The mode asked for.
-        weights: Share of each leg in the scores, "semantic" and "keyword", adding up to 1.
+        weights: Share of each leg in the scores, "semantic" and "keyword", adding up to 1; in those
+            that came before, where the hits were ranked again.
         note: Why a leg was set aside, in words; "" where none was.
     """
 
@@ -81,3 +83,23 @@ class Hits(Sequence[Hit]):
     def scores(self) -> list[float]:
         """Their scores, descending."""
         return [hit.score for hit in self.found]
+
+    def reranked(self, query: str, scorer: PairScorer, *, k: int | None = None) -> Hits:
+        """Return the k best hits, all unless told, as a cross-encoder scores query and passage.
+
+        Ties by id.
+
+        Raises:
+            InvalidInputError: The scorer gives something else than one number for each hit.
+        """
+        if not self.found:
+            return self
+        scores = [float(score) for score in scorer.score([(query, hit.text) for hit in self])]
+        if len(scores) != len(self.found) or any(score != score for score in scores):
+            raise InvalidInputError(
+                f"{scorer.name} gave {len(scores)} scores, or NaN among them, for "
+                f"{len(self.found)} hits. Give a cross-encoder with one score for each pair."
+            )
+        hits = [replace(hit, score=score) for hit, score in zip(self.found, scores, strict=True)]
+        hits.sort(key=lambda hit: (-hit.score, hit.id))
+        return replace(self, found=tuple(hits[:k]))

@@ -19,7 +19,7 @@ from sememe._errors import (
     SpaceMismatchError,
     UnknownNameError,
 )
-from sememe._types import Encoder, Item
+from sememe._types import Encoder, Item, PairScorer
 from sememe.encoders.load import load
 from sememe.index.config import FILE, Config, EncoderEntry
 from sememe.index.facts import Facts
@@ -36,6 +36,7 @@ from sememe.search.store import Store
 from sememe.text.analyze import Analyzer, analyzer
 
 StrPath = str | PathLike[str]
+_RERANKED = 100  # hits that a cross-encoder reads
 
 
 class Index:
@@ -228,7 +229,13 @@ class Index:
     # Reading
 
     def search(
-        self, query: str, *, k: int = 10, mode: Mode = "hybrid", where: str | None = None
+        self,
+        query: str,
+        *,
+        k: int = 10,
+        mode: Mode = "hybrid",
+        where: str | None = None,
+        rerank: PairScorer | None = None,
     ) -> Hits:
         """Find the items that answer a query.
 
@@ -239,6 +246,8 @@ class Index:
                 and weighs them; `hits.note` says when one of the two had nothing to say.
             where: SQL over the columns id, source, modality, text and all metadata, for example
                 "year >= 2020 AND source LIKE '%.md'".
+            rerank: A cross-encoder that reads the query with each of the first 100 hits, or k if
+                that is more, and so decides their order and scores.
 
         Raises:
             UnknownNameError: An unknown mode.
@@ -246,7 +255,9 @@ class Index:
         """
         self._store.refresh()
         searcher = Searcher(self._store, self._load(), self._terms())
-        return self._store.reading(lambda: searcher.search(query, k=k, mode=mode, where=where))
+        n = k if rerank is None else max(k, _RERANKED)
+        found = self._store.reading(lambda: searcher.search(query, k=n, mode=mode, where=where))
+        return found if rerank is None else found.reranked(query, rerank, k=k)
 
     def verify(self) -> Verification:
         """Check every row, checksum, offset, vector width and vector length."""

@@ -130,18 +130,18 @@ def read_sentence_folder(path: Path) -> SentenceFolder:
     pool_prompt, dense = True, []
     for kind, place in steps:
         if kind == "Pooling":
-            facts = _json(path / place / "config.json")
+            facts = read_json(path / place / "config.json")
             pooling, pool_prompt = _pooling(facts, path), bool(facts.get("include_prompt", True))
         elif kind == "Dense":
             dense.append(_dense(path / place))
-    limit = _json(network / "sentence_bert_config.json", missing={}).get("max_seq_length")
-    facts = _json(path / "config_sentence_transformers.json", missing={})
+    limit = read_json(network / "sentence_bert_config.json", missing={}).get("max_seq_length")
+    facts = read_json(path / "config_sentence_transformers.json", missing={})
     prompts = facts.get("prompts") or {}
     usual = prompts.get(facts.get("default_prompt_name") or "", "")
     return SentenceFolder(
         path=path,
         network=network,
-        config=_json(network / "config.json"),
+        config=read_json(network / "config.json"),
         pooling=pooling,
         dense=tuple(dense),
         max_tokens=None if limit is None else int(limit),
@@ -153,7 +153,7 @@ def read_sentence_folder(path: Path) -> SentenceFolder:
 
 def _steps(path: Path) -> list[tuple[str, str]]:
     """Return the kind and the folder of each step."""
-    modules = _json(path / "modules.json", missing=None)
+    modules = read_json(path / "modules.json", missing=None)
     if modules is None:
         return [("Transformer", "")]
     try:
@@ -196,7 +196,7 @@ def _pooling(facts: Mapping[str, Any], path: Path) -> tuple[str, ...]:
 
 
 def _dense(path: Path) -> Dense:
-    facts = _json(path / "config.json")
+    facts = read_json(path / "config.json")
     name = str(facts.get("activation_function", "Identity")).rsplit(".", 1)[-1]
     if name not in DENSE_ACTIVATIONS:
         known = ", ".join(DENSE_ACTIVATIONS)
@@ -209,7 +209,13 @@ def _dense(path: Path) -> Dense:
     return Dense(matrix, tensors.get("linear.bias"), DENSE_ACTIVATIONS[name])
 
 
-def _json(path: Path, **missing: Any) -> Any:
+def read_json(path: Path, **missing: Any) -> Any:
+    """Return what a JSON file holds; or what `missing` says, where there is no such file.
+
+    Raises:
+        InvalidInputError: There is no such file.
+        CorruptFileError: It is damaged.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -221,3 +227,6 @@ def _json(path: Path, **missing: Any) -> Any:
         ) from None
     except (OSError, ValueError) as error:
         raise CorruptFileError(f"{path} cannot be read: {error}. Fetch it anew") from error
+
+
+_json = read_json  # its former name, until nothing asks for it

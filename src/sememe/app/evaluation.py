@@ -40,6 +40,11 @@ def evaluation(
 
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
+    if TASKS[task].takes_masked:
+        from sememe.encoders.masked import MaskedLM
+
+        own = MaskedLM.load(model)
+        return run_task(task, own, data, split=split, among=among, show_progress=progress)
     if task != "retrieval":
         system: Any = _cross_encoder(model) if TASKS[task].takes_scorer else None
         system = system or load(model)

@@ -129,10 +129,17 @@ def verify(folder: IndexDir, as_json: Json = False) -> None:
 def evaluate(
     task: Annotated[
         str,
-        typer.Argument(metavar="TASK", help="retrieval, bitext, sts, word-similarity or analogies"),
+        typer.Argument(
+            metavar="TASK",
+            help="retrieval, bitext, sts, word-similarity, analogies or masked",
+        ),
     ],
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="An encoder, or for retrieval an index.")
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="An encoder; retrieval: or an index; masked: a masked language model.",
+        ),
     ],
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Folder or files.")],
     split: Annotated[str, typer.Option("--split", help="Which part of the data.")] = "test",

@@ -13,6 +13,7 @@ from sememe.evaluate.bitext import evaluate_bitext
 from sememe.evaluate.control import derangement
 from sememe.evaluate.correlation import pearson, spearman
 from sememe.evaluate.intervals import PairedDifference, bootstrap_interval, paired_bootstrap
+from sememe.evaluate.masked import MaskedModel, evaluate_masked
 from sememe.evaluate.metrics import (
     average_precision,
     average_precision_by_query,
@@ -37,6 +38,7 @@ __all__ = [
     "AnalogyQuestion",
     "BeirCorpus",
     "Evaluation",
+    "MaskedModel",
     "PairedDifference",
     "RetrievalData",
     "ScoredPair",
@@ -48,6 +50,7 @@ __all__ = [
     "derangement",
     "evaluate_analogies",
     "evaluate_bitext",
+    "evaluate_masked",
     "evaluate_retrieval",
     "evaluate_sts",
     "evaluate_word_similarity",

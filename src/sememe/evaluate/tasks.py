@@ -15,11 +15,13 @@ from sememe.evaluate.analogies import evaluate_analogies
 from sememe.evaluate.beir import read_beir
 from sememe.evaluate.bitext import evaluate_bitext
 from sememe.evaluate.intervals import Seed
+from sememe.evaluate.masked import MaskedModel, check_masked_model, evaluate_masked
 from sememe.evaluate.questions import read_analogies
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.retrieval import Searcher, SearchMode, evaluate_retrieval
 from sememe.evaluate.similarity import evaluate_sts, evaluate_word_similarity
 from sememe.evaluate.tables import read_sts, read_word_pairs
+from sememe.text.lines import check_corpus, read_texts
 from sememe.vectors.keyed import KeyedVectors
 
 Paths = Sequence[Path]
@@ -38,6 +40,7 @@ class Task:
         takes_vectors: Whether word vectors may stand in the encoder's place.
         takes_scorer: Whether what scores pairs may stand in the encoder's place.
         takes_among: Whether the answers can be sought among the first keys alone.
+        takes_masked: Whether it is for masked language models, and not for encoders.
     """
 
     data: str
@@ -47,11 +50,12 @@ class Task:
     takes_vectors: bool = False
     takes_scorer: bool = False
     takes_among: bool = False
+    takes_masked: bool = False
 
 
 def run_task(
     task: str,
-    system: Encoder | Searcher | KeyedVectors | PairScorer,
+    system: Encoder | Searcher | KeyedVectors | PairScorer | MaskedModel,
     data: str | Path | Sequence[str | Path],
     *,
     split: str = "test",
@@ -65,7 +69,7 @@ def run_task(
     """Read a task's data and evaluate an encoder on it.
 
     For "retrieval" the system may be an index, for "word-similarity" and "analogies" word vectors,
-    for "sts" a cross-encoder.
+    for "sts" a cross-encoder; "masked" is for masked language models, whose batches are their own.
 
     task: a name in TASKS. data: one path, or two for "bitext". split: which qrels of a retrieval
     folder, or which table of an STS folder. mode: how an index searches. among: how
@@ -81,7 +85,9 @@ def run_task(
     as_searcher = row.takes_searcher and isinstance(system, Searcher)
     as_scorer = row.takes_scorer and isinstance(system, PairScorer)
     as_vectors = row.takes_vectors and isinstance(system, KeyedVectors)
-    if not (as_searcher or as_scorer or as_vectors):
+    if row.takes_masked:
+        check_masked_model(system)
+    elif not (as_searcher or as_scorer or as_vectors):
         check_text_encoder(system, task)
     if among is not None and not row.takes_among:
         raise InvalidInputError(
@@ -109,6 +115,18 @@ def _only(task: str, paths: Paths) -> Path:
     if len(paths) != 1:
         raise InvalidInputError(f"got {len(paths)} paths for {task!r}. Give {TASKS[task].data}.")
     return paths[0]
+
+
+def _read_lines(paths: Paths, split: str) -> list[str]:
+    path = _only("masked", paths)
+    check_corpus(path)
+    return [line for line in read_texts(path) if line.strip()]
+
+
+def _run_masked(
+    model: MaskedModel, texts: Sequence[str], *, batch_size: int | None, **options: Any
+) -> Evaluation:
+    return evaluate_masked(model, texts, **options)
 
 
 def _read_bitext(paths: Paths, split: str) -> list[tuple[str, str]]:
@@ -150,5 +168,11 @@ TASKS: dict[str, Task] = {
         run=evaluate_analogies,
         takes_vectors=True,
         takes_among=True,
+    ),
+    "masked": Task(
+        data="a file with a text a line, also .gz or .xz",
+        read=_read_lines,
+        run=_run_masked,
+        takes_masked=True,
     ),
 }

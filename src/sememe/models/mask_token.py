@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
-from sememe.models.sentence_folder import _json
+from sememe.models.sentence_folder import read_json
 
 if TYPE_CHECKING:
     from sememe.text.tokenizer_file import FileTokenizer
@@ -38,7 +38,7 @@ def mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer
 
 def _candidates(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> Iterator[str]:
     for name in _FILES:
-        document = _json(folder / name, missing={})
+        document = read_json(folder / name, missing={})
         found = document.get("mask_token") if isinstance(document, dict) else None
         if isinstance(found, dict):
             found = found.get("content")

@@ -17,7 +17,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.models.bert_graph import _activated
-from sememe.models.bert_weights import FAMILIES, _Reader
+from sememe.models.bert_weights import FAMILIES, Reader
 from sememe.models.graph import Graph, floats, session
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def masked_head(
     own = (names.decoder, *names.bias)
     starts = (f"{names.dense}.", f"{names.norm}.")
     parts = {name: x for name, x in tensors.items() if name in own or name.startswith(starts)}
-    reader = _Reader(parts, where)
+    reader = Reader(parts, where)
     n_words, dim = weights.words.shape
     dense, dense_bias = reader.linear(names.dense, inputs=dim, outputs=dim)
     bias = next((name for name in names.bias if reader.has(name)), names.bias[-1])

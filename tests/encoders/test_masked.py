@@ -11,6 +11,7 @@ from sememe import CorruptFileError, InvalidInputError
 from sememe._errors import TextTooLongError
 from sememe.encoders import masked as module
 from sememe.encoders.masked import MaskedLM
+from sememe.models import masked_head
 from tests.models import checkpoints
 from tests.models.checkpoints import PIECES, POSITIONS
 
@@ -64,9 +65,18 @@ def test_a_uniform_model_by_hand(tmp_path):
         weights[f"cls.predictions.decoder.{name}"][:] = 0
     model = made(tmp_path, weights=weights)
     assert model.pseudo_perplexity(["the cat sat", "a dog"]) == pytest.approx(60)
-    fills = model.fill("the [MASK]", k=3)[0]
-    assert [fill.token for fill in fills] == PIECES[:3]  # equal scores: by id
+    fills = model.fill("the [MASK]")[0]
     assert fills[0].score == pytest.approx(1 / 60)
+
+
+def test_equal_scores_are_ordered_by_id(tmp_path):
+    weights = checkpoints.masked_tensors("bert", tied=False)
+    weights["cls.predictions.decoder.weight"][:] = 0
+    weights["cls.predictions.decoder.bias"][:] = np.arange(60) * 7 % 3
+    model = made(tmp_path, weights=weights)
+    expected = sorted(range(len(PIECES)), key=lambda i: (-(i * 7 % 3), i))
+    assert [number(fill.token) for fill in model.fill("the [MASK]", k=31)[0]] == expected
+    assert model.predict([[5, 6]], [[0]])[1].tolist() == [expected[0]]
 
 
 def test_masks_of_one_text_are_predicted_together(tmp_path):
@@ -100,6 +110,7 @@ def test_a_batch_changes_nothing(tmp_path, monkeypatch):
     parts = [model.predict([one], [some]) for one, some in zip(ids, places, strict=True)]
     for i in (0, 1):
         np.testing.assert_allclose(np.concatenate([part[i] for part in parts]), whole[i], atol=1e-5)
+    monkeypatch.setattr(masked_head, "_BLOCK", 3 * checkpoints.WORDS)
     np.testing.assert_allclose(model.predict(ids, places)[0], whole[0], atol=1e-5)
 
 
@@ -168,6 +179,7 @@ def test_pieces_are_written_by_the_tokenizers_own_decoder(tmp_path):
     tokenizer.save(str(tmp_path / "roberta" / "tokenizer.json"))
     model = MaskedLM.load(str(tmp_path / "roberta"))
     assert model.mask_token == "<mask>"
+    assert model.special_ids == {0, 1, 2, 3, 4}
     assert model._tokenizer.written([5, 6]) == ["a", " a"]
     texts = {fill.token: fill.text for fill in model.fill("a b [MASK] b", k=10)[0]}
     assert (texts["a"], texts["Ġa"]) == ("a ba b", "a b a b")
@@ -211,7 +223,7 @@ def test_a_vocabulary_without_a_mask(tmp_path):
             r"has no mask; write \[MASK\] where a word is sought",
         ),
         ("", 5, InvalidInputError, "has no mask"),
-        (LONG + "[MASK]", 5, TextTooLongError, "has 100 tokens; .* reads 38 at once"),
+        ("a " * 38 + "[MASK]", 5, TextTooLongError, "has 39 tokens; .* reads 38 at once"),
         ("a [MASK]", 0, InvalidInputError, "k=0; give a whole number of at least 1"),
         (7, 5, InvalidInputError, "item 0 is int"),
     ],
@@ -219,6 +231,10 @@ def test_a_vocabulary_without_a_mask(tmp_path):
 def test_what_cannot_be_filled(text, k, error, says, tmp_path):
     with pytest.raises(error, match=says):
         made(tmp_path).fill(text, k=k)
+
+
+def test_a_text_that_just_fits(tmp_path):
+    assert len(made(tmp_path).fill("a " * 37 + "[MASK]", k=2)[0]) == 2
 
 
 def test_more_than_all_tokens_are_all_tokens(tmp_path):

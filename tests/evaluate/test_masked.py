@@ -91,6 +91,7 @@ def test_the_seed_hides_the_same_tokens():
         evaluate_masked(model, corpus(), seed=seed, **FAST)
         asked.append(model.asked)
     assert asked[0] == asked[1] != asked[2]
+    assert [ids for ids, _ in asked[0]] == Digits().token_ids(corpus())  # each text once
     assert {len(places) for _, places in asked[0]} == {3}  # 15 % of 20
     assert all(places == sorted(set(places)) for _, places in asked[0])
     places = np.concatenate([places for _, places in asked[0]])
@@ -100,11 +101,12 @@ def test_the_seed_hides_the_same_tokens():
 def test_each_text_hides_at_least_one_token_and_no_unknown_one():
     model = Digits()
     texts = ["5", "0 7 0", "0 0", "", "1 2 3"]
-    found = evaluate_masked(model, texts, mask_prob=0.01, **FAST)
+    found = evaluate_masked(model, texts, mask_prob=0.01, pseudo_texts=2, **FAST)
     assert [len(places) for _, places in model.asked] == [1, 1, 0, 0, 1]
     assert model.asked[1][1] == [1]
     assert found.covered == 3 / 5
     assert found.coverage["perplexity"] == 5 / 9
+    assert found.coverage["pseudo_perplexity"] == 2 / 9
 
 
 def test_who_knows_beats_the_control_and_who_does_not_does_not():
@@ -158,7 +160,7 @@ def test_a_network_as_its_own_methods_say(tmp_path):
 
 def test_the_task_on_the_command_line(tmp_path, capsys, random_encoder):
     folder = checkpoints.write_masked(tmp_path / "m")
-    lines = "the cat sat on the mat .\n\na dog ran on the river .\n"
+    lines = "the cat sat on the mat .\n\n  \na dog ran on the river .\n"
     (tmp_path / "d.txt").write_text(lines, encoding="utf-8")
     (tmp_path / "d.txt.gz").write_bytes(gzip.compress(lines.encode()))
     assert main(["evaluate", "masked", str(folder), str(tmp_path / "d.txt"), "--json"]) == 0

@@ -18,6 +18,7 @@ from sememe.app import (
     cluster_command,
     distil_command,
     encode_commands,
+    fill_mask_command,
     index_commands,
     mine_command,
     train_commands,
@@ -40,6 +41,7 @@ train_commands.register(app)
 distil_command.register(app)
 cluster_command.register(app)
 mine_command.register(app)
+fill_mask_command.register(app)
 
 
 @app.callback(invoke_without_command=True)

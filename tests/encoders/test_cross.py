@@ -58,6 +58,15 @@ def test_without_a_sigmoid_scores_are_the_outputs(tmp_path):
     assert scores.min() < 0 or scores.max() > 1
 
 
+def test_the_prompt_of_a_folder_stands_before_the_first_text(tmp_path, model):
+    prompts = {"default_prompt_name": "ask", "prompts": {"ask": "query : ", "other": "passage : "}}
+    files = {"config_sentence_transformers.json": prompts}
+    told = CrossEncoder.load(str(cross_checkpoints.write(tmp_path / "m", files=files)))
+    typed = model.score([("query : " + first, second) for first, second in PAIRS])
+    np.testing.assert_allclose(told.score(PAIRS), typed, atol=1e-6)
+    assert np.abs(typed - model.score(PAIRS)).max() > 1e-3
+
+
 @pytest.mark.parametrize("kind", ["single_label_classification", "multi_label_classification"])
 def test_probabilities_of_labels(tmp_path, kind):
     folder = cross_checkpoints.write(tmp_path / "m", outputs=3, problem_type=kind)

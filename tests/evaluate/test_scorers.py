@@ -77,4 +77,4 @@ def test_only_sts_takes_a_scorer(tmp_path):
     found = run_task("sts", Scorer(knows), table, resamples=50)
     assert found.metrics["spearman"] == pytest.approx(1)
     with pytest.raises(InvalidInputError, match="which has no encode"):
-        run_task("word-similarity", Scorer(knows), table)
+        run_task("word-similarity", Scorer(knows), tmp_path / "nowhere.tsv")

@@ -182,8 +182,14 @@ def test_the_task_on_the_command_line(tmp_path, capsys, random_encoder):
     )
     packed = run_task("masked", MaskedLM.load(str(folder)), tmp_path / "d.txt.gz")
     assert packed.metrics == pytest.approx(done["metrics"])
-    assert main(["evaluate", "masked", str(folder), str(tmp_path / "d.txt")]) == 0
+    arguments = ["evaluate", "masked", str(folder), str(tmp_path / "d.txt")]
+    assert main(arguments) == 0
     assert "cross_entropy" in capsys.readouterr().out
+    assert main([*arguments, "--pseudo-texts", "1", "--json"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    alone = MaskedLM.load(str(folder)).pseudo_perplexity(["the cat sat on the mat ."])
+    assert done["metrics"]["pseudo_perplexity"] == pytest.approx(alone)
+    assert done["coverage"]["pseudo_perplexity"] == 0.5
     for arguments, says in (
         ([str(folder), "no such file"], "no such file or folder"),
         ([str(folder), str(tmp_path)], "is not a file"),
@@ -195,5 +201,7 @@ def test_the_task_on_the_command_line(tmp_path, capsys, random_encoder):
         assert says in capsys.readouterr().err
     with pytest.raises(InvalidInputError, match="'masked' got RandomEncoder; allowed: a masked"):
         run_task("masked", random_encoder, tmp_path / "d.txt")
+    with pytest.raises(InvalidInputError, match="pseudo_texts=3 is for 'masked', not for 'sts'"):
+        run_task("sts", random_encoder, tmp_path / "d.txt", pseudo_texts=3)
     with pytest.raises(InvalidInputError, match="'sts' got MaskedLM"):
         run_task("sts", MaskedLM.load(str(folder)), tmp_path / "d.txt")

@@ -13,6 +13,7 @@ from sememe._errors import InvalidInputError, UnknownNameError
 if TYPE_CHECKING:
     from sememe.encoders.cross import CrossEncoder
     from sememe.evaluate.results import Evaluation
+    from sememe.evaluate.tasks import Task
     from sememe.index.hits import Hit
     from sememe.index.index import Index
 
@@ -26,6 +27,7 @@ def evaluation(
     mode: str,
     terms: str,
     among: int | None,
+    pseudo_texts: int,
     progress: bool,
 ) -> Evaluation:
     """Run a task. For "retrieval", MODEL may be the folder of an index; else one is built.
@@ -33,22 +35,22 @@ def evaluation(
     The hits of an index made by `sememe index corpus.jsonl` are named "corpus.jsonl#ID"; the part
     after the last "#" is what the judgements know.
     """
-    from sememe.encoders.load import load
     from sememe.evaluate import TASKS, run_task
     from sememe.index.config import FILE
     from sememe.index.index import Index
 
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
-    if TASKS[task].takes_masked:
-        from sememe.encoders.masked import MaskedLM
-
-        own = MaskedLM.load(model)
-        return run_task(task, own, data, split=split, among=among, show_progress=progress)
     if task != "retrieval":
-        system: Any = _cross_encoder(model) if TASKS[task].takes_scorer else None
-        system = system or load(model)
-        return run_task(task, system, data, split=split, among=among, show_progress=progress)
+        return run_task(
+            task,
+            _loaded(model, TASKS[task]),
+            data,
+            split=split,
+            among=among,
+            pseudo_texts=pseudo_texts,
+            show_progress=progress,
+        )
     if (Path(model) / FILE).exists():
         system = _ByRecordId(Index.open(model), model)
         return run_task(task, system, data, split=split, mode=mode)  # type: ignore[arg-type]
@@ -57,6 +59,18 @@ def evaluation(
         index.sync(_corpus(data[0]), show_progress=progress)
         system = _ByRecordId(index, model)
         return run_task(task, system, data, split=split, mode=mode)  # type: ignore[arg-type]
+
+
+def _loaded(model: str, task: Task) -> Any:
+    """Return what the task is about: a masked language model, a cross-encoder or an encoder."""
+    from sememe.encoders.load import load
+
+    if task.takes_masked:
+        from sememe.encoders.masked import MaskedLM
+
+        return MaskedLM.load(model)
+    scorer = _cross_encoder(model) if task.takes_scorer else None
+    return scorer or load(model)
 
 
 def _cross_encoder(model: str) -> CrossEncoder | None:

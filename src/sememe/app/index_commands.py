@@ -151,13 +151,25 @@ def evaluate(
         int | None,
         typer.Option("--among", help="Analogies: only this many keys, the first, can be answers."),
     ] = None,
+    pseudo_texts: Annotated[
+        int,
+        typer.Option("--pseudo-texts", help="Masked: pseudo-perplexity of this many texts, slow."),
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Measure an encoder or an index on a data set, with intervals and a control."""
     from sememe.app.evaluation import evaluation
 
     found = evaluation(
-        task, model, data, split=split, mode=mode, terms=terms, among=among, progress=_terminal()
+        task,
+        model,
+        data,
+        split=split,
+        mode=mode,
+        terms=terms,
+        among=among,
+        pseudo_texts=pseudo_texts,
+        progress=_terminal(),
     )
     if as_json:
         typer.echo(found.to_json())

@@ -61,6 +61,7 @@ def run_task(
     split: str = "test",
     mode: SearchMode = "hybrid",
     among: int | None = None,
+    pseudo_texts: int = 0,
     batch_size: int | None = None,
     show_progress: bool = False,
     resamples: int = 1000,
@@ -73,7 +74,8 @@ def run_task(
 
     task: a name in TASKS. data: one path, or two for "bitext". split: which qrels of a retrieval
     folder, or which table of an STS folder. mode: how an index searches. among: how
-    many keys, the first, are known and can answer an analogy; all unless told.
+    many keys, the first, are known and can answer an analogy; all unless told. pseudo_texts: of how
+    many texts, the first, a masked language model's pseudo-perplexity is taken.
 
     Raises:
         UnknownNameError: No such task, split or mode.
@@ -89,17 +91,11 @@ def run_task(
         check_masked_model(system)
     elif not (as_searcher or as_scorer or as_vectors):
         check_text_encoder(system, task)
-    if among is not None and not row.takes_among:
-        raise InvalidInputError(
-            f"among={among} is for 'analogies', not for {task!r}. Leave it out."
-        )
+    options = _options(task, mode=mode, among=among, pseudo_texts=pseudo_texts)
     paths = [Path(data)] if isinstance(data, str | Path) else [Path(path) for path in data]
     missing = [str(path) for path in paths if not path.exists()]
     if missing or not paths:
         raise InvalidInputError(f"no such file or folder: {', '.join(missing)}. Give {row.data}.")
-    options: dict[str, Any] = {"mode": mode} if row.takes_searcher else {}
-    if row.takes_among:
-        options["among"] = among
     return row.run(
         system,
         row.read(paths, split),
@@ -109,6 +105,25 @@ def run_task(
         seed=seed,
         **options,
     )
+
+
+def _options(
+    task: str, *, mode: SearchMode, among: int | None, pseudo_texts: int
+) -> dict[str, Any]:
+    """Return what only this task takes, or refuse what another one does."""
+    row = TASKS[task]
+    if among is not None and not row.takes_among:
+        raise InvalidInputError(
+            f"among={among} is for 'analogies', not for {task!r}. Leave it out."
+        )
+    if pseudo_texts and not row.takes_masked:
+        raise InvalidInputError(
+            f"pseudo_texts={pseudo_texts} is for 'masked', not for {task!r}. Leave it out."
+        )
+    if row.takes_masked:
+        return {"pseudo_texts": pseudo_texts}
+    options: dict[str, Any] = {"mode": mode} if row.takes_searcher else {}
+    return options | ({"among": among} if row.takes_among else {})
 
 
 def _only(task: str, paths: Paths) -> Path:

@@ -21,7 +21,8 @@ LAYER = {
 HEAVY = {
     "torch", "transformers", "onnx", "onnxruntime", "lance", "lancedb", "pyarrow", "sklearn",
     "sentencepiece", "tokenizers", "PIL", "kiwipiepy", "pypdf", "docx", "umap", "fastapi", "ray",
-    "numba", "gensim", "safetensors", "huggingface_hub",
+    "numba", "gensim", "safetensors", "huggingface_hub", "sentence_transformers",
+    "datasets", "accelerate", "matplotlib",
 }  # fmt: skip
 
 

@@ -16,6 +16,12 @@ EXTRAS = {
     "numba": "words",
     "sklearn": "words",
     "tokenizers": "words",
+    "torch": "train",
+    "transformers": "train",
+    "sentence_transformers": "train",
+    "datasets": "train",
+    "accelerate": "train",
+    "matplotlib": "train",
 }
 
 

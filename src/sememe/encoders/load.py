@@ -58,7 +58,7 @@ def load(
     if name == DEFAULT_MODEL:
         return _use_multilingual(model_info(name), overflow, threads or os.cpu_count() or 1)
     source, int8 = name.removesuffix(_INT8), name.endswith(_INT8)
-    folder = _network(source)
+    folder = network(source)
     if folder is None:
         return _word_encoder(name)
     if source not in CATALOG and not source.startswith("hf:"):
@@ -96,8 +96,8 @@ def load_vectors(name: str) -> KeyedVectors:
     return KeyedVectors.load(name)
 
 
-def _network(name: str) -> Path | None:
-    """Return the folder of a sentence encoder that goes by this name, None if it is none."""
+def network(name: str) -> Path | None:
+    """Return the folder of a network of BERT's family that goes by this name, None if none does."""
     if name in CATALOG:
         info = model_info(name)
         return info.checked_path("network").parent if "network" in info.files else None

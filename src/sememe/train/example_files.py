@@ -1,0 +1,158 @@
+"""Files of training examples: rows with the names that `examples` knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.sources.csv_rows import Rows
+from sememe.sources.formats import format_of
+from sememe.sources.jsonl import parse
+from sememe.sources.lines import open_lines
+from sememe.sources.streams import reason
+
+_SAME = {  # what others call a column, in lower case -> our name
+    "anchor": ("query", "question", "premise", "source"),
+    "positive": ("pos", "answer", "document", "passage", "hypothesis", "target"),
+    "negative": ("neg", "hard_negative"),
+    "sentence1": ("s1", "text1", "sentence_1", "sentence_a", "text_a", "sent1"),
+    "sentence2": ("s2", "text2", "sentence_2", "sentence_b", "text_b", "sent2"),
+    "score": ("similarity", "similarity_score", "gold", "relatedness_score"),
+    "text": ("sentence", "content", "문장", "내용"),
+    "label": ("class", "category", "intent", "분류"),
+}
+_NAMES = {name: ours for ours, others in _SAME.items() for name in (ours, *others)}
+_ALLOWED = "a .tsv, .csv, .jsonl, .parquet or .txt"
+_STSB = {"score": 4, "sentence1": 5, "sentence2": 6}
+
+
+def read_rows(path: Path) -> list[Mapping[str, Any]]:
+    """Read the rows of a file; see `examples.read_examples`.
+
+    Raises:
+        InvalidInputError: No such file, another kind of file, a line that is no record.
+        CorruptFileError: It cannot be read to its end.
+    """
+    if not path.is_file():
+        raise InvalidInputError(f"{path}: no such file. Give {_ALLOWED}.")
+    kind, unread = format_of(path.name)
+    try:
+        if kind == "parquet":
+            return [renamed(row) for row in _parquet(path)]
+        if unread is not None or kind not in _READERS:
+            raise InvalidInputError(f"{path}: {unread or f'a {kind} file'}; allowed: {_ALLOWED}.")
+        with open_lines(path, path.name) as lines:
+            return list(_READERS[kind](lines, path))
+    except CorruptFileError as error:
+        raise CorruptFileError(f"{path}: {error}. Fetch it anew.") from error
+    except (OSError, UnicodeError) as error:
+        raise InvalidInputError(f"{path}: {reason(error)}.") from error
+
+
+def renamed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give columns our names; unknown ones stay.
+
+    Two texts without a score are a pair, whatever they are called.
+
+    >>> renamed({"Query": "a", "answer": "b"})
+    {'anchor': 'a', 'positive': 'b'}
+    """
+    found = {_NAMES.get(str(name).strip().lower(), str(name)): value for name, value in row.items()}
+    if "sentence1" in found and "sentence2" in found and "score" not in found:
+        found["anchor"], found["positive"] = found.pop("sentence1"), found.pop("sentence2")
+    if "anchor" in found and "positive" in found and "score" in found:
+        found["sentence1"], found["sentence2"] = found.pop("anchor"), found.pop("positive")
+    return found
+
+
+def _texts(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
+    """Read a text a line, or a table if the first line has tabs."""
+    stream = iter(lines)
+    first = next(stream, None)
+    if first is None:
+        return
+    rest = chain([first], stream)
+    if "\t" in first[1]:
+        yield from _table(rest, path)
+        return
+    for _, line in rest:
+        if line.strip():
+            yield {"text": line.rstrip("\r\n")}
+
+
+def _jsonl(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
+    for number, line in lines:
+        if not line.strip():
+            continue
+        record = parse(line)
+        if not isinstance(record, dict):
+            what = f"not JSON ({record})" if isinstance(record, ValueError) else "no JSON object"
+            raise InvalidInputError(f"{path}, line {number}: {what}. Mend or remove it.")
+        yield renamed(record)
+
+
+def _table(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
+    """Read rows separated by tabs if the first has some (quotes are text then), else by commas."""
+    numbered = list(lines)
+    tabs = "\t" in next((line for _, line in numbered if line.strip()), "")
+    rows: Iterator[list[str]]
+    if tabs:
+        rows = (line.rstrip("\r\n").split("\t") for _, line in numbered if line.strip())
+    else:
+        rows = (cells for _, cells in Rows(numbered, ",") if any(cells))
+    names: Sequence[str] | None = None
+    for number, cells in enumerate(rows, 1):
+        if names is None:
+            names, is_header = _names_of(cells, path)
+            if is_header:
+                continue
+        if len(cells) < len(names):
+            raise InvalidInputError(
+                f"{path}, row {number} has {len(cells)} columns, the first has {len(names)}. "
+                "Complete or remove it."
+            )
+        yield renamed(dict(zip(names, cells, strict=False)))
+
+
+def _names_of(cells: Sequence[str], path: Path) -> tuple[Sequence[str], bool]:
+    """Return the names of the columns, and whether the first row is a header."""
+    known = [name for name in cells if name.strip().lower() in _NAMES]
+    if known:
+        return cells, True
+    if len(cells) >= 7 and _is_number(cells[_STSB["score"]]):
+        names = [str(i) for i in range(7)]
+        for name, place in _STSB.items():
+            names[place] = name
+        return names, False
+    if len(cells) == 3 and _is_number(cells[2]):
+        return ("sentence1", "sentence2", "score"), False
+    if len(cells) in (2, 3):
+        return ("anchor", "positive", "negative")[: len(cells)], False
+    raise InvalidInputError(
+        f"{path} begins with {len(cells)} columns, none of a known name. Put a row of names first, "
+        "such as sentence1, sentence2, score."
+    )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _parquet(path: Path) -> Iterator[dict[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        yield from pq.read_table(path).to_pylist()
+    except pa.ArrowException as error:
+        raise CorruptFileError(f"not readable as Parquet ({error})") from error
+
+
+_READERS: Mapping[str, Any] = {"text": _texts, "jsonl": _jsonl, "csv": _table}

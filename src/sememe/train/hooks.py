@@ -1,0 +1,108 @@
+"""What is hung into transformers' Trainer: our figures, our bar, and no words on standard output.
+
+Imports transformers and sentence-transformers, so it is imported when training begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import transformers
+from sentence_transformers import SentenceTransformerTrainer
+from sentence_transformers.base.evaluation import BaseEvaluator
+from sentence_transformers.cross_encoder import CrossEncoderTrainer
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback
+
+from sememe.train.held_out import score_examples
+
+if TYPE_CHECKING:
+    from sememe._progress import Advance
+    from sememe.train.examples import Examples
+
+
+class HeldOut(BaseEvaluator):  # type: ignore[misc]
+    """Scores the model on examples that it does not train on; higher is better."""
+
+    def __init__(self, examples: Examples) -> None:
+        super().__init__()
+        self.examples = examples
+        self.greater_is_better = True
+        self.primary_metric = ""
+
+    def __call__(
+        self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
+    ) -> dict[str, float]:
+        """Return the metric by its name."""
+
+        def encode(texts: list[str]) -> Any:
+            return model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+
+        scored = getattr(model, "predict", None) if hasattr(model, "rank") else None
+        found = score_examples(self.examples, encode=encode, predict=scored)
+        self.primary_metric = next(iter(found))
+        return dict(found)
+
+
+class Bar(TrainerCallback):  # type: ignore[misc]
+    """Moves a bar with the steps."""
+
+    def __init__(self, advance: Advance) -> None:
+        self.advance = advance
+        self.note = ""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Move it."""
+        self.advance(state.global_step, self.note)
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any
+    ) -> None:
+        """Show the last loss."""
+        if logs and "loss" in logs:
+            self.note = f"loss {float(logs['loss']):.4f}"
+
+
+class SentenceTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
+    """sentence-transformers' trainer, which gathers nothing for a model card: sememe writes one."""
+
+    def add_model_card_callback(self, *_: Any) -> None:
+        """Add none."""
+
+
+class CrossTrainer(CrossEncoderTrainer):  # type: ignore[misc]
+    """The same for cross-encoders."""
+
+    def add_model_card_callback(self, *_: Any) -> None:
+        """Add none."""
+
+
+def hush(trainer: Any) -> None:
+    """Take out what prints or draws bars of its own."""
+    for callback in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(callback)
+
+
+@contextmanager
+def a_quiet_guest() -> Iterator[None]:
+    """Keep the process's random states, and the libraries' bars and notices, as they were."""
+    import random
+
+    from transformers.utils import logging
+
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity(transformers.logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        torch.set_rng_state(states[2])

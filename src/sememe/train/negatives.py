@@ -1,0 +1,61 @@
+"""Hard negatives: texts near an anchor that are not its positives.
+
+An encoder ranks all positives by cosine for each anchor. Its own positives are left out, and so is
+every text nearly as near as they are: such a text is likely a positive that nobody marked. This is
+the positive-aware mining of Moreira et al. 2024 (NV-Retriever, arXiv:2407.15831).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe.train.examples import Examples
+
+if TYPE_CHECKING:
+    from sememe._types import Encoder, FloatArray
+
+_BLOCK = 1024
+
+
+def with_hard_negatives(
+    examples: Examples, encoder: Encoder, *, n: int, below: float = 0.95
+) -> Examples:
+    """Make triplets of pairs: each anchor with its positive and each of its n nearest others.
+
+    below: A negative's cosine is at most this part of the cosine of anchor and positive. Pairs
+    without any such text are left out, and counted.
+    """
+    anchors, positives = examples.columns["anchor"], examples.columns["positive"]
+    texts = list(dict.fromkeys(positives))
+    numbers = {text: i for i, text in enumerate(texts)}
+    own: dict[str, list[int]] = {}
+    for anchor, positive in zip(anchors, positives, strict=True):
+        own.setdefault(anchor, []).append(numbers[positive])
+    queries = getattr(encoder, "encode_query", encoder.encode)(anchors)
+    rows = encoder.encode(texts)
+    found: dict[str, list[Any]] = {"anchor": [], "positive": [], "negative": []}
+    none = 0
+    for start in range(0, len(anchors), _BLOCK):
+        cosine = queries[start : start + _BLOCK] @ rows.T
+        for i, scores in enumerate(cosine, start):
+            limit = below * scores[numbers[positives[i]]]
+            negatives = _nearest(scores, limit, {*own[anchors[i]], numbers.get(anchors[i], -1)}, n)
+            none += not negatives
+            found["anchor"] += [anchors[i]] * len(negatives)
+            found["positive"] += [positives[i]] * len(negatives)
+            found["negative"] += [texts[j] for j in negatives]
+    notes = [*examples.notes, f"{len(found['anchor'])} hard negatives for {len(anchors)} pairs"]
+    if none:
+        notes.append(f"{none} pairs left out: no text is a hard negative of theirs")
+    return Examples("triplets", found, examples.n_read, tuple(notes))
+
+
+def _nearest(scores: FloatArray, limit: float, own: set[int], n: int) -> list[int]:
+    """Return the n best places at or below the limit; ties by place."""
+    allowed = scores <= limit
+    allowed[[i for i in own if i >= 0]] = False
+    places = np.flatnonzero(allowed)
+    order = np.lexsort((places, -scores[places]))[:n]
+    return [int(places[i]) for i in order]

@@ -251,9 +251,6 @@ class Reader:
         return gain, bias
 
 
-_Reader = Reader  # its former name, until nothing asks for it
-
-
 def _some(names: Iterable[str]) -> list[str]:
     return [*sorted(names)[:3], "..."]
 

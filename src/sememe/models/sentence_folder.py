@@ -227,6 +227,3 @@ def read_json(path: Path, **missing: Any) -> Any:
         ) from None
     except (OSError, ValueError) as error:
         raise CorruptFileError(f"{path} cannot be read: {error}. Fetch it anew") from error
-
-
-_json = read_json  # its former name, until nothing asks for it

@@ -4,7 +4,7 @@ BIN := .venv/bin
 THREADS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-slow lint types format bench core clean
+.PHONY: help demo install test test-train test-slow lint types format bench core clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -27,8 +27,16 @@ demo: .venv/.core ## Index the bundled samples and search them in two languages
 
 install: .venv/.dev ## Install sememe and its development tools into .venv
 
-test: .venv/.dev ## Run all tests, offline
+.venv-train/.done: pyproject.toml
+	$(PYTHON) -m venv .venv-train
+	.venv-train/bin/python -m pip install --quiet --editable '.[train,weights,words]' pytest
+	@touch $@
+
+test: .venv/.dev test-train ## Run all tests, offline
 	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -q
+
+test-train: .venv-train/.done ## Run the tests of training, in an environment with torch
+	OMP_NUM_THREADS=$(THREADS) .venv-train/bin/python -m pytest -q tests/trained
 
 test-slow: .venv/.dev ## Run the tests that take longer than a minute, too
 	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -q -m 'not external'

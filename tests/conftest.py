@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
 import socket
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+# tests/trained needs torch, 6 GB: `make test` runs it in an environment of its own.
+collect_ignore = [] if importlib.util.find_spec("torch") else ["trained"]
 
 
 @pytest.fixture(autouse=True, scope="session")

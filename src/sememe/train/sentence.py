@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sememe._errors import InvalidInputError
+from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.train.examples import Data, Examples, read_examples
 from sememe.train.losses import check_loss, dataset, make_loss, sampler
 from sememe.train.trained_folder import curve_rows, model_card, table, write_trained
@@ -111,6 +111,7 @@ class SentenceTraining:
         """
         check_train_extra("SentenceTraining.fit")
         self._check()
+        network_folder(self.base)
         examples = read_examples(data)
         aside = None if evaluate is None else read_examples(evaluate, what="the data of evaluate")
         examples = self._with_negatives(examples)
@@ -279,8 +280,11 @@ def network_folder(base: str) -> Path:
         InvalidInputError, UnknownNameError: It is no network of BERT's family.
     """
     from sememe.encoders.load import network
+    from sememe.models.catalog import CATALOG
 
     folder = network(base)
+    if folder is None and base not in CATALOG and not Path(base).exists():
+        raise UnknownNameError.of("model", base, CATALOG)
     if folder is None:
         raise InvalidInputError(
             f"{base!r} is no network that can be trained. Give a folder of BERT's family, "

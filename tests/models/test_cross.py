@@ -167,11 +167,27 @@ def test_the_window(tmp_path, files, window):
     assert read_cross_folder(cross_checkpoints.write(tmp_path / "m", files=files)).window == window
 
 
+NAMES = ["input_ids", "token_type_ids"]
+
+
 def test_a_tokenizer_that_gives_no_types_is_heeded(tmp_path):
     names = {"model_input_names": ["input_ids", "attention_mask"]}
     folder = cross_checkpoints.write(tmp_path / "m", files={"tokenizer_config.json": names})
     assert not read_cross_folder(folder).typed
     assert read_cross_folder(cross_checkpoints.write(tmp_path / "n")).typed
+    for number, (said, typed) in enumerate(
+        [
+            ({"tokenizer_class": "BertTokenizer"}, True),
+            ({"tokenizer_class": "TokenizersBackend"}, False),
+            (
+                {"tokenizer_class": "TokenizersBackend", "model_input_names": ["token_type_ids"]},
+                True,
+            ),
+        ]
+    ):
+        files = {"tokenizer_config.json": said}
+        folder = cross_checkpoints.write(tmp_path / str(number), files=files)
+        assert read_cross_folder(folder).typed is typed
 
 
 @pytest.mark.parametrize("named", [{"0": "a", "7": "b"}, {"x": "a", "1": "b"}])

@@ -99,9 +99,20 @@ def read_cross_folder(path: Path) -> CrossFolder:
         exclusive=config.get("problem_type") != "multi_label_classification",
         tokenizer=folder.tokenizer(),
         window=_window(folder, said, weights.max_tokens),
-        typed="token_type_ids" in said.get("model_input_names", ["token_type_ids"]),
+        typed=_is_typed(said),
         prompt=prompts.get(facts.get("default_prompt_name") or "") or "",
     )
+
+
+def _is_typed(said: Mapping[str, Any]) -> bool:
+    """Say whether the tokenizer tells texts apart: the class of BERT does unless told otherwise.
+
+    Transformers 5 writes TokenizersBackend for a tokenizer of no family, and that does not.
+    """
+    names = said.get("model_input_names")
+    if names is None:
+        return said.get("tokenizer_class") != "TokenizersBackend"
+    return "token_type_ids" in names
 
 
 def _activation(config: Mapping[str, Any], facts: Mapping[str, Any], path: Path) -> Activation:

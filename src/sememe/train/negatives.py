@@ -1,8 +1,9 @@
-"""Hard negatives: texts near an anchor that are not its positives.
+"""Negatives for pairs: other texts, drawn at random or near to the anchor (hard ones).
 
-An encoder ranks all positives by cosine for each anchor. Its own positives are left out, and so is
-every text nearly as near as they are: such a text is likely a positive that nobody marked. This is
-the positive-aware mining of Moreira et al. 2024 (NV-Retriever, arXiv:2407.15831).
+Hard negatives are texts near an anchor that are not its positives. An encoder ranks all positives
+by cosine for each anchor. Its own positives are left out, and so is every text nearly as near as
+they are: such a text is likely a positive that nobody marked. This is the positive-aware mining of
+Moreira et al. 2024 (NV-Retriever, arXiv:2407.15831).
 """
 
 from __future__ import annotations
@@ -49,6 +50,33 @@ def with_hard_negatives(
     notes = [*examples.notes, f"{len(found['anchor'])} hard negatives for {len(anchors)} pairs"]
     if none:
         notes.append(f"{none} pairs left out: no text is a hard negative of theirs")
+    return Examples("triplets", found, examples.n_read, tuple(notes))
+
+
+def with_random_negatives(examples: Examples, *, n: int, seed: int) -> Examples:
+    """Make triplets of pairs: each anchor with its positive and each of n others drawn at random.
+
+    Pairs whose anchor is right with every text are left out, and counted.
+    """
+    anchors, positives = examples.columns["anchor"], examples.columns["positive"]
+    texts = list(dict.fromkeys(positives))
+    own: dict[str, set[str]] = {}
+    for anchor, positive in zip(anchors, positives, strict=True):
+        own.setdefault(anchor, {anchor}).add(positive)
+    rng = np.random.default_rng(seed)
+    found: dict[str, list[Any]] = {"anchor": [], "positive": [], "negative": []}
+    none = 0
+    for anchor, positive in zip(anchors, positives, strict=True):
+        most = min(len(texts), n + len(own[anchor]))
+        drawn = [texts[i] for i in rng.choice(len(texts), most, replace=False).tolist()]
+        negatives = [text for text in drawn if text not in own[anchor]][:n]
+        none += not negatives
+        found["anchor"] += [anchor] * len(negatives)
+        found["positive"] += [positive] * len(negatives)
+        found["negative"] += negatives
+    notes = [*examples.notes, f"{len(found['anchor'])} random negatives for {len(anchors)} pairs"]
+    if none:
+        notes.append(f"{none} pairs have no negative: their anchor goes with every text")
     return Examples("triplets", found, examples.n_read, tuple(notes))
 
 

@@ -6,6 +6,7 @@ from typing import assert_type
 
 import sememe
 from sememe._types import FloatArray
+from sememe.encoders.masked import Fill
 from sememe.space import Duplicates, Pair, central_words, cluster, duplicates, purity, similar_pairs
 
 
@@ -56,3 +57,12 @@ def mine(texts: list[str]) -> list[tuple[str, str]]:
     assert_type(similar_pairs(vectors, max_pairs=5, threshold=0.5), list[Pair])
     assert_type(duplicates(vectors, threshold=0.9).groups(), dict[int, list[int]])
     return [pair.texts for pair in sememe.mine_pairs(texts, encoder, threshold=0.8)]
+
+
+def tune(data: str) -> list[list[Fill]]:
+    found = sememe.SentenceTraining("all-minilm-l6-v2", dims=(64,)).fit(data, evaluate=data)
+    assert_type(found.report_.curve.after, float | None)
+    learnt = sememe.MaskedTraining(size="mini").fit([data], checkpoint=data)
+    assert_type(learnt.report_.unigram, float)
+    assert_type(sememe.CrossEncoder.load(data).score([("a", "b")]), FloatArray)
+    return sememe.MaskedLM.load(str(learnt.save(data))).fill("one [MASK]", k=3)

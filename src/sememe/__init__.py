@@ -19,13 +19,15 @@ __version__ = "0.1.0"
 _EXPORTS = {
     "CATALOG": "sememe.models.catalog",
     "CorruptFileError": "sememe._errors",
+    "CrossEncoder": "sememe.encoders.cross",
+    "CrossTraining": "sememe.train.cross",
     "DuplicateIdError": "sememe._errors",
     "Encoder": "sememe._types",
     "FastText": "sememe.train.fasttext",
     "FilterError": "sememe._errors",
-    "HubError": "sememe._errors",
     "Hit": "sememe.index.hits",
     "Hits": "sememe.index.hits",
+    "HubError": "sememe._errors",
     "Index": "sememe.index.index",
     "IndexExistsError": "sememe._errors",
     "IndexFormatError": "sememe._errors",
@@ -34,14 +36,19 @@ _EXPORTS = {
     "InvalidInputError": "sememe._errors",
     "Item": "sememe._types",
     "KeyedVectors": "sememe.vectors.keyed",
+    "MaskedLM": "sememe.encoders.masked",
+    "MaskedTraining": "sememe.train.mlm",
     "MissingExtraError": "sememe._errors",
     "ModelInfo": "sememe.models.catalog",
     "Phrases": "sememe.train.phrases",
     "Receipt": "sememe.encoders.receipt",
     "Report": "sememe.index.report",
     "SememeError": "sememe._errors",
+    "SentenceEncoder": "sememe.encoders.sentence",
+    "SentenceTraining": "sememe.train.sentence",
     "Skipped": "sememe._types",
     "SpaceMismatchError": "sememe._errors",
+    "StaticEncoder": "sememe.encoders.static",
     "SubwordTokenizer": "sememe.text.subwords",
     "SubwordVectors": "sememe.vectors.subword",
     "TextEncoder": "sememe.encoders.text",
@@ -52,6 +59,7 @@ _EXPORTS = {
     "Word2Vec": "sememe.train.word2vec",
     "WordEncoder": "sememe.encoders.words",
     "deduplicate": "sememe.tasks.mining",
+    "distil": "sememe.train.distil",
     "load": "sememe.encoders.load",
     "mine_pairs": "sememe.tasks.mining",
 }
@@ -77,8 +85,12 @@ if TYPE_CHECKING:
     from sememe._types import Encoder as Encoder
     from sememe._types import Item as Item
     from sememe._types import Skipped as Skipped
+    from sememe.encoders.cross import CrossEncoder as CrossEncoder
     from sememe.encoders.load import load as load
+    from sememe.encoders.masked import MaskedLM as MaskedLM
     from sememe.encoders.receipt import Receipt as Receipt
+    from sememe.encoders.sentence import SentenceEncoder as SentenceEncoder
+    from sememe.encoders.static import StaticEncoder as StaticEncoder
     from sememe.encoders.text import TextEncoder as TextEncoder
     from sememe.encoders.words import WordEncoder as WordEncoder
     from sememe.index.hits import Hit as Hit
@@ -90,9 +102,13 @@ if TYPE_CHECKING:
     from sememe.tasks.mining import deduplicate as deduplicate
     from sememe.tasks.mining import mine_pairs as mine_pairs
     from sememe.text.subwords import SubwordTokenizer as SubwordTokenizer
+    from sememe.train.cross import CrossTraining as CrossTraining
+    from sememe.train.distil import distil as distil
     from sememe.train.fasttext import FastText as FastText
+    from sememe.train.mlm import MaskedTraining as MaskedTraining
     from sememe.train.phrases import Phrases as Phrases
     from sememe.train.report import TrainingReport as TrainingReport
+    from sememe.train.sentence import SentenceTraining as SentenceTraining
     from sememe.train.word2vec import Word2Vec as Word2Vec
     from sememe.vectors.keyed import KeyedVectors as KeyedVectors
     from sememe.vectors.subword import SubwordVectors as SubwordVectors

@@ -84,12 +84,14 @@ def test_the_saved_folder_gives_the_scores_of_sentence_transformers(trained, fol
 
 def test_a_cross_encoder_can_be_trained_further_and_cut_shorter(folder, tmp_path):
     options = {**QUICK, "epochs": 1, "learning_rate": 1e-5}
-    further = CrossTraining(str(folder), **options, max_tokens=12)
+    further = CrossTraining(str(folder), **options, max_tokens=20)
     further.fit(made.scored(40, seed=3), evaluate=made.scored(80, seed=2))
     assert further.report_.curve.before > 0.75
     shorter = CrossEncoder.load(str(further.save(tmp_path / "shorter")))
-    assert shorter.window == 12
-    np.testing.assert_allclose(shorter.score(TEXTS), further.model_.predict(TEXTS), atol=1e-5)
+    assert shorter.window == 20
+    texts = [*TEXTS, ("a ship " * 9, "the pan " * 4), ("a ship", "the pan and the oven " * 9)]
+    assert shorter.cut(texts) == [3, 4]
+    np.testing.assert_allclose(shorter.score(texts), further.model_.predict(texts), atol=1e-5)
 
 
 def test_pairs_get_negatives_and_triplets_have_them(base):

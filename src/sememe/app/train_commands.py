@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from sememe.app import train_cross, train_mlm, train_sentence, train_tokenizer, train_words
+from sememe.app import (
+    train_cross,
+    train_mlm,
+    train_multilingual,
+    train_sentence,
+    train_tokenizer,
+    train_words,
+)
 
 train_app = typer.Typer(name="train", help="Train a model on your own text.", no_args_is_help=True)
 
@@ -16,5 +23,6 @@ def register(app: typer.Typer) -> None:
     train_app.command("mlm")(train_mlm.mlm)
     train_app.command("sentence")(train_sentence.sentence)
     train_app.command("cross")(train_cross.cross)
+    train_app.command("multilingual")(train_multilingual.multilingual)
     train_app.command("tokenizer")(train_tokenizer.tokenizer)
     app.add_typer(train_app)

@@ -1,4 +1,4 @@
-"""A recipe run from the command line: its state lies beside the output, and is deleted at the end."""
+"""A recipe run from the command line: its state lies beside the output, and goes at the end."""
 
 from __future__ import annotations
 

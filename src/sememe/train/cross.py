@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe.train.examples import Data, Examples, read_examples
-from sememe.train.fitting import check_options, fit_model
+from sememe.train.fitting import check_options, fit_model, trainable
 from sememe.train.negatives import with_hard_negatives, with_random_negatives
-from sememe.train.sentence import network_folder, parameters, write_quietly
+from sememe.train.sentence import parameters, write_quietly
 from sememe.train.trained_folder import curve_rows, model_card, table, write_trained
 from sememe.train.trainer import check_train_extra, checkpoint_folder
 
@@ -260,14 +260,8 @@ def _base(base: str, max_tokens: int | None) -> Path:
     from transformers import AutoConfig
 
     from sememe.models.cross_folder import is_cross_folder
-    from sememe.models.static_folder import is_static_folder
 
-    folder = network_folder(base)
-    if is_static_folder(folder):
-        raise InvalidInputError(
-            f"{base} is a static encoder, which has no network to read two texts at once. Give a "
-            "network of BERT's family, such as all-minilm-l6-v2."
-        )
+    folder = trainable(base)
     config = AutoConfig.from_pretrained(folder)
     if is_cross_folder(folder) and config.num_labels != 1:
         raise InvalidInputError(

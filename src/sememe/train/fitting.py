@@ -1,4 +1,4 @@
-"""What the recipes share that run a trainer of sentence-transformers: their options, and the run."""
+"""What the recipes share that run a trainer of sentence-transformers: options and the run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
+from sememe.train.sentence import network_folder
 from sememe.train.trainer import arguments, plan, run
 
 if TYPE_CHECKING:
@@ -38,6 +39,23 @@ def check_options(training: Any, more: Iterable[Rule] = ()) -> None:
     for name, right, allowed in rules:
         if not right:
             raise InvalidInputError(f"{name}={getattr(training, name)!r}; give {allowed}.")
+
+
+def trainable(base: str) -> Path:
+    """Return the folder of a network that reads tokens in their order, by its name.
+
+    Raises:
+        InvalidInputError, UnknownNameError: None of that name, or a static encoder.
+    """
+    from sememe.models.static_folder import is_static_folder
+
+    folder = network_folder(base)
+    if is_static_folder(folder):
+        raise InvalidInputError(
+            f"{base} is a static encoder, which has no network. Give one of BERT's family, such as "
+            "all-minilm-l6-v2."
+        )
+    return folder
 
 
 def fit_model(

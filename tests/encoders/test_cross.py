@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+import sememe
 from sememe import InvalidInputError, TextTooLongError, UnknownNameError
 from sememe._types import Encoder, PairScorer
 from sememe.encoders.cross import CrossEncoder
@@ -177,3 +178,9 @@ def test_release_costs_only_time(model):
     before = model.score(PAIRS)
     model.release()
     np.testing.assert_array_equal(model.score(PAIRS), before)
+
+
+def test_a_cross_encoder_is_no_encoder(tmp_path):
+    folder = cross_checkpoints.write(tmp_path / "m")
+    with pytest.raises(InvalidInputError, match=r"sememe\.CrossEncoder\.load"):
+        sememe.load(str(folder))

@@ -53,6 +53,25 @@ def test_limits_prompts_and_dense(tmp_path):
     assert np.array_equal(folder.dense[0].matrix, matrix.T) and folder.dense[0].bias is None
 
 
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({"tokenizer_config.json": {"model_max_length": 12}}, 12),  # sentence-transformers 6
+        ({"tokenizer_config.json": {"model_max_length": 10**30}}, None),  # transformers: none
+        (
+            {
+                "tokenizer_config.json": {"model_max_length": 12},
+                "sentence_bert_config.json": {"max_seq_length": 9},
+            },
+            9,
+        ),
+        ({}, None),
+    ],
+)
+def test_where_the_limit_stands(tmp_path, files, limit):
+    assert read_sentence_folder(checkpoints.write(tmp_path, files=files)).max_tokens == limit
+
+
 def test_the_fingerprint_follows_whatever_shapes_a_vector(tmp_path):
     seen = [
         read_sentence_folder(checkpoints.write(tmp_path / name, **options)).fingerprint()

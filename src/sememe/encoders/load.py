@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.encoders.text import Overflow, TextEncoder, TextModel, digest
 from sememe.models.catalog import CATALOG, DEFAULT_MODEL, ModelInfo, model_info
+from sememe.models.cross_folder import is_cross_folder
 from sememe.models.glove import GLOVE
 from sememe.models.sentence_folder import is_sentence_folder
 from sememe.models.static_folder import is_static_folder
@@ -44,7 +45,7 @@ def load(
 
     Raises:
         UnknownNameError: No model and no file of that name.
-        InvalidInputError: `threads` below 1.
+        InvalidInputError: `threads` below 1, or the folder of a cross-encoder.
         MissingExtraError: The package that carries its weights is not installed.
         CorruptFileError: The weights are not those the catalogue means, or a file is damaged.
         OSError: A model of the hub that is not here, and the hub cannot be reached.
@@ -67,6 +68,11 @@ def load(
         from sememe.encoders.static import StaticEncoder
 
         return StaticEncoder.load(folder, name=name)
+    if is_cross_folder(folder):
+        raise InvalidInputError(
+            f"{source} is a cross-encoder: it scores pairs and has no vectors of single texts. Open "
+            f"it with sememe.CrossEncoder.load({source!r}), or give it to search --rerank."
+        )
     from sememe.encoders.sentence import sentence_encoder
 
     return sentence_encoder(folder, name, overflow=overflow, threads=threads, int8=int8)

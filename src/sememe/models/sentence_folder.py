@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sememe.models.tensors import Tensors
 
 TOKENIZER = "tokenizer.json"
+_NO_LIMIT = 10**9
 _POOLING_NAMES = {
     "cls": "cls", "cls_token": "cls", "max": "max", "max_tokens": "max", "mean": "mean",
     "mean_tokens": "mean", "mean_sqrt_len": "mean_sqrt_len",
@@ -134,7 +135,7 @@ def read_sentence_folder(path: Path) -> SentenceFolder:
             pooling, pool_prompt = _pooling(facts, path), bool(facts.get("include_prompt", True))
         elif kind == "Dense":
             dense.append(_dense(path / place))
-    limit = read_json(network / "sentence_bert_config.json", missing={}).get("max_seq_length")
+    limit = _limit(path, network)
     facts = read_json(path / "config_sentence_transformers.json", missing={})
     prompts = facts.get("prompts") or {}
     usual = prompts.get(facts.get("default_prompt_name") or "", "")
@@ -144,11 +145,27 @@ def read_sentence_folder(path: Path) -> SentenceFolder:
         config=read_json(network / "config.json"),
         pooling=pooling,
         dense=tuple(dense),
-        max_tokens=None if limit is None else int(limit),
+        max_tokens=limit,
         query_prompt=next((prompts[name] for name in _QUERY if prompts.get(name)), usual),
         document_prompt=next((prompts[name] for name in _DOCUMENT if prompts.get(name)), usual),
         pool_prompt=pool_prompt,
     )
+
+
+def _limit(path: Path, network: Path) -> int | None:
+    """Return the longest sequence that a folder is meant for, marks included.
+
+    sentence-transformers 6 writes it with the tokenizer, where transformers writes a number beyond
+    all measure for none.
+    """
+    limit = read_json(network / "sentence_bert_config.json", missing={}).get("max_seq_length")
+    if limit is not None:
+        return int(limit)
+    for folder in dict.fromkeys((network, path)):
+        found = read_json(folder / "tokenizer_config.json", missing={}).get("model_max_length")
+        if found is not None and found < _NO_LIMIT:
+            return int(found)
+    return None
 
 
 def _steps(path: Path) -> list[tuple[str, str]]:

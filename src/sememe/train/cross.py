@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe.train.examples import Data, Examples, read_examples
-from sememe.train.fitting import check_options, fit_model, trainable
+from sememe.train.fitting import check_options, fit_model, parameters, trainable, write_quietly
 from sememe.train.negatives import with_hard_negatives, with_random_negatives
-from sememe.train.sentence import parameters, write_quietly
 from sememe.train.trained_folder import curve_rows, model_card, table, write_trained
 from sememe.train.trainer import check_train_extra, checkpoint_folder
 

@@ -1,13 +1,13 @@
-"""What the recipes share that run a trainer of sentence-transformers: options and the run."""
+"""What the recipes share: their options, what they begin with, and a run of a trainer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sememe._errors import InvalidInputError
-from sememe.train.sentence import network_folder
+from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.train.trainer import arguments, plan, run
 
 if TYPE_CHECKING:
@@ -39,6 +39,33 @@ def check_options(training: Any, more: Iterable[Rule] = ()) -> None:
     for name, right, allowed in rules:
         if not right:
             raise InvalidInputError(f"{name}={getattr(training, name)!r}; give {allowed}.")
+
+
+def parameters(training: Any) -> dict[str, Any]:
+    """Return a training's options as JSON has them."""
+    names = [item.name for item in fields(training) if item.init]
+    found = {name: getattr(training, name) for name in names}
+    return {n: list(v) if isinstance(v, tuple) else v for n, v in found.items()}
+
+
+def network_folder(base: str) -> Path:
+    """Return the folder of a network by its name; see `sememe.load`.
+
+    Raises:
+        InvalidInputError, UnknownNameError: It is no network of BERT's family.
+    """
+    from sememe.encoders.load import network
+    from sememe.models.catalog import CATALOG
+
+    folder = network(base)
+    if folder is None and base not in CATALOG and not Path(base).exists():
+        raise UnknownNameError.of("model", base, CATALOG)
+    if folder is None:
+        raise InvalidInputError(
+            f"{base!r} is no network that can be trained. Give a folder of BERT's family, "
+            "hf:org/name, or all-minilm-l6-v2."
+        )
+    return folder
 
 
 def trainable(base: str) -> Path:
@@ -113,3 +140,11 @@ def fit_model(
         callbacks=[EarlyStoppingCallback(training.patience)] if stops else [],
     )
     return run(made, folder, show_progress=show_progress)
+
+
+def write_quietly(model: Any, folder: Path) -> None:
+    """Write a model of sentence-transformers, without a card and without a bar."""
+    from sememe.train.hooks import a_quiet_guest
+
+    with a_quiet_guest():
+        model.save_pretrained(str(folder), create_model_card=False)

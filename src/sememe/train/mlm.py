@@ -22,7 +22,7 @@ import numpy as np
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.train.blocks import MARK, Blocks, Marks, read_blocks
-from sememe.train.sentence import network_folder, parameters
+from sememe.train.fitting import network_folder, parameters
 from sememe.train.trained_folder import curve_rows, model_card, table, write_trained
 from sememe.train.trainer import arguments, check_train_extra, checkpoint_folder, plan, run
 

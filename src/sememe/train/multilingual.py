@@ -22,8 +22,8 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.train.examples import Data, Examples, read_examples
-from sememe.train.fitting import check_options, fit_model, trainable
-from sememe.train.sentence import open_model, parameters, write_quietly
+from sememe.train.fitting import check_options, fit_model, parameters, trainable, write_quietly
+from sememe.train.sentence import open_model
 from sememe.train.trained_folder import curve_rows, model_card, table, write_trained
 from sememe.train.trainer import check_train_extra, checkpoint_folder
 from sememe.train.unknowns import check_legible, check_share

@@ -11,15 +11,22 @@ all-minilm-l6-v2 on the STS benchmark (5,749 pairs) takes minutes on 2 cores.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._errors import InvalidInputError
 from sememe.train.examples import Data, Examples, read_examples
+from sememe.train.fitting import (
+    check_options,
+    fit_model,
+    parameters,
+    trainable,
+    write_quietly,
+)
 from sememe.train.losses import check_loss, dataset, make_loss, sampler
 from sememe.train.trained_folder import curve_rows, model_card, table, write_trained
-from sememe.train.trainer import arguments, check_train_extra, checkpoint_folder, plan, run
+from sememe.train.trainer import check_train_extra, checkpoint_folder
 
 if TYPE_CHECKING:
     from sememe.train.trainer import Curve
@@ -111,7 +118,7 @@ class SentenceTraining:
         """
         check_train_extra("SentenceTraining.fit")
         self._check()
-        network_folder(self.base)
+        trainable(self.base)
         examples = read_examples(data)
         aside = None if evaluate is None else read_examples(evaluate, what="the data of evaluate")
         examples = self._with_negatives(examples)
@@ -164,51 +171,31 @@ class SentenceTraining:
         show_progress: bool,
     ) -> None:
         from sentence_transformers import SentenceTransformerTrainingArguments
-        from transformers import EarlyStoppingCallback
 
         from sememe.train.hooks import HeldOut, SentenceTrainer, a_quiet_guest
 
         with a_quiet_guest():
             model = open_model(self.base, max_tokens=self.max_tokens, dims=self.dims)
-            batches = -(-len(examples) // self.batch_size)
-            found = plan(
-                batches,
-                epochs=self.epochs,
-                accumulate=self.accumulate,
-                evaluations=self.evaluations,
-            )
-            held = None if aside is None else HeldOut(aside)
-            metric = {} if aside is None else best_by(aside)
-            args = arguments(
-                SentenceTransformerTrainingArguments,
-                folder,
-                found,
-                batch_size=self.batch_size,
-                learning_rate=self.learning_rate,
-                warmup=self.warmup,
-                accumulate=self.accumulate,
-                seed=self.seed,
-                evaluated=aside is not None,
-                batch_sampler=sampler(loss),
-                **metric,
-            )
-            stop = aside is not None and self.patience is not None
-            trainer = SentenceTrainer(
+            curve = fit_model(
+                self,
                 model,
-                args,
-                train_dataset=dataset(examples, loss, seed=self.seed),
+                folder,
+                trainer=SentenceTrainer,
+                options=SentenceTransformerTrainingArguments,
+                data=dataset(examples, loss, seed=self.seed),
                 loss=make_loss(
                     loss,
                     model,
                     temperature=self.temperature,
                     margin=self.margin,
                     dims=_with_whole(self.dims, model),
-                    base=str(network_folder(self.base)),
+                    base=str(trainable(self.base)),
                 ),
-                evaluator=held,
-                callbacks=[EarlyStoppingCallback(self.patience)] if stop else [],
+                held_out=None if aside is None else HeldOut(aside),
+                metric="spearman" if aside and aside.kind == "scored" else "accuracy",
+                show_progress=show_progress,
+                batch_sampler=sampler(loss),
             )
-            curve = run(trainer, folder, show_progress=show_progress)
             widths = {} if aside is None else _widths(model, aside, self.dims)
         self.model_ = model
         notes = (*examples.notes, *(f"held out: {note}" for note in (aside.notes if aside else ())))
@@ -228,23 +215,15 @@ class SentenceTraining:
         return with_hard_negatives(examples, load(self.base), n=self.hard_negatives)
 
     def _check(self) -> None:
-        wrong = (
-            ("epochs", self.epochs > 0, "a number above 0"),
-            ("batch_size", self.batch_size >= 2, "2 or more"),
-            ("learning_rate", self.learning_rate > 0, "a number above 0, such as 5e-5"),
-            ("warmup", 0 <= self.warmup < 1, "a share of the steps, 0 to 1"),
-            ("accumulate", self.accumulate >= 1, "1 or more"),
-            ("temperature", self.temperature > 0, "a number above 0, such as 0.05"),
-            ("margin", 0 < self.margin < 2, "a cosine distance between 0 and 2"),
-            ("hard_negatives", self.hard_negatives >= 0, "0 or more"),
-            ("evaluations", self.evaluations >= 1, "1 or more"),
-            ("patience", self.patience is None or self.patience >= 1, "1 or more, or None"),
-            ("dims", all(dim >= 1 for dim in self.dims), "widths of at least 1"),
-            ("max_tokens", self.max_tokens is None or self.max_tokens >= 3, "3 or more, or None"),
+        check_options(
+            self,
+            [
+                ("temperature", self.temperature > 0, "a number above 0, such as 0.05"),
+                ("margin", 0 < self.margin < 2, "a cosine distance between 0 and 2"),
+                ("hard_negatives", self.hard_negatives >= 0, "0 or more"),
+                ("dims", all(dim >= 1 for dim in self.dims), "widths of at least 1"),
+            ],
         )
-        for name, right, allowed in wrong:
-            if not right:
-                raise InvalidInputError(f"{name}={getattr(self, name)!r}; give {allowed}.")
 
 
 def open_model(base: str, *, max_tokens: int | None, dims: Sequence[int]) -> Any:
@@ -256,7 +235,7 @@ def open_model(base: str, *, max_tokens: int | None, dims: Sequence[int]) -> Any
     """
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(network_folder(base)))
+    model = SentenceTransformer(str(trainable(base)))
     width = int(model.get_embedding_dimension())
     if beyond := [dim for dim in dims if dim > width]:
         raise InvalidInputError(f"dims={list(dims)}: {base} has {width}; {beyond[0]} is beyond.")
@@ -273,40 +252,6 @@ def _with_whole(dims: Sequence[int], model: Any) -> list[int]:
     return sorted({*dims, int(model.get_embedding_dimension())}, reverse=True) if dims else []
 
 
-def network_folder(base: str) -> Path:
-    """Return the folder of a network by its name; see `sememe.load`.
-
-    Raises:
-        InvalidInputError, UnknownNameError: It is no network of BERT's family.
-    """
-    from sememe.encoders.load import network
-    from sememe.models.catalog import CATALOG
-
-    folder = network(base)
-    if folder is None and base not in CATALOG and not Path(base).exists():
-        raise UnknownNameError.of("model", base, CATALOG)
-    if folder is None:
-        raise InvalidInputError(
-            f"{base!r} is no network that can be trained. Give a folder of BERT's family, "
-            "hf:org/name, or all-minilm-l6-v2."
-        )
-    return folder
-
-
-def write_quietly(model: Any, folder: Path) -> None:
-    """Write a model of sentence-transformers, without a card and without a bar."""
-    from sememe.train.hooks import a_quiet_guest
-
-    with a_quiet_guest():
-        model.save_pretrained(str(folder), create_model_card=False)
-
-
-def best_by(examples: Examples) -> dict[str, Any]:
-    """Return the Trainer's options for the metric of examples held out."""
-    name = "spearman" if examples.kind == "scored" else "accuracy"
-    return {"metric_for_best_model": f"eval_{name}", "greater_is_better": True}
-
-
 def _widths(model: Any, aside: Examples, dims: Sequence[int]) -> dict[int, float]:
     """Return the metric of the first so many dimensions."""
     from sememe.train.held_out import score_examples
@@ -320,13 +265,6 @@ def _widths(model: Any, aside: Examples, dims: Sequence[int]) -> dict[int, float
 
         found[dim] = next(iter(score_examples(aside, encode=encode).values()))
     return found
-
-
-def parameters(training: Any) -> dict[str, Any]:
-    """Return a training's options as JSON has them."""
-    names = [item.name for item in fields(training) if item.init]
-    found = {name: getattr(training, name) for name in names}
-    return {n: list(v) if isinstance(v, tuple) else v for n, v in found.items()}
 
 
 def _card(training: SentenceTraining) -> str:

@@ -1,12 +1,12 @@
 """Fine-tune a cross-encoder: Nogueira & Cho 2019 (arXiv:1901.04085), Reimers & Gurevych 2019.
 
     CrossTraining("all-minilm-l6-v2").fit("train.tsv", evaluate="dev.tsv").save("judge")
-    sememe.encoders.cross.CrossEncoder.load("judge").score([("a question", "an answer")])
+    sememe.CrossEncoder.load("judge").score([("a question", "an answer")])
 
 A network reads both texts at once and says how well they go together, from 0 to 1; what it says is
 brought to the examples' scores by binary cross-entropy. The trainer and the loss are those of
 sentence-transformers, and the folder opens there. all-minilm-l6-v2 on 1,000 pairs of the STS
-benchmark takes about a minute on 2 cores.
+benchmark: minutes on a core, Spearman 0.77 on its test pairs (one seed).
 """
 
 from __future__ import annotations
@@ -295,9 +295,9 @@ def _card(training: CrossTraining) -> str:
     sections = {
         "Use": [
             "```python",
-            "from sememe.encoders.cross import CrossEncoder",
+            "import sememe",
             "",
-            'judge = CrossEncoder.load("this-folder")',
+            'judge = sememe.CrossEncoder.load("this-folder")',
             'scores = judge.score([("a question", "an answer")])  # 0 to 1',
             "```",
             "",

@@ -40,6 +40,7 @@ _EXPORTS = {
     "MaskedTraining": "sememe.train.mlm",
     "MissingExtraError": "sememe._errors",
     "ModelInfo": "sememe.models.catalog",
+    "MultilingualTraining": "sememe.train.multilingual",
     "Phrases": "sememe.train.phrases",
     "Receipt": "sememe.encoders.receipt",
     "Report": "sememe.index.report",
@@ -106,6 +107,7 @@ if TYPE_CHECKING:
     from sememe.train.distil import distil as distil
     from sememe.train.fasttext import FastText as FastText
     from sememe.train.mlm import MaskedTraining as MaskedTraining
+    from sememe.train.multilingual import MultilingualTraining as MultilingualTraining
     from sememe.train.phrases import Phrases as Phrases
     from sememe.train.report import TrainingReport as TrainingReport
     from sememe.train.sentence import SentenceTraining as SentenceTraining

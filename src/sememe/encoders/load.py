@@ -70,8 +70,8 @@ def load(
         return StaticEncoder.load(folder, name=name)
     if is_cross_folder(folder):
         raise InvalidInputError(
-            f"{source} is a cross-encoder: it scores pairs and has no vectors of single texts. Open "
-            f"it with sememe.CrossEncoder.load({source!r}), or give it to search --rerank."
+            f"{source} is a cross-encoder: it scores pairs and gives texts no vectors. Open it "
+            f"with sememe.CrossEncoder.load({source!r}), or give it to search --rerank."
         )
     from sememe.encoders.sentence import sentence_encoder
 

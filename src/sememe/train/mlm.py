@@ -15,14 +15,23 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.text.lines import Corpus, check_corpus, read_texts
-from sememe.train.blocks import MARK, Blocks, Marks, read_blocks
+from sememe.train.blocks import MARK, Blocks, read_blocks
 from sememe.train.fitting import network_folder, parameters
+from sememe.train.mlm_network import (
+    POSITIONS,
+    SIZES,
+    Size,
+    fresh_network,
+    marks_of,
+    text_ids,
+    trained_tokenizer,
+)
 from sememe.train.trained_folder import curve_rows, model_card, table, write_trained
 from sememe.train.trainer import arguments, check_train_extra, checkpoint_folder, plan, run
 
@@ -30,19 +39,8 @@ if TYPE_CHECKING:
     from sememe.train.trainer import Curve
 
 KIND = "masked-lm"
-Size = Literal["tiny", "mini", "small", "medium", "base"]
-# layers, width, heads and the step size at its highest (Turc et al. 2019, arXiv:1908.08962)
-SIZES: dict[str, tuple[int, int, int, float]] = {
-    "tiny": (2, 128, 2, 2e-3),
-    "mini": (4, 256, 4, 1e-3),
-    "small": (4, 512, 8, 7e-4),
-    "medium": (8, 512, 8, 5e-4),
-    "base": (12, 768, 12, 2e-4),
-}
-_MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _GOING_ON = 5e-5  # step size from a base
 _HELD = 500  # rows held out, at most
-_POSITIONS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +182,7 @@ class MaskedTraining:
 
         with a_quiet_guest():
             model, tokenizer, added = self._network(corpus, folder)
-            marks = _marks(tokenizer)
+            marks = marks_of(tokenizer)
             length = min(self.max_tokens, model.config.max_position_embeddings - 2)
             blocks = read_blocks(
                 corpus,
@@ -200,7 +198,7 @@ class MaskedTraining:
                     f"the corpus has {blocks.n_tokens} tokens; one row of {length} is held out and "
                     "none is left to train on. Give more text, or smaller max_tokens."
                 )
-            words = np.array(_words(tokenizer), np.int32)
+            words = np.array(text_ids(tokenizer), np.int32)
             found = plan(
                 -(-len(learnt.tokens) // self.batch_size),
                 epochs=self.epochs,
@@ -256,8 +254,8 @@ class MaskedTraining:
 
         set_seed(self.seed)
         if self.base is None:
-            tokenizer = _tokenizer(corpus, self.vocab_size, folder / "tokenizer")
-            return _fresh(self.size, tokenizer, self.dropout), tokenizer, ()
+            tokenizer = trained_tokenizer(corpus, self.vocab_size, folder / "tokenizer")
+            return fresh_network(self.size, tokenizer, self.dropout), tokenizer, ()
         place = str(network_folder(self.base))
         tokenizer = AutoTokenizer.from_pretrained(place)
         model = AutoModelForMaskedLM.from_pretrained(place)
@@ -283,7 +281,7 @@ class MaskedTraining:
         wrong = (
             ("vocab_size", self.vocab_size >= 300, "300 or more"),
             ("new_words", n_words >= 0 and not isinstance(words, str), "a number, or a list"),
-            ("max_tokens", 8 <= self.max_tokens <= _POSITIONS, f"8 to {_POSITIONS}"),
+            ("max_tokens", 8 <= self.max_tokens <= POSITIONS, f"8 to {POSITIONS}"),
             ("mask_prob", 0 < self.mask_prob < 1, "a share between 0 and 1, such as 0.15"),
             ("epochs", self.epochs > 0, "a number above 0"),
             ("steps", self.steps is None or self.steps >= 1, "1 or more, or None"),
@@ -309,66 +307,6 @@ def digest(corpus: Corpus) -> str:
     for text in read_texts(corpus):
         found.update(text.encode("utf-8", "surrogatepass") + b"\n")
     return found.hexdigest()
-
-
-def _tokenizer(corpus: Corpus, vocab_size: int, folder: Path) -> Any:
-    """Train a tokenizer, or open the one that a run before has left in the folder."""
-    from tokenizers.processors import TemplateProcessing
-    from transformers import PreTrainedTokenizerFast
-
-    from sememe.text.subwords import SubwordTokenizer
-
-    if not (folder / "tokenizer.json").is_file():
-        trained = SubwordTokenizer.train(corpus, vocab_size=vocab_size, special_tokens=_MARKS)
-        trained.save(folder)
-    own = SubwordTokenizer.load(folder).tokenizer
-    ids = [(name, own.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
-    own.post_processor = TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ids
-    )
-    names = dict(zip(("pad", "unk", "cls", "sep", "mask"), _MARKS, strict=True))
-    marks = {f"{name}_token": mark for name, mark in names.items()}
-    return PreTrainedTokenizerFast(tokenizer_object=own, model_max_length=_POSITIONS, **marks)
-
-
-def _fresh(size: str, tokenizer: Any, dropout: float) -> Any:
-    """Return BERT of a size with random weights."""
-    from transformers import BertConfig, BertForMaskedLM
-
-    layers, width, heads, _ = SIZES[size]
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=width,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        intermediate_size=4 * width,
-        max_position_embeddings=_POSITIONS,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return BertForMaskedLM(config)
-
-
-def _marks(tokenizer: Any) -> Marks:
-    names = {
-        "begin": tokenizer.cls_token_id,
-        "end": tokenizer.sep_token_id,
-        "pad": tokenizer.pad_token_id,
-        "mask": tokenizer.mask_token_id,
-    }
-    if lacking := [name for name, id_ in names.items() if id_ is None]:
-        raise InvalidInputError(
-            f"the base's tokenizer has no {', '.join(lacking)} token, which masking needs. Give "
-            "another base."
-        )
-    return Marks(**names)
-
-
-def _words(tokenizer: Any) -> list[int]:
-    """Return the ids that stand for text."""
-    special = set(tokenizer.all_special_ids)
-    return [id_ for id_ in sorted(tokenizer.get_vocab().values()) if id_ not in special]
 
 
 def _unigram(learnt: Blocks, held: Any) -> tuple[float, int]:

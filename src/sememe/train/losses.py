@@ -55,9 +55,9 @@ def check_loss(name: str | None, kind: Kind) -> str:
 
 
 def make_loss(
-    name: str, model: Any, *, temperature: float, margin: float, dims: Sequence[int], base: str
+    name: str, model: Any, *, temperature: float, margin: float, dims: Sequence[int]
 ) -> Any:
-    """Return sentence-transformers' loss; base: the folder of the network, for TSDAE's decoder."""
+    """Return sentence-transformers' loss; TSDAE's decoder shares the network's own weights."""
     from sentence_transformers.sentence_transformer import losses
 
     if name in _IN_BATCH:
@@ -73,7 +73,7 @@ def make_loss(
     elif name == "cosent":
         loss = losses.CoSENTLoss(model, scale=1 / temperature)
     else:
-        loss = losses.DenoisingAutoEncoderLoss(model, base, tie_encoder_decoder=True)
+        loss = losses.DenoisingAutoEncoderLoss(model, tie_encoder_decoder=True)
     return losses.MatryoshkaLoss(model, loss, list(dims)) if dims else loss
 
 

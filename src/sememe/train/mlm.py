@@ -85,6 +85,7 @@ class MaskedTraining:
         accumulate: Batches whose gradients make a step.
         learning_rate: Step size at its highest; by the size, or 5e-5 onto a base, unless told.
         warmup: Share of the steps in which it rises.
+        held_out: Share of the corpus's rows, its last, on which accuracy is measured; 500 at most.
         dropout: From scratch; a corpus that is seen but a few times needs none (Geiping & Goldstein
             2022, arXiv:2212.14034).
         evaluations: How often accuracy is measured and the state saved.
@@ -106,6 +107,7 @@ class MaskedTraining:
     learning_rate: float | None = None
     warmup: float = 0.06
     dropout: float = 0.0
+    held_out: float = 0.02
     evaluations: int = 20
     patience: int | None = None
     seed: int = 0
@@ -122,7 +124,7 @@ class MaskedTraining:
     ) -> MaskedTraining:
         """Train on a text file (plain, .gz, .xz; blank lines part documents) or restartable texts.
 
-        The last rows of the corpus, a fiftieth and 500 at most, are held out: masked accuracy is
+        The last rows of the corpus are held out, a fiftieth unless told: masked accuracy is
         measured there, before training, during it and after. checkpoint: A folder for the run's
         state: killed, the same call goes on from there. It is left for the caller to delete.
 
@@ -192,7 +194,9 @@ class MaskedTraining:
                 folder=folder / "blocks",
                 show=show,
             )
-            learnt, aside = blocks.split(min(_HELD, max(1, len(blocks.tokens) // 50)))
+            learnt, aside = blocks.split(
+                min(_HELD, max(1, int(len(blocks.tokens) * self.held_out)))
+            )
             if not len(learnt.tokens):
                 raise InvalidInputError(
                     f"the corpus has {blocks.n_tokens} tokens; one row of {length} is held out and "
@@ -258,6 +262,8 @@ class MaskedTraining:
             return fresh_network(self.size, tokenizer, self.dropout), tokenizer, ()
         place = str(network_folder(self.base))
         tokenizer = AutoTokenizer.from_pretrained(place)
+        tokenizer.backend_tokenizer.no_truncation()  # some files cut each text, and fill it up
+        tokenizer.backend_tokenizer.no_padding()
         model = AutoModelForMaskedLM.from_pretrained(place)
         if not self.new_words:
             return model, tokenizer, ()
@@ -290,6 +296,7 @@ class MaskedTraining:
             ("learning_rate", self.learning_rate is None or self.learning_rate > 0, "above 0"),
             ("warmup", 0 <= self.warmup < 1, "a share of the steps, 0 to 1"),
             ("dropout", 0 <= self.dropout < 1, "a share between 0 and 1"),
+            ("held_out", 0 < self.held_out < 1, "a share between 0 and 1, such as 0.02"),
             ("evaluations", self.evaluations >= 1, "1 or more"),
             ("patience", self.patience is None or self.patience >= 1, "1 or more, or None"),
         )

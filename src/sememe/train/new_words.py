@@ -20,12 +20,14 @@ _SEEN = 5  # times, at least
 def frequent_words(corpus: Corpus, tokenizer: Any, *, n: int) -> list[str]:
     """Return the n most frequent words that a tokenizer cuts into three pieces and more.
 
-    tokenizer: A `tokenizers.Tokenizer`. Words are runs of letters seen five times at least; ties
-    by the word.
+    tokenizer: A `tokenizers.Tokenizer`. Words are runs of letters seen five times at least, in
+    lower case where it knows no other; ties by the word.
     """
     counts: Counter[str] = Counter()
+    lower = tokenizer.normalizer is not None and "a" in tokenizer.normalizer.normalize_str("A")
     for text in read_texts(corpus):
-        counts.update(word for word in _words(well_formed(text)))
+        text = well_formed(text)
+        counts.update(_words(text.lower() if lower else text))
     often = [word for word, count in counts.items() if count >= _SEEN]
     cut = tokenizer.encode_batch([f" {word}" for word in often], add_special_tokens=False)
     found = [word for word, own in zip(often, cut, strict=True) if len(own.ids) >= _PIECES]

@@ -189,7 +189,6 @@ class SentenceTraining:
                     temperature=self.temperature,
                     margin=self.margin,
                     dims=_with_whole(self.dims, model),
-                    base=str(trainable(self.base)),
                 ),
                 held_out=None if aside is None else HeldOut(aside),
                 metric="spearman" if aside and aside.kind == "scored" else "accuracy",

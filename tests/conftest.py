@@ -13,8 +13,9 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
-# tests/trained needs torch, 6 GB: `make test` runs it in an environment of its own.
-collect_ignore = [] if importlib.util.find_spec("torch") else ["trained"]
+# tests/trained needs the extra `train`: `make test` runs it in an environment of its own.
+_TRAIN = ("torch", "sentence_transformers", "datasets", "accelerate", "matplotlib")
+collect_ignore = [] if all(importlib.util.find_spec(name) for name in _TRAIN) else ["trained"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,4 +1,7 @@
-"""Every example runs as it stands, offline, and says what it should."""
+"""Every example runs as it stands, offline, and says what it should.
+
+Those in TRAINED need torch: tests/trained runs each of them, in a quick mode.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,14 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 SAYS = {  # example -> lines of its output
     "fruit_and_pets": ["강아지 고양이 토끼", "사과 바나나 오렌지", "purity 1.00"],
 }
+TRAINED = {  # the same for those that train
+    "domain_adaptation": ["tokens per word", "masked accuracy", "accuracy of sentences"],
+}
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in EXAMPLES if path.stem not in TRAINED], ids=lambda path: path.stem
+)
 def test_example(path, tmp_path):
     done = subprocess.run(
         [sys.executable, "-X", "utf8", "-W", "error", str(path)],
@@ -27,5 +35,15 @@ def test_example(path, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_first_example_is_there():
-    assert "fruit_and_pets" in [path.stem for path in EXAMPLES]
+def test_the_examples_are_there():
+    names = {path.stem for path in EXAMPLES}
+    assert names >= {*SAYS, *TRAINED}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_an_example_that_trains_says_what_it_needs(name):
+    """Where torch is, tests/trained/test_domain.py runs it whole."""
+    text = next(path for path in EXAMPLES if path.stem == name).read_text(encoding="utf-8")
+    assert "sememe[train" in text
+    there = (Path(__file__).parent / "trained" / "test_domain.py").read_text(encoding="utf-8")
+    assert '@pytest.mark.parametrize("name", TRAINED)' in there

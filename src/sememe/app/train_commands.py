@@ -6,6 +6,7 @@ import typer
 
 from sememe.app import (
     train_cross,
+    train_domain,
     train_mlm,
     train_multilingual,
     train_sentence,
@@ -24,5 +25,6 @@ def register(app: typer.Typer) -> None:
     train_app.command("sentence")(train_sentence.sentence)
     train_app.command("cross")(train_cross.cross)
     train_app.command("multilingual")(train_multilingual.multilingual)
+    train_app.command("domain")(train_domain.domain)
     train_app.command("tokenizer")(train_tokenizer.tokenizer)
     app.add_typer(train_app)

@@ -80,7 +80,7 @@ def mlm(
         size=size,  # type: ignore[arg-type]
         base=model,
         vocab_size=vocab_size,
-        new_words=_new_words(new_words),
+        new_words=word_list(new_words),
         max_tokens=max_tokens,
         mask_prob=mask_prob,
         whole_word=whole_word,
@@ -113,7 +113,8 @@ def mlm(
     typer.echo(f"Next: sememe fill-mask {shlex.quote(str(written))} 'a text with one [MASK] in it'")
 
 
-def _new_words(given: str) -> int | list[str]:
+def word_list(given: str) -> int | list[str]:
+    """Return a number of words, or those of a file, one a line."""
     from sememe.text.lines import check_corpus, read_texts
 
     if given.isdecimal():

@@ -167,7 +167,7 @@ def going_on_later(state: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        kept = any(state.glob("checkpoint-*"))
+        kept = any(state.rglob("checkpoint-*"))
         what = f"what was learnt is kept in {state}" if kept else "nothing is kept yet"
         typer.echo(f"sememe: stopped; {what}. To go on type the same command again.", err=True)
         raise SystemExit(_CTRL_C) from None

@@ -12,11 +12,17 @@ import typer
 from sememe.app.train_sentence import going_on_later, state_folder
 
 
-def train_and_save(training: Any, data: Path, output: Path, *, evaluate: Path | None) -> Path:
-    """Fit a recipe to a file and save what came out; stopped, the same call goes on."""
+def train_and_save(
+    training: Any, data: Path, output: Path, *, evaluate: Path | None, **more: Any
+) -> Path:
+    """Fit a recipe to a file and save what came out; stopped, the same call goes on.
+
+    more: What its `fit` takes besides.
+    """
     state = state_folder(output)
     with going_on_later(state):
-        training.fit(data, evaluate=evaluate, checkpoint=state, show_progress=sys.stderr.isatty())
+        show = sys.stderr.isatty()
+        training.fit(data, evaluate=evaluate, checkpoint=state, show_progress=show, **more)
         output.parent.mkdir(parents=True, exist_ok=True)
         written: Path = training.save(output)
     shutil.rmtree(state, ignore_errors=True)

@@ -21,6 +21,7 @@ _EXPORTS = {
     "CorruptFileError": "sememe._errors",
     "CrossEncoder": "sememe.encoders.cross",
     "CrossTraining": "sememe.train.cross",
+    "DomainAdaptation": "sememe.train.domain",
     "DuplicateIdError": "sememe._errors",
     "Encoder": "sememe._types",
     "FastText": "sememe.train.fasttext",
@@ -105,6 +106,7 @@ if TYPE_CHECKING:
     from sememe.text.subwords import SubwordTokenizer as SubwordTokenizer
     from sememe.train.cross import CrossTraining as CrossTraining
     from sememe.train.distil import distil as distil
+    from sememe.train.domain import DomainAdaptation as DomainAdaptation
     from sememe.train.fasttext import FastText as FastText
     from sememe.train.mlm import MaskedTraining as MaskedTraining
     from sememe.train.multilingual import MultilingualTraining as MultilingualTraining

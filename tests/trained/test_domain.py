@@ -49,15 +49,6 @@ def two_subjects(n=150):
     return [f"{text} jib" for text in texts]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Threads that wait for one another cost more than so small a network."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     return str(made.network(tmp_path_factory.mktemp("base") / "bert", heads=True))

@@ -11,7 +11,6 @@ from itertools import combinations, permutations
 
 import numpy as np
 import pytest
-import torch
 
 import sememe
 from sememe import InvalidInputError, UnknownNameError
@@ -22,15 +21,6 @@ from sememe.vectors.keyed import KeyedVectors
 from tests.trained import made
 
 QUICK = {"epochs": 20, "batch_size": 32, "learning_rate": 5e-3, "evaluations": 4}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Threads that wait for one another cost more than so small a network."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import typer
 
 from sememe._errors import InvalidInputError
 from sememe.app import show
+from sememe.app.training_run import check_free
 
 
 def register(app: typer.Typer) -> None:
@@ -57,8 +58,7 @@ def distil(
     from sememe.train.distil import check_output
     from sememe.train.distil import distil as make
 
-    if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
-        raise InvalidInputError(f"{output} is there already. Name another, or add --overwrite.")
+    check_free(output, overwrite=overwrite)
     check_output(output)
     made = make(
         load(model),

@@ -11,7 +11,7 @@ import typer
 
 from sememe.app import show
 from sememe.app.train_mlm import word_list
-from sememe.app.train_sentence import (
+from sememe.app.training_run import (
     Epochs,
     Evaluate,
     Evaluations,
@@ -22,8 +22,9 @@ from sememe.app.train_sentence import (
     Rate,
     Seed,
     check_output,
+    tell,
+    train_and_save,
 )
-from sememe.app.training_run import tell, train_and_save
 
 
 def domain(

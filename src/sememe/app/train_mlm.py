@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sememe.app import show
-from sememe.app.train_sentence import (
+from sememe.app.training_run import (
     Accumulate,
     Evaluations,
     Json,
@@ -22,9 +20,9 @@ from sememe.app.train_sentence import (
     Seed,
     Warmup,
     check_output,
-    going_on_later,
-    state_folder,
+    tell,
     told,
+    train_and_save,
 )
 
 
@@ -94,23 +92,17 @@ def mlm(
         patience=patience or None,
         seed=seed,
     )
-    state = state_folder(output)
-    with going_on_later(state):
-        training.fit(corpus, checkpoint=state, show_progress=sys.stderr.isatty())
-        output.parent.mkdir(parents=True, exist_ok=True)
-        written = training.save(output)
-    shutil.rmtree(state, ignore_errors=True)
+    written = train_and_save(training, corpus, output)
     report = training.report_
     if as_json:
         show.as_json({"path": str(written), **asdict(report)})
         return
-    for note in report.notes:
-        typer.echo(f"note: {note}", err=True)
-    typer.echo(
+    tell(
         f"{report.n_tokens:,} tokens, vocabulary {report.vocab_size:,}: {told(report.curve)} (most "
-        f"frequent token alone: {report.unigram:.4f}) to {written}"
+        f"frequent token alone: {report.unigram:.4f}) to {written}",
+        (),
+        f"sememe fill-mask {shlex.quote(str(written))} 'a text with one [MASK] in it'",
     )
-    typer.echo(f"Next: sememe fill-mask {shlex.quote(str(written))} 'a text with one [MASK] in it'")
 
 
 def word_list(given: str) -> int | list[str]:

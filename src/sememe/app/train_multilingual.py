@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sememe.app import show
-from sememe.app.train_sentence import (
+from sememe.app.training_run import (
     Accumulate,
     Epochs,
     Evaluate,
@@ -24,9 +24,10 @@ from sememe.app.train_sentence import (
     Seed,
     Warmup,
     check_output,
+    tell,
     told,
+    train_and_save,
 )
-from sememe.app.training_run import tell, train_and_save
 
 
 def multilingual(

@@ -13,12 +13,12 @@ import typer
 
 from sememe._errors import InvalidInputError
 from sememe.app import show
+from sememe.app.training_run import CTRL_C, Json, Overwrite, Seed, check_free, state_folder
 
 if TYPE_CHECKING:
     from sememe.train.phrases import Phrases
     from sememe.train.word2vec import Word2Vec
 
-_CTRL_C = 130  # what shells make of a SIGINT
 _FILES = (".vec", ".bin")
 _PHRASES = "phrases.json"
 _FIXED = ("mode", "objective", "dim", "min_n", "max_n", "buckets", "hangul")  # of --from's model
@@ -74,9 +74,6 @@ Workers = Annotated[int | None, typer.Option("--workers", help="Threads; one eac
 Deterministic = Annotated[
     bool, typer.Option("--deterministic", help="The same bytes each time; one thread trains.")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Of all random numbers.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a model that is there.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 def word2vec(
@@ -158,16 +155,20 @@ def _train(kind: type[Word2Vec], given: dict[str, Any]) -> None:
         model = kind.load(start)
         _take(model, {name: given[name] for name in given if _is_typed(context, name)})
     _check_output(output, corpus, model, overwrite=overwrite)
-    state = output.with_name(f"{output.name}.checkpoint")
+    state = state_folder(output)
     learn = model.fit if start is None else model.partial_fit
-    keeping = {"checkpoint": state, "keep_checkpoint": True, "show_progress": _shown()}
+    keeping: dict[str, Any] = {
+        "checkpoint": state,
+        "keep_checkpoint": True,
+        "show_progress": _shown(),
+    }
     try:
         phrases = _phrases(corpus, model, start, join=join)
         learn(phrases.transform(corpus) if phrases else corpus, **keeping)
         written = _save(model, phrases, output)
     except KeyboardInterrupt:
         typer.echo(_how_to_go_on(context, state), err=True)
-        raise SystemExit(_CTRL_C) from None
+        raise SystemExit(CTRL_C) from None
     remove_checkpoint(state)  # only now is nothing lost without it
     _report(model, phrases, written, as_json=as_json)
 
@@ -228,8 +229,7 @@ def _check_output(output: Path, corpus: Path, model: Word2Vec, *, overwrite: boo
     from sememe.train.checkpoint import check_room
     from sememe.train.saved import check_place
 
-    if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
-        raise InvalidInputError(f"{output} is there already. Name another, or add --overwrite.")
+    check_free(output, overwrite=overwrite)
     if output.suffix not in _FILES:
         check_place(output, model.kind)
     elif output.is_dir():

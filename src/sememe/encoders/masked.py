@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError, TextTooLongError
-from sememe.encoders.text import checked_texts
+from sememe.encoders.text import checked_texts, within_budget
 from sememe.models.mask_token import USUAL, mask_token
 from sememe.text.normalize import well_formed
 from sememe.text.tokenizer_file import FileTokenizer
@@ -291,25 +291,12 @@ class MaskedLM:
 
     def _scores(self, jobs: Iterable[_Job]) -> Iterator[tuple[NDArray[np.int64], FloatArray]]:
         """Yield targets (some,) and scores (some, vocabulary), job after job."""
-        for batch in _batches(jobs):
+        for batch in within_budget(jobs, _AT_ONCE):
             states = self._engine.states([job.ids for job in batch])
             rows = [own[job.places] for own, job in zip(states, batch, strict=True)]
             targets = np.concatenate([job.targets for job in batch])
             for part, scores in self._head.blocks(np.concatenate(rows)):
                 yield targets[part], scores
-
-
-def _batches(jobs: Iterable[_Job]) -> Iterator[list[_Job]]:
-    batch: list[_Job] = []
-    size = 0
-    for job in jobs:
-        if batch and size + len(job.ids) > _AT_ONCE:
-            yield batch
-            batch, size = [], 0
-        batch.append(job)
-        size += len(job.ids)
-    if batch:
-        yield batch
 
 
 def _log_softmax(scores: FloatArray, targets: NDArray[np.int64]) -> FloatArray:

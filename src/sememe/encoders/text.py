@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
 from sememe._errors import InvalidInputError, TextTooLongError, UnknownNameError
 from sememe._progress import progress
@@ -164,7 +164,7 @@ class TextEncoder:
         vectors = np.zeros((len(texts), self.dim), np.float32)
         plan = self._plan(texts, receipt, batch_size or _BATCH)
         with progress("encoding", total=len(texts), show=show_progress) as advance:
-            for batch in _ahead(_batches(plan, self._engine.tokens_at_once), len(texts)):
+            for batch in _ahead(within_budget(plan, self._engine.tokens_at_once), len(texts)):
                 rows = self._engine.forward([self._marked(chunk.ids) for chunk in batch])
                 items_of = [chunk.item for chunk in batch]
                 weights = np.array([chunk.weight for chunk in batch], np.float32)
@@ -281,16 +281,24 @@ class _Chunk:
     ids: list[int]
 
 
-def _batches(chunks: Iterable[_Chunk], budget: int) -> Iterator[list[_Chunk]]:
-    """Group chunks by a budget of tokens, so that memory follows the batch."""
-    batch: list[_Chunk] = []
+class _WithIds(Protocol):
+    @property
+    def ids(self) -> Sequence[int]: ...
+
+
+_Some = TypeVar("_Some", bound=_WithIds)
+
+
+def within_budget(pieces: Iterable[_Some], budget: int) -> Iterator[list[_Some]]:
+    """Group pieces of text by a budget of tokens, so that memory follows the batch."""
+    batch: list[_Some] = []
     tokens = 0
-    for chunk in chunks:
-        if batch and tokens + len(chunk.ids) > budget:
+    for piece in pieces:
+        if batch and tokens + len(piece.ids) > budget:
             yield batch
             batch, tokens = [], 0
-        batch.append(chunk)
-        tokens += len(chunk.ids)
+        batch.append(piece)
+        tokens += len(piece.ids)
     if batch:
         yield batch
 

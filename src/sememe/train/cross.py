@@ -18,9 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe.train.examples import Data, Examples, read_examples
-from sememe.train.fitting import check_options, fit_model, parameters, trainable, write_quietly
+from sememe.train.fitting import (
+    check_options,
+    fit_model,
+    fitted,
+    notes_of,
+    parameters,
+    run_facts,
+    trainable,
+    write_quietly,
+)
+from sememe.train.held_out import metric_of, score_model
 from sememe.train.negatives import with_hard_negatives, with_random_negatives
-from sememe.train.trained_folder import curve_rows, model_card, table, write_trained
+from sememe.train.trained_folder import curve_rows, model_card, note_lines, table, write_trained
 from sememe.train.trainer import check_train_extra, checkpoint_folder
 
 if TYPE_CHECKING:
@@ -118,15 +128,9 @@ class CrossTraining:
         aside = None if evaluate is None else _held_out(evaluate, seed=self.seed)
         folder = _base(self.base, self.max_tokens)
         examples = self._scored(read)
-        facts = {
-            "parameters": parameters(self),
-            "data": examples.digest(),
-            "evaluate": None if aside is None else aside.digest(),
-        }
-        with checkpoint_folder(checkpoint, facts) as state:
+        with checkpoint_folder(checkpoint, run_facts(self, examples, aside)) as state:
             curve = self._train(folder, examples, aside, state, show_progress=show_progress)
-        notes = (*examples.notes, *(f"held out: {note}" for note in (aside.notes if aside else ())))
-        self.report_ = CrossReport(read.kind, len(examples), curve, notes)
+        self.report_ = CrossReport(read.kind, len(examples), curve, notes_of(examples, aside))
         return self
 
     def save(self, folder: str | Path) -> Path:
@@ -135,9 +139,7 @@ class CrossTraining:
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        if self.model_ is None:
-            raise InvalidInputError("nothing is trained yet. Call fit first.")
-        report = self.report_
+        report = fitted(self)
         training = {"examples": report.n_examples, "kind": report.kind, "notes": report.notes}
         return write_trained(
             Path(folder),
@@ -161,7 +163,7 @@ class CrossTraining:
         from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
         from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
-        from sememe.train.hooks import CrossTrainer, HeldOut, a_quiet_guest
+        from sememe.train.hooks import CrossTrainer, Measured, a_quiet_guest
 
         with a_quiet_guest():
             model = _open(base, max_tokens=self.max_tokens, seed=self.seed)
@@ -173,8 +175,8 @@ class CrossTraining:
                 options=CrossEncoderTrainingArguments,
                 data=Dataset.from_dict(dict(examples.columns)),
                 loss=BinaryCrossEntropyLoss(model),
-                held_out=None if aside is None else HeldOut(aside),
-                metric="spearman" if aside and aside.kind == "scored" else "accuracy",
+                held_out=None if aside is None else Measured(lambda m: score_model(m, aside)),
+                metric=metric_of(aside),
                 show_progress=show_progress,
             )
         self.model_ = model
@@ -307,7 +309,7 @@ def _card(training: CrossTraining) -> str:
             f"{report.n_examples} pairs of texts with a score, from examples of the kind "
             f"{report.kind}.",
             "",
-            *([f"- {note}" for note in report.notes] or ["Nothing was left out."]),
+            *note_lines(report.notes),
         ],
         "Results": table(curve_rows(report.curve)),
         "Settings": table(parameters(training)),

@@ -29,7 +29,8 @@ from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.text.normalize import well_formed
 from sememe.train.domain_report import DomainReport, card, notes_on
 from sememe.train.examples import Data, Examples, read_examples
-from sememe.train.fitting import parameters, trainable, write_quietly
+from sememe.train.fitting import fitted, parameters, refuse, trainable, write_quietly
+from sememe.train.held_out import score_model
 from sememe.train.losses import check_loss
 from sememe.train.mlm import MaskedTraining, digest
 from sememe.train.sentence import SentenceTraining, open_model
@@ -135,9 +136,7 @@ class DomainAdaptation:
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        if self.model_ is None:
-            raise InvalidInputError("nothing is trained yet. Call fit first.")
-        report = self.report_
+        report = fitted(self)
         told = {name: value for name, value in asdict(report).items() if name != "curve"}
 
         def write(fresh: Path) -> None:
@@ -216,9 +215,7 @@ class DomainAdaptation:
             ("mlm_batch_size", self.mlm_batch_size >= 1, "1 or more"),
             ("keep", 0 <= self.keep < 1, "a share from 0 to below 1"),
         )
-        for name, right, allowed in rules:
-            if not right:
-                raise InvalidInputError(f"{name}={getattr(self, name)!r}; give {allowed}.")
+        refuse(self, rules)
         self._masked()._check()
         self._sentence(self.base)._check()
 
@@ -255,9 +252,9 @@ class _Run:
         place, own = self.state / stage, self.state / f"{stage}-run"
         if not place.is_dir():
             recipe = self.training._sentence(base)
-            data = _again(found)
-            aside = None if self.aside is None else _again(self.aside)
-            recipe.fit(data, evaluate=aside, checkpoint=own, show_progress=self.show).save(place)
+            recipe.fit(found, evaluate=self.aside, checkpoint=own, show_progress=self.show).save(
+                place
+            )
         shutil.rmtree(own, ignore_errors=True)
         return _about(place)
 
@@ -265,11 +262,11 @@ class _Run:
         """Return the figure of an encoder on the examples held out."""
         if self.aside is None:
             return None
-        from sememe.train.hooks import HeldOut, a_quiet_guest
+        from sememe.train.hooks import a_quiet_guest
 
         with a_quiet_guest():
             model = open_model(name, max_tokens=None, dims=())
-            return next(iter(HeldOut(self.aside)(model).values()))
+            return next(iter(score_model(model, self.aside).values()))
 
 
 def grafted(base: str, masked: Path, *, keep: float = 0.0) -> Any:
@@ -336,14 +333,6 @@ def _own_texts(corpus: Corpus, seed: int) -> list[str]:
         return texts
     chosen = np.random.default_rng(seed).choice(len(texts), _MOST, replace=False)
     return [texts[i] for i in np.sort(chosen)]
-
-
-def _again(found: Examples) -> list[dict[str, Any]]:
-    """Return examples as rows, as they are read."""
-    return [
-        dict(zip(found.columns, row, strict=True))
-        for row in zip(*found.columns.values(), strict=True)
-    ]
 
 
 def _has_head(base: str) -> bool:

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sememe.train.trained_folder import curve_rows, model_card, table
+from sememe.train.trained_folder import (
+    ENCODER_HEAD,
+    USE_ENCODER,
+    curve_rows,
+    model_card,
+    table,
+)
 
 if TYPE_CHECKING:
     from sememe.train.trainer import Curve
@@ -117,16 +123,11 @@ def _on_masking(report: DomainReport, *, headless: bool) -> list[str]:
 
 def card(report: DomainReport, options: Mapping[str, Any]) -> str:
     """Return the model card."""
-    head = {
-        "library_name": "sentence-transformers",
-        "pipeline_tag": "sentence-similarity",
-        "tags": ["sentence-transformers", "sememe", "feature-extraction"],
-    }
     results = ["| | before | after |", "|---|---|---|"]
     results += [f"| {name} | {first} | {last} |" for name, first, last in report.rows()]
     words = ", ".join(report.new_words[:50]) + ", ..." * (len(report.new_words) > 50)
     sections = {
-        "Use": ["```python", "import sememe", "", 'sememe.load("this-folder")', "```"],
+        "Use": USE_ENCODER,
         "Results": [*results, "", *(f"- {note}" for note in report.notes)],
         "Data": [
             f"{report.n_examples} examples of the kind {report.kind}; new tokens: {words or '-'}."
@@ -134,4 +135,4 @@ def card(report: DomainReport, options: Mapping[str, Any]) -> str:
         "The sentence stage": table(curve_rows(report.curve)),
         "Settings": table({"loss used": report.loss, **options}),
     }
-    return model_card(f"{report.base}, adapted to a domain", head=head, sections=sections)
+    return model_card(f"{report.base}, adapted to a domain", head=ENCODER_HEAD, sections=sections)

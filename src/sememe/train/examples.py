@@ -26,7 +26,6 @@ from sememe.text.normalize import well_formed
 from sememe.train.example_files import read_rows
 
 Kind = Literal["pairs", "scored", "triplets", "labels", "texts"]
-Data = str | Path | Sequence[Any]
 
 ROLES: Mapping[Kind, tuple[str, ...]] = {
     "pairs": ("anchor", "positive"),
@@ -62,6 +61,14 @@ class Examples:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
+    def positives(self) -> dict[str, set[str]]:
+        """Return the positives of each anchor, of pairs and triplets."""
+        found: dict[str, set[str]] = {}
+        columns = self.columns
+        for anchor, positive in zip(columns["anchor"], columns["positive"], strict=True):
+            found.setdefault(anchor, set()).add(positive)
+        return found
+
     def digest(self) -> str:
         """Return a hash of all that training sees."""
         found = hashlib.sha256(self.kind.encode())
@@ -72,8 +79,11 @@ class Examples:
         return found.hexdigest()
 
 
+Data = str | Path | Sequence[Any] | Examples
+
+
 def read_examples(data: Data, *, what: str = "the training data") -> Examples:
-    """Read examples from a file or a sequence, and check them.
+    """Read examples from a file or a sequence, and check them; `Examples` are returned as they are.
 
     data: A table (.tsv, .csv), .jsonl or .parquet with named columns, plain or packed; a table
     without names as STS-B has them; a .txt file, a text a line; or a sequence of mappings, of
@@ -84,6 +94,8 @@ def read_examples(data: Data, *, what: str = "the training data") -> Examples:
             nothing left to train on; one score or one label only.
         CorruptFileError: A file cannot be read.
     """
+    if isinstance(data, Examples):
+        return data
     rows = _rows(data, what)
     if not rows:
         raise InvalidInputError(f"{what} holds no example. Give a table with {_FORMS}.")

@@ -11,6 +11,7 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.train.trainer import arguments, plan, run
 
 if TYPE_CHECKING:
+    from sememe.train.examples import Examples
     from sememe.train.trainer import Curve
 
 Rule = tuple[str, bool, str]  # an option's name, whether its value will do, what is allowed
@@ -36,6 +37,15 @@ def check_options(training: Any, more: Iterable[Rule] = ()) -> None:
         ("patience", patience is None or patience >= 1, "1 or more, or None"),
         *more,
     ]
+    refuse(training, rules)
+
+
+def refuse(training: Any, rules: Iterable[Rule]) -> None:
+    """Refuse a recipe of which a rule does not hold.
+
+    Raises:
+        InvalidInputError: So it is; the message says what is allowed.
+    """
     for name, right, allowed in rules:
         if not right:
             raise InvalidInputError(f"{name}={getattr(training, name)!r}; give {allowed}.")
@@ -46,6 +56,28 @@ def parameters(training: Any) -> dict[str, Any]:
     names = [item.name for item in fields(training) if item.init]
     found = {name: getattr(training, name) for name in names}
     return {n: list(v) if isinstance(v, tuple) else v for n, v in found.items()}
+
+
+def run_facts(training: Any, data: Examples, aside: Examples | None) -> dict[str, Any]:
+    """Return what a run is: a checkpoint of other facts is another run's."""
+    held_out = None if aside is None else aside.digest()
+    return {"parameters": parameters(training), "data": data.digest(), "evaluate": held_out}
+
+
+def notes_of(data: Examples, aside: Examples | None) -> tuple[str, ...]:
+    """Return what is to be said of the examples, and of those held out."""
+    return (*data.notes, *(f"held out: {note}" for note in (aside.notes if aside else ())))
+
+
+def fitted(training: Any) -> Any:
+    """Return the report of a recipe.
+
+    Raises:
+        InvalidInputError: Nothing was fitted.
+    """
+    if training.model_ is None:
+        raise InvalidInputError("nothing is trained yet. Call fit first.")
+    return training.report_
 
 
 def network_folder(base: str) -> Path:

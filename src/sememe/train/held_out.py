@@ -50,8 +50,25 @@ def score_examples(
             "or triplets to --evaluate."
         )
     if examples.kind == "pairs":
-        return {"accuracy": _found(encode(columns["anchor"]), encode(columns["positive"]), columns)}
+        return {
+            "accuracy": _found(encode(columns["anchor"]), encode(columns["positive"]), examples)
+        }
     return {"accuracy": _neighbour(encode(columns["text"]), columns["label"])}
+
+
+def metric_of(examples: Examples | None) -> str:
+    """Return the name of the figure of such examples."""
+    return "spearman" if examples is not None and examples.kind == "scored" else "accuracy"
+
+
+def score_model(model: Any, examples: Examples) -> Mapping[str, float]:
+    """Return the figure of a model of sentence-transformers, an encoder or a cross-encoder."""
+
+    def encode(texts: list[str]) -> FloatArray:
+        rows: FloatArray = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+        return rows
+
+    return score_examples(examples, encode=encode, predict=getattr(model, "predict", None))
 
 
 def _alike(
@@ -64,21 +81,19 @@ def _alike(
     return np.einsum("nd,nd->n", encode(first), encode(second)).astype(np.float64)
 
 
-def _found(anchors: FloatArray, positives: FloatArray, columns: Mapping[str, list[str]]) -> float:
+def _found(anchors: FloatArray, positives: FloatArray, examples: Examples) -> float:
     """Return the share of anchors to which no text is nearer than one of their positives.
 
     A tie with another text counts as not found.
     """
-    texts = columns["positive"]
-    own: dict[str, set[str]] = {}
-    for anchor, positive in zip(columns["anchor"], texts, strict=True):
-        own.setdefault(anchor, set()).add(positive)
+    names, texts = examples.columns["anchor"], examples.columns["positive"]
+    own = examples.positives()
     right = 0
     for start in range(0, len(anchors), _BLOCK):
         cosine = anchors[start : start + _BLOCK] @ positives.T
         for row, scores in enumerate(cosine, start):
             best = np.flatnonzero(scores == scores.max())
-            right += all(texts[i] in own[columns["anchor"][row]] for i in best.tolist())
+            right += all(texts[i] in own[names[row]] for i in best.tolist())
     return right / len(anchors)
 
 

@@ -17,38 +17,12 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 from sentence_transformers.cross_encoder import CrossEncoderTrainer
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
-from sememe.train.held_out import score_examples
-
 if TYPE_CHECKING:
     from sememe._progress import Advance
-    from sememe.train.examples import Examples
-
-
-class HeldOut(BaseEvaluator):  # type: ignore[misc]
-    """Scores the model on examples that it does not train on; higher is better."""
-
-    def __init__(self, examples: Examples) -> None:
-        super().__init__()
-        self.examples = examples
-        self.greater_is_better = True
-        self.primary_metric = ""
-
-    def __call__(
-        self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
-    ) -> dict[str, float]:
-        """Return the metric by its name."""
-
-        def encode(texts: list[str]) -> Any:
-            return model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
-
-        scored = getattr(model, "predict", None) if hasattr(model, "rank") else None
-        found = score_examples(self.examples, encode=encode, predict=scored)
-        self.primary_metric = next(iter(found))
-        return dict(found)
 
 
 class Measured(BaseEvaluator):  # type: ignore[misc]
-    """Says of the model what a function says of it; the first of its figures counts."""
+    """Says of the model what a function says of it; the first figure counts, higher is better."""
 
     def __init__(self, measure: Callable[[Any], Mapping[str, float]]) -> None:
         super().__init__()

@@ -5,8 +5,7 @@
     sememe.MaskedLM.load("law").fill("The court [MASK] the appeal.")
 
 Tokens are hidden and the network learns to tell them from their context. From scratch, the
-tokenizer is trained on the same text. "tiny" on 20 million words of English takes twenty minutes on
-2 cores. transformers opens the folder.
+tokenizer is trained on the same text. transformers opens the folder.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,8 @@ import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.text.lines import Corpus, check_corpus, read_texts
-from sememe.train.blocks import MARK, Blocks, read_blocks
-from sememe.train.fitting import network_folder, parameters
+from sememe.train.blocks import MARK, Blocks, Marks, read_blocks
+from sememe.train.fitting import fitted, parameters, refuse, trainable
 from sememe.train.mlm_network import (
     POSITIONS,
     SIZES,
@@ -33,7 +33,14 @@ from sememe.train.mlm_network import (
     trained_tokenizer,
 )
 from sememe.train.trained_folder import curve_rows, model_card, table, write_trained
-from sememe.train.trainer import arguments, check_train_extra, checkpoint_folder, plan, run
+from sememe.train.trainer import (
+    Plan,
+    arguments,
+    check_train_extra,
+    checkpoint_folder,
+    plan,
+    run,
+)
 
 if TYPE_CHECKING:
     from sememe.train.trainer import Curve
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
 KIND = "masked-lm"
 _GOING_ON = 5e-5  # step size from a base
 _HELD = 500  # rows held out, at most
+_COUNTED = 8192  # rows counted at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,6 @@ class MaskedReport:
         new_words: Words that became tokens.
         curve: Losses in nats, masked accuracy, times.
         unigram: The accuracy of always naming the most frequent token: the control.
-        notes: What is worth knowing of the data.
     """
 
     n_tokens: int
@@ -63,7 +70,6 @@ class MaskedReport:
     new_words: tuple[str, ...]
     curve: Curve
     unigram: float
-    notes: tuple[str, ...]
 
 
 @dataclass
@@ -138,7 +144,7 @@ class MaskedTraining:
         self._check()
         check_corpus(corpus)
         if self.base is not None:
-            network_folder(self.base)
+            trainable(self.base)
         facts = {"parameters": parameters(self), "corpus": digest(corpus)}
         with checkpoint_folder(checkpoint, facts) as folder:
             self._train(corpus, folder, show=show_progress)
@@ -150,9 +156,7 @@ class MaskedTraining:
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        if self.model_ is None:
-            raise InvalidInputError("nothing is trained yet. Call fit first.")
-        report = self.report_
+        report = fitted(self)
         facts = {
             "base": self.base,
             "parameters": parameters(self),
@@ -161,7 +165,6 @@ class MaskedTraining:
                 "vocab_size": report.vocab_size,
                 "new_words": list(report.new_words),
                 "unigram_accuracy": report.unigram,
-                "notes": list(report.notes),
             },
         }
 
@@ -177,32 +180,23 @@ class MaskedTraining:
         )
 
     def _train(self, corpus: Corpus, folder: Path, *, show: bool) -> None:
-        from transformers import EarlyStoppingCallback, TrainingArguments
-
         from sememe.train.hooks import a_quiet_guest
-        from sememe.train.masking import MaskedRows, MaskedTrainer
+        from sememe.train.masking import MaskedRows
 
         with a_quiet_guest():
             model, tokenizer, added = self._network(corpus, folder)
             marks = marks_of(tokenizer)
-            length = min(self.max_tokens, model.config.max_position_embeddings - 2)
-            blocks = read_blocks(
-                corpus,
-                tokenizer.backend_tokenizer,
-                marks,
-                length=length,
-                folder=folder / "blocks",
-                show=show,
-            )
-            learnt, aside = blocks.split(
-                min(_HELD, max(1, int(len(blocks.tokens) * self.held_out)))
-            )
-            if not len(learnt.tokens):
-                raise InvalidInputError(
-                    f"the corpus has {blocks.n_tokens} tokens; one row of {length} is held out and "
-                    "none is left to train on. Give more text, or smaller max_tokens."
-                )
+            learnt, aside = self._blocks(corpus, model, tokenizer, marks, folder, show=show)
             words = np.array(text_ids(tokenizer), np.int32)
+            masks = partial(
+                MaskedRows,
+                marks=marks,
+                words=words,
+                seed=self.seed,
+                prob=self.mask_prob,
+                whole_word=self.whole_word,
+            )
+            held = masks(aside, n=len(aside.tokens), plain=True)
             found = plan(
                 -(-len(learnt.tokens) // self.batch_size),
                 epochs=self.epochs,
@@ -210,38 +204,11 @@ class MaskedTraining:
                 evaluations=self.evaluations,
                 steps=self.steps,
             )
-            options: dict[str, Any] = {
-                "seed": self.seed,
-                "prob": self.mask_prob,
-                "whole_word": self.whole_word,
-            }
-            n = found.steps * self.batch_size * self.accumulate
-            held = MaskedRows(aside, marks, words, n=len(aside.tokens), plain=True, **options)
-            args = arguments(
-                TrainingArguments,
-                folder,
-                found,
-                batch_size=self.batch_size,
-                learning_rate=self.learning_rate or self._usual_rate(),
-                warmup=self.warmup,
-                accumulate=self.accumulate,
-                seed=self.seed,
-                evaluated=True,
-                metric_for_best_model="eval_accuracy",
-                greater_is_better=True,
-                remove_unused_columns=False,
-            )
-            stop = [] if self.patience is None else [EarlyStoppingCallback(self.patience)]
-            trainer = MaskedTrainer(
-                model,
-                args,
-                train_dataset=MaskedRows(learnt, marks, words, n=n, **options),
-                held=held,
-                callbacks=stop,
-            )
+            rows = masks(learnt, n=found.steps * self.batch_size * self.accumulate)
+            trainer = self._trainer(model, rows, held, found, folder)
             curve = run(trainer, folder, show_progress=show)
         self.model_, self.tokenizer_ = model, tokenizer
-        unigram, n_held = _unigram(learnt, held)
+        unigram, n_held = _unigram(learnt, held, len(tokenizer))
         self.report_ = MaskedReport(
             n_tokens=learnt.n_tokens,
             n_held=n_held,
@@ -249,8 +216,51 @@ class MaskedTraining:
             new_words=added,
             curve=curve,
             unigram=unigram,
-            notes=(),
         )
+
+    def _blocks(
+        self, corpus: Corpus, model: Any, tokenizer: Any, marks: Marks, folder: Path, *, show: bool
+    ) -> tuple[Blocks, Blocks]:
+        """Return the rows to learn from, and those held out."""
+        length = min(self.max_tokens, model.config.max_position_embeddings - 2)
+        blocks = read_blocks(
+            corpus,
+            tokenizer.backend_tokenizer,
+            marks,
+            length=length,
+            folder=folder / "blocks",
+            show=show,
+        )
+        n_held = min(_HELD, max(1, int(len(blocks.tokens) * self.held_out)))
+        learnt, aside = blocks.split(n_held)
+        if not len(learnt.tokens):
+            raise InvalidInputError(
+                f"the corpus has {blocks.n_tokens} tokens; one row of {length} is held out and "
+                "none is left to train on. Give more text, or smaller max_tokens."
+            )
+        return learnt, aside
+
+    def _trainer(self, model: Any, rows: Any, held: Any, found: Plan, folder: Path) -> Any:
+        from transformers import EarlyStoppingCallback, TrainingArguments
+
+        from sememe.train.masking import MaskedTrainer
+
+        args = arguments(
+            TrainingArguments,
+            folder,
+            found,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate or self._usual_rate(),
+            warmup=self.warmup,
+            accumulate=self.accumulate,
+            seed=self.seed,
+            evaluated=True,
+            metric_for_best_model="eval_accuracy",
+            greater_is_better=True,
+            remove_unused_columns=False,
+        )
+        stop = [] if self.patience is None else [EarlyStoppingCallback(self.patience)]
+        return MaskedTrainer(model, args, train_dataset=rows, held=held, callbacks=stop)
 
     def _network(self, corpus: Corpus, folder: Path) -> tuple[Any, Any, tuple[str, ...]]:
         """Return the model, its tokenizer and the words that were added to it."""
@@ -260,7 +270,7 @@ class MaskedTraining:
         if self.base is None:
             tokenizer = trained_tokenizer(corpus, self.vocab_size, folder / "tokenizer")
             return fresh_network(self.size, tokenizer, self.dropout), tokenizer, ()
-        place = str(network_folder(self.base))
+        place = str(trainable(self.base))
         tokenizer = AutoTokenizer.from_pretrained(place)
         tokenizer.backend_tokenizer.no_truncation()  # some files cut each text, and fill it up
         tokenizer.backend_tokenizer.no_padding()
@@ -284,7 +294,7 @@ class MaskedTraining:
         if words and self.base is None:
             raise InvalidInputError("new_words go onto a base; from scratch, raise vocab_size.")
         n_words = words if isinstance(words, int) else 0
-        wrong = (
+        rules = (
             ("vocab_size", self.vocab_size >= 300, "300 or more"),
             ("new_words", n_words >= 0 and not isinstance(words, str), "a number, or a list"),
             ("max_tokens", 8 <= self.max_tokens <= POSITIONS, f"8 to {POSITIONS}"),
@@ -300,9 +310,7 @@ class MaskedTraining:
             ("evaluations", self.evaluations >= 1, "1 or more"),
             ("patience", self.patience is None or self.patience >= 1, "1 or more, or None"),
         )
-        for name, right, allowed in wrong:
-            if not right:
-                raise InvalidInputError(f"{name}={getattr(self, name)!r}; give {allowed}.")
+        refuse(self, rules)
 
 
 def digest(corpus: Corpus) -> str:
@@ -316,14 +324,13 @@ def digest(corpus: Corpus) -> str:
     return found.hexdigest()
 
 
-def _unigram(learnt: Blocks, held: Any) -> tuple[float, int]:
+def _unigram(learnt: Blocks, held: Any, vocab_size: int) -> tuple[float, int]:
     """Return how often the most frequent token is the masked one, and how many are masked."""
-    counts = np.zeros(1, np.int64)
-    for tokens, starts in zip(learnt.tokens, learnt.starts, strict=True):
-        own = np.bincount(tokens[starts != MARK])
-        if len(own) > len(counts):
-            counts = np.pad(counts, (0, len(own) - len(counts)))
-        counts[: len(own)] += own
+    counts = np.zeros(vocab_size, np.int64)
+    for start in range(0, len(learnt.tokens), _COUNTED):
+        part = slice(start, start + _COUNTED)
+        text = learnt.tokens[part][learnt.starts[part] != MARK]
+        counts += np.bincount(text, minlength=vocab_size)
     labels = np.concatenate([held[i]["labels"] for i in range(len(held))])
     labels = labels[labels != -100]
     return float((labels == counts.argmax()).mean()), len(labels)

@@ -21,9 +21,18 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.train.examples import Data, Examples, read_examples
-from sememe.train.fitting import check_options, fit_model, parameters, trainable, write_quietly
+from sememe.train.fitting import (
+    check_options,
+    fit_model,
+    fitted,
+    notes_of,
+    parameters,
+    run_facts,
+    trainable,
+    write_quietly,
+)
 from sememe.train.sentence import open_model
-from sememe.train.trained_folder import curve_rows, model_card, table, write_trained
+from sememe.train.trained_folder import curve_rows, encoder_card, table, write_trained
 from sememe.train.trainer import check_train_extra, checkpoint_folder
 from sememe.train.unknowns import check_legible, check_share
 from sememe.vectors.atomic import written
@@ -121,16 +130,11 @@ class MultilingualTraining:
         check_options(self)
         examples = _translations(data, "the training data")
         aside = None if evaluate is None else _translations(evaluate, "the data of evaluate")
-        notes = [*examples.notes, *(f"held out: {n}" for n in (aside.notes if aside else ()))]
+        notes = [*notes_of(examples, aside)]
         notes += self._check_student(examples.columns["positive"])
         teacher, said = _teacher(self.teacher, examples.columns["anchor"])
         notes += said
-        facts = {
-            "parameters": parameters(self),
-            "teacher": teacher.space,
-            "data": examples.digest(),
-            "evaluate": None if aside is None else aside.digest(),
-        }
+        facts = {**run_facts(self, examples, aside), "teacher": teacher.space}
         with checkpoint_folder(checkpoint, facts) as state:
             goals = _goals(teacher, examples, state, show_progress=show_progress)
             self._train(examples, goals, aside, state, notes, show_progress=show_progress)
@@ -142,9 +146,7 @@ class MultilingualTraining:
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        if self.model_ is None:
-            raise InvalidInputError("nothing is trained yet. Call fit first.")
-        report = self.report_
+        report = fitted(self)
         names = ("n_examples", "dim", "projected", "directions", "notes")
         training = {name: getattr(report, name) for name in names}
         return write_trained(
@@ -297,31 +299,13 @@ def _open(student: str, dim: int, *, max_tokens: int | None, seed: int) -> tuple
 
 def _card(training: MultilingualTraining) -> str:
     report = training.report_
-    head = {
-        "library_name": "sentence-transformers",
-        "pipeline_tag": "sentence-similarity",
-        "tags": ["sentence-transformers", "sememe", "feature-extraction", "multilingual"],
-    }
     results = curve_rows(report.curve)
     results |= {name.replace("_", " "): f"{v:.4f}" for name, v in report.directions.items()}
-    sections = {
-        "Use": [
-            "```python",
-            "import sememe",
-            "",
-            'vectors = sememe.load("this-folder").encode(["a sentence", "한 문장"])',
-            "```",
-            "",
-            "The folder opens in sentence-transformers too.",
-        ],
-        "Data": [
-            f"{report.n_examples} sentences and their translations; {training.teacher} gave the "
-            f"vectors, of {report.dim} dimensions.",
-            "",
-            *([f"- {note}" for note in report.notes] or ["Nothing was left out."]),
-        ],
-        "Results": table(results),
-        "Settings": table(parameters(training)),
-    }
-    title = f"{training.student}, taught other languages by {training.teacher}"
-    return model_card(title, head=head, sections=sections)
+    return encoder_card(
+        f"{training.student}, taught other languages by {training.teacher}",
+        data=f"{report.n_examples} sentences and their translations; {training.teacher} gave the "
+        f"vectors, of {report.dim} dimensions.",
+        notes=report.notes,
+        results=table(results),
+        settings=parameters(training),
+    )

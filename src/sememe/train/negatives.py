@@ -31,9 +31,7 @@ def with_hard_negatives(
     anchors, positives = examples.columns["anchor"], examples.columns["positive"]
     texts = list(dict.fromkeys(positives))
     numbers = {text: i for i, text in enumerate(texts)}
-    own: dict[str, list[int]] = {}
-    for anchor, positive in zip(anchors, positives, strict=True):
-        own.setdefault(anchor, []).append(numbers[positive])
+    own = examples.positives()
     queries = getattr(encoder, "encode_query", encoder.encode)(anchors)
     rows = encoder.encode(texts)
     found: dict[str, list[Any]] = {"anchor": [], "positive": [], "negative": []}
@@ -42,7 +40,9 @@ def with_hard_negatives(
         cosine = queries[start : start + _BLOCK] @ rows.T
         for i, scores in enumerate(cosine, start):
             limit = below * scores[numbers[positives[i]]]
-            negatives = _nearest(scores, limit, {*own[anchors[i]], numbers.get(anchors[i], -1)}, n)
+            right = {anchors[i], *own[anchors[i]]}
+            known = [numbers[text] for text in right if text in numbers]
+            negatives = _nearest(scores, limit, known, n)
             none += not negatives
             found["anchor"] += [anchors[i]] * len(negatives)
             found["positive"] += [positives[i]] * len(negatives)
@@ -60,9 +60,7 @@ def with_random_negatives(examples: Examples, *, n: int, seed: int) -> Examples:
     """
     anchors, positives = examples.columns["anchor"], examples.columns["positive"]
     texts = list(dict.fromkeys(positives))
-    own: dict[str, set[str]] = {}
-    for anchor, positive in zip(anchors, positives, strict=True):
-        own.setdefault(anchor, {anchor}).add(positive)
+    own = {anchor: {anchor, *texts} for anchor, texts in examples.positives().items()}
     rng = np.random.default_rng(seed)
     found: dict[str, list[Any]] = {"anchor": [], "positive": [], "negative": []}
     none = 0
@@ -80,10 +78,10 @@ def with_random_negatives(examples: Examples, *, n: int, seed: int) -> Examples:
     return Examples("triplets", found, examples.n_read, tuple(notes))
 
 
-def _nearest(scores: FloatArray, limit: float, own: set[int], n: int) -> list[int]:
-    """Return the n best places at or below the limit; ties by place."""
+def _nearest(scores: FloatArray, limit: float, own: list[int], n: int) -> list[int]:
+    """Return the n best places at or below the limit, but for its own; ties by place."""
     allowed = scores <= limit
-    allowed[[i for i in own if i >= 0]] = False
+    allowed[own] = False
     places = np.flatnonzero(allowed)
     order = np.lexsort((places, -scores[places]))[:n]
     return [int(places[i]) for i in order]

@@ -11,7 +11,7 @@ of one model always.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -71,19 +71,40 @@ def check_place(folder: Path, kind: str, *, files: Collection[str] = _FILES) -> 
         InvalidInputError: It is a file or lies beneath one, cannot be replaced, or holds what is no
             saved model of the kind: to replace it would delete that.
     """
+    if not is_replaceable(folder):
+        return
+    refuse_other_kinds(folder, kind)
+    refuse_others(
+        folder, (path.name for path in folder.iterdir() if not _is_one_of(files, path.name))
+    )
+
+
+def is_replaceable(folder: Path) -> bool:
+    """Say whether there is a folder, which can be replaced by another.
+
+    Raises:
+        InvalidInputError: It is a file or lies beneath one, or cannot be replaced.
+    """
     if folder.exists() and not folder.is_dir():
         raise InvalidInputError(f"{folder} is a file, a model is a folder. Name another.")
     check_room(folder, "model")
     if not folder.is_dir():
-        return
+        return False
     place = folder.resolve()
     if Path.cwd().is_relative_to(place) or place.is_mount():
         what = "a mount point" if place.is_mount() else "the folder you work in, or above it"
         raise InvalidInputError(f"{folder} is {what}; it cannot be replaced. Name one within it.")
     check_room(place.parent, "model")
-    refuse_other_kinds(folder, kind)
-    others = sorted(path.name for path in place.iterdir() if not _is_one_of(files, path.name))
-    if others:
+    return True
+
+
+def refuse_others(folder: Path, names: Iterable[str]) -> None:
+    """Refuse a folder with files that are no part of what it is said to hold.
+
+    Raises:
+        InvalidInputError: There are such names.
+    """
+    if others := sorted(names):
         raise InvalidInputError(
             f"{folder} holds {', '.join(others[:3])}{', ...' * (len(others) > 3)}, no part of a "
             "saved model, which the new one would replace. Name another folder, or move that away."

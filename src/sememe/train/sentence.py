@@ -20,12 +20,16 @@ from sememe.train.examples import Data, Examples, read_examples
 from sememe.train.fitting import (
     check_options,
     fit_model,
+    fitted,
+    notes_of,
     parameters,
+    run_facts,
     trainable,
     write_quietly,
 )
+from sememe.train.held_out import metric_of, score_model
 from sememe.train.losses import check_loss, dataset, make_loss, sampler
-from sememe.train.trained_folder import curve_rows, model_card, table, write_trained
+from sememe.train.trained_folder import curve_rows, encoder_card, table, write_trained
 from sememe.train.trainer import check_train_extra, checkpoint_folder
 
 if TYPE_CHECKING:
@@ -123,12 +127,7 @@ class SentenceTraining:
         aside = None if evaluate is None else read_examples(evaluate, what="the data of evaluate")
         examples = self._with_negatives(examples)
         loss = check_loss(self.loss, examples.kind)
-        facts = {
-            "parameters": parameters(self),
-            "data": examples.digest(),
-            "evaluate": None if aside is None else aside.digest(),
-        }
-        with checkpoint_folder(checkpoint, facts) as folder:
+        with checkpoint_folder(checkpoint, run_facts(self, examples, aside)) as folder:
             self._train(examples, aside, loss, folder, show_progress=show_progress)
         return self
 
@@ -138,9 +137,7 @@ class SentenceTraining:
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        if self.model_ is None:
-            raise InvalidInputError("nothing is trained yet. Call fit first.")
-        report = self.report_
+        report = fitted(self)
         facts = {
             "base": self.base,
             "parameters": parameters(self),
@@ -172,7 +169,7 @@ class SentenceTraining:
     ) -> None:
         from sentence_transformers import SentenceTransformerTrainingArguments
 
-        from sememe.train.hooks import HeldOut, SentenceTrainer, a_quiet_guest
+        from sememe.train.hooks import Measured, SentenceTrainer, a_quiet_guest
 
         with a_quiet_guest():
             model = open_model(self.base, max_tokens=self.max_tokens, dims=self.dims)
@@ -190,15 +187,16 @@ class SentenceTraining:
                     margin=self.margin,
                     dims=_with_whole(self.dims, model),
                 ),
-                held_out=None if aside is None else HeldOut(aside),
-                metric="spearman" if aside and aside.kind == "scored" else "accuracy",
+                held_out=None if aside is None else Measured(lambda m: score_model(m, aside)),
+                metric=metric_of(aside),
                 show_progress=show_progress,
                 batch_sampler=sampler(loss),
             )
             widths = {} if aside is None else _widths(model, aside, self.dims)
         self.model_ = model
-        notes = (*examples.notes, *(f"held out: {note}" for note in (aside.notes if aside else ())))
-        self.report_ = SentenceReport(examples.kind, loss, len(examples), curve, widths, notes)
+        self.report_ = SentenceReport(
+            examples.kind, loss, len(examples), curve, widths, notes_of(examples, aside)
+        )
 
     def _with_negatives(self, examples: Examples) -> Examples:
         if not self.hard_negatives:
@@ -268,33 +266,14 @@ def _widths(model: Any, aside: Examples, dims: Sequence[int]) -> dict[int, float
 
 def _card(training: SentenceTraining) -> str:
     report = training.report_
-    head = {
-        "library_name": "sentence-transformers",
-        "pipeline_tag": "sentence-similarity",
-        "tags": ["sentence-transformers", "sememe", "feature-extraction"],
-    }
     options = {name: value for name, value in parameters(training).items() if value not in ((), [])}
-    use = [
-        "```python",
-        "import sememe",
-        "",
-        'vectors = sememe.load("this-folder").encode(["a sentence", "한 문장"])',
-        "```",
-        "",
-        "The folder opens in sentence-transformers too.",
-    ]
-    data = [f"{report.n_examples} examples of the kind {report.kind}.", ""]
-    data += [f"- {note}" for note in report.notes] or ["Nothing was left out."]
     results = curve_rows(report.curve)
-    results |= {
-        f"{report.curve.metric}, {d} dimensions": f"{v:.4f}" for d, v in report.dims.items()
-    }
-    sections = {
-        "Use": use,
-        "Data": data,
-        "Results": table(results),
-        "Settings": table({"loss used": report.loss, **options}),
-    }
-    return model_card(
-        f"A sentence encoder trained from {training.base}", head=head, sections=sections
+    for dim, value in report.dims.items():
+        results[f"{report.curve.metric}, {dim} dimensions"] = f"{value:.4f}"
+    return encoder_card(
+        f"A sentence encoder trained from {training.base}",
+        data=f"{report.n_examples} examples of the kind {report.kind}.",
+        notes=report.notes,
+        results=table(results),
+        settings={"loss used": report.loss, **options},
     )

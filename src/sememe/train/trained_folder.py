@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sememe._errors import InvalidInputError
 from sememe._persistence import made_by, noted
-from sememe.train.checkpoint import check_room
+from sememe.train.saved import is_replaceable, refuse_others
 from sememe.train.trainer import write_curve
 from sememe.vectors.atomic import replaced
 
@@ -19,6 +18,20 @@ if TYPE_CHECKING:
 
 ABOUT = "sememe.json"
 _FORMAT = 1
+ENCODER_HEAD = {
+    "library_name": "sentence-transformers",
+    "pipeline_tag": "sentence-similarity",
+    "tags": ["sentence-transformers", "sememe", "feature-extraction"],
+}
+USE_ENCODER = [
+    "```python",
+    "import sememe",
+    "",
+    'vectors = sememe.load("this-folder").encode(["a sentence", "한 문장"])',
+    "```",
+    "",
+    "The folder opens in sentence-transformers too.",
+]
 
 
 def write_trained(
@@ -63,26 +76,14 @@ def check_trained_place(place: Path) -> None:
         InvalidInputError: It is a file or lies beneath one, or holds what `write_trained` did not
             write: to replace it would delete that.
     """
-    if place.exists() and not place.is_dir():
-        raise InvalidInputError(f"{place} is a file, a model is a folder. Name another.")
-    check_room(place, "model")
-    if not place.is_dir() or not any(place.iterdir()):
+    if not is_replaceable(place):
         return
-    target = place.resolve()
-    if Path.cwd().is_relative_to(target) or target.is_mount():
-        what = "a mount point" if target.is_mount() else "the folder you work in, or above it"
-        raise InvalidInputError(f"{place} is {what}; it cannot be replaced. Name one within it.")
     try:
         known = set(json.loads((place / ABOUT).read_text(encoding="utf-8"))["files"]) | {ABOUT}
     except (OSError, ValueError, KeyError, TypeError):
         known = set()
     files = (path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
-    if others := sorted(set(files) - known):
-        raise InvalidInputError(
-            f"{place} holds {', '.join(others[:3])}{', ...' * (len(others) > 3)}, no part of a "
-            "model that sememe trained, which the new one would replace. Name another folder, or "
-            "move that away."
-        )
+    refuse_others(place, set(files) - known)
 
 
 def model_card(title: str, *, head: Mapping[str, Any], sections: Mapping[str, list[str]]) -> str:
@@ -95,6 +96,24 @@ def model_card(title: str, *, head: Mapping[str, Any], sections: Mapping[str, li
     for name, body in sections.items():
         lines += [f"## {name}", "", *body, ""]
     return "\n".join(lines)
+
+
+def encoder_card(
+    title: str, *, data: str, notes: Iterable[str], results: list[str], settings: Mapping[str, Any]
+) -> str:
+    """Return the card of a sentence encoder."""
+    sections = {
+        "Use": USE_ENCODER,
+        "Data": [data, "", *note_lines(notes)],
+        "Results": results,
+        "Settings": table(settings),
+    }
+    return model_card(title, head=ENCODER_HEAD, sections=sections)
+
+
+def note_lines(notes: Iterable[str]) -> list[str]:
+    """Return notes as a card lists them."""
+    return [f"- {note}" for note in notes] or ["Nothing was left out."]
 
 
 def table(rows: Mapping[str, Any]) -> list[str]:

@@ -194,8 +194,6 @@ def _states(folder: Path) -> list[Path]:
 def run(trainer: Any, folder: Path, *, show_progress: bool = False) -> Curve:
     """Train, from the last whole state in the folder if there is one; see `Curve`.
 
-    The process's random states are as before afterwards.
-
     Raises:
         FloatingPointError: The loss is no number any more; the message says what to change.
     """
@@ -223,8 +221,8 @@ def _curve(state: Any, *, resumed: int, seconds: float) -> Curve:
         )
     metrics, metric = {}, ""
     for entry in state.log_history:
-        for name in ("spearman", "accuracy", "loss"):
-            if f"eval_{name}" in entry and (metric in ("", name)):
+        for name in ("spearman", "accuracy"):
+            if f"eval_{name}" in entry:
                 metric = name
                 metrics[entry["step"]] = float(entry[f"eval_{name}"])
     best = state.best_global_step if metrics and state.best_global_step else state.global_step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tests.trained import made
 
 PARTNER = dict(zip(made.SEA, made.KITCHEN, strict=True))
 QUICK = {
-    "vocab_size": 300, "max_tokens": 16, "batch_size": 16, "steps": 700, "learning_rate": 1e-3,
+    "vocab_size": 300, "max_tokens": 16, "batch_size": 16, "steps": 400, "learning_rate": 1e-3,
     "evaluations": 2,
 }  # fmt: skip
 
@@ -42,9 +43,36 @@ def test_it_learns_the_context_and_a_control_without_any_does_not(trained):
     report = trained.report_
     assert report.curve.before < 0.1
     assert report.curve.after > 3 * report.unigram
-    drawn = np.random.default_rng(5).choice([*made.SEA, *made.KITCHEN], (1500, 6))
-    control = MaskedTraining(**{**QUICK, "steps": 150}).fit([" ".join(row) for row in drawn])
-    assert control.report_.curve.after < 2 * control.report_.unigram + 0.1
+    letters = list(string.ascii_letters + string.digits)
+    drawn = np.random.default_rng(5).choice(letters, (1500, 12))
+    control = MaskedTraining(**{**QUICK, "steps": 150, "held_out": 0.2})
+    found = control.fit([" ".join(row) for row in drawn]).report_
+    assert found.curve.after < found.unigram + 0.05  # letters that say nothing of one another
+
+
+def test_a_fresh_network_looks_at_the_places_beside_each(trained):
+    """By hand: of 2 heads, one begins looking a place back, one a place on; random ones nowhere."""
+    import torch
+
+    from sememe.train.mlm_network import begin, fresh_network
+
+    tokenizer = trained.tokenizer_
+    torch.manual_seed(0)
+    model = fresh_network("tiny", tokenizer, 0.0)
+    model.config._attn_implementation = "eager"
+    ids = torch.from_numpy(np.random.default_rng(0).integers(5, len(tokenizer), (1, 64)))
+
+    def looks():
+        weights = model.bert(ids, output_attentions=True).attentions[0][0].detach()
+        back, on = (weights[i].diagonal(offset).mean() for i, offset in ((0, -1), (1, 1)))
+        return float(back), float(on)
+
+    assert max(looks()) < 3 / 64
+    counts = np.arange(len(tokenizer))
+    begin(model, counts)
+    assert min(looks()) > 0.7
+    share = model.cls.predictions.bias.detach().softmax(0).numpy()
+    np.testing.assert_allclose(share, (counts + 1) / (counts + 1).sum(), rtol=1e-4)
 
 
 def test_the_saved_folder_fills_masks_as_transformers_does(trained, tmp_path):
@@ -53,7 +81,8 @@ def test_the_saved_folder_fills_masks_as_transformers_does(trained, tmp_path):
     folder = trained.save(tmp_path / "mine")
     text = "ship [MASK] wave oven"
     fills = MaskedLM.load(str(folder)).fill(text, k=3)[0]
-    assert fills[0].token.strip("Ġ") == PARTNER["ship"]
+    assert fills[0].token == f"Ġ{PARTNER['ship']}"  # the mask stands for a word with its space
+    assert fills[0].text == text.replace("[MASK]", PARTNER["ship"])
     theirs = pipeline("fill-mask", model=str(folder), top_k=3)(text)
     np.testing.assert_allclose(
         [fill.score for fill in fills], [row["score"] for row in theirs], atol=1e-5

@@ -27,6 +27,7 @@ from sememe.train.mlm_network import (
     POSITIONS,
     SIZES,
     Size,
+    begin,
     fresh_network,
     marks_of,
     text_ids,
@@ -43,6 +44,8 @@ from sememe.train.trainer import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from sememe.train.trainer import Curve
 
 KIND = "masked-lm"
@@ -187,6 +190,9 @@ class MaskedTraining:
             model, tokenizer, added = self._network(corpus, folder)
             marks = marks_of(tokenizer)
             learnt, aside = self._blocks(corpus, model, tokenizer, marks, folder, show=show)
+            counts = _counts(learnt, len(tokenizer))
+            if self.base is None:
+                begin(model, counts)
             words = np.array(text_ids(tokenizer), np.int32)
             masks = partial(
                 MaskedRows,
@@ -208,7 +214,7 @@ class MaskedTraining:
             trainer = self._trainer(model, rows, held, found, folder)
             curve = run(trainer, folder, show_progress=show)
         self.model_, self.tokenizer_ = model, tokenizer
-        unigram, n_held = _unigram(learnt, held, len(tokenizer))
+        unigram, n_held = _unigram(counts, held)
         self.report_ = MaskedReport(
             n_tokens=learnt.n_tokens,
             n_held=n_held,
@@ -324,13 +330,18 @@ def digest(corpus: Corpus) -> str:
     return found.hexdigest()
 
 
-def _unigram(learnt: Blocks, held: Any, vocab_size: int) -> tuple[float, int]:
-    """Return how often the most frequent token is the masked one, and how many are masked."""
+def _counts(learnt: Blocks, vocab_size: int) -> NDArray[np.int64]:
+    """Return how often each token occurs: (vocab_size,)."""
     counts = np.zeros(vocab_size, np.int64)
     for start in range(0, len(learnt.tokens), _COUNTED):
         part = slice(start, start + _COUNTED)
         text = learnt.tokens[part][learnt.starts[part] != MARK]
         counts += np.bincount(text, minlength=vocab_size)
+    return counts
+
+
+def _unigram(counts: NDArray[np.int64], held: Any) -> tuple[float, int]:
+    """Return how often the most frequent token is the masked one, and how many are masked."""
     labels = np.concatenate([held[i]["labels"] for i in range(len(held))])
     labels = labels[labels != -100]
     return float((labels == counts.argmax()).mean()), len(labels)

@@ -183,6 +183,7 @@ def test_pieces_are_written_by_the_tokenizers_own_decoder(tmp_path):
     assert model._tokenizer.written([5, 6]) == ["a", " a"]
     texts = {fill.token: fill.text for fill in model.fill("a b [MASK] b", k=10)[0]}
     assert (texts["a"], texts["Ġa"]) == ("a ba b", "a b a b")
+    assert {f.token: f.written for f in model.fill("<mask>", k=10)[0]}["Ġb"] == " b"
     assert (
         model.token_ids(["a b<mask> b"])[0] == [5, 8, 4, 8] == model.token_ids(["a b <mask> b"])[0]
     )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sememe.app import show
+
+if TYPE_CHECKING:
+    from sememe.encoders.masked import Fill
 
 
 def register(app: typer.Typer) -> None:
@@ -42,10 +46,7 @@ def fill_mask(
         documents = [
             {
                 "text": text,
-                "masks": [
-                    [{"token": f.token, "score": f.score, "text": f.text} for f in fills]
-                    for fills in masks
-                ],
+                "masks": [[asdict(fill) for fill in fills] for fills in masks],
             }
             for text, masks in found
         ]
@@ -55,5 +56,11 @@ def fill_mask(
         for number, fills in enumerate(masks, start=1):
             which = f"mask {number} of {len(masks)}: " if len(masks) > 1 else ""
             typer.echo(which + show.snippet(text))
-            rows = [(f"{fill.score:.4f}", fill.token, show.snippet(fill.text)) for fill in fills]
+            rows = [(f"{f.score:.4f}", _readable(f), show.snippet(f.text)) for f in fills]
             show.table(("probability", "token", "text"), rows)
+
+
+def _readable(fill: Fill) -> str:
+    """Return the token as it is written; bytes that are no whole letter have their name alone."""
+    word = fill.written.strip()
+    return fill.token if not word or "\ufffd" in word else word

@@ -38,11 +38,14 @@ class Fill:
         token: What the vocabulary calls it ("##ing").
         score: Its probability among all tokens, in [0, 1].
         text: The text with it in the mask's place; other masks stay.
+        written: How it is written after a word (" late", "ing"); vocabularies of bytes name their
+            tokens otherwise.
     """
 
     token: str
     score: float
     text: str
+    written: str
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -250,7 +253,7 @@ class MaskedLM:
         names, written = self._tokenizer.names(ids), self._tokenizer.written(ids)
         probabilities = np.exp(scores[ids] - top - log_total)
         return [
-            Fill(name, float(p), _spliced(text, span, word))
+            Fill(name, float(p), _spliced(text, span, word), word)
             for name, word, p in zip(names, written, probabilities, strict=True)
         ]
 

@@ -59,7 +59,7 @@ def cross(
         typer.Option("--miner", help="An encoder that finds them near; drawn at random without."),
     ] = None,
     evaluations: Evaluations = 12,
-    patience: Patience = 4,
+    patience: Patience = 0,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,

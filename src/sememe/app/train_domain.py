@@ -78,7 +78,7 @@ def domain(
         bool, typer.Option("--compare", help="Train on the examples alone too, to compare.")
     ] = False,
     evaluations: Evaluations = 12,
-    patience: Patience = 4,
+    patience: Patience = 0,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,

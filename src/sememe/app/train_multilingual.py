@@ -54,7 +54,7 @@ def multilingual(
     accumulate: Accumulate = 1,
     max_tokens: MaxTokens = None,
     evaluations: Evaluations = 12,
-    patience: Patience = 4,
+    patience: Patience = 0,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,

@@ -74,7 +74,7 @@ def sentence(
         int, typer.Option("--hard-negatives", help="So many for each pair, found by the model.")
     ] = 0,
     evaluations: Evaluations = 12,
-    patience: Patience = 4,
+    patience: Patience = 0,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,

@@ -77,7 +77,8 @@ class CrossTraining:
         negatives: So many other texts for each pair, where the examples are pairs.
         miner: An encoder that finds them near to the anchor, by its name; None: drawn at random.
         evaluations: How often a run looks at the examples held out, and saves its state.
-        patience: Evaluations without a better figure after which it stops; None: never.
+        patience: Evaluations without a better figure after which it stops; None: never. The step
+            size falls to the end, and the best figure often comes only there.
         seed: Of all random numbers. On CPU the same seed gives the same weights.
     """
 
@@ -91,7 +92,7 @@ class CrossTraining:
     negatives: int = 4
     miner: str | None = None
     evaluations: int = 12
-    patience: int | None = 4
+    patience: int | None = None
     seed: int = 0
     model_: Any = field(default=None, init=False, repr=False)
     report_: CrossReport = field(init=False, repr=False)

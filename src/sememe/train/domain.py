@@ -80,7 +80,7 @@ class DomainAdaptation:
     learning_rate: float = 5e-5
     compare: bool = False
     evaluations: int = 12
-    patience: int | None = 4
+    patience: int | None = None
     seed: int = 0
     model_: Any = field(default=None, init=False, repr=False)
     report_: DomainReport = field(init=False, repr=False)

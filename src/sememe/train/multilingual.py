@@ -86,7 +86,8 @@ class MultilingualTraining:
         accumulate: Batches whose gradients make a step.
         max_tokens: Longer texts are cut; the student's own limit unless told.
         evaluations: How often a run looks at the pairs held out, and saves its state.
-        patience: Evaluations without a better figure after which it stops; None: never.
+        patience: Evaluations without a better figure after which it stops; None: never. The step
+            size falls to the end, and the best figure often comes only there.
         seed: Of all random numbers. On CPU the same seed gives the same weights.
     """
 
@@ -99,7 +100,7 @@ class MultilingualTraining:
     accumulate: int = 1
     max_tokens: int | None = None
     evaluations: int = 12
-    patience: int | None = 4
+    patience: int | None = None
     seed: int = 0
     model_: Any = field(default=None, init=False, repr=False)
     report_: MultilingualReport = field(init=False, repr=False)

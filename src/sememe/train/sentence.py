@@ -78,7 +78,8 @@ class SentenceTraining:
         dims: Widths that the vectors can be cut to afterwards (Matryoshka).
         hard_negatives: So many for each pair, found by the base before training.
         evaluations: How often a run looks at the examples held out, and saves its state.
-        patience: Evaluations without a better figure after which it stops; None: never.
+        patience: Evaluations without a better figure after which it stops; None: never. The step
+            size falls to the end, and the best figure often comes only there.
         seed: Of all random numbers. On CPU the same seed gives the same weights.
     """
 
@@ -95,7 +96,7 @@ class SentenceTraining:
     dims: Sequence[int] = ()
     hard_negatives: int = 0
     evaluations: int = 12
-    patience: int | None = 4
+    patience: int | None = None
     seed: int = 0
     model_: Any = field(default=None, init=False, repr=False)
     report_: SentenceReport = field(init=False, repr=False)

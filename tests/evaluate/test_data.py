@@ -85,6 +85,11 @@ def test_sts_folder_takes_the_split(tmp_path):
         read_sts(tmp_path, split="train")
 
 
+def test_sts_of_commas_as_spreadsheets_write_it(tmp_path):
+    table = 'sentence1,sentence2,score\n"a, b","say ""c""",2\n'
+    assert read_sts(write(tmp_path / "sts.csv", table)) == [("a, b", 'say "c"', 2)]
+
+
 @pytest.mark.parametrize(
     ("table", "says"),
     [
@@ -94,7 +99,7 @@ def test_sts_folder_takes_the_split(tmp_path):
         ("a\tb\t1O\n", "line 1: got '1O'"),
         ("a\tb\t\n", "line 1: got ''"),
         (STSB.format("high") + "\n", r"line 1: got 'high' as score \(column 5\)"),
-        ("a,b,1\n", "line 1: got 1 columns"),
+        ("a;b;1\n", "line 1: got 1 columns"),
         ("", "holds no pair"),
         ("s1\ts2\tscore\n", "holds no pair"),
         (b"a\tb\t1\n\xb0\tb\t1\n", "line 2: got byte 0xb0 in column 1; allowed: UTF-8"),

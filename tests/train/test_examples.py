@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 
 import numpy as np
 import pytest
@@ -168,3 +169,72 @@ def test_hard_negatives_by_hand():
     first = {name: column[0] for name, column in found.columns.items()}
     assert first == {"anchor": "0", "positive": "10", "negative": "30"}
     assert found.kind == "triplets"
+
+
+NLI = "premise\thypothesis\tlabel\na man sleeps\ta man rests\tentailment\nno\tyes\tcontradiction\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        NLI,
+        NLI.replace("entailment", "0").replace("contradiction", "2"),
+        "sentence1\tsentence2\tgold_label\na\tb\tneutral\nc\td\tentailment\n",
+    ],
+)
+def test_classes_beside_two_texts_are_refused_for_a_contradiction_is_no_pair(lines, tmp_path):
+    path = tmp_path / "nli.tsv"
+    path.write_text(lines, encoding="utf-8")
+    with pytest.raises(InvalidInputError, match="which pairs belong together"):
+        read_examples(path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("sentence1", "sentence2", "label"),
+        ("question1", "question2", "is_duplicate"),
+        ('"sentence1"', '"sentence2"', '"label"'),
+    ],
+)
+def test_a_label_of_0_and_1_beside_two_texts_is_their_score(names, tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("\t".join(names) + "\na\tb\t1\nc\td\t0\n", encoding="utf-8")
+    found = read_examples(path)
+    assert (found.kind, found.columns["score"]) == ("scored", [1.0, 0.0])
+    assert found.columns["sentence1"] == ["a", "c"]
+    assert any("read as the score" in note for note in found.notes)
+
+
+def test_korean_names_of_columns_composed_or_not(tmp_path):
+    rows = "문장1\t문장2\t점수\n고양이\t강아지\t2\n배\t사과\t4\n"
+    for form in ("NFC", "NFD"):
+        path = tmp_path / f"{form}.tsv"
+        path.write_text(unicodedata.normalize(form, rows), encoding="utf-8")
+        assert read_examples(path).columns["score"] == [0.5, 1.0]
+
+
+def test_a_row_of_unknown_names_is_no_example(tmp_path):
+    path = tmp_path / "odd.tsv"
+    path.write_text("left\tright\talike\na\tb\t1\nc\td\t0\n", encoding="utf-8")
+    with pytest.raises(InvalidInputError, match="left, right, alike.*not known"):
+        read_examples(path)
+
+
+def test_two_columns_of_one_meaning_are_refused(tmp_path):
+    path = tmp_path / "twice.tsv"
+    path.write_text("query\tquestion\tanswer\na\tb\tc\n", encoding="utf-8")
+    with pytest.raises(InvalidInputError, match="two columns say anchor"):
+        read_examples(path)
+
+
+def test_a_row_with_more_cells_than_names_is_refused(tmp_path):
+    path = tmp_path / "long.tsv"
+    path.write_text("anchor\tpositive\na\tb\tc\n", encoding="utf-8")
+    with pytest.raises(InvalidInputError, match="row 2 has 3 columns"):
+        read_examples(path)
+
+
+def test_columns_that_are_not_used_are_named():
+    rows = [{"anchor": "a", "positive": "b"}, {"anchor": "c", "positive": "d", "negative": "e"}]
+    assert read_examples(rows).notes == ("columns not used: negative",)

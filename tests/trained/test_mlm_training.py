@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+import unicodedata
 
 import numpy as np
 import pytest
@@ -159,6 +160,30 @@ def test_killed_twice_the_last_loss_is_the_same(tmp_path):
 def test_refused_before_training(options, error, says):
     with pytest.raises(error, match=says):
         MaskedTraining(**options).fit(corpus(5))
+
+
+def test_a_small_corpus_gives_a_small_vocabulary():
+    options = {**QUICK, "steps": 2, "evaluations": 1, "vocab_size": 8192}
+    report = MaskedTraining(**options).fit(corpus(300)).report_
+    assert 256 + 5 + 20 <= report.vocab_size < 1000
+
+
+def test_a_base_without_a_head_is_told(tmp_path):
+    base = str(made.network(tmp_path / "base"))
+    options = {"max_tokens": 16, "batch_size": 16, "steps": 2, "evaluations": 1}
+    report = MaskedTraining(base=base, **options).fit(corpus(100)).report_
+    assert any("no head for masked tokens" in note for note in report.notes)
+
+
+def test_korean_composed_or_not_is_one_text_and_spans_hold_no_space(tmp_path):
+    text = "나는 고양이가 좋다"
+    training = MaskedTraining(**{**QUICK, "steps": 2, "evaluations": 1})
+    folder = training.fit([text, "고양이가 우유를 마신다"] * 80).save(tmp_path / "ko")
+    apart = unicodedata.normalize("NFD", text)
+    one, other = sememe.load(str(folder)).encode_tokens([text, apart])
+    np.testing.assert_array_equal(one.vectors, other.vectors)
+    assert not any(one.text[start].isspace() for start, _ in one.spans.tolist())
+    assert {one.text[s:e] for s, e in one.spans.tolist()} >= {"고양이가"}
 
 
 def test_too_little_text(tmp_path):

@@ -159,9 +159,13 @@ def test_refused_before_training(options, error, says, base):
         SentenceTraining(**({"base": base} | options)).fit(made.pairs(10, 1))
 
 
-def test_diverged_training_says_so(base):
-    with pytest.raises(FloatingPointError, match="lower learning rate"):
-        SentenceTraining(base, epochs=3, learning_rate=1e30, warmup=0).fit(made.pairs(40, 1))
+def test_diverged_training_says_so_and_a_lower_rate_begins_anew(base, tmp_path, capsys):
+    data = made.write_tsv(tmp_path / "train.tsv", ["anchor", "positive"], made.pairs(40, 1))
+    words = ["train", "sentence", str(data), "-m", base, "-o", str(tmp_path / "out")]
+    words += ["--warmup", "0", "--learning-rate"]
+    assert main([*words, "1e30"]) == 1
+    assert "lower learning rate" in capsys.readouterr().err
+    assert main([*words, "1e-4"]) == 0
 
 
 def test_killed_twice_the_last_loss_is_the_same(base, tmp_path):
@@ -186,6 +190,39 @@ def test_a_checkpoint_of_another_run_is_refused(base, tmp_path):
     SentenceTraining(base, **options).fit(made.pairs(40, 1), checkpoint=tmp_path / "state")
     with pytest.raises(InvalidInputError, match="another run: data differ"):
         SentenceTraining(base, **options).fit(made.pairs(40, 2), checkpoint=tmp_path / "state")
+
+
+def test_a_checkpoint_of_other_weights_of_the_same_name_is_refused(tmp_path):
+    options = {**QUICK, "epochs": 1}
+    data = made.pairs(40, 1)
+    for seed, error in ((0, None), (0, None), (1, "weights of the base differ")):
+        base = str(made.network(tmp_path / "base", seed=seed))
+        training = SentenceTraining(base, **options)
+        if error is None:
+            training.fit(data, checkpoint=tmp_path / "state")
+            continue
+        with pytest.raises(InvalidInputError, match=error):
+            training.fit(data, checkpoint=tmp_path / "state")
+
+
+def test_what_learnt_nothing_does_not_stand_in_the_way(base, tmp_path):
+    wrong = SentenceTraining(base, dims=(33,), epochs=1)
+    with pytest.raises(InvalidInputError, match="33"):
+        wrong.fit(made.pairs(40, 1), checkpoint=tmp_path / "state")
+    SentenceTraining(base, dims=(8,), epochs=1).fit(
+        made.pairs(40, 1), checkpoint=tmp_path / "state"
+    )
+
+
+def test_what_flatters_and_what_did_not_help_is_said(base):
+    data = made.pairs(40, 1)
+    found = SentenceTraining(base, epochs=1, learning_rate=0.3, warmup=0)
+    notes = found.fit(data, evaluate=data[:30]).report_.notes
+    assert any("30 of 30 are trained on too" in note for note in notes)
+    curve = found.report_.curve
+    fell = curve.after < curve.before
+    assert any("training did not help" in note for note in notes) == fell
+    assert fell
 
 
 def test_command(base, tmp_path, capsys):

@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stop.__context__, BrokenPipeError):
             return 0  # the reader of our output has seen enough
         raise
-    except OSError as error:
+    except (OSError, FloatingPointError) as error:
         typer.echo(f"sememe: {error}", err=True)
         return 1
     except Exception as error:

@@ -22,9 +22,12 @@ def register(app: typer.Typer) -> None:
 def distil(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A sentence encoder.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A folder for the new encoder.")],
-    dim: Annotated[str, typer.Option("--dim", help="Width of a vector, or all of MODEL's.")] = (
-        "256"
-    ),
+    dim: Annotated[
+        str | None,
+        typer.Option(
+            "--dim", help="Width of a vector, or all of MODEL's; 256 at most unless told."
+        ),
+    ] = None,
     weighting: Annotated[
         str,
         typer.Option("--weighting", help="zipf (by the vocabulary's order), sif (counted) or none"),
@@ -60,9 +63,10 @@ def distil(
 
     check_free(output, overwrite=overwrite)
     check_output(output)
+    teacher = load(model)
     made = make(
-        load(model),
-        dim=_dim(dim),
+        teacher,
+        dim=min(256, teacher.dim) if dim is None else _dim(dim),
         weighting=weighting,  # type: ignore[arg-type]
         corpus=corpus,
         sif_coefficient=sif_coefficient,

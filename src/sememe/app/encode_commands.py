@@ -123,8 +123,15 @@ def _embed_tokens(
             found = encoder.encode_tokens([item.content], layers=layers)[0]
             for i, token in enumerate(found.tokens):
                 start, end = found.spans[i].tolist()
-                facts = {"id": item.id, "token": token, "start": start, "end": end}
-                facts |= {"word": int(found.words[i]), "vector": found.vectors[i].tolist()}
+                facts = {
+                    "id": item.id,
+                    "token": token,
+                    "text": found.text[start:end],
+                    "start": start,
+                    "end": end,
+                    "word": int(found.words[i]),
+                    "vector": found.vectors[i].tolist(),
+                }
                 typer.echo(json.dumps(facts, ensure_ascii=False))
 
 

@@ -39,7 +39,7 @@ def mlm(
         str, typer.Option("--size", help="From scratch: tiny, mini, small, medium or base.")
     ] = "tiny",
     vocab_size: Annotated[
-        int, typer.Option("--vocab-size", help="From scratch: tokens of the vocabulary.")
+        int, typer.Option("--vocab-size", help="From scratch: tokens at most.")
     ] = 8192,
     new_words: Annotated[
         str,
@@ -100,7 +100,7 @@ def mlm(
     tell(
         f"{report.n_tokens:,} tokens, vocabulary {report.vocab_size:,}: {told(report.curve)} (most "
         f"frequent token alone: {report.unigram:.4f}) to {written}",
-        (),
+        report.notes,
         f"sememe fill-mask {shlex.quote(str(written))} 'a text with one [MASK] in it'",
     )
 

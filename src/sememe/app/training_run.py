@@ -110,7 +110,9 @@ def going_on_later(state: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        kept = any(state.rglob("checkpoint-*"))
+        from sememe.train.trainer import has_learnt
+
+        kept = has_learnt(state)
         what = f"what was learnt is kept in {state}" if kept else "nothing is kept yet"
         typer.echo(f"sememe: stopped; {what}. To go on type the same command again.", err=True)
         raise SystemExit(CTRL_C) from None

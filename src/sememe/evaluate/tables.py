@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +34,7 @@ class ScoredPair(NamedTuple):
 
 
 def read_sts(path: str | Path, *, split: str = "test") -> list[ScoredPair]:
-    """Read sentence pairs from a tab-separated table; quotes are text, not quoting.
+    """Read sentence pairs from a table: of tabs, where quotes are text, or of commas.
 
     Columns are found by the header (KorSTS, GLUE) when there is one; without one, three columns are
     sentence1, sentence2, score, and seven or more are STS-B's genre, file, year, id, score,
@@ -43,8 +44,12 @@ def read_sts(path: str | Path, *, split: str = "test") -> list[ScoredPair]:
         InvalidInputError: A row lacks a column or its score is no number; the line is named.
     """
     file = _file_of_split(Path(path), split)
-    rows = ((number, line.split("\t")) for number, line in numbered_lines(file) if line.strip())
-    return _scored_pairs(file, rows, separator="tab")
+    lines = [(number, line) for number, line in numbered_lines(file) if line.strip()]
+    if "\t" in (lines[0][1] if lines else "\t"):
+        rows = ((number, line.split("\t")) for number, line in lines)
+        return _scored_pairs(file, rows, separator="tab")
+    rows = ((number, next(csv.reader([line]))) for number, line in lines)
+    return _scored_pairs(file, rows, separator="tab or comma")
 
 
 def read_word_pairs(path: str | Path) -> list[ScoredPair]:

@@ -40,6 +40,7 @@ class Plan:
     normalization: Normalization
     coverage: float
     min_count: int
+    allow_fewer: bool
 
     def check(self) -> None:
         """Raise InvalidInputError if an option is out of range."""
@@ -232,7 +233,7 @@ def _need_room(plan: Plan, needed: int, what: str) -> None:
 
 def _filled(tokenizer: Any, plan: Plan) -> Any:
     size = tokenizer.get_vocab_size()
-    if size < plan.vocab_size:
+    if size < plan.vocab_size and not plan.allow_fewer:
         raise InvalidInputError(
             f"vocab_size={plan.vocab_size} is too large: the corpus gives {size} pieces with "
             f"min_count={plan.min_count}. Give vocab_size={size} or less, or more text."

@@ -58,6 +58,7 @@ class SubwordTokenizer:
         normalization: Normalization | None = None,
         coverage: float = 0.9995,
         min_count: int = 2,
+        allow_fewer: bool = False,
     ) -> SubwordTokenizer:
         """Learn the pieces of a corpus. The same corpus gives the same bytes, every time.
 
@@ -73,6 +74,7 @@ class SubwordTokenizer:
                 characters, so that decomposed Hangul gives the same pieces as composed.
             coverage: Share of the corpus's characters to know; the rarest beyond it are unknown.
             min_count: A pair seen less often is not merged ("bpe").
+            allow_fewer: Take what a small corpus gives where it gives fewer pieces ("bpe").
 
         Raises:
             InvalidInputError: An empty or spent corpus, a vocab_size that is too small for the
@@ -92,6 +94,7 @@ class SubwordTokenizer:
             or ("none" if level != "characters" and model == "bpe" else "NFC"),
             coverage=coverage,
             min_count=_whole(min_count),
+            allow_fewer=allow_fewer,
         )
         return cls(train(tokenizers, corpus, plan))
 

@@ -20,6 +20,7 @@ from sememe._errors import InvalidInputError
 from sememe.train.examples import Data, Examples, read_examples
 from sememe.train.fitting import (
     check_options,
+    fell,
     fit_model,
     fitted,
     notes_of,
@@ -129,9 +130,10 @@ class CrossTraining:
         aside = None if evaluate is None else _held_out(evaluate, seed=self.seed)
         folder = _base(self.base, self.max_tokens)
         examples = self._scored(read)
-        with checkpoint_folder(checkpoint, run_facts(self, examples, aside)) as state:
+        with checkpoint_folder(checkpoint, run_facts(self, self.base, examples, aside)) as state:
             curve = self._train(folder, examples, aside, state, show_progress=show_progress)
-        self.report_ = CrossReport(read.kind, len(examples), curve, notes_of(examples, aside))
+        notes = (*notes_of(examples, aside), *fell(curve))
+        self.report_ = CrossReport(read.kind, len(examples), curve, notes)
         return self
 
     def save(self, folder: str | Path) -> Path:
@@ -164,6 +166,7 @@ class CrossTraining:
         from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
         from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
+        from sememe.train.by_length import ByLength
         from sememe.train.hooks import CrossTrainer, Measured, a_quiet_guest
 
         with a_quiet_guest():
@@ -179,6 +182,7 @@ class CrossTraining:
                 held_out=None if aside is None else Measured(lambda m: score_model(m, aside)),
                 metric=metric_of(aside),
                 show_progress=show_progress,
+                batch_sampler=ByLength,
             )
         self.model_ = model
         return curve

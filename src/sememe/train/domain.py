@@ -29,13 +29,21 @@ from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.text.normalize import well_formed
 from sememe.train.domain_report import DomainReport, card, notes_on
 from sememe.train.examples import Data, Examples, read_examples
-from sememe.train.fitting import fitted, parameters, refuse, trainable, write_quietly
+from sememe.train.fitting import (
+    fitted,
+    notes_of,
+    parameters,
+    refuse,
+    trainable,
+    weights_digest,
+    write_quietly,
+)
 from sememe.train.held_out import score_model
 from sememe.train.losses import check_loss
-from sememe.train.mlm import MaskedTraining, digest
+from sememe.train.mlm import MaskedTraining, digest, has_head
 from sememe.train.sentence import SentenceTraining, open_model
-from sememe.train.trained_folder import ABOUT, write_trained
-from sememe.train.trainer import Curve, check_train_extra, checkpoint_folder
+from sememe.train.trained_folder import write_trained
+from sememe.train.trainer import ABOUT, Curve, check_train_extra, checkpoint_folder
 from sememe.vectors.atomic import replaced
 
 KIND = "domain"
@@ -122,6 +130,7 @@ class DomainAdaptation:
         facts = {
             "parameters": parameters(self),
             "corpus": digest(corpus),
+            "weights of the base": weights_digest(self.base),
             "data": found.digest(),
             "evaluate": None if aside is None else aside.digest(),
         }
@@ -154,6 +163,8 @@ class DomainAdaptation:
         )
 
     def _train(self, run: _Run, corpus: Corpus, found: Examples, loss: str) -> None:
+        from sememe.train.hooks import a_quiet_guest
+
         masked = run.masked(corpus) if self.mlm_epochs else None
         start = self.base if masked is None else str(run.start())
         adapted = run.sentence("sentence", start, found)
@@ -179,10 +190,11 @@ class DomainAdaptation:
             after=_curve(adapted).after,
             direct=None if direct is None else _curve(direct).after,
             curve=_curve(adapted),
-            notes=found.notes,
+            notes=notes_of(found, run.aside),
         )
-        self.model_ = open_model(str(run.state / "sentence"), max_tokens=None, dims=())
-        self.report_ = notes_on(report, headless=not _has_head(self.base))
+        with a_quiet_guest():
+            self.model_ = open_model(str(run.state / "sentence"))
+        self.report_ = notes_on(report, headless=not has_head(self.base))
 
     def _masked(self) -> MaskedTraining:
         return MaskedTraining(
@@ -265,7 +277,7 @@ class _Run:
         from sememe.train.hooks import a_quiet_guest
 
         with a_quiet_guest():
-            model = open_model(name, max_tokens=None, dims=())
+            model = open_model(name)
             return next(iter(score_model(model, self.aside).values()))
 
 
@@ -281,7 +293,7 @@ def grafted(base: str, masked: Path, *, keep: float = 0.0) -> Any:
     from sememe.train.hooks import a_quiet_guest
 
     with a_quiet_guest(), torch.no_grad():
-        model = open_model(base, max_tokens=None, dims=())
+        model = open_model(base)
         limit = model.get_max_seq_length()
         tokenizer = AutoTokenizer.from_pretrained(str(masked))
         trained = AutoModelForMaskedLM.from_pretrained(str(masked)).base_model
@@ -333,18 +345,6 @@ def _own_texts(corpus: Corpus, seed: int) -> list[str]:
         return texts
     chosen = np.random.default_rng(seed).choice(len(texts), _MOST, replace=False)
     return [texts[i] for i in np.sort(chosen)]
-
-
-def _has_head(base: str) -> bool:
-    from sememe.models.masked_head import check_has_head
-    from sememe.models.sentence_folder import read_sentence_folder
-
-    folder = read_sentence_folder(trainable(base))
-    try:
-        check_has_head(folder.config, folder.tensors(), where=base)
-    except InvalidInputError:
-        return False
-    return True
 
 
 def _about(place: Path) -> dict[str, Any]:

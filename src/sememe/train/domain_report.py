@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from sememe.train.mlm import HEADLESS
 from sememe.train.trained_folder import (
     ENCODER_HEAD,
     USE_ENCODER,
@@ -103,10 +104,7 @@ def _on_masking(report: DomainReport, *, headless: bool) -> list[str]:
     first, last = report.masked or (0.0, 0.0)
     notes = []
     if headless:
-        notes.append(
-            "the base has no head for masked tokens; one with random weights was put onto it, so "
-            "masked accuracy before says nothing of the base"
-        )
+        notes.append(HEADLESS)
     if last <= max(first, report.masked_control or 0):
         notes.append(
             f"masking taught no context: accuracy {last:.4f}, before {first:.4f}, the most "

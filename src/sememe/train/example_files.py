@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,32 @@ from sememe.sources.lines import open_lines
 from sememe.sources.streams import reason
 
 _SAME = {  # what others call a column, in lower case -> our name
-    "anchor": ("query", "question", "premise", "source"),
-    "positive": ("pos", "answer", "document", "passage", "hypothesis", "target"),
+    "anchor": ("query", "question", "premise", "source", "질문"),
+    "positive": ("pos", "answer", "document", "passage", "hypothesis", "target", "답변"),
     "negative": ("neg", "hard_negative"),
-    "sentence1": ("s1", "text1", "sentence_1", "sentence_a", "text_a", "sent1"),
-    "sentence2": ("s2", "text2", "sentence_2", "sentence_b", "text_b", "sent2"),
-    "score": ("similarity", "similarity_score", "gold", "relatedness_score"),
+    "sentence1": (
+        "s1",
+        "text1",
+        "sentence_1",
+        "sentence_a",
+        "text_a",
+        "sent1",
+        "문장1",
+        "question1",
+    ),
+    "sentence2": (
+        "s2",
+        "text2",
+        "sentence_2",
+        "sentence_b",
+        "text_b",
+        "sent2",
+        "문장2",
+        "question2",
+    ),
+    "score": ("similarity", "similarity_score", "gold", "relatedness_score", "점수", "유사도"),
     "text": ("sentence", "content", "문장", "내용"),
-    "label": ("class", "category", "intent", "분류"),
+    "label": ("class", "category", "intent", "분류", "labels", "gold_label", "is_duplicate"),
 }
 _NAMES = {name: ours for ours, others in _SAME.items() for name in (ours, *others)}
 _ALLOWED = "a .tsv, .csv, .jsonl, .parquet or .txt"
@@ -60,12 +79,24 @@ def renamed(row: Mapping[str, Any]) -> dict[str, Any]:
     >>> renamed({"Query": "a", "answer": "b"})
     {'anchor': 'a', 'positive': 'b'}
     """
-    found = {_NAMES.get(str(name).strip().lower(), str(name)): value for name, value in row.items()}
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        ours = _NAMES.get(_plain(name), str(name))
+        if ours in found:
+            raise InvalidInputError(
+                f"two columns say {ours}, the second is {str(name)!r}. Rename or remove one."
+            )
+        found[ours] = value
     if "sentence1" in found and "sentence2" in found and "score" not in found:
         found["anchor"], found["positive"] = found.pop("sentence1"), found.pop("sentence2")
     if "anchor" in found and "positive" in found and "score" in found:
         found["sentence1"], found["sentence2"] = found.pop("anchor"), found.pop("positive")
     return found
+
+
+def _plain(name: Any) -> str:
+    """Return a column's name as `_NAMES` has it."""
+    return unicodedata.normalize("NFC", str(name)).strip().lower()
 
 
 def _texts(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
@@ -97,19 +128,17 @@ def _jsonl(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
 def _table(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
     """Read rows separated by tabs if the first has some (quotes are text then), else by commas."""
     numbered = list(lines)
-    tabs = "\t" in next((line for _, line in numbered if line.strip()), "")
+    first = next((line.strip() for _, line in numbered if line.strip()), "")
     rows: Iterator[list[str]]
-    if tabs:
+    if "\t" in first and not (first[0] == first[-1] == '"' and '"\t"' in first):
         rows = (line.rstrip("\r\n").split("\t") for _, line in numbered if line.strip())
     else:
-        rows = (cells for _, cells in Rows(numbered, ",") if any(cells))
-    names: Sequence[str] | None = None
-    for number, cells in enumerate(rows, 1):
-        if names is None:
-            names, is_header = _names_of(cells, path)
-            if is_header:
-                continue
-        if len(cells) < len(names):
+        comma = "\t" if "\t" in first else ","
+        rows = (cells for _, cells in Rows(numbered, comma) if any(cells))
+    head = list(islice(rows, 2))
+    names, is_header = _names_of(head, path)
+    for number, cells in enumerate(chain(head[is_header:], rows), 1 + is_header):
+        if len(cells) < len(names) or any(cells[len(names) :] if is_header else ()):
             raise InvalidInputError(
                 f"{path}, row {number} has {len(cells)} columns, the first has {len(names)}. "
                 "Complete or remove it."
@@ -117,10 +146,12 @@ def _table(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
         yield renamed(dict(zip(names, cells, strict=False)))
 
 
-def _names_of(cells: Sequence[str], path: Path) -> tuple[Sequence[str], bool]:
-    """Return the names of the columns, and whether the first row is a header."""
-    known = [name for name in cells if name.strip().lower() in _NAMES]
-    if known:
+def _names_of(head: list[list[str]], path: Path) -> tuple[Sequence[str], bool]:
+    """Return the names of the columns, and whether the first of two rows is a header."""
+    if not head:
+        return (), False
+    cells = head[0]
+    if any(_plain(name) in _NAMES for name in cells):
         return cells, True
     if len(cells) >= 7 and _is_number(cells[_STSB["score"]]):
         names = [str(i) for i in range(7)]
@@ -129,6 +160,11 @@ def _names_of(cells: Sequence[str], path: Path) -> tuple[Sequence[str], bool]:
         return names, False
     if len(cells) == 3 and _is_number(cells[2]):
         return ("sentence1", "sentence2", "score"), False
+    if len(cells) == 3 and len(head[-1]) == 3 and _is_number(head[-1][2]):
+        raise InvalidInputError(
+            f"{path} begins with {', '.join(cells)}, names that are not known. Rename them: "
+            "sentence1, sentence2, score for two texts and how alike they are."
+        )
     if len(cells) in (2, 3):
         return ("anchor", "positive", "negative")[: len(cells)], False
     raise InvalidInputError(

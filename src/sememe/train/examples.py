@@ -99,8 +99,9 @@ def read_examples(data: Data, *, what: str = "the training data") -> Examples:
     rows = _rows(data, what)
     if not rows:
         raise InvalidInputError(f"{what} holds no example. Give a table with {_FORMS}.")
+    rows, notes = judged(rows, what)
     kind = _kind(rows[0], what)
-    found = _Cleaner(kind, what).clean(rows)
+    found = _Cleaner(kind, what, notes).clean(rows)
     for check in (_check_enough, _check_scores, _check_labels):
         check(found, what)
     return found
@@ -144,11 +145,42 @@ def _kind(row: Mapping[str, Any], what: str) -> Kind:
     )
 
 
+def judged(rows: Sequence[Mapping[str, Any]], what: str) -> tuple[Any, list[str]]:
+    """Read a label beside two texts as their score where it is one: 0 and 1, or fractions.
+
+    Raises:
+        InvalidInputError: It is a class, as in data of inference: a pair that contradicts itself
+            must not be trained on as one that means the same.
+    """
+    names = ROLES["pairs"]
+    if "label" not in rows[0] or not all(name in rows[0] for name in names):
+        return rows, []
+    values = {str(row.get("label")).strip() for row in rows} - {"None", ""}
+    if not values <= {"0", "1", "0.0", "1.0", "False", "True"}:
+        some = ", ".join(sorted(values)[:4])
+        raise InvalidInputError(
+            f"{what} has two texts and a label ({some}): which pairs belong together? Keep those "
+            "that do as anchor and positive, those that do not as negative beside them; or name "
+            "the column score if a higher one means more alike."
+        )
+    scores = {"True": "1", "False": "0"}
+    named = [
+        {
+            "sentence1": row.get("anchor"),
+            "sentence2": row.get("positive"),
+            "score": scores.get(str(row.get("label")), row.get("label")),
+        }
+        for row in rows
+    ]
+    return named, ["the label, 0 or 1, is read as the score: 1 means alike"]
+
+
 class _Cleaner:
     """Takes examples one by one and counts what it leaves out."""
 
-    def __init__(self, kind: Kind, what: str) -> None:
+    def __init__(self, kind: Kind, what: str, notes: Sequence[str] = ()) -> None:
         self.kind = kind
+        self.notes = notes
         self.what = what
         self.texts = [name for name in ROLES[kind] if name not in ("score", "label")]
         self.left: Counter[str] = Counter()
@@ -166,7 +198,8 @@ class _Cleaner:
                 self.left["there twice"] += 1
             else:
                 kept[texts] = last
-        notes = [f"{n} of {len(rows)} examples left out: {why}" for why, n in self.left.items()]
+        notes = [*self.notes, *_unused(rows, self.kind)]
+        notes += [f"{n} of {len(rows)} examples left out: {why}" for why, n in self.left.items()]
         if clashes:
             notes.append(f"{clashes} of those there twice disagree; the first of each counts")
         columns = dict(zip(self.texts, map(list, zip(*kept, strict=True)), strict=False))
@@ -214,6 +247,13 @@ class _Cleaner:
         if self.kind == "triplets" and texts[2] in texts[:2]:
             return "the negative is the anchor or the positive"
         return ""
+
+
+def _unused(rows: Sequence[Mapping[str, Any]], kind: Kind) -> list[str]:
+    """Name the columns that training does not look at."""
+    found = dict.fromkeys(name for row in rows for name in row)
+    names = [str(name) for name in found if name not in ROLES[kind] and not str(name).isdecimal()]
+    return [f"columns not used: {', '.join(names)}"] if names else []
 
 
 def _scaled(scores: list[float]) -> tuple[list[float], list[str]]:

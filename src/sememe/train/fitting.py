@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -27,9 +29,9 @@ def check_options(training: Any, more: Iterable[Rule] = ()) -> None:
     """
     most, patience = training.max_tokens, training.patience
     rules: list[Rule] = [
-        ("epochs", training.epochs > 0, "a number above 0"),
+        ("epochs", 0 < training.epochs < math.inf, "a number above 0"),
         ("batch_size", training.batch_size >= 2, "2 or more"),
-        ("learning_rate", training.learning_rate > 0, "a number above 0, such as 5e-5"),
+        ("learning_rate", 0 < training.learning_rate < math.inf, "a number such as 5e-5"),
         ("warmup", 0 <= training.warmup < 1, "a share of the steps, 0 to 1"),
         ("accumulate", training.accumulate >= 1, "1 or more"),
         ("max_tokens", most is None or most >= 3, "3 or more, or None"),
@@ -58,15 +60,51 @@ def parameters(training: Any) -> dict[str, Any]:
     return {n: list(v) if isinstance(v, tuple) else v for n, v in found.items()}
 
 
-def run_facts(training: Any, data: Examples, aside: Examples | None) -> dict[str, Any]:
+def run_facts(training: Any, base: str, data: Examples, aside: Examples | None) -> dict[str, Any]:
     """Return what a run is: a checkpoint of other facts is another run's."""
     held_out = None if aside is None else aside.digest()
-    return {"parameters": parameters(training), "data": data.digest(), "evaluate": held_out}
+    facts = {"parameters": parameters(training), "data": data.digest(), "evaluate": held_out}
+    return facts | {"weights of the base": weights_digest(base)}
+
+
+def weights_digest(base: str) -> str:
+    """Return a hash of a base's files; its name may come to stand for other ones."""
+    found = hashlib.sha256()
+    folder = trainable(base)
+    for path in sorted(
+        p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json", ".bin")
+    ):
+        found.update(path.relative_to(folder).as_posix().encode())
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()
 
 
 def notes_of(data: Examples, aside: Examples | None) -> tuple[str, ...]:
     """Return what is to be said of the examples, and of those held out."""
-    return (*data.notes, *(f"held out: {note}" for note in (aside.notes if aside else ())))
+    if aside is None:
+        return data.notes
+    notes = [*data.notes, *(f"held out: {note}" for note in aside.notes)]
+    seen = set(_texts(data))
+    if twice := sum(texts in seen for texts in _texts(aside)):
+        notes.append(f"held out: {twice} of {len(aside)} are trained on too, which flatters")
+    return tuple(notes)
+
+
+def fell(curve: Curve) -> tuple[str, ...]:
+    """Return a note where the examples held out were answered better before training."""
+    before, after = curve.before, curve.after
+    if before is None or after is None or after >= before:
+        return ()
+    return (
+        f"training did not help: {curve.metric} on the examples held out was {before:.4f} before "
+        f"it and is {after:.4f}",
+    )
+
+
+def _texts(examples: Examples) -> Iterable[tuple[str, ...]]:
+    names = [name for name in examples.columns if name not in ("score", "label")]
+    return zip(*(examples.columns[name] for name in names), strict=True)
 
 
 def fitted(training: Any) -> Any:

@@ -81,10 +81,11 @@ def sampler(name: str) -> Any:
     """Return how batches are drawn: in-batch negatives must not be positives, labels must meet."""
     from sentence_transformers.base.training_args import BatchSamplers
 
+    from sememe.train.by_length import ByLength
+
     if name in _IN_BATCH:
         return BatchSamplers.NO_DUPLICATES
-    labels = name == "batch-all-triplet"
-    return BatchSamplers.GROUP_BY_LABEL if labels else BatchSamplers.BATCH_SAMPLER
+    return BatchSamplers.GROUP_BY_LABEL if name == "batch-all-triplet" else ByLength
 
 
 def dataset(examples: Examples, name: str, *, seed: int) -> Any:

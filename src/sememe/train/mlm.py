@@ -11,6 +11,7 @@ tokenizer is trained on the same text. transformers opens the folder.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +23,7 @@ import numpy as np
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.train.blocks import MARK, Blocks, Marks, read_blocks
-from sememe.train.fitting import fitted, parameters, refuse, trainable
+from sememe.train.fitting import fell, fitted, parameters, refuse, trainable, weights_digest
 from sememe.train.mlm_network import (
     POSITIONS,
     SIZES,
@@ -49,6 +50,10 @@ if TYPE_CHECKING:
     from sememe.train.trainer import Curve
 
 KIND = "masked-lm"
+HEADLESS = (
+    "the base has no head for masked tokens; one with random weights was put onto it, so masked "
+    "accuracy before says nothing of the base"
+)
 _GOING_ON = 5e-5  # step size from a base
 _HELD = 500  # rows held out, at most
 _COUNTED = 8192  # rows counted at once
@@ -65,6 +70,7 @@ class MaskedReport:
         new_words: Words that became tokens.
         curve: Losses in nats, masked accuracy, times.
         unigram: The accuracy of always naming the most frequent token: the control.
+        notes: What the figures do not say.
     """
 
     n_tokens: int
@@ -73,6 +79,7 @@ class MaskedReport:
     new_words: tuple[str, ...]
     curve: Curve
     unigram: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -82,7 +89,7 @@ class MaskedTraining:
     Attributes:
         size: From scratch: tiny, mini, small, medium or base.
         base: What training goes on from instead: a folder or hf:org/name of BERT's family.
-        vocab_size: From scratch, tokens of the vocabulary.
+        vocab_size: From scratch, tokens of the vocabulary; a small corpus gives fewer.
         new_words: Onto a base: words that become tokens, each beginning as the mean of its pieces;
             or how many, and the corpus's most frequent words of three pieces and more are taken.
         max_tokens: Length of a row, marks included.
@@ -146,9 +153,9 @@ class MaskedTraining:
         check_train_extra("MaskedTraining.fit")
         self._check()
         check_corpus(corpus)
-        if self.base is not None:
-            trainable(self.base)
         facts = {"parameters": parameters(self), "corpus": digest(corpus)}
+        if self.base is not None:
+            facts["weights of the base"] = weights_digest(self.base)
         with checkpoint_folder(checkpoint, facts) as folder:
             self._train(corpus, folder, show=show_progress)
         return self
@@ -214,6 +221,8 @@ class MaskedTraining:
             trainer = self._trainer(model, rows, held, found, folder)
             curve = run(trainer, folder, show_progress=show)
         self.model_, self.tokenizer_ = model, tokenizer
+        headless = self.base is not None and not has_head(self.base)
+        notes = (*((HEADLESS,) if headless else ()), *fell(curve))
         unigram, n_held = _unigram(counts, held)
         self.report_ = MaskedReport(
             n_tokens=learnt.n_tokens,
@@ -222,6 +231,7 @@ class MaskedTraining:
             new_words=added,
             curve=curve,
             unigram=unigram,
+            notes=notes,
         )
 
     def _blocks(
@@ -305,7 +315,7 @@ class MaskedTraining:
             ("new_words", n_words >= 0 and not isinstance(words, str), "a number, or a list"),
             ("max_tokens", 8 <= self.max_tokens <= POSITIONS, f"8 to {POSITIONS}"),
             ("mask_prob", 0 < self.mask_prob < 1, "a share between 0 and 1, such as 0.15"),
-            ("epochs", self.epochs > 0, "a number above 0"),
+            ("epochs", 0 < self.epochs < math.inf, "a number above 0"),
             ("steps", self.steps is None or self.steps >= 1, "1 or more, or None"),
             ("batch_size", self.batch_size >= 1, "1 or more"),
             ("accumulate", self.accumulate >= 1, "1 or more"),
@@ -317,6 +327,19 @@ class MaskedTraining:
             ("patience", self.patience is None or self.patience >= 1, "1 or more, or None"),
         )
         refuse(self, rules)
+
+
+def has_head(base: str) -> bool:
+    """Return whether a network can fill masks."""
+    from sememe.models.masked_head import check_has_head
+    from sememe.models.sentence_folder import read_sentence_folder
+
+    folder = read_sentence_folder(trainable(base))
+    try:
+        check_has_head(folder.config, folder.tensors(), where=base)
+    except InvalidInputError:
+        return False
+    return True
 
 
 def digest(corpus: Corpus) -> str:

@@ -32,19 +32,26 @@ _SHARP = 2.0  # how much a head begins to prefer its place
 
 def trained_tokenizer(corpus: Corpus, vocab_size: int, folder: Path) -> Any:
     """Train a tokenizer, or open the one that a run before has left in the folder."""
-    from tokenizers.processors import TemplateProcessing
+    from tokenizers.processors import ByteLevel, Sequence, TemplateProcessing
     from transformers import PreTrainedTokenizerFast
 
     from sememe.text.subwords import SubwordTokenizer
 
     if not (folder / "tokenizer.json").is_file():
-        trained = SubwordTokenizer.train(corpus, vocab_size=vocab_size, special_tokens=_MARKS)
+        trained = SubwordTokenizer.train(
+            corpus,
+            vocab_size=vocab_size,
+            special_tokens=_MARKS,
+            normalization="NFC",
+            allow_fewer=True,
+        )
         trained.save(folder)
     own = _taking_its_space(SubwordTokenizer.load(folder).tokenizer)
     ids = [(name, own.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
-    own.post_processor = TemplateProcessing(
+    marked = TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ids
     )
+    own.post_processor = Sequence([ByteLevel(trim_offsets=True), marked])  # spans without spaces
     names = dict(zip(("pad", "unk", "cls", "sep", "mask"), _MARKS, strict=True))
     marks = {f"{name}_token": mark for name, mark in names.items()}
     return PreTrainedTokenizerFast(tokenizer_object=own, model_max_length=POSITIONS, **marks)

@@ -23,6 +23,7 @@ from sememe._errors import InvalidInputError
 from sememe.train.examples import Data, Examples, read_examples
 from sememe.train.fitting import (
     check_options,
+    fell,
     fit_model,
     fitted,
     notes_of,
@@ -135,7 +136,7 @@ class MultilingualTraining:
         notes += self._check_student(examples.columns["positive"])
         teacher, said = _teacher(self.teacher, examples.columns["anchor"])
         notes += said
-        facts = {**run_facts(self, examples, aside), "teacher": teacher.space}
+        facts = {**run_facts(self, self.student, examples, aside), "teacher": teacher.space}
         with checkpoint_folder(checkpoint, facts) as state:
             goals = _goals(teacher, examples, state, show_progress=show_progress)
             self._train(examples, goals, aside, state, notes, show_progress=show_progress)
@@ -178,6 +179,7 @@ class MultilingualTraining:
         from sentence_transformers import SentenceTransformerTrainingArguments
         from sentence_transformers.sentence_transformer.losses import MSELoss
 
+        from sememe.train.by_length import ByLength
         from sememe.train.hooks import Measured, SentenceTrainer, a_quiet_guest
 
         dim = goals.shape[1]
@@ -194,11 +196,12 @@ class MultilingualTraining:
                 held_out=None if aside is None else Measured(lambda m: directions(m, aside)),
                 metric="accuracy",
                 show_progress=show_progress,
+                batch_sampler=ByLength,
             )
             found = {} if aside is None else directions(model, aside)
         self.model_ = model
         each = {name: value for name, value in found.items() if name != "accuracy"}
-        found_notes = tuple(notes)
+        found_notes = (*notes, *fell(curve))
         self.report_ = MultilingualReport(len(examples), dim, projected, curve, each, found_notes)
 
 
@@ -288,8 +291,7 @@ def _open(student: str, dim: int, *, max_tokens: int | None, seed: int) -> tuple
     from sentence_transformers.base.modules import Dense
     from sentence_transformers.sentence_transformer.modules import Normalize
 
-    torch.manual_seed(seed)
-    model = open_model(student, max_tokens=max_tokens, dims=())
+    model = open_model(student, max_tokens=max_tokens, seed=seed)
     width = int(model.get_embedding_dimension())
     if width == dim:
         return model, False

@@ -19,6 +19,7 @@ from sememe._errors import InvalidInputError
 from sememe.train.examples import Data, Examples, read_examples
 from sememe.train.fitting import (
     check_options,
+    fell,
     fit_model,
     fitted,
     notes_of,
@@ -128,7 +129,7 @@ class SentenceTraining:
         aside = None if evaluate is None else read_examples(evaluate, what="the data of evaluate")
         examples = self._with_negatives(examples)
         loss = check_loss(self.loss, examples.kind)
-        with checkpoint_folder(checkpoint, run_facts(self, examples, aside)) as folder:
+        with checkpoint_folder(checkpoint, run_facts(self, self.base, examples, aside)) as folder:
             self._train(examples, aside, loss, folder, show_progress=show_progress)
         return self
 
@@ -173,7 +174,9 @@ class SentenceTraining:
         from sememe.train.hooks import Measured, SentenceTrainer, a_quiet_guest
 
         with a_quiet_guest():
-            model = open_model(self.base, max_tokens=self.max_tokens, dims=self.dims)
+            model = open_model(
+                self.base, max_tokens=self.max_tokens, dims=self.dims, seed=self.seed
+            )
             curve = fit_model(
                 self,
                 model,
@@ -196,7 +199,12 @@ class SentenceTraining:
             widths = {} if aside is None else _widths(model, aside, self.dims)
         self.model_ = model
         self.report_ = SentenceReport(
-            examples.kind, loss, len(examples), curve, widths, notes_of(examples, aside)
+            examples.kind,
+            loss,
+            len(examples),
+            curve,
+            widths,
+            (*notes_of(examples, aside), *fell(curve)),
         )
 
     def _with_negatives(self, examples: Examples) -> Examples:
@@ -224,15 +232,21 @@ class SentenceTraining:
         )
 
 
-def open_model(base: str, *, max_tokens: int | None, dims: Sequence[int]) -> Any:
+def open_model(
+    base: str, *, max_tokens: int | None = None, dims: Sequence[int] = (), seed: int = 0
+) -> Any:
     """Open a base for training, as sentence-transformers does.
+
+    seed: Of the weights that the base lacks, as a pooler that no sentence vector uses.
 
     Raises:
         InvalidInputError, UnknownNameError: No such encoder, or one without a network; a width or
             a length beyond it.
     """
+    import torch
     from sentence_transformers import SentenceTransformer
 
+    torch.manual_seed(seed)
     model = SentenceTransformer(str(trainable(base)))
     width = int(model.get_embedding_dimension())
     if beyond := [dim for dim in dims if dim > width]:

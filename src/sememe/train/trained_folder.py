@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._persistence import made_by, noted
 from sememe.train.saved import is_replaceable, refuse_others
-from sememe.train.trainer import write_curve
+from sememe.train.trainer import ABOUT, write_curve
 from sememe.vectors.atomic import replaced
 
 if TYPE_CHECKING:
     from sememe.train.trainer import Curve
 
-ABOUT = "sememe.json"
 _FORMAT = 1
 ENCODER_HEAD = {
     "library_name": "sentence-transformers",
@@ -65,7 +64,10 @@ def write_trained(
             "files": {path.relative_to(fresh).as_posix(): noted(path) for path in files},
         }
         text = json.dumps(document, ensure_ascii=False, indent=1)
-        (fresh / ABOUT).write_text(text + "\n", encoding="utf-8")
+        about = fresh / ABOUT
+        about.write_text(text + "\n", encoding="utf-8")
+        for path in files:
+            path.chmod(about.stat().st_mode)  # some libraries write for their own user alone
     return place
 
 

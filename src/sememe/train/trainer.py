@@ -22,6 +22,8 @@ from sememe._progress import progress
 from sememe.train.lock import held
 from sememe.vectors.atomic import written
 
+ABOUT = "sememe.json"
+_LEFT = ("run.json", "checkpoint-*", "*-run", "tokenizer", "blocks", "eval")
 _POINTS = 100  # of the curve of losses
 
 
@@ -154,17 +156,43 @@ def checkpoint_folder(given: str | Path | None, facts: Mapping[str, Any]) -> Ite
     folder = Path(given)
     with held(folder):
         document = folder / "run.json"
-        if document.is_file():
+        if document.is_file() and has_learnt(folder):
             _check_same(json.loads(document.read_text(encoding="utf-8")), dict(facts), folder)
-        elif _states(folder):
+        elif has_learnt(folder):
             raise InvalidInputError(
                 f"checkpoint {str(folder)!r} holds states without their run.json. Delete the "
                 "folder, or name another."
             )
         else:
-            with written(document) as file:
-                file.write(json.dumps(facts, ensure_ascii=False, indent=1).encode())
-        yield folder
+            _begin(folder, facts)
+        try:
+            yield folder
+        except FloatingPointError:
+            _empty(folder)  # what diverged is of no use, and other options are to come
+            raise
+
+
+def has_learnt(folder: Path) -> bool:
+    """Return whether a run has left a state there, or a stage that it finished."""
+    found = (path for path in folder.rglob("*") if path.is_dir())
+    return any(path.name.startswith("checkpoint-") or (path / ABOUT).is_file() for path in found)
+
+
+def _begin(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write what the run is; what another run prepared, and learnt nothing from, goes."""
+    document = folder / "run.json"
+    told = json.dumps(facts, ensure_ascii=False, indent=1)
+    if document.is_file() and document.read_text(encoding="utf-8") != told:
+        _empty(folder)
+    with written(document) as file:
+        file.write(told.encode())
+
+
+def _empty(folder: Path) -> None:
+    """Take away what runs leave in a checkpoint folder, and nothing else."""
+    for name in _LEFT:
+        for path in folder.glob(name):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _check_same(stored: dict[str, Any], facts: dict[str, Any], folder: Path) -> None:
@@ -174,9 +202,21 @@ def _check_same(stored: dict[str, Any], facts: dict[str, Any], folder: Path) -> 
         name = other[0]
         raise InvalidInputError(
             f"checkpoint {str(folder)!r} is of another run: {', '.join(other)} differ "
-            f"({name} was {stored.get(name)!r}, is {facts.get(name)!r}). Give the same parameters "
+            f"({_difference(stored.get(name), facts.get(name))}). Give the same parameters "
             "and data to go on, or delete the folder to begin anew."
         )
+
+
+def _difference(was: Any, now: Any) -> str:
+    """Return in words what differs: of options the ones that do.
+
+    >>> _difference({"seed": 1, "epochs": 2}, {"seed": 3, "epochs": 2})
+    'seed was 1, is 3'
+    """
+    if not (isinstance(was, dict) and isinstance(now, dict)):
+        return f"was {was!r}, is {now!r}"
+    names = [name for name in sorted(was | now) if was.get(name) != now.get(name)]
+    return ", ".join(f"{name} was {was.get(name)!r}, is {now.get(name)!r}" for name in names)
 
 
 def _states(folder: Path) -> list[Path]:

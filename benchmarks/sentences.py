@@ -80,8 +80,12 @@ def export(folder: Path) -> None:
     from onnxruntime.transformers.optimizer import optimize_model
     from transformers import AutoModel, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(str(MODEL_DIR), model_max_length=256)
+    tokenizer = AutoTokenizer.from_pretrained(str(MODEL_DIR))
     tokenizer.save_pretrained(str(folder))
+    place = folder / "tokenizer_config.json"
+    settings = json.loads(place.read_text(encoding="utf-8"))
+    settings |= {"max_length": 256, "model_max_length": 256}  # fastembed cuts at the lesser
+    place.write_text(json.dumps(settings), encoding="utf-8")
     model = AutoModel.from_pretrained(str(MODEL_DIR), attn_implementation="eager").eval()
     model.config.save_pretrained(str(folder))
     inputs = dict(

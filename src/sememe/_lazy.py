@@ -17,6 +17,7 @@ EXTRAS = {
     "sklearn": "words",
     "tokenizers": "words",
     "torch": "train",
+    "onnxscript": "train",
     "transformers": "train",
     "sentence_transformers": "train",
     "datasets": "train",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import sememe
-from tests.models import checkpoints, static_folders
+from tests.models import checkpoints, static_folders, test_foreign
 from tests.models.hub_server import Hub, commit_of, serving
 
 PROGRAM = """
@@ -68,6 +68,17 @@ def test_a_static_encoder_of_the_hub(hub, tmp_path):
     local = sememe.load(str(folder))
     assert (name, space) == ("hf:org/static", local.space)
     np.testing.assert_allclose(vector, local.encode(["the cat"]), atol=1e-6)
+
+
+def test_another_architecture_comes_with_its_onnx_file(hub, tmp_path):
+    place = checkpoints.write(tmp_path / "odd")
+    config = json.loads((place / "config.json").read_text(encoding="utf-8"))
+    text = json.dumps(config | {"model_type": "new-kind"})
+    (place / "config.json").write_text(text, encoding="utf-8")
+    test_foreign.network(place / "onnx" / "model.onnx")
+    hub.repositories["org/odd"] = {"main": place}
+    assert load(hub, "hf:org/odd", tmp_path)[1] == sememe.load(str(place)).space
+    assert any(path.endswith("onnx/model.onnx") for _, path in hub.asked)
 
 
 def test_a_revision_is_another_model(hub, tmp_path):

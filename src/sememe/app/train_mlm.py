@@ -109,7 +109,7 @@ def word_list(given: str) -> int | list[str]:
     """Return a number of words, or those of a file, one a line."""
     from sememe.text.lines import check_corpus, read_texts
 
-    if given.isdecimal():
+    if given.removeprefix("-").isdecimal():
         return int(given)
     check_corpus(given)
     return [word for line in read_texts(given) if (word := line.strip())]

@@ -31,7 +31,8 @@ def load(
     Args:
         name: A name that `sememe models` lists; or the folder of a sentence encoder as
             sentence-transformers or transformers writes it (BERT, RoBERTa, XLM-R, DistilBERT,
-            MPNet), ":int8" after it for whole numbers of 8 bits, which are quicker and a little
+            MPNet; of another kind, its onnx/model.onnx runs, or with the extra `train` an export
+            of it), ":int8" after it for whole numbers of 8 bits, which are quicker and a little
             less exact; or the folder of a static encoder, as `sememe distil` or model2vec writes
             it; or the path of word vectors, a folder that sememe wrote or a file of word2vec, GloVe
             or fastText. After word vectors, ":sif" or ":mean" says how words become a text; SIF

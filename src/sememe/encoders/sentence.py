@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from sememe._types import FloatArray
     from sememe.models.bert_graph import Products
+    from sememe.models.foreign import ForeignEngine
     from sememe.models.sentence import SentenceEngine
+    from sememe.models.sentence_folder import SentenceFolder
 
 _PASSAGE = 128  # tokens of a passage in an index, where the window allows
 
@@ -69,7 +71,7 @@ class TokenVectors:
 class _Skipping:
     """An engine that reads a prompt of `skip` tokens, marks included, without pooling it."""
 
-    def __init__(self, engine: SentenceEngine, skip: int) -> None:
+    def __init__(self, engine: SentenceEngine | ForeignEngine, skip: int) -> None:
         self.tokens_at_once = engine.tokens_at_once
         self._engine = engine
         self._skip = skip
@@ -92,7 +94,7 @@ class SentenceEncoder(TextEncoder):
     def __init__(
         self,
         model: TextModel,
-        engine: SentenceEngine,
+        engine: SentenceEngine | ForeignEngine,
         tokenizer: FileTokenizer,
         *,
         overflow: Overflow,
@@ -176,10 +178,6 @@ def sentence_encoder(
     place: Path, name: str, *, overflow: Overflow, threads: int | None, int8: bool
 ) -> SentenceEncoder:
     """Load the encoder in a folder; see `sememe.load`."""
-    from sememe.models.bert_graph import in_float32
-    from sememe.models.bert_weights import bert_weights
-    from sememe.models.calibrate import int8_products
-    from sememe.models.sentence import SentenceEngine
     from sememe.models.sentence_folder import read_sentence_folder
 
     folder = read_sentence_folder(place)
@@ -187,14 +185,7 @@ def sentence_encoder(
     query = None
     if folder.query_prompt != folder.document_prompt:
         query = FileTokenizer(folder.tokenizer(), prompt=folder.query_prompt)
-    weights = bert_weights(folder.config, folder.tensors(), where=str(place))
-    key = folder.fingerprint()
-    products: Products = in_float32
-    if int8:
-        products = int8_products(weights, tokenizer.marked, key=key, pooling=folder.pooling)
-    engine = SentenceEngine(
-        weights, pooling=folder.pooling, dense=folder.dense, products=products, threads=threads
-    )
+    engine, key = _engine(folder, tokenizer, threads=threads, int8=int8)
     most = min(folder.max_tokens or engine.max_tokens, engine.max_tokens)
     window = most - len(tokenizer.begin) - len(tokenizer.end)
     model = TextModel(
@@ -211,3 +202,55 @@ def sentence_encoder(
     return SentenceEncoder(
         model, engine, tokenizer, overflow=overflow, query=query, pool_prompt=folder.pool_prompt
     )
+
+
+def _engine(
+    folder: SentenceFolder, tokenizer: FileTokenizer, *, threads: int | None, int8: bool
+) -> tuple[SentenceEngine | ForeignEngine, str]:
+    """Return what runs a folder's network, and the fingerprint of its files."""
+    from sememe.models.bert_graph import in_float32
+    from sememe.models.bert_weights import FAMILIES, bert_weights
+    from sememe.models.calibrate import int8_products
+    from sememe.models.foreign import onnx_files
+    from sememe.models.sentence import SentenceEngine
+
+    brought = onnx_files(folder.network, int8=int8)
+    known = folder.config.get("model_type") in FAMILIES
+    if not known or (brought and not any(folder.network.glob("*.safetensors"))):
+        return _foreign(folder, brought, threads=threads, int8=int8)
+    where = str(folder.path)
+    weights = bert_weights(folder.config, folder.tensors(), where=where)
+    key = folder.fingerprint()
+    products: Products = in_float32
+    if int8:
+        products = int8_products(weights, tokenizer.marked, key=key, pooling=folder.pooling)
+    engine = SentenceEngine(
+        weights, pooling=folder.pooling, dense=folder.dense, products=products, threads=threads
+    )
+    return engine, key
+
+
+def _foreign(
+    folder: SentenceFolder, brought: list[Path], *, threads: int | None, int8: bool
+) -> tuple[ForeignEngine, str]:
+    """Run the ONNX file that a folder brings, or that is exported from it."""
+    from sememe.models.export import exported
+    from sememe.models.foreign import ForeignEngine
+
+    where = str(folder.path)
+    if int8 and not brought:
+        raise InvalidInputError(
+            f"{where} is of the type {folder.config.get('model_type')!r}, for which sememe makes "
+            "no int8 form, and brings none as onnx/model_quantized.onnx. Leave :int8 out"
+        )
+    key = folder.fingerprint(brought or None)
+    file = brought[0] if brought else exported(folder.network, key=key, where=where)
+    engine = ForeignEngine(
+        file,
+        where=where,
+        config=folder.config,
+        pooling=folder.pooling,
+        dense=folder.dense,
+        threads=threads,
+    )
+    return engine, key

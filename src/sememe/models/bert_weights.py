@@ -177,8 +177,8 @@ def _family(config: Mapping[str, Any], where: str) -> Family:
     if kind not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise InvalidInputError(
-            f"{where} is of the type {kind!r}; sememe builds graphs for {known}. Export another "
-            "one to ONNX beside its weights, as onnx/model.onnx"
+            f"{where} is of the type {kind!r}; sememe builds graphs for {known}. Of another type "
+            "only sentence encoders run, from onnx/model.onnx beside their weights"
         )
     family = FAMILIES[kind]
     if config.get("position_embedding_type", "absolute") != "absolute":

@@ -23,6 +23,7 @@ PREFIX = "hf:"
 _NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
 _UNWANTED = ["onnx/*", "openvino/*", "*/onnx/*"]
+_ONNX = ["onnx/model.onnx*", "onnx/model_quantized.onnx*", "model.onnx*"]
 
 
 def fetch(name: str) -> Path:
@@ -44,7 +45,9 @@ def fetch(name: str) -> Path:
     note = cache_folder() / "hub" / f"{repository.replace('/', '--')}@{_plain(revision)}.json"
     if (kept := _complete(note)) is not None:
         return kept
-    folder = _download(repository, revision)
+    folder = _download(repository, revision, _WANTED, _UNWANTED)
+    if not _has_graph(folder):
+        folder = _download(repository, revision, [*_WANTED, *_ONNX], ["openvino/*"])
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in files:
         _check(path)
@@ -53,7 +56,17 @@ def fetch(name: str) -> Path:
     return folder
 
 
-def _download(repository: str, revision: str) -> Path:
+def _has_graph(folder: Path) -> bool:
+    """Say whether sememe builds the network's graph from its weights, or else needs its ONNX."""
+    from sememe.models.bert_weights import FAMILIES
+    from sememe.models.sentence_folder import read_json
+
+    config = read_json(folder / "config.json", missing={})
+    kind = config.get("model_type") if isinstance(config, dict) else None
+    return kind is None or (kind in FAMILIES and any(folder.rglob("*.safetensors")))
+
+
+def _download(repository: str, revision: str, wanted: list[str], unwanted: list[str]) -> Path:
     hub = require("huggingface_hub", "loading from the hub")
     errors = require("huggingface_hub.errors", "loading from the hub")
     where: dict[str, Any] = {}
@@ -63,8 +76,8 @@ def _download(repository: str, revision: str) -> Path:
         found = hub.snapshot_download(
             repository,
             revision=revision,
-            allow_patterns=_WANTED,
-            ignore_patterns=_UNWANTED,
+            allow_patterns=wanted,
+            ignore_patterns=unwanted,
             **where,
         )
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:

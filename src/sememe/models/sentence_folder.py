@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,10 +83,14 @@ class SentenceFolder:
             found |= read_tensors(path)
         return found
 
-    def fingerprint(self) -> str:
-        """Return 32 hex digits of the bytes of all files that shape a vector."""
+    def fingerprint(self, weights: Sequence[Path] | None = None) -> str:
+        """Return 32 hex digits of the bytes of all files that shape a vector.
+
+        weights: Those with the network; the checkpoint's unless told.
+        """
         digest = hashlib.blake2b(digest_size=16)
-        files = [*weight_files(self.network), self.network / "config.json", self.tokenizer()]
+        weights = weight_files(self.network) if weights is None else weights
+        files = [*weights, self.network / "config.json", self.tokenizer()]
         for path in files:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -11,7 +11,8 @@ import torch
 import sememe
 from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
-from sememe.train.sentence import SentenceTraining
+from sememe.train.losses import drop_out
+from sememe.train.sentence import SentenceTraining, open_model
 from tests.trained import made
 
 QUICK = {"epochs": 6, "batch_size": 16, "learning_rate": 2e-3, "evaluations": 3}
@@ -111,6 +112,24 @@ def test_simcse_runs_on_bare_texts(base):
     found = SentenceTraining(base, **{**QUICK, "epochs": 2}).fit(texts, evaluate=made.pairs(60, 2))
     assert found.report_.loss == "simcse"
     assert found.report_.curve.losses[-1][1] < found.report_.curve.losses[0][1]
+
+
+def test_simcse_sees_two_views_of_a_network_that_was_trained_without_dropout(tmp_path):
+    from transformers import AutoConfig, AutoModel
+
+    base = made.network(tmp_path / "base")
+    config = AutoConfig.from_pretrained(base)
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
+    AutoModel.from_pretrained(base, config=config).save_pretrained(base)
+    model = open_model(str(base)).train()
+    inputs = model.preprocess(["a ship and an oven"])
+
+    def views():
+        return [model(dict(inputs))["sentence_embedding"] for _ in range(2)]
+
+    assert torch.equal(*views())
+    drop_out(model)
+    assert not torch.equal(*views())
 
 
 def test_matryoshka_makes_the_first_dimensions_better(base):

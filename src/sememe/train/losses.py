@@ -37,6 +37,7 @@ LOSSES: Mapping[Kind, tuple[str, ...]] = {  # the first is taken unless told
     "labels": ("batch-all-triplet",),
     "texts": ("simcse", "tsdae"),
 }
+_SIMCSE = 0.1  # dropout
 _IN_BATCH = ("multiple-negatives-ranking", "simcse")
 _DELETED = 0.6  # share of the words that TSDAE deletes
 
@@ -75,6 +76,20 @@ def make_loss(
     else:
         loss = losses.DenoisingAutoEncoderLoss(model, tie_encoder_decoder=True)
     return losses.MatryoshkaLoss(model, loss, list(dims)) if dims else loss
+
+
+def drop_out(model: Any) -> None:
+    """Let a model without dropout drop a tenth while it trains: SimCSE's two views are that alone.
+
+    Without, both views of a text are the same vector, and there is nothing to learn.
+    Reference: Gao et al. 2021, 3 (arXiv:2104.08821).
+    """
+    import torch
+
+    found = [module for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+    if not any(module.p for module in found):
+        for module in found:
+            module.p = _SIMCSE
 
 
 def sampler(name: str) -> Any:

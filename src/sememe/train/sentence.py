@@ -29,7 +29,7 @@ from sememe.train.fitting import (
     write_quietly,
 )
 from sememe.train.held_out import metric_of, score_model
-from sememe.train.losses import check_loss, dataset, make_loss, sampler
+from sememe.train.losses import check_loss, dataset, drop_out, make_loss, sampler
 from sememe.train.trained_folder import curve_rows, encoder_card, table, write_trained
 from sememe.train.trainer import check_train_extra, checkpoint_folder
 
@@ -177,6 +177,8 @@ class SentenceTraining:
             model = open_model(
                 self.base, max_tokens=self.max_tokens, dims=self.dims, seed=self.seed
             )
+            if loss == "simcse":
+                drop_out(model)
             curve = fit_model(
                 self,
                 model,

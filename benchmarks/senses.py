@@ -4,8 +4,9 @@
 
 Sentences written for this, ten a meaning. Each sentence's vector of the word is looked up by its
 nearest one (cosine) in the other sentences: right if that has the same meaning. The control is the
-network's own static vector of the word, its token embedding, which is one vector whatever the
-sentence: with all cosines alike it is right by chance. A second control shuffles the meanings.
+network's own static vector of the word as it stands there, particle and all: its token embeddings,
+with no sentence around it. Where the word has one form, all cosines are alike and it is right by
+chance. A second control shuffles the meanings.
 """
 
 from __future__ import annotations
@@ -43,38 +44,38 @@ BANK = {
 }
 BAE = {
     "ship": """
-        그들은 배 를 타고 섬으로 떠났다.
+        그들은 배를 타고 섬으로 떠났다.
         항구에 커다란 배 한 척이 들어왔다.
-        태풍 때문에 배 가 뒤집혔다.
-        어부는 새벽마다 배 를 몰고 바다로 나간다.
-        선장은 배 의 방향을 북쪽으로 돌렸다.
-        제주로 가는 배 가 오늘은 뜨지 않는다.
-        해군은 새로운 배 를 건조하였다.
-        강을 건너려면 나루터에서 배 를 기다려야 한다.
-        암초에 부딪힌 배 는 곧 침몰하였다.
-        화물을 실은 배 가 운하를 지나갔다.""",
+        태풍 때문에 배가 뒤집혔다.
+        어부는 새벽마다 배를 몰고 바다로 나간다.
+        선장은 배의 방향을 북쪽으로 돌렸다.
+        제주로 가는 배가 오늘은 뜨지 않는다.
+        해군은 새로운 배를 건조하였다.
+        강을 건너려면 나루터에서 배를 기다려야 한다.
+        암초에 부딪힌 배는 곧 침몰하였다.
+        화물을 실은 배가 운하를 지나갔다.""",
     "pear": """
-        가을이면 사과와 배 를 수확한다.
-        나주는 달고 시원한 배 로 유명하다.
-        할머니는 배 를 깎아 접시에 담았다.
-        과일 가게에서 배 와 포도를 샀다.
-        고기를 재울 때 배 를 갈아 넣는다.
+        가을이면 사과와 배를 수확한다.
+        나주는 달고 시원한 배로 유명하다.
+        할머니는 배를 깎아 접시에 담았다.
+        과일 가게에서 배와 포도를 샀다.
+        고기를 재울 때 배를 갈아 넣는다.
         올해는 배 농사가 풍년이다.
-        차례상에 대추와 밤, 배 를 올린다.
-        이 배 는 즙이 많고 맛이 달다.
-        과수원에서 잘 익은 배 를 땄다.
-        감기에 걸려 꿀을 넣은 배 를 쪄 먹었다.""",
+        차례상에 대추와 밤, 배를 올린다.
+        이 배는 즙이 많고 맛이 달다.
+        과수원에서 잘 익은 배를 땄다.
+        감기에 걸려 꿀을 넣은 배를 쪄 먹었다.""",
     "belly": """
-        점심을 많이 먹어서 배 가 부르다.
-        아이가 배 가 아프다며 울었다.
-        며칠을 굶은 병사들은 배 가 고팠다.
-        운동을 안 했더니 배 가 나왔다.
-        의사는 환자의 배 를 눌러 보았다.
-        고양이가 배 를 드러내고 누워 있다.
-        임신한 그녀의 배 가 점점 불러 왔다.
-        칼에 배 를 찔린 남자가 쓰러졌다.
-        찬 것을 먹으면 배 에 탈이 난다.
-        웃다가 배 를 잡고 쓰러졌다.""",
+        점심을 많이 먹어서 배가 부르다.
+        아이가 배가 아프다며 울었다.
+        며칠을 굶은 병사들은 배가 고팠다.
+        운동을 안 했더니 배가 나왔다.
+        의사는 환자의 배를 눌러 보았다.
+        고양이가 배를 드러내고 누워 있다.
+        임신한 그녀의 배가 점점 불러 왔다.
+        칼에 배를 찔린 남자가 쓰러졌다.
+        찬 것을 먹으면 배에 탈이 난다.
+        웃다가 배를 잡고 쓰러졌다.""",
 }
 
 
@@ -108,7 +109,8 @@ def measure(model: str, word: str, senses: dict[str, str], layers: list[int] | N
     texts, kinds = sentences(senses)
     encoder = sememe.load(model)
     found = np.stack([t.at(word) for t in encoder.encode_tokens(texts, layers=layers)])
-    alone = np.repeat(encoder.encode_tokens([word], layers=[0])[0].at(word)[None], len(texts), 0)
+    bare = [next(part.strip(".,") for part in text.split() if word in part) for text in texts]
+    alone = np.stack([t.at(word) for t in encoder.encode_tokens(bare, layers=[0])])
     mixed = np.random.default_rng(0).permutation(kinds)
     for name, vectors, labels in (
         ("in context", found, kinds),

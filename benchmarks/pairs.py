@@ -20,6 +20,7 @@ from pathlib import Path
 from _shared import head, machine, row, run, versions
 
 import sememe
+from sememe.evaluate.similarity import evaluate_sts
 from sememe.evaluate.tables import read_sts
 
 _RATED = 2000  # pairs on which the rate is taken
@@ -58,7 +59,7 @@ def work(name: str, kind: str, options: argparse.Namespace) -> None:
         seconds = time.perf_counter() - started
         rate = _MANY * (_MANY - 1) / 2 / seconds
         print(best, file=sys.stderr)
-    found = sememe.evaluate_sts(system, read_sts(options.data))
+    found = evaluate_sts(system, read_sts(options.data))
     print(json.dumps({"spearman": found.metrics["spearman"], "rate": rate, "s": seconds}))
 
 

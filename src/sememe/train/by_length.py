@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 from sentence_transformers.base.sampler import DefaultBatchSampler
 
-_POOL = 16  # batches among which examples are sorted
+_POOL = 16  # batches among which examples are sorted, at most
+_SHARE = 8  # parts of the data that keep apart, so that a batch meets other company each epoch
 
 
 class ByLength(DefaultBatchSampler):  # type: ignore[misc]
     """Deals examples to batches anew each epoch, as a function of the seed and the epoch alone.
 
-    Examples are shuffled; pools of 16 batches are sorted by the length of their texts and cut;
-    the batches are shuffled. So a batch is of like lengths, and its company changes.
+    Examples are shuffled; pools of 16 batches, an eighth of the data at most, are sorted by the
+    length of their texts and cut; the batches are shuffled. So a batch is of like lengths, and its
+    company changes. Where there are few batches they are dealt as if lengths did not count.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class ByLength(DefaultBatchSampler):  # type: ignore[misc]
         """Yield the batches of an epoch."""
         rng = np.random.default_rng([self.seed or 0, self.epoch])
         order = rng.permutation(len(self.lengths))
-        size = self.batch_size * _POOL
+        size = self.batch_size * max(1, min(_POOL, len(order) // self.batch_size // _SHARE))
         for start in range(0, len(order), size):
             pool = order[start : start + size]
             order[start : start + size] = pool[np.argsort(self.lengths[pool], kind="stable")]

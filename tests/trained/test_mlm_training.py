@@ -59,7 +59,7 @@ def test_a_fresh_network_looks_at_the_places_beside_each(trained):
 
     tokenizer = trained.tokenizer_
     torch.manual_seed(0)
-    model = fresh_network("tiny", tokenizer, 0.0)
+    model = fresh_network("tiny", tokenizer, 0.0, max_tokens=64)
     model.config._attn_implementation = "eager"
     ids = torch.from_numpy(np.random.default_rng(0).integers(5, len(tokenizer), (1, 64)))
 
@@ -92,6 +92,8 @@ def test_the_saved_folder_fills_masks_as_transformers_does(trained, tmp_path):
     assert about["kind"] == "masked-lm"
     assert about["training"]["unigram_accuracy"] == pytest.approx(trained.report_.unigram)
     assert sememe.load(str(folder)).encode(["ship pan"]).shape == (1, 128)
+    assert MaskedLM.load(str(folder)).window == QUICK["max_tokens"] - 2  # what no row reached: none
+    assert len(sememe.load(str(folder)).encode_tokens(["ship pan " * 30])[0].tokens) >= 60
 
 
 def test_going_on_with_new_words_begins_them_as_the_mean_of_their_pieces(tmp_path):

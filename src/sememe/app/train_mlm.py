@@ -49,7 +49,10 @@ def mlm(
             "words, one a line.",
         ),
     ] = "0",
-    max_tokens: Annotated[int, typer.Option("--max-tokens", help="Length of a row.")] = 128,
+    max_tokens: Annotated[
+        int,
+        typer.Option("--max-tokens", help="Length of a row; from scratch, the most that is read."),
+    ] = 128,
     mask_prob: Annotated[float, typer.Option("--mask-prob", help="Share that is hidden.")] = 0.15,
     whole_word: Annotated[
         bool, typer.Option("--whole-word", help="Hide all pieces of a word together.")

@@ -92,7 +92,7 @@ class MaskedTraining:
         vocab_size: From scratch, tokens of the vocabulary; a small corpus gives fewer.
         new_words: Onto a base: words that become tokens, each beginning as the mean of its pieces;
             or how many, and the corpus's most frequent words of three pieces and more are taken.
-        max_tokens: Length of a row, marks included.
+        max_tokens: Length of a row, marks included; from scratch, of all that the model can read.
         mask_prob: Share of the tokens that are hidden.
         whole_word: Hide all pieces of a word together.
         epochs: Passes over the corpus.
@@ -238,7 +238,9 @@ class MaskedTraining:
         self, corpus: Corpus, model: Any, tokenizer: Any, marks: Marks, folder: Path, *, show: bool
     ) -> tuple[Blocks, Blocks]:
         """Return the rows to learn from, and those held out."""
-        length = min(self.max_tokens, model.config.max_position_embeddings - 2)
+        length = self.max_tokens
+        if self.base is not None:  # RoBERTa's positions begin at 2
+            length = min(length, model.config.max_position_embeddings - 2)
         blocks = read_blocks(
             corpus,
             tokenizer.backend_tokenizer,
@@ -284,13 +286,16 @@ class MaskedTraining:
 
         set_seed(self.seed)
         if self.base is None:
-            tokenizer = trained_tokenizer(corpus, self.vocab_size, folder / "tokenizer")
-            return fresh_network(self.size, tokenizer, self.dropout), tokenizer, ()
-        place = str(trainable(self.base))
-        tokenizer = AutoTokenizer.from_pretrained(place)
+            most = self.max_tokens
+            place = folder / "tokenizer"
+            tokenizer = trained_tokenizer(corpus, self.vocab_size, place, max_tokens=most)
+            model = fresh_network(self.size, tokenizer, self.dropout, max_tokens=most)
+            return model, tokenizer, ()
+        base = str(trainable(self.base))
+        tokenizer = AutoTokenizer.from_pretrained(base)
         tokenizer.backend_tokenizer.no_truncation()  # some files cut each text, and fill it up
         tokenizer.backend_tokenizer.no_padding()
-        model = AutoModelForMaskedLM.from_pretrained(place)
+        model = AutoModelForMaskedLM.from_pretrained(base)
         if not self.new_words:
             return model, tokenizer, ()
         from sememe.train.new_words import add_words, frequent_words

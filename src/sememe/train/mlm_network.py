@@ -26,11 +26,11 @@ SIZES: dict[str, tuple[int, int, int, float]] = {
     "base": (12, 768, 12, 2e-4),
 }
 _MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-POSITIONS = 512
+POSITIONS = 512  # a row may have, at most
 _SHARP = 2.0  # how much a head begins to prefer its place
 
 
-def trained_tokenizer(corpus: Corpus, vocab_size: int, folder: Path) -> Any:
+def trained_tokenizer(corpus: Corpus, vocab_size: int, folder: Path, *, max_tokens: int) -> Any:
     """Train a tokenizer, or open the one that a run before has left in the folder."""
     from tokenizers.processors import ByteLevel, Sequence, TemplateProcessing
     from transformers import PreTrainedTokenizerFast
@@ -54,7 +54,7 @@ def trained_tokenizer(corpus: Corpus, vocab_size: int, folder: Path) -> Any:
     own.post_processor = Sequence([ByteLevel(trim_offsets=True), marked])  # spans without spaces
     names = dict(zip(("pad", "unk", "cls", "sep", "mask"), _MARKS, strict=True))
     marks = {f"{name}_token": mark for name, mark in names.items()}
-    return PreTrainedTokenizerFast(tokenizer_object=own, model_max_length=POSITIONS, **marks)
+    return PreTrainedTokenizerFast(tokenizer_object=own, model_max_length=max_tokens, **marks)
 
 
 def _taking_its_space(tokenizer: Any) -> Any:
@@ -71,8 +71,8 @@ def _taking_its_space(tokenizer: Any) -> Any:
     return Tokenizer.from_str(json.dumps(found))
 
 
-def fresh_network(size: str, tokenizer: Any, dropout: float) -> Any:
-    """Return BERT of a size with random weights."""
+def fresh_network(size: str, tokenizer: Any, dropout: float, *, max_tokens: int) -> Any:
+    """Return BERT of a size with random weights, and no place that no row would ever reach."""
     from transformers import BertConfig, BertForMaskedLM
 
     layers, width, heads, _ = SIZES[size]
@@ -82,7 +82,7 @@ def fresh_network(size: str, tokenizer: Any, dropout: float) -> Any:
         num_hidden_layers=layers,
         num_attention_heads=heads,
         intermediate_size=4 * width,
-        max_position_embeddings=POSITIONS,
+        max_position_embeddings=max_tokens,
         hidden_dropout_prob=dropout,
         attention_probs_dropout_prob=dropout,
         pad_token_id=tokenizer.pad_token_id,

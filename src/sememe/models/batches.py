@@ -20,6 +20,11 @@ from sememe._errors import InvalidInputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sememe._types import FloatArray
+
+    # all lengths (n,) and the places of a batch's sequences to what a network makes of them
+    Run = Callable[[NDArray[np.int64], NDArray[np.int64]], FloatArray]
+
 _BUDGET = 1024  # tokens in one run of the graph
 
 
@@ -52,6 +57,37 @@ class Batches:
                 run(batch)
         else:
             list(self._pool.map(run, batches))
+
+    def rows(self, ids: Sequence[Sequence[int]], width: int, run: Run) -> FloatArray:
+        """Return (n, width), one row for each sequence; `run` gives a batch's (N, width).
+
+        Raises:
+            InvalidInputError: See `lengths`.
+        """
+        lengths = self.lengths(ids)
+        out = np.empty((len(ids), width), np.float32)
+
+        def one(batch: NDArray[np.int64]) -> None:
+            out[batch] = run(lengths, batch)
+
+        self.each(lengths, one)
+        return out
+
+    def states(self, ids: Sequence[Sequence[int]], run: Run) -> list[FloatArray]:
+        """Return each sequence's own rows; `run` gives a batch's (N, T, width), padding and all.
+
+        Raises:
+            InvalidInputError: See `lengths`.
+        """
+        lengths = self.lengths(ids)
+        found: list[Any] = [None] * len(ids)
+
+        def one(batch: NDArray[np.int64]) -> None:
+            for i, rows in zip(batch.tolist(), run(lengths, batch), strict=True):
+                found[i] = rows[: lengths[i]].copy()
+
+        self.each(lengths, one)
+        return found
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:

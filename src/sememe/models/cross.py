@@ -44,17 +44,15 @@ class CrossEngine:
         Raises:
             InvalidInputError: A sequence without tokens, or beyond the table of positions.
         """
-        lengths = self._batches.lengths(ids)
-        out = np.empty((len(ids), self._head.outputs), np.float32)
 
-        def run(batch: NDArray[np.int64]) -> None:
+        def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
             inputs = batch_inputs(ids, lengths, batch)
             if self._typed:
                 inputs[TYPES] = padded(types, lengths, batch)
-            out[batch] = self._session.run(None, inputs)[0]
+            scores: FloatArray = self._session.run(None, inputs)[0]
+            return scores
 
-        self._batches.each(lengths, run)
-        return out
+        return self._batches.rows(ids, self._head.outputs, run)
 
     def release(self) -> None:
         """Give back the memory that only makes the next call faster: the graph."""

@@ -9,6 +9,7 @@ Pooling and what follows are the folder's own (`sememe.models.sentence_folder`),
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,15 +101,11 @@ class ForeignEngine:
         Raises:
             InvalidInputError: A sequence without tokens, or longer than the network reads.
         """
-        lengths = self._batches.lengths(ids)
-        out = np.empty((len(ids), self.dim), np.float32)
 
-        def run(batch: NDArray[np.int64]) -> None:
-            states = self._run(ids, lengths, batch)
-            out[batch] = self._rows(states, lengths[batch], skip)
+        def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
+            return self._rows(self._run(ids, lengths, batch), lengths[batch], skip)
 
-        self._batches.each(lengths, run)
-        return out
+        return self._batches.rows(ids, self.dim, run)
 
     def states(
         self, ids: Sequence[Sequence[int]], *, layers: Sequence[int] | None = None
@@ -123,16 +120,7 @@ class ForeignEngine:
                 f"layers={list(layers)}; the ONNX file of {self._where} gives out its last layer "
                 "alone. Leave it out"
             )
-        lengths = self._batches.lengths(ids)
-        found: list[Any] = [None] * len(ids)
-
-        def run(batch: NDArray[np.int64]) -> None:
-            rows = self._run(ids, lengths, batch)
-            for place, i in enumerate(batch.tolist()):
-                found[i] = rows[place, : lengths[i]].copy()
-
-        self._batches.each(lengths, run)
-        return found
+        return self._batches.states(ids, partial(self._run, ids))
 
     def release(self) -> None:
         """Keep the graph: it is the file itself, and to open it again would take as long."""

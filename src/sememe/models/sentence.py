@@ -67,19 +67,17 @@ class SentenceEngine:
         Raises:
             InvalidInputError: A sequence without tokens, or beyond the table of positions.
         """
-        lengths = self._batches.lengths(ids)
-        out = np.empty((len(ids), self.dim), np.float32)
 
-        def run(batch: NDArray[np.int64]) -> None:
+        def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
             inputs = batch_inputs(ids, lengths, batch)
             longest = inputs["ids"].shape[1]
             inputs["pool"] = pooling_weights(
                 self._pooling, lengths[batch], longest=longest, skip=skip
             )
-            out[batch] = self._sentences.run(None, inputs)[0]
+            rows: FloatArray = self._sentences.run(None, inputs)[0]
+            return rows
 
-        self._batches.each(lengths, run)
-        return out
+        return self._batches.rows(ids, self.dim, run)
 
     def states(
         self, ids: Sequence[Sequence[int]], *, layers: Sequence[int] | None = None
@@ -91,17 +89,13 @@ class SentenceEngine:
         Raises:
             InvalidInputError: As `forward`; or a layer that there is not.
         """
-        lengths = self._batches.lengths(ids)
         graph = self._state_session(self._checked_layers(layers))
-        found: list[Any] = [None] * len(ids)
 
-        def run(batch: NDArray[np.int64]) -> None:
-            rows = graph.run(None, batch_inputs(ids, lengths, batch))[0]
-            for place, i in enumerate(batch.tolist()):
-                found[i] = rows[place, : lengths[i]].copy()
+        def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
+            states: FloatArray = graph.run(None, batch_inputs(ids, lengths, batch))[0]
+            return states
 
-        self._batches.each(lengths, run)
-        return found
+        return self._batches.states(ids, run)
 
     def release(self) -> None:
         """Give back the memory that only makes the next call faster: the graph."""

@@ -130,7 +130,7 @@ class CrossTraining:
         aside = None if evaluate is None else _held_out(evaluate, seed=self.seed)
         folder = _base(self.base, self.max_tokens)
         examples = self._scored(read)
-        with checkpoint_folder(checkpoint, run_facts(self, self.base, examples, aside)) as state:
+        with checkpoint_folder(checkpoint, run_facts(self, folder, examples, aside)) as state:
             curve = self._train(folder, examples, aside, state, show_progress=show_progress)
         notes = (*notes_of(examples, aside), *fell(curve))
         self.report_ = CrossReport(read.kind, len(examples), curve, notes)

@@ -118,7 +118,7 @@ class DomainAdaptation:
         check_train_extra("DomainAdaptation.fit")
         check_corpus(corpus)
         self._check()
-        trainable(self.base)
+        base = trainable(self.base)
         found = read_examples(_own_texts(corpus, self.seed) if examples is None else examples)
         loss = check_loss(self.loss, found.kind)
         aside = None if evaluate is None else read_examples(evaluate, what="the data of evaluate")
@@ -130,7 +130,7 @@ class DomainAdaptation:
         facts = {
             "parameters": parameters(self),
             "corpus": digest(corpus),
-            "weights of the base": weights_digest(self.base),
+            "weights of the base": weights_digest(base),
             "data": found.digest(),
             "evaluate": None if aside is None else aside.digest(),
         }

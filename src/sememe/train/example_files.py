@@ -20,29 +20,15 @@ _SAME = {  # what others call a column, in lower case -> our name
     "positive": ("pos", "answer", "document", "passage", "hypothesis", "target", "답변"),
     "negative": ("neg", "hard_negative"),
     "sentence1": (
-        "s1",
-        "text1",
-        "sentence_1",
-        "sentence_a",
-        "text_a",
-        "sent1",
-        "문장1",
-        "question1",
+        "s1", "text1", "sentence_1", "sentence_a", "text_a", "sent1", "문장1", "question1",
     ),
     "sentence2": (
-        "s2",
-        "text2",
-        "sentence_2",
-        "sentence_b",
-        "text_b",
-        "sent2",
-        "문장2",
-        "question2",
+        "s2", "text2", "sentence_2", "sentence_b", "text_b", "sent2", "문장2", "question2",
     ),
     "score": ("similarity", "similarity_score", "gold", "relatedness_score", "점수", "유사도"),
     "text": ("sentence", "content", "문장", "내용"),
     "label": ("class", "category", "intent", "분류", "labels", "gold_label", "is_duplicate"),
-}
+}  # fmt: skip
 _NAMES = {name: ours for ours, others in _SAME.items() for name in (ours, *others)}
 _ALLOWED = "a .tsv, .csv, .jsonl, .parquet or .txt"
 _STSB = {"score": 4, "sentence1": 5, "sentence2": 6}

@@ -99,7 +99,7 @@ def read_examples(data: Data, *, what: str = "the training data") -> Examples:
     rows = _rows(data, what)
     if not rows:
         raise InvalidInputError(f"{what} holds no example. Give a table with {_FORMS}.")
-    rows, notes = judged(rows, what)
+    rows, notes = _judged(rows, what)
     kind = _kind(rows[0], what)
     found = _Cleaner(kind, what, notes).clean(rows)
     for check in (_check_enough, _check_scores, _check_labels):
@@ -145,8 +145,8 @@ def _kind(row: Mapping[str, Any], what: str) -> Kind:
     )
 
 
-def judged(rows: Sequence[Mapping[str, Any]], what: str) -> tuple[Any, list[str]]:
-    """Read a label beside two texts as their score where it is one: 0 and 1, or fractions.
+def _judged(rows: Sequence[Mapping[str, Any]], what: str) -> tuple[Any, list[str]]:
+    """Read a label beside two texts as their score where it is one: 0 and 1.
 
     Raises:
         InvalidInputError: It is a class, as in data of inference: a pair that contradicts itself

@@ -60,17 +60,16 @@ def parameters(training: Any) -> dict[str, Any]:
     return {n: list(v) if isinstance(v, tuple) else v for n, v in found.items()}
 
 
-def run_facts(training: Any, base: str, data: Examples, aside: Examples | None) -> dict[str, Any]:
-    """Return what a run is: a checkpoint of other facts is another run's."""
+def run_facts(training: Any, base: Path, data: Examples, aside: Examples | None) -> dict[str, Any]:
+    """Return what a run is: a checkpoint of other facts is another run's. base: Its folder."""
     held_out = None if aside is None else aside.digest()
     facts = {"parameters": parameters(training), "data": data.digest(), "evaluate": held_out}
     return facts | {"weights of the base": weights_digest(base)}
 
 
-def weights_digest(base: str) -> str:
+def weights_digest(folder: Path) -> str:
     """Return a hash of a base's files; its name may come to stand for other ones."""
     found = hashlib.sha256()
-    folder = trainable(base)
     for path in sorted(
         p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json", ".bin")
     ):

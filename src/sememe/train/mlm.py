@@ -155,7 +155,7 @@ class MaskedTraining:
         check_corpus(corpus)
         facts = {"parameters": parameters(self), "corpus": digest(corpus)}
         if self.base is not None:
-            facts["weights of the base"] = weights_digest(self.base)
+            facts["weights of the base"] = weights_digest(trainable(self.base))
         with checkpoint_folder(checkpoint, facts) as folder:
             self._train(corpus, folder, show=show_progress)
         return self

@@ -133,10 +133,11 @@ class MultilingualTraining:
         examples = _translations(data, "the training data")
         aside = None if evaluate is None else _translations(evaluate, "the data of evaluate")
         notes = [*notes_of(examples, aside)]
-        notes += self._check_student(examples.columns["positive"])
+        student = trainable(self.student)
+        notes += self._check_student(student, examples.columns["positive"])
         teacher, said = _teacher(self.teacher, examples.columns["anchor"])
         notes += said
-        facts = {**run_facts(self, self.student, examples, aside), "teacher": teacher.space}
+        facts = {**run_facts(self, student, examples, aside), "teacher": teacher.space}
         with checkpoint_folder(checkpoint, facts) as state:
             goals = _goals(teacher, examples, state, show_progress=show_progress)
             self._train(examples, goals, aside, state, notes, show_progress=show_progress)
@@ -160,10 +161,10 @@ class MultilingualTraining:
             curve=report.curve,
         )
 
-    def _check_student(self, targets: list[str]) -> list[str]:
+    def _check_student(self, student: Path, targets: list[str]) -> list[str]:
         from sememe.models.sentence_folder import read_sentence_folder
 
-        tokenizer = read_sentence_folder(trainable(self.student)).tokenizer()
+        tokenizer = read_sentence_folder(student).tokenizer()
         return check_legible(tokenizer, targets, name=self.student, what="targets")
 
     def _train(

@@ -124,12 +124,12 @@ class SentenceTraining:
         """
         check_train_extra("SentenceTraining.fit")
         self._check()
-        trainable(self.base)
+        base = trainable(self.base)
         examples = read_examples(data)
         aside = None if evaluate is None else read_examples(evaluate, what="the data of evaluate")
         examples = self._with_negatives(examples)
         loss = check_loss(self.loss, examples.kind)
-        with checkpoint_folder(checkpoint, run_facts(self, self.base, examples, aside)) as folder:
+        with checkpoint_folder(checkpoint, run_facts(self, base, examples, aside)) as folder:
             self._train(examples, aside, loss, folder, show_progress=show_progress)
         return self
 

@@ -156,15 +156,15 @@ def checkpoint_folder(given: str | Path | None, facts: Mapping[str, Any]) -> Ite
     folder = Path(given)
     with held(folder):
         document = folder / "run.json"
-        if document.is_file() and has_learnt(folder):
+        if not has_learnt(folder):
+            _begin(folder, facts)
+        elif document.is_file():
             _check_same(json.loads(document.read_text(encoding="utf-8")), dict(facts), folder)
-        elif has_learnt(folder):
+        else:
             raise InvalidInputError(
                 f"checkpoint {str(folder)!r} holds states without their run.json. Delete the "
                 "folder, or name another."
             )
-        else:
-            _begin(folder, facts)
         try:
             yield folder
         except FloatingPointError:

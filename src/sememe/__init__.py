@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 _EXPORTS = {
     "CATALOG": "sememe.models.catalog",
+    "ConseEncoder": "sememe.encoders.conse",
     "CorruptFileError": "sememe._errors",
     "CrossEncoder": "sememe.encoders.cross",
     "CrossTraining": "sememe.train.cross",
@@ -29,6 +30,7 @@ _EXPORTS = {
     "Hit": "sememe.index.hits",
     "Hits": "sememe.index.hits",
     "HubError": "sememe._errors",
+    "ImageEncoder": "sememe.encoders.image",
     "Index": "sememe.index.index",
     "IndexExistsError": "sememe._errors",
     "IndexFormatError": "sememe._errors",
@@ -87,7 +89,9 @@ if TYPE_CHECKING:
     from sememe._types import Encoder as Encoder
     from sememe._types import Item as Item
     from sememe._types import Skipped as Skipped
+    from sememe.encoders.conse import ConseEncoder as ConseEncoder
     from sememe.encoders.cross import CrossEncoder as CrossEncoder
+    from sememe.encoders.image import ImageEncoder as ImageEncoder
     from sememe.encoders.load import load as load
     from sememe.encoders.masked import MaskedLM as MaskedLM
     from sememe.encoders.receipt import Receipt as Receipt

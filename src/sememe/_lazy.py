@@ -10,6 +10,7 @@ from sememe._errors import MissingExtraError
 EXTRAS = {
     "huggingface_hub": "sentences",
     "safetensors": "sentences",
+    "PIL": "images",
     "pypdf": "documents",
     "docx": "documents",
     "kiwipiepy": "korean",

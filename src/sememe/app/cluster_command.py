@@ -45,11 +45,11 @@ def cluster(
     ] = False,
 ) -> None:
     """Group words or texts that mean alike, and name each group by its own words."""
-    from sememe.encoders.load import load
+    from sememe.encoders.load import load_text
     from sememe.space import cluster as group
 
     texts = _texts(items)
-    vectors = load(model).encode(texts)
+    vectors = load_text(model).encode(texts)
     found = group(
         vectors,
         k=k,

@@ -57,13 +57,13 @@ def distil(
 
     The folder is a MODEL for all other commands, and opens in model2vec and sentence-transformers.
     """
-    from sememe.encoders.load import load
+    from sememe.encoders.load import load_text
     from sememe.train.distil import check_output
     from sememe.train.distil import distil as make
 
     check_free(output, overwrite=overwrite)
     check_output(output)
-    teacher = load(model)
+    teacher = load_text(model)
     made = make(
         teacher,
         dim=min(256, teacher.dim) if dim is None else _dim(dim),

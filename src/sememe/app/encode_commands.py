@@ -82,14 +82,14 @@ def embed(
 ) -> None:
     """Turn texts or files into vectors; JSON lines on standard output unless -o names a file."""
     from sememe.app.vector_file import json_line, vector_file
-    from sememe.encoders.load import load
+    from sememe.encoders.load import load_text
 
     if tokens:
         _embed_tokens(items, model, output, _numbers(layers))
         return
     if layers is not None:
         raise InvalidInputError("--layers goes with --tokens; a text has one vector.")
-    encoder = load(model)
+    encoder = load_text(model)
     batches = _batches(items)
     if output is None:
         for batch in batches:
@@ -107,12 +107,12 @@ def embed(
 def _embed_tokens(
     items: list[str], model: str, output: Path | None, layers: list[int] | None
 ) -> None:
-    from sememe.encoders.load import load
+    from sememe.encoders.load import load_text
     from sememe.encoders.sentence import SentenceEncoder
 
     if output is not None:
         raise InvalidInputError("--tokens writes to standard output; give no -o, but > FILE.jsonl")
-    encoder = load(model)
+    encoder = load_text(model)
     if not isinstance(encoder, SentenceEncoder):
         raise InvalidInputError(
             f"{model} gives texts one vector and tokens none. Give a model of BERT's family, as "
@@ -151,11 +151,11 @@ def similar(
     as_json: Json = False,
 ) -> None:
     """Show how similar texts are to each other, by cosine."""
-    from sememe.encoders.load import load
+    from sememe.encoders.load import load_text
 
     if len(texts) < 2:
         raise InvalidInputError("got 1 text; give two or more: sememe similar TEXT TEXT")
-    vectors = load(model).encode(texts)
+    vectors = load_text(model).encode(texts)
     cosine = (vectors @ vectors.T).tolist()
     if as_json:
         show.as_json({"texts": texts, "similarity": cosine})

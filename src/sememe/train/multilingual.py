@@ -250,9 +250,9 @@ def _translations(data: Data, what: str) -> Examples:
 
 def _teacher(name: str, sources: list[str]) -> tuple[TextEncoder | WordEncoder, list[str]]:
     """Return the teacher, and what is to be said of how it reads some of the sources."""
-    from sememe.encoders.load import load
+    from sememe.encoders.load import load_text
 
-    teacher = load(name)
+    teacher = load_text(name)
     some = sources[:: -(-len(sources) // _LOOKED_AT)]
     receipt = teacher.encode_with_receipt(some).receipt
     cure = "The source is the language that the teacher knows: give another, or turn the pairs."

@@ -217,10 +217,10 @@ class SentenceTraining:
                 f"hard_negatives={self.hard_negatives} are mined for pairs, the data has the kind "
                 f"{examples.kind!r}. Leave it out."
             )
-        from sememe.encoders.load import load
+        from sememe.encoders.load import load_text
         from sememe.train.negatives import with_hard_negatives
 
-        return with_hard_negatives(examples, load(self.base), n=self.hard_negatives)
+        return with_hard_negatives(examples, load_text(self.base), n=self.hard_negatives)
 
     def _check(self) -> None:
         check_options(

@@ -1,0 +1,228 @@
+"""Encode pictures: the features of a network that learnt to name them, and the names themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._progress import progress
+from sememe._types import Modality
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+    from sememe.models.vision import VisionEngine
+
+_BATCH = 256  # pictures in one batch of a stream
+
+
+class Guess(NamedTuple):
+    """A class that a picture may be of, and how probable that is, from 0 to 1."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class ImageModel:
+    """What an image encoder needs to know of its model.
+
+    Attributes:
+        name: How to load it again.
+        dim: Width of its vectors.
+        space: Fingerprint of weights, preprocessing and normalisation.
+        output: Which output of the network is the vector.
+        labels: The classes that its output "logits" names; () where it has none.
+        maps: Whether it has an output "map", features for each place in the picture.
+    """
+
+    name: str
+    dim: int
+    space: str
+    output: str = "features"
+    labels: tuple[str, ...] = ()
+    maps: bool = False
+
+
+class ImageEncoder:
+    """Turn pictures into unit vectors: paths, bytes of files, arrays or pictures of Pillow.
+
+    >>> import numpy as np
+    >>> import sememe
+    >>> encoder = sememe.load("efficientnet-lite0")
+    >>> encoder.encode([np.zeros((32, 32, 3), np.uint8)]).shape
+    (1, 1280)
+    """
+
+    modality: Modality = "image"
+
+    def __init__(self, model: ImageModel, engine: VisionEngine) -> None:
+        self.model = model
+        self._engine = engine
+
+    @property
+    def name(self) -> str:
+        """How to load it again with `sememe.load`."""
+        return self.model.name
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        return self.model.dim
+
+    @property
+    def space(self) -> str:
+        """Fingerprint of the vector space: equal if and only if vectors may be compared."""
+        return self.model.space
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes its network was trained to name, () where it names none."""
+        return self.model.labels
+
+    def encode(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        """Return (n, dim) float32, one unit row for each picture.
+
+        items: paths, bytes of files, arrays (height, width, 3) of uint8 or pictures of Pillow.
+        batch_size: has no influence; pictures are read a few at a time, in all threads.
+
+        Raises:
+            CorruptFileError: A picture that cannot be read. `encode_readable` goes on instead.
+            InvalidInputError: Something that can be no picture.
+            MissingExtraError: Pillow or the weights are not installed.
+        """
+        vectors, reasons = self.encode_readable(items, show_progress=show_progress)
+        refuse(items, reasons)
+        return vectors
+
+    def encode_one(self, item: Any) -> FloatArray:
+        """Return the (dim,) vector of one picture."""
+        row: FloatArray = self.encode([item])[0]
+        return row
+
+    def encode_readable(
+        self, items: Sequence[Any], *, show_progress: bool = False
+    ) -> tuple[FloatArray, dict[int, str]]:
+        """Return what `encode` does, and why pictures could not be read: place -> reason.
+
+        The rows of those pictures hold NaN.
+        """
+        rows, reasons = self._outputs(items, self.model.output, show_progress)
+        return unit_rows(rows.reshape(len(rows), -1), self.dim), reasons
+
+    def encode_stream(self, items: Iterable[Any]) -> Iterator[FloatArray]:
+        """Yield the vectors of any number of pictures, in batches, in bounded memory."""
+        stream = iter(items)
+        while batch := list(islice(stream, _BATCH)):
+            yield self.encode(batch)
+
+    def feature_maps(self, items: Sequence[Any]) -> FloatArray:
+        """Return (n, height, width, channels) float32: the features at each place of a picture.
+
+        Raises:
+            InvalidInputError: The network gives none.
+        """
+        if not self.model.maps:
+            raise InvalidInputError(f"{self.name} gives no feature maps, only vectors.")
+        rows, reasons = self._outputs(items, "map", False)
+        refuse(items, reasons)
+        maps: FloatArray = rows.transpose(0, 2, 3, 1)
+        return maps
+
+    def probabilities(self, items: Sequence[Any]) -> FloatArray:
+        """Return (n, classes) float32: how probable each of `labels` is, rows adding up to 1.
+
+        Raises:
+            InvalidInputError: The network names no classes.
+        """
+        rows, reasons = self.probabilities_readable(items)
+        refuse(items, reasons)
+        return rows
+
+    def probabilities_readable(self, items: Sequence[Any]) -> tuple[FloatArray, dict[int, str]]:
+        """Return what `probabilities` does, and why pictures could not be read."""
+        import numpy as np
+
+        if not self.labels:
+            raise InvalidInputError(
+                f"{self.name} names no classes. Give labels of your own: sememe classify --labels"
+            )
+        logits, reasons = self._outputs(items, "logits", False)
+        logits = logits.reshape(len(logits), -1)
+        rows = np.exp(logits - logits.max(axis=1, keepdims=True)) if len(logits) else logits
+        return rows / rows.sum(axis=1, keepdims=True), reasons
+
+    def classify(self, items: Sequence[Any], *, k: int = 5) -> list[list[Guess]]:
+        """Return the k most probable classes of each picture, best first."""
+        import numpy as np
+
+        rows = self.probabilities(items)
+        order = np.argsort(-rows, axis=1, kind="stable")[:, :k]
+        return [
+            [Guess(self.labels[j], float(row[j])) for j in best.tolist()]
+            for row, best in zip(rows, order, strict=True)
+        ]
+
+    def release(self) -> None:
+        """Give back the memory that only makes the next encode faster."""
+        self._engine.release()
+
+    def _outputs(
+        self, items: Sequence[Any], output: str, show_progress: bool
+    ) -> tuple[FloatArray, dict[int, str]]:
+        """Return an output of the network, one row for each picture, NaN where there is none."""
+        import numpy as np
+
+        pictures = checked_pictures(items)
+        found: FloatArray | None = None
+        reasons: dict[int, str] = {}
+        with progress("encoding", total=len(pictures), show=show_progress) as advance:
+            for places, rows, why in self._engine.run(pictures, output):
+                reasons |= why
+                if places:
+                    if found is None:
+                        found = np.full((len(pictures), *rows.shape[1:]), np.nan, np.float32)
+                    found[places] = rows
+                advance(max([*places, *why]) + 1)
+        if found is None:
+            found = np.full((len(pictures), self.dim), np.nan, np.float32)
+        return found, reasons
+
+
+def checked_pictures(items: Sequence[Any]) -> list[Any]:
+    """Return the pictures as a list, or say that one alone was given."""
+    if isinstance(items, str | bytes | PathLike) or type(items).__module__.startswith("PIL"):
+        kind = type(items).__name__
+        raise InvalidInputError(
+            f"encode takes a list of pictures, got one {kind}. Use encode([picture])."
+        )
+    return list(items)
+
+
+def refuse(items: Sequence[Any], reasons: dict[int, str]) -> None:
+    """Raise the first reason why pictures could not be read, if there is one."""
+    if reasons:
+        place = min(reasons)
+        item = items[place]
+        name = f" ({item})" if isinstance(item, str | PathLike) else ""
+        more = f"; {len(reasons) - 1} others cannot be read either" if len(reasons) > 1 else ""
+        raise CorruptFileError(
+            f"item {place}{name}: {reasons[place]}{more}. Leave it out, or use encode_readable"
+        )
+
+
+def unit_rows(rows: FloatArray, dim: int) -> FloatArray:
+    """Return the rows at unit length; one of zeros, which has no direction, becomes even."""
+    import numpy as np
+
+    if not len(rows):
+        return np.empty((0, dim), np.float32)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    even = np.full_like(rows, dim**-0.5)
+    found: FloatArray = np.where(norms == 0, even, rows / np.where(norms == 0, 1, norms))
+    return found

@@ -1,0 +1,195 @@
+"""The tensors of a .pt or .pth file, read without torch and without running what is in it.
+
+Such a file is a pickle, and a pickle may call anything. This reader admits the few names that a
+dictionary of tensors needs and answers each with its own harmless code; any other name ends the
+reading. Both layouts are read: the ZIP archive of torch 1.6 and newer, and the stream before it.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle  # used through a reader that admits tensors alone
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from sememe._errors import CorruptFileError, InvalidInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Tensors = dict[str, NDArray[Any]]
+
+_MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of the older layout
+_STORAGES = {
+    "DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2", "LongStorage": "<i8",
+    "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1",
+    "BoolStorage": "?", "BFloat16Storage": "<u2",
+}  # fmt: skip
+
+
+class _Storage(NamedTuple):
+    """Where a tensor's numbers lie: which storage, of which type."""
+
+    key: str
+    kind: str
+    size: int
+
+
+class _Tensor(NamedTuple):
+    """A tensor before its numbers are read."""
+
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def read_torch_file(path: Path) -> Tensors:
+    """Return the tensors of a state dictionary by name; half precision becomes float32.
+
+    A dictionary within the dictionary ("state_dict", "model") that holds the tensors is found.
+
+    Raises:
+        InvalidInputError: The file holds more than tensors, and might run code when opened.
+        CorruptFileError: It is damaged or cut off, or no file of torch.
+    """
+    return tensors_of(path.read_bytes(), where=str(path))
+
+
+def tensors_of(data: bytes, *, where: str) -> Tensors:
+    """Return the tensors in the bytes of such a file; see `read_torch_file`."""
+    try:
+        found, storages = _from_zip(data) if data[:2] == b"PK" else _from_stream(data)
+        state = _state_dict(found, where)
+        return {name: _array(tensor, storages) for name, tensor in state.items()}
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{where}: {error}") from None
+    except (
+        pickle.UnpicklingError, zipfile.BadZipFile, EOFError, KeyError, IndexError, ValueError,
+        TypeError, AttributeError, OverflowError, MemoryError, NotImplementedError, RuntimeError,
+        RecursionError,
+    ) as error:  # fmt: skip
+        said = " ".join(str(error).split())[:200]
+        raise CorruptFileError(f"{where} is damaged ({said}). Fetch it anew") from error
+
+
+class _Reader(pickle.Unpickler):
+    """Admits what a dictionary of tensors is made of, and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "collections" and name == "OrderedDict":
+            return OrderedDict
+        if module == "torch._utils" and name == "_rebuild_tensor_v2":
+            return _rebuild
+        if module == "torch._utils" and name == "_rebuild_parameter":
+            return _parameter
+        if module == "torch" and name in _STORAGES:
+            return name
+        raise InvalidInputError(
+            f"it holds {module}.{name}, and not tensors alone, so opening it might run code. "
+            "Save the state dictionary, better as safetensors: save_file(model.state_dict(), "
+            "'model.safetensors')"
+        )
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        _, kind, key, _, size = pid[:5]
+        if kind not in _STORAGES or not isinstance(key, str) or not isinstance(size, int):
+            raise pickle.UnpicklingError(f"unknown storage {kind!r}")
+        return _Storage(key, kind, size)
+
+
+def _rebuild(
+    storage: Any, offset: Any, shape: Any, strides: Any, *_: Any
+) -> _Tensor:  # torch._utils._rebuild_tensor_v2
+    if not isinstance(storage, _Storage):
+        raise pickle.UnpicklingError("a tensor without a storage")
+    return _Tensor(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
+
+
+def _parameter(tensor: Any, *_: Any) -> Any:  # torch._utils._rebuild_parameter
+    return tensor
+
+
+def _from_zip(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    names = archive.namelist()
+    pickled = next((name for name in names if name.endswith("/data.pkl")), None)
+    if pickled is None:
+        raise pickle.UnpicklingError("no data.pkl in it")
+    folder = pickled.removesuffix("data.pkl")
+    if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") != b"little":
+        raise pickle.UnpicklingError("its numbers are big-endian")
+    found = _Reader(io.BytesIO(archive.read(pickled))).load()
+    return found, lambda storage: archive.read(f"{folder}data/{storage.key}")
+
+
+def _from_stream(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
+    stream = io.BytesIO(data)
+    if _Reader(stream).load() != _MAGIC or _Reader(stream).load() != _PROTOCOL:
+        raise pickle.UnpicklingError("its first bytes are not those of torch")
+    if _Reader(stream).load().get("little_endian") is not True:
+        raise pickle.UnpicklingError("its numbers are big-endian")
+    reader = _Sized(stream)
+    found = reader.load()
+    places: dict[str, bytes] = {}
+    for key in _Reader(stream).load():
+        kind, size = reader.sizes[key]
+        if int.from_bytes(stream.read(8), "little") != size:
+            raise pickle.UnpicklingError(f"storage {key} has another length")
+        places[key] = stream.read(size * np.dtype(_STORAGES[kind]).itemsize)
+    return found, lambda storage: places[storage.key]
+
+
+class _Sized(_Reader):
+    """Remembers the type and size of each storage met: the stream's lengths are checked by it."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        super().__init__(stream)
+        self.sizes: dict[str, tuple[str, int]] = {}
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        storage = super().persistent_load(pid)
+        self.sizes[storage.key] = (storage.kind, storage.size)
+        return storage
+
+
+def _state_dict(found: Any, where: str) -> dict[str, _Tensor]:
+    """Return the dictionary of tensors, which may lie within another under a usual name."""
+    for inner in ("state_dict", "model_state_dict", "model", "module"):
+        if isinstance(found, dict) and isinstance(found.get(inner), dict):
+            found = found[inner]
+            break
+    tensors = (
+        {name: value for name, value in found.items() if isinstance(value, _Tensor)}
+        if isinstance(found, dict)
+        else {}
+    )
+    if not tensors:
+        raise InvalidInputError("it holds no dictionary of tensors. Save model.state_dict()")
+    return {str(name): tensor for name, tensor in tensors.items()}
+
+
+def _array(tensor: _Tensor, read: Callable[[_Storage], bytes]) -> NDArray[Any]:
+    storage = tensor.storage
+    flat = np.frombuffer(read(storage), _STORAGES[storage.kind])
+    reach = tensor.offset + sum(
+        (n - 1) * step for n, step in zip(tensor.shape, tensor.strides, strict=True)
+    )
+    if min((tensor.offset, *tensor.shape, *tensor.strides)) < 0:
+        raise ValueError("a tensor of impossible shape")
+    if 0 in tensor.shape:
+        return np.zeros(tensor.shape, flat.dtype)
+    if max(reach + 1, math.prod(tensor.shape)) > len(flat):
+        raise ValueError("a tensor reaches beyond its storage")
+    strides = tuple(step * flat.itemsize for step in tensor.strides)
+    view = np.lib.stride_tricks.as_strided(flat[tensor.offset :], tensor.shape, strides)
+    array = np.ascontiguousarray(view).reshape(tensor.shape)
+    if storage.kind == "BFloat16Storage":
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    return array.astype(np.float32) if storage.kind in ("DoubleStorage", "HalfStorage") else array

@@ -1,0 +1,207 @@
+"""Image files to pixels: whatever they hold becomes one upright RGB picture, or a reason why not.
+
+    orientation     as the camera noted it (EXIF), so that what people see is what is encoded
+    palette, grey   their colours
+    CMYK            converted, inverted first where Adobe stored it inverted
+    16 bits         scaled to 8 by the file's range of 65,535, never cut off
+    alpha           laid on white
+    animated        the first picture
+    too large       refused by the size that the header declares, before any pixel is unpacked
+
+Nothing else is done to the pixels: cutting and scaling are each model's own
+(`sememe.models.preprocess`).
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._lazy import require
+from sememe.sources.signatures import describe
+from sememe.sources.streams import open_bytes, reason
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PIXELS = 178_956_970  # Pillow's own bound for refusing: 512 MB as RGB
+FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP", "AVIF", "ICO", "PPM")
+_HEAD = 64
+
+
+def open_image(content: Any) -> Image:
+    """Return the picture in a file, upright and in RGB; see the top of this module.
+
+    content: a path, the bytes of a file, an array (height, width), (height, width, 3) or
+    (height, width, 4) of uint8, or a picture of Pillow.
+
+    Raises:
+        CorruptFileError: It is no image, cut off, damaged or too large; the reason for people.
+        InvalidInputError: Content of another type.
+        MissingExtraError: Pillow is not installed.
+    """
+    image = _opened(content)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd EXIF; what cannot be decoded raises
+            return _upright_rgb(image)
+    except (
+        OSError,
+        MemoryError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        IndexError,
+        TypeError,
+    ) as error:
+        raise _damaged(error) from error
+
+
+def image_size(content: Any) -> tuple[int, int, str]:
+    """Return width and height as people see them and the format, from the header alone.
+
+    Raises:
+        CorruptFileError, InvalidInputError, MissingExtraError: As `open_image`, so far as the
+            header tells.
+    """
+    image = _opened(content)
+    try:
+        width, height = image.size
+        turned = _orientation(image) in (5, 6, 7, 8)
+    except (OSError, ValueError, SyntaxError, EOFError, TypeError) as error:
+        raise _damaged(error) from error
+    finally:
+        if not _is_image(content):
+            image.close()
+    return (height, width, image.format or "") if turned else (width, height, image.format or "")
+
+
+def _opened(content: Any) -> Image:
+    """Open an image without unpacking its pixels."""
+    pillow = require("PIL.Image", "reading images")
+    if _is_image(content):
+        image: Image = content
+        _check_size(image.size)
+        return image
+    if type(content).__module__ == "numpy":
+        return _from_array(content)
+    if isinstance(content, str | PathLike):
+        content = _read(Path(content))
+    if not isinstance(content, bytes | bytearray | memoryview):
+        raise InvalidInputError(
+            f"an image is {type(content).__name__}; give a path, the bytes of a file, an array of "
+            "uint8 (height, width, 3), or a picture of Pillow"
+        )
+    data = bytes(content)
+    if not data:
+        raise CorruptFileError("empty: it holds no bytes")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pillow.DecompressionBombWarning)
+            found: Image = pillow.open(io.BytesIO(data), formats=FORMATS)
+    except pillow.DecompressionBombError as error:
+        raise CorruptFileError(_too_large()) from error
+    except pillow.UnidentifiedImageError:
+        what = describe(data[:_HEAD])
+        raise CorruptFileError(
+            f"not a picture that can be read: by its first bytes {what}, cut off or damaged"
+            if what and "image" in what
+            else f"not an image{f': by its first bytes {what}' if what else ''}"
+        ) from None
+    except (OSError, ValueError, SyntaxError, EOFError, TypeError, MemoryError) as error:
+        raise _damaged(error) from error
+    _check_size(found.size)
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with open_bytes(path) as stream:
+            return stream.read()
+    except OSError as error:
+        raise CorruptFileError(reason(error)) from error
+
+
+def _from_array(array: Any) -> Image:
+    import numpy as np
+    from PIL import Image
+
+    is_image = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if array.dtype != np.uint8 or not is_image or 0 in array.shape:
+        raise InvalidInputError(
+            f"an image is an array of {array.dtype}, shape {array.shape}; give uint8 of shape "
+            "(height, width), (height, width, 3) or (height, width, 4)"
+        )
+    _check_size((array.shape[1], array.shape[0]))
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def _upright_rgb(image: Image) -> Image:
+    from PIL import Image as pillow
+    from PIL import ImageOps
+
+    if getattr(image, "n_frames", 1) > 1:
+        image.seek(0)
+    turned = _orientation(image)
+    image.load()
+    if turned > 1:
+        image = ImageOps.exif_transpose(image)
+    mode = image.mode
+    if mode.startswith("I;16") or mode in ("I", "F"):
+        return _eight_bits(image)
+    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = pillow.new("RGBA", image.size, (255, 255, 255, 255))
+        return pillow.alpha_composite(white, image).convert("RGB")
+    return image if mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(image: Image) -> Image:
+    """Scale grey of 16 bits (or more, or of decimals) to 8, by its type's range."""
+    import numpy as np
+    from PIL import Image as pillow
+
+    values = np.asarray(image).astype(np.float64)
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    if image.mode == "F":  # of any range: 0 to 1 as it is, else its own
+        low, high = min(values.min(), 0.0), max(values.max(), 1.0)
+    else:
+        low, high = 0.0, 65535.0 if values.max() <= 65535 else float(values.max())
+    scaled = np.clip((values - low) / (high - low) * 255, 0, 255)
+    return pillow.fromarray(np.rint(scaled).astype(np.uint8)).convert("RGB")
+
+
+def _orientation(image: Image) -> int:
+    """Return the EXIF orientation, 1 where there is none or it makes no sense."""
+    try:
+        found = image.getexif().get(0x0112, 1)
+    except Exception:  # EXIF of any camera, damaged in any way: the picture counts
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise CorruptFileError(f"{width} x {height} pixels: {_too_large()}")
+    if width < 1 or height < 1:
+        raise CorruptFileError(f"{width} x {height} pixels: there is nothing to see")
+
+
+def _too_large() -> str:
+    return f"too large, at most {MAX_PIXELS / 1e6:.0f} million pixels are unpacked"
+
+
+def _damaged(error: BaseException) -> CorruptFileError:
+    if isinstance(error, MemoryError):
+        return CorruptFileError("too large for this machine's memory")
+    said = " ".join(str(error).split())[:120]
+    return CorruptFileError(f"cut off or damaged ({said or type(error).__name__})")
+
+
+def _is_image(content: Any) -> bool:
+    return type(content).__module__.partition(".")[0] == "PIL"

@@ -23,6 +23,7 @@ HEAVY = {
     "sentencepiece", "tokenizers", "PIL", "kiwipiepy", "pypdf", "docx", "umap", "fastapi", "ray",
     "numba", "gensim", "safetensors", "huggingface_hub", "sentence_transformers",
     "datasets", "accelerate", "matplotlib",
+    "torchvision", "timm",
 }  # fmt: skip
 
 

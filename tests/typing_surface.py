@@ -66,3 +66,12 @@ def tune(data: str) -> list[list[Fill]]:
     assert_type(learnt.report_.unigram, float)
     assert_type(sememe.CrossEncoder.load(data).score([("a", "b")]), FloatArray)
     return sememe.MaskedLM.load(str(learnt.save(data))).fill("one [MASK]", k=3)
+
+
+def see(name: str, pictures: list[str]) -> list[str]:
+    texts, images = sememe.load_encoders(name)
+    judge = sememe.ZeroShot(images, texts, ["cat", "dog"], templates=["a photo of a {}."])
+    found, reasons = judge.classify_readable(pictures, k=1)
+    assert_type(reasons, dict[int, str])
+    assert_type(judge.probabilities(pictures), FloatArray)
+    return [best[0].label for best in found if best]

@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 _EXPORTS = {
     "CATALOG": "sememe.models.catalog",
+    "ClipTraining": "sememe.train.clip",
     "ConseEncoder": "sememe.encoders.conse",
     "CorruptFileError": "sememe._errors",
     "CrossEncoder": "sememe.encoders.cross",
@@ -30,6 +31,7 @@ _EXPORTS = {
     "Hit": "sememe.index.hits",
     "Hits": "sememe.index.hits",
     "HubError": "sememe._errors",
+    "ImageClassifier": "sememe.train.classifier",
     "ImageEncoder": "sememe.encoders.image",
     "Index": "sememe.index.index",
     "IndexExistsError": "sememe._errors",
@@ -50,6 +52,7 @@ _EXPORTS = {
     "SememeError": "sememe._errors",
     "SentenceEncoder": "sememe.encoders.sentence",
     "SentenceTraining": "sememe.train.sentence",
+    "SimCLRTraining": "sememe.train.simclr",
     "Skipped": "sememe._types",
     "SpaceMismatchError": "sememe._errors",
     "StaticEncoder": "sememe.encoders.static",
@@ -62,9 +65,11 @@ _EXPORTS = {
     "UnknownNameError": "sememe._errors",
     "Word2Vec": "sememe.train.word2vec",
     "WordEncoder": "sememe.encoders.words",
+    "ZeroShot": "sememe.tasks.zero_shot",
     "deduplicate": "sememe.tasks.mining",
     "distil": "sememe.train.distil",
     "load": "sememe.encoders.load",
+    "load_encoders": "sememe.encoders.load",
     "mine_pairs": "sememe.tasks.mining",
 }
 
@@ -93,6 +98,7 @@ if TYPE_CHECKING:
     from sememe.encoders.cross import CrossEncoder as CrossEncoder
     from sememe.encoders.image import ImageEncoder as ImageEncoder
     from sememe.encoders.load import load as load
+    from sememe.encoders.load import load_encoders as load_encoders
     from sememe.encoders.masked import MaskedLM as MaskedLM
     from sememe.encoders.receipt import Receipt as Receipt
     from sememe.encoders.sentence import SentenceEncoder as SentenceEncoder
@@ -107,7 +113,10 @@ if TYPE_CHECKING:
     from sememe.models.catalog import ModelInfo as ModelInfo
     from sememe.tasks.mining import deduplicate as deduplicate
     from sememe.tasks.mining import mine_pairs as mine_pairs
+    from sememe.tasks.zero_shot import ZeroShot as ZeroShot
     from sememe.text.subwords import SubwordTokenizer as SubwordTokenizer
+    from sememe.train.classifier import ImageClassifier as ImageClassifier
+    from sememe.train.clip import ClipTraining as ClipTraining
     from sememe.train.cross import CrossTraining as CrossTraining
     from sememe.train.distil import distil as distil
     from sememe.train.domain import DomainAdaptation as DomainAdaptation
@@ -117,6 +126,7 @@ if TYPE_CHECKING:
     from sememe.train.phrases import Phrases as Phrases
     from sememe.train.report import TrainingReport as TrainingReport
     from sememe.train.sentence import SentenceTraining as SentenceTraining
+    from sememe.train.simclr import SimCLRTraining as SimCLRTraining
     from sememe.train.word2vec import Word2Vec as Word2Vec
     from sememe.vectors.keyed import KeyedVectors as KeyedVectors
     from sememe.vectors.subword import SubwordVectors as SubwordVectors

@@ -18,6 +18,8 @@ EXTRAS = {
     "sklearn": "words",
     "tokenizers": "words",
     "torch": "train",
+    "torchvision": "train",
+    "timm": "train",
     "onnxscript": "train",
     "transformers": "train",
     "sentence_transformers": "train",

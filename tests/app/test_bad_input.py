@@ -84,7 +84,8 @@ def one_encoder(encoder, monkeypatch):
     def loaded(name=encoder.name, **options):
         return encoder if name == encoder.name else load(name, **options)
 
-    monkeypatch.setattr("sememe.index.index.load", loaded)
+    monkeypatch.setattr("sememe.index.encoders.load", loaded)
+    monkeypatch.setattr("sememe.index.encoders.load_encoders", lambda name: [loaded(name)])
 
 
 # Files that cannot be read, each beside a good one
@@ -110,7 +111,7 @@ def test_every_bad_file_is_listed_with_its_reason(shell):
         "empty.txt": "empty",
         "blank.md": "empty",
         "binary.txt": "binary file",
-        "photo.png": "no encoder yet: image",
+        "photo.png": "cut off or damaged",
         "song.mp3": "no encoder yet: audio",
         "cut.gz": "broken or cut-off gzip",
         "garbage.txt.xz": "broken or cut-off xz",

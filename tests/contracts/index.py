@@ -181,10 +181,10 @@ class IndexContract:
             assert index.search("똑같은 문장", k=3, mode=mode).ids == ["a", "b", "c"]
 
     def test_what_has_no_text_or_no_encoder_is_skipped_with_a_reason(self, index):
-        report = index.add([("empty", " \n "), Item("photo", b"...", modality="image")])
+        report = index.add([("empty", " \n "), Item("song", b"...", modality="audio")])
         assert report.added == 0
         reasons = {skipped.source: skipped.reason for skipped in report.skipped}
-        assert reasons == {"empty": "no text in it", "photo": "no encoder yet: image"}
+        assert reasons == {"empty": "no text in it", "song": "no encoder yet: audio"}
 
     def test_odd_text_and_ids_survive(self, index):
         odd = [("a'b\"c", "it's"), ("줄\n바꿈", "줄을 바꾼 이름"), ("🙂", "smile 🙂 \ud800 end"),

@@ -134,7 +134,7 @@ def test_without_the_extra_the_reason_names_the_cure(tmp_path, monkeypatch, name
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("a.PNG", "no encoder yet: image"),
+        ("a.HEIC", "no reader for this kind of image; save it as .jpg or .png"),
         ("a.wav", "no encoder yet: audio"),
         ("a.mp4", "no encoder yet: video"),
         ("a.tar.gz", "no reader for archives; unpack it first"),

@@ -15,6 +15,7 @@ import typer
 
 from sememe._errors import CorruptFileError, IndexLockedError, SememeError
 from sememe.app import (
+    classify_command,
     cluster_command,
     distil_command,
     encode_commands,
@@ -42,6 +43,7 @@ distil_command.register(app)
 cluster_command.register(app)
 mine_command.register(app)
 fill_mask_command.register(app)
+classify_command.register(app)
 
 
 @app.callback(invoke_without_command=True)

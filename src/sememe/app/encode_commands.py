@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +12,11 @@ import typer
 
 from sememe._errors import InvalidInputError
 from sememe.app import show
-from sememe.models.catalog import CATALOG, DEFAULT_MODEL
+from sememe.models.catalog import CATALOG, DEFAULT_MODEL, IMAGE_MODEL
 from sememe.text.normalize import well_formed
 
 if TYPE_CHECKING:
-    from sememe._types import Item
+    from sememe._types import Encoder, FloatArray, Item
 
 Model = Annotated[str, typer.Option("-m", "--model", help="A name that `sememe models` lists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -68,7 +68,15 @@ def models(as_json: Json = False) -> None:
 
 def embed(
     items: Annotated[list[str], typer.Argument(metavar="ITEM...", help="Texts or files.")],
-    model: Model = DEFAULT_MODEL,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "-m",
+            "--model",
+            help="A name that `sememe models` lists, or a folder. By the first item unless told: "
+            f"{DEFAULT_MODEL}, or {IMAGE_MODEL} for images.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="FILE.npy, .parquet or .jsonl")
     ] = None,
@@ -82,26 +90,62 @@ def embed(
 ) -> None:
     """Turn texts or files into vectors; JSON lines on standard output unless -o names a file."""
     from sememe.app.vector_file import json_line, vector_file
-    from sememe.encoders.load import load_text
 
     if tokens:
-        _embed_tokens(items, model, output, _numbers(layers))
+        _embed_tokens(items, model or DEFAULT_MODEL, output, _numbers(layers))
         return
     if layers is not None:
         raise InvalidInputError("--layers goes with --tokens; a text has one vector.")
-    encoder = load_text(model)
     batches = _batches(items)
+    first = next(batches)
+    encoder = _encoder_for(first[0].modality, model)
+    encoded = _encoded(chain([first], batches), encoder)
     if output is None:
-        for batch in batches:
-            for item, vector in zip(batch, encoder.encode(_texts(batch)), strict=True):
+        for batch, vectors in encoded:
+            for item, vector in zip(batch, vectors, strict=True):
                 typer.echo(json_line(item, vector))
         return
     count = 0
     with vector_file(output, encoder.dim) as file:
-        for batch in batches:
-            file.write(batch, encoder.encode(_texts(batch)))
+        for batch, vectors in encoded:
+            file.write(batch, vectors)
             count += len(batch)
     typer.echo(f"{count} x {encoder.dim} to {output}", err=True)
+
+
+def _encoder_for(modality: str, model: str | None) -> Encoder:
+    """Load the encoder that was named, or the default one of a modality."""
+    from sememe.encoders.load import load
+
+    if model is None:
+        model = IMAGE_MODEL if modality == "image" else DEFAULT_MODEL
+    return load(model)
+
+
+def _encoded(
+    batches: Iterable[list[Item]], encoder: Encoder
+) -> Iterator[tuple[list[Item], FloatArray]]:
+    """Yield items with their vectors; what the encoder cannot read is told and left out."""
+    import numpy as np
+
+    done = 0
+    for batch in batches:
+        fit = [item for item in batch if item.modality == encoder.modality]
+        for item in batch:
+            if item.modality != encoder.modality:
+                why = f"{encoder.name} encodes {encoder.modality}, this is {item.modality}"
+                typer.echo(f"skipped {item.source or item.id}: {why}", err=True)
+        contents = [item.content for item in fit]
+        readable = getattr(encoder, "encode_readable", None)
+        vectors, reasons = readable(contents) if readable else (encoder.encode(contents), {})
+        for place, why in reasons.items():
+            typer.echo(f"skipped {fit[place].source}: {why}", err=True)
+        kept = [place for place in range(len(fit)) if place not in reasons]
+        done += len(kept)
+        if kept:
+            yield [fit[place] for place in kept], vectors[np.array(kept)]
+    if not done:
+        raise InvalidInputError("none of the items could be read; the reasons are above")
 
 
 def _embed_tokens(
@@ -120,6 +164,9 @@ def _embed_tokens(
         )
     for batch in _batches(items):
         for item in batch:
+            if item.modality != "text":
+                typer.echo(f"skipped {item.source}: {item.modality} has no tokens", err=True)
+                continue
             found = encoder.encode_tokens([item.content], layers=layers)[0]
             for i, token in enumerate(found.tokens):
                 start, end = found.spans[i].tolist()
@@ -192,10 +239,6 @@ def _items(arguments: list[str]) -> Iterator[Item]:
                     typer.echo(f"skipped {thing.source or argument}: {thing.reason}", err=True)
                 else:
                     yield thing
-
-
-def _texts(items: list[Item]) -> list[str]:
-    return [item.content for item in items]
 
 
 def _is_path(argument: str) -> bool:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import InvalidInputError, UnknownNameError
 
 if TYPE_CHECKING:
+    from sememe._types import Encoder
     from sememe.encoders.cross import CrossEncoder
     from sememe.evaluate.results import Evaluation
     from sememe.evaluate.tasks import Task
     from sememe.index.hits import Hit
     from sememe.index.index import Index
+    from sememe.tasks.zero_shot import ZeroShot
 
 
 def evaluation(
@@ -28,6 +30,8 @@ def evaluation(
     terms: str,
     among: int | None,
     pseudo_texts: int,
+    labels: str | None,
+    views: int,
     progress: bool,
 ) -> Evaluation:
     """Run a task. For "retrieval", MODEL may be the folder of an index; else one is built.
@@ -44,7 +48,7 @@ def evaluation(
     if task != "retrieval":
         return run_task(
             task,
-            _loaded(model, TASKS[task]),
+            _loaded(model, TASKS[task], data, labels, views),
             data,
             split=split,
             among=among,
@@ -61,16 +65,47 @@ def evaluation(
         return run_task(task, system, data, split=split, mode=mode)  # type: ignore[arg-type]
 
 
-def _loaded(model: str, task: Task) -> Any:
-    """Return what the task is about: a masked language model, a cross-encoder or an encoder."""
+def _loaded(model: str, task: Task, data: Sequence[Path], labels: str | None, views: int) -> Any:
+    """Return what the task is about: one encoder or two, or what was made of them."""
     from sememe.encoders.load import load
 
+    if task.takes_judge or task.takes_pair:
+        from sememe.encoders.load_joint import load_pair
+
+        images, texts = load_pair(model)
+        return _judge(images, texts, data, labels) if task.takes_judge else (images, texts)
+    if labels is not None:
+        raise InvalidInputError("--labels is for zero-shot; leave it out.")
+    if views != 1 and not task.takes_images:
+        raise InvalidInputError("--views is for probe; leave it out.")
+    if task.takes_images and views != 1:
+        from sememe.encoders.views import Viewed
+
+        return Viewed(load(model), views)
     if task.takes_masked:
         from sememe.encoders.masked import MaskedLM
 
         return MaskedLM.load(model)
     scorer = _cross_encoder(model) if task.takes_scorer else None
     return scorer or load(model)
+
+
+def _judge(images: Encoder, texts: Encoder, data: Sequence[Path], labels: str | None) -> ZeroShot:
+    """Return what names classes: as told, or by the names of the folders."""
+    from sememe.sources.labelled import read_labelled
+    from sememe.tasks.zero_shot import ZeroShot
+
+    names = split_labels(labels) if labels is not None else read_labelled(data[0]).classes
+    return ZeroShot(images, texts, names)
+
+
+def split_labels(labels: str) -> list[str]:
+    """Return the labels that commas part.
+
+    >>> split_labels("고양이, 개,배")
+    ['고양이', '개', '배']
+    """
+    return [label.strip() for label in labels.split(",")]
 
 
 def _cross_encoder(model: str) -> CrossEncoder | None:

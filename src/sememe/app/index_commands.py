@@ -83,7 +83,10 @@ def index(
 
 def search(
     folder: IndexDir,
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to look for.")],
+    query: Annotated[str | None, typer.Argument(metavar="QUERY", help="What to look for.")] = None,
+    image: Annotated[
+        Path | None, typer.Option("--image", help="Find what looks like this picture, or is told.")
+    ] = None,
     top_k: Annotated[int, typer.Option("-k", "--top-k", help="How many hits.")] = 10,
     mode: SearchMode = "hybrid",
     where: Annotated[
@@ -95,14 +98,23 @@ def search(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find the items of an index that answer a query."""
+    """Find the items of an index that answer a query, or that are like a picture."""
     from sememe.index.index import Index
 
-    if not query.strip():
-        raise InvalidInputError("the query is empty; give words or a sentence to look for")
-    scorer = _cross_encoder(rerank) if rerank else None
-    opened = Index.open(folder, preload=True)
-    found = opened.search(query, k=top_k, mode=mode, where=where, rerank=scorer)  # type: ignore[arg-type]
+    if image is not None:
+        if query is not None or rerank or mode not in ("hybrid", "semantic"):
+            raise InvalidInputError(
+                "--image is a query by itself; leave out QUERY, --mode, --rerank"
+            )
+        found = Index.open(folder).search_image(image, k=top_k, where=where)
+    else:
+        if query is None or not query.strip():
+            raise InvalidInputError(
+                "the query is empty; give words or a sentence to look for, or --image FILE"
+            )
+        scorer = _cross_encoder(rerank) if rerank else None
+        opened = Index.open(folder, preload=True)
+        found = opened.search(query, k=top_k, mode=mode, where=where, rerank=scorer)  # type: ignore[arg-type]
     if as_json:
         show.as_json([hit.to_dict() for hit in found])
     else:
@@ -131,7 +143,8 @@ def evaluate(
         str,
         typer.Argument(
             metavar="TASK",
-            help="retrieval, bitext, sts, word-similarity, analogies or masked",
+            help="retrieval, bitext, sts, word-similarity, analogies, masked, probe, "
+            "zero-shot or image-retrieval",
         ),
     ],
     model: Annotated[
@@ -155,6 +168,13 @@ def evaluate(
         int,
         typer.Option("--pseudo-texts", help="Masked: pseudo-perplexity of this many texts, slow."),
     ] = 0,
+    labels: Annotated[
+        str | None,
+        typer.Option("--labels", help='Zero-shot: names for the classes, as "고양이,개,배".'),
+    ] = None,
+    views: Annotated[
+        int, typer.Option("--views", help="Probe: views of a picture, 1, 2 or 4.")
+    ] = 1,
     as_json: Json = False,
 ) -> None:
     """Measure an encoder or an index on a data set, with intervals and a control."""
@@ -169,6 +189,8 @@ def evaluate(
         terms=terms,
         among=among,
         pseudo_texts=pseudo_texts,
+        labels=labels,
+        views=views,
         progress=_terminal(),
     )
     if as_json:

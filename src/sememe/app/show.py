@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from sememe.index.hits import Hits
+    from sememe.index.hits import Hit, Hits
     from sememe.index.report import Report
 
 _REASONS = 12  # skipped files shown; --json lists all
@@ -58,9 +58,19 @@ def hits(found: Hits) -> None:
         head = Text(f"{place:>3}  {hit.score:.3f}  ")
         head.append(visible(hit.id), style="bold cyan")
         console.print(head, soft_wrap=True)
-        console.print(Text(f"     {snippet(hit.text)}", style="dim"), soft_wrap=True)
+        console.print(Text(f"     {_shown(hit)}", style="dim"), soft_wrap=True)
     if not len(found):
         console.print("nothing found")
+
+
+def _shown(hit: Hit) -> str:
+    """Return the passage of a text, the size and time of a picture."""
+    if hit.modality != "image":
+        return snippet(hit.text)
+    facts = hit.metadata
+    size = f"{facts['width']} x {facts['height']} pixels" if "width" in facts else ""
+    taken = str(facts.get("taken") or "")
+    return visible(", ".join(part for part in (size or hit.modality, taken) if part))
 
 
 def note(found: Hits) -> None:

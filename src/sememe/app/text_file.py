@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import Skipped
-from sememe.sources.formats import format_of
+from sememe.sources.formats import format_of, kind_of_file
 from sememe.sources.jsonl import parse
 from sememe.sources.lines import open_lines
 from sememe.sources.records import Records
@@ -76,7 +76,7 @@ def _holds_records(path: Path) -> bool:
     kind, unread = format_of(path.name)
     if unread is not None or kind not in ("text", "markdown", "jsonl"):
         raise InvalidInputError(
-            f"{path}: {unread or f'a {kind} file'}; allowed: one text a line, or .jsonl with "
+            f"{path}: {unread or kind_of_file(kind)}; allowed: one text a line, or .jsonl with "
             '"text", both also as .gz and .xz.'
         )
     return kind == "jsonl"

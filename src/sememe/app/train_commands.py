@@ -5,16 +5,21 @@ from __future__ import annotations
 import typer
 
 from sememe.app import (
+    train_classifier,
+    train_clip,
     train_cross,
     train_domain,
     train_mlm,
     train_multilingual,
     train_sentence,
+    train_simclr,
     train_tokenizer,
     train_words,
 )
 
-train_app = typer.Typer(name="train", help="Train a model on your own text.", no_args_is_help=True)
+train_app = typer.Typer(
+    name="train", help="Train a model on your own text or pictures.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -26,5 +31,8 @@ def register(app: typer.Typer) -> None:
     train_app.command("cross")(train_cross.cross)
     train_app.command("multilingual")(train_multilingual.multilingual)
     train_app.command("domain")(train_domain.domain)
+    train_app.command("simclr")(train_simclr.simclr)
+    train_app.command("clip")(train_clip.clip)
+    train_app.command("classifier")(train_classifier.classifier)
     train_app.command("tokenizer")(train_tokenizer.tokenizer)
     app.add_typer(train_app)

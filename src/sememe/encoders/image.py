@@ -113,7 +113,7 @@ class ImageEncoder:
         The rows of those pictures hold NaN.
         """
         rows, reasons = self._outputs(items, self.model.output, show_progress)
-        return unit_rows(rows.reshape(len(rows), -1), self.dim), reasons
+        return unit_rows(rows.reshape(len(rows), self.dim), self.dim), reasons
 
     def encode_stream(self, items: Iterable[Any]) -> Iterator[FloatArray]:
         """Yield the vectors of any number of pictures, in batches, in bounded memory."""
@@ -153,20 +153,13 @@ class ImageEncoder:
                 f"{self.name} names no classes. Give labels of your own: sememe classify --labels"
             )
         logits, reasons = self._outputs(items, "logits", False)
-        logits = logits.reshape(len(logits), -1)
+        logits = logits.reshape(len(logits), len(self.labels))
         rows = np.exp(logits - logits.max(axis=1, keepdims=True)) if len(logits) else logits
         return rows / rows.sum(axis=1, keepdims=True), reasons
 
     def classify(self, items: Sequence[Any], *, k: int = 5) -> list[list[Guess]]:
         """Return the k most probable classes of each picture, best first."""
-        import numpy as np
-
-        rows = self.probabilities(items)
-        order = np.argsort(-rows, axis=1, kind="stable")[:, :k]
-        return [
-            [Guess(self.labels[j], float(row[j])) for j in best.tolist()]
-            for row, best in zip(rows, order, strict=True)
-        ]
+        return [best_guesses(self.labels, row, k) for row in self.probabilities(items)]
 
     def release(self) -> None:
         """Give back the memory that only makes the next encode faster."""
@@ -189,9 +182,23 @@ class ImageEncoder:
                         found = np.full((len(pictures), *rows.shape[1:]), np.nan, np.float32)
                     found[places] = rows
                 advance(max([*places, *why]) + 1)
-        if found is None:
-            found = np.full((len(pictures), self.dim), np.nan, np.float32)
+        if found is None:  # none could be read: the shape is the graph's
+            shape = [n for n in self._engine.outputs()[output][1:] if isinstance(n, int)]
+            found = np.full((len(pictures), *shape), np.nan, np.float32)
         return found, reasons
+
+
+def best_guesses(labels: Sequence[str], probabilities: FloatArray, k: int) -> list[Guess]:
+    """Return the k most probable of some classes, best first; ties by place.
+
+    >>> import numpy as np
+    >>> best_guesses(["cat", "dog"], np.array([0.25, 0.75]), 1)
+    [Guess(label='dog', probability=0.75)]
+    """
+    import numpy as np
+
+    order = np.argsort(-probabilities, kind="stable")[:k].tolist()
+    return [Guess(labels[place], float(probabilities[place])) for place in order]
 
 
 def checked_pictures(items: Sequence[Any]) -> list[Any]:

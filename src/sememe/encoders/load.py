@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe.encoders.clip import ClipModel, clip_place, has_two, load_clip_text
+from sememe.encoders.load_joint import is_joint, load_joint_text
 from sememe.encoders.text import Overflow, TextEncoder, TextModel, digest
 from sememe.models.catalog import CATALOG, DEFAULT_MODEL, ModelInfo, model_info
+from sememe.models.clip_folder import is_clip_folder
 from sememe.models.cross_folder import is_cross_folder
 from sememe.models.glove import GLOVE
 from sememe.models.sentence_folder import is_sentence_folder
@@ -17,9 +20,13 @@ from sememe.models.static_folder import is_static_folder
 if TYPE_CHECKING:
     from sememe.encoders.conse import ConseEncoder
     from sememe.encoders.image import ImageEncoder
+    from sememe.encoders.joint import JointImage, JointText
     from sememe.encoders.word_split import Tokens
     from sememe.encoders.words import Pooling, WordEncoder
     from sememe.vectors.keyed import KeyedVectors
+
+    # What a name may stand for.
+    AnyEncoder = TextEncoder | WordEncoder | ImageEncoder | ConseEncoder | JointText | JointImage
 
 _POOLINGS: dict[str, Pooling] = {":mean": "mean", ":sif": "sif"}
 _INT8 = ":int8"
@@ -35,21 +42,21 @@ def load(
 
 
 @overload
-def load(
-    name: str, *, overflow: Overflow = ..., threads: int | None = ...
-) -> TextEncoder | WordEncoder | ImageEncoder | ConseEncoder: ...
+def load(name: str, *, overflow: Overflow = ..., threads: int | None = ...) -> AnyEncoder: ...
 
 
 def load(
     name: str = DEFAULT_MODEL, *, overflow: Overflow = "chunk", threads: int | None = None
-) -> TextEncoder | WordEncoder | ImageEncoder | ConseEncoder:
+) -> AnyEncoder:
     """Load an encoder, by default the multilingual one for text.
 
     Args:
         name: A name that `sememe models` lists, after one for images ":conse" to have pictures in
             the space of the default text encoder, ":conse:NAME" in another's; or the folder of an
-            image encoder that sememe wrote; or the folder of a sentence encoder as
-            sentence-transformers or transformers writes it (BERT, RoBERTa, XLM-R, DistilBERT,
+            image encoder that sememe wrote; or the folder of a CLIP model as transformers or
+            open_clip writes it, or of a joint space that was trained here, ":text" or ":image"
+            after it; or the folder of a sentence encoder
+            as sentence-transformers or transformers writes it (BERT, RoBERTa, XLM-R, DistilBERT,
             MPNet; of another kind, its onnx/model.onnx runs, or with the extra `train` an export
             of it), ":int8" after it for whole numbers of 8 bits, which are quicker and a little
             less exact; or the folder of a static encoder, as `sememe distil` or model2vec writes
@@ -80,9 +87,36 @@ def load(
     return load_image(name, threads=threads) or load_text(name, overflow=overflow, threads=threads)
 
 
+def load_encoders(
+    name: str = DEFAULT_MODEL, *, overflow: Overflow = "chunk", threads: int | None = None
+) -> list[AnyEncoder]:
+    """Load all encoders that a name stands for: two for a CLIP model, one for most others.
+
+    Those of a CLIP model, and of a joint space that was trained here, are for texts and for
+    pictures, in this order and in one space.
+
+    Raises:
+        InvalidInputError, UnknownNameError, MissingExtraError, CorruptFileError, OSError: As
+            `load`.
+
+    >>> [encoder.modality for encoder in load_encoders()]
+    ['text']
+    """
+    _check_threads(threads)
+    if not name.startswith("hf:") or name.count(":") == 1:
+        place = clip_place(name)
+        if place is not None:
+            model = ClipModel(place, name)
+            return [model.texts(overflow=overflow, threads=threads), model.images(threads=threads)]
+        if is_joint(name):
+            sides = [f"{name}:text", f"{name}:image"]
+            return [load(side, overflow=overflow, threads=threads) for side in sides]
+    return [load(name, overflow=overflow, threads=threads)]
+
+
 def load_text(
     name: str = DEFAULT_MODEL, *, overflow: Overflow = "chunk", threads: int | None = None
-) -> TextEncoder | WordEncoder:
+) -> TextEncoder | WordEncoder | JointText:
     """Load an encoder for text; see `load`.
 
     Raises:
@@ -94,6 +128,9 @@ def load_text(
     _check_threads(threads)
     if is_image(name):
         raise InvalidInputError(f"{name} encodes images; give an encoder for text: {DEFAULT_MODEL}")
+    for load_side in (load_clip_text, load_joint_text):
+        if (side := load_side(name, overflow=overflow, threads=threads)) is not None:
+            return side
     if name == DEFAULT_MODEL:
         return _use_multilingual(model_info(name), overflow, threads or os.cpu_count() or 1)
     source, int8 = name.removesuffix(_INT8), name.endswith(_INT8)
@@ -102,6 +139,8 @@ def load_text(
         return _word_encoder(name)
     if source not in CATALOG and not source.startswith("hf:"):
         name = str(folder) + name[len(source) :]
+    if is_clip_folder(folder):
+        raise has_two(source)
     if is_static_folder(folder) and not int8:
         from sememe.encoders.static import StaticEncoder
 

@@ -5,55 +5,76 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sememe.encoders.clip import clip_place, load_clip_image, split_part
 from sememe.encoders.image import ImageEncoder, ImageModel
+from sememe.encoders.load_joint import is_joint, load_joint_image
 from sememe.encoders.text import digest
 from sememe.models.catalog import DEFAULT_MODEL, IMAGE_MODEL, ModelInfo, model_info
+from sememe.models.foreign_image import foreign_image, is_foreign_image
 from sememe.models.image_folder import is_image_folder, read_image_folder
 
 if TYPE_CHECKING:
+    from sememe._types import Encoder
     from sememe.encoders.conse import ConseEncoder
+    from sememe.encoders.joint import JointImage
 
 CONSE = ":conse"
 
 
 def is_image(name: str) -> bool:
     """Say whether a name is of an image encoder."""
+    source, part = split_part(name)
+    if part == "image" and (source.startswith("hf:") or clip_place(source) or is_joint(source)):
+        return True
     source = name.partition(CONSE)[0]
-    return source == IMAGE_MODEL or (bool(source) and is_image_folder(Path(source)))
+    if source == IMAGE_MODEL or (bool(source) and is_image_folder(Path(source))):
+        return True
+    return is_foreign_image(source)
 
 
-def load_image(name: str, *, threads: int | None = None) -> ImageEncoder | ConseEncoder | None:
+def load_image(
+    name: str, *, threads: int | None = None, texts: Encoder | None = None
+) -> ImageEncoder | ConseEncoder | JointImage | None:
     """Load an image encoder, None where the name is not of one.
 
-    name: "efficientnet-lite0"; with ":conse" after it, its pictures in the space of the default
-    text encoder; with ":conse:NAME", in that of another text encoder.
+    name: "efficientnet-lite0", or a network of timm or torchvision (see
+    `sememe.models.foreign_image`); with ":conse" after it, its pictures in the space of the default
+    text encoder; with ":conse:NAME", in that of another text encoder; or with ":image" after it a
+    CLIP model, or a joint space that was trained here.
 
     Raises:
         InvalidInputError, UnknownNameError, MissingExtraError, CorruptFileError: As `load`.
     """
     if not is_image(name):
         return None
-    source, mark, texts = name.partition(CONSE)
+    if split_part(name)[1] == "image":
+        joint = load_joint_image(name, threads=threads)
+        return joint or load_clip_image(name, threads=threads)
+    source, mark, space = name.partition(CONSE)
     if source == IMAGE_MODEL:
         images = _efficientnet(model_info(source), threads)
     else:
-        images = _of_folder(Path(source).resolve(), threads)
+        images = _of_folder(source, threads)
         name = images.name + name[len(source) :]
     if not mark:
         return images
     from sememe.encoders.conse import ConseEncoder
     from sememe.encoders.load import load_text
 
-    text_encoder = load_text(texts.removeprefix(":") or DEFAULT_MODEL, threads=threads)
-    return ConseEncoder(images, text_encoder, name=name)
+    named = space.removeprefix(":") or DEFAULT_MODEL
+    if texts is None or texts.name != named:
+        texts = load_text(named, threads=threads)
+    return ConseEncoder(images, texts, name=name)
 
 
-def _of_folder(folder: Path, threads: int | None) -> ImageEncoder:
+def _of_folder(source: str, threads: int | None) -> ImageEncoder:
+    """Open a folder that sememe wrote, or one that it makes of a foreign network and keeps."""
     from sememe.models.vision import VisionEngine
 
-    found = read_image_folder(folder)
+    path = Path(source)
+    found = read_image_folder(path) if is_image_folder(path) else foreign_image(source)
     model = ImageModel(
-        name=str(folder),
+        name=source if source.startswith("hf:") else str(path.resolve()),
         dim=found.dim,
         space=digest(
             v=1,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe._types import Encoder
+from sememe._types import Encoder, Modality
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,15 +21,24 @@ Role = str  # "encode", "encode_query" or "encode_document"
 
 def check_text_encoder(encoder: object, task: str) -> Encoder:
     """Return the encoder, or say that the task needs one that reads text."""
+    return _check_encoder(encoder, task, "text", "a text encoder")
+
+
+def check_image_encoder(encoder: object, task: str) -> Encoder:
+    """Return the encoder, or say that the task needs one that reads pictures."""
+    return _check_encoder(encoder, task, "image", "an image encoder")
+
+
+def _check_encoder(encoder: object, task: str, modality: Modality, allowed: str) -> Encoder:
     if not isinstance(encoder, Encoder):
         raise InvalidInputError(
             f"task {task!r} got {type(encoder).__name__}, which has no encode, name, dim, modality "
-            "and space; allowed: a text encoder. Give one, such as sememe.load(NAME)."
+            f"and space; allowed: {allowed}. Give one, such as sememe.load(NAME)."
         )
-    if encoder.modality != "text":
+    if encoder.modality != modality:
         raise InvalidInputError(
-            f"task {task!r} got {encoder.name}, which encodes {encoder.modality}; allowed: text. "
-            "Give a text encoder."
+            f"task {task!r} got {encoder.name}, which encodes {encoder.modality}; allowed: "
+            f"{modality}. Give {allowed}."
         )
     return encoder
 

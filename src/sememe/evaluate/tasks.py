@@ -7,24 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._errors import InvalidInputError, SpaceMismatchError, UnknownNameError
 from sememe._types import Encoder, PairScorer
-from sememe.evaluate._cosine import check_text_encoder
+from sememe.evaluate._cosine import check_image_encoder, check_text_encoder
 from sememe.evaluate.aligned import find_aligned, read_aligned
 from sememe.evaluate.analogies import evaluate_analogies
 from sememe.evaluate.beir import read_beir
 from sememe.evaluate.bitext import evaluate_bitext
+from sememe.evaluate.image_retrieval import evaluate_image_retrieval
 from sememe.evaluate.intervals import Seed
 from sememe.evaluate.masked import MaskedModel, check_masked_model, evaluate_masked
+from sememe.evaluate.probe import evaluate_probe
 from sememe.evaluate.questions import read_analogies
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.retrieval import Searcher, SearchMode, evaluate_retrieval
 from sememe.evaluate.similarity import evaluate_sts, evaluate_word_similarity
 from sememe.evaluate.tables import read_sts, read_word_pairs
+from sememe.evaluate.zero_shot import Judge, evaluate_zero_shot
+from sememe.sources.image_text import read_image_texts
+from sememe.sources.labelled import Labelled, read_labelled
 from sememe.text.lines import check_corpus, read_texts
 from sememe.vectors.keyed import KeyedVectors
 
 Paths = Sequence[Path]
+Pair = tuple[Encoder, Encoder]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,9 @@ class Task:
         takes_scorer: Whether what scores pairs may stand in the encoder's place.
         takes_among: Whether the answers can be sought among the first keys alone.
         takes_masked: Whether it is for masked language models, and not for encoders.
+        takes_images: Whether it is for encoders of images, and not of text.
+        takes_pair: Whether it is for two encoders of one space, of images and of texts.
+        takes_judge: Whether it is for what names the classes of images.
     """
 
     data: str
@@ -51,11 +60,14 @@ class Task:
     takes_scorer: bool = False
     takes_among: bool = False
     takes_masked: bool = False
+    takes_images: bool = False
+    takes_pair: bool = False
+    takes_judge: bool = False
 
 
 def run_task(
     task: str,
-    system: Encoder | Searcher | KeyedVectors | PairScorer | MaskedModel,
+    system: Encoder | Searcher | KeyedVectors | PairScorer | MaskedModel | Pair | Judge,
     data: str | Path | Sequence[str | Path],
     *,
     split: str = "test",
@@ -70,12 +82,13 @@ def run_task(
     """Read a task's data and evaluate an encoder on it.
 
     For "retrieval" the system may be an index, for "word-similarity" and "analogies" word vectors,
-    for "sts" a cross-encoder; "masked" is for masked language models, whose batches are their own.
+    for "sts" a cross-encoder; "masked" is for masked language models, whose batches are their own,
+    "image-retrieval" for an encoder of images and one of texts, "zero-shot" for `sememe.ZeroShot`.
 
-    task: a name in TASKS. data: one path, or two for "bitext". split: which qrels of a retrieval
-    folder, or which table of an STS folder. mode: how an index searches. among: how
-    many keys, the first, are known and can answer an analogy; all unless told. pseudo_texts: of how
-    many texts, the first, a masked language model's pseudo-perplexity is taken.
+    task: a name in TASKS. data: one path, or two for "bitext" and "probe". split: which qrels of a
+    retrieval folder, or which table of an STS folder. mode: how an index searches. among: how many
+    keys, the first, are known and can answer an analogy; all unless told. pseudo_texts: of how many
+    texts, the first, a masked language model's pseudo-perplexity is taken.
 
     Raises:
         UnknownNameError: No such task, split or mode.
@@ -89,6 +102,12 @@ def run_task(
     as_vectors = row.takes_vectors and isinstance(system, KeyedVectors)
     if row.takes_masked:
         check_masked_model(system)
+    elif row.takes_images:
+        check_image_encoder(system, task)
+    elif row.takes_pair:
+        _check_pair(system, task)
+    elif row.takes_judge:
+        _check_judge(system, task)
     elif not (as_searcher or as_scorer or as_vectors):
         check_text_encoder(system, task)
     options = _options(task, mode=mode, among=among, pseudo_texts=pseudo_texts)
@@ -105,6 +124,27 @@ def run_task(
         seed=seed,
         **options,
     )
+
+
+def _check_pair(system: object, task: str) -> None:
+    if not isinstance(system, tuple) or len(system) != 2:
+        raise InvalidInputError(
+            f"task {task!r} got {type(system).__name__}; give (image encoder, text encoder)."
+        )
+    images, texts = check_image_encoder(system[0], task), check_text_encoder(system[1], task)
+    if images.space != texts.space:
+        raise SpaceMismatchError(
+            f"{images.name} and {texts.name} have different spaces. Give two encoders of one, as "
+            "sememe.load_encoders gives them."
+        )
+
+
+def _check_judge(system: object, task: str) -> None:
+    if not (hasattr(system, "labels") and hasattr(system, "classify_readable")):
+        raise InvalidInputError(
+            f"task {task!r} got {type(system).__name__}; give "
+            "sememe.ZeroShot(images, texts, labels)."
+        )
 
 
 def _options(
@@ -153,6 +193,18 @@ def _read_bitext(paths: Paths, split: str) -> list[tuple[str, str]]:
     return read_aligned(*paths)
 
 
+def _run_judge(
+    judge: Judge, data: Labelled, *, batch_size: int | None, show_progress: bool, **options: Any
+) -> Evaluation:
+    return evaluate_zero_shot(judge, data, **options)
+
+
+def _read_probe(paths: Paths, split: str) -> tuple[Labelled, Labelled]:
+    if len(paths) != 2:
+        raise InvalidInputError(f"got {len(paths)} paths for 'probe'. Give {TASKS['probe'].data}.")
+    return read_labelled(paths[0]), read_labelled(paths[1])
+
+
 TASKS: dict[str, Task] = {
     "retrieval": Task(
         data="a folder with corpus.jsonl, queries.jsonl and qrels/<split>.tsv",
@@ -189,5 +241,23 @@ TASKS: dict[str, Task] = {
         read=_read_lines,
         run=_run_masked,
         takes_masked=True,
+    ),
+    "probe": Task(
+        data="two folders with a folder of pictures for each class, to learn from and to ask about",
+        read=_read_probe,
+        run=evaluate_probe,
+        takes_images=True,
+    ),
+    "zero-shot": Task(
+        data="a folder with a folder of pictures for each class",
+        read=lambda paths, split: read_labelled(_only("zero-shot", paths)),
+        run=_run_judge,
+        takes_judge=True,
+    ),
+    "image-retrieval": Task(
+        data="a table (.csv, .tsv, .jsonl, .parquet) of images and texts",
+        read=lambda paths, split: read_image_texts(_only("image-retrieval", paths)),
+        run=evaluate_image_retrieval,
+        takes_pair=True,
     ),
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 from sememe._types import Encoder, Item
@@ -44,8 +46,8 @@ class Draft:
 
     @property
     def text(self) -> str:
-        """The chunk."""
-        return str(self.item.content[self.start : self.end])
+        """The chunk; "" of what is no text."""
+        return str(self.item.content[self.start : self.end]) if self.end else ""
 
     @property
     def encoded_text(self) -> str:
@@ -61,17 +63,22 @@ def draft(
     """Cut text items as `encoder` reads them; an item without text gives no draft.
 
     The title of a document (its metadata "title") heads every chunk: a passage from the middle of
-    a page is found by what the page is about.
+    a page is found by what the page is about. What is no text is one draft, which words find by the
+    name of its file.
     """
-    headings = [_heading(item) for item in items]
+    texts = [item for item in items if item.modality == "text"]
+    headings = [_heading(item) for item in texts]
     cut = getattr(encoder, "split", None)
     if cut is None:
-        spans = [[Span(0, len(item.content), 0)] if item.content.strip() else [] for item in items]
+        spans = [[Span(0, len(item.content), 0)] if item.content.strip() else [] for item in texts]
     else:
-        spans = cut([item.content for item in items], headings=headings)
+        spans = cut([item.content for item in texts], headings=headings)
+    of_texts = iter(zip(spans, headings, strict=True))
     return [
-        list(_drafts(item, hash_, own, heading, analyzer))
-        for item, hash_, own, heading in zip(items, hashes, spans, headings, strict=True)
+        list(_drafts(item, hash_, *next(of_texts), analyzer))
+        if item.modality == "text"
+        else [Draft(item, hash_, 0, 1, 0, 0, "", _terms_of_name(item, analyzer))]
+        for item, hash_ in zip(items, hashes, strict=True)
     ]
 
 
@@ -85,6 +92,12 @@ def _drafts(
             end = spans[after].start if after < len(spans) else len(item.content)
             terms = " ".join(analyzer.analyze(item.content[span.start : end]))
         yield Draft(item, hash_, part, len(spans), span.start, span.end, heading, terms)
+
+
+def _terms_of_name(item: Item, analyzer: Analyzer) -> str:
+    """Return the terms of a file's name, without folders and without its ending, and its title."""
+    name = PurePosixPath(item.source or item.id).stem
+    return " ".join(analyzer.analyze(f"{_heading(item)} {re.sub(r'[_.-]+', ' ', name)}"))
 
 
 def _heading(item: Item) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,21 +17,21 @@ from sememe._errors import (
     IndexExistsError,
     IndexFormatError,
     InvalidInputError,
-    SpaceMismatchError,
-    UnknownNameError,
 )
 from sememe._types import Encoder, Item, PairScorer
-from sememe.encoders.load import load
 from sememe.index.config import FILE, Config, EncoderEntry
+from sememe.index.encoders import Encoders, check_encoders, loaded_encoders
 from sememe.index.facts import Facts
 from sememe.index.hits import Hits, Mode
 from sememe.index.items import ItemLike, as_items
+from sememe.index.picture_search import PictureSearcher
 from sememe.index.report import Report
 from sememe.index.roots import prefix_of
 from sememe.index.searcher import Searcher
 from sememe.index.sync import FolderSync
 from sememe.index.verify import Verification, verify_store
 from sememe.index.writer import OnChange, Writer
+from sememe.models.catalog import DEFAULT_MODEL, IMAGE_MODEL, model_info
 from sememe.search.lock import writer_lock
 from sememe.search.store import Store
 from sememe.text.analyze import Analyzer, analyzer
@@ -58,7 +59,7 @@ class Index:
         self.path = path
         self._config = config
         self._store = store
-        self._encoders: dict[str, Encoder] = {}
+        self._encoders = Encoders(config.encoders)
         self._analyzer: Analyzer | None = None
 
     @classmethod
@@ -73,18 +74,20 @@ class Index:
 
         Args:
             path: The folder.
-            encoders: Encoders or their names; the default text encoder if None. They are used in
-                the order given, one vector column for each space.
+            encoders: Encoders or their names, one vector column for each space. If None, the
+                default text encoder, and for images, where the extra `images` is installed,
+                "efficientnet-lite0:conse", which text finds, and "efficientnet-lite0", by whose
+                features a picture finds its like.
             terms: The analyser of keyword search: "default", or "kiwi" with the extra `korean`.
 
         Raises:
             IndexExistsError: Something lies there already.
             UnknownNameError: A name that is not in the catalogue.
-            InvalidInputError: No encoder for text, or two of different spaces.
+            InvalidInputError: No encoder for text, or two of spaces that no images share.
         """
         folder = Path(path)
-        loaded = [load(e) if isinstance(e, str) else e for e in encoders or [load()]]
-        _check_encoders(loaded)
+        loaded = loaded_encoders(encoders or _default_encoders())
+        check_encoders(loaded)
         config = Config(
             encoders=[EncoderEntry.of(encoder) for encoder in loaded],
             analyzer=terms,
@@ -94,7 +97,7 @@ class Index:
         store = Store.create(folder, config.dims)
         config.save(folder)  # last: without it, the folder is not an index
         index = cls(folder, config, store)
-        index._use(loaded)
+        index._encoders = Encoders(config.encoders, loaded)
         return index
 
     @classmethod
@@ -106,8 +109,8 @@ class Index:
         Args:
             path: The folder.
             encoders: To use in place of those the index names; their spaces must be the same.
-            preload: Begin to load the encoders at once, beside the tables; else the first search
-                or change loads them.
+            preload: Begin to load the encoder for text at once, beside the tables; else the first
+                search or change loads what it needs.
 
         Raises:
             IndexNotFoundError: There is no index in the folder.
@@ -116,13 +119,13 @@ class Index:
         """
         folder = Path(path)
         config = Config.read(folder)
+        loaders = Encoders(config.encoders, encoders or ())
         with ThreadPoolExecutor(1) as background:
-            loading = background.submit(_load_all, config) if preload and not encoders else None
+            loading = background.submit(loaders.storing, "text") if preload else None
             index = cls(folder, config, Store.open(folder))
             if loading is not None:
-                encoders = loading.result()
-        if encoders is not None:
-            index._use(encoders)
+                loading.result()
+        index._encoders = loaders
         return index
 
     def __len__(self) -> int:
@@ -145,8 +148,8 @@ class Index:
     def add(self, items: Iterable[ItemLike], *, show_progress: bool = False) -> Report:
         """Store new items; those that are there already, unchanged, cost nothing.
 
-        items: texts, (id, text) pairs, mappings with "text" and "id", or Items; any iterable, read
-        once, in memory bounded by the batch.
+        items: texts, (id, text) pairs, mappings with "id" and "text" or "image", paths of images
+        (`pathlib.Path`), or Items; any iterable, read once, in memory bounded by the batch.
 
         Raises:
             DuplicateIdError: An id is stored with other content; the items before it are stored.
@@ -237,7 +240,7 @@ class Index:
         where: str | None = None,
         rerank: PairScorer | None = None,
     ) -> Hits:
-        """Find the items that answer a query.
+        """Find the items that answer a query: texts, and images in a space that text shares.
 
         Args:
             query: Text, in any language of the encoder.
@@ -254,10 +257,28 @@ class Index:
             FilterError: `where` is not SQL over the columns.
         """
         self._store.refresh()
-        searcher = Searcher(self._store, self._load(), self._terms())
+        searcher = Searcher(self._store, self._encoders, self._terms())
         n = k if rerank is None else max(k, _RERANKED)
         found = self._store.reading(lambda: searcher.search(query, k=n, mode=mode, where=where))
         return found if rerank is None else found.reranked(query, rerank, k=k)
+
+    def search_image(self, picture: Any, *, k: int = 10, where: str | None = None) -> Hits:
+        """Find what looks like a picture: images by its features, texts by what it shows.
+
+        Args:
+            picture: A path, the bytes of a file, an array (height, width, 3) of uint8, or a picture
+                of Pillow.
+            k: How many items at most.
+            where: As `search`: "modality = 'text'" finds texts alone.
+
+        Raises:
+            CorruptFileError: The picture cannot be read.
+            InvalidInputError: It can be no picture, or the index has no encoder for images.
+            FilterError: `where` is not SQL over the columns.
+        """
+        self._store.refresh()
+        searcher = PictureSearcher(self._store, self._encoders)
+        return self._store.reading(lambda: searcher.search(picture, k=k, where=where))
 
     def verify(self) -> Verification:
         """Check every row, checksum, offset, vector width and vector length."""
@@ -310,7 +331,7 @@ class Index:
 
     def _tidy(self) -> None:
         """End a change: merge and index the tables, in the memory that encoding no longer needs."""
-        for part in (*self._encoders.values(), self._terms()):
+        for part in (*self._encoders.loaded(), self._terms()):
             release = getattr(part, "release", None)
             if release is not None:
                 release()
@@ -325,26 +346,7 @@ class Index:
         return prefix
 
     def _writer(self, on_change: OnChange) -> Writer:
-        return Writer(self._store, self._load(), self._terms(), on_change=on_change)
-
-    def _load(self) -> dict[str, Encoder]:
-        if not self._encoders:
-            self._use(_load_all(self._config))
-        return self._encoders
-
-    def _use(self, encoders: Sequence[Encoder]) -> None:
-        """Take encoders whose spaces are those of the stored vectors, or refuse."""
-        columns = {entry.space: entry.column for entry in self._config.encoders}
-        for encoder in encoders:
-            if encoder.space not in columns:
-                stored = ", ".join(f"{e.name} ({e.space})" for e in self._config.encoders)
-                raise SpaceMismatchError(
-                    f"{self.path} holds vectors of {stored}; {encoder.name} makes vectors of "
-                    f"another space ({encoder.space}), and the two cannot be compared. Open the "
-                    "index without encoders=, or build one for the other encoder: "
-                    f"sememe index PATH --into OTHER -m {encoder.name}"
-                )
-        self._encoders = {columns[encoder.space]: encoder for encoder in encoders}
+        return Writer(self._store, self._encoders, self._terms(), on_change=on_change)
 
     def _terms(self) -> Analyzer:
         if self._analyzer is None:
@@ -358,26 +360,11 @@ class Index:
         return self._analyzer
 
 
-def _load_all(config: Config) -> list[Encoder]:
-    try:
-        return [load(entry.name) for entry in config.encoders]
-    except UnknownNameError as error:
-        raise UnknownNameError(
-            f"{error} The index was made with an encoder of your own: open it with "
-            "Index.open(path, encoders=[...])."
-        ) from error
-
-
-def _check_encoders(encoders: Sequence[Encoder]) -> None:
-    spaces = {encoder.space for encoder in encoders if encoder.modality == "text"}
-    if not spaces:
-        raise InvalidInputError("encoders has none for text; add one: sememe.load()")
-    if len(spaces) > 1:
-        names = ", ".join(encoder.name for encoder in encoders)
-        raise InvalidInputError(
-            f"encoders={names} make text vectors of {len(spaces)} spaces; an index has one so "
-            "far. Build an index for each."
-        )
+def _default_encoders() -> list[str]:
+    """Return the default encoder for text, and those for images where they are installed."""
+    images = [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
+    has_images = model_info(IMAGE_MODEL).available() and importlib.util.find_spec("PIL") is not None
+    return [DEFAULT_MODEL, *(images if has_images else [])]
 
 
 def _make_room(folder: Path) -> None:

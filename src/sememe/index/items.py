@@ -8,21 +8,27 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, time
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from sememe._errors import InvalidInputError
 from sememe._types import Item, Skipped
+from sememe.sources.streams import open_bytes
 from sememe.text.normalize import well_formed
 
-ItemLike = Item | Skipped | str | tuple[str, str] | Mapping[str, Any]
+ItemLike = Item | Skipped | str | PathLike[str] | tuple[str, str] | Mapping[str, Any]
 TEXT_KEYS = ("text", "content")
+IMAGE_KEY = "image"
+_READ = 1 << 20
 
 
 def as_items(things: Iterable[ItemLike]) -> Iterator[Item | Skipped]:
-    """Turn texts, (id, text) pairs, mappings and items into items, one at a time.
+    """Turn texts, (id, text) pairs, mappings, paths of images and items into items, one at a time.
 
     A text without an id is named by its content: "text-" and 12 hex digits. A mapping needs "text"
-    (or "content"); "id" and "source" are taken where given, and the rest is metadata, of which
+    (or "content"), or "image" (a path, bytes of a file, an array or a picture of Pillow); "id" and
+    "source" are taken where given, and the rest is metadata, of which
     None, NaN and infinity are left out; dates and
     times are kept in ISO form.
 
@@ -53,9 +59,11 @@ def _as_item(thing: ItemLike, place: int) -> Item:
         return Item(_id(thing[0], text), text)
     if isinstance(thing, Mapping):
         return _from_mapping(thing, place)
+    if isinstance(thing, PathLike):
+        return Item(str(thing), Path(thing), "image", str(thing))
     raise InvalidInputError(
         f"item {place} is {type(thing).__name__}; allowed are str, (id, text), "
-        "a mapping with 'text', and sememe.Item."
+        "a mapping with 'text' or 'image', the Path of an image, and sememe.Item."
     )
 
 
@@ -78,16 +86,22 @@ def _storable(item: Item) -> Iterator[Item | Skipped]:
     facts = {name: _clean(value) for name, value in given.items()}
     cleaned = Item(
         id=_clean(item.id),
-        content=_clean(item.content),
+        content=_clean(item.content) if item.modality == "text" else item.content,
         modality=item.modality,
         source=_clean(item.source),
         metadata=facts,
     )
-    if cleaned == item:
+    if _written(cleaned) == _written(item):
         yield item
     else:
         yield cleaned
         yield Skipped(cleaned.id, "characters that no file can hold were replaced by U+FFFD")
+
+
+def _written(item: Item) -> tuple[Any, ...]:
+    """Return what of an item is text."""
+    content = item.content if item.modality == "text" else None
+    return item.id, content, item.source, item.metadata
 
 
 def _is_missing(value: object) -> bool:
@@ -112,9 +126,13 @@ def _clean(value: Any) -> Any:
 
 def _from_mapping(thing: Mapping[str, Any], place: int) -> Item:
     key = next((key for key in TEXT_KEYS if key in thing), None)
+    if key is None and IMAGE_KEY in thing:
+        return _image(thing, place)
     if key is None:
         got = ", ".join(map(repr, thing)) or "nothing"
-        raise InvalidInputError(f"item {place} has {got} but no 'text'. Name its text 'text'.")
+        raise InvalidInputError(
+            f"item {place} has {got} but no 'text'. Name its text 'text', or a picture 'image'."
+        )
     text = _text(thing[key], place)
     taken = {key, "id", "source"}
     return Item(
@@ -123,6 +141,31 @@ def _from_mapping(thing: Mapping[str, Any], place: int) -> Item:
         source=str(thing.get("source", "")),
         metadata={name: value for name, value in thing.items() if name not in taken},
     )
+
+
+def _image(thing: Mapping[str, Any], place: int) -> Item:
+    content = thing[IMAGE_KEY]
+    source = str(content) if isinstance(content, str | PathLike) else ""
+    if isinstance(content, str):
+        content = Path(content)
+    item = Item("", content, "image", str(thing.get("source", source)))
+    given = thing.get("id")
+    if given is None or given == "":
+        given = source or f"image-{_pixels_digest(item, place)}"
+    taken = {IMAGE_KEY, "id", "source"}
+    facts = {name: value for name, value in thing.items() if name not in taken}
+    return replace(item, id=str(given), metadata=facts)
+
+
+def _pixels_digest(item: Item, place: int) -> str:
+    try:
+        return content_digest(item.content, 6).hexdigest()
+    except TypeError:
+        kind = type(item.content).__name__
+        raise InvalidInputError(
+            f"item {place}: its image is {kind}; give a path, the bytes of a file, an array or a "
+            "picture of Pillow."
+        ) from None
 
 
 def _id(given: object, text: str) -> str:
@@ -141,13 +184,30 @@ def _name(text: str) -> str:
 
 
 def content_hash(item: Item) -> str:
-    """Return 32 hex digits over all that a row of the item holds: equal means unchanged."""
+    """Return 32 hex digits over all that a row of the item holds: equal means unchanged.
+
+    Raises:
+        OSError: The file of an image cannot be read.
+    """
     facts = [item.modality, item.source, sorted(item.metadata.items())]
-    content = (
-        item.content
-        if isinstance(item.content, bytes)
-        else str(item.content).encode("utf-8", "surrogatepass")
-    )
-    digest = hashlib.blake2b(content, digest_size=16)
+    digest = content_digest(item.content, 16)
     digest.update(json.dumps(facts, ensure_ascii=True).encode())
     return digest.hexdigest()
+
+
+def content_digest(content: Any, size: int) -> hashlib.blake2b:
+    """Return the BLAKE2b digest of a text, of the file at a path, of bytes or of pixels."""
+    digest = hashlib.blake2b(digest_size=size)
+    if isinstance(content, str):
+        digest.update(content.encode("utf-8", "surrogatepass"))
+    elif isinstance(content, PathLike):
+        with open_bytes(Path(content)) as file:
+            while block := file.read(_READ):
+                digest.update(block)
+    elif hasattr(content, "tobytes"):  # an array, or a picture of Pillow
+        shape = getattr(content, "shape", None) or getattr(content, "size", None)
+        digest.update(f"{shape} {getattr(content, 'mode', '')}".encode())
+        digest.update(content.tobytes())
+    else:
+        digest.update(content)
+    return digest

@@ -9,12 +9,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe._types import Encoder
 from sememe.index.hits import Hit, Hits, Mode
+from sememe.index.legs import merged
 from sememe.search.fuse import Background, fuse, no_word, share_held
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
+    from sememe.index.encoders import Encoders
     from sememe.search.keyword import TermLeg
     from sememe.search.similarity import VectorLeg
     from sememe.search.store import Store
@@ -26,8 +27,8 @@ _DEPTH = 100  # documents each leg gives to the fusion, at least
 class Searcher:
     """Searches one version of a store."""
 
-    def __init__(self, store: Store, encoders: Mapping[str, Encoder], analyzer: Analyzer) -> None:
-        """Take the store, the encoder of each vector column, and the analyser of its terms."""
+    def __init__(self, store: Store, encoders: Encoders, analyzer: Analyzer) -> None:
+        """Take the store, the encoders of its vector columns, and the analyser of its terms."""
         self._store = store
         self._encoders = encoders
         self._analyzer = analyzer
@@ -51,7 +52,10 @@ class Searcher:
             elsewhere = where is not None and len(leg.missing) < len(terms)
             note = self._nothing(where) or f"keyword: {no_word(filtered=elsewhere)}"
         return Hits(
-            self._hits(leg.ids, leg.scores.tolist(), rows), "keyword", {"keyword": 1.0}, note
+            hits_of(self._store, leg.ids, leg.scores.tolist(), rows),
+            "keyword",
+            {"keyword": 1.0},
+            note,
         )
 
     def _nothing(self, where: str | None) -> str:
@@ -62,7 +66,7 @@ class Searcher:
             return "the index is empty"
         if where is None:
             return ""
-        column, dim = next((c, e.dim) for c, e in self._encoders.items() if e.modality == "text")
+        column, dim = self._encoders.text_column
         # Any vector is near to whatever passes; one of the query would need the encoder loaded.
         anything = np.eye(1, dim, dtype=np.float32)
         leg = self._store.search_vectors(column, anything, 1, where=where)[0]
@@ -101,16 +105,19 @@ class Searcher:
 
     def _semantic(self, query: str, k: int, where: str | None) -> Hits:
         leg, _, _ = self._nearest(query, k, where)
-        hits = self._hits(leg.ids, leg.scores.tolist(), self._store.rows(leg.rows))
+        hits = hits_of(self._store, leg.ids, leg.scores.tolist(), self._store.rows(leg.rows))
         note = "" if hits else self._nothing(where) or "semantic: no document has a vector"
         return Hits(hits, "semantic", {"semantic": 1.0}, note)
 
     def _nearest(self, query: str, k: int, where: str | None) -> tuple[VectorLeg, str, FloatArray]:
-        """Return the leg of the first text space, its column and the query's vector."""
-        column, encoder = next((c, e) for c, e in self._encoders.items() if e.modality == "text")
-        encode = getattr(encoder, "encode_query", encoder.encode)
-        vector: FloatArray = encode([query])
-        return self._store.search_vectors(column, vector, k, where=where)[0], column, vector[0]
+        """Return the leg of all text spaces, and of the first its column and the query's vector."""
+        legs, vectors = [], []
+        columns = dict(self._encoders.asking("text"))
+        for column, encoder in columns.items():
+            encode = getattr(encoder, "encode_query", encoder.encode)
+            vectors.append(encode([query]))
+            legs += self._store.search_vectors(column, vectors[-1], k, where=where)
+        return merged(legs, k), next(iter(columns)), vectors[0][0]
 
     def _hybrid(self, query: str, k: int, where: str | None) -> Hits:
         depth = max(_DEPTH, 4 * k)
@@ -135,7 +142,7 @@ class Searcher:
         nearest = dict(zip(semantic.ids, semantic.rows.tolist(), strict=True))
         rows = self._best_rows(ids, nearest, required)
         note = (not ids and self._nothing(where)) or fused.note
-        return Hits(self._hits(ids, scores, rows), "hybrid", fused.weights, note)
+        return Hits(hits_of(self._store, ids, scores, rows), "hybrid", fused.weights, note)
 
     def _coverage(self, keyword: TermLeg, required: Sequence[str]) -> float:
         """Return the share of the required terms that the best document of the leg holds."""
@@ -168,23 +175,25 @@ class Searcher:
                 best[row["id"]] = (shared, address)
         return {id_: address for id_, (_, address) in best.items()}
 
-    def _hits(
-        self, ids: Sequence[str], scores: Sequence[float], rows: Sequence[Mapping[str, Any]]
-    ) -> tuple[Hit, ...]:
-        facts = self._store.metadata
-        return tuple(
-            Hit(
-                id=id_,
-                score=float(score),
-                modality=row["modality"],
-                source=row["source"],
-                text=row["text"],
-                start=row["start"],
-                end=row["end"],
-                metadata={name: row[name] for name in facts if row[name] is not None},
-            )
-            for id_, score, row in zip(ids, scores, rows, strict=True)
+
+def hits_of(
+    store: Store, ids: Sequence[str], scores: Sequence[float], rows: Sequence[Mapping[str, Any]]
+) -> tuple[Hit, ...]:
+    """Return hits from ids, scores and the rows that show them."""
+    facts = store.metadata
+    return tuple(
+        Hit(
+            id=id_,
+            score=float(score),
+            modality=row["modality"],
+            source=row["source"],
+            text=row["text"],
+            start=row["start"],
+            end=row["end"],
+            metadata={name: row[name] for name in facts if row[name] is not None},
         )
+        for id_, score, row in zip(ids, scores, rows, strict=True)
+    )
 
 
 def _flat(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
@@ -197,5 +206,10 @@ def _check(query: object, k: object, mode: str) -> None:
         raise UnknownNameError.of("mode", mode, get_args(Mode))
     if not isinstance(query, str):
         raise InvalidInputError(f"query is {type(query).__name__}; give a str.")
+    check_k(k)
+
+
+def check_k(k: object) -> None:
+    """Refuse a number of hits that is none."""
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
         raise InvalidInputError(f"k={k!r}; give a whole number of at least 1.")

@@ -126,8 +126,18 @@ class FolderSync:
         """Store what was read, then say so in the ledger."""
         self._writer.flush()
         self._begun = []
-        self._store.record_sources(self._read)
+        failed = self._writer.failed
+        self._store.record_sources(
+            [
+                replace(record, items=0, reason=failed[record.source])
+                if record.source in failed
+                else record
+                for record in self._read
+            ]
+        )
         self._read = []
+        for source in failed:  # what is stored of it is of the file as it was: it is read again
+            self._reread.pop(source, None)
 
     def remove(self) -> None:
         """Delete the items that files no longer hold, and those of files that were not met."""

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sememe._errors import DuplicateIdError
 from sememe._types import Encoder, Item, Skipped
 from sememe.index.draft import Analyzer, Draft, draft
+from sememe.index.encoders import Encoders
 from sememe.index.items import content_hash, has_text
 from sememe.index.report import Report
 from sememe.search.catalogue import State
 from sememe.search.rows import Row
+from sememe.sources.streams import reason
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -28,10 +30,11 @@ if TYPE_CHECKING:
 BATCH_ROWS = 2048  # chunks of one commit: a second of encoding, 4 MB of vectors
 _BATCH_ITEMS = 1024  # items looked up and cut together
 _BATCH_CHARS = 4_000_000  # or fewer, if they are long
+_OTHER_ROWS = 8  # rows that a picture counts for: its encoding takes as long
 _RECENT = 65_536  # items of this run remembered by id, before the catalogue is read again
 
 OnChange = Literal["refuse", "replace"]
-_Vectors = dict[str, "FloatArray"]  # vector column -> (rows, dim)
+_Vectors = list["dict[str, FloatArray] | str"]  # of each row: by column, or why there is none
 
 
 class Writer:
@@ -40,7 +43,7 @@ class Writer:
     def __init__(
         self,
         store: Store,
-        encoders: dict[str, Encoder],
+        encoders: Encoders,
         analyzer: Analyzer,
         *,
         on_change: OnChange,
@@ -49,11 +52,12 @@ class Writer:
 
         Args:
             store: Where rows go.
-            encoders: Vector column -> the encoder that fills it.
+            encoders: Which fill the store's vector columns.
             analyzer: Makes the keyword terms.
             on_change: What happens to an id that is stored with other content.
         """
         self.report = Report()
+        self.failed: dict[str, str] = {}  # ids whose content could not be read, and why
         self._store = store
         self._encoders = encoders
         self._analyzer = analyzer
@@ -79,9 +83,9 @@ class Writer:
         if isinstance(thing, Skipped):
             self.report.skipped.append(thing)
             return
-        if thing.modality not in {encoder.modality for encoder in self._encoders.values()}:
-            reason = f"no encoder yet: {thing.modality}"
-            self.report.skipped.append(Skipped(thing.source or thing.id, reason))
+        if not self._encoders.stores(thing.modality):
+            why = _no_encoder(thing.modality)
+            self.report.skipped.append(Skipped(thing.source or thing.id, why))
             return
         if not has_text(thing):
             self.report.skipped.append(Skipped(thing.source or thing.id, self._no_text(thing.id)))
@@ -90,7 +94,7 @@ class Writer:
             self.flush()
         self._items.append(thing)
         self._pending.add(thing.id)
-        self._chars += len(thing.content)
+        self._chars += len(thing.content) if thing.modality == "text" else 0
         if len(self._items) >= _BATCH_ITEMS or self._chars >= _BATCH_CHARS:
             self._cut()
         if len(self._recent) > _RECENT:
@@ -108,11 +112,10 @@ class Writer:
         """Cut the items that have to be encoded, and commit as batches fill."""
         items, self._items, self._chars = self._items, [], 0
         chosen, refusal = self._choose(items)
-        splitter = next(e for e in self._encoders.values() if e.modality == "text")
         cut = draft(
             [item for item, _, _ in chosen],
             [hash_ for _, hash_, _ in chosen],
-            splitter,
+            self._encoders.storing("text")[0][1],
             self._analyzer,
         )
         for (item, _, state), drafts in zip(chosen, cut, strict=True):
@@ -121,8 +124,8 @@ class Writer:
                 drafts = [one for one in drafts if one.part not in stored]
             self._drafts.extend(drafts)
             self._count(state)
-        while len(self._drafts) >= BATCH_ROWS:
-            self._begin(BATCH_ROWS)
+        while count := _full(self._drafts):
+            self._begin(count)
         if refusal is not None:
             raise refusal
 
@@ -137,7 +140,7 @@ class Writer:
 
         If one has to be refused, those before it are returned, and the refusal.
         """
-        hashes = [content_hash(item) for item in items]
+        items, hashes = self._hashed(items)
         states = self._known.states([item.id for item in items], hashes)
         chosen: list[tuple[Item, str, State]] = []
         for item, hash_, code in zip(items, hashes, states.tolist(), strict=True):
@@ -154,6 +157,18 @@ class Writer:
             self._recent[item.id] = hash_
             chosen.append((item, hash_, state))
         return chosen, None
+
+    def _hashed(self, items: Sequence[Item]) -> tuple[list[Item], list[str]]:
+        """Return the items and their hashes, without those whose file cannot be read any more."""
+        read, hashes = [], []
+        for item in items:
+            try:
+                hashes.append(content_hash(item))
+                read.append(item)
+            except OSError as error:
+                self.failed[item.id] = reason(error)
+                self.report.skipped.append(Skipped(item.source or item.id, reason(error)))
+        return read, hashes
 
     def _count(self, state: State) -> None:
         if state == State.CHANGED:
@@ -173,9 +188,9 @@ class Writer:
         if self._underway is None:
             return
         (batch, future), self._underway = self._underway, None
-        rows = _rows(batch, future.result())
+        rows = self._rows(batch, future.result())
         self.before_commit()
-        stale = self._stale & {one.item.id for one in batch}
+        stale = self._stale & {row.id for row in rows}
         if stale:
             self._store.replace(rows, sorted(stale))
             self._stale -= stale
@@ -183,42 +198,98 @@ class Writer:
             self._store.append(rows)
         self.report.chunks += len(rows)
 
+    def _rows(self, batch: Sequence[Draft], vectors: _Vectors) -> list[Row]:
+        """Return the rows of a batch; what could not be encoded is reported and not counted."""
+        rows = []
+        for one, found in zip(batch, vectors, strict=True):
+            if not isinstance(found, str):
+                rows.append(_row(one, found))
+                continue
+            if one.item.id in self._stale:
+                self._stale.discard(one.item.id)
+                self.report.updated -= 1
+                found += "; what was indexed of it before is kept"
+            else:
+                self.report.added -= 1
+            self._recent.pop(one.item.id, None)
+            self.failed[one.item.id] = found
+            self.report.skipped.append(Skipped(one.item.source or one.item.id, found))
+        return rows
+
     def _vectors(self, batch: Sequence[Draft]) -> _Vectors:
-        """Encode a batch: for each column one row for each draft; repeated text is encoded once."""
-        texts = [one.encoded_text for one in batch]
+        """Encode a batch, in each modality by the encoders that store it."""
+        found: _Vectors = [{} for _ in batch]
+        for modality in dict.fromkeys(one.item.modality for one in batch):
+            places = [i for i, one in enumerate(batch) if one.item.modality == modality]
+            for column, encoder in self._encoders.storing(modality):
+                if modality == "text":
+                    rows, reasons = self._encode([batch[i].encoded_text for i in places], encoder)
+                else:
+                    rows, reasons = _readable([batch[i].item.content for i in places], encoder)
+                for at, place in enumerate(places):
+                    own = found[place]
+                    if at in reasons:
+                        found[place] = reasons[at]
+                    elif not isinstance(own, str):
+                        own[column] = rows[at]
+        return found
+
+    def _encode(self, texts: list[str], encoder: Encoder) -> tuple[FloatArray, dict[int, str]]:
+        """Encode texts, repeated ones once."""
         place: dict[str, int] = {}
         where = [place.setdefault(text, len(place)) for text in texts]
-        return {c: self._encode(e, list(place))[where] for c, e in self._encoders.items()}
-
-    def _encode(self, encoder: Encoder, texts: list[str]) -> FloatArray:
         account = getattr(encoder, "encode_with_receipt", None)
         if account is None:
-            return encoder.encode(texts)
-        done = account(texts)
+            return encoder.encode(list(place))[where], {}
+        done = account(list(place))
         self.report.tokens += done.receipt.tokens
         self.report.unknown += done.receipt.unknown
-        vectors: FloatArray = done.vectors
-        return vectors
+        return done.vectors[where], {}
 
 
-def _rows(batch: Sequence[Draft], vectors: _Vectors) -> list[Row]:
-    return [
-        Row(
-            id=one.item.id,
-            part=one.part,
-            parts=one.parts,
-            modality=one.item.modality,
-            source=one.item.source,
-            text=one.text,
-            start=one.start,
-            end=one.end,
-            hash=one.hash,
-            vectors={column: matrix[at] for column, matrix in vectors.items()},
-            terms=one.terms,
-            metadata=one.item.metadata,
+def _readable(contents: list[Any], encoder: Encoder) -> tuple[FloatArray, dict[int, str]]:
+    """Encode what an encoder can read, and say why of the rest."""
+    account = getattr(encoder, "encode_readable", None)
+    if account is None:
+        return encoder.encode(contents), {}
+    found: tuple[FloatArray, dict[int, str]] = account(contents)
+    return found
+
+
+def _full(drafts: Sequence[Draft]) -> int:
+    """Return how many drafts, from the first, make a batch; 0 where there are too few."""
+    rows = 0
+    for count, one in enumerate(drafts, start=1):
+        rows += 1 if one.item.modality == "text" else _OTHER_ROWS
+        if rows >= BATCH_ROWS:
+            return count
+    return 0
+
+
+def _row(one: Draft, vectors: dict[str, FloatArray]) -> Row:
+    return Row(
+        id=one.item.id,
+        part=one.part,
+        parts=one.parts,
+        modality=one.item.modality,
+        source=one.item.source,
+        text=one.text,
+        start=one.start,
+        end=one.end,
+        hash=one.hash,
+        vectors=vectors,
+        terms=one.terms,
+        metadata=one.item.metadata,
+    )
+
+
+def _no_encoder(modality: str) -> str:
+    if modality == "image":
+        return (
+            "this index has no encoder for images; build one that has: pip install "
+            "'sememe[images]', then sememe index PATH --into OTHER"
         )
-        for at, one in enumerate(batch)
-    ]
+    return f"no encoder yet: {modality}"
 
 
 def _refusal(item: Item) -> DuplicateIdError:

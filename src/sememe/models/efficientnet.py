@@ -96,7 +96,9 @@ def _conv(
     weight = tensors[f"{conv}.weight"].astype(np.float64)
     gain = tensors[f"{norm}.weight"] / np.sqrt(tensors[f"{norm}.running_var"] + np.float64(_EPS))
     bias = tensors[f"{norm}.bias"] - tensors[f"{norm}.running_mean"] * gain
-    folded = (weight * gain[:, None, None, None]).astype(np.float32)
+    folded = (weight * gain.reshape(-1, 1, 1, 1)).astype(np.float32)
+    if folded.shape != weight.shape or bias.shape != weight.shape[:1]:
+        raise ValueError(f"{conv}.weight")
     return g(
         "Conv",
         x,

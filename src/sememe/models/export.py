@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,21 +75,31 @@ def _export(network: Path) -> bytes:
     ids = torch.arange(1, 25).reshape(2, 12) % int(model.config.vocab_size)
     mask = torch.ones_like(ids)
     mask[1, 7:] = 0
-    made = _file(states, ids, mask)
+    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length", min=2)}
+    made = onnx_bytes(
+        states,
+        {"input_ids": ids, "attention_mask": mask},
+        outputs=("last_hidden_state",),
+        axes={"input_ids": axes, "attention_mask": axes},
+    )
     with torch.no_grad():
         expected = states(ids, mask).numpy()
     _compare(made, ids.numpy(), mask.numpy(), expected)
     return made
 
 
-def _file(states: Any, ids: Any, mask: Any) -> bytes:
-    """Return the bytes of the ONNX file, for any number and length of sequences."""
+def onnx_bytes(
+    module: Any, inputs: Mapping[str, Any], *, outputs: Sequence[str], axes: Mapping[str, Any]
+) -> bytes:
+    """Return the bytes of the ONNX file of a torch module.
+
+    inputs: Examples of its inputs by name. axes: Which of their axes vary, by name of the input.
+    """
     import logging
     import warnings
 
     import torch
 
-    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length", min=2)}
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)
@@ -97,11 +108,11 @@ def _file(states: Any, ids: Any, mask: Any) -> bytes:
             warnings.simplefilter("ignore")
             file = Path(folder) / "model.onnx"
             torch.onnx.export(
-                states,
-                kwargs={"input_ids": ids, "attention_mask": mask},
+                module,
+                kwargs=dict(inputs),
                 f=str(file),
-                output_names=["last_hidden_state"],
-                dynamic_shapes={"input_ids": axes, "attention_mask": axes},
+                output_names=list(outputs),
+                dynamic_shapes=dict(axes),
                 external_data=False,
                 dynamo=True,
                 verbose=False,

@@ -23,7 +23,10 @@ PREFIX = "hf:"
 _NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
 _UNWANTED = ["onnx/*", "openvino/*", "*/onnx/*"]
-_ONNX = ["onnx/model.onnx*", "onnx/model_quantized.onnx*", "model.onnx*"]
+_ONNX = [
+    "onnx/model.onnx*", "onnx/model_quantized.onnx*", "model.onnx*",
+    "onnx/text_model.onnx*", "onnx/vision_model.onnx*",
+]  # fmt: skip
 
 
 def fetch(name: str) -> Path:
@@ -63,7 +66,7 @@ def _has_graph(folder: Path) -> bool:
 
     config = read_json(folder / "config.json", missing={})
     kind = config.get("model_type") if isinstance(config, dict) else None
-    return kind is None or (kind in FAMILIES and any(folder.rglob("*.safetensors")))
+    return kind is None or (kind in {*FAMILIES, "clip"} and any(folder.rglob("*.safetensors")))
 
 
 def _download(repository: str, revision: str, wanted: list[str], unwanted: list[str]) -> Path:

@@ -70,7 +70,22 @@ def write_image_folder(
     """
     with written(folder / GRAPH) as file:
         file.write(graph)
-    document = {
+    about = image_facts(graph, preprocess=preprocess, dim=dim, labels=labels, maps=maps)
+    document = about | dict(facts or {})
+    with written(folder / ABOUT) as file:
+        file.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
+
+
+def image_facts(
+    graph: bytes,
+    *,
+    preprocess: Preprocess,
+    dim: int,
+    labels: tuple[str, ...] = (),
+    maps: bool = False,
+) -> dict[str, Any]:
+    """Return what sememe.json says of a graph, for those who write more into it themselves."""
+    return {
         "format": _FORMAT,
         "kind": KIND,
         "dim": dim,
@@ -78,10 +93,7 @@ def write_image_folder(
         "maps": maps,
         "preprocess": preprocess.facts(),
         "sha256": hashlib.sha256(graph).hexdigest(),
-        **(facts or {}),
     }
-    with written(folder / ABOUT) as file:
-        file.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
 
 
 def read_image_folder(folder: Path) -> ImageFolder:

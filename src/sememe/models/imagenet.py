@@ -1,7 +1,8 @@
 """The 1,000 classes of ImageNet's challenge, in the order in which networks give them.
 
 Each has a name, which may be a word that few people use ("Blenheim spaniel"), and a kind, the word
-that people look for it with ("dog", "개"). Names are WordNet's; the kinds are ours.
+that people look for it with ("dog", "개"). English names are WordNet's; the Korean ones and the kinds
+are ours.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import NamedTuple
 
 
 class ImageClass(NamedTuple):
-    """A class of pictures: its name, its kind, and its kind in Korean."""
+    """A class of pictures: its name and its kind, in English and in Korean."""
 
     name: str
+    name_ko: str
     kind: str
     kind_ko: str
 
@@ -24,7 +26,7 @@ def imagenet_classes() -> tuple[ImageClass, ...]:
     """Return the classes in order.
 
     >>> imagenet_classes()[281]
-    ImageClass(name='tabby', kind='cat', kind_ko='고양이')
+    ImageClass(name='tabby', name_ko='얼룩 고양이', kind='cat', kind_ko='고양이')
     """
     text = files("sememe.models").joinpath("imagenet.tsv").read_text(encoding="utf-8")
     return tuple(ImageClass(*line.split("\t")) for line in text.splitlines())

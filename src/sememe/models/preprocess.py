@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+Half = Literal["even", "below"]
 Triple = tuple[float, float, float]
 
 
@@ -32,6 +33,8 @@ class Preprocess:
             None scales the whole picture to size x size, whatever its shape.
         interpolation: How pixels are scaled; all but "nearest" smooth when they shrink.
         mean, std: Of each channel, R, G, B, of values from 0 to 1.
+        half: Where the cut begins if half of what is over is no whole number: at the "even" one
+            beside it, as torchvision has it, or at the one "below", as transformers has it.
     """
 
     size: int
@@ -39,21 +42,26 @@ class Preprocess:
     interpolation: Interpolation
     mean: Triple
     std: Triple
+    half: Half = "even"
 
     def facts(self) -> dict[str, Any]:
-        """Return all of it in the types of JSON, as a fingerprint needs it."""
-        return {name: list(x) if isinstance(x, tuple) else x for name, x in asdict(self).items()}
+        """Return all of it in the types of JSON, as a fingerprint needs it; "even" is not said."""
+        found = {name: list(x) if isinstance(x, tuple) else x for name, x in asdict(self).items()}
+        return {name: x for name, x in found.items() if (name, x) != ("half", "even")}
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Preprocess:
         """Return what `facts` gave; ValueError, KeyError or TypeError where it makes no sense."""
         if facts["interpolation"] not in get_args(Interpolation):
             raise ValueError(f"interpolation {facts['interpolation']!r}")
+        half = facts.get("half", "even")
+        if half not in get_args(Half):
+            raise ValueError(f"half {half!r}")
         mean, std = (tuple(float(x) for x in facts[name]) for name in ("mean", "std"))
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0 or int(facts["size"]) < 1:
             raise ValueError("mean, std or size")
         resize = None if facts["resize"] is None else int(facts["resize"])
-        return cls(int(facts["size"]), resize, facts["interpolation"], mean, std)
+        return cls(int(facts["size"]), resize, facts["interpolation"], mean, std, half)
 
     def pixels(self, image: Image) -> NDArray[np.uint8]:
         """Return the picture as the network reads it, (size, size, 3) uint8, R, G, B.
@@ -61,7 +69,7 @@ class Preprocess:
         image: upright and in RGB, as `sememe.sources.pixels.open_image` gives it.
 
         The lengths are torchvision's: the longer side is cut to a whole number after scaling, the
-        cut begins at half of what is over, rounded to even; what is too small is framed in black.
+        cut begins at half of what is over, see `half`; what is too small is framed in black.
         """
         from PIL import Image as pillow
 
@@ -76,15 +84,15 @@ class Preprocess:
         if new > _LONGEST * self.resize:  # a strip: cut first, its ends would not be seen anyway
             image, shape = _middle(image, short), (self.resize, self.resize)
         scaled = image if image.size == shape else image.resize(shape, way)
-        return np.asarray(_cut(scaled, self.size))
+        return np.asarray(_cut(scaled, self.size, self.half))
 
 
 _LONGEST = 64  # times the shorter side, beyond which a strip is cut before it is scaled
 
 
-def _cut(image: Image, size: int) -> Image:
-    width, height = image.size
-    left, top = round((width - size) / 2), round((height - size) / 2)
+def _cut(image: Image, size: int, half: Half) -> Image:
+    start = round if half == "even" else math.floor
+    left, top = (start((side - size) / 2) for side in image.size)
     return image.crop((left, top, left + size, top + size))
 
 

@@ -14,6 +14,7 @@ found all the same: Lance compares them one by one.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -111,7 +112,8 @@ def search(
 ) -> list[VectorLeg]:
     """Rank documents approximately; scores are exact.
 
-    The mean is that over the rows that were there when the index was measured.
+    The mean is that over the rows that were there when the index was measured; the deviation is
+    taken from how far the best of normal values lie from it.
 
     Raises:
         FilterError: `where` cannot be run.
@@ -119,7 +121,10 @@ def search(
     legs = []
     for query in queries:
         leg = _documents(table, column, query, k, notes.probes, where)
-        legs.append(VectorLeg(leg.ids, leg.rows, leg.scores, float(notes.mean @ query)))
+        mean = float(notes.mean @ query)
+        best = float(leg.scores[0]) if len(leg.scores) else mean
+        spread = math.sqrt(2 * math.log(max(table.dataset.count_rows(), 2)))
+        legs.append(VectorLeg(leg.ids, leg.rows, leg.scores, mean, max(best - mean, 0.0) / spread))
     return legs
 
 

@@ -36,9 +36,11 @@ class VectorLeg(Leg):
 
     Attributes:
         mean: Mean similarity of the query to every row of the column, whatever `where` says.
+        deviation: The standard deviation of those similarities.
     """
 
     mean: float
+    deviation: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +263,10 @@ def _rank(
     whole = bool(present.all())
     valid = scores if whole else scores[present]
     mean = float(valid.mean(dtype=np.float64)) if len(valid) else 0.0
+    deviation = float(valid.std(dtype=np.float64)) if len(valid) else 0.0
     if mask is not None:
         present &= mask
         whole = False
     positions = np.arange(len(scores)) if whole else np.flatnonzero(present)
     leg = best_documents(snapshot, positions, scores if whole else scores[positions], k)
-    return VectorLeg(leg.ids, leg.rows, leg.scores, mean)
+    return VectorLeg(leg.ids, leg.rows, leg.scores, mean, deviation)

@@ -12,14 +12,15 @@ READERS = {
     "csv": (".csv", ".tsv"),
     "docx": (".docx",),
     "html": (".html", ".htm", ".xhtml"),
+    "image": (".png .jpg .jpeg .jpe .jfif .gif .webp .bmp .tif .tiff .avif .ppm .pgm .mpo".split()),
     "jsonl": (".jsonl", ".ndjson"),
     "markdown": (".md", ".markdown"),
     "parquet": (".parquet", ".pq"),
     "pdf": (".pdf",),
 }
 UNREAD = {
-    "no encoder yet: image": (
-        ".png .jpg .jpeg .gif .webp .bmp .tif .tiff .heic .heif .avif .svg .ico .psd .raw"
+    "no reader for this kind of image; save it as .jpg or .png": (
+        ".heic .heif .svg .ico .psd .raw .cr2 .nef .arw .dng"
     ),
     "no encoder yet: audio": ".wav .mp3 .flac .ogg .oga .opus .m4a .aac .wma .aiff .aif .mid",
     "no encoder yet: video": ".mp4 .mkv .avi .mov .webm .wmv .flv .m4v .mpg .mpeg",
@@ -36,11 +37,20 @@ FORMATS = {end: name for name, ends in READERS.items() for end in ends}
 REASONS = {end: reason for reason, ends in UNREAD.items() for end in ends.split()}
 
 
+def kind_of_file(name: str) -> str:
+    """Return a format in words.
+
+    >>> kind_of_file("image"), kind_of_file("csv")
+    ('an image file', 'a csv file')
+    """
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name} file"
+
+
 def format_of(name: str) -> tuple[str, str | None]:
     """Return the format ("text" for want of a better one) and why it is not read, or None.
 
-    >>> format_of("Data.JSONL.xz"), format_of("photo.jpg")
-    (('jsonl', None), ('text', 'no encoder yet: image'))
+    >>> format_of("Data.JSONL.xz"), format_of("song.mp3")
+    (('jsonl', None), ('text', 'no encoder yet: audio'))
     """
     path = PurePath(name.lower())
     if path.suffix in PACKED:

@@ -15,7 +15,9 @@ Nothing else is done to the pixels: cutting and scaling are each model's own
 from __future__ import annotations
 
 import io
+import threading
 import warnings
+from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +31,38 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PIXELS = 178_956_970  # Pillow's own bound for refusing: 512 MB as RGB
-FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "TIFF", "WEBP", "AVIF", "ICO", "PPM")
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "AVIF", "PPM")
 _HEAD = 64
+
+
+class _Quiet:
+    """Keeps Pillow's warnings (odd EXIF, sizes) from people: what matters to them is raised.
+
+    The filters of warnings are the whole process's, and pictures are read in several threads: who
+    comes first sets them, and who goes last puts back what was.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._kept = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._kept = warnings.catch_warnings()
+                self._kept.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._kept.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
 
 
 def open_image(content: Any) -> Image:
@@ -46,8 +78,7 @@ def open_image(content: Any) -> Image:
     """
     image = _opened(content)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd EXIF; what cannot be decoded raises
+        with _QUIET:
             return _upright_rgb(image)
     except (
         OSError,
@@ -61,23 +92,32 @@ def open_image(content: Any) -> Image:
         raise _damaged(error) from error
 
 
-def image_size(content: Any) -> tuple[int, int, str]:
-    """Return width and height as people see them and the format, from the header alone.
+def picture_facts(content: Any) -> dict[str, str | int]:
+    """Return "width" and "height", and "taken" (ISO time) where the camera noted it.
 
     Raises:
         CorruptFileError, InvalidInputError, MissingExtraError: As `open_image`, so far as the
             header tells.
     """
     image = _opened(content)
+    width, height = image.size
+    facts: dict[str, str | int] = {"width": width, "height": height}
+    with _QUIET:
+        if _orientation(image) in (5, 6, 7, 8):
+            facts = {"width": height, "height": width}
+        if taken := _taken(image):
+            facts["taken"] = taken
+    return facts
+
+
+def _taken(image: Image) -> str:
+    """Return when the camera says that the picture was taken, as an ISO time, "" if never."""
     try:
-        width, height = image.size
-        turned = _orientation(image) in (5, 6, 7, 8)
-    except (OSError, ValueError, SyntaxError, EOFError, TypeError) as error:
-        raise _damaged(error) from error
-    finally:
-        if not _is_image(content):
-            image.close()
-    return (height, width, image.format or "") if turned else (width, height, image.format or "")
+        exif = image.getexif()
+        found = exif.get_ifd(0x8769).get(0x9003) or exif.get(0x0132)
+        return datetime.strptime(str(found), "%Y:%m:%d %H:%M:%S").isoformat() if found else ""
+    except Exception:  # EXIF of any camera, damaged in any way: the picture counts
+        return ""
 
 
 def _opened(content: Any) -> Image:
@@ -100,15 +140,16 @@ def _opened(content: Any) -> Image:
     if not data:
         raise CorruptFileError("empty: it holds no bytes")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", pillow.DecompressionBombWarning)
-            found: Image = pillow.open(io.BytesIO(data), formats=FORMATS)
+        with _QUIET:
+            pillow.init()
+            known = [name for name in FORMATS if name in pillow.OPEN]
+            found: Image = pillow.open(io.BytesIO(data), formats=known)
     except pillow.DecompressionBombError as error:
         raise CorruptFileError(_too_large()) from error
     except pillow.UnidentifiedImageError:
         what = describe(data[:_HEAD])
         raise CorruptFileError(
-            f"not a picture that can be read: by its first bytes {what}, cut off or damaged"
+            f"cut off or damaged (by its first bytes {what})"
             if what and "image" in what
             else f"not an image{f': by its first bytes {what}' if what else ''}"
         ) from None

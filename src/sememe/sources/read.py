@@ -18,8 +18,9 @@ def read_file(file: SourceFile) -> Iterator[Item | Skipped]:
 
     The format follows from the end of the name, in any case of letters, also below .gz and .xz
     ("notes.txt.gz"). Text, Markdown, HTML, PDF and DOCX give one item for the file, with the
-    source as id. CSV, TSV, JSON Lines and Parquet give one for each record, with the id
-    `source#<id or row number>`. A file of any other name is read as text if it holds text.
+    source as id, and so do images, whose content is their path. CSV, TSV, JSON Lines and Parquet
+    give one for each record, with the id `source#<id or row number>`. A file of any other name is
+    read as text if it holds text.
 
     A `Skipped` that follows items tells of a part of the file: rows that could not be used,
     characters that had to be replaced.
@@ -47,6 +48,8 @@ def _reader(name: str) -> Reader:
         from sememe.sources.docx import read
     elif name == "html":
         from sememe.sources.html import read
+    elif name == "image":
+        from sememe.sources.image import read
     elif name == "jsonl":
         from sememe.sources.jsonl import read
     elif name == "markdown":

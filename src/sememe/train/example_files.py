@@ -10,7 +10,7 @@ from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.sources.csv_rows import Rows
-from sememe.sources.formats import format_of
+from sememe.sources.formats import format_of, kind_of_file
 from sememe.sources.jsonl import parse
 from sememe.sources.lines import open_lines
 from sememe.sources.streams import reason
@@ -48,7 +48,7 @@ def read_rows(path: Path) -> list[Mapping[str, Any]]:
         if kind == "parquet":
             return [renamed(row) for row in _parquet(path)]
         if unread is not None or kind not in _READERS:
-            raise InvalidInputError(f"{path}: {unread or f'a {kind} file'}; allowed: {_ALLOWED}.")
+            raise InvalidInputError(f"{path}: {unread or kind_of_file(kind)}; allowed: {_ALLOWED}.")
         with open_lines(path, path.name) as lines:
             return list(_READERS[kind](lines, path))
     except CorruptFileError as error:

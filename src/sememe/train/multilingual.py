@@ -40,8 +40,6 @@ from sememe.vectors.atomic import written
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
-    from sememe.encoders.text import TextEncoder
-    from sememe.encoders.words import WordEncoder
     from sememe.train.trainer import Curve
 
 KIND = "multilingual"
@@ -248,7 +246,7 @@ def _translations(data: Data, what: str) -> Examples:
     return examples
 
 
-def _teacher(name: str, sources: list[str]) -> tuple[TextEncoder | WordEncoder, list[str]]:
+def _teacher(name: str, sources: list[str]) -> tuple[Encoder, list[str]]:
     """Return the teacher, and what is to be said of how it reads some of the sources."""
     from sememe.encoders.load import load_text
 

@@ -23,7 +23,7 @@ from sememe.train.lock import held
 from sememe.vectors.atomic import written
 
 ABOUT = "sememe.json"
-_LEFT = ("run.json", "checkpoint-*", "*-run", "tokenizer", "blocks", "eval")
+_LEFT = ("run.json", "checkpoint-*", "*-run", "tokenizer", "blocks", "eval", "pictures")
 _POINTS = 100  # of the curve of losses
 
 
@@ -219,7 +219,7 @@ def _difference(was: Any, now: Any) -> str:
     return ", ".join(f"{name} was {was.get(name)!r}, is {now.get(name)!r}" for name in names)
 
 
-def _states(folder: Path) -> list[Path]:
+def whole_states(folder: Path) -> list[Path]:
     """Return the states in a folder that are whole, oldest first; delete those that are not."""
     whole = []
     for state in folder.glob("checkpoint-*"):
@@ -240,7 +240,7 @@ def run(trainer: Any, folder: Path, *, show_progress: bool = False) -> Curve:
     from sememe.train.hooks import Bar, hush
 
     hush(trainer)
-    states = _states(folder)
+    states = whole_states(folder)
     trainer.args.eval_on_start = trainer.args.eval_on_start and not states
     begun = time.perf_counter()
     with progress("steps", total=trainer.args.max_steps, show=show_progress) as advance:

@@ -1,0 +1,125 @@
+"""The command `sememe classify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sememe._errors import InvalidInputError
+from sememe.app import show
+from sememe.models.catalog import IMAGE_MODEL
+
+if TYPE_CHECKING:
+    from sememe.encoders.image import Guess
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+_Readable = tuple[list[list["Guess"]], dict[int, str]]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(classify)
+
+
+def classify(
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGE...", help="Pictures, or folders of them.")
+    ],
+    labels: Annotated[
+        str | None,
+        typer.Option("--labels", help='What they may be of, in any language: "고양이,개,배".'),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "-m",
+            "--model",
+            help=f"With --labels: {IMAGE_MODEL}:conse unless told, a CLIP model or what `train "
+            f"clip` wrote. Without: what `train classifier` wrote, or {IMAGE_MODEL}, which names "
+            "1,000 classes.",
+        ),
+    ] = None,
+    top_k: Annotated[int, typer.Option("-k", "--top-k", help="How many guesses.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """Say what pictures are of: by labels of yours, untaught, or by classes that were taught."""
+    from sememe.vectors.nearest import check_k
+
+    check_k(top_k, "--top-k")
+    paths, skipped = _pictures(images)
+    found, reasons = _guesses(paths, labels, model, top_k)
+    skipped |= {paths[place]: why for place, why in reasons.items()}
+    rows = [(path, best) for path, best in zip(paths, found, strict=True) if best]
+    if as_json:
+        guesses = [
+            {"source": path, "guesses": [guess._asdict() for guess in best]} for path, best in rows
+        ]
+        show.as_json(guesses)
+    else:
+        for path, best in rows:
+            told = ", ".join(f"{label} {probability:.2f}" for label, probability in best)
+            typer.echo(show.visible(f"{path}: {told}"))
+    for source, why in skipped.items():
+        typer.echo(show.visible(f"skipped {source}: {why}"), err=True)
+    if not rows:
+        raise InvalidInputError("no picture could be read; the reasons are above")
+
+
+def _guesses(paths: list[str], labels: str | None, model: str | None, k: int) -> _Readable:
+    if not paths:
+        return [], {}
+    if labels is not None:
+        from sememe.app.evaluation import split_labels
+        from sememe.encoders.load_joint import load_pair
+        from sememe.tasks.zero_shot import ZeroShot
+
+        pair = load_pair(model or f"{IMAGE_MODEL}:conse")
+        return ZeroShot(*pair, split_labels(labels)).classify_readable(paths, k=k)
+    from sememe.encoders.image import best_guesses
+
+    judge = _taught(model or IMAGE_MODEL)
+    rows, reasons = judge.probabilities_readable(paths)
+    found = [
+        [] if place in reasons else best_guesses(judge.labels, row, k)
+        for place, row in enumerate(rows)
+    ]
+    return found, reasons
+
+
+def _taught(model: str) -> Any:
+    """Return what was taught classes: a classifier that was trained here, or a network."""
+    from sememe.encoders.class_probe import is_class_probe, load_class_probe
+    from sememe.encoders.image import ImageEncoder
+    from sememe.encoders.load import load
+
+    if is_class_probe(Path(model)):
+        return load_class_probe(model)
+    found = load(model)
+    if not isinstance(found, ImageEncoder) or not found.labels:
+        raise InvalidInputError(
+            f"{model} was taught no classes. Say what the pictures may be of: --labels "
+            '"cat,dog,ship"'
+        )
+    return found
+
+
+def _pictures(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the paths of pictures, in folders too, and why others are left out."""
+    from sememe._types import Skipped
+    from sememe.sources import find_files
+    from sememe.sources.formats import format_of
+
+    paths: list[str] = []
+    skipped: dict[str, str] = {}
+    for argument in arguments:
+        root = Path(argument)
+        if not root.exists():
+            raise InvalidInputError(f"{argument}: no such file or folder. Give pictures.")
+        for file in find_files(root):
+            if isinstance(file, Skipped):
+                skipped[file.source] = file.reason
+            elif format_of(file.path.name)[0] == "image" or not root.is_dir():
+                paths.append(str(file.path))
+    return paths, skipped

@@ -1,0 +1,135 @@
+"""Two encoders brought into one space by projections: what `sememe train clip` makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sememe._errors import SpaceMismatchError
+from sememe._types import Encoder, Modality
+from sememe.encoders.image import refuse
+from sememe.encoders.text import digest
+from sememe.models.joint_folder import JointFolder, Projection
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+    from sememe.encoders.receipt import Encoded
+
+_BATCH = 256
+
+
+class JointEncoder:
+    """One side of a joint space: an encoder, and a projection of its vectors.
+
+    Attributes:
+        scale: What cosines with the other side are multiplied by before a softmax.
+    """
+
+    def __init__(
+        self, base: Encoder, projection: Projection, *, name: str, space: str, scale: float
+    ) -> None:
+        self.name = name
+        self.space = space
+        self.scale = scale
+        self._base: Any = base
+        self._projection = projection
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        return self._projection.dim
+
+    @property
+    def modality(self) -> Modality:
+        """What it encodes."""
+        modality: Modality = self._base.modality
+        return modality
+
+    def encode(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        """Return (n, dim) float32, one unit row for each item.
+
+        Raises:
+            SememeError: As the encoder of its side.
+        """
+        return self._projection(
+            self._base.encode(items, batch_size=batch_size, show_progress=show_progress)
+        )
+
+    def encode_one(self, item: Any) -> FloatArray:
+        """Return the (dim,) vector of one item."""
+        row: FloatArray = self.encode([item])[0]
+        return row
+
+    def encode_stream(self, items: Iterable[Any]) -> Iterator[FloatArray]:
+        """Yield the vectors of any number of items, in batches, in bounded memory."""
+        stream = iter(items)
+        while batch := list(islice(stream, _BATCH)):
+            yield self.encode(batch)
+
+    def release(self) -> None:
+        """Give back the memory that only makes the next encode faster."""
+        self._base.release()
+
+
+class JointText(JointEncoder):
+    """The text side."""
+
+    def encode_with_receipt(
+        self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> Encoded:
+        """Return the vectors as `encode` does, and the account of every token."""
+        found: Encoded = self._base.encode_with_receipt(
+            items, batch_size=batch_size, show_progress=show_progress
+        )
+        return replace(found, vectors=self._projection(found.vectors))
+
+    def split(self, items: Sequence[str], *, headings: Sequence[str] | None = None) -> Any:
+        """Cut each text into passages as the text encoder does."""
+        return self._base.split(items, headings=headings)
+
+
+class JointImage(JointEncoder):
+    """The image side."""
+
+    def encode(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        """Return (n, dim) float32, one unit row for each picture; see `ImageEncoder.encode`."""
+        vectors, reasons = self.encode_readable(items, show_progress=show_progress)
+        refuse(items, reasons)
+        return vectors
+
+    def encode_readable(
+        self, items: Sequence[Any], *, show_progress: bool = False
+    ) -> tuple[FloatArray, dict[int, str]]:
+        """Return what `encode` does, and why pictures could not be read; their rows hold NaN."""
+        rows, reasons = self._base.encode_readable(items, show_progress=show_progress)
+        return self._projection(rows), reasons
+
+
+def joint_encoder(place: Path, found: JointFolder, side: str, base: Encoder) -> JointEncoder:
+    """Return one side of the joint space in a folder.
+
+    base: The encoder that the folder names for that side.
+
+    Raises:
+        SpaceMismatchError: What goes by that name now makes other vectors.
+    """
+    if base.space != found.spaces[side]:
+        raise SpaceMismatchError(
+            f"{place} was trained on {found.names[side]} of the space {found.spaces[side]}; what "
+            f"goes by that name now makes vectors of {base.space}. Train it again"
+        )
+    kind = JointText if side == "text" else JointImage
+    return kind(
+        base,
+        found.projections[side],
+        name=f"{place}:{side}",
+        space=digest(v=1, joint=found.digest, encoders=found.spaces),
+        scale=found.scale,
+    )

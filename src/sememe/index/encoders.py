@@ -1,0 +1,137 @@
+"""The encoders of an index, loaded when something of their modality is first met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sememe._errors import InvalidInputError, SpaceMismatchError, UnknownNameError
+from sememe._types import Encoder
+from sememe.encoders.conse import ConseEncoder
+from sememe.encoders.load import load, load_encoders
+from sememe.encoders.load_image import is_image, load_image
+from sememe.index.config import EncoderEntry
+
+Column = tuple[str, Encoder]  # the store's vector column, and an encoder that fills it
+
+
+class Encoders:
+    """What an index's entries name, as encoders.
+
+    Text is stored by the first encoder for text alone. Another one is there because its space is
+    that of an encoder for images: it turns what people ask into vectors to find images by.
+    """
+
+    def __init__(self, entries: Sequence[EncoderEntry], given: Sequence[Encoder] = ()) -> None:
+        """Take the entries, and encoders to use in the place of those they name.
+
+        Raises:
+            SpaceMismatchError: One that is given makes vectors of another space.
+        """
+        self._entries = list(entries)
+        self._loaded: dict[str, Encoder] = {}
+        for encoder in given:
+            alike = [
+                e for e in entries if (e.modality, e.space) == (encoder.modality, encoder.space)
+            ]
+            if not alike:
+                raise _another_space(encoder, entries)
+            self._loaded[alike[0].name] = encoder
+
+    def storing(self, modality: str) -> list[Column]:
+        """Return the encoders that fill a column for items of a modality; [] where there is none.
+
+        Raises:
+            UnknownNameError: One was made by a program and has to be given to `Index.open`.
+            SpaceMismatchError: What goes by an entry's name now makes vectors of another space.
+        """
+        entries = [entry for entry in self._entries if entry.modality == modality]
+        if modality == "text":
+            entries = entries[:1]
+        return [(entry.column, self._load(entry)) for entry in entries]
+
+    def asking(self, modality: str) -> list[Column]:
+        """Return the encoders for a query of a modality; see `storing`."""
+        entries = [entry for entry in self._entries if entry.modality == modality]
+        return [(entry.column, self._load(entry)) for entry in entries]
+
+    def stores(self, modality: str) -> bool:
+        """Say whether items of a modality can be stored."""
+        return any(entry.modality == modality for entry in self._entries)
+
+    def loaded(self) -> Iterator[Encoder]:
+        """Go through the encoders that are in memory."""
+        return iter(self._loaded.values())
+
+    @property
+    def text_column(self) -> tuple[str, int]:
+        """The column and width of the vectors of text."""
+        entry = next(entry for entry in self._entries if entry.modality == "text")
+        return entry.column, entry.dim
+
+    def _load(self, entry: EncoderEntry) -> Encoder:
+        if entry.name not in self._loaded:
+            try:
+                found = _by_name(entry.name, self._loaded.values())
+            except UnknownNameError as error:
+                raise UnknownNameError(
+                    f"{error} The index was made with an encoder of your own: open it with "
+                    "Index.open(path, encoders=[...])."
+                ) from error
+            if found.space != entry.space:
+                raise _another_space(found, self._entries)
+            self._loaded[entry.name] = found
+        return self._loaded[entry.name]
+
+
+def loaded_encoders(given: Sequence[Encoder | str]) -> list[Encoder]:
+    """Return encoders, loading those that are given by name; a joint name gives two.
+
+    Where none is for text, the one in whose space images lie comes first, else the default one.
+    """
+    found: list[Encoder] = []
+    for one in given:
+        if not isinstance(one, str):
+            found.append(one)
+        elif is_image(one):
+            found.append(_by_name(one, found))
+        else:
+            found += load_encoders(one)
+    if found and all(encoder.modality == "image" for encoder in found):
+        texts = next((e.texts for e in found if isinstance(e, ConseEncoder)), None)
+        found.insert(0, texts or load())
+    return found
+
+
+def check_encoders(encoders: Sequence[Encoder]) -> None:
+    """Refuse encoders that cannot make an index together.
+
+    Raises:
+        InvalidInputError: None is for text; or one for text has a space of its own, that is neither
+            the first one's nor an image encoder's.
+    """
+    texts = [encoder for encoder in encoders if encoder.modality == "text"]
+    if not texts:
+        raise InvalidInputError("encoders has none for text; add one: sememe.load()")
+    joint = {encoder.space for encoder in encoders if encoder.modality != "text"}
+    own = {encoder.space for encoder in texts[1:]} - joint - {texts[0].space}
+    if own:
+        names = ", ".join(encoder.name for encoder in texts)
+        raise InvalidInputError(
+            f"encoders={names} make text vectors of {len(own) + 1} spaces; an index has one, and "
+            "those that its images share. Build an index for each."
+        )
+
+
+def _by_name(name: str, others: Iterable[Encoder]) -> Encoder:
+    """Load an encoder; an image encoder in a text space takes the text encoder that is there."""
+    texts = next((one for one in others if one.modality == "text"), None)
+    return load_image(name, texts=texts) or load(name)
+
+
+def _another_space(encoder: Encoder, entries: Sequence[EncoderEntry]) -> SpaceMismatchError:
+    stored = ", ".join(f"{e.name} ({e.space})" for e in entries)
+    return SpaceMismatchError(
+        f"the index holds vectors of {stored}; {encoder.name} makes vectors of another space "
+        f"({encoder.space}), and the two cannot be compared. Open the index without encoders=, or "
+        f"build one for the other encoder: sememe index PATH --into OTHER -m {encoder.name}"
+    )

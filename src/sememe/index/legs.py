@@ -1,0 +1,42 @@
+"""Bring the legs of several vector columns onto one scale, and make one leg of them.
+
+Cosines of different spaces cannot be compared: CLIP's lie between 0.1 and 0.35, those of texts
+between 0 and 1. How far a document stands out among all of its column can: its distance from the
+query's mean similarity, in standard deviations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sememe.search.similarity import VectorLeg
+
+_LEAST = 1e-3  # of a deviation: a column of one row, or of equal ones, says nothing
+
+
+def merged(legs: Sequence[VectorLeg], k: int) -> VectorLeg:
+    """Return the k best documents of all legs, on the scale of the first; ties by id.
+
+    A document in several keeps its best score.
+    """
+    import numpy as np
+
+    first, *others = legs
+    if not others:
+        return first
+    best: dict[str, tuple[float, int]] = {}
+    for leg in legs:
+        for id_, row, score in zip(leg.ids, leg.rows.tolist(), _scores(leg, first), strict=True):
+            if id_ not in best or score > best[id_][0]:
+                best[id_] = (score, row)
+    ids = sorted(best, key=lambda id_: (-best[id_][0], id_))[:k]
+    rows = np.array([best[id_][1] for id_ in ids], np.uint64)
+    scores = np.array([best[id_][0] for id_ in ids], np.float32)
+    return VectorLeg(ids, rows, scores, first.mean, first.deviation)
+
+
+def _scores(leg: VectorLeg, scale: VectorLeg) -> list[float]:
+    if leg is scale or not len(scale.ids):
+        return [float(score) for score in leg.scores]
+    unit = max(scale.deviation, _LEAST) / max(leg.deviation, _LEAST)
+    return [scale.mean + (float(score) - leg.mean) * unit for score in leg.scores]

@@ -1,0 +1,236 @@
+"""What a CLIP network is made of, from the config of transformers or of open_clip.
+
+Each has names and defaults of its own, and writes down no more than differs from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sememe._errors import CorruptFileError, InvalidInputError
+
+ACTIVATIONS = ("quick_gelu", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
+_OLD_EOS = 2  # written by old versions of transformers whatever the vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Tower:
+    """A stack of layers: width of a state, how many layers and heads, width between.
+
+    Attributes:
+        activation: One of ACTIVATIONS.
+        epsilon: What normalisation adds to the variance.
+    """
+
+    width: int
+    layers: int
+    heads: int
+    inner: int
+    activation: str
+    epsilon: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClipConfig:
+    """Both towers.
+
+    Attributes:
+        dim: Width of the common space.
+        patch_size: Width and height of the squares that a picture is cut into, in pixels.
+        max_tokens: The longest text, marks included.
+        eos: Id of the token whose state is the text's; None: the highest id in the text.
+        norm_first: Whether patches are normalised before the first layer.
+    """
+
+    dim: int
+    image: Tower
+    text: Tower
+    image_size: int
+    patch_size: int
+    vocab_size: int
+    max_tokens: int
+    eos: int | None
+    norm_first: bool = True
+
+
+_TEXT: dict[str, Any] = {
+    "hidden_size": 512, "num_hidden_layers": 12, "num_attention_heads": 8,
+    "intermediate_size": 2048, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
+    "vocab_size": 49408, "max_position_embeddings": 77, "eos_token_id": 49407,
+}  # fmt: skip
+_VISION: dict[str, Any] = {
+    "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+    "intermediate_size": 3072, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
+    "image_size": 224, "patch_size": 32, "num_channels": 3,
+}  # fmt: skip
+
+
+def of_transformers(config: Mapping[str, Any], where: str) -> ClipConfig:
+    """Read the config.json of transformers, model_type "clip".
+
+    where: The folder's name, for messages.
+
+    Raises:
+        InvalidInputError: A network that sememe has no graph for.
+        CorruptFileError: Something in it makes no sense.
+    """
+    try:
+        text = _TEXT | _own(config, "text_config")
+        vision = _VISION | _own(config, "vision_config")
+        eos = text["eos_token_id"]
+        eos = eos[0] if isinstance(eos, list) else eos
+        found = ClipConfig(
+            dim=int(config.get("projection_dim", 512)),
+            image=_tower(vision),
+            text=_tower(text),
+            image_size=_side(vision["image_size"], "image_size", where),
+            patch_size=_side(vision["patch_size"], "patch_size", where),
+            vocab_size=int(text["vocab_size"]),
+            max_tokens=int(text["max_position_embeddings"]),
+            eos=None if eos == _OLD_EOS else int(eos),
+        )
+        channels = int(vision["num_channels"])
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise CorruptFileError(f"{where}: config.json is damaged: {error!r}") from error
+    if channels != 3:
+        raise InvalidInputError(f"{where} reads pictures of {channels} channels; sememe gives 3")
+    return _checked(found, where)
+
+
+def of_open_clip(config: Mapping[str, Any], where: str) -> ClipConfig:
+    """Read the open_clip_config.json of open_clip.
+
+    Raises:
+        InvalidInputError: A network that sememe has no graph for.
+        CorruptFileError: Something in it makes no sense.
+    """
+    try:
+        model = config["model_cfg"]
+        vision, text = model["vision_cfg"], model["text_cfg"]
+        _refuse_kinds(vision, text, where)
+        gelu = "quick_gelu" if model.get("quick_gelu") else "gelu"
+        width = int(vision.get("width", 768))
+        found = ClipConfig(
+            dim=int(model["embed_dim"]),
+            image=_open_tower(vision, width, width // int(vision.get("head_width", 64)), gelu),
+            text=_open_tower(text, int(text.get("width", 512)), int(text.get("heads", 8)), gelu),
+            image_size=_side(vision.get("image_size", 224), "image_size", where),
+            patch_size=_side(vision.get("patch_size", 16), "patch_size", where),
+            vocab_size=int(text.get("vocab_size", 49408)),
+            max_tokens=int(text.get("context_length", 77)),
+            eos=int(text.get("eos_id", 2)) if text.get("pool_type") == "eos" else None,
+            norm_first=not vision.get("no_ln_pre"),
+        )
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise CorruptFileError(f"{where}: open_clip_config.json is damaged: {error!r}") from error
+    return _checked(found, where)
+
+
+def _own(config: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """Return what a config says of a tower; an old one says it again, and that counts."""
+    given = {**(config.get(part) or {}), **(config.get(f"{part}_dict") or {})}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _tower(facts: Mapping[str, Any]) -> Tower:
+    return Tower(
+        width=int(facts["hidden_size"]),
+        layers=int(facts["num_hidden_layers"]),
+        heads=int(facts["num_attention_heads"]),
+        inner=int(facts["intermediate_size"]),
+        activation=str(facts["hidden_act"]),
+        epsilon=float(facts["layer_norm_eps"]),
+    )
+
+
+def _open_tower(facts: Mapping[str, Any], width: int, heads: int, gelu: str) -> Tower:
+    rough = (facts.get("act_kwargs") or {}).get("approximate") == "tanh" and gelu == "gelu"
+    return Tower(
+        width=width,
+        layers=int(facts.get("layers", 12)),
+        heads=heads,
+        inner=int(width * float(facts.get("mlp_ratio", 4.0))),
+        activation="gelu_pytorch_tanh" if rough else gelu,
+        epsilon=float((facts.get("norm_kwargs") or {}).get("eps", 1e-5)),
+    )
+
+
+# What a tower of open_clip may have beyond CLIP's own; none of it has a graph here.
+_BEYOND = (
+    "timm_model_name", "hf_model_name", "attentional_pool", "embed_cls", "no_causal_mask",
+    "block_type", "qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner",
+    "scale_attn", "scale_fc", "tokenizer_mode",
+)  # fmt: skip
+
+
+def _refuse_kinds(vision: Mapping[str, Any], text: Mapping[str, Any], where: str) -> None:
+    """Refuse what is no plain CLIP."""
+    if isinstance(vision.get("layers"), list | tuple):
+        raise InvalidInputError(
+            f"{where} sees with a modified ResNet; sememe has a graph for vision transformers "
+            f"alone. {_CURE}"
+        )
+    for part, facts in (("vision_cfg", vision), ("text_cfg", text)):
+        if odd := [name for name in _BEYOND if facts.get(name)]:
+            raise InvalidInputError(
+                f"{where}: its {part} has {odd[0]}={facts[odd[0]]!r}, for which sememe has no "
+                f"graph. {_CURE}"
+            )
+    pools = (vision.get("pool_type", "tok"), text.get("pool_type", "argmax"))
+    if pools[0] != "tok" or pools[1] not in ("argmax", "eos"):
+        raise InvalidInputError(
+            f"{where} pools pictures by {pools[0]!r} and texts by {pools[1]!r}; sememe by 'tok' "
+            f"and by 'argmax' or 'eos'. {_CURE}"
+        )
+    clean = (text.get("tokenizer_kwargs") or {}).get("clean", "whitespace")
+    if clean == "canonicalize":
+        raise InvalidInputError(
+            f"{where}: its text_cfg cleans text by {clean!r}, which takes the punctuation out; "
+            "sememe does not. Take another checkpoint"
+        )
+
+
+_CURE = (
+    "Export it where you have it: onnx/text_model.onnx and onnx/vision_model.onnx, beside a "
+    "config.json and a preprocessor_config.json"
+)
+
+
+def _side(value: Any, name: str, where: str) -> int:
+    """Return the side of a square."""
+    sides = {int(x) for x in (value if isinstance(value, list | tuple) else [value])}
+    if len(sides) != 1 or min(sides) < 1:
+        raise InvalidInputError(f"{where}: {name} is {value}; sememe reads squares")
+    return sides.pop()
+
+
+def _checked(config: ClipConfig, where: str) -> ClipConfig:
+    for name, tower in (("image", config.image), ("text", config.text)):
+        if tower.activation not in ACTIVATIONS:
+            raise InvalidInputError(
+                f"{where}: its {name} tower has the activation {tower.activation!r}; sememe "
+                f"computes {', '.join(ACTIVATIONS)}"
+            )
+        if min(tower.width, tower.layers, tower.heads, tower.inner) < 1:
+            raise CorruptFileError(f"{where}: its {name} tower has a width or number below 1")
+        if tower.width % tower.heads:
+            raise CorruptFileError(
+                f"{where}: {tower.heads} heads do not divide the {name} tower's width {tower.width}"
+            )
+    if config.patch_size > config.image_size:
+        raise CorruptFileError(
+            f"{where}: patches of {config.patch_size} pixels in pictures of {config.image_size}"
+        )
+    if config.max_tokens < 3:
+        raise CorruptFileError(f"{where}: texts of {config.max_tokens} tokens, marks included")
+    if config.eos is not None and not 0 <= config.eos < config.vocab_size:
+        raise CorruptFileError(
+            f"{where}: the text's end is id {config.eos}, the vocabulary has {config.vocab_size}"
+        )
+    return config

@@ -1,0 +1,111 @@
+"""Nearest neighbours as a classifier: the k examples of the highest cosine vote, nearer ones more.
+
+Reference: Wu et al. 2018 (arXiv:1805.01978), section 3.4: a vote weighs exp(cosine / 0.07).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe.space.classes import checked_examples, row_blocks
+from sememe.vectors.nearest import check_k, unit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe._types import FloatArray
+    from sememe.space.classes import Labels
+
+_TEMPERATURE = 0.07
+_GRID = (1, 3, 5, 10, 20, 50)
+_ASKED = 2000  # examples that are asked about the others to choose k
+
+
+@dataclass
+class NeighbourProbe:
+    """Tells classes by the nearest examples.
+
+    Attributes:
+        k: How many vote; None chooses of six the one by which the examples, each asked of all
+            others, are told best.
+        seed: Of which examples are asked, where there are many.
+        k_: How many vote.
+        held_out_: The accuracy by which it was chosen, slightly flattered by that.
+    """
+
+    k: int | None = None
+    seed: int = 0
+    k_: int = field(default=1, init=False)
+    held_out_: float = field(default=float("nan"), init=False)
+    _learnt: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
+
+    def fit(self, rows: FloatArray, labels: Labels) -> NeighbourProbe:
+        """Keep (n, dim) rows and (n,) numbers of classes.
+
+        Raises:
+            InvalidInputError: Fewer than two classes, or k below 1.
+        """
+        n_classes = checked_examples(rows, labels)
+        rows = unit(rows)
+        if self.k is None:
+            self._choose(rows, labels, n_classes)
+        else:
+            self.k_ = check_k(self.k)
+        self._learnt = {"examples": rows, "labels": labels, "k": np.array(self.k_)}
+        return self
+
+    def probabilities(self, rows: FloatArray) -> FloatArray:
+        """Return (n, classes) float32: each class's share of the votes."""
+        learnt = self._learnt
+        labels, k = learnt["labels"], int(learnt["k"])
+        n_classes = int(labels.max()) + 1
+        found = [
+            _votes(block @ learnt["examples"].T, labels, (k,), n_classes)[0]
+            for block in row_blocks(unit(rows))
+        ]
+        return np.concatenate(found) if found else np.empty((0, n_classes), np.float32)
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return examples (n, dim), labels (n,) and k."""
+        return self._learnt
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> NeighbourProbe:
+        """Return the probe whose `arrays` these are."""
+        probe = cls()
+        probe._learnt = {name: arrays[name] for name in ("examples", "labels", "k")}
+        return probe
+
+    def _choose(self, rows: FloatArray, labels: Labels, n_classes: int) -> None:
+        asked = np.random.default_rng(self.seed).permutation(len(rows))[:_ASKED]
+        grid = tuple(k for k in _GRID if k < len(rows))
+        right, start = np.zeros(len(grid)), 0
+        for block in row_blocks(rows[asked]):
+            places = asked[start : start + len(block)]
+            cosine = block @ rows.T
+            cosine[np.arange(len(block)), places] = -np.inf  # each is asked of the others
+            for i, votes in enumerate(_votes(cosine, labels, grid, n_classes)):
+                right[i] += int((votes.argmax(1) == labels[places]).sum())
+            start += len(block)
+        best = int(right.argmax())
+        self.k_, self.held_out_ = grid[best], float(right[best] / len(asked))
+
+
+def _votes(
+    cosine: FloatArray, labels: Labels, ks: tuple[int, ...], n_classes: int
+) -> list[FloatArray]:
+    """Return for each k the shares (n, classes) of the votes; of equal cosines the first votes."""
+    near = np.argsort(-cosine, axis=1, kind="stable")[:, : max(ks)]
+    scores = np.take_along_axis(cosine, near, axis=1)
+    weights = np.exp((scores - scores[:, :1]) / _TEMPERATURE)
+    found = []
+    for k in ks:
+        votes = np.zeros((len(cosine), n_classes), np.float32)
+        places = np.arange(len(cosine))[:, None]
+        np.add.at(votes, (places, labels[near[:, :k]]), weights[:, :k].astype(np.float32))
+        found.append(votes / votes.sum(axis=1, keepdims=True))
+    return found

@@ -1,0 +1,35 @@
+"""SimCLR's loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def nt_xent(z1: Any, z2: Any, *, temperature: float) -> Any:
+    """Pull two views of each picture together and push the rest of the batch apart.
+
+    For the views i and j of one picture, with sim the cosine and t the temperature:
+
+        l(i, j) = -log( exp(sim(i, j) / t) / sum over k != i of exp(sim(i, k) / t) )
+
+    and the loss is the mean of l over all 2n views, each with its own other view.
+
+    Args:
+        z1: (n, dim) projections of one view of each picture.
+        z2: (n, dim) projections of the other; row i of each is the same picture.
+        temperature: Cosines are divided by it.
+
+    Returns:
+        A scalar. Where all projections are the same it is ln(2n - 1).
+
+    Expects no picture twice in a batch. Relations: InfoNCE with 2n - 2 negatives.
+    Reference: Chen et al. 2020, equation 1 (arXiv:2002.05709).
+    """
+    import torch
+    from torch.nn.functional import cross_entropy, normalize
+
+    n = len(z1)
+    z = normalize(torch.cat([z1, z2]).float(), dim=1)
+    logits = (z @ z.T / temperature).fill_diagonal_(float("-inf"))
+    other = torch.arange(2 * n, device=z.device).roll(n)
+    return cross_entropy(logits, other)

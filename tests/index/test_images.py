@@ -1,0 +1,192 @@
+"""Images beside text in an index: found by words of two languages and by their like."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sememe
+from sememe import Index, Item
+from sememe.encoders.load_image import load_image
+from tests.drawings import DRAWINGS, clock, noise, umbrella, web
+
+NOTES = {
+    "rain.txt": "우산을 챙기지 않아 비를 흠뻑 맞았다.",
+    "fund.txt": "The central bank raised interest rates by half a point.",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "things"
+    (root / "pictures").mkdir(parents=True)
+    for i, draw in enumerate(DRAWINGS.values()):
+        draw().save(root / "pictures" / f"{i}.png")
+    for name, text in NOTES.items():
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def encoders(encoder):
+    """The default ones of an index, loaded once."""
+    names = ["efficientnet-lite0:conse", "efficientnet-lite0"]
+    return [encoder, *(load_image(name, texts=encoder) for name in names)]
+
+
+@pytest.fixture
+def index(tmp_path, encoders):
+    return Index.create(tmp_path / "index", encoders)
+
+
+def test_an_index_reads_images_unless_told_otherwise(tmp_path, encoders):
+    made = Index.create(tmp_path / "index").encoders
+    assert [entry.space for entry in made] == [encoder.space for encoder in encoders]
+    opened = Index.open(tmp_path / "index")
+    assert opened.add([{"id": "w", "image": web()}]).added == 1
+    assert opened.search("거미줄").ids == ["w"]
+
+
+def picture(name):
+    return f"things/pictures/{list(DRAWINGS).index(name)}.png"
+
+
+def test_words_of_two_languages_find_texts_and_pictures(index, folder):
+    report = index.sync(folder)
+    assert (report.added, report.skipped) == (7, [])
+    assert index.search("거미줄").ids[0] == picture("spider web")
+    assert index.search("a wall clock").ids[0] == picture("analog clock")
+    both = index.search("우산", k=2, mode="semantic").ids
+    assert set(both) == {picture("umbrella"), "things/rain.txt"}
+    assert index.search("interest rates").ids[0] == "things/fund.txt"
+    hit = index.search("umbrella", where="modality = 'image'")[0]
+    assert (hit.modality, hit.text, hit.start, hit.end) == ("image", "", 0, 0)
+    assert hit.source == picture("umbrella")
+    assert hit.metadata == {"width": 320, "height": 320}
+    assert index.search("x", where="width > 400").ids == []
+    assert index.verify().sound
+
+
+def test_a_picture_finds_its_like_first_and_texts_about_it(index, folder, tmp_path):
+    index.sync(folder)
+    turned = clock(240).rotate(5, fillcolor=(205, 205, 210))
+    found = index.search_image(turned)
+    assert found.ids[0] == picture("analog clock")
+    assert len(found) == 7
+    umbrella().save(tmp_path / "one.png")
+    texts = index.search_image(tmp_path / "one.png", where="modality = 'text'")
+    assert texts.ids == ["things/rain.txt", "things/fund.txt"]
+    assert index.search_image(web(), k=1).ids == [picture("spider web")]
+    with pytest.raises(sememe.CorruptFileError, match="item 0"):
+        index.search_image(b"")
+    with pytest.raises(sememe.InvalidInputError, match="k=0"):
+        index.search_image(web(), k=0)
+
+
+def test_words_in_the_name_of_a_file_find_it(index, folder):
+    shutil.copy(folder / "pictures" / "0.png", folder / "pictures" / "Zürich_2024-영수증.png")
+    index.sync(folder)
+    for word in ("Zürich", "영수증", "2024"):
+        found = index.search(word, mode="keyword")
+        assert found.ids == ["things/pictures/Zürich_2024-영수증.png"], word
+
+
+def test_only_what_changed_is_encoded_again(index, folder):
+    index.sync(folder)
+    again = index.sync(folder)
+    assert (again.unchanged, again.chunks) == (7, 0)
+    web().save(folder / "pictures" / "0.png")
+    (folder / "pictures" / "1.png").unlink()
+    changed = index.sync(folder)
+    assert (changed.updated, changed.removed, changed.chunks) == (1, 1, 1)
+    webs = index.search_image(web(), k=2)
+    assert set(webs.ids) == {"things/pictures/0.png", picture("spider web")}
+    assert index.verify().sound
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_stored(index, folder):
+    whole = (folder / "pictures" / "0.png").read_bytes()
+    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "zero.png").write_bytes(b"")
+    (folder / "text.jpg").write_text("a text", encoding="utf-8")
+    report = index.sync(folder)
+    reasons = {skipped.source: skipped.reason for skipped in report.skipped}
+    assert set(reasons) == {"things/cut.png", "things/zero.png", "things/text.jpg"}
+    assert reasons["things/cut.png"].startswith("cut off or damaged")
+    assert (report.added, len(index), report.chunks) == (7, 7, 7)
+    assert index.verify().sound
+    again = index.sync(folder)  # told again, as they may be mended
+    assert {skipped.source for skipped in again.skipped} == set(reasons)
+    (folder / "cut.png").write_bytes(whole)
+    assert index.sync(folder).added == 1
+    assert index.verify().sound
+
+
+def test_a_picture_that_breaks_keeps_what_was_indexed(index, folder):
+    index.sync(folder)
+    path = folder / "pictures" / "0.png"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:900])
+    for _ in range(2):
+        report = index.sync(folder)
+        (skipped,) = report.skipped
+        assert skipped.reason.endswith("what was indexed of it before is kept")
+        assert (report.updated, report.removed) == (0, 0)
+        assert index.search("a wall clock").ids[0] == "things/pictures/0.png"
+    assert index.verify().sound
+    path.write_bytes(whole)
+    assert index.sync(folder).skipped == []
+
+
+def test_programs_give_pictures_as_they_have_them(index, tmp_path):
+    clock().save(tmp_path / "clock.png")
+    things = [
+        tmp_path / "clock.png",
+        {"id": "array", "image": np.asarray(web()), "room": 3},
+        {"image": umbrella(), "id": "pillow"},
+        {"image": (tmp_path / "clock.png").read_bytes()},
+        Item("own", tmp_path / "clock.png", "image"),
+    ]
+    assert index.add(things).added == 5
+    assert index.add(things).unchanged == 5
+    assert index.search("spider web", k=1).ids == ["array"]
+    assert index.search("x", where="room = 3").ids == ["array"]
+    (named,) = [id_ for id_ in index.search_image(clock()).ids if id_.startswith("image-")]
+    assert index.delete([named]).removed == 1
+    with pytest.raises(sememe.DuplicateIdError):
+        index.add([{"id": "array", "image": umbrella()}])
+    assert index.upsert([{"id": "array", "image": umbrella(), "room": 3}]).updated == 1
+    assert index.search("umbrella", k=2, mode="semantic").ids == ["array", "pillow"]
+    with pytest.raises(sememe.InvalidInputError, match="its image is int"):
+        index.add([{"image": 7}])
+    gone = index.add([Item("gone", Path("nowhere.png"), "image")])
+    assert [s.reason for s in gone.skipped] == ["no longer there"]
+    assert index.verify().sound
+
+
+def test_an_index_of_text_alone_says_what_to_do(tmp_path, folder):
+    index = Index.create(tmp_path / "texts", ["use-multilingual-v3"])
+    report = index.sync(folder)
+    assert report.added == 2
+    assert "sememe[images]" in report.skipped[0].reason
+    with pytest.raises(sememe.InvalidInputError, match="no encoder for images"):
+        index.search_image(web())
+
+
+def test_many_pictures_come_in_several_commits(index):
+    report = index.add({"id": f"{i:03}", "image": noise(i, (9, 9))} for i in range(300))
+    assert (report.added, len(index)) == (300, 300)
+    assert index.search_image(noise(17, (9, 9)), k=1).ids == ["017"]
+
+
+def test_an_index_of_another_image_encoder_refuses_it(tmp_path, folder):
+    encoders = ["use-multilingual-v3", "efficientnet-lite0"]
+    Index.create(tmp_path / "i", encoders).sync(folder)
+    index = Index.open(tmp_path / "i")
+    assert index.search_image(clock(), k=1).ids == [picture("analog clock")]
+    assert index.search_image(clock(), where="modality = 'text'").ids == []
+    with pytest.raises(sememe.SpaceMismatchError):
+        Index.open(tmp_path / "i", [sememe.load("efficientnet-lite0:conse:all-minilm-l6-v2")])

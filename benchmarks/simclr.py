@@ -38,7 +38,7 @@ def work(kind: str, options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     epochs = options.epochs if kind == "pairs" else options.control_epochs
     recipe = SimCLRTraining if kind == "pairs" else OtherPartners
-    training = recipe(epochs=epochs, seed=options.seed, evaluations=4)
+    training = recipe(epochs=epochs, seed=options.seed, precision=options.precision, evaluations=4)
     started = time.perf_counter()
     training.fit(options.pictures, labelled=options.labelled)
     seconds = time.perf_counter() - started
@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=SimCLRTraining.epochs)
     parser.add_argument("--control-epochs", type=float, default=10)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--precision", default="float32")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", help=argparse.SUPPRESS)
     options = parser.parse_args()

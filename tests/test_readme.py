@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.drawings import DRAWINGS
+
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.ko.md")
 NOT_RUN = ("make ", "pip install ")  # they set up the very environment the tests run in
@@ -49,6 +51,9 @@ def home(tmp_path):
         path.write_text(text, encoding="utf-8")
     for name, text in WORDS.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "photos").mkdir()
+    for name, draw in DRAWINGS.items():
+        draw().save(tmp_path / "photos" / f"{name.split()[-1]}.png")
     command = tmp_path / "bin" / "sememe"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m sememe.app.cli "$@"\n')
@@ -71,13 +76,16 @@ def test_the_commands_run_and_find_something(readme, home):
         done = type_in(home, ["bash", "-c", line])
         assert done.returncode == 0, f"{line}: {done.stderr}"
         if line.startswith("sememe search"):
-            assert "notes/" in done.stdout, f"{line} finds nothing"
+            found = "photos/umbrella.png" if "photo-index" in line else "notes/"
+            assert found in done.stdout, f"{line} finds nothing"
+            assert "photo-index" not in line or done.stdout.split()[2] == found
     assert "회의록" in next(line for line in typed if "--where" in line)
 
 
 @pytest.mark.parametrize("readme", READMES)
 def test_the_python_runs(readme, home):
-    search, words, sentences = [code for language, code in blocks(readme) if language == "python"]
+    python = [code for language, code in blocks(readme) if language == "python"]
+    search, words, sentences, images = python
     done = type_in(home, [sys.executable, "-W", "error", "-c", search])
     assert done.returncode == 0, done.stderr
     first, *rest = done.stdout.splitlines()
@@ -89,6 +97,10 @@ def test_the_python_runs(readme, home):
     done = type_in(home, [sys.executable, "-W", "error", "-c", sentences])
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) > 0
+    done = type_in(home, [sys.executable, "-W", "error", "-c", images])
+    assert done.returncode == 0, done.stderr
+    umbrella, clock = map(float, done.stdout.strip("[]\n").split())
+    assert clock > umbrella + 0.2
 
 
 @pytest.mark.parametrize("readme", READMES)

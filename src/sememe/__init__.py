@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 _EXPORTS = {
     "CATALOG": "sememe.models.catalog",
+    "ClipFromScratch": "sememe.train.clip_scratch",
     "ClipTraining": "sememe.train.clip",
     "ConseEncoder": "sememe.encoders.conse",
     "CorruptFileError": "sememe._errors",
@@ -33,6 +34,7 @@ _EXPORTS = {
     "HubError": "sememe._errors",
     "ImageClassifier": "sememe.train.classifier",
     "ImageEncoder": "sememe.encoders.image",
+    "ImagePair": "sememe.index.alike",
     "Index": "sememe.index.index",
     "IndexExistsError": "sememe._errors",
     "IndexFormatError": "sememe._errors",
@@ -105,6 +107,7 @@ if TYPE_CHECKING:
     from sememe.encoders.static import StaticEncoder as StaticEncoder
     from sememe.encoders.text import TextEncoder as TextEncoder
     from sememe.encoders.words import WordEncoder as WordEncoder
+    from sememe.index.alike import ImagePair as ImagePair
     from sememe.index.hits import Hit as Hit
     from sememe.index.hits import Hits as Hits
     from sememe.index.index import Index as Index
@@ -117,6 +120,7 @@ if TYPE_CHECKING:
     from sememe.text.subwords import SubwordTokenizer as SubwordTokenizer
     from sememe.train.classifier import ImageClassifier as ImageClassifier
     from sememe.train.clip import ClipTraining as ClipTraining
+    from sememe.train.clip_scratch import ClipFromScratch as ClipFromScratch
     from sememe.train.cross import CrossTraining as CrossTraining
     from sememe.train.distil import distil as distil
     from sememe.train.domain import DomainAdaptation as DomainAdaptation

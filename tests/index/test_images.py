@@ -167,13 +167,36 @@ def test_programs_give_pictures_as_they_have_them(index, tmp_path):
     assert index.verify().sound
 
 
+def test_near_duplicates_are_listed(index, folder, tmp_path):
+    index.sync(folder)
+    with_copies = [
+        {"id": "copy", "image": clock()},
+        {"id": "small", "image": clock(160)},
+        {"id": "noise", "image": noise(0)},
+    ]
+    index.add(with_copies)
+    pairs = index.similar_images(threshold=0.9)
+    original = picture("analog clock")
+    assert (pairs[0].first, pairs[0].second) == ("copy", original)
+    assert pairs[0].score == pytest.approx(1, abs=1e-5)
+    named = {frozenset(pair[:2]) for pair in pairs}
+    assert named == {frozenset(p) for p in [("copy", original), ("copy", "small"),
+                                            ("small", original)]}  # fmt: skip
+    assert index.similar_images(max_pairs=1, threshold=0.9) == pairs[:1]
+    empty = Index.create(tmp_path / "empty")
+    empty.add(["a text"])
+    with pytest.raises(sememe.InvalidInputError, match="holds 0 images"):
+        empty.similar_images()
+
+
 def test_an_index_of_text_alone_says_what_to_do(tmp_path, folder):
     index = Index.create(tmp_path / "texts", ["use-multilingual-v3"])
     report = index.sync(folder)
     assert report.added == 2
     assert "sememe[images]" in report.skipped[0].reason
-    with pytest.raises(sememe.InvalidInputError, match="no encoder for images"):
-        index.search_image(web())
+    for ask in (lambda: index.search_image(web()), index.similar_images):
+        with pytest.raises(sememe.InvalidInputError, match="no encoder for images"):
+            ask()
 
 
 def test_many_pictures_come_in_several_commits(index):

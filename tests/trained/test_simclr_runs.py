@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from sememe import InvalidInputError
+from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
 from sememe.models.export_image import exported_image
 from sememe.models.graph import session
@@ -81,6 +81,16 @@ def test_a_checkpoint_of_other_pictures_or_options_is_refused(folder, tmp_path):
         SimCLRTraining(**quick).fit(list(pixels), checkpoint=state)
     with pytest.raises(InvalidInputError, match="temperature was 0.2, is 0.5"):
         SimCLRTraining(**quick, temperature=0.5).fit(folder, checkpoint=state)
+
+
+def test_bfloat16_goes_nearly_the_same_way(folder):
+    exact = SimCLRTraining(**QUICK).fit(folder)
+    rough = SimCLRTraining(**QUICK, precision="bfloat16").fit(folder)
+    losses = [np.array(one.report_.curve.losses)[:, 1] for one in (exact, rough)]
+    assert 1e-6 < np.abs(losses[0] - losses[1]).max() < 0.3
+    assert {tensor.dtype for tensor in rough.model_.parameters()} == {torch.float32}
+    with pytest.raises(UnknownNameError, match="bfloat16"):
+        SimCLRTraining(precision="half").fit(folder)
 
 
 def test_the_command_says_what_it_did(folder, tmp_path, capsys):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _PAIRS = 100
 _THRESHOLD = 0.9  # of --duplicates
+_ALIKE = 0.95  # of images
 _REASONS = 12  # skipped lines and dropped texts shown; --json lists all
 
 
@@ -29,11 +30,16 @@ def register(app: typer.Typer) -> None:
 
 def mine(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="One text a line, or .jsonl; also .gz and .xz.")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="One text a line, or .jsonl; also .gz and .xz. Or an index: images alike in it.",
+        ),
     ],
     model: Annotated[
-        str, typer.Option("-m", "--model", help="A name that `sememe models` lists, or a path.")
-    ] = DEFAULT_MODEL,
+        str | None,
+        typer.Option("-m", "--model", help="A name that `sememe models` lists, or a path."),
+    ] = None,
     top_k: Annotated[
         int | None, typer.Option("-k", "--top-k", help=f"The most pairs: {_PAIRS} unless told.")
     ] = None,
@@ -59,9 +65,14 @@ def mine(
 ) -> None:
     """Find the most similar pairs among the texts of a file, or the texts that repeat others.
 
-    Each text is compared with each: twice as many take four times as long.
+    Of an index, the images that look alike. Each is compared with each: twice as many take four
+    times as long.
     """
     _check_options(top_k, threshold, duplicates)
+    if (file / "sememe.json").is_file():
+        _images(file, model, top_k or _PAIRS, threshold, duplicates, output, quiet=as_json)
+        return
+    model = model or DEFAULT_MODEL
     _check_output(output, file, duplicates)
     found = _read(file, quiet=as_json)
     if duplicates:
@@ -73,6 +84,32 @@ def mine(
         facts = {"model": model, "texts": len(found.texts), "empty": found.empty}
         skipped = [thing.reason for thing in found.skipped]
         show.as_json({**facts, "skipped": skipped, **document})
+
+
+def _images(
+    folder: Path,
+    model: str | None,
+    limit: int,
+    threshold: float | None,
+    duplicates: bool,
+    output: Path | None,
+    *,
+    quiet: bool,
+) -> None:
+    """List the images of an index that look alike."""
+    from sememe.index.index import Index
+
+    for option, given in (("-m", model), ("--duplicates", duplicates), ("-o", output)):
+        if given:
+            raise InvalidInputError(f"{option} is for a file of texts; leave it out for an index.")
+    told = _ALIKE if threshold is None else threshold
+    pairs = Index.open(folder).similar_images(max_pairs=limit, threshold=told)
+    if quiet:
+        show.as_json({"threshold": told, "pairs": [pair._asdict() for pair in pairs]})
+        return
+    for pair in pairs:
+        typer.echo(show.visible(f"{pair.score:6.3f}  {pair.first}  {pair.second}"))
+    typer.echo(f"{len(pairs)} pairs of images with {told} or more", err=True)
 
 
 def _check_options(top_k: int | None, threshold: float | None, duplicates: bool) -> None:

@@ -13,7 +13,15 @@ import typer
 
 from sememe._errors import InvalidInputError
 from sememe.app import show
-from sememe.app.training_run import CTRL_C, Json, Overwrite, Seed, check_free, state_folder
+from sememe.app.training_run import (
+    CTRL_C,
+    Json,
+    Overwrite,
+    Seed,
+    check_free,
+    is_typed,
+    state_folder,
+)
 
 if TYPE_CHECKING:
     from sememe.train.phrases import Phrases
@@ -153,7 +161,7 @@ def _train(kind: type[Word2Vec], given: dict[str, Any]) -> None:
         model = kind(**given)
     else:
         model = kind.load(start)
-        _take(model, {name: given[name] for name in given if _is_typed(context, name)})
+        _take(model, {name: given[name] for name in given if is_typed(context, name)})
     _check_output(output, corpus, model, overwrite=overwrite)
     state = state_folder(output)
     learn = model.fit if start is None else model.partial_fit
@@ -196,7 +204,7 @@ def _how_to_go_on(context: typer.Context, state: Path) -> str:
     words = context.command_path.split()
     for option in context.command.params:
         name = str(option.name)
-        if not _is_typed(context, name):
+        if not is_typed(context, name):
             continue
         if option.param_type_name == "option":
             words.append(max(option.opts, key=len))
@@ -205,12 +213,6 @@ def _how_to_go_on(context: typer.Context, state: Path) -> str:
     kept = f"what was learnt is kept in {state}. To go on from there"
     kept = kept if holds_state(state) else "training had not begun, nothing is kept. To begin again"
     return f"sememe: stopped; {kept} type:\n  {shlex.join(words)}"
-
-
-def _is_typed(context: typer.Context, name: str) -> bool:
-    """Say whether an option stands on the command line, not its default alone."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _take(model: Word2Vec, typed: dict[str, Any]) -> None:

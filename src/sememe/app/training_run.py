@@ -56,6 +56,12 @@ def train_and_save(training: Any, data: Path, output: Path, **more: Any) -> Path
     return written
 
 
+def is_typed(context: typer.Context, name: str) -> bool:
+    """Say whether an option stands on the command line, not its default alone."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def tell(summary: str, notes: tuple[str, ...], following: str) -> None:
     """Print a run's notes on standard error, then what came out and the next command."""
     for note in notes:

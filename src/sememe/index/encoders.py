@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Iterator, Sequence
 
 from sememe._errors import InvalidInputError, SpaceMismatchError, UnknownNameError
@@ -10,7 +11,12 @@ from sememe.encoders.conse import ConseEncoder
 from sememe.encoders.load import load, load_encoders
 from sememe.encoders.load_image import is_image, load_image
 from sememe.index.config import EncoderEntry
+from sememe.models.catalog import DEFAULT_MODEL, IMAGE_MODEL, model_info
 
+NO_IMAGES = (
+    "the index has no encoder for images. Build one that has: pip install 'sememe[images]', then "
+    "sememe index PATH --into OTHER"
+)
 Column = tuple[str, Encoder]  # the store's vector column, and an encoder that fills it
 
 
@@ -54,6 +60,19 @@ class Encoders:
         entries = [entry for entry in self._entries if entry.modality == modality]
         return [(entry.column, self._load(entry)) for entry in entries]
 
+    def look(self) -> tuple[str, int]:
+        """Return the column and width by which images are alike: one of their own, if there is.
+
+        Raises:
+            InvalidInputError: There is no encoder for images.
+        """
+        texts = {entry.column for entry in self._entries if entry.modality == "text"}
+        found = [entry for entry in self._entries if entry.modality == "image"]
+        if not found:
+            raise InvalidInputError(NO_IMAGES)
+        entry = min(found, key=lambda one: one.column in texts)
+        return entry.column, entry.dim
+
     def stores(self, modality: str) -> bool:
         """Say whether items of a modality can be stored."""
         return any(entry.modality == modality for entry in self._entries)
@@ -81,6 +100,13 @@ class Encoders:
                 raise _another_space(found, self._entries)
             self._loaded[entry.name] = found
         return self._loaded[entry.name]
+
+
+def default_encoders() -> list[str]:
+    """Return the default encoder for text, and those for images where they are installed."""
+    images = [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
+    has_images = model_info(IMAGE_MODEL).available() and importlib.util.find_spec("PIL") is not None
+    return [DEFAULT_MODEL, *(images if has_images else [])]
 
 
 def loaded_encoders(given: Sequence[Encoder | str]) -> list[Encoder]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,8 +18,9 @@ from sememe._errors import (
     InvalidInputError,
 )
 from sememe._types import Encoder, Item, PairScorer
+from sememe.index.alike import ImagePair, similar_images
 from sememe.index.config import FILE, Config, EncoderEntry
-from sememe.index.encoders import Encoders, check_encoders, loaded_encoders
+from sememe.index.encoders import Encoders, check_encoders, default_encoders, loaded_encoders
 from sememe.index.facts import Facts
 from sememe.index.hits import Hits, Mode
 from sememe.index.items import ItemLike, as_items
@@ -31,7 +31,6 @@ from sememe.index.searcher import Searcher
 from sememe.index.sync import FolderSync
 from sememe.index.verify import Verification, verify_store
 from sememe.index.writer import OnChange, Writer
-from sememe.models.catalog import DEFAULT_MODEL, IMAGE_MODEL, model_info
 from sememe.search.lock import writer_lock
 from sememe.search.store import Store
 from sememe.text.analyze import Analyzer, analyzer
@@ -86,7 +85,7 @@ class Index:
             InvalidInputError: No encoder for text, or two of spaces that no images share.
         """
         folder = Path(path)
-        loaded = loaded_encoders(encoders or _default_encoders())
+        loaded = loaded_encoders(encoders or default_encoders())
         check_encoders(loaded)
         config = Config(
             encoders=[EncoderEntry.of(encoder) for encoder in loaded],
@@ -280,6 +279,26 @@ class Index:
         searcher = PictureSearcher(self._store, self._encoders)
         return self._store.reading(lambda: searcher.search(picture, k=k, where=where))
 
+    def similar_images(self, *, max_pairs: int = 100, threshold: float = 0.95) -> list[ImagePair]:
+        """List the images that look alike, near-duplicates first, by their stored vectors.
+
+        Args:
+            max_pairs: The most pairs; m copies of an image make m(m-1)/2.
+            threshold: The lowest cosine. Copies have 1, another size or quality about 0.97.
+
+        Each image is compared with each, in memory for all their vectors.
+
+        Raises:
+            InvalidInputError: The index holds fewer than two images, or has no encoder for them.
+        """
+        self._store.refresh()
+        column, dim = self._encoders.look()
+        return self._store.reading(
+            lambda: similar_images(
+                self._store, column, dim, max_pairs=max_pairs, threshold=threshold
+            )
+        )
+
     def verify(self) -> Verification:
         """Check every row, checksum, offset, vector width and vector length."""
         self._store.refresh()
@@ -358,13 +377,6 @@ class Index:
                 )
             self._analyzer = found
         return self._analyzer
-
-
-def _default_encoders() -> list[str]:
-    """Return the default encoder for text, and those for images where they are installed."""
-    images = [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
-    has_images = model_info(IMAGE_MODEL).available() and importlib.util.find_spec("PIL") is not None
-    return [DEFAULT_MODEL, *(images if has_images else [])]
 
 
 def _make_room(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
+from sememe.index.encoders import NO_IMAGES
 from sememe.index.hits import Hits
 from sememe.index.legs import merged
 from sememe.index.searcher import check_k, hits_of
@@ -31,10 +32,7 @@ class PictureSearcher:
         check_k(k)
         columns = self._encoders.asking("image")
         if not columns:
-            raise InvalidInputError(
-                "the index has no encoder for images. Build one that has: pip install "
-                "'sememe[images]', then sememe index PATH --into OTHER"
-            )
+            raise InvalidInputError(NO_IMAGES)
         if not self._store.count():
             return Hits((), "semantic", {}, note="the index is empty")
         shared = {column for column, _ in self._encoders.asking("text")}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sememe._errors import DuplicateIdError
 from sememe._types import Encoder, Item, Skipped
 from sememe.index.draft import Analyzer, Draft, draft
-from sememe.index.encoders import Encoders
+from sememe.index.encoders import NO_IMAGES, Encoders
 from sememe.index.items import content_hash, has_text
 from sememe.index.report import Report
 from sememe.search.catalogue import State
@@ -284,12 +284,7 @@ def _row(one: Draft, vectors: dict[str, FloatArray]) -> Row:
 
 
 def _no_encoder(modality: str) -> str:
-    if modality == "image":
-        return (
-            "this index has no encoder for images; build one that has: pip install "
-            "'sememe[images]', then sememe index PATH --into OTHER"
-        )
-    return f"no encoder yet: {modality}"
+    return NO_IMAGES if modality == "image" else f"no encoder yet: {modality}"
 
 
 def _refusal(item: Item) -> DuplicateIdError:

@@ -1,8 +1,8 @@
 """The 1,000 classes of ImageNet's challenge, in the order in which networks give them.
 
 Each has a name, which may be a word that few people use ("Blenheim spaniel"), and a kind, the word
-that people look for it with ("dog", "개"). English names are WordNet's; the Korean ones and the kinds
-are ours.
+that people look for it with ("dog"), both in two languages. English names are WordNet's; the Korean
+ones and the kinds are ours.
 """
 
 from __future__ import annotations

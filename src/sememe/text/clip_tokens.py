@@ -60,6 +60,17 @@ class ClipTokenizer:
         return [encoding.ids for encoding in found]
 
 
+def cut_as_clip(made: Any) -> None:
+    """Have a tokenizer of `tokenizers` clean and cut texts as CLIP's does."""
+    tokenizers = require("tokenizers", "CLIP's tokenizer")
+    normal, cut = tokenizers.normalizers, tokenizers.pre_tokenizers
+    spaces = normal.Replace(tokenizers.Regex(r"\s+"), " ")
+    made.normalizer = normal.Sequence([normal.NFC(), spaces, normal.Lowercase()])
+    words = cut.Split(tokenizers.Regex(_WORDS), behavior="removed", invert=True)
+    made.pre_tokenizer = cut.Sequence([words, cut.ByteLevel(add_prefix_space=False,
+                                                            use_regex=False)])  # fmt: skip
+
+
 def _made(tokenizers: Any, vocab: Path, merges: Path) -> Any:
     pieces, pairs = tokenizers.models.BPE.read_file(str(vocab), str(merges))
     marks = [name for name in (START, END) if name in pieces]  # one that is missing is not made up
@@ -67,11 +78,6 @@ def _made(tokenizers: Any, vocab: Path, merges: Path) -> Any:
         pieces, pairs, end_of_word_suffix="</w>", unk_token=END if END in pieces else None
     )
     made = tokenizers.Tokenizer(model)
-    normal, cut = tokenizers.normalizers, tokenizers.pre_tokenizers
-    spaces = normal.Replace(tokenizers.Regex(r"\s+"), " ")
-    made.normalizer = normal.Sequence([normal.NFC(), spaces, normal.Lowercase()])
-    words = cut.Split(tokenizers.Regex(_WORDS), behavior="removed", invert=True)
-    made.pre_tokenizer = cut.Sequence([words, cut.ByteLevel(add_prefix_space=False,
-                                                            use_regex=False)])  # fmt: skip
+    cut_as_clip(made)
     made.add_special_tokens(marks)
     return made

@@ -12,7 +12,6 @@ core, and a name finds its emoji among the first 10 of those held out in 59 % (E
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,10 +23,19 @@ from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe.evaluate.image_retrieval import Retrieved, retrieve
 from sememe.models.joint_folder import KIND, Projection, write_projections
-from sememe.sources.image_text import ImageTexts, read_image_texts
+from sememe.sources.image_text import ImageTexts
 from sememe.train.fitting import Rule, parameters, refuse
+from sememe.train.paired import (
+    card,
+    check_enough,
+    figure,
+    held_out_pairs,
+    image_texts,
+    pairs_digest,
+    part,
+)
 from sememe.train.projections import Recipe, learn_projections
-from sememe.train.trained_folder import curve_rows, model_card, note_lines, table, write_trained
+from sememe.train.trained_folder import write_trained
 from sememe.train.trainer import checkpoint_folder
 
 if TYPE_CHECKING:
@@ -121,18 +129,14 @@ class ClipTraining:
         refuse(self, _rules(self))
         columns = tuple(text_columns)
 
-        def read(given: str | Path | ImageTexts) -> ImageTexts:
-            if isinstance(given, ImageTexts):
-                return given
-            return read_image_texts(Path(given), image_column=image_column, text_columns=columns)
-
         towers = _towers(self)
-        found, aside = read(data), None if evaluate is None else read(evaluate)
+        found = image_texts(data, image_column, columns)
+        aside = None if evaluate is None else image_texts(evaluate, image_column, columns)
         self._encoders = {side: {"name": t.name, "space": t.space} for side, t in towers.items()}
         facts = {
             "encoders": self._encoders,
-            "data": _digest(found),
-            "evaluate": None if aside is None else _digest(aside),
+            "data": pairs_digest(found),
+            "evaluate": None if aside is None else pairs_digest(aside),
         }
         with checkpoint_folder(checkpoint, facts) as state:
             seen = _Encoded.of(found, towers, state / "checkpoint-vectors" / "data", show_progress)
@@ -170,23 +174,19 @@ class ClipTraining:
                 "parameters": parameters(self),
                 "training": {**training, "notes": report.notes},
             },
-            card=_card(self),
+            card=card(f"{self.image} and {self.text} in one space", report, parameters(self)),
             curve=report.curve,
         )
 
     def _learn(self, seen: _Encoded, other: _Encoded | None, *, show_progress: bool) -> None:
         pairs, notes = seen.data.pairs, list(seen.data.notes)
         if other is None:
-            aside = _held_out(pairs[:, 2], self.held_out, self.seed)
+            aside = held_out_pairs(pairs[:, 2], self.held_out, self.seed)
             other = seen.part(aside)
             pairs = pairs[~aside]
         else:
             notes += [f"held out: {note}" for note in other.data.notes]
-        if len(pairs) < 2:
-            raise InvalidInputError(
-                f"{len(pairs)} pairs are left to train on ({'; '.join(notes) or 'too few rows'}). "
-                "Give a table with more images and texts"
-            )
+        check_enough(pairs, notes)
 
         def measured(model: dict[str, Projection]) -> Retrieved:
             return retrieve(
@@ -197,18 +197,13 @@ class ClipTraining:
                 seed=self.seed,
             )
 
-        def figure(model: dict[str, Projection]) -> float:
-            found = measured(model).metrics
-            ways = ("text to image recall@10", "image to text recall@10")
-            return float(np.mean([found[way] for way in ways]))
-
         some = len(other.data.pairs) > 0
         model, scale, curve = learn_projections(
             seen.images,
             seen.texts,
             pairs,
             Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__}),
-            measure=figure if some else None,
+            measure=(lambda model: figure(measured(model))) if some else None,
             show_progress=show_progress,
         )
         last = measured(model) if some else Retrieved({}, {})
@@ -247,9 +242,7 @@ class _Encoded:
 
     def part(self, which: Any) -> _Encoded:
         """Return the same with some of the pairs."""
-        columns = tuple(np.array(self.data.columns, object)[which].tolist())
-        data = ImageTexts(self.data.images, self.data.texts, self.data.pairs[which], columns, ())
-        return _Encoded(data, self.images, self.texts)
+        return _Encoded(part(self.data, which), self.images, self.texts)
 
 
 def _in_blocks(
@@ -280,14 +273,6 @@ def _in_blocks(
     return rows, reasons
 
 
-def _held_out(groups: Any, share: float, seed: int) -> Any:
-    """Return (p,) which pairs are held out: some groups, whole."""
-    names = np.unique(groups)
-    count = round(share * len(names)) if share else 0
-    chosen = np.random.default_rng(seed).permutation(names)[: min(count, len(names) - 1)]
-    return np.isin(groups, chosen)
-
-
 def _towers(training: ClipTraining) -> dict[str, Encoder]:
     from sememe.encoders.load import load, load_text
 
@@ -313,40 +298,3 @@ def _rules(training: ClipTraining) -> list[Rule]:
         ("held_out", 0 <= t.held_out < 1, "a share of the data, 0 to 1"),
         ("evaluations", t.evaluations >= 1, "1 or more"),
     ]
-
-
-def _digest(data: ImageTexts) -> str:
-    found = hashlib.sha256(data.pairs.tobytes())
-    for path in data.images:
-        status = path.stat()
-        found.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode())
-    for text in data.texts:
-        found.update(text.encode("utf-8", "surrogatepass") + b"\0")
-    return found.hexdigest()
-
-
-def _card(training: ClipTraining) -> str:
-    report = training.report_
-    results = {name: f"{value:.4f}" for name, value in report.recalls.items()}
-    chance = {f"{name}, dealt to others": f"{v:.4f}" for name, v in report.control.items()}
-    return model_card(
-        f"{training.image} and {training.text} in one space",
-        head={"tags": ["sememe", "clip", "zero-shot-image-classification"]},
-        sections={
-            "Use": [
-                "```python",
-                "import sememe",
-                "",
-                'texts, images = sememe.load("this-folder:text"), sememe.load("this-folder:image")',
-                "```",
-            ],
-            "Data": [
-                f"{report.n_pairs} pairs of {report.n_images} images and {report.n_texts} texts; "
-                f"{report.n_held_out} pairs held out.",
-                "",
-                *note_lines(report.notes),
-            ],
-            "Results": table(results | chance | curve_rows(report.curve)),
-            "Settings": table(parameters(training)),
-        },
-    )

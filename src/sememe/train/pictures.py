@@ -22,6 +22,8 @@ from sememe.sources.pixels import open_image
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sememe.models.preprocess import Half
+
 _LARGE = 2**31  # bytes of pixels beyond which they lie in a file
 _THREADS = 4  # that decode
 _AHEAD = 1024  # pictures being decoded before they are taken
@@ -93,19 +95,21 @@ def read_pictures(
     found: Sequence[Named],
     *,
     size: int,
+    half: Half = "even",
     beside: Path | None = None,
     large: int = _LARGE,
     show: bool = False,
 ) -> Pictures:
     """Decode pictures: the shorter side scaled to `size`, the middle cut out.
 
-    beside: A folder; pixels of more than `large` bytes lie in a file there, not in memory.
+    half: As in `Preprocess`. beside: A folder; pixels of more than `large` bytes lie in a file
+    there, not in memory.
 
     Raises:
         InvalidInputError: Something that can be no picture.
         MissingExtraError: Pillow is not installed.
     """
-    preprocess = training_preprocess(size, PLAIN, PLAIN)
+    preprocess = training_preprocess(size, PLAIN, PLAIN, half=half)
     shape = (len(found), size, size, 3)
     pixels: NDArray[np.uint8]
     if beside is not None and found and int(np.prod(shape, dtype=np.int64)) > large:
@@ -134,10 +138,12 @@ def read_pictures(
     return Pictures(pixels[: len(sources)], tuple(sources), tuple(skipped))
 
 
-def training_preprocess(size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocess:
+def training_preprocess(
+    size: int, mean: tuple[float, ...], std: tuple[float, ...], *, half: Half = "even"
+) -> Preprocess:
     """Return how pictures are made for a network that trains on them, and for it ever after."""
     facts = {"size": size, "resize": size, "interpolation": "bicubic", "mean": mean, "std": std}
-    return Preprocess.of(facts)
+    return Preprocess.of(facts | {"half": half})
 
 
 def pictures_digest(found: Sequence[Named]) -> str:

@@ -44,7 +44,8 @@ class Learner:
         augmentation: How much views differ.
         plan: How many steps, and when to look.
         batch_size: Pictures a step; each gives two views.
-        learning_rate, weight_decay, warmup, temperature, seed: As `SimCLRTraining` has them.
+        learning_rate, weight_decay, warmup, temperature, precision, seed: As `SimCLRTraining` has
+            them.
         second: Which pictures the second views are of, by those of the first: the same.
     """
 
@@ -58,6 +59,7 @@ class Learner:
     weight_decay: float
     warmup: float
     temperature: float
+    precision: str
     seed: int
     second: Callable[[NDArray[np.int64]], NDArray[np.int64]]
 
@@ -135,7 +137,9 @@ class Learner:
         first = self._rows(len(pixels), step)
         rng = np.random.default_rng([self.seed, 1, step])
         views = [view(pixels[rows], self.augmentation, rng) for rows in (first, self.second(first))]
-        z = self.head(self.network(self._normalised(torch.cat(views))))
+        pictures = self._normalised(torch.cat(views))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bfloat16"):
+            z = self.head(self.network(pictures))
         loss = nt_xent(z[: len(first)], z[len(first) :], temperature=self.temperature)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -1,0 +1,99 @@
+"""The commands with pictures: embed, classify, index, search --image, mine, evaluate."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from sememe.app.cli import main
+from tests.drawings import DRAWINGS, clock, umbrella
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, draw in DRAWINGS.items():
+        draw().save(folder / f"{name.split()[-1]}.png")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(20))
+    return folder
+
+
+@pytest.fixture
+def run(capsys):
+    def call(*arguments, code=0):
+        got = main([str(argument) for argument in arguments])
+        done = capsys.readouterr()
+        assert got == code, done.err
+        return done
+
+    return call
+
+
+def test_pictures_are_embedded_and_others_left_out(run, photos, tmp_path):
+    done = run("embed", photos, "-o", tmp_path / "v.npy")
+    assert np.load(tmp_path / "v.npy").shape == (5, 1280)
+    assert "skipped broken.jpg: cut off or damaged" in done.err
+    lines = run("embed", photos / "clock.png").out.splitlines()
+    assert len(json.loads(lines[0])["vector"]) == 1280
+    done = run("embed", photos / "clock.png", "a text", "-m", "efficientnet-lite0:conse")
+    assert len(done.out.splitlines()) == 1
+    assert "encodes image, this is text" in done.err
+    done = run("embed", photos / "clock.png", "-m", "use-multilingual-v3", code=2)
+    assert "encodes text, this is image" in done.err
+    assert "none of the items could be read" in done.err
+
+
+def test_pictures_are_told_by_labels_and_by_what_was_taught(run, photos):
+    done = run(
+        "classify", photos, "--labels", "우산, 시계,풍선,거미줄,낱말 퍼즐", "-k", "1", "--json"
+    )
+    found = {row["source"].rsplit("/", 1)[-1]: row["guesses"] for row in json.loads(done.out)}
+    expected = {"umbrella.png": "우산", "clock.png": "시계", "balloon.png": "풍선",
+                "web.png": "거미줄", "puzzle.png": "낱말 퍼즐"}  # fmt: skip
+    assert {name: guesses[0]["label"] for name, guesses in found.items()} == expected
+    assert "broken.jpg: cut off or damaged" in done.err
+    assert "analog clock" in run("classify", photos / "clock.png").out
+    assert "no such file" in run("classify", "none.png", code=2).err
+    assert "two or more" in run("classify", photos / "clock.png", "--labels", "시계", code=2).err
+    assert "no picture could be read" in run("classify", photos / "broken.jpg", code=2).err
+    taught = run("classify", photos / "clock.png", "-m", "use-multilingual-v3", code=2)
+    assert "was taught no classes" in taught.err
+
+
+def test_an_index_of_pictures_is_searched_by_words_and_by_a_picture(run, photos, tmp_path):
+    index = tmp_path / "index"
+    clock(200).save(photos / "small.png")
+    done = run("index", photos, "--into", index)
+    assert done.out.startswith("6 added")
+    assert "photos/broken.jpg" in done.err
+    hits = json.loads(run("search", index, "비 오는 날 쓰는 우산", "--json").out)
+    assert (hits[0]["id"], hits[0]["modality"]) == ("photos/umbrella.png", "image")
+    umbrella().resize((200, 200)).save(tmp_path / "query.png")
+    shown = run("search", index, "--image", tmp_path / "query.png", "-k", "2").out
+    assert shown.split()[2] == "photos/umbrella.png"
+    assert "320 x 320 pixels" in shown
+    assert "photos/clock.png  photos/small.png" in run("mine", index, "--threshold", "0.9").out
+    assert run("verify", index).out.endswith("sound\n")
+    for arguments in (["x", "--image", tmp_path / "query.png"], []):
+        assert run("search", index, *arguments, code=2).err
+    assert "no longer there" in run("search", index, "--image", "none.png", code=1).err
+    assert "-m is for a file of texts" in run("mine", index, "-m", "x", code=2).err
+
+
+def test_zero_shot_is_evaluated_with_labels_of_yours(run, tmp_path):
+    for i, name in enumerate(("analog clock", "umbrella")):
+        (tmp_path / "data" / f"{i}").mkdir(parents=True)
+        for size in (320, 250):
+            DRAWINGS[name]().resize((size, size)).save(tmp_path / "data" / f"{i}" / f"{size}.png")
+    arguments = ["evaluate", "zero-shot", "efficientnet-lite0:conse", tmp_path / "data"]
+    done = run(*arguments, "--labels", "시계,우산", "--json")
+    assert json.loads(done.out)["metrics"] == {"accuracy": 1.0}
+    assert json.loads(run(*arguments, "--labels", "우산,시계", "--json").out)["metrics"] == {
+        "accuracy": 0.0
+    }
+    assert "give one for each" in run(*arguments, "--labels", "a,b,c", code=2).err.lower()
+    wrong = run("evaluate", "zero-shot", "efficientnet-lite0", tmp_path / "data", code=2)
+    assert "efficientnet-lite0:conse" in wrong.err

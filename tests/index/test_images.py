@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import sememe
 from sememe import Index, Item
 from sememe.encoders.load_image import load_image
+from sememe.models.joint_folder import Projection, write_projections
 from tests.drawings import DRAWINGS, clock, noise, umbrella, web
 
 NOTES = {
@@ -165,6 +167,45 @@ def test_programs_give_pictures_as_they_have_them(index, tmp_path):
     gone = index.add([Item("gone", Path("nowhere.png"), "image")])
     assert [s.reason for s in gone.skipped] == ["no longer there"]
     assert index.verify().sound
+
+
+@pytest.fixture
+def joint(tmp_path, encoder):
+    """A joint space whose projections change nothing: ConSE's, under another fingerprint."""
+    place = tmp_path / "joint"
+    place.mkdir()
+    same = Projection(
+        np.zeros(512, np.float32),
+        np.ones(512, np.float32),
+        ((np.eye(512, dtype=np.float32), np.zeros(512, np.float32)),),
+    )
+    write_projections(place, {"image": same, "text": same})
+    names = {"image": "efficientnet-lite0:conse", "text": encoder.name}
+    document = {
+        "format": 1,
+        "kind": "joint",
+        "scale": 10.0,
+        "encoders": {side: {"name": n, "space": encoder.space} for side, n in names.items()},
+    }
+    (place / "sememe.json").write_text(json.dumps(document), encoding="utf-8")
+    return str(place)
+
+
+def test_texts_of_one_space_and_images_of_another_are_found_together(tmp_path, folder, joint):
+    index = Index.create(tmp_path / "two", ["use-multilingual-v3", joint])
+    assert len({entry.space for entry in index.encoders}) == 2
+    assert index.sync(folder).added == 7
+    index = Index.open(tmp_path / "two")
+    assert set(index.search("우산", k=2, mode="semantic").ids) == {
+        picture("umbrella"),
+        "things/rain.txt",
+    }
+    assert index.search("a spider's web", k=1).ids == [picture("spider web")]
+    assert index.search("interest rates of banks", k=1).ids == ["things/fund.txt"]
+    assert index.search_image(web(), k=1).ids == [picture("spider web")]
+    assert index.verify().sound
+    with pytest.raises(sememe.InvalidInputError, match="make text vectors of 2 spaces"):
+        Index.create(tmp_path / "no", ["use-multilingual-v3", "all-minilm-l6-v2"])
 
 
 def test_near_duplicates_are_listed(index, folder, tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -19,7 +21,7 @@ from sememe.app.cli import main
 from sememe.evaluate.image_retrieval import evaluate_image_retrieval
 from sememe.sources.image_text import read_image_texts
 from sememe.text.clip_tokens import ClipTokenizer
-from sememe.train.clip_loop import Batches
+from sememe.train.clip_loop import Batches, Captioned
 from sememe.train.clip_vocabulary import learn_vocabulary, smallest_vocabulary, token_rows
 
 COLOURS = {"red": ("빨간", (220, 30, 30)), "green": ("초록", (20, 150, 40)),
@@ -35,7 +37,7 @@ SMALL = QUICK | {"layers": 1, "epochs": 8, "batch_size": 12, "evaluations": 4, "
 KILLED = """
 import os, signal, sys
 from sememe.app.cli import main
-from sememe.train.clip_loop import Batches
+from sememe.train.clip_loop import Batches, Captioned
 of = Batches.of
 def killed(self, step):
     if step == int(sys.argv[1]):
@@ -222,6 +224,26 @@ def test_what_is_right_for_a_picture():
     assert all(sorted(batch[:, 0].tolist()) == [0, 1, 2, 3] for batch in drawn)
     assert {tuple(row) for batch in drawn for row in batch.tolist()} == set(map(tuple, pairs))
     np.testing.assert_array_equal(Batches(pairs, 4, seed=0).of(7), drawn[7])
+
+
+def test_a_step_leaves_the_temperature_within_its_limit(learnt):
+    """The paper's: cosines are multiplied by 100 at most; and the loss at a start is near ln n."""
+    training = learnt[0]
+    network = copy.deepcopy(training.model_).train()
+    rng = np.random.default_rng(0)
+    pairs = np.repeat(np.arange(16)[:, None], 3, axis=1)
+    ids = rng.integers(0, 500, (16, 6)).astype(np.int32)
+    ids[:, -1] = network.config.text_config.eos_token_id
+    pixels = rng.integers(0, 256, (16, 32, 32, 3), dtype=np.uint8)
+    data = Captioned(pixels, ids, np.full(16, 6), pairs)
+    learner = training._learner(network, Batches(pairs, 16, seed=0))
+    with torch.no_grad():
+        network.logit_scale.fill_(-20)  # all logits 0
+    assert learner._step(data, 0, learner._optimiser()) == pytest.approx(math.log(16), abs=1e-4)
+    with torch.no_grad():
+        network.logit_scale.fill_(6)
+    learner._step(data, 1, learner._optimiser())
+    assert network.logit_scale.item() == pytest.approx(math.log(100))
 
 
 def test_the_vocabulary_writes_any_text_and_comes_out_the_same(tmp_path):

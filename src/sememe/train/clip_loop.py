@@ -20,7 +20,7 @@ from sememe.train.augment import view
 from sememe.train.clip_network import HOTTEST, image_rows, text_rows
 from sememe.train.image_state import keep_state, take_state
 from sememe.train.projections import clip_loss
-from sememe.train.simclr_loop import schedule
+from sememe.train.simclr_loop import scaled, schedule
 from sememe.train.trainer import Curve, Plan
 
 if TYPE_CHECKING:
@@ -83,9 +83,10 @@ class Batches:
         Those of the picture's own group, and those that are said of it anywhere in the data.
         """
         keys = batch[:, 0][:, None] * self._n_texts + batch[:, 1][None]
-        alike: NDArray[np.bool_] = batch[:, 2][:, None] == batch[:, 2][None]
+        alike = batch[:, 2][:, None] == batch[:, 2][None]
         near = np.searchsorted(self._known, keys).clip(max=len(self._known) - 1)
-        return alike | (self._known[near] == keys)
+        found: NDArray[np.bool_] = alike | (self._known[near] == keys)
+        return found
 
 
 @dataclass(frozen=True)
@@ -221,13 +222,6 @@ class Learner:
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
         return torch.optim.AdamW(groups, lr=self.learning_rate, betas=_BETAS, eps=_EPSILON)
-
-
-def scaled(pixels: NDArray[np.uint8]) -> Any:
-    """Return pictures (n, size, size, 3) uint8 as (n, 3, size, size) float32 from 0 to 1."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255
 
 
 def _cut(data: Captioned, rows: NDArray[np.int64]) -> Any:

@@ -121,7 +121,7 @@ class Learner:
         self.network.eval()
         with torch.no_grad():
             rows = [
-                self.network(self._normalised(_scaled(pixels[start : start + _ENCODED]))).numpy()
+                self.network(self._normalised(scaled(pixels[start : start + _ENCODED]))).numpy()
                 for start in range(0, len(pixels), _ENCODED)
             ]
         self.network.train(training)
@@ -184,8 +184,8 @@ def schedule(step: int, steps: int, *, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
 
 
-def _scaled(pixels: NDArray[np.uint8]) -> Any:
-    """Pictures (n, size, size, 3) uint8 to (n, 3, size, size) float32 from 0 to 1."""
+def scaled(pixels: NDArray[np.uint8]) -> Any:
+    """Return pictures (n, size, size, 3) uint8 as (n, 3, size, size) float32 from 0 to 1."""
     import torch
 
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255

@@ -1,0 +1,47 @@
+"""Legs of several spaces on one scale, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sememe.index.legs import merged
+from sememe.search.similarity import VectorLeg
+
+
+def leg(scores, mean, deviation, first_row=0):
+    ids = sorted(scores, key=lambda id_: (-scores[id_], id_))
+    rows = np.arange(first_row, first_row + len(ids), dtype=np.uint64)
+    return VectorLeg(ids, rows, np.array([scores[i] for i in ids], np.float32), mean, deviation)
+
+
+TEXTS = leg({"a": 0.7, "b": 0.4, "c": 0.2}, mean=0.1, deviation=0.1)
+
+
+def test_one_leg_stays_as_it_is():
+    assert merged([TEXTS], 2) is TEXTS
+
+
+def test_scores_are_brought_to_the_first_leg_s_mean_and_deviation():
+    """Of 0.30 in a space of mean 0.20 and deviation 0.02, 5 deviations: 0.1 + 5 * 0.1 = 0.6."""
+    images = leg({"x": 0.30, "y": 0.22, "c": 0.24}, mean=0.20, deviation=0.02, first_row=10)
+    found = merged([TEXTS, images], 4)
+    assert found.ids == ["a", "x", "b", "c"]
+    np.testing.assert_allclose(found.scores, [0.7, 0.6, 0.4, 0.3], atol=1e-6)
+    assert found.rows.tolist() == [0, 10, 1, 11]  # of c, the row where it is best
+    assert (found.mean, found.deviation) == (0.1, 0.1)
+
+
+def test_ties_go_by_id_and_a_column_of_one_row_counts_little():
+    same = leg({"z": 0.9}, mean=0.9, deviation=0.0, first_row=7)
+    found = merged([TEXTS, same], 9)
+    assert found.ids == ["a", "b", "c", "z"]
+    assert found.scores[-1] == pytest.approx(0.1, abs=1e-4)
+    assert merged([leg({"b": 1.0}, 0, 1), leg({"a": 1.0}, 0, 1)], 2).ids == ["a", "b"]
+
+
+def test_an_empty_first_leg_takes_the_others_as_they_are():
+    none = leg({}, mean=0.0, deviation=0.0)
+    found = merged([none, leg({"x": 0.3}, mean=0.2, deviation=0.02)], 3)
+    assert found.ids == ["x"]
+    assert found.scores[0] == pytest.approx(0.3)

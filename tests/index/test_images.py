@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ import sememe
 from sememe import Index, Item
 from sememe.encoders.load_image import load_image
 from sememe.models.joint_folder import Projection, write_projections
+from sememe.sources.pixels import open_image
 from tests.drawings import DRAWINGS, clock, noise, umbrella, web
 
 NOTES = {
@@ -206,6 +208,20 @@ def test_texts_of_one_space_and_images_of_another_are_found_together(tmp_path, f
     assert index.verify().sound
     with pytest.raises(sememe.InvalidInputError, match="make text vectors of 2 spaces"):
         Index.create(tmp_path / "no", ["use-multilingual-v3", "all-minilm-l6-v2"])
+
+
+def test_thumbnails_are_kept_when_asked_for(tmp_path, folder, encoders):
+    index = Index.create(tmp_path / "small", encoders, thumbnails=64)
+    index.sync(folder)
+    hit = Index.open(tmp_path / "small").search("umbrella", k=1)[0]
+    kind, data = hit.metadata["thumbnail"].split(",")
+    assert kind == "data:image/jpeg;base64"
+    assert open_image(base64.b64decode(data)).size == (64, 64)
+    assert "thumbnail" not in index.search("interest rates", k=1)[0].metadata
+    assert index.sync(folder).unchanged == 7
+    assert index.verify().sound
+    with pytest.raises(sememe.InvalidInputError, match="thumbnails=-1"):
+        Index.create(tmp_path / "no", encoders, thumbnails=-1)
 
 
 def test_near_duplicates_are_listed(index, folder, tmp_path):

@@ -313,6 +313,21 @@ def test_a_checkpoint_of_another_run_is_refused_and_a_damaged_one_told(tables, t
         fit()
 
 
+def test_with_nothing_held_out_and_captions_that_are_cut(tables, tmp_path, capsys):
+    command = ["train", "clip", str(tables["few"]), "-o", str(tmp_path / "out"), "--from-scratch"]
+    command += ["--image-size", "16", "--width", "32", "--layers", "1", "--epochs", "1"]
+    assert main([*command, "--held-out", "0", "--text-column", "ko"]) == 0
+    out = capsys.readouterr().out
+    assert "48 pairs of 48 images and 12 texts: 1 steps" in out and "recall" not in out
+    assert "sememe index FOLDER --into DIR -m" in out
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert 'sememe.load("this-folder:text")' in card and "| image_size | 16 |" in card
+    quick = SMALL | {"epochs": 1, "max_tokens": 4, "held_out": 0.0}
+    report = ClipFromScratch(**quick).fit(tables["few"], text_columns=COLUMNS).report_
+    assert report.recalls == report.control == {} and report.curve.metric == ""
+    assert report.notes == ("12 texts are longer than 4 tokens and were cut",)
+
+
 def test_options_of_the_other_recipe_are_refused(tables, tmp_path, capsys):
     command = ["train", "clip", str(tables["few"]), "-o", str(tmp_path / "out")]
     for options, told in [

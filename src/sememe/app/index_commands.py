@@ -51,6 +51,10 @@ def index(
         str | None,
         typer.Option("--terms", help="Keyword analyser of a new index: default or kiwi."),
     ] = None,
+    thumbnails: Annotated[
+        int,
+        typer.Option("--thumbnails", help="Of a new index: keep images this small; 0: none."),
+    ] = 0,
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", help="Pattern to leave out, as in .gitignore.")
     ] = None,
@@ -70,7 +74,7 @@ def index(
             f"{', '.join(missing)}: no such folder or file. If the index should follow it no "
             f"longer, type: sememe index --forget {missing[0]} --into {into}"
         )
-    target = _open_or_create(into, model, terms, create=bool(given))
+    target = _open_or_create(into, model, terms, thumbnails, create=bool(given))
     total = _sum([target.forget(path) for path in gone] + _take(target, given, ignore or []))
     held = len(target)
     if as_json:
@@ -207,14 +211,19 @@ def evaluate(
 
 
 def _open_or_create(
-    into: Path, models: list[str] | None, terms: str | None, *, create: bool
+    into: Path, models: list[str] | None, terms: str | None, thumbnails: int, *, create: bool
 ) -> Index:
     from sememe.index.config import FILE
     from sememe.index.index import Index
 
     if create and not (into / FILE).exists():
-        return Index.create(into, models or None, terms=terms or "default")
+        return Index.create(into, models or None, terms=terms or "default", thumbnails=thumbnails)
     opened = Index.open(into)
+    if thumbnails not in (0, opened.thumbnails):
+        raise InvalidInputError(
+            f"{into} keeps thumbnails of {opened.thumbnails} pixels; got {thumbnails}. Leave "
+            "--thumbnails out, or build another index: --into OTHER"
+        )
     encoders = ", ".join(entry.name for entry in opened.encoders)
     asked_for = (("-m", ", ".join(models or []), encoders), ("--terms", terms, opened.terms))
     for option, asked, built in asked_for:

@@ -43,12 +43,14 @@ class Config:
         encoders: In the order given when the index was created.
         analyzer: Name of the term analyser, and the fingerprint its terms were made with.
         roots: Folders or files kept in sync -> what their sources' names begin with.
+        thumbnails: Longer side of the small pictures kept of images, in pixels; 0: none.
     """
 
     encoders: list[EncoderEntry]
     analyzer: str
     terms: str
     roots: dict[str, str] = field(default_factory=dict)
+    thumbnails: int = 0
 
     @property
     def dims(self) -> dict[str, int]:
@@ -100,6 +102,7 @@ class Config:
                 analyzer=document["analyzer"],
                 terms=document["terms"],
                 roots=dict(document["roots"]),
+                thumbnails=int(document.get("thumbnails", 0)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IndexFormatError(

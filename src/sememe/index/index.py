@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from sememe._errors import (
-    IndexExistsError,
     IndexFormatError,
     InvalidInputError,
 )
 from sememe._types import Encoder, Item, PairScorer
 from sememe.index.alike import ImagePair, similar_images
-from sememe.index.config import FILE, Config, EncoderEntry
+from sememe.index.config import Config, EncoderEntry
 from sememe.index.encoders import Encoders, check_encoders, default_encoders, loaded_encoders
 from sememe.index.facts import Facts
 from sememe.index.hits import Hits, Mode
 from sememe.index.items import ItemLike, as_items
 from sememe.index.picture_search import PictureSearcher
+from sememe.index.place import make_room
 from sememe.index.report import Report
 from sememe.index.roots import prefix_of
 from sememe.index.searcher import Searcher
@@ -68,6 +67,7 @@ class Index:
         encoders: Sequence[Encoder | str] | None = None,
         *,
         terms: str = "default",
+        thumbnails: int = 0,
     ) -> Index:
         """Make an empty index in a folder that is empty or not there yet.
 
@@ -78,6 +78,8 @@ class Index:
                 "efficientnet-lite0:conse", which text finds, and "efficientnet-lite0", by whose
                 features a picture finds its like.
             terms: The analyser of keyword search: "default", or "kiwi" with the extra `korean`.
+            thumbnails: Keep a small JPEG of each image, its longer side so many pixels, as a data
+                URI in the metadata "thumbnail"; 0 keeps none.
 
         Raises:
             IndexExistsError: Something lies there already.
@@ -87,12 +89,15 @@ class Index:
         folder = Path(path)
         loaded = loaded_encoders(encoders or default_encoders())
         check_encoders(loaded)
+        if not 0 <= thumbnails <= 1024:
+            raise InvalidInputError(f"thumbnails={thumbnails}; give 0 to 1024 pixels, such as 160.")
         config = Config(
             encoders=[EncoderEntry.of(encoder) for encoder in loaded],
             analyzer=terms,
             terms=analyzer(terms).fingerprint,
+            thumbnails=thumbnails,
         )
-        _make_room(folder)
+        make_room(folder)
         store = Store.create(folder, config.dims)
         config.save(folder)  # last: without it, the folder is not an index
         index = cls(folder, config, store)
@@ -141,6 +146,11 @@ class Index:
     def terms(self) -> str:
         """The name of its keyword analyser: "default" or "kiwi"."""
         return self._config.analyzer
+
+    @property
+    def thumbnails(self) -> int:
+        """The longer side of the small pictures it keeps of images, in pixels; 0: none."""
+        return self._config.thumbnails
 
     # Writing
 
@@ -365,7 +375,13 @@ class Index:
         return prefix
 
     def _writer(self, on_change: OnChange) -> Writer:
-        return Writer(self._store, self._encoders, self._terms(), on_change=on_change)
+        return Writer(
+            self._store,
+            self._encoders,
+            self._terms(),
+            on_change=on_change,
+            thumbnails=self._config.thumbnails,
+        )
 
     def _terms(self) -> Analyzer:
         if self._analyzer is None:
@@ -377,22 +393,3 @@ class Index:
                 )
             self._analyzer = found
         return self._analyzer
-
-
-def _make_room(folder: Path) -> None:
-    """Accept a folder that is missing, empty, or left by a creation that was interrupted."""
-    if (folder / FILE).exists():
-        raise IndexExistsError(f"{folder} is an index already. Use Index.open({str(folder)!r}).")
-    if folder.exists() and not folder.is_dir():
-        raise IndexExistsError(f"{folder} is a file. Give the path of a new folder.")
-    ours = {"chunks.lance", "sources.lance"}
-    locks = {"write.lock", "write.lock.json"}
-    inside = {entry.name for entry in folder.iterdir()} - locks if folder.exists() else set()
-    if inside - ours:
-        some = ", ".join(sorted(inside - ours)[:3])
-        raise IndexExistsError(f"{folder} holds other files ({some}). Give an empty folder.")
-    if inside:
-        if (folder / "chunks.lance").exists() and Store.open(folder).count():
-            raise IndexExistsError(f"{folder} holds a table of rows but no {FILE}.")
-        for name in inside:
-            shutil.rmtree(folder / name)

@@ -14,13 +14,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
 from sememe._errors import DuplicateIdError
-from sememe._types import Encoder, Item, Skipped
+from sememe._types import Encoder, Item, Metadata, Skipped
 from sememe.index.draft import Analyzer, Draft, draft
 from sememe.index.encoders import NO_IMAGES, Encoders
 from sememe.index.items import content_hash, has_text
 from sememe.index.report import Report
 from sememe.search.catalogue import State
 from sememe.search.rows import Row
+from sememe.sources.pixels import thumbnail
 from sememe.sources.streams import reason
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Writer:
         analyzer: Analyzer,
         *,
         on_change: OnChange,
+        thumbnails: int = 0,
     ) -> None:
         """Begin a run.
 
@@ -55,6 +57,7 @@ class Writer:
             encoders: Which fill the store's vector columns.
             analyzer: Makes the keyword terms.
             on_change: What happens to an id that is stored with other content.
+            thumbnails: Longer side of the small pictures kept of images; 0: none.
         """
         self.report = Report()
         self.failed: dict[str, str] = {}  # ids whose content could not be read, and why
@@ -62,6 +65,7 @@ class Writer:
         self._encoders = encoders
         self._analyzer = analyzer
         self._on_change = on_change
+        self._thumbnails = thumbnails
         self.before_commit: Callable[[], None] = lambda: None
         self._known = store.known()
         self._recent: dict[str, str] = {}  # id -> hash of items met since the catalogue was read
@@ -203,7 +207,7 @@ class Writer:
         rows = []
         for one, found in zip(batch, vectors, strict=True):
             if not isinstance(found, str):
-                rows.append(_row(one, found))
+                rows.append(_row(one, found, self._metadata(one.item)))
                 continue
             if one.item.id in self._stale:
                 self._stale.discard(one.item.id)
@@ -233,6 +237,12 @@ class Writer:
                     elif not isinstance(own, str):
                         own[column] = rows[at]
         return found
+
+    def _metadata(self, item: Item) -> Metadata:
+        """Return an item's facts, and its thumbnail where one is kept."""
+        if item.modality != "image" or not self._thumbnails:
+            return item.metadata
+        return {**item.metadata, "thumbnail": thumbnail(item.content, self._thumbnails)}
 
     def _encode(self, texts: list[str], encoder: Encoder) -> tuple[FloatArray, dict[int, str]]:
         """Encode texts, repeated ones once."""
@@ -266,7 +276,7 @@ def _full(drafts: Sequence[Draft]) -> int:
     return 0
 
 
-def _row(one: Draft, vectors: dict[str, FloatArray]) -> Row:
+def _row(one: Draft, vectors: dict[str, FloatArray], metadata: Metadata) -> Row:
     return Row(
         id=one.item.id,
         part=one.part,
@@ -279,7 +289,7 @@ def _row(one: Draft, vectors: dict[str, FloatArray]) -> Row:
         hash=one.hash,
         vectors=vectors,
         terms=one.terms,
-        metadata=one.item.metadata,
+        metadata=metadata,
     )
 
 

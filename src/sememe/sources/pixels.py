@@ -14,6 +14,7 @@ Nothing else is done to the pixels: cutting and scaling are each model's own
 
 from __future__ import annotations
 
+import base64
 import io
 import threading
 import warnings
@@ -33,6 +34,19 @@ if TYPE_CHECKING:
 MAX_PIXELS = 178_956_970  # Pillow's own bound for refusing: 512 MB as RGB
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "AVIF", "PPM")
 _HEAD = 64
+
+
+def thumbnail(content: Any, side: int) -> str:
+    """Return a small JPEG of a picture as a data URI, its longer side at most `side` pixels.
+
+    Raises:
+        CorruptFileError, InvalidInputError, MissingExtraError: As `open_image`.
+    """
+    image = open_image(content)
+    image.thumbnail((side, side))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=80)
+    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode('ascii')}"
 
 
 class _Quiet:

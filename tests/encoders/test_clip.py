@@ -90,7 +90,7 @@ class TestPictures(EncoderContract):
             subject.encode("picture.jpg")
 
     def test_a_stream_comes_in_batches(self, subject, items):
-        batches = list(subject.encode_stream(iter(items)))  # of a size of its own
+        batches = list(subject.encode_batches(iter(items)))  # of a size of its own
         np.testing.assert_allclose(np.concatenate(batches), subject.encode(items), atol=1e-5)
 
 

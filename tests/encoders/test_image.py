@@ -28,7 +28,7 @@ def test_vectors_are_unit_rows_whatever_the_batch_and_the_order(images):
     np.testing.assert_allclose(images.encode(pictures[::-1])[::-1], vectors, atol=1e-5)
     one_thread = sememe.load("efficientnet-lite0", threads=1)
     np.testing.assert_allclose(one_thread.encode(pictures), vectors, atol=1e-5)
-    np.testing.assert_allclose(np.concatenate(list(images.encode_stream(pictures))), vectors)
+    np.testing.assert_allclose(np.concatenate(list(images.encode_batches(pictures))), vectors)
     assert images.encode([]).shape == (0, 1280)
 
 

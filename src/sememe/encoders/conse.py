@@ -13,14 +13,13 @@ and from 0.41 to 0.76 in Korean, and costs three points when the class's English
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
-from sememe._types import Encoder, Modality
-from sememe.encoders.image import ImageEncoder, refuse, unit_rows
+from sememe._types import Encoder
+from sememe.encoders.image import ImageEncoder, Pictures, unit_rows
 from sememe.encoders.text import digest
 from sememe.models.catalog import CATALOG
 from sememe.models.imagenet import imagenet_classes
@@ -30,10 +29,9 @@ if TYPE_CHECKING:
 
 TOP = 10  # classes that count: the paper's T
 _KIND, _NAME_KO, _KIND_KO = 0.75, 0.5, 0.25  # weights beside the name's 1
-_BATCH = 256
 
 
-class ConseEncoder:
+class ConseEncoder(Pictures):
     """An image encoder whose vectors are comparable with those of a text encoder.
 
     Attributes:
@@ -44,8 +42,6 @@ class ConseEncoder:
     >>> images.space == sememe.load().space
     True
     """
-
-    modality: Modality = "image"
 
     def __init__(self, images: ImageEncoder, texts: Encoder, *, name: str) -> None:
         """Take a network that names ImageNet's classes, and the encoder of the space to be in.
@@ -79,25 +75,6 @@ class ConseEncoder:
         """Of what makes the vectors: another network makes others in the same space."""
         return digest(v=1, method="conse", network=self._images.space, space=self.space, top=TOP)
 
-    def encode(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> FloatArray:
-        """Return (n, dim) float32, one unit row for each picture, in the text encoder's space.
-
-        items: as `ImageEncoder.encode` takes them.
-
-        Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: As `ImageEncoder.encode`.
-        """
-        vectors, reasons = self.encode_readable(items)
-        refuse(items, reasons)
-        return vectors
-
-    def encode_one(self, item: Any) -> FloatArray:
-        """Return the (dim,) vector of one picture."""
-        row: FloatArray = self.encode([item])[0]
-        return row
-
     def encode_readable(
         self, items: Sequence[Any], *, show_progress: bool = False
     ) -> tuple[FloatArray, dict[int, str]]:
@@ -110,12 +87,6 @@ class ConseEncoder:
         least = np.sort(rows, axis=1)[:, -TOP][:, None]
         rows = np.where(rows >= least, rows, np.where(np.isnan(rows), np.nan, 0)).astype(np.float32)
         return unit_rows(rows @ self._classes, self.dim), reasons
-
-    def encode_stream(self, items: Iterable[Any]) -> Iterator[FloatArray]:
-        """Yield the vectors of any number of pictures, in batches, in bounded memory."""
-        stream = iter(items)
-        while batch := list(islice(stream, _BATCH)):
-            yield self.encode(batch)
 
     def release(self) -> None:
         """Give back the memory that only makes the next encode faster."""

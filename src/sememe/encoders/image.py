@@ -47,7 +47,50 @@ class ImageModel:
     maps: bool = False
 
 
-class ImageEncoder:
+class Pictures:
+    """What all encoders of pictures share: it follows from `encode_readable`."""
+
+    modality: Modality = "image"
+
+    def encode_readable(
+        self, items: Sequence[Any], *, show_progress: bool = False
+    ) -> tuple[FloatArray, dict[int, str]]:
+        """Return what `encode` does, and why pictures could not be read: place -> reason.
+
+        The rows of those pictures hold NaN.
+        """
+        raise NotImplementedError
+
+    def encode(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        """Return (n, dim) float32, one unit row for each picture.
+
+        items: paths, bytes of files, arrays (height, width, 3) of uint8 or pictures of Pillow.
+        batch_size: has no influence; pictures are read a few at a time, in all threads.
+
+        Raises:
+            CorruptFileError: A picture that cannot be read. `encode_readable` goes on instead.
+            InvalidInputError: Something that can be no picture.
+            MissingExtraError: Pillow or the weights are not installed.
+        """
+        vectors, reasons = self.encode_readable(items, show_progress=show_progress)
+        refuse(items, reasons)
+        return vectors
+
+    def encode_one(self, item: Any) -> FloatArray:
+        """Return the (dim,) vector of one picture."""
+        row: FloatArray = self.encode([item])[0]
+        return row
+
+    def encode_batches(self, items: Iterable[Any]) -> Iterator[FloatArray]:
+        """Yield the vectors of any number of pictures, in batches, in bounded memory."""
+        stream = iter(items)
+        while batch := list(islice(stream, _BATCH)):
+            yield self.encode(batch)
+
+
+class ImageEncoder(Pictures):
     """Turn pictures into unit vectors: paths, bytes of files, arrays or pictures of Pillow.
 
     >>> import numpy as np
@@ -56,8 +99,6 @@ class ImageEncoder:
     >>> encoder.encode([np.zeros((32, 32, 3), np.uint8)]).shape
     (1, 1280)
     """
-
-    modality: Modality = "image"
 
     def __init__(self, model: ImageModel, engine: VisionEngine) -> None:
         self.model = model
@@ -83,28 +124,6 @@ class ImageEncoder:
         """The classes its network was trained to name, () where it names none."""
         return self.model.labels
 
-    def encode(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> FloatArray:
-        """Return (n, dim) float32, one unit row for each picture.
-
-        items: paths, bytes of files, arrays (height, width, 3) of uint8 or pictures of Pillow.
-        batch_size: has no influence; pictures are read a few at a time, in all threads.
-
-        Raises:
-            CorruptFileError: A picture that cannot be read. `encode_readable` goes on instead.
-            InvalidInputError: Something that can be no picture.
-            MissingExtraError: Pillow or the weights are not installed.
-        """
-        vectors, reasons = self.encode_readable(items, show_progress=show_progress)
-        refuse(items, reasons)
-        return vectors
-
-    def encode_one(self, item: Any) -> FloatArray:
-        """Return the (dim,) vector of one picture."""
-        row: FloatArray = self.encode([item])[0]
-        return row
-
     def encode_readable(
         self, items: Sequence[Any], *, show_progress: bool = False
     ) -> tuple[FloatArray, dict[int, str]]:
@@ -114,12 +133,6 @@ class ImageEncoder:
         """
         rows, reasons = self._outputs(items, self.model.output, show_progress)
         return unit_rows(rows.reshape(len(rows), self.dim), self.dim), reasons
-
-    def encode_stream(self, items: Iterable[Any]) -> Iterator[FloatArray]:
-        """Yield the vectors of any number of pictures, in batches, in bounded memory."""
-        stream = iter(items)
-        while batch := list(islice(stream, _BATCH)):
-            yield self.encode(batch)
 
     def feature_maps(self, items: Sequence[Any]) -> FloatArray:
         """Return (n, height, width, channels) float32: the features at each place of a picture.

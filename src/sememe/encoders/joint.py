@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import SpaceMismatchError
 from sememe._types import Encoder, Modality
-from sememe.encoders.image import refuse
+from sememe.encoders.image import Pictures
 from sememe.encoders.text import digest
 from sememe.models.joint_folder import JointFolder, Projection
 
@@ -65,7 +65,7 @@ class JointEncoder:
         row: FloatArray = self.encode([item])[0]
         return row
 
-    def encode_stream(self, items: Iterable[Any]) -> Iterator[FloatArray]:
+    def encode_batches(self, items: Iterable[Any]) -> Iterator[FloatArray]:
         """Yield the vectors of any number of items, in batches, in bounded memory."""
         stream = iter(items)
         while batch := list(islice(stream, _BATCH)):
@@ -93,16 +93,8 @@ class JointText(JointEncoder):
         return self._base.split(items, headings=headings)
 
 
-class JointImage(JointEncoder):
+class JointImage(Pictures, JointEncoder):
     """The image side."""
-
-    def encode(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> FloatArray:
-        """Return (n, dim) float32, one unit row for each picture; see `ImageEncoder.encode`."""
-        vectors, reasons = self.encode_readable(items, show_progress=show_progress)
-        refuse(items, reasons)
-        return vectors
 
     def encode_readable(
         self, items: Sequence[Any], *, show_progress: bool = False

@@ -15,8 +15,7 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._progress import progress
-from sememe._types import Modality
-from sememe.encoders.image import refuse
+from sememe.encoders.image import Pictures
 from sememe.sources.pixels import open_image
 from sememe.vectors.nearest import unit
 
@@ -59,14 +58,12 @@ def encode_views(
     return rows, reasons
 
 
-class Viewed:
+class Viewed(Pictures):
     """An image encoder whose vectors are the mean of several views of a picture.
 
     Attributes:
         name, dim, space: The encoder's; the name and the space say how many views.
     """
-
-    modality: Modality = "image"
 
     def __init__(self, encoder: Encoder, views: int) -> None:
         self.name = f"{encoder.name} ({views} views)"
@@ -74,18 +71,6 @@ class Viewed:
         self.space = f"{encoder.space}-{views}"
         self._encoder = encoder
         self._views = views
-
-    def encode(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> FloatArray:
-        """Return (n, dim) float32 unit rows.
-
-        Raises:
-            CorruptFileError: A picture that cannot be read.
-        """
-        rows, reasons = self.encode_readable(items, show_progress=show_progress)
-        refuse(items, reasons)
-        return rows
 
     def encode_readable(
         self, items: Sequence[Any], *, show_progress: bool = False

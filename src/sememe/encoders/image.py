@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._progress import progress
 from sememe._types import Modality
+from sememe.encoders.text import check_batch_size
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.vision import VisionEngine
-
-_BATCH = 256  # pictures in one batch of a stream
 
 
 class Guess(NamedTuple):
@@ -83,10 +82,13 @@ class Pictures:
         row: FloatArray = self.encode([item])[0]
         return row
 
-    def encode_batches(self, items: Iterable[Any]) -> Iterator[FloatArray]:
+    def encode_batches(
+        self, items: Iterable[Any], *, batch_size: int = 256
+    ) -> Iterator[FloatArray]:
         """Yield the vectors of any number of pictures, in batches, in bounded memory."""
+        check_batch_size(batch_size)
         stream = iter(items)
-        while batch := list(islice(stream, _BATCH)):
+        while batch := list(islice(stream, batch_size)):
             yield self.encode(batch)
 
 

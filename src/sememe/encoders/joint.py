@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import SpaceMismatchError
 from sememe._types import Encoder, Modality
 from sememe.encoders.image import Pictures
-from sememe.encoders.text import digest
+from sememe.encoders.text import check_batch_size, digest
 from sememe.models.joint_folder import JointFolder, Projection
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.encoders.receipt import Encoded
-
-_BATCH = 256
 
 
 class JointEncoder:
@@ -65,10 +63,13 @@ class JointEncoder:
         row: FloatArray = self.encode([item])[0]
         return row
 
-    def encode_batches(self, items: Iterable[Any]) -> Iterator[FloatArray]:
+    def encode_batches(
+        self, items: Iterable[Any], *, batch_size: int = 256
+    ) -> Iterator[FloatArray]:
         """Yield the vectors of any number of items, in batches, in bounded memory."""
+        check_batch_size(batch_size)
         stream = iter(items)
-        while batch := list(islice(stream, _BATCH)):
+        while batch := list(islice(stream, batch_size)):
             yield self.encode(batch)
 
     def release(self) -> None:

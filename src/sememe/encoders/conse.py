@@ -13,7 +13,9 @@ and from 0.41 to 0.76 in Korean, and costs three points when the class's English
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +23,9 @@ from sememe._errors import InvalidInputError
 from sememe._types import Encoder
 from sememe.encoders.image import ImageEncoder, Pictures, unit_rows
 from sememe.encoders.text import digest
+from sememe.models.cache import cache_folder, keep
 from sememe.models.catalog import CATALOG
-from sememe.models.imagenet import imagenet_classes
+from sememe.models.imagenet import ImageClass, imagenet_classes
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -88,14 +91,38 @@ class ConseEncoder(Pictures):
         rows = np.where(rows >= least, rows, np.where(np.isnan(rows), np.nan, 0)).astype(np.float32)
         return unit_rows(rows @ self._classes, self.dim), reasons
 
+    def background(self, query: FloatArray) -> tuple[float, float]:
+        """Return mean and deviation of a query's similarities to all classes.
+
+        query: (dim,), a unit row of the text encoder. A picture that has nothing to do with the
+        query is about as near to it as the classes are.
+        """
+        found = self._classes @ query
+        return float(found.mean()), float(found.std())
+
     def release(self) -> None:
         """Give back the memory that only makes the next encode faster."""
         self._images.release()
 
     @cached_property
     def _classes(self) -> FloatArray:
-        """The classes' vectors, (1000, dim), unit rows."""
+        """The classes' vectors, (1000, dim), unit rows; kept, as a search needs them at once."""
+        import numpy as np
+
         classes = imagenet_classes()
+        key = digest(v=1, space=self.space, classes=[list(one) for one in classes])
+        place = cache_folder() / "conse" / f"{key}.npy"
+        with suppress(OSError, ValueError):
+            found: FloatArray = np.load(place, allow_pickle=False)
+            if found.shape == (len(classes), self.dim) and found.dtype == np.float32:
+                return found
+        found = self._encoded(classes)
+        out = io.BytesIO()
+        np.save(out, found, allow_pickle=False)
+        keep(place, out.getvalue())
+        return found
+
+    def _encoded(self, classes: Sequence[ImageClass]) -> FloatArray:
         names = self.texts.encode([one.name for one in classes])
         total = names + _KIND * self._vectors([one.kind for one in classes])
         if self._reads_korean():

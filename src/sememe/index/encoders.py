@@ -77,6 +77,10 @@ class Encoders:
         """Say whether items of a modality can be stored."""
         return any(entry.modality == modality for entry in self._entries)
 
+    def shares(self, column: str, modality: str) -> bool:
+        """Say whether items of a modality have vectors in a column."""
+        return any(e.column == column and e.modality == modality for e in self._entries)
+
     def loaded(self) -> Iterator[Encoder]:
         """Go through the encoders that are in memory."""
         return iter(self._loaded.values())

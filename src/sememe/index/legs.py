@@ -3,15 +3,33 @@
 Cosines of different spaces cannot be compared: CLIP's lie between 0.1 and 0.35, those of texts
 between 0 and 1. How far a document stands out among all of its column can: its distance from the
 query's mean similarity, in standard deviations.
+
+Nor can those of texts and of images in one column: a photo is the mean of some words, and lies
+nearer to most queries than a sentence does. Each kind is a leg of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sememe.search.similarity import VectorLeg
 
 _LEAST = 1e-3  # of a deviation: a column of one row, or of equal ones, says nothing
+_USUAL = 30, 0.05, 0.1  # rows' worth of the mean and deviation of a text encoder's cosines
+
+
+def steadied(leg: VectorLeg) -> VectorLeg:
+    """Return a leg of texts whose mean and deviation can be relied on: few rows count as some more.
+
+    Those that are added have what encoders of text usually give.
+    """
+    rows, mean, deviation = _USUAL
+    total = leg.count + rows
+    middle = (leg.count * leg.mean + rows * mean) / total
+    spread = leg.count * (leg.deviation**2 + (leg.mean - middle) ** 2)
+    spread += rows * (deviation**2 + (mean - middle) ** 2)
+    return replace(leg, mean=middle, deviation=(spread / total) ** 0.5)
 
 
 def merged(legs: Sequence[VectorLeg], k: int) -> VectorLeg:
@@ -32,7 +50,7 @@ def merged(legs: Sequence[VectorLeg], k: int) -> VectorLeg:
     ids = sorted(best, key=lambda id_: (-best[id_][0], id_))[:k]
     rows = np.array([best[id_][1] for id_ in ids], np.uint64)
     scores = np.array([best[id_][0] for id_ in ids], np.float32)
-    return VectorLeg(ids, rows, scores, first.mean, first.deviation)
+    return VectorLeg(ids, rows, scores, first.mean, first.deviation, first.count)
 
 
 def _scores(leg: VectorLeg, scale: VectorLeg) -> list[float]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.index.hits import Hit, Hits, Mode
-from sememe.index.legs import merged
+from sememe.index.legs import merged, steadied
 from sememe.search.fuse import Background, fuse, no_word, share_held
 
 if TYPE_CHECKING:
@@ -116,8 +116,24 @@ class Searcher:
         for column, encoder in columns.items():
             encode = getattr(encoder, "encode_query", encoder.encode)
             vectors.append(encode([query]))
-            legs += self._store.search_vectors(column, vectors[-1], k, where=where)
+            legs += self._legs(column, vectors[-1], k, where)
         return merged(legs, k), next(iter(columns)), vectors[0][0]
+
+    def _legs(self, column: str, vector: FloatArray, k: int, where: str | None) -> list[VectorLeg]:
+        """Return the leg of a column; where images share it with texts, one for each."""
+        if column != self._encoders.text_column[0] or not self._encoders.shares(column, "image"):
+            return self._store.search_vectors(column, vector, k, where=where)
+        texts, pictures = self._store.search_groups(
+            column, vector[0], k, ("modality <> 'image'", "modality = 'image'"), where=where
+        )
+        if not pictures.count:
+            return [texts]
+        images = next(e for c, e in self._encoders.storing("image") if c == column)
+        background = getattr(images, "background", None)
+        if background is not None:
+            mean, deviation = background(vector[0])
+            pictures = replace(pictures, mean=mean, deviation=deviation)
+        return [steadied(texts), pictures]
 
     def _hybrid(self, query: str, k: int, where: str | None) -> Hits:
         depth = max(_DEPTH, 4 * k)

@@ -124,7 +124,8 @@ def search(
         mean = float(notes.mean @ query)
         best = float(leg.scores[0]) if len(leg.scores) else mean
         spread = math.sqrt(2 * math.log(max(table.dataset.count_rows(), 2)))
-        legs.append(VectorLeg(leg.ids, leg.rows, leg.scores, mean, max(best - mean, 0.0) / spread))
+        deviation, rows = max(best - mean, 0.0) / spread, table.dataset.count_rows()
+        legs.append(VectorLeg(leg.ids, leg.rows, leg.scores, mean, deviation, rows))
     return legs
 
 

@@ -60,6 +60,29 @@ class Reader:
         keep = len(snapshot) <= exact_limit
         return vectors.search(table, snapshot, queries, k, mask, keep=keep)
 
+    def search_groups(
+        self,
+        table: LanceTable,
+        column: str,
+        query: FloatArray,
+        k: int,
+        where: str | None,
+        groups: Sequence[str],
+        *,
+        exact_limit: int,
+    ) -> list[VectorLeg]:
+        """Rank the documents of each group of rows by itself; `groups` is SQL."""
+        vectors = self._column(table, column, query[None], k)
+        notes = ann.usable(table, self._folder, column, exact_limit)
+        if notes is not None:
+            narrowed = [f"({where}) AND ({group})" if where else group for group in groups]
+            return [ann.search(table, notes, column, query[None], k, one)[0] for one in narrowed]
+        snapshot = self.snapshot(table)
+        mask = None if where is None else self._mask(table, where)
+        inside = [self._mask(table, group) for group in groups]
+        keep = len(snapshot) <= exact_limit
+        return vectors.search_groups(table, snapshot, query, k, mask, inside, keep=keep)
+
     def score_ids(
         self, table: LanceTable, column: str, query: FloatArray, ids: Sequence[str]
     ) -> FloatArray:

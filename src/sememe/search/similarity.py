@@ -9,7 +9,7 @@ the vectors as they stream past, which on a cold start takes less time than fill
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +37,12 @@ class VectorLeg(Leg):
     Attributes:
         mean: Mean similarity of the query to every row of the column, whatever `where` says.
         deviation: The standard deviation of those similarities.
+        count: How many rows those are.
     """
 
     mean: float
     deviation: float
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,27 @@ class VectorColumn:
             scores = self.scores(table, snapshot, some, keep=keep)
             legs.extend(_rank(snapshot, row, k, mask) for row in scores)
         return legs
+
+    def search_groups(
+        self,
+        table: LanceTable,
+        snapshot: Snapshot,
+        query: FloatArray,
+        k: int,
+        mask: NDArray[np.bool_] | None,
+        groups: Sequence[NDArray[np.bool_]],
+        *,
+        keep: bool = True,
+    ) -> list[VectorLeg]:
+        """Rank the documents of each group of rows by itself, scored once; see `search`.
+
+        query: (dim,) float32. groups: (n,) rows each; a leg's mean is that over its group.
+        """
+        import numpy as np
+
+        scores = self.scores(table, snapshot, query[None], keep=keep)[0]
+        inside = [np.where(group, scores, np.float32(np.nan)) for group in groups]
+        return [_rank(snapshot, own, k, mask) for own in inside]
 
     def scores(
         self, table: LanceTable, snapshot: Snapshot, queries: FloatArray, *, keep: bool = True
@@ -269,4 +292,4 @@ def _rank(
         whole = False
     positions = np.arange(len(scores)) if whole else np.flatnonzero(present)
     leg = best_documents(snapshot, positions, scores if whole else scores[positions], k)
-    return VectorLeg(leg.ids, leg.rows, leg.scores, mean, deviation)
+    return VectorLeg(leg.ids, leg.rows, leg.scores, mean, deviation, len(valid))

@@ -331,6 +331,25 @@ class Store:
             self._chunks, column, queries, k, where, exact_limit=self.exact_limit
         )
 
+    def search_groups(
+        self, column: str, query: FloatArray, k: int, groups: Sequence[str], *, where: str | None
+    ) -> list[VectorLeg]:
+        """Rank the documents of each group of rows by itself, as `search_vectors` does.
+
+        Args:
+            column: A vector column.
+            query: (dim,) float32.
+            k: Documents of each group.
+            groups: SQL over the columns; a leg's mean and deviation are those over its group.
+            where: SQL that what is found must pass besides.
+
+        Raises:
+            InvalidInputError, FilterError: As `search_vectors`.
+        """
+        return self._reader.search_groups(
+            self._chunks, column, query, k, where, groups, exact_limit=self.exact_limit
+        )
+
     def score_ids(self, column: str, query: FloatArray, ids: Sequence[str]) -> FloatArray:
         """Return the exact best similarity of each id, (len(ids),); NaN where it has no vector.
 

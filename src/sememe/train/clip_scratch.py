@@ -7,7 +7,9 @@ A vision transformer and a text transformer (arXiv:2103.00020, section 2), small
 with a vocabulary that is learnt from the captions, in any language. Nothing is known beforehand, so
 that it takes thousands of pictures to learn what `sememe.train.clip`, which keeps two trained
 encoders, learns of a few hundred; in return it learns what those encoders do not see. The folder is
-a CLIP model as transformers writes it, and runs without torch.
+a CLIP model as transformers writes it, and runs without torch. On 1,911 emoji in two drawings with
+names in Korean and English, four fifths of them learnt: 20 minutes on a core, and a name finds its
+emoji among the first 10 of the 764 drawings held out for 30 % (English) and 29 %, by chance 2 %.
 """
 
 from __future__ import annotations

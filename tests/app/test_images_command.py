@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from sememe.app.cli import main
@@ -46,6 +47,26 @@ def test_pictures_are_embedded_and_others_left_out(run, photos, tmp_path):
     assert "none of the items could be read" in done.err
 
 
+def test_a_table_of_pictures_is_written_and_slips_are_told(run, photos, tmp_path):
+    run("embed", photos, "-o", tmp_path / "v.parquet")
+    table = pq.read_table(tmp_path / "v.parquet").to_pydict()
+    assert len(table["vector"]) == 5
+    assert table["text"] == [""] * 5
+    assert "없는사진.jpg: no such file" in run("embed", "없는사진.jpg", code=2).err
+
+
+def test_a_table_in_two_languages_is_measured(run, photos, tmp_path):
+    named = [("clock", "시계"), ("umbrella", "우산"), ("web", "거미줄")]
+    rows = [{"image": f"photos/{en}.png", "en": f"a {en}", "ko": ko} for en, ko in named]
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    columns = ("--text-column", "en", "--text-column", "ko")
+    found = run("evaluate", "image-retrieval", "efficientnet-lite0:conse", path, *columns, "--json")
+    assert json.loads(found.out)["metrics"]["ko to image recall@1"] == 1.0
+    wrong = run("evaluate", "probe", "efficientnet-lite0", photos, photos, *columns, code=2)
+    assert "are for image-retrieval" in wrong.err
+
+
 def test_pictures_are_told_by_labels_and_by_what_was_taught(run, photos):
     done = run(
         "classify", photos, "--labels", "우산, 시계,풍선,거미줄,낱말 퍼즐", "-k", "1", "--json"
@@ -79,7 +100,7 @@ def test_an_index_of_pictures_is_searched_by_words_and_by_a_picture(run, photos,
     assert run("verify", index).out.endswith("sound\n")
     for arguments in (["x", "--image", tmp_path / "query.png"], []):
         assert run("search", index, *arguments, code=2).err
-    assert "no longer there" in run("search", index, "--image", "none.png", code=1).err
+    assert "no such file" in run("search", index, "--image", "none.png", code=2).err
     assert "-m is for a file of texts" in run("mine", index, "-m", "x", code=2).err
 
 

@@ -94,6 +94,19 @@ def test_misuse_is_told(images):
         load_text("efficientnet-lite0")
 
 
+def test_generators_and_odd_calls(images):
+    assert images.encode(noise(i) for i in range(3)).shape == (3, 1280)
+    with pytest.raises(sememe.CorruptFileError, match="item 1"):
+        images.encode(item for item in [clock(), b"nothing"])
+    vectors, reasons = images.encode_readable(["a\0b", clock()])
+    assert list(reasons) == [0]
+    assert np.isfinite(vectors[1]).all()
+    with pytest.raises(sememe.InvalidInputError, match="got NoneType"):
+        images.encode(None)
+    with pytest.raises(sememe.InvalidInputError, match="k=0"):
+        images.classify([clock()], k=0)
+
+
 def test_zeros_have_an_even_direction_and_nan_stays():
     rows = unit_rows(np.array([[0, 0], [3, 4], [np.nan, 1]], np.float32), 2)
     np.testing.assert_allclose(rows[0], [0.5**0.5] * 2)

@@ -23,6 +23,15 @@ NOTES = {
 }
 
 
+TEXTS = (
+    "High-speed trains link Paris and London through a tunnel under the sea.",
+    "멸치 육수에 된장을 풀고 두부를 넣어 끓인다.",
+    "The central bank raised interest rates and bond prices fell.",
+    "비가 그치자 아이들이 운동장으로 뛰어나갔다.",
+    "The orchestra tuned its violins before the concert began.",
+)
+
+
 @pytest.fixture
 def folder(tmp_path):
     root = tmp_path / "things"
@@ -208,6 +217,37 @@ def test_texts_of_one_space_and_images_of_another_are_found_together(tmp_path, f
     assert index.verify().sound
     with pytest.raises(sememe.InvalidInputError, match="make text vectors of 2 spaces"):
         Index.create(tmp_path / "no", ["use-multilingual-v3", "all-minilm-l6-v2"])
+
+
+def test_texts_are_not_pushed_aside_by_pictures(index):
+    """Pictures lie nearer to most queries than sentences do: each kind is judged by its own."""
+    index.add([{"id": f"picture {i}", "image": noise(i)} for i in range(40)])
+    index.add([(f"text {i}", text) for i, text in enumerate(TEXTS)])
+    index.add([{"id": "clock", "image": clock()}])
+    for query, expected in [("rail travel", "text 0"), ("기차 여행", "text 0"), ("요리", "text 1"),
+                            ("stocks and bonds", "text 2"), ("벽시계", "clock")]:  # fmt: skip
+        assert index.search(query, k=1, mode="semantic").ids == [expected], query
+    assert index.search("rail travel", where="modality = 'image'", k=3).ids
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, 4, [[1]], np.zeros((9, 9, 3)), np.zeros((0, 3, 3), np.uint8)]
+)
+def test_what_can_be_no_picture_is_refused_and_what_came_before_is_stored(index, wrong):
+    things = [f"a text of number {i}" for i in range(30)]
+    for bad in ({"id": "n", "image": wrong}, {"image": wrong}, Item("n", wrong, "image")):
+        with pytest.raises(sememe.InvalidInputError, match="item 30: its image is"):
+            index.add([*things, bad])
+        assert len(index) == 30
+
+
+def test_encoders_that_do_not_fit_are_refused(tmp_path):
+    for names, says in [
+        (["all-minilm-l6-v2", "efficientnet-lite0:conse"], "conse:all-minilm-l6-v2"),
+        (["use-multilingual-v3", "efficientnet-lite0", "efficientnet-lite0"], "same kind"),
+    ]:
+        with pytest.raises(sememe.InvalidInputError, match=says):
+            Index.create(tmp_path / "no", names)
 
 
 def test_thumbnails_are_kept_when_asked_for(tmp_path, folder, encoders):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from sememe.index.legs import merged
+from sememe.index.legs import merged, steadied
 from sememe.search.similarity import VectorLeg
 
 
@@ -45,3 +47,13 @@ def test_an_empty_first_leg_takes_the_others_as_they_are():
     found = merged([none, leg({"x": 0.3}, mean=0.2, deviation=0.02)], 3)
     assert found.ids == ["x"]
     assert found.scores[0] == pytest.approx(0.3)
+
+
+def test_few_rows_count_as_some_more():
+    """30 rows of mean 0.05 and deviation 0.1, and 10 of mean 0.45 and deviation 0: mean 0.15."""
+    found = steadied(replace(leg({"a": 0.5}, 0.45, 0.0), count=10))
+    assert found.mean == pytest.approx((30 * 0.05 + 10 * 0.45) / 40)
+    variance = (30 * (0.1**2 + 0.1**2) + 10 * 0.3**2) / 40
+    assert found.deviation == pytest.approx(variance**0.5)
+    many = steadied(replace(leg({"a": 0.5}, 0.45, 0.02), count=10**9))
+    assert (many.mean, many.deviation) == pytest.approx((0.45, 0.02), abs=1e-4)

@@ -77,6 +77,16 @@ def test_sixteen_bits_are_scaled_and_not_cut_off():
     assert found[0, :, 0].tolist() == [0, 64, 128, 255]
 
 
+def test_grey_of_more_than_sixteen_bits_keeps_its_range():
+    wide = np.array([[0, 70_000, 140_000]], np.int32)
+    assert pixels(Image.fromarray(wide))[0, :, 0].tolist() == [0, 128, 255]
+    part = np.array([[0.0, 0.5, 1.0, np.nan]], np.float32)
+    assert pixels(Image.fromarray(part))[0, :, 0].tolist() == [0, 128, 255, 0]
+    tall = np.arange(1000, dtype=np.uint16)[:, None] * 65  # more rows than are done at once
+    expected = np.rint(np.arange(1000) * 65 * 255 / 65535)
+    np.testing.assert_array_equal(pixels(Image.fromarray(tall))[:, 0, 0], expected)
+
+
 def test_what_shines_through_is_laid_on_white():
     clear = Image.new("RGBA", (4, 4), (10, 20, 30, 0))
     assert pixels(file_of(clear, "PNG")).tolist() == np.full((4, 4, 3), 255).tolist()

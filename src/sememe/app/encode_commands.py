@@ -227,9 +227,12 @@ def _items(arguments: list[str]) -> Iterator[Item]:
     """Read the arguments that are files; take the others as texts."""
     from sememe._types import Item, Skipped
     from sememe.sources import find_files, read_file
+    from sememe.sources.formats import format_of
 
     for argument in arguments:
         if not _is_path(argument):
+            if format_of(argument)[0] == "image" and not any(map(str.isspace, argument)):
+                raise InvalidInputError(f"{argument}: no such file. Give a picture, or a text.")
             text = well_formed(argument)
             yield Item(text, text)
             continue

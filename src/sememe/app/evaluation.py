@@ -32,6 +32,8 @@ def evaluation(
     pseudo_texts: int,
     labels: str | None,
     views: int,
+    image_column: str | None,
+    text_columns: Sequence[str],
     progress: bool,
 ) -> Evaluation:
     """Run a task. For "retrieval", MODEL may be the folder of an index; else one is built.
@@ -45,6 +47,10 @@ def evaluation(
 
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
+    if (image_column or text_columns) and not TASKS[task].takes_pair:
+        raise InvalidInputError("--image-column and --text-column are for image-retrieval.")
+    if TASKS[task].takes_pair:
+        return _of_pair(model, data, image_column, text_columns, progress)
     if task != "retrieval":
         return run_task(
             task,
@@ -65,15 +71,27 @@ def evaluation(
         return run_task(task, system, data, split=split, mode=mode)  # type: ignore[arg-type]
 
 
+def _of_pair(
+    model: str, data: Sequence[Path], image: str | None, texts: Sequence[str], progress: bool
+) -> Evaluation:
+    from sememe.encoders.load_joint import load_pair
+    from sememe.evaluate.image_retrieval import evaluate_image_retrieval
+    from sememe.sources.image_text import read_image_texts
+
+    if len(data) != 1:
+        raise InvalidInputError(f"got {len(data)} tables for 'image-retrieval'. Give one.")
+    table = read_image_texts(data[0], image_column=image, text_columns=texts)
+    return evaluate_image_retrieval(load_pair(model), table, show_progress=progress)
+
+
 def _loaded(model: str, task: Task, data: Sequence[Path], labels: str | None, views: int) -> Any:
     """Return what the task is about: one encoder or two, or what was made of them."""
     from sememe.encoders.load import load
 
-    if task.takes_judge or task.takes_pair:
+    if task.takes_judge:
         from sememe.encoders.load_joint import load_pair
 
-        images, texts = load_pair(model)
-        return _judge(images, texts, data, labels) if task.takes_judge else (images, texts)
+        return _judge(*load_pair(model), data, labels)
     if labels is not None:
         raise InvalidInputError("--labels is for zero-shot; leave it out.")
     if views != 1 and not task.takes_images:

@@ -110,6 +110,8 @@ def search(
             raise InvalidInputError(
                 "--image is a query by itself; leave out QUERY, --mode, --rerank"
             )
+        if not image.is_file():
+            raise InvalidInputError(f"--image {image}: no such file. Give a picture.")
         found = Index.open(folder).search_image(image, k=top_k, where=where)
     else:
         if query is None or not query.strip():
@@ -176,6 +178,14 @@ def evaluate(
         str | None,
         typer.Option("--labels", help='Zero-shot: names for the classes, as "고양이,개,배".'),
     ] = None,
+    image_column: Annotated[
+        str | None,
+        typer.Option("--image-column", help='Image-retrieval: the column, if not "image".'),
+    ] = None,
+    text_column: Annotated[
+        list[str] | None,
+        typer.Option("--text-column", help='Image-retrieval: if not "text"; repeatable.'),
+    ] = None,
     views: Annotated[
         int, typer.Option("--views", help="Probe: views of a picture, 1, 2 or 4.")
     ] = 1,
@@ -195,6 +205,8 @@ def evaluate(
         pseudo_texts=pseudo_texts,
         labels=labels,
         views=views,
+        image_column=image_column,
+        text_columns=text_column or (),
         progress=_terminal(),
     )
     if as_json:

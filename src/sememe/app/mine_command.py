@@ -110,6 +110,8 @@ def _images(
     for pair in pairs:
         typer.echo(show.visible(f"{pair.score:6.3f}  {pair.first}  {pair.second}"))
     typer.echo(f"{len(pairs)} pairs of images with {told} or more", err=True)
+    if len(pairs) == limit:
+        typer.echo(f"more pairs than these {limit} may reach it: -k NUMBER", err=True)
 
 
 def _check_options(top_k: int | None, threshold: float | None, duplicates: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sememe._errors import InvalidInputError
 from sememe.app import show
 from sememe.app.training_run import (
     Evaluations,
@@ -22,6 +23,7 @@ from sememe.app.training_run import (
     check_free,
     check_output,
     going_on_later,
+    is_typed,
     state_folder,
     tell,
     told,
@@ -31,7 +33,19 @@ if TYPE_CHECKING:
     from sememe.train.classifier_report import ClassifierReport
 
 
+def _refuse_idle(context: typer.Context, method: str, shots: int | None) -> None:
+    """Refuse options that would do nothing."""
+    tuning = ("size", "epochs", "evaluations", "batch_size", "learning_rate", "warmup")
+    for name in tuning:
+        if method != "finetune" and is_typed(context, name):
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidInputError(f"{option} is for --method finetune; leave it out.")
+    if shots is None and is_typed(context, "draws"):
+        raise InvalidInputError("--draws goes with --shots; leave it out.")
+
+
 def classifier(
+    context: typer.Context,
     folder: Annotated[
         Path,
         typer.Argument(metavar="FOLDER", help="A folder with a folder of pictures for each class."),
@@ -71,6 +85,7 @@ def classifier(
     """Teach classes of your own from examples. Fine-tuning goes on after a stop."""
     from sememe.train.classifier import ImageClassifier, check_probe_place
 
+    _refuse_idle(context, method, shots)
     data = [folder, *([evaluate] if evaluate else [])]
     if method == "finetune":
         check_output(output, data, overwrite=overwrite)

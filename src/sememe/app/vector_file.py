@@ -115,7 +115,7 @@ class _Parquet:
 
         columns: list[Any] = [
             pa.array([item.id for item in items]),
-            pa.array([item.content for item in items]),
+            pa.array([item.content if item.modality == "text" else "" for item in items]),
             pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1]),
         ]
         self._writer.write_batch(pa.record_batch(columns, schema=self._schema))

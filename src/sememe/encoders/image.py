@@ -12,6 +12,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._progress import progress
 from sememe._types import Modality
 from sememe.encoders.text import check_batch_size
+from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -73,8 +74,9 @@ class Pictures:
             InvalidInputError: Something that can be no picture.
             MissingExtraError: Pillow or the weights are not installed.
         """
-        vectors, reasons = self.encode_readable(items, show_progress=show_progress)
-        refuse(items, reasons)
+        pictures = checked_pictures(items)
+        vectors, reasons = self.encode_readable(pictures, show_progress=show_progress)
+        refuse(pictures, reasons)
         return vectors
 
     def encode_one(self, item: Any) -> FloatArray:
@@ -144,8 +146,9 @@ class ImageEncoder(Pictures):
         """
         if not self.model.maps:
             raise InvalidInputError(f"{self.name} gives no feature maps, only vectors.")
-        rows, reasons = self._outputs(items, "map", False)
-        refuse(items, reasons)
+        pictures = checked_pictures(items)
+        rows, reasons = self._outputs(pictures, "map", False)
+        refuse(pictures, reasons)
         maps: FloatArray = rows.transpose(0, 2, 3, 1)
         return maps
 
@@ -155,8 +158,9 @@ class ImageEncoder(Pictures):
         Raises:
             InvalidInputError: The network names no classes.
         """
-        rows, reasons = self.probabilities_readable(items)
-        refuse(items, reasons)
+        pictures = checked_pictures(items)
+        rows, reasons = self.probabilities_readable(pictures)
+        refuse(pictures, reasons)
         return rows
 
     def probabilities_readable(self, items: Sequence[Any]) -> tuple[FloatArray, dict[int, str]]:
@@ -174,6 +178,7 @@ class ImageEncoder(Pictures):
 
     def classify(self, items: Sequence[Any], *, k: int = 5) -> list[list[Guess]]:
         """Return the k most probable classes of each picture, best first."""
+        check_k(k)
         return [best_guesses(self.labels, row, k) for row in self.probabilities(items)]
 
     def release(self) -> None:
@@ -223,7 +228,11 @@ def checked_pictures(items: Sequence[Any]) -> list[Any]:
         raise InvalidInputError(
             f"encode takes a list of pictures, got one {kind}. Use encode([picture])."
         )
-    return list(items)
+    try:
+        return list(items)
+    except TypeError:
+        kind = type(items).__name__
+        raise InvalidInputError(f"encode takes a list of pictures, got {kind}.") from None
 
 
 def refuse(items: Sequence[Any], reasons: dict[int, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from sememe._errors import InvalidInputError, SpaceMismatchError, UnknownNameError
@@ -96,6 +97,11 @@ class Encoders:
             try:
                 found = _by_name(entry.name, self._loaded.values())
             except UnknownNameError as error:
+                if os.sep in entry.name:
+                    raise UnknownNameError(
+                        f"the index was made with the model in {entry.name}, which is not there "
+                        "any more. Put it back where it was."
+                    ) from error
                 raise UnknownNameError(
                     f"{error} The index was made with an encoder of your own: open it with "
                     "Index.open(path, encoders=[...])."
@@ -143,6 +149,20 @@ def check_encoders(encoders: Sequence[Encoder]) -> None:
     if not texts:
         raise InvalidInputError("encoders has none for text; add one: sememe.load()")
     joint = {encoder.space for encoder in encoders if encoder.modality != "text"}
+    for encoder in encoders:
+        if isinstance(encoder, ConseEncoder) and all(encoder.space != t.space for t in texts):
+            network = encoder.name.partition(":conse")[0]
+            raise InvalidInputError(
+                f"{encoder.name} puts images where {encoder.texts.name} puts texts, and "
+                f"{texts[0].name} finds none there. Give {network}:conse:{texts[0].name}"
+            )
+    kinds = [(encoder.modality, encoder.space) for encoder in encoders]
+    if repeated := [
+        e.name for e, kind in zip(encoders, kinds, strict=True) if kinds.count(kind) > 1
+    ]:
+        raise InvalidInputError(
+            f"encoders={', '.join(repeated)} make the same kind of vectors. Give one of them."
+        )
     own = {encoder.space for encoder in texts[1:]} - joint - {texts[0].space}
     if own:
         names = ", ".join(encoder.name for encoder in texts)

@@ -72,6 +72,8 @@ def _checked(item: Item, place: int) -> Item:
         raise InvalidInputError(f"item {place}: its id is {type(item.id).__name__}, not str.")
     if item.modality == "text":
         _text(item.content, place)
+    elif item.modality == "image":
+        _picture(item.content, place)
     return item
 
 
@@ -148,24 +150,32 @@ def _image(thing: Mapping[str, Any], place: int) -> Item:
     source = str(content) if isinstance(content, str | PathLike) else ""
     if isinstance(content, str):
         content = Path(content)
+    _picture(content, place)
     item = Item("", content, "image", str(thing.get("source", source)))
     given = thing.get("id")
     if given is None or given == "":
-        given = source or f"image-{_pixels_digest(item, place)}"
+        given = source or f"image-{content_digest(content, 6).hexdigest()}"
     taken = {IMAGE_KEY, "id", "source"}
     facts = {name: value for name, value in thing.items() if name not in taken}
     return replace(item, id=str(given), metadata=facts)
 
 
-def _pixels_digest(item: Item, place: int) -> str:
-    try:
-        return content_digest(item.content, 6).hexdigest()
-    except TypeError:
-        kind = type(item.content).__name__
-        raise InvalidInputError(
-            f"item {place}: its image is {kind}; give a path, the bytes of a file, an array or a "
-            "picture of Pillow."
-        ) from None
+def _picture(content: Any, place: int) -> None:
+    """Refuse what can be no picture, before anything is encoded."""
+    kind = type(content).__module__.partition(".")[0]
+    if isinstance(content, str | PathLike | bytes | bytearray | memoryview) or kind == "PIL":
+        return
+    if kind == "numpy" and getattr(content, "ndim", 0) in (2, 3):
+        channels = content.shape[2] if content.ndim == 3 else 3
+        if content.dtype.name == "uint8" and channels in (3, 4) and 0 not in content.shape:
+            return
+        got = f"an array of {content.dtype}, shape {content.shape}"
+    else:
+        got = type(content).__name__
+    raise InvalidInputError(
+        f"item {place}: its image is {got}; give a path, the bytes of a file, an array (height, "
+        "width, 3) of uint8, or a picture of Pillow."
+    )
 
 
 def _id(given: object, text: str) -> str:

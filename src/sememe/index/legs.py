@@ -16,19 +16,21 @@ from dataclasses import replace
 from sememe.search.similarity import VectorLeg
 
 _LEAST = 1e-3  # of a deviation: a column of one row, or of equal ones, says nothing
-_USUAL = 30, 0.05, 0.1  # rows' worth of the mean and deviation of a text encoder's cosines
+_ROWS = 30  # what is usual counts as so many rows
+TEXTS = 0.05, 0.1  # the usual mean and deviation of cosines between texts
+PICTURES = 0.2, 0.1  # ... between features of pictures
 
 
-def steadied(leg: VectorLeg) -> VectorLeg:
-    """Return a leg of texts whose mean and deviation can be relied on: few rows count as some more.
+def steadied(leg: VectorLeg, usual: tuple[float, float] = TEXTS) -> VectorLeg:
+    """Return a leg whose mean and deviation can be relied on, however few its rows.
 
-    Those that are added have what encoders of text usually give.
+    Thirty rows are added to them, which have the usual mean and deviation.
     """
-    rows, mean, deviation = _USUAL
-    total = leg.count + rows
-    middle = (leg.count * leg.mean + rows * mean) / total
+    mean, deviation = usual
+    total = leg.count + _ROWS
+    middle = (leg.count * leg.mean + _ROWS * mean) / total
     spread = leg.count * (leg.deviation**2 + (leg.mean - middle) ** 2)
-    spread += rows * (deviation**2 + (mean - middle) ** 2)
+    spread += _ROWS * (deviation**2 + (mean - middle) ** 2)
     return replace(leg, mean=middle, deviation=(spread / total) ** 0.5)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import InvalidInputError
 from sememe.index.encoders import NO_IMAGES
 from sememe.index.hits import Hits
-from sememe.index.legs import merged
+from sememe.index.legs import PICTURES, merged, steadied
 from sememe.index.searcher import check_k, hits_of
 
 if TYPE_CHECKING:
@@ -39,10 +39,14 @@ class PictureSearcher:
         legs: list[VectorLeg] = []
         alone = any(column not in shared for column, _ in columns)
         for column, encoder in sorted(columns, key=lambda pair: pair[0] in shared):
-            only = "modality <> 'image'" if alone and column in shared else None
-            narrowed = " AND ".join(f"({part})" for part in (where, only) if part)
             vector = encoder.encode([picture])
-            legs += self._store.search_vectors(column, vector, k, where=narrowed or None)
+            if alone and column in shared:
+                texts = ("modality <> 'image'",)
+                found = self._store.search_groups(column, vector[0], k, texts, where=where)
+                legs += map(steadied, found)
+            else:
+                found = self._store.search_vectors(column, vector, k, where=where)
+                legs += (steadied(leg, PICTURES) for leg in found)
         leg = merged(legs, k)
         hits = hits_of(self._store, leg.ids, leg.scores.tolist(), self._store.rows(leg.rows))
         note = "" if hits else "no document passes the filter" if where else "nothing has a vector"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.index.hits import Hit, Hits, Mode
-from sememe.index.legs import merged, steadied
+from sememe.index.legs import TEXTS, merged, steadied
 from sememe.search.fuse import Background, fuse, no_word, share_held
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Searcher:
         background = getattr(images, "background", None)
         if background is not None:
             mean, deviation = background(vector[0])
-            pictures = replace(pictures, mean=mean, deviation=deviation)
+            pictures = replace(pictures, mean=mean, deviation=max(deviation, TEXTS[1]))
         return [steadied(texts), pictures]
 
     def _hybrid(self, query: str, k: int, where: str | None) -> Hits:

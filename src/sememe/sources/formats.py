@@ -31,6 +31,9 @@ UNREAD = {
         ".doc .hwp .hwpx .rtf .odt .pages .ppt .pptx .odp .key .epub .mobi"
     ),
     "no reader for spreadsheets; save it as .csv": ".xls .xlsx .xlsm .ods .numbers",
+    "no reader for weights and arrays": (
+        ".onnx .safetensors .npy .npz .pt .pth .ckpt .gguf .h5 .pkl .tflite"
+    ),
     "no reader for databases; export it as .csv or .jsonl": ".db .sqlite .sqlite3 .mdb .accdb",
 }
 FORMATS = {end: name for name, ends in READERS.items() for end in ends}

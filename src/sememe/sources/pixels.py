@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 178_956_970  # Pillow's own bound for refusing: 512 MB as RGB
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "AVIF", "PPM")
 _HEAD = 64
+_ROWS = 256
 
 
 def thumbnail(content: Any, side: int) -> str:
@@ -177,6 +178,8 @@ def _read(path: Path) -> bytes:
     try:
         with open_bytes(path) as stream:
             return stream.read()
+    except ValueError as error:  # NUL in its name
+        raise CorruptFileError(f"no name of a file ({error})") from error
     except OSError as error:
         raise CorruptFileError(reason(error)) from error
 
@@ -210,8 +213,9 @@ def _upright_rgb(image: Image) -> Image:
         return _eight_bits(image)
     if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
-        white = pillow.new("RGBA", image.size, (255, 255, 255, 255))
-        return pillow.alpha_composite(white, image).convert("RGB")
+        laid = pillow.new("RGB", image.size, (255, 255, 255))
+        laid.paste(image, mask=image.getchannel("A"))
+        return laid
     return image if mode == "RGB" else image.convert("RGB")
 
 
@@ -220,14 +224,19 @@ def _eight_bits(image: Image) -> Image:
     import numpy as np
     from PIL import Image as pillow
 
-    values = np.asarray(image).astype(np.float64)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    if image.mode == "F":  # of any range: 0 to 1 as it is, else its own
-        low, high = min(values.min(), 0.0), max(values.max(), 1.0)
-    else:
-        low, high = 0.0, 65535.0 if values.max() <= 65535 else float(values.max())
-    scaled = np.clip((values - low) / (high - low) * 255, 0, 255)
-    return pillow.fromarray(np.rint(scaled).astype(np.uint8)).convert("RGB")
+    values = np.asarray(image)
+    usual = 1.0 if image.mode == "F" else 65535.0  # of another range: its own
+    low, high = 0.0, usual
+    if image.mode in ("F", "I"):
+        known = values[np.isfinite(values)]
+        low = min(float(known.min()), 0.0) if image.mode == "F" and known.size else 0.0
+        high = max(float(known.max()), usual) if known.size else usual
+    eight = np.empty(values.shape, np.uint8)
+    for row in range(0, len(values), _ROWS):  # some at a time: a large picture fills the memory
+        some = np.nan_to_num(values[row : row + _ROWS].astype(np.float32), posinf=0.0, neginf=0.0)
+        scaled = np.clip((some - low) * (255 / (high - low)), 0, 255)
+        eight[row : row + _ROWS] = np.rint(scaled)
+    return pillow.fromarray(eight).convert("RGB")
 
 
 def _orientation(image: Image) -> int:

@@ -218,8 +218,14 @@ class ImageClassifier:
             asked, truth, missed = _asked(encoder, aside, labels, self.views, show=show_progress)
             learnt = np.arange(len(y))
         if not len(truth):
+            if aside is not None:
+                raise InvalidInputError(
+                    f"no picture to measure with is of a class that is learnt: learnt are "
+                    f"{', '.join(labels)}; given are {', '.join(aside.classes)}. Name them alike."
+                )
             raise InvalidInputError(
-                "there is no picture to measure with. Give two or more of each class, or evaluate."
+                "there is no picture to measure with. Give two or more of each class, or others "
+                "to measure with: evaluate, --evaluate FOLDER"
             )
         kind: Any = self.method
         if kind == "kernel" and self.shots is None and len(y) > MOST_KERNEL:

@@ -12,6 +12,7 @@ core, and a name finds its emoji among the first 10 of those held out in 59 % (E
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,7 +148,12 @@ class ClipTraining:
                     aside, towers, state / "checkpoint-vectors" / "evaluate", show_progress
                 )
             )
-        self._learn(seen, other, show_progress=show_progress)
+        try:
+            self._learn(seen, other, show_progress=show_progress)
+        except InvalidInputError:
+            if checkpoint is not None:  # other data are to come, and would find another run's state
+                shutil.rmtree(checkpoint, ignore_errors=True)
+            raise
         return self
 
     def save(self, folder: str | Path) -> Path:

@@ -17,6 +17,7 @@ from sememe._progress import progress
 from sememe._types import Skipped
 from sememe.models.preprocess import Preprocess
 from sememe.sources.files import find_files
+from sememe.sources.formats import format_of
 from sememe.sources.pixels import open_image
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def find_pictures(data: Any) -> tuple[list[Named], tuple[Skipped, ...]]:
         for file in find_files(Path(data)):
             if isinstance(file, Skipped):
                 skipped.append(file)
-            else:
+            elif format_of(file.source)[0] == "image":
                 found.append(Named(file.source, file.path))
         return found, tuple(skipped)
     if not isinstance(data, Sequence):

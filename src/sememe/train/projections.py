@@ -118,6 +118,11 @@ def learn_projections(
             advance(step)
     with torch.no_grad():
         scale = float(towers.scale())
+    learnt = [
+        array for side in towers.projections().items() for array in side[1].arrays("").values()
+    ]
+    if not (scale > 0 and all(np.isfinite(array).all() for array in learnt)):
+        raise FloatingPointError("training diverged. Give a smaller --learning-rate")
     name = "recall@10" if measure is not None else ""
     seconds = time.monotonic() - started
     curve = Curve(tuple(losses), tuple(metrics), name, steps, steps, 0, seconds)

@@ -124,7 +124,13 @@ class Watch:
 
     def look(self, step: int, encode: Encode) -> Figures:
         """Measure what `encode` makes of pictures."""
-        rank = effective_rank(encode(self._ranked))
+        rows = encode(self._ranked)
+        if not np.isfinite(rows).all():
+            raise FloatingPointError(
+                f"the vectors are no numbers at step {step}: training diverged. Give a lower "
+                "learning rate, or a longer warm-up."
+            )
+        rank = effective_rank(rows)
         knn = probe = None
         if (known := self.labelled) is not None:
             bank, asked = encode(known.bank), encode(known.asked)

@@ -7,8 +7,9 @@ import pytest
 
 import sememe
 from sememe.encoders.conse import ConseEncoder
-from sememe.encoders.image import ImageEncoder, ImageModel
+from sememe.encoders.image import ImageEncoder, ImageModel, encode_together
 from sememe.models.imagenet import imagenet_classes
+from sememe.models.vision import VisionEngine
 from tests.drawings import DRAWINGS, clock
 
 
@@ -74,6 +75,21 @@ def test_other_text_encoders_and_what_cannot_be(images, encoder):
     nameless = ImageEncoder(ImageModel("none", 8, "none"), None)
     with pytest.raises(sememe.InvalidInputError, match="names 0 classes"):
         ConseEncoder(nameless, encoder, name="x")
+
+
+def test_features_and_conse_come_of_one_pass(images, monkeypatch):
+    features = sememe.load("efficientnet-lite0")
+    pictures = [clock(), b"nothing", *(draw() for draw in DRAWINGS.values())]
+    apart = [encoder.encode_readable(pictures) for encoder in (images, features)]
+    runs = []
+    run = VisionEngine.run
+    monkeypatch.setattr(VisionEngine, "run", lambda self, *a: runs.append(a) or run(self, *a))
+    together = encode_together([images, features], pictures)
+    assert len(runs) == 1
+    for (vectors, reasons), (expected, why) in zip(together, apart, strict=True):
+        np.testing.assert_allclose(vectors, expected, atol=1e-6)
+        assert reasons == why != {}
+    assert encode_together([features], [clock()])[0][0].shape == (1, 1280)
 
 
 def test_what_cannot_be_read_is_told(images):

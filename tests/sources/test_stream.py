@@ -17,6 +17,12 @@ def pipe(data: bytes, **options):
     return items, [result.reason for result in results if isinstance(result, Skipped)]
 
 
+def test_a_picture_that_is_piped_in_is_no_text():
+    for head, what in [(b"\xff\xd8\xff\xe0", "JPEG"), (b"\x89PNG\r\n\x1a\n", "PNG")]:
+        (only,) = read_lines(io.BytesIO(head + bytes(200)))
+        assert f"by its first bytes a {what} image; give the file's path" in only.reason
+
+
 def test_one_item_for_each_line_with_text():
     items, skipped = pipe("첫 줄\r\n\n   \n  둘째 줄".encode())
     assert [(item.content, item.source) for item in items] == [

@@ -38,6 +38,7 @@ class ConseEncoder(Pictures):
     """An image encoder whose vectors are comparable with those of a text encoder.
 
     Attributes:
+        images: The network that names classes.
         texts: That text encoder.
 
     >>> import sememe
@@ -61,7 +62,7 @@ class ConseEncoder(Pictures):
             raise InvalidInputError(f"{texts.name} encodes {texts.modality}; give a text encoder.")
         self.name = name
         self.texts = texts
-        self._images = images
+        self.images = images
 
     @property
     def dim(self) -> int:
@@ -76,20 +77,25 @@ class ConseEncoder(Pictures):
     @property
     def fingerprint(self) -> str:
         """Of what makes the vectors: another network makes others in the same space."""
-        return digest(v=1, method="conse", network=self._images.space, space=self.space, top=TOP)
+        return digest(v=1, method="conse", network=self.images.space, space=self.space, top=TOP)
 
     def encode_readable(
         self, items: Sequence[Any], *, show_progress: bool = False
     ) -> tuple[FloatArray, dict[int, str]]:
         """Return what `encode` does, and why pictures could not be read; their rows hold NaN."""
+        rows, reasons = self.images.probabilities_readable(items)
+        return self.combined(rows), reasons
+
+    def combined(self, probabilities: FloatArray) -> FloatArray:
+        """Return the vectors of pictures by what the network says of them, (n, 1000)."""
         import numpy as np
 
-        rows, reasons = self._images.probabilities_readable(items)
+        rows = probabilities
         if not len(rows):
-            return np.empty((0, self.dim), np.float32), reasons
+            return np.empty((0, self.dim), np.float32)
         least = np.sort(rows, axis=1)[:, -TOP][:, None]
         rows = np.where(rows >= least, rows, np.where(np.isnan(rows), np.nan, 0)).astype(np.float32)
-        return unit_rows(rows @ self._classes, self.dim), reasons
+        return unit_rows(rows @ self._classes, self.dim)
 
     def background(self, query: FloatArray) -> tuple[float, float]:
         """Return mean and deviation of a query's similarities to all classes.
@@ -102,7 +108,7 @@ class ConseEncoder(Pictures):
 
     def release(self) -> None:
         """Give back the memory that only makes the next encode faster."""
-        self._images.release()
+        self.images.release()
 
     @cached_property
     def _classes(self) -> FloatArray:

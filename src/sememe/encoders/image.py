@@ -15,7 +15,7 @@ from sememe.encoders.text import check_batch_size
 from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
+    from sememe._types import Encoder, FloatArray
     from sememe.models.vision import VisionEngine
 
 
@@ -135,8 +135,15 @@ class ImageEncoder(Pictures):
 
         The rows of those pictures hold NaN.
         """
-        rows, reasons = self._outputs(items, self.model.output, show_progress)
+        (rows,), reasons = self._outputs(items, [self.model.output], show_progress)
         return unit_rows(rows.reshape(len(rows), self.dim), self.dim), reasons
+
+    def both_readable(self, items: Sequence[Any]) -> tuple[FloatArray, FloatArray, dict[int, str]]:
+        """Return what `encode_readable` and `probabilities_readable` do, in one pass."""
+        outputs = [self.model.output, "logits"]
+        (rows, logits), reasons = self._outputs(items, outputs, False)
+        vectors = unit_rows(rows.reshape(len(rows), self.dim), self.dim)
+        return vectors, self._softmax(logits), reasons
 
     def feature_maps(self, items: Sequence[Any]) -> FloatArray:
         """Return (n, height, width, channels) float32: the features at each place of a picture.
@@ -147,7 +154,7 @@ class ImageEncoder(Pictures):
         if not self.model.maps:
             raise InvalidInputError(f"{self.name} gives no feature maps, only vectors.")
         pictures = checked_pictures(items)
-        rows, reasons = self._outputs(pictures, "map", False)
+        (rows,), reasons = self._outputs(pictures, ["map"], False)
         refuse(pictures, reasons)
         maps: FloatArray = rows.transpose(0, 2, 3, 1)
         return maps
@@ -165,16 +172,12 @@ class ImageEncoder(Pictures):
 
     def probabilities_readable(self, items: Sequence[Any]) -> tuple[FloatArray, dict[int, str]]:
         """Return what `probabilities` does, and why pictures could not be read."""
-        import numpy as np
-
         if not self.labels:
             raise InvalidInputError(
                 f"{self.name} names no classes. Give labels of your own: sememe classify --labels"
             )
-        logits, reasons = self._outputs(items, "logits", False)
-        logits = logits.reshape(len(logits), len(self.labels))
-        rows = np.exp(logits - logits.max(axis=1, keepdims=True)) if len(logits) else logits
-        return rows / rows.sum(axis=1, keepdims=True), reasons
+        (logits,), reasons = self._outputs(items, ["logits"], False)
+        return self._softmax(logits), reasons
 
     def classify(self, items: Sequence[Any], *, k: int = 5) -> list[list[Guess]]:
         """Return the k most probable classes of each picture, best first."""
@@ -185,27 +188,64 @@ class ImageEncoder(Pictures):
         """Give back the memory that only makes the next encode faster."""
         self._engine.release()
 
+    def _softmax(self, logits: FloatArray) -> FloatArray:
+        import numpy as np
+
+        logits = logits.reshape(len(logits), len(self.labels))
+        rows = np.exp(logits - logits.max(axis=1, keepdims=True)) if len(logits) else logits
+        found: FloatArray = rows / rows.sum(axis=1, keepdims=True)
+        return found
+
     def _outputs(
-        self, items: Sequence[Any], output: str, show_progress: bool
-    ) -> tuple[FloatArray, dict[int, str]]:
-        """Return an output of the network, one row for each picture, NaN where there is none."""
+        self, items: Sequence[Any], outputs: Sequence[str], show_progress: bool
+    ) -> tuple[list[FloatArray], dict[int, str]]:
+        """Return outputs of the network, one row for each picture, NaN where there is none."""
         import numpy as np
 
         pictures = checked_pictures(items)
-        found: FloatArray | None = None
+        found: list[FloatArray] = []
         reasons: dict[int, str] = {}
         with progress("encoding", total=len(pictures), show=show_progress) as advance:
-            for places, rows, why in self._engine.run(pictures, output):
+            for places, parts, why in self._engine.run(pictures, outputs):
                 reasons |= why
-                if places:
-                    if found is None:
-                        found = np.full((len(pictures), *rows.shape[1:]), np.nan, np.float32)
-                    found[places] = rows
+                if places and not found:
+                    shapes = [(len(pictures), *rows.shape[1:]) for rows in parts]
+                    found = [np.full(shape, np.nan, np.float32) for shape in shapes]
+                for whole, rows in zip(found, parts, strict=bool(places)):
+                    whole[places] = rows
                 advance(max([*places, *why]) + 1)
-        if found is None:  # none could be read: the shape is the graph's
-            shape = [n for n in self._engine.outputs()[output][1:] if isinstance(n, int)]
-            found = np.full((len(pictures), *shape), np.nan, np.float32)
+        if not found:  # none could be read: the shapes are the graph's
+            known = self._engine.outputs()
+            inner = [[n for n in known[name][1:] if isinstance(n, int)] for name in outputs]
+            found = [np.full((len(pictures), *shape), np.nan, np.float32) for shape in inner]
         return found, reasons
+
+
+def encode_together(
+    encoders: Sequence[Encoder], items: Sequence[Any]
+) -> list[tuple[FloatArray, dict[int, str]]]:
+    """Return of each encoder what `encode_readable` does; a network that two need runs once.
+
+    So it is with features and ConSE, which are of one network.
+    """
+    from sememe.encoders.conse import ConseEncoder
+
+    networks = [e.images if isinstance(e, ConseEncoder) else e for e in encoders]
+    spaces = [network.space for network in networks]
+    runs: dict[str, tuple[FloatArray, FloatArray, dict[int, str]]] = {}
+    found: list[tuple[FloatArray, dict[int, str]]] = []
+    for encoder, network in zip(encoders, networks, strict=True):
+        account = getattr(encoder, "encode_readable", None)
+        if spaces.count(network.space) > 1 and isinstance(network, ImageEncoder):
+            if network.space not in runs:
+                runs[network.space] = network.both_readable(items)
+            vectors, probabilities, reasons = runs[network.space]
+            if isinstance(encoder, ConseEncoder):
+                vectors = encoder.combined(probabilities)
+            found.append((vectors, reasons))
+        else:
+            found.append(account(items) if account else (encoder.encode(items), {}))
+    return found
 
 
 def best_guesses(labels: Sequence[str], probabilities: FloatArray, k: int) -> list[Guess]:

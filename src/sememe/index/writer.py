@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal
 
-from sememe._errors import DuplicateIdError
+from sememe._errors import CorruptFileError, DuplicateIdError
 from sememe._types import Encoder, Item, Metadata, Skipped
+from sememe.encoders.image import encode_together
 from sememe.index.draft import Analyzer, Draft, draft
 from sememe.index.encoders import NO_IMAGES, Encoders
 from sememe.index.items import content_hash, has_text
@@ -225,11 +227,16 @@ class Writer:
         found: _Vectors = [{} for _ in batch]
         for modality in dict.fromkeys(one.item.modality for one in batch):
             places = [i for i, one in enumerate(batch) if one.item.modality == modality]
-            for column, encoder in self._encoders.storing(modality):
-                if modality == "text":
-                    rows, reasons = self._encode([batch[i].encoded_text for i in places], encoder)
-                else:
-                    rows, reasons = _readable([batch[i].item.content for i in places], encoder)
+            columns = self._encoders.storing(modality)
+            if modality == "text":
+                texts = [batch[i].encoded_text for i in places]
+                encoded: list[tuple[FloatArray, dict[int, str]]] = [
+                    (self._encode(texts, encoder), {}) for _, encoder in columns
+                ]
+            else:
+                contents = [batch[i].item.content for i in places]
+                encoded = encode_together([encoder for _, encoder in columns], contents)
+            for (column, _), (rows, reasons) in zip(columns, encoded, strict=True):
                 for at, place in enumerate(places):
                     own = found[place]
                     if at in reasons:
@@ -242,28 +249,22 @@ class Writer:
         """Return an item's facts, and its thumbnail where one is kept."""
         if item.modality != "image" or not self._thumbnails:
             return item.metadata
-        return {**item.metadata, "thumbnail": thumbnail(item.content, self._thumbnails)}
+        with suppress(CorruptFileError):  # the file went away just now: its vectors are made
+            return {**item.metadata, "thumbnail": thumbnail(item.content, self._thumbnails)}
+        return item.metadata
 
-    def _encode(self, texts: list[str], encoder: Encoder) -> tuple[FloatArray, dict[int, str]]:
+    def _encode(self, texts: list[str], encoder: Encoder) -> FloatArray:
         """Encode texts, repeated ones once."""
         place: dict[str, int] = {}
         where = [place.setdefault(text, len(place)) for text in texts]
         account = getattr(encoder, "encode_with_receipt", None)
         if account is None:
-            return encoder.encode(list(place))[where], {}
+            return encoder.encode(list(place))[where]
         done = account(list(place))
         self.report.tokens += done.receipt.tokens
         self.report.unknown += done.receipt.unknown
-        return done.vectors[where], {}
-
-
-def _readable(contents: list[Any], encoder: Encoder) -> tuple[FloatArray, dict[int, str]]:
-    """Encode what an encoder can read, and say why of the rest."""
-    account = getattr(encoder, "encode_readable", None)
-    if account is None:
-        return encoder.encode(contents), {}
-    found: tuple[FloatArray, dict[int, str]] = account(contents)
-    return found
+        vectors: FloatArray = done.vectors[where]
+        return vectors
 
 
 def _full(drafts: Sequence[Draft]) -> int:

@@ -47,14 +47,14 @@ class VisionEngine:
         self._threads = threads or os.cpu_count() or 1
 
     def run(
-        self, pictures: Sequence[Any], output: str
-    ) -> Iterator[tuple[list[int], FloatArray, dict[int, str]]]:
-        """Yield, a few pictures at a time, in order, what the graph's `output` says of them.
+        self, pictures: Sequence[Any], outputs: Sequence[str]
+    ) -> Iterator[tuple[list[int], list[FloatArray], dict[int, str]]]:
+        """Yield, a few pictures at a time, in order, what the graph's `outputs` say of them.
 
         pictures: what `sememe.sources.pixels.open_image` opens.
 
-        Yields their places in `pictures`, an array with a row for each, and why others could not
-        be read: place -> reason.
+        Yields their places in `pictures`, of each output an array with a row for each, and why
+        others could not be read: place -> reason.
 
         Raises:
             InvalidInputError: Something that can be no picture.
@@ -62,8 +62,8 @@ class VisionEngine:
         """
         groups = [range(i, min(i + _MICRO, len(pictures))) for i in range(0, len(pictures), _MICRO)]
 
-        def work(group: range) -> tuple[list[int], FloatArray, dict[int, str]]:
-            return self._run([(place, pictures[place]) for place in group], output)
+        def work(group: range) -> tuple[list[int], list[FloatArray], dict[int, str]]:
+            return self._run([(place, pictures[place]) for place in group], outputs)
 
         _ = self._session  # its errors are not those of a picture
         if len(groups) == 1 or self._threads == 1:
@@ -85,8 +85,8 @@ class VisionEngine:
         self.__dict__.pop("_session", None)
 
     def _run(
-        self, pictures: list[tuple[int, Any]], output: str
-    ) -> tuple[list[int], FloatArray, dict[int, str]]:
+        self, pictures: list[tuple[int, Any]], outputs: Sequence[str]
+    ) -> tuple[list[int], list[FloatArray], dict[int, str]]:
         places, pixels, reasons = [], [], {}
         for place, picture in pictures:
             try:
@@ -95,8 +95,8 @@ class VisionEngine:
             except CorruptFileError as error:
                 reasons[place] = str(error)
         if not pixels:
-            return [], np.empty((0,), np.float32), reasons
-        (rows,) = self._session.run([output], {PIXELS: np.stack(pixels)})
+            return [], [], reasons
+        rows: list[FloatArray] = self._session.run(list(outputs), {PIXELS: np.stack(pixels)})
         return places, rows, reasons
 
     @cached_property

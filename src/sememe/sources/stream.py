@@ -14,6 +14,7 @@ from sememe.sources.clean import Cleaner
 from sememe.sources.encoding import decode
 from sememe.sources.jsonl import parse, read_records
 from sememe.sources.lines import MAX_LINE, replaced_note
+from sememe.sources.signatures import SIGNATURES
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -34,6 +35,9 @@ def read_lines(stream: BinaryIO, *, source: str = "stdin") -> Iterator[Item | Sk
     lines = _PipedLines(stream, source)
     numbered = iter(lines)
     first = next((pair for pair in numbered if pair[1].strip()), None)
+    if lines.binary:
+        yield Skipped(source, f"no text: by its first bytes {lines.binary}; give the file's path")
+        return
     if first is None:
         yield Skipped(source, "empty: it holds no text")
         yield from lines.notes()
@@ -59,9 +63,13 @@ class _PipedLines:
         self._replaced = 0
         self._first_damaged = 0
         self._left_out: list[int] = []
+        self.binary = ""  # what it is, where its first bytes are not those of text
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
         head = self._stream.read(4)
+        self.binary = next((what for mark, what in SIGNATURES if mark[:4] == head[: len(mark)]), "")
+        if self.binary:
+            return
         whole = io.BufferedReader(_Prefixed(head, self._stream))
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             text = io.TextIOWrapper(whole, "utf-16", "replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import assert_type
 
 import sememe
@@ -75,3 +76,12 @@ def see(name: str, pictures: list[str]) -> list[str]:
     assert_type(reasons, dict[int, str])
     assert_type(judge.probabilities(pictures), FloatArray)
     return [best[0].label for best in found if best]
+
+
+def train_on_images(folder: str, table: str) -> list[str]:
+    assert_type(sememe.ClipTraining(dim=64).fit(table).report_.recalls, dict[str, float])
+    assert_type(sememe.SimCLRTraining(epochs=1).fit(folder).save("eye"), Path)
+    index = sememe.Index.create("pictures", thumbnails=64)
+    assert_type(index.search_image(Path("a.jpg"), k=3), sememe.Hits)
+    assert_type(index.similar_images(threshold=0.9)[0].score, float)
+    return sememe.ImageClassifier(method="probe").fit(folder).predict([Path("a.jpg")])

@@ -104,6 +104,15 @@ def test_an_index_of_pictures_is_searched_by_words_and_by_a_picture(run, photos,
     assert "-m is for a file of texts" in run("mine", index, "-m", "x", code=2).err
 
 
+def test_the_same_command_brings_an_index_up_to_date(run, photos, tmp_path):
+    command = ["index", photos, "--into", tmp_path / "i", "-m", "efficientnet-lite0:conse"]
+    assert run(*command).out.startswith("5 added")
+    assert run(*command).out.startswith("0 added, 0 updated, 5 unchanged")
+    wrong = [*command[:-1], "efficientnet-lite0"]
+    assert "was built with use-multilingual-v3" in run(*wrong, code=2).err
+    assert run("search", tmp_path / "i", "우산", "-k", "1").out.split()[2] == "photos/umbrella.png"
+
+
 def test_zero_shot_is_evaluated_with_labels_of_yours(run, tmp_path):
     for i, name in enumerate(("analog clock", "umbrella")):
         (tmp_path / "data" / f"{i}").mkdir(parents=True)

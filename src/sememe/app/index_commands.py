@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sememe._errors import InvalidInputError
+from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.app import show
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def _open_or_create(
             "--thumbnails out, or build another index: --into OTHER"
         )
     encoders = ", ".join(entry.name for entry in opened.encoders)
-    asked_for = (("-m", ", ".join(models or []), encoders), ("--terms", terms, opened.terms))
+    asked_for = (("-m", _names(models or []), encoders), ("--terms", terms, opened.terms))
     for option, asked, built in asked_for:
         if asked and asked != built:
             raise InvalidInputError(
@@ -245,6 +245,16 @@ def _open_or_create(
                 "build another index: --into OTHER"
             )
     return opened
+
+
+def _names(models: list[str]) -> str:
+    """Return the names of the encoders that an index of these models has."""
+    from sememe.index.encoders import loaded_encoders
+
+    try:
+        return ", ".join(encoder.name for encoder in loaded_encoders(models)) if models else ""
+    except UnknownNameError:  # no model, so not the one that the index was built with
+        return ", ".join(models)
 
 
 def _take(target: Index, paths: list[str], ignore: list[str]) -> list[Report]:

@@ -223,10 +223,11 @@ def test_the_folder_runs_without_torch_and_says_what_torch_says(trained, tmp_pat
 def test_what_cannot_be_read_is_reported_and_the_run_goes_on(tmp_path):
     folder = write(tmp_path / "train", *textures(40, seed=0))
     (folder / "0" / "broken.png").write_bytes((folder / "0" / "0000.png").read_bytes()[:60])
-    (folder / "words.txt").write_text("no picture", encoding="utf-8")
+    (folder / "words.jpg").write_text("no picture", encoding="utf-8")
+    (folder / "notes.txt").write_text("no picture by its name, and passed over", encoding="utf-8")
     report = SimCLRTraining(size=16, batch_size=20, epochs=1).fit(folder).report_
     assert report.n_pictures == 40
-    assert [one.source for one in report.skipped] == ["0/broken.png", "words.txt"]
+    assert [one.source for one in report.skipped] == ["0/broken.png", "words.jpg"]
     assert "2 could not be read" in report.notes[0] and "not an image" in report.notes[0]
 
 

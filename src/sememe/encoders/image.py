@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -47,11 +48,12 @@ class ImageModel:
     maps: bool = False
 
 
-class Pictures:
+class Pictures(ABC):
     """What all encoders of pictures share: it follows from `encode_readable`."""
 
     modality: Modality = "image"
 
+    @abstractmethod
     def encode_readable(
         self, items: Sequence[Any], *, show_progress: bool = False
     ) -> tuple[FloatArray, dict[int, str]]:
@@ -59,7 +61,6 @@ class Pictures:
 
         The rows of those pictures hold NaN.
         """
-        raise NotImplementedError
 
     def encode(
         self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False

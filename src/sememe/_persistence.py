@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
+
+from sememe._errors import CorruptFileError
+
+ABOUT = "sememe.json"
 
 
 def noted(path: Path) -> dict[str, Any]:
@@ -19,3 +24,25 @@ def made_by() -> str:
     from sememe import __version__
 
     return f"sememe {__version__}"
+
+
+def is_of_kind(folder: Path, kind: str) -> bool:
+    """Say whether a folder's sememe.json says that it holds a thing of this kind."""
+    try:
+        document = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and document.get("kind") == kind
+
+
+def check_format(about: Path, got: Any, known: int) -> None:
+    """Refuse a document of another format than the one that is read.
+
+    Raises:
+        CorruptFileError: So it is; the message says how to read it.
+    """
+    if got != known:
+        raise CorruptFileError(
+            f"{about} is of format {got}; this sememe reads format {known}. Run: pip install "
+            "--upgrade sememe"
+        )

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError, SpaceMismatchError
-from sememe.encoders.image import Guess, checked_pictures, refuse
+from sememe._persistence import check_format, is_of_kind
+from sememe.encoders.image import Guess, best_guesses, checked_pictures, refuse
 from sememe.encoders.views import encode_views
 
 if TYPE_CHECKING:
@@ -72,12 +73,7 @@ class ClassProbe:
 
     def classify(self, items: Sequence[Any], *, k: int = 5) -> list[list[Guess]]:
         """Return the k most probable classes of each picture, best first."""
-        rows = self.probabilities(items)
-        order = np.argsort(-rows, axis=1, kind="stable")[:, :k]
-        return [
-            [Guess(self.labels[j], float(row[j])) for j in best.tolist()]
-            for row, best in zip(rows, order, strict=True)
-        ]
+        return [best_guesses(self.labels, row, k) for row in self.probabilities(items)]
 
     def write(self, folder: Path, facts: Mapping[str, Any]) -> None:
         """Write its two files into a folder that is there. facts: More for sememe.json."""
@@ -99,11 +95,7 @@ class ClassProbe:
 
 def is_class_probe(path: Path) -> bool:
     """Say whether a folder holds such a classifier."""
-    try:
-        document = json.loads((path / ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(document, dict) and document.get("kind") == KIND
+    return is_of_kind(path, KIND)
 
 
 def load_class_probe(
@@ -145,11 +137,7 @@ def _document(folder: Path) -> dict[str, Any]:
                 f"{folder} holds {document['kind']!r}, not {KIND!r}. Give a folder that sememe "
                 "train classifier wrote."
             )
-        if document["format"] != FORMAT:
-            raise CorruptFileError(
-                f"{about} is of format {document['format']}; this sememe reads format {FORMAT}. "
-                "Run: pip install --upgrade sememe"
-            )
+        check_format(about, document["format"], FORMAT)
         names = ("encoder", "space", "method", "labels", "views", "sha256")
         found = {name: document[name] for name in names}
         got = _digest(folder / WEIGHTS)

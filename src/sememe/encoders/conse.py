@@ -74,11 +74,6 @@ class ConseEncoder(Pictures):
         """The text encoder's: its vectors and these may be compared."""
         return self.texts.space
 
-    @property
-    def fingerprint(self) -> str:
-        """Of what makes the vectors: another network makes others in the same space."""
-        return digest(v=1, method="conse", network=self.images.space, space=self.space, top=TOP)
-
     def encode_readable(
         self, items: Sequence[Any], *, show_progress: bool = False
     ) -> tuple[FloatArray, dict[int, str]]:

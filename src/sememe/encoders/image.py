@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._progress import progress
 from sememe._types import Modality
-from sememe.encoders.text import check_batch_size
+from sememe.encoders.streams import Streams
 from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
@@ -48,10 +47,11 @@ class ImageModel:
     maps: bool = False
 
 
-class Pictures(ABC):
+class Pictures(Streams, ABC):
     """What all encoders of pictures share: it follows from `encode_readable`."""
 
     modality: Modality = "image"
+    items_at_once = 256
 
     @abstractmethod
     def encode_readable(
@@ -79,20 +79,6 @@ class Pictures(ABC):
         vectors, reasons = self.encode_readable(pictures, show_progress=show_progress)
         refuse(pictures, reasons)
         return vectors
-
-    def encode_one(self, item: Any) -> FloatArray:
-        """Return the (dim,) vector of one picture."""
-        row: FloatArray = self.encode([item])[0]
-        return row
-
-    def encode_batches(
-        self, items: Iterable[Any], *, batch_size: int = 256
-    ) -> Iterator[FloatArray]:
-        """Yield the vectors of any number of pictures, in batches, in bounded memory."""
-        check_batch_size(batch_size)
-        stream = iter(items)
-        while batch := list(islice(stream, batch_size)):
-            yield self.encode(batch)
 
 
 class ImageEncoder(Pictures):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import SpaceMismatchError
 from sememe._types import Encoder, Modality
 from sememe.encoders.image import Pictures
-from sememe.encoders.text import check_batch_size, digest
+from sememe.encoders.streams import Streams
+from sememe.encoders.text import digest
 from sememe.models.joint_folder import JointFolder, Projection
 
 if TYPE_CHECKING:
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from sememe.encoders.receipt import Encoded
 
 
-class JointEncoder:
+class JointEncoder(Streams):
     """One side of a joint space: an encoder, and a projection of its vectors.
 
     Attributes:
         scale: What cosines with the other side are multiplied by before a softmax.
     """
+
+    items_at_once = 256
 
     def __init__(
         self, base: Encoder, projection: Projection, *, name: str, space: str, scale: float
@@ -57,20 +59,6 @@ class JointEncoder:
         return self._projection(
             self._base.encode(items, batch_size=batch_size, show_progress=show_progress)
         )
-
-    def encode_one(self, item: Any) -> FloatArray:
-        """Return the (dim,) vector of one item."""
-        row: FloatArray = self.encode([item])[0]
-        return row
-
-    def encode_batches(
-        self, items: Iterable[Any], *, batch_size: int = 256
-    ) -> Iterator[FloatArray]:
-        """Yield the vectors of any number of items, in batches, in bounded memory."""
-        check_batch_size(batch_size)
-        stream = iter(items)
-        while batch := list(islice(stream, batch_size)):
-            yield self.encode(batch)
 
     def release(self) -> None:
         """Give back the memory that only makes the next encode faster."""

@@ -9,7 +9,7 @@ from sememe.encoders.clip import clip_place, load_clip_image, split_part
 from sememe.encoders.image import ImageEncoder, ImageModel
 from sememe.encoders.load_joint import is_joint, load_joint_image
 from sememe.encoders.text import digest
-from sememe.models.catalog import DEFAULT_MODEL, IMAGE_MODEL, ModelInfo, model_info
+from sememe.models.catalog import CATALOG, DEFAULT_MODEL, IMAGE_MODEL, ModelInfo, model_info
 from sememe.models.foreign_image import foreign_image, is_foreign_image
 from sememe.models.image_folder import is_image_folder, read_image_folder
 
@@ -23,6 +23,8 @@ CONSE = ":conse"
 
 def is_image(name: str) -> bool:
     """Say whether a name is of an image encoder."""
+    if name in CATALOG:
+        return CATALOG[name].modality == "image"
     source, part = split_part(name)
     if part == "image" and (source.startswith("hf:") or clip_place(source) or is_joint(source)):
         return True

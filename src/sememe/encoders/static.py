@@ -11,7 +11,8 @@ import numpy as np
 
 from sememe._progress import progress
 from sememe.encoders.receipt import ChunkNote, Encoded, Receipt, duplicates
-from sememe.encoders.text import TextEncoder, TextModel, check_batch_size, checked_texts
+from sememe.encoders.streams import check_batch_size
+from sememe.encoders.text import TextEncoder, TextModel, checked_texts
 from sememe.encoders.words import drawn
 from sememe.models.static import StaticEngine
 from sememe.models.static_folder import read_static_folder

@@ -8,13 +8,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
 from sememe._errors import InvalidInputError, TextTooLongError, UnknownNameError
 from sememe._progress import progress
 from sememe._types import Modality
 from sememe.encoders.receipt import ChunkNote, Encoded, Receipt, duplicates
+from sememe.encoders.streams import Streams, check_batch_size
 from sememe.text.split import Span, split
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class TextModel:
         return replace(self, begin=begin, end=end, window=self.window - max(more, 0))
 
 
-class TextEncoder:
+class TextEncoder(Streams):
     """Turn texts into unit vectors, whatever their length, and account for every token.
 
     A text that exceeds the model's window is cut into overlapping chunks at sentence and paragraph
@@ -133,20 +133,6 @@ class TextEncoder:
         return self.encode_with_receipt(
             items, batch_size=batch_size, show_progress=show_progress
         ).vectors
-
-    def encode_one(self, item: str) -> FloatArray:
-        """Return the (dim,) vector of one text."""
-        row: FloatArray = self.encode([item])[0]
-        return row
-
-    def encode_batches(
-        self, items: Iterable[str], *, batch_size: int = 1024
-    ) -> Iterator[FloatArray]:
-        """Yield (batch_size, dim) arrays for a stream of texts, in memory bounded by the batch."""
-        check_batch_size(batch_size)
-        stream = iter(items)
-        while batch := list(islice(stream, batch_size)):
-            yield self.encode(batch)
 
     def release(self) -> None:
         """Give back the memory that only makes the next encode faster."""
@@ -319,12 +305,6 @@ def digest(**facts: Any) -> str:
     """Return 16 hex digits of facts in the types of JSON: a vector space's fingerprint."""
     text = json.dumps(facts, sort_keys=True, ensure_ascii=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def check_batch_size(batch_size: int | None) -> None:
-    """Refuse a batch of none."""
-    if batch_size is not None and batch_size < 1:
-        raise InvalidInputError(f"batch_size={batch_size}; give a whole number of at least 1.")
 
 
 def checked_texts(items: Sequence[str]) -> list[str]:

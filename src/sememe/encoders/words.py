@@ -8,9 +8,8 @@ made, from a reference or from the vocabulary: the vector of a text does not dep
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -20,7 +19,8 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._progress import progress
 from sememe._types import FloatArray, Modality
 from sememe.encoders.receipt import ChunkNote, Encoded, Receipt, duplicates
-from sememe.encoders.text import check_batch_size, checked_texts
+from sememe.encoders.streams import Streams, check_batch_size
+from sememe.encoders.text import checked_texts
 from sememe.encoders.word_split import WordSplitter
 from sememe.text.split import Span, split
 
@@ -35,7 +35,7 @@ _SENTENCE = 20  # words of the texts the vocabulary is thought to make
 _VERSION = 1
 
 
-class WordEncoder:
+class WordEncoder(Streams):
     """Turn texts into unit vectors by the vectors of their words.
 
     Words without a vector are left out and counted in the receipt. A text of which no word is
@@ -122,20 +122,6 @@ class WordEncoder:
         return self.encode_with_receipt(
             items, batch_size=batch_size, show_progress=show_progress
         ).vectors
-
-    def encode_one(self, item: str) -> FloatArray:
-        """Return the (dim,) vector of one text."""
-        row: FloatArray = self.encode([item])[0]
-        return row
-
-    def encode_batches(
-        self, items: Iterable[str], *, batch_size: int = 1024
-    ) -> Iterator[FloatArray]:
-        """Yield (batch_size, dim) arrays for a stream of texts, in memory bounded by the batch."""
-        check_batch_size(batch_size)
-        stream = iter(items)
-        while batch := list(islice(stream, batch_size)):
-            yield self.encode(batch)
 
     def encode_with_receipt(
         self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False

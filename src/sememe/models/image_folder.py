@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sememe._errors import CorruptFileError
+from sememe._persistence import check_format, is_of_kind
 from sememe.models.preprocess import Preprocess
 from sememe.vectors.atomic import written
 
@@ -47,11 +48,7 @@ class ImageFolder:
 
 def is_image_folder(path: Path) -> bool:
     """Say whether a folder holds an image encoder that sememe wrote."""
-    try:
-        document = json.loads((path / ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(document, dict) and document.get("kind") == KIND
+    return is_of_kind(path, KIND)
 
 
 def write_image_folder(
@@ -104,11 +101,7 @@ def read_image_folder(folder: Path) -> ImageFolder:
     """
     try:
         document = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        if document["format"] != _FORMAT:
-            raise CorruptFileError(
-                f"{folder / ABOUT} is of format {document['format']}; this sememe reads format "
-                f"{_FORMAT}. Run: pip install --upgrade sememe"
-            )
+        check_format(folder / ABOUT, document["format"], _FORMAT)
         found = ImageFolder(
             graph=folder / GRAPH,
             preprocess=Preprocess.of(document["preprocess"]),

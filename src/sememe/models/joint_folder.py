@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import CorruptFileError
+from sememe._persistence import check_format, is_of_kind
 from sememe.vectors.atomic import written
 
 if TYPE_CHECKING:
@@ -109,11 +110,7 @@ def gelu(x: FloatArray) -> FloatArray:
 
 def is_joint_folder(path: Path) -> bool:
     """Say whether a folder holds a joint space that sememe wrote."""
-    try:
-        document = json.loads((path / ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(document, dict) and document.get("kind") == KIND
+    return is_of_kind(path, KIND)
 
 
 def write_projections(folder: Path, projections: dict[str, Projection]) -> None:
@@ -133,11 +130,7 @@ def read_joint_folder(folder: Path) -> JointFolder:
     """
     try:
         document = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        if document["format"] != _FORMAT:
-            raise CorruptFileError(
-                f"{folder / ABOUT} is of format {document['format']}; this sememe reads format "
-                f"{_FORMAT}. Run: pip install --upgrade sememe"
-            )
+        check_format(folder / ABOUT, document["format"], _FORMAT)
         data = (folder / ARRAYS).read_bytes()
         with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
             projections = {side: Projection.of(arrays, side) for side in SIDES}

@@ -284,17 +284,9 @@ class Store:
         """
         if not len(addresses):
             return []
-        dims = self.dims
-        names = [n for n in self._chunks.dataset.schema.names if n not in dims]
-        listed = ",".join(map(str, addresses.tolist()))
-        scanner = self._chunks.dataset.scanner(
-            columns=names if columns is None else list(columns),
-            filter=f"_rowaddr IN ({listed})",
-            with_row_address=True,
-        )
-        found = {row.pop("_rowaddr"): row for row in scanner.to_table().to_pylist()}
+        names = [n for n in self._chunks.dataset.schema.names if n not in self.dims]
         try:
-            return [found[address] for address in addresses.tolist()]
+            return self._chunks.fetch(addresses, names if columns is None else columns)
         except KeyError as error:
             raise InvalidInputError(
                 f"Row {error} is not in version {self.version}. Search again after refresh()."
@@ -334,17 +326,10 @@ class Store:
     def search_groups(
         self, column: str, query: FloatArray, k: int, groups: Sequence[str], *, where: str | None
     ) -> list[VectorLeg]:
-        """Rank the documents of each group of rows by itself, as `search_vectors` does.
+        """Rank the documents of each group of rows by itself, as `search_vectors` does for one.
 
-        Args:
-            column: A vector column.
-            query: (dim,) float32.
-            k: Documents of each group.
-            groups: SQL over the columns; a leg's mean and deviation are those over its group.
-            where: SQL that what is found must pass besides.
-
-        Raises:
-            InvalidInputError, FilterError: As `search_vectors`.
+        query: (dim,) float32. groups: SQL over the columns, one for each leg that is returned; its
+        mean and deviation are those over its group, whatever `where` says.
         """
         return self._reader.search_groups(
             self._chunks, column, query, k, where, groups, exact_limit=self.exact_limit

@@ -9,7 +9,7 @@ before the commit and the manifest after it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +100,15 @@ class LanceTable:
         )
         addresses: Addresses = scanner.to_table()["_rowaddr"].to_numpy()
         return addresses
+
+    def fetch(self, addresses: Addresses, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """Return rows by address, in the order given; KeyError where there is no such row."""
+        listed = ",".join(map(str, addresses.tolist()))
+        scanner = self.dataset.scanner(
+            columns=list(columns), filter=f"_rowaddr IN ({listed})", with_row_address=True
+        )
+        found = {row.pop("_rowaddr"): row for row in scanner.to_table().to_pylist()}
+        return [found[address] for address in addresses.tolist()]
 
     def sync_all(self) -> None:
         """Flush every file of the table to disk, so that older versions may be thrown away."""

@@ -11,6 +11,8 @@ EXTRAS = {
     "huggingface_hub": "sentences",
     "safetensors": "sentences",
     "PIL": "images",
+    "soundfile": "audio",
+    "soxr": "audio",
     "pypdf": "documents",
     "docx": "documents",
     "kiwipiepy": "korean",

@@ -9,6 +9,7 @@ from sememe.sources.streams import PACKED
 # Extension -> the module of this room that reads it. Extensions on no list are read as text if the
 # file turns out to hold text: .txt, .rst, .log, source code, and the ones nobody thought of.
 READERS = {
+    "audio": ".wav .wave .mp3 .flac .ogg .oga .opus .aiff .aif .aifc .au .caf .w64 .rf64".split(),
     "csv": (".csv", ".tsv"),
     "docx": (".docx",),
     "html": (".html", ".htm", ".xhtml"),
@@ -22,7 +23,7 @@ UNREAD = {
     "no reader for this kind of image; save it as .jpg or .png": (
         ".heic .heif .svg .ico .psd .raw .cr2 .nef .arw .dng"
     ),
-    "no encoder yet: audio": ".wav .mp3 .flac .ogg .oga .opus .m4a .aac .wma .aiff .aif .mid",
+    "no reader for this kind of sound; save it as .flac or .mp3": ".m4a .aac .wma .mid .amr .ape",
     "no encoder yet: video": ".mp4 .mkv .avi .mov .webm .wmv .flv .m4v .mpg .mpeg",
     "no reader for archives; unpack it first": (
         ".zip .tar .tgz .txz .tbz2 .7z .rar .bz2 .zst .lz4 .jar .whl .iso .dmg .egg .alz"
@@ -52,8 +53,8 @@ def kind_of_file(name: str) -> str:
 def format_of(name: str) -> tuple[str, str | None]:
     """Return the format ("text" for want of a better one) and why it is not read, or None.
 
-    >>> format_of("Data.JSONL.xz"), format_of("song.mp3")
-    (('jsonl', None), ('text', 'no encoder yet: audio'))
+    >>> format_of("Data.JSONL.xz"), format_of("clip.mp4")
+    (('jsonl', None), ('text', 'no encoder yet: video'))
     """
     path = PurePath(name.lower())
     if path.suffix in PACKED:

@@ -18,9 +18,9 @@ def read_file(file: SourceFile) -> Iterator[Item | Skipped]:
 
     The format follows from the end of the name, in any case of letters, also below .gz and .xz
     ("notes.txt.gz"). Text, Markdown, HTML, PDF and DOCX give one item for the file, with the
-    source as id, and so do images, whose content is their path. CSV, TSV, JSON Lines and Parquet
-    give one for each record, with the id `source#<id or row number>`. A file of any other name is
-    read as text if it holds text.
+    source as id, and so do images and sounds, whose content is their path. CSV, TSV, JSON Lines
+    and Parquet give one for each record, with the id `source#<id or row number>`. A file of any
+    other name is read as text if it holds text.
 
     A `Skipped` that follows items tells of a part of the file: rows that could not be used,
     characters that had to be replaced.
@@ -42,7 +42,9 @@ def read_file(file: SourceFile) -> Iterator[Item | Skipped]:
 
 def _reader(name: str) -> Reader:
     """Import the module of a format: each brings its own libraries."""
-    if name == "csv":
+    if name == "audio":
+        from sememe.sources.audio import read
+    elif name == "csv":
         from sememe.sources.csv_table import read
     elif name == "docx":
         from sememe.sources.docx import read

@@ -1,0 +1,160 @@
+"""Samples to the power of their frequencies, frame by frame, for recordings of any length.
+
+A stream of blocks gives the same frames as the whole recording at once: what frames share is
+carried from one block to the next. Nothing is computed a frame at a time in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Literal, get_args
+
+from sememe._blas import one_thread
+from sememe._errors import InvalidInputError, UnknownNameError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sememe._types import FloatArray
+
+Window = Literal["hann", "hamming", "blackman", "boxcar"]
+PadMode = Literal["constant", "reflect", "edge"]
+_COSINES = {  # of a window: a sum of cosines
+    "hann": (0.5, 0.5),
+    "hamming": (0.54, 0.46),
+    "blackman": (0.42, 0.5, 0.08),
+    "boxcar": (1.0,),
+}
+_CACHED = 1 << 15  # samples transformed at a time: what they need stays in the processor's cache
+_STRETCH = 1024  # frames that a thread takes at a time
+
+
+def window(name: Window, length: int, n_fft: int) -> NDArray[np.float64]:
+    """Return a periodic window of `length` samples in the middle of (n_fft,) zeros.
+
+    >>> window("hann", 4, 4).tolist()
+    [0.0, 0.5, 1.0, 0.5]
+
+    Raises:
+        UnknownNameError: No window of that name.
+    """
+    import numpy as np
+
+    if name not in _COSINES:
+        raise UnknownNameError.of("window", name, get_args(Window))
+    turns = 2 * np.pi * np.arange(length) / length
+    terms = [(-1) ** i * part * np.cos(i * turns) for i, part in enumerate(_COSINES[name])]
+    found = np.zeros(n_fft)
+    start = (n_fft - length) // 2
+    found[start : start + length] = np.sum(terms, axis=0)
+    return found
+
+
+def framed(
+    blocks: Iterable[FloatArray], *, n_fft: int, hop_length: int, center: bool, pad_mode: PadMode
+) -> Iterator[FloatArray]:
+    """Yield (frames, n_fft) views of a stream of samples; at least one frame in all.
+
+    center: the first frame's middle is the first sample, with n_fft // 2 samples put before and
+    after the recording as `pad_mode` says. Else a frame begins with the first sample, and samples
+    that fill no frame are left out; a recording shorter than a frame is filled up with silence.
+    """
+    import numpy as np
+
+    half = n_fft // 2 if center else 0
+    held = tail = np.empty(0, np.float32)  # what frames to come begin with; what came last
+    begun = made = False
+    for block in blocks:
+        tail = np.concatenate([tail, block[-(half + 1) :]])[-(half + 1) :]
+        held = np.concatenate([held, block])
+        if not begun and len(held) > half:
+            held, begun = np.concatenate([_before(held, half, pad_mode), held]), True
+        if begun and len(held) >= n_fft:
+            frames = _view(held, n_fft, hop_length)
+            yield frames
+            held, made = held[len(frames) * hop_length :], True
+    if begun:
+        held = np.concatenate([held, _before(tail[::-1], half, pad_mode)[::-1]])
+    else:  # shorter than the padding
+        held = np.pad(held, half, mode=pad_mode)
+    if not made and len(held) < n_fft:
+        held = np.pad(held, (0, n_fft - len(held)))
+    if len(held) >= n_fft:
+        yield _view(held, n_fft, hop_length)
+
+
+def _before(samples: FloatArray, half: int, pad_mode: PadMode) -> FloatArray:
+    """Return the `half` samples that stand before a recording of more samples than that."""
+    import numpy as np
+
+    if pad_mode == "reflect":
+        return samples[1 : half + 1][::-1]
+    if pad_mode == "edge":
+        return np.full(half, samples[0], np.float32)
+    if pad_mode != "constant":
+        raise UnknownNameError.of("pad_mode", pad_mode, get_args(PadMode))
+    return np.zeros(half, np.float32)
+
+
+def _view(samples: FloatArray, n_fft: int, hop_length: int) -> FloatArray:
+    from numpy.lib.stride_tricks import sliding_window_view
+
+    view: FloatArray = sliding_window_view(samples, n_fft)[::hop_length]
+    return view
+
+
+def in_parts(
+    frames: FloatArray, work: Callable[[FloatArray], FloatArray], dim: int, *, threads: int
+) -> FloatArray:
+    """Return (n, dim): `work` of (n, n_fft) frames, a few of them at a time, in threads."""
+    import numpy as np
+
+    count, n_fft = frames.shape
+    size = max(16, _CACHED // n_fft)
+    found = np.empty((count, dim), np.float32)
+
+    def stretch(start: int) -> None:
+        for at in range(start, min(start + _STRETCH, count), size):
+            end = min(at + size, start + _STRETCH)
+            found[at:end] = work(frames[at:end])
+
+    starts = range(0, count, _STRETCH)
+    with one_thread():
+        if threads == 1 or len(starts) == 1:
+            for start in starts:
+                stretch(start)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(stretch, starts))
+    return found
+
+
+def spectra(frames: FloatArray, shape: NDArray[np.float64], power: float) -> FloatArray:
+    """Return (n, 1 + n_fft // 2) float32: the magnitudes of frames, to a power.
+
+    frames: (n, n_fft). shape: the (n_fft,) window.
+    """
+    import numpy as np
+
+    # In float64: what is faint beside something loud is lost to the rounding of float32.
+    found = np.fft.rfft(frames * shape)
+    squared = found.real**2 + found.imag**2
+    if power != 2.0:
+        squared = np.sqrt(squared) if power == 1.0 else squared ** (power / 2)
+    result: FloatArray = squared.astype(np.float32)
+    return result
+
+
+def check_frames(n_fft: int, win_length: int, hop_length: int) -> None:
+    """Refuse frames that are none.
+
+    Raises:
+        InvalidInputError: A length below 1 (2 for n_fft), or a window or hop longer than a frame.
+    """
+    if n_fft < 2 or not 1 <= hop_length <= n_fft or not 1 <= win_length <= n_fft:
+        raise InvalidInputError(
+            f"n_fft={n_fft}, win_length={win_length}, hop_length={hop_length}; give "
+            "n_fft >= 2, and the others from 1 to n_fft, in samples."
+        )

@@ -124,6 +124,7 @@ class ModelInfo:
 
 DEFAULT_MODEL = "use-multilingual-v3"
 IMAGE_MODEL = "efficientnet-lite0"
+SOUND_MODEL = "mel-statistics"
 
 CATALOG: dict[str, ModelInfo] = {
     info.name: info
@@ -219,6 +220,20 @@ CATALOG: dict[str, ModelInfo] = {
             extra="images",
             about="EfficientNet-Lite0: photos to features, or to the names of 1,000 classes",
             reference="Tan & Le 2019 (arXiv:1905.11946)",
+        ),
+        ModelInfo(  # of no weights: what it needs is what reads sound
+            name=SOUND_MODEL,
+            modality="audio",
+            dim=192,
+            languages=(),
+            licence="Apache-2.0",
+            size=395_766,
+            package="soxr",
+            module="soxr",
+            files={},
+            extra="audio",
+            about="How the mel spectrogram and MFCC of a sound lie and move: any kind of sound",
+            reference="Davis & Mermelstein 1980 (MFCC); McDermott & Simoncelli 2011",
         ),
     ]
 }

@@ -251,8 +251,10 @@ def delta(
     ends = [(0, 0)] * (features.ndim - 1) + [(half, half)]
     inner = mode == "interp" and frames >= width
     padded = features if inner else np.pad(features, ends, mode="edge")
-    views = np.lib.stride_tricks.sliding_window_view(padded, width, axis=-1)
-    found = (views @ weights).astype(np.float32)
+    count = padded.shape[-1] - width + 1
+    found = np.zeros((*features.shape[:-1], count), np.float32)
+    for place, weight in enumerate(weights.tolist()):
+        found += np.float32(weight) * padded[..., place : place + count]
     return np.pad(found, ends, mode="edge") if inner else found
 
 

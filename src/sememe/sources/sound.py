@@ -151,7 +151,7 @@ def checked_sound(content: Any, place: str) -> None:
     samples, rate = pair
     kind = getattr(getattr(samples, "dtype", None), "kind", "")
     if (
-        kind not in "fiu"
+        kind not in ("f", "i", "u")
         or samples.ndim not in (1, 2)
         or (samples.ndim == 2 and not samples.shape[1])
     ):
@@ -300,7 +300,8 @@ class _Samples:
         kind = some.dtype.kind
         if kind == "f":
             with np.errstate(over="ignore"):
-                return some.astype(np.float32)
+                plain: FloatArray = some.astype(np.float32)
+            return plain
         bits = 8 * some.dtype.itemsize
         middle = 2.0 ** (bits - 1) if kind == "u" else 0.0
         found: FloatArray = ((some.astype(np.float64) - middle) / 2.0 ** (bits - 1)).astype("f4")

@@ -35,14 +35,14 @@ def hub(tmp_path):
         yield found
 
 
-def load(hub, name, home):
+def load(hub, name, home, program=PROGRAM):
     """Load in a process of its own: huggingface_hub reads the environment once."""
     env = os.environ | {
         "HF_ENDPOINT": hub.address, "HF_HOME": str(home / "hf"), "XDG_CACHE_HOME": str(home),
         "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "5",
     }  # fmt: skip
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, name], env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, name], env=env, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout.splitlines()[-1])

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sememe._errors import InvalidInputError
+from sememe._nouns import noun
 from sememe.app import show
 from sememe.models.catalog import IMAGE_MODEL
 
 if TYPE_CHECKING:
+    from sememe._types import Modality
+    from sememe.encoders.class_probe import Judge
     from sememe.encoders.image import Guess
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 _Readable = tuple[list[list["Guess"]], dict[int, str]]
+_Judge = Callable[[list[str], int], _Readable]
 
 
 def register(app: typer.Typer) -> None:
@@ -24,8 +29,9 @@ def register(app: typer.Typer) -> None:
 
 
 def classify(
-    images: Annotated[
-        list[str], typer.Argument(metavar="IMAGE...", help="Pictures, or folders of them.")
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Pictures or recordings, or folders of them."),
     ],
     labels: Annotated[
         str | None,
@@ -37,19 +43,20 @@ def classify(
             "-m",
             "--model",
             help=f"With --labels: {IMAGE_MODEL}:conse unless told, a CLIP model or what `train "
-            f"clip` wrote. Without: what `train classifier` wrote, or {IMAGE_MODEL}, which names "
-            "1,000 classes.",
+            f"clip` wrote. Without: what `train classifier` or `train audio-classifier` wrote, or "
+            f"{IMAGE_MODEL}, which names 1,000 classes.",
         ),
     ] = None,
     top_k: Annotated[int, typer.Option("-k", "--top-k", help="How many guesses.")] = 3,
     as_json: Json = False,
 ) -> None:
-    """Say what pictures are of: by labels of yours, untaught, or by classes that were taught."""
+    """Say what pictures or recordings are of: by labels of yours, or classes that were taught."""
     from sememe.vectors.nearest import check_k
 
     check_k(top_k, "--top-k")
-    paths, skipped = _pictures(images)
-    found, reasons = _guesses(paths, labels, model, top_k)
+    modality, judge = _judge(labels, model)
+    paths, skipped = given_files(files, modality)
+    found, reasons = judge(paths, top_k) if paths else ([], {})
     skipped |= {paths[place]: why for place, why in reasons.items()}
     rows = [(path, best) for path, best in zip(paths, found, strict=True) if best]
     if as_json:
@@ -64,38 +71,45 @@ def classify(
     for source, why in skipped.items():
         typer.echo(show.visible(f"skipped {source}: {why}"), err=True)
     if not rows:
-        raise InvalidInputError("no picture could be read; the reasons are above")
+        raise InvalidInputError(f"no {noun(modality)} could be read; the reasons are above")
 
 
-def _guesses(paths: list[str], labels: str | None, model: str | None, k: int) -> _Readable:
-    if not paths:
-        return [], {}
+def _judge(labels: str | None, model: str | None) -> tuple[Modality, _Judge]:
+    """Return what is classified, and how: (paths, k) -> guesses, and why others have none."""
     if labels is not None:
         from sememe.app.evaluation import split_labels
         from sememe.encoders.load_joint import load_pair
         from sememe.tasks.zero_shot import ZeroShot
 
         pair = load_pair(model or f"{IMAGE_MODEL}:conse")
-        return ZeroShot(*pair, split_labels(labels)).classify_readable(paths, k=k)
+        untaught = ZeroShot(*pair, split_labels(labels))
+        return "image", lambda paths, k: untaught.classify_readable(paths, k=k)
     from sememe.encoders.image import best_guesses
 
     judge = _taught(model or IMAGE_MODEL)
-    rows, reasons = judge.probabilities_readable(paths)
-    found = [
-        [] if place in reasons else best_guesses(judge.labels, row, k)
-        for place, row in enumerate(rows)
-    ]
-    return found, reasons
+
+    def guesses(paths: list[str], k: int) -> _Readable:
+        rows, reasons = judge.probabilities_readable(paths)
+        found = [
+            [] if place in reasons else best_guesses(judge.labels, row, k)
+            for place, row in enumerate(rows)
+        ]
+        return found, reasons
+
+    return judge.modality, guesses
 
 
-def _taught(model: str) -> Any:
+def _taught(model: str) -> Judge:
     """Return what was taught classes: a classifier that was trained here, or a network."""
     from sememe.encoders.class_probe import is_class_probe, load_class_probe
     from sememe.encoders.image import ImageEncoder
     from sememe.encoders.load import load
+    from sememe.encoders.speech_classes import is_speech_classifier, load_speech_classes
 
     if is_class_probe(Path(model)):
         return load_class_probe(model)
+    if is_speech_classifier(Path(model)):
+        return load_speech_classes(model)
     found = load(model)
     if not isinstance(found, ImageEncoder) or not found.labels:
         raise InvalidInputError(
@@ -105,8 +119,8 @@ def _taught(model: str) -> Any:
     return found
 
 
-def _pictures(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the paths of pictures, in folders too, and why others are left out."""
+def given_files(arguments: list[str], modality: Modality) -> tuple[list[str], dict[str, str]]:
+    """Return the paths of pictures or recordings, in folders too, and why others are left out."""
     from sememe._types import Skipped
     from sememe.sources import find_files
     from sememe.sources.formats import format_of
@@ -116,10 +130,10 @@ def _pictures(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
     for argument in arguments:
         root = Path(argument)
         if not root.exists():
-            raise InvalidInputError(f"{argument}: no such file or folder. Give pictures.")
+            raise InvalidInputError(f"{argument}: no such file or folder. Give {noun(modality)}s.")
         for file in find_files(root):
             if isinstance(file, Skipped):
                 skipped[file.source] = file.reason
-            elif format_of(file.path.name)[0] == "image" or not root.is_dir():
+            elif format_of(file.path.name)[0] == modality or not root.is_dir():
                 paths.append(str(file.path))
     return paths, skipped

@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from sememe.encoders.conse import ConseEncoder
     from sememe.encoders.image import ImageEncoder
     from sememe.encoders.joint import JointImage, JointText
+    from sememe.encoders.load_audio import AudioEncoder
     from sememe.encoders.word_split import Tokens
     from sememe.encoders.words import Pooling, WordEncoder
     from sememe.vectors.keyed import KeyedVectors
 
     # What a name may stand for.
-    AnyEncoder = TextEncoder | WordEncoder | ImageEncoder | ConseEncoder | JointText | JointImage
+    AnyEncoder = (
+        TextEncoder | WordEncoder | ImageEncoder | ConseEncoder | JointText | JointImage
+        | AudioEncoder
+    )  # fmt: skip
 
 _POOLINGS: dict[str, Pooling] = {":mean": "mean", ":sif": "sif"}
 _INT8 = ":int8"
@@ -60,9 +64,10 @@ def load(
             MPNet; of another kind, its onnx/model.onnx runs, or with the extra `train` an export
             of it), ":int8" after it for whole numbers of 8 bits, which are quicker and a little
             less exact; or the folder of a static encoder, as `sememe distil` or model2vec writes
-            it; or the path of word vectors, a folder that sememe wrote or a file of word2vec, GloVe
-            or fastText. After word vectors, ":sif" or ":mean" says how words become a text; SIF
-            unless told.
+            it; or the folder of a wav2vec 2.0 or HuBERT network for recordings, ":layer6" after it
+            for the states of its layer 6; or the path of word vectors, a folder that sememe wrote
+            or a file of word2vec, GloVe or fastText. After word vectors, ":sif" or ":mean" says how
+            words become a text; SIF unless told.
         overflow: What becomes of text longer than the encoder's window: "chunk" (all of it is
             encoded, in overlapping chunks), "truncate" (its beginning) or "error".
         threads: CPU threads for the network; all cores unless told.
@@ -81,10 +86,12 @@ def load(
     >>> encoder.encode(["안녕하세요", "Hello"]).shape
     (2, 512)
     """
+    from sememe.encoders.load_audio import load_audio
     from sememe.encoders.load_image import load_image
 
     _check_threads(threads)
-    return load_image(name, threads=threads) or load_text(name, overflow=overflow, threads=threads)
+    found = load_image(name, threads=threads) or load_audio(name, threads=threads)
+    return found or load_text(name, overflow=overflow, threads=threads)
 
 
 def load_encoders(

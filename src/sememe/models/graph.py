@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _OPSET, _IR = 20, 10
+_LARGE = 4096  # bytes of an array that may lie apart
 _FUSED = "com.microsoft"  # ONNX Runtime's own operators
 
 
@@ -32,9 +37,15 @@ class Graph:
     """Nodes in the order of computing: `g("Add", a, b)` appends one and returns its output.
 
     Names are strings; "" stands for an optional input that is left out.
+
+    Attributes:
+        beside: With `apart`, the large arrays: name -> array. They are for `session`, and not in
+            what `build` gives, which holds 2 GB at most and is copied more than once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, apart: bool = False) -> None:
+        self.beside: dict[str, NDArray[Any]] = {}
+        self._apart = apart
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
 
@@ -61,8 +72,12 @@ class Graph:
         """Put an array into the graph."""
         from onnx import numpy_helper
 
-        name = f"c{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        name, array = f"c{len(self._constants)}", np.ascontiguousarray(value)
+        if self._apart and array.nbytes >= _LARGE and array.dtype == np.float32:
+            self._constants.append(_mentioned(name, array))
+            self.beside[name] = array
+        else:
+            self._constants.append(numpy_helper.from_array(array, name))
         return name
 
     def columns(self, x: str, start: int, stop: int) -> str:
@@ -108,10 +123,25 @@ class Graph:
         return self("Slice", x, *ends)
 
 
-def session(graph: bytes | str, *, threads: int = 1) -> Any:
+def _mentioned(name: str, array: NDArray[Any]) -> Any:
+    """Return a constant's name, type and shape alone, its numbers being elsewhere."""
+    from onnx import TensorProto
+
+    found = TensorProto(name=name, dims=array.shape, data_type=TensorProto.FLOAT)
+    found.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", name), ("offset", "0"), ("length", str(array.nbytes))):
+        entry = found.external_data.add()
+        entry.key, entry.value = key, value
+    return found
+
+
+def session(
+    graph: bytes | str, *, threads: int = 1, beside: Mapping[str, NDArray[Any]] | None = None
+) -> Any:
     """Open a graph (its bytes, or the path of its file) in ONNX Runtime.
 
-    threads: 1 runs it on the calling thread alone.
+    threads: 1 runs it on the calling thread alone. beside: The arrays that a graph made `apart`
+    leaves out.
 
     Unless told otherwise before it is imported, ONNX Runtime keeps a record of its use in the
     user's home, to be sent; sememe is a quiet guest.
@@ -124,7 +154,15 @@ def session(graph: bytes | str, *, threads: int = 1) -> Any:
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # it plans for one batch shape, and ours never repeat
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    values = {
+        name: onnxruntime.OrtValue.ortvalue_from_numpy(array)
+        for name, array in (beside or {}).items()
+    }
+    if values:
+        options.add_external_initializers(list(values), list(values.values()))
+    found = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    found.beside = values  # it reads some of them where they lie: they must live as long
+    return found
 
 
 def run_into(session: Any, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:

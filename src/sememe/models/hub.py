@@ -49,7 +49,9 @@ def fetch(name: str) -> Path:
     if (kept := _complete(note)) is not None:
         return kept
     folder = _download(repository, revision, _WANTED, _UNWANTED)
-    if not _has_graph(folder):
+    if _is_speech_in_torch(folder):
+        folder = _download(repository, revision, [*_WANTED, "pytorch_model*.bin"], _UNWANTED)
+    elif not _has_graph(folder):
         folder = _download(repository, revision, [*_WANTED, *_ONNX], ["openvino/*"])
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in files:
@@ -62,11 +64,28 @@ def fetch(name: str) -> Path:
 def _has_graph(folder: Path) -> bool:
     """Say whether sememe builds the network's graph from its weights, or else needs its ONNX."""
     from sememe.models.bert_weights import FAMILIES
+    from sememe.models.wav2vec2_config import KINDS
+
+    kind = _kind(folder)
+    known = {*FAMILIES, *KINDS, "clip"}
+    return kind is None or (kind in known and any(folder.rglob("*.safetensors")))
+
+
+def _is_speech_in_torch(folder: Path) -> bool:
+    """Say whether a network of speech has its weights as .bin alone, as most older ones do.
+
+    They are read by `torch_file`, which runs nothing of what may be in them.
+    """
+    from sememe.models.wav2vec2_config import KINDS
+
+    return _kind(folder) in KINDS and not any(folder.rglob("*.safetensors"))
+
+
+def _kind(folder: Path) -> Any:
     from sememe.models.sentence_folder import read_json
 
     config = read_json(folder / "config.json", missing={})
-    kind = config.get("model_type") if isinstance(config, dict) else None
-    return kind is None or (kind in {*FAMILIES, "clip"} and any(folder.rglob("*.safetensors")))
+    return config.get("model_type") if isinstance(config, dict) else None
 
 
 def _download(repository: str, revision: str, wanted: list[str], unwanted: list[str]) -> Path:

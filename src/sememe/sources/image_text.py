@@ -88,7 +88,7 @@ def read_image_texts(
         InvalidInputError: No such file, no such columns, or nothing in it that can be used.
         CorruptFileError: It cannot be read to its end.
     """
-    rows = list(_rows(table))
+    rows = list(table_rows(table, "images and texts"))
     names = list(dict.fromkeys(name for row in rows for name in row))
     image = _column(names, image_column, IMAGE_NAMES, "images", "--image-column", table)
     wanted: Sequence[str | None] = text_columns or [None]
@@ -178,9 +178,15 @@ def _column(
     return found
 
 
-def _rows(table: Path) -> Iterator[Mapping[str, Any]]:
+def table_rows(table: Path, what: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows of a table as column -> value; `what` they are of, for messages.
+
+    Raises:
+        InvalidInputError: No such file, or of another kind.
+        CorruptFileError: It cannot be read to its end.
+    """
     if not table.is_file():
-        raise InvalidInputError(f"{table}: no such file. Give {_ALLOWED} of images and texts.")
+        raise InvalidInputError(f"{table}: no such file. Give {_ALLOWED} of {what}.")
     kind, _ = format_of(table.name)
     if kind not in ("csv", "jsonl", "parquet"):
         raise InvalidInputError(f"{table}: got {kind_of_file(kind)}; allowed: {_ALLOWED}.")

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _EXPORTS = {
+    "AudioClassifier": "sememe.train.audio_classifier",
     "CATALOG": "sememe.models.catalog",
+    "Clip": "sememe.sources.sound",
     "ClipFromScratch": "sememe.train.clip_scratch",
     "ClipTraining": "sememe.train.clip",
     "ConseEncoder": "sememe.encoders.conse",
@@ -45,6 +47,7 @@ _EXPORTS = {
     "KeyedVectors": "sememe.vectors.keyed",
     "MaskedLM": "sememe.encoders.masked",
     "MaskedTraining": "sememe.train.mlm",
+    "Mfcc": "sememe.models.mfcc",
     "MissingExtraError": "sememe._errors",
     "ModelInfo": "sememe.models.catalog",
     "MultilingualTraining": "sememe.train.multilingual",
@@ -56,23 +59,30 @@ _EXPORTS = {
     "SentenceTraining": "sememe.train.sentence",
     "SimCLRTraining": "sememe.train.simclr",
     "Skipped": "sememe._types",
+    "SoundEncoder": "sememe.encoders.sound",
+    "SoundPair": "sememe.index.alike",
     "SpaceMismatchError": "sememe._errors",
+    "SpeechEncoder": "sememe.encoders.speech",
     "StaticEncoder": "sememe.encoders.static",
     "SubwordTokenizer": "sememe.text.subwords",
     "SubwordVectors": "sememe.vectors.subword",
     "TextEncoder": "sememe.encoders.text",
     "TextTooLongError": "sememe._errors",
     "TrainingReport": "sememe.train.report",
+    "Transcriber": "sememe.tasks.transcribe",
     "UnknownKeyError": "sememe._errors",
     "UnknownNameError": "sememe._errors",
     "Word2Vec": "sememe.train.word2vec",
     "WordEncoder": "sememe.encoders.words",
     "ZeroShot": "sememe.tasks.zero_shot",
     "deduplicate": "sememe.tasks.mining",
+    "delta": "sememe.models.mfcc",
     "distil": "sememe.train.distil",
     "load": "sememe.encoders.load",
     "load_encoders": "sememe.encoders.load",
     "mine_pairs": "sememe.tasks.mining",
+    "read_sound": "sememe.sources.sound",
+    "stream_sound": "sememe.sources.sound",
 }
 
 __all__ = [*sorted(_EXPORTS), "__version__"]  # noqa: PLE0604
@@ -104,20 +114,30 @@ if TYPE_CHECKING:
     from sememe.encoders.masked import MaskedLM as MaskedLM
     from sememe.encoders.receipt import Receipt as Receipt
     from sememe.encoders.sentence import SentenceEncoder as SentenceEncoder
+    from sememe.encoders.sound import SoundEncoder as SoundEncoder
+    from sememe.encoders.speech import SpeechEncoder as SpeechEncoder
     from sememe.encoders.static import StaticEncoder as StaticEncoder
     from sememe.encoders.text import TextEncoder as TextEncoder
     from sememe.encoders.words import WordEncoder as WordEncoder
     from sememe.index.alike import ImagePair as ImagePair
+    from sememe.index.alike import SoundPair as SoundPair
     from sememe.index.hits import Hit as Hit
     from sememe.index.hits import Hits as Hits
     from sememe.index.index import Index as Index
     from sememe.index.report import Report as Report
     from sememe.models.catalog import CATALOG as CATALOG
     from sememe.models.catalog import ModelInfo as ModelInfo
+    from sememe.models.mfcc import Mfcc as Mfcc
+    from sememe.models.mfcc import delta as delta
+    from sememe.sources.sound import Clip as Clip
+    from sememe.sources.sound import read_sound as read_sound
+    from sememe.sources.sound import stream_sound as stream_sound
     from sememe.tasks.mining import deduplicate as deduplicate
     from sememe.tasks.mining import mine_pairs as mine_pairs
+    from sememe.tasks.transcribe import Transcriber as Transcriber
     from sememe.tasks.zero_shot import ZeroShot as ZeroShot
     from sememe.text.subwords import SubwordTokenizer as SubwordTokenizer
+    from sememe.train.audio_classifier import AudioClassifier as AudioClassifier
     from sememe.train.classifier import ImageClassifier as ImageClassifier
     from sememe.train.clip import ClipTraining as ClipTraining
     from sememe.train.clip_scratch import ClipFromScratch as ClipFromScratch

@@ -57,7 +57,7 @@ def test_a_wrong_order_becomes_right_and_only_with_a_scorer_that_knows(index):
 
 
 def test_only_the_first_hits_are_read(index, monkeypatch):
-    monkeypatch.setattr("sememe.index.index._RERANKED", 20)
+    monkeypatch.setattr("sememe.index.searchable._RERANKED", 20)
     scorer = Knowing()
     first = index.search("bank", k=20, mode="keyword").ids
     assert set(index.search("bank", k=3, mode="keyword", rerank=scorer).ids) <= set(first)

@@ -117,7 +117,7 @@ def test_what_cannot_be_used_is_listed_with_its_reason_every_time(index, folder)
     for _ in range(2):
         reasons = {s.source: s.reason for s in index.sync(folder).skipped}
         assert reasons["notes/photo.jpg"].startswith("cut off or damaged")
-        assert reasons["notes/song.mp3"].startswith("no encoder yet: audio")
+        assert reasons["notes/song.mp3"].startswith("cut off or damaged")
         assert reasons["notes/fake.txt"].startswith("binary")
         assert reasons["notes/empty.txt"].startswith("empty")
 

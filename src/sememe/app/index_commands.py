@@ -13,6 +13,7 @@ from sememe.app import show
 
 if TYPE_CHECKING:
     from sememe.encoders.cross import CrossEncoder
+    from sememe.index.hits import Hits
     from sememe.index.index import Index
     from sememe.index.report import Report
 
@@ -55,6 +56,10 @@ def index(
         int,
         typer.Option("--thumbnails", help="Of a new index: keep images this small; 0: none."),
     ] = 0,
+    transcriber: Annotated[
+        str,
+        typer.Option("--transcriber", help="Of a new index: a recogniser; text then finds speech."),
+    ] = "",
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", help="Pattern to leave out, as in .gitignore.")
     ] = None,
@@ -74,7 +79,7 @@ def index(
             f"{', '.join(missing)}: no such folder or file. If the index should follow it no "
             f"longer, type: sememe index --forget {missing[0]} --into {into}"
         )
-    target = _open_or_create(into, model, terms, thumbnails, create=bool(given))
+    target = _open_or_create(into, model, terms, thumbnails, transcriber, create=bool(given))
     total = _sum([target.forget(path) for path in gone] + _take(target, given, ignore or []))
     held = len(target)
     if as_json:
@@ -91,6 +96,9 @@ def search(
     image: Annotated[
         Path | None, typer.Option("--image", help="Find what looks like this picture, or is told.")
     ] = None,
+    audio: Annotated[
+        Path | None, typer.Option("--audio", help="Find what sounds like this recording.")
+    ] = None,
     top_k: Annotated[int, typer.Option("-k", "--top-k", help="How many hits.")] = 10,
     mode: SearchMode = "hybrid",
     where: Annotated[
@@ -102,21 +110,22 @@ def search(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find the items of an index that answer a query, or that are like a picture."""
+    """Find the items of an index that answer a query, or that are like a picture or a sound."""
     from sememe.index.index import Index
 
-    if image is not None:
-        if query is not None or rerank or mode not in ("hybrid", "semantic"):
+    if image is not None or audio is not None:
+        others = (query, rerank, image and audio)
+        if any(one is not None for one in others) or mode not in ("hybrid", "semantic"):
             raise InvalidInputError(
-                "--image is a query by itself; leave out QUERY, --mode, --rerank"
+                "--image and --audio are queries by themselves; give one of them, and leave out "
+                "QUERY, --mode, --rerank"
             )
-        if not image.is_file():
-            raise InvalidInputError(f"--image {image}: no such file. Give a picture.")
-        found = Index.open(folder).search_image(image, k=top_k, where=where)
+        found = _search_like(Index.open(folder), image, audio, top_k, where)
     else:
         if query is None or not query.strip():
             raise InvalidInputError(
-                "the query is empty; give words or a sentence to look for, or --image FILE"
+                "the query is empty; give words or a sentence to look for, or --image FILE, "
+                "or --audio FILE"
             )
         scorer = _cross_encoder(rerank) if rerank else None
         opened = Index.open(folder, preload=True)
@@ -126,6 +135,18 @@ def search(
     else:
         show.hits(found)
     show.note(found)
+
+
+def _search_like(
+    index: Index, image: Path | None, audio: Path | None, top_k: int, where: str | None
+) -> Hits:
+    given, option, noun = (
+        (image, "--image", "picture") if image is not None else (audio, "--audio", "sound file")
+    )
+    if given is None or not given.is_file():
+        raise InvalidInputError(f"{option} {given}: no such file. Give a {noun}.")
+    search = index.search_image if image is not None else index.search_sound
+    return search(given, k=top_k, where=where)
 
 
 def verify(folder: IndexDir, as_json: Json = False) -> None:
@@ -150,14 +171,15 @@ def evaluate(
         typer.Argument(
             metavar="TASK",
             help="retrieval, bitext, sts, word-similarity, analogies, masked, probe, "
-            "zero-shot or image-retrieval",
+            "zero-shot, image-retrieval, audio-classification, audio-retrieval or speech",
         ),
     ],
     model: Annotated[
         str,
         typer.Argument(
             metavar="MODEL",
-            help="An encoder; retrieval: or an index; masked: a masked language model.",
+            help="An encoder; retrieval: or an index; masked: a masked language model; speech: "
+            "a recogniser.",
         ),
     ],
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Folder or files.")],
@@ -174,6 +196,9 @@ def evaluate(
         int,
         typer.Option("--pseudo-texts", help="Masked: pseudo-perplexity of this many texts, slow."),
     ] = 0,
+    beam_size: Annotated[
+        int, typer.Option("--beam-size", help="Speech: 1, or 16 for the most probable text.")
+    ] = 1,
     labels: Annotated[
         str | None,
         typer.Option("--labels", help='Zero-shot: names for the classes, as "고양이,개,배".'),
@@ -189,10 +214,30 @@ def evaluate(
     views: Annotated[
         int, typer.Option("--views", help="Probe: views of a picture, 1, 2 or 4.")
     ] = 1,
+    folds: Annotated[
+        int | None, typer.Option("--folds", help="Audio-classification: how many, 5 unless told.")
+    ] = None,
+    fold_pattern: Annotated[
+        str | None,
+        typer.Option("--fold-pattern", help='Finds the fold in the name of each file, as "^.".'),
+    ] = None,
+    group_pattern: Annotated[
+        str | None,
+        typer.Option("--group-pattern", help='Finds who speaks, as "_(.+)_", to keep them apart.'),
+    ] = None,
+    label_pattern: Annotated[
+        str | None,
+        typer.Option("--label-pattern", help='Sounds: finds the label in the name, as "^[^_]+".'),
+    ] = None,
+    probe: Annotated[
+        str | None,
+        typer.Option("--probe", help="Audio-classification: linear (unless told), kernel or knn."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure an encoder or an index on a data set, with intervals and a control."""
     from sememe.app.evaluation import evaluation
+    from sememe.app.sound_tasks import SoundOptions
 
     found = evaluation(
         task,
@@ -203,10 +248,12 @@ def evaluate(
         terms=terms,
         among=among,
         pseudo_texts=pseudo_texts,
+        beam_size=beam_size,
         labels=labels,
         views=views,
         image_column=image_column,
         text_columns=text_column or (),
+        sounds=SoundOptions(folds, fold_pattern, group_pattern, label_pattern, probe),
         progress=_terminal(),
     )
     if as_json:
@@ -220,16 +267,29 @@ def evaluate(
         share = f"{found.coverage.get(name, found.covered):.0%}"
         rows.append((name, f"{value:.4f}", f"{low:.4f} to {high:.4f}", f"{control:.4f}", share))
     show.table(("metric", "value", "95 % interval", "control", "covered"), rows)
+    show.confused(found.confused)
 
 
 def _open_or_create(
-    into: Path, models: list[str] | None, terms: str | None, thumbnails: int, *, create: bool
+    into: Path,
+    models: list[str] | None,
+    terms: str | None,
+    thumbnails: int,
+    transcriber: str,
+    *,
+    create: bool,
 ) -> Index:
     from sememe.index.config import FILE
     from sememe.index.index import Index
 
     if create and not (into / FILE).exists():
-        return Index.create(into, models or None, terms=terms or "default", thumbnails=thumbnails)
+        return Index.create(
+            into,
+            models or None,
+            terms=terms or "default",
+            thumbnails=thumbnails,
+            transcriber=transcriber,
+        )
     opened = Index.open(into)
     if thumbnails not in (0, opened.thumbnails):
         raise InvalidInputError(
@@ -237,12 +297,17 @@ def _open_or_create(
             "--thumbnails out, or build another index: --into OTHER"
         )
     encoders = ", ".join(entry.name for entry in opened.encoders)
-    asked_for = (("-m", _names(models or []), encoders), ("--terms", terms, opened.terms))
+    hearing = str(Path(transcriber).resolve()) if Path(transcriber).is_dir() else transcriber
+    asked_for = (
+        ("-m", _names(models or []), encoders),
+        ("--terms", terms, opened.terms),
+        ("--transcriber", transcriber and hearing, opened.transcriber),
+    )
     for option, asked, built in asked_for:
         if asked and asked != built:
             raise InvalidInputError(
-                f"{into} was built with {built}; got {option} {asked}. Leave {option} out, or "
-                "build another index: --into OTHER"
+                f"{into} was built with {built or 'none'}; got {option} {asked}. Leave {option} "
+                "out, or build another index: --into OTHER"
             )
     return opened
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from sememe.evaluate.confusion import Confused
     from sememe.index.hits import Hit, Hits
     from sememe.index.report import Report
 
@@ -64,13 +65,24 @@ def hits(found: Hits) -> None:
 
 
 def _shown(hit: Hit) -> str:
-    """Return the passage of a text, the size and time of a picture."""
+    """Return the passage of a text, the size and time of a picture, the window of a sound."""
+    if hit.modality == "audio":
+        window = f"{hit.start:.1f} to {hit.end:.1f} s"
+        return f"{window}: {snippet(hit.text)}" if hit.text else window
     if hit.modality != "image":
         return snippet(hit.text)
     facts = hit.metadata
     size = f"{facts['width']} x {facts['height']} pixels" if "width" in facts else ""
     taken = str(facts.get("taken") or "")
     return visible(", ".join(part for part in (size or hit.modality, taken) if part))
+
+
+def confused(pairs: Sequence[Confused]) -> None:
+    """Print which classes are taken for which."""
+    for pair in pairs:
+        typer.echo(
+            f"{visible(pair.label)} told to be {visible(pair.told)}: {pair.count} of {pair.of}"
+        )
 
 
 def note(found: Hits) -> None:

@@ -44,6 +44,7 @@ class Config:
         analyzer: Name of the term analyser, and the fingerprint its terms were made with.
         roots: Folders or files kept in sync -> what their sources' names begin with.
         thumbnails: Longer side of the small pictures kept of images, in pixels; 0: none.
+        transcriber: Name of what writes down what is said in sounds; "": nothing does.
     """
 
     encoders: list[EncoderEntry]
@@ -51,6 +52,7 @@ class Config:
     terms: str
     roots: dict[str, str] = field(default_factory=dict)
     thumbnails: int = 0
+    transcriber: str = ""
 
     @property
     def dims(self) -> dict[str, int]:
@@ -103,6 +105,7 @@ class Config:
                 terms=document["terms"],
                 roots=dict(document["roots"]),
                 thumbnails=int(document.get("thumbnails", 0)),
+                transcriber=str(document.get("transcriber", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IndexFormatError(

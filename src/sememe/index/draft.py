@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from sememe._types import Encoder, Item
+from sememe.index.recordings import PER_SECOND, Window
+from sememe.sources.sound import Clip
 from sememe.text.split import Span
 
 TERM_ROWS = 32  # chunks whose terms stand together on the first of them: a document, mostly
@@ -30,9 +33,10 @@ class Draft:
         item: What it is a chunk of.
         hash: Of the whole item.
         part, parts: Which chunk of how many.
-        start, end: Its characters in the item's text.
+        start, end: Its characters in the item's text; its milliseconds in a recording.
         heading: What is encoded before the chunk, so that it is read in context; "" for none.
         terms: What this row carries for itself and the rows after it, joined by spaces, or None.
+        said: The words of a recording's window.
     """
 
     item: Item
@@ -43,10 +47,22 @@ class Draft:
     end: int
     heading: str
     terms: str | None
+    said: str = ""
+
+    @property
+    def content(self) -> Any:
+        """What an encoder of its modality is given."""
+        if self.item.modality == "text":
+            return self.encoded_text
+        if self.parts == 1:
+            return self.item.content
+        return Clip(self.item.content, self.start / PER_SECOND, self.end / PER_SECOND)
 
     @property
     def text(self) -> str:
-        """The chunk; "" of what is no text."""
+        """The chunk, or what is said in it; "" of a picture."""
+        if self.item.modality == "audio":
+            return self.said
         return str(self.item.content[self.start : self.end]) if self.end else ""
 
     @property
@@ -58,13 +74,19 @@ class Draft:
 
 
 def draft(
-    items: Sequence[Item], hashes: Sequence[str], encoder: Encoder, analyzer: Analyzer
+    items: Sequence[Item],
+    hashes: Sequence[str],
+    encoder: Encoder,
+    analyzer: Analyzer,
+    recordings: Mapping[str, Sequence[Window]] = MappingProxyType({}),
 ) -> list[list[Draft]]:
     """Cut text items as `encoder` reads them; an item without text gives no draft.
 
     The title of a document (its metadata "title") heads every chunk: a passage from the middle of
-    a page is found by what the page is about. What is no text is one draft, which words find by the
-    name of its file.
+    a page is found by what the page is about. A picture is one draft, which words find by the name
+    of its file; a recording, one for each window, which they find by what is said, too.
+
+    recordings: Id -> windows, of the items that are sound.
     """
     texts = [item for item in items if item.modality == "text"]
     headings = [_heading(item) for item in texts]
@@ -77,6 +99,8 @@ def draft(
     return [
         list(_drafts(item, hash_, *next(of_texts), analyzer))
         if item.modality == "text"
+        else list(_windows(item, hash_, recordings[item.id], analyzer))
+        if item.modality == "audio"
         else [Draft(item, hash_, 0, 1, 0, 0, "", _terms_of_name(item, analyzer))]
         for item, hash_ in zip(items, hashes, strict=True)
     ]
@@ -92,6 +116,19 @@ def _drafts(
             end = spans[after].start if after < len(spans) else len(item.content)
             terms = " ".join(analyzer.analyze(item.content[span.start : end]))
         yield Draft(item, hash_, part, len(spans), span.start, span.end, heading, terms)
+
+
+def _windows(
+    item: Item, hash_: str, windows: Sequence[Window], analyzer: Analyzer
+) -> Iterator[Draft]:
+    for part, window in enumerate(windows):
+        terms = None
+        if part % TERM_ROWS == 0:
+            said = " ".join(one.said for one in windows[part : part + TERM_ROWS])
+            name = "" if part else _terms_of_name(item, analyzer)
+            terms = " ".join([name, *analyzer.analyze(said)]).strip()
+        start, end, said = window
+        yield Draft(item, hash_, part, len(windows), start, end, "", terms, said)
 
 
 def _terms_of_name(item: Item, analyzer: Analyzer) -> str:

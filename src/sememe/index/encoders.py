@@ -12,12 +12,13 @@ from sememe.encoders.conse import ConseEncoder
 from sememe.encoders.load import load, load_encoders
 from sememe.encoders.load_image import is_image, load_image
 from sememe.index.config import EncoderEntry
-from sememe.models.catalog import DEFAULT_MODEL, IMAGE_MODEL, model_info
+from sememe.models.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL, model_info
 
 NO_IMAGES = (
     "the index has no encoder for images. Build one that has: pip install 'sememe[images]', then "
     "sememe index PATH --into OTHER"
 )
+NO_SOUNDS = NO_IMAGES.replace("images", "sounds").replace("[sounds]", "[audio]")
 Column = tuple[str, Encoder]  # the store's vector column, and an encoder that fills it
 
 
@@ -61,16 +62,16 @@ class Encoders:
         entries = [entry for entry in self._entries if entry.modality == modality]
         return [(entry.column, self._load(entry)) for entry in entries]
 
-    def look(self) -> tuple[str, int]:
-        """Return the column and width by which images are alike: one of their own, if there is.
+    def alike(self, modality: str) -> tuple[str, int]:
+        """Return the column and width by which images, or sounds, are alike: their own, if any.
 
         Raises:
-            InvalidInputError: There is no encoder for images.
+            InvalidInputError: There is no encoder for them.
         """
         texts = {entry.column for entry in self._entries if entry.modality == "text"}
-        found = [entry for entry in self._entries if entry.modality == "image"]
+        found = [entry for entry in self._entries if entry.modality == modality]
         if not found:
-            raise InvalidInputError(NO_IMAGES)
+            raise InvalidInputError(NO_IMAGES if modality == "image" else NO_SOUNDS)
         entry = min(found, key=lambda one: one.column in texts)
         return entry.column, entry.dim
 
@@ -113,10 +114,12 @@ class Encoders:
 
 
 def default_encoders() -> list[str]:
-    """Return the default encoder for text, and those for images where they are installed."""
+    """Return the default encoder for text, those for images and sounds where they are installed."""
     images = [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
     has_images = model_info(IMAGE_MODEL).available() and importlib.util.find_spec("PIL") is not None
-    return [DEFAULT_MODEL, *(images if has_images else [])]
+    has_sounds = importlib.util.find_spec("soundfile") and model_info(SOUND_MODEL).available()
+    sounds = [SOUND_MODEL] if has_sounds else []
+    return [DEFAULT_MODEL, *(images if has_images else []), *sounds]
 
 
 def loaded_encoders(given: Sequence[Encoder | str]) -> list[Encoder]:
@@ -132,7 +135,7 @@ def loaded_encoders(given: Sequence[Encoder | str]) -> list[Encoder]:
             found.append(_by_name(one, found))
         else:
             found += load_encoders(one)
-    if found and all(encoder.modality == "image" for encoder in found):
+    if found and not any(encoder.modality == "text" for encoder in found):
         texts = next((e.texts for e in found if isinstance(e, ConseEncoder)), None)
         found.insert(0, texts or load())
     return found

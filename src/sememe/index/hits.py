@@ -21,9 +21,9 @@ class Hit:
         score: Higher is better; comparable within one search only.
         modality: "text", "image" or "audio".
         source: Where the item came from.
-        text: The passage.
-        start: Its first character within the item's text.
-        end: One past its last character.
+        text: The passage; of a sound, what is said in the window, where that was written down.
+        start: Its first character within the item's text; of a sound, the window's first second.
+        end: One past its last character; of a sound, its last second.
         metadata: The item's facts, those that have a value.
     """
 
@@ -32,8 +32,8 @@ class Hit:
     modality: str
     source: str
     text: str
-    start: int
-    end: int
+    start: int | float
+    end: int | float
     metadata: Metadata = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

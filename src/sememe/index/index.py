@@ -6,39 +6,33 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sememe._errors import (
-    IndexFormatError,
-    InvalidInputError,
-)
-from sememe._types import Encoder, Item, PairScorer
-from sememe.index.alike import ImagePair, similar_images
+from sememe._errors import InvalidInputError
+from sememe._types import Encoder, Item
 from sememe.index.config import Config, EncoderEntry
 from sememe.index.encoders import Encoders, check_encoders, default_encoders, loaded_encoders
 from sememe.index.facts import Facts
-from sememe.index.hits import Hits, Mode
 from sememe.index.items import ItemLike, as_items
-from sememe.index.picture_search import PictureSearcher
 from sememe.index.place import make_room
 from sememe.index.report import Report
 from sememe.index.roots import prefix_of
-from sememe.index.searcher import Searcher
+from sememe.index.searchable import Searchable
 from sememe.index.sync import FolderSync
-from sememe.index.verify import Verification, verify_store
 from sememe.index.writer import OnChange, Writer
 from sememe.search.lock import writer_lock
 from sememe.search.store import Store
-from sememe.text.analyze import Analyzer, analyzer
+from sememe.text.analyze import analyzer
+
+if TYPE_CHECKING:
+    from sememe.tasks.transcribe import Transcriber
 
 StrPath = str | PathLike[str]
-_RERANKED = 100  # hits that a cross-encoder reads
 
 
-class Index:
+class Index(Searchable):
     """A collection on disk, searchable while it grows.
 
     One process writes at a time; any number read. What a call has reported as stored stays stored,
@@ -52,14 +46,6 @@ class Index:
     '고양이가 잔다'
     """
 
-    def __init__(self, path: Path, config: Config, store: Store) -> None:
-        """Use `create` or `open`."""
-        self.path = path
-        self._config = config
-        self._store = store
-        self._encoders = Encoders(config.encoders)
-        self._analyzer: Analyzer | None = None
-
     @classmethod
     def create(
         cls,
@@ -68,18 +54,22 @@ class Index:
         *,
         terms: str = "default",
         thumbnails: int = 0,
+        transcriber: str = "",
     ) -> Index:
         """Make an empty index in a folder that is empty or not there yet.
 
         Args:
             path: The folder.
             encoders: Encoders or their names, one vector column for each space. If None, the
-                default text encoder, and for images, where the extra `images` is installed,
+                default text encoder; for images, where the extra `images` is installed,
                 "efficientnet-lite0:conse", which text finds, and "efficientnet-lite0", by whose
-                features a picture finds its like.
+                features a picture finds its like; and for sounds, where the extra `audio` is
+                installed, "mel-statistics".
             terms: The analyser of keyword search: "default", or "kiwi" with the extra `korean`.
             thumbnails: Keep a small JPEG of each image, its longer side so many pixels, as a data
                 URI in the metadata "thumbnail"; 0 keeps none.
+            transcriber: A recogniser (see `sememe.Transcriber`) that writes down what is said in
+                sounds, so that text finds them by it; "" for none.
 
         Raises:
             IndexExistsError: Something lies there already.
@@ -96,6 +86,7 @@ class Index:
             analyzer=terms,
             terms=analyzer(terms).fingerprint,
             thumbnails=thumbnails,
+            transcriber=_loaded(transcriber).name if transcriber else "",
         )
         make_room(folder)
         store = Store.create(folder, config.dims)
@@ -131,26 +122,6 @@ class Index:
                 loading.result()
         index._encoders = loaders
         return index
-
-    def __len__(self) -> int:
-        """Return the number of items."""
-        self._store.refresh()
-        return self._store.reading(lambda: len(self._store.known()))
-
-    @property
-    def encoders(self) -> list[EncoderEntry]:
-        """The encoders' names, widths and spaces."""
-        return list(self._config.encoders)
-
-    @property
-    def terms(self) -> str:
-        """The name of its keyword analyser: "default" or "kiwi"."""
-        return self._config.analyzer
-
-    @property
-    def thumbnails(self) -> int:
-        """The longer side of the small pictures it keeps of images, in pixels; 0: none."""
-        return self._config.thumbnails
 
     # Writing
 
@@ -238,94 +209,6 @@ class Index:
             writer.report.seconds = time.monotonic() - started
         return writer.report
 
-    # Reading
-
-    def search(
-        self,
-        query: str,
-        *,
-        k: int = 10,
-        mode: Mode = "hybrid",
-        where: str | None = None,
-        rerank: PairScorer | None = None,
-    ) -> Hits:
-        """Find the items that answer a query: texts, and images in a space that text shares.
-
-        Args:
-            query: Text, in any language of the encoder.
-            k: How many items at most.
-            mode: "semantic" compares meaning, "keyword" counts words (BM25), "hybrid" does both
-                and weighs them; `hits.note` says when one of the two had nothing to say.
-            where: SQL over the columns id, source, modality, text and all metadata, for example
-                "year >= 2020 AND source LIKE '%.md'".
-            rerank: A cross-encoder that reads the query with each of the first 100 hits, or k if
-                that is more, and so decides their order and scores.
-
-        Raises:
-            UnknownNameError: An unknown mode.
-            FilterError: `where` is not SQL over the columns.
-        """
-        self._store.refresh()
-        searcher = Searcher(self._store, self._encoders, self._terms())
-        n = k if rerank is None else max(k, _RERANKED)
-        found = self._store.reading(lambda: searcher.search(query, k=n, mode=mode, where=where))
-        return found if rerank is None else found.reranked(query, rerank, k=k)
-
-    def search_image(self, picture: Any, *, k: int = 10, where: str | None = None) -> Hits:
-        """Find what looks like a picture: images by its features, texts by what it shows.
-
-        Args:
-            picture: A path, the bytes of a file, an array (height, width, 3) of uint8, or a picture
-                of Pillow.
-            k: How many items at most.
-            where: As `search`: "modality = 'text'" finds texts alone.
-
-        Raises:
-            CorruptFileError: The picture cannot be read.
-            InvalidInputError: It can be no picture, or the index has no encoder for images.
-            FilterError: `where` is not SQL over the columns.
-        """
-        self._store.refresh()
-        searcher = PictureSearcher(self._store, self._encoders)
-        return self._store.reading(lambda: searcher.search(picture, k=k, where=where))
-
-    def similar_images(self, *, max_pairs: int = 100, threshold: float = 0.95) -> list[ImagePair]:
-        """List the images that look alike, near-duplicates first, by their stored vectors.
-
-        Args:
-            max_pairs: The most pairs; m copies of an image make m(m-1)/2.
-            threshold: The lowest cosine. Copies have 1, another size or quality about 0.97.
-
-        Each image is compared with each, in memory for all their vectors.
-
-        Raises:
-            InvalidInputError: The index holds fewer than two images, or has no encoder for them.
-        """
-        self._store.refresh()
-        column, dim = self._encoders.look()
-        return self._store.reading(
-            lambda: similar_images(
-                self._store, column, dim, max_pairs=max_pairs, threshold=threshold
-            )
-        )
-
-    def verify(self) -> Verification:
-        """Check every row, checksum, offset, vector width and vector length."""
-        self._store.refresh()
-        return self._store.reading(lambda: verify_store(self._store, self._config.dims))
-
-    def statistics(self) -> dict[str, Any]:
-        """Return what the index holds and how it lies on disk."""
-        self._store.refresh()
-        facts = self._store.reading(lambda: asdict(self._store.statistics()))
-        encoders = [asdict(entry) for entry in self._config.encoders]
-        return {
-            **facts,
-            "encoders": encoders,
-            "roots": self._config.roots,
-            "columns": self._store.metadata,
-        }
-
     # Inside
 
     def _put(self, items: Iterable[ItemLike], on_change: OnChange, show_progress: bool) -> Report:
@@ -381,15 +264,17 @@ class Index:
             self._terms(),
             on_change=on_change,
             thumbnails=self._config.thumbnails,
+            transcriber=self._hearing if self._config.transcriber else None,
         )
 
-    def _terms(self) -> Analyzer:
-        if self._analyzer is None:
-            found = analyzer(self._config.analyzer)
-            if found.fingerprint != self._config.terms:
-                raise IndexFormatError(
-                    f"{self.path} holds terms of analyser {self._config.terms}; this sememe's "
-                    f"{self._config.analyzer!r} is {found.fingerprint}. Build the index again."
-                )
-            self._analyzer = found
-        return self._analyzer
+    def _hearing(self) -> Transcriber:
+        """Return the recogniser, loaded when the first sound comes."""
+        if self._transcriber is None:
+            self._transcriber = _loaded(self._config.transcriber)
+        return self._transcriber
+
+
+def _loaded(name: str) -> Transcriber:
+    from sememe.tasks.transcribe import Transcriber
+
+    return Transcriber.load(name)

@@ -13,24 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from sememe._errors import InvalidInputError
-from sememe._types import Item, Skipped
+from sememe._types import Item, Modality, Skipped
+from sememe.sources.formats import format_of
+from sememe.sources.sound import checked_sound, samples_of
 from sememe.sources.streams import open_bytes
 from sememe.text.normalize import well_formed
 
 ItemLike = Item | Skipped | str | PathLike[str] | tuple[str, str] | Mapping[str, Any]
 TEXT_KEYS = ("text", "content")
-IMAGE_KEY = "image"
+NAMED: tuple[Modality, ...] = ("image", "audio")
 _READ = 1 << 20
 
 
 def as_items(things: Iterable[ItemLike]) -> Iterator[Item | Skipped]:
-    """Turn texts, (id, text) pairs, mappings, paths of images and items into items, one at a time.
+    """Turn texts, (id, text) pairs, mappings, paths of images and sounds, and items into items.
 
     A text without an id is named by its content: "text-" and 12 hex digits. A mapping needs "text"
-    (or "content"), or "image" (a path, bytes of a file, an array or a picture of Pillow); "id" and
-    "source" are taken where given, and the rest is metadata, of which
-    None, NaN and infinity are left out; dates and
-    times are kept in ISO form.
+    (or "content"), "image" (a path, bytes of a file, an array or a picture of Pillow) or "audio" (a
+    path, bytes of a file, or (samples, sample rate)); "id" and "source" are taken where given, and
+    the rest is metadata, of which None, NaN and infinity are left out; dates and times are kept in
+    ISO form. Of a path, the end of its name tells a sound from an image.
 
     >>> next(as_items([{"id": "a", "text": "Hello", "year": 2024}])).metadata
     {'year': 2024}
@@ -60,10 +62,12 @@ def _as_item(thing: ItemLike, place: int) -> Item:
     if isinstance(thing, Mapping):
         return _from_mapping(thing, place)
     if isinstance(thing, PathLike):
-        return Item(str(thing), Path(thing), "image", str(thing))
+        modality: Modality = "audio" if format_of(Path(thing).name)[0] == "audio" else "image"
+        return Item(str(thing), Path(thing), modality, str(thing))
     raise InvalidInputError(
         f"item {place} is {type(thing).__name__}; allowed are str, (id, text), "
-        "a mapping with 'text' or 'image', the Path of an image, and sememe.Item."
+        "a mapping with 'text', 'image' or 'audio', the Path of an image or a sound, and "
+        "sememe.Item."
     )
 
 
@@ -74,6 +78,8 @@ def _checked(item: Item, place: int) -> Item:
         _text(item.content, place)
     elif item.modality == "image":
         _picture(item.content, place)
+    elif item.modality == "audio":
+        checked_sound(item.content, f"item {place}: its audio")
     return item
 
 
@@ -128,12 +134,14 @@ def _clean(value: Any) -> Any:
 
 def _from_mapping(thing: Mapping[str, Any], place: int) -> Item:
     key = next((key for key in TEXT_KEYS if key in thing), None)
-    if key is None and IMAGE_KEY in thing:
-        return _image(thing, place)
+    other: Modality | None = next((key for key in NAMED if key in thing), None)
+    if key is None and other is not None:
+        return _other(thing, other, place)
     if key is None:
         got = ", ".join(map(repr, thing)) or "nothing"
         raise InvalidInputError(
-            f"item {place} has {got} but no 'text'. Name its text 'text', or a picture 'image'."
+            f"item {place} has {got} but no 'text'. Name its text 'text', a picture 'image', "
+            "a sound 'audio'."
         )
     text = _text(thing[key], place)
     taken = {key, "id", "source"}
@@ -145,17 +153,16 @@ def _from_mapping(thing: Mapping[str, Any], place: int) -> Item:
     )
 
 
-def _image(thing: Mapping[str, Any], place: int) -> Item:
-    content = thing[IMAGE_KEY]
+def _other(thing: Mapping[str, Any], key: Modality, place: int) -> Item:
+    content = thing[key]
     source = str(content) if isinstance(content, str | PathLike) else ""
     if isinstance(content, str):
         content = Path(content)
-    _picture(content, place)
-    item = Item("", content, "image", str(thing.get("source", source)))
+    item = _checked(Item("", content, key, str(thing.get("source", source))), place)
     given = thing.get("id")
     if given is None or given == "":
-        given = source or f"image-{content_digest(content, 6).hexdigest()}"
-    taken = {IMAGE_KEY, "id", "source"}
+        given = source or f"{key}-{content_digest(content, 6).hexdigest()}"
+    taken = {key, "id", "source"}
     facts = {name: value for name, value in thing.items() if name not in taken}
     return replace(item, id=str(given), metadata=facts)
 
@@ -206,7 +213,7 @@ def content_hash(item: Item) -> str:
 
 
 def content_digest(content: Any, size: int) -> hashlib.blake2b:
-    """Return the BLAKE2b digest of a text, of the file at a path, of bytes or of pixels."""
+    """Return the BLAKE2b digest of a text, of a file at a path, of bytes, pixels or samples."""
     digest = hashlib.blake2b(digest_size=size)
     if isinstance(content, str):
         digest.update(content.encode("utf-8", "surrogatepass"))
@@ -214,6 +221,8 @@ def content_digest(content: Any, size: int) -> hashlib.blake2b:
         with open_bytes(Path(content)) as file:
             while block := file.read(_READ):
                 digest.update(block)
+    elif (pair := samples_of(content)) is not None:
+        digest.update(f"{pair[1]} {content_digest(pair[0], 16).hexdigest()}".encode())
     elif hasattr(content, "tobytes"):  # an array, or a picture of Pillow
         shape = getattr(content, "shape", None) or getattr(content, "size", None)
         digest.update(f"{shape} {getattr(content, 'mode', '')}".encode())

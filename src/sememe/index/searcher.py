@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.index.hits import Hit, Hits, Mode
 from sememe.index.legs import TEXTS, merged, steadied
+from sememe.index.recordings import PER_SECOND
 from sememe.search.fuse import Background, fuse, no_word, share_held
 
 if TYPE_CHECKING:
@@ -204,12 +205,18 @@ def hits_of(
             modality=row["modality"],
             source=row["source"],
             text=row["text"],
-            start=row["start"],
-            end=row["end"],
+            start=_offset(row, "start"),
+            end=_offset(row, "end"),
             metadata={name: row[name] for name in facts if row[name] is not None},
         )
         for id_, score, row in zip(ids, scores, rows, strict=True)
     )
+
+
+def _offset(row: Mapping[str, Any], name: str) -> int | float:
+    """Return a character's place, or, of a recording, a time in seconds."""
+    found: int = row[name]
+    return found / PER_SECOND if row["modality"] == "audio" else found
 
 
 def _flat(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:

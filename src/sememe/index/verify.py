@@ -125,7 +125,8 @@ def _problems_of(batch: Any, columns: list[str]) -> list[str]:
     import numpy as np
 
     found: list[str] = []
-    rows = batch.select(["id", "part", "start", "end", "text", "checksum"]).to_pylist()
+    names = ["id", "part", "modality", "start", "end", "text", "checksum"]
+    rows = batch.select(names).to_pylist()
     lengths = {}
     for name in columns:
         column = batch.column(name)
@@ -144,11 +145,17 @@ def _problems_of(batch: Any, columns: list[str]) -> list[str]:
                 found.append(f"{where}: {name} has length {lengths[name][i]:.4f}, not 1")
         if sum_ != row["checksum"]:
             found.append(f"{where} does not match its checksum")
-        if None in (row["start"], row["end"], row["text"]) or (
-            row["end"] - row["start"] != len(row["text"])
-        ):
+        if not _offsets_fit(row):
             found.append(f"{where}: offsets {row['start']} to {row['end']} do not fit its text")
     return found
+
+
+def _offsets_fit(row: dict[str, Any]) -> bool:
+    """Say whether start and end are those of the text, or of some time in a recording."""
+    start, end, text = row["start"], row["end"], row["text"]
+    if None in (start, end, text):
+        return False
+    return bool(end > start if row["modality"] == "audio" else end - start == len(text))
 
 
 def _probe(batch: Any) -> dict[str, str]:

@@ -18,8 +18,9 @@ from sememe._errors import CorruptFileError, DuplicateIdError
 from sememe._types import Encoder, Item, Metadata, Skipped
 from sememe.encoders.image import encode_together
 from sememe.index.draft import Analyzer, Draft, draft
-from sememe.index.encoders import NO_IMAGES, Encoders
+from sememe.index.encoders import NO_IMAGES, NO_SOUNDS, Encoders
 from sememe.index.items import content_hash, has_text
+from sememe.index.recordings import Window, heard
 from sememe.index.report import Report
 from sememe.search.catalogue import State
 from sememe.search.rows import Row
@@ -29,11 +30,12 @@ from sememe.sources.streams import reason
 if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.search.store import Store
+    from sememe.tasks.transcribe import Transcriber
 
 BATCH_ROWS = 2048  # chunks of one commit: a second of encoding, 4 MB of vectors
 _BATCH_ITEMS = 1024  # items looked up and cut together
 _BATCH_CHARS = 4_000_000  # or fewer, if they are long
-_OTHER_ROWS = 8  # rows that a picture counts for: its encoding takes as long
+_OTHER_ROWS = 8  # rows that a picture, or a window of sound, counts for: they take as long
 _RECENT = 65_536  # items of this run remembered by id, before the catalogue is read again
 
 OnChange = Literal["refuse", "replace"]
@@ -51,6 +53,7 @@ class Writer:
         *,
         on_change: OnChange,
         thumbnails: int = 0,
+        transcriber: Callable[[], Transcriber] | None = None,
     ) -> None:
         """Begin a run.
 
@@ -60,6 +63,7 @@ class Writer:
             analyzer: Makes the keyword terms.
             on_change: What happens to an id that is stored with other content.
             thumbnails: Longer side of the small pictures kept of images; 0: none.
+            transcriber: Loads what writes down what is said in sounds; None: nothing does.
         """
         self.report = Report()
         self.failed: dict[str, str] = {}  # ids whose content could not be read, and why
@@ -68,6 +72,7 @@ class Writer:
         self._analyzer = analyzer
         self._on_change = on_change
         self._thumbnails = thumbnails
+        self._transcriber = transcriber
         self.before_commit: Callable[[], None] = lambda: None
         self._known = store.known()
         self._recent: dict[str, str] = {}  # id -> hash of items met since the catalogue was read
@@ -118,11 +123,13 @@ class Writer:
         """Cut the items that have to be encoded, and commit as batches fill."""
         items, self._items, self._chars = self._items, [], 0
         chosen, refusal = self._choose(items)
+        chosen, recordings = self._hear(chosen)
         cut = draft(
             [item for item, _, _ in chosen],
             [hash_ for _, hash_, _ in chosen],
             self._encoders.storing("text")[0][1],
             self._analyzer,
+            recordings,
         )
         for (item, _, state), drafts in zip(chosen, cut, strict=True):
             if state == State.PARTIAL:
@@ -163,6 +170,33 @@ class Writer:
             self._recent[item.id] = hash_
             chosen.append((item, hash_, state))
         return chosen, None
+
+    def _hear(
+        self, chosen: Sequence[tuple[Item, str, State]]
+    ) -> tuple[list[tuple[Item, str, State]], dict[str, list[Window]]]:
+        """Return the items without sounds that cannot be read, and the windows of the others."""
+        if not any(item.modality == "audio" for item, _, _ in chosen):
+            return list(chosen), {}
+        transcriber = self._transcriber() if self._transcriber else None
+        kept, found = [], {}
+        for one in chosen:
+            item = one[0]
+            windows = heard(item.content, transcriber) if item.modality == "audio" else []
+            if isinstance(windows, str):
+                self._fail(item, windows)
+            else:
+                found[item.id] = windows
+                kept.append(one)
+        return kept, found
+
+    def _fail(self, item: Item, why: str) -> None:
+        """Report an item that cannot be read; what is stored of it stays."""
+        if item.id in self._stale:
+            self._stale.discard(item.id)
+            why += "; what was indexed of it before is kept"
+        self._recent.pop(item.id, None)
+        self.failed[item.id] = why
+        self.report.skipped.append(Skipped(item.source or item.id, why))
 
     def _hashed(self, items: Sequence[Item]) -> tuple[list[Item], list[str]]:
         """Return the items and their hashes, without those whose file cannot be read any more."""
@@ -205,22 +239,25 @@ class Writer:
         self.report.chunks += len(rows)
 
     def _rows(self, batch: Sequence[Draft], vectors: _Vectors) -> list[Row]:
-        """Return the rows of a batch; what could not be encoded is reported and not counted."""
-        rows = []
+        """Return the rows of a batch; what could not be encoded is reported and not counted.
+
+        A recording of which one window could not be encoded is left out as a whole.
+        """
+        failed: dict[str, tuple[Item, str]] = {}
         for one, found in zip(batch, vectors, strict=True):
-            if not isinstance(found, str):
-                rows.append(_row(one, found, self._metadata(one.item)))
-                continue
-            if one.item.id in self._stale:
-                self._stale.discard(one.item.id)
+            if isinstance(found, str):
+                failed.setdefault(one.item.id, (one.item, found))
+        for item, why in failed.values():
+            if item.id in self._stale:
                 self.report.updated -= 1
-                found += "; what was indexed of it before is kept"
             else:
                 self.report.added -= 1
-            self._recent.pop(one.item.id, None)
-            self.failed[one.item.id] = found
-            self.report.skipped.append(Skipped(one.item.source or one.item.id, found))
-        return rows
+            self._fail(item, why)
+        return [
+            _row(one, found, self._metadata(one.item))
+            for one, found in zip(batch, vectors, strict=True)
+            if not isinstance(found, str) and one.item.id not in failed
+        ]
 
     def _vectors(self, batch: Sequence[Draft]) -> _Vectors:
         """Encode a batch, in each modality by the encoders that store it."""
@@ -234,7 +271,7 @@ class Writer:
                     (self._encode(texts, encoder), {}) for _, encoder in columns
                 ]
             else:
-                contents = [batch[i].item.content for i in places]
+                contents = [batch[i].content for i in places]
                 encoded = encode_together([encoder for _, encoder in columns], contents)
             for (column, _), (rows, reasons) in zip(columns, encoded, strict=True):
                 for at, place in enumerate(places):
@@ -243,7 +280,18 @@ class Writer:
                         found[place] = reasons[at]
                     elif not isinstance(own, str):
                         own[column] = rows[at]
+        self._add_said(batch, found)
         return found
+
+    def _add_said(self, batch: Sequence[Draft], found: _Vectors) -> None:
+        """Encode what is said in sounds as the texts that it is, too."""
+        spoken = [(one.said, own) for one, own in zip(batch, found, strict=True) if one.said]
+        if spoken:
+            ((column, encoder),) = self._encoders.storing("text")
+            rows = self._encode([said for said, _ in spoken], encoder)
+            for (_, own), row in zip(spoken, rows, strict=True):
+                if not isinstance(own, str):
+                    own[column] = row
 
     def _metadata(self, item: Item) -> Metadata:
         """Return an item's facts, and its thumbnail where one is kept."""
@@ -295,7 +343,8 @@ def _row(one: Draft, vectors: dict[str, FloatArray], metadata: Metadata) -> Row:
 
 
 def _no_encoder(modality: str) -> str:
-    return NO_IMAGES if modality == "image" else f"no encoder yet: {modality}"
+    known = {"image": NO_IMAGES, "audio": NO_SOUNDS}
+    return known.get(modality, f"no encoder yet: {modality}")
 
 
 def _refusal(item: Item) -> DuplicateIdError:

@@ -63,6 +63,8 @@ def framed(
     """
     import numpy as np
 
+    if pad_mode not in get_args(PadMode):
+        raise UnknownNameError.of("pad_mode", pad_mode, get_args(PadMode))
     half = n_fft // 2 if center else 0
     held = tail = np.empty(0, np.float32)  # what frames to come begin with; what came last
     begun = made = False
@@ -93,8 +95,6 @@ def _before(samples: FloatArray, half: int, pad_mode: PadMode) -> FloatArray:
         return samples[1 : half + 1][::-1]
     if pad_mode == "edge":
         return np.full(half, samples[0], np.float32)
-    if pad_mode != "constant":
-        raise UnknownNameError.of("pad_mode", pad_mode, get_args(PadMode))
     return np.zeros(half, np.float32)
 
 

@@ -17,8 +17,7 @@ SIGNATURES = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old office or HWP document"),
     (b"OggS\x00", "Ogg audio"),
     (b"fLaC\x00", "FLAC audio"),
-    (b"ID3\x03", "MP3 audio"),
-    (b"ID3\x04", "MP3 audio"),
+    (b"ID3", "MP3 audio"),
     (b"\x7fELF", "a program"),
     (b"SQLite format 3\x00", "an SQLite database"),
 )

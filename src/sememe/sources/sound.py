@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16_000
 LOUDEST = 1e9  # samples beyond count as this: their power still fits a float32
 _BLOCK = 1 << 18  # samples decoded at a time
+_LEAST_BLOCK = 1 << 12  # ... where the file is damaged
 _RATES = 100, 10_000_000
 _NEEDED_BY = "reading sound"
 
@@ -122,6 +123,23 @@ def sound_facts(content: Any) -> dict[str, str | int | float]:
         return facts | {k: v for k in ("title", "artist") if (v := str(named.get(k, "")).strip())}
 
 
+def sound_seconds(content: Any) -> float:
+    """Return how long a recording is, in seconds, by decoding all of it.
+
+    Raises:
+        CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`.
+    """
+    import numpy as np
+
+    count = finite = 0
+    with _opened(content) as sound:
+        for block in _decoded(sound, 0.0, None):
+            count += len(block)
+            finite += int(np.isfinite(block).sum())
+        _check_finite(count, finite)
+        return count / float(sound.samplerate)
+
+
 def is_cut_off(content: Any) -> bool:
     """Say whether a recording ends before its header says that it does, as far as can be seen."""
     with _opened(content) as sound:
@@ -142,7 +160,7 @@ def checked_sound(content: Any, place: str) -> None:
         content = content.content
     if isinstance(content, str | PathLike | bytes | bytearray | memoryview):
         return
-    pair = _pair(content)
+    pair = samples_of(content)
     if pair is None:
         raise InvalidInputError(
             f"{place} is {type(content).__name__}; give a path, the bytes of a file, or "
@@ -170,11 +188,11 @@ def _at_rate(
     """Yield finite blocks of one channel at a rate; at least one sample in all."""
     import numpy as np
 
-    if isinstance(content, Clip):
-        start, end = content.start, content.end
-        content = content.content
     _check_rate(sample_rate)
     soxr = require("soxr", _NEEDED_BY)
+    within = isinstance(content, Clip)  # of a recording that may hold more elsewhere
+    if within:
+        start, end, content = content.start, content.end, content.content
     given = finite = count = 0
     with _opened(content) as sound:
         _check_rate(sound.samplerate)
@@ -190,10 +208,7 @@ def _at_rate(
             count += len(block)
             if len(block):
                 yield block
-    if not given:
-        raise CorruptFileError(_empty())
-    if not finite:
-        raise CorruptFileError(f"all of its {given} samples are NaN or infinite")
+    _check_finite(given, given if within else finite)
     if stream is not None and len(
         rest := stream.resample_chunk(np.empty(0, np.float32), last=True)
     ):
@@ -211,22 +226,26 @@ def _decoded(sound: Any, start: float, end: float | None) -> Iterator[FloatArray
     last = None if end is None else round(end * sound.samplerate)
     if first < 0 or (last is not None and last <= first):
         raise InvalidInputError(f"start={start}, end={end}; give 0 <= start < end, in seconds.")
-    at = first
-    try:
-        if first:
-            sound.seek(min(first, sound.frames))
-        while last is None or at < last:
-            size = max(1, _BLOCK // sound.channels)
-            block = sound.read(
-                size if last is None else min(size, last - at), dtype="float32", always_2d=True
-            )
-            if not len(block):
-                return
-            at += len(block)
-            yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
-    except RuntimeError as error:
-        if at == first:
-            raise CorruptFileError(f"cut off or damaged ({_said(error)})") from error
+    at, size = first, max(1, _BLOCK // sound.channels)
+    moved = first > 0
+    while last is None or at < last:
+        try:
+            if moved:
+                sound.seek(min(at, sound.frames))
+            count = size if last is None else min(size, last - at)
+            block = sound.read(count, dtype="float32", always_2d=True)
+        except RuntimeError as error:
+            if size > _LEAST_BLOCK:  # what stands before the damage counts
+                moved, size = True, size // 8
+                continue
+            if at == first:
+                raise CorruptFileError(f"cut off or damaged ({_said(error)})") from error
+            return
+        if not len(block):
+            return
+        moved = False
+        at += len(block)
+        yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
 
 
 @contextmanager
@@ -234,7 +253,7 @@ def _opened(content: Any) -> Iterator[Any]:
     """Open a recording: a `soundfile.SoundFile`, or samples that behave like one."""
     if isinstance(content, Clip):
         content = content.content
-    pair = _pair(content)
+    pair = samples_of(content)
     if pair is not None:
         checked_sound(content, "the sound")
         yield _Samples(*pair)
@@ -308,7 +327,7 @@ class _Samples:
         return found
 
 
-def _pair(content: Any) -> tuple[Any, Any] | None:
+def samples_of(content: Any) -> tuple[Any, Any] | None:
     """Return samples and their rate where they are given as such."""
     if isinstance(content, Mapping) and {"array", "sampling_rate"} <= content.keys():
         return content["array"], content["sampling_rate"]
@@ -321,6 +340,13 @@ def _check_rate(rate: float) -> None:
     low, high = _RATES
     if not low <= rate <= high:
         raise CorruptFileError(f"{rate} samples a second; allowed are {low} to {high:,}")
+
+
+def _check_finite(count: int, finite: int) -> None:
+    if not count:
+        raise CorruptFileError(_empty())
+    if not finite:
+        raise CorruptFileError(f"all of its {count} samples are NaN or infinite")
 
 
 def _empty() -> str:

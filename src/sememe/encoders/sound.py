@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import ABOUT, check_format, made_by
+from sememe._persistence import ABOUT, check_format, made_by, noted
 from sememe._progress import progress
 from sememe._types import Modality
 from sememe.encoders.image import refuse, unit_rows
@@ -162,7 +162,13 @@ class SoundEncoder(Streams):
         folder.mkdir(parents=True, exist_ok=True)
         with written(folder / _SCALE) as file:
             file.write(self.scale.to_bytes())
-        about = {"format": _FORMAT, "kind": SOUND_MODEL, "made_by": made_by(), "dim": self.dim}
+        about = {
+            "format": _FORMAT,
+            "kind": SOUND_MODEL,
+            "made_by": made_by(),
+            "dim": self.dim,
+            "files": {_SCALE: noted(folder / _SCALE)},
+        }
         with written(folder / ABOUT) as file:
             file.write(json.dumps(about, indent=2).encode())
         return folder

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.drawings import DRAWINGS
+from tests.sounds import clicks, noise, tone, write
 
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.ko.md")
@@ -21,9 +22,16 @@ NOTES = {
     "travel.txt": "고속 열차는 서울에서 부산까지 두 시간 반이면 도착한다.",
     "cat.txt": "Cats sleep fourteen hours a day.",
 }
+FIRST = {"photo-index": "photos/umbrella.png", "sound-index": "sounds/alarm.wav"}
 WORDS = {
     "corpus.txt": "강아지가 마당에서 뛰고 고양이는 창가에서 잔다\n" * 20,
     "questions.txt": ": 동물\n강아지가 뛰고 고양이는 잔다\n",
+}
+SOUNDS = {
+    "alarm.wav": tone(880, 3) * (clicks(0.5, 3).cumsum() % 2),
+    "bell.flac": tone(660, 3) * (clicks(0.6, 3).cumsum() % 2),
+    "rain.ogg": noise(3),
+    "rain again.flac": noise(3) * 0.5,
 }
 
 
@@ -54,6 +62,8 @@ def home(tmp_path):
     (tmp_path / "photos").mkdir()
     for name, draw in DRAWINGS.items():
         draw().save(tmp_path / "photos" / f"{name.split()[-1]}.png")
+    for name, samples in SOUNDS.items():
+        write(tmp_path / "sounds" / name, samples)
     command = tmp_path / "bin" / "sememe"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m sememe.app.cli "$@"\n')
@@ -76,16 +86,18 @@ def test_the_commands_run_and_find_something(readme, home):
         done = type_in(home, ["bash", "-c", line])
         assert done.returncode == 0, f"{line}: {done.stderr}"
         if line.startswith("sememe search"):
-            found = "photos/umbrella.png" if "photo-index" in line else "notes/"
-            assert found in done.stdout, f"{line} finds nothing"
-            assert "photo-index" not in line or done.stdout.split()[2] == found
+            first = next((first for index, first in FIRST.items() if index in line), None)
+            assert (first or "notes/") in done.stdout, f"{line} finds nothing"
+            assert first is None or done.stdout.split()[2] == first
+        if line.startswith("sememe mine ~/sounds"):
+            assert "rain again.flac" in done.stdout and "alarm.wav" not in done.stdout
     assert "회의록" in next(line for line in typed if "--where" in line)
 
 
 @pytest.mark.parametrize("readme", READMES)
 def test_the_python_runs(readme, home):
     python = [code for language, code in blocks(readme) if language == "python"]
-    search, words, sentences, images = python
+    search, words, sentences, images, sounds = python
     done = type_in(home, [sys.executable, "-W", "error", "-c", search])
     assert done.returncode == 0, done.stderr
     first, *rest = done.stdout.splitlines()
@@ -101,6 +113,11 @@ def test_the_python_runs(readme, home):
     assert done.returncode == 0, done.stderr
     umbrella, clock = map(float, done.stdout.strip("[]\n").split())
     assert clock > umbrella + 0.2
+    done = type_in(home, [sys.executable, "-W", "error", "-c", sounds])
+    assert done.returncode == 0, done.stderr
+    rows, shape = done.stdout.rsplit("\n", 2)[:2]
+    alarm, bell, rain = (float(cell) for cell in rows.split("\n")[0].strip("[ ]").split())
+    assert alarm > bell > rain and shape.startswith("(13, ")
 
 
 @pytest.mark.parametrize("readme", READMES)

@@ -85,3 +85,9 @@ def train_on_images(folder: str, table: str) -> list[str]:
     assert_type(index.search_image(Path("a.jpg"), k=3), sememe.Hits)
     assert_type(index.similar_images(threshold=0.9)[0].score, float)
     return sememe.ImageClassifier(method="probe").fit(folder).predict([Path("a.jpg")])
+
+
+def train_on_sounds(folder: str) -> list[str]:
+    found = sememe.AudioClassifier(method="probe", group_pattern="_(.+)_").fit(folder)
+    assert_type(found.report_.accuracy, float)
+    return found.predict([Path("a.wav")])

@@ -34,10 +34,11 @@ def test_index_search_verify(folder, indexed, capsys):
 
 def test_models_and_similar_as_json(capsys):
     assert main(["models", "--json"]) == 0
-    model, minilm, glove, image = json.loads(capsys.readouterr().out)
+    model, minilm, glove, image, sound = json.loads(capsys.readouterr().out)
     assert (minilm["name"], minilm["dim"]) == ("all-minilm-l6-v2", 384)
     assert (glove["name"], glove["dim"], glove["licence"]) == ("glove-6b-50d", 50, "PDDL-1.0")
     assert (image["name"], image["modality"], image["dim"]) == ("efficientnet-lite0", "image", 1280)
+    assert (sound["name"], sound["modality"], sound["dim"]) == ("mel-statistics", "audio", 192)
     assert (model["name"], model["dim"], model["available"]) == ("use-multilingual-v3", 512, True)
     assert main(["similar", "고양이", "cat", "주식 시장", "--json"]) == 0
     matrix = json.loads(capsys.readouterr().out)["similarity"]

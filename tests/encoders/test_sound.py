@@ -13,10 +13,22 @@ from sememe import Clip, SoundEncoder
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.models import made_sounds, sound_scale
 from sememe.models.sound_statistics import MEL, WIDTHS, statistics
+from tests.contracts.encoder import EncoderContract
 from tests.sounds import RATE, clicks, noise, tone, write
 
 ENDS = list(accumulate(WIDTHS.values()))
 PARTS = {name: slice(end - WIDTHS[name], end) for name, end in zip(WIDTHS, ENDS, strict=True)}
+
+
+class TestContract(EncoderContract):
+    @pytest.fixture
+    def subject(self):
+        return SoundEncoder(threads=2)
+
+    @pytest.fixture
+    def items(self):
+        made = [noise(0.5), tone(300), clicks(0.1), tone(1200, 0.01), noise(2, seed=3), np.zeros(9)]
+        return [(samples, RATE) for samples in made]
 
 
 def measured(samples, rate=RATE):

@@ -203,6 +203,13 @@ def test_the_command_line_indexes_and_searches_sounds(tmp_path, folder, capsys):
     assert second["id"] == "things/long.ogg" and second["start"] in (30.0, 35.0)
     assert main(["search", at, "--audio", str(folder / "alarm clock.mp3")]) == 0
     assert "30.0 to 35.0 s" in capsys.readouterr().out
+    write(folder / "copy.flac", beeps(4) * 0.1)
+    write(folder / "same.flac", beeps(4))
+    assert main(["index", str(folder), "--into", at]) == 0
+    capsys.readouterr()
+    assert main(["mine", at, "--json", "--threshold", "0.99"]) == 0
+    pairs = json.loads(capsys.readouterr().out)["pairs"]
+    assert ["things/copy.flac", "things/same.flac"] in [[p["first"], p["second"]] for p in pairs]
     assert main(["search", at, "beep", "--audio", "x.wav"]) == 2
     assert "leave out QUERY" in capsys.readouterr().err
     assert main(["search", at, "--audio", str(tmp_path / "no.wav")]) == 2

@@ -10,6 +10,7 @@ import pytest
 from sememe import InvalidInputError
 from sememe.sources.labelled import read_labelled
 from sememe.sources.name_parts import name_parts
+from sememe.sources.sound import Clip
 
 
 @pytest.fixture
@@ -87,3 +88,7 @@ def test_copies_of_samples_have_one_digest():
     digests = read_labelled((items, "aabb"), modality="audio").digests()
     assert digests[0] == digests[1]
     assert len(set(digests)) == 3
+    long = [np.zeros(9000, np.float32) for _ in range(2)]
+    long[1][4000] = 1  # what a printed array does not show
+    clips = [Clip((long[0], 8000), 0, 1), Clip((long[1], 8000), 0, 1), Clip((long[0], 8000), 0, 2)]
+    assert len(set(read_labelled((clips, "abc"), modality="audio").digests())) == 3

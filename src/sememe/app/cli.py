@@ -22,7 +22,9 @@ from sememe.app import (
     fill_mask_command,
     index_commands,
     mine_command,
+    show_command,
     train_commands,
+    transcribe_command,
     word_commands,
 )
 
@@ -44,6 +46,8 @@ cluster_command.register(app)
 mine_command.register(app)
 fill_mask_command.register(app)
 classify_command.register(app)
+show_command.register(app)
+transcribe_command.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -12,15 +12,16 @@ import typer
 
 from sememe._errors import InvalidInputError
 from sememe.app import show
-from sememe.models.catalog import CATALOG, DEFAULT_MODEL, IMAGE_MODEL
+from sememe.models.catalog import CATALOG, DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL
 from sememe.text.normalize import well_formed
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray, Item
 
-Model = Annotated[str, typer.Option("-m", "--model", help="A name that `sememe models` lists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 _BATCH = 1024  # items in memory at once
+_NOUNS = {"image": "a picture", "audio": "a recording"}
+_USUAL = {"image": IMAGE_MODEL, "audio": SOUND_MODEL}
 
 
 def register(app: typer.Typer) -> None:
@@ -74,7 +75,7 @@ def embed(
             "-m",
             "--model",
             help="A name that `sememe models` lists, or a folder. By the first item unless told: "
-            f"{DEFAULT_MODEL}, or {IMAGE_MODEL} for images.",
+            f"{DEFAULT_MODEL}, {IMAGE_MODEL} for images, {SOUND_MODEL} for recordings.",
         ),
     ] = None,
     output: Annotated[
@@ -117,9 +118,7 @@ def _encoder_for(modality: str, model: str | None) -> Encoder:
     """Load the encoder that was named, or the default one of a modality."""
     from sememe.encoders.load import load
 
-    if model is None:
-        model = IMAGE_MODEL if modality == "image" else DEFAULT_MODEL
-    return load(model)
+    return load(model or _USUAL.get(modality, DEFAULT_MODEL))
 
 
 def _encoded(
@@ -193,23 +192,45 @@ def _numbers(layers: str | None) -> list[int] | None:
 
 
 def similar(
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT TEXT...")],
-    model: Model = DEFAULT_MODEL,
+    items: Annotated[
+        list[str], typer.Argument(metavar="ITEM ITEM...", help="Texts, or pictures, or recordings.")
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "-m",
+            "--model",
+            help="A name that `sememe models` lists; by the first item unless told.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show how similar texts are to each other, by cosine."""
-    from sememe.encoders.load import load_text
-
-    if len(texts) < 2:
-        raise InvalidInputError("got 1 text; give two or more: sememe similar TEXT TEXT")
-    vectors = load_text(model).encode(texts)
+    """Show how similar texts are to each other, or pictures, or recordings, by cosine."""
+    if len(items) < 2:
+        raise InvalidInputError("got 1 item; give two or more: sememe similar TEXT TEXT")
+    encoder = _encoder_for("text" if model else _modality_of(items[0]), model)
+    vectors = encoder.encode(items)
     cosine = (vectors @ vectors.T).tolist()
     if as_json:
-        show.as_json({"texts": texts, "similarity": cosine})
+        what = "texts" if encoder.modality == "text" else "files"
+        show.as_json({what: items, "similarity": cosine})
         return
-    names = [show.snippet(text)[:24] for text in texts]
+    shown = items if encoder.modality == "text" else [Path(item).name for item in items]
+    names = [show.snippet(item)[:24] for item in shown]
     rows = [(name, *(f"{x:.3f}" for x in row)) for name, row in zip(names, cosine, strict=True)]
     show.table(("", *names), rows)
+
+
+def _modality_of(argument: str) -> str:
+    """Return what an argument is: "image" or "audio" for a file of that kind, else "text"."""
+    from sememe.sources.formats import format_of
+
+    kind = format_of(argument)[0]
+    if kind not in _NOUNS or any(map(str.isspace, argument)):
+        return kind if kind in _NOUNS and _is_path(argument) else "text"
+    if not _is_path(argument):
+        raise InvalidInputError(f"{argument}: no such file. Give {_NOUNS[kind]}, or a text.")
+    return kind
 
 
 def _batches(arguments: list[str]) -> Iterator[list[Item]]:
@@ -227,12 +248,10 @@ def _items(arguments: list[str]) -> Iterator[Item]:
     """Read the arguments that are files; take the others as texts."""
     from sememe._types import Item, Skipped
     from sememe.sources import find_files, read_file
-    from sememe.sources.formats import format_of
 
     for argument in arguments:
         if not _is_path(argument):
-            if format_of(argument)[0] == "image" and not any(map(str.isspace, argument)):
-                raise InvalidInputError(f"{argument}: no such file. Give a picture, or a text.")
+            _modality_of(argument)  # refuses a slip in the name of a picture or recording
             text = well_formed(argument)
             yield Item(text, text)
             continue

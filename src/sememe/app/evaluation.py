@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe.app.sound_tasks import SOUND_TASKS, SoundOptions, evaluate_sounds
 
 if TYPE_CHECKING:
     from sememe._types import Encoder
@@ -30,10 +31,12 @@ def evaluation(
     terms: str,
     among: int | None,
     pseudo_texts: int,
+    beam_size: int,
     labels: str | None,
     views: int,
     image_column: str | None,
     text_columns: Sequence[str],
+    sounds: SoundOptions,
     progress: bool,
 ) -> Evaluation:
     """Run a task. For "retrieval", MODEL may be the folder of an index; else one is built.
@@ -42,11 +45,15 @@ def evaluation(
     after the last "#" is what the judgements know.
     """
     from sememe.evaluate import TASKS, run_task
-    from sememe.index.config import FILE
-    from sememe.index.index import Index
 
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
+    sounds.check(task)
+    if task in SOUND_TASKS:
+        return evaluate_sounds(task, model, data, sounds, progress=progress)
+    from sememe.index.config import FILE
+    from sememe.index.index import Index
+
     if (image_column or text_columns) and not TASKS[task].takes_pair:
         raise InvalidInputError("--image-column and --text-column are for image-retrieval.")
     if TASKS[task].takes_pair:
@@ -59,6 +66,7 @@ def evaluation(
             split=split,
             among=among,
             pseudo_texts=pseudo_texts,
+            beam_size=beam_size,
             show_progress=progress,
         )
     if (Path(model) / FILE).exists():
@@ -104,6 +112,10 @@ def _loaded(model: str, task: Task, data: Sequence[Path], labels: str | None, vi
         from sememe.encoders.masked import MaskedLM
 
         return MaskedLM.load(model)
+    if task.takes_speech:
+        from sememe.tasks.transcribe import Transcriber
+
+        return Transcriber.load(model)
     scorer = _cross_encoder(model) if task.takes_scorer else None
     return scorer or load(model)
 

@@ -12,14 +12,16 @@ import typer
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.app import show
-from sememe.models.catalog import DEFAULT_MODEL
+from sememe.models.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL
 
 if TYPE_CHECKING:
+    from sememe._types import Modality
     from sememe.app.text_file import TextFile
+    from sememe.index.alike import ImagePair, SoundPair
 
 _PAIRS = 100
 _THRESHOLD = 0.9  # of --duplicates
-_ALIKE = 0.95  # of images
+_ALIKE = 0.95  # of images and recordings
 _REASONS = 12  # skipped lines and dropped texts shown; --json lists all
 
 
@@ -33,7 +35,8 @@ def mine(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="One text a line, or .jsonl; also .gz and .xz. Or an index: images alike in it.",
+            help="One text a line, or .jsonl; also .gz and .xz. Or an index: what is alike in it; "
+            "or a folder of recordings or pictures.",
         ),
     ],
     model: Annotated[
@@ -65,12 +68,15 @@ def mine(
 ) -> None:
     """Find the most similar pairs among the texts of a file, or the texts that repeat others.
 
-    Of an index, the images that look alike. Each is compared with each: twice as many take four
-    times as long.
+    Of an index, the images and the sounds that are alike; of a folder, the recordings or pictures.
+    Each is compared with each: twice as many take four times as long.
     """
     _check_options(top_k, threshold, duplicates)
     if (file / "sememe.json").is_file():
-        _images(file, model, top_k or _PAIRS, threshold, duplicates, output, quiet=as_json)
+        _of_index(file, model, top_k or _PAIRS, threshold, duplicates, output, quiet=as_json)
+        return
+    if (kind := _kind_of(file)) is not None:
+        _files(file, kind, model, top_k or _PAIRS, threshold, duplicates, output, quiet=as_json)
         return
     model = model or DEFAULT_MODEL
     _check_output(output, file, duplicates)
@@ -86,7 +92,7 @@ def mine(
         show.as_json({**facts, "skipped": skipped, **document})
 
 
-def _images(
+def _of_index(
     folder: Path,
     model: str | None,
     limit: int,
@@ -96,21 +102,81 @@ def _images(
     *,
     quiet: bool,
 ) -> None:
-    """List the images of an index that look alike."""
+    """List the images, and the sounds, of an index that are alike."""
     from sememe.index.index import Index
 
     for option, given in (("-m", model), ("--duplicates", duplicates), ("-o", output)):
         if given:
             raise InvalidInputError(f"{option} is for a file of texts; leave it out for an index.")
     told = _ALIKE if threshold is None else threshold
-    pairs = Index.open(folder).similar_images(max_pairs=limit, threshold=told)
+    index = Index.open(folder)
+    pairs: list[ImagePair | SoundPair] = []
+    lacking = []
+    for similar in (index.similar_images, index.similar_sounds):
+        try:
+            pairs += similar(max_pairs=limit, threshold=told)
+        except InvalidInputError as error:  # none of that kind in it
+            lacking.append(error)
+    if len(lacking) == 2:
+        raise lacking[0]
+    pairs = sorted(pairs, key=lambda pair: -pair.score)[:limit]
     if quiet:
         show.as_json({"threshold": told, "pairs": [pair._asdict() for pair in pairs]})
         return
     for pair in pairs:
         typer.echo(show.visible(f"{pair.score:6.3f}  {pair.first}  {pair.second}"))
-    typer.echo(f"{len(pairs)} pairs of images with {told} or more", err=True)
+    typer.echo(f"{len(pairs)} pairs of images or sounds with {told} or more", err=True)
     if len(pairs) == limit:
+        typer.echo(f"more pairs than these {limit} may reach it: -k NUMBER", err=True)
+
+
+def _kind_of(file: Path) -> Modality | None:
+    """Return what most files of a folder are, None where it is none, or holds texts alone."""
+    from sememe.tasks.alike_files import most_common_kind
+
+    return most_common_kind(file) if file.is_dir() else None
+
+
+def _files(
+    folder: Path,
+    kind: Modality,
+    model: str | None,
+    limit: int,
+    threshold: float | None,
+    duplicates: bool,
+    output: Path | None,
+    *,
+    quiet: bool,
+) -> None:
+    """List the recordings or pictures of a folder that are alike."""
+    from sememe._nouns import noun
+    from sememe.encoders.load import load
+    from sememe.tasks.alike_files import alike_files
+
+    for option, given in (("--duplicates", duplicates), ("-o", output)):
+        if given:
+            raise InvalidInputError(f"{option} is for a file of texts; leave it out for a folder.")
+    told = _ALIKE if threshold is None else threshold
+    encoder = load(model or (SOUND_MODEL if kind == "audio" else IMAGE_MODEL))
+    shown = sys.stderr.isatty()
+    found = alike_files(folder, encoder, max_pairs=limit, threshold=told, show_progress=shown)
+    if quiet:
+        show.as_json(
+            {
+                "model": encoder.name,
+                "files": found.n,
+                "threshold": told,
+                "skipped": [f"{one.source}: {one.reason}" for one in found.skipped],
+                "pairs": [pair._asdict() for pair in found.pairs],
+            }
+        )
+        return
+    for pair in found.pairs:
+        typer.echo(show.visible(f"{pair.score:6.3f}  {pair.first}  {pair.second}"))
+    _some(f"skipped {one.source}: {one.reason}" for one in found.skipped)
+    what = f"{noun(encoder.modality)}s"
+    typer.echo(f"{len(found.pairs)} pairs of {found.n} {what} with {told} or more", err=True)
+    if len(found.pairs) == limit:
         typer.echo(f"more pairs than these {limit} may reach it: -k NUMBER", err=True)
 
 

@@ -7,12 +7,12 @@ import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from sememe._errors import InvalidInputError
 from sememe.app import show
+from sememe.app.classifier_summary import refuse_idle, summary
 from sememe.app.training_run import (
     Evaluations,
     Json,
@@ -23,25 +23,9 @@ from sememe.app.training_run import (
     check_free,
     check_output,
     going_on_later,
-    is_typed,
     state_folder,
     tell,
-    told,
 )
-
-if TYPE_CHECKING:
-    from sememe.train.classifier_report import ClassifierReport
-
-
-def _refuse_idle(context: typer.Context, method: str, shots: int | None) -> None:
-    """Refuse options that would do nothing."""
-    tuning = ("size", "epochs", "evaluations", "batch_size", "learning_rate", "warmup")
-    for name in tuning:
-        if method != "finetune" and is_typed(context, name):
-            option = f"--{name.replace('_', '-')}"
-            raise InvalidInputError(f"{option} is for --method finetune; leave it out.")
-    if shots is None and is_typed(context, "draws"):
-        raise InvalidInputError("--draws goes with --shots; leave it out.")
 
 
 def classifier(
@@ -83,9 +67,10 @@ def classifier(
     as_json: Json = False,
 ) -> None:
     """Teach classes of your own from examples. Fine-tuning goes on after a stop."""
-    from sememe.train.classifier import ImageClassifier, check_probe_place
+    from sememe.train.class_learner import check_probe_place
+    from sememe.train.classifier import ImageClassifier
 
-    _refuse_idle(context, method, shots)
+    refuse_idle(context, method, shots, more=("size",))
     data = [folder, *([evaluate] if evaluate else [])]
     if method == "finetune":
         check_output(output, data, overwrite=overwrite)
@@ -118,28 +103,4 @@ def classifier(
         show.as_json({"path": str(written), **asdict(report)})
         return
     following = f"sememe classify PICTURE -m {shlex.quote(str(written))}"
-    tell(_summary(report, written), report.notes, following)
-
-
-def _summary(report: ClassifierReport, written: Path) -> str:
-    low, high = report.interval
-    n = sum(report.n_train.values())
-    lines = [
-        f"{n:,} pictures of {len(report.n_train)} classes to {written}",
-        f"  accuracy on {report.n_held:,} held out: {report.accuracy:.4f} ({low:.4f} to "
-        f"{high:.4f}); learnt from shuffled labels: {report.control:.4f}",
-    ]
-    if report.curve is not None:
-        lines.append(f"  {told(report.curve)}")
-    if (few := report.few_shot) is not None:
-        lines.append(
-            f"  {few.shots} of each class, {len(few.accuracies)} draws: {few.mean:.4f} ± "
-            f"{few.deviation:.4f} (shuffled labels: {few.control:.4f})"
-        )
-    worst = sorted(report.per_class.items(), key=lambda pair: pair[1])
-    lines += [f"  {show.visible(label)}: {value:.4f}" for label, value in worst]
-    lines += [
-        f"  {show.visible(one.label)} told to be {show.visible(one.told)}: {one.count} of {one.of}"
-        for one in report.confused
-    ]
-    return "\n".join(lines)
+    tell(summary(report, written, "pictures"), report.notes, following)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from sememe.app import (
+    train_audio_classifier,
     train_classifier,
     train_clip,
     train_cross,
@@ -13,12 +14,15 @@ from sememe.app import (
     train_multilingual,
     train_sentence,
     train_simclr,
+    train_sound_scale,
+    train_speech,
     train_tokenizer,
+    train_wav2vec2,
     train_words,
 )
 
 train_app = typer.Typer(
-    name="train", help="Train a model on your own text or pictures.", no_args_is_help=True
+    name="train", help="Train a model on your own text, pictures or sound.", no_args_is_help=True
 )
 
 
@@ -32,7 +36,11 @@ def register(app: typer.Typer) -> None:
     train_app.command("multilingual")(train_multilingual.multilingual)
     train_app.command("domain")(train_domain.domain)
     train_app.command("simclr")(train_simclr.simclr)
+    train_app.command("wav2vec2")(train_wav2vec2.wav2vec2)
     train_app.command("clip")(train_clip.clip)
+    train_app.command("speech")(train_speech.speech)
     train_app.command("classifier")(train_classifier.classifier)
+    train_app.command("audio-classifier")(train_audio_classifier.audio_classifier)
+    train_app.command("mel-statistics")(train_sound_scale.mel_statistics)
     train_app.command("tokenizer")(train_tokenizer.tokenizer)
     app.add_typer(train_app)

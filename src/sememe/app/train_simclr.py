@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +21,7 @@ from sememe.app.training_run import (
     tell,
     told,
     train_and_save,
+    warnings_as_lines,
 )
 
 if TYPE_CHECKING:
@@ -101,7 +99,7 @@ def simclr(
         precision=precision,  # type: ignore[arg-type]
         seed=seed,
     )
-    with _warnings_as_lines():
+    with warnings_as_lines():
         written = train_and_save(training, pictures, output, labelled=evaluate)
     report = training.report_
     if as_json:
@@ -123,17 +121,3 @@ def _summary(report: SimCLRReport, written: Path) -> str:
             f"  kNN accuracy of raw pixels: {report.raw:.4f}",
         ]
     return "\n".join(lines)
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Show what the recipe warns of as one line each, without the place in the code."""
-
-    def line(message: Any, category: Any, *_: Any, **__: Any) -> None:
-        if issubclass(category, RuntimeWarning):
-            typer.echo(f"warning: {message}", err=True)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", RuntimeWarning)
-        warnings.showwarning = line
-        yield

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,3 +123,17 @@ def going_on_later(state: Path) -> Iterator[None]:
         what = f"what was learnt is kept in {state}" if kept else "nothing is kept yet"
         typer.echo(f"sememe: stopped; {what}. To go on type the same command again.", err=True)
         raise SystemExit(CTRL_C) from None
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Show what the recipe warns of as one line each, without the place in the code."""
+
+    def line(message: Any, category: Any, *_: Any, **__: Any) -> None:
+        if issubclass(category, RuntimeWarning):
+            typer.echo(f"warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RuntimeWarning)
+        warnings.showwarning = line
+        yield

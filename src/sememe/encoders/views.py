@@ -33,13 +33,15 @@ def encode_views(
 ) -> tuple[FloatArray, dict[int, str]]:
     """Return (n, dim) float32 unit rows, and why pictures could not be read: place -> reason.
 
-    The rows of those pictures hold NaN.
+    The rows of those pictures hold NaN. An encoder of something else than pictures has one view.
 
     Raises:
         InvalidInputError: views is none of 1, 2 and 4, or something that can be no picture.
     """
     if views not in VIEWS:
         raise InvalidInputError(f"views={views}; give 1, 2 or 4.")
+    if encoder.modality != "image":
+        return _as_it_is(encoder, items, views, show_progress)
     rows = np.full((len(items), encoder.dim), np.nan, np.float32)
     reasons: dict[int, str] = {}
     with progress("encoding", total=len(items), show=show_progress) as advance:
@@ -56,6 +58,18 @@ def encode_views(
                 rows[places] = unit(found.reshape(len(places), views, -1).mean(axis=1))
             advance(min(start + _BATCH, len(items)))
     return rows, reasons
+
+
+def _as_it_is(
+    encoder: Any, items: Sequence[Any], views: int, show: bool
+) -> tuple[FloatArray, dict[int, str]]:
+    if views != 1:
+        raise InvalidInputError(f"views={views} are of pictures; {encoder.name} has one: give 1.")
+    readable = getattr(encoder, "encode_readable", None)
+    if readable is None:
+        return encoder.encode(items, show_progress=show), {}
+    found: tuple[FloatArray, dict[int, str]] = readable(items, show_progress=show)
+    return found
 
 
 class Viewed(Pictures):

@@ -10,8 +10,11 @@ from sememe.evaluate.aligned import find_aligned, read_aligned
 from sememe.evaluate.analogies import evaluate_analogies
 from sememe.evaluate.beir import BeirCorpus, RetrievalData, read_beir, read_qrels
 from sememe.evaluate.bitext import evaluate_bitext
+from sememe.evaluate.class_retrieval import evaluate_class_retrieval
+from sememe.evaluate.classification import evaluate_classification
 from sememe.evaluate.control import derangement
 from sememe.evaluate.correlation import pearson, spearman
+from sememe.evaluate.folds import Folds
 from sememe.evaluate.intervals import PairedDifference, bootstrap_interval, paired_bootstrap
 from sememe.evaluate.masked import MaskedModel, evaluate_masked
 from sememe.evaluate.metrics import (
@@ -38,6 +41,7 @@ __all__ = [
     "AnalogyQuestion",
     "BeirCorpus",
     "Evaluation",
+    "Folds",
     "MaskedModel",
     "PairedDifference",
     "RetrievalData",
@@ -50,6 +54,8 @@ __all__ = [
     "derangement",
     "evaluate_analogies",
     "evaluate_bitext",
+    "evaluate_class_retrieval",
+    "evaluate_classification",
     "evaluate_masked",
     "evaluate_retrieval",
     "evaluate_sts",

@@ -15,21 +15,24 @@ if TYPE_CHECKING:
 
     from sememe._types import FloatArray
 
+_ALLOWED = {"text": "a text encoder", "image": "an image encoder", "audio": "an audio encoder"}
 _BLOCK = 16_000_000  # similarities held at once: 64 MB
 Role = str  # "encode", "encode_query" or "encode_document"
 
 
 def check_text_encoder(encoder: object, task: str) -> Encoder:
     """Return the encoder, or say that the task needs one that reads text."""
-    return _check_encoder(encoder, task, "text", "a text encoder")
+    return check_encoder_of(encoder, task, "text")
 
 
 def check_image_encoder(encoder: object, task: str) -> Encoder:
     """Return the encoder, or say that the task needs one that reads pictures."""
-    return _check_encoder(encoder, task, "image", "an image encoder")
+    return check_encoder_of(encoder, task, "image")
 
 
-def _check_encoder(encoder: object, task: str, modality: Modality, allowed: str) -> Encoder:
+def check_encoder_of(encoder: object, task: str, modality: Modality) -> Encoder:
+    """Return the encoder, or say that the task needs one that reads a modality."""
+    allowed = _ALLOWED[modality]
     if not isinstance(encoder, Encoder):
         raise InvalidInputError(
             f"task {task!r} got {type(encoder).__name__}, which has no encode, name, dim, modality "

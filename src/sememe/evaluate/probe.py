@@ -6,12 +6,12 @@ Reference: Chen et al. 2020, appendix B.8 (arXiv:2002.05709) for the linear eval
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.evaluate._cosine import check_image_encoder
+from sememe.evaluate._readable import encode_labelled
 from sememe.evaluate.few_shot import ProbeKind, new_probe
 from sememe.evaluate.intervals import Seed, bootstrap_interval
 from sememe.evaluate.results import Evaluation
@@ -52,15 +52,14 @@ def evaluate_probe(
             or none of the pictures asked about is of one.
         MissingExtraError: scikit-learn is not installed.
     """
-    check_image_encoder(encoder, "probe")
     learnt, asked = data
-    rows, known = _encoded(encoder, learnt, show_progress=show_progress)
+    rows, known = encode_labelled(encoder, learnt, "probe", show_progress=show_progress)
     classes, y = np.unique(np.array(learnt.labels)[known], return_inverse=True)
     if len(classes) < 2:
         raise InvalidInputError(
             f"task 'probe' got {len(classes)} class with pictures to learn from. Give two or more."
         )
-    asked_rows, readable = _encoded(encoder, asked, show_progress=show_progress)
+    asked_rows, readable = encode_labelled(encoder, asked, "probe", show_progress=show_progress)
     number = {label: i for i, label in enumerate(classes.tolist())}
     truth = np.array([number.get(label, -1) for label in asked.labels])
     fit = readable & (truth >= 0)
@@ -96,17 +95,3 @@ def _hits(
         for name, kind in _METRICS.items()
         if kind != "kernel" or len(rows) <= MOST_KERNEL
     }
-
-
-def _encoded(
-    encoder: Any, data: Labelled, *, show_progress: bool
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return rows, and which of them are of pictures that can be read."""
-    readable = getattr(encoder, "encode_readable", None)
-    if readable is None:
-        rows = encoder.encode(list(data.items), show_progress=show_progress)
-        return rows, np.ones(len(data), bool)
-    rows, reasons = readable(list(data.items), show_progress=show_progress)
-    known = np.ones(len(data), bool)
-    known[list(reasons)] = False
-    return rows, known

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from sememe.evaluate.confusion import Confused
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Evaluation:
             else than meaning.
         coverage: Name -> fraction of its own units that the model could be asked about, where a
             metric is taken over a part of the units.
+        confused: The classes that are taken for each other most often, where the task has classes.
     """
 
     task: str
@@ -34,6 +37,7 @@ class Evaluation:
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     control: dict[str, float] = field(default_factory=dict)
     coverage: dict[str, float] = field(default_factory=dict)
+    confused: tuple[Confused, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values in a fixed order; NaN becomes None, which JSON can hold."""
@@ -48,10 +52,11 @@ class Evaluation:
             },
             "control": {name: _known(value) for name, value in self.control.items()},
             "coverage": dict(self.coverage),
+            "confused": [asdict(pair) for pair in self.confused],
         }
 
     def to_json(self) -> str:
-        """Return one JSON document: task, model, n, metrics, covered, intervals, control, coverage.
+        """Return what `to_dict` does as one JSON document.
 
         >>> print(Evaluation("sts", "demo", 2, {"spearman": 1.0}, covered=1.0).to_json()[:46])
         {"task": "sts", "model": "demo", "n": 2, "metr

@@ -9,11 +9,13 @@ from typing import Any
 
 from sememe._errors import InvalidInputError, SpaceMismatchError, UnknownNameError
 from sememe._types import Encoder, PairScorer
-from sememe.evaluate._cosine import check_image_encoder, check_text_encoder
+from sememe.evaluate._cosine import check_encoder_of, check_image_encoder, check_text_encoder
 from sememe.evaluate.aligned import find_aligned, read_aligned
 from sememe.evaluate.analogies import evaluate_analogies
 from sememe.evaluate.beir import read_beir
 from sememe.evaluate.bitext import evaluate_bitext
+from sememe.evaluate.class_retrieval import evaluate_class_retrieval
+from sememe.evaluate.classification import evaluate_classification
 from sememe.evaluate.image_retrieval import evaluate_image_retrieval
 from sememe.evaluate.intervals import Seed
 from sememe.evaluate.masked import MaskedModel, check_masked_model, evaluate_masked
@@ -22,10 +24,12 @@ from sememe.evaluate.questions import read_analogies
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.retrieval import Searcher, SearchMode, evaluate_retrieval
 from sememe.evaluate.similarity import evaluate_sts, evaluate_word_similarity
+from sememe.evaluate.speech import Recogniser, check_recogniser, evaluate_speech
 from sememe.evaluate.tables import read_sts, read_word_pairs
 from sememe.evaluate.zero_shot import Judge, evaluate_zero_shot
 from sememe.sources.image_text import read_image_texts
 from sememe.sources.labelled import Labelled, read_labelled
+from sememe.sources.transcripts import read_transcripts
 from sememe.text.lines import check_corpus, read_texts
 from sememe.vectors.keyed import KeyedVectors
 
@@ -48,8 +52,10 @@ class Task:
         takes_among: Whether the answers can be sought among the first keys alone.
         takes_masked: Whether it is for masked language models, and not for encoders.
         takes_images: Whether it is for encoders of images, and not of text.
+        takes_sounds: Whether it is for encoders of sound, and not of text.
         takes_pair: Whether it is for two encoders of one space, of images and of texts.
         takes_judge: Whether it is for what names the classes of images.
+        takes_speech: Whether it is for what writes down recordings.
     """
 
     data: str
@@ -61,19 +67,29 @@ class Task:
     takes_among: bool = False
     takes_masked: bool = False
     takes_images: bool = False
+    takes_sounds: bool = False
     takes_pair: bool = False
     takes_judge: bool = False
+    takes_speech: bool = False
 
 
 def run_task(
     task: str,
-    system: Encoder | Searcher | KeyedVectors | PairScorer | MaskedModel | Pair | Judge,
+    system: Encoder
+    | Searcher
+    | KeyedVectors
+    | PairScorer
+    | MaskedModel
+    | Pair
+    | Judge
+    | Recogniser,
     data: str | Path | Sequence[str | Path],
     *,
     split: str = "test",
     mode: SearchMode = "hybrid",
     among: int | None = None,
     pseudo_texts: int = 0,
+    beam_size: int = 1,
     batch_size: int | None = None,
     show_progress: bool = False,
     resamples: int = 1000,
@@ -83,12 +99,14 @@ def run_task(
 
     For "retrieval" the system may be an index, for "word-similarity" and "analogies" word vectors,
     for "sts" a cross-encoder; "masked" is for masked language models, whose batches are their own,
-    "image-retrieval" for an encoder of images and one of texts, "zero-shot" for `sememe.ZeroShot`.
+    "image-retrieval" for an encoder of images and one of texts, "zero-shot" for `sememe.ZeroShot`,
+    "speech" for `sememe.tasks.transcribe.Transcriber`.
 
     task: a name in TASKS. data: one path, or two for "bitext" and "probe". split: which qrels of a
     retrieval folder, or which table of an STS folder. mode: how an index searches. among: how many
     keys, the first, are known and can answer an analogy; all unless told. pseudo_texts: of how many
-    texts, the first, a masked language model's pseudo-perplexity is taken.
+    texts, the first, a masked language model's pseudo-perplexity is taken. beam_size: how a
+    recogniser decodes.
 
     Raises:
         UnknownNameError: No such task, split or mode.
@@ -104,13 +122,17 @@ def run_task(
         check_masked_model(system)
     elif row.takes_images:
         check_image_encoder(system, task)
+    elif row.takes_sounds:
+        check_encoder_of(system, task, "audio")
     elif row.takes_pair:
         _check_pair(system, task)
     elif row.takes_judge:
         _check_judge(system, task)
+    elif row.takes_speech:
+        check_recogniser(system)
     elif not (as_searcher or as_scorer or as_vectors):
         check_text_encoder(system, task)
-    options = _options(task, mode=mode, among=among, pseudo_texts=pseudo_texts)
+    options = _options(task, mode=mode, among=among, pseudo_texts=pseudo_texts, beam_size=beam_size)
     paths = [Path(data)] if isinstance(data, str | Path) else [Path(path) for path in data]
     missing = [str(path) for path in paths if not path.exists()]
     if missing or not paths:
@@ -148,7 +170,7 @@ def _check_judge(system: object, task: str) -> None:
 
 
 def _options(
-    task: str, *, mode: SearchMode, among: int | None, pseudo_texts: int
+    task: str, *, mode: SearchMode, among: int | None, pseudo_texts: int, beam_size: int
 ) -> dict[str, Any]:
     """Return what only this task takes, or refuse what another one does."""
     row = TASKS[task]
@@ -160,6 +182,12 @@ def _options(
         raise InvalidInputError(
             f"pseudo_texts={pseudo_texts} is for 'masked', not for {task!r}. Leave it out."
         )
+    if beam_size != 1 and not row.takes_speech:
+        raise InvalidInputError(
+            f"beam_size={beam_size} is for 'speech', not for {task!r}. Leave it out."
+        )
+    if row.takes_speech:
+        return {"beam_size": beam_size}
     if row.takes_masked:
         return {"pseudo_texts": pseudo_texts}
     options: dict[str, Any] = {"mode": mode} if row.takes_searcher else {}
@@ -199,12 +227,30 @@ def _run_judge(
     return evaluate_zero_shot(judge, data, **options)
 
 
+def _run_speech(
+    recogniser: Recogniser,
+    data: Sequence[tuple[Path, str]],
+    *,
+    batch_size: int | None,
+    **options: Any,
+) -> Evaluation:
+    return evaluate_speech(recogniser, data, **options)
+
+
 def _read_probe(paths: Paths, split: str) -> tuple[Labelled, Labelled]:
     if len(paths) != 2:
         raise InvalidInputError(f"got {len(paths)} paths for 'probe'. Give {TASKS['probe'].data}.")
     return read_labelled(paths[0]), read_labelled(paths[1])
 
 
+def _read_sounds(task: str, paths: Paths) -> Labelled:
+    return read_labelled(_only(task, paths), modality="audio")
+
+
+_SOUNDS = (
+    "a folder with a folder of recordings for each class, or a table (.csv, .tsv, .jsonl, "
+    ".parquet) of path and label"
+)
 TASKS: dict[str, Task] = {
     "retrieval": Task(
         data="a folder with corpus.jsonl, queries.jsonl and qrels/<split>.tsv",
@@ -253,6 +299,25 @@ TASKS: dict[str, Task] = {
         read=lambda paths, split: read_labelled(_only("zero-shot", paths)),
         run=_run_judge,
         takes_judge=True,
+    ),
+    "audio-classification": Task(
+        data=f"{_SOUNDS}, with the fold and group if you like",
+        read=lambda paths, split: _read_sounds("audio-classification", paths),
+        run=evaluate_classification,
+        takes_sounds=True,
+    ),
+    "audio-retrieval": Task(
+        data=_SOUNDS,
+        read=lambda paths, split: _read_sounds("audio-retrieval", paths),
+        run=evaluate_class_retrieval,
+        takes_sounds=True,
+    ),
+    "speech": Task(
+        data="a table (.csv, .tsv, .jsonl, .parquet) of path and text, or a folder with NAME.wav "
+        "beside NAME.txt",
+        read=lambda paths, split: read_transcripts(_only("speech", paths)),
+        run=_run_speech,
+        takes_speech=True,
     ),
     "image-retrieval": Task(
         data="a table (.csv, .tsv, .jsonl, .parquet) of images and texts",

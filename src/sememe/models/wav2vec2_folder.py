@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.any_weights import any_tensors, any_weight_files
 from sememe.models.sentence_folder import read_json
-from sememe.models.tensors import WEIGHTS, read_tensors, weight_files
-from sememe.models.torch_file import read_torch_file
 from sememe.models.wav2vec2_config import KINDS, SpeechConfig, from_config
 from sememe.models.wav2vec2_weights import speech_weights
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from sememe.models.wav2vec2_weights import SpeechWeights
 
 _PROCESSORS = ("preprocessor_config.json", "processor_config.json")
-_PICKLED = "pytorch_model.bin"
 _RATES = (100, 1_000_000)
 
 
@@ -63,10 +61,7 @@ class SpeechFolder:
 
     def tensors(self) -> Tensors:
         """Read the tensors of all files as they are; raises what `weights` does."""
-        found: Tensors = {}
-        for path in self.files:
-            found |= read_tensors(path) if path.suffix == ".safetensors" else read_torch_file(path)
-        return found
+        return any_tensors(self.files)
 
     def fingerprint(self) -> str:
         """Return 32 hex digits of all that shapes a state: weights, config, preprocessing."""
@@ -112,24 +107,8 @@ def read_speech_folder(path: Path) -> SpeechFolder:
         facts=facts,
         sample_rate=rate,
         normalize=bool(processor.get("do_normalize", True)),
-        files=_weight_files(path),
+        files=any_weight_files(path),
     )
-
-
-def _weight_files(path: Path) -> tuple[Path, ...]:
-    """Return safetensors where there are some, else what torch wrote."""
-    safe = (path / WEIGHTS).is_file() or (path / f"{WEIGHTS}.index.json").is_file()
-    if safe:
-        return tuple(weight_files(path))
-    if (path / _PICKLED).is_file():
-        return (path / _PICKLED,)
-    pieces = _object(path / f"{_PICKLED}.index.json", missing={}).get("weight_map")
-    if isinstance(pieces, dict):
-        files = tuple(path / str(name) for name in sorted(set(pieces.values())))
-        if missing := [file.name for file in files if not file.is_file()]:
-            raise CorruptFileError(f"{path} lacks {', '.join(missing)}. Fetch it anew")
-        return files
-    return tuple(weight_files(path))  # says what is missing
 
 
 def _processor(path: Path) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ dictionary of arrays, so that it can be stored without pickle.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -35,8 +35,11 @@ class Probe(Protocol):
 
     held_out_: float
 
-    def fit(self, rows: FloatArray, labels: Labels) -> Probe:
-        """Learn from (n, dim) rows and (n,) numbers of classes."""
+    def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> Probe:
+        """Learn from (n, dim) rows and (n,) numbers of classes.
+
+        groups: (n,) numbers; what is held out to choose by are whole groups.
+        """
         ...
 
     def probabilities(self, rows: FloatArray) -> FloatArray:
@@ -72,40 +75,73 @@ def checked_examples(rows: FloatArray, labels: Labels) -> int:
     return len(counts)
 
 
-def standardisation(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the mean and deviation of each column of `rooted` rows; none is near 0."""
-    found = rooted(rows)
-    deviation = found.std(axis=0)
-    return found.mean(axis=0), (deviation + 1e-3 * found.std() + 1e-12).astype(np.float32)
+class Standard(NamedTuple):
+    """What rows are brought to before classes are told from them; see `standardised`.
+
+    Attributes:
+        centre: (dim,) what is taken from unit rows before their roots; zeros for rows without
+            negative numbers, whose 0 has a meaning.
+        mean, deviation: (dim,) of the roots.
+    """
+
+    centre: FloatArray
+    mean: FloatArray
+    deviation: FloatArray
+
+    @classmethod
+    def among(cls, arrays: Mapping[str, NDArray[Any]]) -> Standard:
+        """Return the one whose arrays are among those of a probe; of old ones nothing is taken."""
+        mean = arrays["mean"]
+        return cls(arrays.get("centre", np.zeros_like(mean)), mean, arrays["deviation"])
 
 
-def standardised(rows: FloatArray, mean: FloatArray, deviation: FloatArray) -> FloatArray:
+def standardisation(rows: FloatArray) -> Standard:
+    """Return what `standardised` takes, from the rows that are learnt from; no deviation is near 0.
+
+    Rows with negative numbers lie around their mean, not around 0, so that it is the mean's side on
+    which a number lies that the root keeps.
+    """
+    signed = bool((rows < 0).any())
+    centre = unit(rows).mean(axis=0) if signed else np.zeros(rows.shape[1], np.float32)
+    found = rooted(rows, centre)
+    deviation = (found.std(axis=0) + 1e-3 * found.std() + 1e-12).astype(np.float32)
+    return Standard(centre, found.mean(axis=0), deviation)
+
+
+def standardised(rows: FloatArray, standard: Standard) -> FloatArray:
     """Return rows at unit length, their roots taken, each column less its mean, over its deviation.
 
     The root evens out a few large features among many small ones, as behind rectifiers (Perronnin
     et al. 2010, doi:10.1007/978-3-642-15561-1_11).
     """
-    found: FloatArray = (rooted(rows) - mean) / deviation
+    found: FloatArray = (rooted(rows, standard.centre) - standard.mean) / standard.deviation
     return found
 
 
-def rooted(rows: FloatArray) -> FloatArray:
-    """Return unit rows with the root of each number, its sign kept; these too at unit length.
+def rooted(rows: FloatArray, centre: FloatArray) -> FloatArray:
+    """Return unit rows less a centre, with the root of each number, its sign kept, at unit length.
 
-    >>> rooted(np.array([[3.0, -4.0]], np.float32)).round(3).tolist()
+    >>> rooted(np.array([[3.0, -4.0]], np.float32), np.zeros(2, np.float32)).round(3).tolist()
     [[0.6549999713897705, -0.7559999823570251]]
     """
-    x = unit(rows)
+    x = unit(rows) - centre
     return unit(np.sign(x) * np.sqrt(np.abs(x)))
 
 
-def folds(labels: Labels, *, seed: int = 0) -> Iterator[tuple[Labels, Labels]]:
+def folds(
+    labels: Labels, *, seed: int = 0, groups: Labels | None = None
+) -> Iterator[tuple[Labels, Labels]]:
     """Yield (places to learn from, places held out), each class in both; none where too few.
 
-    Five folds, of many examples the first alone. A class of one example is only learnt from.
+    Five folds, of many examples the first alone. A class of one example is only learnt from. With
+    groups, such as who speaks, whole groups are held out, and what is of a class that the others
+    lack is left out.
     """
-    fold = np.full(len(labels), -1)
     rng = np.random.default_rng(seed)
+    if groups is not None and len(np.unique(groups)) > 1:
+        yield from _grouped(labels, groups, rng)
+        return
+    fold = np.full(len(labels), -1)
     for one in np.unique(labels):
         places = rng.permutation(np.flatnonzero(labels == one))
         n = min(_FOLDS, len(places))
@@ -114,6 +150,19 @@ def folds(labels: Labels, *, seed: int = 0) -> Iterator[tuple[Labels, Labels]]:
     for i in range(1 if len(labels) >= _LARGE else _FOLDS):
         if (fold == i).any():
             yield np.flatnonzero(fold != i), np.flatnonzero(fold == i)
+
+
+def _grouped(
+    labels: Labels, groups: Labels, rng: np.random.Generator
+) -> Iterator[tuple[Labels, Labels]]:
+    """Yield folds of whole groups. The classes learnt are numbered as the examples have them."""
+    known = rng.permutation(np.unique(groups))
+    n = min(_FOLDS, len(known))
+    for i in range(n):
+        aside = np.isin(groups, known[i::n])
+        learnt = np.flatnonzero(~aside)
+        if set(labels[learnt].tolist()) == set(labels.tolist()):
+            yield learnt, np.flatnonzero(aside)
 
 
 def row_blocks(rows: FloatArray) -> Iterator[FloatArray]:

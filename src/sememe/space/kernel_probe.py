@@ -17,6 +17,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.space.classes import (
+    Standard,
     checked_examples,
     folds,
     row_blocks,
@@ -55,8 +56,10 @@ class KernelProbe:
     held_out_: float = field(default=float("nan"), init=False)
     _learnt: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
-    def fit(self, rows: FloatArray, labels: Labels) -> KernelProbe:
+    def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> KernelProbe:
         """Learn from (n, dim) rows and (n,) numbers of classes, each with an example.
+
+        groups: (n,) numbers, such as of who speaks: what is chosen is so by whole groups held out.
 
         Raises:
             InvalidInputError: Fewer than two classes, or more than 20,000 examples.
@@ -67,13 +70,12 @@ class KernelProbe:
                 f"got {len(rows):,} examples; the kernel of {MOST_KERNEL:,} is the largest that is "
                 "held. Use a linear probe."
             )
-        mean, deviation = standardisation(rows)
-        x = unit(standardised(rows, mean, deviation))
-        sharp = self._choose(x, labels, n_classes)
+        standard = standardisation(rows)
+        x = unit(standardised(rows, standard))
+        sharp = self._choose(x, labels, n_classes, groups)
         weight = _solved(_kernel(x, x, self.width_), labels, n_classes, (self.ridge_,))[0]
         self._learnt = {
-            "mean": mean,
-            "deviation": deviation,
+            **standard._asdict(),
             "examples": x,
             "weight": weight.astype(np.float32),
             "width": np.array(self.width_),
@@ -84,7 +86,7 @@ class KernelProbe:
     def probabilities(self, rows: FloatArray) -> FloatArray:
         """Return (n, classes) float32, rows adding up to 1."""
         learnt = self._learnt
-        x = unit(standardised(rows, learnt["mean"], learnt["deviation"]))
+        x = unit(standardised(rows, Standard.among(learnt)))
         scores = [
             _kernel(block, learnt["examples"], float(learnt["width"])) @ learnt["weight"]
             for block in row_blocks(x)
@@ -101,15 +103,18 @@ class KernelProbe:
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> KernelProbe:
         """Return the probe whose `arrays` these are."""
         probe = cls()
-        names = ("mean", "deviation", "examples", "weight", "width", "sharp")
-        probe._learnt = {name: arrays[name] for name in names}
+        names = ("examples", "weight", "width", "sharp")
+        standard = Standard.among(arrays)._asdict()
+        probe._learnt = {**standard, **{name: arrays[name] for name in names}}
         return probe
 
-    def _choose(self, x: FloatArray, labels: Labels, n_classes: int) -> float:
+    def _choose(
+        self, x: FloatArray, labels: Labels, n_classes: int, groups: Labels | None
+    ) -> float:
         """Choose width and ridge by accuracy, and what scores are multiplied by, by likelihood."""
         right: dict[tuple[float, float], list[Any]] = {}
         truth: list[Labels] = []
-        for learnt, aside in folds(labels, seed=self.seed):
+        for learnt, aside in folds(labels, seed=self.seed, groups=groups):
             truth.append(labels[aside])
             learnt = np.random.default_rng(self.seed).permutation(learnt)[:_CHOSEN_BY]
             for width in _WIDTHS:

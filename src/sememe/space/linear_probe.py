@@ -11,7 +11,14 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe.space.classes import checked_examples, folds, softmax, standardisation, standardised
+from sememe.space.classes import (
+    Standard,
+    checked_examples,
+    folds,
+    softmax,
+    standardisation,
+    standardised,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,8 +49,10 @@ class LinearProbe:
     held_out_: float = field(default=float("nan"), init=False)
     _learnt: dict[str, FloatArray] = field(default_factory=dict, init=False, repr=False)
 
-    def fit(self, rows: FloatArray, labels: Labels) -> LinearProbe:
+    def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> LinearProbe:
         """Learn from (n, dim) rows and (n,) numbers of classes, each with an example.
+
+        groups: (n,) numbers, such as of who speaks: λ is chosen by whole groups held out.
 
         Raises:
             InvalidInputError: Fewer than two classes, or a regularization of 0 or less.
@@ -53,37 +62,38 @@ class LinearProbe:
         given = self.regularization
         if given is not None and not 0 < given < np.inf:
             raise InvalidInputError(f"regularization={given}; give a number above 0, such as 0.1.")
-        mean, deviation = standardisation(rows)
-        x = standardised(rows, mean, deviation)
+        standard = standardisation(rows)
+        x = standardised(rows, standard)
         if given is None:
-            self._choose(x, labels)
+            self._choose(x, labels, groups)
         else:
             self.regularization_ = given
         (fitted,) = _path(x, labels, (self.regularization_,))
         weight, bias = fitted
-        self._learnt = {"mean": mean, "deviation": deviation, "weight": weight, "bias": bias}
+        self._learnt = {**standard._asdict(), "weight": weight, "bias": bias}
         return self
 
     def probabilities(self, rows: FloatArray) -> FloatArray:
         """Return (n, classes) float32, rows adding up to 1."""
         learnt = self._learnt
-        x = standardised(rows, learnt["mean"], learnt["deviation"])
+        x = standardised(rows, Standard.among(learnt))
         return softmax(x @ learnt["weight"].T + learnt["bias"])
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """Return mean (dim,), deviation (dim,), weight (classes, dim) and bias (classes,)."""
+        """Return centre, mean and deviation (dim,), weight (classes, dim) and bias (classes,)."""
         return self._learnt
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> LinearProbe:
         """Return the probe whose `arrays` these are."""
         probe = cls()
-        probe._learnt = {name: arrays[name] for name in ("mean", "deviation", "weight", "bias")}
+        standard = Standard.among(arrays)._asdict()
+        probe._learnt = {**standard, **{name: arrays[name] for name in ("weight", "bias")}}
         return probe
 
-    def _choose(self, x: FloatArray, labels: Labels) -> None:
+    def _choose(self, x: FloatArray, labels: Labels, groups: Labels | None) -> None:
         right, n = np.zeros(len(_GRID)), 0
-        for learnt, aside in folds(labels, seed=self.seed):
+        for learnt, aside in folds(labels, seed=self.seed, groups=groups):
             for i, (weight, bias) in enumerate(_path(x[learnt], labels[learnt], _GRID)):
                 right[i] += int(((x[aside] @ weight.T + bias).argmax(1) == labels[aside]).sum())
             n += len(aside)

@@ -43,8 +43,12 @@ class NeighbourProbe:
     held_out_: float = field(default=float("nan"), init=False)
     _learnt: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
-    def fit(self, rows: FloatArray, labels: Labels) -> NeighbourProbe:
+    def fit(
+        self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None
+    ) -> NeighbourProbe:
         """Keep (n, dim) rows and (n,) numbers of classes.
+
+        groups: (n,) numbers, such as of who speaks: k is chosen by neighbours of other groups.
 
         Raises:
             InvalidInputError: Fewer than two classes, or k below 1.
@@ -52,7 +56,7 @@ class NeighbourProbe:
         n_classes = checked_examples(rows, labels)
         rows = unit(rows)
         if self.k is None:
-            self._choose(rows, labels, n_classes)
+            self._choose(rows, labels, n_classes, groups)
         else:
             self.k_ = check_k(self.k)
         self._learnt = {"examples": rows, "labels": labels, "k": np.array(self.k_)}
@@ -80,7 +84,9 @@ class NeighbourProbe:
         probe._learnt = {name: arrays[name] for name in ("examples", "labels", "k")}
         return probe
 
-    def _choose(self, rows: FloatArray, labels: Labels, n_classes: int) -> None:
+    def _choose(
+        self, rows: FloatArray, labels: Labels, n_classes: int, groups: Labels | None
+    ) -> None:
         asked = np.random.default_rng(self.seed).permutation(len(rows))[:_ASKED]
         grid = tuple(k for k in _GRID if k < len(rows))
         right, start = np.zeros(len(grid)), 0
@@ -88,6 +94,8 @@ class NeighbourProbe:
             places = asked[start : start + len(block)]
             cosine = block @ rows.T
             cosine[np.arange(len(block)), places] = -np.inf  # each is asked of the others
+            if groups is not None and len(np.unique(groups)) > 1:
+                cosine[groups[places][:, None] == groups] = -np.inf
             for i, votes in enumerate(_votes(cosine, labels, grid, n_classes)):
                 right[i] += int((votes.argmax(1) == labels[places]).sum())
             start += len(block)

@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sememe._types import Skipped
-from sememe.evaluate.intervals import bootstrap_interval
+from sememe.evaluate.confusion import Confused, Measured
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from sememe.evaluate.few_shot import FewShot
     from sememe.sources.labelled import Labelled
     from sememe.train.trainer import Curve
 
-_PAIRS = 5  # of classes that are confused, shown
-_NAMED = 5  # unreadable pictures that a note names
-_FEW = 5  # pictures of a class, below which a note says so
-
-
-@dataclass(frozen=True, slots=True)
-class Confused:
-    """Pictures of one class that were told to be of another: how many, of how many."""
-
-    label: str
-    told: str
-    count: int
-    of: int
+_NAMED = 5  # unreadable examples that a note names
+_FEW = 5  # examples of a class, below which a note says so
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifierReport:
-    """What `ImageClassifier.fit` did.
+    """What `ImageClassifier.fit` or `AudioClassifier.fit` did.
 
     Attributes:
-        n_train: Pictures learnt from, by class.
-        n_held: Pictures held out, which all of the accuracies are measured on.
+        n_train: Examples learnt from, by class.
+        n_held: Examples held out, which all of the accuracies are measured on.
         accuracy: The share of them that is told right.
         interval: Its 95 % bootstrap interval.
-        per_class: The same for each class that has pictures held out.
+        per_class: The same for each class that has examples held out.
         confused: The pairs of classes with the most errors.
         control: The accuracy learnt from shuffled labels; of a fine-tuned network, on shuffled
             labels. It must be near chance.
-        few_shot: Accuracy over several draws of a few pictures, where asked for.
+        few_shot: Accuracy over several draws of a few examples, where asked for.
         curve: Losses and times of fine-tuning.
         skipped: What could not be read, and why.
         notes: What the figures do not say.
@@ -66,30 +50,6 @@ class ClassifierReport:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """How pictures were told; see `ClassifierReport`."""
-
-    accuracy: float
-    interval: tuple[float, float]
-    per_class: dict[str, float]
-    confused: tuple[Confused, ...]
-
-
-def measured(
-    told: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str], *, seed: int = 0
-) -> Measured:
-    """Compare what was told, (n,) numbers of classes, with the truth; n is at least 1."""
-    hits = told == truth
-    per_class = {labels[i]: float(hits[truth == i].mean()) for i in np.unique(truth).tolist()}
-    pairs = Counter(zip(truth[~hits].tolist(), told[~hits].tolist(), strict=True))
-    worst = sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))[:_PAIRS]
-    confused = tuple(
-        Confused(labels[a], labels[b], n, int((truth == a).sum())) for (a, b), n in worst
-    )
-    return Measured(float(hits.mean()), bootstrap_interval(hits, seed=seed), per_class, confused)
-
-
 def report_of(found: Measured, **more: Any) -> ClassifierReport:
     """Return a report with these figures, and with more."""
     figures = {item.name: getattr(found, item.name) for item in fields(found)}
@@ -105,10 +65,10 @@ def skipped_note(what: str, skipped: Sequence[Skipped]) -> tuple[str, ...]:
     return (f"{what}{len(skipped)} could not be read: {named}{more}",)
 
 
-def few_note(n_train: dict[str, int]) -> tuple[str, ...]:
-    """Return a note on classes with too few pictures to trust."""
+def few_note(n_train: dict[str, int], noun: str) -> tuple[str, ...]:
+    """Return a note on classes with too few examples to trust; noun: what one is called."""
     few = [f"{label} ({n})" for label, n in n_train.items() if n < _FEW]
-    return (f"fewer than {_FEW} pictures to learn from: {', '.join(few)}",) if few else ()
+    return (f"fewer than {_FEW} {noun}s to learn from: {', '.join(few)}",) if few else ()
 
 
 def without_copies(data: Labelled) -> tuple[Labelled, tuple[str, ...]]:
@@ -123,14 +83,16 @@ def without_copies(data: Labelled) -> tuple[Labelled, tuple[str, ...]]:
         classes.setdefault(digest, set()).add(label)
     notes = []
     if copies := len(data) - len(first):
-        notes.append(f"{copies} exact copies of other pictures of their class left out")
+        notes.append(f"{copies} exact copies of other {data.noun}s of their class left out")
     if torn := sum(len(labels) > 1 for labels in classes.values()):
-        notes.append(f"{torn} pictures lie in several classes: at most one of them can be right")
+        notes.append(
+            f"{torn} {data.noun}s lie in several classes: at most one of them can be right"
+        )
     return data.some(sorted(first.values())), tuple(notes)
 
 
 def shared_note(train: Labelled, held: Labelled) -> tuple[str, ...]:
-    """Return a note on pictures held out that are learnt from too."""
+    """Return a note on examples held out that are learnt from too."""
     known = set(train.digests())
     if twice := sum(digest in known for digest in held.digests()):
         return (f"held out: {twice} of {len(held)} are learnt from too, which flatters",)

@@ -1,4 +1,4 @@
-"""Train a whole network to name classes: cross-entropy on lightly varied pictures, AdamW, cosine.
+"""Train a whole network to name classes: cross-entropy on varied examples, AdamW, cosine.
 
 What a step does is a function of the seed, of its number and of the state before it, so that a run
 that goes on after a kill comes out the same.
@@ -9,28 +9,39 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from sememe._progress import progress
-from sememe.sources.pixels import open_image
-from sememe.train.augment import Augmentation, view
 from sememe.train.image_state import keep_state, take_state
 from sememe.train.simclr_loop import schedule
-from sememe.train.trainer import Curve, Plan
+from sememe.train.trainer import Curve, Plan, plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.train.trainable_image import Trainable
+    from sememe.train.class_learner import ClassLearner
 
-_LIGHT = Augmentation(crop=0.5, colour=0.2, jitter=0.5, grey=0.0, blur=0.0)
-_THREADS = 4  # that decode
-_ASKED = 64  # pictures at once
+
+class Tunable(Protocol):
+    """A network that names classes of pictures or of sounds."""
+
+    @property
+    def asked_at_once(self) -> int:
+        """How many examples it is asked about at a time."""
+        ...
+
+    @property
+    def module(self) -> Any:
+        """Of torch, which is trained."""
+        ...
+
+    def logits(self, items: Sequence[Any], rng: np.random.Generator | None = None) -> Any:
+        """Return (n, classes) before the softmax; rng: examples are varied by it, to learn from."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,18 +49,20 @@ class Tuner:
     """What is trained, and how.
 
     Attributes:
-        network: See `Trainable`.
+        network: See `Tunable`.
         plan: How many steps, and when to look.
         batch_size, learning_rate, weight_decay, warmup, seed: As `ImageClassifier` has them.
+        clip: The largest norm of a gradient; None: any.
     """
 
-    network: Trainable
+    network: Tunable
     plan: Plan
     batch_size: int
     learning_rate: float
     weight_decay: float
     warmup: float
     seed: int
+    clip: float | None = None
 
     def run(
         self,
@@ -61,7 +74,7 @@ class Tuner:
     ) -> Curve:
         """Train in place, from the last whole state in the folder if there is one.
 
-        train: Pictures that can be read, and numbers of their classes. held: Such pictures to
+        train: Examples that can be read, and numbers of their classes. held: Such examples to
         measure with; never to train, nor to choose by: the weights of the last step are kept.
 
         Raises:
@@ -104,11 +117,11 @@ class Tuner:
         )
 
     def accuracy(self, items: Sequence[Any], labels: NDArray[np.int64]) -> float:
-        """Return the share of pictures that are told right, as they are; NaN of none."""
+        """Return the share of examples that are told right, as they are; NaN of none."""
         return float((self.told(items) == labels).mean()) if len(labels) else float("nan")
 
     def told(self, items: Sequence[Any]) -> NDArray[np.int64]:
-        """Return the number of the most probable class of each picture, (n,)."""
+        """Return the number of the most probable class of each example, (n,)."""
         import torch
 
         module = self.network.module
@@ -116,9 +129,9 @@ class Tuner:
         module.eval()
         found = []
         with torch.no_grad():
-            for start in range(0, len(items), _ASKED):
-                pixels = torch.from_numpy(self._pixels(items[start : start + _ASKED]))
-                logits = module(self._normalised(pixels.permute(0, 3, 1, 2).float() / 255))[-1]
+            size = self.network.asked_at_once
+            for start in range(0, len(items), size):
+                logits = self.network.logits(items[start : start + size])
                 found.append(logits.argmax(1).numpy())
         module.train(training)
         return np.concatenate(found) if found else np.empty(0, np.int64)
@@ -136,11 +149,12 @@ class Tuner:
             group["lr"] = rate
         rows = self._rows(len(items), step)
         rng = np.random.default_rng([self.seed, 1, step])
-        seen = view(self._pixels([items[i] for i in rows.tolist()]), _LIGHT, rng)
-        logits = self.network.module(self._normalised(seen))[-1]
+        logits = self.network.logits([items[i] for i in rows.tolist()], rng)
         loss = cross_entropy(logits, torch.from_numpy(labels[rows]))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        if self.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.network.module.parameters(), self.clip)
         optimiser.step()
         value = float(loss.detach())
         if not math.isfinite(value):
@@ -151,24 +165,11 @@ class Tuner:
         return value
 
     def _rows(self, n: int, step: int) -> NDArray[np.int64]:
-        """Return which pictures a step sees: each epoch all, but for the last part of a batch."""
+        """Return which examples a step sees: each epoch all, but for the last part of a batch."""
         size = min(self.batch_size, n)
         epoch, batch = divmod(step, n // size)
         order = np.random.default_rng([self.seed, 0, epoch]).permutation(n)
         return order[batch * size : (batch + 1) * size]
-
-    def _pixels(self, items: Sequence[Any]) -> NDArray[np.uint8]:
-        """Decode pictures, in threads: (n, size, size, 3)."""
-        make = self.network.preprocess.pixels
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="sememe-pictures") as pool:
-            return np.stack(list(pool.map(lambda item: make(open_image(item)), items)))
-
-    def _normalised(self, pictures: Any) -> Any:
-        import torch
-
-        preprocess = self.network.preprocess
-        mean, std = (torch.tensor(x) for x in (preprocess.mean, preprocess.std))
-        return (pictures - mean[:, None, None]) / std[:, None, None]
 
     def _optimiser(self) -> Any:
         """Return AdamW; weights decay, and biases and what norms learn do not."""
@@ -180,3 +181,25 @@ class Tuner:
             {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0},
         ]
         return torch.optim.AdamW(groups, lr=self.learning_rate)
+
+
+def tuner_of(
+    recipe: ClassLearner, network: Tunable, *, n_train: int, clip: float | None = None
+) -> Tuner:
+    """Return what trains a network by the options of a recipe. n_train: How many examples."""
+    found = plan(
+        max(1, n_train // recipe.batch_size),
+        epochs=recipe.epochs,
+        accumulate=1,
+        evaluations=recipe.evaluations,
+    )
+    return Tuner(
+        network,
+        found,
+        batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        warmup=recipe.warmup,
+        seed=recipe.seed,
+        clip=clip,
+    )

@@ -15,21 +15,24 @@ from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.encoders.image import ImageEncoder, ImageModel
 from sememe.encoders.text import digest
+from sememe.evaluate.confusion import measured
 from sememe.models.image_folder import GRAPH, KIND, image_facts
 from sememe.models.vision import VisionEngine
 from sememe.sources.labelled import Labelled
 from sememe.sources.pixels import open_image
 from sememe.space.classes import folds
-from sememe.train.classifier_report import few_note, measured, report_of, skipped_note
-from sememe.train.finetune import Tuner
+from sememe.train.classifier_report import few_note, report_of, skipped_note
+from sememe.train.finetune import tuner_of
 from sememe.train.fitting import fell, parameters
 from sememe.train.trainable_image import WEIGHTS, trainable_image
 from sememe.train.trained_folder import curve_rows, model_card, note_lines, table, write_trained
-from sememe.train.trainer import checkpoint_folder, plan
+from sememe.train.trainer import checkpoint_folder
+from sememe.train.tunable_pictures import TunablePictures
 
 if TYPE_CHECKING:
     from sememe.train.classifier import ImageClassifier
     from sememe.train.classifier_report import ClassifierReport
+    from sememe.train.trainable_image import Trainable
 
 _FIFTH = "measured on a fifth held out, which it has not learnt from"
 
@@ -67,12 +70,13 @@ def finetuned(
         require(name, "ImageClassifier.fit with method='finetune'")
     pictures = _divided(given, aside, seed=recipe.seed)
     labels = pictures.labels
-    tuner = _tuner(recipe, labels, n_train=len(pictures.train))
+    network = _network(recipe, labels)
+    tuner = tuner_of(recipe, TunablePictures(network), n_train=len(pictures.train))
     facts = {
         "parameters": parameters(recipe),
         "data": _hash(pictures.train),
         "evaluate": _hash(pictures.held),
-        "weights of the base": _weights(tuner.network.kept),
+        "weights of the base": _weights(network.kept),
     }
     train, held = (_numbered(data, labels) for data in (pictures.train, pictures.held))
     with checkpoint_folder(checkpoint, facts) as folder:
@@ -90,38 +94,22 @@ def finetuned(
         notes=(
             *notes,
             *(() if aside is not None else (_FIFTH,)),
-            *few_note(n_train),
+            *few_note(n_train, given.noun),
             *fell(curve),
             *skipped_note("", pictures.skipped),
             *skipped_note("held out: ", pictures.missed),
         ),
     )
-    tuned = _exported(tuner.network, labels)
-    return _encoder(recipe, tuned, tuner.network.preprocess, labels), report, tuned
+    tuned = _exported(network, labels)
+    return _encoder(recipe, tuned, network.preprocess, labels), report, tuned
 
 
-def _tuner(recipe: ImageClassifier, labels: tuple[str, ...], *, n_train: int) -> Tuner:
-    """Open the network and make the plan."""
+def _network(recipe: ImageClassifier, labels: tuple[str, ...]) -> Trainable:
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        network = trainable_image(recipe.base, labels, size=recipe.size)
-    found = plan(
-        max(1, n_train // recipe.batch_size),
-        epochs=recipe.epochs,
-        accumulate=1,
-        evaluations=recipe.evaluations,
-    )
-    return Tuner(
-        network,
-        found,
-        batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        warmup=recipe.warmup,
-        seed=recipe.seed,
-    )
+        return trainable_image(recipe.base, labels, size=recipe.size)
 
 
 def _divided(given: Labelled, aside: Labelled | None, *, seed: int) -> _Pictures:

@@ -23,7 +23,7 @@ from sememe.train.lock import held
 from sememe.vectors.atomic import written
 
 ABOUT = "sememe.json"
-_LEFT = ("run.json", "checkpoint-*", "*-run", "tokenizer", "blocks", "eval", "pictures")
+_LEFT = ("run.json", "checkpoint-*", "*-run", "tokenizer", "blocks", "eval", "pictures", "sounds")
 _POINTS = 100  # of the curve of losses
 
 

@@ -1,0 +1,19 @@
+"""What items of a modality are called in messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sememe._types import Modality
+
+_NOUNS = {"text": "text", "image": "picture", "audio": "recording"}
+
+
+def noun(modality: Modality) -> str:
+    """Return what one item is called.
+
+    >>> noun("audio")
+    'recording'
+    """
+    return _NOUNS[modality]

@@ -23,7 +23,7 @@ from sememe._errors import CorruptFileError, InvalidInputError, SpaceMismatchErr
 from sememe._persistence import check_format, is_of_kind
 from sememe._types import Modality
 from sememe.encoders.image import Guess, best_guesses, checked_pictures, refuse
-from sememe.encoders.speech import checked_sounds
+from sememe.encoders.sounds import checked_sounds
 from sememe.encoders.views import encode_views
 
 if TYPE_CHECKING:

@@ -18,10 +18,8 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import ABOUT, check_format, made_by, noted
 from sememe._progress import progress
-from sememe._types import Modality
-from sememe.encoders.image import refuse, unit_rows
-from sememe.encoders.speech import checked_sounds
-from sememe.encoders.streams import Streams, check_batch_size
+from sememe.encoders.image import unit_rows
+from sememe.encoders.sounds import Sounds, checked_sounds
 from sememe.encoders.text import digest
 from sememe.models.catalog import SOUND_MODEL
 from sememe.models.sound_scale import DIM, LEAST_EXAMPLES, SoundScale, made_scale, measured
@@ -36,7 +34,7 @@ _FORMAT = 1
 _SECONDS = 30.0  # of sound whose statistics are taken together
 
 
-class SoundEncoder(Streams):
+class SoundEncoder(Sounds):
     """Turn sounds into unit vectors: paths, bytes of files, or (samples, sample rate).
 
     How loud a recording is as a whole makes no difference. Of one longer than 30 seconds, the
@@ -48,9 +46,6 @@ class SoundEncoder(Streams):
     >>> SoundEncoder().encode([(noise, 22_050)]).shape
     (1, 192)
     """
-
-    modality: Modality = "audio"
-    items_at_once = 256
 
     def __init__(
         self,
@@ -104,25 +99,6 @@ class SoundEncoder(Streams):
     def space(self) -> str:
         """Fingerprint of the vector space: equal if and only if vectors may be compared."""
         return digest(v=1, statistics=1, mel=repr(MEL), scale=self.scale.digest, normalize=True)
-
-    def encode(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> FloatArray:
-        """Return (n, dim) float32, one unit row for each sound.
-
-        items: paths, bytes of files, (samples, sample rate) or `sememe.sources.sound.Clip`.
-        batch_size: has no influence; each sound is measured by itself.
-
-        Raises:
-            CorruptFileError: A sound that cannot be read. `encode_readable` goes on instead.
-            InvalidInputError: Something that can be no sound.
-            MissingExtraError: The extra `audio` is not installed.
-        """
-        check_batch_size(batch_size)
-        sounds = checked_sounds(items)
-        vectors, reasons = self.encode_readable(sounds, show_progress=show_progress)
-        refuse(sounds, reasons)
-        return vectors
 
     def encode_readable(
         self, items: Sequence[Any], *, show_progress: bool = False

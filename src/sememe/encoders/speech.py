@@ -12,19 +12,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
-from sememe._types import Modality
 from sememe.encoders.image import refuse, unit_rows
-from sememe.encoders.streams import Streams, check_batch_size
+from sememe.encoders.sounds import Sounds, checked_sounds
 from sememe.encoders.text import digest
 from sememe.models.speech import SpeechEngine
 from sememe.models.wav2vec2_folder import read_speech_folder
-from sememe.sources.sound import Clip, checked_sound
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -34,16 +31,13 @@ _HELD = 120.0  # seconds of sound in memory before they are run
 _LAYER = re.compile(r"(.+):layer(\d+)", re.DOTALL)
 
 
-class SpeechEncoder(Streams):
+class SpeechEncoder(Sounds):
     """Turn recordings into unit vectors: paths, bytes of files, or (samples, sample rate).
 
     Recordings longer than 30 s are read in windows, and the mean is over the frames of all of them;
     one shorter than a frame is read with silence after it. Give recordings that are alike in
     loudness as they are: each is brought to one loudness where the network learnt so.
     """
-
-    modality: Modality = "audio"
-    items_at_once = 64
 
     def __init__(self, engine: SpeechEngine, *, name: str, space: str) -> None:
         """Take what runs the network; `SpeechEncoder.load` makes it."""
@@ -92,25 +86,6 @@ class SpeechEncoder(Streams):
     def seconds_per_frame(self) -> float:
         """How far apart the beginnings of two frames are."""
         return self._engine.seconds_per_frame
-
-    def encode(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> FloatArray:
-        """Return (n, dim) float32, one unit row for each recording.
-
-        items: paths, bytes of files, (samples, sample rate) or `sememe.sources.sound.Clip`.
-        batch_size: has no influence; two minutes of sound are in memory at a time.
-
-        Raises:
-            CorruptFileError: One that cannot be read. `encode_readable` goes on instead.
-            InvalidInputError: Something that can be no recording.
-            MissingExtraError: The extra `audio` is not installed.
-        """
-        check_batch_size(batch_size)
-        sounds = checked_sounds(items)
-        vectors, reasons = self.encode_readable(sounds, show_progress=show_progress)
-        refuse(sounds, reasons)
-        return vectors
 
     def encode_readable(
         self, items: Sequence[Any], *, show_progress: bool = False
@@ -189,30 +164,3 @@ def split_layer(name: str) -> tuple[str, int | None]:
     """
     found = _LAYER.fullmatch(name)
     return (found[1], int(found[2])) if found else (name, None)
-
-
-def checked_sounds(items: Sequence[Any]) -> list[Any]:
-    """Return the recordings as a list, or say that one alone was given, or something else.
-
-    Raises:
-        InvalidInputError: So it is.
-    """
-    if isinstance(items, str | bytes | bytearray | PathLike | Clip) or _is_pair(items):
-        kind = "(samples, sample rate)" if isinstance(items, tuple) else type(items).__name__
-        raise InvalidInputError(
-            f"encode takes a list of recordings, got one {kind}. Use encode_one(recording), or "
-            "encode([recording])."
-        )
-    try:
-        found = list(items)
-    except TypeError:
-        kind = type(items).__name__
-        raise InvalidInputError(f"encode takes a list of recordings, got {kind}.") from None
-    for place, item in enumerate(found):
-        checked_sound(item, f"item {place}")
-    return found
-
-
-def _is_pair(items: Any) -> bool:
-    """Say whether this is one recording, (samples, sample rate)."""
-    return isinstance(items, tuple) and len(items) == 2 and isinstance(items[1], int | float)

@@ -20,7 +20,7 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._progress import progress
 from sememe.encoders.image import refuse
 from sememe.encoders.load_audio import speech_place
-from sememe.encoders.speech import checked_sounds
+from sememe.encoders.sounds import checked_sounds
 from sememe.models.ctc import Best, log_probabilities
 from sememe.models.ctc_beam import Beam
 from sememe.models.ctc_vocabulary import read_vocabulary, spelt_words

@@ -39,6 +39,7 @@ CAPTIONS_KO = (
     "{} 사진", "{}의 사진", "{}을(를) 찍은 사진", "가까이에서 찍은 {} 사진", "작은 {} 사진",
     "큰 {} 사진", "흐릿한 {} 사진",
 )  # fmt: skip
+OF_SOUNDS = ("this is a sound of {}.", "the sound of {}.", "{} can be heard.")
 _SCALE = 10.0  # for encoders that learnt none: of 5 to 100 the best for ConSE on small photos
 
 
@@ -68,12 +69,12 @@ class ZeroShot:
         """Take the encoders and the classes.
 
         Args:
-            image_encoder: Of what is to be classified: pictures, or texts.
+            image_encoder: Of what is to be classified: pictures, sounds (CLAP), or texts.
             text_encoder: Of the labels, in the same space.
             labels: Names of two classes or more, as they would stand in a caption.
             templates: Texts with {} where the label goes. Unless told, seven captions for encoders
-                that learnt from captions (CLIP), in Korean for labels in Hangul; for others the
-                label alone.
+                that learnt from captions (CLIP), in Korean for labels in Hangul; three for those of
+                sounds (CLAP); for others the label alone.
             scale: What cosines are multiplied by before the softmax. It orders nothing anew.
                 Unless told, what the encoder learnt; 10 for one that learnt nothing of the kind.
 
@@ -155,8 +156,10 @@ class ZeroShot:
         return [[] if i in reasons else best for i, best in enumerate(found)], reasons
 
     def _usual(self, label: str) -> tuple[str, ...]:
-        if not hasattr(self.image_encoder, "logit_scale"):  # which CLIP's own have
+        if not hasattr(self.image_encoder, "logit_scale"):  # which CLIP's own have, and CLAP's
             return PLAIN
+        if self.image_encoder.modality == "audio":
+            return OF_SOUNDS
         return CAPTIONS_KO if _is_hangul(label) else CAPTIONS
 
     def _encoded(self, items: Sequence[Any]) -> tuple[FloatArray, dict[int, str]]:

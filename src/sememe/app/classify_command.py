@@ -42,9 +42,9 @@ def classify(
         typer.Option(
             "-m",
             "--model",
-            help=f"With --labels: {IMAGE_MODEL}:conse unless told, a CLIP model or what `train "
-            f"clip` wrote. Without: what `train classifier` or `train audio-classifier` wrote, or "
-            f"{IMAGE_MODEL}, which names 1,000 classes.",
+            help=f"With --labels: {IMAGE_MODEL}:conse unless told, a CLIP model, what `train "
+            f"clip` wrote, or for recordings a CLAP model. Without: what `train classifier` or "
+            f"`train audio-classifier` wrote, or {IMAGE_MODEL}, which names 1,000 classes.",
         ),
     ] = None,
     top_k: Annotated[int, typer.Option("-k", "--top-k", help="How many guesses.")] = 3,
@@ -83,7 +83,7 @@ def _judge(labels: str | None, model: str | None) -> tuple[Modality, _Judge]:
 
         pair = load_pair(model or f"{IMAGE_MODEL}:conse")
         untaught = ZeroShot(*pair, split_labels(labels))
-        return "image", lambda paths, k: untaught.classify_readable(paths, k=k)
+        return pair[0].modality, lambda paths, k: untaught.classify_readable(paths, k=k)
     from sememe.encoders.image import best_guesses
 
     judge = _taught(model or IMAGE_MODEL)

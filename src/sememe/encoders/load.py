@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe.encoders.clap import ClapModel, clap_place, has_sound_and_text, load_clap_text
 from sememe.encoders.clip import ClipModel, clip_place, has_two, load_clip_text
 from sememe.encoders.load_joint import is_joint, load_joint_text
 from sememe.encoders.text import Overflow, TextEncoder, TextModel, digest
 from sememe.models.catalog import CATALOG, DEFAULT_MODEL, ModelInfo, model_info
+from sememe.models.clap_folder import is_clap_folder
 from sememe.models.clip_folder import is_clip_folder
 from sememe.models.cross_folder import is_cross_folder
 from sememe.models.glove import GLOVE
@@ -59,15 +61,15 @@ def load(
             the space of the default text encoder, ":conse:NAME" in another's; or the folder of an
             image encoder that sememe wrote; or the folder of a CLIP model as transformers or
             open_clip writes it, or of a joint space that was trained here, ":text" or ":image"
-            after it; or the folder of a sentence encoder
-            as sentence-transformers or transformers writes it (BERT, RoBERTa, XLM-R, DistilBERT,
-            MPNet; of another kind, its onnx/model.onnx runs, or with the extra `train` an export
-            of it), ":int8" after it for whole numbers of 8 bits, which are quicker and a little
-            less exact; or the folder of a static encoder, as `sememe distil` or model2vec writes
-            it; or the folder of a wav2vec 2.0 or HuBERT network for recordings, ":layer6" after it
-            for the states of its layer 6; or the path of word vectors, a folder that sememe wrote
-            or a file of word2vec, GloVe or fastText. After word vectors, ":sif" or ":mean" says how
-            words become a text; SIF unless told.
+            after it; or the folder of a CLAP model as transformers writes it, ":text" or ":audio"
+            after it; or the folder of a sentence encoder as sentence-transformers or transformers
+            writes it (BERT, RoBERTa, XLM-R, DistilBERT, MPNet; of another kind, its onnx/model.onnx
+            runs, or with the extra `train` an export of it), ":int8" after it for whole numbers of
+            8 bits, which are quicker and a little less exact; or the folder of a static encoder, as
+            `sememe distil` or model2vec writes it; or the folder of a wav2vec 2.0 or HuBERT network
+            for recordings, ":layer6" after it for the states of its layer 6; or the path of word
+            vectors, a folder that sememe wrote or a file of word2vec, GloVe or fastText. After word
+            vectors, ":sif" or ":mean" says how words become a text; SIF unless told.
         overflow: What becomes of text longer than the encoder's window: "chunk" (all of it is
             encoded, in overlapping chunks), "truncate" (its beginning) or "error".
         threads: CPU threads for the network; all cores unless told.
@@ -97,10 +99,10 @@ def load(
 def load_encoders(
     name: str = DEFAULT_MODEL, *, overflow: Overflow = "chunk", threads: int | None = None
 ) -> list[AnyEncoder]:
-    """Load all encoders that a name stands for: two for a CLIP model, one for most others.
+    """Load all encoders that a name stands for: two for a CLIP or CLAP model, one for most others.
 
     Those of a CLIP model, and of a joint space that was trained here, are for texts and for
-    pictures, in this order and in one space.
+    pictures, those of a CLAP model for texts and for sounds, in this order and in one space.
 
     Raises:
         InvalidInputError, UnknownNameError, MissingExtraError, CorruptFileError, OSError: As
@@ -115,6 +117,9 @@ def load_encoders(
         if place is not None:
             model = ClipModel(place, name)
             return [model.texts(overflow=overflow, threads=threads), model.images(threads=threads)]
+        if (place := clap_place(name)) is not None:
+            both = ClapModel(place, name)
+            return [both.texts(overflow=overflow, threads=threads), both.sounds(threads=threads)]
         if is_joint(name):
             sides = [f"{name}:text", f"{name}:image"]
             return [load(side, overflow=overflow, threads=threads) for side in sides]
@@ -135,7 +140,7 @@ def load_text(
     _check_threads(threads)
     if is_image(name):
         raise InvalidInputError(f"{name} encodes images; give an encoder for text: {DEFAULT_MODEL}")
-    for load_side in (load_clip_text, load_joint_text):
+    for load_side in (load_clap_text, load_clip_text, load_joint_text):
         if (side := load_side(name, overflow=overflow, threads=threads)) is not None:
             return side
     if name == DEFAULT_MODEL:
@@ -148,6 +153,8 @@ def load_text(
         name = str(folder) + name[len(source) :]
     if is_clip_folder(folder):
         raise has_two(source)
+    if is_clap_folder(folder):
+        raise has_sound_and_text(source)
     if is_static_folder(folder) and not int8:
         from sememe.encoders.static import StaticEncoder
 

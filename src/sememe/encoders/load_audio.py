@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from sememe._lazy import require
 from sememe._persistence import is_of_kind
+from sememe.encoders.clap import load_clap_audio
 from sememe.encoders.speech import SpeechEncoder, split_layer
 from sememe.models.catalog import SOUND_MODEL
 from sememe.models.wav2vec2_folder import is_speech_folder
 
 if TYPE_CHECKING:
+    from sememe.encoders.clap import ClapAudioEncoder
     from sememe.encoders.sound import SoundEncoder
 
-    AudioEncoder = SpeechEncoder | SoundEncoder
+    AudioEncoder = SpeechEncoder | SoundEncoder | ClapAudioEncoder
 
 
 def load_audio(name: str, *, threads: int | None = None) -> AudioEncoder | None:
@@ -22,7 +24,8 @@ def load_audio(name: str, *, threads: int | None = None) -> AudioEncoder | None:
 
     name: "mel-statistics", or a folder with a scale of its own that `SoundEncoder.save` wrote; or
     the folder of a wav2vec 2.0 or HuBERT network as transformers writes it, or hf:org/name,
-    ":layer6" after it for the states of another layer than the last.
+    ":layer6" after it for the states of another layer than the last; or a CLAP model, ":audio"
+    after its name.
 
     Raises:
         InvalidInputError, UnknownNameError, MissingExtraError, CorruptFileError: As `load`.
@@ -35,7 +38,7 @@ def load_audio(name: str, *, threads: int | None = None) -> AudioEncoder | None:
         if name == SOUND_MODEL:
             return SoundEncoder(threads=threads)
         return SoundEncoder.load(name, threads=threads)
-    return _load_speech(name, threads=threads)
+    return load_clap_audio(name, threads=threads) or _load_speech(name, threads=threads)
 
 
 def _is_sound_folder(name: str) -> bool:

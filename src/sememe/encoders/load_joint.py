@@ -61,9 +61,9 @@ def load_joint_image(name: str, *, threads: int | None = None) -> JointImage | N
 
 
 def load_pair(name: str, *, threads: int | None = None) -> tuple[Encoder, Encoder]:
-    """Load an encoder of images and one of texts whose space they share.
+    """Load an encoder of images, or of sounds, and one of texts whose space they share.
 
-    name: of a CLIP model or a joint space, which have two; or of images in a text space,
+    name: of a CLIP or CLAP model or a joint space, which have two; or of images in a text space,
     "efficientnet-lite0:conse".
 
     Raises:

@@ -26,7 +26,7 @@ class Encoders:
     """What an index's entries name, as encoders.
 
     Text is stored by the first encoder for text alone. Another one is there because its space is
-    that of an encoder for images: it turns what people ask into vectors to find images by.
+    that of an encoder for images or sounds: it turns what people ask into vectors to find them by.
     """
 
     def __init__(self, entries: Sequence[EncoderEntry], given: Sequence[Encoder] = ()) -> None:
@@ -146,7 +146,7 @@ def check_encoders(encoders: Sequence[Encoder]) -> None:
 
     Raises:
         InvalidInputError: None is for text; or one for text has a space of its own, that is neither
-            the first one's nor an image encoder's.
+            the first one's nor that of an encoder for images or sounds.
     """
     texts = [encoder for encoder in encoders if encoder.modality == "text"]
     if not texts:
@@ -171,7 +171,7 @@ def check_encoders(encoders: Sequence[Encoder]) -> None:
         names = ", ".join(encoder.name for encoder in texts)
         raise InvalidInputError(
             f"encoders={names} make text vectors of {len(own) + 1} spaces; an index has one, and "
-            "those that its images share. Build an index for each."
+            "those that its images or sounds share. Build an index for each."
         )
 
 

@@ -74,7 +74,7 @@ class Index(Searchable):
         Raises:
             IndexExistsError: Something lies there already.
             UnknownNameError: A name that is not in the catalogue.
-            InvalidInputError: No encoder for text, or two of spaces that no images share.
+            InvalidInputError: No encoder for text, or two of spaces that no images or sounds share.
         """
         folder = Path(path)
         loaded = loaded_encoders(encoders or default_encoders())

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.index.hits import Hit, Hits, Mode
+from sememe.index.items import NAMED
 from sememe.index.legs import TEXTS, merged, steadied
 from sememe.index.recordings import PER_SECOND
 from sememe.search.fuse import Background, fuse, no_word, share_held
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
+    from sememe._types import FloatArray, Modality
     from sememe.index.encoders import Encoders
     from sememe.search.keyword import TermLeg
     from sememe.search.similarity import VectorLeg
@@ -121,20 +122,34 @@ class Searcher:
         return merged(legs, k), next(iter(columns)), vectors[0][0]
 
     def _legs(self, column: str, vector: FloatArray, k: int, where: str | None) -> list[VectorLeg]:
-        """Return the leg of a column; where images share it with texts, one for each."""
-        if column != self._encoders.text_column[0] or not self._encoders.shares(column, "image"):
-            return self._store.search_vectors(column, vector, k, where=where)
-        texts, pictures = self._store.search_groups(
-            column, vector[0], k, ("modality <> 'image'", "modality = 'image'"), where=where
-        )
-        if not pictures.count:
-            return [texts]
-        images = next(e for c, e in self._encoders.storing("image") if c == column)
-        background = getattr(images, "background", None)
-        if background is not None:
-            mean, deviation = background(vector[0])
-            pictures = replace(pictures, mean=mean, deviation=max(deviation, TEXTS[1]))
-        return [steadied(texts), pictures]
+        """Return the leg of a column; where images or sounds share it with texts, one for each."""
+        shared = [kind for kind in NAMED if self._encoders.shares(column, kind)]
+        first = column == self._encoders.text_column[0]
+        if not first or not shared:
+            legs = self._store.search_vectors(column, vector, k, where=where)
+            # Beside another column's, what is usual among a few texts has to be known.
+            beside = first and len(self._encoders.asking("text")) > 1
+            return [steadied(leg) for leg in legs] if beside else legs
+        own = [f"modality = '{kind}'" for kind in shared]
+        groups = (" AND ".join(one.replace("=", "<>") for one in own), *own)
+        texts, *others = self._store.search_groups(column, vector[0], k, groups, where=where)
+        legs = [
+            self._measured(leg, column, kind, vector[0])
+            for kind, leg in zip(shared, others, strict=True)
+            if leg.count
+        ]
+        return [steadied(texts), *legs] if legs else [texts]
+
+    def _measured(
+        self, leg: VectorLeg, column: str, kind: Modality, vector: FloatArray
+    ) -> VectorLeg:
+        """Return the leg of a kind of item in the texts' column, on the scale that it knows."""
+        encoder = next(e for c, e in self._encoders.storing(kind) if c == column)
+        background = getattr(encoder, "background", None)
+        if background is None:
+            return leg
+        mean, deviation = background(vector)
+        return replace(leg, mean=mean, deviation=max(deviation, TEXTS[1]))
 
     def _hybrid(self, query: str, k: int, where: str | None) -> Hits:
         depth = max(_DEPTH, 4 * k)

@@ -284,14 +284,18 @@ class Writer:
         return found
 
     def _add_said(self, batch: Sequence[Draft], found: _Vectors) -> None:
-        """Encode what is said in sounds as the texts that it is, too."""
+        """Encode what is said in sounds as the texts that it is, too.
+
+        Where sounds lie in the texts' space themselves, they stay there as what they sound like;
+        what is said in them is then found by its words alone.
+        """
         spoken = [(one.said, own) for one, own in zip(batch, found, strict=True) if one.said]
         if spoken:
             ((column, encoder),) = self._encoders.storing("text")
             rows = self._encode([said for said, _ in spoken], encoder)
             for (_, own), row in zip(spoken, rows, strict=True):
                 if not isinstance(own, str):
-                    own[column] = row
+                    own.setdefault(column, row)
 
     def _metadata(self, item: Item) -> Metadata:
         """Return an item's facts, and its thumbnail where one is kept."""

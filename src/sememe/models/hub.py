@@ -49,7 +49,7 @@ def fetch(name: str) -> Path:
     if (kept := _complete(note)) is not None:
         return kept
     folder = _download(repository, revision, _WANTED, _UNWANTED)
-    if _is_speech_in_torch(folder):
+    if _is_sound_in_torch(folder):
         folder = _download(repository, revision, [*_WANTED, "pytorch_model*.bin"], _UNWANTED)
     elif not _has_graph(folder):
         folder = _download(repository, revision, [*_WANTED, *_ONNX], ["openvino/*"])
@@ -67,18 +67,18 @@ def _has_graph(folder: Path) -> bool:
     from sememe.models.wav2vec2_config import KINDS
 
     kind = _kind(folder)
-    known = {*FAMILIES, *KINDS, "clip"}
+    known = {*FAMILIES, *KINDS, "clap", "clip"}
     return kind is None or (kind in known and any(folder.rglob("*.safetensors")))
 
 
-def _is_speech_in_torch(folder: Path) -> bool:
-    """Say whether a network of speech has its weights as .bin alone, as most older ones do.
+def _is_sound_in_torch(folder: Path) -> bool:
+    """Say whether a network of sound has its weights as .bin alone, as most older ones do.
 
     They are read by `torch_file`, which runs nothing of what may be in them.
     """
     from sememe.models.wav2vec2_config import KINDS
 
-    return _kind(folder) in KINDS and not any(folder.rglob("*.safetensors"))
+    return _kind(folder) in (*KINDS, "clap") and not any(folder.rglob("*.safetensors"))
 
 
 def _kind(folder: Path) -> Any:

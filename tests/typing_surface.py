@@ -80,6 +80,10 @@ def see(name: str, pictures: list[str]) -> list[str]:
 
 def train_on_images(folder: str, table: str) -> list[str]:
     assert_type(sememe.ClipTraining(dim=64).fit(table).report_.recalls, dict[str, float])
+    assert_type(sememe.Wav2Vec2Training(epochs=1).fit(folder).save("ear"), Path)
+    assert_type(sememe.SpeechTraining(base="ear").fit(folder).save("writes"), Path)
+    assert_type(sememe.Transcriber.load("writes").transcribe(["a.wav"])[0].text, str)
+    assert_type(sememe.SoundEncoder().save("scale"), Path)
     assert_type(sememe.SimCLRTraining(epochs=1).fit(folder).save("eye"), Path)
     index = sememe.Index.create("pictures", thumbnails=64)
     assert_type(index.search_image(Path("a.jpg"), k=3), sememe.Hits)

@@ -63,6 +63,7 @@ _EXPORTS = {
     "SoundPair": "sememe.index.alike",
     "SpaceMismatchError": "sememe._errors",
     "SpeechEncoder": "sememe.encoders.speech",
+    "SpeechTraining": "sememe.train.speech",
     "StaticEncoder": "sememe.encoders.static",
     "SubwordTokenizer": "sememe.text.subwords",
     "SubwordVectors": "sememe.vectors.subword",
@@ -72,6 +73,7 @@ _EXPORTS = {
     "Transcriber": "sememe.tasks.transcribe",
     "UnknownKeyError": "sememe._errors",
     "UnknownNameError": "sememe._errors",
+    "Wav2Vec2Training": "sememe.train.wav2vec2",
     "Word2Vec": "sememe.train.word2vec",
     "WordEncoder": "sememe.encoders.words",
     "ZeroShot": "sememe.tasks.zero_shot",
@@ -151,6 +153,8 @@ if TYPE_CHECKING:
     from sememe.train.report import TrainingReport as TrainingReport
     from sememe.train.sentence import SentenceTraining as SentenceTraining
     from sememe.train.simclr import SimCLRTraining as SimCLRTraining
+    from sememe.train.speech import SpeechTraining as SpeechTraining
+    from sememe.train.wav2vec2 import Wav2Vec2Training as Wav2Vec2Training
     from sememe.train.word2vec import Word2Vec as Word2Vec
     from sememe.vectors.keyed import KeyedVectors as KeyedVectors
     from sememe.vectors.subword import SubwordVectors as SubwordVectors

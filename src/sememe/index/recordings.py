@@ -48,8 +48,8 @@ def heard(content: Any, transcriber: Transcriber | None) -> list[Window] | str:
 def windows(seconds: float, words: Sequence[Word] = ()) -> list[Window]:
     """Cut a recording of so many seconds.
 
-    >>> windows(12.6)
-    [Window(start=0, end=5000, said=''), Window(start=5000, end=12600, said='')]
+    >>> windows(12.4)
+    [Window(start=0, end=5000, said=''), Window(start=5000, end=12400, said='')]
     """
     count = max(1, int(seconds / SECONDS + 0.5))
     starts = [round(i * SECONDS * PER_SECOND) for i in range(count)]

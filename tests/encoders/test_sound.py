@@ -172,8 +172,14 @@ def test_a_scale_of_ones_own_is_saved_and_loaded(tmp_path):
     np.testing.assert_allclose(loaded.encode(made[:2]), encoder.encode(made[:2]), atol=1e-6)
     with pytest.raises(InvalidInputError, match="got 3 recordings that can be read; a scale needs"):
         SoundEncoder.fitted(made[:3])
-    with pytest.raises(InvalidInputError, match="dim=0; give 1 to 512"):
+    with pytest.raises(InvalidInputError, match="dim=0; give a whole number, 1 to 512"):
         SoundEncoder.fitted(made, dim=0)
+    with pytest.raises(InvalidInputError, match="all alike"):
+        SoundEncoder.fitted([(noise(), RATE)] * 60)
+    with pytest.raises(InvalidInputError, match="got one str"):
+        SoundEncoder.fitted("a.wav")
+    with pytest.raises(InvalidInputError, match="threads=-1"):
+        SoundEncoder(threads=-1)
     (tmp_path / "own" / "scale.npz").write_bytes(b"no")
     with pytest.raises(CorruptFileError, match="damaged"):
         sememe.load(str(tmp_path / "own"))

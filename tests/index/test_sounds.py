@@ -181,6 +181,10 @@ def test_text_finds_what_is_said_and_when(hearing, tmp_path):
     assert (hit.id, hit.text) == ("spoken", "bad cab")
     assert 5 <= hit.start < hit.end and hearing.search("bad", mode="keyword").ids == ["spoken"]
     assert hearing.search("bad cab", mode="semantic", k=1)[0].id == "spoken"
+    hit = hearing.search("bad", k=1)[0]  # in the default mode too it is the window that has it
+    assert (hit.id, hit.text) == ("spoken", "bad cab")
+    late = hearing.search_sound((said, small.RATE), where="start >= 5000")  # in milliseconds
+    assert [(late_hit.id, late_hit.start) for late_hit in late] == [("spoken", 5.0)]
     assert hearing.search("zebra", mode="keyword").ids == []  # the control: nobody says it
     assert hearing.verify().sound
     again = Index.open(hearing.path)
@@ -215,3 +219,60 @@ def test_the_command_line_indexes_and_searches_sounds(tmp_path, folder, capsys):
     assert main(["search", at, "--audio", str(tmp_path / "no.wav")]) == 2
     assert "no such file. Give a sound file" in capsys.readouterr().err
     assert main(["index", str(folder), "--into", at, "--transcriber", "x"]) == 2
+
+
+def test_a_recogniser_that_moved_is_named_anew_and_another_is_refused(hearing, tmp_path):
+    (tmp_path / "tones").rename(tmp_path / "moved")
+    index = Index.open(hearing.path)
+    things = [{"id": "said", "audio": (small.said("bad"), small.RATE)}, ("note", NOTE)]
+    report = index.add(things)
+    assert report.added == 1  # the text; nothing is lost by the recogniser's absence
+    assert "--transcriber PLACE" in report.skipped[0].reason
+    index.use_transcriber(str(tmp_path / "moved"))
+    assert Index.open(hearing.path).add(things).added == 1
+    other = small.write_tones(tmp_path / "other", letters="edcba")
+    with pytest.raises(sememe.InvalidInputError, match="is another one now"):
+        index.use_transcriber(str(other))
+    with pytest.raises(sememe.InvalidInputError, match="none of the encoders is for sounds"):
+        Index.create(tmp_path / "new", ["use-multilingual-v3"], transcriber=str(other))
+
+
+def test_a_recording_of_many_windows_is_stored_and_found_to_its_end(hearing, monkeypatch):
+    """More windows than carry terms together, than are encoded together, and than a batch holds."""
+    monkeypatch.setattr("sememe.index.writer.BATCH_ROWS", 8 * 20)
+    quiet = np.zeros(int(4.9 * small.RATE), "f4")
+    parts = [np.concatenate([small.said(" bee "), quiet]) for _ in range(50)]
+    long = np.concatenate([*parts, small.said(" cab ")])
+    assert hearing.add([{"id": "long", "audio": (long, small.RATE)}]).added == 1
+    assert hearing.verify().sound
+    hit = hearing.search("cab", k=1)[0]
+    assert hit.text.endswith("cab") and hit.start > 250
+
+
+def test_windows_are_those_of_one_decoding(tmp_path):
+    """An MP3 that is sought in gives other samples than one that is read on."""
+    from sememe.sources.forward import ForwardReader
+
+    samples = noise(20)
+    path = write(tmp_path / "a.mp3", samples)
+    whole, reader = sememe.read_sound(path), ForwardReader()
+    for start, end in ((0, 5), (5, 10), (12, 15), (3, 4), (15, None)):
+        found, rate = reader.read(sememe.Clip(path, start, end))
+        assert rate == RATE
+        np.testing.assert_array_equal(found, whole[start * RATE : end and end * RATE])
+    with pytest.raises(sememe.CorruptFileError, match="it ends before"):
+        reader.read(sememe.Clip(path, 30, 31))
+    reader.close()
+
+
+def test_the_length_is_what_was_heard(index, folder):
+    data = (folder / "alarm clock.mp3").read_bytes()
+    (folder / "alarm clock.mp3").write_bytes(data[: len(data) // 2])
+    index.sync(folder)
+    (hit,) = index.search("alarm", mode="keyword")
+    assert 1 < hit.metadata["seconds"] < 3 and hit.end == hit.metadata["seconds"]
+
+
+def test_a_clip_is_no_item(index, folder):
+    with pytest.raises(sememe.InvalidInputError, match="give the recording itself"):
+        index.add([{"audio": sememe.Clip(folder / "rain.flac", 1, 2)}])

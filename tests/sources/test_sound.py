@@ -160,7 +160,34 @@ def test_a_file_is_one_item_with_its_facts(tmp_path):
     assert "holds no bytes" in skipped.reason
     none = write(tmp_path / "none.wav", np.zeros(0))
     (skipped,) = read_file(SourceFile(none, "none.wav", none.stat().st_size, 0))
-    assert skipped.reason == "it holds no samples"
+    assert skipped.reason == "it holds no samples: empty, or cut off"
+
+
+def test_a_flac_that_does_not_say_its_length_is_read(tmp_path):
+    path = write(tmp_path / "a.flac", noise(5))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"fLaC") + 4 + 4 + 13  # of STREAMINFO: the last 36 bits before the MD5
+    data[at] &= 0xF0
+    data[at + 1 : at + 5] = bytes(4)
+    path.write_bytes(data)
+    assert 4.9 < sound_facts(path)["seconds"] <= 5.0
+    assert 4.9 * RATE < len(read_sound(path)) <= 5 * RATE
+    assert not is_cut_off(path)
+
+
+def test_rates_of_numpy_are_numbers_and_stretches_are_checked():
+    samples = noise()
+    for rate in (np.int64(RATE), np.float32(RATE)):
+        np.testing.assert_array_equal(read_sound((samples, rate)), samples)
+    for start, end in ((-1, 2), (float("nan"), 2), ("0", 2), (0, float("nan")), (2, 1)):
+        with pytest.raises(InvalidInputError, match="start < end"):
+            read_sound(Clip((samples, RATE), start, end))
+    with pytest.raises(InvalidInputError, match="sample rate inf"):
+        read_sound((samples, float("inf")))
+    with pytest.raises(InvalidInputError, match="sample_rate=50"):
+        read_sound((samples, RATE), sample_rate=50)
+    with pytest.raises(InvalidInputError, match="a block's length"):
+        next(stream_sound((samples, RATE), seconds=0))
 
 
 def test_packed_files_are_unpacked(tmp_path):

@@ -297,11 +297,9 @@ def _open_or_create(
             "--thumbnails out, or build another index: --into OTHER"
         )
     encoders = ", ".join(entry.name for entry in opened.encoders)
-    hearing = str(Path(transcriber).resolve()) if Path(transcriber).is_dir() else transcriber
     asked_for = (
         ("-m", _names(models or []), encoders),
         ("--terms", terms, opened.terms),
-        ("--transcriber", transcriber and hearing, opened.transcriber),
     )
     for option, asked, built in asked_for:
         if asked and asked != built:
@@ -309,6 +307,8 @@ def _open_or_create(
                 f"{into} was built with {built or 'none'}; got {option} {asked}. Leave {option} "
                 "out, or build another index: --into OTHER"
             )
+    if transcriber:
+        opened.use_transcriber(transcriber)
     return opened
 
 

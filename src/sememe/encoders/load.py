@@ -10,6 +10,7 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.encoders.clap import ClapModel, clap_place, has_sound_and_text, load_clap_text
 from sememe.encoders.clip import ClipModel, clip_place, has_two, load_clip_text
 from sememe.encoders.load_joint import is_joint, load_joint_text
+from sememe.encoders.streams import check_threads
 from sememe.encoders.text import Overflow, TextEncoder, TextModel, digest
 from sememe.models.catalog import CATALOG, DEFAULT_MODEL, ModelInfo, model_info
 from sememe.models.clap_folder import is_clap_folder
@@ -91,7 +92,7 @@ def load(
     from sememe.encoders.load_audio import load_audio
     from sememe.encoders.load_image import load_image
 
-    _check_threads(threads)
+    check_threads(threads)
     found = load_image(name, threads=threads) or load_audio(name, threads=threads)
     return found or load_text(name, overflow=overflow, threads=threads)
 
@@ -111,7 +112,7 @@ def load_encoders(
     >>> [encoder.modality for encoder in load_encoders()]
     ['text']
     """
-    _check_threads(threads)
+    check_threads(threads)
     if not name.startswith("hf:") or name.count(":") == 1:
         place = clip_place(name)
         if place is not None:
@@ -137,7 +138,7 @@ def load_text(
     """
     from sememe.encoders.load_image import is_image
 
-    _check_threads(threads)
+    check_threads(threads)
     if is_image(name):
         raise InvalidInputError(f"{name} encodes images; give an encoder for text: {DEFAULT_MODEL}")
     for load_side in (load_clap_text, load_clip_text, load_joint_text):
@@ -167,11 +168,6 @@ def load_text(
     from sememe.encoders.sentence import sentence_encoder
 
     return sentence_encoder(folder, name, overflow=overflow, threads=threads, int8=int8)
-
-
-def _check_threads(threads: int | None) -> None:
-    if threads is not None and threads < 1:
-        raise InvalidInputError(f"threads={threads}; give a whole number of at least 1, or None.")
 
 
 def load_vectors(name: str) -> KeyedVectors:

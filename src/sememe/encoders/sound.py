@@ -20,6 +20,7 @@ from sememe._persistence import ABOUT, check_format, made_by, noted
 from sememe._progress import progress
 from sememe.encoders.image import unit_rows
 from sememe.encoders.sounds import Sounds, checked_sounds
+from sememe.encoders.streams import check_threads
 from sememe.encoders.text import digest
 from sememe.models.catalog import SOUND_MODEL
 from sememe.models.sound_scale import DIM, LEAST_EXAMPLES, SoundScale, made_scale, measured
@@ -38,8 +39,8 @@ class SoundEncoder(Sounds):
     """Turn sounds into unit vectors: paths, bytes of files, or (samples, sample rate).
 
     How loud a recording is as a whole makes no difference. Of one longer than 30 seconds, the
-    statistics of its windows are averaged. A recording shorter than a frame, one of clicks, one
-    of silence: each has a vector.
+    statistics of its windows are averaged, each relative to its own loudest. A recording shorter
+    than a frame, one of clicks, one of silence: each has a vector.
 
     >>> import numpy as np
     >>> noise = np.random.default_rng(0).standard_normal(22_050)
@@ -57,6 +58,7 @@ class SoundEncoder(Sounds):
         """Take a scale, that of the package unless told; threads: all cores unless told."""
         self.scale = scale or made_scale()
         self.name = name
+        check_threads(threads)
         self._threads = threads or os.cpu_count() or 1
 
     @classmethod
@@ -77,9 +79,9 @@ class SoundEncoder(Sounds):
             InvalidInputError: Fewer than 50 that can be read, or a width out of range.
             MissingExtraError: The extra `audio` is not installed.
         """
-        sounds = checked_sounds(list(items))
-        if not 1 <= dim <= sum(WIDTHS.values()):
-            raise InvalidInputError(f"dim={dim}; give 1 to {sum(WIDTHS.values())}.")
+        sounds = checked_sounds(items)
+        if not isinstance(dim, int) or not 1 <= dim <= sum(WIDTHS.values()):
+            raise InvalidInputError(f"dim={dim}; give a whole number, 1 to {sum(WIDTHS.values())}.")
         encoder = cls(threads=threads)
         rows, reasons = encoder.measure(sounds, show_progress=show_progress)
         known = [i for i in range(len(sounds)) if i not in reasons]

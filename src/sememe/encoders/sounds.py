@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -52,13 +52,13 @@ class Sounds(Streams, ABC):
         return vectors
 
 
-def checked_sounds(items: Sequence[Any]) -> list[Any]:
+def checked_sounds(items: Iterable[Any]) -> list[Any]:
     """Return the recordings as a list, or say that one alone was given, or something else.
 
     Raises:
         InvalidInputError: So it is.
     """
-    if isinstance(items, str | bytes | bytearray | PathLike | Clip) or _is_pair(items):
+    if isinstance(items, str | bytes | bytearray | PathLike | Clip | Mapping) or _is_pair(items):
         kind = "(samples, sample rate)" if isinstance(items, tuple) else type(items).__name__
         raise InvalidInputError(
             f"encode takes a list of recordings, got one {kind}. Use encode_one(recording), or "

@@ -19,6 +19,7 @@ from sememe._errors import InvalidInputError
 from sememe._progress import progress
 from sememe.encoders.image import refuse, unit_rows
 from sememe.encoders.sounds import Sounds, checked_sounds
+from sememe.encoders.streams import check_threads
 from sememe.encoders.text import digest
 from sememe.models.speech import SpeechEngine
 from sememe.models.wav2vec2_folder import read_speech_folder
@@ -58,6 +59,7 @@ class SpeechEncoder(Sounds):
             InvalidInputError: No such network or no such layer.
             CorruptFileError, MissingExtraError: Its files are damaged, or need an extra.
         """
+        check_threads(threads)
         source, layer = split_layer(str(folder))
         found = read_speech_folder(Path(source).resolve())
         most = found.config.layers

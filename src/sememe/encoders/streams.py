@@ -42,3 +42,9 @@ def check_batch_size(batch_size: int | None) -> None:
     """Refuse a batch of none."""
     if batch_size is not None and batch_size < 1:
         raise InvalidInputError(f"batch_size={batch_size}; give a whole number of at least 1.")
+
+
+def check_threads(threads: int | None) -> None:
+    """Refuse threads that are none."""
+    if threads is not None and threads < 1:
+        raise InvalidInputError(f"threads={threads}; give a whole number of at least 1, or None.")

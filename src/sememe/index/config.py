@@ -45,6 +45,7 @@ class Config:
         roots: Folders or files kept in sync -> what their sources' names begin with.
         thumbnails: Longer side of the small pictures kept of images, in pixels; 0: none.
         transcriber: Name of what writes down what is said in sounds; "": nothing does.
+        hearing: Its fingerprint.
     """
 
     encoders: list[EncoderEntry]
@@ -53,6 +54,7 @@ class Config:
     roots: dict[str, str] = field(default_factory=dict)
     thumbnails: int = 0
     transcriber: str = ""
+    hearing: str = ""
 
     @property
     def dims(self) -> dict[str, int]:
@@ -106,6 +108,7 @@ class Config:
                 roots=dict(document["roots"]),
                 thumbnails=int(document.get("thumbnails", 0)),
                 transcriber=str(document.get("transcriber", "")),
+                hearing=str(document.get("hearing", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IndexFormatError(

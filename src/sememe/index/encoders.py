@@ -18,7 +18,10 @@ NO_IMAGES = (
     "the index has no encoder for images. Build one that has: pip install 'sememe[images]', then "
     "sememe index PATH --into OTHER"
 )
-NO_SOUNDS = NO_IMAGES.replace("images", "sounds").replace("[sounds]", "[audio]")
+NO_SOUNDS = (
+    "the index has no encoder for sounds. Build one that has: pip install 'sememe[audio]' if it is "
+    "not there, then sememe index PATH --into OTHER, without -m or with -m mel-statistics beside"
+)
 Column = tuple[str, Encoder]  # the store's vector column, and an encoder that fills it
 
 

@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sememe._errors import InvalidInputError
+from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import Encoder, Item
 from sememe.index.config import Config, EncoderEntry
 from sememe.index.encoders import Encoders, check_encoders, default_encoders, loaded_encoders
@@ -86,8 +86,15 @@ class Index(Searchable):
             analyzer=terms,
             terms=analyzer(terms).fingerprint,
             thumbnails=thumbnails,
-            transcriber=_loaded(transcriber).name if transcriber else "",
         )
+        if transcriber:
+            if all(encoder.modality != "audio" for encoder in loaded):
+                raise InvalidInputError(
+                    f"transcriber={transcriber!r} hears sounds, and none of the encoders is for "
+                    "sounds. Add mel-statistics to them."
+                )
+            hearing = _recogniser(transcriber)
+            config.transcriber, config.hearing = hearing.name, hearing.fingerprint
         make_room(folder)
         store = Store.create(folder, config.dims)
         config.save(folder)  # last: without it, the folder is not an index
@@ -270,11 +277,43 @@ class Index(Searchable):
     def _hearing(self) -> Transcriber:
         """Return the recogniser, loaded when the first sound comes."""
         if self._transcriber is None:
-            self._transcriber = _loaded(self._config.transcriber)
+            name = self._config.transcriber
+            where = f"sememe index PATH --into {self.path} --transcriber PLACE"
+            try:
+                found = _recogniser(name)
+            except UnknownNameError:
+                raise UnknownNameError(
+                    f"the index was made with the recogniser {name}, which is not there any more. "
+                    f"Put it back, or say where it is now: {where}"
+                ) from None
+            self._check_hearing(found)
+            self._transcriber = found
         return self._transcriber
 
+    def use_transcriber(self, name: str) -> None:
+        """Say where the index's recogniser is now, if it moved.
 
-def _loaded(name: str) -> Transcriber:
+        Raises:
+            InvalidInputError: It is another one.
+            UnknownNameError, CorruptFileError, MissingExtraError: As `Transcriber.load`.
+        """
+        found = _recogniser(name)
+        self._check_hearing(found)
+        with self._writing():
+            self._config.transcriber = found.name
+            self._config.save(self.path)
+        self._transcriber = found
+
+    def _check_hearing(self, found: Transcriber) -> None:
+        if found.fingerprint != self._config.hearing:
+            raise InvalidInputError(
+                f"{self.path} was made with {self._config.transcriber or 'no recogniser'}, and "
+                f"{found.name} is another one now. Build another index: sememe index PATH --into "
+                f"OTHER --transcriber {found.name}"
+            )
+
+
+def _recogniser(name: str) -> Transcriber:
     from sememe.tasks.transcribe import Transcriber
 
     return Transcriber.load(name)

@@ -15,7 +15,7 @@ from typing import Any
 from sememe._errors import InvalidInputError
 from sememe._types import Item, Modality, Skipped
 from sememe.sources.formats import format_of
-from sememe.sources.sound import checked_sound, samples_of
+from sememe.sources.sound import Clip, checked_sound, samples_of
 from sememe.sources.streams import open_bytes
 from sememe.text.normalize import well_formed
 
@@ -79,6 +79,11 @@ def _checked(item: Item, place: int) -> Item:
     elif item.modality == "image":
         _picture(item.content, place)
     elif item.modality == "audio":
+        if isinstance(item.content, Clip):
+            raise InvalidInputError(
+                f"item {place}: its audio is a Clip; give the recording itself, whose windows the "
+                "index finds, or the samples: (read_sound(clip), 16000)"
+            )
         checked_sound(item.content, f"item {place}: its audio")
     return item
 

@@ -79,7 +79,7 @@ class Searchable:
             mode: "semantic" compares meaning, "keyword" counts words (BM25), "hybrid" does both
                 and weighs them; `hits.note` says when one of the two had nothing to say.
             where: SQL over the columns id, source, modality, text and all metadata, for example
-                "year >= 2020 AND source LIKE '%.md'".
+                "year >= 2020 AND source LIKE '%.md'". Of sounds, start and end are in milliseconds.
             rerank: A cross-encoder that reads the query with each of the first 100 hits, or k if
                 that is more, and so decides their order and scores.
 

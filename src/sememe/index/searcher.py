@@ -191,12 +191,20 @@ class Searcher:
 
         others = [id_ for id_ in ids if id_ not in nearest]
         found = {id_: nearest[id_] for id_ in ids if id_ in nearest}
-        found |= self._by_terms(others, set(terms)) if others else {}
-        addresses = np.array([found[id_] for id_ in ids], np.uint64)
-        return self._store.rows(addresses)
+        if others:
+            worded = self._by_terms(others, set(terms))
+            found |= {id_: address for id_, (_, address) in worded.items()}
+        rows = self._store.rows(np.array([found[id_] for id_ in ids], np.uint64))
+        spoken = [row["id"] for row in rows if row["modality"] == "audio" and row["id"] in nearest]
+        if not spoken:
+            return rows
+        # People ask when it is said: the window with the words counts more than the nearest one.
+        worded = self._by_terms(spoken, set(terms))
+        found |= {id_: address for id_, (shared, address) in worded.items() if shared}
+        return self._store.rows(np.array([found[id_] for id_ in ids], np.uint64))
 
-    def _by_terms(self, ids: Sequence[str], terms: set[str]) -> dict[str, int]:
-        """Return the address of the row of each item that holds most of the terms."""
+    def _by_terms(self, ids: Sequence[str], terms: set[str]) -> dict[str, tuple[int, int]]:
+        """Return how many of the terms the row of each item with most of them holds, and where."""
         best: dict[str, tuple[int, int]] = {}
         addresses = self._store.addresses(ids)
         for address, row in zip(
@@ -205,7 +213,7 @@ class Searcher:
             shared = len(terms.intersection(self._analyzer.analyze(row["text"])))
             if row["id"] not in best or shared > best[row["id"]][0]:
                 best[row["id"]] = (shared, address)
-        return {id_: address for id_, (_, address) in best.items()}
+        return best
 
 
 def hits_of(

@@ -20,7 +20,7 @@ from sememe.encoders.image import encode_together
 from sememe.index.draft import Analyzer, Draft, draft
 from sememe.index.encoders import NO_IMAGES, NO_SOUNDS, Encoders
 from sememe.index.items import content_hash, has_text
-from sememe.index.recordings import Window, heard
+from sememe.index.recordings import SECONDS, Recordings, Window, with_seconds
 from sememe.index.report import Report
 from sememe.search.catalogue import State
 from sememe.search.rows import Row
@@ -36,6 +36,7 @@ BATCH_ROWS = 2048  # chunks of one commit: a second of encoding, 4 MB of vectors
 _BATCH_ITEMS = 1024  # items looked up and cut together
 _BATCH_CHARS = 4_000_000  # or fewer, if they are long
 _OTHER_ROWS = 8  # rows that a picture, or a window of sound, counts for: they take as long
+_BATCH_SECONDS = 600.0  # of sound heard before any of it is stored
 _RECENT = 65_536  # items of this run remembered by id, before the catalogue is read again
 
 OnChange = Literal["refuse", "replace"]
@@ -72,12 +73,13 @@ class Writer:
         self._analyzer = analyzer
         self._on_change = on_change
         self._thumbnails = thumbnails
-        self._transcriber = transcriber
+        self._recordings = Recordings(transcriber)
         self.before_commit: Callable[[], None] = lambda: None
         self._known = store.known()
         self._recent: dict[str, str] = {}  # id -> hash of items met since the catalogue was read
         self._items: list[Item] = []  # taken, not yet cut
         self._chars = 0
+        self._seconds = 0.0  # of sound
         self._drafts: list[Draft] = []  # cut, not yet stored
         self._pending: set[str] = set()  # ids of both
         self._stale: set[str] = set()  # ids whose old rows leave with the next commit
@@ -106,7 +108,12 @@ class Writer:
         self._items.append(thing)
         self._pending.add(thing.id)
         self._chars += len(thing.content) if thing.modality == "text" else 0
-        if len(self._items) >= _BATCH_ITEMS or self._chars >= _BATCH_CHARS:
+        self._seconds += _seconds(thing)
+        if (
+            len(self._items) >= _BATCH_ITEMS
+            or self._chars >= _BATCH_CHARS
+            or self._seconds >= _BATCH_SECONDS
+        ):
             self._cut()
         if len(self._recent) > _RECENT:
             self.flush()
@@ -117,11 +124,12 @@ class Writer:
         self._cut()
         self._begin(len(self._drafts))
         self._finish()
+        self._recordings.close()
         self._pending.clear()
 
     def _cut(self) -> None:
         """Cut the items that have to be encoded, and commit as batches fill."""
-        items, self._items, self._chars = self._items, [], 0
+        items, self._items, self._chars, self._seconds = self._items, [], 0, 0.0
         chosen, refusal = self._choose(items)
         chosen, recordings = self._hear(chosen)
         cut = draft(
@@ -175,18 +183,17 @@ class Writer:
         self, chosen: Sequence[tuple[Item, str, State]]
     ) -> tuple[list[tuple[Item, str, State]], dict[str, list[Window]]]:
         """Return the items without sounds that cannot be read, and the windows of the others."""
-        if not any(item.modality == "audio" for item, _, _ in chosen):
-            return list(chosen), {}
-        transcriber = self._transcriber() if self._transcriber else None
+        heard = self._recordings.heard(item for item, _, _ in chosen)
         kept, found = [], {}
-        for one in chosen:
-            item = one[0]
-            windows = heard(item.content, transcriber) if item.modality == "audio" else []
+        for item, hash_, state in chosen:
+            windows = heard.get(item.id, [])
             if isinstance(windows, str):
                 self._fail(item, windows)
-            else:
+                continue
+            if windows:
                 found[item.id] = windows
-                kept.append(one)
+                item = with_seconds(item, windows)
+            kept.append((item, hash_, state))
         return kept, found
 
     def _fail(self, item: Item, why: str) -> None:
@@ -272,7 +279,8 @@ class Writer:
                 ]
             else:
                 contents = [batch[i].content for i in places]
-                encoded = encode_together([encoder for _, encoder in columns], contents)
+                encode = self._recordings.encode if modality == "audio" else encode_together
+                encoded = encode([encoder for _, encoder in columns], contents)
             for (column, _), (rows, reasons) in zip(columns, encoded, strict=True):
                 for at, place in enumerate(places):
                     own = found[place]
@@ -327,6 +335,12 @@ def _full(drafts: Sequence[Draft]) -> int:
         if rows >= BATCH_ROWS:
             return count
     return 0
+
+
+def _seconds(item: Item) -> float:
+    """Return how long a sound is said to be, that much work is not lost; 0 of what is none."""
+    found = item.metadata.get("seconds", SECONDS) if item.modality == "audio" else 0.0
+    return float(found) if isinstance(found, int | float) else SECONDS
 
 
 def _row(one: Draft, vectors: dict[str, FloatArray], metadata: Metadata) -> Row:

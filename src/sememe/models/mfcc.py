@@ -132,6 +132,11 @@ class Mfcc:
     def _mels(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
         """Yield (frames, n_mels) of a stream of samples."""
         win_length = self.n_fft if self.win_length is None else self.win_length
+        if not 0 < self.power < float("inf") or (self.top_db is not None and not self.top_db >= 0):
+            raise InvalidInputError(
+                f"power={self.power}, top_db={self.top_db}; give a power above 0, and decibels of "
+                "at least 0 or None."
+            )
         check_frames(self.n_fft, win_length, self.hop_length)
         shape = window(self.window, win_length, self.n_fft)
         filters = self._filters().T.copy()

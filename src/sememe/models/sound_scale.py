@@ -18,6 +18,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sememe._errors import InvalidInputError
 from sememe.models.sound_statistics import WIDTHS
 
 if TYPE_CHECKING:
@@ -86,7 +87,11 @@ class SoundScale:
 
 
 def measured(statistics: FloatArray, dim: int = DIM) -> SoundScale:
-    """Return the scale of (n, 512) statistics of examples; dim at most n - 1 and 512."""
+    """Return the scale of (n, 512) statistics of examples; dim at most n - 1 and 512.
+
+    Raises:
+        InvalidInputError: The examples are all alike.
+    """
     import numpy as np
 
     weights = np.concatenate([np.full(w, _WEIGHTS.get(name, 1.0)) for name, w in WIDTHS.items()])
@@ -96,7 +101,11 @@ def measured(statistics: FloatArray, dim: int = DIM) -> SoundScale:
     _, values, axes = np.linalg.svd((statistics - mean) * scale, full_matrices=False)
     axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
     spread = values / np.sqrt(len(statistics))
-    dim = min(dim, int((spread > 1e-3 * spread[0]).sum()))
+    dim = min(dim, int((spread > max(1e-3 * float(spread[0]), 1e-6)).sum()))
+    if not dim:
+        raise InvalidInputError(
+            f"the {len(statistics)} recordings are all alike; give recordings that differ."
+        )
     found = scale[:, None] * axes[:dim].T / np.sqrt(spread[:dim])
     return SoundScale(mean.astype(np.float32), found.astype(np.float32))
 

@@ -8,7 +8,7 @@
     course    100     MFCC of five stretches in order: mean, less the mean of all
     company    28     correlations of the first 8 MFCC over time
 
-Levels are relative to the recording's loudest, so that the same sound recorded softly is the same.
+Levels are relative to the loudest of what is measured: the same sound recorded softly is the same.
 Means over time do not tell "one" from "no": the course does. It counts less, as sounds that go on
 have none. Statistics of MFCC over a clip: Tzanetakis & Cook 2002 (doi:10.1109/TSA.2002.800560);
 modulation spectra: McDermott & Simoncelli 2011 (doi:10.1016/j.neuron.2011.06.032).

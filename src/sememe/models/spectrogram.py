@@ -153,8 +153,9 @@ def check_frames(n_fft: int, win_length: int, hop_length: int) -> None:
     Raises:
         InvalidInputError: A length below 1 (2 for n_fft), or a window or hop longer than a frame.
     """
-    if n_fft < 2 or not 1 <= hop_length <= n_fft or not 1 <= win_length <= n_fft:
+    whole = all(isinstance(one, int) for one in (n_fft, win_length, hop_length))
+    if not whole or n_fft < 2 or not 1 <= hop_length <= n_fft or not 1 <= win_length <= n_fft:
         raise InvalidInputError(
             f"n_fft={n_fft}, win_length={win_length}, hop_length={hop_length}; give "
-            "n_fft >= 2, and the others from 1 to n_fft, in samples."
+            "n_fft >= 2, and the others from 1 to n_fft, in whole samples."
         )

@@ -16,12 +16,14 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
+from sememe.sources.quiet import quiet_decoder
 from sememe.sources.signatures import describe
 from sememe.sources.streams import open_seekable, reason
 
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16_000
 LOUDEST = 1e9  # samples beyond count as this: their power still fits a float32
 _BLOCK = 1 << 18  # samples decoded at a time
-_LEAST_BLOCK = 1 << 12  # ... where the file is damaged
+_LEAST_BLOCK = 1 << 10  # ... where the file is damaged
+_UNKNOWN = 1 << 40  # frames: more than any file has; the header does not say
 _RATES = 100, 10_000_000
 _NEEDED_BY = "reading sound"
 
@@ -86,6 +89,8 @@ def stream_sound(
     """
     import numpy as np
 
+    if not 0 < seconds < float("inf"):
+        raise InvalidInputError(f"seconds={seconds}; give a block's length, such as 30.")
     size = max(1, round(seconds * sample_rate))
     kept: list[FloatArray] = []
     count = 0
@@ -104,18 +109,21 @@ def stream_sound(
 def sound_facts(content: Any) -> dict[str, str | int | float]:
     """Return "seconds", "sample_rate" and "channels", and "title" and "artist" where it names them.
 
-    The seconds are what its header says.
+    The seconds are what its header says; where it does not, all of it is decoded.
 
     Raises:
         CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`, so far as the
             header tells.
     """
-    with _opened(content) as sound:
+    with opened_sound(content) as sound:
         _check_rate(sound.samplerate)
         if not sound.frames:
             raise CorruptFileError(_empty())
+        known = sound.frames < _UNKNOWN
         facts: dict[str, str | int | float] = {
-            "seconds": round(sound.frames / sound.samplerate, 3),
+            "seconds": round(
+                sound.frames / sound.samplerate if known else sound_seconds(content), 3
+            ),
             "sample_rate": int(sound.samplerate),
             "channels": int(sound.channels),
         }
@@ -132,8 +140,8 @@ def sound_seconds(content: Any) -> float:
     import numpy as np
 
     count = finite = 0
-    with _opened(content) as sound:
-        for block in _decoded(sound, 0.0, None):
+    with opened_sound(content) as sound:
+        for block in decoded_blocks(sound, 0.0, None):
             count += len(block)
             finite += int(np.isfinite(block).sum())
         _check_finite(count, finite)
@@ -142,10 +150,13 @@ def sound_seconds(content: Any) -> float:
 
 def is_cut_off(content: Any) -> bool:
     """Say whether a recording ends before its header says that it does, as far as can be seen."""
-    with _opened(content) as sound:
+    with opened_sound(content) as sound:
+        if sound.frames >= _UNKNOWN:
+            return False
         try:
-            sound.seek(max(sound.frames - 1, 0))
-            return not len(sound.read(1, dtype="float32"))
+            with quiet_decoder(_is_mp3(sound)):
+                sound.seek(max(sound.frames - 1, 0))
+                return not len(sound.read(1, dtype="float32"))
         except RuntimeError:
             return True
 
@@ -157,6 +168,7 @@ def checked_sound(content: Any, place: str) -> None:
         InvalidInputError: The message begins with `place`.
     """
     if isinstance(content, Clip):
+        _check_stretch(content.start, content.end)
         content = content.content
     if isinstance(content, str | PathLike | bytes | bytearray | memoryview):
         return
@@ -178,7 +190,7 @@ def checked_sound(content: Any, place: str) -> None:
             f"{place} has samples of {getattr(samples, 'dtype', type(samples).__name__)}, shape "
             f"{shape}; give an array (n,) or (n, channels), of floats with full scale 1 or of int16"
         )
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
+    if isinstance(rate, bool) or not isinstance(rate, Real) or not 0 < float(rate) < float("inf"):
         raise InvalidInputError(f"{place} has the sample rate {rate!r}; give samples a second")
 
 
@@ -188,17 +200,21 @@ def _at_rate(
     """Yield finite blocks of one channel at a rate; at least one sample in all."""
     import numpy as np
 
-    _check_rate(sample_rate)
+    low, high = _RATES
+    if not low <= sample_rate <= high:
+        raise InvalidInputError(
+            f"sample_rate={sample_rate}; give {low} to {high:,} samples a second."
+        )
     soxr = require("soxr", _NEEDED_BY)
     within = isinstance(content, Clip)  # of a recording that may hold more elsewhere
     if within:
         start, end, content = content.start, content.end, content.content
     given = finite = count = 0
-    with _opened(content) as sound:
+    with opened_sound(content) as sound:
         _check_rate(sound.samplerate)
         rate, other = sound.samplerate, sound.samplerate != sample_rate
         stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32") if other else None
-        for block in _decoded(sound, start, end):
+        for block in decoded_blocks(sound, start, end):
             given += len(block)
             finite += int(np.isfinite(block).sum())
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
@@ -218,24 +234,28 @@ def _at_rate(
         yield np.zeros(1, np.float32)
 
 
-def _decoded(sound: Any, start: float, end: float | None) -> Iterator[FloatArray]:
+def decoded_blocks(sound: Any, start: float, end: float | None) -> Iterator[FloatArray]:
     """Yield float32 blocks of one channel, until the end or until the file is damaged."""
     import numpy as np
 
+    _check_stretch(start, end)
     first = round(start * sound.samplerate)
-    last = None if end is None else round(end * sound.samplerate)
-    if first < 0 or (last is not None and last <= first):
-        raise InvalidInputError(f"start={start}, end={end}; give 0 <= start < end, in seconds.")
+    last = None if end is None else max(round(end * sound.samplerate), first + 1)
     at, size = first, max(1, _BLOCK // sound.channels)
+    if sound.frames >= _UNKNOWN:  # its end is met with an error, and what was read before it lost
+        size = _LEAST_BLOCK
     moved = first > 0
     while last is None or at < last:
         try:
-            if moved:
-                sound.seek(min(at, sound.frames))
             count = size if last is None else min(size, last - at)
-            block = sound.read(count, dtype="float32", always_2d=True)
+            with quiet_decoder(_is_mp3(sound)):
+                if moved:
+                    sound.seek(min(at, sound.frames))
+                block = sound.read(count, dtype="float32", always_2d=True)
         except RuntimeError as error:
-            if size > _LEAST_BLOCK:  # what stands before the damage counts
+            if (
+                size > _LEAST_BLOCK and sound.frames < _UNKNOWN
+            ):  # what stands before the damage counts
                 moved, size = True, size // 8
                 continue
             if at == first:
@@ -249,7 +269,7 @@ def _decoded(sound: Any, start: float, end: float | None) -> Iterator[FloatArray
 
 
 @contextmanager
-def _opened(content: Any) -> Iterator[Any]:
+def opened_sound(content: Any) -> Iterator[Any]:
     """Open a recording: a `soundfile.SoundFile`, or samples that behave like one."""
     if isinstance(content, Clip):
         content = content.content
@@ -290,7 +310,8 @@ def _recognised(stream: Any, opened: Callable[[], Any]) -> Any:
     if not head:
         raise CorruptFileError("empty: it holds no bytes")
     try:
-        return opened()
+        with quiet_decoder(head[:3] == b"ID3" or head[:1] == b"\xff"):
+            return opened()
     except (RuntimeError, TypeError, OSError) as error:
         what = describe(head)
         if what and "audio" in what:
@@ -336,6 +357,18 @@ def samples_of(content: Any) -> tuple[Any, Any] | None:
     return None
 
 
+def _is_mp3(sound: Any) -> bool:
+    return getattr(sound, "format", "") == "MP3"
+
+
+def _check_stretch(start: Any, end: Any) -> None:
+    """Refuse what is no stretch of time."""
+    last = float("inf") if end is None else end
+    numbers = isinstance(start, Real) and isinstance(last, Real)
+    if not numbers or not 0 <= float(start) < float(last):
+        raise InvalidInputError(f"start={start!r}, end={end!r}; give 0 <= start < end, in seconds.")
+
+
 def _check_rate(rate: float) -> None:
     low, high = _RATES
     if not low <= rate <= high:
@@ -350,7 +383,7 @@ def _check_finite(count: int, finite: int) -> None:
 
 
 def _empty() -> str:
-    return "it holds no samples"
+    return "it holds no samples: empty, or cut off"
 
 
 def _said(error: BaseException) -> str:

@@ -21,6 +21,7 @@ from sememe._progress import progress
 from sememe.encoders.image import refuse
 from sememe.encoders.load_audio import speech_place
 from sememe.encoders.sounds import checked_sounds
+from sememe.encoders.text import digest
 from sememe.models.ctc import Best, log_probabilities
 from sememe.models.ctc_beam import Beam
 from sememe.models.ctc_vocabulary import read_vocabulary, spelt_words
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _SECONDS = 15.0  # of sound that the network reads at once
 _HELD = 60.0  # seconds of sound in memory before they are run
+_PAUSE = 1.0  # seconds without a letter that end a word, whether a space was heard or not
 _BEAM = 16  # the least with a list of words: what is most like a word is seldom one at first
 
 
@@ -149,7 +151,7 @@ class Transcriber:
         Of those nothing is understood.
         """
         sounds = checked_sounds(items)
-        if beam_size < 1:
+        if isinstance(beam_size, bool) or not isinstance(beam_size, int) or beam_size < 1:
             raise InvalidInputError(f"beam_size={beam_size}; give a whole number of at least 1.")
         listener = _Listener(self.vocabulary, beam_size, self._tree(words), self._engine)
         found = [_NOTHING] * len(sounds)
@@ -169,6 +171,11 @@ class Transcriber:
         """Return the words that the network has no letters for: it can never understand them."""
         return [word for word in dict.fromkeys(words) if not self.vocabulary.spelt(word)]
 
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits of the network and of what its outputs write."""
+        return digest(v=1, network=self._engine.folder.fingerprint(), units=repr(self.vocabulary))
+
     def release(self) -> None:
         """Give back the memory that only makes the next call faster."""
         self._engine.release()
@@ -178,6 +185,8 @@ class Transcriber:
             return None
         if isinstance(words, str):
             raise InvalidInputError(f"words={words!r} is one str; give a list: [{words!r}]")
+        if not all(isinstance(word, str) for word in words):
+            raise InvalidInputError(f"words={list(words)!r:.80}; give a list of str.")
         known = self.vocabulary
         spelt = spelt_words(known, words)
         return WordTrie(spelt.values(), n_units=len(known.units), space=known.space)
@@ -221,7 +230,7 @@ class _Listener:
         folder, step = self._engine.folder, self._engine.seconds_per_frame
         seconds = folder.config.samples(self._frames) / folder.sample_rate
         words = []
-        for spoken in _split(reading.units, self._vocabulary.space):
+        for spoken in _split(reading.units, self._vocabulary.space, _PAUSE / step):
             text = self._vocabulary.text(one.unit for one in spoken)
             if text:
                 end = min(spoken[-1].end * step, seconds)
@@ -230,14 +239,14 @@ class _Listener:
         return Transcript(text, tuple(words), reading.score, round(seconds, 3))
 
 
-def _split(units: Sequence[Spoken], space: int | None) -> Iterator[list[Spoken]]:
-    """Yield the units of each word, none of them empty."""
+def _split(units: Sequence[Spoken], space: int | None, pause: float) -> Iterator[list[Spoken]]:
+    """Yield the units of each word, none of them empty; so many frames of pause end one, too."""
     held: list[Spoken] = []
     for one in units:
-        if one.unit != space:
-            held.append(one)
-        elif held:
+        if held and (one.unit == space or one.start - held[-1].end > pause):
             yield held
             held = []
+        if one.unit != space:
+            held.append(one)
     if held:
         yield held

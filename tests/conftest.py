@@ -14,7 +14,15 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 # tests/trained needs the extra `train`: `make test` runs it in an environment of its own.
-_TRAIN = ("torch", "sentence_transformers", "datasets", "accelerate", "matplotlib", "open_clip", "soxr")
+_TRAIN = (
+    "torch",
+    "sentence_transformers",
+    "datasets",
+    "accelerate",
+    "matplotlib",
+    "open_clip",
+    "soxr",
+)
 collect_ignore = [] if all(importlib.util.find_spec(name) for name in _TRAIN) else ["trained"]
 
 

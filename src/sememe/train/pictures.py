@@ -75,19 +75,24 @@ def find_pictures(data: Any) -> tuple[list[Named], tuple[Skipped, ...]]:
     Raises:
         InvalidInputError: There is no such folder, or something else was given.
     """
+    return find_named(data, "image", "picture")
+
+
+def find_named(data: Any, kind: str, noun: str) -> tuple[list[Named], tuple[Skipped, ...]]:
+    """Return the files of a format under a folder, or the items of a list; see `find_pictures`."""
     if isinstance(data, str | PathLike):
         found, skipped = [], []
         for file in find_files(Path(data)):
             if isinstance(file, Skipped):
                 skipped.append(file)
-            elif format_of(file.source)[0] == "image":
+            elif format_of(file.source)[0] == kind:
                 found.append(Named(file.source, file.path))
         return found, tuple(skipped)
     if not isinstance(data, Sequence):
-        kind = type(data).__name__
-        raise InvalidInputError(f"pictures={kind}; give a folder, or a list of paths or arrays.")
+        got = type(data).__name__
+        raise InvalidInputError(f"{noun}s={got}; give a folder, or a list of paths or arrays.")
     return [
-        Named(str(one) if isinstance(one, str | PathLike) else f"picture {place}", one)
+        Named(str(one) if isinstance(one, str | PathLike) else f"{noun} {place}", one)
         for place, one in enumerate(data)
     ], ()
 

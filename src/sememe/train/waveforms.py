@@ -13,19 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._errors import CorruptFileError
 from sememe._progress import progress
 from sememe._types import Skipped
-from sememe.sources.files import find_files
-from sememe.sources.formats import format_of
 from sememe.sources.sound import Clip, stream_sound
-from sememe.train.pictures import Named, pictures_digest
+from sememe.train.pictures import Named, find_named, pictures_digest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,21 +97,7 @@ def find_sounds(data: Any) -> tuple[list[Named], tuple[Skipped, ...]]:
     Raises:
         InvalidInputError: There is no such folder, or something else was given.
     """
-    if isinstance(data, str | PathLike):
-        found, skipped = [], []
-        for file in find_files(Path(data)):
-            if isinstance(file, Skipped):
-                skipped.append(file)
-            elif format_of(file.source)[0] == "audio":
-                found.append(Named(file.source, file.path))
-        return found, tuple(skipped)
-    if not isinstance(data, Sequence):
-        kind = type(data).__name__
-        raise InvalidInputError(f"sounds={kind}; give a folder, or a list of paths of sounds.")
-    return [
-        Named(str(one) if isinstance(one, str | PathLike) else f"sound {place}", one)
-        for place, one in enumerate(data)
-    ], ()
+    return find_named(data, "audio", "sound")
 
 
 def read_waveforms(

@@ -20,6 +20,7 @@ from sememe.encoders.image import unit_rows
 from sememe.encoders.sounds import Sounds, checked_sounds
 from sememe.encoders.text import Overflow, TextEncoder, TextModel, digest
 from sememe.models.clap_folder import is_clap_folder, read_clap_folder
+from sememe.models.hub import place_of
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -128,17 +129,9 @@ def clap_place(source: str) -> Path | None:
 
     A name of the hub is fetched, unless something is said after it.
     """
-    if source.startswith("hf:"):
-        if source.count(":") > 1:
-            return None
-        from sememe.models.hub import fetch
-
-        place = fetch(source)
-        return place if is_clap_folder(place) else None
-    try:
-        return Path(source).resolve() if source and is_clap_folder(Path(source)) else None
-    except (OSError, ValueError):  # too long for a name, or none at all
+    if source.startswith("hf:") and source.count(":") > 1:
         return None
+    return place_of(source, is_clap_folder)
 
 
 def has_sound_and_text(source: str) -> InvalidInputError:

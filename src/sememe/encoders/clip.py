@@ -16,6 +16,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.encoders.image import ImageEncoder, ImageModel
 from sememe.encoders.text import Overflow, TextEncoder, TextModel, digest
 from sememe.models.clip_folder import is_clip_folder, read_clip_folder
+from sememe.models.hub import place_of
 
 if TYPE_CHECKING:
     from sememe.models.clip_folder import ClipFolder
@@ -74,15 +75,7 @@ def clip_place(source: str) -> Path | None:
 
     A name of the hub is fetched.
     """
-    if source.startswith("hf:"):
-        from sememe.models.hub import fetch
-
-        place = fetch(source)
-        return place if is_clip_folder(place) else None
-    try:
-        return Path(source).resolve() if source and is_clip_folder(Path(source)) else None
-    except (OSError, ValueError):  # too long for a name, or none at all
-        return None
+    return place_of(source, is_clip_folder)
 
 
 def has_two(source: str) -> InvalidInputError:

@@ -10,6 +10,7 @@ from sememe._persistence import is_of_kind
 from sememe.encoders.clap import load_clap_audio
 from sememe.encoders.speech import SpeechEncoder, split_layer
 from sememe.models.catalog import SOUND_MODEL
+from sememe.models.hub import place_of
 from sememe.models.wav2vec2_folder import is_speech_folder
 
 if TYPE_CHECKING:
@@ -63,14 +64,6 @@ def speech_place(source: str) -> Path | None:
 
     A name of the hub is fetched, unless something is said after it.
     """
-    if source.startswith("hf:"):
-        if source.count(":") > 1:
-            return None
-        from sememe.models.hub import fetch
-
-        place = fetch(source)
-        return place if is_speech_folder(place) else None
-    try:
-        return Path(source).resolve() if source and is_speech_folder(Path(source)) else None
-    except (OSError, ValueError):  # too long for a name, or none at all
+    if source.startswith("hf:") and source.count(":") > 1:
         return None
+    return place_of(source, is_speech_folder)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from sememe.encoders.text import digest
 from sememe.models.catalog import SOUND_MODEL
 from sememe.models.sound_scale import DIM, LEAST_EXAMPLES, SoundScale, made_scale, measured
 from sememe.models.sound_statistics import MEL, WIDTHS, statistics
-from sememe.sources.sound import Clip, read_sound, stream_sound
+from sememe.sources.sound import stream_sound
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -176,18 +176,10 @@ def _measured(sound: Any) -> FloatArray | str:
 
     total, weight = np.zeros(sum(WIDTHS.values())), 0
     try:
-        for block in _windows(sound):
+        for block in stream_sound(sound, sample_rate=MEL.sample_rate, seconds=_SECONDS):
             total += len(block) * statistics(MEL.log_mel((block, MEL.sample_rate))).astype(float)
             weight += len(block)
     except CorruptFileError as error:
         return str(error)
     found: FloatArray = (total / weight).astype(np.float32)
     return found
-
-
-def _windows(sound: Any) -> Iterator[FloatArray]:
-    rate = MEL.sample_rate
-    if isinstance(sound, Clip) and sound.end is not None and sound.end - sound.start <= _SECONDS:
-        yield read_sound(sound, sample_rate=rate)
-    else:
-        yield from stream_sound(sound, sample_rate=rate, seconds=_SECONDS)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,18 @@ def _complete(note: Path) -> Path | None:
 
 def _plain(revision: str) -> str:
     return revision.replace("/", "--")
+
+
+def place_of(source: str, is_kind: Callable[[Path], bool]) -> Path | None:
+    """Return the folder of a kind that goes by a name, None if none does; hf:org/name is fetched.
+
+    Raises:
+        InvalidInputError, HubError, CorruptFileError: As `fetch`.
+    """
+    if source.startswith("hf:"):
+        place = fetch(source)
+        return place if is_kind(place) else None
+    try:
+        return Path(source).resolve() if source and is_kind(Path(source)) else None
+    except (OSError, ValueError):  # too long for a name, or none at all
+        return None

@@ -253,9 +253,8 @@ def decoded_blocks(sound: Any, start: float, end: float | None) -> Iterator[Floa
                     sound.seek(min(at, sound.frames))
                 block = sound.read(count, dtype="float32", always_2d=True)
         except RuntimeError as error:
-            if (
-                size > _LEAST_BLOCK and sound.frames < _UNKNOWN
-            ):  # what stands before the damage counts
+            # What stands before the damage counts.
+            if size > _LEAST_BLOCK and sound.frames < _UNKNOWN:
                 moved, size = True, size // 8
                 continue
             if at == first:

@@ -66,11 +66,11 @@ def _sememe(kind: str, mode: str) -> Callable[[Job], tuple[float, float]]:
         }  # fmt: skip
         started = time.perf_counter()
         if kind == "word2vec":
-            from sememe.train.word2vec import Word2Vec
+            from sememe.train.words.word2vec import Word2Vec
 
             model = Word2Vec(**options)
         else:
-            from sememe.train.fasttext import FastText
+            from sememe.train.words.fasttext import FastText
 
             model = FastText(min_n=MIN_N, max_n=MAX_N, buckets=BUCKETS, **options)
         vectors = model.fit(job.text).vectors_

@@ -130,9 +130,9 @@ def timm_model():
     import torch
     from timm.data import create_transform
 
-    from sememe.models.catalog import model_info
-    from sememe.models.efficientnet import PREPROCESS
-    from sememe.models.torch_file import tensors_of
+    from sememe.models.image.efficientnet import PREPROCESS
+    from sememe.models.weights.catalog import model_info
+    from sememe.models.weights.torch_pickle import tensors_of
 
     model = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
     ours = tensors_of(model_info("efficientnet-lite0").read("image"), where="lite0")

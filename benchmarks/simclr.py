@@ -19,7 +19,7 @@ from pathlib import Path
 
 from _shared import head, machine, row, run, versions
 
-from sememe.train.simclr import SimCLRTraining
+from sememe.train.simclr.recipe import SimCLRTraining
 
 
 class OtherPartners(SimCLRTraining):

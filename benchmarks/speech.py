@@ -81,8 +81,8 @@ def make(told) -> None:
 
 
 def ours(told) -> None:
-    from sememe.models.speech import SpeechEngine
-    from sememe.models.wav2vec2_folder import read_speech_folder
+    from sememe.models.wav2vec2.engine import SpeechEngine
+    from sememe.models.wav2vec2.folder import read_speech_folder
 
     engine = SpeechEngine(read_speech_folder(told.folder), threads=told.threads)
     measure(engine.run, told.repeats)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from _shared import head, machine, row, run, versions
 
-from sememe.train.wav2vec2 import Wav2Vec2Training
+from sememe.train.wav2vec2.recipe import Wav2Vec2Training
 
 RATE = 8000
 STRENGTH = 0.01  # of the probe's penalty
@@ -31,7 +31,7 @@ def data(options: argparse.Namespace):
     """Return all recordings, and the word and the speaker of each."""
     import numpy as np
 
-    from sememe.train.waveforms import find_sounds, read_waveforms
+    from sememe.train.data.waveforms import find_sounds, read_waveforms
 
     sounds = read_waveforms(find_sounds(options.recordings)[0], sample_rate=RATE)
     names = [Path(source).stem.split("_") for source in sounds.sources]
@@ -53,7 +53,7 @@ def probed(model, sounds, words, speakers) -> dict[str, tuple[float, int]]:
     """Return for each speaker, unseen, the accuracy and the layer that was chosen."""
     import numpy as np
 
-    from sememe.train.wav2vec2_probe import layer_means
+    from sememe.train.wav2vec2.layer_probe import layer_means
 
     layers = layer_means(model.eval(), sounds, np.arange(len(sounds)))
     everyone, found = np.unique(speakers), {}
@@ -74,7 +74,7 @@ def work(kind: str, options: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
-    from sememe.train.wav2vec2_network import fresh_network, shape_of
+    from sememe.train.wav2vec2.network import fresh_network, shape_of
 
     torch.set_num_threads(options.threads)
     sounds, words, speakers = data(options)

@@ -15,7 +15,7 @@ Best against best, 0.39 and 0.37 are two questions apart: that words and masking
 import sys
 from pathlib import Path
 
-from sememe.train.domain import DomainAdaptation
+from sememe.train.sentence.domain_adaptation import DomainAdaptation
 
 data = Path(__file__).parent / "domain"
 quick = "--quick" in sys.argv

@@ -7,7 +7,7 @@ from typing import assert_type
 
 import sememe
 from sememe._types import FloatArray
-from sememe.encoders.masked import Fill
+from sememe.encoders.text.masked_lm import Fill
 from sememe.space import Duplicates, Pair, central_words, cluster, duplicates, purity, similar_pairs
 
 

@@ -17,25 +17,25 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _EXPORTS = {
-    "AudioClassifier": "sememe.train.audio_classifier",
-    "CATALOG": "sememe.models.catalog",
+    "AudioClassifier": "sememe.train.classify.audio",
+    "CATALOG": "sememe.models.weights.catalog",
     "Clip": "sememe.sources.sound",
-    "ClipFromScratch": "sememe.train.clip_scratch",
-    "ClipTraining": "sememe.train.clip",
-    "ConseEncoder": "sememe.encoders.conse",
+    "ClipFromScratch": "sememe.train.clip.scratch",
+    "ClipTraining": "sememe.train.clip.locked",
+    "ConseEncoder": "sememe.encoders.image.conse",
     "CorruptFileError": "sememe._errors",
-    "CrossEncoder": "sememe.encoders.cross",
-    "CrossTraining": "sememe.train.cross",
-    "DomainAdaptation": "sememe.train.domain",
+    "CrossEncoder": "sememe.encoders.text.cross_encoder",
+    "CrossTraining": "sememe.train.sentence.cross_encoder",
+    "DomainAdaptation": "sememe.train.sentence.domain_adaptation",
     "DuplicateIdError": "sememe._errors",
     "Encoder": "sememe._types",
-    "FastText": "sememe.train.fasttext",
+    "FastText": "sememe.train.words.fasttext",
     "FilterError": "sememe._errors",
     "Hit": "sememe.index.hits",
     "Hits": "sememe.index.hits",
     "HubError": "sememe._errors",
-    "ImageClassifier": "sememe.train.classifier",
-    "ImageEncoder": "sememe.encoders.image",
+    "ImageClassifier": "sememe.train.classify.image",
+    "ImageEncoder": "sememe.encoders.image.encoder",
     "ImagePair": "sememe.index.alike",
     "Index": "sememe.index.index",
     "IndexExistsError": "sememe._errors",
@@ -45,43 +45,43 @@ _EXPORTS = {
     "InvalidInputError": "sememe._errors",
     "Item": "sememe._types",
     "KeyedVectors": "sememe.vectors.keyed",
-    "MaskedLM": "sememe.encoders.masked",
-    "MaskedTraining": "sememe.train.mlm",
-    "Mfcc": "sememe.models.mfcc",
+    "MaskedLM": "sememe.encoders.text.masked_lm",
+    "MaskedTraining": "sememe.train.mlm.masked_lm",
+    "Mfcc": "sememe.models.audio.mfcc",
     "MissingExtraError": "sememe._errors",
-    "ModelInfo": "sememe.models.catalog",
-    "MultilingualTraining": "sememe.train.multilingual",
-    "Phrases": "sememe.train.phrases",
+    "ModelInfo": "sememe.models.weights.catalog",
+    "MultilingualTraining": "sememe.train.sentence.multilingual",
+    "Phrases": "sememe.train.words.corpus.phrases",
     "Receipt": "sememe.encoders.receipt",
     "Report": "sememe.index.report",
     "SememeError": "sememe._errors",
-    "SentenceEncoder": "sememe.encoders.sentence",
-    "SentenceTraining": "sememe.train.sentence",
-    "SimCLRTraining": "sememe.train.simclr",
+    "SentenceEncoder": "sememe.encoders.text.sentence",
+    "SentenceTraining": "sememe.train.sentence.bi_encoder",
+    "SimCLRTraining": "sememe.train.simclr.recipe",
     "Skipped": "sememe._types",
-    "SoundEncoder": "sememe.encoders.sound",
+    "SoundEncoder": "sememe.encoders.audio.statistics",
     "SoundPair": "sememe.index.alike",
     "SpaceMismatchError": "sememe._errors",
-    "SpeechEncoder": "sememe.encoders.speech",
-    "SpeechTraining": "sememe.train.speech",
-    "StaticEncoder": "sememe.encoders.static",
+    "SpeechEncoder": "sememe.encoders.audio.speech",
+    "SpeechTraining": "sememe.train.speech.recipe",
+    "StaticEncoder": "sememe.encoders.text.static",
     "SubwordTokenizer": "sememe.text.subwords",
     "SubwordVectors": "sememe.vectors.subword",
-    "TextEncoder": "sememe.encoders.text",
+    "TextEncoder": "sememe.encoders.text.encoder",
     "TextTooLongError": "sememe._errors",
-    "TrainingReport": "sememe.train.report",
-    "Transcriber": "sememe.tasks.transcribe",
+    "TrainingReport": "sememe.train.words.report",
+    "Transcriber": "sememe.encoders.audio.transcriber",
     "UnknownKeyError": "sememe._errors",
     "UnknownNameError": "sememe._errors",
-    "Wav2Vec2Training": "sememe.train.wav2vec2",
-    "Word2Vec": "sememe.train.word2vec",
-    "WordEncoder": "sememe.encoders.words",
+    "Wav2Vec2Training": "sememe.train.wav2vec2.recipe",
+    "Word2Vec": "sememe.train.words.word2vec",
+    "WordEncoder": "sememe.encoders.text.word_vectors",
     "ZeroShot": "sememe.tasks.zero_shot",
     "deduplicate": "sememe.tasks.mining",
-    "delta": "sememe.models.mfcc",
-    "distil": "sememe.train.distil",
-    "load": "sememe.encoders.load",
-    "load_encoders": "sememe.encoders.load",
+    "delta": "sememe.models.audio.mfcc",
+    "distil": "sememe.train.distil.distil",
+    "load": "sememe.encoders.load.by_name",
+    "load_encoders": "sememe.encoders.load.by_name",
     "mine_pairs": "sememe.tasks.mining",
     "read_sound": "sememe.sources.sound",
     "stream_sound": "sememe.sources.sound",
@@ -108,54 +108,54 @@ if TYPE_CHECKING:
     from sememe._types import Encoder as Encoder
     from sememe._types import Item as Item
     from sememe._types import Skipped as Skipped
-    from sememe.encoders.conse import ConseEncoder as ConseEncoder
-    from sememe.encoders.cross import CrossEncoder as CrossEncoder
-    from sememe.encoders.image import ImageEncoder as ImageEncoder
-    from sememe.encoders.load import load as load
-    from sememe.encoders.load import load_encoders as load_encoders
-    from sememe.encoders.masked import MaskedLM as MaskedLM
+    from sememe.encoders.audio.speech import SpeechEncoder as SpeechEncoder
+    from sememe.encoders.audio.statistics import SoundEncoder as SoundEncoder
+    from sememe.encoders.audio.transcriber import Transcriber as Transcriber
+    from sememe.encoders.image.conse import ConseEncoder as ConseEncoder
+    from sememe.encoders.image.encoder import ImageEncoder as ImageEncoder
+    from sememe.encoders.load.by_name import load as load
+    from sememe.encoders.load.by_name import load_encoders as load_encoders
     from sememe.encoders.receipt import Receipt as Receipt
-    from sememe.encoders.sentence import SentenceEncoder as SentenceEncoder
-    from sememe.encoders.sound import SoundEncoder as SoundEncoder
-    from sememe.encoders.speech import SpeechEncoder as SpeechEncoder
-    from sememe.encoders.static import StaticEncoder as StaticEncoder
-    from sememe.encoders.text import TextEncoder as TextEncoder
-    from sememe.encoders.words import WordEncoder as WordEncoder
+    from sememe.encoders.text.cross_encoder import CrossEncoder as CrossEncoder
+    from sememe.encoders.text.encoder import TextEncoder as TextEncoder
+    from sememe.encoders.text.masked_lm import MaskedLM as MaskedLM
+    from sememe.encoders.text.sentence import SentenceEncoder as SentenceEncoder
+    from sememe.encoders.text.static import StaticEncoder as StaticEncoder
+    from sememe.encoders.text.word_vectors import WordEncoder as WordEncoder
     from sememe.index.alike import ImagePair as ImagePair
     from sememe.index.alike import SoundPair as SoundPair
     from sememe.index.hits import Hit as Hit
     from sememe.index.hits import Hits as Hits
     from sememe.index.index import Index as Index
     from sememe.index.report import Report as Report
-    from sememe.models.catalog import CATALOG as CATALOG
-    from sememe.models.catalog import ModelInfo as ModelInfo
-    from sememe.models.mfcc import Mfcc as Mfcc
-    from sememe.models.mfcc import delta as delta
+    from sememe.models.audio.mfcc import Mfcc as Mfcc
+    from sememe.models.audio.mfcc import delta as delta
+    from sememe.models.weights.catalog import CATALOG as CATALOG
+    from sememe.models.weights.catalog import ModelInfo as ModelInfo
     from sememe.sources.sound import Clip as Clip
     from sememe.sources.sound import read_sound as read_sound
     from sememe.sources.sound import stream_sound as stream_sound
     from sememe.tasks.mining import deduplicate as deduplicate
     from sememe.tasks.mining import mine_pairs as mine_pairs
-    from sememe.tasks.transcribe import Transcriber as Transcriber
     from sememe.tasks.zero_shot import ZeroShot as ZeroShot
     from sememe.text.subwords import SubwordTokenizer as SubwordTokenizer
-    from sememe.train.audio_classifier import AudioClassifier as AudioClassifier
-    from sememe.train.classifier import ImageClassifier as ImageClassifier
-    from sememe.train.clip import ClipTraining as ClipTraining
-    from sememe.train.clip_scratch import ClipFromScratch as ClipFromScratch
-    from sememe.train.cross import CrossTraining as CrossTraining
-    from sememe.train.distil import distil as distil
-    from sememe.train.domain import DomainAdaptation as DomainAdaptation
-    from sememe.train.fasttext import FastText as FastText
-    from sememe.train.mlm import MaskedTraining as MaskedTraining
-    from sememe.train.multilingual import MultilingualTraining as MultilingualTraining
-    from sememe.train.phrases import Phrases as Phrases
-    from sememe.train.report import TrainingReport as TrainingReport
-    from sememe.train.sentence import SentenceTraining as SentenceTraining
-    from sememe.train.simclr import SimCLRTraining as SimCLRTraining
-    from sememe.train.speech import SpeechTraining as SpeechTraining
-    from sememe.train.wav2vec2 import Wav2Vec2Training as Wav2Vec2Training
-    from sememe.train.word2vec import Word2Vec as Word2Vec
+    from sememe.train.classify.audio import AudioClassifier as AudioClassifier
+    from sememe.train.classify.image import ImageClassifier as ImageClassifier
+    from sememe.train.clip.locked import ClipTraining as ClipTraining
+    from sememe.train.clip.scratch import ClipFromScratch as ClipFromScratch
+    from sememe.train.distil.distil import distil as distil
+    from sememe.train.mlm.masked_lm import MaskedTraining as MaskedTraining
+    from sememe.train.sentence.bi_encoder import SentenceTraining as SentenceTraining
+    from sememe.train.sentence.cross_encoder import CrossTraining as CrossTraining
+    from sememe.train.sentence.domain_adaptation import DomainAdaptation as DomainAdaptation
+    from sememe.train.sentence.multilingual import MultilingualTraining as MultilingualTraining
+    from sememe.train.simclr.recipe import SimCLRTraining as SimCLRTraining
+    from sememe.train.speech.recipe import SpeechTraining as SpeechTraining
+    from sememe.train.wav2vec2.recipe import Wav2Vec2Training as Wav2Vec2Training
+    from sememe.train.words.corpus.phrases import Phrases as Phrases
+    from sememe.train.words.fasttext import FastText as FastText
+    from sememe.train.words.report import TrainingReport as TrainingReport
+    from sememe.train.words.word2vec import Word2Vec as Word2Vec
     from sememe.vectors.keyed import KeyedVectors as KeyedVectors
     from sememe.vectors.subword import SubwordVectors as SubwordVectors
 

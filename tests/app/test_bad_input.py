@@ -79,7 +79,7 @@ def shell(tmp_path, capsys):
 @pytest.fixture(autouse=True)
 def one_encoder(encoder, monkeypatch):
     """Load the encoder once for all tests; a name that is unknown is still refused."""
-    load = sememe.encoders.load.load
+    load = sememe.encoders.load.by_name.load
 
     def loaded(name=encoder.name, **options):
         return encoder if name == encoder.name else load(name, **options)

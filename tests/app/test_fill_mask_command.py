@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sememe.app.cli import main
-from sememe.encoders.masked import MaskedLM
+from sememe.encoders.text.masked_lm import MaskedLM
 from tests.models import checkpoints
 
 ONE, TWO = "the cat [MASK] on the mat", "a <mask> ran on the [MASK] ."

@@ -8,7 +8,7 @@ import pytest
 
 from sememe import Index
 from sememe.app.cli import main
-from sememe.encoders.cross import CrossEncoder
+from sememe.encoders.text.cross_encoder import CrossEncoder
 from tests.models import checkpoints, cross_checkpoints
 
 TEXTS = ["the cat sat on the mat", "a dog ran", "the bank of the river", "money in the bank", "강"]

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from sememe import InvalidInputError, Item, UnknownNameError
-from sememe.app.vector_file import vector_file
+from sememe.app.files.vectors import vector_file
 
 ENDINGS = [".npy", ".parquet", ".jsonl"]
 

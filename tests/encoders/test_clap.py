@@ -15,7 +15,7 @@ import soundfile
 import sememe
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.app.cli import main
-from sememe.encoders.clap import ClapAudioEncoder, ClapTextEncoder
+from sememe.encoders.joint.clap import ClapAudioEncoder, ClapTextEncoder
 from sememe.sources.sound import Clip
 from sememe.tasks.zero_shot import OF_SOUNDS
 from tests.contracts.encoder import EncoderContract

@@ -10,7 +10,7 @@ import pytest
 
 import sememe
 from sememe import CorruptFileError, InvalidInputError, TextTooLongError, UnknownNameError
-from sememe.encoders.clip import ClipImageEncoder, ClipTextEncoder
+from sememe.encoders.joint.clip import ClipImageEncoder, ClipTextEncoder
 from tests.contracts.encoder import EncoderContract
 from tests.models import checkpoints
 from tests.models import clip_checkpoints as small
@@ -297,7 +297,7 @@ def onnx_towers(place, *, mask, widths=(5, 5)):
 
     A text is the mean of its tokens' rows, of those the mask lets through; a picture is its mean.
     """
-    from sememe.models.graph import Graph, Port, floats, whole
+    from sememe.models.onnx.builder import Graph, Port, floats, whole
 
     (place / "onnx").mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)

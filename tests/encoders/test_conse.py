@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import sememe
-from sememe.encoders.conse import ConseEncoder
-from sememe.encoders.image import ImageEncoder, ImageModel, encode_together
-from sememe.models.imagenet import imagenet_classes
-from sememe.models.vision import VisionEngine
+from sememe.encoders.image.conse import ConseEncoder
+from sememe.encoders.image.encoder import ImageEncoder, ImageModel, encode_together
+from sememe.models.image.engine import VisionEngine
+from sememe.models.image.imagenet import imagenet_classes
 from tests.drawings import DRAWINGS, clock
 
 

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 import sememe
 from sememe import InvalidInputError, TextTooLongError, UnknownNameError
 from sememe._types import Encoder, PairScorer
-from sememe.encoders.cross import CrossEncoder
+from sememe.encoders.text.cross_encoder import CrossEncoder
 from tests.models import checkpoints, cross_checkpoints
 
 WORDS = "the a cat dog sat ran on mat bank river money 배 를 강 바다 , .".split()
@@ -93,7 +93,7 @@ def test_neither_order_nor_batch_nor_threads_matter(folder, model, monkeypatch):
     together = model.score(pairs)
     order = np.random.default_rng(1).permutation(len(pairs))
     np.testing.assert_allclose(model.score([pairs[i] for i in order]), together[order], atol=1e-5)
-    monkeypatch.setattr("sememe.encoders.cross._PAIRS", 7)
+    monkeypatch.setattr("sememe.encoders.text.cross_encoder._PAIRS", 7)
     one = CrossEncoder.load(str(folder), threads=1)
     np.testing.assert_allclose(one.score(pairs), together, atol=1e-5)
     assert together.std() > 0.01

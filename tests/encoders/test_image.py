@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sememe
-from sememe.encoders.image import unit_rows
+from sememe.encoders.image.encoder import unit_rows
 from tests.drawings import DRAWINGS, clock, noise, web
 
 
@@ -89,7 +89,7 @@ def test_misuse_is_told(images):
     with pytest.raises(sememe.InvalidInputError, match="an image is int"):
         images.encode([3])
     with pytest.raises(sememe.InvalidInputError, match="encodes images; give an encoder for text"):
-        from sememe.encoders.load import load_text
+        from sememe.encoders.load.by_name import load_text
 
         load_text("efficientnet-lite0")
 

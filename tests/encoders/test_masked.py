@@ -9,9 +9,9 @@ import pytest
 
 from sememe import CorruptFileError, InvalidInputError
 from sememe._errors import TextTooLongError
-from sememe.encoders import masked as module
-from sememe.encoders.masked import MaskedLM
-from sememe.models import masked_head
+from sememe.encoders.text import masked_lm as module
+from sememe.encoders.text.masked_lm import MaskedLM
+from sememe.models.bert import mlm_head as masked_head
 from tests.models import checkpoints
 from tests.models.checkpoints import PIECES, POSITIONS
 

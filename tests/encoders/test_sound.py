@@ -11,8 +11,9 @@ import pytest
 import sememe
 from sememe import Clip, SoundEncoder
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models import made_sounds, sound_scale
-from sememe.models.sound_statistics import MEL, WIDTHS, statistics
+from sememe.models.audio import synthetic_sounds as made_sounds
+from sememe.models.audio import whitening as sound_scale
+from sememe.models.audio.statistics import MEL, WIDTHS, statistics
 from tests.contracts.encoder import EncoderContract
 from tests.sounds import RATE, clicks, noise, tone, write
 

@@ -13,7 +13,7 @@ import soundfile
 
 import sememe
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
-from sememe.encoders.speech import SpeechEncoder
+from sememe.encoders.audio.speech import SpeechEncoder
 from sememe.sources.sound import Clip
 from tests.contracts.encoder import EncoderContract
 from tests.models import speech_checkpoints as small

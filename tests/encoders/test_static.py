@@ -7,9 +7,9 @@ import pytest
 
 import sememe
 from sememe import CorruptFileError, Encoder, Index
-from sememe.encoders import static
-from sememe.encoders.static import StaticEncoder
-from sememe.models.static_folder import write_static_files
+from sememe.encoders.text import static
+from sememe.encoders.text.static import StaticEncoder
+from sememe.models.static.folder import write_static_files
 from tests.contracts.encoder import EncoderContract
 from tests.models import static_folders
 

@@ -11,7 +11,7 @@ import pytest
 
 from sememe._errors import InvalidInputError
 from sememe.app.cli import main
-from sememe.encoders.masked import MaskedLM
+from sememe.encoders.text.masked_lm import MaskedLM
 from sememe.evaluate import evaluate_masked, run_task
 from tests.models import checkpoints
 

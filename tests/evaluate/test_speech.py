@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from sememe import InvalidInputError
+from sememe.encoders.audio.transcriber import Transcriber
 from sememe.evaluate import run_task
 from sememe.evaluate.error_rates import edit_distance
 from sememe.evaluate.speech import (
@@ -18,7 +19,6 @@ from sememe.evaluate.speech import (
     evaluate_speech,
     word_error_rate,
 )
-from sememe.tasks.transcribe import Transcriber
 from tests.models import speech_checkpoints as small
 from tests.models.speech_checkpoints import RATE, said
 

@@ -14,7 +14,7 @@ import pytest
 import sememe
 from sememe import Index, InvalidInputError
 from sememe.app.cli import main
-from sememe.tasks.transcribe import Transcriber
+from sememe.encoders.audio.transcriber import Transcriber
 from tests.models import clap_checkpoints as small
 from tests.models import speech_checkpoints
 from tests.models.clap_checkpoints import RATE, SOUNDS, sounding

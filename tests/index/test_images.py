@@ -12,8 +12,8 @@ import pytest
 
 import sememe
 from sememe import Index, Item
-from sememe.encoders.load_image import load_image
-from sememe.models.joint_folder import Projection, write_projections
+from sememe.encoders.load.image import load_image
+from sememe.models.clip.projection_folder import Projection, write_projections
 from sememe.sources.pixels import open_image
 from tests.drawings import DRAWINGS, clock, noise, umbrella, web
 

@@ -30,7 +30,7 @@ VERBS = "잔다 달린다 빛난다 자란다 사라진다 돌아온다 sleeps w
 CHILD = f"""
 import os, sys
 from sememe.app.cli import main
-from sememe.encoders.text import TextEncoder
+from sememe.encoders.text.encoder import TextEncoder
 from sememe.index import writer
 from sememe.search import upkeep
 from sememe.search.store import Store

@@ -9,8 +9,8 @@ import pytest
 
 import sememe
 from sememe import Index, Item
+from sememe.encoders.audio.transcriber import Word
 from sememe.index.recordings import windows
-from sememe.tasks.transcribe import Word
 from tests.models import speech_checkpoints as small
 from tests.sounds import RATE, clicks, noise, tone, write
 

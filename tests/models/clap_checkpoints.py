@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 
-from sememe.models.mel_filters import mel_filters
+from sememe.models.audio.mel_filters import mel_filters
 
 RATE = 8000
 WORDS = ["<s>", "<pad>", "</s>", "<unk>", "a", "dog", "barks", "rain", "falls", "on", "the", "roof"]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from sememe import CorruptFileError
-from sememe.models.clap_config import from_config
-from sememe.models.clap_features import of_processor
-from sememe.models.clap_graph import stretching
-from sememe.models.clap_weights import by_distance
+from sememe.models.clap.config import from_config
+from sememe.models.clap.features import of_processor
+from sememe.models.clap.graph import stretching
+from sememe.models.clap.weights import by_distance
 from tests.models import clap_checkpoints as small
 from tests.models.clap_checkpoints import FEATURES, RATE
 

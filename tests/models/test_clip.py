@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.clip import ClipTextEngine
-from sememe.models.clip_config import of_open_clip, of_transformers
-from sememe.models.clip_graph import image_graph
-from sememe.models.clip_pixels import of_open_clip_config, of_processor
-from sememe.models.clip_towers import check_size
-from sememe.models.clip_weights import image_weights, logit_scale, text_weights
-from sememe.models.graph import session
-from sememe.models.preprocess import Preprocess
+from sememe.models.clip.config import of_open_clip, of_transformers
+from sememe.models.clip.graph import image_graph
+from sememe.models.clip.preprocess import of_open_clip_config, of_processor
+from sememe.models.clip.text_engine import ClipTextEngine
+from sememe.models.clip.towers import check_size
+from sememe.models.clip.weights import image_weights, logit_scale, text_weights
+from sememe.models.image.preprocess import Preprocess
+from sememe.models.onnx.builder import session
 from tests.models import clip_checkpoints as small
 from tests.models.clip_checkpoints import DIM, MEAN, PATCH, SIZE, STD, TOKENS, WIDTH, WORDS
 

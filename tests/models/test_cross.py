@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.bert_weights import bert_weights
-from sememe.models.cross import CrossEngine
-from sememe.models.cross_folder import is_cross_folder, read_cross_folder
-from sememe.models.cross_head import classification_head
+from sememe.models.bert.weights import bert_weights
+from sememe.models.cross_encoder.engine import CrossEngine
+from sememe.models.cross_encoder.folder import is_cross_folder, read_cross_folder
+from sememe.models.cross_encoder.head import classification_head
 from tests.models import checkpoints, cross_checkpoints
 from tests.models.checkpoints import DIM, POSITIONS
 from tests.models.cross_checkpoints import KINDS

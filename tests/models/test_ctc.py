@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sememe._errors import InvalidInputError
-from sememe.models.ctc import Best, Spoken, log_probabilities
-from sememe.models.ctc_beam import Beam
-from sememe.models.word_trie import WordTrie
+from sememe.models.ctc.beam_search import Beam
+from sememe.models.ctc.greedy import Best, Spoken, log_probabilities
+from sememe.models.ctc.word_trie import WordTrie
 
 ALL = 10**6  # beginnings: more than there are
 SPACE = 3

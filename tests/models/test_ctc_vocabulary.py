@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.ctc_vocabulary import read_vocabulary, spelt_words
+from sememe.models.ctc.vocabulary import read_vocabulary, spelt_words
 
 LATIN = ["<pad>", "<s>", "</s>", "<unk>", "|", "A", "B", "'"]
 

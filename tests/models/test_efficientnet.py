@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from sememe._errors import CorruptFileError
-from sememe.models.catalog import model_info
-from sememe.models.efficientnet import _STRIDES, PREPROCESS, image_graph
-from sememe.models.graph import session
-from sememe.models.torch_file import tensors_of
+from sememe.models.image.efficientnet import _STRIDES, PREPROCESS, image_graph
+from sememe.models.onnx.builder import session
+from sememe.models.weights.catalog import model_info
+from sememe.models.weights.torch_pickle import tensors_of
 from tests.drawings import DRAWINGS, noise
 
 
@@ -65,7 +65,7 @@ def test_the_graph_computes_the_paper_s_network(tensors):
 
 
 def test_drawings_are_named(tensors):
-    from sememe.models.imagenet import imagenet_classes
+    from sememe.models.image.imagenet import imagenet_classes
 
     names = [one.name for one in imagenet_classes()]
     graph = session(image_graph(tensors))
@@ -83,7 +83,7 @@ def test_missing_and_misshapen_tensors_are_told(tensors):
 
 
 def test_the_classes_are_a_thousand_and_their_kinds_are_told():
-    from sememe.models.imagenet import imagenet_classes
+    from sememe.models.image.imagenet import imagenet_classes
 
     classes = imagenet_classes()
     assert len(classes) == 1000

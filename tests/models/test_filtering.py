@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sememe.models.filtering import minimal_filter
+from sememe.models.use.winograd import minimal_filter
 
 
 def test_two_outputs_of_three_by_hand():

@@ -10,8 +10,8 @@ import pytest
 
 import sememe
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.foreign import ForeignEngine
-from sememe.models.graph import Graph, floats, whole
+from sememe.models.bert.onnx_engine import ForeignEngine
+from sememe.models.onnx.builder import Graph, floats, whole
 from tests.models import checkpoints
 
 WIDTH = 4

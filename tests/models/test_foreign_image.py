@@ -9,8 +9,8 @@ import pytest
 
 import sememe
 from sememe import CorruptFileError, InvalidInputError, MissingExtraError
-from sememe.models.efficientnet_torch import timm_name
-from sememe.models.foreign_image import is_foreign_image
+from sememe.models.image.efficientnet_torch import timm_name
+from sememe.models.image.exported import is_foreign_image
 
 CONFIG = {
     "architecture": "resnet18", "num_classes": 1000, "num_features": 512,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sememe import CorruptFileError, KeyedVectors
-from sememe.models.catalog import CATALOG
-from sememe.models.glove import load_glove
+from sememe.models.weights.catalog import CATALOG
+from sememe.models.weights.glove import load_glove
 
 
 @pytest.fixture(scope="module")

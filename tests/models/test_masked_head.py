@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models import masked_head as module
-from sememe.models.bert_weights import bert_weights
-from sememe.models.masked_head import HeadEngine, MaskedHead, masked_head
-from sememe.models.sentence import SentenceEngine
+from sememe.models.bert import mlm_head as module
+from sememe.models.bert.engine import SentenceEngine
+from sememe.models.bert.mlm_head import HeadEngine, MaskedHead, masked_head
+from sememe.models.bert.weights import bert_weights
 from tests.models import checkpoints
 from tests.models.checkpoints import DIM, WORDS
 

@@ -9,9 +9,9 @@ import pytest
 
 from sememe import Mfcc, delta
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe.models.mel_filters import from_mel, mel_filters, to_mel
-from sememe.models.mfcc import cosine_basis
-from sememe.models.spectrogram import spectra, window
+from sememe.models.audio.mel_filters import from_mel, mel_filters, to_mel
+from sememe.models.audio.mfcc import cosine_basis
+from sememe.models.audio.spectrogram import spectra, window
 from tests import sounds
 
 RATE = 22_050

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sememe.models.canvas import coloured, ticks, time_ticks
-from sememe.models.pooled import Pooled
+from sememe.tasks.downsampling import Pooled
+from sememe.tasks.plotting import coloured, ticks, time_ticks
 
 
 def pooled(rows, most, reduce, *, block):

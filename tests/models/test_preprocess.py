@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sememe.models.efficientnet import PREPROCESS
-from sememe.models.preprocess import Preprocess
+from sememe.models.image.efficientnet import PREPROCESS
+from sememe.models.image.preprocess import Preprocess
 from tests.drawings import noise
 
 PLAIN = Preprocess(4, 8, "nearest", (0.5,) * 3, (0.5,) * 3)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.batches import budgeted
-from sememe.models.bert_weights import bert_weights, distance_bias
-from sememe.models.int8 import Int8, measure_ranges
-from sememe.models.pooling import pooling_weights
-from sememe.models.sentence import SentenceEngine
+from sememe.models.bert.engine import SentenceEngine
+from sememe.models.bert.int8 import Int8, measure_ranges
+from sememe.models.bert.pooling import pooling_weights
+from sememe.models.bert.weights import bert_weights, distance_bias
+from sememe.models.onnx.batches import budgeted
 from tests.models import checkpoints
 from tests.models.checkpoints import DEPTH, DIM, POSITIONS
 

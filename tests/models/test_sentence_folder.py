@@ -9,8 +9,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.sentence_folder import is_sentence_folder, read_sentence_folder
-from sememe.models.tensors import read_tensors, weight_files
+from sememe.models.bert.folder import is_sentence_folder, read_sentence_folder
+from sememe.models.weights.safetensors import read_tensors, weight_files
 from tests.models import checkpoints
 
 LEGACY = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True}

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.static import StaticEngine
-from sememe.models.static_folder import (
+from sememe.models.static.engine import StaticEngine
+from sememe.models.static.folder import (
     is_static_folder,
     read_static_folder,
     write_static_files,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.torch_file import read_torch_file, tensors_of
+from sememe.models.weights.torch_pickle import read_torch_file, tensors_of
 
 ARRAYS = {
     "a.weight": np.arange(12, dtype=np.float32).reshape(3, 4),

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from sememe.models.catalog import model_info
-from sememe.models.use import PieceTable, UseEngine
-from sememe.models.use_weights import UseWeights
+from sememe.models.use.engine import PieceTable, UseEngine
+from sememe.models.use.weights import UseWeights
+from sememe.models.weights.catalog import model_info
 
 
 @pytest.fixture(scope="module")

@@ -282,7 +282,7 @@ def test_reading_lets_our_own_errors_and_those_of_encoders_pass(store):
         with pytest.raises(got) as raised:
             store.reading(lambda kind=kind: fail(kind("for good")))
         assert raised.type is got
-    scope = {"__name__": "sememe.encoders.text"}
+    scope = {"__name__": "sememe.encoders.text.encoder"}
     exec("def encode(): raise RuntimeError('of the encoder')", scope)
     with pytest.raises(RuntimeError, match="of the encoder") as raised:
         store.reading(scope["encode"])

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.canvas import coloured
 from sememe.tasks import sound_picture as module
+from sememe.tasks.plotting import coloured
 from sememe.tasks.sound_picture import sound_picture
 from tests.made_sounds import tone
 

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
+from sememe.encoders.audio.transcriber import Transcriber
 from sememe.sources.sound import Clip
-from sememe.tasks.transcribe import Transcriber
 from tests.models import speech_checkpoints as small
 from tests.models.speech_checkpoints import RATE, said
 
@@ -122,7 +122,7 @@ def test_two_hours_fit_in_memory(place, tmp_path):
                 file.write(block)
     program = """
 import json, resource, sys
-from sememe.tasks.transcribe import Transcriber
+from sememe.encoders.audio.transcriber import Transcriber
 transcriber, peaks = Transcriber.load(sys.argv[1], threads=1), []
 for path in sys.argv[2:]:
     (found,) = transcriber.transcribe([path])

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
-from sememe.models.catalog import model_info
+from sememe.models.weights.catalog import model_info
 from sememe.text.subword_report import measure_subwords, script_of
 from sememe.text.subwords import SubwordTokenizer, byte_letters
 from sememe.text.unigram import UnigramTokenizer

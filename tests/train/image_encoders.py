@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from sememe.models.efficientnet import normalised
-from sememe.models.graph import Graph, Port, floats
-from sememe.models.image_folder import write_image_folder
-from sememe.models.preprocess import Preprocess
+from sememe.models.image.efficientnet import normalised
+from sememe.models.image.folder import write_image_folder
+from sememe.models.image.preprocess import Preprocess
+from sememe.models.onnx.builder import Graph, Port, floats
 
 COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 

@@ -9,9 +9,9 @@ import pytest
 
 from sememe import CorruptFileError, InvalidInputError
 from sememe.app.cli import main
-from sememe.encoders.class_probe import load_class_probe
-from sememe.train.audio_classifier import AudioClassifier
-from sememe.train.classifier import ImageClassifier
+from sememe.encoders.classify.probe_classifier import load_class_probe
+from sememe.train.classify.audio import AudioClassifier
+from sememe.train.classify.image import ImageClassifier
 from tests.made_sounds import KINDS, RATE, folder_of_sounds, make, tone, written
 
 

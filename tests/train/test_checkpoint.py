@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.train.checkpoint import Checkpoint, check_room, remove_checkpoint
-from sememe.train.lock import held
-from sememe.train.word2vec import Word2Vec
+from sememe.train.base.run_lock import held
+from sememe.train.words.checkpoint import Checkpoint, check_room, remove_checkpoint
+from sememe.train.words.word2vec import Word2Vec
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_no_room_is_told_before_any_work(tmp_path):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from sememe.train.lock import held
+from sememe.train.base.run_lock import held
 with held(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -127,7 +127,7 @@ def test_nothing_is_left_of_a_run_that_could_not_begin(tmp_path):
 
 
 def test_a_system_without_locks_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("sememe.train.lock.fcntl", None)
+    monkeypatch.setattr("sememe.train.base.run_lock.fcntl", None)
     with held(tmp_path / "state"), held(tmp_path / "state"):
         assert (tmp_path / "state").is_dir()
 
@@ -164,7 +164,7 @@ def test_going_on_from_a_model_keeps_a_state_of_its_own(tmp_path, monkeypatch):
         return model
 
     expected = loaded().partial_fit(more).vectors_.matrix.tobytes()
-    from sememe.train import word2vec
+    from sememe.train.words import word2vec
 
     calls, kernel = [], word2vec.skipgram_block
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from sememe import CorruptFileError, InvalidInputError, SpaceMismatchError, UnknownNameError
 from sememe.app.cli import main
-from sememe.encoders.views import encode_views
-from sememe.train.classifier import ImageClassifier
+from sememe.encoders.image.test_time_augmentation import encode_views
+from sememe.train.classify.image import ImageClassifier
 from tests.train.image_encoders import COLOURS, coloured, quarters
 
 

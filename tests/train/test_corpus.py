@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 
 from sememe import CorruptFileError, InvalidInputError
 from sememe.text.words import separate, tokenize
-from sememe.train import apart, counting, reading, spill, vocabulary
-from sememe.train import corpus as encoding
-from sememe.train.corpus import END, encode_corpus
-from sememe.train.reading import open_corpus
-from sememe.train.vocabulary import build_vocabulary
+from sememe.train.words import subprocess_call as apart
+from sememe.train.words.corpus import counting, vocabulary
+from sememe.train.words.corpus import disk_counts as spill
+from sememe.train.words.corpus import encoded as encoding
+from sememe.train.words.corpus import reader as reading
+from sememe.train.words.corpus.encoded import END, encode_corpus
+from sememe.train.words.corpus.reader import open_corpus
+from sememe.train.words.corpus.vocabulary import build_vocabulary
 
 WORDS = [
     "the",
@@ -260,8 +263,8 @@ def test_a_process_of_its_own_gives_the_same(text, tmp_path, monkeypatch):
 
 
 def test_an_unguarded_script_and_a_pipe_may_train(text, tmp_path):
-    code = "from sememe.train.reading import TextCorpus\nTextCorpus.is_large = True\n"
-    code += "from sememe.train.vocabulary import build_vocabulary\n"
+    code = "from sememe.train.words.corpus.reader import TextCorpus\nTextCorpus.is_large = True\n"
+    code += "from sememe.train.words.corpus.vocabulary import build_vocabulary\n"
     code += f"print(len(build_vocabulary({str(text)!r}, workers=2)))\n"
     script = tmp_path / "script.py"
     script.write_text(code)

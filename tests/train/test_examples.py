@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from sememe import CorruptFileError, InvalidInputError
-from sememe.train.examples import read_examples
-from sememe.train.held_out import score_examples
-from sememe.train.negatives import with_hard_negatives
+from sememe.train.sentence.evaluator import score_examples
+from sememe.train.sentence.examples import read_examples
+from sememe.train.sentence.negatives import with_hard_negatives
 
 
 def write(path, text):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sememe._errors import InvalidInputError
-from sememe.train.fasttext import FastText
+from sememe.train.words.fasttext import FastText
 from sememe.vectors.keyed import KeyedVectors
 from sememe.vectors.subword import SubwordVectors
 from tests.train.made import same_topic, topics
@@ -100,7 +100,7 @@ def test_gensim_opens_the_bin_with_equal_values(tmp_path):
 
 
 def test_a_state_can_be_resumed(tmp_path, monkeypatch):
-    from sememe.train import fasttext
+    from sememe.train.words import fasttext
 
     settings = {**SMALL, "deterministic": True}
     corpus = topics(20_000)

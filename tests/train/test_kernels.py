@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from sememe.train import reference
-from sememe.train.cbow import cbow_block, cbow_window
-from sememe.train.huffman import make_tree, no_tree
-from sememe.train.numeric import (
+from sememe.train.words.kernels import reference
+from sememe.train.words.kernels.cbow import cbow_block, cbow_window
+from sememe.train.words.kernels.huffman import make_tree, no_tree
+from sememe.train.words.kernels.primitives import (
     choose_outputs,
     compiled,
     draw_word,
@@ -19,10 +19,10 @@ from sememe.train.numeric import (
     predict,
     sigmoid_,
 )
-from sememe.train.rows import new_rows, row_width
-from sememe.train.sampling import make_sampler
-from sememe.train.skipgram import skipgram_block, skipgram_window
-from sememe.train.subword_kernels import Parts, add_rows, change_rows, move, subword_block
+from sememe.train.words.kernels.rows import new_rows, row_width
+from sememe.train.words.kernels.sampling import make_sampler
+from sememe.train.words.kernels.skipgram import skipgram_block, skipgram_window
+from sememe.train.words.kernels.subword import Parts, add_rows, change_rows, move, subword_block
 
 DIM, WIDTH = 10, 16
 

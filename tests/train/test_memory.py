@@ -10,7 +10,7 @@ import pytest
 
 PEAK = """
 import pathlib, re, sys
-from sememe.train.word2vec import Word2Vec
+from sememe.train.words.word2vec import Word2Vec
 settings = {"dim": 100, "min_count": 5, "epochs": 1, "tokens": "whitespace", "workers": 2}
 model = Word2Vec(**settings).fit(sys.argv[1])
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1]

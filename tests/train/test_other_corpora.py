@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
-from sememe.train import counting, reading, spill
-from sememe.train.corpus import encode_corpus
-from sememe.train.phrases import Phrases
-from sememe.train.reading import open_corpus
-from sememe.train.vocabulary import build_vocabulary
+from sememe.train.words.corpus import counting
+from sememe.train.words.corpus import disk_counts as spill
+from sememe.train.words.corpus import reader as reading
+from sememe.train.words.corpus.encoded import encode_corpus
+from sememe.train.words.corpus.phrases import Phrases
+from sememe.train.words.corpus.reader import open_corpus
+from sememe.train.words.corpus.vocabulary import build_vocabulary
 from tests.train.test_corpus import both
 
 

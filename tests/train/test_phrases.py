@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
-from sememe.train import counting, phrases, reading, spill
-from sememe.train.phrases import Phrases, npmi
+from sememe.train.words.corpus import counting, phrases
+from sememe.train.words.corpus import disk_counts as spill
+from sememe.train.words.corpus import reader as reading
+from sememe.train.words.corpus.phrases import Phrases, npmi
 
 
 def sentences_with_phrases(signal, n=600, seed=0):

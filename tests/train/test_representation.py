@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from sememe.train.representation import effective_rank, knn_accuracy, linear_probe
-from sememe.train.watching import Figures, Watch, collapse
+from sememe.evaluate.representation import effective_rank, knn_accuracy, linear_probe
+from sememe.train.simclr.monitor import Figures, Watch, collapse
 
 
 def test_effective_rank_by_hand():

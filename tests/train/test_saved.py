@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.train.fasttext import FastText
-from sememe.train.word2vec import Word2Vec
+from sememe.train.words.fasttext import FastText
+from sememe.train.words.word2vec import Word2Vec
 from sememe.vectors.keyed import KeyedVectors
 
 CORPUS = [["a", "b", "c", "d"]] * 20
@@ -105,7 +105,7 @@ def test_what_is_no_place_for_a_model_is_refused_and_left_as_it_was(model, tmp_p
 KILLED = """
 import os, sys
 from pathlib import Path
-from sememe.train.word2vec import Word2Vec
+from sememe.train.words.word2vec import Word2Vec
 left, rename, replace = [int(sys.argv[2])], Path.rename, Path.replace
 def dying(call):
     def done(*arguments):

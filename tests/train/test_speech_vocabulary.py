@@ -8,8 +8,8 @@ import unicodedata
 import pytest
 
 from sememe import InvalidInputError, UnknownNameError
-from sememe.models.ctc_vocabulary import read_vocabulary
-from sememe.train.speech_vocabulary import BLANK, SPACE, UNKNOWN, SpeechVocabulary, frames_needed
+from sememe.models.ctc.vocabulary import read_vocabulary
+from sememe.train.speech.vocabulary import BLANK, SPACE, UNKNOWN, SpeechVocabulary, frames_needed
 
 TEXTS = ["Three, two!", "one’s  no-one - ever"]
 KOREAN = ["각 마을의 값을 읽었다", "뷁 쀍 꽃", "ㅋㅋ 3시 ok"]

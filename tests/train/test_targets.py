@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sememe import FastText, InvalidInputError, UnknownNameError
-from sememe.train.targets import stem_rows
+from sememe.train.words.prediction_targets import stem_rows
 
 KEYS = ["학교는", "먹었다", "school", "학교에서", "먹는다", "학교", "schools", "하나요", "8월까지"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sememe import InvalidInputError
-from sememe.train.unknowns import check_legible, legibility
+from sememe.train.sentence.tokenizer_coverage import check_legible, legibility
 
 PIECES = ["[UNK]", "ship", "sail", "a", "s", "##s", "b", "##b"]
 
@@ -55,8 +55,8 @@ def test_many_texts_are_looked_at_evenly(tokenizer):
 
 
 def test_korean_in_an_english_network_falls_into_parts():
-    from sememe.models.sentence_folder import read_sentence_folder
-    from sememe.train.fitting import network_folder
+    from sememe.models.bert.folder import read_sentence_folder
+    from sememe.train.base.options import network_folder
 
     file = read_sentence_folder(network_folder("all-minilm-l6-v2")).tokenizer()
     notes = check_legible(file, ["안녕하세요, 반갑습니다"], name="it", what="targets")

@@ -7,9 +7,9 @@ import pytest
 
 from sememe import InvalidInputError
 from sememe.sources.sound import Clip
-from sememe.train.wav2vec2_crops import Crops
-from sememe.train.wav2vec2_masks import hidden_spans, negatives
-from sememe.train.waveforms import batches, find_sounds, read_waveforms, sounds_digest
+from sememe.train.data.waveforms import batches, find_sounds, read_waveforms, sounds_digest
+from sememe.train.wav2vec2.batches import Crops
+from sememe.train.wav2vec2.masking import hidden_spans, negatives
 
 RATE = 1000
 

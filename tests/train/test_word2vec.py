@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from sememe._errors import CorruptFileError, InvalidInputError, UnknownNameError
-from sememe.train.word2vec import Word2Vec
+from sememe.train.words.word2vec import Word2Vec
 from sememe.vectors.keyed import KeyedVectors
 from tests.train.made import same_topic, topics
 
@@ -124,7 +124,7 @@ def test_near_gensim_on_the_same_corpus():
 
 SCRIPT = """
 import sys
-from sememe.train.word2vec import Word2Vec
+from sememe.train.words.word2vec import Word2Vec
 path, checkpoint, out = sys.argv[1:]
 model = Word2Vec(dim=16, min_count=1, epochs=3, tokens="whitespace", deterministic=True, seed=4)
 model.fit(path, checkpoint=checkpoint, checkpoint_seconds=0.0)
@@ -180,7 +180,7 @@ def test_ctrl_c_keeps_the_state(tmp_path, monkeypatch):
     corpus = topics(20_000)
     settings = {**SMALL, "deterministic": True}
     expected = Word2Vec(**settings).fit(corpus).vectors_.matrix.tobytes()
-    from sememe.train import word2vec
+    from sememe.train.words import word2vec
 
     calls, kernel = [], word2vec.skipgram_block
 

@@ -19,7 +19,7 @@ MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 # Kills itself, as SIGKILL does, when a step has been taken.
 KILLED = """
 import os, signal, sys
-from sememe.train import hooks
+from sememe.train.base import hf_callbacks as hooks
 from sememe.app.cli import main
 step = int(sys.argv[1])
 moved = hooks.Bar.on_step_end

@@ -9,8 +9,8 @@ import pytest
 
 from sememe import InvalidInputError
 from sememe.app.cli import main
-from sememe.encoders.speech_classes import is_speech_classifier, load_speech_classes
-from sememe.train.audio_classifier import AudioClassifier
+from sememe.encoders.classify.speech_classifier import is_speech_classifier, load_speech_classes
+from sememe.train.classify.audio import AudioClassifier
 from tests.trained.sounds import RATE, syllables, write
 from tests.trained.tones import base
 
@@ -85,7 +85,7 @@ def test_the_command_trains_classifies_and_goes_on(made, tmp_path, capsys):
 
 
 def test_a_run_that_was_stopped_comes_out_the_same(made, tmp_path, monkeypatch):
-    from sememe.train.finetune import Tuner
+    from sememe.train.classify.objective import Tuner
 
     place, _, _ = made
     sounds, labels = syllables(16, seed=3), [CLASSES[i % 4] for i in range(16)]

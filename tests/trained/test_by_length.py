@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from datasets import Dataset
 
-from sememe.train.by_length import ByLength
+from sememe.train.sentence.length_batching import ByLength
 
 N = 2500
 LENGTHS = np.random.default_rng(0).integers(1, 200, N)
@@ -49,7 +49,7 @@ def test_the_last_batch_is_left_out_where_it_should_be():
 
 
 def test_the_trainer_deals_anew_each_epoch(tmp_path, monkeypatch):
-    from sememe.train.sentence import SentenceTraining
+    from sememe.train.sentence.bi_encoder import SentenceTraining
     from tests.trained import made
 
     epochs = []

@@ -10,7 +10,7 @@ import torch
 import transformers as t
 
 import sememe
-from sememe.models.clap_features import of_processor
+from sememe.models.clap.features import of_processor
 from tests.models.clap_checkpoints import FEATURES, FUSED, RATE, TEXT, write_tokenizer
 
 AUDIO = {

@@ -14,7 +14,7 @@ import torch
 import sememe
 from sememe import InvalidInputError
 from sememe.app.cli import main
-from sememe.train.classifier import ImageClassifier
+from sememe.train.classify.image import ImageClassifier
 from tests.trained.pictures import textures, write
 
 QUICK = {"size": 16, "batch_size": 20, "epochs": 5, "learning_rate": 3e-3, "evaluations": 4}
@@ -24,7 +24,7 @@ BASE = "timm/test_resnet"
 KILLED = """
 import os, signal, sys
 from sememe.app.cli import main
-from sememe.train.finetune import Tuner
+from sememe.train.classify.objective import Tuner
 step, rows = int(sys.argv[1]), Tuner._rows
 def killed(self, n, at):
     if at == step:

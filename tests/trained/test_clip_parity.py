@@ -11,7 +11,7 @@ import transformers as t
 from PIL import Image
 
 import sememe
-from sememe.models.clip_pixels import of_processor
+from sememe.models.clip.preprocess import of_processor
 from sememe.sources.pixels import open_image
 from tests.models import clip_checkpoints as small
 from tests.models.clip_checkpoints import WORDS

@@ -21,8 +21,8 @@ from sememe.app.cli import main
 from sememe.evaluate.image_retrieval import evaluate_image_retrieval
 from sememe.sources.image_text import read_image_texts
 from sememe.text.clip_tokens import ClipTokenizer
-from sememe.train.clip_loop import Batches, Captioned
-from sememe.train.clip_vocabulary import learn_vocabulary, smallest_vocabulary, token_rows
+from sememe.train.clip.objective import Batches, Captioned
+from sememe.train.clip.vocabulary import learn_vocabulary, smallest_vocabulary, token_rows
 
 COLOURS = {"red": ("빨간", (220, 30, 30)), "green": ("초록", (20, 150, 40)),
            "blue": ("파란", (30, 60, 220)), "yellow": ("노란", (240, 220, 30))}  # fmt: skip
@@ -37,7 +37,7 @@ SMALL = QUICK | {"layers": 1, "epochs": 8, "batch_size": 12, "evaluations": 4, "
 KILLED = """
 import os, signal, sys
 from sememe.app.cli import main
-from sememe.train.clip_loop import Batches, Captioned
+from sememe.train.clip.objective import Batches, Captioned
 of = Batches.of
 def killed(self, step):
     if step == int(sys.argv[1]):

@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw
 import sememe
 from sememe import ClipTraining, Index
 from sememe.app.cli import main
-from sememe.encoders.image import ImageEncoder
-from sememe.models.joint_folder import Projection, gelu, read_joint_folder
-from sememe.train.projections import Recipe, _Towers, _Twins, clip_loss
+from sememe.encoders.image.encoder import ImageEncoder
+from sememe.models.clip.projection_folder import Projection, gelu, read_joint_folder
+from sememe.train.clip.projections import Recipe, _Towers, _Twins, clip_loss
 
 COLOURS = {"red": ("빨간", (220, 30, 30)), "green": ("초록", (20, 150, 40)),
            "blue": ("파란", (30, 60, 220)), "yellow": ("노란", (240, 220, 30)),

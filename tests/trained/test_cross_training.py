@@ -10,10 +10,10 @@ import torch
 
 from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
-from sememe.encoders.cross import CrossEncoder
-from sememe.train.cross import CrossTraining
-from sememe.train.examples import read_examples
-from sememe.train.held_out import score_examples
+from sememe.encoders.text.cross_encoder import CrossEncoder
+from sememe.train.sentence.cross_encoder import CrossTraining
+from sememe.train.sentence.evaluator import score_examples
+from sememe.train.sentence.examples import read_examples
 from tests.trained import made
 
 QUICK = {"epochs": 12, "batch_size": 16, "learning_rate": 3e-3, "evaluations": 3}

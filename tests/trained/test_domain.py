@@ -16,9 +16,9 @@ import torch
 import sememe
 from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
-from sememe.train.domain import DomainAdaptation, grafted
-from sememe.train.mlm import MaskedTraining
-from sememe.train.sentence import SentenceTraining
+from sememe.train.mlm.masked_lm import MaskedTraining
+from sememe.train.sentence.bi_encoder import SentenceTraining
+from sememe.train.sentence.domain_adaptation import DomainAdaptation, grafted
 from tests.test_examples import EXAMPLES, TRAINED
 from tests.trained import made
 

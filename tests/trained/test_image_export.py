@@ -19,12 +19,12 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 import sememe
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.foreign_image import is_foreign_image, kept_at, open_foreign
-from sememe.models.graph import session
-from sememe.models.preprocess import Preprocess
-from sememe.models.timm_image import preprocessing
-from sememe.models.torch_image import TorchImage, answering, exported
-from sememe.models.torchvision_image import preprocessing as torchvision_preprocessing
+from sememe.models.image.backends import TorchImage, answering, exported
+from sememe.models.image.exported import is_foreign_image, kept_at, open_foreign
+from sememe.models.image.preprocess import Preprocess
+from sememe.models.image.timm import preprocessing
+from sememe.models.image.torchvision import preprocessing as torchvision_preprocessing
+from sememe.models.onnx.builder import session
 from tests.models.hub_server import Hub, serving
 
 SHAPES = [(32, 32), (224, 224), (500, 375), (375, 500), (257, 1023), (900, 61), (225, 224)]
@@ -275,9 +275,9 @@ def test_pictures_made_otherwise_are_refused():
 
 
 def test_lite0_in_torch_is_the_catalogues():
-    from sememe.models.catalog import IMAGE_MODEL, model_info
-    from sememe.models.efficientnet_torch import efficientnet_in_torch
-    from sememe.models.torch_file import tensors_of
+    from sememe.models.image.efficientnet_torch import efficientnet_in_torch
+    from sememe.models.weights.catalog import IMAGE_MODEL, model_info
+    from sememe.models.weights.torch_pickle import tensors_of
 
     image = efficientnet_in_torch(tensors_of(model_info(IMAGE_MODEL).read("image"), where="it"))
     image.model.eval()

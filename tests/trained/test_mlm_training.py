@@ -12,8 +12,8 @@ import pytest
 import sememe
 from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
-from sememe.encoders.masked import MaskedLM
-from sememe.train.mlm import MaskedTraining
+from sememe.encoders.text.masked_lm import MaskedLM
+from sememe.train.mlm.masked_lm import MaskedTraining
 from tests.trained import made
 
 PARTNER = dict(zip(made.SEA, made.KITCHEN, strict=True))
@@ -55,7 +55,7 @@ def test_a_fresh_network_looks_at_the_places_beside_each(trained):
     """By hand: of 2 heads, one begins looking a place back, one a place on; random ones nowhere."""
     import torch
 
-    from sememe.train.mlm_network import begin, fresh_network
+    from sememe.train.mlm.network import begin, fresh_network
 
     tokenizer = trained.tokenizer_
     torch.manual_seed(0)
@@ -99,7 +99,7 @@ def test_the_saved_folder_fills_masks_as_transformers_does(trained, tmp_path):
 def test_going_on_with_new_words_begins_them_as_the_mean_of_their_pieces(tmp_path):
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-    from sememe.train.new_words import add_words, frequent_words
+    from sememe.train.mlm.vocabulary_extension import add_words, frequent_words
 
     base = made.network(tmp_path / "base", heads=True)
     model, tokenizer = (cls.from_pretrained(base) for cls in (AutoModelForMaskedLM, AutoTokenizer))

@@ -15,8 +15,8 @@ import pytest
 import sememe
 from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
-from sememe.train.examples import read_examples
-from sememe.train.multilingual import MultilingualTraining, directions
+from sememe.train.sentence.examples import read_examples
+from sememe.train.sentence.multilingual import MultilingualTraining, directions
 from sememe.vectors.keyed import KeyedVectors
 from tests.trained import made
 

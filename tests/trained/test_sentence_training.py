@@ -11,8 +11,8 @@ import torch
 import sememe
 from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
-from sememe.train.losses import drop_out
-from sememe.train.sentence import SentenceTraining, open_model
+from sememe.train.sentence.bi_encoder import SentenceTraining, open_model
+from sememe.train.sentence.losses import drop_out
 from tests.trained import made
 
 QUICK = {"epochs": 6, "batch_size": 16, "learning_rate": 2e-3, "evaluations": 3}
@@ -42,8 +42,8 @@ def test_shuffled_scores_teach_nothing(base):
     scores = np.random.default_rng(0).permutation([row[2] for row in data])
     data = [(a, b, s) for (a, b, _), s in zip(data, scores, strict=True)]
     found = SentenceTraining(base, **QUICK, patience=None).fit(data)
-    from sememe.train.examples import read_examples
-    from sememe.train.held_out import score_examples
+    from sememe.train.sentence.evaluator import score_examples
+    from sememe.train.sentence.examples import read_examples
 
     def encode(texts):
         return found.model_.encode(texts, normalize_embeddings=True)

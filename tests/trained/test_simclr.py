@@ -14,9 +14,9 @@ from PIL import Image, ImageEnhance
 
 import sememe
 from sememe import InvalidInputError
-from sememe.train.augment import Augmentation, colour_change, crops, view
-from sememe.train.nt_xent import nt_xent
-from sememe.train.simclr import SimCLRTraining
+from sememe.train.data.augment import Augmentation, colour_change, crops, view
+from sememe.train.simclr.loss import nt_xent
+from sememe.train.simclr.recipe import SimCLRTraining
 from tests.trained.pictures import textures, write
 
 STILL = Augmentation(crop=1, flip=0, colour=0, grey=0, blur=0)

@@ -14,18 +14,18 @@ import torch
 
 from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
-from sememe.models.export_image import exported_image
-from sememe.models.graph import session
-from sememe.train.backbones import backbone
-from sememe.train.pictures import find_pictures, read_pictures, training_preprocess
-from sememe.train.simclr import SimCLRTraining
+from sememe.models.image.export import exported_image
+from sememe.models.onnx.builder import session
+from sememe.train.data.images import find_pictures, read_pictures, training_preprocess
+from sememe.train.simclr.backbones import backbone
+from sememe.train.simclr.recipe import SimCLRTraining
 from tests.trained.pictures import textures, write
 
 # Runs the command line and kills itself before step sys.argv[1] (0: never).
 KILLED = """
 import os, signal, sys
 from sememe.app.cli import main
-from sememe.train.simclr import SimCLRTraining
+from sememe.train.simclr.recipe import SimCLRTraining
 step, seen = int(sys.argv[1]), [0]
 def second(self, rows):
     seen[0] += 1

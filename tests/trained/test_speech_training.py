@@ -13,13 +13,13 @@ import torch
 
 from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
-from sememe.models.wav2vec2_config import from_config
-from sememe.tasks.transcribe import Transcriber
-from sememe.train.speech import SpeechTraining
-from sememe.train.speech_examples import Row, Variation, deal, spoken
-from sememe.train.speech_network import network_of, spans
-from sememe.train.speech_vocabulary import SpeechVocabulary, frames_needed
-from sememe.train.waveforms import find_sounds, read_waveforms
+from sememe.encoders.audio.transcriber import Transcriber
+from sememe.models.wav2vec2.config import from_config
+from sememe.train.data.waveforms import find_sounds, read_waveforms
+from sememe.train.speech.examples import Row, Variation, deal, spoken
+from sememe.train.speech.network import network_of, spans
+from sememe.train.speech.recipe import SpeechTraining
+from sememe.train.speech.vocabulary import SpeechVocabulary, frames_needed
 from tests.trained import tones
 
 QUICK = {
@@ -31,7 +31,7 @@ QUICK = {
 KILLED = """
 import os, signal, sys
 from sememe.app.cli import main
-from sememe.train.speech_loop import SpeechLearner
+from sememe.train.speech.objective import SpeechLearner
 loss = SpeechLearner._loss
 def _loss(self, batch, step):
     if step == int(sys.argv[1]):

@@ -10,9 +10,9 @@ import torch
 import transformers as t
 
 import sememe
-from sememe.models.speech import SpeechEngine
-from sememe.models.wav2vec2_folder import read_speech_folder
-from sememe.tasks.transcribe import Transcriber
+from sememe.encoders.audio.transcriber import Transcriber
+from sememe.models.wav2vec2.engine import SpeechEngine
+from sememe.models.wav2vec2.folder import read_speech_folder
 
 SMALL = {
     "hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 80,

@@ -16,12 +16,12 @@ from transformers import Wav2Vec2ForPreTraining, Wav2Vec2Model
 import sememe
 from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
-from sememe.train.wav2vec2 import Wav2Vec2Training
-from sememe.train.wav2vec2_loss import hidden_loss, told_apart, unused
-from sememe.train.wav2vec2_masks import hidden_spans, negatives
-from sememe.train.wav2vec2_network import fresh_network, n_frames
-from sememe.train.wav2vec2_probe import labelled_sounds, layer_means
-from sememe.train.waveforms import find_sounds, read_waveforms
+from sememe.train.data.waveforms import find_sounds, read_waveforms
+from sememe.train.wav2vec2.layer_probe import labelled_sounds, layer_means
+from sememe.train.wav2vec2.loss import hidden_loss, told_apart, unused
+from sememe.train.wav2vec2.masking import hidden_spans, negatives
+from sememe.train.wav2vec2.network import fresh_network, n_frames
+from sememe.train.wav2vec2.recipe import Wav2Vec2Training
 from tests.trained.sounds import noise, syllables, write
 
 # A few steps are too few to learn, which is told; the tests of alarms see theirs all the same.
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:at step:RuntimeWarning")
 KILLED = """
 import os, signal, sys
 from sememe.app.cli import main
-from sememe.train.wav2vec2_crops import Crops
+from sememe.train.wav2vec2.batches import Crops
 step, dealt = int(sys.argv[1]), Crops.of_step
 def of_step(self, at):
     if at == step:

@@ -14,19 +14,19 @@ from contextlib import suppress
 import typer
 
 from sememe._errors import CorruptFileError, IndexLockedError, SememeError
-from sememe.app import (
-    classify_command,
-    cluster_command,
-    distil_command,
-    encode_commands,
-    fill_mask_command,
-    index_commands,
-    mine_command,
-    show_command,
-    train_commands,
-    transcribe_command,
-    word_commands,
+from sememe.app.commands import (
+    classify,
+    cluster,
+    distil,
+    encode,
+    fill_mask,
+    index,
+    mine,
+    plot,
+    transcribe,
+    words,
 )
+from sememe.app.train import commands as train
 
 _CTRL_C = 130  # what typer makes of a KeyboardInterrupt
 
@@ -37,17 +37,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-encode_commands.register(app)
-index_commands.register(app)
-word_commands.register(app)
-train_commands.register(app)
-distil_command.register(app)
-cluster_command.register(app)
-mine_command.register(app)
-fill_mask_command.register(app)
-classify_command.register(app)
-show_command.register(app)
-transcribe_command.register(app)
+encode.register(app)
+index.register(app)
+words.register(app)
+train.register(app)
+distil.register(app)
+cluster.register(app)
+mine.register(app)
+fill_mask.register(app)
+classify.register(app)
+plot.register(app)
+transcribe.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -23,7 +23,7 @@ _TEXTS = 64  # handed to the model at once
 
 @runtime_checkable
 class MaskedModel(Protocol):
-    """A model that predicts hidden tokens, as `sememe.encoders.masked.MaskedLM` does."""
+    """A model that predicts hidden tokens, as `sememe.encoders.text.masked_lm.MaskedLM` does."""
 
     @property
     def name(self) -> str:
@@ -135,7 +135,7 @@ def check_masked_model(model: object) -> MaskedModel:
     if not isinstance(model, MaskedModel):
         raise InvalidInputError(
             f"task 'masked' got {type(model).__name__}; allowed: a masked language model. Give "
-            "one: from sememe.encoders.masked import MaskedLM; MaskedLM.load(FOLDER)."
+            "one: from sememe.encoders.text.masked_lm import MaskedLM; MaskedLM.load(FOLDER)."
         )
     return model
 

@@ -20,7 +20,7 @@ _JOINING = "'’"  # signs that stand within a word
 
 @runtime_checkable
 class Recogniser(Protocol):
-    """What writes down what is said, as `sememe.tasks.transcribe.Transcriber` does."""
+    """What writes down what is said, as `sememe.encoders.audio.transcriber.Transcriber` does."""
 
     @property
     def name(self) -> str:
@@ -96,7 +96,7 @@ def check_recogniser(model: object) -> Recogniser:
     if not isinstance(model, Recogniser):
         raise InvalidInputError(
             f"task 'speech' got {type(model).__name__}; allowed: a recogniser. Give one: from "
-            "sememe.tasks.transcribe import Transcriber; Transcriber.load(FOLDER)."
+            "sememe.encoders.audio.transcriber import Transcriber; Transcriber.load(FOLDER)."
         )
     return model
 

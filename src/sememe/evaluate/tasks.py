@@ -100,7 +100,7 @@ def run_task(
     For "retrieval" the system may be an index, for "word-similarity" and "analogies" word vectors,
     for "sts" a cross-encoder; "masked" is for masked language models, whose batches are their own,
     "image-retrieval" for an encoder of images and one of texts, "zero-shot" for `sememe.ZeroShot`,
-    "speech" for `sememe.tasks.transcribe.Transcriber`.
+    "speech" for `sememe.encoders.audio.transcriber.Transcriber`.
 
     task: a name in TASKS. data: one path, or two for "bitext" and "probe". split: which qrels of a
     retrieval folder, or which table of an STS folder. mode: how an index searches. among: how many

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sememe._errors import InvalidInputError, SpaceMismatchError, UnknownNameError
 from sememe._types import Encoder
-from sememe.encoders.conse import ConseEncoder
-from sememe.encoders.load import load, load_encoders
-from sememe.encoders.load_image import is_image, load_image
+from sememe.encoders.image.conse import ConseEncoder
+from sememe.encoders.load.by_name import load, load_encoders
+from sememe.encoders.load.image import is_image, load_image
 from sememe.index.config import EncoderEntry
-from sememe.models.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL, model_info
+from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL, model_info
 
 NO_IMAGES = (
     "the index has no encoder for images. Build one that has: pip install 'sememe[images]', then "

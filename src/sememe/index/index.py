@@ -27,7 +27,7 @@ from sememe.search.store import Store
 from sememe.text.analyze import analyzer
 
 if TYPE_CHECKING:
-    from sememe.tasks.transcribe import Transcriber
+    from sememe.encoders.audio.transcriber import Transcriber
 
 StrPath = str | PathLike[str]
 
@@ -314,6 +314,6 @@ class Index(Searchable):
 
 
 def _recogniser(name: str) -> Transcriber:
-    from sememe.tasks.transcribe import Transcriber
+    from sememe.encoders.audio.transcriber import Transcriber
 
     return Transcriber.load(name)

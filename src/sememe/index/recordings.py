@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sememe._errors import CorruptFileError, SememeError
-from sememe.encoders.image import encode_together
+from sememe.encoders.image.encoder import encode_together
 from sememe.sources.forward import ForwardReader
 from sememe.sources.sound import Clip, sound_seconds
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray, Item
-    from sememe.tasks.transcribe import Transcriber, Word
+    from sememe.encoders.audio.transcriber import Transcriber, Word
 
 SECONDS = 5.0  # of a window
 PER_SECOND = 1000  # rows hold their start and end in milliseconds

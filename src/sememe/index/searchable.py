@@ -20,7 +20,7 @@ from sememe.text.analyze import Analyzer, analyzer
 
 if TYPE_CHECKING:
     from sememe._types import Modality
-    from sememe.tasks.transcribe import Transcriber
+    from sememe.encoders.audio.transcriber import Transcriber
 
 _RERANKED = 100  # hits that a cross-encoder reads
 

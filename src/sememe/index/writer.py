@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sememe._errors import CorruptFileError, DuplicateIdError
 from sememe._types import Encoder, Item, Metadata, Skipped
-from sememe.encoders.image import encode_together
+from sememe.encoders.image.encoder import encode_together
 from sememe.index.draft import Analyzer, Draft, draft
 from sememe.index.encoders import NO_IMAGES, NO_SOUNDS, Encoders
 from sememe.index.items import content_hash, has_text
@@ -29,8 +29,8 @@ from sememe.sources.streams import reason
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
+    from sememe.encoders.audio.transcriber import Transcriber
     from sememe.search.store import Store
-    from sememe.tasks.transcribe import Transcriber
 
 BATCH_ROWS = 2048  # chunks of one commit: a second of encoding, 4 MB of vectors
 _BATCH_ITEMS = 1024  # items looked up and cut together

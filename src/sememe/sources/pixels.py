@@ -9,7 +9,7 @@
     too large       refused by the size that the header declares, before any pixel is unpacked
 
 Nothing else is done to the pixels: cutting and scaling are each model's own
-(`sememe.models.preprocess`).
+(`sememe.models.image.preprocess`).
 """
 
 from __future__ import annotations

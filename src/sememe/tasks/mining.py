@@ -17,7 +17,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
-from sememe.encoders.text import checked_texts
+from sememe.encoders.text.encoder import checked_texts
 from sememe.space.duplicates import Duplicates, duplicates
 from sememe.space.pairs import check_threshold, similar_pairs
 from sememe.vectors.nearest import check_k

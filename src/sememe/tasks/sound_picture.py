@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.models.canvas import FAINT, INK, PAPER, coloured, png, time_ticks
-from sememe.models.mel_filters import to_mel
-from sememe.models.mfcc import Mfcc
-from sememe.models.pooled import Pooled
+from sememe.models.audio.mel_filters import to_mel
+from sememe.models.audio.mfcc import Mfcc
 from sememe.sources.sound import stream_sound
+from sememe.tasks.downsampling import Pooled
+from sememe.tasks.plotting import FAINT, INK, PAPER, coloured, png, time_ticks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sememe.train.vocabulary import Vocabulary
+from sememe.train.words.corpus.vocabulary import Vocabulary
 
 
 def merge_vocabularies(old: Vocabulary, new: Vocabulary) -> Vocabulary:

@@ -1,0 +1,1 @@
+"""Reading texts and writing vectors on the command line."""

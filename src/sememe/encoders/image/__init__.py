@@ -1,0 +1,1 @@
+"""Image encoders and what refines them."""

@@ -1,0 +1,69 @@
+"""An encoder of sound by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sememe._lazy import require
+from sememe._persistence import is_of_kind
+from sememe.encoders.audio.speech import SpeechEncoder, split_layer
+from sememe.encoders.joint.clap import load_clap_audio
+from sememe.models.wav2vec2.folder import is_speech_folder
+from sememe.models.weights.catalog import SOUND_MODEL
+from sememe.models.weights.hub import place_of
+
+if TYPE_CHECKING:
+    from sememe.encoders.audio.statistics import SoundEncoder
+    from sememe.encoders.joint.clap import ClapAudioEncoder
+
+    AudioEncoder = SpeechEncoder | SoundEncoder | ClapAudioEncoder
+
+
+def load_audio(name: str, *, threads: int | None = None) -> AudioEncoder | None:
+    """Load an encoder of sound, None where the name is not of one.
+
+    name: "mel-statistics", or a folder with a scale of its own that `SoundEncoder.save` wrote; or
+    the folder of a wav2vec 2.0 or HuBERT network as transformers writes it, or hf:org/name,
+    ":layer6" after it for the states of another layer than the last; or a CLAP model, ":audio"
+    after its name.
+
+    Raises:
+        InvalidInputError, UnknownNameError, MissingExtraError, CorruptFileError: As `load`.
+    """
+    if name == SOUND_MODEL or (name and _is_sound_folder(name)):
+        from sememe.encoders.audio.statistics import SoundEncoder
+
+        for module in ("soundfile", "soxr"):
+            require(module, f"model {SOUND_MODEL!r}")
+        if name == SOUND_MODEL:
+            return SoundEncoder(threads=threads)
+        return SoundEncoder.load(name, threads=threads)
+    return load_clap_audio(name, threads=threads) or _load_speech(name, threads=threads)
+
+
+def _is_sound_folder(name: str) -> bool:
+    try:
+        return is_of_kind(Path(name), SOUND_MODEL)
+    except ValueError:  # no name of a file
+        return False
+
+
+def _load_speech(name: str, *, threads: int | None) -> SpeechEncoder | None:
+    source, _ = split_layer(name)
+    folder = speech_place(source)
+    if folder is None:
+        return None
+    mark = name[len(source) :]
+    named = name if source.startswith("hf:") else ""
+    return SpeechEncoder.load(f"{folder}{mark}", name=named, threads=threads)
+
+
+def speech_place(source: str) -> Path | None:
+    """Return the folder of a network of speech that goes by this name, None if none does.
+
+    A name of the hub is fetched, unless something is said after it.
+    """
+    if source.startswith("hf:") and source.count(":") > 1:
+        return None
+    return place_of(source, is_speech_folder)

@@ -1,0 +1,1 @@
+"""Text encoders: sentences, static and word vectors, masked language models, cross-encoders."""

@@ -1,0 +1,256 @@
+"""Encode text with a sentence encoder of BERT's family, whole texts or token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, checked_texts, digest
+from sememe.text.tokenizer_file import FileTokenizer, Pieces
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe._types import FloatArray
+    from sememe.models.bert.engine import SentenceEngine
+    from sememe.models.bert.folder import SentenceFolder
+    from sememe.models.bert.graph import Products
+    from sememe.models.bert.onnx_engine import ForeignEngine
+
+_PASSAGE = 128  # tokens of a passage in an index, where the window allows
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TokenVectors:
+    """A text's tokens in their context.
+
+    Attributes:
+        text: The text.
+        tokens: What the vocabulary calls them ("##ing").
+        spans: (n, 2), characters start to end of each in the text.
+        words: (n,), which word of the text each is a piece of; -1 for none.
+        vectors: (n, dim) float32, as the network gives them, not normalised.
+    """
+
+    text: str
+    tokens: list[str]
+    spans: NDArray[np.int64]
+    words: NDArray[np.int64]
+    vectors: FloatArray
+
+    def word_vectors(self) -> tuple[list[str], FloatArray]:
+        """Return the words as they stand in the text, and the (n, dim) means of their pieces."""
+        names, rows = [], []
+        for word in np.unique(self.words[self.words >= 0]).tolist():
+            own = np.flatnonzero(self.words == word)
+            names.append(self.text[self.spans[own, 0].min() : self.spans[own, 1].max()])
+            rows.append(self.vectors[own].mean(axis=0))
+        width = self.vectors.shape[1]
+        return names, np.stack(rows) if rows else np.empty((0, width), np.float32)
+
+    def at(self, word: str) -> FloatArray:
+        """Return the (dim,) mean of the pieces of the first place where `word` stands.
+
+        Raises:
+            InvalidInputError: The text does not have it.
+        """
+        start = self.text.find(word)
+        own = (self.spans[:, 0] < start + len(word)) & (self.spans[:, 1] > start)
+        if start < 0 or not own.any():
+            raise InvalidInputError(f"{word!r} does not stand in {self.text[:80]!r}.")
+        mean: FloatArray = self.vectors[own].mean(axis=0)
+        return mean
+
+
+class _Skipping:
+    """An engine that reads a prompt of `skip` tokens, marks included, without pooling it."""
+
+    def __init__(self, engine: SentenceEngine | ForeignEngine, skip: int) -> None:
+        self.tokens_at_once = engine.tokens_at_once
+        self._engine = engine
+        self._skip = skip
+
+    def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
+        return self._engine.forward(ids, skip=self._skip)
+
+    def release(self) -> None:
+        self._engine.release()
+
+
+class SentenceEncoder(TextEncoder):
+    """A text encoder whose tokens can be looked at, and whose queries may be encoded differently.
+
+    `encode` puts the model's prompt for documents before each text, `encode_query` that for
+    queries, where its folder names such ("query: " in E5). What a text longer than the window
+    becomes is as in TextEncoder.
+    """
+
+    def __init__(
+        self,
+        model: TextModel,
+        engine: SentenceEngine | ForeignEngine,
+        tokenizer: FileTokenizer,
+        *,
+        overflow: Overflow,
+        query: FileTokenizer | None = None,
+        pool_prompt: bool = True,
+    ) -> None:
+        """Take the network, the tokenizer of documents and that of queries if it is another.
+
+        pool_prompt: Whether a prompt's tokens are pooled with the text's.
+        """
+        skip = 0 if pool_prompt or tokenizer.marks == len(tokenizer.begin) else len(tokenizer.begin)
+        used = _Skipping(engine, skip) if skip else engine
+        super().__init__(model, tokenizer, used, overflow=overflow)
+        self._network = engine
+        self._pieces = tokenizer
+        self._query_tokenizer = query
+        self._pool_prompt = pool_prompt
+
+    def encode_query(
+        self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        """Return (n, dim) float32, one unit row for each query; see `encode`."""
+        encode = self._queries.encode if self._queries else self.encode
+        return encode(items, batch_size=batch_size, show_progress=show_progress)
+
+    def encode_tokens(
+        self, texts: Sequence[str], *, layers: Sequence[int] | None = None
+    ) -> list[TokenVectors]:
+        """Return each text's tokens with their vectors in context (Devlin et al. 2019, 5.3).
+
+        layers: Whose mean is taken, 0 being the embeddings; the last layer unless told. A text
+        longer than the network's window is read in windows that overlap by half, and each token
+        has its vector from the one in which it lies farthest from the edge.
+
+        Raises:
+            InvalidInputError: An item is no str, or a layer that there is not.
+        """
+        found = []
+        for text in checked_texts(texts):
+            pieces = self._pieces.pieces(text)
+            vectors = self._in_context(pieces, layers)
+            names = self._pieces.names(pieces.ids)
+            found.append(TokenVectors(text, names, pieces.spans, pieces.words, vectors))
+        return found
+
+    def _in_context(self, pieces: Pieces, layers: Sequence[int] | None) -> FloatArray:
+        begin, end = self._pieces.begin[: self._pieces.marks], self._pieces.end
+        size = self._network.max_tokens - len(begin) - len(end)
+        n = len(pieces.ids)
+        starts = list(range(0, max(n - size, 0), max(size // 2, 1))) + [max(n - size, 0)]
+        windows = [pieces.ids[start : start + size] for start in starts]
+        states = self._network.states([[*begin, *ids, *end] for ids in windows], layers=layers)
+        vectors = np.empty((n, states[0].shape[1]), np.float32)
+        depth = np.full(n, -1)  # how far from the edge each token has been seen
+        for start, ids, rows in zip(starts, windows, states, strict=True):
+            place = np.arange(len(ids))
+            inward = np.minimum(
+                place if start else np.full(len(ids), n),
+                len(ids) - 1 - place if start + len(ids) < n else n,
+            )
+            better = inward > depth[start : start + len(ids)]
+            at = start + np.flatnonzero(better)
+            vectors[at] = rows[len(begin) : len(begin) + len(ids)][better]
+            depth[at] = inward[better]
+        return vectors
+
+    @cached_property
+    def _queries(self) -> SentenceEncoder | None:
+        if self._query_tokenizer is None:
+            return None
+        return SentenceEncoder(
+            self.model.around(self._query_tokenizer.begin, self._query_tokenizer.end),
+            self._network,
+            self._query_tokenizer,
+            overflow=self.overflow,
+            pool_prompt=self._pool_prompt,
+        )
+
+
+def sentence_encoder(
+    place: Path, name: str, *, overflow: Overflow, threads: int | None, int8: bool
+) -> SentenceEncoder:
+    """Load the encoder in a folder; see `sememe.load`."""
+    from sememe.models.bert.folder import read_sentence_folder
+
+    folder = read_sentence_folder(place)
+    tokenizer = FileTokenizer(folder.tokenizer(), prompt=folder.document_prompt)
+    query = None
+    if folder.query_prompt != folder.document_prompt:
+        query = FileTokenizer(folder.tokenizer(), prompt=folder.query_prompt)
+    engine, key = _engine(folder, tokenizer, threads=threads, int8=int8)
+    most = min(folder.max_tokens or engine.max_tokens, engine.max_tokens)
+    window = most - len(tokenizer.begin) - len(tokenizer.end)
+    model = TextModel(
+        name=name,
+        dim=engine.dim,
+        window=window,
+        passage=min(_PASSAGE, window),
+        overlap=min(24, window // 4),
+        begin=tokenizer.begin,
+        end=tokenizer.end,
+        unknown=tokenizer.unknown,
+        space=digest(v=1, files=key, dtype="int8" if int8 else "float32"),
+    )
+    return SentenceEncoder(
+        model, engine, tokenizer, overflow=overflow, query=query, pool_prompt=folder.pool_prompt
+    )
+
+
+def _engine(
+    folder: SentenceFolder, tokenizer: FileTokenizer, *, threads: int | None, int8: bool
+) -> tuple[SentenceEngine | ForeignEngine, str]:
+    """Return what runs a folder's network, and the fingerprint of its files."""
+    from sememe.models.bert.calibrate import int8_products
+    from sememe.models.bert.engine import SentenceEngine
+    from sememe.models.bert.graph import in_float32
+    from sememe.models.bert.onnx_engine import onnx_files
+    from sememe.models.bert.weights import FAMILIES, bert_weights
+
+    brought = onnx_files(folder.network, int8=int8)
+    known = folder.config.get("model_type") in FAMILIES
+    if not known or (brought and not any(folder.network.glob("*.safetensors"))):
+        return _foreign(folder, brought, threads=threads, int8=int8)
+    where = str(folder.path)
+    weights = bert_weights(folder.config, folder.tensors(), where=where)
+    key = folder.fingerprint()
+    products: Products = in_float32
+    if int8:
+        products = int8_products(weights, tokenizer.marked, key=key, pooling=folder.pooling)
+    engine = SentenceEngine(
+        weights, pooling=folder.pooling, dense=folder.dense, products=products, threads=threads
+    )
+    return engine, key
+
+
+def _foreign(
+    folder: SentenceFolder, brought: list[Path], *, threads: int | None, int8: bool
+) -> tuple[ForeignEngine, str]:
+    """Run the ONNX file that a folder brings, or that is exported from it."""
+    from sememe.models.bert.onnx_engine import ForeignEngine
+    from sememe.models.onnx.export import exported
+
+    where = str(folder.path)
+    if int8 and not brought:
+        raise InvalidInputError(
+            f"{where} is of the type {folder.config.get('model_type')!r}, for which sememe makes "
+            "no int8 form, and brings none as onnx/model_quantized.onnx. Leave :int8 out"
+        )
+    key = folder.fingerprint(brought or None)
+    file = brought[0] if brought else exported(folder.network, key=key, where=where)
+    engine = ForeignEngine(
+        file,
+        where=where,
+        config=folder.config,
+        pooling=folder.pooling,
+        dense=folder.dense,
+        threads=threads,
+    )
+    return engine, key

@@ -1,0 +1,1 @@
+"""Audio features: spectrograms, MFCC, statistics and their whitening."""

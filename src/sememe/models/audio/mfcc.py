@@ -1,0 +1,280 @@
+"""Mel spectrograms and MFCC (Davis & Mermelstein 1980), with librosa's options and its numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from sememe._blas import one_thread
+from sememe._errors import InvalidInputError, UnknownNameError
+from sememe.models.audio.mel_filters import MelNorm, MelScale, mel_filters
+from sememe.models.audio.spectrogram import (
+    PadMode,
+    Window,
+    check_frames,
+    framed,
+    in_parts,
+    spectra,
+    window,
+)
+from sememe.sources.sound import read_sound, stream_sound
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+
+DeltaMode = Literal["interp", "nearest"]
+DctNorm = Literal["ortho", "none"]
+
+
+@dataclass(frozen=True)
+class Mfcc:
+    """What a recording sounds like, frame by frame: mel spectrogram, its logarithm, and MFCC.
+
+    The options and defaults are those of `librosa.feature.mfcc` and `melspectrogram`, and so are
+    the numbers, to 1e-4 of the largest. Arrays are (features, frames), as librosa's. A clip gives
+    the same numbers alone and among others: each is computed by itself, without padding to the
+    longest.
+
+    Attributes:
+        sample_rate: What recordings are resampled to, in samples a second.
+        n_fft: Samples of a frame.
+        hop_length: Samples from one frame to the next.
+        win_length: Samples of the window within a frame; None: n_fft.
+        window: "hann", "hamming", "blackman" or "boxcar", periodic.
+        center: Frames are centred on their place, and the recording is padded by n_fft // 2.
+        pad_mode: With what: "constant" (silence), "reflect" or "edge".
+        power: Of the magnitudes: 2 gives power, 1 amplitude.
+        n_mels: Mel filters.
+        fmin, fmax: Range of the filters, in Hz; fmax None: half the sample rate.
+        mel_scale: "slaney" or "htk"; see `sememe.models.audio.mel_filters`.
+        mel_norm: "slaney": filters of equal area; "none": of equal height.
+        amin: Power below counts as this.
+        top_db: Decibels below the loudest that count; None: all.
+        n_mfcc: Coefficients kept.
+        dct_type: 2 or 3.
+        dct_norm: "ortho" or "none".
+        lifter: Of liftering (Juang et al. 1987), which lifts the higher coefficients; 0: none.
+
+    >>> import numpy as np
+    >>> Mfcc(n_mfcc=13).mfcc((np.sin(np.arange(22050)), 22050)).shape
+    (13, 44)
+    """
+
+    sample_rate: int = 22_050
+    n_fft: int = 2048
+    hop_length: int = 512
+    win_length: int | None = None
+    window: Window = "hann"
+    center: bool = True
+    pad_mode: PadMode = "constant"
+    power: float = 2.0
+    n_mels: int = 128
+    fmin: float = 0.0
+    fmax: float | None = None
+    mel_scale: MelScale = "slaney"
+    mel_norm: MelNorm = "slaney"
+    amin: float = 1e-10
+    top_db: float | None = 80.0
+    n_mfcc: int = 20
+    dct_type: Literal[2, 3] = 2
+    dct_norm: DctNorm = "ortho"
+    lifter: float = 0.0
+    threads: int | None = field(default=None, repr=False, compare=False)
+
+    def mel(self, sound: Any) -> FloatArray:
+        """Return (n_mels, frames) float32: the mel spectrogram of a recording.
+
+        sound: what `sememe.sources.sound.read_sound` takes: a path, bytes of a file, or (samples,
+        sample rate).
+
+        Raises:
+            CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`.
+        """
+        return self._join(self._mels([read_sound(sound, sample_rate=self.sample_rate)]))
+
+    def log_mel(self, sound: Any) -> FloatArray:
+        """Return (n_mels, frames) float32: the mel spectrogram in decibels, 10 log10; see `mel`."""
+        import numpy as np
+
+        found = _decibels(self.mel(sound), self.amin)
+        if self.top_db is not None:
+            np.maximum(found, found.max() - self.top_db, out=found)
+        return found
+
+    def mfcc(self, sound: Any) -> FloatArray:
+        """Return (n_mfcc, frames) float32: the cosine transform of `log_mel`."""
+        return _product(self._cosines(), self.log_mel(sound))
+
+    def stream_mfcc(self, sound: Any, *, seconds: float = 30.0) -> Iterator[FloatArray]:
+        """Yield what `mfcc` returns in blocks of frames, in memory bounded by the block.
+
+        Raises:
+            InvalidInputError: top_db is not None: the loudest frame may be still to come.
+            CorruptFileError, MissingExtraError: As `mel`.
+        """
+        cosines = self._cosines()
+        for block in self.stream_log_mel(sound, seconds=seconds):
+            yield _product(cosines, block)
+
+    def stream_log_mel(self, sound: Any, *, seconds: float = 30.0) -> Iterator[FloatArray]:
+        """Yield what `log_mel` returns in blocks of frames; see `stream_mfcc`."""
+        if self.top_db is not None:
+            raise InvalidInputError(
+                f"top_db={self.top_db} counts from the loudest frame, which a stream may still "
+                "bring. Give top_db=None, or take the whole recording by log_mel or mfcc."
+            )
+        blocks = stream_sound(sound, sample_rate=self.sample_rate, seconds=seconds)
+        for mels in self._mels(blocks):
+            yield _decibels(mels, self.amin).T
+
+    def _mels(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
+        """Yield (frames, n_mels) of a stream of samples."""
+        win_length = self.n_fft if self.win_length is None else self.win_length
+        if not 0 < self.power < float("inf") or (self.top_db is not None and not self.top_db >= 0):
+            raise InvalidInputError(
+                f"power={self.power}, top_db={self.top_db}; give a power above 0, and decibels of "
+                "at least 0 or None."
+            )
+        check_frames(self.n_fft, win_length, self.hop_length)
+        shape = window(self.window, win_length, self.n_fft)
+        filters = self._filters().T.copy()
+        threads = self.threads or os.cpu_count() or 1
+
+        def work(frames: FloatArray) -> FloatArray:
+            found: FloatArray = spectra(frames, shape, self.power) @ filters
+            return found
+
+        frames = framed(
+            blocks,
+            n_fft=self.n_fft,
+            hop_length=self.hop_length,
+            center=self.center,
+            pad_mode=self.pad_mode,
+        )
+        for some in frames:
+            yield in_parts(some, work, self.n_mels, threads=threads)
+
+    def _join(self, parts: Iterable[FloatArray]) -> FloatArray:
+        import numpy as np
+
+        return np.concatenate(list(parts)).T
+
+    def _filters(self) -> FloatArray:
+        top = self.sample_rate / 2 if self.fmax is None else self.fmax
+        if self.n_mels < 1 or not 0 <= self.fmin < top <= self.sample_rate / 2:
+            raise InvalidInputError(
+                f"n_mels={self.n_mels}, fmin={self.fmin}, fmax={self.fmax}; give n_mels >= 1 and "
+                f"0 <= fmin < fmax <= {self.sample_rate / 2:g} Hz, half the sample rate."
+            )
+        if self.mel_norm not in get_args(MelNorm):
+            raise UnknownNameError.of("mel_norm", self.mel_norm, get_args(MelNorm))
+        return mel_filters(
+            self.sample_rate,
+            self.n_fft,
+            self.n_mels,
+            fmin=self.fmin,
+            fmax=self.fmax,
+            scale=self.mel_scale,
+            norm=self.mel_norm,
+        )
+
+    def _cosines(self) -> FloatArray:
+        """Return the (n_mfcc, n_mels) cosine transform, liftered."""
+        import numpy as np
+
+        if not 1 <= self.n_mfcc <= self.n_mels or self.lifter < 0:
+            raise InvalidInputError(
+                f"n_mfcc={self.n_mfcc}, lifter={self.lifter}; give 1 to n_mels={self.n_mels} "
+                "coefficients, and a lifter of at least 0."
+            )
+        basis = cosine_basis(self.n_mels, self.dct_type, self.dct_norm)[: self.n_mfcc]
+        if self.lifter:
+            places = np.arange(1, self.n_mfcc + 1)[:, None]
+            basis = basis * (1 + self.lifter / 2 * np.sin(np.pi * places / self.lifter))
+        found: FloatArray = basis.astype(np.float32)
+        return found
+
+
+def cosine_basis(n: int, kind: int, norm: DctNorm) -> FloatArray:
+    """Return the (n, n) discrete cosine transform of type 2 or 3, scaled as scipy's.
+
+    >>> cosine_basis(2, 2, "none").round(3).tolist()
+    [[2.0, 2.0], [1.414, -1.414]]
+    """
+    import numpy as np
+
+    if kind not in (2, 3) or norm not in get_args(DctNorm):
+        raise InvalidInputError(
+            f"dct_type={kind!r}, dct_norm={norm!r}; give 2 or 3, and 'ortho' or 'none'."
+        )
+    waves = np.arange(n)[:, None]
+    second = 2 * np.cos(np.pi * waves * (2 * np.arange(n) + 1) / (2 * n))
+    if norm == "ortho":
+        second *= np.sqrt(1 / (2 * n))
+        second[0] /= np.sqrt(2)
+        return second if kind == 2 else second.T
+    if kind == 2:
+        return second
+    third = second.T.copy()
+    third[:, 0] /= 2
+    return third
+
+
+def delta(
+    features: FloatArray, *, width: int = 9, order: int = 1, mode: DeltaMode = "interp"
+) -> FloatArray:
+    """Return how features change over time, (..., frames): derivatives of fitted polynomials.
+
+    Args:
+        features: (..., frames).
+        width: Frames that a polynomial of degree `order` is fitted to (Savitzky & Golay 1964).
+        order: 1: slope, 2: curvature.
+        mode: At the ends: "interp" fits the first and the last `width` frames, "nearest" repeats
+            the outermost frame. Fewer frames than `width` are always done as "nearest".
+
+    The numbers are those of `librosa.feature.delta`.
+
+    Raises:
+        InvalidInputError: A width that is even or not above `order`, or no frames.
+    """
+    import numpy as np
+
+    frames = features.shape[-1]
+    if width % 2 == 0 or width <= max(order, 2) or order < 1 or not frames:
+        raise InvalidInputError(
+            f"width={width}, order={order}, {frames} frames; give an odd width of at least 3 and "
+            "above order, an order of at least 1, and at least one frame."
+        )
+    if mode not in get_args(DeltaMode):
+        raise UnknownNameError.of("mode", mode, get_args(DeltaMode))
+    half = width // 2
+    places = np.arange(-half, half + 1, dtype=np.float64)
+    fitted = np.linalg.pinv(np.vander(places, order + 1, increasing=True))[order]
+    weights = fitted * np.prod(np.arange(1, order + 1))
+    ends = [(0, 0)] * (features.ndim - 1) + [(half, half)]
+    inner = mode == "interp" and frames >= width
+    padded = features if inner else np.pad(features, ends, mode="edge")
+    count = padded.shape[-1] - width + 1
+    found = np.zeros((*features.shape[:-1], count), np.float32)
+    for place, weight in enumerate(weights.tolist()):
+        found += np.float32(weight) * padded[..., place : place + count]
+    return np.pad(found, ends, mode="edge") if inner else found
+
+
+def _product(cosines: FloatArray, features: FloatArray) -> FloatArray:
+    with one_thread():
+        found: FloatArray = cosines @ features
+    return found
+
+
+def _decibels(power: FloatArray, amin: float) -> FloatArray:
+    import numpy as np
+
+    if not amin > 0:
+        raise InvalidInputError(f"amin={amin}; give a power above 0.")
+    found: FloatArray = np.maximum(power, np.float32(amin))
+    np.log10(found, out=found)
+    found *= 10
+    return found

@@ -1,0 +1,142 @@
+"""A recording to numbers of fixed count: how its mel spectrogram and its MFCC lie and move.
+
+    part      width   of what
+    bands     192     each of 64 mel bands: mean, deviation, and deviation of its slope
+    timbre    120     each of 20 MFCC: mean, deviation, least, most, deviation of slope and bend
+    rhythm     48     8 groups of bands: how strongly they swell, 0.5 to 43 times a second
+    presence   24     MFCC where it is loud: deviation; how long that is; how loudness moves
+    course    100     MFCC of five stretches in order: mean, less the mean of all
+    company    28     correlations of the first 8 MFCC over time
+
+Levels are relative to the loudest of what is measured: the same sound recorded softly is the same.
+Means over time do not tell "one" from "no": the course does. It counts less, as sounds that go on
+have none. Statistics of MFCC over a clip: Tzanetakis & Cook 2002 (doi:10.1109/TSA.2002.800560);
+modulation spectra: McDermott & Simoncelli 2011 (doi:10.1016/j.neuron.2011.06.032).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from sememe.models.audio.mfcc import Mfcc, cosine_basis, delta
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+
+MEL = Mfcc(
+    sample_rate=22_050,
+    n_fft=1024,
+    hop_length=256,
+    n_mels=64,
+    amin=1e-20,  # what is soft as a whole is no silence
+    top_db=None,
+    threads=1,
+)
+WIDTHS = {
+    "bands": 192,
+    "timbre": 120,
+    "rhythm": 48,
+    "presence": 24,
+    "course": 100,
+    "company": 28,
+}
+_N_MFCC = 20
+_RANGE = 80.0  # decibels below the loudest that count
+_SILENCE = -90.0  # decibels: nothing is louder in a silent recording
+_LOUD = 30.0  # decibels below the loudest frame that still count as loud
+_STRETCHES = 5
+_GROUPS = 8
+_TEMPI = (0.5, 1, 2, 4, 8, 16, 43)  # bounds, in swells a second
+_FRAMES_A_SECOND = MEL.sample_rate / MEL.hop_length
+_LEAST_FRAMES = 512  # of a Fourier transform over time
+
+
+def statistics(levels: FloatArray) -> FloatArray:
+    """Return (512,) float32: the parts one after another, not yet on one scale.
+
+    levels: (64, frames) of `MEL.log_mel`, at least one frame.
+    """
+    import numpy as np
+
+    loudest = max(float(levels.max()), _SILENCE)
+    levels = np.maximum(levels, np.float32(loudest - _RANGE)) - np.float32(loudest)
+    cepstra = _cosines() @ levels
+    slopes = delta(cepstra)
+    loudness = 10 * np.log10((10 ** (levels / 10)).mean(axis=0) + 1e-10)
+    loud = np.flatnonzero(loudness > loudness.max() - _LOUD)
+    first, last = int(loud[0]), int(loud[-1]) + 1
+    rise = np.maximum(np.diff(levels, axis=1), 0).mean() if levels.shape[1] > 1 else 0.0
+    parts = {
+        "bands": np.concatenate([levels.mean(1), levels.std(1), delta(levels).std(1)]),
+        "timbre": np.concatenate(
+            [
+                cepstra.mean(1),
+                cepstra.std(1),
+                cepstra.min(1),
+                cepstra.max(1),
+                slopes.std(1),
+                delta(cepstra, order=2).std(1),
+            ]
+        ),
+        "rhythm": _rhythm(levels),
+        "presence": np.array(
+            [
+                *cepstra[:, loud].std(1),
+                len(loud) / len(loudness),
+                np.log1p(last - first),
+                rise,
+                loudness.std(),
+            ]
+        ),
+        "course": _course(cepstra[:, first:last]),
+        "company": _correlations(cepstra[:_GROUPS]),
+    }
+    return np.concatenate([parts[name] for name in WIDTHS]).astype(np.float32)
+
+
+@cache
+def _cosines() -> FloatArray:
+    import numpy as np
+
+    found: FloatArray = cosine_basis(MEL.n_mels, 2, "ortho")[:_N_MFCC].astype(np.float32)
+    return found
+
+
+def _rhythm(levels: FloatArray) -> FloatArray:
+    """Return (48,): log power of 8 groups of bands in 6 ranges of swells a second."""
+    import numpy as np
+
+    frames = levels.shape[1]
+    groups = levels.reshape(_GROUPS, -1, frames).mean(axis=1)
+    groups = (groups - groups.mean(axis=1, keepdims=True)) * np.hanning(frames + 2)[1:-1]
+    length = max(_LEAST_FRAMES, 1 << (frames - 1).bit_length())
+    power = np.abs(np.fft.rfft(groups, n=length)) ** 2
+    tempo = np.fft.rfftfreq(length, 1 / _FRAMES_A_SECOND)
+    ranges = zip(_TEMPI, _TEMPI[1:], strict=False)
+    sums = [power[:, (tempo >= low) & (tempo < high)].mean(axis=1) for low, high in ranges]
+    found: FloatArray = np.log10(np.stack(sums, axis=1) / frames + 1).ravel()
+    return found
+
+
+def _course(cepstra: FloatArray) -> FloatArray:
+    """Return (100,): the mean of each of five stretches in order, less the mean of all."""
+    import numpy as np
+
+    frames = cepstra.shape[1]
+    sums = np.concatenate([np.zeros((_N_MFCC, 1)), np.cumsum(cepstra, axis=1)], axis=1)
+    starts = np.arange(_STRETCHES) * frames // _STRETCHES
+    ends = np.maximum(-(-np.arange(1, _STRETCHES + 1) * frames // _STRETCHES), starts + 1)
+    means = (sums[:, ends] - sums[:, starts]) / (ends - starts)
+    found: FloatArray = (means - sums[:, -1:] / frames).T.ravel()
+    return found
+
+
+def _correlations(rows: FloatArray) -> FloatArray:
+    """Return the correlations of each pair of rows; 0 where one does not move."""
+    import numpy as np
+
+    apart = rows - rows.mean(axis=1, keepdims=True)
+    apart /= np.linalg.norm(apart, axis=1, keepdims=True) + 1e-3
+    found: FloatArray = (apart @ apart.T)[np.triu_indices(len(rows), 1)]
+    return found

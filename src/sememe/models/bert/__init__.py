@@ -1,0 +1,1 @@
+"""BERT encoders: weights, graph, engine, pooling, int8 and the masked-language-model head."""

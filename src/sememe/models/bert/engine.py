@@ -1,0 +1,162 @@
+"""Run a sentence encoder on CPU: token ids to unit vectors, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+from sememe.models.bert.graph import INPUTS, Products, in_float32, state_graph, states_of
+from sememe.models.bert.pooling import pooling_weights
+from sememe.models.onnx.batches import Batches, batch_inputs
+from sememe.models.onnx.builder import Graph, floats, session
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe._types import FloatArray
+    from sememe.models.bert.folder import Dense
+    from sememe.models.bert.weights import BertWeights
+
+
+class SentenceEngine:
+    """The network, its pooling and what follows."""
+
+    tokens_at_once = 65_536  # among which sequences of like length find together
+
+    def __init__(
+        self,
+        weights: BertWeights,
+        *,
+        pooling: Sequence[str] = ("mean",),
+        dense: Sequence[Dense] = (),
+        products: Products = in_float32,
+        threads: int | None = None,
+    ) -> None:
+        self._weights = weights
+        self._pooling = tuple(pooling)
+        self._dense = tuple(dense)
+        self._products = products
+        self._batches = Batches(max_tokens=weights.max_tokens, threads=threads)
+
+    @property
+    def dim(self) -> int:
+        """Width of a sentence's vector."""
+        if self._dense:
+            return int(self._dense[-1].matrix.shape[1])
+        return self._weights.dim * len(self._pooling)
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest sequence, marks included."""
+        return self._weights.max_tokens
+
+    @property
+    def n_layers(self) -> int:
+        """Layers that give out states, the embeddings (layer 0) not counted."""
+        return len(self._weights.layers)
+
+    def forward(self, ids: Sequence[Sequence[int]], *, skip: int = 0) -> FloatArray:
+        """Return (n, dim) unit rows for n sequences of token ids, marks included.
+
+        skip: tokens at the beginning of each that are read but not pooled, as those of a prompt.
+
+        Raises:
+            InvalidInputError: A sequence without tokens, or beyond the table of positions.
+        """
+
+        def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
+            inputs = batch_inputs(ids, lengths, batch)
+            longest = inputs["ids"].shape[1]
+            inputs["pool"] = pooling_weights(
+                self._pooling, lengths[batch], longest=longest, skip=skip
+            )
+            rows: FloatArray = self._sentences.run(None, inputs)[0]
+            return rows
+
+        return self._batches.rows(ids, self.dim, run)
+
+    def states(
+        self, ids: Sequence[Sequence[int]], *, layers: Sequence[int] | None = None
+    ) -> list[FloatArray]:
+        """Return the states of each sequence's tokens, (its length, width of the network).
+
+        layers: Whose mean is taken, 0 being the embeddings; the last layer unless told.
+
+        Raises:
+            InvalidInputError: As `forward`; or a layer that there is not.
+        """
+        graph = self._state_session(self._checked_layers(layers))
+
+        def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
+            states: FloatArray = graph.run(None, batch_inputs(ids, lengths, batch))[0]
+            return states
+
+        return self._batches.states(ids, run)
+
+    def release(self) -> None:
+        """Give back the memory that only makes the next call faster: the graph."""
+        self.__dict__.pop("_sentences", None)
+        self.__dict__.pop("_states", None)
+
+    def _checked_layers(self, layers: Sequence[int] | None) -> tuple[int, ...]:
+        chosen = tuple(layers) if layers is not None else (self.n_layers,)
+        if not chosen or not all(0 <= layer <= self.n_layers for layer in chosen):
+            raise InvalidInputError(
+                f"layers={list(chosen)}; the network has layers 0 (the embeddings) to "
+                f"{self.n_layers}. Give one or more of them"
+            )
+        return chosen
+
+    def _state_session(self, layers: tuple[int, ...]) -> Any:
+        kept = self.__dict__.get("_states")
+        if kept is None or kept[0] != layers:
+            graph = state_graph(self._weights, layers=layers, products=self._products)
+            kept = self.__dict__["_states"] = (layers, session(graph))
+        return kept[1]
+
+    @cached_property
+    def _sentences(self) -> Any:
+        graph = sentence_graph(self._weights, self._pooling, self._dense, products=self._products)
+        return session(graph)
+
+
+def sentence_graph(
+    weights: BertWeights,
+    pooling: Sequence[str],
+    dense: Sequence[Dense],
+    *,
+    products: Products = in_float32,
+) -> bytes:
+    """Token ids to unit rows "rows" (N, dim); "pool" (N, ways, T) beside `state_graph`'s inputs."""
+    g = Graph()
+    x = states_of(g, weights, products, depth=len(weights.layers))[-1]
+    if "max" in pooling:
+        parts = [_pooled(g, x, way, i) for i, way in enumerate(pooling)]
+        y = g("Concat", *parts, axis=1)
+    else:
+        y = g.reshape(g("MatMul", "pool", x), -1, len(pooling) * weights.dim)
+    dim = weights.dim * len(pooling)
+    for step in dense:
+        y, dim = g("MatMul", y, g.constant(step.matrix)), step.matrix.shape[1]
+        if step.bias is not None:
+            y = g("Add", y, g.constant(step.bias))
+        if step.activation:
+            y = g(step.activation, y)
+    g.named("rows", "LpNormalization", y, axis=1, p=2)
+    ports = INPUTS | {"pool": floats("N", len(pooling), "T")}
+    return g.build(ports, {"rows": floats("N", dim)})
+
+
+def _pooled(g: Graph, x: str, way: str, number: int) -> str:
+    """Pool (N, T, dim) by one row of "pool": (N, dim)."""
+    row = g("Gather", "pool", g.constant(np.array([number])), axis=1)  # (N, 1, T)
+    axis = g.constant(np.array([1]))
+    if way != "max":
+        return g("Squeeze", g("MatMul", row, x), axis)
+    inside = g("Greater", g("Transpose", row, perm=[0, 2, 1]), g.constant(np.float32(0)))
+    least = g.constant(np.float32(np.finfo(np.float32).min))
+    return g("ReduceMax", g("Where", inside, x, least), axis, keepdims=0)

@@ -1,0 +1,50 @@
+"""Which token of a checkpoint stands for a masked word: "[MASK]" in BERT, "<mask>" in RoBERTa."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sememe._errors import InvalidInputError
+from sememe.models.bert.folder import read_json
+
+if TYPE_CHECKING:
+    from sememe.text.tokenizer_file import FileTokenizer
+
+USUAL = ("[MASK]", "<mask>")
+_FILES = ("special_tokens_map.json", "tokenizer_config.json")
+
+
+def mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> str:
+    """Return the mask's name, and see to it that the tokenizer never cuts it.
+
+    What the files beside the tokenizer name as "mask_token" comes first, then config.json's
+    "mask_token_id", then "[MASK]" and "<mask>" where the vocabulary has them.
+
+    Raises:
+        InvalidInputError: There is none, or the tokenizer does not know it.
+        CorruptFileError: A file is damaged.
+    """
+    tried = list(dict.fromkeys(_candidates(folder, config, tokenizer)))
+    for name in tried:
+        if tokenizer.keep_whole(name):
+            return name
+    raise InvalidInputError(
+        f"{folder}: the vocabulary has no mask token (tried {', '.join(tried)}), so no word can be "
+        f'masked. Name it in {_FILES[0]}: {{"mask_token": "..."}}, or give a masked language model'
+    )
+
+
+def _candidates(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> Iterator[str]:
+    for name in _FILES:
+        document = read_json(folder / name, missing={})
+        found = document.get("mask_token") if isinstance(document, dict) else None
+        if isinstance(found, dict):
+            found = found.get("content")
+        if isinstance(found, str) and found:
+            yield found
+    number = config.get("mask_token_id")
+    if isinstance(number, int) and number >= 0 and (name := tokenizer.names([number])[0]):
+        yield name
+    yield from USUAL

@@ -1,0 +1,177 @@
+"""The head of a masked language model: the states of masked tokens to scores of all tokens.
+
+    states (n, dim) -> dense, activation, LayerNormalization -> times the tokens' rows, plus a bias
+
+BERT (Devlin et al. 2019, arXiv:1810.04805, 3.1), RoBERTa, XLM-R, CamemBERT, DistilBERT and MPNet
+have the same head under different names. The tokens' rows are those of the embeddings, unless the
+checkpoint holds others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+from sememe.models.bert.graph import _activated
+from sememe.models.bert.weights import FAMILIES, Reader
+from sememe.models.onnx.builder import Graph, floats, session
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+    from sememe.models.bert.weights import BertWeights
+    from sememe.models.weights.safetensors import Tensors
+
+_BLOCK = 16_000_000  # scores held at once: 64 MB
+
+
+@dataclass(frozen=True, slots=True)
+class HeadNames:
+    """What the tensors of a head are called, and what is fixed in it.
+
+    Attributes:
+        bias: The names that the scores' bias may have; the first counts where there are several.
+        activation: The head's own; "": that of the network.
+        epsilon: Of its normalisation; None: that of the network.
+    """
+
+    dense: str = "lm_head.dense"
+    norm: str = "lm_head.layer_norm"
+    decoder: str = "lm_head.decoder.weight"
+    bias: tuple[str, ...] = ("lm_head.decoder.bias", "lm_head.bias")
+    activation: str = "gelu"
+    epsilon: float | None = None
+
+
+_LM_HEAD = HeadNames()
+_HEADS = {
+    "bert": HeadNames(
+        dense="cls.predictions.transform.dense",
+        norm="cls.predictions.transform.LayerNorm",
+        decoder="cls.predictions.decoder.weight",
+        bias=("cls.predictions.decoder.bias", "cls.predictions.bias"),
+        activation="",
+    ),
+    "roberta": _LM_HEAD,
+    "xlm-roberta": _LM_HEAD,
+    "camembert": _LM_HEAD,
+    "distilbert": HeadNames(
+        dense="vocab_transform",
+        norm="vocab_layer_norm",
+        decoder="vocab_projector.weight",
+        bias=("vocab_projector.bias",),
+        activation="",
+        epsilon=1e-12,
+    ),
+    "mpnet": _LM_HEAD,
+}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class MaskedHead:
+    """The weights of a head.
+
+    Attributes:
+        dense, dense_bias: (dim, dim) as (inputs, outputs), and (dim,).
+        norm: Gain and bias (dim,) each.
+        rows: (vocabulary, dim), one for each token.
+        bias: (vocabulary,).
+        activation, epsilon: As in BertWeights.
+    """
+
+    dense: FloatArray
+    dense_bias: FloatArray
+    norm: tuple[FloatArray, FloatArray]
+    rows: FloatArray
+    bias: FloatArray
+    activation: str
+    epsilon: float
+
+
+def masked_head(
+    config: Mapping[str, Any], tensors: Tensors, weights: BertWeights, *, where: str
+) -> MaskedHead:
+    """Take the head out of a checkpoint's tensors; `weights`: the network under it.
+
+    where: The checkpoint's name, for messages.
+
+    Raises:
+        InvalidInputError: The checkpoint has no such head.
+        CorruptFileError: A tensor is missing, of another shape than the config says, or holds NaN.
+    """
+    check_has_head(config, tensors, where=where)
+    names = _HEADS[config["model_type"]]
+    own = (names.decoder, *names.bias)
+    starts = (f"{names.dense}.", f"{names.norm}.")
+    parts = {name: x for name, x in tensors.items() if name in own or name.startswith(starts)}
+    reader = Reader(parts, where)
+    n_words, dim = weights.words.shape
+    dense, dense_bias = reader.linear(names.dense, inputs=dim, outputs=dim)
+    bias = next((name for name in names.bias if reader.has(name)), names.bias[-1])
+    tied = not reader.has(names.decoder) and config.get("tie_word_embeddings", True)
+    return MaskedHead(
+        dense=dense,
+        dense_bias=dense_bias,
+        norm=reader.norm(names.norm, dim),
+        rows=weights.words if tied else reader.array(names.decoder, n_words, dim),
+        bias=reader.array(bias, n_words),
+        activation=names.activation or weights.activation,
+        epsilon=weights.epsilon if names.epsilon is None else names.epsilon,
+    )
+
+
+def check_has_head(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> None:
+    """Refuse a checkpoint that has no head for masked tokens; other types are left to others."""
+    kind = config.get("model_type")
+    if kind not in FAMILIES:
+        return  # `bert_weights` says what is allowed
+    wanted = f"{_HEADS[kind].dense}.weight"
+    if wanted not in tensors:
+        raise InvalidInputError(
+            f"{where} has no head that predicts masked words: the tensor {wanted} is not there, as "
+            "in a checkpoint made for sentences or classes. Give one of a masked language model, "
+            "as AutoModelForMaskedLM of transformers writes it"
+        )
+
+
+class HeadEngine:
+    """A head on CPU: the small part as a graph, the product with all tokens in NumPy.
+
+    So the tokens' rows, the largest tensor of all, stay in memory once.
+    """
+
+    def __init__(self, head: MaskedHead, *, threads: int = 1) -> None:
+        self._head = head
+        self._session = session(head_graph(head), threads=threads)
+
+    @property
+    def n_tokens(self) -> int:
+        """How many tokens are scored."""
+        return len(self._head.bias)
+
+    def blocks(self, states: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield places in (n, dim) states, and their (some, vocabulary) scores, at most 64 MB.
+
+        The softmax of a row of scores is the probability of each token there.
+        """
+        step = max(1, _BLOCK // self.n_tokens)
+        for start in range(0, len(states), step):
+            part = slice(start, min(start + step, len(states)))
+            inner = self._session.run(None, {"states": np.ascontiguousarray(states[part])})[0]
+            scores = inner @ self._head.rows.T
+            scores += self._head.bias
+            yield part, scores
+
+
+def head_graph(head: MaskedHead) -> bytes:
+    """The head without its last product: "states" (N, dim) to "inner" (N, dim), float32."""
+    g = Graph()
+    dim = len(head.dense_bias)
+    x = g("Add", g("MatMul", "states", g.constant(head.dense)), g.constant(head.dense_bias))
+    x = _activated(g, x, head.activation)
+    norm = map(g.constant, head.norm)
+    g.named("inner", "LayerNormalization", x, *norm, axis=-1, epsilon=head.epsilon)
+    return g.build({"states": floats("N", dim)}, {"inner": floats("N", dim)})

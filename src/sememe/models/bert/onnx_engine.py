@@ -1,0 +1,181 @@
+"""Sentence encoders beyond BERT's family: run the ONNX file that a folder brings, or an export.
+
+    onnx/model.onnx, model.onnx      what a folder brings; states of tokens come out of it
+    onnx/model_quantized.onnx, ...   the same in whole numbers of 8 bits, for ":int8"
+
+Pooling and what follows are the folder's own (`sememe.models.bert.folder`), in NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.bert.pooling import pooling_weights
+from sememe.models.onnx.batches import Batches, padded
+from sememe.models.onnx.builder import session
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe._types import FloatArray
+    from sememe.models.bert.folder import Dense
+
+_PLAIN = ("onnx/model.onnx", "model.onnx")
+_INT8 = ("onnx/model_quantized.onnx", "onnx/model_int8.onnx", "onnx/model_qint8_avx512_vnni.onnx")
+_STATES = ("last_hidden_state", "token_embeddings")
+_NO_LIMIT = 8192  # tokens, where neither the folder nor its config says how many
+_ACTIVATIONS: dict[str, Any] = {
+    "Tanh": np.tanh,
+    "Relu": lambda x: np.maximum(x, 0),
+    "Sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+}
+
+
+def onnx_files(folder: Path, *, int8: bool = False) -> list[Path]:
+    """Return a folder's ONNX file, and with it the files of weights that lie beside it; or none."""
+    for name in _INT8 if int8 else _PLAIN:
+        file = folder / name
+        if file.is_file():
+            return [file, *sorted(file.parent.glob(f"{file.name}_*"))]
+    return []
+
+
+class ForeignEngine:
+    """An ONNX file that makes states of tokens, its pooling and what follows.
+
+    The file takes "input_ids", and may take "attention_mask", "token_type_ids" and "position_ids",
+    all (N, T); it gives "last_hidden_state" or "token_embeddings", or else its first output, of
+    the shape (N, T, width).
+    """
+
+    tokens_at_once = 65_536  # among which sequences of like length find together
+
+    def __init__(
+        self,
+        file: Path,
+        *,
+        where: str,
+        config: Mapping[str, Any],
+        pooling: Sequence[str] = ("mean",),
+        dense: Sequence[Dense] = (),
+        threads: int | None = None,
+    ) -> None:
+        """Open the file.
+
+        Raises:
+            CorruptFileError: ONNX Runtime cannot open it.
+            InvalidInputError: It takes something else, or gives no states of tokens.
+        """
+        self._where = where
+        self._pooling = tuple(pooling)
+        self._dense = tuple(dense)
+        self._pad = int(config.get("pad_token_id") or 0)
+        self.max_tokens = int(config.get("max_position_embeddings") or _NO_LIMIT)
+        self._batches = Batches(max_tokens=self.max_tokens, threads=threads)
+        try:
+            self._session = session(str(file))
+        except Exception as error:  # ONNX Runtime has many classes of them
+            raise CorruptFileError(f"{file} cannot be opened: {error}. Fetch it anew") from error
+        self._inputs = {port.name: port.type for port in self._session.get_inputs()}
+        self._output = self._states_port()
+        self._width = int(self._run([[0]], np.array([1]), np.array([0])).shape[2])
+
+    @property
+    def dim(self) -> int:
+        """Width of a sentence's vector."""
+        if self._dense:
+            return int(self._dense[-1].matrix.shape[1])
+        return self._width * len(self._pooling)
+
+    def forward(self, ids: Sequence[Sequence[int]], *, skip: int = 0) -> FloatArray:
+        """Return (n, dim) unit rows for n sequences of token ids, marks included.
+
+        skip: tokens at the beginning of each that are read but not pooled, as those of a prompt.
+
+        Raises:
+            InvalidInputError: A sequence without tokens, or longer than the network reads.
+        """
+
+        def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
+            return self._rows(self._run(ids, lengths, batch), lengths[batch], skip)
+
+        return self._batches.rows(ids, self.dim, run)
+
+    def states(
+        self, ids: Sequence[Sequence[int]], *, layers: Sequence[int] | None = None
+    ) -> list[FloatArray]:
+        """Return the last states of each sequence's tokens, (its length, width of the network).
+
+        Raises:
+            InvalidInputError: As `forward`; or a layer is asked for.
+        """
+        if layers is not None:
+            raise InvalidInputError(
+                f"layers={list(layers)}; the ONNX file of {self._where} gives out its last layer "
+                "alone. Leave it out"
+            )
+        return self._batches.states(ids, partial(self._run, ids))
+
+    def release(self) -> None:
+        """Keep the graph: it is the file itself, and to open it again would take as long."""
+
+    def _states_port(self) -> str:
+        if unknown := set(self._inputs) - {"input_ids", *_FED}:
+            raise InvalidInputError(
+                f"{self._where}: its ONNX file takes {', '.join(sorted(unknown))}, which sememe "
+                f"cannot give. Export it with input_ids, {', '.join(_FED)} alone"
+            )
+        ports = self._session.get_outputs()
+        named = [port.name for port in ports if port.name in _STATES]
+        found = named or [port.name for port in ports[:1] if len(port.shape) in (0, 3)]
+        if not found:
+            names = ", ".join(port.name for port in ports)
+            raise InvalidInputError(
+                f"{self._where}: its ONNX file gives {names}; sememe pools states of tokens. "
+                f"Export it with the output {_STATES[0]}"
+            )
+        return str(found[0])
+
+    def _run(
+        self, ids: Sequence[Sequence[int]], lengths: NDArray[np.int64], batch: NDArray[np.int64]
+    ) -> FloatArray:
+        """Return the states of a batch: (N, T, width)."""
+        inside = np.arange(int(lengths[batch].max())) < lengths[batch][:, None]
+        rows = np.where(inside, padded(ids, lengths, batch), self._pad)
+        given = {"input_ids": rows} | {name: make(inside) for name, make in _FED.items()}
+        found: FloatArray = self._session.run(
+            [self._output],
+            {
+                name: given[name].astype(np.int32 if "int32" in kind else np.int64)
+                for name, kind in self._inputs.items()
+            },
+        )[0]
+        return found.astype(np.float32, copy=False)
+
+    def _rows(self, states: FloatArray, lengths: NDArray[np.int64], skip: int) -> FloatArray:
+        weights = pooling_weights(self._pooling, lengths, longest=states.shape[1], skip=skip)
+        parts = [
+            np.where(weights[:, i, :, None] > 0, states, -np.inf).max(axis=1)
+            if way == "max"
+            else (weights[:, i, None] @ states)[:, 0]
+            for i, way in enumerate(self._pooling)
+        ]
+        y = np.concatenate(parts, axis=1)
+        for step in self._dense:
+            y = y @ step.matrix if step.bias is None else y @ step.matrix + step.bias
+            y = _ACTIVATIONS[step.activation](y) if step.activation else y
+        found: FloatArray = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
+        return found
+
+
+_FED: dict[str, Any] = {  # the inputs besides, made of which places (N, T) hold a token
+    "attention_mask": lambda inside: inside,
+    "token_type_ids": np.zeros_like,
+    "position_ids": lambda inside: np.cumsum(np.ones_like(inside, np.int64), axis=1) - 1,
+}

@@ -1,0 +1,274 @@
+"""The weights of BERT's family under one set of names, checked: what `bert_graph` computes with.
+
+BERT (Devlin et al. 2019, arXiv:1810.04805), RoBERTa (1907.11692) and XLM-R (1911.02116), DistilBERT
+(1910.01108) and MPNet (2004.09297) are one network: embeddings, then layers of attention and a
+feed-forward part, each added to its input and normalised. They differ in what their tensors are
+called, where positions begin, and MPNet in a bias by distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe._errors import CorruptFileError, InvalidInputError
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+    from sememe.models.weights.safetensors import Tensors
+
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What the tensors of an architecture are called, "{}" being the layer's number.
+
+    Attributes:
+        layer: What a layer's tensors begin with.
+        attention: Query, key, value and output.
+        norms: The normalisation after attention and after the feed-forward part.
+        feed: The two matrices of the feed-forward part.
+        first_position: "pad": positions begin after the padding's id, as RoBERTa counts them.
+        keys: What its config calls width, layers, heads and inner width.
+    """
+
+    layer: str = "encoder.layer.{}."
+    attention: tuple[str, str, str, str] = (
+        "attention.self.query", "attention.self.key", "attention.self.value",
+        "attention.output.dense",
+    )  # fmt: skip
+    norms: tuple[str, str] = ("attention.output.LayerNorm", "output.LayerNorm")
+    feed: tuple[str, str] = ("intermediate.dense", "output.dense")
+    first_position: str = "0"
+    keys: tuple[str, str, str, str] = (
+        "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+    )  # fmt: skip
+    activation: str = "hidden_act"
+
+
+_ROBERTA = Family(first_position="pad")
+FAMILIES = {
+    "bert": Family(),
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+    "distilbert": Family(
+        layer="transformer.layer.{}.",
+        attention=("attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin"),
+        norms=("sa_layer_norm", "output_layer_norm"),
+        feed=("ffn.lin1", "ffn.lin2"),
+        keys=("dim", "n_layers", "n_heads", "hidden_dim"),
+        activation="activation",
+    ),
+    "mpnet": Family(
+        attention=("attention.attn.q", "attention.attn.k", "attention.attn.v", "attention.attn.o"),
+        norms=("attention.LayerNorm", "output.LayerNorm"),
+        first_position="pad",
+    ),
+}
+_PREFIXES = ("", "bert.", "roberta.", "distilbert.", "mpnet.", "model.", "encoder.")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Layer:
+    """One layer; matrices are (inputs, outputs), so that x @ matrix + bias.
+
+    qkv: (dim, 3 dim), query, key and value side by side.
+    """
+
+    qkv: FloatArray
+    qkv_bias: FloatArray
+    out: FloatArray
+    out_bias: FloatArray
+    norm1: tuple[FloatArray, FloatArray]
+    up: FloatArray
+    up_bias: FloatArray
+    down: FloatArray
+    down_bias: FloatArray
+    norm2: tuple[FloatArray, FloatArray]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class BertWeights:
+    """The network.
+
+    Attributes:
+        words: (vocabulary, dim).
+        positions: (most tokens, dim), the embedding of the type "first sentence" added.
+        types: (types, dim), what a token of each type has more than one of the first; None where
+            there is one type or none.
+        norm: Gain and bias (dim,) each, of the embeddings.
+        distances: (heads, most, most) added to attention scores, or None.
+        heads, epsilon, activation: As the config has them.
+    """
+
+    words: FloatArray
+    positions: FloatArray
+    norm: tuple[FloatArray, FloatArray]
+    layers: tuple[Layer, ...]
+    distances: FloatArray | None
+    heads: int
+    epsilon: float
+    activation: str
+    types: FloatArray | None = None
+
+    @property
+    def dim(self) -> int:
+        """Width of a token's vector."""
+        return int(self.words.shape[1])
+
+    @property
+    def max_tokens(self) -> int:
+        """How long a sequence may be, marks included."""
+        return len(self.positions)
+
+
+def bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> BertWeights:
+    """Take the network out of a checkpoint's tensors.
+
+    where: The checkpoint's name, for messages.
+
+    Raises:
+        InvalidInputError: An architecture sememe has no graph for.
+        CorruptFileError: A tensor is missing, of another shape than the config says, or holds NaN.
+    """
+    family = _family(config, where)
+    reader = Reader(tensors, where)
+    try:
+        dim, depth, heads, inner = (int(config[key]) for key in family.keys)
+        n_words, most = int(config["vocab_size"]), int(config["max_position_embeddings"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptFileError(f"{where}: config.json lacks {error}. Fetch it anew") from error
+    if dim % heads:
+        raise CorruptFileError(f"{where}: {heads} heads do not divide the width {dim}")
+    words = reader.array("embeddings.word_embeddings.weight", n_words, dim)
+    positions = reader.array("embeddings.position_embeddings.weight", most, dim)
+    types = None
+    if reader.has("embeddings.token_type_embeddings.weight"):
+        given = reader.array("embeddings.token_type_embeddings.weight", -1, dim)
+        positions = positions + given[0]
+        types = given - given[0] if len(given) > 1 else None
+    if family.first_position == "pad":
+        positions = positions[int(config.get("pad_token_id", 1)) + 1 :]
+    layers = tuple(_layer(reader, family, i, dim, inner) for i in range(depth))
+    distances = None
+    if reader.has("encoder.relative_attention_bias.weight"):
+        table = reader.array("encoder.relative_attention_bias.weight", -1, heads)
+        distances = distance_bias(table, len(positions))
+    return BertWeights(
+        words=words,
+        positions=positions,
+        norm=reader.norm("embeddings.LayerNorm", dim),
+        layers=layers,
+        distances=distances,
+        heads=heads,
+        epsilon=float(config.get("layer_norm_eps", 1e-12)),
+        activation=config[family.activation],
+        types=types,
+    )
+
+
+def _family(config: Mapping[str, Any], where: str) -> Family:
+    kind = config.get("model_type")
+    if kind not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise InvalidInputError(
+            f"{where} is of the type {kind!r}; sememe builds graphs for {known}. Of another type "
+            "only sentence encoders run, from onnx/model.onnx beside their weights"
+        )
+    family = FAMILIES[kind]
+    if config.get("position_embedding_type", "absolute") != "absolute":
+        raise InvalidInputError(f"{where} has relative positions, which sememe's graph does not")
+    if config.get(family.activation) not in ACTIVATIONS:
+        got, known = config.get(family.activation), ", ".join(ACTIVATIONS)
+        raise InvalidInputError(f"{where} has the activation {got!r}; sememe computes {known}")
+    return family
+
+
+def _layer(reader: Reader, family: Family, number: int, dim: int, inner: int) -> Layer:
+    start = family.layer.format(number)
+    query, key, value, out = (
+        reader.linear(start + name, inputs=dim, outputs=dim) for name in family.attention
+    )
+    up = reader.linear(start + family.feed[0], inputs=dim, outputs=inner)
+    down = reader.linear(start + family.feed[1], inputs=inner, outputs=dim)
+    norm1, norm2 = (reader.norm(start + name, dim) for name in family.norms)
+    qkv, bias = (np.concatenate(parts, axis=-1) for parts in zip(query, key, value, strict=True))
+    return Layer(qkv, bias, *out, norm1, *up, *down, norm2)
+
+
+class Reader:
+    """Finds tensors by name and checks them.
+
+    prefix: What the names begin with; unless told, what the network's do in this checkpoint.
+    """
+
+    def __init__(self, tensors: Tensors, where: str, *, prefix: str | None = None) -> None:
+        self._tensors = tensors
+        self._where = where
+        probe = "embeddings.word_embeddings.weight"
+        found = next((p for p in _PREFIXES if p + probe in tensors), "")
+        self._prefix = found if prefix is None else prefix
+
+    def has(self, name: str) -> bool:
+        """Say whether there is such a tensor."""
+        return self._prefix + name in self._tensors
+
+    def array(self, name: str, *shape: int) -> FloatArray:
+        """Return a tensor of that shape, -1 standing for any size."""
+        found = self._tensors.get(self._prefix + name)
+        if found is None:
+            some = ", ".join(_some(self._tensors))
+            raise CorruptFileError(
+                f"{self._where} lacks the tensor {name}; it holds {some}. Is config.json its own?"
+            )
+        fits = len(found.shape) == len(shape) and all(
+            want in (-1, got) for got, want in zip(found.shape, shape, strict=True)
+        )
+        if not fits:
+            raise CorruptFileError(
+                f"{self._where}: {name} has shape {found.shape}, its config.json says {shape}"
+            )
+        array = found.astype(np.float32, copy=False)
+        if not np.isfinite(array).all():
+            raise CorruptFileError(f"{self._where}: {name} holds NaN or infinity. Train it anew")
+        return array
+
+    def linear(self, name: str, *, inputs: int, outputs: int) -> tuple[FloatArray, FloatArray]:
+        """Return matrix (inputs, outputs) and bias (outputs,)."""
+        matrix = self.array(f"{name}.weight", outputs, inputs)
+        return np.ascontiguousarray(matrix.T), self.array(f"{name}.bias", outputs)
+
+    def norm(self, name: str, dim: int) -> tuple[FloatArray, FloatArray]:
+        """Return gain and bias (dim,); old checkpoints call them gamma and beta."""
+        new = self.has(f"{name}.weight")
+        names = ("weight", "bias") if new else ("gamma", "beta")
+        gain, bias = (self.array(f"{name}.{last}", dim) for last in names)
+        return gain, bias
+
+
+def _some(names: Iterable[str]) -> list[str]:
+    return [*sorted(names)[:3], "..."]
+
+
+def distance_bias(table: FloatArray, n: int) -> FloatArray:
+    """Return (heads, n, n): what MPNet adds to the score of token j seen from token i.
+
+    table: (buckets, heads). Half of the buckets are for j after i. In each half the first half is
+    one for each distance, and the rest grow by powers up to the distance 128 (T5's, Raffel et al.
+    2020, arXiv:1910.10683).
+    """
+    half = len(table) // 2
+    exact = half // 2
+    ahead = np.arange(n)[None, :] - np.arange(n)[:, None]
+    distance = np.abs(ahead)
+    with np.errstate(divide="ignore"):
+        growth = np.log(distance.astype(np.float32) / exact) / np.log(np.float32(128 / exact))
+    far = np.minimum(exact + np.maximum(growth, 0) * (half - exact), half - 1).astype(np.int64)
+    bucket = np.where(distance < exact, distance, far) + np.where(ahead > 0, half, 0)
+    bias: FloatArray = np.ascontiguousarray(table[bucket].transpose(2, 0, 1))
+    return bias

@@ -1,0 +1,1 @@
+"""CLAP: audio and text towers, their graphs and features."""

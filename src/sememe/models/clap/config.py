@@ -1,0 +1,220 @@
+"""What a CLAP network is made of, from the config.json of transformers.
+
+    mels -> an image -> patches -> layers in windows, merged stage by stage -> mean    HTSAT
+    words -> layers -> the first token's state, pooled                                 RoBERTa
+
+Contrastive Language-Audio Pretraining (Wu et al. 2023, arXiv:2211.06687); HTSAT (Chen et al. 2022,
+arXiv:2202.00874) is a Swin transformer (Liu et al. 2021, arXiv:2103.14030) that reads spectrograms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.wav2vec2.config import ACTIVATIONS
+
+# What a config leaves out where it is as usual.
+_AUDIO: dict[str, Any] = {
+    "window_size": 8, "num_mel_bins": 64, "spec_size": 256, "hidden_act": "gelu", "patch_size": 4,
+    "patch_stride": (4, 4), "depths": (2, 2, 6, 2), "num_attention_heads": (4, 8, 16, 32),
+    "enable_fusion": False, "fusion_type": None, "patch_embed_input_channels": 1,
+    "flatten_patch_embeds": True, "patch_embeds_hidden_size": 96, "enable_patch_layer_norm": True,
+    "qkv_bias": True, "mlp_ratio": 4.0, "aff_block_r": 4, "layer_norm_eps": 1e-5,
+}  # fmt: skip
+_TEXT: dict[str, Any] = {
+    "vocab_size": 50265, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+    "intermediate_size": 3072, "hidden_act": "gelu", "max_position_embeddings": 514,
+    "layer_norm_eps": 1e-12, "pad_token_id": 1, "position_embedding_type": "absolute",
+}  # fmt: skip
+_MERGED = 2  # rows and columns that become one from a stage to the next
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTower:
+    """HTSAT.
+
+    Attributes:
+        mels: Bins of a frame.
+        side: Of the image that a spectrogram becomes, in pixels.
+        patch, stride: Sides of a patch, and how far apart two begin: rows, columns.
+        width: Of a state in the first stage; it doubles from a stage to the next.
+        depths, heads: Layers, and heads of their attention, of each stage.
+        window: States see those of a square of so many rows and columns.
+        ratio: Width between, over the width of a state.
+        qkv_bias: Whether query, key and value have one.
+        patch_norm: Whether patches are normalised before the first layer.
+        fused: Whether clips longer than the network reads are read as four spectrograms.
+        fusion_ratio: Width of a patch, over the width inside what weighs the four.
+    """
+
+    mels: int
+    side: int
+    patch: tuple[int, int]
+    stride: tuple[int, int]
+    width: int
+    depths: tuple[int, ...]
+    heads: tuple[int, ...]
+    window: int
+    ratio: float
+    qkv_bias: bool
+    patch_norm: bool
+    fused: bool
+    fusion_ratio: int
+    activation: str
+    epsilon: float
+
+    @property
+    def fold(self) -> int:
+        """Into how many stretches of time a spectrogram is cut, to lie one above the other."""
+        return self.side // self.mels
+
+    @property
+    def most_frames(self) -> int:
+        """How many frames a spectrogram is brought to, which is how many it may have."""
+        return self.side * self.fold
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches."""
+        return self.side // self.stride[0], self.side // self.stride[1]
+
+    @property
+    def pads(self) -> tuple[int, int]:
+        """What is put above and below an image, and beside it."""
+        rows, columns = (p - s for p, s in zip(self.patch, self.stride, strict=True))
+        return rows // 2, columns // 2
+
+    @property
+    def dim(self) -> int:
+        """Width of a state in the last stage."""
+        return self.width << (len(self.depths) - 1)
+
+    def inner(self, stage: int) -> int:
+        """Return the width between, in a stage."""
+        return int(self.ratio * (self.width << stage))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ClapConfig:
+    """Both towers.
+
+    Attributes:
+        dim: Width of the common space.
+        activation: Between the two products that bring a tower's vector there.
+        text: What `bert_weights` reads, as the config of a RoBERTa.
+    """
+
+    dim: int
+    activation: str
+    audio: AudioTower
+    text: Mapping[str, Any]
+
+
+def from_config(config: Mapping[str, Any], where: str) -> ClapConfig:
+    """Read a config.json whose model_type is "clap".
+
+    where: The folder's name, for messages.
+
+    Raises:
+        InvalidInputError: A network that sememe has no graph for.
+        CorruptFileError: Something in it makes no sense.
+    """
+    try:
+        audio = _AUDIO | _own(config, "audio_config")
+        text = {**_TEXT, **_own(config, "text_config"), "model_type": "roberta"}
+        found = ClapConfig(
+            dim=int(config.get("projection_dim", 512)),
+            activation=str(config.get("projection_hidden_act", "relu")),
+            audio=_audio(audio),
+            text=text,
+        )
+        channels = int(audio["patch_embed_input_channels"])
+        fusion = str(audio["fusion_type"]) if audio["enable_fusion"] else ""
+        positions = int(text["max_position_embeddings"]) - int(text["pad_token_id"]) - 1
+    except (TypeError, ValueError, AttributeError) as error:
+        raise CorruptFileError(f"{where}: config.json is damaged: {error!r}") from error
+    if channels != 1 or not audio["flatten_patch_embeds"] or fusion == "channel_map":
+        raise InvalidInputError(
+            f"{where}: its audio_config has patch_embed_input_channels={channels}, "
+            f"flatten_patch_embeds={audio['flatten_patch_embeds']}, fusion_type={fusion!r}; sememe "
+            "computes 1, true, and any fusion but 'channel_map'. Give another checkpoint"
+        )
+    if found.dim < 1 or positions < 3:
+        raise CorruptFileError(f"{where}: vectors {found.dim} wide, texts of {positions} tokens")
+    _check_activations(found, where)
+    _check_sizes(found.audio, where)
+    return found
+
+
+def _own(config: Mapping[str, Any], part: str) -> dict[str, Any]:
+    return {k: v for k, v in (config.get(part) or {}).items() if v is not None}
+
+
+def _audio(said: Mapping[str, Any]) -> AudioTower:
+    return AudioTower(
+        mels=int(said["num_mel_bins"]),
+        side=int(said["spec_size"]),
+        patch=_pair(said["patch_size"]),
+        stride=_pair(said["patch_stride"]),
+        width=int(said["patch_embeds_hidden_size"]),
+        depths=tuple(map(int, said["depths"])),
+        heads=tuple(map(int, said["num_attention_heads"])),
+        window=int(said["window_size"]),
+        ratio=float(said["mlp_ratio"]),
+        qkv_bias=bool(said["qkv_bias"]),
+        patch_norm=bool(said["enable_patch_layer_norm"]),
+        fused=bool(said["enable_fusion"]),
+        fusion_ratio=int(said["aff_block_r"]),
+        activation=str(said["hidden_act"]),
+        epsilon=float(said["layer_norm_eps"]),
+    )
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    rows, columns = value if isinstance(value, list | tuple) else (value, value)
+    return int(rows), int(columns)
+
+
+def _check_activations(config: ClapConfig, where: str) -> None:
+    for name, got in (
+        ("hidden_act", config.audio.activation),
+        ("projection_hidden_act", config.activation),
+    ):
+        if got not in ACTIVATIONS:
+            raise InvalidInputError(
+                f"{where} has {name}={got!r}; sememe computes {', '.join(ACTIVATIONS)}"
+            )
+
+
+def _check_sizes(tower: AudioTower, where: str) -> None:
+    """Refuse sizes that do not fit each other; no other library computes them either."""
+    sizes = [
+        tower.mels, tower.side, *tower.patch, *tower.stride, tower.width, tower.window,
+        tower.inner(0), tower.fusion_ratio, *tower.depths, *tower.heads,
+    ]  # fmt: skip
+    if min(sizes) < 1 or not tower.depths or len(tower.depths) != len(tower.heads):
+        raise CorruptFileError(f"{where}: its audio_config has a size below 1, or none")
+    for stage, heads in enumerate(tower.heads):
+        if (tower.width << stage) % heads:
+            raise CorruptFileError(
+                f"{where}: {heads} heads do not divide the width {tower.width << stage}"
+            )
+    last = _MERGED ** (len(tower.depths) - 1)
+    made = [
+        (tower.side + 2 * pad - patch) // stride + 1
+        for patch, stride, pad in zip(tower.patch, tower.stride, tower.pads, strict=True)
+    ]
+    fits = (
+        tower.side % tower.mels == 0
+        and made == list(tower.grid)
+        and all(side % last == 0 and side // last >= tower.window for side in tower.grid)
+    )
+    if not fits:
+        raise CorruptFileError(
+            f"{where}: spec_size={tower.side}, num_mel_bins={tower.mels}, "
+            f"patch_size={tower.patch}, patch_stride={tower.stride}, window_size={tower.window} "
+            f"and {len(tower.depths)} stages do not fit each other"
+        )

@@ -1,0 +1,239 @@
+"""The weights of CLAP's two towers under one set of names, checked: what its graphs are made of.
+
+Normalisation of a batch, whose figures were learnt, becomes part of the product before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe.models.bert.weights import BertWeights, Layer, Reader, bert_weights
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+    from sememe.models.clap.config import AudioTower, ClapConfig
+    from sememe.models.weights.safetensors import Tensors
+
+    Norm = tuple[FloatArray, FloatArray]
+    Product = tuple[FloatArray, FloatArray]  # (inputs, outputs) and (outputs,)
+    Projection = tuple[Product, Product]
+
+_AUDIO, _TEXT = "audio_model.audio_encoder.", "text_model."
+_BATCH_EPSILON = 1e-5  # of torch's BatchNorm2d
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Block:
+    """A layer of HTSAT, and what each head adds to a score by distance.
+
+    distances: (heads, window², window²).
+    """
+
+    layer: Layer
+    distances: FloatArray
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Merging:
+    """What makes one state of four: their normalisation, and the product (4 width, 2 width)."""
+
+    norm: Norm
+    matrix: FloatArray
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Fusion:
+    """What weighs a spectrogram of the whole clip against three of parts of it.
+
+    Attributes:
+        patches: The convolution that reads the parts: (width, 1, rows, columns), and bias.
+        local, general: Two products each, for a patch and for the mean of all.
+    """
+
+    patches: Product
+    local: tuple[Product, Product]
+    general: tuple[Product, Product]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ClapAudioWeights:
+    """The audio tower.
+
+    Attributes:
+        tower: What it is made of.
+        scale: What multiplies each mel bin, and what is added, (mels,) each.
+        patches: The convolution that makes patches: (width, 1, rows, columns), and bias.
+        patch_norm: Of patches, or None.
+        stages: The layers of each.
+        merging: Between stages, one fewer.
+        norm: Of the last stage's states.
+        projection: Into the common space; `activation` stands between its products.
+        fusion: None where the network knows none.
+    """
+
+    tower: AudioTower
+    scale: tuple[FloatArray, FloatArray]
+    patches: Product
+    patch_norm: Norm | None
+    stages: tuple[tuple[Block, ...], ...]
+    merging: tuple[Merging, ...]
+    norm: Norm
+    projection: Projection
+    activation: str
+    fusion: Fusion | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ClapTextWeights:
+    """The text tower.
+
+    Attributes:
+        network: RoBERTa's layers.
+        pooler: The product, before a tangent, that reads the first token's state.
+        projection, activation: See `ClapAudioWeights`.
+    """
+
+    network: BertWeights
+    pooler: Product
+    projection: Projection
+    activation: str
+
+
+def audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapAudioWeights:
+    """Take the audio tower out of a checkpoint's tensors.
+
+    where: The checkpoint's name, for messages.
+
+    Raises:
+        CorruptFileError: A tensor is missing, of another shape than the config says, or holds NaN.
+    """
+    tower = config.audio
+    reader, outer = Reader(tensors, where, prefix=_AUDIO), Reader(tensors, where, prefix="")
+    start, width = "patch_embed.", tower.width
+    patches = reader.array(f"{start}proj.weight", width, 1, *tower.patch)
+    return ClapAudioWeights(
+        tower=tower,
+        scale=_batch_norm(reader, "batch_norm", tower.mels),
+        patches=(patches, reader.array(f"{start}proj.bias", width)),
+        patch_norm=reader.norm(f"{start}norm", width) if tower.patch_norm else None,
+        stages=tuple(
+            tuple(_block(reader, tower, stage, i) for i in range(depth))
+            for stage, depth in enumerate(tower.depths)
+        ),
+        merging=tuple(_merging(reader, tower, stage) for stage in range(len(tower.depths) - 1)),
+        norm=reader.norm("norm", tower.dim),
+        projection=_projection(outer, "audio_projection", tower.dim, config.dim),
+        activation=config.activation,
+        fusion=_fusion(reader, tower) if tower.fused else None,
+    )
+
+
+def text_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapTextWeights:
+    """Take the text tower out of a checkpoint's tensors; see `audio_weights`.
+
+    Raises:
+        InvalidInputError: Its activation is none that sememe computes.
+        CorruptFileError: As `audio_weights`.
+    """
+    own = {name.removeprefix(_TEXT): x for name, x in tensors.items() if name.startswith(_TEXT)}
+    network = bert_weights(config.text, own, where=where)
+    outer = Reader(tensors, where, prefix="")
+    dim = network.dim
+    return ClapTextWeights(
+        network=network,
+        pooler=outer.linear(f"{_TEXT}pooler.dense", inputs=dim, outputs=dim),
+        projection=_projection(outer, "text_projection", dim, config.dim),
+        activation=config.activation,
+    )
+
+
+def scale_of(tensors: Tensors) -> dict[str, FloatArray]:
+    """Return the tensor of the scale of sounds by the name that CLIP's has, {} if there is none."""
+    return {"logit_scale": tensors["logit_scale_a"]} if "logit_scale_a" in tensors else {}
+
+
+def _projection(reader: Reader, name: str, width: int, dim: int) -> Projection:
+    first = reader.linear(f"{name}.linear1", inputs=width, outputs=dim)
+    return first, reader.linear(f"{name}.linear2", inputs=dim, outputs=dim)
+
+
+def _block(reader: Reader, tower: AudioTower, stage: int, number: int) -> Block:
+    start, dim = f"layers.{stage}.blocks.{number}.", tower.width << stage
+    own = f"{start}attention.self."
+    matrices, biases = [], []
+    for part in ("query", "key", "value"):
+        matrices.append(reader.array(f"{own}{part}.weight", dim, dim).T)
+        biases.append(
+            reader.array(f"{own}{part}.bias", dim) if tower.qkv_bias else np.zeros(dim, np.float32)
+        )
+    inner = tower.inner(stage)
+    layer = Layer(
+        np.concatenate(matrices, axis=1),
+        np.concatenate(biases),
+        *reader.linear(f"{start}attention.output.dense", inputs=dim, outputs=dim),
+        reader.norm(f"{start}layernorm_before", dim),
+        *reader.linear(f"{start}intermediate.dense", inputs=dim, outputs=inner),
+        *reader.linear(f"{start}output.dense", inputs=inner, outputs=dim),
+        reader.norm(f"{start}layernorm_after", dim),
+    )
+    heads, side = tower.heads[stage], tower.window
+    table = reader.array(f"{own}relative_position_bias_table", (2 * side - 1) ** 2, heads)
+    return Block(layer, by_distance(table, side))
+
+
+def by_distance(table: FloatArray, side: int) -> FloatArray:
+    """Return (heads, side², side²): what is added to the score of a state that another sees.
+
+    table: ((2 side - 1)², heads), a row for each distance down and across, from the most negative.
+    """
+    rows, columns = np.divmod(np.arange(side * side), side)
+    down = rows[:, None] - rows + side - 1
+    across = columns[:, None] - columns + side - 1
+    found: FloatArray = np.ascontiguousarray(
+        table[down * (2 * side - 1) + across].transpose(2, 0, 1)
+    )
+    return found
+
+
+def _merging(reader: Reader, tower: AudioTower, stage: int) -> Merging:
+    start, dim = f"layers.{stage}.downsample.", tower.width << stage
+    matrix = np.ascontiguousarray(reader.array(f"{start}reduction.weight", 2 * dim, 4 * dim).T)
+    return Merging(reader.norm(f"{start}norm", 4 * dim), matrix)
+
+
+def _fusion(reader: Reader, tower: AudioTower) -> Fusion:
+    start, (rows, columns) = "patch_embed.", tower.patch
+    kernel = reader.array(f"{start}mel_conv2d.weight", tower.width, 1, rows, 3 * columns)
+    return Fusion(
+        patches=(kernel, reader.array(f"{start}mel_conv2d.bias", tower.width)),
+        local=_weighing(reader, tower, f"{start}fusion_model.local_att.", first=0),
+        general=_weighing(reader, tower, f"{start}fusion_model.global_att.", first=1),
+    )
+
+
+def _weighing(
+    reader: Reader, tower: AudioTower, start: str, *, first: int
+) -> tuple[Product, Product]:
+    """Return two products; after each a normalisation, and between them one that lets go."""
+    width, inner = tower.width, tower.width // tower.fusion_ratio
+    down = _normed_product(reader, start, first, width, inner)
+    return down, _normed_product(reader, start, first + 3, inner, width)
+
+
+def _normed_product(reader: Reader, start: str, at: int, inputs: int, outputs: int) -> Product:
+    """Return a convolution of one pixel as a product, the normalisation after it within."""
+    matrix = reader.array(f"{start}{at}.weight", outputs, inputs, 1, 1)[:, :, 0, 0]
+    bias = reader.array(f"{start}{at}.bias", outputs)
+    scale, shift = _batch_norm(reader, f"{start}{at + 1}", outputs)
+    return np.ascontiguousarray(matrix.T * scale), bias * scale + shift
+
+
+def _batch_norm(reader: Reader, name: str, dim: int) -> Norm:
+    """Return what multiplies each channel, and what is added."""
+    gain, bias = reader.norm(name, dim)
+    mean, variance = (reader.array(f"{name}.running_{x}", dim) for x in ("mean", "var"))
+    scale = gain.astype(np.float64) / np.sqrt(np.maximum(variance, 0) + _BATCH_EPSILON)
+    return scale.astype(np.float32), (bias - mean * scale).astype(np.float32)

@@ -1,0 +1,103 @@
+"""How CLIP's pictures are made, from the preprocessor's config of transformers or of open_clip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.image.preprocess import Interpolation, Preprocess
+
+_MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+_RESAMPLE: dict[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
+
+
+def of_processor(facts: Mapping[str, Any], where: str) -> Preprocess:
+    """Read a preprocessor_config.json of transformers; what it leaves out is as in CLIP's.
+
+    where: The file's name, for messages.
+
+    Raises:
+        InvalidInputError: It makes pictures in another way than sememe can.
+        CorruptFileError: Something in it makes no sense.
+    """
+    if facts.get("do_resize") is False or facts.get("do_rescale") is False:
+        _refuse(where, "does not scale pictures, or their values")
+    factor = facts.get("rescale_factor", 1 / 255)
+    try:
+        if abs(float(factor) * 255 - 1) > 1e-6:
+            _refuse(where, f"multiplies values by {factor} and not by 1/255")
+        size, resize = _sizes(facts, where)
+        plain = facts.get("do_normalize") is False
+        mean = (0, 0, 0) if plain else facts.get("image_mean") or _MEAN
+        std = (1, 1, 1) if plain else facts.get("image_std") or _STD
+        way = _RESAMPLE.get(int(facts.get("resample", 3)))
+        if way is None:
+            _refuse(where, f"scales by resample={facts['resample']}")
+        return _made(size, resize, way, mean, std, half="below")
+    except (TypeError, ValueError, KeyError) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise CorruptFileError(f"{where} is damaged: {error!r}. Fetch it anew") from error
+
+
+def of_open_clip_config(facts: Mapping[str, Any], *, size: int, where: str) -> Preprocess:
+    """Read what open_clip_config.json says of pictures; what it leaves out is as in CLIP's.
+
+    size: Of the pictures that the network reads.
+
+    Raises:
+        InvalidInputError, CorruptFileError: As `of_processor`.
+    """
+    try:
+        given = facts.get("preprocess_cfg") or {}
+        way = given.get("interpolation") or "bicubic"
+        mode = given.get("resize_mode") or "shortest"
+        if mode not in ("shortest", "squash"):
+            _refuse(where, f"scales by resize_mode={mode!r}")
+        resize = size if mode == "shortest" else None
+        way = "bicubic" if way == "random" else way  # chosen by chance in training alone
+        return _made(size, resize, way, given.get("mean") or _MEAN, given.get("std") or _STD)
+    except (TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise CorruptFileError(f"{where}: preprocess_cfg is damaged: {error!r}") from error
+
+
+def _sizes(facts: Mapping[str, Any], where: str) -> tuple[int, int | None]:
+    """Return the side of the picture, and the length its shorter side is scaled to or None."""
+    size = facts.get("size", 224)
+    size = {"shortest_edge": size} if isinstance(size, int) else size
+    edge = size.get("shortest_edge") if isinstance(size, dict) else None
+    cuts = facts.get("do_center_crop", True)
+    if edge is None:
+        square = _square(size, where)
+        if cuts and _square(facts.get("crop_size") or square, where) != square:
+            _refuse(where, "scales pictures to one square and cuts another")
+        return square, None
+    if not cuts:
+        _refuse(where, "scales the shorter side and cuts nothing, so that pictures differ in shape")
+    return _square(facts.get("crop_size") or 224, where), int(edge)
+
+
+def _square(size: Any, where: str) -> int:
+    if isinstance(size, dict):
+        height, width = int(size["height"]), int(size["width"])
+        if height != width:
+            _refuse(where, f"makes pictures of {width} x {height} pixels, and no squares")
+        return height
+    return int(size)
+
+
+def _made(
+    size: int, resize: int | None, way: str, mean: Any, std: Any, *, half: str = "even"
+) -> Preprocess:
+    facts = {"size": size, "resize": resize, "interpolation": way, "mean": mean, "std": std}
+    return Preprocess.of(facts | {"half": half})
+
+
+def _refuse(where: str, what: str) -> NoReturn:
+    raise InvalidInputError(
+        f"{where} {what}; sememe scales pictures, cuts out a square and divides by 255. Take "
+        "another checkpoint"
+    )

@@ -1,0 +1,115 @@
+"""CLIP's two towers ready to run: from the weights, or from the ONNX files that a folder brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from sememe._errors import InvalidInputError
+from sememe.models.clip.graph import image_graph
+from sememe.models.clip.text_engine import ClipTextEngine
+from sememe.models.clip.weights import image_weights, logit_scale, text_weights
+from sememe.models.image.engine import VisionEngine
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+    from sememe.models.bert.weights import Layer
+    from sememe.models.clip.config import ClipConfig
+    from sememe.models.clip.folder import ClipFolder
+
+_MOST = (1 << 31) - (64 << 20)  # bytes of a protobuf message, less what is not matrices
+
+
+class TextTower(Protocol):
+    """What runs the text tower.
+
+    Attributes:
+        tokens_at_once: How many it is given in one call, at most, but for a longer sequence.
+    """
+
+    tokens_at_once: int
+
+    def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
+        """Return one unit row for each sequence, marks included."""
+        ...
+
+    def release(self) -> None:
+        """Give back the memory that only makes the next call faster."""
+        ...
+
+
+class Towers(Protocol):
+    """Both towers of a folder.
+
+    Attributes:
+        dim: Width of the common space.
+        max_tokens: The longest text, marks included.
+        logit_scale: Logarithm of what cosines are multiplied by.
+    """
+
+    dim: int
+    max_tokens: int
+    logit_scale: float
+
+    def texts(self, threads: int | None) -> TextTower:
+        """Make the text tower ready."""
+        ...
+
+    def images(self, threads: int | None) -> VisionEngine:
+        """Make the image tower ready, with the output "features"."""
+        ...
+
+
+def open_towers(folder: ClipFolder) -> Towers:
+    """Return what runs a folder's towers.
+
+    Raises:
+        InvalidInputError, CorruptFileError, MissingExtraError: The weights or ONNX files are
+            damaged, or do not fit what else is in the folder.
+    """
+    if folder.config is None:
+        from sememe.models.clip.onnx_towers import OnnxTowers
+
+        return OnnxTowers(folder)
+    return _GraphTowers(folder, folder.config)
+
+
+class _GraphTowers:
+    """Towers whose graphs are written out from the weights."""
+
+    def __init__(self, folder: ClipFolder, config: ClipConfig) -> None:
+        self._folder = folder
+        self._config = config
+        self._where = str(folder.path)
+        self._tensors = folder.tensors()
+        self.dim = config.dim
+        self.max_tokens = config.max_tokens
+        self.logit_scale = logit_scale(self._tensors, where=self._where)
+
+    def texts(self, threads: int | None) -> TextTower:
+        weights = text_weights(self._config, self._tensors, where=self._where)
+        check_size([weights.words], weights.layers, where=self._where)
+        return ClipTextEngine(weights, threads=threads)
+
+    def images(self, threads: int | None) -> VisionEngine:
+        weights = image_weights(self._config, self._tensors, where=self._where)
+        check_size([weights.patches], weights.layers, where=self._where)
+        preprocess = self._folder.preprocess
+        return VisionEngine(partial(image_graph, weights, preprocess), preprocess, threads=threads)
+
+
+def check_size(first: Sequence[FloatArray], layers: Sequence[Layer], *, where: str) -> None:
+    """Refuse a tower whose graph would be larger than ONNX allows in one piece.
+
+    Raises:
+        InvalidInputError: Its matrices take 2 GB or more, as those of ViT-H/14 do.
+    """
+    matrices = [m for one in layers for m in (one.qkv, one.out, one.up, one.down)]
+    size = sum(matrix.nbytes for matrix in (*first, *matrices))
+    if size >= _MOST:
+        raise InvalidInputError(
+            f"{where}: a tower has {size / 1e9:.1f} GB of weights in float32, and a graph holds "
+            f"less than {_MOST / 1e9:.1f}. Put its export beside it: onnx/text_model.onnx and "
+            "onnx/vision_model.onnx"
+        )

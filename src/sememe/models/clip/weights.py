@@ -1,0 +1,208 @@
+"""The weights of CLIP's two towers under one set of names, checked: what `clip_graph` takes.
+
+transformers and open_clip call the tensors differently; open_clip keeps query, key and value in one
+matrix, and the matrices to the common space the other way round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe._errors import CorruptFileError
+from sememe.models.bert.weights import Layer, Reader
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+    from sememe.models.clip.config import ClipConfig, Tower
+    from sememe.models.weights.safetensors import Tensors
+
+MAX_SCALE = float(np.log(100))  # that training allows (section 2.5); taken where none is known
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ImageWeights:
+    """The image tower.
+
+    Attributes:
+        patches: (width, 3, patch_size, patch_size).
+        places: (1 + patches, width); the first is the class token with its position.
+        first: Gain and bias of the normalisation before the first layer, or None.
+        last: Gain and bias of the normalisation after the last layer.
+        projection: (width, dim).
+    """
+
+    tower: Tower
+    patches: FloatArray
+    places: FloatArray
+    first: tuple[FloatArray, FloatArray] | None
+    layers: tuple[Layer, ...]
+    last: tuple[FloatArray, FloatArray]
+    projection: FloatArray
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TextWeights:
+    """The text tower.
+
+    Attributes:
+        words: (vocabulary, width).
+        places: (most tokens, width).
+        last: Gain and bias of the normalisation after the last layer.
+        projection: (width, dim).
+        bias: (dim,), added after the projection, or None.
+        eos: Id of the token whose state is the text's; None: the highest id in the text.
+    """
+
+    tower: Tower
+    words: FloatArray
+    places: FloatArray
+    layers: tuple[Layer, ...]
+    last: tuple[FloatArray, FloatArray]
+    projection: FloatArray
+    eos: int | None
+    bias: FloatArray | None = None
+
+    @property
+    def max_tokens(self) -> int:
+        """How long a sequence may be, marks included."""
+        return len(self.places)
+
+
+def is_open_clip(tensors: Tensors) -> bool:
+    """Say whether tensors go by open_clip's names."""
+    return "visual.class_embedding" in tensors
+
+
+def image_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> ImageWeights:
+    """Take the image tower out of a checkpoint's tensors.
+
+    where: The checkpoint's name, for messages.
+
+    Raises:
+        CorruptFileError: A tensor is missing, of another shape than the config says, or holds NaN.
+    """
+    tower, size = config.image, config.patch_size
+    n = (config.image_size // size) ** 2
+    reader, width = Reader(tensors, where, prefix=""), tower.width
+    if is_open_clip(tensors):
+        token, patches = "visual.class_embedding", "visual.conv1.weight"
+        places, first, last = (
+            f"visual.{name}" for name in ("positional_embedding", "ln_pre", "ln_post")
+        )
+        layers = _open_layers(reader, "visual.transformer.resblocks.{}.", tower)
+        projection = reader.array("visual.proj", width, config.dim)
+    else:
+        token, patches, places = (
+            f"vision_model.embeddings.{name}"
+            for name in ("class_embedding", "patch_embedding.weight", "position_embedding.weight")
+        )
+        first, last = "vision_model.pre_layrnorm", "vision_model.post_layernorm"
+        layers = _layers(reader, "vision_model.encoder.layers.{}.", tower)
+        projection = _turned(reader.array("visual_projection.weight", config.dim, width))
+    table = reader.array(places, 1 + n, width)
+    class_token = reader.array(token, width)
+    return ImageWeights(
+        tower=tower,
+        patches=reader.array(patches, width, 3, size, size),
+        places=np.concatenate([table[:1] + class_token, table[1:]]),
+        first=reader.norm(first, width) if config.norm_first else None,
+        layers=layers,
+        last=reader.norm(last, width),
+        projection=projection,
+    )
+
+
+def text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> TextWeights:
+    """Take the text tower out of a checkpoint's tensors; see `image_weights`.
+
+    Raises:
+        CorruptFileError: As `image_weights`.
+    """
+    tower, width = config.text, config.text.width
+    reader, bias = Reader(tensors, where, prefix=""), None
+    if is_open_clip(tensors):
+        start = "text." if "text.positional_embedding" in tensors else ""
+        words, places, last = (
+            start + name for name in ("token_embedding.weight", "positional_embedding", "ln_final")
+        )
+        layers = _open_layers(reader, f"{start}transformer.resblocks.{{}}.", tower)
+        if reader.has(f"{start}text_projection.weight"):
+            name = f"{start}text_projection"
+            projection, bias = reader.linear(name, inputs=width, outputs=config.dim)
+        else:
+            projection = reader.array(f"{start}text_projection", width, config.dim)
+    else:
+        words, places = (
+            f"text_model.embeddings.{name}_embedding.weight" for name in ("token", "position")
+        )
+        last = "text_model.final_layer_norm"
+        layers = _layers(reader, "text_model.encoder.layers.{}.", tower)
+        projection = _turned(reader.array("text_projection.weight", config.dim, width))
+    return TextWeights(
+        tower=tower,
+        words=reader.array(words, config.vocab_size, width),
+        places=reader.array(places, config.max_tokens, width),
+        layers=layers,
+        last=reader.norm(last, width),
+        projection=projection,
+        eos=config.eos,
+        bias=bias,
+    )
+
+
+def logit_scale(tensors: Tensors, *, where: str) -> float:
+    """Return the logarithm of what cosines are multiplied by, as training learnt it.
+
+    Raises:
+        CorruptFileError: It is no number, or none that training could have learnt.
+    """
+    found = tensors.get("logit_scale")
+    if found is None:
+        return MAX_SCALE
+    value = float(found.reshape(-1)[0]) if found.size == 1 else float("nan")
+    if not -20 < value < 20:  # e to the 20th is half a billion
+        raise CorruptFileError(f"{where}: logit_scale holds {found}. Fetch it anew")
+    return value
+
+
+def _layers(reader: Reader, name: str, tower: Tower) -> tuple[Layer, ...]:
+    """Read layers as transformers calls them."""
+    found = []
+    for i in range(tower.layers):
+        start, width = name.format(i), tower.width
+        query, key, value, out = (
+            reader.linear(f"{start}self_attn.{part}_proj", inputs=width, outputs=width)
+            for part in ("q", "k", "v", "out")
+        )
+        qkv = np.concatenate([query[0], key[0], value[0]], axis=1)
+        bias = np.concatenate([query[1], key[1], value[1]])
+        up = reader.linear(f"{start}mlp.fc1", inputs=width, outputs=tower.inner)
+        down = reader.linear(f"{start}mlp.fc2", inputs=tower.inner, outputs=width)
+        norms = [reader.norm(f"{start}layer_norm{i}", width) for i in (1, 2)]
+        found.append(Layer(qkv, bias, *out, norms[0], *up, *down, norms[1]))
+    return tuple(found)
+
+
+def _open_layers(reader: Reader, name: str, tower: Tower) -> tuple[Layer, ...]:
+    """Read layers as open_clip calls them; a layer's scale goes into the matrices before it."""
+    found = []
+    for i in range(tower.layers):
+        start, width = name.format(i), tower.width
+        qkv = _turned(reader.array(f"{start}attn.in_proj_weight", 3 * width, width))
+        bias = reader.array(f"{start}attn.in_proj_bias", 3 * width)
+        out = reader.linear(f"{start}attn.out_proj", inputs=width, outputs=width)
+        up = reader.linear(f"{start}mlp.c_fc", inputs=width, outputs=tower.inner)
+        down = reader.linear(f"{start}mlp.c_proj", inputs=tower.inner, outputs=width)
+        if reader.has(f"{start}ls_1.gamma"):
+            first, second = (reader.array(f"{start}ls_{i}.gamma", width) for i in (1, 2))
+            out, down = (out[0] * first, out[1] * first), (down[0] * second, down[1] * second)
+        norms = [reader.norm(f"{start}ln_{i}", width) for i in (1, 2)]
+        found.append(Layer(qkv, bias, *out, norms[0], *up, *down, norms[1]))
+    return tuple(found)
+
+
+def _turned(matrix: FloatArray) -> FloatArray:
+    return np.ascontiguousarray(matrix.T)

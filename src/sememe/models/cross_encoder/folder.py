@@ -1,0 +1,148 @@
+"""The folder of a cross-encoder, as transformers or sentence-transformers' CrossEncoder writes it.
+
+config.json                         the network; labels; up to sentence-transformers 5 what
+                                    becomes of a score
+tokenizer.json                      the tokenizer, in Hugging Face's format
+tokenizer_config.json               model_max_length, model_input_names
+modules.json                        one step: Transformer (may be missing)
+sentence_bert_config.json           max_seq_length (may be missing)
+config_sentence_transformers.json   prompts; activation_fn (may be missing)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.bert.folder import SentenceFolder, read_json, read_sentence_folder
+from sememe.models.bert.weights import bert_weights
+from sememe.models.cross_encoder.head import classification_head
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sememe.models.bert.weights import BertWeights
+    from sememe.models.cross_encoder.head import Head
+
+Activation = Literal["sigmoid", "identity"]
+_ARCHITECTURE = "ForSequenceClassification"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CrossFolder:
+    """What a folder says of its cross-encoder.
+
+    Attributes:
+        weights: The network.
+        head: What makes scores of its states.
+        activation: What a single score passes through.
+        labels: Names of the outputs.
+        exclusive: Whether one label alone holds for a pair, so that their probabilities add up
+            to 1.
+        tokenizer: The tokenizer's file.
+        window: The longest sequence, marks included.
+        typed: Whether the network is told which text a token is of.
+        prompt: What stands before the first text of every pair.
+    """
+
+    weights: BertWeights
+    head: Head
+    activation: Activation
+    labels: tuple[str, ...]
+    exclusive: bool
+    tokenizer: Path
+    window: int
+    typed: bool
+    prompt: str
+
+
+def is_cross_folder(path: Path) -> bool:
+    """Say whether the network in a folder is one that classifies sequences, and nothing pools it.
+
+    Raises:
+        CorruptFileError: A file is damaged.
+    """
+    try:
+        if not path.is_dir():
+            return False
+    except OSError:  # too long for a name
+        return False
+    steps = read_json(path / "modules.json", missing=[{"path": ""}])
+    if len(steps) != 1:
+        return False
+    config = read_json(path / steps[0].get("path", "") / "config.json", missing={})
+    names = config.get("architectures") or ()
+    return any(str(name).endswith(_ARCHITECTURE) for name in names)
+
+
+def read_cross_folder(path: Path) -> CrossFolder:
+    """Read a folder, weights and all.
+
+    Raises:
+        InvalidInputError: A folder without a network or a head, or with one sememe does not know.
+        CorruptFileError: A file is damaged, or its tensors are not those its config.json says.
+    """
+    folder = read_sentence_folder(path)
+    config, tensors = folder.config, folder.tensors()
+    weights = bert_weights(config, tensors, where=str(path))
+    head = classification_head(config, tensors, dim=weights.dim, where=str(path))
+    facts = read_json(path / "config_sentence_transformers.json", missing={})
+    prompts = facts.get("prompts") or {}
+    said = read_json(folder.tokenizer().parent / "tokenizer_config.json", missing={})
+    return CrossFolder(
+        weights=weights,
+        head=head,
+        activation=_activation(config, facts, path),
+        labels=_labels(config, head.outputs, path),
+        exclusive=config.get("problem_type") != "multi_label_classification",
+        tokenizer=folder.tokenizer(),
+        window=_window(folder, said, weights.max_tokens),
+        typed=_is_typed(said),
+        prompt=prompts.get(facts.get("default_prompt_name") or "") or "",
+    )
+
+
+def _is_typed(said: Mapping[str, Any]) -> bool:
+    """Say whether the tokenizer tells texts apart: the class of BERT does unless told otherwise.
+
+    Transformers 5 writes TokenizersBackend for a tokenizer of no family, and that does not.
+    """
+    names = said.get("model_input_names")
+    if names is None:
+        return said.get("tokenizer_class") != "TokenizersBackend"
+    return "token_type_ids" in names
+
+
+def _activation(config: Mapping[str, Any], facts: Mapping[str, Any], path: Path) -> Activation:
+    """Return what sentence-transformers takes: the first that says so, else the sigmoid."""
+    older = (config.get("sentence_transformers") or {}).get("activation_fn")
+    given = (
+        facts.get("activation_fn") or older or config.get("sbert_ce_default_activation_function")
+    )
+    name = str(given or "Sigmoid").rsplit(".", 1)[-1].lower()
+    for known in get_args(Activation):
+        if name == known:
+            return known  # type: ignore[no-any-return]
+    raise InvalidInputError(
+        f"{path} passes its scores through {given!r}; sememe computes "
+        f"{', '.join(get_args(Activation))}. Use it with sentence-transformers, or write "
+        '"torch.nn.modules.linear.Identity" as the activation_fn of its config'
+    )
+
+
+def _labels(config: Mapping[str, Any], outputs: int, path: Path) -> tuple[str, ...]:
+    named = config.get("id2label") or {i: f"LABEL_{i}" for i in range(outputs)}
+    try:
+        by_place = {int(place): str(name) for place, name in named.items()}
+        return tuple(by_place[i] for i in range(outputs))
+    except (AttributeError, ValueError, KeyError) as error:
+        raise CorruptFileError(
+            f"{path}: id2label of its config.json does not name the labels 0 to {outputs - 1}"
+        ) from error
+
+
+def _window(folder: SentenceFolder, said: Mapping[str, Any], positions: int) -> int:
+    longest = folder.max_tokens or said.get("model_max_length") or positions
+    return min(int(longest), positions)

@@ -1,0 +1,1 @@
+"""CTC decoding: vocabulary, greedy and beam search."""

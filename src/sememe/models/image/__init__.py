@@ -1,0 +1,1 @@
+"""Image networks: EfficientNet, exported networks, preprocessing, ImageNet classes."""

@@ -1,0 +1,59 @@
+"""EfficientNet-Lite0 in torch, to train it further: its weights in timm's network of that shape."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe.models.image.backends import TorchImage
+from sememe.models.image.efficientnet import PREPROCESS
+from sememe.models.image.timm import build
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ARCHITECTURE = "tf_efficientnet_lite0"
+_STAGES = (1, 2, 2, 3, 3, 4, 1)  # blocks in each
+_TOP = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
+_TOP |= {"_fc": "classifier"}
+_WIDENING = {
+    "_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2",
+    "_project_conv": "conv_pwl", "_bn2": "bn3",
+}  # fmt: skip
+_FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+
+
+def efficientnet_in_torch(tensors: Mapping[str, Any]) -> TorchImage:
+    """Return the network with the weights that its package ships, naming ImageNet's classes.
+
+    Raises:
+        MissingExtraError: torch or timm is not installed.
+    """
+    import torch
+
+    from sememe.models.image.imagenet import imagenet_classes
+
+    model = build(ARCHITECTURE, {}, classes=len(imagenet_classes()))
+    state = {timm_name(name): torch.from_numpy(np.array(x)) for name, x in tensors.items()}
+    model.load_state_dict(state)
+    labels = tuple(one.name for one in imagenet_classes())
+    return TorchImage("timm", ARCHITECTURE, {}, model, PREPROCESS, labels)
+
+
+def timm_name(name: str) -> str:
+    """Return what timm calls a tensor.
+
+    >>> timm_name("_blocks.3._depthwise_conv.weight")
+    'blocks.2.0.conv_dw.weight'
+    """
+    found = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name)
+    if found is None:
+        part, _, kind = name.partition(".")
+        return f"{_TOP[part]}.{kind}"
+    stage, block = 0, int(found[1])
+    while block >= _STAGES[stage]:
+        block, stage = block - _STAGES[stage], stage + 1
+    parts = _FIRST if stage == 0 else _WIDENING
+    return f"blocks.{stage}.{block}.{parts[found[2]]}.{found[3]}"

@@ -1,0 +1,100 @@
+"""Export an image network of torch to the graph `sememe.models.image.engine` runs, and compare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+from sememe._lazy import require
+from sememe.models.image.engine import PIXELS
+from sememe.models.onnx.export import onnx_bytes
+
+if TYPE_CHECKING:
+    from sememe.models.image.preprocess import Preprocess
+
+_MOST = 2_000_000_000  # bytes that one ONNX file can hold
+_FAR = 1e-4  # of the largest value, beyond which an export is of no use
+
+
+def exported_image(module: Any, preprocess: Preprocess, *, outputs: tuple[str, ...]) -> bytes:
+    """Return the ONNX file of a torch module that reads pictures; normalisation goes into it.
+
+    module: Takes (N, 3, size, size) float32, normalised, and returns a tensor, or a tuple of them.
+    It is exported as it answers in evaluation, and left as it was.
+    outputs: The names of what it returns, in order, such as ("features", "logits").
+
+    The graph's input is "pixels", (N, size, size, 3) uint8. It is run on pictures of noise, one
+    and several at once, and must answer as torch does.
+
+    Raises:
+        MissingExtraError: torch or onnxscript is not installed.
+        InvalidInputError: It cannot be exported, or what came out computes something else.
+    """
+    for name in ("torch", "onnxscript"):
+        require(name, "exporting an image network")
+    training = module.training
+    try:
+        return _export(module.eval(), preprocess, outputs)
+    except Exception as error:  # of torch, the exporter or the network: any
+        said = next(iter(str(error).splitlines()), "")
+        raise InvalidInputError(
+            f"the network cannot be exported: {type(error).__name__}: {said[:300]}. Give one that "
+            "takes normalised pictures and returns tensors, without branches on their values"
+        ) from error
+    finally:
+        module.train(training)
+
+
+def _export(module: Any, preprocess: Preprocess, outputs: tuple[str, ...]) -> bytes:
+    import torch
+
+    size = sum(t.numel() * t.element_size() for t in module.state_dict().values())
+    if size > _MOST:
+        raise ValueError(f"its weights take {size / 1e9:.1f} GB, one ONNX file holds 2")
+    wrapped = _reading_pixels(module, preprocess).eval()
+    shape = (5, preprocess.size, preprocess.size, 3)
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    made = onnx_bytes(
+        wrapped,
+        {PIXELS: torch.from_numpy(pixels[:2])},
+        outputs=outputs,
+        axes={PIXELS: {0: torch.export.Dim("N")}},
+    )
+    for n in (1, 5):  # some exporters fix what they saw
+        with torch.no_grad():
+            expected = wrapped(torch.from_numpy(pixels[:n]))
+        _compare(made, pixels[:n], outputs, expected)
+    return made
+
+
+def _reading_pixels(module: Any, preprocess: Preprocess) -> Any:
+    """Return the module behind the normalisation, on pixels as they are decoded."""
+    import torch
+
+    class ReadingPixels(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            mean, std = (torch.tensor(x).double() for x in (preprocess.mean, preprocess.std))
+            self.inner = module
+            self.register_buffer("scale", (1 / (255 * std)).float()[:, None, None])
+            self.register_buffer("shift", (-mean / std).float()[:, None, None])
+
+        def forward(self, pixels: Any) -> Any:
+            return self.inner(pixels.permute(0, 3, 1, 2).float() * self.scale + self.shift)
+
+    return ReadingPixels()
+
+
+def _compare(made: bytes, pixels: Any, outputs: tuple[str, ...], expected: Any) -> None:
+    """Refuse an export whose outputs are not torch's."""
+    from sememe.models.onnx.builder import session
+
+    tensors = expected if isinstance(expected, tuple | list) else (expected,)
+    got = session(made).run(list(outputs), {PIXELS: pixels})
+    for name, ours, theirs in zip(outputs, got, tensors, strict=True):
+        true = theirs.numpy()
+        far = float(np.abs(ours - true).max()) / max(1.0, float(np.abs(true).max()))
+        if ours.shape != true.shape or not far <= _FAR:
+            raise ValueError(f"its {name} are {far:.5f} from torch's")

@@ -1,0 +1,119 @@
+"""Image networks that others trained: exported once with the extra `train`, then run without torch.
+
+    hf:timm/resnet18.a1_in1k    a checkpoint of timm on the hub, or a folder with its files
+    resnet18-f37072fd.pth       a file of torchvision's weights under torchvision's own name
+
+What is made of them is kept in the cache as a folder of `sememe.models.image.folder`, under the
+hash of the weights and of what says how to read them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._lazy import require
+from sememe.models.image.folder import ImageFolder, read_image_folder, write_image_folder
+from sememe.models.image.timm import CONFIG, is_timm_folder, open_timm, weights_of
+from sememe.models.image.torchvision import is_torchvision_file, open_torchvision
+from sememe.models.weights.cache import cache_folder
+from sememe.models.weights.hub import PREFIX, fetch
+from sememe.vectors.atomic import replaced
+
+if TYPE_CHECKING:
+    from sememe.models.image.backends import TorchImage
+
+_VERSION = 1  # of what is made; another one is made anew
+
+
+def is_foreign_image(source: str) -> bool:
+    """Say whether a name is of a network of timm or torchvision; one of the hub is fetched.
+
+    Raises:
+        InvalidInputError, UnknownNameError, HubError, CorruptFileError: As `fetch`.
+    """
+    if source.startswith(PREFIX) and ":" in source.removeprefix(PREFIX):
+        return False  # of another kind, where something is said after the name
+    return bool(source) and _is_foreign(_place(source))
+
+
+def foreign_image(source: str) -> ImageFolder:
+    """Return the exported network of a name; made when it is not kept yet.
+
+    Raises:
+        MissingExtraError: torch, timm or torchvision is not installed, and it is not kept yet.
+        InvalidInputError: It cannot be built or exported, or there is no room for it.
+        CorruptFileError: Its files are damaged.
+    """
+    path = _place(source)
+    kept = kept_at(path)
+    try:
+        return read_image_folder(kept)
+    except CorruptFileError:  # not there, or not whole
+        _make(path, kept)
+    return read_image_folder(kept)
+
+
+def open_foreign(source: str) -> TorchImage:
+    """Open such a network in torch, to train it further.
+
+    Raises:
+        MissingExtraError, InvalidInputError, CorruptFileError: As `foreign_image`.
+    """
+    path = _place(source)
+    return open_timm(path) if path.is_dir() else open_torchvision(path)
+
+
+def _place(source: str) -> Path:
+    return fetch(source) if source.startswith(PREFIX) else Path(source)
+
+
+def _is_foreign(path: Path) -> bool:
+    try:
+        return is_torchvision_file(path) or is_timm_folder(path)
+    except OSError:  # too long for a name
+        return False
+
+
+def kept_at(path: Path) -> Path:
+    """Return where the export of a checkpoint's folder, or of a file of weights, is kept.
+
+    Raises:
+        InvalidInputError: The folder holds no weights.
+    """
+    found = hashlib.sha256(f"{_VERSION} ".encode())
+    files = [path / CONFIG, weights_of(path)] if path.is_dir() else [path]
+    for file in files:
+        found.update(file.name.encode() + b"\0")
+        with file.open("rb") as stream:
+            found.update(hashlib.file_digest(stream, "sha256").digest())
+    return cache_folder() / "images" / found.hexdigest()[:32]
+
+
+def _make(path: Path, kept: Path) -> None:
+    for name in ("torch", "timm" if path.is_dir() else "torchvision", "onnxscript"):
+        require(name, f"exporting {path.name}, which is done once,")
+    from sememe.models.image.backends import exported
+
+    image = open_timm(path) if path.is_dir() else open_torchvision(path)
+    graph, dim, maps = exported(image)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with replaced(kept) as fresh:
+            write_image_folder(
+                fresh,
+                graph,
+                preprocess=image.preprocess,
+                dim=dim,
+                labels=image.labels,
+                maps=maps,
+                facts={"network": image.facts()},
+            )
+    except OSError as error:
+        shutil.rmtree(kept, ignore_errors=True)
+        raise InvalidInputError(
+            f"{kept} cannot be written: {error}. Make room, or set XDG_CACHE_HOME"
+        ) from error

@@ -1,0 +1,124 @@
+"""The folder of an image encoder that sememe wrote: trained here, or exported once.
+
+sememe.json         format version, kind, preprocessing, labels, widths, provenance, metrics
+model.onnx          "pixels" (N, size, size, 3) uint8 to "features" (N, dim), and where there
+                    are classes "logits" (N, classes); "map" (N, dim, height, width) if known
+model.safetensors   the same weights for torch, where training can go on from them
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sememe._errors import CorruptFileError
+from sememe._persistence import check_format, is_of_kind
+from sememe.models.image.preprocess import Preprocess
+from sememe.vectors.atomic import written
+
+ABOUT, GRAPH = "sememe.json", "model.onnx"
+KIND = "image-encoder"
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFolder:
+    """What a folder holds.
+
+    Attributes:
+        graph: The ONNX file.
+        preprocess: How its pictures are made.
+        dim: Width of its features.
+        labels: Its classes, in the order of "logits"; () where it has none.
+        maps: Whether the graph gives feature maps.
+        digest: sha256 of the ONNX file.
+    """
+
+    graph: Path
+    preprocess: Preprocess
+    dim: int
+    labels: tuple[str, ...]
+    maps: bool
+    digest: str
+
+
+def is_image_folder(path: Path) -> bool:
+    """Say whether a folder holds an image encoder that sememe wrote."""
+    return is_of_kind(path, KIND)
+
+
+def write_image_folder(
+    folder: Path,
+    graph: bytes,
+    *,
+    preprocess: Preprocess,
+    dim: int,
+    labels: tuple[str, ...] = (),
+    maps: bool = False,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the graph and what it needs into a folder that is there.
+
+    facts: more for sememe.json, in the types of JSON: parameters, provenance, metrics.
+    """
+    with written(folder / GRAPH) as file:
+        file.write(graph)
+    about = image_facts(graph, preprocess=preprocess, dim=dim, labels=labels, maps=maps)
+    document = about | dict(facts or {})
+    with written(folder / ABOUT) as file:
+        file.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
+
+
+def image_facts(
+    graph: bytes,
+    *,
+    preprocess: Preprocess,
+    dim: int,
+    labels: tuple[str, ...] = (),
+    maps: bool = False,
+) -> dict[str, Any]:
+    """Return what sememe.json says of a graph, for those who write more into it themselves."""
+    return {
+        "format": _FORMAT,
+        "kind": KIND,
+        "dim": dim,
+        "labels": list(labels),
+        "maps": maps,
+        "preprocess": preprocess.facts(),
+        "sha256": hashlib.sha256(graph).hexdigest(),
+    }
+
+
+def read_image_folder(folder: Path) -> ImageFolder:
+    """Read what a folder says of itself, and check its graph against the hash.
+
+    Raises:
+        CorruptFileError: A file is missing or damaged, or of a newer format.
+    """
+    try:
+        document = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        check_format(folder / ABOUT, document["format"], _FORMAT)
+        found = ImageFolder(
+            graph=folder / GRAPH,
+            preprocess=Preprocess.of(document["preprocess"]),
+            dim=int(document["dim"]),
+            labels=tuple(map(str, document["labels"])),
+            maps=bool(document["maps"]),
+            digest=str(document["sha256"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, CorruptFileError):
+            raise
+        raise CorruptFileError(f"{folder / ABOUT} is damaged: {error!r}. Fetch it anew") from error
+    try:
+        with found.graph.open("rb") as file:
+            got = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CorruptFileError(f"{folder} lacks {GRAPH}. Fetch it anew") from error
+    if got != found.digest:
+        raise CorruptFileError(f"{found.graph} is not the file that {ABOUT} means. Fetch it anew")
+    return found

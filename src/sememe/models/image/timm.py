@@ -1,0 +1,200 @@
+"""Networks of timm: the folder of a checkpoint as timm writes it, or an architecture by name.
+
+config.json         architecture, num_classes, pretrained_cfg (how pictures are made), label_names
+model.safetensors   the weights (pytorch_model.bin is read too, without running what is in it)
+
+"features" is what timm's forward_head(pre_logits=True) gives: in its VGG the 4,096 behind the
+hidden layers, in ResNet and EfficientNet the mean of the feature map.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._lazy import require
+from sememe.models.bert.folder import read_json
+from sememe.models.image.backends import TorchImage
+from sememe.models.image.preprocess import Preprocess, resized_side
+
+CONFIG, WEIGHTS = "config.json", ("model.safetensors", "pytorch_model.bin")
+_NEEDED = "opening a network of timm"
+
+
+def is_timm_folder(folder: Path) -> bool:
+    """Say whether a folder holds a checkpoint as timm writes it."""
+    try:
+        config = read_json(folder / CONFIG, missing={})
+    except CorruptFileError:
+        return False
+    return isinstance(config, dict) and "architecture" in config and "model_type" not in config
+
+
+def weights_of(folder: Path) -> Path:
+    """Return the file with a checkpoint's weights.
+
+    Raises:
+        InvalidInputError: There is none.
+    """
+    found = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    if found is None:
+        raise InvalidInputError(f"{folder} holds no {WEIGHTS[0]}. Give the folder of a checkpoint")
+    return found
+
+
+def open_timm(folder: Path) -> TorchImage:
+    """Open the folder of a checkpoint.
+
+    Raises:
+        InvalidInputError: timm does not know its architecture, or sememe not its preprocessing.
+        CorruptFileError: Its config or weights are damaged, or of another network.
+        MissingExtraError: timm is not installed.
+    """
+    config = read_json(folder / CONFIG)
+    name = str(config["architecture"])
+    arguments = {k: v for k, v in (config.get("model_args") or {}).items() if k != "num_classes"}
+    found = config.get("pretrained_cfg") or config
+    if "global_pool" in config:
+        arguments.setdefault("global_pool", config["global_pool"])
+    classes = int(config.get("num_classes", found.get("num_classes", 1000)))
+    try:
+        model = build(name, arguments, classes=classes)
+    except InvalidInputError:
+        arguments.pop("global_pool", None)  # some architectures take none
+        model = build(name, arguments, classes=classes)
+    load(model, weights_of(folder))
+    labels = _labels(config, found, classes)
+    return TorchImage("timm", name, arguments, model, preprocessing(found, str(folder)), labels)
+
+
+def build(architecture: str, arguments: Mapping[str, Any], *, classes: int) -> Any:
+    """Return timm's module with random weights.
+
+    Raises:
+        InvalidInputError: timm does not build it so.
+        MissingExtraError: timm is not installed.
+    """
+    timm = require("timm", _NEEDED)
+    try:
+        return timm.create_model(architecture, pretrained=False, num_classes=classes, **arguments)
+    except (RuntimeError, TypeError, ValueError, AssertionError, KeyError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise InvalidInputError(
+            f"timm cannot build {architecture!r}: {said}. Look at timm.list_models(), or run: "
+            "pip install --upgrade timm"
+        ) from error
+
+
+def load(model: Any, weights: Path) -> None:
+    """Read weights into a module; names of older checkpoints are changed as timm does it.
+
+    Raises:
+        CorruptFileError: The file is damaged, or holds another network's weights.
+    """
+    from sememe.models.weights.torch_tensors import state_of
+
+    state = state_of(weights)
+    names = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    try:
+        try:
+            model.load_state_dict(state)
+        except RuntimeError:
+            if names is None:
+                raise
+            model.load_state_dict(names(state, model))
+    except (RuntimeError, KeyError, ValueError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise CorruptFileError(f"{weights} holds other weights: {said}. Fetch it anew") from error
+
+
+def preprocessing(found: Mapping[str, Any], where: str) -> Preprocess:
+    """Return how pictures are made, from timm's pretrained_cfg; what it leaves out is timm's own.
+
+    Raises:
+        InvalidInputError: In a way that sememe does not know.
+        MissingExtraError: timm is not installed.
+    """
+    data = require("timm.data", _NEEDED)
+    facts = data.resolve_data_config({}, pretrained_cfg={"_": None, **found})
+    channels, height, width = facts["input_size"]
+    mode, crop = facts["crop_mode"], float(facts["crop_pct"])
+    whole = mode == "squash" and crop == 1
+    if channels != 3 or height != width or not (mode == "center" or whole):
+        raise InvalidInputError(
+            f"{where} reads pictures of {channels} x {height} x {width}, cut by {mode!r} to {crop};"
+            " allowed: 3 channels, as high as wide, 'center', or 'squash' to 1.0."
+        )
+    try:
+        return Preprocess.of(
+            {
+                "size": height,
+                "resize": None if whole else resized_side(height, crop),
+                "interpolation": facts["interpolation"],
+                "mean": facts["mean"],
+                "std": facts["std"],
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"{where}: its pictures are made with {error}; sememe knows nearest, bilinear, bicubic "
+            "and lanczos, and a mean and deviation for each of three channels."
+        ) from error
+
+
+def new_head(model: Any, classes: int) -> None:
+    """Give timm's module a layer with random weights for so many classes."""
+    model.reset_classifier(classes)
+
+
+def parts(model: Any, *, size: int, named: bool) -> tuple[Any, tuple[str, ...]]:
+    """Return timm's module as one that gives map, features and logits; see `answering`."""
+    import torch
+
+    class Parts(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+            self.mapped, self.last = False, getattr(model, "output_fmt", "NCHW") == "NHWC"
+            self.linear = isinstance(model.get_classifier(), torch.nn.Linear)
+
+        def forward(self, pictures: Any) -> Any:
+            states = self.model.forward_features(pictures)
+            features = self.model.forward_head(states, pre_logits=True)
+            found = [states.permute(0, 3, 1, 2) if self.last else states] if self.mapped else []
+            found.append(features.flatten(1))
+            if named and self.linear:
+                found.append(self.model.get_classifier()(features))
+            elif named:
+                found.append(self.model.forward_head(states))
+            return tuple(found)
+
+    made = Parts()
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        picture = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+        states = model.forward_features(picture)
+        if named and made.linear:  # some heads do more behind their features than one layer
+            made.linear = torch.allclose(made(picture)[-1], model(picture), rtol=1e-4, atol=1e-5)
+    model.train(training)
+    made.mapped = states.ndim == 4
+    names = (*(("map",) if made.mapped else ()), "features", *(("logits",) if named else ()))
+    return made, names
+
+
+def _labels(config: Mapping[str, Any], found: Mapping[str, Any], classes: int) -> tuple[str, ...]:
+    """Return the classes' names: the checkpoint's own, or ImageNet's where there are 1,000."""
+    names = config.get("label_names") or config.get("labels") or found.get("label_names")
+    told = config.get("label_descriptions") or found.get("label_descriptions") or {}
+    if isinstance(names, Mapping):
+        names = [names.get(str(i), str(i)) for i in range(classes)]
+    if names and len(names) == classes:
+        return tuple(str(told.get(name, name)) for name in names)
+    if classes == 1000:
+        from sememe.models.image.imagenet import imagenet_classes
+
+        return tuple(one.name for one in imagenet_classes())
+    return tuple(f"class {i}" for i in range(classes))

@@ -1,0 +1,1 @@
+"""ONNX graphs: building, batching and exporting them."""

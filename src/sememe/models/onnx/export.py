@@ -1,0 +1,132 @@
+"""A network that sememe has no graph for, exported to ONNX once, with the extra `train`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+from sememe._lazy import require
+from sememe.models.weights.cache import cache_folder, keep
+
+_MOST = 2_000_000_000  # bytes that one ONNX file can hold
+_FAR = 1e-3  # from torch's states, beyond which an export is of no use
+
+
+def exported(network: Path, *, key: str, where: str) -> Path:
+    """Return the ONNX file of a network as transformers opens it; made when it is not kept yet.
+
+    key: The hash of its files, under which it is kept.
+
+    Raises:
+        MissingExtraError: torch, transformers or onnxscript is not installed.
+        InvalidInputError: transformers cannot open it without code of its own, it cannot be
+            exported, or what came out computes something else.
+    """
+    place = cache_folder() / "onnx" / f"{key}.onnx"
+    if place.is_file():
+        return place
+    for name in ("torch", "transformers", "onnxscript"):
+        require(name, f"exporting {where}, for whose architecture sememe has no graph,")
+    try:
+        made = _export(network)
+    except Exception as error:  # of transformers, torch or the exporter: any
+        said = next(iter(str(error).splitlines()), "")
+        raise InvalidInputError(
+            f"{where} cannot be exported: {type(error).__name__}: {said[:300]}. Put its ONNX "
+            "file there as onnx/model.onnx"
+        ) from error
+    keep(place, made)
+    if not place.is_file():
+        raise InvalidInputError(f"{place} cannot be written. Make room, or set XDG_CACHE_HOME")
+    return place
+
+
+def _export(network: Path) -> bytes:
+    import torch
+    from transformers import AutoModel
+    from transformers.utils import logging
+
+    class States(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self, model: Any) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+            return self.model(input_ids=input_ids, attention_mask=attention_mask)[0]
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        model = AutoModel.from_pretrained(str(network), attn_implementation="eager")
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+    states = States(model.eval().float())
+    size = sum(p.numel() * p.element_size() for p in states.parameters())
+    if size > _MOST:
+        raise ValueError(f"its weights take {size / 1e9:.1f} GB, one ONNX file holds 2")
+    ids = torch.arange(1, 25).reshape(2, 12) % int(model.config.vocab_size)
+    mask = torch.ones_like(ids)
+    mask[1, 7:] = 0
+    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length", min=2)}
+    made = onnx_bytes(
+        states,
+        {"input_ids": ids, "attention_mask": mask},
+        outputs=("last_hidden_state",),
+        axes={"input_ids": axes, "attention_mask": axes},
+    )
+    with torch.no_grad():
+        expected = states(ids, mask).numpy()
+    _compare(made, ids.numpy(), mask.numpy(), expected)
+    return made
+
+
+def onnx_bytes(
+    module: Any, inputs: Mapping[str, Any], *, outputs: Sequence[str], axes: Mapping[str, Any]
+) -> bytes:
+    """Return the bytes of the ONNX file of a torch module.
+
+    inputs: Examples of its inputs by name. axes: Which of their axes vary, by name of the input.
+    """
+    import logging
+    import warnings
+
+    import torch
+
+    quiet = logging.getLogger("torch.onnx")
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)
+    try:
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            file = Path(folder) / "model.onnx"
+            torch.onnx.export(
+                module,
+                kwargs=dict(inputs),
+                f=str(file),
+                output_names=list(outputs),
+                dynamic_shapes=dict(axes),
+                external_data=False,
+                dynamo=True,
+                verbose=False,
+            )
+            return file.read_bytes()
+    finally:
+        quiet.setLevel(level)
+
+
+def _compare(made: bytes, ids: Any, mask: Any, expected: Any) -> None:
+    """Refuse an export whose states are not torch's."""
+    from sememe.models.onnx.builder import session
+
+    got = session(made).run(None, {"input_ids": ids, "attention_mask": mask})[0]
+    inside = mask.astype(bool)
+    if (far := float(np.abs(got - expected)[inside].max())) > _FAR:
+        raise ValueError(f"its states are {far:.4f} from torch's")

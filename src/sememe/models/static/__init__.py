@@ -1,0 +1,1 @@
+"""Static token embeddings: one vector per token, averaged."""

@@ -1,0 +1,190 @@
+"""The folder of a static encoder, as Model2Vec writes it and reads it.
+
+    config.json         model_type "model2vec", normalize, max_length
+    model.safetensors   "embeddings" (rows, dim); "weights" (tokens,) and "mapping" (tokens,) if
+                        many tokens share a row: the token i has weights[i] * embeddings[mapping[i]]
+    tokenizer.json      the tokenizer, in Hugging Face's format
+    modules.json        the same for sentence-transformers: StaticEmbedding, Normalize
+    sememe.json         where it comes from, where sememe made it
+
+sentence-transformers itself names the tensor "embedding.weight" and may put it, and the tokenizer,
+into a folder "0_StaticEmbedding". That is read too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._lazy import require
+from sememe._persistence import noted
+from sememe.models.weights.safetensors import WEIGHTS, read_tensors, weight_files
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+
+TOKENIZER, CONFIG, MODULES, ABOUT = "tokenizer.json", "config.json", "modules.json", "sememe.json"
+FILES = (ABOUT, CONFIG, MODULES, TOKENIZER, WEIGHTS)
+KIND = "static"
+_FORMAT = 1
+_TYPES = "sentence_transformers.models"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class StaticFolder:
+    """What a folder holds.
+
+    Attributes:
+        rows: (tokens, dim) float32, the row of each id, weighted.
+        tokenizer: Where the tokenizer lies.
+        digest: 32 hex digits of the bytes of both.
+    """
+
+    rows: FloatArray
+    tokenizer: Path
+    digest: str
+
+    def check(self, vocab_size: int) -> None:
+        """Refuse rows that are not those of the tokenizer.
+
+        Raises:
+            CorruptFileError: There are more or fewer rows than tokens.
+        """
+        if len(self.rows) != vocab_size:
+            raise CorruptFileError(
+                f"{self.tokenizer} has {vocab_size:,} tokens, the weights beside it have rows for "
+                f"{len(self.rows):,}. Fetch or distil them anew, both together"
+            )
+
+
+def is_static_folder(path: Path) -> bool:
+    """Say whether a folder holds a static encoder, by what its config.json or modules.json says."""
+    return _place(path) is not None
+
+
+def read_static_folder(path: Path) -> StaticFolder:
+    """Read the rows of a folder's tokens.
+
+    Raises:
+        InvalidInputError: It holds no static encoder, or no weights that can be read safely.
+        CorruptFileError: A file is damaged, or the tensors do not fit each other.
+        MissingExtraError: The package safetensors is not installed.
+    """
+    place = _place(path)
+    if place is None:
+        raise InvalidInputError(
+            f"{path} holds no static encoder. Give a folder that model2vec or sememe distil wrote."
+        )
+    tokenizer = next((p / TOKENIZER for p in (place, path) if (p / TOKENIZER).is_file()), None)
+    if tokenizer is None:
+        raise CorruptFileError(f"{place} lacks {TOKENIZER}. Fetch or distil it anew")
+    weights = weight_files(place)
+    tensors: dict[str, Any] = {}
+    for file in weights:
+        tensors |= read_tensors(file)
+    digest = hashlib.blake2b(digest_size=16)
+    for file in (*weights, tokenizer):
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return StaticFolder(_rows(tensors, path), tokenizer, digest.hexdigest())
+
+
+def write_static_files(
+    folder: Path, rows: FloatArray, tokenizer: str, facts: Mapping[str, Any]
+) -> None:
+    """Write the files of a static encoder into an empty folder.
+
+    rows: (tokens, dim) float32, weighted. tokenizer: what tokenizer.json holds. facts: for
+    sememe.json, "teacher" and "parameters" among them.
+    """
+    library = require("safetensors.numpy", "writing a static encoder")
+    steps = ((".", "StaticEmbedding"), ("1_Normalize", "Normalize"))
+    modules = [
+        {"idx": i, "name": str(i), "path": place, "type": f"{_TYPES}.{kind}"}
+        for i, (place, kind) in enumerate(steps)
+    ]
+    (folder / WEIGHTS).write_bytes(library.save({"embeddings": np.ascontiguousarray(rows)}))
+    (folder / TOKENIZER).write_text(tokenizer, encoding="utf-8", newline="\n")
+    _write_json(folder / CONFIG, _config(rows, facts))
+    _write_json(folder / MODULES, modules)
+    names = [name for name in FILES if name != ABOUT]
+    files = {name: noted(folder / name) for name in names}
+    about = {"static": _FORMAT, "kind": KIND, "tokens": len(rows), "dim": int(rows.shape[1])}
+    _write_json(folder / ABOUT, {**about, **facts, "files": files})
+
+
+def _config(rows: FloatArray, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config.json that model2vec reads; max_length null: no text is cut off."""
+    given = facts.get("parameters", {})
+    return {
+        "model_type": "model2vec",
+        "architectures": ["StaticModel"],
+        "tokenizer_name": facts.get("teacher", {}).get("name", ""),
+        "apply_pca": given.get("dim"),
+        "sif_coefficient": given.get("sif_coefficient"),
+        "hidden_dim": int(rows.shape[1]),
+        "seq_length": 1_000_000,
+        "normalize": True,
+        "max_length": None,
+        "pooling": given.get("pooling", "mean"),
+        "embedding_dtype": rows.dtype.name,
+    }
+
+
+def _place(path: Path) -> Path | None:
+    """Return where the weights of a static encoder lie, the folder or one inside it."""
+    facts = _json(path / CONFIG)
+    if isinstance(facts, dict) and facts.get("model_type") == "model2vec":
+        return path
+    steps = _json(path / MODULES)
+    try:
+        first = steps[0]
+        return path / first["path"] if first["type"].endswith(".StaticEmbedding") else None
+    except (TypeError, KeyError, IndexError, AttributeError):
+        return None
+
+
+def _rows(tensors: dict[str, Any], path: Path) -> FloatArray:
+    """Return (tokens, dim) float32 of the tensors there are."""
+    table = next((tensors[n] for n in ("embeddings", "embedding.weight") if n in tensors), None)
+    if table is None or table.ndim != 2:
+        names = ", ".join(f"{name} {array.shape}" for name, array in tensors.items()) or "nothing"
+        raise CorruptFileError(
+            f"{path}: {WEIGHTS} holds {names}; a static encoder has 'embeddings' (rows, dim). "
+            "Fetch or distil it anew"
+        )
+    mapping, weights = tensors.get("mapping"), tensors.get("weights")
+    rows: FloatArray = table.astype(np.float32)
+    try:
+        if mapping is not None:
+            if len(mapping) and int(mapping.min()) < 0:
+                raise IndexError(f"mapping holds {mapping.min()}")
+            rows = rows[mapping]
+        if weights is not None:
+            rows = rows * weights.astype(np.float32).reshape(-1, 1)
+    except (IndexError, ValueError) as error:
+        raise CorruptFileError(
+            f"{path}: the tensors of {WEIGHTS} do not fit each other ({error}). Fetch it anew"
+        ) from error
+    if not np.isfinite(rows).all():
+        raise CorruptFileError(f"{path}: {WEIGHTS} holds NaN or infinity. Fetch or distil it anew")
+    return rows
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _write_json(path: Path, document: Any) -> None:
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")

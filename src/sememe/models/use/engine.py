@@ -1,0 +1,215 @@
+"""The Universal Sentence Encoder, multilingual v3: piece ids to sentence vectors.
+
+The network: each piece has an embedding (512). Three branches project it (256 each; one layer norm
+over the three), and slide a convolution over n = 2, 3 and 5 neighbouring pieces, twice, each with a
+residual. Embedding and branches together are layer-normed, summed over the sentence, divided by
+the root of its length, and pass through a residual feed-forward network and tanh to a unit vector.
+
+Two forms compute it. `forward_few` follows that paragraph in NumPy and serves short queries, for
+which starting ONNX Runtime would cost more than it saves. `forward_many` serves corpora by doing
+less: what depends on a piece alone (projection, norm, and the first convolution's product at each
+place of its window: two thirds of the arithmetic) is computed once for a piece and looked up after
+(`PieceTable`), so that only the second convolution is left for each token (`use_graph`).
+
+Reference: Yang et al. 2019 (arXiv:1907.04307); weights from the package named in the catalogue.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sememe._blas import one_thread
+from sememe._types import FloatArray
+from sememe.models.onnx.builder import run_into, session
+from sememe.models.use import graph as use_graph
+from sememe.models.use.graph import BRANCH, DIM, ORDERS
+from sememe.models.use.weights import UseWeights
+
+_FEW = 48  # tokens up to which NumPy answers sooner than ONNX Runtime
+_MICRO = 512  # tokens in one run of the graph, on one thread: few enough to stay in cache
+_MACRO = 8192  # tokens among which unseen pieces are gathered, to be projected together
+_TABLE = 12_288  # pieces remembered: 15 KB each, so 189 MB at most
+
+
+class UseEngine:
+    """Run the network on CPU. Not safe to share between threads while encoding."""
+
+    tokens_at_once = _MACRO
+
+    def __init__(self, weights: UseWeights, *, threads: int | None = None) -> None:
+        self._weights = weights
+        self._threads = threads or os.cpu_count() or 1
+
+    def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
+        """Return (n, 512) unit rows for n sequences of piece ids, begin and end marks included."""
+        if not ids:
+            return np.empty((0, DIM), np.float32)
+        out = np.empty((len(ids), DIM), np.float32)
+        few = [i for i, row in enumerate(ids) if len(row) <= _FEW]
+        if len(ids) == 1 and few:
+            with one_thread():
+                out[0] = self.forward_few(ids[0])
+            return out
+        for start, stop in _groups([len(row) for row in ids], _MACRO):
+            out[start:stop] = self._forward_many(ids[start:stop])
+        return out
+
+    def release(self) -> None:
+        """Give back the memory that only makes the next call faster."""
+        self.__dict__.pop("_graph", None)
+        if "_table" in self.__dict__:
+            self._table.clear()
+
+    def forward_few(self, ids: Sequence[int]) -> FloatArray:
+        """Return the (512,) vector of one sequence, step by step in NumPy."""
+        w, eps = self._weights.arrays, self._weights.eps
+        emb = self._weights.embed_few(np.asarray(ids))  # (T, 512)
+        x = np.concatenate([emb @ w[f"proj{n}"] + w[f"proj_b{n}"] for n in ORDERS], axis=1)
+        gain = np.concatenate([w[f"ln_g{n}"] for n in ORDERS])
+        bias = np.concatenate([w[f"ln_b{n}"] for n in ORDERS])
+        x = _layer_norm(x, gain, bias, eps)  # (T, 3 * 256)
+        features = [emb]
+        for i, n in enumerate(ORDERS):
+            h = x[:, i * BRANCH : (i + 1) * BRANCH]
+            h = np.maximum(_windows(h, n) @ w[f"w1_{n}"] + w[f"b1_{n}"], 0) + h
+            h = np.maximum(_windows(h, n) @ w[f"w2_{n}"] + w[f"b2_{n}"], 0) + h
+            features.append(h)
+        f = _layer_norm(np.concatenate(features, axis=1), w["ln_g"], w["ln_b"], eps)  # (T, 1280)
+        m = (f.sum(axis=0) @ w["cnn_W"] + len(ids) * w["cnn_b"]) / np.sqrt(np.float32(len(ids)))
+        y = np.maximum(m @ w["p1"] + np.maximum(m @ w["d0"], 0) @ w["d1"], 0)
+        z = np.tanh(y @ w["p3"] + np.maximum(y @ w["d2"], 0) @ w["d3"])
+        out: FloatArray = (z / np.sqrt(z @ z)).astype(np.float32)
+        return out
+
+    def _forward_many(self, ids: Sequence[Sequence[int]]) -> FloatArray:
+        lens = np.fromiter(map(len, ids), np.int64, len(ids))
+        flat = np.fromiter(chain.from_iterable(ids), np.int64, int(lens.sum()))
+        if "_table" not in self.__dict__:
+            self._prepare()
+        slots = self._table.slots(flat)
+        starts = np.concatenate([[0], np.cumsum(lens)])
+
+        def run(group: tuple[int, int]) -> FloatArray:
+            first, last = group
+            span = slice(starts[first], starts[last])
+            batch = use_graph.batch_inputs(slots[span], lens[first:last])
+            rows: FloatArray = self._graph.run(None, batch | self._table.inputs)[0]
+            return rows
+
+        return np.concatenate(list(self._pool.map(run, _groups(lens.tolist(), _MICRO))))
+
+    def _prepare(self) -> None:
+        """Build the graphs while the embeddings are inflated."""
+        inflated = self._pool.submit(getattr, self._weights, "table")
+        _ = self._graph
+        inflated.result()
+        _ = self._table
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._threads, thread_name_prefix="sememe-use")
+
+    @cached_property
+    def _graph(self) -> Any:
+        return session(use_graph.sentence_graph(self._weights))
+
+    @cached_property
+    def _table(self) -> PieceTable:
+        return PieceTable(self._weights, self._pool)
+
+
+class PieceTable:
+    """What the network computes from a piece alone, remembered for the pieces met lately.
+
+    Slot 0 holds zeros and stands for "outside the sentence". The others are a ring: new pieces
+    take the place of those that came first, side by side, so that the graph writes where they stay.
+    """
+
+    def __init__(
+        self, weights: UseWeights, pool: ThreadPoolExecutor, *, capacity: int = _TABLE
+    ) -> None:
+        self._weights = weights
+        self._pool = pool
+        self._graph = session(use_graph.piece_graph(weights))
+        self._slot = np.zeros(len(weights.table), np.int64)  # of each piece; 0: none
+        self._next = 1  # the slot to fill next
+        self._reserve(capacity)
+
+    def slots(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where each piece's rows stand, computing those of pieces not met lately."""
+        pieces = np.unique(ids)
+        if len(pieces) >= len(self._piece):
+            self._reserve(len(pieces) + 1)
+        new = pieces[self._slot[pieces] == 0]
+        while True:  # what makes room may itself be needed, and comes in anew
+            if self._next + len(new) > len(self._piece):
+                self._next = 1
+            room = slice(self._next, self._next + len(new))
+            self._slot[self._piece[room]] = 0
+            wanted = pieces[self._slot[pieces] == 0]
+            if len(wanted) == len(new):
+                break
+            new = wanted
+        self._fill(room.start, wanted)
+        return self._slot[ids]
+
+    def clear(self) -> None:
+        """Forget every piece."""
+        self._reserve(len(self._piece))
+
+    def _fill(self, start: int, pieces: NDArray[np.int64]) -> None:
+        """Compute the rows of `pieces` into the slots from `start` on."""
+        stop = start + len(pieces)
+        self._slot[pieces] = np.arange(start, stop)
+        self._piece[start:stop] = pieces
+        self._next = stop
+        edges = [(at, min(at + _MICRO, stop)) for at in range(start, stop, _MICRO)]
+        list(self._pool.map(self._compute, edges))
+
+    def _compute(self, edges: tuple[int, int]) -> None:
+        rows = {name: array[slice(*edges)] for name, array in self.inputs.items()}
+        embedded = self._weights.embed(self._piece[slice(*edges)], out=rows.pop("E"))
+        run_into(self._graph, {"E": embedded}, rows)
+
+    def _reserve(self, capacity: int) -> None:
+        """Make `capacity` empty slots; pages of memory are taken as they fill."""
+        self._slot[:] = 0
+        self._piece = np.zeros(capacity, np.int64)  # in each slot; piece 0 also where there is none
+        self._next = 1
+        self.inputs: dict[str, FloatArray] = {
+            name: np.zeros((capacity, width), np.float32)
+            for name, width in use_graph.TABLES.items()
+        }
+
+
+def _groups(lens: Sequence[int], budget: int) -> Iterator[tuple[int, int]]:
+    """Cut a sequence into runs of at most `budget` tokens, a longer item in a run of its own."""
+    start, tokens = 0, 0
+    for i, n in enumerate(lens):
+        if i > start and tokens + n > budget:
+            yield start, i
+            start, tokens = i, 0
+        tokens += n
+    if start < len(lens):
+        yield start, len(lens)
+
+
+def _windows(x: FloatArray, n: int) -> FloatArray:
+    """(T, d) to (T, n * d): each row with its n - 1 neighbours, zeros beyond the ends."""
+    left = (n - 1) // 2
+    padded = np.pad(x, ((left, n - 1 - left), (0, 0)))
+    return np.concatenate([padded[k : k + len(x)] for k in range(n)], axis=1)
+
+
+def _layer_norm(x: FloatArray, gain: FloatArray, bias: FloatArray, eps: float) -> FloatArray:
+    x = x - x.mean(axis=-1, keepdims=True)
+    out: FloatArray = x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + eps) * gain + bias
+    return out

@@ -1,0 +1,143 @@
+"""The ONNX graphs of `sememe.models.use.engine`, written out node by node, and what they are fed.
+
+Two graphs: `piece_graph` computes what depends on a piece alone; `sentence_graph` gathers those
+rows for every token of a batch and computes the rest. Sentences of a batch lie end to end, without
+padding; a window that reaches beyond its sentence reads a row of zeros.
+
+The second convolution is three quarters of what is left. It is done four outputs at a time by
+minimal filtering (`sememe.models.use.winograd`), in less than half of the products.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sememe.models.onnx.builder import Graph, floats, whole
+from sememe.models.use.winograd import minimal_filter
+
+if TYPE_CHECKING:
+    from sememe.models.use.weights import UseWeights
+
+DIM = 512  # of a piece's embedding, and of the sentence vector
+BRANCH = 256  # of each convolution branch
+ORDERS = (2, 3, 5)  # window sizes; a window starts (n - 1) // 2 tokens to the left
+REACH = 2  # how far the widest window reaches to either side
+TILE = 4  # outputs of the second convolution that are computed together
+TABLES = {"E": DIM, "X": len(ORDERS) * BRANCH} | {f"P{j}": BRANCH for j in range(sum(ORDERS))}
+
+
+def piece_graph(weights: UseWeights) -> bytes:
+    """E (U, 512) to X (U, 768) and P0..P9 (U, 256), P: X times one place of a first window."""
+    g, w = Graph(), weights.arrays
+    join = {
+        key: np.concatenate([w[f"{key}{n}"] for n in ORDERS], axis=-1)
+        for key in ("proj", "proj_b", "ln_g", "ln_b")
+    }
+    x = g("Gemm", "E", g.constant(join["proj"]), g.constant(join["proj_b"]))
+    norm = [g.constant(join["ln_g"]), g.constant(join["ln_b"])]
+    x = g.named("X", "LayerNormalization", x, *norm, epsilon=weights.eps)
+    place = 0
+    for i, n in enumerate(ORDERS):
+        own = g.columns(x, i * BRANCH, (i + 1) * BRANCH)
+        for k in range(n):
+            product = w[f"w1_{n}"][k * BRANCH : (k + 1) * BRANCH]
+            g.named(f"P{place}", "MatMul", own, g.constant(product))
+            place += 1
+    outputs = {name: floats("U", width) for name, width in TABLES.items() if name != "E"}
+    return g.build({"E": floats("U", DIM)}, outputs)
+
+
+def sentence_graph(weights: UseWeights) -> bytes:
+    """Pieces' rows and the batch's layout to "out" (S, 512), unit rows. See `batch_inputs`."""
+    g, w = Graph(), weights.arrays
+    middle = f"S{REACH}"
+    x = g("Gather", "X", middle, axis=0)
+    features, place = [g("Gather", "E", middle, axis=0)], 0
+    for i, n in enumerate(ORDERS):
+        first = _first(n)
+        total = g.constant(w[f"b1_{n}"])
+        for k in range(n):
+            row = g("Gather", f"P{place}", f"S{first + k}", axis=0)
+            total = g("Add", row, total)
+            place += 1
+        h = g("Add", g("Relu", total), g.columns(x, i * BRANCH, (i + 1) * BRANCH))
+        conv = g("Add", _convolve(g, h, n, w[f"w2_{n}"]), g.constant(w[f"b2_{n}"]))
+        features.append(g("Add", g("Relu", conv), h))
+    f = g("Concat", *features, axis=1)  # (T, 1280)
+    norm = [g.constant(w["ln_g"]), g.constant(w["ln_b"])]
+    f = g("LayerNormalization", f, *norm, epsilon=weights.eps)
+    outputs = {_head(g, w, g("MatMul", "members", f)): floats("N", DIM)}
+    inputs = {name: floats("U", width) for name, width in TABLES.items()}
+    inputs |= {f"S{d}": whole("T") for d in range(2 * REACH + 1)}
+    inputs |= {"tiles": whole(2 * REACH + TILE, "K"), "back": whole("T")}
+    inputs |= {"members": floats("N", "T"), "length": floats("N", 1)}
+    return g.build(inputs, outputs)
+
+
+def _first(n: int) -> int:
+    """Return a window's first place, counted from the widest window's."""
+    return REACH - (n - 1) // 2
+
+
+def _convolve(g: Graph, h: str, n: int, weight: Any) -> str:
+    """Slide a window of n over (T, 256), `TILE` outputs at a time; zeros stand beyond sentences."""
+    combine, spread, unmix = minimal_filter(TILE, n)
+    reach = TILE + n - 1  # rows that TILE windows read
+    kernel = np.einsum("ak,kio->aio", spread, weight.reshape(n, BRANCH, BRANCH))
+    outside = g.constant(np.zeros((1, BRANCH), np.float32))
+    tiles = g.rows("tiles", _first(n), _first(n) + reach)
+    read = g("Gather", g("Concat", h, outside, axis=0), tiles, axis=0)  # (reach, K, 256)
+    mixed = g("MatMul", g.constant(unmix.astype(np.float32)), g.reshape(read, reach, -1))
+    product = g(
+        "MatMul", g.reshape(mixed, reach, -1, BRANCH), g.constant(kernel.astype(np.float32))
+    )
+    out = g("MatMul", g.constant(combine.astype(np.float32)), g.reshape(product, reach, -1))
+    return g("Gather", g.reshape(out, -1, BRANCH), "back", axis=0)  # (T, 256)
+
+
+def _head(g: Graph, w: dict[str, Any], total: str) -> str:
+    """Sum over the sentence (N, 1280) to its unit vector (N, 512)."""
+    c = {key: g.constant(w[key]) for key in ("cnn_W", "cnn_b", "d0", "d1", "d2", "d3", "p1", "p3")}
+    m = g("Add", g("MatMul", total, c["cnn_W"]), g("Mul", "length", c["cnn_b"]))
+    m = g("Div", m, g("Sqrt", "length"))
+    inner = g("MatMul", g("Relu", g("MatMul", m, c["d0"])), c["d1"])
+    y = g("Relu", g("Add", g("MatMul", m, c["p1"]), inner))
+    inner = g("MatMul", g("Relu", g("MatMul", y, c["d2"])), c["d3"])
+    z = g("Tanh", g("Add", g("MatMul", y, c["p3"]), inner))
+    return g("LpNormalization", z, axis=1, p=2)
+
+
+def batch_inputs(slots: NDArray[np.int64], lens: NDArray[np.int64]) -> dict[str, Any]:
+    """Lay out a batch for `sentence_graph`.
+
+    slots: (T,) rows of the tokens' pieces in the tables, sentences end to end; lens: (N,) their
+    lengths, T in all. Gives S0..S4 (T,), the piece at each place of the widest window, 0 outside
+    the sentence; tiles (8, K), the tokens that each group of four outputs reads, T outside; back
+    (T,), where a token's output stands among those groups'; members (N, T), 1 where the token is
+    the sentence's; length (N, 1).
+    """
+    total, count = len(slots), len(lens)
+    numbers = np.arange(count)
+    start, stop = np.cumsum(lens) - lens, np.cumsum(lens)
+    sentence = np.repeat(numbers, lens)  # (T,)
+    place = np.arange(total) - start[sentence]
+    groups = (lens + TILE - 1) // TILE
+    first = np.cumsum(groups) - groups
+    of = np.repeat(numbers, groups)  # (K,)
+    begin = start[of] + TILE * (np.arange(len(of)) - first[of])
+    reads = begin + np.arange(-REACH, REACH + TILE)[:, None]  # (8, K)
+    members = np.zeros((count, total), np.float32)
+    members[sentence, np.arange(total)] = 1
+    inputs: dict[str, Any] = {
+        "tiles": np.where((reads >= start[of]) & (reads < stop[of]), reads, total),
+        "back": place % TILE * len(of) + first[sentence] + place // TILE,
+        "members": members,
+        "length": lens[:, None].astype(np.float32),
+    }
+    for d in range(-REACH, REACH + 1):
+        inside = (place + d >= 0) & (place + d < lens[sentence])
+        inputs[f"S{d + REACH}"] = np.where(inside, np.roll(slots, -d), 0)
+    return inputs

@@ -1,0 +1,1 @@
+"""Where weights come from: catalogue, hub, cache, safetensors and torch files."""

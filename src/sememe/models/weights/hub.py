@@ -1,0 +1,172 @@
+"""Checkpoints from the Hugging Face hub: hf:org/name, or hf:org/name@revision.
+
+Only names that begin so reach for the network, and only the first time: once all files of a
+revision are here and whole, they are used without asking again. `huggingface_hub` downloads into
+its own cache, takes up what was broken off, and honours HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE.
+Here every file is compared with the hash that the hub gave for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sememe._errors import CorruptFileError, HubError, InvalidInputError, UnknownNameError
+from sememe._lazy import require
+from sememe.models.weights.cache import cache_folder, keep
+
+PREFIX = "hf:"
+_NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
+_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
+_UNWANTED = ["onnx/*", "openvino/*", "*/onnx/*"]
+_ONNX = [
+    "onnx/model.onnx*", "onnx/model_quantized.onnx*", "model.onnx*",
+    "onnx/text_model.onnx*", "onnx/vision_model.onnx*",
+]  # fmt: skip
+
+
+def fetch(name: str) -> Path:
+    """Return the folder with the files of hf:org/name[@revision], downloading what is not here.
+
+    Raises:
+        InvalidInputError: The name is not of that form.
+        UnknownNameError: The hub has no such repository or revision, or shows it to others only.
+        HubError: It cannot be reached.
+        CorruptFileError: A file is not the one the hub names; it is removed, to be fetched anew.
+        MissingExtraError: The package huggingface_hub is not installed.
+    """
+    found = _NAME.fullmatch(name.removeprefix(PREFIX))
+    if found is None:
+        raise InvalidInputError(
+            f"{name!r} names no model of the hub; give hf:org/name or hf:org/name@revision."
+        )
+    repository, revision = found[1], found[2] or "main"
+    note = cache_folder() / "hub" / f"{repository.replace('/', '--')}@{_plain(revision)}.json"
+    if (kept := _complete(note)) is not None:
+        return kept
+    folder = _download(repository, revision, _WANTED, _UNWANTED)
+    if _is_sound_in_torch(folder):
+        folder = _download(repository, revision, [*_WANTED, "pytorch_model*.bin"], _UNWANTED)
+    elif not _has_graph(folder):
+        folder = _download(repository, revision, [*_WANTED, *_ONNX], ["openvino/*"])
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in files:
+        _check(path)
+    names = [str(path.relative_to(folder)) for path in files]
+    keep(note, json.dumps({"folder": str(folder), "files": names}).encode())
+    return folder
+
+
+def _has_graph(folder: Path) -> bool:
+    """Say whether sememe builds the network's graph from its weights, or else needs its ONNX."""
+    from sememe.models.bert.weights import FAMILIES
+    from sememe.models.wav2vec2.config import KINDS
+
+    kind = _kind(folder)
+    known = {*FAMILIES, *KINDS, "clap", "clip"}
+    return kind is None or (kind in known and any(folder.rglob("*.safetensors")))
+
+
+def _is_sound_in_torch(folder: Path) -> bool:
+    """Say whether a network of sound has its weights as .bin alone, as most older ones do.
+
+    They are read by `torch_file`, which runs nothing of what may be in them.
+    """
+    from sememe.models.wav2vec2.config import KINDS
+
+    return _kind(folder) in (*KINDS, "clap") and not any(folder.rglob("*.safetensors"))
+
+
+def _kind(folder: Path) -> Any:
+    from sememe.models.bert.folder import read_json
+
+    config = read_json(folder / "config.json", missing={})
+    return config.get("model_type") if isinstance(config, dict) else None
+
+
+def _download(repository: str, revision: str, wanted: list[str], unwanted: list[str]) -> Path:
+    hub = require("huggingface_hub", "loading from the hub")
+    errors = require("huggingface_hub.errors", "loading from the hub")
+    where: dict[str, Any] = {}
+    if endpoint := os.environ.get("HF_ENDPOINT"):
+        where["endpoint"] = endpoint  # the library reads it once, when it is imported
+    try:
+        found = hub.snapshot_download(
+            repository,
+            revision=revision,
+            allow_patterns=wanted,
+            ignore_patterns=unwanted,
+            **where,
+        )
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
+        raise UnknownNameError(
+            f"the hub has no {repository}@{revision}, or shows it to its members only. Look for "
+            "its name, or log in: hf auth login"
+        ) from error
+    except errors.LocalEntryNotFoundError as error:
+        raise HubError(
+            f"{repository}@{revision} is not on this machine and the hub cannot be reached. Go "
+            "online for the first loading, or give a folder that holds the model"
+        ) from error
+    except Exception as error:  # of the library's HTTP client, whichever it is
+        raise HubError(
+            f"{repository}@{revision} could not be fetched: {error}. Try again; what came is kept"
+        ) from error
+    return Path(found)
+
+
+def _check(path: Path) -> None:
+    """Compare a file with its hash: the name of what it links to, sha256 or git's sha1."""
+    blob = path.resolve()
+    size = blob.stat().st_size
+    with blob.open("rb") as file:
+        if re.fullmatch("[0-9a-f]{64}", blob.name):
+            got = hashlib.file_digest(file, "sha256").hexdigest()
+        elif re.fullmatch("[0-9a-f]{40}", blob.name):
+            digest = hashlib.sha1(f"blob {size}\0".encode())  # noqa: S324, git's own
+            while block := file.read(1 << 20):
+                digest.update(block)
+            got = digest.hexdigest()
+        else:
+            return
+    if got != blob.name:
+        blob.unlink()
+        path.unlink(missing_ok=True)
+        raise CorruptFileError(
+            f"{path.name} came with the hash {got}, the hub says {blob.name}. It is removed; "
+            "load the model again to fetch it anew"
+        )
+
+
+def _complete(note: Path) -> Path | None:
+    """Return the folder that a note tells of, if all its files are still there."""
+    try:
+        document = json.loads(note.read_text(encoding="utf-8"))
+        folder, files = Path(document["folder"]), document["files"]
+        return folder if all((folder / name).is_file() for name in files) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _plain(revision: str) -> str:
+    return revision.replace("/", "--")
+
+
+def place_of(source: str, is_kind: Callable[[Path], bool]) -> Path | None:
+    """Return the folder of a kind that goes by a name, None if none does; hf:org/name is fetched.
+
+    Raises:
+        InvalidInputError, HubError, CorruptFileError: As `fetch`.
+    """
+    if source.startswith("hf:"):
+        place = fetch(source)
+        return place if is_kind(place) else None
+    try:
+        return Path(source).resolve() if source and is_kind(Path(source)) else None
+    except (OSError, ValueError):  # too long for a name, or none at all
+        return None

@@ -1,0 +1,25 @@
+"""Weights of a file as torch's tensors, read without running what may be in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def state_of(path: Path) -> dict[str, Any]:
+    """Return the tensors of a .safetensors file, or of a .bin, .pt or .pth file, for torch.
+
+    Raises:
+        InvalidInputError: The file holds more than tensors, and might run code when opened.
+        CorruptFileError: It is damaged.
+        MissingExtraError: torch or safetensors is not installed.
+    """
+    from sememe._lazy import require
+    from sememe.models.weights.safetensors import read_tensors
+    from sememe.models.weights.torch_pickle import read_torch_file
+
+    torch = require("torch", f"opening {path.name}")
+    read = read_tensors if path.suffix == ".safetensors" else read_torch_file
+    return {name: torch.from_numpy(np.array(array)) for name, array in read(path).items()}

@@ -1,0 +1,83 @@
+"""The state of a network that learns from pictures, so that a killed run goes on exactly.
+
+<checkpoint>/checkpoint-<n>/state.safetensors      weights and the optimiser's memory after step n
+<checkpoint>/checkpoint-<n>/trainer_state.json     what was measured until then; makes it valid
+
+Nothing is pickled. The state before goes when the new one is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sememe._errors import CorruptFileError
+from sememe.train.base.hf_trainer import whole_states
+from sememe.vectors.atomic import written
+
+_TENSORS, _DOCUMENT = "state.safetensors", "trainer_state.json"
+
+
+def keep_state(
+    folder: Path, step: int, modules: Mapping[str, Any], optimiser: Any, document: Mapping[str, Any]
+) -> None:
+    """Store the modules' weights and the optimiser's memory after a step."""
+    from safetensors.torch import save
+
+    tensors = {
+        f"{name}.{key}": value.contiguous()
+        for name, module in modules.items()
+        for key, value in module.state_dict().items()
+    }
+    for place, (_, memory) in enumerate(_memories(optimiser)):
+        tensors |= {f"optimiser.{place}.{key}": value.contiguous() for key, value in memory.items()}
+    before = whole_states(folder)
+    fresh = folder / f"checkpoint-{step}"
+    fresh.mkdir(parents=True, exist_ok=True)
+    with written(fresh / _TENSORS) as file:
+        file.write(save(tensors))
+    with written(fresh / _DOCUMENT) as file:
+        file.write(json.dumps({"step": step, **document}).encode())
+    for state in before:
+        if state != fresh:
+            shutil.rmtree(state, ignore_errors=True)
+
+
+def take_state(folder: Path, modules: Mapping[str, Any], optimiser: Any) -> dict[str, Any]:
+    """Fill modules and optimiser from the last whole state; return its document, {} without one.
+
+    Raises:
+        CorruptFileError: The state is damaged, or of another network.
+    """
+    from safetensors.torch import load
+
+    states = whole_states(folder)
+    if not states:
+        return {}
+    try:
+        tensors = load((states[-1] / _TENSORS).read_bytes())
+        for name, module in modules.items():
+            module.load_state_dict(_beneath(tensors, f"{name}."))
+        for place, (parameter, _) in enumerate(_memories(optimiser)):
+            if memory := _beneath(tensors, f"optimiser.{place}."):
+                optimiser.state[parameter] = memory
+        document = json.loads((states[-1] / _DOCUMENT).read_text(encoding="utf-8"))
+    except Exception as error:  # of the disk, safetensors or torch: any
+        said = " ".join(str(error).split())[:200]
+        raise CorruptFileError(
+            f"{states[-1]} is damaged ({said}). Delete it and give the same command again"
+        ) from error
+    return dict(document)
+
+
+def _memories(optimiser: Any) -> list[tuple[Any, dict[str, Any]]]:
+    """Return the parameters in their order, and what the optimiser remembers of each."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    return [(p, optimiser.state.get(p, {})) for p in parameters]
+
+
+def _beneath(tensors: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

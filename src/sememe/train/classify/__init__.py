@@ -1,0 +1,1 @@
+"""Classifiers of images and audio: probes and fine-tuning."""

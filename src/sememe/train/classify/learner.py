@@ -1,0 +1,337 @@
+"""What learning classes from examples shares, of pictures and of recordings.
+
+`sememe.train.classify.image` and `sememe.train.classify.audio` are made of it.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+
+import numpy as np
+
+from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._nouns import noun
+from sememe._persistence import made_by
+from sememe._types import Modality, Skipped
+from sememe.encoders.classify.probe_classifier import ClassProbe, load_class_probe
+from sememe.encoders.image.encoder import refuse
+from sememe.evaluate._cosine import check_encoder_of
+from sememe.evaluate.confusion import measured
+from sememe.evaluate.few_shot import FewShot, ProbeKind, drawn, few_shot, new_probe
+from sememe.evaluate.folds import groups_of
+from sememe.sources.labelled import Labelled, layout, read_labelled
+from sememe.space.classes import folds
+from sememe.space.kernel_probe import MOST_KERNEL
+from sememe.train.base.options import Rule, fitted, parameters
+from sememe.train.base.options import refuse as refuse_options
+from sememe.train.classify.features import asked_rows, learnt_rows, none_to_measure, several
+from sememe.train.classify.report import (
+    ClassifierReport,
+    few_note,
+    report_of,
+    shared_note,
+    skipped_note,
+    without_copies,
+)
+from sememe.train.words.model_folder import is_replaceable, refuse_others
+from sememe.vectors.atomic import replaced
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe._types import FloatArray
+    from sememe.encoders.classify.probe_classifier import Judge
+
+Method = Literal["probe", "kernel", "knn", "finetune"]
+_CONTROL = 2000  # examples, at most, that the control learns from
+_FILES = {"sememe.json", "weights.npz"}
+
+
+@dataclass
+class ClassLearner(ABC):
+    """Learns to tell classes; see those that are made of it for the attributes."""
+
+    modality: ClassVar[Modality]
+    command: ClassVar[str]
+
+    base: str
+    method: Method = "kernel"
+    shots: int | None = None
+    draws: int = 5
+    epochs: float = 5
+    batch_size: int = 32
+    learning_rate: float = 3e-4
+    weight_decay: float = 1e-4
+    warmup: float = 0.1
+    evaluations: int = 5
+    seed: int = 0
+    model_: Judge | None = field(default=None, init=False, repr=False)
+    report_: ClassifierReport = field(init=False, repr=False)
+    _tuned: Any = field(default=None, init=False, repr=False)
+
+    def fit(
+        self,
+        data: Any,
+        *,
+        evaluate: Any = None,
+        checkpoint: str | Path | None = None,
+        show_progress: bool = False,
+    ) -> Self:
+        """Learn from a folder with a folder for each class, a table of path and label, or a pair.
+
+        Args:
+            data: What is learnt from; see `sememe.sources.labelled.read_labelled`. What cannot be
+                read is reported, and exact copies are left out.
+            evaluate: Such data to measure with. Without it a fifth of each class is held out and
+                measured with; then a probe learns from that fifth too.
+            checkpoint: Fine-tuning: a folder for the run's state; killed, the same call goes on
+                from there. It is left for the caller to delete.
+            show_progress: Draw bars.
+
+        Raises:
+            InvalidInputError, UnknownNameError: An option, the encoder or the data will not do; one
+                class alone.
+            MissingExtraError: A package is not installed: scikit-learn for "probe", the extra
+                `train` for "finetune".
+        """
+        self._check()
+        given, notes = without_copies(several(self._read(data), "the data"))
+        aside = None if evaluate is None else self._read(evaluate)
+        if aside is not None:
+            notes += shared_note(given, aside)
+        if self.method == "finetune":
+            self.model_, self.report_, self._tuned = self._finetuned(
+                given, aside, notes, checkpoint=checkpoint, show_progress=show_progress
+            )
+            return self
+        self._fit_probe(given, aside, notes, show_progress=show_progress)
+        return self
+
+    def predict(self, items: Sequence[Any]) -> list[str]:
+        """Return the most probable class of each item.
+
+        Raises:
+            CorruptFileError: One that cannot be read.
+            InvalidInputError: Nothing was fitted.
+        """
+        model = self._model()
+        return [model.labels[i] for i in self.probabilities(items).argmax(axis=1).tolist()]
+
+    def probabilities(self, items: Sequence[Any]) -> FloatArray:
+        """Return (n, classes) float32, rows adding up to 1; see `labels`.
+
+        Raises:
+            CorruptFileError, InvalidInputError: As `predict`.
+        """
+        rows, reasons = self._model().probabilities_readable(items)
+        refuse(items, reasons)
+        return rows
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, sorted."""
+        return self._model().labels
+
+    def save(self, folder: str | Path) -> Path:
+        """Write a folder that `load` opens and `sememe classify -m` takes.
+
+        Raises:
+            InvalidInputError: Nothing was fitted, or the folder holds something else.
+        """
+        report: ClassifierReport = fitted(self)
+        place, model = Path(folder), self._model()
+        facts = {
+            "method": self.method,
+            "made_by": made_by(),
+            "parameters": parameters(self),
+            "training": asdict(report),
+        }
+        if not isinstance(model, ClassProbe):
+            return self._write_finetuned(place)
+        check_probe_place(place)
+        with replaced(place.resolve()) as fresh:
+            model.write(fresh, facts)
+        return place
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Open a folder that `save` wrote, to tell classes.
+
+        Raises:
+            SpaceMismatchError: The encoder of that name makes other vectors by now.
+            CorruptFileError: The folder is damaged.
+            InvalidInputError: It tells classes of something else, or none.
+        """
+        found = cls()  # type: ignore[call-arg]
+        tuned = cls._load_finetuned(Path(folder))
+        found.method = found.method if tuned is None else "finetune"
+        found.model_ = load_class_probe(folder, modality=cls.modality) if tuned is None else tuned
+        return found
+
+    @abstractmethod
+    def _finetuned(
+        self,
+        given: Labelled,
+        aside: Labelled | None,
+        notes: tuple[str, ...],
+        *,
+        checkpoint: str | Path | None,
+        show_progress: bool,
+    ) -> tuple[Judge, ClassifierReport, Any]:
+        """Train the whole network: what tells classes, the report, and what is to be saved."""
+
+    @abstractmethod
+    def _write_finetuned(self, place: Path) -> Path:
+        """Write the network that was trained."""
+
+    @classmethod
+    @abstractmethod
+    def _load_finetuned(cls, folder: Path) -> Judge | None:
+        """Open a network that was trained, None where the folder holds none."""
+
+    def _read(self, data: Any) -> Labelled:
+        found = read_labelled(data, modality=self.modality)
+        if found.modality != self.modality:
+            raise InvalidInputError(f"got {found.noun}s; give {layout(self.modality)}.")
+        return found
+
+    def _n_views(self) -> int:
+        return 1
+
+    def _groups(self, data: Labelled) -> NDArray[np.int64] | None:
+        """Return the number of each item's group, None where there are no groups."""
+        names = groups_of(data, None)
+        return None if names is None else np.unique(np.array(names), return_inverse=True)[1]
+
+    def _fit_probe(
+        self,
+        given: Labelled,
+        aside: Labelled | None,
+        notes: tuple[str, ...],
+        *,
+        show_progress: bool,
+    ) -> None:
+        from sememe.encoders.load.by_name import load
+
+        encoder = check_encoder_of(load(self.base), self.command, self.modality)
+        views = self._n_views()
+        rows, read, skipped = learnt_rows(encoder, given, views=views, show=show_progress)
+        labels, groups = read.classes, self._groups(read)
+        y = np.searchsorted(np.array(labels), np.array(read.labels)).astype(np.int64)
+        missed: tuple[Skipped, ...] = ()
+        if aside is None:
+            parts = folds(y, seed=self.seed, groups=groups)
+            learnt, held = next(parts, (np.arange(len(y)), np.arange(0)))
+            asked, truth = rows[held], y[held]
+        else:
+            asked, truth, missed = asked_rows(
+                encoder, aside, labels, views=views, show=show_progress
+            )
+            learnt = np.arange(len(y))
+        if not len(truth):
+            raise InvalidInputError(none_to_measure(given, aside, labels))
+        kind: Any = self.method
+        if kind == "kernel" and self.shots is None and len(y) > MOST_KERNEL:
+            kind = "probe"
+            notes += (f"{len(y):,} examples are too many for a kernel; a probe was made",)
+        shots = self._few_shot(rows[learnt], y[learnt], (asked, truth))
+        if self.shots is not None:
+            rng = np.random.default_rng([self.seed, 0])
+            learnt = learnt[drawn(y[learnt], self.shots, rng)]
+        probe = self._probe(kind, rows, y, groups, learnt)
+        found = measured(probe.probabilities(asked).argmax(1), truth, labels, seed=self.seed)
+        control = self._control(kind, rows[learnt], y[learnt], asked, truth)
+        if aside is None and self.shots is None:
+            learnt = np.arange(len(y))
+            probe = self._probe(kind, rows, y, groups, learnt)
+            part = "a fifth" if groups is None else "a fifth of the groups"
+            notes += (f"measured on {part} held out; what is saved has learnt from that too",)
+        self.model_ = ClassProbe(encoder, probe, labels, views=views)
+        n_train = {labels[i]: int(n) for i, n in enumerate(np.bincount(y[learnt]))}
+        notes += few_note(n_train, given.noun)
+        notes += (*skipped_note("", skipped), *skipped_note("held out: ", missed))
+        self.report_ = report_of(
+            found,
+            n_train=n_train,
+            n_held=len(truth),
+            control=control,
+            few_shot=shots,
+            skipped=(*skipped, *missed),
+            notes=notes,
+        )
+
+    def _probe(
+        self,
+        kind: ProbeKind,
+        rows: FloatArray,
+        y: NDArray[np.int64],
+        groups: NDArray[np.int64] | None,
+        places: NDArray[np.int64],
+    ) -> Any:
+        """Return a probe that learnt from some of the rows."""
+        some = None if groups is None else groups[places]
+        return new_probe(kind, seed=self.seed).fit(rows[places], y[places], groups=some)
+
+    def _few_shot(
+        self, rows: FloatArray, y: NDArray[np.int64], aside: tuple[FloatArray, NDArray[np.int64]]
+    ) -> FewShot | None:
+        if self.shots is None:
+            return None
+        kind: Any = self.method
+        return few_shot(
+            rows, y, aside=aside, shots=self.shots, draws=self.draws, kind=kind, seed=self.seed
+        )
+
+    def _control(
+        self,
+        kind: ProbeKind,
+        rows: FloatArray,
+        y: NDArray[np.int64],
+        asked: FloatArray,
+        truth: NDArray[np.int64],
+    ) -> float:
+        """Return the accuracy of a probe that learnt from shuffled labels."""
+        rng = np.random.default_rng([self.seed, 2])
+        some = rng.permutation(len(y))[:_CONTROL]
+        if len(set(y[some].tolist())) < int(y.max()) + 1:  # too many classes for a part
+            some = np.arange(len(y))
+        probe = new_probe(kind, seed=self.seed).fit(rows[some], rng.permutation(y[some]))
+        return float((probe.probabilities(asked).argmax(1) == truth).mean())
+
+    def _model(self) -> Judge:
+        if self.model_ is None:
+            raise InvalidInputError("nothing is trained yet. Call fit first.")
+        return self.model_
+
+    def _check(self, more: Sequence[Rule] = ()) -> None:
+        if self.method not in get_args(Method):
+            raise UnknownNameError.of("method", self.method, get_args(Method))
+        tuned, what = self.method == "finetune", f"{noun(self.modality)}s"
+        rules = (
+            *more,
+            ("shots", self.shots is None or self.shots >= 1, "1 or more, or None"),
+            ("shots", self.shots is None or not tuned, f"none: fine-tuning takes all {what}"),
+            ("draws", self.draws >= 1, "1 or more"),
+            ("epochs", 0 < self.epochs < math.inf, "a number above 0"),
+            ("batch_size", self.batch_size >= 2, "2 or more"),
+            ("learning_rate", 0 < self.learning_rate < math.inf, "a number such as 3e-4"),
+            ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more, such as 1e-4"),
+            ("warmup", 0 <= self.warmup < 1, "a share of the steps, 0 to 1"),
+            ("evaluations", self.evaluations >= 1, "1 or more"),
+        )
+        refuse_options(self, rules)
+
+
+def check_probe_place(place: Path) -> None:
+    """Refuse, before any work, a folder that a probe cannot be saved as.
+
+    Raises:
+        InvalidInputError: It is a file or lies beneath one, or holds something else.
+    """
+    if is_replaceable(place):
+        refuse_others(place, {path.name for path in place.iterdir()} - _FILES)

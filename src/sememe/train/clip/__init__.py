@@ -1,0 +1,1 @@
+"""CLIP: contrastive learning of images and captions."""

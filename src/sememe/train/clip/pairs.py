@@ -1,0 +1,102 @@
+"""What both ways of CLIP share of a table of images and texts: reading, dividing, measuring."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+from sememe.sources.image_text import ImageTexts, read_image_texts
+from sememe.train.base.output_folder import curve_rows, model_card, note_lines, table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe.evaluate.image_retrieval import Retrieved
+    from sememe.train.clip.locked import ClipReport
+
+FIGURE = "recall@10"
+
+
+def image_texts(
+    given: str | Path | ImageTexts, image_column: str | None, text_columns: Sequence[str]
+) -> ImageTexts:
+    """Return a table, read where it is given by its path; see `read_image_texts`."""
+    if isinstance(given, ImageTexts):
+        return given
+    return read_image_texts(Path(given), image_column=image_column, text_columns=text_columns)
+
+
+def held_out_pairs(groups: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
+    """Return (p,) which pairs are held out: some groups, whole. groups: (p,)."""
+    names = np.unique(groups)
+    count = round(share * len(names)) if share else 0
+    chosen = np.random.default_rng(seed).permutation(names)[: min(count, len(names) - 1)]
+    return np.isin(groups, chosen)
+
+
+def part(data: ImageTexts, which: NDArray[np.bool_]) -> ImageTexts:
+    """Return the same table with some of its pairs, and without notes."""
+    columns = tuple(np.array(data.columns, object)[which].tolist())
+    return ImageTexts(data.images, data.texts, data.pairs[which], columns, ())
+
+
+def figure(found: Retrieved) -> float:
+    """Return the mean of recall@10 of texts and of images, for the curve."""
+    ways = (f"text to image {FIGURE}", f"image to text {FIGURE}")
+    return float(np.mean([found.metrics[way] for way in ways]))
+
+
+def check_enough(pairs: NDArray[np.int64], notes: Sequence[str]) -> None:
+    """Refuse to train on fewer than two pairs.
+
+    Raises:
+        InvalidInputError: So few are left.
+    """
+    if len(pairs) < 2:
+        raise InvalidInputError(
+            f"{len(pairs)} pairs are left to train on ({'; '.join(notes) or 'too few rows'}). "
+            "Give a table with more images and texts"
+        )
+
+
+def pairs_digest(data: ImageTexts) -> str:
+    """Return a hash of the pairs, the texts, and of which files the images are."""
+    found = hashlib.sha256(data.pairs.tobytes())
+    for path in data.images:
+        status = path.stat()
+        found.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode())
+    for text in data.texts:
+        found.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    return found.hexdigest()
+
+
+def card(title: str, report: ClipReport, settings: Mapping[str, Any]) -> str:
+    """Return the card of a space that images and texts share."""
+    results = {name: f"{value:.4f}" for name, value in report.recalls.items()}
+    chance = {f"{name}, dealt to others": f"{v:.4f}" for name, v in report.control.items()}
+    return model_card(
+        title,
+        head={"tags": ["sememe", "clip", "zero-shot-image-classification"]},
+        sections={
+            "Use": [
+                "```python",
+                "import sememe",
+                "",
+                'texts, images = sememe.load("this-folder:text"), sememe.load("this-folder:image")',
+                "```",
+            ],
+            "Data": [
+                f"{report.n_pairs} pairs of {report.n_images} images and {report.n_texts} texts; "
+                f"{report.n_held_out} pairs held out.",
+                "",
+                *note_lines(report.notes),
+            ],
+            "Results": table(results | chance | curve_rows(report.curve)),
+            "Settings": table(settings),
+        },
+    )

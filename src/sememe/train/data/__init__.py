@@ -1,0 +1,1 @@
+"""Training data: image and audio files, waveforms, augmentation."""

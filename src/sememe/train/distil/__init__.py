@@ -1,0 +1,1 @@
+"""Static distillation of a sentence encoder."""

@@ -1,0 +1,93 @@
+"""What distillation asks of an encoder: its tokenizer, and a vector of each token by itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._lazy import require
+from sememe.encoders.text.encoder import TextEncoder
+from sememe.encoders.text.sentence import SentenceEncoder
+from sememe.text.sentencepiece_file import convert
+from sememe.text.subwords import SubwordTokenizer
+from sememe.text.tokenizer_file import FileTokenizer
+from sememe.text.unigram import UnigramTokenizer
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+
+Pooling = Literal["states", "sentence"]
+POOLINGS = ("states", "sentence")
+_BATCH = 4096  # tokens passed through the encoder between two moves of the bar
+
+
+class Teacher:
+    """An encoder that is distilled.
+
+    pooling: What of the network becomes a token's vector. "states": the mean of its last states
+    over the begin mark and the token, the end mark left out; "sentence": what the encoder makes of
+    the token as a text, at unit length. None: "states" if the encoder gives any.
+    """
+
+    def __init__(self, encoder: Any, pooling: str | None) -> None:
+        """Refuse what is no sentence encoder, or cannot be pooled so.
+
+        Raises:
+            InvalidInputError, UnknownNameError, MissingExtraError: So it is.
+        """
+        tokenizer = getattr(encoder, "_tokenizer", None)
+        known = isinstance(tokenizer, FileTokenizer | UnigramTokenizer)
+        if not isinstance(encoder, TextEncoder) or not known or not _has_network(encoder):
+            raise InvalidInputError(
+                f"{getattr(encoder, 'name', encoder)!r} is {type(encoder).__name__}, which has no "
+                "network to distil. Give a sentence encoder, as sememe.load('all-minilm-l6-v2')."
+            )
+        has_states = isinstance(encoder, SentenceEncoder)
+        if pooling is not None and pooling not in POOLINGS:
+            raise UnknownNameError.of("pooling", pooling, POOLINGS)
+        if pooling == "states" and not has_states:
+            raise InvalidInputError(
+                f"pooling='states': {encoder.name} gives no states of its tokens. Give 'sentence'."
+            )
+        self.encoder = encoder
+        self.pooling = pooling or ("states" if has_states else "sentence")
+        self.begin: tuple[int, ...] = encoder.model.begin
+        if isinstance(tokenizer, FileTokenizer):  # a prompt would drown a single token
+            self.begin = tokenizer.begin[: tokenizer.marks]
+        self.tokenizer = _tokenizer(tokenizer)
+
+    def vectors(self, ids: Sequence[Sequence[int]]) -> Iterator[FloatArray]:
+        """Yield (n, width) vectors of short sequences of ids, a batch at a time."""
+        encoder = self.encoder
+        for start in range(0, len(ids), _BATCH):
+            some = [[*self.begin, *own, *encoder.model.end] for own in ids[start : start + _BATCH]]
+            if self.pooling == "states" and isinstance(encoder, SentenceEncoder):
+                stop = -len(encoder.model.end) or None
+                states = encoder._network.states(some)
+                yield np.stack([own[:stop].mean(axis=0) for own in states])
+            elif isinstance(encoder, SentenceEncoder):
+                yield encoder._network.forward(some)
+            else:
+                yield encoder._engine.forward(some)
+
+
+def _has_network(encoder: TextEncoder) -> bool:
+    from sememe.models.static.engine import StaticEngine
+
+    return not isinstance(encoder._engine, StaticEngine)
+
+
+def _tokenizer(tokenizer: Any) -> Any:
+    """Return the same tokenizer as a `tokenizers.Tokenizer` of its own, without any marks."""
+    library = require("tokenizers", "distil")
+    if isinstance(tokenizer, FileTokenizer):
+        made = SubwordTokenizer.load(tokenizer.path).tokenizer
+    else:
+        made = convert(library, tokenizer.model_bytes(), name="the teacher's tokenizer")
+    facts = json.loads(made.to_str())
+    facts |= {"post_processor": None, "truncation": None, "padding": None}
+    return library.Tokenizer.from_str(json.dumps(facts))

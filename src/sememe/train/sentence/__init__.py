@@ -1,0 +1,1 @@
+"""Sentence encoders and cross-encoders: recipes, examples, losses, evaluation."""

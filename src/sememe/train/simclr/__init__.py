@@ -1,0 +1,1 @@
+"""SimCLR: contrastive learning of images without labels."""

@@ -1,0 +1,1 @@
+"""Speech recognition: fine-tuning with the CTC loss."""

@@ -1,0 +1,243 @@
+"""The network that learns to write speech: wav2vec 2.0 or HuBERT with a layer of letters on top.
+
+Baevski et al. 2020 (arXiv:2006.11477), Hsu et al. 2021, HuBERT (arXiv:2106.07447). It is run part
+by part, not through its own `forward`, so that clips of other lengths in a batch change nothing:
+a feature encoder whose first layer takes its norm over time must not see the padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.bert.folder import read_json
+from sememe.models.wav2vec2.config import SpeechConfig, from_config
+from sememe.models.wav2vec2.folder import read_speech_folder
+from sememe.train.speech.vocabulary import BLANK, SPACE, SpeechVocabulary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe._types import FloatArray
+
+    Spans = tuple[float, int, float, int]
+
+_DROPOUTS = (
+    "hidden_dropout",
+    "attention_dropout",
+    "activation_dropout",
+    "feat_proj_dropout",
+    "final_dropout",
+)
+_SPANS = ("mask_time_prob", "mask_time_length", "mask_feature_prob", "mask_feature_length")
+
+
+@dataclass(frozen=True)
+class SpeechNetwork:
+    """A network that learns to write.
+
+    Attributes:
+        module: Wav2Vec2ForCTC or HubertForCTC of transformers.
+        sample_rate: Samples a second of what it hears.
+        kept_head: Its layer of letters is the base's own.
+    """
+
+    module: Any
+    sample_rate: int
+    kept_head: bool = False
+
+    @cached_property
+    def config(self) -> SpeechConfig:
+        """What the network is made of."""
+        return from_config(self.module.config.to_dict(), "the network")
+
+    def logits(
+        self,
+        clips: Sequence[FloatArray],
+        *,
+        masks: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
+        head_only: bool = False,
+    ) -> tuple[Any, Any]:
+        """Return (n, frames, letters) before the softmax, and the frames of each clip, (n,).
+
+        clips: Of mean 0 and variance 1, each long enough for a frame. masks: Frames (n, frames)
+        that are hidden, and features (n, dim). head_only: Nothing beneath the letters learns.
+        """
+        import torch
+
+        module = self.module
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not head_only):
+            hidden, lengths = self.states(clips, masks=masks)
+        return module.lm_head(module.dropout(hidden)), lengths
+
+    def states(
+        self,
+        clips: Sequence[FloatArray],
+        *,
+        masks: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
+    ) -> tuple[Any, Any]:
+        """Return (n, frames, dim) states of the last layer, and the frames of each clip, (n,).
+
+        clips, masks: As `logits` has them.
+        """
+        import torch
+
+        hidden, lengths = self._features(clips)
+        if masks is not None:
+            hidden = _hidden(hidden, getattr(self._body, "masked_spec_embed", None), masks)
+        known = torch.arange(hidden.shape[1])[None] < lengths[:, None]
+        return self._body.encoder(hidden, attention_mask=known)[0], lengths
+
+    @property
+    def _body(self) -> Any:
+        return getattr(self.module, self.module.base_model_prefix)
+
+    def _features(self, clips: Sequence[FloatArray]) -> tuple[Any, Any]:
+        """Return what the context network reads, (n, frames, dim), and the frames of each clip."""
+        import torch
+        from torch.nn.utils.rnn import pad_sequence
+
+        encoder = self._body.feature_extractor
+        lengths = torch.tensor([self.config.frames(len(clip)) for clip in clips])
+        sounds = [torch.from_numpy(np.ascontiguousarray(clip, np.float32)) for clip in clips]
+        if self.module.config.feat_extract_norm == "layer":  # no frame knows of the others
+            found = encoder(pad_sequence(sounds, batch_first=True)).transpose(1, 2)
+        else:
+            found = pad_sequence([encoder(one[None])[0].T for one in sounds], batch_first=True)
+        projected = self._body.feature_projection(found)
+        return projected[0] if isinstance(projected, tuple) else projected, lengths
+
+
+def new_network(
+    size: str,
+    vocabulary: SpeechVocabulary,
+    *,
+    sample_rate: int,
+    dropout: float,
+    spans: Spans,
+    seed: int,
+) -> SpeechNetwork:
+    """Return a network with random weights.
+
+    size, sample_rate: As `wav2vec2_network` has them.
+
+    Raises:
+        InvalidInputError: Sounds of that rate give no frames of 20 ms; no such size.
+    """
+    import torch
+    from transformers import Wav2Vec2ForCTC
+
+    from sememe.train.wav2vec2.network import fresh_network
+
+    config = fresh_network(size, sample_rate, codebooks=1, entries=2, seed=seed).config
+    for name, value in _options(vocabulary, dropout, spans).items():
+        setattr(config, name, value)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SpeechNetwork(Wav2Vec2ForCTC(config), sample_rate)
+
+
+def network_of(
+    base: Path, vocabulary: SpeechVocabulary, *, dropout: float, spans: Spans, seed: int
+) -> SpeechNetwork:
+    """Open the folder of a base, to go on from.
+
+    Its layer of letters is kept where it writes just these letters, and is new where not.
+    """
+    import torch
+    from transformers import AutoModelForCTC
+
+    kept = own_vocabulary(base) == vocabulary
+    options = _options(vocabulary, dropout, spans)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = AutoModelForCTC.from_pretrained(
+            str(base), ignore_mismatched_sizes=not kept, **options
+        )
+    return SpeechNetwork(module, read_speech_folder(base).sample_rate, kept)
+
+
+def base_folder(base: str) -> Path:
+    """Return the folder of a network by its name: a folder, or hf:org/name.
+
+    Raises:
+        InvalidInputError: There is none, or it is no network for sound.
+        UnknownNameError, HubError: The hub has none of that name, or cannot be reached.
+    """
+    from sememe.models.weights.hub import PREFIX, fetch
+
+    folder = fetch(base) if base.startswith(PREFIX) else Path(base)
+    if not folder.is_dir():
+        raise InvalidInputError(
+            f"base={base!r} is no folder. Give the folder of a network of the layout of wav2vec2 "
+            "or HuBERT, or hf:org/name."
+        )
+    read_speech_folder(folder)
+    return folder
+
+
+def own_vocabulary(base: Path) -> SpeechVocabulary | None:
+    """Return the letters that a recogniser writes that was trained here; None of another's."""
+    about, numbers = (read_json(base / name, missing={}) for name in ("sememe.json", "vocab.json"))
+    options = about.get("vocabulary") if isinstance(about, dict) else None
+    if not isinstance(options, dict) or not numbers:
+        return None
+    try:
+        letters = sorted(numbers, key=lambda name: int(numbers[name]))[SPACE + 1 :]
+        return SpeechVocabulary(tuple(letters), **options)
+    except (TypeError, ValueError) as error:
+        raise CorruptFileError(f"{base / 'vocab.json'} is damaged ({error!r}).") from error
+
+
+def spans(
+    frames: Sequence[int], width: int, *, prob: float, length: int, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Draw spans to hide, (n, width): of each row of so many frames about the share `prob`.
+
+    As in SpecAugment (Park et al. 2019, arXiv:1904.08779) and wav2vec 2.0, spans may lie over one
+    another; none is longer than a third of its row.
+
+    >>> drawn = spans([9, 3], 9, prob=0.4, length=3, rng=np.random.default_rng(0))
+    >>> drawn.sum(1) <= [6, 3], bool(drawn[1, 3:].any())
+    (array([ True,  True]), False)
+    """
+    found = np.zeros((len(frames), width), bool)
+    for row, n in enumerate(frames):
+        size = min(length, n // 3)
+        if size < 1 or prob <= 0:
+            continue
+        count = int(prob * n / size + rng.random())  # rounded up or down by chance
+        for start in rng.integers(0, n - size + 1, count).tolist():
+            found[row, start : start + size] = True
+    return found
+
+
+def _hidden(hidden: Any, mark: Any, masks: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> Any:
+    """Return the frames with some hidden behind the learnt mark, and some features at 0."""
+    import torch
+
+    time, feature = (torch.from_numpy(mask) for mask in masks)
+    if mark is not None:
+        hidden = torch.where(time[:, :, None], mark.to(hidden.dtype), hidden)
+    return torch.where(feature[:, None, :], 0.0, hidden)
+
+
+def _options(vocabulary: SpeechVocabulary, dropout: float, given: Spans) -> dict[str, Any]:
+    return {
+        "vocab_size": len(vocabulary),
+        "pad_token_id": BLANK,
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "ctc_loss_reduction": "mean",
+        "ctc_zero_infinity": True,
+        "layerdrop": 0.0,
+        "apply_spec_augment": True,
+        **dict.fromkeys(_DROPOUTS, dropout),
+        **dict(zip(_SPANS, given, strict=True)),
+    }

@@ -1,0 +1,1 @@
+"""Corpora of words: reading, vocabulary, counting, phrases."""

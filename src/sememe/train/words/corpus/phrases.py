@@ -1,0 +1,273 @@
+"""Find word pairs that belong together ("new york") and join them before training.
+
+Mikolov et al. 2013 (arXiv:1310.4546), section 4: two neighbours make a phrase if they occur
+together more often than by chance,
+
+    score(a, b) = (count(a b) - min_count) / (count(a) * count(b)) * size            (equation 6)
+
+where `size` is the number of different words and pairs, as in gensim, so that the default threshold
+of 10 means the same there (word2phrase.c takes the number of words of the corpus, and 100).
+scoring="npmi" is normalised pointwise mutual information (Bouma 2009), from -1 to 1: a threshold of
+0.5 is a good start. Counts are exact and in bounded memory.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from numbers import Real
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from sememe._errors import CorruptFileError, InvalidInputError, UnknownNameError
+from sememe.text.words import LINE_END, Tokens
+from sememe.train.words.corpus.counting import Counter, count
+from sememe.train.words.corpus.disk_counts import Spill
+from sememe.train.words.corpus.reader import (
+    Corpus,
+    Source,
+    Tell,
+    TextCorpus,
+    open_corpus,
+    reading_bar,
+    threads_for,
+    told,
+    words_in,
+)
+from sememe.train.words.corpus.vocabulary import Vocabulary, build_vocabulary
+from sememe.train.words.report import plain
+from sememe.train.words.subprocess_call import call, can_call
+from sememe.vectors.atomic import written
+
+Scoring = Literal["default", "npmi"]
+SCORINGS: tuple[Scoring, ...] = ("default", "npmi")
+_KIND, _VERSION = "sememe phrases", 1
+_BETWEEN = LINE_END  # no word holds this byte
+
+
+class Phrases:
+    """Learns which neighbours are phrases, then joins them in any sentences.
+
+    For phrases of three or four words fit a second one on what the first gives, as in the paper.
+
+        phrases = Phrases().fit("text.txt")
+        Word2Vec().fit(phrases.transform("text.txt"))
+
+    Attributes:
+        phrases_: (first word, second word) -> score, for the pairs above the threshold.
+    """
+
+    phrases_: dict[tuple[str, str], float]
+
+    def __init__(
+        self,
+        *,
+        min_count: int = 5,
+        threshold: float = 10.0,
+        delimiter: str = "_",
+        scoring: Scoring = "default",
+        tokens: Tokens = "words",
+        workers: int = 1,
+    ) -> None:
+        """Keep the parameters.
+
+        Args:
+            min_count: Taken off each count of a pair; with "npmi" rarer pairs are left out.
+            threshold: Pairs that score higher are joined.
+            delimiter: Stands between the words of a phrase.
+            scoring: "default" (equation 6) or "npmi".
+            tokens: How a text file is cut, see `sememe.train.words.corpus.reader.open_corpus`.
+            workers: Threads.
+        """
+        self.min_count = min_count
+        self.threshold = threshold
+        self.delimiter = delimiter
+        self.scoring = scoring
+        self.tokens = tokens
+        self.workers = workers
+
+    def fit(self, corpus: Source | Corpus, *, show_progress: bool = False) -> Self:
+        """Count the words and pairs of a corpus; it is read twice.
+
+        show_progress: Draw a bar for each.
+
+        Raises:
+            InvalidInputError: A parameter out of range, no corpus, or no word that occurs
+                `min_count` times.
+        """
+        self._check()
+        corpus = open_corpus(corpus, tokens=self.tokens)
+        words = build_vocabulary(
+            corpus, min_count=self.min_count, workers=self.workers, show_progress=show_progress
+        )
+        limits: dict[str, Any] = {"min_count": int(self.min_count), "workers": int(self.workers)}
+        with reading_bar("counting pairs", corpus, show=show_progress) as tell:
+            if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
+                where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
+                found = call(__name__, "count_file", where | limits, tell)
+            else:
+                found = _count(corpus, tell, **limits)
+        self.phrases_ = self._select(words, found["pairs"], words.n_distinct + found["n_distinct"])
+        return self
+
+    def transform(self, corpus: Source | Corpus) -> Phrased:
+        """Return the sentences with phrases joined, made anew each time they are iterated."""
+        self._check_fitted()
+        return Phrased(self, open_corpus(corpus, tokens=self.tokens))
+
+    def transform_one(self, sentence: Sequence[str]) -> list[str]:
+        """Join the phrases of one sentence, from left to right; no word is in two of them."""
+        self._check_fitted()
+        joined: list[str] = []
+        open_word: str | None = None  # the last word, if it may still begin a phrase
+        for word in sentence:
+            if open_word is not None and (open_word, word) in self.phrases_:
+                joined[-1] = open_word + self.delimiter + word
+                open_word = None
+            else:
+                joined.append(word)
+                open_word = word
+        return joined
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a JSON file, whole or not at all; return its path."""
+        self._check_fitted()
+        names = ("min_count", "threshold", "delimiter", "scoring", "tokens")
+        document = {
+            "kind": _KIND,
+            "version": _VERSION,
+            "parameters": {name: plain(getattr(self, name)) for name in names},
+            "phrases": [[*pair, score] for pair, score in self.phrases_.items()],
+        }
+        path = Path(path)
+        with written(path) as file:
+            file.write(json.dumps(document, ensure_ascii=False, indent=0).encode())
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            InvalidInputError: There is no file.
+            CorruptFileError: It is no such file, or of a later version.
+        """
+        if not Path(path).is_file():
+            raise InvalidInputError(f"{path} is no file. Give one that Phrases.save wrote.")
+        try:
+            document = json.loads(Path(path).read_text(encoding="utf-8"))
+            if (document["kind"], document["version"]) != (_KIND, _VERSION):
+                found = f"{document['kind']!r}, version {document['version']}"
+                raise CorruptFileError(f"{path}: {found}, not {_KIND!r}, version {_VERSION}")
+            phrases = cls(**document["parameters"])
+            phrases.phrases_ = {(a, b): float(score) for a, b, score in document["phrases"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorruptFileError(f"{path}: not phrases that were saved ({error!r})") from None
+        return phrases
+
+    def _select(
+        self, words: Vocabulary, pairs: Iterable[tuple[str, str, int]], size: int
+    ) -> dict[tuple[str, str], float]:
+        """Return the pairs above the threshold, the highest score first."""
+        often = dict(zip(words.keys, words.counts.tolist(), strict=True))
+        scores = {}
+        for a, b, together in pairs:
+            if self.scoring == "npmi":
+                score = npmi(often[a], often[b], together, n_words=words.n_words)
+            else:
+                score = (together - self.min_count) / (often[a] * often[b]) * size
+            if score > self.threshold:
+                scores[a, b] = score
+        return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
+
+    def _check(self) -> None:
+        if self.scoring not in SCORINGS:
+            raise UnknownNameError.of("scoring", self.scoring, SCORINGS)
+        if not isinstance(self.threshold, Real) or math.isnan(self.threshold):
+            raise InvalidInputError(f"threshold={self.threshold!r}; give a number, as 10.0.")
+        if not isinstance(self.delimiter, str) or not self.delimiter:
+            raise InvalidInputError(f"delimiter={self.delimiter!r}; give a string, as '_'.")
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "phrases_"):
+            raise InvalidInputError("phrases are not fitted yet. Type: phrases.fit(corpus)")
+
+
+class Phrased:
+    """Sentences of a corpus with phrases joined; each iteration reads the corpus again."""
+
+    def __init__(self, phrases: Phrases, corpus: Corpus) -> None:
+        """Read nothing yet."""
+        self._phrases = phrases
+        self._corpus = corpus
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for piece in self._corpus.pieces():
+            sentence: list[str] = []
+            for word in words_in(self._corpus, piece).to_pylist():
+                if word != LINE_END:
+                    sentence.append(word.decode())
+                    continue
+                yield self._phrases.transform_one(sentence)
+                sentence = []
+
+
+def npmi(a: int, b: int, together: int, *, n_words: int) -> float:
+    """Return ln(p(a b) / (p(a) p(b))) / -ln p(a b), from -1 to 1 (Bouma 2009).
+
+    >>> npmi(4, 4, 4, n_words=16)
+    1.0
+    """
+    p = together / n_words
+    return math.log(p / (a / n_words * b / n_words)) / -math.log(p) if p < 1 else 1.0
+
+
+def count_file(path: str, tokens: Tokens, tell: Tell, **limits: Any) -> dict[str, Any]:
+    """Count the pairs of a text file in a process of its own; see `train.words.subprocess_call`."""
+    return _count(TextCorpus(Path(path), tokens), tell, **limits)
+
+
+def _count(corpus: Corpus, tell: Tell, *, min_count: int, workers: int) -> dict[str, Any]:
+    """Return the pairs seen `min_count` times and how many different ones there are."""
+    import pyarrow.compute as pc
+
+    pairs: list[tuple[str, str, int]] = []
+    distinct = 0
+    least: Any = min_count
+    with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
+        spill = Spill(Path(folder))
+        counters = [_PairCounter(corpus, spill) for _ in range(threads_for(corpus, workers))]
+        for found, counts in count(told(corpus, tell), counters, spill):
+            distinct += len(found)
+            often = pc.greater_equal(counts, least)
+            kept = zip(
+                found.filter(often).to_pylist(), counts.filter(often).to_pylist(), strict=True
+            )
+            for pair, n in kept:
+                a, _, b = pair.partition(_BETWEEN)
+                pairs.append((a.decode(), b.decode(), n))
+    return {"pairs": pairs, "n_distinct": distinct}
+
+
+class _PairCounter(Counter):
+    """Counts neighbours within a sentence."""
+
+    def __init__(self, corpus: Corpus, spill: Spill) -> None:
+        super().__init__(spill)
+        self._corpus = corpus
+
+    def strings(self, piece: Any) -> Any:
+        """Return the pairs of a piece, joined by a byte that no word holds."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        words = words_in(self._corpus, piece)
+        end: Any = LINE_END
+        inside = pc.not_equal(words, end)
+        both = pc.and_(inside[:-1], inside[1:])
+        left, right = words[:-1].filter(both), words[1:].filter(both)
+        between: Any = pa.scalar(_BETWEEN, type=pa.binary())
+        return pc.binary_join_element_wise(left, right, between)

@@ -1,0 +1,287 @@
+"""Which words a corpus holds, and how often: the first pass over it, in bounded memory.
+
+Threads count chunks of text in Arrow, outside Python; the rules of Unicode are needed only for the
+distinct chunks that are not plain words. What does not fit goes to disk (see
+`sememe.train.words.corpus.counting`). So memory does not grow with the corpus, only with the
+vocabulary that is
+kept, and counts are exact: word2vec.c and gensim prune rare words on the way, and their counts
+depend on the order of the text.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sememe._errors import InvalidInputError
+from sememe.text.words import LINE_END, Tokens
+from sememe.train.words.corpus.counting import Counter, count
+from sememe.train.words.corpus.disk_counts import Counts, Spill
+from sememe.train.words.corpus.reader import (
+    Corpus,
+    ListCorpus,
+    Source,
+    Tell,
+    TextCorpus,
+    digest_of,
+    open_corpus,
+    reading_bar,
+    threads_for,
+    told,
+)
+from sememe.train.words.subprocess_call import call, can_call
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The words that get a vector, most frequent first.
+
+    Attributes:
+        keys: The words, by count descending, then by word.
+        counts: (n,) int64, how often each occurs.
+        n_words: Words of the corpus in all, those left out included.
+        n_sentences: Lines or lists that are not empty, before long ones are cut; a line of nothing
+            but dashes or quotation marks may count.
+        n_distinct: Different words of the corpus, those left out included.
+    """
+
+    keys: tuple[str, ...]
+    counts: NDArray[np.int64]
+    n_words: int
+    n_sentences: int
+    n_distinct: int
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Key -> its row."""
+        return {key: row for row, key in enumerate(self.keys)}
+
+
+def build_vocabulary(
+    corpus: Source | Corpus,
+    *,
+    tokens: Tokens = "words",
+    min_count: int = 5,
+    max_vocab: int | None = None,
+    workers: int = 1,
+    known: Sequence[str] = (),
+    show_progress: bool = False,
+) -> Vocabulary:
+    """Count the words of a corpus.
+
+    Args:
+        corpus: See `open_corpus`.
+        tokens: How a text file is cut, see `open_corpus`.
+        min_count: Words that occur less often are left out (word2vec.c's -min-count).
+        max_vocab: Keep only so many, the most frequent; words of equal count by the alphabet.
+        workers: Threads for a file (lists take one); the result is the same for any number.
+        known: Words that are kept however rare they are. `max_vocab` counts all of them in, and
+            cuts none: other words get the room that is left.
+        show_progress: Draw a bar.
+
+    Raises:
+        InvalidInputError: No corpus, no words, or none that occurs `min_count` times.
+    """
+    import numpy as np
+
+    for name, value in (("min_count", min_count), ("workers", workers), ("max_vocab", max_vocab)):
+        if value is not None and (isinstance(value, bool) or value < 1):
+            raise InvalidInputError(f"{name}={value!r} is below 1. Type: {name}=1 or more")
+    limits: dict[str, Any] = {"min_count": int(min_count), "workers": int(workers)}
+    limits["max_vocab"] = None if max_vocab is None else int(max_vocab)
+    limits["known"] = list(known)
+    corpus = open_corpus(corpus, tokens=tokens)
+    with reading_bar("counting words", corpus, show=show_progress) as tell:
+        if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
+            where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
+            found = call(__name__, "count_file", where | limits, tell)
+        else:
+            found = _count(corpus, tell, **limits)
+    corpus.n_words = found["sums"]["n_words"]
+    corpus.notes[:] = found["notes"]
+    if isinstance(corpus, ListCorpus):
+        corpus.counted = digest_of(found["keys"], found["counts"])
+    counts = np.array(found["counts"], dtype=np.int64)
+    return Vocabulary(keys=tuple(found["keys"]), counts=counts, **found["sums"])
+
+
+def count_file(path: str, tokens: Tokens, tell: Tell, **limits: Any) -> dict[str, Any]:
+    """Count the words of a text file in a process of its own; see `train.words.subprocess_call`."""
+    return _count(TextCorpus(Path(path), tokens), tell, **limits)
+
+
+def _count(
+    corpus: Corpus,
+    tell: Tell,
+    *,
+    min_count: int,
+    max_vocab: int | None,
+    workers: int,
+    known: Sequence[str],
+) -> dict[str, Any]:
+    """Return the fields of a vocabulary and the notes, in the types of JSON."""
+    with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
+        spill = Spill(Path(folder))
+        counters = [_WordCounter(corpus, spill) for _ in range(threads_for(corpus, workers))]
+        found = count(told(corpus, tell), counters, spill)
+        tally = Tally()
+        kept = _select(found, tally, min_count=min_count, max_vocab=max_vocab, known=known)
+    for counter in counters:
+        tally.n_sentences += counter.tally.n_sentences
+        tally.replaced += counter.tally.replaced
+        tally.empty += counter.tally.empty
+    if not tally.n_words:
+        raise InvalidInputError("the corpus holds no words. Give a corpus of text or token lists")
+    if not kept and not known:
+        least = f"no word occurs {min_count} times: the most frequent occurs {tally.highest} times"
+        raise InvalidInputError(f"{least}. Type: min_count={tally.highest} or less, or add text")
+    return {
+        "keys": [word for word, _ in kept],
+        "counts": [n for _, n in kept],
+        "sums": {name: getattr(tally, name) for name in ("n_words", "n_sentences", "n_distinct")},
+        "notes": tally.notes(),
+    }
+
+
+@dataclass
+class Tally:
+    """Sums over a whole corpus."""
+
+    n_words: int = 0
+    n_sentences: int = 0
+    n_distinct: int = 0
+    highest: int = 0
+    replaced: int = 0
+    empty: int = 0
+    crowded: int = 0
+
+    def notes(self) -> list[str]:
+        """Say what was replaced or left out."""
+        notes = []
+        if self.replaced:
+            notes.append(f"{self.replaced} characters were not UTF-8 and were replaced by U+FFFD")
+        if self.empty:
+            notes.append(f"{self.empty} empty tokens were left out")
+        if self.crowded:
+            notes.append(f"{self.crowded} new words were left out: max_vocab has no room for them")
+        return notes
+
+
+class _WordCounter(Counter):
+    """Counts chunks of text, and turns them into words when there are many."""
+
+    def __init__(self, corpus: Corpus, spill: Spill) -> None:
+        super().__init__(spill)
+        self.tally = Tally()
+        self._corpus = corpus
+
+    def strings(self, piece: Any) -> Any:
+        """Return the chunks of a piece."""
+        chunks = self._corpus.chunks(piece)
+        self.tally.n_sentences += _sentences(chunks)
+        return chunks
+
+    def settle(self, counts: Counts) -> Counts:
+        """Turn chunks into words; a word may come twice."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        chunks, numbers = counts
+        plain = self._corpus.plain(chunks)
+        odd = pc.invert(plain)
+        others: dict[str, int] = {}
+        for chunk, n in zip(
+            chunks.filter(odd).to_pylist(), numbers.filter(odd).to_pylist(), strict=True
+        ):
+            if chunk != LINE_END:
+                self._add_words(others, chunk, n)
+        words = pa.array(others, type=pa.string()).view(pa.binary())
+        return (
+            pa.concat_arrays([chunks.filter(plain), words]),
+            pa.concat_arrays([numbers.filter(plain), pa.array(others.values(), type=pa.int64())]),
+        )
+
+    def _add_words(self, counts: dict[str, int], chunk: bytes, n: int) -> None:
+        if not chunk:
+            self.tally.empty += n
+        for word in self._corpus.words_of(chunk):
+            counts[word] = counts.get(word, 0) + n
+        if not chunk.isascii():
+            self.tally.replaced += n * replaced(chunk)
+
+
+def replaced(chunk: bytes) -> int:
+    """Return how many U+FFFD stand for bytes that are not UTF-8."""
+    try:
+        chunk.decode()
+    except UnicodeDecodeError:
+        return chunk.decode("utf-8", "replace").count("\ufffd") - chunk.count(b"\xef\xbf\xbd")
+    return 0
+
+
+def _sentences(chunks: Any) -> int:
+    """Return how many sentences hold a chunk."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    end: Any = LINE_END
+    ends = np.flatnonzero(pc.equal(chunks, end))  # the last chunk is an end
+    return int(np.count_nonzero(np.diff(ends, prepend=-1) > 1))
+
+
+def _select(
+    found: Iterable[Counts],
+    tally: Tally,
+    *,
+    min_count: int,
+    max_vocab: int | None,
+    known: Sequence[str],
+) -> list[tuple[str, int]]:
+    """Return the words to keep, in order; a long list is cut to the room there is again and again.
+
+    The room is `max_vocab` without the known words, which are kept in any case.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def rank(pair: tuple[str, int]) -> tuple[int, str]:
+        return -pair[1], pair[0]
+
+    room = None if max_vocab is None else max(0, max_vocab - len(known))
+    old_words, old_set = pa.array(known, type=pa.string()).view(pa.binary()), frozenset(known)
+    old: list[tuple[str, int]] = []
+    new: list[tuple[str, int]] = []
+    least: Any = min_count
+    crowded = 0
+    for words, counts in found:
+        if not len(words):
+            continue
+        tally.n_words += pc.sum(counts).as_py()
+        tally.n_distinct += len(words)
+        tally.highest = max(tally.highest, pc.max(counts).as_py())
+        wanted = pc.greater_equal(counts, least)
+        if known:
+            wanted = pc.or_(wanted, pc.is_in(words, value_set=old_words))
+        texts = words.filter(wanted).view("string").to_pylist()
+        pairs = list(zip(texts, counts.filter(wanted).to_pylist(), strict=True))
+        old += (pair for pair in pairs if pair[0] in old_set)
+        new += (pair for pair in pairs if pair[0] not in old_set)
+        if room is not None and len(new) > 2 * room:
+            new.sort(key=rank)
+            crowded += len(new) - room
+            del new[room:]
+    new.sort(key=rank)
+    if room is not None and known:
+        tally.crowded = crowded + len(new[room:])
+    return sorted(old + new[:room], key=rank)

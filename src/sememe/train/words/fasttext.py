@@ -1,0 +1,158 @@
+"""FastText: vectors of words and of their parts, so that no word is unknown.
+
+Bojanowski et al. 2017 (arXiv:1607.04606); for Hangul over letters, Park et al. 2018 (ACL).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
+
+import numpy as np
+
+from sememe._errors import InvalidInputError, UnknownNameError
+from sememe.text.ngrams import Hangul, Ngrams
+from sememe.train.words.corpus.vocabulary import Vocabulary
+from sememe.train.words.kernels.rows import new_rows, row_width
+from sememe.train.words.kernels.sampling import make_sampler
+from sememe.train.words.kernels.subword import Parts, subword_block
+from sememe.train.words.prediction_targets import Targets, stem_rows
+from sememe.train.words.word2vec import Word2Vec
+from sememe.vectors.common import common_part
+from sememe.vectors.subword import SubwordVectors, with_own_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe.train.words.schedule import Step
+    from sememe.train.words.word2vec import Arrays
+
+_FREQUENT = 10_000  # words that show what all have in common
+_ENOUGH = 1_000  # fewer would lose what they do not share
+
+
+@dataclass(kw_only=True, eq=False)
+class FastText(Word2Vec):
+    """Learn vectors for the words of a corpus and for their character n-grams.
+
+    A word is the mean of its own row and its n-grams' rows, and any other string the mean of its
+    n-grams' rows. All parameters of Word2Vec hold; what the official program does otherwise is the
+    default here: a higher rate, stronger subsampling, flatter noise.
+
+    Attributes:
+        min_n, max_n: Shortest and longest n-gram in letters (-minn, -maxn).
+        buckets: Rows that the n-grams share by hash (-bucket); memory is buckets x dim x 4 bytes.
+        hangul: "jamo" takes syllables apart into letters, so that 먹다 and 먹었다 share parts;
+            "syllables" leaves them whole, as the official program does.
+        targets: "stems" predicts a Korean neighbour without its particles and endings, 학교는 and
+            학교에서 alike, so that each is seen often enough; "words" predicts it as it stands, as
+            the official program does. Words of other scripts are predicted as they stand.
+        common_directions: What all vectors have in common is taken away from every trained row at
+            the end: the mean of the most frequent words, and so many directions in which they
+            differ most (Mu & Viswanath 2018, arXiv:1702.01417). Shared n-grams make it large, and
+            it tells no word from another. None keeps the rows as the official program does, and
+            so does a vocabulary of fewer than 1,000 words.
+        spelling: A word that was never seen leans on frequent words one letter away, so that a
+            slip of the pen is understood; False leaves it to its n-grams alone, as fastText does.
+
+    After `fit`: `vectors_` (SubwordVectors), `vocabulary_` and `report_`.
+
+    >>> corpus = [["고양이가", "잔다"], ["고양이는", "운다"]] * 20
+    >>> model = FastText(dim=8, min_count=1, buckets=1000, workers=1).fit(corpus)
+    >>> model.vectors_["고양이도"].shape  # not in the corpus
+    (8,)
+    """
+
+    kind: ClassVar[str] = "fasttext"
+
+    noise_exponent: float = 0.5
+    subsample: float = 1e-4
+    min_n: int = 3
+    max_n: int = 6
+    buckets: int = 2_000_000
+    hangul: Hangul = "jamo"
+    targets: Targets = "stems"
+    common_directions: int | None = 2
+    spelling: bool = True
+
+    def _subwords(self) -> Ngrams:
+        return Ngrams(int(self.min_n), int(self.max_n), int(self.buckets), self.hangul)
+
+    def rate(self) -> float:
+        """Return the learning rate at the first word."""
+        return 0.05 if self.learning_rate is None else self.learning_rate
+
+    def _check(self) -> None:
+        super()._check()
+        self._subwords()
+        if self.targets not in get_args(Targets):
+            raise UnknownNameError.of("targets", self.targets, get_args(Targets))
+        if self.common_directions is not None and self.common_directions < 0:
+            raise InvalidInputError(
+                f"common_directions={self.common_directions}; give a number such as 2, or None to "
+                "keep all that the vectors have in common."
+            )
+
+    def _sizes(self, n: int) -> dict[str, int]:
+        return {"words": n, "ngrams": self.buckets, "outputs": n}
+
+    def _targets(self, vocabulary: Vocabulary) -> NDArray[np.int32]:
+        if self.targets == "stems":
+            return stem_rows(vocabulary.keys)
+        return np.arange(len(vocabulary), dtype=np.int32)
+
+    def kernel(self) -> Any:
+        """Return the compiled function that trains on a block."""
+        return subword_block
+
+    def new_arrays(self, vocabulary: Vocabulary, known: Arrays) -> Arrays:
+        """Return the rows to train: random words and n-grams, zero outputs, beneath those known."""
+        n, dim, width = len(vocabulary), self.dim, row_width(self.dim)
+        seed, rows = self.seed, self.buckets
+        ngrams = known.get("ngrams")
+        return {
+            "words": new_rows(n, dim, width, seed=seed, known=known.get("words")),
+            "ngrams": new_rows(rows, dim, width, seed=seed + 1, known=ngrams),
+            "outputs": self._new_outputs(n, known),
+        }
+
+    def make_step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
+        """Return the function that trains on one block."""
+        negatives, tree = self._outputs(vocabulary)
+        targets = self._targets(vocabulary)
+        sampler = make_sampler(
+            vocabulary.counts,
+            subsample=self.subsample,
+            noise_exponent=self.noise_exponent,
+            noise_counts=np.bincount(targets, vocabulary.counts, len(targets)),
+        )
+        places = self._subwords().ids_of_many(vocabulary.keys)
+        parts, outputs = Parts(arrays["words"], arrays["ngrams"], *places), arrays["outputs"]
+        block, cbow = self.kernel(), self.mode == "cbow"
+        fixed = parts, targets, outputs, sampler, tree, cbow, self.window, negatives
+
+        def step(ids: NDArray[np.int32], rate: float, last: float, seed: np.uint64) -> float:
+            return float(block(ids, *fixed, rate, last, seed))
+
+        return step
+
+    def _make_vectors(self, vocabulary: Vocabulary, arrays: Arrays) -> SubwordVectors:
+        words, ngrams = arrays["words"][:, : self.dim], arrays["ngrams"][:, : self.dim]
+        subwords = self._subwords()
+        matrix = with_own_rows(vocabulary.keys, words, ngrams=ngrams, subwords=subwords)
+        if self.common_directions is not None and len(matrix) >= _ENOUGH:
+            trained = np.unique(subwords.ids_of_many(vocabulary.keys)[1])
+            directions = min(self.common_directions, self.dim - 1)
+            without = common_part(matrix[:_FREQUENT], directions=directions)
+            matrix, ngrams = without(matrix), np.array(ngrams)
+            for start in range(0, len(trained), _FREQUENT):
+                some = trained[start : start + _FREQUENT]
+                ngrams[some] = without(ngrams[some])
+        return SubwordVectors(
+            vocabulary.keys,
+            matrix,
+            ngrams=ngrams,
+            subwords=subwords,
+            counts=vocabulary.counts,
+            spelling=self.spelling,
+        )

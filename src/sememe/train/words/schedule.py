@@ -1,0 +1,134 @@
+"""The order of work: every block of the corpus once an epoch, the learning rate falling over all.
+
+A job is one block in one epoch. What it does depends on its number alone (which block, which rates,
+which random numbers), so a run can be taken up at any job.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe.train.words.corpus.encoded import EncodedCorpus
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Step = Callable[[NDArray[np.int32], float, float, np.uint64], float]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Epochs over a corpus with a learning rate that falls linearly with the words passed.
+
+    learning_rate, min_learning_rate: At the first and after the last word.
+    """
+
+    corpus: EncodedCorpus
+    epochs: int
+    learning_rate: float
+    min_learning_rate: float
+    seed: int
+
+    @property
+    def n_jobs(self) -> int:
+        """Blocks times epochs."""
+        return self.corpus.n_blocks * self.epochs
+
+    @property
+    def n_words(self) -> int:
+        """Words passed in all epochs, those outside the vocabulary included."""
+        return self.corpus.n_words * self.epochs
+
+    @cached_property
+    def _passed(self) -> NDArray[np.int64]:
+        return np.concatenate([[0], np.cumsum(self.corpus.words)])
+
+    def words_before(self, job: int) -> int:
+        """Return how many words all earlier jobs pass."""
+        epoch, block = divmod(job, self.corpus.n_blocks)
+        return epoch * self.corpus.n_words + int(self._passed[block])
+
+    def rate_at(self, job: int) -> float:
+        """Return the learning rate where a job begins."""
+        done = self.words_before(job) / self.n_words
+        return self.learning_rate + (self.min_learning_rate - self.learning_rate) * done
+
+    def seed_of(self, job: int) -> np.uint64:
+        """Return the state of the job's random numbers, never 0."""
+        epoch, block = divmod(job, self.corpus.n_blocks)
+        mixed = np.random.SeedSequence([self.seed, epoch, block]).generate_state(1, np.uint64)[0]
+        return np.uint64(mixed | np.uint64(1))
+
+
+def run_jobs(
+    schedule: Schedule,
+    step: Step,
+    losses: NDArray[np.float32],
+    *,
+    start: int,
+    workers: int,
+    pause: Callable[[int], bool],
+) -> int:
+    """Do the jobs from `start` on in `workers` threads; return the next job not begun.
+
+    step: (numbers of a block, rate at its begin, rate at its end, seed) -> mean loss; it runs
+    without the interpreter lock. losses: (n_jobs,), filled in. pause: asked before each job, with
+    its number; once it says yes no thread takes another, and those at work finish.
+
+    Raises:
+        BaseException: What a step or `pause` raised, after all threads have stopped.
+    """
+    lock = threading.Lock()
+    next_job, stopped = start, False
+    failures: list[BaseException] = []
+
+    def take() -> int | None:
+        nonlocal next_job, stopped
+        with lock:
+            if stopped or next_job == schedule.n_jobs or pause(next_job):
+                stopped = True
+                return None
+            next_job += 1
+            return next_job - 1
+
+    def work() -> None:
+        nonlocal stopped
+        try:
+            while (job := take()) is not None:
+                numbers = schedule.corpus.read(job % schedule.corpus.n_blocks)
+                rates = schedule.rate_at(job), schedule.rate_at(job + 1)
+                losses[job] = step(numbers, *rates, schedule.seed_of(job))
+        except BaseException as error:
+            stopped = True
+            failures.append(error)
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+
+    _in_threads(work, workers, stop)
+    if failures:
+        raise failures[0]
+    return next_job
+
+
+def _in_threads(work: Callable[[], None], n: int, stop: Callable[[], None]) -> None:
+    """Run `work` in n threads; on Ctrl-C call `stop` and raise once all of them have ended."""
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(n)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        stop()
+        for thread in threads:
+            if thread.is_alive():  # one that has not begun yet finds that it shall stop
+                thread.join()
+        raise

@@ -1,0 +1,156 @@
+"""One training run: its jobs, its checkpoint and its figures."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe._progress import Advance, progress
+from sememe.train.base.run_lock import held
+from sememe.train.words.checkpoint import Checkpoint, check_room
+from sememe.train.words.corpus.encoded import EncodedCorpus
+from sememe.train.words.corpus.vocabulary import Vocabulary
+from sememe.train.words.report import TrainingReport
+from sememe.train.words.schedule import Schedule, run_jobs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe.train.words.schedule import Step
+    from sememe.train.words.word2vec import Word2Vec
+    from sememe.vectors.keyed import KeyedVectors
+
+_NOT_DONE = -1.0  # in place of a job's loss
+
+
+@dataclass(frozen=True, slots=True)
+class StateKeeping:
+    """Where the state of a run goes, every how many seconds, and whether it stays at the end."""
+
+    folder: Path
+    seconds: float
+    keep: bool = False
+
+
+@contextmanager
+def kept_state(
+    folder: str | os.PathLike[str] | None, seconds: float, *, keep: bool
+) -> Iterator[StateKeeping | None]:
+    """Hold the folder of a checkpoint while a run lasts; None where there is none.
+
+    Raises:
+        InvalidInputError: Nothing could be stored there, or another run holds it.
+    """
+    if folder is None:
+        yield None
+        return
+    check_room(Path(folder))
+    with held(Path(folder)):
+        yield StateKeeping(Path(folder), seconds, keep=keep)
+
+
+class Run:
+    """The jobs of one `fit`."""
+
+    def __init__(
+        self,
+        model: Word2Vec,
+        corpus: EncodedCorpus,
+        vocabulary: Vocabulary,
+        arrays: Mapping[str, NDArray[np.float32]],
+        state: StateKeeping | None,
+        start: KeyedVectors | None,
+    ) -> None:
+        """Take up what a checkpoint holds. start: The vectors that training goes on from."""
+        self._schedule = Schedule(
+            corpus, model.epochs, model.rate(), model.min_learning_rate, model.seed
+        )
+        self._workers = 1 if model.deterministic else model.n_threads()
+        self._losses = np.full(self._schedule.n_jobs, _NOT_DONE, np.float32)
+        self._arrays = {**arrays, "losses": self._losses}
+        self._n_keys = len(vocabulary)
+        self._seconds = state.seconds if state else math.inf
+        self._keep = state is not None and state.keep
+        facts = {"kind": model.kind, **model.lasting_parameters(), "corpus": corpus.fingerprint}
+        if state and start is not None:
+            facts["from"] = start.fingerprint
+        self._checkpoint = Checkpoint(state.folder, facts) if state else None
+        self._first = self._checkpoint.restore(self._arrays) if self._checkpoint else 0
+        self._training = 0.0
+
+    def go(self, step: Step, *, show_progress: bool) -> None:
+        """Do all jobs that are left, storing the state now and then, and when interrupted."""
+        schedule, job = self._schedule, self._first
+        step(np.empty(0, np.int32), 0.0, 0.0, np.uint64(1))  # compiles what is not compiled yet
+        with progress("training", total=schedule.n_words, show=show_progress) as advance:
+            began = time.perf_counter()
+            while job < schedule.n_jobs:
+                pause = self._pause(advance, began, job, time.perf_counter() + self._seconds)
+                try:
+                    run_jobs(
+                        schedule, step, self._losses, start=job, workers=self._workers, pause=pause
+                    )
+                finally:
+                    job = self._store()
+            self._training = time.perf_counter() - began
+
+    def _store(self) -> int:
+        """Store the state where it is to be; return the next job.
+
+        Jobs begin in order, and those begun are finished, unless one failed: the state among the
+        jobs that others finished after it is no state to resume at.
+        """
+        done = self._losses != _NOT_DONE
+        job = int(np.count_nonzero(done))
+        wanted = job < len(done) or self._keep
+        if self._checkpoint and wanted and done[:job].all():
+            self._checkpoint.save(job, self._arrays)
+        return job
+
+    def _pause(
+        self, advance: Advance, began: float, first: int, until: float
+    ) -> Callable[[int], bool]:
+        """Return what is asked before each job: shall the state be stored first?"""
+
+        def pause(job: int) -> bool:
+            now = time.perf_counter()
+            done = self._schedule.words_before(job)
+            rate = (done - self._schedule.words_before(self._first)) / max(now - began, 1e-9)
+            recent = self._losses[max(0, job - 40) : job]
+            done_recently = recent[recent != _NOT_DONE]
+            loss = f", loss {done_recently.mean():.3f}" if len(done_recently) else ""
+            advance(done, f"{rate / 1000:,.0f}k words/s{loss}")
+            return bool(self._checkpoint) and now >= until and job > first
+
+        return pause
+
+    def report(self, *, reading: float, n_known: int, notes: Sequence[str]) -> TrainingReport:
+        """Return the figures of the run."""
+        schedule = self._schedule
+        passed = schedule.n_words - schedule.words_before(self._first)
+        losses = self._losses.reshape(schedule.epochs, -1).mean(axis=1, dtype=np.float64)
+        return TrainingReport(
+            n_words=schedule.corpus.n_words,
+            n_keys=self._n_keys,
+            n_new=self._n_keys - n_known,
+            covered=schedule.corpus.n_kept / schedule.corpus.n_words,
+            seconds_reading=reading,
+            seconds_training=self._training,
+            words_per_second=passed / max(self._training, 1e-9),
+            losses=tuple(losses.tolist()),
+            resumed_at=schedule.words_before(self._first) / schedule.n_words,
+            notes=tuple(notes),
+        )
+
+    def forget(self) -> None:
+        """Remove the checkpoint, unless it is to be kept: the run is over."""
+        if self._checkpoint and not self._keep:
+            self._checkpoint.remove()

@@ -7,7 +7,8 @@ import pytest
 
 import sememe
 from sememe.encoders.image.conse import ConseEncoder
-from sememe.encoders.image.encoder import ImageEncoder, ImageModel, encode_together
+from sememe.encoders.image.encoder import ImageEncoder, ImageModel
+from sememe.encoders.image.shared_pass import encode_together
 from sememe.models.image.engine import VisionEngine
 from sememe.models.image.imagenet import imagenet_classes
 from tests.drawings import DRAWINGS, clock

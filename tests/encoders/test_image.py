@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sememe
-from sememe.encoders.image.encoder import unit_rows
+from sememe.encoders.base import unit_rows
 from tests.drawings import DRAWINGS, clock, noise, web
 
 

@@ -9,7 +9,7 @@ from sememe import InvalidInputError, UnknownNameError
 from sememe.evaluate.classification import evaluate_classification
 from sememe.evaluate.confusion import Confused
 from sememe.evaluate.folds import Folds
-from sememe.sources.labelled import Labelled
+from sememe.sources.labelled_data import Labelled
 from tests.evaluate.sounds import SetRows
 
 FAST = {"resamples": 50}

@@ -7,7 +7,7 @@ import pytest
 
 from sememe import InvalidInputError
 from sememe.evaluate.folds import Folds
-from sememe.sources.labelled import Labelled
+from sememe.sources.labelled_data import Labelled
 
 
 def labelled(names, labels, **more):

@@ -7,7 +7,7 @@ import pytest
 
 from sememe import InvalidInputError
 from sememe.text.subwords import SubwordTokenizer
-from sememe.train.base.hf_trainer import Curve, plan
+from sememe.train.base.curve import Curve, plan
 from sememe.train.mlm.packing import MARK, WITHIN, WORD, Marks, masked, read_blocks
 
 MARKS = Marks(begin=2, end=3, pad=0, mask=4)

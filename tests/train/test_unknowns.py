@@ -56,7 +56,7 @@ def test_many_texts_are_looked_at_evenly(tokenizer):
 
 def test_korean_in_an_english_network_falls_into_parts():
     from sememe.models.bert.folder import read_sentence_folder
-    from sememe.train.base.options import network_folder
+    from sememe.train.base.base_model import network_folder
 
     file = read_sentence_folder(network_folder("all-minilm-l6-v2")).tokenizer()
     notes = check_legible(file, ["안녕하세요, 반갑습니다"], name="it", what="targets")

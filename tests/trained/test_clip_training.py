@@ -16,7 +16,8 @@ from sememe import ClipTraining, Index
 from sememe.app.cli import main
 from sememe.encoders.image.encoder import ImageEncoder
 from sememe.models.clip.projection_folder import Projection, gelu, read_joint_folder
-from sememe.train.clip.projections import Recipe, _Towers, _Twins, clip_loss
+from sememe.train.clip.loss import clip_loss
+from sememe.train.clip.projections import Recipe, _Towers, _Twins
 
 COLOURS = {"red": ("빨간", (220, 30, 30)), "green": ("초록", (20, 150, 40)),
            "blue": ("파란", (30, 60, 220)), "yellow": ("노란", (240, 220, 30)),

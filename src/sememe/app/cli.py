@@ -26,6 +26,7 @@ from sememe.app.commands import (
     transcribe,
     words,
 )
+from sememe.app.evaluate import command as evaluate
 from sememe.app.train import commands as train
 
 _CTRL_C = 130  # what typer makes of a KeyboardInterrupt
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 encode.register(app)
 index.register(app)
+evaluate.register(app)
 words.register(app)
 train.register(app)
 distil.register(app)

@@ -127,3 +127,8 @@ def _plain(cell: str) -> str:
     from rich.markup import escape
 
     return escape(visible(cell))
+
+
+def is_interactive() -> bool:
+    """Return whether standard error is a terminal, where a progress bar is seen."""
+    return sys.stderr.isatty()

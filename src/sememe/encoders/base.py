@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from sememe._errors import InvalidInputError
+from sememe._errors import CorruptFileError, InvalidInputError
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -48,3 +56,27 @@ def check_threads(threads: int | None) -> None:
     """Refuse threads that are none."""
     if threads is not None and threads < 1:
         raise InvalidInputError(f"threads={threads}; give a whole number of at least 1, or None.")
+
+
+def refuse(items: Sequence[Any], reasons: dict[int, str]) -> None:
+    """Raise the first reason why pictures could not be read, if there is one."""
+    if reasons:
+        place = min(reasons)
+        item = items[place]
+        name = f" ({item})" if isinstance(item, str | PathLike) else ""
+        more = f"; {len(reasons) - 1} others cannot be read either" if len(reasons) > 1 else ""
+        raise CorruptFileError(
+            f"item {place}{name}: {reasons[place]}{more}. Leave it out, or use encode_readable"
+        )
+
+
+def unit_rows(rows: FloatArray, dim: int) -> FloatArray:
+    """Return the rows at unit length; one of zeros, which has no direction, becomes even."""
+    import numpy as np
+
+    if not len(rows):
+        return np.empty((0, dim), np.float32)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    even = np.full_like(rows, dim**-0.5)
+    found: FloatArray = np.where(norms == 0, even, rows / np.where(norms == 0, 1, norms))
+    return found

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import Encoder, FloatArray
-    from sememe.sources.labelled import Labelled
+    from sememe.sources.labelled_data import Labelled
 
 
 def encode_labelled(

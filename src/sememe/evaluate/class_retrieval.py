@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import Encoder, FloatArray
-    from sememe.sources.labelled import Labelled
+    from sememe.sources.labelled_data import Labelled
 
 _FIGURES = ("precision@1", "precision@5", "mean_average_precision")
 

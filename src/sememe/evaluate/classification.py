@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sememe._types import Encoder, FloatArray
     from sememe.evaluate.folds import Parted
-    from sememe.sources.labelled import Labelled
+    from sememe.sources.labelled_data import Labelled
 
 ProbeName = Literal["linear", "kernel", "knn"]
 PROBE_NAMES: dict[ProbeName, ProbeKind] = {"linear": "probe", "kernel": "kernel", "knn": "knn"}

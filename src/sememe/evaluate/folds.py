@@ -19,7 +19,7 @@ from sememe.sources.name_parts import name_parts
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.sources.labelled import Labelled
+    from sememe.sources.labelled_data import Labelled
 
 _USUAL = 5
 _MANY = 10  # groups, above which several share a fold

@@ -15,7 +15,7 @@ from sememe.evaluate._readable import encode_labelled
 from sememe.evaluate.few_shot import ProbeKind, new_probe
 from sememe.evaluate.intervals import Seed, bootstrap_interval
 from sememe.evaluate.results import Evaluation
-from sememe.sources.labelled import Labelled
+from sememe.sources.labelled_data import Labelled
 from sememe.space.kernel_probe import MOST_KERNEL
 
 if TYPE_CHECKING:

@@ -28,7 +28,8 @@ from sememe.evaluate.speech import Recogniser, check_recogniser, evaluate_speech
 from sememe.evaluate.tables import read_sts, read_word_pairs
 from sememe.evaluate.zero_shot import Judge, evaluate_zero_shot
 from sememe.sources.image_text import read_image_texts
-from sememe.sources.labelled import Labelled, read_labelled
+from sememe.sources.labelled import read_labelled
+from sememe.sources.labelled_data import Labelled
 from sememe.sources.transcripts import read_transcripts
 from sememe.text.lines import check_corpus, read_texts
 from sememe.vectors.keyed import KeyedVectors

@@ -13,7 +13,7 @@ from sememe.evaluate.intervals import Seed, bootstrap_interval
 from sememe.evaluate.results import Evaluation
 
 if TYPE_CHECKING:
-    from sememe.sources.labelled import Labelled
+    from sememe.sources.labelled_data import Labelled
 
 
 class Judge(Protocol):

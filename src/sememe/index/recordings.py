@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sememe._errors import CorruptFileError, SememeError
-from sememe.encoders.image.encoder import encode_together
+from sememe.encoders.image.shared_pass import encode_together
 from sememe.sources.forward import ForwardReader
 from sememe.sources.sound import Clip, sound_seconds
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sememe._errors import CorruptFileError, DuplicateIdError
 from sememe._types import Encoder, Item, Metadata, Skipped
-from sememe.encoders.image.encoder import encode_together
+from sememe.encoders.image.shared_pass import encode_together
 from sememe.index.draft import Analyzer, Draft, draft
 from sememe.index.encoders import NO_IMAGES, NO_SOUNDS, Encoders
 from sememe.index.items import content_hash, has_text

@@ -11,7 +11,7 @@ from sememe._errors import InvalidInputError
 from sememe._nouns import noun
 from sememe._types import Modality, Skipped
 from sememe.sources.image_text import IMAGE_NAMES, table_rows
-from sememe.sources.labelled import Labelled
+from sememe.sources.labelled_data import Labelled
 from sememe.sources.names import find_name
 from sememe.sources.transcripts import PATH_NAMES
 

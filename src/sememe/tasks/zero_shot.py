@@ -22,7 +22,8 @@ import numpy as np
 
 from sememe._errors import InvalidInputError, SpaceMismatchError
 from sememe._types import Encoder
-from sememe.encoders.image.encoder import Guess, best_guesses, refuse, unit_rows
+from sememe.encoders.base import refuse, unit_rows
+from sememe.encoders.prediction import Guess, best_guesses
 from sememe.encoders.text.encoder import checked_texts
 from sememe.vectors.nearest import check_k
 

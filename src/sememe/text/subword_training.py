@@ -20,7 +20,7 @@ from typing import Any, get_args
 from sememe._errors import InvalidInputError
 from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.text.normalize import well_formed
-from sememe.text.subwords import Level, Model, Normalization, check_name
+from sememe.text.subword_options import Level, Model, Normalization, check_name
 
 UNK = "<unk>"
 _LONGEST = 512  # characters after which a longer word is cut, or passed over

@@ -21,17 +21,15 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from sememe._errors import CorruptFileError, InvalidInputError, UnknownNameError
+from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe.text.lines import Corpus
 from sememe.text.normalize import well_formed
+from sememe.text.subword_options import Level, Model, Normalization
 
 FILE = "tokenizer.json"
-Model = Literal["bpe", "unigram"]
-Level = Literal["bytes", "characters"]
-Normalization = Literal["NFC", "NFKC", "none"]
 _SPACE_MARK = "\u2581"  # SentencePiece writes a space so
 
 
@@ -263,9 +261,3 @@ def byte_letters() -> dict[str, int]:
     others = (byte for byte in range(256) if byte not in printable)
     table = {chr(byte): byte for byte in printable}
     return table | {chr(256 + place): byte for place, byte in enumerate(others)}
-
-
-def check_name(what: str, got: str, allowed: Sequence[str]) -> None:
-    """Raise UnknownNameError if a mode is not one of its words."""
-    if got not in allowed:
-        raise UnknownNameError.of(what, got, allowed)

@@ -16,7 +16,7 @@ from sememe.models.weights.catalog import IMAGE_MODEL
 if TYPE_CHECKING:
     from sememe._types import Modality
     from sememe.encoders.classify.probe_classifier import Judge
-    from sememe.encoders.image.encoder import Guess
+    from sememe.encoders.prediction import Guess
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 _Readable = tuple[list[list["Guess"]], dict[int, str]]
@@ -84,7 +84,7 @@ def _judge(labels: str | None, model: str | None) -> tuple[Modality, _Judge]:
         pair = load_pair(model or f"{IMAGE_MODEL}:conse")
         untaught = ZeroShot(*pair, split_labels(labels))
         return pair[0].modality, lambda paths, k: untaught.classify_readable(paths, k=k)
-    from sememe.encoders.image.encoder import best_guesses
+    from sememe.encoders.prediction import best_guesses
 
     judge = _taught(model or IMAGE_MODEL)
 

@@ -25,7 +25,8 @@ from sememe.app.train.run import (
 from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL
 
 if TYPE_CHECKING:
-    from sememe.train.clip.locked import ClipReport, ClipTraining
+    from sememe.train.clip.locked import ClipTraining
+    from sememe.train.clip.report import ClipReport
     from sememe.train.clip.scratch import ClipFromScratch
 
 Data = Annotated[

@@ -18,7 +18,7 @@ import typer
 from sememe._errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from sememe.train.base.hf_trainer import Curve
+    from sememe.train.base.curve import Curve
 
 CTRL_C = 130  # what shells make of a SIGINT
 Output = Annotated[Path, typer.Option("-o", "--output", help="A folder for the model.")]
@@ -117,7 +117,7 @@ def going_on_later(state: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        from sememe.train.base.hf_trainer import has_learnt
+        from sememe.train.base.run_folder import has_learnt
 
         kept = has_learnt(state)
         what = f"what was learnt is kept in {state}" if kept else "nothing is kept yet"

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe._types import Modality
-from sememe.encoders.base import Streams, check_batch_size
-from sememe.encoders.image.encoder import refuse
+from sememe.encoders.base import Streams, check_batch_size, refuse
 from sememe.sources.sound import Clip, checked_sound
 
 if TYPE_CHECKING:

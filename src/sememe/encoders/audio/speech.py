@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
 from sememe.encoders.audio.base import Sounds, checked_sounds
-from sememe.encoders.base import check_threads
-from sememe.encoders.image.encoder import refuse, unit_rows
+from sememe.encoders.base import check_threads, refuse, unit_rows
 from sememe.encoders.text.encoder import digest
 from sememe.models.wav2vec2.engine import SpeechEngine
 from sememe.models.wav2vec2.folder import read_speech_folder

@@ -19,8 +19,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import ABOUT, check_format, made_by, noted
 from sememe._progress import progress
 from sememe.encoders.audio.base import Sounds, checked_sounds
-from sememe.encoders.base import check_threads
-from sememe.encoders.image.encoder import unit_rows
+from sememe.encoders.base import check_threads, unit_rows
 from sememe.encoders.text.encoder import digest
 from sememe.models.audio.statistics import MEL, WIDTHS, statistics
 from sememe.models.audio.whitening import DIM, LEAST_EXAMPLES, SoundScale, made_scale, measured

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._progress import progress
 from sememe.encoders.audio.base import checked_sounds
-from sememe.encoders.image.encoder import refuse
+from sememe.encoders.base import refuse
 from sememe.encoders.load.audio import speech_place
 from sememe.encoders.text.encoder import digest
 from sememe.models.ctc.beam_search import Beam

@@ -23,8 +23,10 @@ from sememe._errors import CorruptFileError, InvalidInputError, SpaceMismatchErr
 from sememe._persistence import check_format, is_of_kind
 from sememe._types import Modality
 from sememe.encoders.audio.base import checked_sounds
-from sememe.encoders.image.encoder import Guess, best_guesses, checked_pictures, refuse
+from sememe.encoders.base import refuse
+from sememe.encoders.image.encoder import checked_pictures
 from sememe.encoders.image.test_time_augmentation import encode_views
+from sememe.encoders.prediction import Guess, best_guesses
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import Modality
 from sememe.encoders.audio.speech import SpeechEncoder
-from sememe.encoders.image.encoder import Guess, best_guesses, refuse
-from sememe.models.bert.weights import Reader
+from sememe.encoders.base import refuse
+from sememe.encoders.prediction import Guess, best_guesses
 from sememe.models.wav2vec2.folder import is_speech_folder, read_speech_folder
+from sememe.models.weights.reader import Reader
 from sememe.space.classes import softmax
 
 if TYPE_CHECKING:

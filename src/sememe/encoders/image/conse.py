@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe._types import Encoder
-from sememe.encoders.image.encoder import ImageEncoder, Pictures, unit_rows
+from sememe.encoders.base import unit_rows
+from sememe.encoders.image.encoder import ImageEncoder, Pictures
 from sememe.encoders.text.encoder import digest
 from sememe.models.image.imagenet import ImageClass, imagenet_classes
 from sememe.models.weights.cache import cache_folder, keep

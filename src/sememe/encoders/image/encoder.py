@@ -6,24 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._errors import InvalidInputError
 from sememe._progress import progress
 from sememe._types import Modality
-from sememe.encoders.base import Streams
+from sememe.encoders.base import Streams, refuse, unit_rows
+from sememe.encoders.prediction import Guess, best_guesses
 from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
-    from sememe._types import Encoder, FloatArray
+    from sememe._types import FloatArray
     from sememe.models.image.engine import VisionEngine
-
-
-class Guess(NamedTuple):
-    """A class that a picture may be of, and how probable that is, from 0 to 1."""
-
-    label: str
-    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,46 +202,6 @@ class ImageEncoder(Pictures):
         return found, reasons
 
 
-def encode_together(
-    encoders: Sequence[Encoder], items: Sequence[Any]
-) -> list[tuple[FloatArray, dict[int, str]]]:
-    """Return of each encoder what `encode_readable` does; a network that two need runs once.
-
-    So it is with features and ConSE, which are of one network.
-    """
-    from sememe.encoders.image.conse import ConseEncoder
-
-    networks = [e.images if isinstance(e, ConseEncoder) else e for e in encoders]
-    spaces = [network.space for network in networks]
-    runs: dict[str, tuple[FloatArray, FloatArray, dict[int, str]]] = {}
-    found: list[tuple[FloatArray, dict[int, str]]] = []
-    for encoder, network in zip(encoders, networks, strict=True):
-        account = getattr(encoder, "encode_readable", None)
-        if spaces.count(network.space) > 1 and isinstance(network, ImageEncoder):
-            if network.space not in runs:
-                runs[network.space] = network.both_readable(items)
-            vectors, probabilities, reasons = runs[network.space]
-            if isinstance(encoder, ConseEncoder):
-                vectors = encoder.combined(probabilities)
-            found.append((vectors, reasons))
-        else:
-            found.append(account(items) if account else (encoder.encode(items), {}))
-    return found
-
-
-def best_guesses(labels: Sequence[str], probabilities: FloatArray, k: int) -> list[Guess]:
-    """Return the k most probable of some classes, best first; ties by place.
-
-    >>> import numpy as np
-    >>> best_guesses(["cat", "dog"], np.array([0.25, 0.75]), 1)
-    [Guess(label='dog', probability=0.75)]
-    """
-    import numpy as np
-
-    order = np.argsort(-probabilities, kind="stable")[:k].tolist()
-    return [Guess(labels[place], float(probabilities[place])) for place in order]
-
-
 def checked_pictures(items: Sequence[Any]) -> list[Any]:
     """Return the pictures as a list, or say that one alone was given."""
     if isinstance(items, str | bytes | PathLike) or type(items).__module__.startswith("PIL"):
@@ -260,27 +214,3 @@ def checked_pictures(items: Sequence[Any]) -> list[Any]:
     except TypeError:
         kind = type(items).__name__
         raise InvalidInputError(f"encode takes a list of pictures, got {kind}.") from None
-
-
-def refuse(items: Sequence[Any], reasons: dict[int, str]) -> None:
-    """Raise the first reason why pictures could not be read, if there is one."""
-    if reasons:
-        place = min(reasons)
-        item = items[place]
-        name = f" ({item})" if isinstance(item, str | PathLike) else ""
-        more = f"; {len(reasons) - 1} others cannot be read either" if len(reasons) > 1 else ""
-        raise CorruptFileError(
-            f"item {place}{name}: {reasons[place]}{more}. Leave it out, or use encode_readable"
-        )
-
-
-def unit_rows(rows: FloatArray, dim: int) -> FloatArray:
-    """Return the rows at unit length; one of zeros, which has no direction, becomes even."""
-    import numpy as np
-
-    if not len(rows):
-        return np.empty((0, dim), np.float32)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    even = np.full_like(rows, dim**-0.5)
-    found: FloatArray = np.where(norms == 0, even, rows / np.where(norms == 0, 1, norms))
-    return found

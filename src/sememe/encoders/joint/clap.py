@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._progress import progress
 from sememe.encoders.audio.base import Sounds, checked_sounds
-from sememe.encoders.image.encoder import unit_rows
+from sememe.encoders.base import unit_rows
 from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, digest
 from sememe.models.clap.folder import is_clap_folder, read_clap_folder
 from sememe.models.weights.hub import place_of

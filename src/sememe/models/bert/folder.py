@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.weights.folder import TOKENIZER, read_json
 from sememe.models.weights.safetensors import read_tensors, weight_files
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.weights.safetensors import Tensors
 
-TOKENIZER = "tokenizer.json"
 _NO_LIMIT = 10**9
 _POOLING_NAMES = {
     "cls": "cls", "cls_token": "cls", "max": "max", "max_tokens": "max", "mean": "mean",
@@ -228,23 +228,3 @@ def _dense(path: Path) -> Dense:
     except KeyError as error:
         raise CorruptFileError(f"{path} lacks {error}. Fetch it anew") from error
     return Dense(matrix, tensors.get("linear.bias"), DENSE_ACTIVATIONS[name])
-
-
-def read_json(path: Path, **missing: Any) -> Any:
-    """Return what a JSON file holds; or what `missing` says, where there is no such file.
-
-    Raises:
-        InvalidInputError: There is no such file.
-        CorruptFileError: It is damaged.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if "missing" in missing:
-            return missing["missing"]
-        raise InvalidInputError(
-            f"{path.parent} holds no {path.name}, so no network that sememe can read. Give a "
-            "folder as transformers or sentence-transformers writes it"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise CorruptFileError(f"{path} cannot be read: {error}. Fetch it anew") from error

@@ -17,8 +17,9 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.models.bert.graph import _activated
-from sememe.models.bert.weights import FAMILIES, Reader
+from sememe.models.bert.weights import FAMILIES
 from sememe.models.onnx.builder import Graph, floats, session
+from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

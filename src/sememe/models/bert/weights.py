@@ -8,13 +8,14 @@ called, where positions begin, and MPNet in a bias by distance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -70,7 +71,6 @@ FAMILIES = {
         first_position="pad",
     ),
 }
-_PREFIXES = ("", "bert.", "roberta.", "distilbert.", "mpnet.", "model.", "encoder.")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -199,60 +199,6 @@ def _layer(reader: Reader, family: Family, number: int, dim: int, inner: int) ->
     norm1, norm2 = (reader.norm(start + name, dim) for name in family.norms)
     qkv, bias = (np.concatenate(parts, axis=-1) for parts in zip(query, key, value, strict=True))
     return Layer(qkv, bias, *out, norm1, *up, *down, norm2)
-
-
-class Reader:
-    """Finds tensors by name and checks them.
-
-    prefix: What the names begin with; unless told, what the network's do in this checkpoint.
-    """
-
-    def __init__(self, tensors: Tensors, where: str, *, prefix: str | None = None) -> None:
-        self._tensors = tensors
-        self._where = where
-        probe = "embeddings.word_embeddings.weight"
-        found = next((p for p in _PREFIXES if p + probe in tensors), "")
-        self._prefix = found if prefix is None else prefix
-
-    def has(self, name: str) -> bool:
-        """Say whether there is such a tensor."""
-        return self._prefix + name in self._tensors
-
-    def array(self, name: str, *shape: int) -> FloatArray:
-        """Return a tensor of that shape, -1 standing for any size."""
-        found = self._tensors.get(self._prefix + name)
-        if found is None:
-            some = ", ".join(_some(self._tensors))
-            raise CorruptFileError(
-                f"{self._where} lacks the tensor {name}; it holds {some}. Is config.json its own?"
-            )
-        fits = len(found.shape) == len(shape) and all(
-            want in (-1, got) for got, want in zip(found.shape, shape, strict=True)
-        )
-        if not fits:
-            raise CorruptFileError(
-                f"{self._where}: {name} has shape {found.shape}, its config.json says {shape}"
-            )
-        array = found.astype(np.float32, copy=False)
-        if not np.isfinite(array).all():
-            raise CorruptFileError(f"{self._where}: {name} holds NaN or infinity. Train it anew")
-        return array
-
-    def linear(self, name: str, *, inputs: int, outputs: int) -> tuple[FloatArray, FloatArray]:
-        """Return matrix (inputs, outputs) and bias (outputs,)."""
-        matrix = self.array(f"{name}.weight", outputs, inputs)
-        return np.ascontiguousarray(matrix.T), self.array(f"{name}.bias", outputs)
-
-    def norm(self, name: str, dim: int) -> tuple[FloatArray, FloatArray]:
-        """Return gain and bias (dim,); old checkpoints call them gamma and beta."""
-        new = self.has(f"{name}.weight")
-        names = ("weight", "bias") if new else ("gamma", "beta")
-        gain, bias = (self.array(f"{name}.{last}", dim) for last in names)
-        return gain, bias
-
-
-def _some(names: Iterable[str]) -> list[str]:
-    return [*sorted(names)[:3], "..."]
 
 
 def distance_bias(table: FloatArray, n: int) -> FloatArray:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.bert.folder import TOKENIZER, read_json
 from sememe.models.clap.config import ClapConfig, from_config
 from sememe.models.clap.features import ClapFeatures, of_processor
 from sememe.models.weights.checkpoint import any_tensors, any_weight_files
+from sememe.models.weights.folder import TOKENIZER, read_json
 
 if TYPE_CHECKING:
     from sememe.models.weights.safetensors import Tensors

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.bert.weights import BertWeights, Layer, Reader, bert_weights
+from sememe.models.bert.weights import BertWeights, Layer, bert_weights
+from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.bert.folder import TOKENIZER, read_json
 from sememe.models.clip.config import ClipConfig, of_open_clip, of_transformers
 from sememe.models.clip.preprocess import of_open_clip_config, of_processor
+from sememe.models.weights.folder import TOKENIZER, read_json
 from sememe.models.weights.safetensors import WEIGHTS, read_tensors, weight_files
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import CorruptFileError
-from sememe.models.bert.weights import Layer, Reader
+from sememe.models.bert.weights import Layer
+from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

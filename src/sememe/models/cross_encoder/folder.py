@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.bert.folder import SentenceFolder, read_json, read_sentence_folder
+from sememe.models.bert.folder import SentenceFolder, read_sentence_folder
 from sememe.models.bert.weights import bert_weights
 from sememe.models.cross_encoder.head import classification_head
+from sememe.models.weights.folder import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

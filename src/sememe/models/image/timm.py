@@ -16,9 +16,9 @@ from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
-from sememe.models.bert.folder import read_json
 from sememe.models.image.backends import TorchImage
 from sememe.models.image.preprocess import Preprocess, resized_side
+from sememe.models.weights.folder import read_json
 
 CONFIG, WEIGHTS = "config.json", ("model.safetensors", "pytorch_model.bin")
 _NEEDED = "opening a network of timm"

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.bert.folder import read_json
 from sememe.models.wav2vec2.config import KINDS, SpeechConfig, from_config
 from sememe.models.wav2vec2.weights import speech_weights
 from sememe.models.weights.checkpoint import any_tensors, any_weight_files
+from sememe.models.weights.folder import read_json
 
 if TYPE_CHECKING:
     from sememe.models.wav2vec2.weights import SpeechWeights

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sememe._errors import CorruptFileError
-from sememe.models.bert.folder import read_json
+from sememe.models.weights.folder import read_json
 from sememe.models.weights.safetensors import WEIGHTS, read_tensors, weight_files
 from sememe.models.weights.torch_pickle import read_torch_file
 

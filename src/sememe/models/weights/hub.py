@@ -83,7 +83,7 @@ def _is_sound_in_torch(folder: Path) -> bool:
 
 
 def _kind(folder: Path) -> Any:
-    from sememe.models.bert.folder import read_json
+    from sememe.models.weights.folder import read_json
 
     config = read_json(folder / "config.json", missing={})
     return config.get("model_type") if isinstance(config, dict) else None

@@ -6,87 +6,22 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sememe._errors import InvalidInputError
+from sememe.train.base.curve import plan
+
+if TYPE_CHECKING:
+    from sememe.train.base.curve import Curve
+
+
+import time
+
 from sememe._lazy import require
 from sememe._progress import progress
-from sememe.train.base.run_lock import held
-from sememe.vectors.atomic import written
-
-ABOUT = "sememe.json"
-_LEFT = ("run.json", "checkpoint-*", "*-run", "tokenizer", "blocks", "eval", "pictures", "sounds")
-_POINTS = 100  # of the curve of losses
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """How a run went.
-
-    Attributes:
-        losses: (step, mean loss since the point before).
-        metrics: (step, value) on examples held out; step 0 is before training.
-        metric: The name of that value; "" where nothing was held out.
-        steps: Steps taken in all.
-        best_step: The step whose weights were kept.
-        resumed_at: The step that a checkpoint had reached before this process; 0: none.
-        seconds: Time to train, in this process.
-    """
-
-    losses: tuple[tuple[int, float], ...]
-    metrics: tuple[tuple[int, float], ...]
-    metric: str
-    steps: int
-    best_step: int
-    resumed_at: int
-    seconds: float
-
-    @property
-    def before(self) -> float | None:
-        """The metric before training."""
-        return self.metrics[0][1] if self.metrics else None
-
-    @property
-    def after(self) -> float | None:
-        """The metric of the weights that were kept."""
-        return next((value for step, value in self.metrics if step == self.best_step), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How long a run is and where it stops to look; see `plan`.
-
-    Attributes:
-        steps: Steps of the optimiser in all.
-        every: Steps between two evaluations and checkpoints.
-        log: Steps between two points of the curve; divides `every`.
-    """
-
-    steps: int
-    every: int
-    log: int
-
-
-def plan(
-    n_batches: int, *, epochs: float, accumulate: int, evaluations: int, steps: int | None = None
-) -> Plan:
-    """Divide a run of `epochs` passes over `n_batches` batches, or of so many steps.
-
-    >>> plan(90, epochs=4, accumulate=1, evaluations=12)
-    Plan(steps=360, every=30, log=3)
-    """
-    steps = steps or max(1, math.ceil(n_batches * epochs / accumulate))
-    log = max(1, steps // _POINTS)
-    every = max(1, steps // max(1, evaluations) // log) * log
-    return Plan(steps, every, log)
+from sememe.train.base.curve import Curve, Plan
+from sememe.train.base.run_folder import whole_states
 
 
 def check_train_extra(needed_by: str) -> None:
@@ -140,97 +75,6 @@ def arguments(
     )
 
 
-@contextmanager
-def checkpoint_folder(given: str | Path | None, facts: Mapping[str, Any]) -> Iterator[Path]:
-    """Hold a folder for the run's states: the one given, or one that is deleted in the end.
-
-    Raises:
-        InvalidInputError: Another run holds it, or its states are of other parameters or data.
-    """
-    import tempfile
-
-    if given is None:
-        with tempfile.TemporaryDirectory(prefix="sememe-train-") as fresh:
-            yield Path(fresh)
-        return
-    folder = Path(given)
-    with held(folder):
-        document = folder / "run.json"
-        if not has_learnt(folder):
-            _begin(folder, facts)
-        elif document.is_file():
-            _check_same(json.loads(document.read_text(encoding="utf-8")), dict(facts), folder)
-        else:
-            raise InvalidInputError(
-                f"checkpoint {str(folder)!r} holds states without their run.json. Delete the "
-                "folder, or name another."
-            )
-        try:
-            yield folder
-        except FloatingPointError:
-            _empty(folder)  # what diverged is of no use, and other options are to come
-            raise
-
-
-def has_learnt(folder: Path) -> bool:
-    """Return whether a run has left a state there, or a stage that it finished."""
-    found = (path for path in folder.rglob("*") if path.is_dir())
-    return any(path.name.startswith("checkpoint-") or (path / ABOUT).is_file() for path in found)
-
-
-def _begin(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Write what the run is; what another run prepared, and learnt nothing from, goes."""
-    document = folder / "run.json"
-    told = json.dumps(facts, ensure_ascii=False, indent=1)
-    if document.is_file() and document.read_text(encoding="utf-8") != told:
-        _empty(folder)
-    with written(document) as file:
-        file.write(told.encode())
-
-
-def _empty(folder: Path) -> None:
-    """Take away what runs leave in a checkpoint folder, and nothing else."""
-    for name in _LEFT:
-        for path in folder.glob(name):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _check_same(stored: dict[str, Any], facts: dict[str, Any], folder: Path) -> None:
-    facts = json.loads(json.dumps(facts))
-    other = [name for name in sorted(facts | stored) if stored.get(name) != facts.get(name)]
-    if other:
-        name = other[0]
-        raise InvalidInputError(
-            f"checkpoint {str(folder)!r} is of another run: {', '.join(other)} differ "
-            f"({_difference(stored.get(name), facts.get(name))}). Give the same parameters "
-            "and data to go on, or delete the folder to begin anew."
-        )
-
-
-def _difference(was: Any, now: Any) -> str:
-    """Return in words what differs: of options the ones that do.
-
-    >>> _difference({"seed": 1, "epochs": 2}, {"seed": 3, "epochs": 2})
-    'seed was 1, is 3'
-    """
-    if not (isinstance(was, dict) and isinstance(now, dict)):
-        return f"was {was!r}, is {now!r}"
-    names = [name for name in sorted(was | now) if was.get(name) != now.get(name)]
-    return ", ".join(f"{name} was {was.get(name)!r}, is {now.get(name)!r}" for name in names)
-
-
-def whole_states(folder: Path) -> list[Path]:
-    """Return the states in a folder that are whole, oldest first; delete those that are not."""
-    whole = []
-    for state in folder.glob("checkpoint-*"):
-        try:
-            json.loads((state / "trainer_state.json").read_text(encoding="utf-8"))
-            whole.append((int(state.name.rsplit("-", 1)[1]), state))
-        except (OSError, ValueError):
-            shutil.rmtree(state, ignore_errors=True)
-    return [state for _, state in sorted(whole)]
-
-
 def run(trainer: Any, folder: Path, *, show_progress: bool = False) -> Curve:
     """Train, from the last whole state in the folder if there is one; see `Curve`.
 
@@ -277,25 +121,66 @@ def _curve(state: Any, *, resumed: int, seconds: float) -> Curve:
     )
 
 
-def write_curve(folder: Path, curve: Curve) -> None:
-    """Write a run's figures as training.csv and as the picture training.png.
+def fit_model(
+    training: Any,
+    model: Any,
+    folder: Path,
+    *,
+    trainer: Any,
+    options: Any,
+    data: Any,
+    loss: Any,
+    held_out: Any,
+    metric: str,
+    show_progress: bool,
+    **more: Any,
+) -> Curve:
+    """Train a model in place, from the last state in the folder; see `trainer.run`.
+
+    training: A recipe: epochs, batch_size, learning_rate, warmup, accumulate, evaluations, patience
+    and seed are read. trainer: The class of the trainer. options: The class of its arguments; more:
+    such arguments. held_out: An evaluator, or None. metric: Its figure, where higher is better.
 
     Raises:
-        MissingExtraError: matplotlib is not installed.
+        FloatingPointError: Training diverged.
     """
-    metrics = dict(curve.metrics)
-    losses = dict(curve.losses)
-    rows = [f"step,loss,{curve.metric or 'metric'}"]
-    for step in sorted(losses | metrics):
-        rows.append(f"{step},{losses.get(step, '')},{metrics.get(step, '')}")
-    (folder / "training.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    figure = require("matplotlib.figure", "the picture of a training run").Figure((7, 4))
-    axes = figure.subplots()
-    axes.plot(*zip(*curve.losses, strict=True) if curve.losses else ([], []), label="loss")
-    axes.set_xlabel("step")
-    axes.set_ylabel("loss")
-    if curve.metrics:
-        other = axes.twinx()
-        other.plot(*zip(*curve.metrics, strict=True), "C1o-", label=curve.metric)
-        other.set_ylabel(f"{curve.metric}, held out")
-    figure.savefig(folder / "training.png", dpi=100, metadata={"Software": None})
+    from transformers import EarlyStoppingCallback
+
+    found = plan(
+        -(-len(data) // training.batch_size),
+        epochs=training.epochs,
+        accumulate=training.accumulate,
+        evaluations=training.evaluations,
+    )
+    if held_out is not None:
+        more |= {"metric_for_best_model": f"eval_{metric}", "greater_is_better": True}
+    args = arguments(
+        options,
+        folder,
+        found,
+        batch_size=training.batch_size,
+        learning_rate=training.learning_rate,
+        warmup=training.warmup,
+        accumulate=training.accumulate,
+        seed=training.seed,
+        evaluated=held_out is not None,
+        **more,
+    )
+    stops = held_out is not None and training.patience is not None
+    made = trainer(
+        model,
+        args,
+        train_dataset=data,
+        loss=loss,
+        evaluator=held_out,
+        callbacks=[EarlyStoppingCallback(training.patience)] if stops else [],
+    )
+    return run(made, folder, show_progress=show_progress)
+
+
+def write_quietly(model: Any, folder: Path) -> None:
+    """Write a model of sentence-transformers, without a card and without a bar."""
+    from sememe.train.base.hf_callbacks import a_quiet_guest
+
+    with a_quiet_guest():
+        model.save_pretrained(str(folder), create_model_card=False)

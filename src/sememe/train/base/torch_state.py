@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sememe._errors import CorruptFileError
-from sememe.train.base.hf_trainer import whole_states
+from sememe.train.base.run_folder import whole_states
 from sememe.vectors.atomic import written
 
 _TENSORS, _DOCUMENT = "state.safetensors", "trainer_state.json"

@@ -19,16 +19,18 @@ from sememe._nouns import noun
 from sememe._types import Skipped
 from sememe.encoders.classify.speech_classifier import load_speech_classes
 from sememe.evaluate.confusion import measured
-from sememe.sources.labelled import Labelled
+from sememe.sources.labelled_data import Labelled
 from sememe.space.classes import folds
-from sememe.train.base.hf_trainer import checkpoint_folder
-from sememe.train.base.options import fell, parameters, weights_digest
-from sememe.train.base.output_folder import curve_rows, model_card, note_lines, table, write_trained
+from sememe.train.base.base_model import weights_digest
+from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
+from sememe.train.base.options import fell, parameters
+from sememe.train.base.output_folder import write_trained
+from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.classify.audio_batches import TunableSounds, tunable_sounds
 from sememe.train.classify.features import none_to_measure, several
 from sememe.train.classify.objective import tuner_of
 from sememe.train.classify.report import few_note, report_of, skipped_note
-from sememe.train.data.images import Named
+from sememe.train.data.files import Named
 from sememe.train.data.waveforms import read_waveforms
 from sememe.train.speech.network import base_folder
 from sememe.train.wav2vec2.network import preprocessor
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe.encoders.classify.speech_classifier import SpeechClasses
-    from sememe.train.base.hf_trainer import Curve
+    from sememe.train.base.curve import Curve
     from sememe.train.classify.audio import AudioClassifier
     from sememe.train.classify.report import ClassifierReport
 

@@ -18,12 +18,13 @@ from sememe.encoders.text.encoder import digest
 from sememe.evaluate.confusion import measured
 from sememe.models.image.engine import VisionEngine
 from sememe.models.image.folder import GRAPH, KIND, image_facts
-from sememe.sources.labelled import Labelled
+from sememe.sources.labelled_data import Labelled
 from sememe.sources.pixels import open_image
 from sememe.space.classes import folds
-from sememe.train.base.hf_trainer import checkpoint_folder
+from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import fell, parameters
-from sememe.train.base.output_folder import curve_rows, model_card, note_lines, table, write_trained
+from sememe.train.base.output_folder import write_trained
+from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.classify.image_batches import TunablePictures
 from sememe.train.classify.image_network import WEIGHTS, trainable_image
 from sememe.train.classify.objective import tuner_of

@@ -18,13 +18,14 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._nouns import noun
 from sememe._persistence import made_by
 from sememe._types import Modality, Skipped
+from sememe.encoders.base import refuse
 from sememe.encoders.classify.probe_classifier import ClassProbe, load_class_probe
-from sememe.encoders.image.encoder import refuse
 from sememe.evaluate._cosine import check_encoder_of
 from sememe.evaluate.confusion import measured
 from sememe.evaluate.few_shot import FewShot, ProbeKind, drawn, few_shot, new_probe
 from sememe.evaluate.folds import groups_of
-from sememe.sources.labelled import Labelled, layout, read_labelled
+from sememe.sources.labelled import read_labelled
+from sememe.sources.labelled_data import Labelled, layout
 from sememe.space.classes import folds
 from sememe.space.kernel_probe import MOST_KERNEL
 from sememe.train.base.options import Rule, fitted, parameters

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from sememe._progress import progress
-from sememe.train.base.hf_trainer import Curve, Plan, plan
+from sememe.train.base.curve import Curve, Plan, plan
 from sememe.train.base.torch_state import keep_state, take_state
 from sememe.train.simclr.objective import schedule
 

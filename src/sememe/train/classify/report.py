@@ -11,8 +11,8 @@ from sememe.evaluate.confusion import Confused, Measured
 
 if TYPE_CHECKING:
     from sememe.evaluate.few_shot import FewShot
-    from sememe.sources.labelled import Labelled
-    from sememe.train.base.hf_trainer import Curve
+    from sememe.sources.labelled_data import Labelled
+    from sememe.train.base.curve import Curve
 
 _NAMED = 5  # unreadable examples that a note names
 _FEW = 5  # examples of a class, below which a note says so

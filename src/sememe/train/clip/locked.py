@@ -25,9 +25,9 @@ from sememe._lazy import require
 from sememe.evaluate.image_retrieval import Retrieved, retrieve
 from sememe.models.clip.projection_folder import KIND, Projection, write_projections
 from sememe.sources.image_text import ImageTexts
-from sememe.train.base.hf_trainer import checkpoint_folder
 from sememe.train.base.options import Rule, parameters, refuse
 from sememe.train.base.output_folder import write_trained
+from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.clip.pairs import (
     card,
     check_enough,
@@ -38,37 +38,12 @@ from sememe.train.clip.pairs import (
     part,
 )
 from sememe.train.clip.projections import Recipe, learn_projections
+from sememe.train.clip.report import ClipReport
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
-    from sememe.train.base.hf_trainer import Curve
 
 _BLOCK = 1024  # items encoded between two files of a run's state
-
-
-@dataclass(frozen=True, slots=True)
-class ClipReport:
-    """What `fit` did.
-
-    Attributes:
-        n_images, n_texts, n_pairs: What was trained on.
-        n_held_out: Pairs held out.
-        curve: Losses, and on the pairs held out the mean of recall@10 of texts and of images.
-        recalls: On the pairs held out, as "text to image recall@10" -> its mean; {} without.
-        control: The same where what is right was dealt to others: chance.
-        temperature: What divides cosines, as it was learnt.
-        notes: What was left out of the data.
-    """
-
-    n_images: int
-    n_texts: int
-    n_pairs: int
-    n_held_out: int
-    curve: Curve
-    recalls: dict[str, float]
-    control: dict[str, float]
-    temperature: float
-    notes: tuple[str, ...]
 
 
 @dataclass

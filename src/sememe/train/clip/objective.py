@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._progress import progress
-from sememe.train.base.hf_trainer import Curve, Plan
+from sememe.train.base.curve import Curve, Plan
 from sememe.train.base.torch_state import keep_state, take_state
+from sememe.train.clip.loss import clip_loss
 from sememe.train.clip.network import HOTTEST, image_rows, text_rows
-from sememe.train.clip.projections import clip_loss
-from sememe.train.data.augment import view
-from sememe.train.simclr.objective import scaled, schedule
+from sememe.train.data.augment import scaled, view
+from sememe.train.simclr.objective import schedule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,13 +11,13 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.sources.image_text import ImageTexts, read_image_texts
-from sememe.train.base.output_folder import curve_rows, model_card, note_lines, table
+from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe.evaluate.image_retrieval import Retrieved
-    from sememe.train.clip.locked import ClipReport
+    from sememe.train.clip.report import ClipReport
 
 FIGURE = "recall@10"
 

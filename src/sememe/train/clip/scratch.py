@@ -26,10 +26,10 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe.evaluate.image_retrieval import Retrieved, retrieve
-from sememe.train.base.hf_trainer import checkpoint_folder, plan
+from sememe.train.base.curve import plan
 from sememe.train.base.options import Rule, fell, fitted, parameters, refuse
 from sememe.train.base.output_folder import write_trained
-from sememe.train.clip.locked import ClipReport
+from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.clip.network import HEAD, Sizes, new_network, write_network
 from sememe.train.clip.objective import Batches, Captioned, Learner
 from sememe.train.clip.pairs import (
@@ -42,6 +42,7 @@ from sememe.train.clip.pairs import (
     pairs_digest,
     part,
 )
+from sememe.train.clip.report import ClipReport
 from sememe.train.clip.vocabulary import (
     MERGES,
     VOCAB,
@@ -50,7 +51,8 @@ from sememe.train.clip.vocabulary import (
     token_rows,
 )
 from sememe.train.data.augment import Augmentation
-from sememe.train.data.images import Named, read_pictures, training_preprocess
+from sememe.train.data.files import Named
+from sememe.train.data.images import read_pictures, training_preprocess
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

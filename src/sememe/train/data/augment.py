@@ -17,6 +17,12 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _GREY = np.array([0.299, 0.587, 0.114])  # of R, G, B, as television has it
 _YIQ = np.array([_GREY, [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]])
 _RATIO = math.log(4 / 3)  # of a crop's width to its height, either way
@@ -159,3 +165,10 @@ def _blurred(x: Any, augmentation: Augmentation, rng: np.random.Generator) -> An
     x = x.clone()
     x[chosen] = rows.view(len(chosen), 3, size, size)
     return x
+
+
+def scaled(pixels: NDArray[np.uint8]) -> Any:
+    """Return pictures (n, size, size, 3) uint8 as (n, 3, size, size) float32 from 0 to 1."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._errors import CorruptFileError
 from sememe._progress import progress
 from sememe._types import Skipped
 from sememe.models.image.preprocess import Preprocess
-from sememe.sources.files import find_files
-from sememe.sources.formats import format_of
 from sememe.sources.pixels import open_image
+from sememe.train.data.files import Named, find_named
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,13 +26,6 @@ _LARGE = 2**31  # bytes of pixels beyond which they lie in a file
 _THREADS = 4  # that decode
 _AHEAD = 1024  # pictures being decoded before they are taken
 PLAIN = (0.5, 0.5, 0.5)
-
-
-class Named(NamedTuple):
-    """A picture that was found, not yet opened; its source is the name for people."""
-
-    source: str
-    content: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +66,6 @@ def find_pictures(data: Any) -> tuple[list[Named], tuple[Skipped, ...]]:
         InvalidInputError: There is no such folder, or something else was given.
     """
     return find_named(data, "image", "picture")
-
-
-def find_named(data: Any, kind: str, noun: str) -> tuple[list[Named], tuple[Skipped, ...]]:
-    """Return the files of a format under a folder, or the items of a list; see `find_pictures`."""
-    if isinstance(data, str | PathLike):
-        found, skipped = [], []
-        for file in find_files(Path(data)):
-            if isinstance(file, Skipped):
-                skipped.append(file)
-            elif format_of(file.source)[0] == kind:
-                found.append(Named(file.source, file.path))
-        return found, tuple(skipped)
-    if not isinstance(data, Sequence):
-        got = type(data).__name__
-        raise InvalidInputError(f"{noun}s={got}; give a folder, or a list of paths or arrays.")
-    return [
-        Named(str(one) if isinstance(one, str | PathLike) else f"{noun} {place}", one)
-        for place, one in enumerate(data)
-    ], ()
 
 
 def read_pictures(
@@ -150,28 +121,6 @@ def training_preprocess(
     """Return how pictures are made for a network that trains on them, and for it ever after."""
     facts = {"size": size, "resize": size, "interpolation": "bicubic", "mean": mean, "std": std}
     return Preprocess.of(facts | {"half": half})
-
-
-def pictures_digest(found: Sequence[Named]) -> str:
-    """Return a hash of the pictures' names and of what is in them, before anything is decoded."""
-    total = hashlib.sha256()
-    for one in found:
-        total.update(f"{len(one.source)} {one.source}".encode("utf-8", "surrogatepass"))
-        total.update(_digest(one.content))
-    return total.hexdigest()
-
-
-def _digest(content: Any) -> bytes:
-    if isinstance(content, str | PathLike):
-        try:
-            with Path(content).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").digest()
-        except OSError as error:
-            return str(error.strerror).encode()
-    if isinstance(content, bytes | bytearray | memoryview):
-        return hashlib.sha256(content).digest()
-    array = np.asarray(content)
-    return hashlib.sha256(f"{array.shape} ".encode() + array.tobytes()).digest()
 
 
 def _mapped(work: Callable[[Named], Any], found: Sequence[Named]) -> Iterator[Any]:

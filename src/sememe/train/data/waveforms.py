@@ -22,7 +22,7 @@ from sememe._errors import CorruptFileError
 from sememe._progress import progress
 from sememe._types import Skipped
 from sememe.sources.sound import Clip, stream_sound
-from sememe.train.data.images import Named, find_named, pictures_digest
+from sememe.train.data.files import Named, find_named, pictures_digest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

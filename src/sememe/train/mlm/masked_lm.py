@@ -22,16 +22,13 @@ import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.text.lines import Corpus, check_corpus, read_texts
-from sememe.train.base.hf_trainer import (
-    Plan,
-    arguments,
-    check_train_extra,
-    checkpoint_folder,
-    plan,
-    run,
-)
-from sememe.train.base.options import fell, fitted, parameters, refuse, trainable, weights_digest
-from sememe.train.base.output_folder import curve_rows, model_card, table, write_trained
+from sememe.train.base.base_model import trainable, weights_digest
+from sememe.train.base.curve import Plan, plan
+from sememe.train.base.hf_trainer import arguments, check_train_extra, run
+from sememe.train.base.model_card import curve_rows, model_card, table
+from sememe.train.base.options import fell, fitted, parameters, refuse
+from sememe.train.base.output_folder import write_trained
+from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.mlm.network import (
     POSITIONS,
     SIZES,
@@ -47,7 +44,7 @@ from sememe.train.mlm.packing import MARK, Blocks, Marks, read_blocks
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.train.base.hf_trainer import Curve
+    from sememe.train.base.curve import Curve
 
 KIND = "masked-lm"
 HEADLESS = (

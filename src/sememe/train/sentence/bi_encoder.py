@@ -16,25 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
-from sememe.train.base.hf_trainer import check_train_extra, checkpoint_folder
-from sememe.train.base.options import (
-    check_options,
-    fell,
-    fit_model,
-    fitted,
-    notes_of,
-    parameters,
-    run_facts,
-    trainable,
-    write_quietly,
-)
-from sememe.train.base.output_folder import curve_rows, encoder_card, table, write_trained
+from sememe.train.base.base_model import trainable
+from sememe.train.base.hf_trainer import check_train_extra, fit_model, write_quietly
+from sememe.train.base.model_card import curve_rows, encoder_card, table
+from sememe.train.base.options import check_options, fell, fitted, parameters
+from sememe.train.base.output_folder import write_trained
+from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.sentence.evaluator import metric_of, score_model
-from sememe.train.sentence.examples import Data, Examples, read_examples
+from sememe.train.sentence.examples import Data, Examples, notes_of, read_examples, run_facts
 from sememe.train.sentence.losses import check_loss, dataset, drop_out, make_loss, sampler
 
 if TYPE_CHECKING:
-    from sememe.train.base.hf_trainer import Curve
+    from sememe.train.base.curve import Curve
 
 KIND = "sentence"
 

@@ -27,22 +27,17 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.text.normalize import well_formed
-from sememe.train.base.hf_trainer import ABOUT, Curve, check_train_extra, checkpoint_folder
-from sememe.train.base.options import (
-    fitted,
-    notes_of,
-    parameters,
-    refuse,
-    trainable,
-    weights_digest,
-    write_quietly,
-)
+from sememe.train.base.base_model import trainable, weights_digest
+from sememe.train.base.curve import Curve
+from sememe.train.base.hf_trainer import check_train_extra, write_quietly
+from sememe.train.base.options import fitted, parameters, refuse
 from sememe.train.base.output_folder import write_trained
+from sememe.train.base.run_folder import ABOUT, checkpoint_folder
 from sememe.train.mlm.masked_lm import MaskedTraining, digest, has_head
 from sememe.train.sentence.bi_encoder import SentenceTraining, open_model
 from sememe.train.sentence.domain_report import DomainReport, card, notes_on
 from sememe.train.sentence.evaluator import score_model
-from sememe.train.sentence.examples import Data, Examples, read_examples
+from sememe.train.sentence.examples import Data, Examples, notes_of, read_examples
 from sememe.train.sentence.losses import check_loss
 from sememe.vectors.atomic import replaced
 

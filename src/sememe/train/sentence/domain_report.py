@@ -6,17 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sememe.train.base.output_folder import (
-    ENCODER_HEAD,
-    USE_ENCODER,
-    curve_rows,
-    model_card,
-    table,
-)
+from sememe.train.base.model_card import ENCODER_HEAD, USE_ENCODER, curve_rows, model_card, table
 from sememe.train.mlm.masked_lm import HEADLESS
 
 if TYPE_CHECKING:
-    from sememe.train.base.hf_trainer import Curve
+    from sememe.train.base.curve import Curve
 
 
 @dataclass(frozen=True, slots=True)

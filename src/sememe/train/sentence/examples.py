@@ -13,15 +13,25 @@ meaningless is refused.
 
 from __future__ import annotations
 
-import hashlib
 import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sememe._errors import InvalidInputError
+from sememe.train.base.base_model import weights_digest
+from sememe.train.base.options import parameters
+
+if TYPE_CHECKING:
+    pass
+
+
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from sememe._errors import InvalidInputError
 from sememe.text.normalize import well_formed
 from sememe.train.sentence.example_files import read_rows
 
@@ -297,3 +307,26 @@ def _check_labels(found: Examples, what: str) -> None:
             f"all texts of {what} have the label {found.columns['label'][0]!r}: nothing tells them "
             "apart. Give at least two labels of two texts each."
         )
+
+
+def run_facts(training: Any, base: Path, data: Examples, aside: Examples | None) -> dict[str, Any]:
+    """Return what a run is: a checkpoint of other facts is another run's. base: Its folder."""
+    held_out = None if aside is None else aside.digest()
+    facts = {"parameters": parameters(training), "data": data.digest(), "evaluate": held_out}
+    return facts | {"weights of the base": weights_digest(base)}
+
+
+def notes_of(data: Examples, aside: Examples | None) -> tuple[str, ...]:
+    """Return what is to be said of the examples, and of those held out."""
+    if aside is None:
+        return data.notes
+    notes = [*data.notes, *(f"held out: {note}" for note in aside.notes)]
+    seen = set(_texts(data))
+    if twice := sum(texts in seen for texts in _texts(aside)):
+        notes.append(f"held out: {twice} of {len(aside)} are trained on too, which flatters")
+    return tuple(notes)
+
+
+def _texts(examples: Examples) -> Iterable[tuple[str, ...]]:
+    names = [name for name in examples.columns if name not in ("score", "label")]
+    return zip(*(examples.columns[name] for name in names), strict=True)

@@ -20,27 +20,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.train.base.hf_trainer import check_train_extra, checkpoint_folder
-from sememe.train.base.options import (
-    check_options,
-    fell,
-    fit_model,
-    fitted,
-    notes_of,
-    parameters,
-    run_facts,
-    trainable,
-    write_quietly,
-)
-from sememe.train.base.output_folder import curve_rows, encoder_card, table, write_trained
+from sememe.train.base.base_model import trainable
+from sememe.train.base.hf_trainer import check_train_extra, fit_model, write_quietly
+from sememe.train.base.model_card import curve_rows, encoder_card, table
+from sememe.train.base.options import check_options, fell, fitted, parameters
+from sememe.train.base.output_folder import write_trained
+from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.sentence.bi_encoder import open_model
-from sememe.train.sentence.examples import Data, Examples, read_examples
+from sememe.train.sentence.examples import Data, Examples, notes_of, read_examples, run_facts
 from sememe.train.sentence.tokenizer_coverage import check_legible, check_share
 from sememe.vectors.atomic import written
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
-    from sememe.train.base.hf_trainer import Curve
+    from sememe.train.base.curve import Curve
 
 KIND = "multilingual"
 _TEACHER = "teacher.npy"

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._progress import progress
-from sememe.train.base.hf_trainer import Curve, Plan
+from sememe.train.base.curve import Curve, Plan
 from sememe.train.base.torch_state import keep_state, take_state
-from sememe.train.data.augment import view
+from sememe.train.data.augment import scaled, view
 from sememe.train.simclr.loss import nt_xent
 from sememe.train.simclr.monitor import Figures, Watch
 
@@ -182,13 +182,6 @@ def schedule(step: int, steps: int, *, warmup: float) -> float:
     if step < rising:
         return (step + 1) / rising
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
-
-
-def scaled(pixels: NDArray[np.uint8]) -> Any:
-    """Return pictures (n, size, size, 3) uint8 as (n, 3, size, size) float32 from 0 to 1."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255
 
 
 def _told(losses: list[tuple[int, float]], figures: list[Figures]) -> str:

@@ -23,16 +23,14 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.models.image.folder import GRAPH, KIND, image_facts
-from sememe.train.base.hf_trainer import checkpoint_folder, plan
+from sememe.train.base.curve import plan
+from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import fitted, parameters, refuse
-from sememe.train.base.output_folder import curve_rows, model_card, note_lines, table, write_trained
+from sememe.train.base.output_folder import write_trained
+from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.data.augment import Augmentation
-from sememe.train.data.images import (
-    find_pictures,
-    pictures_digest,
-    read_pictures,
-    training_preprocess,
-)
+from sememe.train.data.files import pictures_digest
+from sememe.train.data.images import find_pictures, read_pictures, training_preprocess
 from sememe.train.simclr.backbones import SMALL, backbone
 from sememe.train.simclr.monitor import collapse, labelled_pictures
 from sememe.train.simclr.objective import Learner
@@ -41,8 +39,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe.models.image.preprocess import Preprocess
-    from sememe.train.base.hf_trainer import Curve
-    from sememe.train.data.images import Named, Pictures
+    from sememe.train.base.curve import Curve
+    from sememe.train.data.files import Named
+    from sememe.train.data.images import Pictures
     from sememe.train.simclr.monitor import Figures
 
 Precision = Literal["float32", "bfloat16"]

@@ -23,7 +23,7 @@ import numpy as np
 
 from sememe._progress import progress
 from sememe.models.ctc.greedy import Best, log_probabilities
-from sememe.train.base.hf_trainer import Curve
+from sememe.train.base.curve import Curve
 from sememe.train.base.torch_state import keep_state, take_state
 from sememe.train.simclr.objective import schedule
 from sememe.train.speech.examples import Row, deal

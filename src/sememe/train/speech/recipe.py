@@ -23,10 +23,11 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.sources.transcripts import read_transcripts
-from sememe.train.base.hf_trainer import checkpoint_folder
-from sememe.train.base.options import fitted, parameters, refuse, weights_digest
+from sememe.train.base.base_model import weights_digest
+from sememe.train.base.options import fitted, parameters, refuse
 from sememe.train.base.output_folder import write_trained
-from sememe.train.data.images import Named
+from sememe.train.base.run_folder import checkpoint_folder
+from sememe.train.data.files import Named
 from sememe.train.data.waveforms import read_waveforms, sounds_digest
 from sememe.train.speech.examples import Spoken, Variation, check_spoken, spoken
 from sememe.train.speech.network import base_folder, network_of, new_network, own_vocabulary

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sememe.evaluate.error_rates import character_error_rate, word_error_rate
+from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import parameters
-from sememe.train.base.output_folder import curve_rows, model_card, note_lines, table
 
 if TYPE_CHECKING:
     from sememe._types import Skipped
-    from sememe.train.base.hf_trainer import Curve
+    from sememe.train.base.curve import Curve
 
 _NAMED = 5  # recordings that a note names
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._progress import progress
-from sememe.train.base.hf_trainer import Curve, Plan
+from sememe.train.base.curve import Curve, Plan
 from sememe.train.base.torch_state import keep_state, take_state
 from sememe.train.simclr.objective import schedule
 from sememe.train.wav2vec2.loss import hidden_loss

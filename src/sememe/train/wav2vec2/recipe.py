@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._lazy import require
 from sememe._types import Skipped
-from sememe.train.base.hf_trainer import checkpoint_folder, plan
+from sememe.train.base.curve import plan
 from sememe.train.base.options import fitted, parameters, refuse
 from sememe.train.base.output_folder import write_trained
+from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.data.waveforms import find_sounds, read_waveforms, sounds_digest
 from sememe.train.wav2vec2.batches import Crops
 from sememe.train.wav2vec2.layer_probe import labelled_sounds
@@ -39,7 +40,7 @@ from sememe.train.wav2vec2.objective import Learner
 from sememe.train.wav2vec2.report import Wav2Vec2Report, wav2vec2_card, wav2vec2_notes
 
 if TYPE_CHECKING:
-    from sememe.train.data.images import Named
+    from sememe.train.data.files import Named
     from sememe.train.data.waveforms import Waveforms
 
 KIND = "wav2vec2"

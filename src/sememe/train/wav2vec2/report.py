@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sememe._types import Skipped
-from sememe.train.base.output_folder import curve_rows, model_card, note_lines, table
+from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.wav2vec2.monitor import Figures, alarm
 
 if TYPE_CHECKING:
-    from sememe.train.base.hf_trainer import Curve
+    from sememe.train.base.curve import Curve
 
 _NAMED = 5  # unreadable sounds that notes name
 

@@ -1,0 +1,71 @@
+"""A checkpoint's tensors by name, read as float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe._errors import CorruptFileError
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+    from sememe.models.weights.safetensors import Tensors
+
+
+_PREFIXES = ("", "bert.", "roberta.", "distilbert.", "mpnet.", "model.", "encoder.")
+
+
+class Reader:
+    """Finds tensors by name and checks them.
+
+    prefix: What the names begin with; unless told, what the network's do in this checkpoint.
+    """
+
+    def __init__(self, tensors: Tensors, where: str, *, prefix: str | None = None) -> None:
+        self._tensors = tensors
+        self._where = where
+        probe = "embeddings.word_embeddings.weight"
+        found = next((p for p in _PREFIXES if p + probe in tensors), "")
+        self._prefix = found if prefix is None else prefix
+
+    def has(self, name: str) -> bool:
+        """Say whether there is such a tensor."""
+        return self._prefix + name in self._tensors
+
+    def array(self, name: str, *shape: int) -> FloatArray:
+        """Return a tensor of that shape, -1 standing for any size."""
+        found = self._tensors.get(self._prefix + name)
+        if found is None:
+            some = ", ".join(_some(self._tensors))
+            raise CorruptFileError(
+                f"{self._where} lacks the tensor {name}; it holds {some}. Is config.json its own?"
+            )
+        fits = len(found.shape) == len(shape) and all(
+            want in (-1, got) for got, want in zip(found.shape, shape, strict=True)
+        )
+        if not fits:
+            raise CorruptFileError(
+                f"{self._where}: {name} has shape {found.shape}, its config.json says {shape}"
+            )
+        array = found.astype(np.float32, copy=False)
+        if not np.isfinite(array).all():
+            raise CorruptFileError(f"{self._where}: {name} holds NaN or infinity. Train it anew")
+        return array
+
+    def linear(self, name: str, *, inputs: int, outputs: int) -> tuple[FloatArray, FloatArray]:
+        """Return matrix (inputs, outputs) and bias (outputs,)."""
+        matrix = self.array(f"{name}.weight", outputs, inputs)
+        return np.ascontiguousarray(matrix.T), self.array(f"{name}.bias", outputs)
+
+    def norm(self, name: str, dim: int) -> tuple[FloatArray, FloatArray]:
+        """Return gain and bias (dim,); old checkpoints call them gamma and beta."""
+        new = self.has(f"{name}.weight")
+        names = ("weight", "bias") if new else ("gamma", "beta")
+        gain, bias = (self.array(f"{name}.{last}", dim) for last in names)
+        return gain, bias
+
+
+def _some(names: Iterable[str]) -> list[str]:
+    return [*sorted(names)[:3], "..."]

@@ -1,0 +1,61 @@
+"""The model that training starts from."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sememe._errors import InvalidInputError, UnknownNameError
+
+if TYPE_CHECKING:
+    pass
+
+
+def weights_digest(folder: Path) -> str:
+    """Return a hash of a base's files; its name may come to stand for other ones."""
+    found = hashlib.sha256()
+    for path in sorted(
+        p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json", ".bin")
+    ):
+        found.update(path.relative_to(folder).as_posix().encode())
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()
+
+
+def network_folder(base: str) -> Path:
+    """Return the folder of a network by its name; see `sememe.load`.
+
+    Raises:
+        InvalidInputError, UnknownNameError: It is no network of BERT's family.
+    """
+    from sememe.encoders.load.by_name import network
+    from sememe.models.weights.catalog import CATALOG
+
+    folder = network(base)
+    if folder is None and base not in CATALOG and not Path(base).exists():
+        raise UnknownNameError.of("model", base, CATALOG)
+    if folder is None:
+        raise InvalidInputError(
+            f"{base!r} is no network that can be trained. Give a folder of BERT's family, "
+            "hf:org/name, or all-minilm-l6-v2."
+        )
+    return folder
+
+
+def trainable(base: str) -> Path:
+    """Return the folder of a network that reads tokens in their order, by its name.
+
+    Raises:
+        InvalidInputError, UnknownNameError: None of that name, or a static encoder.
+    """
+    from sememe.models.static.folder import is_static_folder
+
+    folder = network_folder(base)
+    if is_static_folder(folder):
+        raise InvalidInputError(
+            f"{base} is a static encoder, which has no network. Give one of BERT's family, such as "
+            "all-minilm-l6-v2."
+        )
+    return folder

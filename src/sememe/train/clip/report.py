@@ -1,0 +1,34 @@
+"""What a CLIP training gave: examples, recall, and the curve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sememe.train.base.curve import Curve
+
+
+@dataclass(frozen=True, slots=True)
+class ClipReport:
+    """What `fit` did.
+
+    Attributes:
+        n_images, n_texts, n_pairs: What was trained on.
+        n_held_out: Pairs held out.
+        curve: Losses, and on the pairs held out the mean of recall@10 of texts and of images.
+        recalls: On the pairs held out, as "text to image recall@10" -> its mean; {} without.
+        control: The same where what is right was dealt to others: chance.
+        temperature: What divides cosines, as it was learnt.
+        notes: What was left out of the data.
+    """
+
+    n_images: int
+    n_texts: int
+    n_pairs: int
+    n_held_out: int
+    curve: Curve
+    recalls: dict[str, float]
+    control: dict[str, float]
+    temperature: float
+    notes: tuple[str, ...]

@@ -79,7 +79,7 @@ def test_heavy_packages_are_imported_where_they_are_used(path):
 def test_every_room_has_a_layer_and_something_in_it():
     rooms = [path for path in SOURCE.iterdir() if (path / "__init__.py").exists()]
     assert {path.name for path in rooms} <= set(LAYER)
-    assert all(len(list(path.glob("*.py"))) > 1 for path in rooms)
+    assert all(len(list(path.rglob("*.py"))) > 1 for path in rooms)
 
 
 def loaded_after(code):

@@ -7,20 +7,13 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from sememe.train.base.curve import plan
-
-if TYPE_CHECKING:
-    from sememe.train.base.curve import Curve
-
-
 import time
+from pathlib import Path
+from typing import Any
 
 from sememe._lazy import require
 from sememe._progress import progress
-from sememe.train.base.curve import Curve, Plan
+from sememe.train.base.curve import Curve, Plan, plan
 from sememe.train.base.run_folder import whole_states
 
 

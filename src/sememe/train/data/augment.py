@@ -17,12 +17,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 _GREY = np.array([0.299, 0.587, 0.114])  # of R, G, B, as television has it
 _YIQ = np.array([_GREY, [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]])
 _RATIO = math.log(4 / 3)  # of a crop's width to its height, either way

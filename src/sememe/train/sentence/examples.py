@@ -13,26 +13,18 @@ meaningless is refused.
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from sememe._errors import InvalidInputError
+from sememe.text.normalize import well_formed
 from sememe.train.base.base_model import weights_digest
 from sememe.train.base.options import parameters
-
-if TYPE_CHECKING:
-    pass
-
-
-import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
-
-from sememe.text.normalize import well_formed
 from sememe.train.sentence.example_files import read_rows
 
 Kind = Literal["pairs", "scored", "triplets", "labels", "texts"]

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sememe._errors import CorruptFileError
+from sememe._errors import CorruptFileError, InvalidInputError
 
 ABOUT = "sememe.json"
 
@@ -33,6 +33,20 @@ def is_of_kind(folder: Path, kind: str) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(document, dict) and document.get("kind") == kind
+
+
+def refuse_other_kinds(place: Path, kind: str) -> None:
+    """Refuse a folder whose sememe.json is not of vectors alone or of the same kind of model."""
+    try:
+        found = json.loads((place / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # nothing there, or nothing that could be used
+    old = found.get("kind") if isinstance(found, dict) else None
+    if old not in ("vectors", kind):
+        raise InvalidInputError(
+            f"{place} holds {old or 'an index'!r}, which {kind} would overwrite. Name another "
+            "folder, or delete that one first."
+        )
 
 
 def check_format(about: Path, got: Any, known: int) -> None:

@@ -30,6 +30,7 @@ from sememe.space.classes import folds
 from sememe.space.kernel_probe import MOST_KERNEL
 from sememe.train.base.options import Rule, fitted, parameters
 from sememe.train.base.options import refuse as refuse_options
+from sememe.train.base.output_folder import is_replaceable, refuse_others
 from sememe.train.classify.features import asked_rows, learnt_rows, none_to_measure, several
 from sememe.train.classify.report import (
     ClassifierReport,
@@ -39,7 +40,6 @@ from sememe.train.classify.report import (
     skipped_note,
     without_copies,
 )
-from sememe.train.words.model_folder import is_replaceable, refuse_others
 from sememe.vectors.atomic import replaced
 
 if TYPE_CHECKING:

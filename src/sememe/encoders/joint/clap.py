@@ -19,7 +19,8 @@ from sememe._progress import progress
 from sememe.encoders.audio.base import Sounds, checked_sounds
 from sememe.encoders.base import unit_rows
 from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, digest
-from sememe.models.clap.folder import is_clap_folder, read_clap_folder
+from sememe.models.clap.folder import read_clap_folder
+from sememe.models.weights.folder import ModelKind
 from sememe.models.weights.hub import place_of
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def clap_place(source: str) -> Path | None:
     """
     if source.startswith("hf:") and source.count(":") > 1:
         return None
-    return place_of(source, is_clap_folder)
+    return place_of(source, ModelKind.CLAP)
 
 
 def has_sound_and_text(source: str) -> InvalidInputError:

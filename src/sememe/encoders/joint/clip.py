@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, digest
-from sememe.models.clip.folder import is_clip_folder, read_clip_folder
+from sememe.models.clip.folder import read_clip_folder
+from sememe.models.weights.folder import ModelKind
 from sememe.models.weights.hub import place_of
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def clip_place(source: str) -> Path | None:
 
     A name of the hub is fetched.
     """
-    return place_of(source, is_clip_folder)
+    return place_of(source, ModelKind.CLIP)
 
 
 def has_two(source: str) -> InvalidInputError:

@@ -10,8 +10,9 @@ from sememe.encoders.joint.clip import clip_place, load_clip_image, split_part
 from sememe.encoders.load.joint import is_joint, load_joint_image
 from sememe.encoders.text.encoder import digest
 from sememe.models.image.exported import foreign_image, is_foreign_image
-from sememe.models.image.folder import is_image_folder, read_image_folder
+from sememe.models.image.folder import read_image_folder
 from sememe.models.weights.catalog import CATALOG, DEFAULT_MODEL, IMAGE_MODEL, ModelInfo, model_info
+from sememe.models.weights.folder import ModelFolder, ModelKind
 
 if TYPE_CHECKING:
     from sememe._types import Encoder
@@ -29,7 +30,7 @@ def is_image(name: str) -> bool:
     if part == "image" and (source.startswith("hf:") or clip_place(source) or is_joint(source)):
         return True
     source = name.partition(CONSE)[0]
-    if source == IMAGE_MODEL or (bool(source) and is_image_folder(Path(source))):
+    if source == IMAGE_MODEL or (bool(source) and ModelFolder.open(source).kind is ModelKind.IMAGE):
         return True
     return is_foreign_image(source)
 
@@ -74,7 +75,11 @@ def _of_folder(source: str, threads: int | None) -> ImageEncoder:
     from sememe.models.image.engine import VisionEngine
 
     path = Path(source)
-    found = read_image_folder(path) if is_image_folder(path) else foreign_image(source)
+    found = (
+        read_image_folder(path)
+        if ModelFolder.open(path).kind is ModelKind.IMAGE
+        else foreign_image(source)
+    )
     model = ImageModel(
         name=source if source.startswith("hf:") else str(path.resolve()),
         dim=found.dim,

@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe.models.image.folder import ImageFolder, read_image_folder, write_image_folder
-from sememe.models.image.timm import CONFIG, is_timm_folder, open_timm, weights_of
-from sememe.models.image.torchvision import is_torchvision_file, open_torchvision
+from sememe.models.image.timm import CONFIG, open_timm, weights_of
+from sememe.models.image.torchvision import open_torchvision
 from sememe.models.weights.cache import cache_folder
+from sememe.models.weights.folder import ModelFolder, ModelKind
 from sememe.models.weights.hub import PREFIX, fetch
 from sememe.vectors.atomic import replaced
 
 if TYPE_CHECKING:
     from sememe.models.image.backends import TorchImage
 
+FOREIGN = (ModelKind.TIMM, ModelKind.TORCHVISION)
 _VERSION = 1  # of what is made; another one is made anew
 
 
@@ -37,7 +39,7 @@ def is_foreign_image(source: str) -> bool:
     """
     if source.startswith(PREFIX) and ":" in source.removeprefix(PREFIX):
         return False  # of another kind, where something is said after the name
-    return bool(source) and _is_foreign(_place(source))
+    return bool(source) and ModelFolder.open(_place(source)).holds(*FOREIGN)
 
 
 def foreign_image(source: str) -> ImageFolder:
@@ -69,13 +71,6 @@ def open_foreign(source: str) -> TorchImage:
 
 def _place(source: str) -> Path:
     return fetch(source) if source.startswith(PREFIX) else Path(source)
-
-
-def _is_foreign(path: Path) -> bool:
-    try:
-        return is_torchvision_file(path) or is_timm_folder(path)
-    except OSError:  # too long for a name
-        return False
 
 
 def kept_at(path: Path) -> Path:

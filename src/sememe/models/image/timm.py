@@ -16,21 +16,12 @@ from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
+from sememe._persistence import read_json
 from sememe.models.image.backends import TorchImage
 from sememe.models.image.preprocess import Preprocess, resized_side
-from sememe.models.weights.folder import read_json
 
 CONFIG, WEIGHTS = "config.json", ("model.safetensors", "pytorch_model.bin")
 _NEEDED = "opening a network of timm"
-
-
-def is_timm_folder(folder: Path) -> bool:
-    """Say whether a folder holds a checkpoint as timm writes it."""
-    try:
-        config = read_json(folder / CONFIG, missing={})
-    except CorruptFileError:
-        return False
-    return isinstance(config, dict) and "architecture" in config and "model_type" not in config
 
 
 def weights_of(folder: Path) -> Path:

@@ -27,11 +27,6 @@ _POOLS = ("avgpool", "adaptive_avg_pool2d")
 _NEEDED = "opening a network of torchvision"
 
 
-def is_torchvision_file(path: Path) -> bool:
-    """Say whether a file is named as torchvision names its weights."""
-    return _FILE.fullmatch(path.name) is not None and path.is_file()
-
-
 def open_torchvision(path: Path) -> TorchImage:
     """Open a file of weights.
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._persistence import read_json
 from sememe.models.wav2vec2.config import KINDS, SpeechConfig, from_config
 from sememe.models.wav2vec2.weights import speech_weights
-from sememe.models.weights.checkpoint import any_tensors, any_weight_files
-from sememe.models.weights.folder import read_json
+from sememe.models.weights.checkpoint import read_weights, weight_files
 
 if TYPE_CHECKING:
     from sememe.models.wav2vec2.weights import SpeechWeights
@@ -61,7 +61,7 @@ class SpeechFolder:
 
     def tensors(self) -> Tensors:
         """Read the tensors of all files as they are; raises what `weights` does."""
-        return any_tensors(self.files)
+        return read_weights(self.files)
 
     def fingerprint(self) -> str:
         """Return 32 hex digits of all that shapes a state: weights, config, preprocessing."""
@@ -72,15 +72,6 @@ class SpeechFolder:
         facts = [repr(self.config), self.sample_rate, self.normalize]
         digest.update(json.dumps(facts).encode())
         return digest.hexdigest()
-
-
-def is_speech_folder(path: Path) -> bool:
-    """Say whether a folder holds a network of wav2vec 2.0's layout."""
-    try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(config, dict) and config.get("model_type") in KINDS
 
 
 def read_speech_folder(path: Path) -> SpeechFolder:
@@ -107,7 +98,7 @@ def read_speech_folder(path: Path) -> SpeechFolder:
         facts=facts,
         sample_rate=rate,
         normalize=bool(processor.get("do_normalize", True)),
-        files=any_weight_files(path),
+        files=weight_files(path, torch=True),
     )
 
 

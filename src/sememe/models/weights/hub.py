@@ -12,13 +12,13 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sememe._errors import CorruptFileError, HubError, InvalidInputError, UnknownNameError
 from sememe._lazy import require
 from sememe.models.weights.cache import cache_folder, keep
+from sememe.models.weights.folder import ModelFolder, ModelKind
 
 PREFIX = "hf:"
 _NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
@@ -83,7 +83,7 @@ def _is_sound_in_torch(folder: Path) -> bool:
 
 
 def _kind(folder: Path) -> Any:
-    from sememe.models.weights.folder import read_json
+    from sememe._persistence import read_json
 
     config = read_json(folder / "config.json", missing={})
     return config.get("model_type") if isinstance(config, dict) else None
@@ -157,16 +157,16 @@ def _plain(revision: str) -> str:
     return revision.replace("/", "--")
 
 
-def place_of(source: str, is_kind: Callable[[Path], bool]) -> Path | None:
-    """Return the folder of a kind that goes by a name, None if none does; hf:org/name is fetched.
+def place_of(source: str, *kinds: ModelKind) -> Path | None:
+    """Return the folder of these kinds that goes by a name, None if none does.
+
+    hf:org/name is fetched.
 
     Raises:
         InvalidInputError, HubError, CorruptFileError: As `fetch`.
     """
     if source.startswith("hf:"):
         place = fetch(source)
-        return place if is_kind(place) else None
-    try:
-        return Path(source).resolve() if source and is_kind(Path(source)) else None
-    except (OSError, ValueError):  # too long for a name, or none at all
-        return None
+        return place if ModelFolder.open(place).holds(*kinds) else None
+    known = bool(source) and ModelFolder.open(source).holds(*kinds)
+    return Path(source).resolve() if known else None

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
-from sememe.models.image.folder import ABOUT, is_image_folder, read_image_folder
+from sememe.models.image.folder import ABOUT, read_image_folder
 from sememe.models.image.preprocess import Preprocess
+from sememe.models.weights.folder import ModelFolder, ModelKind
 
 if TYPE_CHECKING:
     from sememe.models.image.backends import TorchImage
@@ -87,7 +88,7 @@ def _opened(base: str) -> TorchImage | Trainable:
         library, _, name = base.partition("/")
         facts = {"library": library, "architecture": name, "arguments": {}}
         return rebuilt(facts, preprocess=Preprocess.of(_PLAIN), labels=("a", "b"))
-    if is_image_folder(Path(base)):
+    if ModelFolder.open(base).kind is ModelKind.IMAGE:
         return _trained_here(Path(base))
     if is_foreign_image(base):
         return open_foreign(base)

@@ -20,10 +20,11 @@ from torchvision.models.feature_extraction import create_feature_extractor
 import sememe
 from sememe import CorruptFileError, InvalidInputError
 from sememe.models.image.backends import TorchImage, answering, exported
-from sememe.models.image.exported import is_foreign_image, kept_at, open_foreign
+from sememe.models.image.exported import FOREIGN, kept_at, open_foreign
 from sememe.models.image.preprocess import Preprocess
 from sememe.models.image.timm import preprocessing
 from sememe.models.image.torchvision import preprocessing as torchvision_preprocessing
+from sememe.models.locate import locate
 from sememe.models.onnx.builder import session
 from tests.models.hub_server import Hub, serving
 
@@ -186,12 +187,12 @@ def test_pickled_weights_are_read_without_running_them(tmp_path):
     module = written(tmp_path / "mine")
     (tmp_path / "mine" / "model.safetensors").unlink()
     torch.save(module.state_dict(), tmp_path / "mine" / "pytorch_model.bin")
-    found = open_foreign(str(tmp_path / "mine")).model.state_dict()
+    found = open_foreign(tmp_path / "mine").model.state_dict()
     for name, tensor in module.state_dict().items():
         assert torch.equal(found[name], tensor), name
     torch.save(module, tmp_path / "mine" / "pytorch_model.bin")
     with pytest.raises(InvalidInputError, match="might run code"):
-        open_foreign(str(tmp_path / "mine"))
+        open_foreign(tmp_path / "mine")
 
 
 def test_foreign_or_damaged_folders_are_told(tmp_path):
@@ -212,7 +213,7 @@ def test_a_file_of_torchvision_says_by_its_name_what_it_is(tmp_path):
     module = lively(torchvision.models.mobilenet_v3_small())
     file = tmp_path / "mobilenet_v3_small-047dcff4.pth"
     torch.save(module.state_dict(), file)
-    image = open_foreign(str(file))
+    image = open_foreign(file)
     weights = torchvision.models.MobileNet_V3_Small_Weights.IMAGENET1K_V1
     assert image.labels == tuple(weights.meta["categories"])
     asked, names = answering(image)
@@ -222,15 +223,15 @@ def test_a_file_of_torchvision_says_by_its_name_what_it_is(tmp_path):
         np.testing.assert_allclose(asked.eval()(x)[2], module(x), atol=1e-5)
     other = file.with_name("shufflenetv2_x0.5-f707e7126e.pth")
     other.write_bytes(file.read_bytes())
-    assert not is_foreign_image(str(other))  # not eight digits: of no list that is known
+    assert locate(str(other), *FOREIGN) is None  # not eight digits: of no list that is known
     wrong = file.with_name("nothing18-00000000.pth")
     wrong.write_bytes(file.read_bytes())
     with pytest.raises(InvalidInputError, match="no weights 'nothing18"):
-        open_foreign(str(wrong))
+        open_foreign(wrong)
     wrong = file.with_name("resnet18-f37072fd.pth")
     wrong.write_bytes(file.read_bytes())
     with pytest.raises(CorruptFileError, match="holds other weights"):
-        open_foreign(str(wrong))
+        open_foreign(wrong)
 
 
 PUBLISHED = ["resnet18", "resnet50.tv_in1k", "vgg16", "efficientnet_b0", "tf_efficientnet_lite0"]

@@ -20,8 +20,8 @@ from sememe.encoders.audio.base import Sounds, checked_sounds
 from sememe.encoders.base import unit_rows
 from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, digest
 from sememe.models.clap.folder import read_clap_folder
+from sememe.models.locate import locate
 from sememe.models.weights.folder import ModelKind
-from sememe.models.weights.hub import place_of
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -130,9 +130,8 @@ def clap_place(source: str) -> Path | None:
 
     A name of the hub is fetched, unless something is said after it.
     """
-    if source.startswith("hf:") and source.count(":") > 1:
-        return None
-    return place_of(source, ModelKind.CLAP)
+    folder = locate(source, ModelKind.CLAP)
+    return None if folder is None else folder.path
 
 
 def has_sound_and_text(source: str) -> InvalidInputError:

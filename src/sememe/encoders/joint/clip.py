@@ -16,8 +16,8 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, digest
 from sememe.models.clip.folder import read_clip_folder
+from sememe.models.locate import locate
 from sememe.models.weights.folder import ModelKind
-from sememe.models.weights.hub import place_of
 
 if TYPE_CHECKING:
     from sememe.models.clip.folder import ClipFolder
@@ -76,7 +76,8 @@ def clip_place(source: str) -> Path | None:
 
     A name of the hub is fetched.
     """
-    return place_of(source, ModelKind.CLIP)
+    folder = locate(source, ModelKind.CLIP)
+    return None if folder is None else folder.path
 
 
 def has_two(source: str) -> InvalidInputError:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from sememe._lazy import require
 from sememe.encoders.audio.speech import SpeechEncoder, split_layer
 from sememe.encoders.joint.clap import load_clap_audio
+from sememe.models.locate import locate
 from sememe.models.weights.catalog import SOUND_MODEL
 from sememe.models.weights.folder import ModelFolder, ModelKind
-from sememe.models.weights.hub import place_of
 
 if TYPE_CHECKING:
     from sememe.encoders.audio.statistics import SoundEncoder
@@ -56,6 +56,5 @@ def speech_place(source: str) -> Path | None:
 
     A name of the hub is fetched, unless something is said after it.
     """
-    if source.startswith("hf:") and source.count(":") > 1:
-        return None
-    return place_of(source, ModelKind.SPEECH)
+    folder = locate(source, ModelKind.SPEECH)
+    return None if folder is None else folder.path

@@ -197,7 +197,7 @@ def network(name: str) -> Path | None:
         info = model_info(name)
         return info.checked_path("network").parent if "network" in info.files else None
     if name.startswith("hf:"):
-        from sememe.models.weights.hub import fetch
+        from sememe.models.locate import fetch
 
         return fetch(name)
     path = Path(name)

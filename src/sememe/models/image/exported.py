@@ -20,8 +20,7 @@ from sememe.models.image.folder import ImageFolder, read_image_folder, write_ima
 from sememe.models.image.timm import CONFIG, open_timm, weights_of
 from sememe.models.image.torchvision import open_torchvision
 from sememe.models.weights.cache import cache_folder
-from sememe.models.weights.folder import ModelFolder, ModelKind
-from sememe.models.weights.hub import PREFIX, fetch
+from sememe.models.weights.folder import ModelKind
 from sememe.vectors.atomic import replaced
 
 if TYPE_CHECKING:
@@ -31,26 +30,14 @@ FOREIGN = (ModelKind.TIMM, ModelKind.TORCHVISION)
 _VERSION = 1  # of what is made; another one is made anew
 
 
-def is_foreign_image(source: str) -> bool:
-    """Say whether a name is of a network of timm or torchvision; one of the hub is fetched.
-
-    Raises:
-        InvalidInputError, UnknownNameError, HubError, CorruptFileError: As `fetch`.
-    """
-    if source.startswith(PREFIX) and ":" in source.removeprefix(PREFIX):
-        return False  # of another kind, where something is said after the name
-    return bool(source) and ModelFolder.open(_place(source)).holds(*FOREIGN)
-
-
-def foreign_image(source: str) -> ImageFolder:
-    """Return the exported network of a name; made when it is not kept yet.
+def foreign_image(path: Path) -> ImageFolder:
+    """Return the exported network of a checkpoint; made when it is not kept yet.
 
     Raises:
         MissingExtraError: torch, timm or torchvision is not installed, and it is not kept yet.
         InvalidInputError: It cannot be built or exported, or there is no room for it.
         CorruptFileError: Its files are damaged.
     """
-    path = _place(source)
     kept = kept_at(path)
     try:
         return read_image_folder(kept)
@@ -59,18 +46,13 @@ def foreign_image(source: str) -> ImageFolder:
     return read_image_folder(kept)
 
 
-def open_foreign(source: str) -> TorchImage:
+def open_foreign(path: Path) -> TorchImage:
     """Open such a network in torch, to train it further.
 
     Raises:
         MissingExtraError, InvalidInputError, CorruptFileError: As `foreign_image`.
     """
-    path = _place(source)
     return open_timm(path) if path.is_dir() else open_torchvision(path)
-
-
-def _place(source: str) -> Path:
-    return fetch(source) if source.startswith(PREFIX) else Path(source)
 
 
 def kept_at(path: Path) -> Path:

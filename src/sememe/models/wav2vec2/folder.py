@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import read_json
-from sememe.models.wav2vec2.config import KINDS, SpeechConfig, from_config
+from sememe.models.wav2vec2.config import SpeechConfig, from_config
 from sememe.models.wav2vec2.weights import speech_weights
 from sememe.models.weights.checkpoint import read_weights, weight_files
+from sememe.models.weights.folder import SPEECH_TYPES
 
 if TYPE_CHECKING:
     from sememe.models.wav2vec2.weights import SpeechWeights
@@ -82,9 +83,10 @@ def read_speech_folder(path: Path) -> SpeechFolder:
         CorruptFileError: A file is damaged.
     """
     facts = _object(path / "config.json")
-    if facts.get("model_type") not in KINDS:
+    if facts.get("model_type") not in SPEECH_TYPES:
         raise InvalidInputError(
-            f"{path} is of the type {facts.get('model_type')!r}; sememe reads {', '.join(KINDS)}. "
+            f"{path} is of the type {facts.get('model_type')!r}; sememe reads "
+            f"{', '.join(SPEECH_TYPES)}. "
             "Give the folder of such a network, as transformers writes it"
         )
     processor = _processor(path)

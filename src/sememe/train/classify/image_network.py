@@ -74,7 +74,8 @@ def trainable_image(base: str, labels: tuple[str, ...], *, size: int | None = No
 def _opened(base: str) -> TorchImage | Trainable:
     """Return the network with its own last layer; of SimCLR's folder, which has none, the rest."""
     from sememe.models.image.backends import rebuilt
-    from sememe.models.image.exported import is_foreign_image, open_foreign
+    from sememe.models.image.exported import FOREIGN, open_foreign
+    from sememe.models.locate import locate
     from sememe.models.weights.catalog import IMAGE_MODEL, model_info
 
     if base == IMAGE_MODEL:
@@ -90,8 +91,8 @@ def _opened(base: str) -> TorchImage | Trainable:
         return rebuilt(facts, preprocess=Preprocess.of(_PLAIN), labels=("a", "b"))
     if ModelFolder.open(base).kind is ModelKind.IMAGE:
         return _trained_here(Path(base))
-    if is_foreign_image(base):
-        return open_foreign(base)
+    if (folder := locate(base, *FOREIGN)) is not None:
+        return open_foreign(folder.path)
     raise InvalidInputError(
         f"{base!r} is no image network that can be trained. Give efficientnet-lite0, hf:timm/NAME, "
         "the folder of one, a file of torchvision's weights, or timm/NAME for random weights."

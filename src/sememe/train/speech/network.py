@@ -170,7 +170,8 @@ def base_folder(base: str) -> Path:
         InvalidInputError: There is none, or it is no network for sound.
         UnknownNameError, HubError: The hub has none of that name, or cannot be reached.
     """
-    from sememe.models.weights.hub import PREFIX, fetch
+    from sememe.models.locate import fetch
+    from sememe.models.weights.hub import PREFIX
 
     folder = fetch(base) if base.startswith(PREFIX) else Path(base)
     if not folder.is_dir():

@@ -12,19 +12,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe.models.image.folder import ImageFolder, read_image_folder, write_image_folder
-from sememe.models.image.timm import CONFIG, open_timm, weights_of
-from sememe.models.image.torchvision import open_torchvision
+from sememe.models.image.timm import CONFIG, weights_file
 from sememe.models.weights.cache import cache_folder
 from sememe.models.weights.folder import ModelKind
 from sememe.vectors.atomic import replaced
-
-if TYPE_CHECKING:
-    from sememe.models.image.backends import TorchImage
 
 FOREIGN = (ModelKind.TIMM, ModelKind.TORCHVISION)
 _VERSION = 1  # of what is made; another one is made anew
@@ -46,15 +41,6 @@ def foreign_image(path: Path) -> ImageFolder:
     return read_image_folder(kept)
 
 
-def open_foreign(path: Path) -> TorchImage:
-    """Open such a network in torch, to train it further.
-
-    Raises:
-        MissingExtraError, InvalidInputError, CorruptFileError: As `foreign_image`.
-    """
-    return open_timm(path) if path.is_dir() else open_torchvision(path)
-
-
 def kept_at(path: Path) -> Path:
     """Return where the export of a checkpoint's folder, or of a file of weights, is kept.
 
@@ -62,7 +48,7 @@ def kept_at(path: Path) -> Path:
         InvalidInputError: The folder holds no weights.
     """
     found = hashlib.sha256(f"{_VERSION} ".encode())
-    files = [path / CONFIG, weights_of(path)] if path.is_dir() else [path]
+    files = [path / CONFIG, weights_file(path)] if path.is_dir() else [path]
     for file in files:
         found.update(file.name.encode() + b"\0")
         with file.open("rb") as stream:
@@ -73,10 +59,10 @@ def kept_at(path: Path) -> Path:
 def _make(path: Path, kept: Path) -> None:
     for name in ("torch", "timm" if path.is_dir() else "torchvision", "onnxscript"):
         require(name, f"exporting {path.name}, which is done once,")
-    from sememe.models.image.backends import exported
+    from sememe.models.image.backends import open_checkpoint
 
-    image = open_timm(path) if path.is_dir() else open_torchvision(path)
-    graph, dim, maps = exported(image)
+    image = open_checkpoint(path)
+    graph, dim, maps = image.export()
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with replaced(kept) as fresh:
@@ -87,7 +73,7 @@ def _make(path: Path, kept: Path) -> None:
                 dim=dim,
                 labels=image.labels,
                 maps=maps,
-                facts={"network": image.facts()},
+                facts={"network": image.metadata()},
             )
     except OSError as error:
         shutil.rmtree(kept, ignore_errors=True)

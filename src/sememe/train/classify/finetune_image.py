@@ -199,13 +199,13 @@ def _weights(module: Any) -> str:
 def _exported(network: Any, labels: tuple[str, ...]) -> Tuned:
     import torch
 
-    from sememe.models.image.export import exported_image
+    from sememe.models.image.export import export_image
 
     size = network.preprocess.size
     with torch.no_grad():
         found = network.module(torch.zeros(1, 3, size, size))
     shapes = dict(zip(network.outputs, found, strict=True))
-    graph = exported_image(network.module, network.preprocess, outputs=network.outputs)
+    graph = export_image(network.module, network.preprocess, outputs=network.outputs)
     facts = image_facts(
         graph,
         preprocess=network.preprocess,

@@ -116,13 +116,13 @@ def _digest_weights(module: Any) -> str:
 def _export(network: Trainable, classes: tuple[str, ...]) -> TunedImage:
     import torch
 
-    from sememe.models.image.export import exported_image
+    from sememe.models.image.export import export_image
 
     size = network.preprocess.size
     with torch.no_grad():
         outputs = network.module(torch.zeros(1, 3, size, size))
     shapes = {name: tuple(x.shape) for name, x in zip(network.outputs, outputs, strict=True)}
-    graph = exported_image(network.module, network.preprocess, outputs=network.outputs)
+    graph = export_image(network.module, network.preprocess, outputs=network.outputs)
     facts = image_facts(
         graph,
         preprocess=network.preprocess,

@@ -20,7 +20,7 @@ from sememe._errors import InvalidInputError
 from sememe._types import Modality
 from sememe.encoders.image.encoder import ImageEncoder
 from sememe.encoders.image.test_time_augmentation import VIEWS
-from sememe.models.image.folder import is_image_folder
+from sememe.models.weights.folder import ModelFolder, ModelKind
 from sememe.train.classify.learner import ClassLearner, FineTuner
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class ImageClassifier(ClassLearner):
     def _load_finetuned(cls, folder: Path) -> ImageEncoder | None:
         from sememe.encoders.load.by_name import load
 
-        if not is_image_folder(folder):
+        if ModelFolder.open(folder).kind is not ModelKind.IMAGE:
             return None
         model = load(str(folder))
         if not isinstance(model, ImageEncoder) or not model.labels:

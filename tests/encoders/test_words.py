@@ -9,7 +9,7 @@ import sememe
 from sememe import InvalidInputError, KeyedVectors, SubwordVectors, UnknownNameError, WordEncoder
 from sememe.encoders.load.by_name import load_vectors
 from sememe.text.ngrams import Ngrams
-from sememe.vectors.folder import write_vectors
+from sememe.vectors.formats.folder import write_vectors
 from tests.contracts.encoder import EncoderContract
 
 ITEMS = [

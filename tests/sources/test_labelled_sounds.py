@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sememe import InvalidInputError
-from sememe.sources.labelled import read_labelled
-from sememe.sources.name_parts import name_parts
-from sememe.sources.sound import Clip
+from sememe.sources.datasets.filename_patterns import name_parts
+from sememe.sources.datasets.labelled import read_labelled
+from sememe.sources.media.audio_decoding import Clip
 
 
 @pytest.fixture

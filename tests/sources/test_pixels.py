@@ -13,7 +13,7 @@ from PIL import Image
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import Skipped
 from sememe.sources import find_files, read_file
-from sememe.sources.pixels import MAX_PIXELS, open_image, picture_facts
+from sememe.sources.media.image_decoding import MAX_PIXELS, open_image, picture_facts
 from tests.drawings import clock, noise
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)

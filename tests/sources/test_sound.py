@@ -12,7 +12,7 @@ import soxr
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.sources import read_file
 from sememe.sources.files import SourceFile
-from sememe.sources.sound import (
+from sememe.sources.media.audio_decoding import (
     Clip,
     is_cut_off,
     read_sound,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sememe.text.normalize import normalize
-from sememe.text.tokens import tokens
+from sememe.text.terms.script_runs import tokens
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sememe import FastText
-from sememe.evaluate.correlation import spearman
-from sememe.vectors.common import common_part
+from sememe.evaluate.metrics.correlation import spearman
+from sememe.vectors.all_but_the_top import common_part
 
 
 def shared(seed: int = 0, n: int = 500):

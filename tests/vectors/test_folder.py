@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sememe import CorruptFileError, InvalidInputError, KeyedVectors, SubwordVectors
 from sememe.text.ngrams import Ngrams
-from sememe.vectors.folder import read_vectors, verify_vectors, write_vectors
+from sememe.vectors.formats.folder import read_vectors, verify_vectors, write_vectors
 from sememe.vectors.keys import ListKeys, MappedKeys, hash64, mapped
 from tests.text.test_ngrams import ANYTHING
 
@@ -208,7 +208,7 @@ def _fail_at(patch, step):
     """Let the given one of the renamings and of the file hashes fail."""
     from pathlib import Path
 
-    from sememe.vectors import folder as module
+    from sememe.vectors.formats import folder as module
 
     left, replace, noted = [step], Path.replace, module.noted
 
@@ -226,7 +226,7 @@ def _fail_at(patch, step):
 
 
 def test_a_folder_written_while_it_is_opened_is_not_mixed(vectors, tmp_path, monkeypatch):
-    from sememe.vectors import folder as module
+    from sememe.vectors.formats import folder as module
 
     folder = vectors.save(tmp_path / "v")
     twice = KeyedVectors(vectors.keys, vectors.matrix * 2, counts=vectors.counts)

@@ -312,12 +312,12 @@ class KeyedVectors:
     # Files
 
     def save(self, path: StrPath, *, format: str | None = None) -> Path:
-        """Write the vectors and return where to; see `sememe.vectors.files.FORMATS`.
+        """Write the vectors and return where to; see `sememe.vectors.formats.registry.FORMATS`.
 
         format: "sememe" (a folder that opens at once), "word2vec-text", "word2vec-binary",
             "glove-text", "fasttext-vec" or "fasttext-bin"; by the path's ending unless told.
         """
-        from sememe.vectors.files import save
+        from sememe.vectors.formats.registry import save
 
         return save(self, path, format=format)
 
@@ -331,7 +331,7 @@ class KeyedVectors:
             CorruptFileError: The file is damaged or not of the format; says in which line or byte.
             FileNotFoundError: There is no such file.
         """
-        from sememe.vectors.files import load
+        from sememe.vectors.formats.registry import load
 
         return load(path, format=format)
 

@@ -20,8 +20,8 @@ from sememe.models.weights.hub import place_of
 
 if TYPE_CHECKING:
     from sememe.models.clip.folder import ClipFolder
-    from sememe.text.clip_tokens import ClipTokenizer
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
 Part = Literal["text", "image"]
 _PARTS: tuple[Part, ...] = ("text", "image")
@@ -185,8 +185,8 @@ class ClipModel:
 
 def _tokenizer(folder: ClipFolder) -> ClipTokenizer | FileTokenizer:
     """Open a folder's tokenizer, and check that the network was trained with such a one."""
-    from sememe.text.clip_tokens import ClipTokenizer
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
     files, config = folder.tokenizer, folder.config
     tokenizer = ClipTokenizer(*files) if len(files) == 2 else FileTokenizer(files[0])

@@ -18,9 +18,9 @@ from sememe._lazy import require
 from sememe._nouns import noun
 from sememe._types import Skipped
 from sememe.encoders.classify.speech_classifier import load_speech_classes
-from sememe.evaluate.confusion import measured
-from sememe.sources.labelled_data import Labelled
-from sememe.space.classes import folds
+from sememe.evaluate.metrics.confusion import measured
+from sememe.sources.datasets.labelled_data import Labelled
+from sememe.space.probe import folds
 from sememe.train.base.base_model import weights_digest
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import fell, parameters

@@ -15,12 +15,12 @@ from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.text.encoder import digest
-from sememe.evaluate.confusion import measured
+from sememe.evaluate.metrics.confusion import measured
 from sememe.models.image.engine import VisionEngine
 from sememe.models.image.folder import GRAPH, KIND, image_facts
-from sememe.sources.labelled_data import Labelled
-from sememe.sources.pixels import open_image
-from sememe.space.classes import folds
+from sememe.sources.datasets.labelled_data import Labelled
+from sememe.sources.media.image_decoding import open_image
+from sememe.space.probe import folds
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import fell, parameters
 from sememe.train.base.output_folder import write_trained

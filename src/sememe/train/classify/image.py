@@ -24,7 +24,7 @@ from sememe.models.image.folder import is_image_folder
 from sememe.train.classify.learner import ClassLearner
 
 if TYPE_CHECKING:
-    from sememe.sources.labelled_data import Labelled
+    from sememe.sources.datasets.labelled_data import Labelled
     from sememe.train.base.options import Rule
     from sememe.train.classify.report import ClassifierReport
 

@@ -1,6 +1,6 @@
 """A trained model as a folder: the vectors, and beside them what going on with training needs.
 
-the files of `sememe.vectors.folder`, kind "word2vec" or "fasttext" in sememe.json
+the files of `sememe.vectors.formats.folder`, kind "word2vec" or "fasttext" in sememe.json
 state/<array>.npy      the rows that were trained, inputs and outputs, without padding
 phrases.json           the pairs joined before, where `sememe train --phrases` did so
 
@@ -24,7 +24,7 @@ from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.report import TrainingReport
 from sememe.vectors.atomic import replaced, written
-from sememe.vectors.folder import (
+from sememe.vectors.formats.folder import (
     FILES,
     read_document,
     read_vectors,

@@ -10,7 +10,7 @@ from sememe.evaluate.data.folds import Folds
 from sememe.evaluate.metrics.confusion import Confused
 from sememe.evaluate.runners.classification import evaluate_classification
 from sememe.sources.datasets.labelled_data import Labelled
-from tests.evaluate.sounds import SetRows
+from tests.evaluate.audio_encoders import SetRows
 
 FAST = {"resamples": 50}
 

@@ -282,7 +282,7 @@ def test_a_process_that_dies_is_an_error():
     with pytest.raises(RuntimeError, match="ended with code 7"):
         apart.call("os", "_exit", {"status": 7})
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        apart.call("tests.train.test_corpus", "_divide", {})
+        apart.call("tests.train.words.test_corpus", "_divide", {})
 
 
 def _divide():

@@ -10,7 +10,7 @@ from sememe._errors import InvalidInputError
 from sememe.train.words.fasttext import FastText
 from sememe.vectors.keyed import KeyedVectors
 from sememe.vectors.subword import SubwordVectors
-from tests.train.made import same_topic, topics
+from tests.train.words.topic_corpora import same_topic, topics
 
 SMALL = {
     "dim": 16, "min_count": 1, "epochs": 3, "subsample": 0, "workers": 2, "seed": 1,

@@ -16,7 +16,7 @@ from sememe.train.words.corpus.encoded import encode_corpus
 from sememe.train.words.corpus.phrases import Phrases
 from sememe.train.words.corpus.reader import open_corpus
 from sememe.train.words.corpus.vocabulary import build_vocabulary
-from tests.train.test_corpus import both
+from tests.train.words.test_corpus import both
 
 
 class Shrinking:

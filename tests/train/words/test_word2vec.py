@@ -16,7 +16,7 @@ import pytest
 from sememe._errors import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.train.words.word2vec import Word2Vec
 from sememe.vectors.keyed import KeyedVectors
-from tests.train.made import same_topic, topics
+from tests.train.words.topic_corpora import same_topic, topics
 
 SMALL = {"dim": 16, "min_count": 1, "epochs": 3, "subsample": 0, "workers": 2, "seed": 1}
 

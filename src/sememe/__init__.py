@@ -66,7 +66,7 @@ _EXPORTS = {
     "SpeechTraining": "sememe.train.speech.recipe",
     "StaticEncoder": "sememe.encoders.text.static",
     "SubwordTokenizer": "sememe.text.tokenizers.subwords",
-    "SubwordVectors": "sememe.vectors.subword",
+    "SubwordVectors": "sememe.vectors.keyed",
     "TextEncoder": "sememe.encoders.text.encoder",
     "TextTooLongError": "sememe._errors",
     "TrainingReport": "sememe.train.words.report",
@@ -157,7 +157,7 @@ if TYPE_CHECKING:
     from sememe.train.words.report import TrainingReport as TrainingReport
     from sememe.train.words.word2vec import Word2Vec as Word2Vec
     from sememe.vectors.keyed import KeyedVectors as KeyedVectors
-    from sememe.vectors.subword import SubwordVectors as SubwordVectors
+    from sememe.vectors.keyed import SubwordVectors as SubwordVectors
 
 
 def __getattr__(name: str) -> Any:

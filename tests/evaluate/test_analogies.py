@@ -21,8 +21,7 @@ from sememe.evaluate import (
 )
 from sememe.evaluate.data.analogy_questions import kind_of
 from sememe.text.ngrams import Ngrams
-from sememe.vectors.keyed import KeyedVectors
-from sememe.vectors.subword import SubwordVectors
+from sememe.vectors.keyed import KeyedVectors, SubwordVectors
 
 FAST = {"resamples": 50}
 

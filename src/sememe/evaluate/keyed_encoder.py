@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._types import Encoder, Modality
-from sememe.vectors.keyed import KeyedVectors
-from sememe.vectors.subword import SubwordVectors
+from sememe.vectors.keyed import KeyedVectors, SubwordVectors
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

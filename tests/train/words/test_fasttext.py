@@ -8,8 +8,7 @@ import pytest
 
 from sememe._errors import InvalidInputError
 from sememe.train.words.fasttext import FastText
-from sememe.vectors.keyed import KeyedVectors
-from sememe.vectors.subword import SubwordVectors
+from sememe.vectors.keyed import KeyedVectors, SubwordVectors
 from tests.train.words.topic_corpora import same_topic, topics
 
 SMALL = {

@@ -31,6 +31,7 @@ from sememe.vectors.formats.folder import (
     refuse_other_kinds,
     write_vectors,
 )
+from sememe.vectors.keyed import from_record
 
 if TYPE_CHECKING:
     from sememe.train.words.word2vec import Word2Vec
@@ -58,7 +59,7 @@ def write_model(folder: Path, model: Word2Vec) -> Path:
         for name, rows in arrays.items():
             with written(fresh / "state" / f"{name}.npy") as file:
                 np.save(file, rows[:, : model.dim], allow_pickle=False)
-        write_vectors(fresh, model.vectors_, kind=model.kind, facts=facts)
+        write_vectors(fresh, model.vectors_.record, kind=model.kind, facts=facts)
     return folder
 
 
@@ -138,7 +139,7 @@ def read_model(folder: Path, cls: type[Model]) -> Model:
         report = TrainingReport.of(document["training"])
     except (KeyError, TypeError) as error:
         raise CorruptFileError(f"{folder}: sememe.json is damaged ({error!r}).") from error
-    vectors = read_vectors(folder)
+    vectors = from_record(read_vectors(folder))
     if vectors.counts is None:
         raise CorruptFileError(f"{folder} lacks counts.npy. Train and save the model again.")
     model.vectors_ = vectors

@@ -25,8 +25,8 @@ from sememe._types import FloatArray
 from sememe.text.ngrams import Ngrams
 from sememe.vectors.atomic import written
 from sememe.vectors.formats.file_errors import at_byte, distinct, grown, shown
-from sememe.vectors.keyed import KeyedVectors
-from sememe.vectors.subword import SubwordVectors, ngram_sums, with_own_rows
+from sememe.vectors.ngram_rows import ngram_sums, with_own_rows
+from sememe.vectors.record import SubwordTable, VectorRecord
 
 MAGIC = struct.pack("<i", 793712314)
 _VERSIONS = (11, 12)
@@ -43,10 +43,10 @@ _AGAIN = "Fetch the file again"
 _CONVERT = "Write its vectors as .vec with the official tool, and read that"
 
 
-def read(file: IO[bytes], path: Path) -> KeyedVectors:
+def read(file: IO[bytes], path: Path) -> VectorRecord:
     """Read vectors from a file that stands at its beginning.
 
-    SubwordVectors come out, or KeyedVectors of a model without n-grams (max_n = 0).
+    The record has no n-gram rows if the model has none (max_n = 0).
 
     Raises:
         CorruptFileError: The file is cut short or damaged, of another version, supervised or
@@ -76,7 +76,7 @@ def read(file: IO[bytes], path: Path) -> KeyedVectors:
     keys = distinct(words, path)
     own, ngrams = source.rows(len(words), dim), source.rows(buckets, dim)
     if not max_n or not buckets:
-        return KeyedVectors(keys, own, counts=counts)
+        return VectorRecord(keys, own, counts)
     try:
         subwords = Ngrams(max(min_n, 1), max_n, buckets, hangul="syllables")
     except InvalidInputError as error:
@@ -84,22 +84,22 @@ def read(file: IO[bytes], path: Path) -> KeyedVectors:
     matrix = with_own_rows(words, own, ngrams=ngrams, subwords=subwords, short="none")
     if (end := keys.find(_END)) >= 0:
         matrix[end] = own[end]
-    return SubwordVectors(keys, matrix, ngrams=ngrams, subwords=subwords, counts=counts)
+    return VectorRecord(keys, matrix, counts, SubwordTable(ngrams, subwords))
 
 
-def write(vectors: KeyedVectors, path: Path) -> Path:
+def write(vectors: VectorRecord, path: Path) -> Path:
     """Write vectors with their subwords.
 
     Raises:
         InvalidInputError: Vectors without subwords, n-grams over jamo, or a key the format cannot
             hold.
     """
-    if not isinstance(vectors, SubwordVectors):
+    if (table := vectors.table) is None:
         raise InvalidInputError(
             "these vectors have no subwords, which fasttext-bin is for. Write them with "
             "format='fasttext-vec' or 'word2vec-binary'."
         )
-    if vectors.subwords.hangul != "syllables":
+    if table.subwords.hangul != "syllables":
         raise InvalidInputError(
             "these n-grams are over jamo, and fasttext-bin has no word for it: a reader would look "
             "in the wrong buckets. Write in the own format (format='sememe'), or the keys alone "
@@ -107,14 +107,16 @@ def write(vectors: KeyedVectors, path: Path) -> Path:
         )
     encoded = [_encoded(key, row) for row, key in enumerate(vectors.keys)]
     with written(path) as file:
-        file.write(MAGIC + struct.pack("<i", _VERSIONS[-1]) + _arguments(vectors))
+        file.write(
+            MAGIC + struct.pack("<i", _VERSIONS[-1]) + _arguments(vectors.dim, table.subwords)
+        )
         file.write(_entries(encoded, vectors.counts))
-        file.write(_SHAPE.pack(False, len(vectors) + vectors.subwords.buckets, vectors.dim))
+        file.write(_SHAPE.pack(False, len(vectors) + table.subwords.buckets, vectors.dim))
         for start in range(0, len(vectors), _ROWS):
-            own = _own_rows(vectors, start, min(start + _ROWS, len(vectors)))
+            own = _own_rows(vectors, table, start, min(start + _ROWS, len(vectors)))
             file.write(own.astype("<f4").tobytes())
-        for start in range(0, len(vectors.ngrams), _ROWS):
-            file.write(vectors.ngrams[start : start + _ROWS].astype("<f4").tobytes())
+        for start in range(0, len(table.ngrams), _ROWS):
+            file.write(table.ngrams[start : start + _ROWS].astype("<f4").tobytes())
         file.write(_SHAPE.pack(False, len(vectors), vectors.dim))
         zeros = bytes(4 * vectors.dim * _ROWS)
         for start in range(0, len(vectors), _ROWS):
@@ -123,10 +125,9 @@ def write(vectors: KeyedVectors, path: Path) -> Path:
     return path
 
 
-def _arguments(vectors: SubwordVectors) -> bytes:
-    shape = vectors.subwords
+def _arguments(dim: int, subwords: Ngrams) -> bytes:
     return _ARGUMENTS.pack(
-        vectors.dim, 5, 5, 1, 5, 1, _NEGATIVES, _SKIPGRAM, shape.buckets, shape.min_n, shape.max_n,
+        dim, 5, 5, 1, 5, 1, _NEGATIVES, _SKIPGRAM, subwords.buckets, subwords.min_n, subwords.max_n,
         100, 1e-4,
     )  # fmt: skip
 
@@ -142,13 +143,15 @@ def _entries(words: list[bytes], counts: NDArray[np.int64] | None) -> bytes:
     return head + b"".join(entries)
 
 
-def _own_rows(vectors: SubwordVectors, start: int, end: int) -> NDArray[np.float64]:
+def _own_rows(
+    vectors: VectorRecord, table: SubwordTable, start: int, end: int
+) -> NDArray[np.float64]:
     """Return the word rows that, averaged with the n-grams' rows, give the vectors."""
     keys = vectors.keys[start:end]
-    offsets, ids = vectors.subwords.ids_of_many(keys, short="none")
+    offsets, ids = table.subwords.ids_of_many(keys, short="none")
     sizes = np.diff(offsets)[:, None] + 1
     own: NDArray[np.float64] = vectors.matrix[start:end].astype(np.float64) * sizes
-    own -= ngram_sums(vectors.ngrams, offsets, ids)
+    own -= ngram_sums(table.ngrams, offsets, ids)
     if (mark := vectors.keys.find(_END)) in range(start, end):
         own[mark - start] = vectors.matrix[mark]
     return own

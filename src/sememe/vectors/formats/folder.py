@@ -33,9 +33,8 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import made_by, noted
 from sememe.text.ngrams import Ngrams
 from sememe.vectors.atomic import beside, written
-from sememe.vectors.keyed import KeyedVectors, StrPath
 from sememe.vectors.keys import MappedKeys, mapped
-from sememe.vectors.subword import SubwordVectors
+from sememe.vectors.record import StrPath, SubwordTable, VectorRecord
 
 FILE = "sememe.json"
 FORMAT = 2
@@ -46,7 +45,7 @@ _AGAIN = "Write the vectors again with KeyedVectors.save, or fetch the folder an
 
 def write_vectors(
     folder: StrPath,
-    vectors: KeyedVectors,
+    vectors: VectorRecord,
     *,
     kind: str = "vectors",
     facts: Mapping[str, Any] | None = None,
@@ -92,7 +91,7 @@ def write_vectors(
     return place
 
 
-def _arrays_of(vectors: KeyedVectors) -> dict[str, Any]:
+def _arrays_of(vectors: VectorRecord) -> dict[str, Any]:
     """Return what goes into each file but sememe.json."""
     keys = mapped(vectors.keys)
     arrays: dict[str, Any] = {
@@ -103,8 +102,8 @@ def _arrays_of(vectors: KeyedVectors) -> dict[str, Any]:
     }
     if vectors.counts is not None:
         arrays["counts.npy"] = vectors.counts
-    if isinstance(vectors, SubwordVectors):
-        arrays["ngrams.npy"] = vectors.ngrams
+    if vectors.table is not None:
+        arrays["ngrams.npy"] = vectors.table.ngrams
     return arrays | {"keys.bin": keys["blob"]}
 
 
@@ -122,8 +121,8 @@ def refuse_other_kinds(place: Path, kind: str) -> None:
         )
 
 
-def read_vectors(folder: StrPath) -> KeyedVectors:
-    """Open the vectors in a folder: KeyedVectors, or SubwordVectors where there are n-grams.
+def read_vectors(folder: StrPath) -> VectorRecord:
+    """Open the vectors in a folder.
 
     The sizes of all files are checked; their hashes are for `verify_vectors`.
 
@@ -153,22 +152,13 @@ def read_vectors(folder: StrPath) -> KeyedVectors:
         raise CorruptFileError(f"{place / 'key_offsets.npy'} does not fit keys.bin. {_AGAIN}")
     matrix = _array(place / "matrix.npy", (n, dim), "<f4")
     counts = _array(place / "counts.npy", (n,), "<i8") if "counts.npy" in files else None
-    if subwords is None:
-        vectors = KeyedVectors(keys, matrix, counts=counts)
-    else:
+    table = None
+    if subwords is not None:
         ngrams = _array(place / "ngrams.npy", (subwords.buckets, dim), "<f4")
-        vectors = SubwordVectors(
-            keys,
-            matrix,
-            ngrams=ngrams,
-            subwords=subwords,
-            counts=counts,
-            spelling=bool(document.get("spelling")),
-        )
+        table = SubwordTable(ngrams, subwords, spelling=bool(document.get("spelling")))
     if read_document(place) != document:
         raise CorruptFileError(f"{place} was written anew while it was opened. Open it again.")
-    vectors.__dict__["fingerprint"] = document["fingerprint"]  # not computed again
-    return vectors
+    return VectorRecord(keys, matrix, counts, table, document["fingerprint"])
 
 
 def verify_vectors(folder: StrPath) -> None:
@@ -244,7 +234,7 @@ def holds_vectors(folder: Path) -> bool:
     return isinstance(document, dict) and "vectors" in document
 
 
-def _document(vectors: KeyedVectors, kind: str) -> dict[str, Any]:
+def _document(vectors: VectorRecord, kind: str) -> dict[str, Any]:
     document: dict[str, Any] = {
         "vectors": FORMAT,
         "kind": kind,
@@ -254,9 +244,9 @@ def _document(vectors: KeyedVectors, kind: str) -> dict[str, Any]:
         "fingerprint": vectors.fingerprint,
         "made_by": made_by(),
     }
-    if isinstance(vectors, SubwordVectors):
-        document["subwords"] = asdict(vectors.subwords)
-        document["spelling"] = vectors.spelling
+    if vectors.table is not None:
+        document["subwords"] = asdict(vectors.table.subwords)
+        document["spelling"] = vectors.table.spelling
     return document
 
 

@@ -17,10 +17,10 @@ from sememe.vectors.formats.text_rows import (
     read_rows,
     write_rows,
 )
-from sememe.vectors.keyed import KeyedVectors
+from sememe.vectors.record import VectorRecord
 
 
-def read(file: IO[bytes], path: Path) -> KeyedVectors:
+def read(file: IO[bytes], path: Path) -> VectorRecord:
     """Read vectors from a file that stands at its beginning; its first line says how wide they are.
 
     Raises:
@@ -34,10 +34,10 @@ def read(file: IO[bytes], path: Path) -> KeyedVectors:
             do="Give a file of vectors.",
         )  # fmt: skip
     rows = read_rows(put_back(line, file), path, dim=dim, count=None, first_line=1)
-    return KeyedVectors(*rows)
+    return VectorRecord(*rows)
 
 
-def write(vectors: KeyedVectors, path: Path) -> Path:
+def write(vectors: VectorRecord, path: Path) -> Path:
     """Write vectors.
 
     Raises:

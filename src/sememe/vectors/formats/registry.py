@@ -26,17 +26,16 @@ from typing import IO, Any
 from sememe._errors import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.vectors.formats import fasttext_bin, glove_text, word2vec_binary, word2vec_text
 from sememe.vectors.formats.folder import read_vectors, refuse_broken_off, write_vectors
-from sememe.vectors.keyed import KeyedVectors, StrPath
-from sememe.vectors.subword import SubwordVectors
+from sememe.vectors.record import StrPath, VectorRecord
 
-_READERS: dict[str, Callable[[IO[bytes], Path], KeyedVectors]] = {
+_READERS: dict[str, Callable[[IO[bytes], Path], VectorRecord]] = {
     "word2vec-text": word2vec_text.read,
     "word2vec-binary": word2vec_binary.read,
     "glove-text": glove_text.read,
     "fasttext-vec": word2vec_text.read,
     "fasttext-bin": fasttext_bin.read,
 }
-_WRITERS: dict[str, Callable[[KeyedVectors, Path], Path]] = {
+_WRITERS: dict[str, Callable[[VectorRecord, Path], Path]] = {
     "word2vec-text": word2vec_text.write,
     "word2vec-binary": word2vec_binary.write,
     "glove-text": glove_text.write,
@@ -50,7 +49,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f]")
 _HEAD = 65_536  # bytes looked at to tell the format
 
 
-def save(vectors: KeyedVectors, path: StrPath, *, format: str | None = None) -> Path:
+def write(vectors: VectorRecord, path: StrPath, *, format: str | None = None) -> Path:
     """Write vectors and return where to, whole or not at all.
 
     A folder of the own format may replace vectors, but neither an index nor a trained model.
@@ -74,7 +73,7 @@ def save(vectors: KeyedVectors, path: StrPath, *, format: str | None = None) -> 
     return write_vectors(place, vectors)
 
 
-def load(path: StrPath, *, format: str | None = None) -> KeyedVectors:
+def read(path: StrPath, *, format: str | None = None) -> VectorRecord:
     """Read vectors from a folder or file; its format is recognised unless told.
 
     Raises:
@@ -145,9 +144,9 @@ def _is_text(data: bytes) -> bool:
     return "\ufffd" not in text[:-3] and not _CONTROLS.search(text)
 
 
-def _by_ending(vectors: KeyedVectors, path: Path) -> str:
+def _by_ending(vectors: VectorRecord, path: Path) -> str:
     ending = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
-    binary = "fasttext-bin" if isinstance(vectors, SubwordVectors) else "word2vec-binary"
+    binary = "fasttext-bin" if vectors.table else "word2vec-binary"
     known = {"": "sememe", ".vec": "fasttext-vec", ".bin": binary}
     if ending not in known or (path.suffix == ".gz" and not ending):
         raise InvalidInputError(

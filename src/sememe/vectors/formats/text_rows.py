@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import FloatArray
 from sememe.vectors.formats.file_errors import at_line, distinct, grown, shown
-from sememe.vectors.keyed import KeyedVectors
 from sememe.vectors.keys import Keys
+from sememe.vectors.record import VectorRecord
 
 _BLOCK = 8_000_000  # bytes of text parsed at once
 _ROWS = 4096  # rows written at once
@@ -75,7 +75,7 @@ def read_rows(
     return distinct(keys, path, first_line=first_line), matrix
 
 
-def write_rows(file: IO[bytes], vectors: KeyedVectors, *, trailing: str = "") -> None:
+def write_rows(file: IO[bytes], vectors: VectorRecord, *, trailing: str = "") -> None:
     """Write a line for each key; 9 digits of each number, which give the same float32 again.
 
     trailing: What stands before the end of each line.
@@ -88,7 +88,7 @@ def write_rows(file: IO[bytes], vectors: KeyedVectors, *, trailing: str = "") ->
         file.write("".join(lines).encode())
 
 
-def check_writable(vectors: KeyedVectors, format: str) -> None:
+def check_writable(vectors: VectorRecord, format: str) -> None:
     """Refuse keys that a reader of `format` would cut or not find.
 
     Raises:

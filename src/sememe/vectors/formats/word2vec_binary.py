@@ -16,7 +16,7 @@ from sememe.vectors.atomic import written
 from sememe.vectors.formats.file_errors import at_byte, distinct, grown, shown
 from sememe.vectors.formats.text_rows import check_writable
 from sememe.vectors.formats.word2vec_text import header
-from sememe.vectors.keyed import KeyedVectors
+from sememe.vectors.record import VectorRecord
 
 _BLOCK = 1 << 24  # bytes read at once
 _LONGEST = 10_000  # bytes of a key, at most
@@ -24,7 +24,7 @@ _ROWS = 4096  # rows written at once
 _AGAIN = "Fetch the file again"
 
 
-def read(file: IO[bytes], path: Path) -> KeyedVectors:
+def read(file: IO[bytes], path: Path) -> VectorRecord:
     """Read vectors from a file that stands at its beginning.
 
     Raises:
@@ -67,10 +67,10 @@ def read(file: IO[bytes], path: Path) -> KeyedVectors:
         raise CorruptFileError(
             f"{path}: the vector of {key!r} holds NaN or infinity. {_AGAIN}, or mend its maker."
         )
-    return KeyedVectors(distinct(keys, path), matrix)
+    return VectorRecord(distinct(keys, path), matrix)
 
 
-def write(vectors: KeyedVectors, path: Path) -> Path:
+def write(vectors: VectorRecord, path: Path) -> Path:
     """Write vectors.
 
     Raises:

@@ -12,22 +12,22 @@ from typing import IO
 from sememe.vectors.atomic import written
 from sememe.vectors.formats.file_errors import at_line, shown
 from sememe.vectors.formats.text_rows import check_writable, first_line_of, read_rows, write_rows
-from sememe.vectors.keyed import KeyedVectors
+from sememe.vectors.record import VectorRecord
 
 MAX_DIM = 100_000
 
 
-def read(file: IO[bytes], path: Path) -> KeyedVectors:
+def read(file: IO[bytes], path: Path) -> VectorRecord:
     """Read vectors from a file that stands at its beginning.
 
     Raises:
         CorruptFileError: The file is not what its header says; names the line.
     """
     count, dim = header(file, path)
-    return KeyedVectors(*read_rows(file, path, dim=dim, count=count, first_line=2))
+    return VectorRecord(*read_rows(file, path, dim=dim, count=count, first_line=2))
 
 
-def write(vectors: KeyedVectors, path: Path, *, vec: bool = False) -> Path:
+def write(vectors: VectorRecord, path: Path, *, vec: bool = False) -> Path:
     """Write vectors; `vec` with the space at the end of each line that fastText puts there.
 
     Raises:

@@ -19,7 +19,7 @@ from sememe._version import __version__
 _EXPORTS = {
     "AudioClassifier": "sememe.train.classify.audio",
     "CATALOG": "sememe.models.weights.catalog",
-    "Clip": "sememe.sources.sound",
+    "Clip": "sememe.sources.media.audio_decoding",
     "ClipFromScratch": "sememe.train.clip.scratch",
     "ClipTraining": "sememe.train.clip.locked",
     "ConseEncoder": "sememe.encoders.image.conse",
@@ -65,8 +65,8 @@ _EXPORTS = {
     "SpeechEncoder": "sememe.encoders.audio.speech",
     "SpeechTraining": "sememe.train.speech.recipe",
     "StaticEncoder": "sememe.encoders.text.static",
-    "SubwordTokenizer": "sememe.text.subwords",
-    "SubwordVectors": "sememe.vectors.subword",
+    "SubwordTokenizer": "sememe.text.tokenizers.subwords",
+    "SubwordVectors": "sememe.vectors.keyed",
     "TextEncoder": "sememe.encoders.text.encoder",
     "TextTooLongError": "sememe._errors",
     "TrainingReport": "sememe.train.words.report",
@@ -83,8 +83,8 @@ _EXPORTS = {
     "load": "sememe.encoders.load.by_name",
     "load_encoders": "sememe.encoders.load.by_name",
     "mine_pairs": "sememe.tasks.mining",
-    "read_sound": "sememe.sources.sound",
-    "stream_sound": "sememe.sources.sound",
+    "read_sound": "sememe.sources.media.audio_decoding",
+    "stream_sound": "sememe.sources.media.audio_decoding",
 }
 
 __all__ = [*sorted(_EXPORTS), "__version__"]  # noqa: PLE0604
@@ -132,13 +132,13 @@ if TYPE_CHECKING:
     from sememe.models.audio.mfcc import delta as delta
     from sememe.models.weights.catalog import CATALOG as CATALOG
     from sememe.models.weights.catalog import ModelInfo as ModelInfo
-    from sememe.sources.sound import Clip as Clip
-    from sememe.sources.sound import read_sound as read_sound
-    from sememe.sources.sound import stream_sound as stream_sound
+    from sememe.sources.media.audio_decoding import Clip as Clip
+    from sememe.sources.media.audio_decoding import read_sound as read_sound
+    from sememe.sources.media.audio_decoding import stream_sound as stream_sound
     from sememe.tasks.mining import deduplicate as deduplicate
     from sememe.tasks.mining import mine_pairs as mine_pairs
     from sememe.tasks.zero_shot import ZeroShot as ZeroShot
-    from sememe.text.subwords import SubwordTokenizer as SubwordTokenizer
+    from sememe.text.tokenizers.subwords import SubwordTokenizer as SubwordTokenizer
     from sememe.train.classify.audio import AudioClassifier as AudioClassifier
     from sememe.train.classify.image import ImageClassifier as ImageClassifier
     from sememe.train.clip.locked import ClipTraining as ClipTraining
@@ -157,7 +157,7 @@ if TYPE_CHECKING:
     from sememe.train.words.report import TrainingReport as TrainingReport
     from sememe.train.words.word2vec import Word2Vec as Word2Vec
     from sememe.vectors.keyed import KeyedVectors as KeyedVectors
-    from sememe.vectors.subword import SubwordVectors as SubwordVectors
+    from sememe.vectors.keyed import SubwordVectors as SubwordVectors
 
 
 def __getattr__(name: str) -> Any:

@@ -15,8 +15,8 @@ from sememe.app.cli import main
 from sememe.train.words.corpus.phrases import Phrases
 from sememe.train.words.word2vec import Word2Vec
 from sememe.vectors.keyed import KeyedVectors
-from tests.train.made import topics
-from tests.train.test_phrases import sentences_with_phrases
+from tests.train.words.test_phrases import sentences_with_phrases
+from tests.train.words.topic_corpora import topics
 
 FEW = ["--dim", "16", "--min-count", "1", "--subsample", "0", "--epochs", "3", "--workers", "1"]
 PLAIN = ["--tokens", "whitespace"]  # t3_w1 is one word

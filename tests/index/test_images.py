@@ -14,7 +14,7 @@ import sememe
 from sememe import Index, Item
 from sememe.encoders.load.image import load_image
 from sememe.models.clip.projection_folder import Projection, write_projections
-from sememe.sources.pixels import open_image
+from sememe.sources.media.image_decoding import open_image
 from tests.drawings import DRAWINGS, clock, noise, umbrella, web
 
 NOTES = {

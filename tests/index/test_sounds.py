@@ -251,7 +251,7 @@ def test_a_recording_of_many_windows_is_stored_and_found_to_its_end(hearing, mon
 
 def test_windows_are_those_of_one_decoding(tmp_path):
     """An MP3 that is sought in gives other samples than one that is read on."""
-    from sememe.sources.forward import ForwardReader
+    from sememe.sources.media.sequential_audio import ForwardReader
 
     samples = noise(20)
     path = write(tmp_path / "a.mp3", samples)

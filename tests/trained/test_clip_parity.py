@@ -12,7 +12,7 @@ from PIL import Image
 
 import sememe
 from sememe.models.clip.preprocess import of_processor
-from sememe.sources.pixels import open_image
+from sememe.sources.media.image_decoding import open_image
 from tests.models import clip_checkpoints as small
 from tests.models.clip_checkpoints import WORDS
 
@@ -209,7 +209,7 @@ def test_the_tokenizer_is_that_of_open_clip(tmp_path):
     import open_clip
     from open_clip.tokenizer import SimpleTokenizer
 
-    from sememe.text.clip_tokens import ClipTokenizer
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
 
     theirs = SimpleTokenizer()
     marks = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from sememe.evaluate.confusion import Confused
+    from sememe.evaluate.metrics.confusion import Confused
     from sememe.index.hits import Hit, Hits
     from sememe.index.report import Report
 

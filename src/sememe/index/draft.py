@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from sememe._types import Encoder, Item
 from sememe.index.recordings import PER_SECOND, Window
-from sememe.sources.sound import Clip
+from sememe.sources.media.audio_decoding import Clip
 from sememe.text.split import Span
 
 TERM_ROWS = 32  # chunks whose terms stand together on the first of them: a document, mostly

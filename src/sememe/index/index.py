@@ -24,7 +24,7 @@ from sememe.index.sync import FolderSync
 from sememe.index.writer import OnChange, Writer
 from sememe.search.lock import writer_lock
 from sememe.search.store import Store
-from sememe.text.analyze import analyzer
+from sememe.text.terms.analyze import analyzer
 
 if TYPE_CHECKING:
     from sememe.encoders.audio.transcriber import Transcriber

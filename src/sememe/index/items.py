@@ -15,8 +15,8 @@ from typing import Any
 from sememe._errors import InvalidInputError
 from sememe._types import Item, Modality, Skipped
 from sememe.sources.formats import format_of
-from sememe.sources.sound import Clip, checked_sound, samples_of
-from sememe.sources.streams import open_bytes
+from sememe.sources.media.audio_decoding import Clip, checked_sound, samples_of
+from sememe.sources.open_file import open_bytes
 from sememe.text.normalize import well_formed
 
 ItemLike = Item | Skipped | str | PathLike[str] | tuple[str, str] | Mapping[str, Any]

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sememe._errors import CorruptFileError, SememeError
 from sememe.encoders.image.shared_pass import encode_together
-from sememe.sources.forward import ForwardReader
-from sememe.sources.sound import Clip, sound_seconds
+from sememe.sources.media.audio_decoding import Clip, sound_seconds
+from sememe.sources.media.sequential_audio import ForwardReader
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray, Item

@@ -16,7 +16,7 @@ from sememe.index.like_search import LikeSearcher
 from sememe.index.searcher import Searcher
 from sememe.index.verify import Verification, verify_store
 from sememe.search.store import Store
-from sememe.text.analyze import Analyzer, analyzer
+from sememe.text.terms.analyze import Analyzer, analyzer
 
 if TYPE_CHECKING:
     from sememe._types import Modality

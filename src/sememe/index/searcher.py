@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sememe.search.keyword import TermLeg
     from sememe.search.similarity import VectorLeg
     from sememe.search.store import Store
-    from sememe.text.analyze import Analyzer
+    from sememe.text.terms.analyze import Analyzer
 
 _DEPTH = 100  # documents each leg gives to the fusion, at least
 

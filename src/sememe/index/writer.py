@@ -24,8 +24,8 @@ from sememe.index.recordings import SECONDS, Recordings, Window, with_seconds
 from sememe.index.report import Report
 from sememe.search.catalogue import State
 from sememe.search.rows import Row
-from sememe.sources.pixels import thumbnail
-from sememe.sources.streams import reason
+from sememe.sources.media.image_decoding import thumbnail
+from sememe.sources.open_file import reason
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

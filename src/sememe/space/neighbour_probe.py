@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe.space.classes import checked_examples, row_blocks
+from sememe.space.probe import checked_examples, row_blocks
 from sememe.vectors.nearest import check_k, unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
-    from sememe.space.classes import Labels
+    from sememe.space.probe import Labels
 
 _TEMPERATURE = 0.07
 _GRID = (1, 3, 5, 10, 20, 50)

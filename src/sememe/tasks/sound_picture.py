@@ -16,7 +16,7 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe.models.audio.mel_filters import to_mel
 from sememe.models.audio.mfcc import Mfcc
-from sememe.sources.sound import stream_sound
+from sememe.sources.media.audio_decoding import stream_sound
 from sememe.tasks.downsampling import Pooled
 from sememe.tasks.plotting import FAINT, INK, PAPER, coloured, png, time_ticks
 
@@ -60,7 +60,7 @@ def sound_picture(
 ) -> bytes:
     """Return a PNG of a recording, with the window from `start` to `end` seconds marked.
 
-    content: as `sememe.sources.sound.read_sound` takes it. width, height: in pixels. A window that
+    content: as `sememe.read_sound` takes it. width, height: in pixels. A window that
     has only one end goes to the other end of the recording. Decibels count from the loudest moment,
     down to 80 below; the waveform fills its panel, and the axis says how large it is.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.clap.folder import ClapFolder
     from sememe.models.clap.towers import ClapAudioEngine
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
 Part = Literal["text", "audio"]
 _PARTS: tuple[Part, ...] = ("text", "audio")
@@ -237,7 +237,7 @@ class ClapModel:
 
 def _tokenizer(folder: ClapFolder) -> FileTokenizer:
     """Open a folder's tokenizer, and check that the network was trained with such a one."""
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
     tokenizer = FileTokenizer(folder.tokenizer)
     vocab_size = int(folder.config.text["vocab_size"])

@@ -21,8 +21,8 @@ from sememe.models.weights.folder import ModelKind
 
 if TYPE_CHECKING:
     from sememe.models.clip.folder import ClipFolder
-    from sememe.text.clip_tokens import ClipTokenizer
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
 Part = Literal["text", "image"]
 _PARTS: tuple[Part, ...] = ("text", "image")
@@ -187,8 +187,8 @@ class ClipModel:
 
 def _tokenizer(folder: ClipFolder) -> ClipTokenizer | FileTokenizer:
     """Open a folder's tokenizer, and check that the network was trained with such a one."""
-    from sememe.text.clip_tokens import ClipTokenizer
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
     files, config = folder.tokenizer, folder.config
     tokenizer = ClipTokenizer(*files) if len(files) == 2 else FileTokenizer(files[0])

@@ -228,7 +228,7 @@ def _word_encoder(name: str) -> WordEncoder:
 
 def _tokens_of(path: Path) -> Tokens:
     """Return how the corpus was cut that a trained model saw: texts are cut alike."""
-    from sememe.vectors.folder import read_document
+    from sememe.vectors.formats.folder import read_document
 
     if not path.is_dir():
         return "words"
@@ -240,7 +240,7 @@ def _tokens_of(path: Path) -> Tokens:
 def _use_multilingual(info: ModelInfo, overflow: Overflow, threads: int) -> TextEncoder:
     from sememe.models.use.engine import UseEngine
     from sememe.models.use.weights import UseWeights
-    from sememe.text.unigram import BOS, EOS, UNK, UnigramTokenizer
+    from sememe.text.tokenizers.unigram import BOS, EOS, UNK, UnigramTokenizer
 
     tokenizer = UnigramTokenizer(info.read("tokenizer"))
     weights = UseWeights(info.read("weights"), threads=threads)

@@ -24,12 +24,12 @@ from sememe.models.cross_encoder.engine import CrossEngine
 from sememe.models.cross_encoder.folder import CrossFolder, read_cross_folder
 from sememe.models.locate import fetch
 from sememe.models.weights.hub import PREFIX
-from sememe.text.pairs import PairTokenizer
+from sememe.text.tokenizers.pairs import PairTokenizer
 from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
-    from sememe.text.pairs import Pair, PairTokens
+    from sememe.text.tokenizers.pairs import Pair, PairTokens
 
 PairOverflow = Literal["truncate", "error"]
 _PAIRS = 1024  # tokenised at once

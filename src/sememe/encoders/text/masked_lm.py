@@ -16,7 +16,7 @@ from sememe._errors import CorruptFileError, InvalidInputError, TextTooLongError
 from sememe.encoders.text.encoder import checked_texts, within_budget
 from sememe.models.bert.mask_token import USUAL, mask_token
 from sememe.text.normalize import well_formed
-from sememe.text.tokenizer_file import FileTokenizer
+from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, checked_texts, digest
-from sememe.text.tokenizer_file import FileTokenizer, Pieces
+from sememe.text.tokenizers.tokenizer_file import FileTokenizer, Pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -181,7 +181,8 @@ class WordEncoder(Streams):
 
     def _sums(self, words: list[list[str]]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return (n, dim) weighted sums of the words' vectors, and (n,) how many are known."""
-        from sememe.vectors.subword import SubwordVectors, ngram_sums
+        from sememe.vectors.keyed import SubwordVectors
+        from sememe.vectors.ngram_rows import ngram_sums
 
         place: dict[str, int] = {}
         ids = [place.setdefault(word, len(place)) for own in words for word in own]

@@ -19,7 +19,7 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.models.audio.mfcc import Mfcc
-from sememe.sources.sound import stream_sound
+from sememe.sources.media.audio_decoding import stream_sound
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sememe._types import Modality
-from sememe.evaluate.folds import groups_of
-from sememe.sources.labelled import read_labelled
-from sememe.sources.labelled_data import Labelled
+from sememe.evaluate.data.folds import groups_of
+from sememe.sources.datasets.labelled import read_labelled
+from sememe.sources.datasets.labelled_data import Labelled
 from sememe.train.classify.learner import ClassLearner, FineTuner
 
 if TYPE_CHECKING:

@@ -20,14 +20,14 @@ from sememe._persistence import made_by
 from sememe._types import Modality, Skipped
 from sememe.encoders.base import refuse
 from sememe.encoders.classify.probe_classifier import ClassProbe, load_class_probe
-from sememe.evaluate._cosine import check_encoder_of
-from sememe.evaluate.confusion import measured
-from sememe.evaluate.few_shot import FewShot, ProbeKind, drawn, few_shot, new_probe
-from sememe.evaluate.folds import groups_of
-from sememe.sources.labelled import read_labelled
-from sememe.sources.labelled_data import Labelled, layout
-from sememe.space.classes import folds
+from sememe.evaluate.data.folds import groups_of
+from sememe.evaluate.metrics.confusion import measured
+from sememe.evaluate.runners.few_shot import FewShot, ProbeKind, drawn, few_shot, new_probe
+from sememe.evaluate.unit_vectors import check_encoder_of
+from sememe.sources.datasets.labelled import read_labelled
+from sememe.sources.datasets.labelled_data import Labelled, layout
 from sememe.space.kernel_probe import MOST_KERNEL
+from sememe.space.probe import folds
 from sememe.train.base.options import Rule, fitted, parameters
 from sememe.train.base.options import refuse as refuse_options
 from sememe.train.base.output_folder import is_replaceable, refuse_others
@@ -106,7 +106,7 @@ class ClassLearner(ABC):
         """Learn from a folder with a folder for each class, a table of path and label, or a pair.
 
         Args:
-            data: What is learnt from; see `sememe.sources.labelled.read_labelled`. What cannot be
+            data: What is learnt from; see `sememe.sources.datasets.labelled`. What cannot be
                 read is reported, and exact copies are left out.
             evaluate: Such data to measure with. Without it a fifth of each class is held out and
                 measured with; then a probe learns from that fifth too.

@@ -18,8 +18,9 @@ from sememe.train.words.kernels.sampling import make_sampler
 from sememe.train.words.kernels.subword import Parts, subword_block
 from sememe.train.words.prediction_targets import Targets, stem_rows
 from sememe.train.words.word2vec import Word2Vec
-from sememe.vectors.common import common_part
-from sememe.vectors.subword import SubwordVectors, with_own_rows
+from sememe.vectors.all_but_the_top import common_part
+from sememe.vectors.keyed import SubwordVectors
+from sememe.vectors.ngram_rows import with_own_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

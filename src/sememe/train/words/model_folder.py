@@ -1,6 +1,6 @@
 """A trained model as a folder: the vectors, and beside them what going on with training needs.
 
-the files of `sememe.vectors.folder`, kind "word2vec" or "fasttext" in sememe.json
+the files of `sememe.vectors.formats.folder`, kind "word2vec" or "fasttext" in sememe.json
 state/<array>.npy      the rows that were trained, inputs and outputs, without padding
 phrases.json           the pairs joined before, where `sememe train --phrases` did so
 
@@ -23,7 +23,13 @@ from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.report import TrainingReport
 from sememe.vectors.atomic import replaced, written
-from sememe.vectors.folder import FILES, read_document, read_vectors, write_vectors
+from sememe.vectors.formats.folder import (
+    FILES,
+    read_document,
+    read_vectors,
+    write_vectors,
+)
+from sememe.vectors.keyed import from_record
 
 if TYPE_CHECKING:
     from sememe.train.words.word2vec import Word2Vec
@@ -51,7 +57,7 @@ def write_model(folder: Path, model: Word2Vec) -> Path:
         for name, rows in arrays.items():
             with written(fresh / "state" / f"{name}.npy") as file:
                 np.save(file, rows[:, : model.dim], allow_pickle=False)
-        write_vectors(fresh, model.vectors_, kind=model.kind, facts=facts)
+        write_vectors(fresh, model.vectors_.record, kind=model.kind, facts=facts)
     return folder
 
 
@@ -76,7 +82,7 @@ def read_model(folder: Path, cls: type[Model]) -> Model:
         report = TrainingReport.of(document["training"])
     except (KeyError, TypeError) as error:
         raise CorruptFileError(f"{folder}: sememe.json is damaged ({error!r}).") from error
-    vectors = read_vectors(folder)
+    vectors = from_record(read_vectors(folder))
     if vectors.counts is None:
         raise CorruptFileError(f"{folder} lacks counts.npy. Train and save the model again.")
     model.vectors_ = vectors

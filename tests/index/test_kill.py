@@ -32,7 +32,7 @@ import os, sys
 from sememe.app.cli import main
 from sememe.encoders.text.encoder import TextEncoder
 from sememe.index import writer
-from sememe.search import upkeep
+from sememe.search.table import maintenance as upkeep
 from sememe.search.store import Store
 
 def say(*words):

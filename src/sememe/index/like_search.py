@@ -13,7 +13,7 @@ from sememe.index.searcher import check_k, hits_of
 if TYPE_CHECKING:
     from sememe._types import Modality
     from sememe.index.encoders import Encoders
-    from sememe.search.similarity import VectorLeg
+    from sememe.search.ranking.exact import VectorLeg
     from sememe.search.store import Store
 
 

@@ -13,13 +13,13 @@ from sememe.index.hits import Hit, Hits, Mode
 from sememe.index.items import NAMED
 from sememe.index.legs import TEXTS, merged, steadied
 from sememe.index.recordings import PER_SECOND
-from sememe.search.fuse import Background, fuse, no_word, share_held
+from sememe.search.ranking.score_fusion import Background, fuse, no_word, share_held
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray, Modality
     from sememe.index.encoders import Encoders
-    from sememe.search.keyword import TermLeg
-    from sememe.search.similarity import VectorLeg
+    from sememe.search.ranking.exact import VectorLeg
+    from sememe.search.ranking.keyword import TermLeg
     from sememe.search.store import Store
     from sememe.text.analyze import Analyzer
 

@@ -22,8 +22,8 @@ from sememe.index.encoders import NO_IMAGES, NO_SOUNDS, Encoders
 from sememe.index.items import content_hash, has_text
 from sememe.index.recordings import SECONDS, Recordings, Window, with_seconds
 from sememe.index.report import Report
-from sememe.search.catalogue import State
-from sememe.search.rows import Row
+from sememe.search.table.item_catalogue import State
+from sememe.search.table.rows import Row
 from sememe.sources.pixels import thumbnail
 from sememe.sources.streams import reason
 

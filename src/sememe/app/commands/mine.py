@@ -17,7 +17,7 @@ from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODE
 if TYPE_CHECKING:
     from sememe._types import Modality
     from sememe.app.files.texts import TextFile
-    from sememe.index.alike import ImagePair, SoundPair
+    from sememe.index.near_duplicates import ImagePair, SoundPair
 
 _PAIRS = 100
 _THRESHOLD = 0.9  # of --duplicates

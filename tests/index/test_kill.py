@@ -32,7 +32,7 @@ import os, sys
 from sememe.app.cli import main
 from sememe.encoders.text.encoder import TextEncoder
 from sememe.index.writing import writer
-from sememe.search.table.lance_table import maintenance as upkeep
+from sememe.search.table import maintenance as upkeep
 from sememe.search.store import Store
 
 def say(*words):

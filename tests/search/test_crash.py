@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 # Each step replaces the batch's items and those of the batch before, and says so when it is done.
 WRITER = """
 import sys
-from sememe.search.table.lance_table import maintenance as upkeep
+from sememe.search.table import maintenance as upkeep
 from sememe.search.table.file_ledger import SourceRecord
 from sememe.search.store import Store
 from tests.search.test_crash import step

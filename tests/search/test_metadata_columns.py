@@ -4,7 +4,7 @@ import pytest
 
 from sememe import _errors
 from sememe.search.store import Store
-from sememe.search.table.lance_table import maintenance as upkeep
+from sememe.search.table import maintenance as upkeep
 from sememe.search.table.metadata_columns import Evolution
 from tests.search.conftest import make_row
 

@@ -163,7 +163,7 @@ def test_addresses_of_items_come_item_by_item_parts_ascending(store):
 
 
 def test_many_small_batches_leave_few_files(tmp_path, monkeypatch, contents):
-    from sememe.search.table.lance_table import maintenance as upkeep
+    from sememe.search.table import maintenance as upkeep
 
     monkeypatch.setattr(upkeep, "MANY_SMALL", 8)
     monkeypatch.setattr(upkeep.merge_small, "__kwdefaults__", {"more_than": 8})

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.train.base.output_folder import check_room
 from sememe.train.base.run_lock import held
-from sememe.train.words.checkpoint import Checkpoint, check_room, remove_checkpoint
+from sememe.train.words.checkpoint import Checkpoint, remove_checkpoint
 from sememe.train.words.word2vec import Word2Vec
 
 

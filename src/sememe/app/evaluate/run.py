@@ -141,12 +141,14 @@ def split_labels(labels: str) -> list[str]:
 def _cross_encoder(model: str) -> CrossEncoder | None:
     """Return the cross-encoder of that name, None where it names something else."""
     from sememe.encoders.text.cross_encoder import CrossEncoder
-    from sememe.models.cross_encoder.folder import is_cross_folder
-    from sememe.models.weights.hub import PREFIX, fetch
+    from sememe.models.locate import fetch
+    from sememe.models.weights.folder import ModelFolder, ModelKind
+    from sememe.models.weights.hub import PREFIX
 
     source = model.removesuffix(":int8")
     folder = fetch(source) if model.startswith(PREFIX) else Path(source)
-    return CrossEncoder.load(model) if model and is_cross_folder(folder) else None
+    known = bool(model) and ModelFolder.open(folder).kind is ModelKind.CROSS_ENCODER
+    return CrossEncoder.load(model) if known else None
 
 
 def _corpus(folder: Path) -> Path:

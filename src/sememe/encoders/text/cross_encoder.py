@@ -22,7 +22,8 @@ from sememe._progress import progress
 from sememe.encoders.text.encoder import checked_texts
 from sememe.models.cross_encoder.engine import CrossEngine
 from sememe.models.cross_encoder.folder import CrossFolder, read_cross_folder
-from sememe.models.weights.hub import PREFIX, fetch
+from sememe.models.locate import fetch
+from sememe.models.weights.hub import PREFIX
 from sememe.text.tokenizers.pairs import PairTokenizer
 from sememe.vectors.nearest import check_k
 

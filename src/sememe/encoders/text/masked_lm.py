@@ -330,7 +330,7 @@ def _is_word(letter: str) -> bool:
 
 def _place(name: str) -> Path:
     if name.startswith("hf:"):
-        from sememe.models.weights.hub import fetch
+        from sememe.models.locate import fetch
 
         return fetch(name)
     try:

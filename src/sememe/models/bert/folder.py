@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.weights.folder import TOKENIZER, read_json
-from sememe.models.weights.safetensors import read_tensors, weight_files
+from sememe._persistence import read_json
+from sememe.models.weights.checkpoint import weight_files
+from sememe.models.weights.folder import TOKENIZER
+from sememe.models.weights.safetensors import read_tensors
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -115,11 +117,6 @@ class SentenceFolder:
             f"AutoTokenizer.from_pretrained({str(self.path)!r}).save_pretrained"
             f"({str(self.path)!r})"
         )
-
-
-def is_sentence_folder(path: Path) -> bool:
-    """Say whether a folder holds a network, with modules or bare."""
-    return (path / "modules.json").is_file() or (path / "config.json").is_file()
 
 
 def read_sentence_folder(path: Path) -> SentenceFolder:

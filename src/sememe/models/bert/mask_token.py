@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
-from sememe.models.weights.folder import read_json
+from sememe._persistence import read_json
 
 if TYPE_CHECKING:
     from sememe.text.tokenizers.tokenizer_file import FileTokenizer

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._persistence import read_json
 from sememe.models.clap.config import ClapConfig, from_config
 from sememe.models.clap.features import ClapFeatures, of_processor
-from sememe.models.weights.checkpoint import any_tensors, any_weight_files
-from sememe.models.weights.folder import TOKENIZER, read_json
+from sememe.models.weights.checkpoint import read_weights, weight_files
+from sememe.models.weights.folder import TOKENIZER
 
 if TYPE_CHECKING:
     from sememe.models.weights.safetensors import Tensors
@@ -52,9 +53,9 @@ class ClapFolder:
         """Read the weights.
 
         Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: See `any_tensors`.
+            CorruptFileError, InvalidInputError, MissingExtraError: See `read_weights`.
         """
-        return any_tensors(self.files)
+        return read_weights(self.files)
 
     def fingerprint(self) -> str:
         """Return 32 hex digits of all that shapes a vector of either tower."""
@@ -64,15 +65,6 @@ class ClapFolder:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         digest.update(json.dumps([self.facts, repr(self.features)], sort_keys=True).encode())
         return digest.hexdigest()
-
-
-def is_clap_folder(path: Path) -> bool:
-    """Say whether a folder holds a model with a tower for texts and one for sounds."""
-    try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(config, dict) and config.get("model_type") == KIND
 
 
 def read_clap_folder(path: Path) -> ClapFolder:
@@ -95,7 +87,7 @@ def read_clap_folder(path: Path) -> ClapFolder:
         facts=facts,
         features=_features(path, fused=config.audio.fused),
         tokenizer=path / TOKENIZER,
-        files=any_weight_files(path),
+        files=weight_files(path, torch=True),
     )
     if not found.tokenizer.is_file():
         raise InvalidInputError(

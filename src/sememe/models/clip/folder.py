@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._persistence import read_json
 from sememe.models.clip.config import ClipConfig, of_open_clip, of_transformers
 from sememe.models.clip.preprocess import of_open_clip_config, of_processor
-from sememe.models.weights.folder import TOKENIZER, read_json
-from sememe.models.weights.safetensors import WEIGHTS, read_tensors, weight_files
+from sememe.models.weights.checkpoint import weight_files
+from sememe.models.weights.folder import TOKENIZER
+from sememe.models.weights.safetensors import WEIGHTS, read_tensors
 
 if TYPE_CHECKING:
     from sememe.models.image.preprocess import Preprocess
@@ -74,14 +76,6 @@ class ClipFolder:
         facts = [self.facts, self.preprocess.facts()]
         digest.update(json.dumps(facts, sort_keys=True).encode())
         return digest.hexdigest()
-
-
-def is_clip_folder(path: Path) -> bool:
-    """Say whether a folder holds a model with a tower for texts and one for pictures."""
-    if _within(path) is not None or (path / _OPEN).is_file() or _onnx(path):
-        return True
-    config = _quietly(path / "config.json")
-    return isinstance(config, dict) and config.get("model_type") == "clip"
 
 
 def read_clip_folder(path: Path) -> ClipFolder:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import CorruptFileError
-from sememe._persistence import check_format, is_of_kind
+from sememe._persistence import check_format
 from sememe.vectors.atomic import written
 
 if TYPE_CHECKING:
@@ -106,11 +106,6 @@ def gelu(x: FloatArray) -> FloatArray:
     """Return the Gaussian error linear unit, in the form with tanh (arXiv:1606.08415)."""
     found: FloatArray = 0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x**3)))
     return found
-
-
-def is_joint_folder(path: Path) -> bool:
-    """Say whether a folder holds a joint space that sememe wrote."""
-    return is_of_kind(path, KIND)
 
 
 def write_projections(folder: Path, projections: dict[str, Projection]) -> None:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._persistence import read_json
 from sememe.models.bert.folder import SentenceFolder, read_sentence_folder
 from sememe.models.bert.weights import bert_weights
 from sememe.models.cross_encoder.head import classification_head
-from sememe.models.weights.folder import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,25 +57,6 @@ class CrossFolder:
     window: int
     typed: bool
     prompt: str
-
-
-def is_cross_folder(path: Path) -> bool:
-    """Say whether the network in a folder is one that classifies sequences, and nothing pools it.
-
-    Raises:
-        CorruptFileError: A file is damaged.
-    """
-    try:
-        if not path.is_dir():
-            return False
-    except OSError:  # too long for a name
-        return False
-    steps = read_json(path / "modules.json", missing=[{"path": ""}])
-    if len(steps) != 1:
-        return False
-    config = read_json(path / steps[0].get("path", "") / "config.json", missing={})
-    names = config.get("architectures") or ()
-    return any(str(name).endswith(_ARCHITECTURE) for name in names)
 
 
 def read_cross_folder(path: Path) -> CrossFolder:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sememe._errors import CorruptFileError
-from sememe._persistence import check_format, is_of_kind
+from sememe._persistence import check_format
 from sememe.models.image.preprocess import Preprocess
 from sememe.vectors.atomic import written
 
@@ -44,11 +44,6 @@ class ImageFolder:
     labels: tuple[str, ...]
     maps: bool
     digest: str
-
-
-def is_image_folder(path: Path) -> bool:
-    """Say whether a folder holds an image encoder that sememe wrote."""
-    return is_of_kind(path, KIND)
 
 
 def write_image_folder(

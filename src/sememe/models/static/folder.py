@@ -25,7 +25,9 @@ import numpy as np
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe._persistence import noted
-from sememe.models.weights.safetensors import WEIGHTS, read_tensors, weight_files
+from sememe.models.weights.checkpoint import weight_files
+from sememe.models.weights.folder import ModelFolder, ModelKind
+from sememe.models.weights.safetensors import WEIGHTS, read_tensors
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -64,11 +66,6 @@ class StaticFolder:
             )
 
 
-def is_static_folder(path: Path) -> bool:
-    """Say whether a folder holds a static encoder, by what its config.json or modules.json says."""
-    return _place(path) is not None
-
-
 def read_static_folder(path: Path) -> StaticFolder:
     """Read the rows of a folder's tokens.
 
@@ -77,7 +74,7 @@ def read_static_folder(path: Path) -> StaticFolder:
         CorruptFileError: A file is damaged, or the tensors do not fit each other.
         MissingExtraError: The package safetensors is not installed.
     """
-    place = _place(path)
+    place = _place(ModelFolder.open(path))
     if place is None:
         raise InvalidInputError(
             f"{path} holds no static encoder. Give a folder that model2vec or sememe distil wrote."
@@ -138,17 +135,13 @@ def _config(rows: FloatArray, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _place(path: Path) -> Path | None:
+def _place(folder: ModelFolder) -> Path | None:
     """Return where the weights of a static encoder lie, the folder or one inside it."""
-    facts = _json(path / CONFIG)
-    if isinstance(facts, dict) and facts.get("model_type") == "model2vec":
-        return path
-    steps = _json(path / MODULES)
-    try:
-        first = steps[0]
-        return path / first["path"] if first["type"].endswith(".StaticEmbedding") else None
-    except (TypeError, KeyError, IndexError, AttributeError):
+    if folder.kind is not ModelKind.STATIC:
         return None
+    if folder.peek(CONFIG).get("model_type") == "model2vec":
+        return folder.path
+    return folder.path / folder.steps[0][1]
 
 
 def _rows(tensors: dict[str, Any], path: Path) -> FloatArray:
@@ -176,13 +169,6 @@ def _rows(tensors: dict[str, Any], path: Path) -> FloatArray:
     if not np.isfinite(rows).all():
         raise CorruptFileError(f"{path}: {WEIGHTS} holds NaN or infinity. Fetch or distil it anew")
     return rows
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def _write_json(path: Path, document: Any) -> None:

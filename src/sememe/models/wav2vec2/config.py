@@ -15,7 +15,6 @@ from typing import Any
 from sememe._errors import CorruptFileError, InvalidInputError
 
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish")
-KINDS = ("wav2vec2", "hubert", "unispeech", "unispeech-sat")
 _NORMS = ("group", "layer")
 # What a config leaves out where it is as usual.
 _USUAL: dict[str, Any] = {
@@ -114,7 +113,7 @@ class SpeechConfig:
 
 
 def from_config(config: Mapping[str, Any], where: str) -> SpeechConfig:
-    """Read a config.json whose model_type is one of KINDS.
+    """Read a config.json whose model_type is one of SPEECH_TYPES.
 
     where: The folder's name, for messages.
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.wav2vec2.config import KINDS, SpeechConfig, from_config
+from sememe._persistence import read_json
+from sememe.models.wav2vec2.config import SpeechConfig, from_config
 from sememe.models.wav2vec2.weights import speech_weights
-from sememe.models.weights.checkpoint import any_tensors, any_weight_files
-from sememe.models.weights.folder import read_json
+from sememe.models.weights.checkpoint import read_weights, weight_files
+from sememe.models.weights.folder import SPEECH_TYPES
 
 if TYPE_CHECKING:
     from sememe.models.wav2vec2.weights import SpeechWeights
@@ -61,7 +62,7 @@ class SpeechFolder:
 
     def tensors(self) -> Tensors:
         """Read the tensors of all files as they are; raises what `weights` does."""
-        return any_tensors(self.files)
+        return read_weights(self.files)
 
     def fingerprint(self) -> str:
         """Return 32 hex digits of all that shapes a state: weights, config, preprocessing."""
@@ -74,15 +75,6 @@ class SpeechFolder:
         return digest.hexdigest()
 
 
-def is_speech_folder(path: Path) -> bool:
-    """Say whether a folder holds a network of wav2vec 2.0's layout."""
-    try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(config, dict) and config.get("model_type") in KINDS
-
-
 def read_speech_folder(path: Path) -> SpeechFolder:
     """Read what a folder says, but for the weights.
 
@@ -91,9 +83,10 @@ def read_speech_folder(path: Path) -> SpeechFolder:
         CorruptFileError: A file is damaged.
     """
     facts = _object(path / "config.json")
-    if facts.get("model_type") not in KINDS:
+    if facts.get("model_type") not in SPEECH_TYPES:
         raise InvalidInputError(
-            f"{path} is of the type {facts.get('model_type')!r}; sememe reads {', '.join(KINDS)}. "
+            f"{path} is of the type {facts.get('model_type')!r}; sememe reads "
+            f"{', '.join(SPEECH_TYPES)}. "
             "Give the folder of such a network, as transformers writes it"
         )
     processor = _processor(path)
@@ -107,7 +100,7 @@ def read_speech_folder(path: Path) -> SpeechFolder:
         facts=facts,
         sample_rate=rate,
         normalize=bool(processor.get("do_normalize", True)),
-        files=any_weight_files(path),
+        files=weight_files(path, torch=True),
     )
 
 

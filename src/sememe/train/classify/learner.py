@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, get_args
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from sememe.space.kernel_probe import MOST_KERNEL
 from sememe.space.probe import folds
 from sememe.train.base.options import Rule, fitted, parameters
 from sememe.train.base.options import refuse as refuse_options
+from sememe.train.base.output_folder import is_replaceable, refuse_others
 from sememe.train.classify.features import asked_rows, learnt_rows, none_to_measure, several
 from sememe.train.classify.report import (
     ClassifierReport,
@@ -39,7 +40,6 @@ from sememe.train.classify.report import (
     skipped_note,
     without_copies,
 )
-from sememe.train.words.model_folder import is_replaceable, refuse_others
 from sememe.vectors.atomic import replaced
 
 if TYPE_CHECKING:
@@ -51,6 +51,26 @@ if TYPE_CHECKING:
 Method = Literal["probe", "kernel", "knn", "finetune"]
 _CONTROL = 2000  # examples, at most, that the control learns from
 _FILES = {"sememe.json", "weights.npz"}
+
+
+class FineTuner(Protocol):
+    """Trains a whole network for a learner, and saves it."""
+
+    def run(
+        self,
+        given: Labelled,
+        aside: Labelled | None,
+        notes: tuple[str, ...],
+        *,
+        checkpoint: str | Path | None,
+        show_progress: bool,
+    ) -> tuple[Judge, ClassifierReport, Any]:
+        """Train; return the classifier, the report and what `save` needs."""
+        ...
+
+    def save(self, folder: Path, tuned: Any) -> Path:
+        """Write the trained network, a card and the curve."""
+        ...
 
 
 @dataclass
@@ -106,7 +126,7 @@ class ClassLearner(ABC):
         if aside is not None:
             notes += shared_note(given, aside)
         if self.method == "finetune":
-            self.model_, self.report_, self._tuned = self._finetuned(
+            self.model_, self.report_, self._tuned = self._fine_tuning().run(
                 given, aside, notes, checkpoint=checkpoint, show_progress=show_progress
             )
             return self
@@ -153,7 +173,7 @@ class ClassLearner(ABC):
             "training": asdict(report),
         }
         if not isinstance(model, ClassProbe):
-            return self._write_finetuned(place)
+            return self._fine_tuning().save(place, self._tuned)
         check_probe_place(place)
         with replaced(place.resolve()) as fresh:
             model.write(fresh, facts)
@@ -175,20 +195,8 @@ class ClassLearner(ABC):
         return found
 
     @abstractmethod
-    def _finetuned(
-        self,
-        given: Labelled,
-        aside: Labelled | None,
-        notes: tuple[str, ...],
-        *,
-        checkpoint: str | Path | None,
-        show_progress: bool,
-    ) -> tuple[Judge, ClassifierReport, Any]:
-        """Train the whole network: what tells classes, the report, and what is to be saved."""
-
-    @abstractmethod
-    def _write_finetuned(self, place: Path) -> Path:
-        """Write the network that was trained."""
+    def _fine_tuning(self) -> FineTuner:
+        """Return what fine-tuning needs of the modality."""
 
     @classmethod
     @abstractmethod

@@ -10,8 +10,7 @@ of one model always.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,25 +18,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.train.words.checkpoint import check_room
+from sememe.train.base.output_folder import check_place
 from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.report import TrainingReport
 from sememe.vectors.atomic import replaced, written
-from sememe.vectors.formats.folder import (
-    FILES,
-    read_document,
-    read_vectors,
-    refuse_other_kinds,
-    write_vectors,
-)
+from sememe.vectors.formats.folder import FILES, read_document, read_vectors, write_vectors
 from sememe.vectors.keyed import from_record
 
 if TYPE_CHECKING:
     from sememe.train.words.word2vec import Word2Vec
 
 Model = TypeVar("Model", bound="Word2Vec")
-_FILES = (*FILES, "state", "phrases.json")
+MODEL_FILES = (*FILES, "state", "phrases.json")
 _SUMS = ("n_words", "n_sentences", "n_distinct")
 
 
@@ -52,7 +45,7 @@ def write_model(folder: Path, model: Word2Vec) -> Path:
         "corpus": {name: getattr(model.vocabulary_, name) for name in _SUMS},
         "training": asdict(model.report_),
     }
-    check_place(folder, model.kind)
+    check_place(folder, model.kind, files=MODEL_FILES)
     arrays = model._trained()
     with replaced(folder.resolve()) as fresh:
         (fresh / "state").mkdir()
@@ -61,61 +54,6 @@ def write_model(folder: Path, model: Word2Vec) -> Path:
                 np.save(file, rows[:, : model.dim], allow_pickle=False)
         write_vectors(fresh, model.vectors_.record, kind=model.kind, facts=facts)
     return folder
-
-
-def check_place(folder: Path, kind: str, *, files: Collection[str] = _FILES) -> None:
-    """Refuse, before any work, a folder that a model of `kind` cannot be saved as.
-
-    files: The names of the files such a model has.
-
-    Raises:
-        InvalidInputError: It is a file or lies beneath one, cannot be replaced, or holds what is no
-            saved model of the kind: to replace it would delete that.
-    """
-    if not is_replaceable(folder):
-        return
-    refuse_other_kinds(folder, kind)
-    refuse_others(
-        folder, (path.name for path in folder.iterdir() if not _is_one_of(files, path.name))
-    )
-
-
-def is_replaceable(folder: Path) -> bool:
-    """Say whether there is a folder, which can be replaced by another.
-
-    Raises:
-        InvalidInputError: It is a file or lies beneath one, or cannot be replaced.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise InvalidInputError(f"{folder} is a file, a model is a folder. Name another.")
-    check_room(folder, "model")
-    if not folder.is_dir():
-        return False
-    place = folder.resolve()
-    if Path.cwd().is_relative_to(place) or place.is_mount():
-        what = "a mount point" if place.is_mount() else "the folder you work in, or above it"
-        raise InvalidInputError(f"{folder} is {what}; it cannot be replaced. Name one within it.")
-    check_room(place.parent, "model")
-    return True
-
-
-def refuse_others(folder: Path, names: Iterable[str]) -> None:
-    """Refuse a folder with files that are no part of what it is said to hold.
-
-    Raises:
-        InvalidInputError: There are such names.
-    """
-    if others := sorted(names):
-        raise InvalidInputError(
-            f"{folder} holds {', '.join(others[:3])}{', ...' * (len(others) > 3)}, no part of a "
-            "saved model, which the new one would replace. Name another folder, or move that away."
-        )
-
-
-def _is_one_of(files: Collection[str], name: str) -> bool:
-    """Say whether a model has a file of that name, or a kill leaves it."""
-    half = re.fullmatch(r"\.(.+)\.\d+\.tmp", name)
-    return (half[1] if half else name) in files
 
 
 def read_model(folder: Path, cls: type[Model]) -> Model:

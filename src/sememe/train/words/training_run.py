@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._progress import Advance, progress
+from sememe.train.base.output_folder import check_room
 from sememe.train.base.run_lock import held
-from sememe.train.words.checkpoint import Checkpoint, check_room
+from sememe.train.words.checkpoint import Checkpoint
 from sememe.train.words.corpus.encoded import EncodedCorpus
 from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.report import TrainingReport

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import made_by, noted
+from sememe._persistence import made_by, noted, refuse_other_kinds
 from sememe.text.ngrams import Ngrams
 from sememe.vectors.atomic import beside, written
 from sememe.vectors.keys import MappedKeys, mapped
@@ -105,20 +105,6 @@ def _arrays_of(vectors: VectorRecord) -> dict[str, Any]:
     if vectors.table is not None:
         arrays["ngrams.npy"] = vectors.table.ngrams
     return arrays | {"keys.bin": keys["blob"]}
-
-
-def refuse_other_kinds(place: Path, kind: str) -> None:
-    """Refuse a folder whose sememe.json is not of vectors alone or of the same kind of model."""
-    try:
-        found = json.loads((place / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return  # nothing there, or nothing that could be used
-    old = found.get("kind") if isinstance(found, dict) else None
-    if old not in ("vectors", kind):
-        raise InvalidInputError(
-            f"{place} holds {old or 'an index'!r}, which {kind} would overwrite. Name another "
-            "folder, or delete that one first."
-        )
 
 
 def read_vectors(folder: StrPath) -> VectorRecord:

@@ -221,7 +221,7 @@ def test_a_state_of_another_run_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"dim": 0}, "dim=0; give a whole number from 1 up"),
+        ({"dim": 0}, "dim=0; give a whole number of at least 1"),
         ({"dim": 2.5}, "dim=2.5"),
         ({"window": 0}, "window=0"),
         ({"epochs": True}, "epochs=True"),
@@ -232,8 +232,11 @@ def test_a_state_of_another_run_is_refused(tmp_path):
         ({"subsample": 1.5}, "subsample=1.5"),
         ({"noise_exponent": float("inf")}, "noise_exponent=inf"),
         ({"seed": -1}, "seed=-1"),
-        ({"window": 10**9}, "window=1000000000; give a whole number from 1 to 10,000"),
-        ({"negatives": 10**9}, "from 1 to 10,000"),
+        (
+            {"window": 10**9},
+            "window=1000000000; give .* at least 1 and at most 10,000",
+        ),
+        ({"negatives": 10**9}, "of at least 1 and at most 10,000"),
         ({"subsample": "1e-3"}, "subsample='1e-3'; give a number"),
         ({"learning_rate": "fast"}, "learning_rate='fast'; give a number"),
     ],

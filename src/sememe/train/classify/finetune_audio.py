@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sememe.encoders.classify.speech_classifier import load_speech_classes
+from sememe.sources.datasets.labelled_data import Labelled
 from sememe.train.base.base_model import weights_digest
 from sememe.train.classify.audio_batches import TunableSounds, tunable_sounds
 from sememe.train.classify.finetuning import Examples, FineTuning, item_name

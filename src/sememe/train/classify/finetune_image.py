@@ -14,6 +14,7 @@ from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.text.encoder import digest
 from sememe.models.image.engine import VisionEngine
 from sememe.models.image.folder import GRAPH, KIND, image_facts
+from sememe.sources.datasets.labelled_data import Labelled
 from sememe.sources.media.image_decoding import open_image
 from sememe.train.classify.finetuning import Examples, FineTuning, item_name
 from sememe.train.classify.image_batches import TunablePictures

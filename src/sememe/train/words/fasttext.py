@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, get_args
 
 import numpy as np
 
-from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.text.ngrams import Hangul, Ngrams
+from sememe.train.base.options import option
 from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.kernels.choose import Kind, Step, subword_step
 from sememe.train.words.kernels.rows import new_rows, row_width
@@ -41,20 +41,20 @@ class FastText(Word2Vec):
     default here: a higher rate, stronger subsampling, flatter noise.
 
     Attributes:
-        min_n, max_n: Shortest and longest n-gram in letters (-minn, -maxn).
-        buckets: Rows that the n-grams share by hash (-bucket); memory is buckets x dim x 4 bytes.
-        hangul: "jamo" takes syllables apart into letters, so that 먹다 and 먹었다 share parts;
-            "syllables" leaves them whole, as the official program does.
-        targets: "stems" predicts a Korean neighbour without its particles and endings, 학교는 and
-            학교에서 alike, so that each is seen often enough; "words" predicts it as it stands, as
-            the official program does. Words of other scripts are predicted as they stand.
-        common_directions: What all vectors have in common is taken away from every trained row at
-            the end: the mean of the most frequent words, and so many directions in which they
-            differ most (Mu & Viswanath 2018, arXiv:1702.01417). Shared n-grams make it large, and
-            it tells no word from another. None keeps the rows as the official program does, and
-            so does a vocabulary of fewer than 1,000 words.
-        spelling: A word that was never seen leans on frequent words one letter away, so that a
-            slip of the pen is understood; False leaves it to its n-grams alone, as fastText does.
+        min_n: Shortest n-gram, in letters (-minn).
+        max_n: Longest n-gram, in letters (-maxn).
+        buckets: Hash buckets of the n-grams (-bucket); memory is buckets x dim x 4 bytes.
+        hangul: Letters of Hangul in n-grams: jamo decomposes syllables, so that 먹다 and 먹었다
+            share n-grams; syllables keeps them whole, as the official program and a .bin file do.
+        targets: Predicted words: stems strips particles and endings from a Korean neighbour, so
+            that 학교는 and 학교에서 count as one; words predicts it unchanged, as the official
+            program does. Words of other scripts are predicted unchanged.
+        common_directions: Principal directions, besides the mean, that are removed from every
+            trained row (Mu & Viswanath 2018, arXiv:1702.01417). Shared n-grams make what all
+            vectors have in common large. None removes nothing, as the official program, and so does
+            a vocabulary of fewer than 1,000 words.
+        spelling: Let a word that was not seen borrow from frequent words one letter away, which
+            corrects misspellings; False uses its n-grams alone, as fastText does.
 
     After `fit`: `vectors_` (SubwordVectors), `vocabulary_` and `report_`.
 
@@ -68,13 +68,13 @@ class FastText(Word2Vec):
 
     noise_exponent: float = 0.5
     subsample: float = 1e-4
-    min_n: int = 3
-    max_n: int = 6
-    buckets: int = 2_000_000
-    hangul: Hangul = "jamo"
-    targets: Targets = "stems"
-    common_directions: int | None = 2
-    spelling: bool = True
+    min_n: int = option(3, at_least=1, group="model")
+    max_n: int = option(6, at_least=1, group="model")
+    buckets: int = option(2_000_000, at_least=1, at_most=2**31 - 1, group="model")
+    hangul: Hangul = option("jamo", group="model")
+    targets: Targets = option("stems", choices=get_args(Targets), group="model")
+    common_directions: int | None = option(2, at_least=0, group="model", none=-1)
+    spelling: bool = option(True, group="model", names=("--no-spelling",))
 
     def _subwords(self) -> Ngrams:
         return Ngrams(int(self.min_n), int(self.max_n), int(self.buckets), self.hangul)
@@ -86,13 +86,6 @@ class FastText(Word2Vec):
     def _check(self) -> None:
         super()._check()
         self._subwords()
-        if self.targets not in get_args(Targets):
-            raise UnknownNameError.of("targets", self.targets, get_args(Targets))
-        if self.common_directions is not None and self.common_directions < 0:
-            raise InvalidInputError(
-                f"common_directions={self.common_directions}; give a number such as 2, or None to "
-                "keep all that the vectors have in common."
-            )
 
     def _sizes(self, n: int) -> dict[str, int]:
         return {"words": n, "ngrams": self.buckets, "outputs": n}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
-from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._errors import InvalidInputError
 from sememe.text.words import Tokens
+from sememe.train.base.options import check, option
 from sememe.train.base.output_folder import check_place
 from sememe.train.words.corpus.encoded import MAX_SENTENCE, EncodedCorpus, encode_corpus
 from sememe.train.words.corpus.reader import Corpus, Source, open_corpus
@@ -52,22 +51,22 @@ class WordModel(ABC):
 
     kind: ClassVar[Kind]
 
-    dim: int = 100
-    mode: Mode = "skipgram"
-    objective: Objective = "negative-sampling"
-    window: int = 5
-    negatives: int = 5
-    noise_exponent: float = 0.75
-    subsample: float = 1e-3
-    min_count: int = 5
-    max_vocab: int | None = None
-    epochs: int = 5
-    learning_rate: float | None = None
-    min_learning_rate: float = 1e-4
-    tokens: Tokens = "words"
-    workers: int | None = None
-    deterministic: bool = False
-    seed: int = 0
+    dim: int = option(100, at_least=1, group="model")
+    mode: Mode = option("skipgram", choices=get_args(Mode), group="model")
+    objective: Objective = option("negative-sampling", choices=get_args(Objective), group="model")
+    window: int = option(5, at_least=1, at_most=MAX_SENTENCE, group="model")
+    negatives: int = option(5, at_least=1, at_most=10_000, group="model")
+    noise_exponent: float = option(0.75, at_least=-2, at_most=2, group="model")
+    subsample: float = option(1e-3, at_least=0, below=1, group="data")
+    min_count: int = option(5, at_least=1, group="data")
+    max_vocab: int | None = option(None, at_least=1, group="data")
+    epochs: int = option(5, at_least=1, group="optimisation")
+    learning_rate: float | None = option(None, above=0, below=10, group="optimisation")
+    min_learning_rate: float = option(1e-4, above=0, group="optimisation")
+    tokens: Tokens = option("words", choices=get_args(Tokens), group="data")
+    workers: int | None = option(None, at_least=1, group="optimisation")
+    deterministic: bool = option(False, group="optimisation")
+    seed: int = option(0, at_least=0, group="optimisation")
 
     vectors_: KeyedVectors = field(init=False, repr=False)
     vocabulary_: Vocabulary = field(init=False, repr=False)
@@ -316,35 +315,12 @@ class WordModel(ABC):
 
     def _check(self) -> None:
         """Refuse parameters out of range."""
-        for name, choices in (("mode", Mode), ("objective", Objective), ("tokens", Tokens)):
-            if getattr(self, name) not in get_args(choices):
-                raise UnknownNameError.of(name, getattr(self, name), get_args(choices))
-        for name, (low, high) in _WHOLE.items():
-            value = getattr(self, name, low)  # the last three are FastText's
-            if value is None and name in ("workers", "max_vocab"):
-                continue
-            whole = isinstance(value, Integral) and not isinstance(value, bool)
-            if not whole or not low <= value <= high:
-                most = "up" if high == math.inf else f"to {high:,}"
-                raise InvalidInputError(f"{name}={value!r}; give a whole number from {low} {most}.")
-        for name in ("subsample", "min_learning_rate", "noise_exponent", "learning_rate"):
-            value = self.rate() if name == "learning_rate" else getattr(self, name)
-            if not isinstance(value, Real):
-                raise InvalidInputError(f"{name}={value!r}; give a number.")
-        if not 0 <= self.subsample < 1:
-            raise InvalidInputError(f"subsample={self.subsample!r}; give 0 to below 1, as 1e-3.")
-        if not 0 < self.min_learning_rate <= self.rate() < 10:
-            raise InvalidInputError(
-                f"learning_rate={self.rate()!r} falls to min_learning_rate="
-                f"{self.min_learning_rate!r}; give 0 < min_learning_rate <= learning_rate < 10."
-            )
-        if not -2 <= self.noise_exponent <= 2:
-            raise InvalidInputError(f"noise_exponent={self.noise_exponent!r}; give -2 to 2.")
-
-
-_WHOLE = {
-    "dim": (1, math.inf), "window": (1, MAX_SENTENCE), "negatives": (1, 10_000),
-    "min_count": (1, math.inf), "max_vocab": (1, math.inf), "epochs": (1, math.inf),
-    "workers": (1, math.inf), "seed": (0, math.inf), "min_n": (1, math.inf),
-    "max_n": (1, math.inf), "buckets": (1, 2**31 - 1),
-}  # fmt: skip
+        check(self)
+        check(
+            self,
+            (
+                "min_learning_rate",
+                self.min_learning_rate <= self.rate(),
+                f"a number above 0, up to the learning rate, {self.rate()}",
+            ),
+        )

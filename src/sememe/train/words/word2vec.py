@@ -25,28 +25,30 @@ class Word2Vec(WordModel):
     """Learn a vector for each word of a corpus.
 
     Attributes:
-        dim: Width of a vector (word2vec.c's -size).
-        mode: "skipgram" (each word predicts its neighbours; better for rare words) or "cbow" (the
-            neighbours' mean predicts the word; quicker).
-        objective: "negative-sampling", or "hierarchical-softmax" (-hs), which needs no negatives.
-        window: Neighbours on each side at most; for each word a reach from 1 to `window` is drawn.
-        negatives: Words of the noise distribution that each window is told apart from (-negative);
-            all pairs of a window share them.
-        noise_exponent: Noise is drawn in proportion to count ** noise_exponent.
-        subsample: Frequency above which tokens are left out at random (-sample); 0 keeps all.
-        min_count: Rarer words get no vector (-min-count).
-        max_vocab: At most so many words, the most frequent; None for all. Words once learnt stay.
+        dim: Dimension of a vector (word2vec.c's -size).
+        mode: Architecture: skipgram (each word predicts its neighbours; better for rare words) or
+            cbow (the mean of the neighbours predicts the word; faster).
+        objective: Training objective: negative-sampling, or hierarchical-softmax (-hs), which uses
+            no negatives.
+        window: Maximum distance of a neighbour on either side; for each word a distance from 1 to
+            `window` is drawn.
+        negatives: Negative samples per window (-negative); all pairs of a window share them.
+        noise_exponent: Exponent of the noise distribution, count ** noise_exponent.
+        subsample: Frequency above which words are randomly discarded (-sample); 0 keeps all.
+        min_count: Minimum count of a word; rarer ones get no vector (-min-count).
+        max_vocab: Maximum size of the vocabulary, most frequent words first; by default unlimited.
+            Words once learnt are kept.
         epochs: Passes over the corpus (-iter).
-        learning_rate: Step size at the first word (-alpha); None for word2vec.c's own, 0.025 for
-            skip-gram and 0.05 for CBOW.
-        min_learning_rate: Step size after the last word; it falls linearly.
-        tokens: How a text file is cut into words: "words" (lower case, without punctuation) or
-            "whitespace" (text that is tokenised already).
-        workers: Threads; None for one each core. They write to the same vectors without locks
-            (Hogwild, Recht et al. 2011, arXiv:1106.5730), so two runs differ a little.
-        deterministic: Give the same bytes for any `workers` on a machine. Reading is still shared
-            among them, but one thread trains: with 2 cores training takes about twice as long.
-        seed: Of all random numbers.
+        learning_rate: Initial learning rate (-alpha); by default word2vec.c's own, 0.025 for
+            skipgram and 0.05 for cbow. It falls linearly.
+        min_learning_rate: Final learning rate.
+        tokens: Tokenisation of a text file: words (lower case, no punctuation) or whitespace (text
+            that is tokenised already).
+        workers: Number of threads; by default one per core. They update the same vectors without
+            locks (Hogwild, Recht et al. 2011, arXiv:1106.5730), so two runs differ a little.
+        deterministic: Give the same bytes for any number of threads on a machine. They share the
+            reading, but one thread trains: with 2 cores training takes about twice as long.
+        seed: Seed of all random numbers.
 
     After `fit`: `vectors_` (KeyedVectors), `vocabulary_` and `report_`.
 

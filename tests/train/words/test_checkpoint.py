@@ -165,9 +165,9 @@ def test_going_on_from_a_model_keeps_a_state_of_its_own(tmp_path, monkeypatch):
         return model
 
     expected = loaded().partial_fit(more).vectors_.matrix.tobytes()
-    from sememe.train.words import word2vec
+    from sememe.train.words.kernels import choose
 
-    calls, kernel = [], word2vec.skipgram_block
+    calls, kernel = [], choose.skipgram_block
 
     def interrupted(*args):
         calls.append(1)
@@ -176,7 +176,7 @@ def test_going_on_from_a_model_keeps_a_state_of_its_own(tmp_path, monkeypatch):
         return kernel(*args)
 
     interrupted.py_func = kernel.py_func
-    monkeypatch.setattr(word2vec, "skipgram_block", interrupted)
+    monkeypatch.setattr(choose, "skipgram_block", interrupted)
     with pytest.raises(KeyboardInterrupt):
         loaded().partial_fit(more, checkpoint=tmp_path / "state")
     monkeypatch.undo()

@@ -99,12 +99,12 @@ def test_gensim_opens_the_bin_with_equal_values(tmp_path):
 
 
 def test_a_state_can_be_resumed(tmp_path, monkeypatch):
-    from sememe.train.words import fasttext
+    from sememe.train.words.kernels import choose
 
     settings = {**SMALL, "deterministic": True}
     corpus = topics(20_000)
     expected = FastText(**settings).fit(corpus).vectors_.matrix.tobytes()
-    calls, kernel = [], fasttext.subword_block
+    calls, kernel = [], choose.subword_block
 
     def fails(*args):
         calls.append(1)
@@ -113,7 +113,7 @@ def test_a_state_can_be_resumed(tmp_path, monkeypatch):
         return kernel(*args)
 
     fails.py_func = kernel.py_func
-    monkeypatch.setattr(fasttext, "subword_block", fails)
+    monkeypatch.setattr(choose, "subword_block", fails)
     with pytest.raises(RuntimeError, match="power cut"):
         FastText(**settings).fit(corpus, checkpoint=tmp_path / "state")
     monkeypatch.undo()

@@ -180,9 +180,9 @@ def test_ctrl_c_keeps_the_state(tmp_path, monkeypatch):
     corpus = topics(20_000)
     settings = {**SMALL, "deterministic": True}
     expected = Word2Vec(**settings).fit(corpus).vectors_.matrix.tobytes()
-    from sememe.train.words import word2vec
+    from sememe.train.words.kernels import choose
 
-    calls, kernel = [], word2vec.skipgram_block
+    calls, kernel = [], choose.skipgram_block
 
     def interrupted(*args):
         calls.append(1)
@@ -191,7 +191,7 @@ def test_ctrl_c_keeps_the_state(tmp_path, monkeypatch):
         return kernel(*args)
 
     interrupted.py_func = kernel.py_func
-    monkeypatch.setattr(word2vec, "skipgram_block", interrupted)
+    monkeypatch.setattr(choose, "skipgram_block", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Word2Vec(**settings).fit(corpus, checkpoint=tmp_path / "state")
     monkeypatch.undo()

@@ -107,8 +107,8 @@ def _image(g: Graph, weights: ClapAudioWeights, frames: int) -> str:
     tower = weights.tower
     scale, shift = map(g.constant, weights.scale)
     x = g("Add", g("Mul", "mels", scale), shift)
-    if frames < tower.most_frames:
-        x = g("MatMul", g.constant(stretching(frames, tower.most_frames)), x)
+    if frames < tower.max_frames:
+        x = g("MatMul", g.constant(stretching(frames, tower.max_frames)), x)
     x = g.reshape(x, -1, tower.fold, tower.side, tower.mels)
     x = g("Transpose", x, perm=[0, 1, 3, 2])
     return g.reshape(x, -1, 1, tower.side, tower.side)

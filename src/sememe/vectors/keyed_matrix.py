@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError, UnknownKeyError, UnknownNameError
+from sememe._ties import rank
 from sememe._types import FloatArray
 from sememe.vectors import arithmetic, checks, nearest
 from sememe.vectors.arithmetic import Method
@@ -197,7 +198,8 @@ class KeyedMatrix:
             scores = nearest.cosines(self._matrix, norms, query)[0] - 1
         else:
             scores = -getattr(nearest, metric)(self._matrix, query[0])
-        found = nearest.best(scores, self._keys, k=nearest.check_k(k))
+        k = nearest.check_k(k)
+        found = nearest.best(scores, self._keys, k=k, relative=metric != "cosine")
         return [(key, abs(score)) for key, score in found]
 
     # Arithmetic
@@ -233,6 +235,7 @@ class KeyedMatrix:
         if odd := [q for q in questions if isinstance(q, str) or len(q) != 3]:
             raise InvalidInputError(f"got the question {odd[0]!r}; give three keys: (a, b, c).")
         matrix, norms = self._first(among)
+        relative = method == "3CosMul"
         score = arithmetic.three_cos_add if method == "3CosAdd" else arithmetic.three_cos_mul
         found: list[Ranked] = []
         for block in nearest.blocks(len(questions), len(matrix)):
@@ -240,7 +243,7 @@ class KeyedMatrix:
             scores = score(matrix, norms, a, b, c)
             for row, question in zip(scores, questions[block], strict=True):
                 skip = [self._keys.find(key) for key in question]
-                found.append(nearest.best(row, self._keys, k=k, without=skip))
+                found.append(nearest.best(row, self._keys, k=k, without=skip, relative=relative))
         return found
 
     def odd_one_out(self, keys: Sequence[str]) -> str:
@@ -252,8 +255,8 @@ class KeyedMatrix:
         if len(listed(keys)) < 3:
             raise InvalidInputError(f"got {len(keys)} keys; the odd one of 3 or more can be told.")
         rows = nearest.unit(self.rows(keys))
-        scores = (rows @ nearest.unit(rows.mean(axis=0))).tolist()
-        return min(zip(scores, keys, strict=True))[1]
+        odd, _ = rank(-(rows @ nearest.unit(rows.mean(axis=0))), keys)[0]
+        return keys[odd]
 
     def centroid(
         self,
@@ -307,8 +310,9 @@ class KeyedMatrix:
                 scores = nearest.cosines(matrix, norms, queries[block])
             else:
                 scores = nearest.products(matrix, queries[block])
+            relative = metric != "cosine"
             for row, skip in zip(scores, without[block], strict=True):
-                found.append(nearest.best(row, self._keys, k=k, without=skip))
+                found.append(nearest.best(row, self._keys, k=k, without=skip, relative=relative))
         return found
 
     def _checked_queries(self, vectors: Any) -> FloatArray:

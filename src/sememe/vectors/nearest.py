@@ -9,6 +9,7 @@ import numpy as np
 
 from sememe._blas import one_thread
 from sememe._errors import InvalidInputError
+from sememe._ties import highest
 from sememe._types import FloatArray
 
 Ranked = list[tuple[str, float]]  # (key, score), best first
@@ -81,21 +82,29 @@ def _product(a: Any, b: Any) -> FloatArray:
     return scores
 
 
-def best(scores: FloatArray, keys: Sequence[str], *, k: int, without: Sequence[int] = ()) -> Ranked:
+def best(
+    scores: FloatArray,
+    keys: Sequence[str],
+    *,
+    k: int,
+    without: Sequence[int] = (),
+    relative: bool = False,
+) -> Ranked:
     """Return the k highest of (rows,) scores with their keys: descending, ties by key.
 
-    without: rows to pass over; -1 is none. The scores are overwritten.
+    without: rows to pass over; -1 is none. relative: The scores have no scale of their own; see
+    `sememe._ties.settle`. The scores are overwritten.
     """
     skip = {row for row in without if 0 <= row < len(scores)}
     scores[list(skip)] = -np.inf
     k = min(k, len(scores) - len(skip))
     if k <= 0:
         return []
-    edge = np.partition(scores, len(scores) - k)[len(scores) - k]
-    rows = np.flatnonzero(scores >= edge)
-    rows = rows[scores[rows] > -np.inf]
+    rows, settled = highest(scores, k, relative=relative)
     found = [
-        (keys[row], score) for row, score in zip(rows.tolist(), scores[rows].tolist(), strict=True)
+        (keys[row], score)
+        for row, score in zip(rows.tolist(), settled.tolist(), strict=True)
+        if score > -np.inf
     ]
     return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
 

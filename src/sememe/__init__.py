@@ -31,12 +31,12 @@ _EXPORTS = {
     "Encoder": "sememe._types",
     "FastText": "sememe.train.words.fasttext",
     "FilterError": "sememe._errors",
-    "Hit": "sememe.index.hits",
-    "Hits": "sememe.index.hits",
+    "Hit": "sememe.index.querying.hits",
+    "Hits": "sememe.index.querying.hits",
     "HubError": "sememe._errors",
     "ImageClassifier": "sememe.train.classify.image",
     "ImageEncoder": "sememe.encoders.image.encoder",
-    "ImagePair": "sememe.index.alike",
+    "ImagePair": "sememe.index.near_duplicates",
     "Index": "sememe.index.index",
     "IndexExistsError": "sememe._errors",
     "IndexFormatError": "sememe._errors",
@@ -60,7 +60,7 @@ _EXPORTS = {
     "SimCLRTraining": "sememe.train.simclr.recipe",
     "Skipped": "sememe._types",
     "SoundEncoder": "sememe.encoders.audio.statistics",
-    "SoundPair": "sememe.index.alike",
+    "SoundPair": "sememe.index.near_duplicates",
     "SpaceMismatchError": "sememe._errors",
     "SpeechEncoder": "sememe.encoders.audio.speech",
     "SpeechTraining": "sememe.train.speech.recipe",
@@ -122,11 +122,11 @@ if TYPE_CHECKING:
     from sememe.encoders.text.sentence import SentenceEncoder as SentenceEncoder
     from sememe.encoders.text.static import StaticEncoder as StaticEncoder
     from sememe.encoders.text.word_vectors import WordEncoder as WordEncoder
-    from sememe.index.alike import ImagePair as ImagePair
-    from sememe.index.alike import SoundPair as SoundPair
-    from sememe.index.hits import Hit as Hit
-    from sememe.index.hits import Hits as Hits
     from sememe.index.index import Index as Index
+    from sememe.index.near_duplicates import ImagePair as ImagePair
+    from sememe.index.near_duplicates import SoundPair as SoundPair
+    from sememe.index.querying.hits import Hit as Hit
+    from sememe.index.querying.hits import Hits as Hits
     from sememe.index.report import Report as Report
     from sememe.models.audio.mfcc import Mfcc as Mfcc
     from sememe.models.audio.mfcc import delta as delta

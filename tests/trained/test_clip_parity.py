@@ -11,7 +11,7 @@ import transformers as t
 from PIL import Image
 
 import sememe
-from sememe.models.clip.preprocess import of_processor
+from sememe.models.clip.preprocess import read_preprocess
 from sememe.sources.media.image_decoding import open_image
 from tests.models import clip_checkpoints as small
 from tests.models.clip_checkpoints import WORDS
@@ -127,7 +127,7 @@ def test_pixels_are_those_of_transformers(facts, tmp_path):
     """To the last bit with its processor that runs Pillow; torch scales bytes a little else."""
     processor = t.CLIPImageProcessorPil(**facts)
     processor.save_pretrained(tmp_path)
-    ours = of_processor(json.loads((tmp_path / "preprocessor_config.json").read_text()), "")
+    ours = read_preprocess(json.loads((tmp_path / "preprocessor_config.json").read_text()), "")
     mean, std = np.array(ours.mean), np.array(ours.std)
     for picture in PICTURES:
         image = open_image(picture)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sememe.search.similarity import VectorLeg
+from sememe.search.ranking.exact import VectorLeg
 
 _LEAST = 1e-3  # of a deviation: a column of one row, or of equal ones, says nothing
 _ROWS = 30  # what is usual counts as so many rows

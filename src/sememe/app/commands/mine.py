@@ -17,7 +17,7 @@ from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODE
 if TYPE_CHECKING:
     from sememe._types import Modality
     from sememe.app.files.texts import TextFile
-    from sememe.index.alike import ImagePair, SoundPair
+    from sememe.index.near_duplicates import ImagePair, SoundPair
 
 _PAIRS = 100
 _THRESHOLD = 0.9  # of --duplicates
@@ -132,7 +132,7 @@ def _of_index(
 
 def _kind_of(file: Path) -> Modality | None:
     """Return what most files of a folder are, None where it is none, or holds texts alone."""
-    from sememe.tasks.alike_files import most_common_kind
+    from sememe.tasks.near_duplicates import most_common_kind
 
     return most_common_kind(file) if file.is_dir() else None
 
@@ -151,7 +151,7 @@ def _files(
     """List the recordings or pictures of a folder that are alike."""
     from sememe._nouns import noun
     from sememe.encoders.load.by_name import load
-    from sememe.tasks.alike_files import alike_files
+    from sememe.tasks.near_duplicates import alike_files
 
     for option, given in (("--duplicates", duplicates), ("-o", output)):
         if given:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sememe.encoders.text.cross_encoder import CrossEncoder
     from sememe.evaluate.results import Evaluation
     from sememe.evaluate.tasks import Task
-    from sememe.index.hits import Hit
     from sememe.index.index import Index
+    from sememe.index.querying.hits import Hit
     from sememe.tasks.zero_shot import ZeroShot
 
 

@@ -9,17 +9,17 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe.index.hits import Hit, Hits, Mode
-from sememe.index.items import NAMED
 from sememe.index.legs import TEXTS, merged, steadied
-from sememe.index.recordings import PER_SECOND
-from sememe.search.fuse import Background, fuse, no_word, share_held
+from sememe.index.querying.hits import Hit, Hits, Mode
+from sememe.index.writing.audio_windows import PER_SECOND
+from sememe.index.writing.items import NAMED
+from sememe.search.ranking.score_fusion import Background, fuse, no_word, share_held
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray, Modality
     from sememe.index.encoders import Encoders
-    from sememe.search.keyword import TermLeg
-    from sememe.search.similarity import VectorLeg
+    from sememe.search.ranking.exact import VectorLeg
+    from sememe.search.ranking.keyword import TermLeg
     from sememe.search.store import Store
     from sememe.text.terms.analyze import Analyzer
 

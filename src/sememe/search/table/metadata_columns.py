@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
-from sememe.search.rows import FIXED_COLUMNS, VECTOR_PREFIX, WIDENING_PREFIX, Row
+from sememe.search.table.rows import FIXED_COLUMNS, VECTOR_PREFIX, WIDENING_PREFIX, Row
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sememe import _errors
-from sememe.search import ann
-from sememe.search.rows import Row
+from sememe.search.ranking import approximate as ann
 from sememe.search.store import Store
+from sememe.search.table.rows import Row
 from tests.search.conftest import COLUMN, make_row
 
 DIM = 32

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from sememe._types import Encoder, Item
-from sememe.index.recordings import PER_SECOND, Window
+from sememe.index.writing.audio_windows import PER_SECOND, Window
 from sememe.sources.media.audio_decoding import Clip
 from sememe.text.split import Span
 

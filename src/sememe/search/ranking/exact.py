@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._blas import one_thread
 from sememe._types import FloatArray
-from sememe.search.ranking import Leg, best_documents
-from sememe.search.snapshot import Snapshot
-from sememe.search.table import LanceTable
+from sememe.search.ranking.documents import Leg, best_documents
+from sememe.search.table.lance_table import LanceTable
+from sememe.search.table.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from sememe.search.table import Addresses
+    from sememe.search.table.lance_table import Addresses
 
 BATCH_VALUES = 262_144  # 1 MB: stays in cache; larger batches are slower by page faults
 READ_BUFFER = 4_000_000  # bytes read ahead

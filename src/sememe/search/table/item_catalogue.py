@@ -13,7 +13,7 @@ from enum import IntEnum
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from sememe.search.table import LanceTable
+from sememe.search.table.lance_table import LanceTable
 
 if TYPE_CHECKING:
     import numpy as np

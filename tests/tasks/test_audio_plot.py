@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from sememe import CorruptFileError, InvalidInputError
-from sememe.tasks import sound_picture as module
+from sememe.tasks import audio_plot as module
+from sememe.tasks.audio_plot import sound_picture
 from sememe.tasks.plotting import coloured
-from sememe.tasks.sound_picture import sound_picture
 from tests.made_sounds import tone
 
 LEFT, RIGHT, TOP, GAP, BOTTOM = (

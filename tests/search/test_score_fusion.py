@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sememe._errors import InvalidInputError
-from sememe.search.fuse import SEMANTIC_WEIGHT, Background, fuse
+from sememe.search.ranking.score_fusion import SEMANTIC_WEIGHT, Background, fuse
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sememe._types import FloatArray
-from sememe.search.similarity import stream_vectors
-from sememe.search.table import LanceTable
+from sememe.search.ranking.exact import stream_vectors
+from sememe.search.table.lance_table import LanceTable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from sememe.search.table import Addresses
+    from sememe.search.table.lance_table import Addresses
 
 QUERIES = 200
 NEAREST = 10

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sememe.search.snapshot import Snapshot
+from sememe.search.table.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from sememe.search.table import Addresses
+    from sememe.search.table.lance_table import Addresses
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sememe.search.table import LanceTable
+from sememe.search.table.lance_table import LanceTable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from sememe.search.table import Addresses
+    from sememe.search.table.lance_table import Addresses
 
 
 @dataclass(frozen=True, slots=True)

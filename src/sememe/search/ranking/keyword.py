@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from sememe._errors import InvalidInputError
-from sememe.search.ranking import Leg, best_documents
-from sememe.search.snapshot import Snapshot
-from sememe.search.table import LanceTable
-from sememe.search.where import check_where
+from sememe.search.ranking.documents import Leg, best_documents
+from sememe.search.ranking.filters import check_where
+from sememe.search.table.lance_table import LanceTable
+from sememe.search.table.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import numpy as np

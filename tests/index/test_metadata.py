@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sememe import Index, InvalidInputError, Item
-from sememe.index.facts import Facts
+from sememe.index.writing.metadata import Facts
 
 
 @pytest.fixture

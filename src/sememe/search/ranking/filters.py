@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import FilterError
 
 if TYPE_CHECKING:
-    from sememe.search.table import Addresses
+    from sememe.search.table.lance_table import Addresses
 
 _QUOTED = re.compile(r"'(?:[^']|'')*'|`[^`]*`")
 _DOUBLE_QUOTED = re.compile(r'"([^"]*)"')

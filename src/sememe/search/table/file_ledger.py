@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
-from sememe.search.table import LanceTable
+from sememe.search.table.lance_table import LanceTable
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -23,14 +23,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sememe._types import FloatArray
-from sememe.search.damage import translated
-from sememe.search.ranking import Leg, best_documents
-from sememe.search.recall import draw_sample
-from sememe.search.rows import VECTOR_PREFIX, vector_dims
-from sememe.search.similarity import VectorLeg
-from sememe.search.snapshot import make_snapshot
-from sememe.search.table import LanceTable
-from sememe.search.where import matching_rows
+from sememe.search.ranking.documents import Leg, best_documents
+from sememe.search.ranking.exact import VectorLeg
+from sememe.search.ranking.filters import matching_rows
+from sememe.search.ranking.recall import draw_sample
+from sememe.search.table.corruption import translated
+from sememe.search.table.lance_table import LanceTable
+from sememe.search.table.rows import VECTOR_PREFIX, vector_dims
+from sememe.search.table.snapshot import make_snapshot
 
 EXACT_LIMIT = 150_000  # rows: 300 MB of 512 dimensions, and about 25 ms for a query on 2 cores
 RECALL_WANTED = 0.95

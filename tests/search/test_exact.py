@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from sememe import _errors
-from sememe.search import similarity
-from sememe.search.ranking import best_documents
-from sememe.search.snapshot import Snapshot
+from sememe.search.ranking import exact as similarity
+from sememe.search.ranking.documents import best_documents
 from sememe.search.store import Store
+from sememe.search.table.snapshot import Snapshot
 from tests.search.conftest import COLUMN, DIM, make_row, unit
 
 OTHER = "vector_ffff0000"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sememe import _errors
-from sememe.search.where import names_chunk_columns
+from sememe.search.ranking.filters import names_chunk_columns
 from tests.search.conftest import make_row
 
 

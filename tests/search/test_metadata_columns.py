@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from sememe import _errors
-from sememe.search import upkeep
-from sememe.search.metadata import Evolution
 from sememe.search.store import Store
+from sememe.search.table import maintenance as upkeep
+from sememe.search.table.metadata_columns import Evolution
 from tests.search.conftest import make_row
 
 

@@ -10,7 +10,7 @@ import pytest
 import sememe
 from sememe import Index, Item
 from sememe.encoders.audio.transcriber import Word
-from sememe.index.recordings import windows
+from sememe.index.writing.audio_windows import windows
 from tests.models import speech_checkpoints as small
 from tests.sounds import RATE, clicks, noise, tone, write
 
@@ -239,7 +239,7 @@ def test_a_recogniser_that_moved_is_named_anew_and_another_is_refused(hearing, t
 
 def test_a_recording_of_many_windows_is_stored_and_found_to_its_end(hearing, monkeypatch):
     """More windows than carry terms together, than are encoded together, and than a batch holds."""
-    monkeypatch.setattr("sememe.index.writer.BATCH_ROWS", 8 * 20)
+    monkeypatch.setattr("sememe.index.writing.writer.BATCH_ROWS", 8 * 20)
     quiet = np.zeros(int(4.9 * small.RATE), "f4")
     parts = [np.concatenate([small.said(" bee "), quiet]) for _ in range(50)]
     long = np.concatenate([*parts, small.said(" cab ")])

@@ -9,7 +9,7 @@ from typing import Any
 
 from sememe._errors import InvalidInputError
 from sememe._types import Item, Skipped
-from sememe.search.metadata import KINDS, Columns
+from sememe.search.table.metadata_columns import KINDS, Columns
 
 
 class Facts:

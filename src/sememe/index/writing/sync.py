@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._progress import progress
 from sememe._types import Item, Skipped
-from sememe.index.facts import Facts
-from sememe.index.items import has_text
-from sememe.index.writer import Writer
-from sememe.search.catalogue import digests
-from sememe.search.ledger import SourceRecord
+from sememe.index.writing.items import has_text
+from sememe.index.writing.metadata import Facts
+from sememe.index.writing.writer import Writer
+from sememe.search.table.file_ledger import SourceRecord
+from sememe.search.table.item_catalogue import digests
 from sememe.sources import SourceFile, find_files, read_file
 from sememe.sources.files import EMPTY, UNLISTED
 

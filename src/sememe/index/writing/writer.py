@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Literal
 from sememe._errors import CorruptFileError, DuplicateIdError
 from sememe._types import Encoder, Item, Metadata, Skipped
 from sememe.encoders.image.shared_pass import encode_together
-from sememe.index.draft import Analyzer, Draft, draft
 from sememe.index.encoders import NO_IMAGES, NO_SOUNDS, Encoders
-from sememe.index.items import content_hash, has_text
-from sememe.index.recordings import SECONDS, Recordings, Window, with_seconds
 from sememe.index.report import Report
-from sememe.search.catalogue import State
-from sememe.search.rows import Row
+from sememe.index.writing.audio_windows import SECONDS, Recordings, Window, with_seconds
+from sememe.index.writing.chunks import Analyzer, Draft, draft
+from sememe.index.writing.items import content_hash, has_text
+from sememe.search.table.item_catalogue import State
+from sememe.search.table.rows import Row
 from sememe.sources.media.image_decoding import thumbnail
 from sememe.sources.open_file import reason
 

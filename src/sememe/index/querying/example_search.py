@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe.index.encoders import NO_IMAGES, NO_SOUNDS
-from sememe.index.hits import Hits
 from sememe.index.legs import PICTURES, merged, steadied
-from sememe.index.searcher import check_k, hits_of
+from sememe.index.querying.hits import Hits
+from sememe.index.querying.searcher import check_k, hits_of
 
 if TYPE_CHECKING:
     from sememe._types import Modality
     from sememe.index.encoders import Encoders
-    from sememe.search.similarity import VectorLeg
+    from sememe.search.ranking.exact import VectorLeg
     from sememe.search.store import Store
 
 

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sememe.search.metadata import Evolution
-from sememe.search.rows import WIDENING_PREFIX
-from sememe.search.table import LanceTable
+from sememe.search.table.lance_table import LanceTable
+from sememe.search.table.metadata_columns import Evolution
+from sememe.search.table.rows import WIDENING_PREFIX
 
 LARGE_ROWS = 131_072
 MANY_SMALL = 64

@@ -7,8 +7,8 @@
     fasttext-vec     as word2vec-text
     fasttext-bin     with n-grams; unsupervised models of the official tool
 
-Fields may be separated by tabs instead of spaces. Files compressed with gzip are read transparently,
-and written if the name ends in .gz.
+Fields may be separated by tabs instead of spaces. Files compressed with gzip are read directly, and
+written if the name ends in .gz.
 """
 
 from __future__ import annotations

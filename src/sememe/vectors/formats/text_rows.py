@@ -1,8 +1,8 @@
 """Lines of text "key number number ...": the body of word2vec text, GloVe and fastText .vec.
 
-Fields are separated by single spaces; tabs are read too, 1.5 times slower. In files without a header
-keys may contain spaces, as in GloVe 840B: the numbers are counted from the end of the line. Such
-keys are not written, since other readers could not parse them.
+Fields are separated by single spaces; tabs are read too, 1.5 times slower. In files without a
+header keys may contain spaces, as in GloVe 840B: the numbers are counted from the end of the line.
+Such keys are not written, since other readers could not parse them.
 """
 
 from __future__ import annotations

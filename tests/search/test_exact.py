@@ -11,6 +11,7 @@ from sememe.search.ranking.documents import best_documents
 from sememe.search.store import Store
 from sememe.search.table.snapshot import Snapshot
 from tests.search.conftest import COLUMN, DIM, make_row, unit
+from tests.ties import in_order
 
 OTHER = "vector_ffff0000"
 
@@ -45,8 +46,8 @@ def naive(vectors, ids, query, k, allowed=lambda id: True) -> tuple[list[str], l
     for id, score in zip(ids, vectors @ query, strict=True):
         if allowed(id):
             best[id] = max(best.get(id, -9.0), float(score))
-    ranked = sorted(best, key=lambda i: (-best[i], i))[:k]
-    return ranked, [best[i] for i in ranked]
+    ranked = in_order(best.items())[:k]
+    return [id for id, _ in ranked], [score for _, score in ranked]
 
 
 @pytest.mark.parametrize("k", [1, 7, 100, 500])

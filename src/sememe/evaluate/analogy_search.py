@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sememe._ties import TOLERANCE, first_best
 from sememe.vectors.arithmetic import Method
 from sememe.vectors.nearest import unit
 
@@ -65,9 +66,9 @@ def best_answers(rows: Rows, n: int, triples: Ints, barred: Ints, *, method: Met
                 scores = cosines[b] * cosines[c] / (cosines[a] + np.float32(_EPSILON))
             low, high = np.searchsorted(here[:, 0], [first, last])
             scores[here[low:high, 0] - first, here[low:high, 1] - start] = -np.inf
-            found = scores.argmax(axis=1)
+            found = first_best(scores)
             score = scores[np.arange(last - first), found]
-            better = np.flatnonzero(score > best_score[first:last])
+            better = np.flatnonzero(score > best_score[first:last] + np.float32(TOLERANCE))
             best[first + better] = start + found[better]
             best_score[first + better] = score[better]
     return best

@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from sememe._errors import InvalidInputError
+from sememe._ties import rank
 from sememe.space._rows import checked_vectors
 from sememe.space.cluster import Clusters
 from sememe.text.hangul import without_particle
@@ -44,9 +43,9 @@ def central_words(
     named = []
     for label, center in enumerate(centers):
         members = clusters.members(label)
-        scores = np.round((rows[members] @ center).astype(np.float64), 6)
-        ranked = sorted(zip((-scores).tolist(), (words[i] for i in members), strict=True))
-        named.append(list(dict.fromkeys(word for _, word in ranked))[:k])
+        own = [words[i] for i in members]
+        ranked = rank(rows[members] @ center, own)
+        named.append(list(dict.fromkeys(own[place] for place, _ in ranked))[:k])
     return named
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError, UnknownKeyError, UnknownNameError
+from sememe._ties import rank
 from sememe._types import FloatArray
 from sememe.vectors import arithmetic, checks, nearest
 from sememe.vectors.arithmetic import Method
@@ -198,7 +199,8 @@ class KeyedMatrix:
             scores = nearest.cosines(self._matrix, norms, query)[0] - 1
         else:
             scores = -getattr(nearest, metric)(self._matrix, query[0])
-        ranked = nearest.rank_best(scores, self._keys, k=nearest.check_k(k))
+        k = nearest.check_k(k)
+        ranked = nearest.rank_best(scores, self._keys, k=k, relative=metric != "cosine")
         return [(key, abs(score)) for key, score in ranked]
 
     # Arithmetic
@@ -234,6 +236,7 @@ class KeyedMatrix:
         if odd := [q for q in questions if isinstance(q, str) or len(q) != 3]:
             raise InvalidInputError(f"got the question {odd[0]!r}; give three keys: (a, b, c).")
         matrix, norms = self._first(among)
+        relative = method == "3CosMul"
         score = arithmetic.three_cos_add if method == "3CosAdd" else arithmetic.three_cos_mul
         answers: list[Ranked] = []
         for block in nearest.iterate_blocks(len(questions), len(matrix)):
@@ -241,7 +244,9 @@ class KeyedMatrix:
             scores = score(matrix, norms, a, b, c)
             for row, question in zip(scores, questions[block], strict=True):
                 skip = [self._keys.find(key) for key in question]
-                answers.append(nearest.rank_best(row, self._keys, k=k, without=skip))
+                answers.append(
+                    nearest.rank_best(row, self._keys, k=k, without=skip, relative=relative)
+                )
         return answers
 
     def odd_one_out(self, keys: Sequence[str]) -> str:
@@ -253,8 +258,8 @@ class KeyedMatrix:
         if len(check_keys(keys)) < 3:
             raise InvalidInputError(f"got {len(keys)} keys; the odd one of 3 or more can be told.")
         rows = nearest.unit(self.rows(keys))
-        scores = (rows @ nearest.unit(rows.mean(axis=0))).tolist()
-        return min(zip(scores, keys, strict=True))[1]
+        odd, _ = rank(-(rows @ nearest.unit(rows.mean(axis=0))), keys)[0]
+        return keys[odd]
 
     def centroid(
         self,
@@ -308,8 +313,11 @@ class KeyedMatrix:
                 scores = nearest.cosines(matrix, norms, queries[block])
             else:
                 scores = nearest.products(matrix, queries[block])
+            relative = metric != "cosine"
             for row, skip in zip(scores, without[block], strict=True):
-                results.append(nearest.rank_best(row, self._keys, k=k, without=skip))
+                results.append(
+                    nearest.rank_best(row, self._keys, k=k, without=skip, relative=relative)
+                )
         return results
 
     def _check_queries(self, vectors: Any) -> FloatArray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sememe._blas import one_thread
 from sememe._errors import InvalidInputError
+from sememe._ties import highest
 from sememe._types import FloatArray
 
 Ranked = list[tuple[str, float]]  # (key, score), best first
@@ -82,22 +83,28 @@ def _multiply(a: Any, b: Any) -> FloatArray:
 
 
 def rank_best(
-    scores: FloatArray, keys: Sequence[str], *, k: int, without: Sequence[int] = ()
+    scores: FloatArray,
+    keys: Sequence[str],
+    *,
+    k: int,
+    without: Sequence[int] = (),
+    relative: bool = False,
 ) -> Ranked:
     """Return the keys of the k highest of (rows,) scores as (key, score): descending, ties by key.
 
-    without: Rows to exclude; -1 excludes none. The scores are overwritten.
+    without: Rows to exclude; -1 excludes none. relative: The scores have no scale of their own; see
+    `sememe._ties.settle`. The scores are overwritten.
     """
     skip = {row for row in without if 0 <= row < len(scores)}
     scores[list(skip)] = -np.inf
     k = min(k, len(scores) - len(skip))
     if k <= 0:
         return []
-    edge = np.partition(scores, len(scores) - k)[len(scores) - k]
-    rows = np.flatnonzero(scores >= edge)
-    rows = rows[scores[rows] > -np.inf]
+    rows, settled = highest(scores, k, relative=relative)
     ranked = [
-        (keys[row], score) for row, score in zip(rows.tolist(), scores[rows].tolist(), strict=True)
+        (keys[row], score)
+        for row, score in zip(rows.tolist(), settled.tolist(), strict=True)
+        if score > -np.inf
     ]
     return sorted(ranked, key=lambda pair: (-pair[1], pair[0]))[:k]
 

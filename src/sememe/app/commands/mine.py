@@ -103,6 +103,7 @@ def _of_index(
     quiet: bool,
 ) -> None:
     """List the images, and the sounds, of an index that are alike."""
+    from sememe._ties import rank
     from sememe.index.index import Index
 
     for option, given in (("-m", model), ("--duplicates", duplicates), ("-o", output)):
@@ -119,7 +120,8 @@ def _of_index(
             lacking.append(error)
     if len(lacking) == 2:
         raise lacking[0]
-    pairs = sorted(pairs, key=lambda pair: -pair.score)[:limit]
+    ranked = rank([pair.score for pair in pairs], range(len(pairs)))[:limit]
+    pairs = [pairs[place]._replace(score=score) for place, score in ranked]
     if quiet:
         show.as_json({"threshold": told, "pairs": [pair._asdict() for pair in pairs]})
         return

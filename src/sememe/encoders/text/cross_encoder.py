@@ -19,6 +19,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError, TextTooLongError, UnknownNameError
 from sememe._progress import progress
+from sememe._ties import rank, tolerance_of_outputs
 from sememe.encoders.text.encoder import checked_texts
 from sememe.models.cross_encoder.engine import CrossEngine
 from sememe.models.cross_encoder.folder import CrossFolder, read_cross_folder
@@ -135,8 +136,7 @@ class CrossEncoder:
         k = check_k(k)
         pairs = [(query, text) for text in checked_texts(texts)]
         scores = self.score(pairs, show_progress=show_progress)
-        best = np.argsort(-scores, kind="stable")[:k]
-        return [(int(i), float(scores[i])) for i in best]
+        return rank(scores, range(len(texts)), tolerance=tolerance_of_outputs(scores))[:k]
 
     def cut(self, pairs: Sequence[Pair]) -> list[int]:
         """Return the places of the pairs that are longer than the window."""

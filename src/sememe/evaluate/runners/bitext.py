@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._ties import first_best
 from sememe._types import Encoder
 from sememe.evaluate.control import derangement
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
@@ -103,7 +104,7 @@ def _nearest_lines(
 
 
 def _nearest(queries: FloatArray, answers: FloatArray, score: BitextScore) -> NDArray[np.intp]:
-    """Return (n_queries,): the row of the best answer, the lower row among equals."""
+    """Return (n_queries,): the row of the best answer, the lower row of those that tie."""
     best = np.empty(len(queries), dtype=np.intp)
     if score == "margin":
         of_queries, of_answers = _neighbourhood(queries, answers), _neighbourhood(answers, queries)
@@ -113,7 +114,7 @@ def _nearest(queries: FloatArray, answers: FloatArray, score: BitextScore) -> ND
             # ratio margin: cos(x, y) / ((mean cos of x's neighbours + mean cos of y's) / 2)
             around = (of_queries[block, None] + of_answers) / 2
             scores /= np.maximum(around, 1e-6)
-        best[block] = scores.argmax(axis=1)
+        best[block] = first_best(scores)
     return best
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import InvalidInputError
+from sememe._ties import settle
 from sememe.evaluate.data.folds import groups_of
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
 from sememe.evaluate.readable_rows import encode_labelled
@@ -93,7 +94,7 @@ def found_by_class(
         cosine = x[block] @ x.T
         own = group[block][:, None] == group
         cosine[own] = -np.inf  # to the end
-        order = np.argsort(-cosine, axis=1, kind="stable")
+        order = np.argsort(-settle(cosine), axis=1, kind="stable")
         right = np.take_along_axis((y[block][:, None] == y) & ~own, order, axis=1)
         answers = (~own).sum(axis=1)
         relevant = right.sum(axis=1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import InvalidInputError
+from sememe._ties import best_places
 from sememe._types import Encoder
 from sememe.evaluate.control import derangement
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
@@ -157,7 +158,7 @@ def _recalls(
         scores = queries[block] @ answers.T
         if own is not None:
             scores[np.arange(len(scores)), own[block]] = -np.inf
-        best[block] = np.argsort(-scores, axis=1, kind="stable")[:, :most]
+        best[block] = best_places(scores, most)
     dealt = of_query[derangement(len(queries), seed=seed)]
     return _found(best, of_query, of_answer), _found(best, dealt, of_answer)
 

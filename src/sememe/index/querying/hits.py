@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, overload
 
 from sememe._errors import InvalidInputError
+from sememe._ties import rank, tolerance_of_outputs
 from sememe._types import Metadata, PairScorer
 
 Mode = Literal["hybrid", "semantic", "keyword"]
@@ -100,6 +101,6 @@ class Hits(Sequence[Hit]):
                 f"{scorer.name} gave {len(scores)} scores, or NaN among them, for "
                 f"{len(self.found)} hits. Give a cross-encoder with one score for each pair."
             )
-        hits = [replace(hit, score=score) for hit, score in zip(self.found, scores, strict=True)]
-        hits.sort(key=lambda hit: (-hit.score, hit.id))
-        return replace(self, found=tuple(hits[:k]))
+        ranked = rank(scores, self.ids, tolerance=tolerance_of_outputs(scores))[:k]
+        hits = (replace(self.found[place], score=score) for place, score in ranked)
+        return replace(self, found=tuple(hits))

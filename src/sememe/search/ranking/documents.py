@@ -1,4 +1,7 @@
-"""From scored rows to ranked documents: best row of each, score descending, ties by id."""
+"""From scored rows to ranked documents: best row of each, score descending, ties by id.
+
+Which scores tie is defined in `sememe._ties`.
+"""
 
 from __future__ import annotations
 
@@ -30,30 +33,30 @@ class Leg:
 
 
 def best_documents(
-    snapshot: Snapshot, positions: NDArray[np.int64], scores: NDArray[np.float32], k: int
+    snapshot: Snapshot,
+    positions: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    k: int,
+    *,
+    relative: bool = False,
 ) -> Leg:
-    """Rank the documents of the rows at `positions`, whose scores are given alike, (n,)."""
+    """Rank the documents of the rows at `positions`, whose scores are given alike, (n,).
+
+    relative: The scores have no scale of their own; see `sememe._ties.settle`.
+    """
     import numpy as np
+
+    from sememe._ties import highest
 
     take = min(len(scores), max(4 * k, 64))
     while True:
-        chosen = _at_least(scores, take)
-        ranked = _distinct(snapshot, positions[chosen], scores[chosen], k)
+        chosen, settled = highest(scores, take, relative=relative)
+        ranked = _distinct(snapshot, positions[chosen], settled, k)
         if len(ranked[0]) == k or len(chosen) == len(scores):
             break
         take = min(len(scores), 4 * take)
     ids, at, best = ranked
     return Leg(ids, snapshot.addresses[at], best.astype(np.float32, copy=False))
-
-
-def _at_least(scores: NDArray[np.float32], take: int) -> NDArray[np.int64]:
-    """Return the indices of the `take` highest scores and of every score equal to the last."""
-    import numpy as np
-
-    if take >= len(scores):
-        return np.arange(len(scores))
-    threshold = np.partition(scores, len(scores) - take)[len(scores) - take]
-    return np.flatnonzero(scores >= threshold)
 
 
 def _distinct(

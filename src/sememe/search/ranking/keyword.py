@@ -207,6 +207,8 @@ def _ranked(
     documents: NDArray[np.bool_] | None,
 ) -> Leg:
     """Fetch rows until k documents are in and no tie with the last can be outside."""
+    from sememe._ties import TOLERANCE
+
     fetch = max(2 * k, 64)
     most = max(_TIES_AT_MOST, 4 * k)
     while True:
@@ -215,9 +217,9 @@ def _ranked(
         kept = positions >= 0
         if documents is not None:
             kept &= documents[snapshot.documents[positions]]
-        leg = best_documents(snapshot, positions[kept], scores[kept], k)
+        leg = best_documents(snapshot, positions[kept], scores[kept], k, relative=True)
         enough = len(leg.ids) == k
-        complete = enough and bool(scores[-1] < leg.scores[-1])
+        complete = enough and bool(scores[-1] < leg.scores[-1] * (1 - 2 * TOLERANCE))
         if len(scores) < fetch or complete:
             return leg
         if fetch >= most and (enough or documents is None):

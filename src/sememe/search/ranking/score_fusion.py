@@ -202,10 +202,15 @@ def _sum(
 ) -> tuple[list[str], NDArray[np.float64]]:
     """Return ids and weighted sums; a leg without weight brings no documents of its own."""
     listed = dict(zip(semantic.ids, map(float, semantic.scores), strict=True))
-    worded = dict(zip(keyword.ids, map(float, keyword.scores), strict=True))
+    worded = _settled(
+        dict(zip(keyword.ids, map(float, keyword.scores), strict=True)), relative=True
+    )
     candidates = (listed if weights["semantic"] else {}) | (worded if weights["keyword"] else {})
     lowest = min(listed.values(), default=0.0)
-    similar = {id_: listed.get(id_, similarities.get(id_, lowest)) for id_ in candidates}
+    similar = _settled(
+        {id_: listed.get(id_, similarities.get(id_, lowest)) for id_ in listed | candidates}
+    )
+    lowest = min((similar[id_] for id_ in listed), default=0.0)
     zero = lowest if background is None else background.mean
     best = max(similar.values(), default=0.0)
     best_word = max(worded.values(), default=0.0)
@@ -218,6 +223,14 @@ def _sum(
     )
 
 
+def _settled(scores: Mapping[str, float], *, relative: bool = False) -> dict[str, float]:
+    """Make scores that tie equal, before their distances are stretched to shares."""
+    from sememe._ties import settle
+
+    settled = settle(list(scores.values()), relative=relative).tolist()
+    return dict(zip(scores, settled, strict=True))
+
+
 def _share(value: float, zero: float, best: float) -> float:
     """Return where a value lies between zero and the best, 0 below; 1 when nothing lies between."""
     return max(0.0, value - zero) / (best - zero) if best > zero else 1.0
@@ -226,5 +239,8 @@ def _share(value: float, zero: float, best: float) -> float:
 def _ranked(scores: Mapping[str, float]) -> tuple[list[str], NDArray[np.float64]]:
     import numpy as np
 
-    ids = sorted(scores, key=lambda id_: (-scores[id_], id_))
-    return ids, np.array([scores[id_] for id_ in ids], np.float64)
+    from sememe._ties import rank
+
+    ids = list(scores)
+    ranked = rank(list(scores.values()), ids)
+    return [ids[place] for place, _ in ranked], np.array([score for _, score in ranked], np.float64)

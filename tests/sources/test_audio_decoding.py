@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -147,6 +148,18 @@ def test_of_a_file_that_is_cut_off_what_is_there_counts(tmp_path, kind):
         assert is_cut_off(path) and not is_cut_off(tmp_path / f"a.{kind}")
         (item, told) = read_file(SourceFile(path, path.name, path.stat().st_size, 0))
         assert item.modality == "audio" and told.reason.startswith("cut off before 20.0 s")
+
+
+def test_decoding_leaves_the_streams_of_the_process_alone(tmp_path, monkeypatch):
+    """libmpg123 prints to standard error; to redirect that is for the command line alone."""
+    data = write(tmp_path / "a.mp3", noise(5)).read_bytes()
+
+    def redirected(*_arguments):
+        raise AssertionError("a library redirected a stream of the process")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "dup2", redirected)
+        assert len(read_sound(data[: len(data) // 2]))
 
 
 def test_a_file_is_one_item_with_its_facts(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from sememe import FastText
 from sememe.evaluate.metrics.correlation import spearman
-from sememe.vectors.all_but_the_top import common_part
+from sememe.vectors.all_but_the_top import find_common_part
 
 
 def shared(seed: int = 0, n: int = 500):
@@ -21,12 +21,12 @@ def shared(seed: int = 0, n: int = 500):
 
 def test_no_mean_is_left_and_nothing_along_the_directions():
     _, rows = shared()
-    without = common_part(rows, directions=2)
+    without = find_common_part(rows, directions=2)
     left = without(rows)
     np.testing.assert_allclose(left.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(left @ without.directions, 0, atol=1e-4)
     np.testing.assert_allclose(without.directions.T @ without.directions, np.eye(2), atol=1e-12)
-    np.testing.assert_allclose(common_part(rows, directions=0)(rows), rows - rows.mean(axis=0),
+    np.testing.assert_allclose(find_common_part(rows, directions=0)(rows), rows - rows.mean(axis=0),
                                atol=1e-4)  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def test_cosines_speak_of_meaning_afterwards_and_not_before():
         return spearman((unit @ unit.T)[pairs], (truth @ truth.T)[pairs])
 
     assert agreement(rows) < 0.5
-    assert agreement(common_part(rows, directions=1)(rows)) > 0.95
+    assert agreement(find_common_part(rows, directions=1)(rows)) > 0.95
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_fasttext_takes_it_from_words_and_ngrams_alike(corpus):
     options |= {"spelling": False}
     plain = FastText(common_directions=None, **options).fit(corpus).vectors_
     ours = FastText(common_directions=2, **options).fit(corpus).vectors_
-    without = common_part(np.asarray(plain.matrix[:10_000]), directions=2)
+    without = find_common_part(np.asarray(plain.matrix[:10_000]), directions=2)
     np.testing.assert_allclose(ours.matrix, without(plain.matrix), atol=1e-5)
     trained = np.unique(plain.subwords.ids_of_many(plain.keys)[1])
     rows = plain.ngrams.copy()

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from sememe import CorruptFileError, InvalidInputError, KeyedVectors, SubwordVectors
 from sememe.text.ngrams import Ngrams
 from sememe.vectors.formats.folder import verify_vectors, write_vectors
-from sememe.vectors.keys import ListKeys, MappedKeys, hash64, mapped
+from sememe.vectors.keys import ListKeys, MappedKeys, hash64, make_mapped_arrays
 from tests.text.test_ngrams import ANYTHING
 
 
 def of_arrays(keys):
-    arrays = mapped(keys)
+    arrays = make_mapped_arrays(keys)
     return MappedKeys(
         arrays["blob"], arrays["offsets"], hashes=arrays["hashes"], rows=arrays["rows"]
     )
@@ -40,13 +40,13 @@ def test_mapped_keys_are_as_listed_ones(keys, others):
 def test_the_hash_is_fnv1a_of_64_bits():
     """(offset basis ^ 0x61) * prime, mod 2**64, for one byte."""
     assert hash64(b"a") == (0xCBF29CE484222325 ^ 0x61) * 0x100000001B3 % 2**64
-    arrays = mapped(["b", "", "고양이"])
+    arrays = make_mapped_arrays(["b", "", "고양이"])
     for value, row in zip(arrays["hashes"].tolist(), arrays["rows"].tolist(), strict=True):
         assert value == hash64(["b", "", "고양이"][row].encode())
 
 
 def test_keys_of_one_hash_are_told_apart():
-    arrays = mapped(["a", "b"])
+    arrays = make_mapped_arrays(["a", "b"])
     arrays["hashes"][:] = hash64(b"b")
     keys = MappedKeys(
         arrays["blob"], arrays["offsets"], hashes=arrays["hashes"], rows=arrays["rows"]

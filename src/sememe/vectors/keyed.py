@@ -14,22 +14,22 @@ from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
 from sememe.text.ngrams import Ngrams
 from sememe.vectors import nearest
-from sememe.vectors.checks import checked_matrix, listed
+from sememe.vectors.checks import check_keys, check_matrix
 from sememe.vectors.formats import registry
 from sememe.vectors.keyed_matrix import KeyedMatrix
-from sememe.vectors.ngram_rows import ngram_sums
+from sememe.vectors.ngram_rows import sum_ngram_rows
 from sememe.vectors.record import StrPath, SubwordTable, VectorRecord
 from sememe.vectors.spelling import Spellings
 
 _WORDS = 20_000  # strings composed at once
-_PULL = 2  # weight of keys one letter away, beside the n-grams' 1
+_PULL = 2  # weight of keys one letter away, against 1 of the n-grams
 
 
 class KeyedVectors(KeyedMatrix):
-    """Vectors with labels, in the order given: by frequency, wherever that is known.
+    """Labelled vectors, in the order given: by frequency where it is known.
 
-    A score or similarity is higher for what is nearer, a distance lower. Results come best first,
-    equal ones by key. Looking up an unknown key raises UnknownKeyError, which is a KeyError;
+    A score or similarity is higher for nearer vectors, a distance lower. Results are sorted best
+    first, ties by key. Looking up an unknown key raises UnknownKeyError, which is a KeyError;
     `get` and `in` do not.
 
     >>> vectors = KeyedVectors(["king", "queen", "car"], [[1, 0], [0.9, 0.1], [0, 1]])
@@ -40,19 +40,19 @@ class KeyedVectors(KeyedMatrix):
     """
 
     def subset(self, keys: Sequence[str]) -> Self:
-        """Return the vectors of these keys alone, in the order given."""
-        rows = [self.index_of(key) for key in listed(keys)]
+        """Return the vectors of these keys only, in the order given."""
+        rows = [self.index_of(key) for key in check_keys(keys)]
         counts = None if self._counts is None else self._counts[rows]
         return self._like(list(keys), self._matrix[rows], counts)
 
     def cut(self, dim: int) -> Self:
-        """Return the vectors' first `dim` numbers."""
+        """Truncate the vectors to their first `dim` numbers."""
         if (dim := nearest.check_k(dim, "dim")) > self.dim:
             raise InvalidInputError(f"dim={dim}; these vectors can be cut to 1..{self.dim}.")
         return self._like(self._keys, self._matrix[:, :dim], self._counts)
 
     def normalized(self) -> KeyedVectors:
-        """Return the vectors at unit length; a vector of zeros stays so."""
+        """Return the vectors at unit length; zero vectors stay zero."""
         units = np.empty(self._matrix.shape, np.float32)
         np.divide(self._matrix, self._norms[:, None], out=units)
         return KeyedVectors(self._keys, units, counts=self._counts)
@@ -96,19 +96,18 @@ class KeyedVectors(KeyedMatrix):
 
 
 class SubwordVectors(KeyedVectors):
-    """Labelled vectors, and rows for the buckets of character n-grams.
+    """Labelled vectors with a row for each bucket of character n-grams.
 
-    A key's vector is the mean of its own row and its n-grams' rows, as fastText makes it, and is
-    kept in `matrix`. Any other string has the mean of its n-grams' rows; where that is zero (no
-    bucket of it was trained), numbers drawn from the string itself stand in. So every string has
-    a finite vector that is not zero, and the same one always.
+    A key's vector is the mean of its own row and its n-gram rows, as in fastText, and is stored in
+    `matrix`. Any other string gets the mean of its n-gram rows; if that is zero (none of its
+    buckets was trained), random numbers seeded by the string. So every string has a finite,
+    non-zero vector, always the same one.
 
-    With `spelling`, a string one letter away from keys (for Hangul one jamo) leans on them, on
-    frequent ones most: a slip of the pen means what it was meant to be. Models trained here do so;
-    files of fastText are read without, as the official program has it.
+    With `spelling`, a string one letter (in Hangul one jamo) away from keys is moved towards them,
+    most towards frequent ones, which corrects misspellings. Models trained here do so; files of
+    fastText are read without, as in the official program.
 
-    `in`, `get`, `index_of` and `keys` speak of the keys alone. Queries take any string: what is
-    found are keys.
+    `in`, `get`, `index_of` and `keys` cover the keys only. Queries take any string and return keys.
 
     >>> subwords = Ngrams(3, 3, buckets=50)
     >>> rows = np.random.default_rng(0).normal(size=(50, 4))
@@ -129,13 +128,13 @@ class SubwordVectors(KeyedVectors):
     ) -> None:
         """Take n keys with their (n, dim) vectors, and the (buckets, dim) rows of n-grams.
 
-        spelling: Whether an unknown string leans on keys that are spelt one letter away.
+        spelling: Whether an unknown string is moved towards keys one letter away.
 
         Raises:
             InvalidInputError: What KeyedVectors refuses, or n-gram rows that do not fit.
         """
         super().__init__(keys, matrix, counts=counts)
-        self._ngrams = checked_matrix(ngrams, "ngrams")
+        self._ngrams = check_matrix(ngrams, "ngrams")
         self.subwords = subwords
         self.spelling = spelling
         if self._ngrams.shape != (subwords.buckets, self.dim):
@@ -146,7 +145,7 @@ class SubwordVectors(KeyedVectors):
 
     @property
     def ngrams(self) -> FloatArray:
-        """The rows of the n-grams' buckets, (buckets, dim) float32, read-only."""
+        """The n-gram rows, (buckets, dim) float32, read-only."""
         return self._ngrams
 
     def __getitem__(self, key: str) -> FloatArray:
@@ -154,23 +153,23 @@ class SubwordVectors(KeyedVectors):
         return row
 
     def rows(self, keys: Sequence[str]) -> FloatArray:
-        """Return the vectors of any strings, (n, dim): a key's own, else from its n-grams."""
-        found = np.fromiter(map(self._keys.find, listed(keys)), np.int64, len(keys))
+        """Return the vectors of any strings, (n, dim): a key's own, else made of its n-grams."""
+        rows = np.fromiter(map(self._keys.find, check_keys(keys)), np.int64, len(keys))
         vectors = np.empty((len(keys), self.dim), np.float32)
-        known = found >= 0
-        vectors[known] = self._matrix[found[known]]
+        known = rows >= 0
+        vectors[known] = self._matrix[rows[known]]
         if not known.all():
             others = np.flatnonzero(~known)
-            words = [_text(keys[i]) for i in others.tolist()]
+            words = [_check_text(keys[i]) for i in others.tolist()]
             vectors[others] = self.compose(words)
             if self.spelling:
-                vectors[others] = self._corrected(words, vectors[others])
+                vectors[others] = self._correct_spelling(words, vectors[others])
         return vectors
 
-    def _corrected(self, words: Sequence[str], vectors: FloatArray) -> FloatArray:
+    def _correct_spelling(self, words: Sequence[str], vectors: FloatArray) -> FloatArray:
         """Move the vectors of words most of the way to those of the keys one letter away.
 
-        A key counts by the root of how often it was seen. Lengths stay.
+        A key is weighted by the square root of its count. Lengths are kept.
         """
         for start in range(0, len(words), _WORDS):
             number, row = self._spellings.near(words[start : start + _WORDS])
@@ -191,12 +190,12 @@ class SubwordVectors(KeyedVectors):
         return Spellings(self._keys, jamo=self.subwords.hangul == "jamo")
 
     def compose(self, words: Sequence[str]) -> FloatArray:
-        """Return (n, dim), the mean of each string's n-gram rows, be it a key or not."""
+        """Return (n, dim), the mean of each string's n-gram rows, whether it is a key or not."""
         vectors = np.empty((len(words), self.dim), np.float32)
         for start in range(0, len(words), _WORDS):
             some = words[start : start + _WORDS]
             offsets, ids = self.subwords.ids_of_many(some)
-            means = ngram_sums(self._ngrams, offsets, ids)
+            means = sum_ngram_rows(self._ngrams, offsets, ids)
             means /= np.diff(offsets)[:, None]
             vectors[start : start + len(some)] = means
             bare = ~(vectors[start : start + len(some)].any(axis=1))
@@ -207,7 +206,7 @@ class SubwordVectors(KeyedVectors):
         return vectors
 
     def cut(self, dim: int) -> Self:
-        """Return the vectors' first `dim` numbers, the n-grams' rows cut alike."""
+        """Truncate the vectors and the n-gram rows to their first `dim` numbers."""
         if (dim := nearest.check_k(dim, "dim")) > self.dim:
             raise InvalidInputError(f"dim={dim}; these vectors can be cut to 1..{self.dim}.")
         return type(self)(
@@ -220,7 +219,7 @@ class SubwordVectors(KeyedVectors):
         )
 
     def subset(self, keys: Sequence[str]) -> Self:
-        """Return the vectors of these keys alone, with all the n-grams' rows."""
+        """Return the vectors of these keys only, with all n-gram rows."""
         return super().subset(keys)
 
     def _subword_table(self) -> SubwordTable:
@@ -259,7 +258,7 @@ def from_record(record: VectorRecord) -> KeyedVectors:
     return vectors
 
 
-def _text(key: object) -> str:
+def _check_text(key: object) -> str:
     if not isinstance(key, str):
         raise InvalidInputError(f"key={key!r} is {type(key).__name__}; a key is a str.")
     return key

@@ -15,7 +15,13 @@ from sememe._ties import rank
 from sememe._types import FloatArray
 from sememe.vectors import arithmetic, checks, nearest
 from sememe.vectors.arithmetic import Method
-from sememe.vectors.checks import checked_counts, checked_matrix, cosine, known_metric, listed
+from sememe.vectors.checks import (
+    check_counts,
+    check_keys,
+    check_matrix,
+    cosine_similarity,
+    resolve_metric,
+)
 from sememe.vectors.keys import Keys, ListKeys
 from sememe.vectors.nearest import Ranked
 
@@ -26,11 +32,7 @@ _Default = TypeVar("_Default")
 
 
 class KeyedMatrix:
-    """Rows with keys, and the queries over them.
-
-    A score or similarity is higher for what is nearer, a distance lower. Results come best first,
-    equal ones by key.
-    """
+    """Rows with keys, and the queries over them; see `KeyedVectors`."""
 
     def __init__(
         self,
@@ -41,24 +43,23 @@ class KeyedMatrix:
     ) -> None:
         """Take n keys, their (n, dim) vectors and how often each was seen.
 
-        The matrix is taken as float32 and not copied where it is that already; do not change it
-        afterwards.
+        A float32 matrix is not copied; do not change it afterwards.
 
         Raises:
-            InvalidInputError: Keys that repeat, another number of them than rows, a matrix that is
-                not 2-D, NaN or infinity in it, counts that are negative or not n.
+            InvalidInputError: Duplicate keys, another number of keys than rows, a matrix that is
+                not 2-D or not finite, counts that are negative or not n.
         """
         self._keys = keys if isinstance(keys, Keys) else ListKeys(keys)
-        self._matrix = checked_matrix(matrix, "matrix")
+        self._matrix = check_matrix(matrix, "matrix")
         if len(self._matrix) != len(self._keys):
             raise InvalidInputError(
                 f"got {len(self._keys)} keys and {len(self._matrix)} rows; give one row for each."
             )
-        self._counts = None if counts is None else checked_counts(counts, len(self._keys))
+        self._counts = None if counts is None else check_counts(counts, len(self._keys))
 
     @property
     def keys(self) -> Keys:
-        """The keys in order: a sequence of str that also knows fast what is in it."""
+        """The keys in order: a sequence of str with fast `in`."""
         return self._keys
 
     @property
@@ -68,7 +69,7 @@ class KeyedMatrix:
 
     @property
     def counts(self) -> NDArray[np.int64] | None:
-        """How often each key was seen where the vectors were trained, (n,), or None."""
+        """How often each key was seen in training, (n,), or None."""
         return self._counts
 
     @property
@@ -93,7 +94,7 @@ class KeyedMatrix:
         return row
 
     def get(self, key: str, default: _Default | None = None) -> FloatArray | _Default | None:
-        """Return the (dim,) vector of a key, or `default` where there is none."""
+        """Return the (dim,) vector of a key, or `default` if the key is unknown."""
         row = self._keys.find(key)
         return default if row < 0 else self._matrix[row].copy()
 
@@ -101,7 +102,7 @@ class KeyedMatrix:
         """Return the row of a key.
 
         Raises:
-            UnknownKeyError: It has none; the message names keys spelt like it.
+            UnknownKeyError: The key is unknown; the message suggests similar keys.
         """
         row = self._keys.find(key)
         if row < 0:
@@ -113,23 +114,23 @@ class KeyedMatrix:
         return UnknownKeyError.of(key, close, len(self))
 
     def rows(self, keys: Sequence[str]) -> FloatArray:
-        """Return the vectors of keys, (n, dim); refuses an unknown one as `index_of` does."""
-        return self._matrix[[self.index_of(key) for key in listed(keys)]]
+        """Return the vectors of keys, (n, dim); raises for an unknown one as `index_of` does."""
+        return self._matrix[[self.index_of(key) for key in check_keys(keys)]]
 
-    # How near two keys are
+    # Pairs of keys
 
     def similarity(self, a: str, b: str, *, metric: Similarity = "cosine") -> float:
         """Return the cosine (in [-1, 1]) or inner product of two keys' vectors."""
-        metric = known_metric(metric, get_args(Similarity))
+        metric = resolve_metric(metric, get_args(Similarity))
         x, y = (row.astype(np.float64) for row in self.rows([a, b]))
-        return float(x @ y) if metric == "dot" else cosine(x, y)
+        return float(x @ y) if metric == "dot" else cosine_similarity(x, y)
 
     def distance(self, a: str, b: str, *, metric: Distance = "cosine") -> float:
-        """Return how far apart two keys are: 1 - cosine, or the norm of the difference."""
-        metric = known_metric(metric, get_args(Distance))
+        """Return the distance of two keys: 1 - cosine, or the norm of the difference."""
+        metric = resolve_metric(metric, get_args(Distance))
         x, y = (row.astype(np.float64) for row in self.rows([a, b]))
         if metric == "cosine":
-            return 1 - cosine(x, y)
+            return 1 - cosine_similarity(x, y)
         return float(np.linalg.norm(x - y, ord=2 if metric == "euclidean" else 1))
 
     # Neighbours
@@ -142,9 +143,9 @@ class KeyedMatrix:
         metric: Similarity = "cosine",
         among: int | None = None,
     ) -> Ranked:
-        """Return the k keys nearest to a key, itself left out, as (key, score).
+        """Return the k keys most similar to a key, without itself, as (key, score).
 
-        among: only the first `among` keys may be found: the most frequent ones.
+        among: Search only the first `among` keys, the most frequent ones.
         """
         return self.most_similar_of_many([key], k, metric=metric, among=among)[0]
 
@@ -156,7 +157,7 @@ class KeyedMatrix:
         metric: Similarity = "cosine",
         among: int | None = None,
     ) -> list[Ranked]:
-        """Return for each key what `most_similar` does, many at a time."""
+        """Return `most_similar` of each key, computed in blocks."""
         queries = self.rows(keys)
         return self._search(queries, k, metric, among, [[self._keys.find(key)] for key in keys])
 
@@ -169,7 +170,7 @@ class KeyedMatrix:
         among: int | None = None,
     ) -> Ranked:
         """Return the k keys nearest to a (dim,) vector as (key, score)."""
-        query = self._checked_queries([vector])
+        query = self._check_queries([vector])
         return self._search(query, k, metric, among, [[]])[0]
 
     def search_many(
@@ -180,8 +181,8 @@ class KeyedMatrix:
         metric: Similarity = "cosine",
         among: int | None = None,
     ) -> list[Ranked]:
-        """Return for each row of (n, dim) vectors what `search` does, many at a time."""
-        queries = self._checked_queries(vectors)
+        """Return `search` of each row of (n, dim) vectors, computed in blocks."""
+        queries = self._check_queries(vectors)
         return self._search(queries, k, metric, among, [[] for _ in queries])
 
     def nearest(
@@ -189,18 +190,18 @@ class KeyedMatrix:
     ) -> list[tuple[str, float]]:
         """Return the k keys least distant from a (dim,) vector as (key, distance), nearest first.
 
-        To ask for the neighbours of a key, give its vector: it comes first, at distance 0.
+        For the neighbours of a key give its vector; the key itself comes first, at distance 0.
         """
-        metric = known_metric(metric, get_args(Distance))
-        query = self._checked_queries([vector])
-        norms = self._norms  # refuses NaN
+        metric = resolve_metric(metric, get_args(Distance))
+        query = self._check_queries([vector])
+        norms = self._norms  # raises for NaN
         if metric == "cosine":
             scores = nearest.cosines(self._matrix, norms, query)[0] - 1
         else:
             scores = -getattr(nearest, metric)(self._matrix, query[0])
         k = nearest.check_k(k)
-        found = nearest.best(scores, self._keys, k=k, relative=metric != "cosine")
-        return [(key, abs(score)) for key, score in found]
+        ranked = nearest.rank_best(scores, self._keys, k=k, relative=metric != "cosine")
+        return [(key, abs(score)) for key, score in ranked]
 
     # Arithmetic
 
@@ -228,7 +229,7 @@ class KeyedMatrix:
         method: Method = "3CosAdd",
         among: int | None = None,
     ) -> list[Ranked]:
-        """Return for each question (a, b, c) what `analogy` does, many at a time."""
+        """Return `analogy` of each question (a, b, c), computed in blocks."""
         if method not in get_args(Method):
             raise UnknownNameError.of("method", method, get_args(Method))
         k = nearest.check_k(k)
@@ -237,14 +238,16 @@ class KeyedMatrix:
         matrix, norms = self._first(among)
         relative = method == "3CosMul"
         score = arithmetic.three_cos_add if method == "3CosAdd" else arithmetic.three_cos_mul
-        found: list[Ranked] = []
-        for block in nearest.blocks(len(questions), len(matrix)):
+        answers: list[Ranked] = []
+        for block in nearest.iterate_blocks(len(questions), len(matrix)):
             a, b, c = (self.rows([q[i] for q in questions[block]]) for i in range(3))
             scores = score(matrix, norms, a, b, c)
             for row, question in zip(scores, questions[block], strict=True):
                 skip = [self._keys.find(key) for key in question]
-                found.append(nearest.best(row, self._keys, k=k, without=skip, relative=relative))
-        return found
+                answers.append(
+                    nearest.rank_best(row, self._keys, k=k, without=skip, relative=relative)
+                )
+        return answers
 
     def odd_one_out(self, keys: Sequence[str]) -> str:
         """Return the key least similar to the centroid of all of them; ties by key.
@@ -252,7 +255,7 @@ class KeyedMatrix:
         Raises:
             InvalidInputError: Fewer than 3 keys.
         """
-        if len(listed(keys)) < 3:
+        if len(check_keys(keys)) < 3:
             raise InvalidInputError(f"got {len(keys)} keys; the odd one of 3 or more can be told.")
         rows = nearest.unit(self.rows(keys))
         odd, _ = rank(-(rows @ nearest.unit(rows.mean(axis=0))), keys)[0]
@@ -267,9 +270,9 @@ class KeyedMatrix:
     ) -> FloatArray:
         """Return the (dim,) mean of the keys' vectors.
 
-        weights: (n,), one for each key, not all 0. normalize: each vector counts at unit length.
+        weights: (n,), one per key, with a sum other than 0. normalize: Average unit vectors.
         """
-        if not len(listed(keys)):
+        if not len(check_keys(keys)):
             raise InvalidInputError("keys is empty; the mean of none is not defined. Give some.")
         rows = self.rows(keys)
         shares = np.ones(len(keys)) if weights is None else np.asarray(weights, np.float64)
@@ -284,10 +287,10 @@ class KeyedMatrix:
 
     @cached_property
     def _norms(self) -> FloatArray:
-        return nearest.norms_of(self._matrix)
+        return nearest.compute_norms(self._matrix)
 
     def _first(self, among: int | None) -> tuple[FloatArray, FloatArray]:
-        """Return the rows that may be found, and their lengths."""
+        """Return the rows to search and their norms."""
         if among is None:
             return self._matrix, self._norms
         first = nearest.check_k(among, "among")
@@ -301,22 +304,24 @@ class KeyedMatrix:
         among: int | None,
         without: Sequence[Sequence[int]],
     ) -> list[Ranked]:
-        metric = known_metric(metric, get_args(Similarity))
+        metric = resolve_metric(metric, get_args(Similarity))
         k = nearest.check_k(k)
         matrix, norms = self._first(among)
-        found: list[Ranked] = []
-        for block in nearest.blocks(len(queries), len(matrix)):
+        results: list[Ranked] = []
+        for block in nearest.iterate_blocks(len(queries), len(matrix)):
             if metric == "cosine":
                 scores = nearest.cosines(matrix, norms, queries[block])
             else:
                 scores = nearest.products(matrix, queries[block])
             relative = metric != "cosine"
             for row, skip in zip(scores, without[block], strict=True):
-                found.append(nearest.best(row, self._keys, k=k, without=skip, relative=relative))
-        return found
+                results.append(
+                    nearest.rank_best(row, self._keys, k=k, without=skip, relative=relative)
+                )
+        return results
 
-    def _checked_queries(self, vectors: Any) -> FloatArray:
-        queries = checks.numbers(vectors, "the query")
+    def _check_queries(self, vectors: Any) -> FloatArray:
+        queries = checks.to_float32(vectors, "the query")
         if queries.ndim != 2 or queries.shape[1] != self.dim:
             raise InvalidInputError(
                 f"got vectors of shape {queries.shape}; a query here has {self.dim} numbers."

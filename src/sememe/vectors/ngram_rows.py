@@ -15,7 +15,7 @@ _WORDS = 20_000  # words composed at once
 _GATHERED = 65_536  # n-gram rows in memory at once
 
 
-def with_own_rows(
+def average_with_ngrams(
     words: Sequence[str],
     own: FloatArray,
     *,
@@ -23,25 +23,25 @@ def with_own_rows(
     subwords: Ngrams,
     short: Literal["whole", "none"] = "whole",
 ) -> FloatArray:
-    """Return (n, dim), the mean of each word's own row and its n-grams' rows: fastText's vector.
+    """Return (n, dim), the mean of each word's own row and its n-gram rows: fastText's vector.
 
-    own: (n, dim), the row trained for each word. short: see `Ngrams.ids_of_many`.
+    own: (n, dim), the row trained for each word. short: See `Ngrams.ids_of_many`.
     """
     vectors = np.empty(own.shape, np.float32)
     for start in range(0, len(words), _WORDS):
         some = words[start : start + _WORDS]
         offsets, ids = subwords.ids_of_many(some, short=short)
-        sums = ngram_sums(ngrams, offsets, ids) + own[start : start + len(some)]
+        sums = sum_ngram_rows(ngrams, offsets, ids) + own[start : start + len(some)]
         vectors[start : start + len(some)] = sums / (np.diff(offsets) + 1)[:, None]
     return vectors
 
 
-def ngram_sums(
+def sum_ngram_rows(
     ngrams: NDArray[np.floating], offsets: NDArray[np.int64], ids: NDArray[np.integer]
 ) -> NDArray[np.float64]:
     """Return (n, dim), the sum of the rows ids[offsets[i]:offsets[i + 1]] for each i.
 
-    Memory is bounded by _GATHERED rows, however long a word is.
+    At most _GATHERED rows are in memory at once, however long a word is.
     """
     sums = np.zeros((len(offsets) - 1, ngrams.shape[1]))
     for start in range(0, len(ids), _GATHERED):

@@ -27,7 +27,7 @@ class SubwordTable:
     Attributes:
         ngrams: (buckets, dim) float32.
         subwords: Which n-grams a word has, and in which buckets.
-        spelling: Whether an unknown string leans on keys one letter away.
+        spelling: Whether an unknown string borrows from keys one letter away.
     """
 
     ngrams: FloatArray
@@ -44,7 +44,7 @@ class VectorRecord:
         matrix: (n, dim) float32, maybe a memory-mapped file.
         counts: (n,) int64, how often each key was seen in training, or None.
         table: The n-gram rows of vectors with subwords, or None.
-        stored_fingerprint: The fingerprint as read from a file, which saves computing it.
+        stored_fingerprint: The fingerprint read from a file, so that it need not be computed.
     """
 
     keys: Keys

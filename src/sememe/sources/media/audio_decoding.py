@@ -7,7 +7,9 @@
     cut off         what could be decoded counts; nothing at all is an error
 
 Which format a file has is told by its bytes, not by its name: wav, flac, ogg (Vorbis, Opus), mp3,
-aiff, au, caf and what else libsndfile reads.
+aiff, au, caf and what else libsndfile reads. Its MP3 decoder, libmpg123, prints a line to standard
+error for each odd frame and has no switch; a library leaves the process's streams alone, so those
+lines appear (the command `sememe` drops them, see `sememe.app.native_stderr`).
 """
 
 from __future__ import annotations
@@ -24,7 +26,6 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe.sources.magic_bytes import describe
-from sememe.sources.media.silence_stderr import quiet_decoder
 from sememe.sources.open_file import open_seekable, reason
 
 if TYPE_CHECKING:
@@ -154,9 +155,8 @@ def is_cut_off(content: Any) -> bool:
         if sound.frames >= _UNKNOWN:
             return False
         try:
-            with quiet_decoder(_is_mp3(sound)):
-                sound.seek(max(sound.frames - 1, 0))
-                return not len(sound.read(1, dtype="float32"))
+            sound.seek(max(sound.frames - 1, 0))
+            return not len(sound.read(1, dtype="float32"))
         except RuntimeError:
             return True
 
@@ -248,10 +248,9 @@ def decoded_blocks(sound: Any, start: float, end: float | None) -> Iterator[Floa
     while last is None or at < last:
         try:
             count = size if last is None else min(size, last - at)
-            with quiet_decoder(_is_mp3(sound)):
-                if moved:
-                    sound.seek(min(at, sound.frames))
-                block = sound.read(count, dtype="float32", always_2d=True)
+            if moved:
+                sound.seek(min(at, sound.frames))
+            block = sound.read(count, dtype="float32", always_2d=True)
         except RuntimeError as error:
             # What stands before the damage counts.
             if size > _LEAST_BLOCK and sound.frames < _UNKNOWN:
@@ -309,8 +308,7 @@ def _recognised(stream: Any, opened: Callable[[], Any]) -> Any:
     if not head:
         raise CorruptFileError("empty: it holds no bytes")
     try:
-        with quiet_decoder(head[:3] == b"ID3" or head[:1] == b"\xff"):
-            return opened()
+        return opened()
     except (RuntimeError, TypeError, OSError) as error:
         what = describe(head)
         if what and "audio" in what:
@@ -354,10 +352,6 @@ def samples_of(content: Any) -> tuple[Any, Any] | None:
     if isinstance(content, tuple) and len(content) == 2:
         return content
     return None
-
-
-def _is_mp3(sound: Any) -> bool:
-    return getattr(sound, "format", "") == "MP3"
 
 
 def _check_stretch(start: Any, end: Any) -> None:

@@ -19,9 +19,9 @@ from sememe.train.words.kernels.sampling import make_sampler
 from sememe.train.words.kernels.subword import Parts
 from sememe.train.words.prediction_targets import Targets, stem_rows
 from sememe.train.words.word2vec import Word2Vec
-from sememe.vectors.all_but_the_top import common_part
+from sememe.vectors.all_but_the_top import find_common_part
 from sememe.vectors.keyed import SubwordVectors
-from sememe.vectors.ngram_rows import with_own_rows
+from sememe.vectors.ngram_rows import average_with_ngrams
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,11 +129,11 @@ class FastText(Word2Vec):
     def _make_vectors(self, vocabulary: Vocabulary, arrays: Arrays) -> SubwordVectors:
         words, ngrams = arrays["words"][:, : self.dim], arrays["ngrams"][:, : self.dim]
         subwords = self._subwords()
-        matrix = with_own_rows(vocabulary.keys, words, ngrams=ngrams, subwords=subwords)
+        matrix = average_with_ngrams(vocabulary.keys, words, ngrams=ngrams, subwords=subwords)
         if self.common_directions is not None and len(matrix) >= _ENOUGH:
             trained = np.unique(subwords.ids_of_many(vocabulary.keys)[1])
             directions = min(self.common_directions, self.dim - 1)
-            without = common_part(matrix[:_FREQUENT], directions=directions)
+            without = find_common_part(matrix[:_FREQUENT], directions=directions)
             matrix, ngrams = without(matrix), np.array(ngrams)
             for start in range(0, len(trained), _FREQUENT):
                 some = trained[start : start + _FREQUENT]

@@ -1,14 +1,14 @@
-"""fastText's .bin, versions 11 and 12: word rows, n-gram rows and the facts of training.
+"""fastText's .bin, versions 11 and 12: word rows, n-gram rows and training arguments.
 
 Unsupervised models are read and written; supervised and quantised ones are refused. All numbers
-are little-endian. After two int32 (a mark, the version) come twelve int32 and a double (the
+are little-endian. After two int32 (magic number, version) come twelve int32 and a double (the
 arguments), the dictionary (each word's bytes, a zero, its count as int64, its type as int8), and
 two matrices, input and output, each as a flag (quantised?), two int64 (its shape) and float32 rows.
 
-The input matrix holds a row for each word, then one for each bucket. A word's vector is the mean
-of its own row and those of its n-grams; "</s>" has its own row alone. What is written opens in the
-official tool and in gensim (`load_facebook_vectors`); the output matrix is written as zeros, so
-training cannot go on from it.
+The input matrix holds one row per word, then one per bucket. A word's vector is the mean of its own
+row and those of its n-grams; "</s>" has its own row alone. Written files open in the official tool
+and in gensim (`load_facebook_vectors`); the output matrix is written as zeros, so training cannot
+be resumed from them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,13 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import FloatArray
 from sememe.text.ngrams import Ngrams
 from sememe.vectors.atomic import written
-from sememe.vectors.formats.file_errors import at_byte, distinct, grown, shown
-from sememe.vectors.ngram_rows import ngram_sums, with_own_rows
+from sememe.vectors.formats.file_errors import (
+    check_distinct,
+    error_at_byte,
+    reserve_rows,
+    show_bytes,
+)
+from sememe.vectors.ngram_rows import average_with_ngrams, sum_ngram_rows
 from sememe.vectors.record import SubwordTable, VectorRecord
 
 MAGIC = struct.pack("<i", 793712314)
@@ -44,7 +49,7 @@ _CONVERT = "Write its vectors as .vec with the official tool, and read that"
 
 
 def read(file: IO[bytes], path: Path) -> VectorRecord:
-    """Read vectors from a file that stands at its beginning.
+    """Read vectors from an open file, from its first byte.
 
     The record has no n-gram rows if the model has none (max_n = 0).
 
@@ -55,7 +60,7 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
     source = _Source(file, path)
     mark, version = source.take(4), source.unpack(struct.Struct("<i"))[0]
     if mark != MAGIC or version not in _VERSIONS:
-        raise at_byte(
+        raise error_at_byte(
             path, 0, f"mark {mark.hex()}, version {version}; read are {MAGIC.hex()}, 11 and 12",
             do="Give a .bin of fastText 0.1 or later.",
         )  # fmt: skip
@@ -63,7 +68,7 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
     dim, model, buckets, min_n, max_n = (int(arguments[i]) for i in (0, 7, 8, 9, 10))
     if model == _SUPERVISED:
         raise CorruptFileError(f"{path} is a supervised model, a classifier. {_CONVERT}.")
-    words, counts = _dictionary(source)
+    words, counts = _read_dictionary(source)
     quantised, rows, columns = source.unpack(_SHAPE)
     if quantised:
         raise CorruptFileError(f"{path} is quantised. Use the model before quantising it.")
@@ -73,7 +78,7 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
             f"the input matrix is {rows} x {columns}, the header says {len(words)} words, "
             f"{buckets} buckets and {dim} numbers"
         )
-    keys = distinct(words, path)
+    keys = check_distinct(words, path)
     own, ngrams = source.rows(len(words), dim), source.rows(buckets, dim)
     if not max_n or not buckets:
         return VectorRecord(keys, own, counts)
@@ -81,7 +86,7 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
         subwords = Ngrams(max(min_n, 1), max_n, buckets, hangul="syllables")
     except InvalidInputError as error:
         raise source.error(f"its n-grams cannot be: {error}") from error
-    matrix = with_own_rows(words, own, ngrams=ngrams, subwords=subwords, short="none")
+    matrix = average_with_ngrams(words, own, ngrams=ngrams, subwords=subwords, short="none")
     if (end := keys.find(_END)) >= 0:
         matrix[end] = own[end]
     return VectorRecord(keys, matrix, counts, SubwordTable(ngrams, subwords))
@@ -105,15 +110,15 @@ def write(vectors: VectorRecord, path: Path) -> Path:
             "in the wrong buckets. Write in the own format (format='sememe'), or the keys alone "
             "with format='fasttext-vec'."
         )
-    encoded = [_encoded(key, row) for row, key in enumerate(vectors.keys)]
+    encoded = [_encode_key(key, row) for row, key in enumerate(vectors.keys)]
     with written(path) as file:
         file.write(
-            MAGIC + struct.pack("<i", _VERSIONS[-1]) + _arguments(vectors.dim, table.subwords)
+            MAGIC + struct.pack("<i", _VERSIONS[-1]) + _pack_arguments(vectors.dim, table.subwords)
         )
-        file.write(_entries(encoded, vectors.counts))
+        file.write(_pack_dictionary(encoded, vectors.counts))
         file.write(_SHAPE.pack(False, len(vectors) + table.subwords.buckets, vectors.dim))
         for start in range(0, len(vectors), _ROWS):
-            own = _own_rows(vectors, table, start, min(start + _ROWS, len(vectors)))
+            own = _compute_own_rows(vectors, table, start, min(start + _ROWS, len(vectors)))
             file.write(own.astype("<f4").tobytes())
         for start in range(0, len(table.ngrams), _ROWS):
             file.write(table.ngrams[start : start + _ROWS].astype("<f4").tobytes())
@@ -125,15 +130,15 @@ def write(vectors: VectorRecord, path: Path) -> Path:
     return path
 
 
-def _arguments(dim: int, subwords: Ngrams) -> bytes:
+def _pack_arguments(dim: int, subwords: Ngrams) -> bytes:
     return _ARGUMENTS.pack(
         dim, 5, 5, 1, 5, 1, _NEGATIVES, _SKIPGRAM, subwords.buckets, subwords.min_n, subwords.max_n,
         100, 1e-4,
     )  # fmt: skip
 
 
-def _entries(words: list[bytes], counts: NDArray[np.int64] | None) -> bytes:
-    """Return the dictionary. Readers may sort by count: without counts, the order is one."""
+def _pack_dictionary(words: list[bytes], counts: NDArray[np.int64] | None) -> bytes:
+    """Return the dictionary; counts that are unknown are written as n, n - 1, ... to keep order."""
     n = len(words)
     seen = range(n, 0, -1) if counts is None else np.maximum(counts, 1).tolist()
     head = _DICTIONARY.pack(n, n, 0, sum(seen), -1)
@@ -143,21 +148,21 @@ def _entries(words: list[bytes], counts: NDArray[np.int64] | None) -> bytes:
     return head + b"".join(entries)
 
 
-def _own_rows(
+def _compute_own_rows(
     vectors: VectorRecord, table: SubwordTable, start: int, end: int
 ) -> NDArray[np.float64]:
-    """Return the word rows that, averaged with the n-grams' rows, give the vectors."""
+    """Return the word rows whose mean with the n-gram rows is the vector, (end - start, dim)."""
     keys = vectors.keys[start:end]
     offsets, ids = table.subwords.ids_of_many(keys, short="none")
     sizes = np.diff(offsets)[:, None] + 1
     own: NDArray[np.float64] = vectors.matrix[start:end].astype(np.float64) * sizes
-    own -= ngram_sums(table.ngrams, offsets, ids)
+    own -= sum_ngram_rows(table.ngrams, offsets, ids)
     if (mark := vectors.keys.find(_END)) in range(start, end):
         own[mark - start] = vectors.matrix[mark]
     return own
 
 
-def _encoded(key: str, row: int) -> bytes:
+def _encode_key(key: str, row: int) -> bytes:
     try:
         data = key.encode()
     except UnicodeEncodeError:
@@ -171,7 +176,7 @@ def _encoded(key: str, row: int) -> bytes:
     return data
 
 
-def _dictionary(source: _Source) -> tuple[list[str], NDArray[np.int64]]:
+def _read_dictionary(source: _Source) -> tuple[list[str], NDArray[np.int64]]:
     size, words, labels, _, pruned = source.unpack(_DICTIONARY)
     if labels:
         raise CorruptFileError(f"{source.path} has {labels} labels: a classifier. {_CONVERT}.")
@@ -187,17 +192,17 @@ def _dictionary(source: _Source) -> tuple[list[str], NDArray[np.int64]]:
         word = source.until_zero()
         count, kind = source.unpack(_ENTRY)
         if kind != 0 or count < 0:
-            raise source.error(f"entry {shown(word)} has count {count}, type {kind}")
+            raise source.error(f"entry {show_bytes(word)} has count {count}, type {kind}")
         try:
             found.append(word.decode())
         except UnicodeDecodeError:
-            raise source.error(f"the word {shown(word)} is not UTF-8") from None
+            raise source.error(f"the word {show_bytes(word)} is not UTF-8") from None
         counts.append(count)
     return found, np.array(counts, np.int64)
 
 
 class _Source:
-    """Reads bytes in order and knows where it is."""
+    """Sequential reader that tracks its position for error messages."""
 
     def __init__(self, file: IO[bytes], path: Path) -> None:
         self.path = path
@@ -207,7 +212,7 @@ class _Source:
         self._base = 0  # of _data within the file
 
     def error(self, problem: str) -> CorruptFileError:
-        return at_byte(self.path, self._base + self._at, problem, do=f"{_AGAIN}.")
+        return error_at_byte(self.path, self._base + self._at, problem, do=f"{_AGAIN}.")
 
     def take(self, size: int) -> bytes:
         if self._at + size > len(self._data):
@@ -237,7 +242,7 @@ class _Source:
         matrix = np.empty((min(count, _ROWS), dim), np.float32)
         for start in range(0, count, _ROWS):
             some = min(_ROWS, count - start)
-            grown(matrix, start + some)
+            reserve_rows(matrix, start + some)
             block = np.frombuffer(self.take(4 * dim * some), "<f4").reshape(some, dim)
             if not np.isfinite(block).all():
                 raise self.error(f"one of the {some} rows before here holds NaN or infinity")

@@ -1,4 +1,4 @@
-"""Errors of vector files: where, what was got, what is allowed, what to do."""
+"""Errors of vector files, with line or byte, and the checks all readers share."""
 
 from __future__ import annotations
 
@@ -12,30 +12,33 @@ from sememe.vectors.keys import ListKeys
 _SHOWN = 60  # characters of a line shown
 
 
-def at_line(path: Path, line: int, problem: str, *, do: str) -> CorruptFileError:
+def error_at_line(path: Path, line: int, problem: str, *, do: str) -> CorruptFileError:
     """Return the error for a line, counted from 1."""
     return CorruptFileError(f"{path}, line {line}: {problem}. {do}")
 
 
-def at_byte(path: Path, byte: int, problem: str, *, do: str) -> CorruptFileError:
-    """Return the error for a place in a binary file."""
+def error_at_byte(path: Path, byte: int, problem: str, *, do: str) -> CorruptFileError:
+    """Return the error for a byte of a binary file, counted from 0."""
     return CorruptFileError(f"{path}, byte {byte}: {problem}. {do}")
 
 
-def shown(data: bytes) -> str:
-    r"""Return the beginning of some bytes, to be shown in an error.
+def show_bytes(data: bytes) -> str:
+    r"""Return the beginning of some bytes, quoted for an error message.
 
-    >>> print(shown(b"caf\xe9"))
+    >>> print(show_bytes(b"caf\xe9"))
     'caf\xe9'
     """
     text = data[:_SHOWN].decode("utf-8", "backslashreplace")
     return f"'{text}'" + ("..." if len(data) > _SHOWN else "")
 
 
-def distinct(keys: Sequence[str], path: Path, *, first_line: int | None = None) -> ListKeys:
-    """Return the keys of a file as a table, or refuse one that comes twice.
+def check_distinct(keys: Sequence[str], path: Path, *, first_line: int | None = None) -> ListKeys:
+    """Return the keys of a file as ListKeys.
 
-    first_line: the line of the first key, for text; keys of binary files are counted from 1.
+    first_line: The line of the first key, for text; keys of binary files are counted from 1.
+
+    Raises:
+        CorruptFileError: A key occurs twice.
     """
     rows: dict[str, int] = {}
     if len(dict.fromkeys(keys)) < len(keys):
@@ -51,7 +54,7 @@ def distinct(keys: Sequence[str], path: Path, *, first_line: int | None = None) 
     return ListKeys(keys)
 
 
-def grown(matrix: FloatArray, rows: int) -> None:
-    """Give an array room for some rows, in place; the size a header claims is not to be trusted."""
+def reserve_rows(matrix: FloatArray, rows: int) -> None:
+    """Grow an array in place to hold `rows` rows; the size in a header may be wrong."""
     if rows > len(matrix):
         matrix.resize((max(rows, len(matrix) * 3 // 2), matrix.shape[1]), refcheck=False)

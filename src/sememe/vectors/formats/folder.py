@@ -1,19 +1,18 @@
-"""The own format: a folder that opens at once, however many vectors it holds.
+"""Format "sememe": a folder of memory-mapped arrays, which opens in no time at any size.
 
     sememe.json         format version, kind, sizes, n-gram parameters, provenance, sha256 of files
     matrix.npy          (n, dim) float32
-    keys.bin            the keys' UTF-8, one after the other
+    keys.bin            the concatenated UTF-8 of the keys
     key_offsets.npy     (n + 1,) int64, where each key begins
     key_hashes.npy      (n,) uint64, FNV-1a of each key, ascending
     key_rows.npy        (n,) int32, the row of each hash
-    counts.npy          (n,) int64, where counts are known
-    ngrams.npy          (buckets, dim) float32, where there are subwords
+    counts.npy          (n,) int64, if counts are known
+    ngrams.npy          (buckets, dim) float32, if there are subwords
 
-Arrays are memory-mapped: what is not asked for is not read. A model's folder may hold these files
-beside its own, and its own facts in sememe.json.
+A trained model's folder holds these files and its own, and its parameters in sememe.json.
 
-Vectors written over others are all written before the first file changes its name; meanwhile there
-is no sememe.json. So nobody opens a mixture, neither after a crash nor while it happens.
+All files are written under temporary names before the first is renamed, and sememe.json is missing
+during the renames. So no reader sees a mixture of old and new files, not even after a crash.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import made_by, noted, refuse_other_kinds
 from sememe.text.ngrams import Ngrams
 from sememe.vectors.atomic import beside, written
-from sememe.vectors.keys import MappedKeys, mapped
+from sememe.vectors.keys import MappedKeys, make_mapped_arrays
 from sememe.vectors.record import StrPath, SubwordTable, VectorRecord
 
 FILE = "sememe.json"
@@ -50,34 +49,34 @@ def write_vectors(
     kind: str = "vectors",
     facts: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write vectors into a folder, made if need be, and return it.
+    """Write vectors into a folder, created if necessary, and return it.
 
     Args:
-        folder: Where to. Other files in it are left alone, vectors of the same kind replaced.
+        folder: Where to write. Other files in it are kept, vectors of the same kind replaced.
         vectors: What to write.
-        kind: "vectors", or a model's own word, such as "word2vec".
-        facts: More for sememe.json: parameters, provenance, metrics. Values JSON can hold.
+        kind: "vectors", or the kind of a model, such as "word2vec".
+        facts: More entries of sememe.json: parameters, provenance, metrics; JSON values.
 
     Raises:
-        InvalidInputError: `facts` uses a name that this format uses itself, or the folder holds
-            something else: an index, or a model that can be trained on.
+        InvalidInputError: `facts` uses a name of this format, or the folder holds something else:
+            an index, or a trained model.
     """
-    place = Path(folder)
-    document = _document(vectors, kind)
+    root = Path(folder)
+    document = _make_document(vectors, kind)
     taken = {"files"} | set(document)
     if clash := taken & set(facts or {}):
         raise InvalidInputError(f"facts names {', '.join(sorted(clash))}; choose other names.")
-    refuse_other_kinds(place, kind)
+    refuse_other_kinds(root, kind)
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise InvalidInputError(f"{place} is a file or lies beneath one. Name a folder.") from None
-    arrays = _arrays_of(vectors)
+        raise InvalidInputError(f"{root} is a file or is inside one. Name a folder.") from None
+    arrays = _make_arrays(vectors)
     files = {}
-    with ExitStack() as stack:  # ends from the last to the first: sememe.json takes its name last
-        about = stack.enter_context(written(place / FILE))
+    with ExitStack() as stack:  # exits in reverse order: sememe.json is renamed last
+        about = stack.enter_context(written(root / FILE))
         for name, array in arrays.items():
-            file = stack.enter_context(written(place / name))
+            file = stack.enter_context(written(root / name))
             if name.endswith(".npy"):
                 np.save(file, array, allow_pickle=False)
             else:
@@ -87,13 +86,13 @@ def write_vectors(
             files[name] = noted(Path(file.name))
         document = {**document, **(facts or {}), "files": dict(sorted(files.items()))}
         about.write(json.dumps(document, ensure_ascii=False).encode())
-        (place / FILE).unlink(missing_ok=True)
-    return place
+        (root / FILE).unlink(missing_ok=True)
+    return root
 
 
-def _arrays_of(vectors: VectorRecord) -> dict[str, Any]:
-    """Return what goes into each file but sememe.json."""
-    keys = mapped(vectors.keys)
+def _make_arrays(vectors: VectorRecord) -> dict[str, Any]:
+    """Return the content of each file except sememe.json."""
+    keys = make_mapped_arrays(vectors.keys)
     arrays: dict[str, Any] = {
         "matrix.npy": vectors.matrix,
         "key_offsets.npy": keys["offsets"],
@@ -113,57 +112,57 @@ def read_vectors(folder: StrPath) -> VectorRecord:
     The sizes of all files are checked; their hashes are for `verify_vectors`.
 
     Raises:
-        InvalidInputError: It is no folder of vectors.
-        CorruptFileError: Another version, or files that are not as sememe.json says.
+        InvalidInputError: It is not a folder of vectors.
+        CorruptFileError: Another version, or files that do not match sememe.json.
     """
-    place = Path(folder)
-    document = read_document(place)
+    root = Path(folder)
+    document = read_document(root)
     try:
         n, dim, _ = document["keys"], document["dim"], document["fingerprint"]
         files = {name: entry["bytes"] for name, entry in document["files"].items()}
         subwords = Ngrams(**document["subwords"]) if document.get("subwords") else None
     except (KeyError, TypeError, AttributeError, InvalidInputError) as error:
-        raise CorruptFileError(f"{place / FILE} is damaged ({error!r}). {_AGAIN}") from error
+        raise CorruptFileError(f"{root / FILE} is damaged ({error!r}). {_AGAIN}") from error
     for name, size in files.items():
-        _check_size(place / name, size)
-    blob = np.memmap(place / "keys.bin", np.uint8, "r") if files.get("keys.bin") else _NOTHING
-    offsets = _array(place / "key_offsets.npy", (n + 1,), "<i8")
+        _check_size(root / name, size)
+    blob = np.memmap(root / "keys.bin", np.uint8, "r") if files.get("keys.bin") else _NOTHING
+    offsets = _open_array(root / "key_offsets.npy", (n + 1,), "<i8")
     keys = MappedKeys(
         blob,
         offsets,
-        hashes=_array(place / "key_hashes.npy", (n,), "<u8"),
-        rows=_array(place / "key_rows.npy", (n,), "<i4"),
+        hashes=_open_array(root / "key_hashes.npy", (n,), "<u8"),
+        rows=_open_array(root / "key_rows.npy", (n,), "<i4"),
     )
     if offsets[0] != 0 or offsets[-1] != len(blob):
-        raise CorruptFileError(f"{place / 'key_offsets.npy'} does not fit keys.bin. {_AGAIN}")
-    matrix = _array(place / "matrix.npy", (n, dim), "<f4")
-    counts = _array(place / "counts.npy", (n,), "<i8") if "counts.npy" in files else None
+        raise CorruptFileError(f"{root / 'key_offsets.npy'} does not fit keys.bin. {_AGAIN}")
+    matrix = _open_array(root / "matrix.npy", (n, dim), "<f4")
+    counts = _open_array(root / "counts.npy", (n,), "<i8") if "counts.npy" in files else None
     table = None
     if subwords is not None:
-        ngrams = _array(place / "ngrams.npy", (subwords.buckets, dim), "<f4")
+        ngrams = _open_array(root / "ngrams.npy", (subwords.buckets, dim), "<f4")
         table = SubwordTable(ngrams, subwords, spelling=bool(document.get("spelling")))
-    if read_document(place) != document:
-        raise CorruptFileError(f"{place} was written anew while it was opened. Open it again.")
+    if read_document(root) != document:
+        raise CorruptFileError(f"{root} was written anew while it was opened. Open it again.")
     return VectorRecord(keys, matrix, counts, table, document["fingerprint"])
 
 
 def verify_vectors(folder: StrPath) -> None:
-    """Read every file of the vectors in a folder and compare it with its hash.
+    """Check every file of the vectors in a folder against its hash.
 
     Raises:
-        CorruptFileError: One differs; says which.
+        CorruptFileError: A file differs; names it.
     """
-    place = Path(folder)
-    for name, entry in read_document(place)["files"].items():
-        if (got := noted(place / name)) != entry:
-            raise CorruptFileError(f"{place / name}: got {got}, {FILE} says {entry}. {_AGAIN}")
+    root = Path(folder)
+    for name, entry in read_document(root)["files"].items():
+        if (got := noted(root / name)) != entry:
+            raise CorruptFileError(f"{root / name}: got {got}, {FILE} says {entry}. {_AGAIN}")
 
 
 def read_document(folder: Path) -> dict[str, Any]:
-    """Return what sememe.json of a folder with vectors says.
+    """Return sememe.json of a folder with vectors.
 
     Raises:
-        InvalidInputError: There is none, or it speaks of other things than vectors.
+        InvalidInputError: There is none, or it is not of vectors.
         CorruptFileError: It cannot be read, or it is of another version.
     """
     path = folder / FILE
@@ -175,7 +174,7 @@ def read_document(folder: Path) -> dict[str, Any]:
                 f"{folder} lacks {FILE}: its vectors are being written just now, or their writing "
                 "was broken off. Open it again; if that does not help, write them again."
             ) from None
-        refuse_broken_off(folder)
+        refuse_interrupted_save(folder)
         raise InvalidInputError(
             f"{folder} holds no {FILE}, so no vectors that sememe wrote. Give the folder that "
             "KeyedVectors.save made, or the vector file itself."
@@ -197,11 +196,11 @@ def read_document(folder: Path) -> dict[str, Any]:
     return document
 
 
-def refuse_broken_off(folder: Path) -> None:
-    """Say where a complete model lies if the folder is missing because a save was broken off.
+def refuse_interrupted_save(folder: Path) -> None:
+    """Refuse a folder that is missing because a save was interrupted.
 
     Raises:
-        CorruptFileError: So it is.
+        CorruptFileError: A complete model is there under a temporary name; gives it.
     """
     whole = [] if folder.exists() else [path for path in beside(folder) if (path / FILE).exists()]
     if whole:
@@ -212,7 +211,7 @@ def refuse_broken_off(folder: Path) -> None:
 
 
 def holds_vectors(folder: Path) -> bool:
-    """Say whether a folder's sememe.json speaks of vectors, of whatever version."""
+    """Return whether a folder's sememe.json is of vectors, in any version."""
     try:
         document = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -220,7 +219,7 @@ def holds_vectors(folder: Path) -> bool:
     return isinstance(document, dict) and "vectors" in document
 
 
-def _document(vectors: VectorRecord, kind: str) -> dict[str, Any]:
+def _make_document(vectors: VectorRecord, kind: str) -> dict[str, Any]:
     document: dict[str, Any] = {
         "vectors": FORMAT,
         "kind": kind,
@@ -248,8 +247,8 @@ def _check_size(path: Path, expected: int) -> None:
         raise CorruptFileError(f"{path} has {size} bytes, {FILE} says {expected}. {_AGAIN}")
 
 
-def _array(path: Path, shape: tuple[int, ...], dtype: str) -> Any:
-    """Open an .npy file without reading it; its shape and dtype are known beforehand."""
+def _open_array(path: Path, shape: tuple[int, ...], dtype: str) -> Any:
+    """Memory-map an .npy file and check its shape and dtype."""
     try:
         array = np.load(path, mmap_mode="r" if 0 not in shape else None, allow_pickle=False)
     except (OSError, ValueError) as error:

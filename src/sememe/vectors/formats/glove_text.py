@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import IO
 
 from sememe.vectors.atomic import written
-from sememe.vectors.formats.file_errors import at_line, shown
+from sememe.vectors.formats.file_errors import error_at_line, show_bytes
 from sememe.vectors.formats.text_rows import (
     check_writable,
-    first_line_of,
     put_back,
+    read_first_line,
     read_rows,
     write_rows,
 )
@@ -21,16 +21,16 @@ from sememe.vectors.record import VectorRecord
 
 
 def read(file: IO[bytes], path: Path) -> VectorRecord:
-    """Read vectors from a file that stands at its beginning; its first line says how wide they are.
+    """Read vectors from an open file, from its first byte; the first line gives their dim.
 
     Raises:
-        CorruptFileError: A line is not as the first; names it.
+        CorruptFileError: A line does not match the first; names it.
     """
-    line = first_line_of(file, path)
+    line = read_first_line(file, path)
     dim = len(line.split()) - 1
     if dim < 1:
-        raise at_line(
-            path, 1, f"got {shown(line.strip())}, a line is a key and its numbers",
+        raise error_at_line(
+            path, 1, f"got {show_bytes(line.strip())}, a line is a key and its numbers",
             do="Give a file of vectors.",
         )  # fmt: skip
     rows = read_rows(put_back(line, file), path, dim=dim, count=None, first_line=1)

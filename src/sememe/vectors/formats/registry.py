@@ -1,14 +1,14 @@
-"""Vector files of every kind: which format a path is of, and what reads and writes it.
+"""The formats of vector files: detection, readers and writers.
 
-    sememe           the own folder: memory-mapped, holds everything
-    word2vec-text    "count dim", then a line for each key
+    sememe           folder of this package: memory-mapped, keeps everything
+    word2vec-text    "count dim", then one line per key
     word2vec-binary  "count dim", then float32
-    glove-text       a line for each key, no header
+    glove-text       one line per key, no header
     fasttext-vec     as word2vec-text
     fasttext-bin     with n-grams; unsupervised models of the official tool
 
-Text separated by tabs is read like that separated by spaces. Files compressed with gzip are read as
-they are, and written if the name ends in .gz.
+Fields may be separated by tabs instead of spaces. Files compressed with gzip are read directly, and
+written if the name ends in .gz.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import IO, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.vectors.formats import fasttext_bin, glove_text, word2vec_binary, word2vec_text
-from sememe.vectors.formats.folder import read_vectors, refuse_broken_off, write_vectors
+from sememe.vectors.formats.folder import read_vectors, refuse_interrupted_save, write_vectors
 from sememe.vectors.record import StrPath, VectorRecord
 
 _READERS: dict[str, Callable[[IO[bytes], Path], VectorRecord]] = {
@@ -46,71 +46,75 @@ FORMATS = ("sememe", *_READERS)
 _GZIP = b"\x1f\x8b"
 _MARK = b"\xef\xbb\xbf"  # a byte order mark, as some editors put before UTF-8
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f]")
-_HEAD = 65_536  # bytes looked at to tell the format
+_HEAD = 65_536  # bytes from which the format is detected
 
 
 def write(vectors: VectorRecord, path: StrPath, *, format: str | None = None) -> Path:
-    """Write vectors and return where to, whole or not at all.
+    """Write vectors atomically and return the path.
 
-    A folder of the own format may replace vectors, but neither an index nor a trained model.
+    A folder of format "sememe" may replace vectors, but neither an index nor a trained model.
 
-    format: one of FORMATS. Unless told, a name without an ending is a folder of the own format,
-    .vec is fasttext-vec, and .bin is fasttext-bin for vectors with subwords, else word2vec-binary.
+    format: One of FORMATS. By default the suffix decides: none is "sememe", .vec is fasttext-vec,
+    and .bin is fasttext-bin for vectors with subwords, else word2vec-binary.
 
     Raises:
         UnknownNameError: Another format.
-        InvalidInputError: An ending that several formats use, a key the format cannot hold, or
-            a path that is empty.
+        InvalidInputError: A suffix that several formats use, a key the format cannot hold, or an
+            empty path.
     """
-    place = _named(path)
-    chosen = format or _by_ending(vectors, place)
+    target = _check_path(path)
+    chosen = format or _format_of_suffix(vectors, target)
     if chosen not in FORMATS:
         raise UnknownNameError.of("format", format, FORMATS)
     if chosen != "sememe":
-        return _WRITERS[chosen](vectors, place)
-    if place.exists() and not place.is_dir():
-        raise InvalidInputError(f"{place} is a file; the own format is a folder. Name another.")
-    return write_vectors(place, vectors)
+        return _WRITERS[chosen](vectors, target)
+    if target.exists() and not target.is_dir():
+        raise InvalidInputError(f"{target} is a file; the own format is a folder. Name another.")
+    return write_vectors(target, vectors)
 
 
 def read(path: StrPath, *, format: str | None = None) -> VectorRecord:
-    """Read vectors from a folder or file; its format is recognised unless told.
+    """Read vectors from a folder or file.
+
+    format: One of FORMATS. By default the first bytes decide.
 
     Raises:
-        UnknownNameError: Another format than those of FORMATS.
-        FileNotFoundError: There is nothing of that name.
-        CorruptFileError: It is damaged, or of no format known here.
-        InvalidInputError: The path is empty, or a folder where `format` is that of a file.
+        UnknownNameError: Another format.
+        FileNotFoundError: There is no such file or folder.
+        CorruptFileError: It is damaged, or of an unknown format.
+        InvalidInputError: An empty path, or a folder where `format` is that of a file.
     """
-    place = _named(path)
+    source = _check_path(path)
     if format is not None and format not in FORMATS:
         raise UnknownNameError.of("format", format, FORMATS)
-    if not place.exists():
-        refuse_broken_off(place)
-        raise FileNotFoundError(f"{place}: there is no such file or folder. Give one with vectors.")
-    if place.is_dir() and format not in (None, "sememe"):
-        raise InvalidInputError(f"{place} is a folder, {format} is a file. Leave format= out.")
-    if place.is_dir() or format == "sememe":
-        return read_vectors(place)
-    with _opened(place) as file:
+    if not source.exists():
+        refuse_interrupted_save(source)
+        raise FileNotFoundError(
+            f"{source}: there is no such file or folder. Give one with vectors."
+        )
+    if source.is_dir() and format not in (None, "sememe"):
+        raise InvalidInputError(f"{source} is a folder, {format} is a file. Leave format= out.")
+    if source.is_dir() or format == "sememe":
+        return read_vectors(source)
+    with _open(source) as file:
         head = file.read(_HEAD)
         file.seek(len(_MARK) if head.startswith(_MARK) else 0)
         head = head.removeprefix(_MARK)
-        return _READERS[format or recognised(head, place)](file, place)
+        return _READERS[format or detect_format(head, source)](file, source)
 
 
-def _named(path: StrPath) -> Path:
-    """Return the path; an empty one would be the current folder."""
+def _check_path(path: StrPath) -> Path:
+    """Return the path, or refuse an empty one, which would be the current folder."""
     if not os.fspath(path):
         raise InvalidInputError("the path is empty; give the name of a file or folder.")
     return Path(path)
 
 
-def recognised(head: bytes, path: Path) -> str:
-    """Return the format of a file by its first bytes.
+def detect_format(head: bytes, path: Path) -> str:
+    """Return the format of a file from its first bytes.
 
     Raises:
-        CorruptFileError: It is empty, or of no format known here.
+        CorruptFileError: It is empty, or of an unknown format.
     """
     if not head.strip():
         raise CorruptFileError(f"{path} is empty. Give a file with vectors.")
@@ -130,7 +134,7 @@ def recognised(head: bytes, path: Path) -> str:
 
 
 def _is_row(data: bytes, dim: int) -> bool:
-    """Say whether the last fields of the first line are numbers."""
+    """Return whether the last fields of the first line are numbers."""
     fields = data.partition(b"\n")[0].rstrip().rsplit(None, min(dim, 8))[1:]
     try:
         return [float(field) for field in fields] != []
@@ -139,12 +143,12 @@ def _is_row(data: bytes, dim: int) -> bool:
 
 
 def _is_text(data: bytes) -> bool:
-    """Say whether the bytes are UTF-8 without controls, but for a letter cut off at the end."""
+    """Return whether the bytes are UTF-8 without control characters, up to a last partial one."""
     text = data.decode("utf-8", "replace")
     return "\ufffd" not in text[:-3] and not _CONTROLS.search(text)
 
 
-def _by_ending(vectors: VectorRecord, path: Path) -> str:
+def _format_of_suffix(vectors: VectorRecord, path: Path) -> str:
     ending = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
     binary = "fasttext-bin" if vectors.table else "word2vec-binary"
     known = {"": "sememe", ".vec": "fasttext-vec", ".bin": binary}
@@ -157,8 +161,8 @@ def _by_ending(vectors: VectorRecord, path: Path) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open a file, unpacked if it is compressed with gzip."""
+def _open(path: Path) -> Iterator[Any]:
+    """Open a file for reading, decompressed if it is a gzip file."""
     with path.open("rb") as plain:
         packed = plain.read(2) == _GZIP
         plain.seek(0)

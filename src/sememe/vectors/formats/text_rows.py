@@ -1,8 +1,8 @@
 """Lines of text "key number number ...": the body of word2vec text, GloVe and fastText .vec.
 
-Fields are separated by single spaces; tabs are read too, in half as much time again. Where there is
-no header, a key with spaces can be read, as GloVe 840B needs: the numbers are counted from the end.
-None is written: other readers cannot tell.
+Fields are separated by single spaces; tabs are read too, 1.5 times slower. In files without a
+header keys may contain spaces, as in GloVe 840B: the numbers are counted from the end of the line.
+Such keys are not written, since other readers could not parse them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import FloatArray
-from sememe.vectors.formats.file_errors import at_line, distinct, grown, shown
+from sememe.vectors.formats.file_errors import (
+    check_distinct,
+    error_at_line,
+    reserve_rows,
+    show_bytes,
+)
 from sememe.vectors.keys import Keys
 from sememe.vectors.record import VectorRecord
 
@@ -26,7 +31,7 @@ _BLOCK = 8_000_000  # bytes of text parsed at once
 _ROWS = 4096  # rows written at once
 _FIRST = 1024  # rows to begin with
 _SPACE = re.compile("[ \t\n\v\f\r]")
-_MAX_KEY = 1_000_000  # characters of a line that are no numbers, at most
+_MAX_KEY = 1_000_000  # bytes of a first line, at most
 _UTF8 = "Save the file as UTF-8, for example with iconv"
 
 
@@ -36,34 +41,34 @@ def read_rows(
     """Read the rest of a file into one array: keys and (n, dim) float32.
 
     Args:
-        file: Stands at the beginning of the first row.
-        path: For errors.
-        dim: Numbers of a row.
-        count: How many rows the header says there are; None where there is no header.
-        first_line: The number of the line where `file` stands, from 1.
+        file: Open file, at the first row.
+        path: For error messages.
+        dim: Numbers in a row.
+        count: Number of rows according to the header; None without a header.
+        first_line: Number of the line `file` is at, from 1.
 
     Raises:
-        CorruptFileError: A line of another width, a number that is none or not finite, a key that
-            is not UTF-8 or comes twice, more or fewer lines than `count`.
+        CorruptFileError: A line of another width, a field that is not a finite number, a key that
+            is not UTF-8 or occurs twice, more or fewer lines than `count`.
     """
     keys: list[str] = []
     matrix = np.empty((min(count or _FIRST, _FIRST), dim), np.float32)
     for lines in _blocks(file):
         at = first_line + len(keys)
-        names, values = _parsed(lines, dim, path, at, spaces=count is None)
+        names, values = _parse_lines(lines, dim, path, at, spaces=count is None)
         end = len(keys) + len(names)
         if count is not None and end > count:
-            raise at_line(
+            raise error_at_line(
                 path,
                 first_line + count,
                 f"the header says {count} vectors, and here begins another",
                 do=f"Write the true number in line 1, or cut the file after line {count + 1}.",
             )
-        grown(matrix, end)
+        reserve_rows(matrix, end)
         matrix[len(keys) : end] = values
         keys += names
     if count is not None and len(keys) < count:
-        raise at_line(
+        raise error_at_line(
             path,
             first_line + len(keys) - 1,
             f"the header says {count} vectors, and the file ends after {len(keys)}",
@@ -72,13 +77,13 @@ def read_rows(
     if not keys:
         raise CorruptFileError(f"{path} holds no vectors. Give a file with a line for each.")
     matrix.resize((len(keys), dim), refcheck=False)
-    return distinct(keys, path, first_line=first_line), matrix
+    return check_distinct(keys, path, first_line=first_line), matrix
 
 
 def write_rows(file: IO[bytes], vectors: VectorRecord, *, trailing: str = "") -> None:
-    """Write a line for each key; 9 digits of each number, which give the same float32 again.
+    """Write one line per key; numbers have 9 digits, which round-trip float32.
 
-    trailing: What stands before the end of each line.
+    trailing: Text before each line break.
     """
     form = " %.9g" * vectors.dim + trailing + "\n"
     for start in range(0, len(vectors), _ROWS):
@@ -89,7 +94,7 @@ def write_rows(file: IO[bytes], vectors: VectorRecord, *, trailing: str = "") ->
 
 
 def check_writable(vectors: VectorRecord, format: str) -> None:
-    """Refuse keys that a reader of `format` would cut or not find.
+    """Refuse keys that a reader of `format` would split or lose.
 
     Raises:
         InvalidInputError: A key is empty, holds white space or a lone surrogate.
@@ -110,13 +115,13 @@ def check_writable(vectors: VectorRecord, format: str) -> None:
 
 
 def _blocks(file: IO[bytes]) -> Iterator[list[bytes]]:
-    """Yield whole lines, some at a time; the empty lines at the end are left out."""
+    """Yield lists of whole lines; empty lines at the end of the file are left out."""
     rest = b""
     while data := file.read(_BLOCK):
         lines = (rest + data).split(b"\n")
         rest = lines.pop()
         if lines and not data.strip():
-            rest = b"\n".join([*lines, rest])  # nothing but the end of the file, perhaps
+            rest = b"\n".join([*lines, rest])  # may be the end of the file
         elif lines:
             empty = len(lines)
             while empty and not lines[empty - 1].strip():
@@ -128,17 +133,17 @@ def _blocks(file: IO[bytes]) -> Iterator[list[bytes]]:
         yield rest.rstrip().split(b"\n")
 
 
-def _parsed(
+def _parse_lines(
     lines: list[bytes], dim: int, path: Path, first_line: int, *, spaces: bool
 ) -> tuple[list[str], NDArray[np.float64]]:
-    """Return the keys and numbers of some lines; keys may hold spaces if `spaces`."""
+    """Return the keys and numbers, (n, dim), of some lines; keys may hold spaces if `spaces`."""
     parts = [line.rstrip().split(b" ", 1) for line in lines]
     for i, part in enumerate(parts):
         if len(part) != 2 or part[1].count(b" ") != dim - 1:
-            parts[i] = _from_the_end(lines[i], dim, path, first_line + i, spaces=spaces)
-    numbers = _numbers([part[1] for part in parts])
-    if len(numbers) != len(lines) * dim or not _fits(numbers):
-        _find_bad_number(parts, dim, path, first_line)
+            parts[i] = _split_from_end(lines[i], dim, path, first_line + i, spaces=spaces)
+    numbers = _parse_numbers([part[1] for part in parts])
+    if len(numbers) != len(lines) * dim or not _fits_float32(numbers):
+        _raise_bad_number(parts, dim, path, first_line)
     try:
         keys = b"\n".join([part[0] for part in parts]).decode().split("\n")
     except UnicodeDecodeError:
@@ -146,72 +151,74 @@ def _parsed(
             try:
                 part[0].decode()
             except UnicodeDecodeError:
-                problem = f"the key {shown(part[0])} is not UTF-8"
-                raise at_line(path, first_line + i, problem, do=f"{_UTF8}.") from None
+                problem = f"the key {show_bytes(part[0])} is not UTF-8"
+                raise error_at_line(path, first_line + i, problem, do=f"{_UTF8}.") from None
         raise
     return keys, numbers.reshape(len(lines), dim)
 
 
-def _from_the_end(line: bytes, dim: int, path: Path, number: int, *, spaces: bool) -> list[bytes]:
-    """Cut a line whose key has spaces, or refuse one that has not `dim` numbers."""
+def _split_from_end(line: bytes, dim: int, path: Path, number: int, *, spaces: bool) -> list[bytes]:
+    """Split a line whose key has spaces, or refuse one that does not have `dim` numbers."""
     fields = line.rstrip().rsplit(None, dim)
     got = len(line.split()) - 1
-    if len(fields) == dim + 1 and (got == dim or (spaces and not _too_many(fields[0]))):
+    if len(fields) == dim + 1 and (got == dim or (spaces and not _ends_in_number(fields[0]))):
         return [fields[0], b" ".join(fields[1:])]
-    raise at_line(
+    raise error_at_line(
         path,
         number,
-        f"got {max(got, 0)} numbers after the key, the vectors here have {dim}: {shown(line)}",
+        f"got {max(got, 0)} numbers after the key, the vectors here have {dim}: {show_bytes(line)}",
         do="Mend or delete the line.",
     )
 
 
-def _too_many(key: bytes) -> bool:
-    """Say whether what would be the key ends in a number, so that there is one too many."""
-    return len(_numbers([key.split()[-1]])) > 0
+def _ends_in_number(key: bytes) -> bool:
+    """Return whether a key ends in a number, so that the line has one number too many."""
+    return len(_parse_numbers([key.split()[-1]])) > 0
 
 
-def _numbers(texts: list[bytes]) -> NDArray[np.float64]:
-    """Return the numbers of some texts, as many as could be read."""
+def _parse_numbers(texts: list[bytes]) -> NDArray[np.float64]:
+    """Return the numbers in some texts, up to the first that cannot be parsed."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # a text that is no number
+        warnings.simplefilter("ignore", DeprecationWarning)  # of text that is not a number
         try:
             return np.fromstring(b" ".join(texts), np.float64, sep=" ")
         except ValueError:
             return np.empty(0)
 
 
-def _fits(numbers: NDArray[np.float64]) -> bool:
-    """Say whether all are finite float32; NaN compares as false."""
+def _fits_float32(numbers: NDArray[np.float64]) -> bool:
+    """Return whether all are finite in float32; NaN compares as false."""
     return bool((np.abs(numbers) <= np.finfo(np.float32).max).all())
 
 
-def _find_bad_number(parts: list[list[bytes]], dim: int, path: Path, first_line: int) -> None:
-    """Say which line holds what is no number, or none that a vector may hold."""
+def _raise_bad_number(parts: list[list[bytes]], dim: int, path: Path, first_line: int) -> None:
+    """Raise for the first line with a field that is not a finite float32."""
     for i, (_, text) in enumerate(parts):
-        numbers = _numbers([text])
-        if len(numbers) == dim and _fits(numbers):
+        numbers = _parse_numbers([text])
+        if len(numbers) == dim and _fits_float32(numbers):
             continue
         fields = text.split()
-        bad = next((f for f in fields if len(n := _numbers([f])) != 1 or not _fits(n)), text)
-        raise at_line(
+        bad = next(
+            (f for f in fields if len(n := _parse_numbers([f])) != 1 or not _fits_float32(n)), text
+        )
+        raise error_at_line(
             path,
             first_line + i,
-            f"got {shown(bad)}, a vector holds finite float32",
+            f"got {show_bytes(bad)}, a vector holds finite float32",
             do="Mend or delete the line.",
         )
 
 
-def first_line_of(file: IO[bytes], path: Path) -> bytes:
-    """Read one line, which must be there and not too long to be one."""
+def read_first_line(file: IO[bytes], path: Path) -> bytes:
+    """Read one line of at most 1,000,000 bytes; refuse an empty file."""
     line = file.readline(_MAX_KEY)
     if not line.strip():
-        raise at_line(path, 1, "there is nothing in it", do="Give a file with vectors.")
+        raise error_at_line(path, 1, "there is nothing in it", do="Give a file with vectors.")
     return line
 
 
 def put_back(line: bytes, file: IO[bytes]) -> IO[bytes]:
-    """Return a file that begins with `line` again."""
+    """Return a file that yields `line` before the rest."""
     return _Prefixed(line, file)  # type: ignore[return-value]
 
 

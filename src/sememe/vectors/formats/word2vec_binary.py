@@ -13,9 +13,14 @@ import numpy as np
 
 from sememe._errors import CorruptFileError
 from sememe.vectors.atomic import written
-from sememe.vectors.formats.file_errors import at_byte, distinct, grown, shown
+from sememe.vectors.formats.file_errors import (
+    check_distinct,
+    error_at_byte,
+    reserve_rows,
+    show_bytes,
+)
 from sememe.vectors.formats.text_rows import check_writable
-from sememe.vectors.formats.word2vec_text import header
+from sememe.vectors.formats.word2vec_text import read_header
 from sememe.vectors.record import VectorRecord
 
 _BLOCK = 1 << 24  # bytes read at once
@@ -25,12 +30,12 @@ _AGAIN = "Fetch the file again"
 
 
 def read(file: IO[bytes], path: Path) -> VectorRecord:
-    """Read vectors from a file that stands at its beginning.
+    """Read vectors from an open file, from its first byte.
 
     Raises:
         CorruptFileError: The file is cut short or not of the format; names the byte.
     """
-    count, dim = header(file, path)
+    count, dim = read_header(file, path)
     matrix = np.empty((min(count, 1024), dim), np.float32)
     keys: list[str] = []
     width = 4 * dim
@@ -46,17 +51,17 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
             space = data.find(b" ", at, at + _LONGEST)
             if space < 0 or space + 1 + width > len(data):
                 break
-            keys.append(_decoded(data[at:space].lstrip(b"\n"), path, base + at, len(keys)))
+            keys.append(_decode_key(data[at:space].lstrip(b"\n"), path, base + at, len(keys)))
             starts.append(space + 1)
             at = space + 1 + width
-        grown(matrix, len(keys))
+        reserve_rows(matrix, len(keys))
         for row, start in enumerate(starts, start=first):
             matrix[row] = np.frombuffer(data, "<f4", dim, start)
         if not starts and (not more or len(data) > _LONGEST + width):
-            raise _cut_short(path, base + len(data), len(keys), count)
+            raise _truncation_error(path, base + len(data), len(keys), count)
     left = data[at:] + file.read(1)
     if left.strip(b"\n"):
-        raise at_byte(
+        raise error_at_byte(
             path, base + at, f"the header says {count} vectors, and here is more than those",
             do="Write the true number in the header, or cut the file here.",
         )  # fmt: skip
@@ -67,7 +72,7 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
         raise CorruptFileError(
             f"{path}: the vector of {key!r} holds NaN or infinity. {_AGAIN}, or mend its maker."
         )
-    return VectorRecord(distinct(keys, path), matrix)
+    return VectorRecord(check_distinct(keys, path), matrix)
 
 
 def write(vectors: VectorRecord, path: Path) -> Path:
@@ -87,18 +92,18 @@ def write(vectors: VectorRecord, path: Path) -> Path:
     return path
 
 
-def _decoded(key: bytes, path: Path, byte: int, row: int) -> str:
+def _decode_key(key: bytes, path: Path, byte: int, row: int) -> str:
     try:
         return key.decode()
     except UnicodeDecodeError:
-        raise at_byte(
-            path, byte, f"the key of vector {row + 1}, {shown(key)}, is not UTF-8",
+        raise error_at_byte(
+            path, byte, f"the key of vector {row + 1}, {show_bytes(key)}, is not UTF-8",
             do=f"{_AGAIN}, or write it anew with UTF-8 keys.",
         ) from None  # fmt: skip
 
 
-def _cut_short(path: Path, byte: int, got: int, count: int) -> CorruptFileError:
-    return at_byte(
+def _truncation_error(path: Path, byte: int, got: int, count: int) -> CorruptFileError:
+    return error_at_byte(
         path, byte, f"the header says {count} vectors, and the file ends within vector {got + 1}",
         do=f"{_AGAIN}: it is cut short, or of another format.",
     )  # fmt: skip

@@ -10,25 +10,25 @@ from pathlib import Path
 from typing import IO
 
 from sememe.vectors.atomic import written
-from sememe.vectors.formats.file_errors import at_line, shown
-from sememe.vectors.formats.text_rows import check_writable, first_line_of, read_rows, write_rows
+from sememe.vectors.formats.file_errors import error_at_line, show_bytes
+from sememe.vectors.formats.text_rows import check_writable, read_first_line, read_rows, write_rows
 from sememe.vectors.record import VectorRecord
 
 MAX_DIM = 100_000
 
 
 def read(file: IO[bytes], path: Path) -> VectorRecord:
-    """Read vectors from a file that stands at its beginning.
+    """Read vectors from an open file, from its first byte.
 
     Raises:
-        CorruptFileError: The file is not what its header says; names the line.
+        CorruptFileError: The file does not match its header; names the line.
     """
-    count, dim = header(file, path)
+    count, dim = read_header(file, path)
     return VectorRecord(*read_rows(file, path, dim=dim, count=count, first_line=2))
 
 
 def write(vectors: VectorRecord, path: Path, *, vec: bool = False) -> Path:
-    """Write vectors; `vec` with the space at the end of each line that fastText puts there.
+    """Write vectors; with `vec`, each line ends with a space, as fastText's do.
 
     Raises:
         InvalidInputError: A key that the format cannot hold.
@@ -40,18 +40,18 @@ def write(vectors: VectorRecord, path: Path, *, vec: bool = False) -> Path:
     return path
 
 
-def header(file: IO[bytes], path: Path) -> tuple[int, int]:
-    """Read the first line: how many vectors, and how wide."""
-    line = first_line_of(file, path)
+def read_header(file: IO[bytes], path: Path) -> tuple[int, int]:
+    """Read the first line: (number of vectors, dim)."""
+    line = read_first_line(file, path)
     fields = line.split()
     if len(fields) == 2 and len(line) < 64 and all(field.isdigit() for field in fields):
         count, dim = int(fields[0]), int(fields[1])
         if count and 1 <= dim <= MAX_DIM and count * dim < 2**40:
             return count, dim
-    raise at_line(
+    raise error_at_line(
         path,
         1,
-        f"got {shown(line.strip())}, the header is two whole numbers: how many vectors, and of how "
-        "many numbers each",
+        f"got {show_bytes(line.strip())}, the header is two whole numbers: how many vectors, and "
+        "of how many numbers each",
         do="If the file has no header, read it with format='glove-text'.",
     )

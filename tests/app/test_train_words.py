@@ -173,7 +173,7 @@ def test_ctrl_c_names_the_command_that_goes_on(go_on, corpus, tmp_path, capsys):
         command = ["train", "word2vec", corpus, "-o", str(model), "--from", f"{model}0"]
         command += ["--epochs", "300"]
     code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    code += "from sememe.train import run\nkept = run.StateKeeping.__init__\n"
+    code += "from sememe.train.words import training_run as run\nkept = run.StateKeeping.__init__\n"
     code += "run.StateKeeping.__init__ = lambda s, f, n, keep: kept(s, f, 0.0, keep)\n"
     code += "from sememe.app.cli import main; sys.exit(main())"
     child = subprocess.Popen(

@@ -29,7 +29,7 @@ install: .venv/.dev ## Install sememe and its development tools into .venv
 
 .venv-train/.done: pyproject.toml
 	$(PYTHON) -m venv .venv-train
-	.venv-train/bin/python -m pip install --quiet --editable '.[train,weights,words]' open_clip_torch pytest
+	.venv-train/bin/python -m pip install --quiet --editable '.[train,weights]' open_clip_torch pytest
 	@touch $@
 
 test: .venv/.dev test-train ## Run all tests, offline

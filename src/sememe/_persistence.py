@@ -1,45 +1,128 @@
-"""What the documents of saved folders say of files, and of who wrote them."""
+"""The frame of every saved folder: sememe.json, hashes of files, format versions, errors."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sememe._errors import CorruptFileError
+from sememe._errors import CorruptFileError, InvalidInputError, SememeError
+from sememe._version import __version__
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 ABOUT = "sememe.json"
+FORMAT = 1
+_NONSENSE = (TypeError, ValueError, KeyError, IndexError, AttributeError)
+
+
+def hash_file(path: Path) -> _Hash:
+    """Return the sha256 of a file's bytes, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256")
 
 
 def noted(path: Path) -> dict[str, Any]:
     """Return a file's size and sha256."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"bytes": path.stat().st_size, "sha256": digest}
+    return {"bytes": path.stat().st_size, "sha256": hash_file(path).hexdigest()}
+
+
+def fingerprint(files: Iterable[Path], *, parts: Iterable[bytes] = (), metadata: Any = None) -> str:
+    """Return 32 hex digits over files, further bytes and JSON metadata, in that order.
+
+    Equal fingerprints mean equal vectors: everything that shapes a vector goes in. The strings are
+    stored in indexes, so what goes in for a family, and in which order, never changes.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for path in files:
+        digest.update(hash_file(path).digest())
+    for part in parts:
+        digest.update(part)
+    if metadata is not None:
+        digest.update(json.dumps(metadata, sort_keys=True).encode())
+    return digest.hexdigest()
 
 
 def made_by() -> str:
     """Return "sememe" and its version."""
-    from sememe import __version__
-
     return f"sememe {__version__}"
 
 
-def is_of_kind(folder: Path, kind: str) -> bool:
-    """Say whether a folder's sememe.json says that it holds a thing of this kind."""
+def read_json(path: Path, **missing: Any) -> Any:
+    """Return the content of a JSON file, or `missing` if it is given and the file does not exist.
+
+    Raises:
+        InvalidInputError: If there is no such file.
+        CorruptFileError: If the file cannot be read or is not JSON.
+    """
     try:
-        document = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if "missing" in missing:
+            return missing["missing"]
+        raise InvalidInputError(
+            f"{path.parent} holds no {path.name}, so no network that sememe can read. Give a "
+            "folder as transformers or sentence-transformers writes it"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CorruptFileError(f"{path} cannot be read: {error}. Fetch it anew") from error
+
+
+def refuse_other_kinds(place: Path, kind: str) -> None:
+    """Refuse a folder whose sememe.json is not of vectors alone or of the same kind of model."""
+    try:
+        found = json.loads((place / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return isinstance(document, dict) and document.get("kind") == kind
+        return  # nothing there, or nothing that could be used
+    old = found.get("kind") if isinstance(found, dict) else None
+    if old not in ("vectors", kind):
+        raise InvalidInputError(
+            f"{place} holds {old or 'an index'!r}, which {kind} would overwrite. Name another "
+            "folder, or delete that one first."
+        )
 
 
-def check_format(about: Path, got: Any, known: int) -> None:
+def damaged(
+    path: Path | str, why: BaseException | str, *, cure: str = "Fetch it anew"
+) -> CorruptFileError:
+    """Return the error for a file or folder whose content makes no sense.
+
+    >>> print(damaged("m/config.json", KeyError("hidden_size")))
+    m/config.json is damaged: KeyError('hidden_size'). Fetch it anew
+    """
+    reason = why if isinstance(why, str) else repr(why)
+    return CorruptFileError(f"{path} is damaged: {reason}. {cure}")
+
+
+@contextmanager
+def expect_valid(
+    path: Path | str,
+    *,
+    cure: str = "Fetch it anew",
+    errors: tuple[type[Exception], ...] = _NONSENSE,
+) -> Iterator[None]:
+    """Report the errors of reading nonsense as damage; those that sememe raises itself pass.
+
+    Raises:
+        CorruptFileError: See `damaged`.
+    """
+    try:
+        yield
+    except SememeError:
+        raise
+    except errors as error:
+        raise damaged(path, error, cure=cure) from error
+
+
+def check_format(about: Path, got: Any, known: int = FORMAT) -> None:
     """Refuse a document of another format than the one that is read.
 
     Raises:
-        CorruptFileError: So it is; the message says how to read it.
+        CorruptFileError: If the formats differ; gives the command that upgrades sememe.
     """
     if got != known:
         raise CorruptFileError(

@@ -15,8 +15,8 @@ from sememe.app.cli import main
 from sememe.train.words.corpus.phrases import Phrases
 from sememe.train.words.word2vec import Word2Vec
 from sememe.vectors.keyed import KeyedVectors
-from tests.train.made import topics
-from tests.train.test_phrases import sentences_with_phrases
+from tests.train.words.test_phrases import sentences_with_phrases
+from tests.train.words.topic_corpora import topics
 
 FEW = ["--dim", "16", "--min-count", "1", "--subsample", "0", "--epochs", "3", "--workers", "1"]
 PLAIN = ["--tokens", "whitespace"]  # t3_w1 is one word
@@ -141,7 +141,7 @@ def test_what_could_not_be_stored_is_refused_before_training(
     (tmp_path / "holds" / "text").write_text("a b c d\n" * 20)
     (tmp_path / "model.vec").write_text("a b c d\n" * 20)
     monkeypatch.chdir(here / "deep")
-    monkeypatch.setattr("sememe.train.words.word2vec.open_corpus", _no_training)
+    monkeypatch.setattr("sememe.train.words.model.open_corpus", _no_training)
     for text, output, message in [
         (corpus, f"{corpus}/model", "corpus.txt is not a folder"),
         (corpus, f"{corpus}/model.vec", "corpus.txt is not a folder"),

@@ -157,7 +157,7 @@ def test_verify_finds_a_changed_row(tmp_path, encoder):
 
 def test_a_long_run_reads_the_catalogue_again_and_forgets_nothing(tmp_path, encoder, monkeypatch):
     """What bounds memory (items remembered, batches) made small: the same index comes out."""
-    from sememe.index import writer
+    from sememe.index.writing import writer
 
     for name, value in (("_RECENT", 7), ("_BATCH_ITEMS", 3), ("BATCH_ROWS", 4)):
         monkeypatch.setattr(writer, name, value)

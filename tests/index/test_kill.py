@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import sememe.index.sync
+import sememe.index.writing.sync
 from sememe import Index
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -31,8 +31,8 @@ CHILD = f"""
 import os, sys
 from sememe.app.cli import main
 from sememe.encoders.text.encoder import TextEncoder
-from sememe.index import writer
-from sememe.search import upkeep
+from sememe.index.writing import writer
+from sememe.search.table import maintenance as upkeep
 from sememe.search.store import Store
 
 def say(*words):
@@ -265,7 +265,7 @@ def assert_third_reads_nothing(stage: Stage, into: Path, encoder: Any) -> None:
         raise AssertionError(f"{file} was read again")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sememe.index.sync, "read_file", read)
+        patch.setattr(sememe.index.writing.sync, "read_file", read)
         report = Index.open(into, [encoder]).sync(stage.folder)
     assert (report.added, report.updated, report.removed, report.chunks) == (0, 0, 0, 0)
 

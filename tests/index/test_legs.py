@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sememe.index.legs import merged, steadied
-from sememe.search.similarity import VectorLeg
+from sememe.search.ranking.exact import VectorLeg
 
 
 def leg(scores, mean, deviation, first_row=0):

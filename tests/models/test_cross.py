@@ -10,8 +10,9 @@ import pytest
 from sememe import CorruptFileError, InvalidInputError
 from sememe.models.bert.weights import bert_weights
 from sememe.models.cross_encoder.engine import CrossEngine
-from sememe.models.cross_encoder.folder import is_cross_folder, read_cross_folder
+from sememe.models.cross_encoder.folder import read_cross_folder
 from sememe.models.cross_encoder.head import classification_head
+from sememe.models.weights.folder import ModelFolder, ModelKind
 from tests.models import checkpoints, cross_checkpoints
 from tests.models.checkpoints import DIM, POSITIONS
 from tests.models.cross_checkpoints import KINDS
@@ -205,14 +206,18 @@ def test_another_number_of_labels_than_the_head_has_is_refused(tmp_path):
         read_cross_folder(folder)
 
 
+def is_cross_encoder(path):
+    return ModelFolder.open(path).kind is ModelKind.CROSS_ENCODER
+
+
 def test_which_folders_are_cross_encoders(tmp_path):
     step = {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}
-    assert is_cross_folder(cross_checkpoints.write(tmp_path / "bare"))
+    assert is_cross_encoder(cross_checkpoints.write(tmp_path / "bare"))
     new = cross_checkpoints.write(tmp_path / "new", files={"modules.json": [step]})
-    assert is_cross_folder(new)
+    assert is_cross_encoder(new)
     pooling, names = {"pooling_mode": "mean"}, ["NetForSequenceClassification"]
     pooled = checkpoints.write(tmp_path / "pooled", pooling=pooling, architectures=names)
-    assert not is_cross_folder(pooled)
-    assert not is_cross_folder(checkpoints.write(tmp_path / "encoder"))
+    assert not is_cross_encoder(pooled)
+    assert not is_cross_encoder(checkpoints.write(tmp_path / "encoder"))
     for other in (tmp_path / "no", tmp_path / "bare" / "config.json", tmp_path / ("x" * 999)):
-        assert not is_cross_folder(other)
+        assert not is_cross_encoder(other)

@@ -10,7 +10,8 @@ import pytest
 import sememe
 from sememe import CorruptFileError, InvalidInputError, MissingExtraError
 from sememe.models.image.efficientnet_torch import timm_name
-from sememe.models.image.exported import is_foreign_image
+from sememe.models.image.exported import FOREIGN
+from sememe.models.locate import locate
 
 CONFIG = {
     "architecture": "resnet18", "num_classes": 1000, "num_features": 512,
@@ -25,16 +26,16 @@ def folder(place, config=CONFIG):
 
 
 def test_what_is_one_and_what_is_not(tmp_path):
-    assert is_foreign_image(str(folder(tmp_path / "timm")))
+    assert locate(str(folder(tmp_path / "timm")), *FOREIGN) is not None
     both = folder(tmp_path / "clip", CONFIG | {"model_type": "clip"})
     bert = folder(tmp_path / "bert", {"model_type": "bert"})
     weights = tmp_path / "resnet18-f37072fd.pth"
     weights.write_bytes(b"")
     other = tmp_path / "mine.pth"
     other.write_bytes(b"")
-    assert is_foreign_image(str(weights))
+    assert locate(str(weights), *FOREIGN) is not None
     for name in (both, bert, other, tmp_path / "none", "", "x" * 5000, "hf:org/name:text"):
-        assert not is_foreign_image(str(name)), name
+        assert locate(str(name), *FOREIGN) is None, name
 
 
 @pytest.mark.parametrize("missing", ["torch", "timm"])
@@ -65,6 +66,6 @@ def test_the_names_of_lite0_in_timm():
 def test_a_damaged_config_is_no_network_of_timm(tmp_path):
     place = folder(tmp_path / "timm")
     (place / "config.json").write_text("{", encoding="utf-8")
-    assert not is_foreign_image(str(place))
+    assert locate(str(place), *FOREIGN) is None
     with pytest.raises((CorruptFileError, InvalidInputError)):
         sememe.load(str(place))

@@ -9,8 +9,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.bert.folder import is_sentence_folder, read_sentence_folder
-from sememe.models.weights.safetensors import read_tensors, weight_files
+from sememe.models.bert.folder import read_sentence_folder
+from sememe.models.weights.checkpoint import weight_files
+from sememe.models.weights.folder import ModelFolder, ModelKind
+from sememe.models.weights.safetensors import read_tensors
 from tests.models import checkpoints
 
 LEGACY = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True}
@@ -19,7 +21,8 @@ LEGACY = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True}
 def test_a_bare_network_is_averaged(tmp_path):
     folder = read_sentence_folder(checkpoints.write(tmp_path / "m"))
     assert (folder.pooling, folder.dense, folder.max_tokens) == (("mean",), (), None)
-    assert is_sentence_folder(folder.path) and not is_sentence_folder(tmp_path)
+    assert ModelFolder.open(folder.path).kind is ModelKind.SENTENCE
+    assert ModelFolder.open(tmp_path).kind is None
 
 
 @pytest.mark.parametrize(

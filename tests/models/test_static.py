@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sememe import CorruptFileError, InvalidInputError
 from sememe.models.static.engine import StaticEngine
 from sememe.models.static.folder import (
-    is_static_folder,
     read_static_folder,
     write_static_files,
 )
+from sememe.models.weights.folder import ModelFolder, ModelKind
 from tests.models import checkpoints, static_folders
 
 
@@ -87,6 +87,10 @@ def test_the_module_may_lie_in_a_folder_of_its_own(tmp_path):
     found = read_static_folder(static_folders.write_nested(tmp_path / "m"))
     np.testing.assert_array_equal(found.rows, static_folders.rows())
     assert found.tokenizer.parent.name == "0_StaticEmbedding"
+
+
+def is_static_folder(path):
+    return ModelFolder.open(path).kind is ModelKind.STATIC
 
 
 def test_other_folders_are_told_apart(tmp_path):

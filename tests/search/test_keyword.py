@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sememe import _errors
-from sememe.search import keyword
+from sememe.search.ranking import keyword
 from sememe.search.store import Store
 from tests.search.conftest import COLUMN, DIM, make_row, naive_bm25
 

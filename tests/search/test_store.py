@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sememe import _errors
-from sememe.search.catalogue import State
-from sememe.search.rows import checksum, checksums
 from sememe.search.store import Store
+from sememe.search.table.item_catalogue import State
+from sememe.search.table.rows import checksum, checksums
 from tests.search.conftest import COLUMN, DIM, make_row
 
 
@@ -163,7 +163,7 @@ def test_addresses_of_items_come_item_by_item_parts_ascending(store):
 
 
 def test_many_small_batches_leave_few_files(tmp_path, monkeypatch, contents):
-    from sememe.search import upkeep
+    from sememe.search.table import maintenance as upkeep
 
     monkeypatch.setattr(upkeep, "MANY_SMALL", 8)
     monkeypatch.setattr(upkeep.merge_small, "__kwdefaults__", {"more_than": 8})
@@ -236,7 +236,7 @@ def spoil(folder, how="cut") -> None:
 
 @pytest.mark.parametrize("how", ["cut", "zeros"])
 def test_damaged_data_is_named_by_every_read(store, how):
-    from sememe.search.ledger import SourceRecord
+    from sememe.search.table.file_ledger import SourceRecord
 
     store.append([make_row("a"), make_row("b")])
     store.compact()
@@ -317,7 +317,7 @@ def test_a_missing_keyword_index_is_made_good(store):
 
 
 def test_sources_are_recorded_replaced_and_forgotten(store):
-    from sememe.search.ledger import SourceRecord
+    from sememe.search.table.file_ledger import SourceRecord
 
     first = SourceRecord("a.md", 10, 2**62, 3)
     store.record_sources([first, SourceRecord("b.bin", 5, 1, 0, "not text")])

@@ -18,9 +18,9 @@ from PIL import Image, ImageDraw
 import sememe
 from sememe import ClipFromScratch, CorruptFileError, InvalidInputError
 from sememe.app.cli import main
-from sememe.evaluate.image_retrieval import evaluate_image_retrieval
-from sememe.sources.image_text import read_image_texts
-from sememe.text.clip_tokens import ClipTokenizer
+from sememe.evaluate.runners.image_retrieval import evaluate_image_retrieval
+from sememe.sources.datasets.image_text import read_image_texts
+from sememe.text.tokenizers.clip_bpe import ClipTokenizer
 from sememe.train.clip.objective import Batches, Captioned
 from sememe.train.clip.vocabulary import learn_vocabulary, smallest_vocabulary, token_rows
 

@@ -19,11 +19,12 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 import sememe
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.image.backends import TorchImage, answering, exported
-from sememe.models.image.exported import is_foreign_image, kept_at, open_foreign
+from sememe.models.image.backends import BACKENDS, open_checkpoint
+from sememe.models.image.exported import FOREIGN, kept_at
 from sememe.models.image.preprocess import Preprocess
-from sememe.models.image.timm import preprocessing
-from sememe.models.image.torchvision import preprocessing as torchvision_preprocessing
+from sememe.models.image.timm import convert_config
+from sememe.models.image.torchvision import convert_transforms
+from sememe.models.locate import locate
 from sememe.models.onnx.builder import session
 from tests.models.hub_server import Hub, serving
 
@@ -114,20 +115,20 @@ def test_features_and_logits_are_the_librarys(family):
     size = 224 if family == "timm vgg" else 64  # whose head is a convolution of 7 x 7
     preprocess = Preprocess(size, size, "bicubic", SMALL.mean, SMALL.std)
     module = lively(build())
-    image = TorchImage(family.split()[0], "it", {}, module, preprocess, tuple("abcdefg"))
+    image = BACKENDS[family.split()[0]]("it", {}, module, preprocess, tuple("abcdefg"))
     pixels = pictures(size=size)
     x = tensor(pixels, preprocess)
     with torch.no_grad():
         expected = {"features": features(module, x).flatten(1).numpy(), "logits": module(x).numpy()}
         assert np.abs(expected["logits"]).max() > 0.05
         if family in EXPORTED:
-            graph, dim, maps = exported(image)
+            graph, dim, maps = image.export()
             assert (dim, maps) == (expected["features"].shape[1], True)
             opened = session(graph)
             names = tuple(port.name for port in opened.get_outputs())
             answers = opened.run(None, {"pixels": pixels})
         else:
-            asked, names = answering(image)
+            asked, names = image.parts()
             answers = [answer.numpy() for answer in asked(x)]
     found = dict(zip(names, answers, strict=True))
     for name, theirs in expected.items():
@@ -186,12 +187,12 @@ def test_pickled_weights_are_read_without_running_them(tmp_path):
     module = written(tmp_path / "mine")
     (tmp_path / "mine" / "model.safetensors").unlink()
     torch.save(module.state_dict(), tmp_path / "mine" / "pytorch_model.bin")
-    found = open_foreign(str(tmp_path / "mine")).model.state_dict()
+    found = open_checkpoint(tmp_path / "mine").model.state_dict()
     for name, tensor in module.state_dict().items():
         assert torch.equal(found[name], tensor), name
     torch.save(module, tmp_path / "mine" / "pytorch_model.bin")
     with pytest.raises(InvalidInputError, match="might run code"):
-        open_foreign(str(tmp_path / "mine"))
+        open_checkpoint(tmp_path / "mine")
 
 
 def test_foreign_or_damaged_folders_are_told(tmp_path):
@@ -212,25 +213,25 @@ def test_a_file_of_torchvision_says_by_its_name_what_it_is(tmp_path):
     module = lively(torchvision.models.mobilenet_v3_small())
     file = tmp_path / "mobilenet_v3_small-047dcff4.pth"
     torch.save(module.state_dict(), file)
-    image = open_foreign(str(file))
+    image = open_checkpoint(file)
     weights = torchvision.models.MobileNet_V3_Small_Weights.IMAGENET1K_V1
     assert image.labels == tuple(weights.meta["categories"])
-    asked, names = answering(image)
+    asked, names = image.parts()
     assert names == ("map", "features", "logits")
     x = tensor(pictures(), image.preprocess)
     with torch.no_grad():
         np.testing.assert_allclose(asked.eval()(x)[2], module(x), atol=1e-5)
     other = file.with_name("shufflenetv2_x0.5-f707e7126e.pth")
     other.write_bytes(file.read_bytes())
-    assert not is_foreign_image(str(other))  # not eight digits: of no list that is known
+    assert locate(str(other), *FOREIGN) is None  # not eight digits: of no list that is known
     wrong = file.with_name("nothing18-00000000.pth")
     wrong.write_bytes(file.read_bytes())
     with pytest.raises(InvalidInputError, match="no weights 'nothing18"):
-        open_foreign(str(wrong))
+        open_checkpoint(wrong)
     wrong = file.with_name("resnet18-f37072fd.pth")
     wrong.write_bytes(file.read_bytes())
     with pytest.raises(CorruptFileError, match="holds other weights"):
-        open_foreign(str(wrong))
+        open_checkpoint(wrong)
 
 
 PUBLISHED = ["resnet18", "resnet50.tv_in1k", "vgg16", "efficientnet_b0", "tf_efficientnet_lite0"]
@@ -244,7 +245,7 @@ PUBLISHED += [
 @pytest.mark.parametrize("name", [n for n in PUBLISHED if timm.is_model(n)])
 def test_pictures_are_made_as_timm_makes_them(name):
     config = timm.get_pretrained_cfg(name).to_dict()
-    preprocess = preprocessing(config, name)
+    preprocess = convert_config(config, name)
     theirs = timm.data.create_transform(**timm.data.resolve_data_config({}, pretrained_cfg=config))
     for width, height in SHAPES:
         image = Image.fromarray(pictures(1, 1100)[0][:height, :width])
@@ -255,7 +256,7 @@ def test_pictures_are_made_as_timm_makes_them(name):
 @pytest.mark.parametrize("name", ["resnet50", "vgg16", "efficientnet_b0", "efficientnet_b1"])
 def test_pictures_are_made_as_torchvision_makes_them(name):
     for weights in torchvision.models.get_model_weights(name):
-        preprocess = torchvision_preprocessing(weights.transforms())
+        preprocess = convert_transforms(weights.transforms())
         for width, height in SHAPES:
             image = Image.fromarray(pictures(1, 1100)[0][:height, :width])
             ours = tensor(preprocess.pixels(image)[None], preprocess)[0]
@@ -269,19 +270,19 @@ def test_pictures_made_otherwise_are_refused():
         {"input_size": (1, 64, 64)},
     ):
         with pytest.raises(InvalidInputError, match="allowed: 3 channels"):
-            preprocessing({"crop_pct": 0.9} | change, "it")
+            convert_config({"crop_pct": 0.9} | change, "it")
     with pytest.raises(InvalidInputError, match="lanczos"):
-        preprocessing({"interpolation": "hamming"}, "it")
+        convert_config({"interpolation": "hamming"}, "it")
 
 
 def test_lite0_in_torch_is_the_catalogues():
-    from sememe.models.image.efficientnet_torch import efficientnet_in_torch
+    from sememe.models.image.efficientnet_torch import build_efficientnet
     from sememe.models.weights.catalog import IMAGE_MODEL, model_info
     from sememe.models.weights.torch_pickle import tensors_of
 
-    image = efficientnet_in_torch(tensors_of(model_info(IMAGE_MODEL).read("image"), where="it"))
+    image = build_efficientnet(tensors_of(model_info(IMAGE_MODEL).read("image"), where="it"))
     image.model.eval()
-    module, names = answering(image)
+    module, names = image.parts()
     picture = pictures(1, 224)[0]
     with torch.no_grad():
         found = dict(zip(names, module(tensor(picture[None], image.preprocess)), strict=True))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from sememe._ties import best_places
+
 if TYPE_CHECKING:
     from sememe._types import FloatArray
 
@@ -25,5 +27,6 @@ def best_guesses(labels: Sequence[str], probabilities: FloatArray, k: int) -> li
     """
     import numpy as np
 
-    order = np.argsort(-probabilities, kind="stable")[:k].tolist()
-    return [Guess(labels[place], float(probabilities[place])) for place in order]
+    logs = np.log(np.fmax(probabilities, np.finfo(np.float32).tiny))  # small ones differ, too
+    best = best_places(logs, k).tolist()
+    return [Guess(labels[i], float(probabilities[i])) for i in best]

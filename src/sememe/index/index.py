@@ -14,17 +14,17 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import Encoder, Item
 from sememe.index.config import Config, EncoderEntry
 from sememe.index.encoders import Encoders, check_encoders, default_encoders, loaded_encoders
-from sememe.index.facts import Facts
-from sememe.index.items import ItemLike, as_items
+from sememe.index.followed_folders import prefix_of
 from sememe.index.place import make_room
 from sememe.index.report import Report
-from sememe.index.roots import prefix_of
 from sememe.index.searchable import Searchable
-from sememe.index.sync import FolderSync
-from sememe.index.writer import OnChange, Writer
+from sememe.index.writing.items import ItemLike, as_items
+from sememe.index.writing.metadata import Facts
+from sememe.index.writing.sync import FolderSync
+from sememe.index.writing.writer import OnChange, Writer
 from sememe.search.lock import writer_lock
 from sememe.search.store import Store
-from sememe.text.analyze import analyzer
+from sememe.text.terms.analyze import analyzer
 
 if TYPE_CHECKING:
     from sememe.encoders.audio.transcriber import Transcriber

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sememe.search.similarity import VectorLeg
+from sememe.search.ranking.exact import VectorLeg
 
 _LEAST = 1e-3  # of a deviation: a column of one row, or of equal ones, says nothing
 _ROWS = 30  # what is usual counts as so many rows
@@ -41,6 +41,8 @@ def merged(legs: Sequence[VectorLeg], k: int) -> VectorLeg:
     """
     import numpy as np
 
+    from sememe._ties import rank
+
     first, *others = legs
     if not others:
         return first
@@ -49,9 +51,11 @@ def merged(legs: Sequence[VectorLeg], k: int) -> VectorLeg:
         for id_, row, score in zip(leg.ids, leg.rows.tolist(), _scores(leg, first), strict=True):
             if id_ not in best or score > best[id_][0]:
                 best[id_] = (score, row)
-    ids = sorted(best, key=lambda id_: (-best[id_][0], id_))[:k]
+    ids = list(best)
+    ranked = rank([score for score, _ in best.values()], ids)[:k]
+    ids = [ids[place] for place, _ in ranked]
     rows = np.array([best[id_][1] for id_ in ids], np.uint64)
-    scores = np.array([best[id_][0] for id_ in ids], np.float32)
+    scores = np.array([score for _, score in ranked], np.float32)
     return VectorLeg(ids, rows, scores, first.mean, first.deviation, first.count)
 
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import IndexFormatError
 from sememe._types import PairScorer
-from sememe.index.alike import ImagePair, SoundPair, similar_items
 from sememe.index.config import Config, EncoderEntry
 from sememe.index.encoders import Encoders
-from sememe.index.hits import Hits, Mode
-from sememe.index.like_search import LikeSearcher
-from sememe.index.searcher import Searcher
+from sememe.index.near_duplicates import ImagePair, SoundPair, similar_items
+from sememe.index.querying.example_search import LikeSearcher
+from sememe.index.querying.hits import Hits, Mode
+from sememe.index.querying.searcher import Searcher
 from sememe.index.verify import Verification, verify_store
 from sememe.search.store import Store
-from sememe.text.analyze import Analyzer, analyzer
+from sememe.text.terms.analyze import Analyzer, analyzer
 
 if TYPE_CHECKING:
     from sememe._types import Modality

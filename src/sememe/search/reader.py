@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
-from sememe.search import ann, keyword
-from sememe.search.keyword import Operator, TermLeg
-from sememe.search.rows import vector_dims
-from sememe.search.similarity import VectorColumn, VectorLeg
-from sememe.search.snapshot import Snapshot, read_snapshot
-from sememe.search.table import LanceTable
-from sememe.search.where import matching_rows, names_chunk_columns
+from sememe.search.ranking import approximate as ann
+from sememe.search.ranking import keyword
+from sememe.search.ranking.exact import VectorColumn, VectorLeg
+from sememe.search.ranking.filters import matching_rows, names_chunk_columns
+from sememe.search.ranking.keyword import Operator, TermLeg
+from sememe.search.table.lance_table import LanceTable
+from sememe.search.table.rows import vector_dims
+from sememe.search.table.snapshot import Snapshot, read_snapshot
 
 if TYPE_CHECKING:
     import numpy as np

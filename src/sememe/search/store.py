@@ -24,22 +24,24 @@ from sememe._errors import (
     SememeError,
 )
 from sememe._types import FloatArray
-from sememe.search import ann, keyword, upkeep
-from sememe.search.catalogue import Catalogue, CatalogueReader
-from sememe.search.damage import comes_from_reading, translated
-from sememe.search.keyword import Operator, TermLeg
-from sememe.search.ledger import Ledger, SourceRecord
-from sememe.search.metadata import metadata_types, plan
+from sememe.search.ranking import approximate as ann
+from sememe.search.ranking import keyword
+from sememe.search.ranking.exact import VectorLeg
+from sememe.search.ranking.keyword import Operator, TermLeg
 from sememe.search.reader import Reader
-from sememe.search.rows import FIXED_COLUMNS, Row, base_schema, to_table, vector_dims
-from sememe.search.similarity import VectorLeg
 from sememe.search.statistics import StoreStatistics, read_statistics
-from sememe.search.table import LanceTable
+from sememe.search.table import maintenance as upkeep
+from sememe.search.table.corruption import comes_from_reading, translated
+from sememe.search.table.file_ledger import Ledger, SourceRecord
+from sememe.search.table.item_catalogue import Catalogue, CatalogueReader
+from sememe.search.table.lance_table import LanceTable
+from sememe.search.table.metadata_columns import metadata_types, plan
+from sememe.search.table.rows import FIXED_COLUMNS, Row, base_schema, to_table, vector_dims
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from sememe.search.table import Addresses
+    from sememe.search.table.lance_table import Addresses
 
 T = TypeVar("T")
 CHUNKS = "chunks.lance"
@@ -354,7 +356,7 @@ class Store:
         where: str | None = None,
         operator: Operator = "any",
     ) -> TermLeg:
-        """Rank documents by BM25 (k1=1.2, b=0.75); see `sememe.search.keyword` for the formula.
+        """Rank documents by BM25 (k1=1.2, b=0.75); formula: `ranking.keyword`.
 
         Args:
             terms: The analysed query: a list (a repeated term counts twice) or term -> boost.

@@ -14,8 +14,8 @@ from sememe.app.options import IndexDir, Json, NewIndexModels, SearchMode, TopK
 
 if TYPE_CHECKING:
     from sememe.encoders.text.cross_encoder import CrossEncoder
-    from sememe.index.hits import Hits
     from sememe.index.index import Index
+    from sememe.index.querying.hits import Hits
     from sememe.index.report import Report
 
 
@@ -203,7 +203,7 @@ def _sync(target: Index, paths: list[str], ignore: list[str]) -> list[Report]:
     if followed:
         reports.append(target.sync(*followed, ignore=ignore, show_progress=show))
     if "-" in paths:
-        from sememe.index.facts import fitted
+        from sememe.index.writing.metadata import fitted
         from sememe.sources import read_lines
 
         lines = fitted(read_lines(sys.stdin.buffer), target.statistics()["columns"], "stdin")

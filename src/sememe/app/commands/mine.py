@@ -17,8 +17,8 @@ from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODE
 if TYPE_CHECKING:
     from sememe._types import Modality
     from sememe.app.files.texts import TextFile
-    from sememe.index.alike import ImagePair, SoundPair
-    from sememe.tasks.alike_files import FilePair
+    from sememe.index.near_duplicates import ImagePair, SoundPair
+    from sememe.tasks.near_duplicates import FilePair
 
 _PAIRS = 100
 _DUPLICATES = 0.9  # default threshold of --duplicates
@@ -100,13 +100,14 @@ def _refuse(options: dict[str, Any], what: str) -> None:
 
 def _most_common_kind(file: Path) -> Modality | None:
     """Return the kind of most files of a folder; None for a file, or a folder of texts alone."""
-    from sememe.tasks.alike_files import most_common_kind
+    from sememe.tasks.near_duplicates import most_common_kind
 
     return most_common_kind(file) if file.is_dir() else None
 
 
 def _mine_index(folder: Path, limit: int, threshold: float, *, as_json: bool) -> None:
     """List the most similar images and recordings of an index."""
+    from sememe._ties import rank
     from sememe.index.index import Index
 
     index = Index.open(folder)
@@ -119,7 +120,8 @@ def _mine_index(folder: Path, limit: int, threshold: float, *, as_json: bool) ->
             errors.append(error)
     if len(errors) == 2:
         raise errors[0]
-    pairs = sorted(pairs, key=lambda pair: -pair.score)[:limit]
+    ranked = rank([pair.score for pair in pairs], range(len(pairs)))[:limit]
+    pairs = [pairs[i]._replace(score=score) for i, score in ranked]
     if as_json:
         rows = [pair._asdict() for pair in pairs]
         terminal.print_json({"threshold": threshold, "pairs": rows})
@@ -133,7 +135,7 @@ def _mine_folder(
     """List the most similar recordings or images of a folder."""
     from sememe._nouns import noun
     from sememe.encoders.load.by_name import load
-    from sememe.tasks.alike_files import alike_files
+    from sememe.tasks.near_duplicates import alike_files
 
     encoder = load(model or (SOUND_MODEL if kind == "audio" else IMAGE_MODEL))
     found = alike_files(

@@ -31,8 +31,8 @@ def show(
 ) -> None:
     """Plot a recording: its waveform and mel spectrogram, with a window marked in both."""
     from sememe.app.files.arguments import check_output_file
-    from sememe.sources.sound import sound_facts
-    from sememe.tasks.sound_picture import sound_picture
+    from sememe.sources.media.audio_decoding import sound_facts
+    from sememe.tasks.audio_plot import sound_picture
     from sememe.vectors.atomic import written
 
     if not file.is_file():

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sememe.encoders.text.cross_encoder import CrossEncoder
     from sememe.evaluate.results import Evaluation
     from sememe.evaluate.tasks import Task
-    from sememe.index.hits import Hit
     from sememe.index.index import Index
+    from sememe.index.querying.hits import Hit
     from sememe.tasks.zero_shot import ZeroShot
 
 
@@ -75,8 +75,8 @@ def _evaluate_pair(
 ) -> Evaluation:
     """Evaluate an image encoder and a text encoder of one space."""
     from sememe.encoders.load.joint import load_pair
-    from sememe.evaluate.image_retrieval import evaluate_image_retrieval
-    from sememe.sources.image_text import read_image_texts
+    from sememe.evaluate.runners.image_retrieval import evaluate_image_retrieval
+    from sememe.sources.datasets.image_text import read_image_texts
 
     if len(data) != 1:
         raise InvalidInputError(f"got {len(data)} tables for 'image-retrieval'. Give one.")
@@ -111,7 +111,7 @@ def _load_system(model: str, task: Task, data: Sequence[Path], options: Evaluate
 def _load_zero_shot(model: str, data: Sequence[Path], labels: str | None) -> ZeroShot:
     """Return a zero-shot classifier of these labels, by default the names of the folders."""
     from sememe.encoders.load.joint import load_pair
-    from sememe.sources.labelled import read_labelled
+    from sememe.sources.datasets.labelled import read_labelled
     from sememe.tasks.zero_shot import ZeroShot
 
     images, texts = load_pair(model)
@@ -131,12 +131,14 @@ def split_labels(labels: str) -> list[str]:
 def _load_cross_encoder(model: str) -> CrossEncoder | None:
     """Return the cross-encoder of that name, or None where it is something else."""
     from sememe.encoders.text.cross_encoder import CrossEncoder
-    from sememe.models.cross_encoder.folder import is_cross_folder
-    from sememe.models.weights.hub import PREFIX, fetch
+    from sememe.models.locate import fetch
+    from sememe.models.weights.folder import ModelFolder, ModelKind
+    from sememe.models.weights.hub import PREFIX
 
     source = model.removesuffix(":int8")
     folder = fetch(source) if model.startswith(PREFIX) else Path(source)
-    return CrossEncoder.load(model) if model and is_cross_folder(folder) else None
+    known = bool(model) and ModelFolder.open(folder).kind is ModelKind.CROSS_ENCODER
+    return CrossEncoder.load(model) if known else None
 
 
 def _find_corpus(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from sememe.app import terminal
 from sememe.app.options import Json
 
 if TYPE_CHECKING:
-    from sememe.text.subword_report import SubwordReport
+    from sememe.text.tokenizers.subword_report import SubwordReport
 
 _SAMPLE = 100_000  # texts of the corpus that the report measures
 
@@ -37,8 +37,8 @@ def tokenizer(
     from itertools import islice
 
     from sememe.text.lines import read_texts
-    from sememe.text.subword_report import measure_subwords
-    from sememe.text.subwords import SubwordTokenizer
+    from sememe.text.tokenizers.subword_report import measure_subwords
+    from sememe.text.tokenizers.subwords import SubwordTokenizer
 
     trained = SubwordTokenizer.train(
         corpus,

@@ -180,12 +180,12 @@ def _explain_resuming(context: typer.Context, state: Path) -> str:
 
 def _check_output(output: Path, corpus: Path, model: Word2Vec, *, overwrite: bool) -> None:
     """Refuse, before training, an output that could not be saved."""
-    from sememe.train.words.checkpoint import check_room
-    from sememe.train.words.model_folder import check_place
+    from sememe.train.base.output_folder import check_place, check_room
+    from sememe.train.words.model_folder import MODEL_FILES
 
     check_free(output, overwrite=overwrite)
     if output.suffix not in _FILES:
-        check_place(output, model.kind)
+        check_place(output, model.kind, files=MODEL_FILES)
     elif output.is_dir():
         raise InvalidInputError(f"{output} is a folder, which cannot be replaced. Name another.")
     check_room(output.parent, "the folder of -o")

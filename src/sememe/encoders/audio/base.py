@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import InvalidInputError
 from sememe._types import Modality
 from sememe.encoders.base import Streams, check_batch_size, refuse
-from sememe.sources.sound import Clip, checked_sound
+from sememe.sources.media.audio_decoding import Clip, checked_sound
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

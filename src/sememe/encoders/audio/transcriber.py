@@ -118,7 +118,7 @@ class Transcriber:
         """Return what is said in each recording.
 
         Args:
-            items: Paths, bytes of files, (samples, sample rate) or `sememe.sources.sound.Clip`.
+            items: Paths, bytes of files, (samples, sample rate) or `sememe.Clip`.
             beam_size: 1 takes the best letter of each frame; more, such as 16, looks for the text
                 that is most probable in all, so many at a time.
             words: What alone may be said; those that the network has no letters for are left out.

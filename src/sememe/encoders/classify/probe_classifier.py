@@ -20,17 +20,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError, SpaceMismatchError
-from sememe._persistence import check_format, is_of_kind
+from sememe._persistence import check_format
 from sememe._types import Modality
 from sememe.encoders.audio.base import checked_sounds
 from sememe.encoders.base import refuse
 from sememe.encoders.image.encoder import checked_pictures
 from sememe.encoders.image.test_time_augmentation import encode_views
 from sememe.encoders.prediction import Guess, best_guesses
+from sememe.models.weights.folder import ModelFolder, ModelKind
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
-    from sememe.space.classes import Probe
+    from sememe.space.probe import Probe
 
 ABOUT, WEIGHTS = "sememe.json", "weights.npz"
 KINDS: dict[Modality, str] = {"image": "image-classifier", "audio": "audio-classifier"}
@@ -124,7 +125,7 @@ class ClassProbe:
 
 def is_class_probe(path: Path) -> bool:
     """Say whether a folder holds such a classifier."""
-    return any(is_of_kind(path, kind) for kind in KINDS.values())
+    return ModelFolder.open(path).holds(ModelKind.IMAGE_PROBE, ModelKind.AUDIO_PROBE)
 
 
 def load_class_probe(
@@ -192,7 +193,7 @@ def _document(folder: Path, modality: Modality | None) -> dict[str, Any]:
 
 
 def _probe(folder: Path, method: str) -> Probe:
-    from sememe.evaluate.few_shot import new_probe
+    from sememe.evaluate.runners.few_shot import new_probe
 
     try:
         with np.load(folder / WEIGHTS, allow_pickle=False) as file:

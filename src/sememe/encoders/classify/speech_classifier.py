@@ -6,7 +6,6 @@ last layer's states over time, and two linear layers after it. It runs without t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +15,13 @@ from sememe._types import Modality
 from sememe.encoders.audio.speech import SpeechEncoder
 from sememe.encoders.base import refuse
 from sememe.encoders.prediction import Guess, best_guesses
-from sememe.models.wav2vec2.folder import is_speech_folder, read_speech_folder
+from sememe.models.wav2vec2.folder import read_speech_folder
+from sememe.models.weights.folder import ModelFolder, ModelKind
 from sememe.models.weights.reader import Reader
-from sememe.space.classes import softmax
+from sememe.space.probe import softmax
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
-
-_HEAD = "ForSequenceClassification"
 
 
 class SpeechClasses:
@@ -72,11 +70,7 @@ class SpeechClasses:
 
 def is_speech_classifier(folder: Path) -> bool:
     """Say whether a folder holds such a network with its classes."""
-    if not is_speech_folder(folder):
-        return False
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    named = config.get("architectures") or []
-    return any(str(name).endswith(_HEAD) for name in named)
+    return ModelFolder.open(folder).holds(ModelKind.SPEECH_CLASSIFIER)
 
 
 def load_speech_classes(folder: str | Path, *, threads: int | None = None) -> SpeechClasses:

@@ -16,7 +16,7 @@ import numpy as np
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._progress import progress
 from sememe.encoders.image.encoder import Pictures
-from sememe.sources.pixels import open_image
+from sememe.sources.media.image_decoding import open_image
 from sememe.vectors.nearest import unit
 
 if TYPE_CHECKING:

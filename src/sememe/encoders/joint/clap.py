@@ -19,14 +19,15 @@ from sememe._progress import progress
 from sememe.encoders.audio.base import Sounds, checked_sounds
 from sememe.encoders.base import unit_rows
 from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, digest
-from sememe.models.clap.folder import is_clap_folder, read_clap_folder
-from sememe.models.weights.hub import place_of
+from sememe.models.clap.folder import read_clap_folder
+from sememe.models.locate import locate
+from sememe.models.weights.folder import ModelKind
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.clap.folder import ClapFolder
     from sememe.models.clap.towers import ClapAudioEngine
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
 Part = Literal["text", "audio"]
 _PARTS: tuple[Part, ...] = ("text", "audio")
@@ -129,9 +130,8 @@ def clap_place(source: str) -> Path | None:
 
     A name of the hub is fetched, unless something is said after it.
     """
-    if source.startswith("hf:") and source.count(":") > 1:
-        return None
-    return place_of(source, is_clap_folder)
+    folder = locate(source, ModelKind.CLAP)
+    return None if folder is None else folder.path
 
 
 def has_sound_and_text(source: str) -> InvalidInputError:
@@ -237,7 +237,7 @@ class ClapModel:
 
 def _tokenizer(folder: ClapFolder) -> FileTokenizer:
     """Open a folder's tokenizer, and check that the network was trained with such a one."""
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
     tokenizer = FileTokenizer(folder.tokenizer)
     vocab_size = int(folder.config.text["vocab_size"])

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Literal
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, digest
-from sememe.models.clip.folder import is_clip_folder, read_clip_folder
-from sememe.models.weights.hub import place_of
+from sememe.models.clip.folder import read_clip_folder
+from sememe.models.locate import locate
+from sememe.models.weights.folder import ModelKind
 
 if TYPE_CHECKING:
     from sememe.models.clip.folder import ClipFolder
-    from sememe.text.clip_tokens import ClipTokenizer
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
 Part = Literal["text", "image"]
 _PARTS: tuple[Part, ...] = ("text", "image")
@@ -75,7 +76,8 @@ def clip_place(source: str) -> Path | None:
 
     A name of the hub is fetched.
     """
-    return place_of(source, is_clip_folder)
+    folder = locate(source, ModelKind.CLIP)
+    return None if folder is None else folder.path
 
 
 def has_two(source: str) -> InvalidInputError:
@@ -185,8 +187,8 @@ class ClipModel:
 
 def _tokenizer(folder: ClipFolder) -> ClipTokenizer | FileTokenizer:
     """Open a folder's tokenizer, and check that the network was trained with such a one."""
-    from sememe.text.clip_tokens import ClipTokenizer
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
     files, config = folder.tokenizer, folder.config
     tokenizer = ClipTokenizer(*files) if len(files) == 2 else FileTokenizer(files[0])

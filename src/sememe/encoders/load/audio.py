@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sememe._lazy import require
-from sememe._persistence import is_of_kind
 from sememe.encoders.audio.speech import SpeechEncoder, split_layer
 from sememe.encoders.joint.clap import load_clap_audio
-from sememe.models.wav2vec2.folder import is_speech_folder
+from sememe.models.locate import locate
 from sememe.models.weights.catalog import SOUND_MODEL
-from sememe.models.weights.hub import place_of
+from sememe.models.weights.folder import ModelFolder, ModelKind
 
 if TYPE_CHECKING:
     from sememe.encoders.audio.statistics import SoundEncoder
@@ -31,7 +30,7 @@ def load_audio(name: str, *, threads: int | None = None) -> AudioEncoder | None:
     Raises:
         InvalidInputError, UnknownNameError, MissingExtraError, CorruptFileError: As `load`.
     """
-    if name == SOUND_MODEL or (name and _is_sound_folder(name)):
+    if name == SOUND_MODEL or (name and ModelFolder.open(name).kind is ModelKind.MEL_STATISTICS):
         from sememe.encoders.audio.statistics import SoundEncoder
 
         for module in ("soundfile", "soxr"):
@@ -40,13 +39,6 @@ def load_audio(name: str, *, threads: int | None = None) -> AudioEncoder | None:
             return SoundEncoder(threads=threads)
         return SoundEncoder.load(name, threads=threads)
     return load_clap_audio(name, threads=threads) or _load_speech(name, threads=threads)
-
-
-def _is_sound_folder(name: str) -> bool:
-    try:
-        return is_of_kind(Path(name), SOUND_MODEL)
-    except ValueError:  # no name of a file
-        return False
 
 
 def _load_speech(name: str, *, threads: int | None) -> SpeechEncoder | None:
@@ -64,6 +56,5 @@ def speech_place(source: str) -> Path | None:
 
     A name of the hub is fetched, unless something is said after it.
     """
-    if source.startswith("hf:") and source.count(":") > 1:
-        return None
-    return place_of(source, is_speech_folder)
+    folder = locate(source, ModelKind.SPEECH)
+    return None if folder is None else folder.path

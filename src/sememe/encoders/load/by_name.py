@@ -12,12 +12,8 @@ from sememe.encoders.joint.clap import ClapModel, clap_place, has_sound_and_text
 from sememe.encoders.joint.clip import ClipModel, clip_place, has_two, load_clip_text
 from sememe.encoders.load.joint import is_joint, load_joint_text
 from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, digest
-from sememe.models.bert.folder import is_sentence_folder
-from sememe.models.clap.folder import is_clap_folder
-from sememe.models.clip.folder import is_clip_folder
-from sememe.models.cross_encoder.folder import is_cross_folder
-from sememe.models.static.folder import is_static_folder
 from sememe.models.weights.catalog import CATALOG, DEFAULT_MODEL, ModelInfo, model_info
+from sememe.models.weights.folder import ModelFolder, ModelKind
 from sememe.models.weights.glove import GLOVE
 
 if TYPE_CHECKING:
@@ -152,15 +148,16 @@ def load_text(
         return _word_encoder(name)
     if source not in CATALOG and not source.startswith("hf:"):
         name = str(folder) + name[len(source) :]
-    if is_clip_folder(folder):
+    known = ModelFolder.open(folder)
+    if known.holds(ModelKind.CLIP):
         raise has_two(source)
-    if is_clap_folder(folder):
+    if known.holds(ModelKind.CLAP):
         raise has_sound_and_text(source)
-    if is_static_folder(folder) and not int8:
+    if known.holds(ModelKind.STATIC) and not int8:
         from sememe.encoders.text.static import StaticEncoder
 
         return StaticEncoder.load(folder, name=name)
-    if is_cross_folder(folder):
+    if known.holds(ModelKind.CROSS_ENCODER):
         raise InvalidInputError(
             f"{source} is a cross-encoder: it scores pairs and gives texts no vectors. Open it "
             f"with sememe.CrossEncoder.load({source!r}), or give it to search --rerank."
@@ -200,11 +197,12 @@ def network(name: str) -> Path | None:
         info = model_info(name)
         return info.checked_path("network").parent if "network" in info.files else None
     if name.startswith("hf:"):
-        from sememe.models.weights.hub import fetch
+        from sememe.models.locate import fetch
 
         return fetch(name)
     path = Path(name)
-    return path.resolve() if name and _exists(name) and is_sentence_folder(path) else None
+    known = bool(name) and ModelFolder.open(path).holds(ModelKind.SENTENCE)
+    return path.resolve() if known else None
 
 
 def _exists(name: str) -> bool:
@@ -230,7 +228,7 @@ def _word_encoder(name: str) -> WordEncoder:
 
 def _tokens_of(path: Path) -> Tokens:
     """Return how the corpus was cut that a trained model saw: texts are cut alike."""
-    from sememe.vectors.folder import read_document
+    from sememe.vectors.formats.folder import read_document
 
     if not path.is_dir():
         return "words"
@@ -242,7 +240,7 @@ def _tokens_of(path: Path) -> Tokens:
 def _use_multilingual(info: ModelInfo, overflow: Overflow, threads: int) -> TextEncoder:
     from sememe.models.use.engine import UseEngine
     from sememe.models.use.weights import UseWeights
-    from sememe.text.unigram import BOS, EOS, UNK, UnigramTokenizer
+    from sememe.text.tokenizers.unigram import BOS, EOS, UNK, UnigramTokenizer
 
     tokenizer = UnigramTokenizer(info.read("tokenizer"))
     weights = UseWeights(info.read("weights"), threads=threads)

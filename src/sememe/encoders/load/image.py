@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sememe._errors import InvalidInputError
 from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.joint.clip import clip_place, load_clip_image, split_part
 from sememe.encoders.load.joint import is_joint, load_joint_image
 from sememe.encoders.text.encoder import digest
-from sememe.models.image.exported import foreign_image, is_foreign_image
-from sememe.models.image.folder import is_image_folder, read_image_folder
+from sememe.models.image.exported import FOREIGN, foreign_image
+from sememe.models.image.folder import read_image_folder
+from sememe.models.locate import locate
 from sememe.models.weights.catalog import CATALOG, DEFAULT_MODEL, IMAGE_MODEL, ModelInfo, model_info
+from sememe.models.weights.folder import ModelFolder, ModelKind
 
 if TYPE_CHECKING:
     from sememe._types import Encoder
@@ -29,9 +31,9 @@ def is_image(name: str) -> bool:
     if part == "image" and (source.startswith("hf:") or clip_place(source) or is_joint(source)):
         return True
     source = name.partition(CONSE)[0]
-    if source == IMAGE_MODEL or (bool(source) and is_image_folder(Path(source))):
+    if source == IMAGE_MODEL or (bool(source) and ModelFolder.open(source).kind is ModelKind.IMAGE):
         return True
-    return is_foreign_image(source)
+    return locate(source, *FOREIGN) is not None
 
 
 def load_image(
@@ -73,10 +75,14 @@ def _of_folder(source: str, threads: int | None) -> ImageEncoder:
     """Open a folder that sememe wrote, or one that it makes of a foreign network and keeps."""
     from sememe.models.image.engine import VisionEngine
 
-    path = Path(source)
-    found = read_image_folder(path) if is_image_folder(path) else foreign_image(source)
+    folder = locate(source, ModelKind.IMAGE, *FOREIGN)
+    if folder is None:
+        raise InvalidInputError(f"{source!r} holds no image encoder.")
+    path = folder.path
+    own = folder.kind is ModelKind.IMAGE
+    found = read_image_folder(path) if own else foreign_image(path)
     model = ImageModel(
-        name=source if source.startswith("hf:") else str(path.resolve()),
+        name=source if source.startswith("hf:") else str(path),
         dim=found.dim,
         space=digest(
             v=1,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
 from sememe.encoders.joint.clip import Part, has_two, split_part
-from sememe.models.clip.projection_folder import is_joint_folder, read_joint_folder
+from sememe.models.clip.projection_folder import read_joint_folder
+from sememe.models.weights.folder import ModelFolder, ModelKind
 
 if TYPE_CHECKING:
     from sememe._types import Encoder
@@ -86,10 +87,7 @@ def load_pair(name: str, *, threads: int | None = None) -> tuple[Encoder, Encode
 
 def is_joint(source: str) -> bool:
     """Say whether a name, without ":text" or ":image", is of a joint space."""
-    try:
-        return bool(source) and is_joint_folder(Path(source))
-    except ValueError:  # no name of a file at all
-        return False
+    return bool(source) and ModelFolder.open(source).kind is ModelKind.JOINT
 
 
 def _place(name: str, part: Part) -> Path | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, checked_texts, digest
-from sememe.text.tokenizer_file import FileTokenizer, Pieces
+from sememe.text.tokenizers.tokenizer_file import FileTokenizer, Pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.bert.engine import SentenceEngine
     from sememe.models.bert.folder import SentenceFolder
-    from sememe.models.bert.graph import Products
     from sememe.models.bert.onnx_engine import ForeignEngine
+    from sememe.models.onnx.transformer import Products
 
 _PASSAGE = 128  # tokens of a passage in an index, where the window allows
 
@@ -210,9 +210,9 @@ def _engine(
     """Return what runs a folder's network, and the fingerprint of its files."""
     from sememe.models.bert.calibrate import int8_products
     from sememe.models.bert.engine import SentenceEngine
-    from sememe.models.bert.graph import in_float32
     from sememe.models.bert.onnx_engine import onnx_files
     from sememe.models.bert.weights import FAMILIES, bert_weights
+    from sememe.models.onnx.transformer import in_float32
 
     brought = onnx_files(folder.network, int8=int8)
     known = folder.config.get("model_type") in FAMILIES

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.models.bert.graph import INPUTS, Products, in_float32, state_graph, states_of
+from sememe.models.bert.graph import INPUTS, state_graph, states_of
 from sememe.models.bert.pooling import pooling_weights
 from sememe.models.onnx.batches import Batches, batch_inputs
 from sememe.models.onnx.builder import Graph, floats, session
+from sememe.models.onnx.transformer import Products, in_float32
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

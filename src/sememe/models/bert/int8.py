@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.bert.graph import INPUTS, in_float32, states_of
+from sememe.models.bert.graph import INPUTS, states_of
 from sememe.models.onnx.builder import Graph, floats, session
+from sememe.models.onnx.transformer import in_float32
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

@@ -14,9 +14,9 @@ from sememe.models.image.engine import VisionEngine
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
-    from sememe.models.bert.weights import Layer
     from sememe.models.clip.config import ClipConfig
     from sememe.models.clip.folder import ClipFolder
+    from sememe.models.onnx.transformer import Layer
 
 _MOST = (1 << 31) - (64 << 20)  # bytes of a protobuf message, less what is not matrices
 

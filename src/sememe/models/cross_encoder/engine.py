@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe.models.bert.graph import INPUTS, TYPES, in_float32, states_of
+from sememe.models.bert.graph import INPUTS, TYPES, states_of
 from sememe.models.onnx.batches import Batches, batch_inputs, padded
 from sememe.models.onnx.builder import Graph, floats, session, whole
+from sememe.models.onnx.transformer import in_float32, linear
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,8 +69,7 @@ def cross_graph(weights: BertWeights, head: Head, *, typed: bool) -> bytes:
     g = Graph()
     x = states_of(g, weights, in_float32, depth=len(weights.layers), typed=typed)[-1]
     first = g.reshape(g("Gather", x, g.constant(np.array([0])), axis=1), -1, weights.dim)
-    y = g("Add", g("MatMul", first, g.constant(head.dense)), g.constant(head.dense_bias))
-    y = g("MatMul", g(head.activation, y), g.constant(head.out))
-    g.named("scores", "Add", y, g.constant(head.out_bias))
+    y = linear(g, first, (head.dense, head.dense_bias))
+    linear(g, g(head.activation, y), (head.out, head.out_bias), name="scores")
     ports = INPUTS | ({TYPES: whole("N", "T", bits=32)} if typed else {})
     return g.build(ports, {"scores": floats("N", head.outputs)})

@@ -19,7 +19,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.models.bert.folder import SentenceFolder, read_sentence_folder
 from sememe.models.bert.weights import bert_weights
 from sememe.models.cross_encoder.head import classification_head
-from sememe.models.weights.folder import read_json
+from sememe.models.weights.folder import ModelFolder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,25 +59,6 @@ class CrossFolder:
     prompt: str
 
 
-def is_cross_folder(path: Path) -> bool:
-    """Say whether the network in a folder is one that classifies sequences, and nothing pools it.
-
-    Raises:
-        CorruptFileError: A file is damaged.
-    """
-    try:
-        if not path.is_dir():
-            return False
-    except OSError:  # too long for a name
-        return False
-    steps = read_json(path / "modules.json", missing=[{"path": ""}])
-    if len(steps) != 1:
-        return False
-    config = read_json(path / steps[0].get("path", "") / "config.json", missing={})
-    names = config.get("architectures") or ()
-    return any(str(name).endswith(_ARCHITECTURE) for name in names)
-
-
 def read_cross_folder(path: Path) -> CrossFolder:
     """Read a folder, weights and all.
 
@@ -89,9 +70,9 @@ def read_cross_folder(path: Path) -> CrossFolder:
     config, tensors = folder.config, folder.tensors()
     weights = bert_weights(config, tensors, where=str(path))
     head = classification_head(config, tensors, dim=weights.dim, where=str(path))
-    facts = read_json(path / "config_sentence_transformers.json", missing={})
+    facts = ModelFolder.open(path).json("config_sentence_transformers.json", missing={})
     prompts = facts.get("prompts") or {}
-    said = read_json(folder.tokenizer().parent / "tokenizer_config.json", missing={})
+    said = ModelFolder(folder.tokenizer().parent).json("tokenizer_config.json", missing={})
     return CrossFolder(
         weights=weights,
         head=head,

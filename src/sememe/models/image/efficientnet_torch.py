@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe.models.image.backends import TorchImage
 from sememe.models.image.efficientnet import PREPROCESS
-from sememe.models.image.timm import build
+from sememe.models.image.timm import TimmImage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +24,7 @@ _WIDENING = {
 _FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
 
 
-def efficientnet_in_torch(tensors: Mapping[str, Any]) -> TorchImage:
+def build_efficientnet(tensors: Mapping[str, Any]) -> TimmImage:
     """Return the network with the weights that its package ships, naming ImageNet's classes.
 
     Raises:
@@ -35,11 +34,11 @@ def efficientnet_in_torch(tensors: Mapping[str, Any]) -> TorchImage:
 
     from sememe.models.image.imagenet import imagenet_classes
 
-    model = build(ARCHITECTURE, {}, classes=len(imagenet_classes()))
+    model = TimmImage.build(ARCHITECTURE, {}, classes=len(imagenet_classes()))
     state = {timm_name(name): torch.from_numpy(np.array(x)) for name, x in tensors.items()}
     model.load_state_dict(state)
     labels = tuple(one.name for one in imagenet_classes())
-    return TorchImage("timm", ARCHITECTURE, {}, model, PREPROCESS, labels)
+    return TimmImage(ARCHITECTURE, {}, model, PREPROCESS, labels)
 
 
 def timm_name(name: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from sememe._errors import CorruptFileError
 from sememe.models.onnx.builder import session
-from sememe.sources.pixels import open_image
+from sememe.sources.media.image_decoding import open_image
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -51,7 +51,7 @@ class VisionEngine:
     ) -> Iterator[tuple[list[int], list[FloatArray], dict[int, str]]]:
         """Yield, a few pictures at a time, in order, what the graph's `outputs` say of them.
 
-        pictures: what `sememe.sources.pixels.open_image` opens.
+        pictures: what `sememe.sources.media.image_decoding.open_image` opens.
 
         Yields their places in `pictures`, of each output an array with a row for each, and why
         others could not be read: place -> reason.

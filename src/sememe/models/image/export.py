@@ -18,7 +18,7 @@ _MOST = 2_000_000_000  # bytes that one ONNX file can hold
 _FAR = 1e-4  # of the largest value, beyond which an export is of no use
 
 
-def exported_image(module: Any, preprocess: Preprocess, *, outputs: tuple[str, ...]) -> bytes:
+def export_image(module: Any, preprocess: Preprocess, *, outputs: tuple[str, ...]) -> bytes:
     """Return the ONNX file of a torch module that reads pictures; normalisation goes into it.
 
     module: Takes (N, 3, size, size) float32, normalised, and returns a tensor, or a tuple of them.

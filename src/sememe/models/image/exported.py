@@ -12,70 +12,33 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe.models.image.folder import ImageFolder, read_image_folder, write_image_folder
-from sememe.models.image.timm import CONFIG, is_timm_folder, open_timm, weights_of
-from sememe.models.image.torchvision import is_torchvision_file, open_torchvision
+from sememe.models.image.timm import CONFIG, weights_file
 from sememe.models.weights.cache import cache_folder
-from sememe.models.weights.hub import PREFIX, fetch
+from sememe.models.weights.folder import ModelKind
 from sememe.vectors.atomic import replaced
 
-if TYPE_CHECKING:
-    from sememe.models.image.backends import TorchImage
-
+FOREIGN = (ModelKind.TIMM, ModelKind.TORCHVISION)
 _VERSION = 1  # of what is made; another one is made anew
 
 
-def is_foreign_image(source: str) -> bool:
-    """Say whether a name is of a network of timm or torchvision; one of the hub is fetched.
-
-    Raises:
-        InvalidInputError, UnknownNameError, HubError, CorruptFileError: As `fetch`.
-    """
-    if source.startswith(PREFIX) and ":" in source.removeprefix(PREFIX):
-        return False  # of another kind, where something is said after the name
-    return bool(source) and _is_foreign(_place(source))
-
-
-def foreign_image(source: str) -> ImageFolder:
-    """Return the exported network of a name; made when it is not kept yet.
+def foreign_image(path: Path) -> ImageFolder:
+    """Return the exported network of a checkpoint; made when it is not kept yet.
 
     Raises:
         MissingExtraError: torch, timm or torchvision is not installed, and it is not kept yet.
         InvalidInputError: It cannot be built or exported, or there is no room for it.
         CorruptFileError: Its files are damaged.
     """
-    path = _place(source)
     kept = kept_at(path)
     try:
         return read_image_folder(kept)
     except CorruptFileError:  # not there, or not whole
         _make(path, kept)
     return read_image_folder(kept)
-
-
-def open_foreign(source: str) -> TorchImage:
-    """Open such a network in torch, to train it further.
-
-    Raises:
-        MissingExtraError, InvalidInputError, CorruptFileError: As `foreign_image`.
-    """
-    path = _place(source)
-    return open_timm(path) if path.is_dir() else open_torchvision(path)
-
-
-def _place(source: str) -> Path:
-    return fetch(source) if source.startswith(PREFIX) else Path(source)
-
-
-def _is_foreign(path: Path) -> bool:
-    try:
-        return is_torchvision_file(path) or is_timm_folder(path)
-    except OSError:  # too long for a name
-        return False
 
 
 def kept_at(path: Path) -> Path:
@@ -85,7 +48,7 @@ def kept_at(path: Path) -> Path:
         InvalidInputError: The folder holds no weights.
     """
     found = hashlib.sha256(f"{_VERSION} ".encode())
-    files = [path / CONFIG, weights_of(path)] if path.is_dir() else [path]
+    files = [path / CONFIG, weights_file(path)] if path.is_dir() else [path]
     for file in files:
         found.update(file.name.encode() + b"\0")
         with file.open("rb") as stream:
@@ -96,10 +59,10 @@ def kept_at(path: Path) -> Path:
 def _make(path: Path, kept: Path) -> None:
     for name in ("torch", "timm" if path.is_dir() else "torchvision", "onnxscript"):
         require(name, f"exporting {path.name}, which is done once,")
-    from sememe.models.image.backends import exported
+    from sememe.models.image.backends import open_checkpoint
 
-    image = open_timm(path) if path.is_dir() else open_torchvision(path)
-    graph, dim, maps = exported(image)
+    image = open_checkpoint(path)
+    graph, dim, maps = image.export()
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with replaced(kept) as fresh:
@@ -110,7 +73,7 @@ def _make(path: Path, kept: Path) -> None:
                 dim=dim,
                 labels=image.labels,
                 maps=maps,
-                facts={"network": image.facts()},
+                facts={"network": image.metadata()},
             )
     except OSError as error:
         shutil.rmtree(kept, ignore_errors=True)

@@ -12,28 +12,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
-from sememe.models.image.backends import TorchImage
+from sememe._persistence import read_json
 from sememe.models.image.preprocess import Preprocess, resized_side
-from sememe.models.weights.folder import read_json
+from sememe.models.image.torch_model import TorchImage
 
 CONFIG, WEIGHTS = "config.json", ("model.safetensors", "pytorch_model.bin")
 _NEEDED = "opening a network of timm"
 
 
-def is_timm_folder(folder: Path) -> bool:
-    """Say whether a folder holds a checkpoint as timm writes it."""
-    try:
-        config = read_json(folder / CONFIG, missing={})
-    except CorruptFileError:
-        return False
-    return isinstance(config, dict) and "architecture" in config and "model_type" not in config
-
-
-def weights_of(folder: Path) -> Path:
+def weights_file(folder: Path) -> Path:
     """Return the file with a checkpoint's weights.
 
     Raises:
@@ -45,50 +36,109 @@ def weights_of(folder: Path) -> Path:
     return found
 
 
-def open_timm(folder: Path) -> TorchImage:
-    """Open the folder of a checkpoint.
+class TimmImage(TorchImage):
+    """A network of timm."""
 
-    Raises:
-        InvalidInputError: timm does not know its architecture, or sememe not its preprocessing.
-        CorruptFileError: Its config or weights are damaged, or of another network.
-        MissingExtraError: timm is not installed.
-    """
-    config = read_json(folder / CONFIG)
-    name = str(config["architecture"])
-    arguments = {k: v for k, v in (config.get("model_args") or {}).items() if k != "num_classes"}
-    found = config.get("pretrained_cfg") or config
-    if "global_pool" in config:
-        arguments.setdefault("global_pool", config["global_pool"])
-    classes = int(config.get("num_classes", found.get("num_classes", 1000)))
-    try:
-        model = build(name, arguments, classes=classes)
-    except InvalidInputError:
-        arguments.pop("global_pool", None)  # some architectures take none
-        model = build(name, arguments, classes=classes)
-    load(model, weights_of(folder))
-    labels = _labels(config, found, classes)
-    return TorchImage("timm", name, arguments, model, preprocessing(found, str(folder)), labels)
+    library = "timm"
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open the folder of a checkpoint.
+
+        Raises:
+            InvalidInputError: timm does not know its architecture, or sememe not its preprocessing.
+            CorruptFileError: Its config or weights are damaged, or of another network.
+            MissingExtraError: timm is not installed.
+        """
+        config = read_json(folder / CONFIG)
+        name = str(config["architecture"])
+        arguments = {
+            k: v for k, v in (config.get("model_args") or {}).items() if k != "num_classes"
+        }
+        pretrained = config.get("pretrained_cfg") or config
+        if "global_pool" in config:
+            arguments.setdefault("global_pool", config["global_pool"])
+        classes = int(config.get("num_classes", pretrained.get("num_classes", 1000)))
+        try:
+            model = cls.build(name, arguments, classes=classes)
+        except InvalidInputError:
+            arguments.pop("global_pool", None)  # some architectures take none
+            model = cls.build(name, arguments, classes=classes)
+        load_weights(model, weights_file(folder))
+        labels = _labels(config, pretrained, classes)
+        preprocess = convert_config(pretrained, str(folder))
+        return cls(name, arguments, model, preprocess, labels)
+
+    @staticmethod
+    def build(architecture: str, arguments: Mapping[str, Any], *, classes: int) -> Any:
+        """Return timm's module with random weights.
+
+        Raises:
+            InvalidInputError: timm does not build it so.
+            MissingExtraError: timm is not installed.
+        """
+        timm = require("timm", _NEEDED)
+        try:
+            return timm.create_model(
+                architecture, pretrained=False, num_classes=classes, **arguments
+            )
+        except (RuntimeError, TypeError, ValueError, AssertionError, KeyError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise InvalidInputError(
+                f"timm cannot build {architecture!r}: {said}. Look at timm.list_models(), or run: "
+                "pip install --upgrade timm"
+            ) from error
+
+    def new_head(self, classes: int) -> None:
+        """Give the module a new last layer; see `TorchImage.new_head`."""
+        self.model.reset_classifier(classes)
+
+    def parts(self) -> tuple[Any, tuple[str, ...]]:
+        """Return a module that gives map, features and logits; see `TorchImage.parts`."""
+        import torch
+
+        model, size, named = self.model, self.preprocess.size, bool(self.labels)
+        module = _wrap(model, named=named)
+        training = model.training
+        model.eval()
+        with torch.no_grad():
+            image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+            states = model.forward_features(image)
+            if named and module.linear:  # some heads do more after their features than one layer
+                logits = module(image)[-1]
+                module.linear = torch.allclose(logits, model(image), rtol=1e-4, atol=1e-5)
+        model.train(training)
+        module.mapped = states.ndim == 4
+        maps, logits = ("map",) if module.mapped else (), ("logits",) if named else ()
+        return module, (*maps, "features", *logits)
 
 
-def build(architecture: str, arguments: Mapping[str, Any], *, classes: int) -> Any:
-    """Return timm's module with random weights.
+def _wrap(model: Any, *, named: bool) -> Any:
+    """Return the module whose outputs `TimmImage.parts` describes; it starts without maps."""
+    import torch
 
-    Raises:
-        InvalidInputError: timm does not build it so.
-        MissingExtraError: timm is not installed.
-    """
-    timm = require("timm", _NEEDED)
-    try:
-        return timm.create_model(architecture, pretrained=False, num_classes=classes, **arguments)
-    except (RuntimeError, TypeError, ValueError, AssertionError, KeyError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise InvalidInputError(
-            f"timm cannot build {architecture!r}: {said}. Look at timm.list_models(), or run: "
-            "pip install --upgrade timm"
-        ) from error
+    class Parts(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+            self.mapped, self.last = False, getattr(model, "output_fmt", "NCHW") == "NHWC"
+            self.linear = isinstance(model.get_classifier(), torch.nn.Linear)
+
+        def forward(self, images: Any) -> Any:
+            states = self.model.forward_features(images)
+            features = self.model.forward_head(states, pre_logits=True)
+            outputs = [states.permute(0, 3, 1, 2) if self.last else states] if self.mapped else []
+            outputs.append(features.flatten(1))
+            if named and self.linear:
+                outputs.append(self.model.get_classifier()(features))
+            elif named:
+                outputs.append(self.model.forward_head(states))
+            return tuple(outputs)
+
+    return Parts()
 
 
-def load(model: Any, weights: Path) -> None:
+def load_weights(model: Any, weights: Path) -> None:
     """Read weights into a module; names of older checkpoints are changed as timm does it.
 
     Raises:
@@ -110,7 +160,7 @@ def load(model: Any, weights: Path) -> None:
         raise CorruptFileError(f"{weights} holds other weights: {said}. Fetch it anew") from error
 
 
-def preprocessing(found: Mapping[str, Any], where: str) -> Preprocess:
+def convert_config(pretrained: Mapping[str, Any], where: str) -> Preprocess:
     """Return how pictures are made, from timm's pretrained_cfg; what it leaves out is timm's own.
 
     Raises:
@@ -118,7 +168,7 @@ def preprocessing(found: Mapping[str, Any], where: str) -> Preprocess:
         MissingExtraError: timm is not installed.
     """
     data = require("timm.data", _NEEDED)
-    facts = data.resolve_data_config({}, pretrained_cfg={"_": None, **found})
+    facts = data.resolve_data_config({}, pretrained_cfg={"_": None, **pretrained})
     channels, height, width = facts["input_size"]
     mode, crop = facts["crop_mode"], float(facts["crop_pct"])
     whole = mode == "squash" and crop == 1
@@ -144,51 +194,12 @@ def preprocessing(found: Mapping[str, Any], where: str) -> Preprocess:
         ) from error
 
 
-def new_head(model: Any, classes: int) -> None:
-    """Give timm's module a layer with random weights for so many classes."""
-    model.reset_classifier(classes)
-
-
-def parts(model: Any, *, size: int, named: bool) -> tuple[Any, tuple[str, ...]]:
-    """Return timm's module as one that gives map, features and logits; see `answering`."""
-    import torch
-
-    class Parts(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-            self.mapped, self.last = False, getattr(model, "output_fmt", "NCHW") == "NHWC"
-            self.linear = isinstance(model.get_classifier(), torch.nn.Linear)
-
-        def forward(self, pictures: Any) -> Any:
-            states = self.model.forward_features(pictures)
-            features = self.model.forward_head(states, pre_logits=True)
-            found = [states.permute(0, 3, 1, 2) if self.last else states] if self.mapped else []
-            found.append(features.flatten(1))
-            if named and self.linear:
-                found.append(self.model.get_classifier()(features))
-            elif named:
-                found.append(self.model.forward_head(states))
-            return tuple(found)
-
-    made = Parts()
-    training = model.training
-    model.eval()
-    with torch.no_grad():
-        picture = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
-        states = model.forward_features(picture)
-        if named and made.linear:  # some heads do more behind their features than one layer
-            made.linear = torch.allclose(made(picture)[-1], model(picture), rtol=1e-4, atol=1e-5)
-    model.train(training)
-    made.mapped = states.ndim == 4
-    names = (*(("map",) if made.mapped else ()), "features", *(("logits",) if named else ()))
-    return made, names
-
-
-def _labels(config: Mapping[str, Any], found: Mapping[str, Any], classes: int) -> tuple[str, ...]:
+def _labels(
+    config: Mapping[str, Any], pretrained: Mapping[str, Any], classes: int
+) -> tuple[str, ...]:
     """Return the classes' names: the checkpoint's own, or ImageNet's where there are 1,000."""
-    names = config.get("label_names") or config.get("labels") or found.get("label_names")
-    told = config.get("label_descriptions") or found.get("label_descriptions") or {}
+    names = config.get("label_names") or config.get("labels") or pretrained.get("label_names")
+    told = config.get("label_descriptions") or pretrained.get("label_descriptions") or {}
     if isinstance(names, Mapping):
         names = [names.get(str(i), str(i)) for i in range(classes)]
     if names and len(names) == classes:

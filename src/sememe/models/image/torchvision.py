@@ -14,65 +14,113 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
-from sememe.models.image.backends import TorchImage
 from sememe.models.image.preprocess import Preprocess
+from sememe.models.image.torch_model import TorchImage
 
-_FILE = re.compile(r"[a-z0-9_]+-[0-9a-f]{8}\.pth")
 _OLD = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")  # DenseNet's, as it was first saved
 _POOLS = ("avgpool", "adaptive_avg_pool2d")
 _NEEDED = "opening a network of torchvision"
 
 
-def is_torchvision_file(path: Path) -> bool:
-    """Say whether a file is named as torchvision names its weights."""
-    return _FILE.fullmatch(path.name) is not None and path.is_file()
+class TorchvisionImage(TorchImage):
+    """A network of torchvision."""
+
+    library = "torchvision"
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a file of weights.
+
+        Raises:
+            InvalidInputError: torchvision has no weights of that name for naming pictures.
+            CorruptFileError: The file is damaged, or holds another network's weights.
+            MissingExtraError: torchvision is not installed.
+        """
+        from sememe.models.weights.torch_tensors import state_of
+
+        architecture, weights = _published(path.name)
+        labels = tuple(map(str, weights.meta["categories"]))
+        model = cls.build(architecture, {}, classes=len(labels))
+        state = {_OLD.sub(r"\1\2", name): tensor for name, tensor in state_of(path).items()}
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
+            said = " ".join(str(error).split())[:200]
+            raise CorruptFileError(f"{path} holds other weights: {said}. Fetch it anew") from error
+        return cls(architecture, {}, model, convert_transforms(weights.transforms()), labels)
+
+    @staticmethod
+    def build(architecture: str, arguments: Mapping[str, Any], *, classes: int) -> Any:
+        """Return torchvision's module with random weights.
+
+        Raises:
+            InvalidInputError: torchvision has none of that name.
+            MissingExtraError: torchvision is not installed.
+        """
+        models = require("torchvision.models", _NEEDED)
+        try:
+            return models.get_model(architecture, weights=None, num_classes=classes, **arguments)
+        except (ValueError, TypeError) as error:
+            raise InvalidInputError(
+                f"torchvision cannot build {architecture!r}: {error}. Look at "
+                "torchvision.models.list_models()"
+            ) from error
+
+    def new_head(self, classes: int) -> None:
+        """Give the module a new last layer; see `TorchImage.new_head`.
+
+        Raises:
+            InvalidInputError: It does not end in one linear layer.
+        """
+        import torch
+
+        model = self.model
+        path, last = list(model.named_modules())[-1]
+        if not isinstance(last, torch.nn.Linear):
+            raise _no_features(model)
+        above, _, name = path.rpartition(".")
+        setattr(model.get_submodule(above), name, torch.nn.Linear(last.in_features, classes))
+
+    def parts(self) -> tuple[Any, tuple[str, ...]]:
+        """Return a module that gives map, features and logits; see `TorchImage.parts`.
+
+        Raises:
+            InvalidInputError: It does not end in one linear layer.
+        """
+        import torch
+
+        model = self.model
+        extraction = require("torchvision.models.feature_extraction", _NEEDED)
+        nodes = extraction.get_graph_node_names(model)[1]
+        last = dict(model.named_modules()).get(nodes[-1])
+        if not isinstance(last, torch.nn.Linear):
+            raise _no_features(model)
+        taken = {nodes[-2]: "features"}
+        pool = next((i for i, node in enumerate(nodes) if node in _POOLS), 0)
+        if pool and nodes[pool - 1] not in taken:
+            taken[nodes[pool - 1]] = "map"
+        if self.labels:
+            taken[nodes[-1]] = "logits"
+        names = tuple(name for name in ("map", "features", "logits") if name in taken.values())
+        extractor = extraction.create_feature_extractor(model, taken)
+
+        class Parts(torch.nn.Module):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.model = extractor
+
+            def forward(self, pictures: Any) -> Any:
+                found = self.model(pictures)
+                return tuple(found[name] for name in names)
+
+        return Parts(), names
 
 
-def open_torchvision(path: Path) -> TorchImage:
-    """Open a file of weights.
-
-    Raises:
-        InvalidInputError: torchvision has no weights of that name for naming pictures.
-        CorruptFileError: The file is damaged, or holds another network's weights.
-        MissingExtraError: torchvision is not installed.
-    """
-    from sememe.models.weights.torch_tensors import state_of
-
-    architecture, weights = _published(path.name)
-    labels = tuple(map(str, weights.meta["categories"]))
-    model = build(architecture, {}, classes=len(labels))
-    state = {_OLD.sub(r"\1\2", name): tensor for name, tensor in state_of(path).items()}
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        said = " ".join(str(error).split())[:200]
-        raise CorruptFileError(f"{path} holds other weights: {said}. Fetch it anew") from error
-    found = preprocessing(weights.transforms())
-    return TorchImage("torchvision", architecture, {}, model, found, labels)
-
-
-def build(architecture: str, arguments: Mapping[str, Any], *, classes: int) -> Any:
-    """Return torchvision's module with random weights.
-
-    Raises:
-        InvalidInputError: torchvision has none of that name.
-        MissingExtraError: torchvision is not installed.
-    """
-    models = require("torchvision.models", _NEEDED)
-    try:
-        return models.get_model(architecture, weights=None, num_classes=classes, **arguments)
-    except (ValueError, TypeError) as error:
-        raise InvalidInputError(
-            f"torchvision cannot build {architecture!r}: {error}. Look at "
-            "torchvision.models.list_models()"
-        ) from error
-
-
-def preprocessing(transforms: Any) -> Preprocess:
+def convert_transforms(transforms: Any) -> Preprocess:
     """Return how pictures are made, from what torchvision's Weights.transforms() gives."""
     return Preprocess.of(
         {
@@ -83,55 +131,6 @@ def preprocessing(transforms: Any) -> Preprocess:
             "std": transforms.std,
         }
     )
-
-
-def new_head(model: Any, classes: int) -> None:
-    """Give torchvision's module a last layer with random weights for so many classes.
-
-    Raises:
-        InvalidInputError: It does not end in one linear layer.
-    """
-    import torch
-
-    path, last = list(model.named_modules())[-1]
-    if not isinstance(last, torch.nn.Linear):
-        raise _no_features(model)
-    above, _, name = path.rpartition(".")
-    setattr(model.get_submodule(above), name, torch.nn.Linear(last.in_features, classes))
-
-
-def parts(model: Any, *, size: int, named: bool) -> tuple[Any, tuple[str, ...]]:
-    """Return torchvision's module as one that gives map, features and logits; see `answering`.
-
-    Raises:
-        InvalidInputError: It does not end in one linear layer.
-    """
-    import torch
-
-    extraction = require("torchvision.models.feature_extraction", _NEEDED)
-    nodes = extraction.get_graph_node_names(model)[1]
-    last = dict(model.named_modules()).get(nodes[-1])
-    if not isinstance(last, torch.nn.Linear):
-        raise _no_features(model)
-    taken = {nodes[-2]: "features"}
-    pool = next((i for i, node in enumerate(nodes) if node in _POOLS), 0)
-    if pool and nodes[pool - 1] not in taken:
-        taken[nodes[pool - 1]] = "map"
-    if named:
-        taken[nodes[-1]] = "logits"
-    names = tuple(name for name in ("map", "features", "logits") if name in taken.values())
-    extractor = extraction.create_feature_extractor(model, taken)
-
-    class Parts(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = extractor
-
-        def forward(self, pictures: Any) -> Any:
-            found = self.model(pictures)
-            return tuple(found[name] for name in names)
-
-    return Parts(), names
 
 
 def _no_features(model: Any) -> InvalidInputError:

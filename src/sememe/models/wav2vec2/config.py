@@ -15,7 +15,6 @@ from typing import Any
 from sememe._errors import CorruptFileError, InvalidInputError
 
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish")
-KINDS = ("wav2vec2", "hubert", "unispeech", "unispeech-sat")
 _NORMS = ("group", "layer")
 # What a config leaves out where it is as usual.
 _USUAL: dict[str, Any] = {
@@ -95,7 +94,7 @@ class SpeechConfig:
     def samples(self, frames: int) -> int:
         """Return the fewest samples that give so many frames.
 
-        >>> from_config({}, "").samples(2)
+        >>> read_config({}, "").samples(2)
         720
         """
         for one in reversed(self.convolutions):
@@ -105,7 +104,7 @@ class SpeechConfig:
     def frames(self, samples: int) -> int:
         """Return how many frames so many samples give, 0 where they are too few.
 
-        >>> from_config({}, "").frames(16000)
+        >>> read_config({}, "").frames(16000)
         49
         """
         for one in self.convolutions:
@@ -113,8 +112,8 @@ class SpeechConfig:
         return samples
 
 
-def from_config(config: Mapping[str, Any], where: str) -> SpeechConfig:
-    """Read a config.json whose model_type is one of KINDS.
+def read_config(config: Mapping[str, Any], where: str) -> SpeechConfig:
+    """Read a config.json whose model_type is one of SPEECH_TYPES.
 
     where: The folder's name, for messages.
 

@@ -14,7 +14,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.models.onnx.builder import session
 from sememe.models.wav2vec2.graph import speech_graph
 from sememe.models.wav2vec2.windows import windows
-from sememe.sources.sound import stream_sound
+from sememe.sources.media.audio_decoding import stream_sound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,7 +1,7 @@
-"""The weights of a checkpoint in either form: safetensors, or what torch wrote.
+"""The weights of a checkpoint: which files hold them, and their tensors by name.
 
-Networks of sound are older than safetensors, most of them, and were published as .bin files; these
-are read without running what may be in them.
+safetensors files are preferred. Many older networks were published as pytorch_model.bin alone; a
+family that allows it reads that file without running what may be in it.
 """
 
 from __future__ import annotations
@@ -10,49 +10,65 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sememe._errors import CorruptFileError
-from sememe.models.weights.folder import read_json
-from sememe.models.weights.safetensors import WEIGHTS, read_tensors, weight_files
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._persistence import damaged, read_json
+from sememe.models.weights.safetensors import WEIGHTS, read_tensors
 from sememe.models.weights.torch_pickle import read_torch_file
 
 if TYPE_CHECKING:
     from sememe.models.weights.safetensors import Tensors
 
-_PICKLED = "pytorch_model.bin"
+_TORCH = "pytorch_model.bin"
+_PICKLED = (_TORCH, f"{_TORCH}.index.json", "tf_model.h5", "model.pt")
 
 
-def any_weight_files(path: Path) -> tuple[Path, ...]:
-    """Return the files of safetensors in a folder where there are some, else those of torch.
+def weight_files(folder: Path, *, torch: bool = False) -> tuple[Path, ...]:
+    """Return the files with the weights of a checkpoint, in one piece or several.
 
-    Raises:
-        InvalidInputError: There are neither.
-        CorruptFileError: The list of pieces is damaged, or a piece is missing.
-    """
-    safe = (path / WEIGHTS).is_file() or (path / f"{WEIGHTS}.index.json").is_file()
-    if safe:
-        return tuple(weight_files(path))
-    if (path / _PICKLED).is_file():
-        return (path / _PICKLED,)
-    pieces = read_json(path / f"{_PICKLED}.index.json", missing={})
-    if not isinstance(pieces, dict):
-        raise CorruptFileError(f"{path / _PICKLED}.index.json holds no object. Fetch it anew")
-    if isinstance(named := pieces.get("weight_map"), dict):
-        files = tuple(path / str(name) for name in sorted(set(named.values())))
-        if missing := [file.name for file in files if not file.is_file()]:
-            raise CorruptFileError(f"{path} lacks {', '.join(missing)}. Fetch it anew")
-        return files
-    return tuple(weight_files(path))  # says what is missing
-
-
-def any_tensors(files: Iterable[Path]) -> Tensors:
-    """Read the tensors of all files.
+    torch: Whether pytorch_model.bin counts too, where there is no safetensors file.
 
     Raises:
-        CorruptFileError: A file is damaged.
-        InvalidInputError: A .bin file holds more than tensors.
-        MissingExtraError: The package safetensors is not installed.
+        InvalidInputError: If there are none, or none that can be read safely.
+        CorruptFileError: If the list of the pieces is damaged, or a piece is missing.
     """
-    found: Tensors = {}
+    for name in (WEIGHTS, _TORCH) if torch else (WEIGHTS,):
+        if files := _pieces(folder, name):
+            return files
+    if pickled := next((name for name in _PICKLED if (folder / name).exists()), None):
+        raise InvalidInputError(
+            f"{folder} holds its weights as {pickled}, which may run code when it is opened; "
+            f"sememe reads {WEIGHTS}. Convert it where you trust it: from transformers import "
+            f"AutoModel; AutoModel.from_pretrained({str(folder)!r}).save_pretrained('NEW')"
+        )
+    raise InvalidInputError(f"{folder} holds no {WEIGHTS}. Give the folder of a checkpoint")
+
+
+def _pieces(folder: Path, name: str) -> tuple[Path, ...]:
+    """Return the file of that name, or the pieces that its index lists; () if there is neither."""
+    if (folder / name).is_file():
+        return (folder / name,)
+    index = folder / f"{name}.index.json"
+    document = read_json(index, missing=None)
+    if document is None:
+        return ()
+    try:
+        files = tuple(folder / str(piece) for piece in sorted(set(document["weight_map"].values())))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise damaged(index, error) from error
+    if missing := [path.name for path in files if not path.is_file()]:
+        raise CorruptFileError(f"{folder} lacks {', '.join(missing)}. Fetch it anew")
+    return files
+
+
+def read_weights(files: Iterable[Path]) -> Tensors:
+    """Read the tensors of all files by name, half precision as float32.
+
+    Raises:
+        CorruptFileError: If a file is damaged.
+        InvalidInputError: If a .bin file holds more than tensors.
+        MissingExtraError: If safetensors is not installed.
+    """
+    tensors: Tensors = {}
     for path in files:
-        found |= read_tensors(path) if path.suffix == ".safetensors" else read_torch_file(path)
-    return found
+        tensors |= read_tensors(path) if path.suffix == ".safetensors" else read_torch_file(path)
+    return tensors

@@ -1,35 +1,304 @@
-"""Files of a model folder."""
+"""A folder with a model: which kinds it can be opened as, its documents, its tensors.
+
+    ModelFolder.open("minilm").kind          ModelKind.SENTENCE
+    ModelFolder.open("minilm").json("config.json")["hidden_size"]
+
+The kinds are found from documents alone (sememe.json, config.json, modules.json) and from which
+files exist; nothing else is read and nothing is fetched. A folder can be of several kinds: most
+that hold a config.json can also be read as a bare text network.
+"""
 
 from __future__ import annotations
 
-import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._errors import CorruptFileError, InvalidInputError, SememeError
+from sememe._persistence import ABOUT, FORMAT, check_format, read_json
+from sememe.models.weights.checkpoint import read_weights, weight_files
 
 if TYPE_CHECKING:
-    pass
+    from sememe.models.weights.safetensors import Tensors
+
+CONFIG, MODULES, TOKENIZER = "config.json", "modules.json", "tokenizer.json"
+PROCESSOR, _PROCESSORS = "preprocessor_config.json", "processor_config.json"
+OPEN_CLIP = "open_clip_config.json"
+CLIP_ONNX = ("onnx/text_model.onnx", "onnx/vision_model.onnx")
+SPEECH_TYPES = ("wav2vec2", "hubert", "unispeech", "unispeech-sat")
+_ABSENT = object()
+_TORCHVISION = re.compile(r"[a-z0-9_]+-[0-9a-f]{8}\.pth")
 
 
-TOKENIZER = "tokenizer.json"
+class ModelKind(Enum):
+    """What a folder can be opened as; the value is what messages call it."""
+
+    IMAGE = "image encoder"
+    TIMM = "network of timm"
+    TORCHVISION = "file of torchvision's weights"
+    MEL_STATISTICS = "audio statistics encoder"
+    IMAGE_PROBE = "image classifier"
+    AUDIO_PROBE = "audio classifier"
+    JOINT = "joint space"
+    CLAP = "CLAP model"
+    RECOGNISER = "speech recogniser"
+    SPEECH_CLASSIFIER = "network that classifies recordings"
+    SPEECH = "network of speech"
+    CLIP = "CLIP model"
+    STATIC = "static encoder"
+    CROSS_ENCODER = "cross-encoder"
+    MASKED_LM = "masked language model"
+    SENTENCE = "sentence encoder"
+    WORD_VECTORS = "word vectors"
+    TOKENIZER = "tokenizer"
 
 
-def read_json(path: Path, **missing: Any) -> Any:
-    """Return what a JSON file holds; or what `missing` says, where there is no such file.
+class ModelFolder:
+    """A folder with a model, or a file with weights. Each document is read once, when needed.
 
-    Raises:
-        InvalidInputError: There is no such file.
-        CorruptFileError: It is damaged.
+    Attributes:
+        path: The folder or file; it need not exist.
     """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if "missing" in missing:
-            return missing["missing"]
-        raise InvalidInputError(
-            f"{path.parent} holds no {path.name}, so no network that sememe can read. Give a "
-            "folder as transformers or sentence-transformers writes it"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise CorruptFileError(f"{path} cannot be read: {error}. Fetch it anew") from error
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._documents: dict[str, Any] = {}
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the folder of a path. Nothing is read yet."""
+        return cls(Path(path))
+
+    def __repr__(self) -> str:
+        return f"ModelFolder({str(self.path)!r})"
+
+    @cached_property
+    def kinds(self) -> tuple[ModelKind, ...]:
+        """All kinds that this folder can be opened as, the one to prefer first; () if none."""
+        return tuple(kind for kind, rule in _RULES.items() if rule(self))
+
+    @property
+    def kind(self) -> ModelKind | None:
+        """The preferred kind; None if the folder holds no model or does not exist."""
+        return self.kinds[0] if self.kinds else None
+
+    def holds(self, *kinds: ModelKind) -> bool:
+        """Return whether this folder can be opened as one of these kinds."""
+        return any(kind in self.kinds for kind in kinds)
+
+    def json(self, name: str, **missing: Any) -> Any:
+        """Return the content of a JSON file, or `missing` if given and there is no such file.
+
+        Raises:
+            InvalidInputError: If there is no such file.
+            CorruptFileError: If the file cannot be read or is not JSON.
+        """
+        if name not in self._documents:
+            self._documents[name] = read_json(self.path / name, missing=_ABSENT)
+        document = self._documents[name]
+        return read_json(self.path / name, **missing) if document is _ABSENT else document
+
+    def object(self, name: str, **missing: Any) -> Mapping[str, Any]:
+        """Return the object in a JSON file, as `json` does.
+
+        Raises:
+            InvalidInputError: If there is no such file.
+            CorruptFileError: If the file cannot be read or holds something else than an object.
+        """
+        document = self.json(name, **missing)
+        if not isinstance(document, dict):
+            raise CorruptFileError(f"{self.path / name} holds no object. Fetch it anew")
+        return document
+
+    def about(self, *, known: int = FORMAT) -> Mapping[str, Any]:
+        """Return sememe.json.
+
+        Raises:
+            CorruptFileError: If it is missing, cannot be read or is of another format.
+        """
+        document = self.object(ABOUT, missing={})
+        if not document:
+            raise CorruptFileError(f"{self.path} lacks {ABOUT}. Fetch it anew")
+        check_format(self.path / ABOUT, document.get("format"), known)
+        return document
+
+    def within(self, name: str) -> ModelFolder:
+        """Return a folder inside this one; this one itself for "" or "."."""
+        return self if name in ("", ".") else ModelFolder(self.path / name)
+
+    def has(self, name: str) -> bool:
+        """Return whether a file of that name exists."""
+        try:
+            return (self.path / name).is_file()
+        except OSError:  # too long for a name
+            return False
+
+    def weight_files(self, *, torch: bool = False) -> tuple[Path, ...]:
+        """Return the files that hold the weights; see `weight_files` of `weights.checkpoint`."""
+        return weight_files(self.path, torch=torch)
+
+    def tensors(self, *, torch: bool = False) -> Tensors:
+        """Read all tensors of the weights.
+
+        torch: Whether pytorch_model.bin is read where there is no safetensors file.
+
+        Raises:
+            InvalidInputError: If there are no weights, or none that can be read safely.
+            CorruptFileError: If a file is missing or damaged.
+            MissingExtraError: If safetensors is not installed.
+        """
+        return read_weights(self.weight_files(torch=torch))
+
+    def tokenizer(self) -> Path:
+        """Return tokenizer.json.
+
+        Raises:
+            InvalidInputError: If there is none.
+        """
+        if not self.has(TOKENIZER):
+            raise InvalidInputError(
+                f"{self.path} holds no {TOKENIZER}. Write it there with transformers: "
+                f"AutoTokenizer.from_pretrained({str(self.path)!r}).save_pretrained"
+                f"({str(self.path)!r})"
+            )
+        return self.path / TOKENIZER
+
+    def processor(self, part: str) -> tuple[str, Mapping[str, Any]]:
+        """Return how items are prepared for the network, and the file that holds it.
+
+        part: The entry of processor_config.json: "image_processor" or "feature_extractor".
+        ("", {}) if no file holds it.
+
+        Raises:
+            CorruptFileError: If a file cannot be read or holds no object.
+        """
+        own = self.object(PROCESSOR, missing={})
+        shared = {} if own else self.object(_PROCESSORS, missing={}).get(part)
+        name, config = (PROCESSOR, own) if own else (_PROCESSORS, shared)
+        return (name, config) if config and isinstance(config, dict) else ("", {})
+
+    def peek(self, name: str) -> Mapping[str, Any]:
+        """Return the object in a JSON file, {} if it is missing, damaged or something else."""
+        try:
+            return self.object(name, missing={})
+        except (SememeError, OSError, ValueError):
+            return {}
+
+    @cached_property
+    def steps(self) -> tuple[tuple[str, str], ...]:
+        """(kind, folder) of each step in modules.json; () if it is missing or makes no sense."""
+        try:
+            steps = self.json(MODULES, missing=())
+            return tuple((step["type"].rsplit(".", 1)[-1], str(step["path"])) for step in steps)
+        except (SememeError, OSError, ValueError, TypeError, KeyError, AttributeError):
+            return ()
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkFolder:
+    """A folder whose documents are read, but not its weights: the base of the families' own.
+
+    Attributes:
+        path: The folder of the network.
+        files: The files with the weights.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+
+    def tensors(self) -> Tensors:
+        """Read all tensors of the weights.
+
+        Raises:
+            InvalidInputError: If a .bin file holds more than tensors.
+            CorruptFileError: If a file is damaged.
+            MissingExtraError: If safetensors is not installed.
+        """
+        return read_weights(self.files)
+
+
+def _declares(kind: str) -> Callable[[ModelFolder], bool]:
+    """Return the rule that sememe.json declares a kind."""
+    return lambda folder: folder.peek(ABOUT).get("kind") == kind
+
+
+def _is_of_type(*types: str, head: str = "") -> Callable[[ModelFolder], bool]:
+    """Return the rule that config.json names one of these model types, and this head if any."""
+
+    def rule(folder: ModelFolder) -> bool:
+        config = folder.peek(CONFIG)
+        return config.get("model_type") in types and _has_head(config, head)
+
+    return rule
+
+
+def _has_head(config: Mapping[str, Any], head: str) -> bool:
+    """Return whether one of config.json's architectures ends in `head`."""
+    names = config.get("architectures")
+    known = names if isinstance(names, list) else []
+    return not head or any(str(name).endswith(head) for name in known)
+
+
+def _is_timm(folder: ModelFolder) -> bool:
+    config = folder.peek(CONFIG)
+    return "architecture" in config and "model_type" not in config
+
+
+def _is_torchvision(folder: ModelFolder) -> bool:
+    named = _TORCHVISION.fullmatch(folder.path.name) is not None
+    return named and folder.has("")
+
+
+def _is_clip(folder: ModelFolder) -> bool:
+    nested = [kind for kind, _ in folder.steps] == ["CLIPModel"]
+    exported = all(map(folder.has, CLIP_ONNX))
+    return nested or exported or folder.has(OPEN_CLIP) or _is_of_type("clip")(folder)
+
+
+def _is_static(folder: ModelFolder) -> bool:
+    first = folder.steps[:1]
+    return _is_of_type("model2vec")(folder) or [kind for kind, _ in first] == ["StaticEmbedding"]
+
+
+def _is_cross_encoder(folder: ModelFolder) -> bool:
+    """Return whether a single network classifies sequences and nothing pools its states."""
+    if len(folder.steps) != (1 if folder.has(MODULES) else 0):
+        return False
+    network = folder.within(folder.steps[0][1]) if folder.steps else folder
+    return _has_head(network.peek(CONFIG), "ForSequenceClassification")
+
+
+def _is_masked_lm(folder: ModelFolder) -> bool:
+    return not folder.has(MODULES) and _has_head(folder.peek(CONFIG), "ForMaskedLM")
+
+
+def _is_tokenizer(folder: ModelFolder) -> bool:
+    others = (CONFIG, MODULES, ABOUT, OPEN_CLIP)
+    return folder.has(TOKENIZER) and not any(map(folder.has, others))
+
+
+_RULES: dict[ModelKind, Callable[[ModelFolder], bool]] = {
+    ModelKind.IMAGE: _declares("image-encoder"),
+    ModelKind.TIMM: _is_timm,
+    ModelKind.TORCHVISION: _is_torchvision,
+    ModelKind.MEL_STATISTICS: _declares("mel-statistics"),
+    ModelKind.IMAGE_PROBE: _declares("image-classifier"),
+    ModelKind.AUDIO_PROBE: _declares("audio-classifier"),
+    ModelKind.JOINT: _declares("joint"),
+    ModelKind.CLAP: _is_of_type("clap"),
+    ModelKind.RECOGNISER: _is_of_type(*SPEECH_TYPES, head="ForCTC"),
+    ModelKind.SPEECH_CLASSIFIER: _is_of_type(*SPEECH_TYPES, head="ForSequenceClassification"),
+    ModelKind.SPEECH: _is_of_type(*SPEECH_TYPES),
+    ModelKind.CLIP: _is_clip,
+    ModelKind.STATIC: _is_static,
+    ModelKind.CROSS_ENCODER: _is_cross_encoder,
+    ModelKind.MASKED_LM: _is_masked_lm,
+    ModelKind.SENTENCE: lambda folder: folder.has(MODULES) or folder.has(CONFIG),
+    ModelKind.WORD_VECTORS: lambda folder: "vectors" in folder.peek(ABOUT),
+    ModelKind.TOKENIZER: _is_tokenizer,
+}

@@ -12,26 +12,32 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sememe._errors import CorruptFileError, HubError, InvalidInputError, UnknownNameError
 from sememe._lazy import require
 from sememe.models.weights.cache import cache_folder, keep
+from sememe.models.weights.folder import ModelFolder
 
 PREFIX = "hf:"
+ONNX_FILES = (
+    "onnx/model.onnx*", "onnx/model_quantized.onnx*", "model.onnx*",
+    "onnx/text_model.onnx*", "onnx/vision_model.onnx*",
+)  # fmt: skip
+TORCH_FILES = ("pytorch_model*.bin",)
 _NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
 _UNWANTED = ["onnx/*", "openvino/*", "*/onnx/*"]
-_ONNX = [
-    "onnx/model.onnx*", "onnx/model_quantized.onnx*", "model.onnx*",
-    "onnx/text_model.onnx*", "onnx/vision_model.onnx*",
-]  # fmt: skip
+_NEVER = ["openvino/*"]
 
 
-def fetch(name: str) -> Path:
+def fetch(name: str, *, instead: Mapping[str, Sequence[str]]) -> Path:
     """Return the folder with the files of hf:org/name[@revision], downloading what is not here.
+
+    instead: For each model type whose graph is built from safetensors, the patterns of the files
+        that serve where a repository has none. A network of another type comes with ONNX files.
 
     Raises:
         InvalidInputError: The name is not of that form.
@@ -50,10 +56,9 @@ def fetch(name: str) -> Path:
     if (kept := _complete(note)) is not None:
         return kept
     folder = _download(repository, revision, _WANTED, _UNWANTED)
-    if _is_sound_in_torch(folder):
-        folder = _download(repository, revision, [*_WANTED, "pytorch_model*.bin"], _UNWANTED)
-    elif not _has_graph(folder):
-        folder = _download(repository, revision, [*_WANTED, *_ONNX], ["openvino/*"])
+    if more := _also(folder, instead):
+        unwanted = _NEVER if more == ONNX_FILES else _UNWANTED
+        folder = _download(repository, revision, [*_WANTED, *more], unwanted)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in files:
         _check(path)
@@ -62,31 +67,11 @@ def fetch(name: str) -> Path:
     return folder
 
 
-def _has_graph(folder: Path) -> bool:
-    """Say whether sememe builds the network's graph from its weights, or else needs its ONNX."""
-    from sememe.models.bert.weights import FAMILIES
-    from sememe.models.wav2vec2.config import KINDS
-
-    kind = _kind(folder)
-    known = {*FAMILIES, *KINDS, "clap", "clip"}
-    return kind is None or (kind in known and any(folder.rglob("*.safetensors")))
-
-
-def _is_sound_in_torch(folder: Path) -> bool:
-    """Say whether a network of sound has its weights as .bin alone, as most older ones do.
-
-    They are read by `torch_file`, which runs nothing of what may be in them.
-    """
-    from sememe.models.wav2vec2.config import KINDS
-
-    return _kind(folder) in (*KINDS, "clap") and not any(folder.rglob("*.safetensors"))
-
-
-def _kind(folder: Path) -> Any:
-    from sememe.models.weights.folder import read_json
-
-    config = read_json(folder / "config.json", missing={})
-    return config.get("model_type") if isinstance(config, dict) else None
+def _also(folder: Path, instead: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return the patterns of more files that a network needs, () if it is complete."""
+    kind = ModelFolder.open(folder).peek("config.json").get("model_type")
+    complete = kind is None or (kind in instead and any(folder.rglob("*.safetensors")))
+    return () if complete else tuple(instead.get(str(kind), ONNX_FILES))
 
 
 def _download(repository: str, revision: str, wanted: list[str], unwanted: list[str]) -> Path:
@@ -155,18 +140,3 @@ def _complete(note: Path) -> Path | None:
 
 def _plain(revision: str) -> str:
     return revision.replace("/", "--")
-
-
-def place_of(source: str, is_kind: Callable[[Path], bool]) -> Path | None:
-    """Return the folder of a kind that goes by a name, None if none does; hf:org/name is fetched.
-
-    Raises:
-        InvalidInputError, HubError, CorruptFileError: As `fetch`.
-    """
-    if source.startswith("hf:"):
-        place = fetch(source)
-        return place if is_kind(place) else None
-    try:
-        return Path(source).resolve() if source and is_kind(Path(source)) else None
-    except (OSError, ValueError):  # too long for a name, or none at all
-        return None

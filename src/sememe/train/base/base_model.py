@@ -50,10 +50,10 @@ def trainable(base: str) -> Path:
     Raises:
         InvalidInputError, UnknownNameError: None of that name, or a static encoder.
     """
-    from sememe.models.static.folder import is_static_folder
+    from sememe.models.weights.folder import ModelFolder, ModelKind
 
     folder = network_folder(base)
-    if is_static_folder(folder):
+    if ModelFolder.open(folder).kind is ModelKind.STATIC:
         raise InvalidInputError(
             f"{base} is a static encoder, which has no network. Give one of BERT's family, such as "
             "all-minilm-l6-v2."

@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sememe._types import Modality
-from sememe.evaluate.folds import groups_of
-from sememe.sources.labelled import read_labelled
-from sememe.sources.labelled_data import Labelled
+from sememe.evaluate.data.folds import groups_of
+from sememe.sources.datasets.labelled import read_labelled
+from sememe.sources.datasets.labelled_data import Labelled
 from sememe.train.base.options import option
-from sememe.train.classify.learner import ClassLearner
+from sememe.train.classify.learner import ClassLearner, FineTuner
 
 if TYPE_CHECKING:
     from sememe.encoders.classify.probe_classifier import Judge
-    from sememe.train.classify.report import ClassifierReport
 
 
 @dataclass
@@ -57,25 +56,10 @@ class AudioClassifier(ClassLearner):
         )
         return replace(found, groups=groups_of(found, self.group_pattern) or ())
 
-    def _finetuned(
-        self,
-        given: Labelled,
-        aside: Labelled | None,
-        notes: tuple[str, ...],
-        *,
-        checkpoint: str | Path | None,
-        show_progress: bool,
-    ) -> tuple[Judge, ClassifierReport, Any]:
-        from sememe.train.classify.finetune_audio import finetuned
+    def _fine_tuning(self) -> FineTuner:
+        from sememe.train.classify.finetune_audio import AudioFineTuning
 
-        return finetuned(
-            self, given, aside, notes, checkpoint=checkpoint, show_progress=show_progress
-        )
-
-    def _write_finetuned(self, place: Path) -> Path:
-        from sememe.train.classify.finetune_audio import write_finetuned
-
-        return write_finetuned(place, self, self._tuned)
+        return AudioFineTuning(self, seconds=self.seconds)
 
     @classmethod
     def _load_finetuned(cls, folder: Path) -> Judge | None:

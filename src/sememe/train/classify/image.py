@@ -13,19 +13,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sememe._errors import InvalidInputError
 from sememe._types import Modality
 from sememe.encoders.image.encoder import ImageEncoder
 from sememe.encoders.image.test_time_augmentation import VIEWS
-from sememe.models.image.folder import is_image_folder
+from sememe.models.weights.folder import ModelFolder, ModelKind
 from sememe.train.base.options import check, option
-from sememe.train.classify.learner import ClassLearner
+from sememe.train.classify.learner import ClassLearner, FineTuner
 
 if TYPE_CHECKING:
-    from sememe.sources.labelled_data import Labelled
-    from sememe.train.classify.report import ClassifierReport
+    pass
 
 
 @dataclass
@@ -49,31 +48,16 @@ class ImageClassifier(ClassLearner):
     views: int = option(4, group="data")
     size: int | None = option(None, at_least=8, group="data")
 
-    def _finetuned(
-        self,
-        given: Labelled,
-        aside: Labelled | None,
-        notes: tuple[str, ...],
-        *,
-        checkpoint: str | Path | None,
-        show_progress: bool,
-    ) -> tuple[ImageEncoder, ClassifierReport, Any]:
-        from sememe.train.classify.finetune_image import finetuned
+    def _fine_tuning(self) -> FineTuner:
+        from sememe.train.classify.finetune_image import ImageFineTuning
 
-        return finetuned(
-            self, given, aside, notes, checkpoint=checkpoint, show_progress=show_progress
-        )
-
-    def _write_finetuned(self, place: Path) -> Path:
-        from sememe.train.classify.finetune_image import write_finetuned
-
-        return write_finetuned(place, self, self._tuned)
+        return ImageFineTuning(self, size=self.size)
 
     @classmethod
     def _load_finetuned(cls, folder: Path) -> ImageEncoder | None:
         from sememe.encoders.load.by_name import load
 
-        if not is_image_folder(folder):
+        if ModelFolder.open(folder).kind is not ModelKind.IMAGE:
             return None
         model = load(str(folder))
         if not isinstance(model, ImageEncoder) or not model.labels:

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
-from sememe.models.image.folder import ABOUT, is_image_folder, read_image_folder
+from sememe._persistence import ABOUT
+from sememe.models.image.folder import read_image_folder
 from sememe.models.image.preprocess import Preprocess
+from sememe.models.weights.folder import ModelFolder, ModelKind
 
 if TYPE_CHECKING:
-    from sememe.models.image.backends import TorchImage
+    from sememe.models.image.torch_model import TorchImage
 
 WEIGHTS = "model.safetensors"
 _RANDOM = ("timm/", "torchvision/")
@@ -56,41 +58,40 @@ def trainable_image(base: str, labels: tuple[str, ...], *, size: int | None = No
         MissingExtraError: torch, timm or torchvision is not installed.
         CorruptFileError: Its files are damaged.
     """
-    from sememe.models.image.backends import answering, with_classes
-
     image = _opened(base)
     if isinstance(image, Trainable):
         found = _with_head(image, len(labels))
         return found if size is None else replace(found, preprocess=_sized(found.preprocess, size))
     if image.labels != labels:  # else it goes on with the layer that it has
-        image = with_classes(image, labels)
+        image = image.with_classes(labels)
     if size is not None:
         image = replace(image, preprocess=_sized(image.preprocess, size))
-    module, outputs = answering(image)
-    return Trainable(module, outputs, image.model, image.preprocess, image.facts())
+    module, outputs = image.parts()
+    return Trainable(module, outputs, image.model, image.preprocess, image.metadata())
 
 
 def _opened(base: str) -> TorchImage | Trainable:
     """Return the network with its own last layer; of SimCLR's folder, which has none, the rest."""
-    from sememe.models.image.backends import rebuilt
-    from sememe.models.image.exported import is_foreign_image, open_foreign
+    from sememe.models.image.backends import open_checkpoint, rebuild
+    from sememe.models.image.exported import FOREIGN
+    from sememe.models.locate import locate
     from sememe.models.weights.catalog import IMAGE_MODEL, model_info
 
     if base == IMAGE_MODEL:
-        from sememe.models.image.efficientnet_torch import efficientnet_in_torch
+        from sememe.models.image.efficientnet_torch import build_efficientnet
         from sememe.models.weights.torch_pickle import tensors_of
 
         info = model_info(base)
         info.require()
-        return efficientnet_in_torch(tensors_of(info.read("image"), where=base))
+        return build_efficientnet(tensors_of(info.read("image"), where=base))
     if base.startswith(_RANDOM):
         library, _, name = base.partition("/")
         facts = {"library": library, "architecture": name, "arguments": {}}
-        return rebuilt(facts, preprocess=Preprocess.of(_PLAIN), labels=("a", "b"))
-    if is_image_folder(Path(base)):
+        return rebuild(facts, preprocess=Preprocess.of(_PLAIN), labels=("a", "b"))
+    if ModelFolder.open(base).kind is ModelKind.IMAGE:
         return _trained_here(Path(base))
-    if is_foreign_image(base):
-        return open_foreign(base)
+    if (folder := locate(base, *FOREIGN)) is not None:
+        return open_checkpoint(folder.path)
     raise InvalidInputError(
         f"{base!r} is no image network that can be trained. Give efficientnet-lite0, hf:timm/NAME, "
         "the folder of one, a file of torchvision's weights, or timm/NAME for random weights."
@@ -98,7 +99,7 @@ def _opened(base: str) -> TorchImage | Trainable:
 
 
 def _trained_here(folder: Path) -> TorchImage | Trainable:
-    from sememe.models.image.backends import rebuilt
+    from sememe.models.image.backends import rebuild
     from sememe.models.weights.torch_tensors import state_of
 
     if not (folder / WEIGHTS).is_file():
@@ -107,7 +108,7 @@ def _trained_here(folder: Path) -> TorchImage | Trainable:
     document = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     state = state_of(folder / WEIGHTS)
     if "network" in document:
-        image = rebuilt(document["network"], preprocess=found.preprocess, labels=found.labels)
+        image = rebuild(document["network"], preprocess=found.preprocess, labels=found.labels)
         image.model.load_state_dict(state)
         return image
     from sememe.train.simclr.backbones import backbone

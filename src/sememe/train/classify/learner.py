@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, get_args
 
 import numpy as np
 
@@ -19,15 +19,16 @@ from sememe._persistence import made_by
 from sememe._types import Modality, Skipped
 from sememe.encoders.base import refuse
 from sememe.encoders.classify.probe_classifier import ClassProbe, load_class_probe
-from sememe.evaluate._cosine import check_encoder_of
-from sememe.evaluate.confusion import measured
-from sememe.evaluate.few_shot import FewShot, ProbeKind, drawn, few_shot, new_probe
-from sememe.evaluate.folds import groups_of
-from sememe.sources.labelled import read_labelled
-from sememe.sources.labelled_data import Labelled, layout
-from sememe.space.classes import folds
+from sememe.evaluate.data.folds import groups_of
+from sememe.evaluate.metrics.confusion import measured
+from sememe.evaluate.runners.few_shot import FewShot, ProbeKind, drawn, few_shot, new_probe
+from sememe.evaluate.unit_vectors import check_encoder_of
+from sememe.sources.datasets.labelled import read_labelled
+from sememe.sources.datasets.labelled_data import Labelled, layout
 from sememe.space.kernel_probe import MOST_KERNEL
+from sememe.space.probe import folds
 from sememe.train.base.options import LoopRecipe, check, fitted, option, parameters, rule
+from sememe.train.base.output_folder import is_replaceable, refuse_others
 from sememe.train.classify.features import asked_rows, learnt_rows, none_to_measure, several
 from sememe.train.classify.report import (
     ClassifierReport,
@@ -37,7 +38,6 @@ from sememe.train.classify.report import (
     skipped_note,
     without_copies,
 )
-from sememe.train.words.model_folder import is_replaceable, refuse_others
 from sememe.vectors.atomic import replaced
 
 if TYPE_CHECKING:
@@ -49,6 +49,26 @@ if TYPE_CHECKING:
 Method = Literal["probe", "kernel", "knn", "finetune"]
 _CONTROL = 2000  # examples, at most, that the control learns from
 _FILES = {"sememe.json", "weights.npz"}
+
+
+class FineTuner(Protocol):
+    """Trains a whole network for a learner, and saves it."""
+
+    def run(
+        self,
+        given: Labelled,
+        aside: Labelled | None,
+        notes: tuple[str, ...],
+        *,
+        checkpoint: str | Path | None,
+        show_progress: bool,
+    ) -> tuple[Judge, ClassifierReport, Any]:
+        """Train; return the classifier, the report and what `save` needs."""
+        ...
+
+    def save(self, folder: Path, tuned: Any) -> Path:
+        """Write the trained network, a card and the curve."""
+        ...
 
 
 @dataclass
@@ -94,7 +114,7 @@ class ClassLearner(LoopRecipe, ABC):
         """Learn from a folder with a folder for each class, a table of path and label, or a pair.
 
         Args:
-            data: What is learnt from; see `sememe.sources.labelled.read_labelled`. What cannot be
+            data: What is learnt from; see `sememe.sources.datasets.labelled`. What cannot be
                 read is reported, and exact copies are left out.
             evaluate: Such data to measure with. Without it a fifth of each class is held out and
                 measured with; then a probe learns from that fifth too.
@@ -114,7 +134,7 @@ class ClassLearner(LoopRecipe, ABC):
         if aside is not None:
             notes += shared_note(given, aside)
         if self.method == "finetune":
-            self.model_, self.report_, self._tuned = self._finetuned(
+            self.model_, self.report_, self._tuned = self._fine_tuning().run(
                 given, aside, notes, checkpoint=checkpoint, show_progress=show_progress
             )
             return self
@@ -161,7 +181,7 @@ class ClassLearner(LoopRecipe, ABC):
             "training": asdict(report),
         }
         if not isinstance(model, ClassProbe):
-            return self._write_finetuned(place)
+            return self._fine_tuning().save(place, self._tuned)
         check_probe_place(place)
         with replaced(place.resolve()) as fresh:
             model.write(fresh, facts)
@@ -183,20 +203,8 @@ class ClassLearner(LoopRecipe, ABC):
         return found
 
     @abstractmethod
-    def _finetuned(
-        self,
-        given: Labelled,
-        aside: Labelled | None,
-        notes: tuple[str, ...],
-        *,
-        checkpoint: str | Path | None,
-        show_progress: bool,
-    ) -> tuple[Judge, ClassifierReport, Any]:
-        """Train the whole network: what tells classes, the report, and what is to be saved."""
-
-    @abstractmethod
-    def _write_finetuned(self, place: Path) -> Path:
-        """Write the network that was trained."""
+    def _fine_tuning(self) -> FineTuner:
+        """Return what fine-tuning needs of the modality."""
 
     @classmethod
     @abstractmethod

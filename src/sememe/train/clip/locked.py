@@ -22,9 +22,9 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe.evaluate.image_retrieval import Retrieved, retrieve
+from sememe.evaluate.runners.image_retrieval import Retrieved, retrieve
 from sememe.models.clip.projection_folder import KIND, Projection, write_projections
-from sememe.sources.image_text import ImageTexts
+from sememe.sources.datasets.image_text import ImageTexts
 from sememe.train.base.options import Recipe as BaseRecipe
 from sememe.train.base.options import option, parameters
 from sememe.train.base.output_folder import write_trained
@@ -91,7 +91,7 @@ class ClipTraining(BaseRecipe):
         checkpoint: str | Path | None = None,
         show_progress: bool = False,
     ) -> ClipTraining:
-        """Train on a table of images and texts; see `sememe.sources.image_text`.
+        """Train on a table of images and texts; see `sememe.sources.datasets.image_text`.
 
         evaluate: Such a table to measure on, in place of a share of the data. checkpoint: A folder
         for the vectors of both towers: killed, the same call goes on with those it has. It is left

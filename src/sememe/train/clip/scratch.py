@@ -24,7 +24,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe.evaluate.image_retrieval import Retrieved, retrieve
+from sememe.evaluate.runners.image_retrieval import Retrieved, retrieve
 from sememe.train.base.curve import plan
 from sememe.train.base.options import LoopRecipe, check, fell, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe.models.image.preprocess import Half, Preprocess
-    from sememe.sources.image_text import ImageTexts
-    from sememe.text.clip_tokens import ClipTokenizer
+    from sememe.sources.datasets.image_text import ImageTexts
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
     from sememe.train.data.images import Pictures
 
 KIND = "clip"
@@ -122,7 +122,7 @@ class ClipFromScratch(LoopRecipe):
         checkpoint: str | Path | None = None,
         show_progress: bool = False,
     ) -> ClipFromScratch:
-        """Train on a table of images and texts; see `sememe.sources.image_text`.
+        """Train on a table of images and texts; see `sememe.sources.datasets.image_text`.
 
         evaluate: Such a table to measure on, in place of a share of the data. checkpoint: A folder
         for the run's state: killed, the same call goes on from there. It is left for the caller to

@@ -27,6 +27,7 @@ from sememe._persistence import made_by
 from sememe._progress import progress
 from sememe.models.static.folder import FILES, KIND, write_static_files
 from sememe.text.lines import Corpus, check_corpus
+from sememe.train.base.output_folder import check_place
 from sememe.train.distil.teacher import Pooling, Teacher
 from sememe.train.distil.token_weights import (
     kept_tokens,
@@ -35,7 +36,6 @@ from sememe.train.distil.token_weights import (
     token_ranks,
     zipf_weights,
 )
-from sememe.train.words.model_folder import check_place
 from sememe.vectors.atomic import replaced
 
 if TYPE_CHECKING:

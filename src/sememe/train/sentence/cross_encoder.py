@@ -247,11 +247,11 @@ def _base(base: str, max_tokens: int | None) -> Path:
     """
     from transformers import AutoConfig
 
-    from sememe.models.cross_encoder.folder import is_cross_folder
+    from sememe.models.weights.folder import ModelFolder, ModelKind
 
     folder = trainable(base)
     config = AutoConfig.from_pretrained(folder)
-    if is_cross_folder(folder) and config.num_labels != 1:
+    if ModelFolder.open(folder).kind is ModelKind.CROSS_ENCODER and config.num_labels != 1:
         raise InvalidInputError(
             f"{base} gives each pair {config.num_labels} labels; a cross-encoder that is trained "
             "further gives one score. Give another base."

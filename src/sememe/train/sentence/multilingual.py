@@ -200,7 +200,7 @@ def directions(model: Any, pairs: Examples) -> dict[str, float]:
 
     Its metrics: accuracy, the mean of source_to_target and target_to_source.
     """
-    from sememe.evaluate.bitext import evaluate_bitext
+    from sememe.evaluate.runners.bitext import evaluate_bitext
 
     rows = list(zip(pairs.columns["anchor"], pairs.columns["positive"], strict=True))
     return evaluate_bitext(_Student(model), rows, resamples=1).metrics

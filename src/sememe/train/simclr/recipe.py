@@ -163,10 +163,10 @@ class SimCLRTraining(LoopRecipe):
             InvalidInputError: Nothing was fitted, the folder holds something else, or the network
                 cannot be exported.
         """
-        from sememe.models.image.export import exported_image
+        from sememe.models.image.export import export_image
 
         report = fitted(self)
-        graph = exported_image(self.model_, self.preprocess_, outputs=("features",))
+        graph = export_image(self.model_, self.preprocess_, outputs=("features",))
         about = image_facts(graph, preprocess=self.preprocess_, dim=report.dim)
         training = {name: value for name, value in asdict(report).items() if name != "curve"}
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.wav2vec2.config import SpeechConfig, from_config
+from sememe._persistence import read_json
+from sememe.models.wav2vec2.config import SpeechConfig, read_config
 from sememe.models.wav2vec2.folder import read_speech_folder
-from sememe.models.weights.folder import read_json
 from sememe.train.speech.vocabulary import BLANK, SPACE, SpeechVocabulary
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class SpeechNetwork:
     @cached_property
     def config(self) -> SpeechConfig:
         """What the network is made of."""
-        return from_config(self.module.config.to_dict(), "the network")
+        return read_config(self.module.config.to_dict(), "the network")
 
     def logits(
         self,
@@ -170,7 +170,8 @@ def base_folder(base: str) -> Path:
         InvalidInputError: There is none, or it is no network for sound.
         UnknownNameError, HubError: The hub has none of that name, or cannot be reached.
     """
-    from sememe.models.weights.hub import PREFIX, fetch
+    from sememe.models.locate import fetch
+    from sememe.models.weights.hub import PREFIX
 
     folder = fetch(base) if base.startswith(PREFIX) else Path(base)
     if not folder.is_dir():

@@ -22,7 +22,7 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe._types import Skipped
-from sememe.sources.transcripts import read_transcripts
+from sememe.sources.datasets.transcripts import read_transcripts
 from sememe.train.base.base_model import weights_digest
 from sememe.train.base.options import LoopRecipe, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained

@@ -157,21 +157,3 @@ def _remove_state(state: Path) -> None:
     """Delete a state; what a kill leaves of it is none."""
     (state / _STATE).unlink(missing_ok=True)
     shutil.rmtree(state, ignore_errors=True)
-
-
-def check_room(folder: Path, what: str = "checkpoint") -> None:
-    """Raise before any work if nothing could be stored in `folder`; nothing is made.
-
-    what: The word for it in the message.
-
-    Raises:
-        InvalidInputError: It is a file, lies beneath one, or must not be written.
-    """
-    place = folder.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    problem = "is not a folder" if not place.is_dir() else "cannot be written to"
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise InvalidInputError(
-            f"{what} {str(folder)!r}: {place} {problem}. Name a folder, which may be a new one."
-        )

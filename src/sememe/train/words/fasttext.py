@@ -6,26 +6,27 @@ Bojanowski et al. 2017 (arXiv:1607.04606); for Hangul over letters, Park et al. 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 import numpy as np
 
 from sememe.text.ngrams import Hangul, Ngrams
 from sememe.train.base.options import option
 from sememe.train.words.corpus.vocabulary import Vocabulary
+from sememe.train.words.kernels.choose import Kind, Step, subword_step
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.kernels.sampling import make_sampler
-from sememe.train.words.kernels.subword import Parts, subword_block
+from sememe.train.words.kernels.subword import Parts
 from sememe.train.words.prediction_targets import Targets, stem_rows
 from sememe.train.words.word2vec import Word2Vec
-from sememe.vectors.common import common_part
-from sememe.vectors.subword import SubwordVectors, with_own_rows
+from sememe.vectors.all_but_the_top import find_common_part
+from sememe.vectors.keyed import SubwordVectors
+from sememe.vectors.ngram_rows import average_with_ngrams
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.train.words.schedule import Step
-    from sememe.train.words.word2vec import Arrays
+    from sememe.train.words.model import Arrays
 
 _FREQUENT = 10_000  # words that show what all have in common
 _ENOUGH = 1_000  # fewer would lose what they do not share
@@ -63,7 +64,7 @@ class FastText(Word2Vec):
     (8,)
     """
 
-    kind: ClassVar[str] = "fasttext"
+    kind: ClassVar[Kind] = "fasttext"
 
     noise_exponent: float = 0.5
     subsample: float = 1e-4
@@ -94,12 +95,7 @@ class FastText(Word2Vec):
             return stem_rows(vocabulary.keys)
         return np.arange(len(vocabulary), dtype=np.int32)
 
-    def kernel(self) -> Any:
-        """Return the compiled function that trains on a block."""
-        return subword_block
-
-    def new_arrays(self, vocabulary: Vocabulary, known: Arrays) -> Arrays:
-        """Return the rows to train: random words and n-grams, zero outputs, beneath those known."""
+    def _new_arrays(self, vocabulary: Vocabulary, known: Arrays) -> Arrays:
         n, dim, width = len(vocabulary), self.dim, row_width(self.dim)
         seed, rows = self.seed, self.buckets
         ngrams = known.get("ngrams")
@@ -109,9 +105,8 @@ class FastText(Word2Vec):
             "outputs": self._new_outputs(n, known),
         }
 
-    def make_step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
-        """Return the function that trains on one block."""
-        negatives, tree = self._outputs(vocabulary)
+    def _make_step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
+        tree, negatives = self._choose_tree(vocabulary)
         targets = self._targets(vocabulary)
         sampler = make_sampler(
             vocabulary.counts,
@@ -119,24 +114,26 @@ class FastText(Word2Vec):
             noise_exponent=self.noise_exponent,
             noise_counts=np.bincount(targets, vocabulary.counts, len(targets)),
         )
-        places = self._subwords().ids_of_many(vocabulary.keys)
-        parts, outputs = Parts(arrays["words"], arrays["ngrams"], *places), arrays["outputs"]
-        block, cbow = self.kernel(), self.mode == "cbow"
-        fixed = parts, targets, outputs, sampler, tree, cbow, self.window, negatives
-
-        def step(ids: NDArray[np.int32], rate: float, last: float, seed: np.uint64) -> float:
-            return float(block(ids, *fixed, rate, last, seed))
-
-        return step
+        buckets = self._subwords().ids_of_many(vocabulary.keys)
+        return subword_step(
+            self.mode,
+            Parts(arrays["words"], arrays["ngrams"], *buckets),
+            arrays["outputs"],
+            targets=targets,
+            sampler=sampler,
+            tree=tree,
+            window=self.window,
+            negatives=negatives,
+        )
 
     def _make_vectors(self, vocabulary: Vocabulary, arrays: Arrays) -> SubwordVectors:
         words, ngrams = arrays["words"][:, : self.dim], arrays["ngrams"][:, : self.dim]
         subwords = self._subwords()
-        matrix = with_own_rows(vocabulary.keys, words, ngrams=ngrams, subwords=subwords)
+        matrix = average_with_ngrams(vocabulary.keys, words, ngrams=ngrams, subwords=subwords)
         if self.common_directions is not None and len(matrix) >= _ENOUGH:
             trained = np.unique(subwords.ids_of_many(vocabulary.keys)[1])
             directions = min(self.common_directions, self.dim - 1)
-            without = common_part(matrix[:_FREQUENT], directions=directions)
+            without = find_common_part(matrix[:_FREQUENT], directions=directions)
             matrix, ngrams = without(matrix), np.array(ngrams)
             for start in range(0, len(trained), _FREQUENT):
                 some = trained[start : start + _FREQUENT]

@@ -232,7 +232,7 @@ def test_an_interrupted_run_says_how_to_resume(run, tmp_path, capsys):
         run()
     assert stopped.value.code == 130
     state = tmp_path / "my out.checkpoint"
-    assert f"what was learnt is kept in {state}. To go on" in capsys.readouterr().err
+    assert f"progress is saved in {state}. To resume" in capsys.readouterr().err
     assert state.exists()
 
 

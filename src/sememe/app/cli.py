@@ -121,7 +121,7 @@ def _share_heaps() -> None:
 
 
 def _report_interrupt() -> int:
-    typer.echo("sememe: stopped; what was stored before stays stored", err=True)
+    typer.echo("sememe: stopped; everything stored so far is kept", err=True)
     return 1
 
 

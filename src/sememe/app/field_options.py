@@ -58,7 +58,7 @@ def field_options(kind: type) -> list[inspect.Parameter]:
 
     known = options_of(kind)
     texts = describe_fields(kind)
-    found = []
+    parameters = []
     for name, one in known.items():
         typed = _as_typed(kind, one)
         option = typer.Option(
@@ -67,8 +67,8 @@ def field_options(kind: type) -> list[inspect.Parameter]:
             rich_help_panel=one.limits["group"].capitalize(),
         )
         default = inspect.Parameter.empty if typed.default is MISSING else typed.default
-        found.append(parameter(name, Annotated[typed.kind, option], default))
-    return found
+        parameters.append(parameter(name, Annotated[typed.kind, option], default))
+    return parameters
 
 
 def convert_values(kind: type, values: Values) -> Values:
@@ -81,10 +81,10 @@ def convert_values(kind: type, values: Values) -> Values:
 
 def describe_fields(owner: type) -> dict[str, str]:
     """Return the description of each field, from the Attributes of the class and its bases."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for cls in reversed(owner.__mro__):
-        found |= _attributes(inspect.cleandoc(vars(cls).get("__doc__") or ""))
-    return found
+        texts |= _attributes(inspect.cleandoc(vars(cls).get("__doc__") or ""))
+    return texts
 
 
 def _attributes(docstring: str) -> dict[str, str]:
@@ -93,17 +93,17 @@ def _attributes(docstring: str) -> dict[str, str]:
     >>> _attributes("Make.\n\nAttributes:\n    dim: Width\n        of it.\n    n: How many.")
     {'dim': 'Width of it.', 'n': 'How many.'}
     """
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     _, _, section = docstring.partition("Attributes:\n")
     name = ""
     for line in section.splitlines():
         if not line.startswith("    "):
             break
         if match := _ENTRY.match(line):
-            name, found[match[1]] = match[1], match[2]
+            name, texts[match[1]] = match[1], match[2]
         elif name:
-            found[name] += f" {line.strip()}"
-    return found
+            texts[name] += f" {line.strip()}"
+    return texts
 
 
 def _with_option_names(text: str, names: Iterable[str]) -> str:

@@ -65,8 +65,8 @@ def _compare_modes(index: Index, console: Console) -> None:
     console.print("\n[bold]자동차 (car), by words and by meaning[/bold]")
     modes: tuple[Mode, ...] = ("keyword", "semantic")
     for mode in modes:
-        found = index.search("자동차", k=6, mode=mode)
-        titles = ", ".join(str(hit.metadata["title"]) for hit in found)
+        hits = index.search("자동차", k=6, mode=mode)
+        titles = ", ".join(str(hit.metadata["title"]) for hit in hits)
         console.print(f"  {mode:<9}{titles}", no_wrap=True, overflow="ellipsis")
 
 

@@ -142,17 +142,17 @@ def _embed_tokens(
         if item.modality != "text":
             terminal.print_skipped([(item.source, f"{item.modality} has no tokens")])
             continue
-        found = encoder.encode_tokens([item.content], layers=layers)[0]
-        for i, token in enumerate(found.tokens):
-            start, end = found.spans[i].tolist()
+        encoded = encoder.encode_tokens([item.content], layers=layers)[0]
+        for i, token in enumerate(encoded.tokens):
+            start, end = encoded.spans[i].tolist()
             facts = {
                 "id": item.id,
                 "token": token,
-                "text": found.text[start:end],
+                "text": encoded.text[start:end],
                 "start": start,
                 "end": end,
-                "word": int(found.words[i]),
-                "vector": found.vectors[i].tolist(),
+                "word": int(encoded.words[i]),
+                "vector": encoded.vectors[i].tolist(),
             }
             typer.echo(json.dumps(facts, ensure_ascii=False))
 

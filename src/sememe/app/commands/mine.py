@@ -138,22 +138,22 @@ def _mine_folder(
     from sememe.tasks.near_duplicates import alike_files
 
     encoder = load(model or (SOUND_MODEL if kind == "audio" else IMAGE_MODEL))
-    found = alike_files(
+    result = alike_files(
         folder,
         encoder,
         max_pairs=limit,
         threshold=threshold,
         show_progress=terminal.is_interactive(),
     )
-    skipped = [f"{one.source}: {one.reason}" for one in found.skipped]
+    skipped = [f"{one.source}: {one.reason}" for one in result.skipped]
     if as_json:
-        facts = {"model": encoder.name, "files": found.n, "threshold": threshold}
-        rows = [pair._asdict() for pair in found.pairs]
+        facts = {"model": encoder.name, "files": result.n, "threshold": threshold}
+        rows = [pair._asdict() for pair in result.pairs]
         terminal.print_json({**facts, "skipped": skipped, "pairs": rows})
         return
     terminal.print_notes(f"skipped {one}" for one in skipped)
-    what = f"pairs of {found.n} {noun(encoder.modality)}s"
-    _print_pairs(found.pairs, what, threshold, limit)
+    what = f"pairs of {result.n} {noun(encoder.modality)}s"
+    _print_pairs(result.pairs, what, threshold, limit)
 
 
 def _print_pairs(
@@ -182,15 +182,15 @@ def _mine_texts(
 ) -> None:
     """Find the pairs of texts of a file, or its near-duplicates."""
     _check_output(output, file, duplicates)
-    found = _read_texts(file, quiet=as_json)
+    source = _read_texts(file, quiet=as_json)
     if duplicates:
         least = _DUPLICATES if threshold is None else threshold
-        document = _deduplicate(found, model, least, file, output, quiet=as_json)
+        document = _deduplicate(source, model, least, file, output, quiet=as_json)
     else:
-        document = _find_pairs(found, model, limit, threshold, output, quiet=as_json)
+        document = _find_pairs(source, model, limit, threshold, output, quiet=as_json)
     if as_json:
-        facts = {"model": model, "texts": len(found.texts), "empty": found.empty}
-        skipped = [one.reason for one in found.skipped]
+        facts = {"model": model, "texts": len(source.texts), "empty": source.empty}
+        skipped = [one.reason for one in source.skipped]
         terminal.print_json({**facts, "skipped": skipped, **document})
 
 
@@ -213,21 +213,21 @@ def _read_texts(file: Path, *, quiet: bool) -> TextFile:
     """Read the texts, and report what is left out."""
     from sememe.app.files.texts import read_text_file
 
-    found = read_text_file(file)
+    source = read_text_file(file)
     if not quiet:
-        if found.empty:
-            typer.echo(f"{found.empty} empty lines left out", err=True)
-        terminal.print_notes(f"skipped {one.reason}" for one in found.skipped)
-    if len(found.texts) < 2:
+        if source.empty:
+            typer.echo(f"{source.empty} empty lines left out", err=True)
+        terminal.print_notes(f"skipped {one.reason}" for one in source.skipped)
+    if len(source.texts) < 2:
         raise InvalidInputError(
-            f"{file}: got {len(found.texts)} texts, {found.empty} empty lines and "
-            f"{len(found.skipped)} skipped; give two texts or more, one per line."
+            f"{file}: got {len(source.texts)} texts, {source.empty} empty lines and "
+            f"{len(source.skipped)} skipped; give two texts or more, one per line."
         )
-    return found
+    return source
 
 
 def _find_pairs(
-    found: TextFile,
+    source: TextFile,
     model: str,
     limit: int,
     threshold: float | None,
@@ -240,13 +240,13 @@ def _find_pairs(
     from sememe.tasks.mining import mine_pairs
 
     pairs = mine_pairs(
-        found.texts,
+        source.texts,
         load_text(model),
         max_pairs=limit,
         threshold=threshold,
         show_progress=terminal.is_interactive(),
     )
-    lines = [(found.lines[pair.first], found.lines[pair.second]) for pair in pairs]
+    lines = [(source.lines[pair.first], source.lines[pair.second]) for pair in pairs]
     rows = [
         {"score": pair.score, "lines": list(numbers), "texts": list(pair.texts)}
         for pair, numbers in zip(pairs, lines, strict=True)
@@ -266,7 +266,7 @@ def _find_pairs(
 
 
 def _deduplicate(
-    found: TextFile, model: str, threshold: float, file: Path, output: Path | None, *, quiet: bool
+    source: TextFile, model: str, threshold: float, file: Path, output: Path | None, *, quiet: bool
 ) -> dict[str, Any]:
     """Find near-duplicates; write the lines to keep, or print them unless `quiet`."""
     from sememe.app.files.texts import read_lines_at
@@ -274,12 +274,12 @@ def _deduplicate(
     from sememe.tasks.mining import deduplicate
 
     encoder, show = load_text(model), terminal.is_interactive()
-    done = deduplicate(found.texts, encoder, threshold=threshold, show_progress=show)
-    lines = found.lines
+    done = deduplicate(source.texts, encoder, threshold=threshold, show_progress=show)
+    lines = source.lines
     keep = [lines[i] for i in done.kept.tolist()]
     columns = done.dropped.tolist(), done.duplicate_of.tolist(), done.scores.tolist()
     dropped = [
-        {"line": lines[i], "duplicate_of": lines[j], "score": score, "text": found.texts[i]}
+        {"line": lines[i], "duplicate_of": lines[j], "score": score, "text": source.texts[i]}
         for i, j, score in zip(*columns, strict=True)
     ]
     if output is not None:

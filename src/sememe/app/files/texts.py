@@ -47,21 +47,21 @@ def read_text_file(path: Path) -> TextFile:
         CorruptFileError: It is binary, or its compression is broken.
     """
     records = Records(path.name, has_ids=False) if _is_jsonl(path) else None
-    found = TextFile()
-    for number, line in _read_numbered(path, found.skipped):
+    file = TextFile()
+    for number, line in _read_numbered(path, file.skipped):
         text: str | Skipped = line.removesuffix("\n")
         if not line.strip():
-            found.empty += 1
+            file.empty += 1
             continue
         if records is not None:
             text = _read_record(line, number, records)
         if isinstance(text, Skipped):
-            found.skipped.append(text)
+            file.skipped.append(text)
         else:
-            found.texts.append(well_formed(text))
-            found.lines.append(number)
-    found.skipped += [] if records is None else records.notes()
-    return found
+            file.texts.append(well_formed(text))
+            file.lines.append(number)
+    file.skipped += [] if records is None else records.notes()
+    return file
 
 
 def read_lines_at(path: Path, numbers: Container[int]) -> Iterator[str]:

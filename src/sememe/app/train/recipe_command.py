@@ -5,7 +5,7 @@
 
         return recipe_command(SentenceTraining, Data, summarise=..., following="sememe ...")
 
-`sememe.train.base.options` says what a field may carry.
+`sememe.train.base.options` defines what a field may carry.
 """
 
 from __future__ import annotations

@@ -124,14 +124,14 @@ def _interruptible(state: Path) -> Iterator[None]:
         from sememe.train.base.run_folder import has_learnt
 
         kept = has_learnt(state)
-        what = f"what was learnt is kept in {state}" if kept else "nothing is kept yet"
-        typer.echo(f"sememe: stopped; {what}. To go on type the same command again.", err=True)
+        what = f"progress is saved in {state}" if kept else "nothing is saved yet"
+        typer.echo(f"sememe: stopped; {what}. To resume, type the same command again.", err=True)
         raise SystemExit(CTRL_C) from None
 
 
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
-    """Print a RuntimeWarning as one line, without its place in the code."""
+    """Print a RuntimeWarning as one line, without the file and line of the code."""
     show = warnings.showwarning
 
     def line(message: Any, category: Any, *arguments: Any, **options: Any) -> None:

@@ -31,16 +31,16 @@ def mel_statistics(
     from sememe.train.data.waveforms import find_sounds
 
     check_output(output, [sounds], overwrite=overwrite)
-    found, skipped = find_sounds(sounds)
+    recordings, skipped = find_sounds(sounds)
     encoder = SoundEncoder.fitted(
-        [one.content for one in found], dim=dim, show_progress=terminal.is_interactive()
+        [one.content for one in recordings], dim=dim, show_progress=terminal.is_interactive()
     )
     if output.exists():
         shutil.rmtree(output)
     encoder.save(output)
     if as_json:
         left_out = {one.source: one.reason for one in skipped}
-        facts = {"output": str(output), "dim": encoder.dim, "n": len(found)}
+        facts = {"output": str(output), "dim": encoder.dim, "n": len(recordings)}
         terminal.print_json({**facts, "skipped": left_out})
     else:
-        typer.echo(f"{output}: {encoder.dim} numbers a sound, fitted to {len(found)} sounds")
+        typer.echo(f"{output}: {encoder.dim} numbers a sound, fitted to {len(recordings)} sounds")

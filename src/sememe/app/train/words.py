@@ -85,8 +85,8 @@ def _words_command(recipe: type[Word2Vec], *more: Any) -> Command:
         model = _make_model(context, recipe, start, values)
         _check_output(output, data, model, overwrite=overwrite)
         learn = model.fit if start is None else model.partial_fit
-        found, written = _train(context, model, learn, data, output, start, join=phrases)
-        _report(model, found, written, as_json=as_json)
+        joined, written = _train(context, model, learn, data, output, start, join=phrases)
+        _report(model, joined, written, as_json=as_json)
 
     options = [parameter("start", _START, None), *field_options(recipe), *more]
     return with_parameters(command, _CORPUS, _OUTPUT, options)
@@ -156,8 +156,8 @@ def _find_phrases(
         return Phrases.load(kept)
     if not join:
         return None
-    found = Phrases(min_count=model.min_count, tokens=model.tokens, workers=model.n_threads())
-    return found.fit(corpus, show_progress=terminal.is_interactive())
+    phrases = Phrases(min_count=model.min_count, tokens=model.tokens, workers=model.n_threads())
+    return phrases.fit(corpus, show_progress=terminal.is_interactive())
 
 
 def _explain_resuming(context: typer.Context, state: Path) -> str:
@@ -173,9 +173,9 @@ def _explain_resuming(context: typer.Context, state: Path) -> str:
             words.append(max(option.opts, key=len))
         if not getattr(option, "is_flag", False):
             words.append(str(context.params[name]))
-    kept = f"what was learnt is kept in {state}. To go on from there"
-    kept = kept if holds_state(state) else "training had not begun, nothing is kept. To begin again"
-    return f"sememe: stopped; {kept} type:\n  {shlex.join(words)}"
+    saved = f"progress is saved in {state}. To resume"
+    saved = saved if holds_state(state) else "training had not started. To start again"
+    return f"sememe: stopped; {saved}, type:\n  {shlex.join(words)}"
 
 
 def _check_output(output: Path, corpus: Path, model: Word2Vec, *, overwrite: bool) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._types import Encoder, PairScorer
 from sememe.evaluate._cosine import check_text_encoder, encode_once, is_known
-from sememe.evaluate._keyed import as_encoder
+from sememe.evaluate._keyed import as_lookup
 from sememe.evaluate.control import derangement
 from sememe.evaluate.correlation import pearson, spearman
 from sememe.evaluate.intervals import Seed, bootstrap_interval
@@ -74,7 +74,7 @@ def evaluate_word_similarity(
     """
     return _evaluate_pairs(
         "word-similarity",
-        as_encoder(system),
+        as_lookup(system),
         pairs,
         batch_size=batch_size,
         show_progress=show_progress,

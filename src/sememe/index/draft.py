@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from sememe._types import Encoder, Item
+from sememe._types import Item
+from sememe.encoders.base import BaseEncoder
 from sememe.index.recordings import PER_SECOND, Window
 from sememe.sources.sound import Clip
 from sememe.text.split import Span
@@ -76,7 +77,7 @@ class Draft:
 def draft(
     items: Sequence[Item],
     hashes: Sequence[str],
-    encoder: Encoder,
+    encoder: BaseEncoder,
     analyzer: Analyzer,
     recordings: Mapping[str, Sequence[Window]] = MappingProxyType({}),
 ) -> list[list[Draft]]:
@@ -90,11 +91,7 @@ def draft(
     """
     texts = [item for item in items if item.modality == "text"]
     headings = [_heading(item) for item in texts]
-    cut = getattr(encoder, "split", None)
-    if cut is None:
-        spans = [[Span(0, len(item.content), 0)] if item.content.strip() else [] for item in texts]
-    else:
-        spans = cut([item.content for item in texts], headings=headings)
+    spans = encoder.split([item.content for item in texts], headings=headings)
     of_texts = iter(zip(spans, headings, strict=True))
     return [
         list(_drafts(item, hash_, *next(of_texts), analyzer))

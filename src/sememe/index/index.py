@@ -250,10 +250,11 @@ class Index(Searchable):
 
     def _tidy(self) -> None:
         """End a change: merge and index the tables, in the memory that encoding no longer needs."""
-        for part in (*self._encoders.loaded(), self._terms()):
-            release = getattr(part, "release", None)
-            if release is not None:
-                release()
+        for encoder in self._encoders.loaded():
+            encoder.release()
+        release = getattr(self._terms(), "release", None)
+        if release is not None:
+            release()
         self._store.compact()
 
     def _prefix(self, root: Path) -> str:

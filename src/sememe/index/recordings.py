@@ -64,7 +64,7 @@ class Recordings:
             transcriber = self._transcriber()
         except (SememeError, OSError) as error:  # it went away: texts and images are stored
             return found | {item.id: str(error) for item in known}
-        said, reasons = transcriber.transcribe_readable([item.content for item in known])
+        said, reasons = transcriber.transcribe_with_failures([item.content for item in known])
         for place, (item, transcript) in enumerate(zip(known, said, strict=True)):
             why = reasons.get(place)
             found[item.id] = why or windows(lengths[item.id], transcript.words)
@@ -73,7 +73,7 @@ class Recordings:
     def encode(
         self, encoders: Sequence[Encoder], contents: Sequence[Any]
     ) -> list[tuple[FloatArray, dict[int, str]]]:
-        """Return of each encoder what `encode_readable` does.
+        """Encode with several encoders, as `encode_together` does.
 
         Windows of one recording that follow each other are decoded in one go, some at a time.
         """

@@ -116,8 +116,7 @@ class Searcher:
         legs, vectors = [], []
         columns = dict(self._encoders.asking("text"))
         for column, encoder in columns.items():
-            encode = getattr(encoder, "encode_query", encoder.encode)
-            vectors.append(encode([query]))
+            vectors.append(encoder.encode_query([query]))
             legs += self._legs(column, vectors[-1], k, where)
         return merged(legs, k), next(iter(columns)), vectors[0][0]
 
@@ -145,10 +144,10 @@ class Searcher:
     ) -> VectorLeg:
         """Return the leg of a kind of item in the texts' column, on the scale that it knows."""
         encoder = next(e for c, e in self._encoders.storing(kind) if c == column)
-        background = getattr(encoder, "background", None)
+        background = encoder.estimate_background(vector)
         if background is None:
             return leg
-        mean, deviation = background(vector)
+        mean, deviation = background
         return replace(leg, mean=mean, deviation=max(deviation, TEXTS[1]))
 
     def _hybrid(self, query: str, k: int, where: str | None) -> Hits:

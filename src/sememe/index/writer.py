@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from sememe._errors import CorruptFileError, DuplicateIdError
-from sememe._types import Encoder, Item, Metadata, Skipped
+from sememe._types import Item, Metadata, Skipped
 from sememe.encoders.image.shared_pass import encode_together
 from sememe.index.draft import Analyzer, Draft, draft
 from sememe.index.encoders import NO_IMAGES, NO_SOUNDS, Encoders
@@ -30,6 +30,7 @@ from sememe.sources.streams import reason
 if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.encoders.audio.transcriber import Transcriber
+    from sememe.encoders.base import BaseEncoder
     from sememe.search.store import Store
 
 BATCH_ROWS = 2048  # chunks of one commit: a second of encoding, 4 MB of vectors
@@ -313,14 +314,11 @@ class Writer:
             return {**item.metadata, "thumbnail": thumbnail(item.content, self._thumbnails)}
         return item.metadata
 
-    def _encode(self, texts: list[str], encoder: Encoder) -> FloatArray:
+    def _encode(self, texts: list[str], encoder: BaseEncoder) -> FloatArray:
         """Encode texts, repeated ones once."""
         place: dict[str, int] = {}
         where = [place.setdefault(text, len(place)) for text in texts]
-        account = getattr(encoder, "encode_with_receipt", None)
-        if account is None:
-            return encoder.encode(list(place))[where]
-        done = account(list(place))
+        done = encoder.encode_with_receipt(list(place))
         self.report.tokens += done.receipt.tokens
         self.report.unknown += done.receipt.unknown
         vectors: FloatArray = done.vectors[where]

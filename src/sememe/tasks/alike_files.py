@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sememe._errors import InvalidInputError
 from sememe._nouns import noun
 from sememe._types import Modality, Skipped
+from sememe.encoders.base import as_encoder
 from sememe.sources.files import find_files
 from sememe.sources.formats import format_of
 
@@ -73,8 +74,7 @@ def alike_files(
     from sememe.space.pairs import similar_pairs
 
     what = f"{noun(encoder.modality)}s"
-    source: Any = encoder
-    if not hasattr(source, "encode_readable"):
+    if encoder.modality == "text":
         raise InvalidInputError(
             f"{encoder.name} encodes {encoder.modality}; give an encoder of pictures or recordings."
         )
@@ -85,9 +85,10 @@ def alike_files(
         elif format_of(file.source)[0] == encoder.modality:
             files.append(file)
     paths = [file.path for file in files]
-    vectors, reasons = source.encode_readable(paths, show_progress=show_progress)
-    skipped += [Skipped(files[place].source, why) for place, why in sorted(reasons.items())]
-    kept = [place for place in range(len(files)) if place not in reasons]
+    done = as_encoder(encoder).encode_with_receipt(paths, show_progress=show_progress)
+    vectors, failed = done.vectors, done.receipt.failed
+    skipped += [Skipped(files[index].source, why) for index, why in sorted(failed.items())]
+    kept = [index for index in range(len(files)) if index not in failed]
     if len(kept) < 2:
         raise InvalidInputError(f"{folder} holds {len(kept)} {what} that can be read; give two.")
     found = similar_pairs(vectors[kept], max_pairs=max_pairs, threshold=threshold)

@@ -16,7 +16,8 @@ from sememe.models.weights.catalog import CATALOG, DEFAULT_MODEL, IMAGE_MODEL, S
 from sememe.text.normalize import well_formed
 
 if TYPE_CHECKING:
-    from sememe._types import Encoder, FloatArray, Item
+    from sememe._types import FloatArray, Item
+    from sememe.encoders.base import BaseEncoder
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 _BATCH = 1024  # items in memory at once
@@ -114,7 +115,7 @@ def embed(
     typer.echo(f"{count} x {encoder.dim} to {output}", err=True)
 
 
-def _encoder_for(modality: str, model: str | None) -> Encoder:
+def _encoder_for(modality: str, model: str | None) -> BaseEncoder:
     """Load the encoder that was named, or the default one of a modality."""
     from sememe.encoders.load.by_name import load
 
@@ -122,7 +123,7 @@ def _encoder_for(modality: str, model: str | None) -> Encoder:
 
 
 def _encoded(
-    batches: Iterable[list[Item]], encoder: Encoder
+    batches: Iterable[list[Item]], encoder: BaseEncoder
 ) -> Iterator[tuple[list[Item], FloatArray]]:
     """Yield items with their vectors; what the encoder cannot read is told and left out."""
     import numpy as np
@@ -135,14 +136,14 @@ def _encoded(
                 why = f"{encoder.name} encodes {encoder.modality}, this is {item.modality}"
                 typer.echo(f"skipped {item.source or item.id}: {why}", err=True)
         contents = [item.content for item in fit]
-        readable = getattr(encoder, "encode_readable", None)
-        vectors, reasons = readable(contents) if readable else (encoder.encode(contents), {})
-        for place, why in reasons.items():
-            typer.echo(f"skipped {fit[place].source}: {why}", err=True)
-        kept = [place for place in range(len(fit)) if place not in reasons]
+        encoded = encoder.encode_with_receipt(contents)
+        failed = encoded.receipt.failed
+        for index, why in failed.items():
+            typer.echo(f"skipped {fit[index].source}: {why}", err=True)
+        kept = [index for index in range(len(fit)) if index not in failed]
         done += len(kept)
         if kept:
-            yield [fit[place] for place in kept], vectors[np.array(kept)]
+            yield [fit[index] for index in kept], encoded.vectors[np.array(kept)]
     if not done:
         raise InvalidInputError("none of the items could be read; the reasons are above")
 

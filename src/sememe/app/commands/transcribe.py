@@ -64,11 +64,11 @@ def transcribe(
         raise InvalidInputError(f"{', '.join(files)}: no recordings in there. Give some.")
     transcriber = Transcriber.load(model)
     allowed = _words(words)
-    if lost := transcriber.unwritable(allowed or []):
+    if lost := transcriber.find_unwritable(allowed or []):
         some = ", ".join(lost[:5])
         note = f"{len(lost)} of the words cannot be written with the recogniser's letters: {some}"
         typer.echo(show.visible(note), err=True)
-    found, reasons = transcriber.transcribe_readable(
+    found, reasons = transcriber.transcribe_with_failures(
         paths, beam_size=beam_size, words=allowed, show_progress=sys.stderr.isatty()
     )
     rows = [

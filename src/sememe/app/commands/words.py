@@ -32,7 +32,7 @@ def neighbors(
     as_json: Json = False,
 ) -> None:
     """List the nearest words by cosine."""
-    from sememe.encoders.load.by_name import load_vectors
+    from sememe.encoders.load.text import load_vectors
 
     vectors = load_vectors(model)
     _print(vectors.most_similar(_spelt(vectors, key), k), as_json)
@@ -50,7 +50,7 @@ def analogy(
     as_json: Json = False,
 ) -> None:
     """Answer "A is to B as C is to ?": man king woman -> queen."""
-    from sememe.encoders.load.by_name import load_vectors
+    from sememe.encoders.load.text import load_vectors
 
     vectors = load_vectors(model)
     a, b, c = (_spelt(vectors, word) for word in (a, b, c))

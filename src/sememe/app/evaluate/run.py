@@ -82,7 +82,7 @@ def evaluation(
 def _of_pair(
     model: str, data: Sequence[Path], image: str | None, texts: Sequence[str], progress: bool
 ) -> Evaluation:
-    from sememe.encoders.load.joint import load_pair
+    from sememe.encoders.load.by_name import load_pair
     from sememe.evaluate.image_retrieval import evaluate_image_retrieval
     from sememe.sources.image_text import read_image_texts
 
@@ -97,7 +97,7 @@ def _loaded(model: str, task: Task, data: Sequence[Path], labels: str | None, vi
     from sememe.encoders.load.by_name import load
 
     if task.takes_judge:
-        from sememe.encoders.load.joint import load_pair
+        from sememe.encoders.load.by_name import load_pair
 
         return _judge(*load_pair(model), data, labels)
     if labels is not None:
@@ -105,9 +105,9 @@ def _loaded(model: str, task: Task, data: Sequence[Path], labels: str | None, vi
     if views != 1 and not task.takes_images:
         raise InvalidInputError("--views is for probe; leave it out.")
     if task.takes_images and views != 1:
-        from sememe.encoders.image.test_time_augmentation import Viewed
+        from sememe.encoders.image.test_time_augmentation import AugmentedEncoder
 
-        return Viewed(load(model), views)
+        return AugmentedEncoder(load(model), views)
     if task.takes_masked:
         from sememe.encoders.text.masked_lm import MaskedLM
 

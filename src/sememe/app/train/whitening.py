@@ -35,7 +35,7 @@ def mel_statistics(
 
     check_output(output, [sounds], overwrite=overwrite)
     found, skipped = find_sounds(sounds)
-    encoder = SoundEncoder.fitted(
+    encoder = SoundEncoder.fit(
         [one.content for one in found], dim=dim, show_progress=sys.stderr.isatty()
     )
     if output.exists():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._errors import CorruptFileError, InvalidInputError, SememeError
 from sememe._version import __version__
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 ABOUT = "sememe.json"
 FORMAT = 1
+_NONSENSE = (TypeError, ValueError, KeyError, IndexError, AttributeError)
 
 
 def hash_file(path: Path) -> _Hash:
@@ -94,6 +96,26 @@ def damaged(
     """
     reason = why if isinstance(why, str) else repr(why)
     return CorruptFileError(f"{path} is damaged: {reason}. {cure}")
+
+
+@contextmanager
+def expect_valid(
+    path: Path | str,
+    *,
+    cure: str = "Fetch it anew",
+    errors: tuple[type[Exception], ...] = _NONSENSE,
+) -> Iterator[None]:
+    """Report the errors of reading nonsense as damage; those that sememe raises itself pass.
+
+    Raises:
+        CorruptFileError: See `damaged`.
+    """
+    try:
+        yield
+    except SememeError:
+        raise
+    except errors as error:
+        raise damaged(path, error, cure=cure) from error
 
 
 def check_format(about: Path, got: Any, known: int = FORMAT) -> None:

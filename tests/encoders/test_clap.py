@@ -16,7 +16,7 @@ import sememe
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.app.cli import main
 from sememe.encoders.joint.clap import ClapAudioEncoder
-from sememe.sources.sound import Clip
+from sememe.sources.media.audio_decoding import Clip
 from sememe.tasks.zero_shot import OF_SOUNDS
 from tests.contracts.encoder import EncoderContract, encode_all
 from tests.models import clap_checkpoints as small

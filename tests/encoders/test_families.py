@@ -17,7 +17,7 @@ from sememe.encoders.load import families
 from sememe.encoders.load.by_name import load_encoders, load_pair, load_text
 from sememe.encoders.load.families import FAMILIES, register, resolve
 from sememe.encoders.load.family import Family
-from sememe.evaluate.similarity import ScoredPair, evaluate_sts
+from sememe.evaluate.runners.similarity import ScoredPair, evaluate_sts
 from sememe.models.weights.catalog import CATALOG, ModelInfo
 from tests.models import checkpoints, clip_checkpoints, cross_checkpoints, speech_checkpoints
 from tests.train.image_encoders import quarters

@@ -9,7 +9,8 @@ import pytest
 
 import sememe
 from sememe import InvalidInputError, SpaceMismatchError, UnknownNameError, ZeroShot
-from sememe.models.clip.projection_folder import ABOUT, KIND, Projection, write_projections
+from sememe._persistence import ABOUT
+from sememe.models.clip.projection_folder import KIND, Projection, write_projections
 
 NAMES = {"text": "use-multilingual-v3", "image": "efficientnet-lite0"}
 DIM = 16

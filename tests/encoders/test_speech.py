@@ -14,7 +14,7 @@ import soundfile
 import sememe
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.encoders.audio.speech import SpeechEncoder
-from sememe.sources.sound import Clip
+from sememe.sources.media.audio_decoding import Clip
 from tests.contracts.encoder import EncoderContract, encode_all
 from tests.models import speech_checkpoints as small
 from tests.models.hub_server import Hub, serving

@@ -7,9 +7,9 @@ import pytest
 
 from sememe import InvalidInputError
 from sememe.evaluate import average_precision, run_task
-from sememe.evaluate.class_retrieval import evaluate_class_retrieval, found_by_class
-from sememe.sources.labelled_data import Labelled
-from tests.evaluate.sounds import SetRows
+from sememe.evaluate.runners.class_retrieval import evaluate_class_retrieval, found_by_class
+from sememe.sources.datasets.labelled_data import Labelled
+from tests.evaluate.audio_encoders import SetRows
 from tests.made_sounds import folder_of_sounds
 
 ANGLES = [0, 10, 15, 25, 90]  # degrees, on a circle: cosines fall with the difference

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from sememe import InvalidInputError, UnknownNameError
-from sememe.evaluate.classification import evaluate_classification
-from sememe.evaluate.confusion import Confused
-from sememe.evaluate.folds import Folds
-from sememe.sources.labelled_data import Labelled
-from tests.evaluate.sounds import SetRows
+from sememe.evaluate.data.folds import Folds
+from sememe.evaluate.metrics.confusion import Confused
+from sememe.evaluate.runners.classification import evaluate_classification
+from sememe.sources.datasets.labelled_data import Labelled
+from tests.evaluate.audio_encoders import SetRows
 
 FAST = {"resamples": 50}
 

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import sememe.evaluate._cosine as cosine
-import sememe.evaluate.bitext as bitext
-import sememe.evaluate.retrieval as retrieval
+import sememe.evaluate.runners.bitext as bitext
+import sememe.evaluate.runners.retrieval as retrieval
+import sememe.evaluate.unit_vectors as cosine
 from sememe._errors import DuplicateIdError, InvalidInputError, UnknownNameError
 from sememe.evaluate import (
     RetrievalData,
@@ -148,7 +148,7 @@ def test_retrieval_keeps_the_best_whatever_block_and_order(monkeypatch, random_e
 
 
 def test_topk_gives_boundary_ties_to_the_lower_id():
-    from sememe.evaluate._topk import TopK
+    from sememe.evaluate.top_k import TopK
 
     scores = np.array([[0.5, 0.9, 0.5, 0.5]], dtype=np.float32)
     for order in ([0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]):

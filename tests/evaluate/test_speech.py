@@ -12,8 +12,8 @@ import soundfile
 from sememe import InvalidInputError
 from sememe.encoders.audio.transcriber import Transcriber
 from sememe.evaluate import run_task
-from sememe.evaluate.error_rates import edit_distance
-from sememe.evaluate.speech import (
+from sememe.evaluate.metrics.error_rates import edit_distance
+from sememe.evaluate.runners.speech import (
     character_error_rate,
     compared,
     evaluate_speech,

@@ -11,9 +11,9 @@ import pytest
 
 from sememe._errors import CorruptFileError
 from sememe.index.verify import Verification, verify_store
-from sememe.search.ledger import SourceRecord
-from sememe.search.rows import Row
 from sememe.search.store import Store
+from sememe.search.table.file_ledger import SourceRecord
+from sememe.search.table.rows import Row
 from tests.search.conftest import COLUMN, DIM, make_row
 
 
@@ -156,9 +156,9 @@ def test_a_keyword_index_that_lags_behind(store):
 
 
 def test_a_keyword_index_of_other_rows(store, monkeypatch):
-    from sememe.search.keyword import TermLeg
+    from sememe.search.ranking.keyword import TermRanking
 
-    empty = TermLeg([], np.empty(0, np.uint64), np.empty(0, np.float32), ())
+    empty = TermRanking([], np.empty(0, np.uint64), np.empty(0, np.float32), ())
     monkeypatch.setattr(Store, "search_terms", lambda *args, **given: empty)
     problems = verified(store).problems
     assert "the keyword index does not find id='a1' by its 'common'" in problems[0]

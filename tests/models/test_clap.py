@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sememe import CorruptFileError
-from sememe.models.clap.config import from_config
-from sememe.models.clap.features import of_processor
+from sememe.models.clap.config import read_config
+from sememe.models.clap.features import read_features
 from sememe.models.clap.graph import stretching
 from sememe.models.clap.weights import by_distance
 from tests.models import clap_checkpoints as small
@@ -15,7 +15,7 @@ from tests.models.clap_checkpoints import FEATURES, RATE
 
 
 def features(*, fused=False, **changes):
-    return of_processor(FEATURES | changes, fused=fused, where="")
+    return read_features(FEATURES | changes, fused=fused, where="")
 
 
 def test_distances_within_a_window_of_two():
@@ -96,12 +96,12 @@ def test_filters_are_those_that_a_network_was_trained_with():
 
 def test_sizes_of_a_published_tower():
     """Of laion/clap-htsat-unfused: 256² pixels, 64 bins folded in four, 64² patches, width 768."""
-    tower = from_config({"model_type": "clap"}, "").audio
-    assert (tower.fold, tower.most_frames, tower.grid) == (4, 1024, (64, 64))
+    tower = read_config({"model_type": "clap"}, "").audio
+    assert (tower.fold, tower.max_frames, tower.grid) == (4, 1024, (64, 64))
     assert (tower.dim, tower.pads, tower.inner(2)) == (768, (0, 0), 1536)
 
 
 def test_a_config_of_the_wrong_kind_is_damaged():
     for part in ("audio_config", "text_config"):
         with pytest.raises(CorruptFileError, match=r"config\.json is damaged"):
-            from_config(small.config() | {part: [1]}, "here")
+            read_config(small.config() | {part: [1]}, "here")

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.clip.config import of_open_clip, of_transformers
+from sememe.models.clip.config import read_config, read_open_clip_config
 from sememe.models.clip.graph import image_graph
-from sememe.models.clip.preprocess import of_open_clip_config, of_processor
-from sememe.models.clip.text_engine import ClipTextEngine
-from sememe.models.clip.towers import check_size
+from sememe.models.clip.preprocess import read_open_clip_preprocess, read_preprocess
+from sememe.models.clip.towers import check_size, make_text_engine
 from sememe.models.clip.weights import image_weights, logit_scale, text_weights
 from sememe.models.image.preprocess import Preprocess
-from sememe.models.onnx.builder import session
+from sememe.models.onnx.session import open_session
 from tests.models import clip_checkpoints as small
 from tests.models.clip_checkpoints import DIM, MEAN, PATCH, SIZE, STD, TOKENS, WIDTH, WORDS
 
@@ -28,15 +27,15 @@ def pixels(n=3, size=SIZE):
 def vectors(config, tensors, pictures):
     weights = image_weights(config, tensors, where="made")
     preprocess = Preprocess(config.image_size, None, "bicubic", tuple(MEAN), tuple(STD))
-    rows = session(image_graph(weights, preprocess)).run(["features"], {"pixels": pictures})[0]
+    rows = open_session(image_graph(weights, preprocess)).run(["features"], {"pixels": pictures})[0]
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("act", ["quick_gelu", "gelu", "gelu_pytorch_tanh", "relu"])
 def test_both_towers_are_those_of_the_plain_network(act):
-    config = of_transformers(small.config(hidden_act=act), "made")
+    config = read_config(small.config(hidden_act=act), "made")
     found = small.tensors()
-    engine = ClipTextEngine(text_weights(config, found, where="made"), threads=2)
+    engine = make_text_engine(text_weights(config, found, where="made"), threads=2)
     for ids, got in zip(IDS, engine.forward(IDS), strict=True):
         np.testing.assert_allclose(got, small.plain_text(found, ids, len(ids) - 1, act), atol=2e-5)
     for picture, got in zip(pixels(), vectors(config, found, pixels()), strict=True):
@@ -48,9 +47,9 @@ def test_both_forms_hold_the_same_network(text):
     """The text tower's names begin with "text." where open_clip builds it apart."""
     found = small.tensors()
     theirs = small.open_tensors(found, text=text)
-    config, other = of_transformers(small.config(), ""), of_open_clip(small.open_config(), "")
-    one = ClipTextEngine(text_weights(config, found, where=""))
-    two = ClipTextEngine(text_weights(other, theirs, where=""))
+    config, other = read_config(small.config(), ""), read_open_clip_config(small.open_config(), "")
+    one = make_text_engine(text_weights(config, found, where=""))
+    two = make_text_engine(text_weights(other, theirs, where=""))
     np.testing.assert_array_equal(one.forward(IDS), two.forward(IDS))
     np.testing.assert_array_equal(
         vectors(config, found, pixels()), vectors(other, theirs, pixels())
@@ -62,7 +61,7 @@ def test_a_scale_of_layers_is_multiplied_in(name):
     """Ones change nothing; 0.5 does what half of the weights before it would do."""
     theirs = small.open_tensors(small.tensors())
     starts = [f"{side}transformer.resblocks.{i}." for side in ("visual.", "") for i in range(2)]
-    config = of_open_clip(small.open_config(), "")
+    config = read_open_clip_config(small.open_config(), "")
     plain = vectors(config, theirs, pixels())
     scaled = dict(theirs)
     for start in starts:
@@ -85,7 +84,7 @@ def test_a_text_is_read_at_its_first_end():
     facts = small.config()
     for eos, place in ((9, 2), (2, 5), (EOS, 5), ([9, EOS], 2)):
         facts["text_config"]["eos_token_id"] = eos
-        engine = ClipTextEngine(text_weights(of_transformers(facts, ""), found, where=""))
+        engine = make_text_engine(text_weights(read_config(facts, ""), found, where=""))
         np.testing.assert_allclose(
             engine.forward([ids])[0], small.plain_text(found, ids, place), atol=2e-5
         )
@@ -93,16 +92,16 @@ def test_a_text_is_read_at_its_first_end():
 
 def test_what_follows_the_end_is_not_seen():
     """The control is another token before the end."""
-    config = of_transformers(small.config(), "")
-    engine = ClipTextEngine(text_weights(config, small.tensors(), where=""))
+    config = read_config(small.config(), "")
+    engine = make_text_engine(text_weights(config, small.tensors(), where=""))
     rows = engine.forward([[BOS, 5, EOS], [BOS, 5, EOS, 3, 4], [BOS, 6, EOS]])
     np.testing.assert_allclose(rows[1], rows[0], atol=1e-6)
     assert np.abs(rows[2] - rows[0]).max() > 0.01
 
 
 def test_a_sequence_does_not_feel_its_batch():
-    config = of_transformers(small.config(), "")
-    engine = ClipTextEngine(text_weights(config, small.tensors(), where=""), threads=2)
+    config = read_config(small.config(), "")
+    engine = make_text_engine(text_weights(config, small.tensors(), where=""), threads=2)
     rng = np.random.default_rng(0)
     many = [
         [BOS, *rng.integers(0, BOS, size=n).tolist(), EOS]
@@ -119,10 +118,10 @@ def test_a_sequence_does_not_feel_its_batch():
 
 def test_what_is_over_beside_the_patches_is_not_seen():
     """26 pixels hold three patches of 8: the last two rows and columns count for nothing."""
-    config = of_transformers(small.config(image_size=SIZE + 2), "")
+    config = read_config(small.config(image_size=SIZE + 2), "")
     found, pictures = small.tensors(), pixels(size=SIZE + 2)
     rows = vectors(config, found, pictures)
-    inner = vectors(of_transformers(small.config(), ""), found, pictures[:, :SIZE, :SIZE].copy())
+    inner = vectors(read_config(small.config(), ""), found, pictures[:, :SIZE, :SIZE].copy())
     np.testing.assert_allclose(rows, inner, atol=1e-6)
 
 
@@ -145,17 +144,17 @@ def test_the_learnt_scale():
 
 def test_what_a_config_leaves_out_is_as_in_transformers():
     """ViT-B/32 is what all defaults make; an older config says its parts a second time."""
-    found = of_transformers({"model_type": "clip"}, "")
+    found = read_config({"model_type": "clip"}, "")
     assert (found.dim, found.image_size, found.patch_size, found.max_tokens) == (512, 224, 32, 77)
     assert (found.image.width, found.image.heads, found.image.inner) == (768, 12, 3072)
     assert (found.text.width, found.text.heads, found.text.inner) == (512, 8, 2048)
     assert found.text.activation == "quick_gelu" and found.eos == 49407
     old = {"text_config": {"hidden_size": 64}, "text_config_dict": {"hidden_size": 128}}
-    assert of_transformers(old | {"vision_config_dict": None}, "").text.width == 128
+    assert read_config(old | {"vision_config_dict": None}, "").text.width == 128
     vision = {"layers": 12, "width": 768, "patch_size": 32, "image_size": 224}
     text = {"width": 512, "heads": 8, "layers": 12}
     facts = {"model_cfg": {"embed_dim": 512, "vision_cfg": vision, "text_cfg": text}}
-    other = of_open_clip(facts, "")
+    other = read_open_clip_config(facts, "")
     assert other.image.inner == 3072 and other.image.heads == 12 and other.eos is None
     assert other.text.activation == "gelu"
 
@@ -177,7 +176,7 @@ def test_a_config_that_makes_no_sense_is_refused(part, change, message):
     facts = small.config()
     facts[part] |= change
     with pytest.raises((InvalidInputError, CorruptFileError), match=message):
-        of_transformers(facts, "made")
+        read_config(facts, "made")
 
 
 @pytest.mark.parametrize(
@@ -196,11 +195,11 @@ def test_what_open_clip_has_beyond_clip_is_refused(part, change, message):
     facts = small.open_config()
     facts["model_cfg"][part] |= change
     with pytest.raises(InvalidInputError, match=message):
-        of_open_clip(facts, "made")
+        read_open_clip_config(facts, "made")
 
 
 def test_weights_that_do_not_fit_are_refused():
-    config = of_transformers(small.config(), "")
+    config = read_config(small.config(), "")
     for name, make, message in (
         ("text_model.encoder.layers.1.mlp.fc1.weight", lambda x: x[:, :3], r"has shape \(24, 3\)"),
         ("text_model.final_layer_norm.bias", lambda x: x * np.nan, "holds NaN"),
@@ -214,7 +213,7 @@ def test_weights_that_do_not_fit_are_refused():
             text_weights(config, found, where="made")
         image_weights(config, found, where="made")  # which is not touched by it
     with pytest.raises(CorruptFileError, match="position_embedding"):
-        image_weights(of_transformers(small.config(patch_size=12), ""), small.tensors(), where="")
+        image_weights(read_config(small.config(patch_size=12), ""), small.tensors(), where="")
 
 
 PLAIN = {"size": {"shortest_edge": 30}, "crop_size": {"height": 24, "width": 24}}
@@ -231,11 +230,11 @@ PLAIN = {"size": {"shortest_edge": 30}, "crop_size": {"height": 24, "width": 24}
     ],
 )
 def test_how_pictures_are_made(facts, size, resize, way):
-    found = of_processor(facts, "made")
+    found = read_preprocess(facts, "made")
     assert (found.size, found.resize, found.interpolation) == (size, resize, way)
     assert found.mean == (0.48145466, 0.4578275, 0.40821073) and found.half == "below"
     assert Preprocess.of(found.facts()) == found
-    assert of_processor(facts | {"do_normalize": False}, "").std == (1, 1, 1)
+    assert read_preprocess(facts | {"do_normalize": False}, "").std == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -252,17 +251,17 @@ def test_how_pictures_are_made(facts, size, resize, way):
 )
 def test_other_ways_of_making_pictures_are_refused(change, message):
     with pytest.raises((InvalidInputError, CorruptFileError), match=message):
-        of_processor(PLAIN | change, "made")
+        read_preprocess(PLAIN | change, "made")
 
 
 def test_how_open_clip_makes_pictures():
-    found = of_open_clip_config(small.open_config(), size=24, where="")
+    found = read_open_clip_preprocess(small.open_config(), size=24, where="")
     assert (found.size, found.resize, found.half) == (24, 24, "even")
     squash = {"preprocess_cfg": {"resize_mode": "squash", "interpolation": "bilinear"}}
-    found = of_open_clip_config(squash, size=24, where="")
+    found = read_open_clip_preprocess(squash, size=24, where="")
     assert (found.resize, found.interpolation, found.mean[0]) == (None, "bilinear", 0.48145466)
     with pytest.raises(InvalidInputError, match="resize_mode='longest'"):
-        of_open_clip_config({"preprocess_cfg": {"resize_mode": "longest"}}, size=24, where="")
+        read_open_clip_preprocess({"preprocess_cfg": {"resize_mode": "longest"}}, size=24, where="")
 
 
 def test_half_a_pixel_by_hand():
@@ -278,8 +277,8 @@ def test_half_a_pixel_by_hand():
 
 
 def test_the_width_of_the_projection_is_the_dim():
-    config = of_transformers(small.config(), "")
-    assert ClipTextEngine(text_weights(config, small.tensors(), where="")).forward(IDS).shape == (
+    config = read_config(small.config(), "")
+    assert make_text_engine(text_weights(config, small.tensors(), where="")).forward(IDS).shape == (
         len(IDS), DIM,
     )  # fmt: skip
     assert PATCH * 3 == SIZE

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sememe.models.wav2vec2.config import from_config
+from sememe.models.wav2vec2.config import read_config
 from sememe.models.wav2vec2.windows import windows
 
-CONFIG = from_config(
+CONFIG = read_config(
     {"conv_dim": [4, 4], "conv_kernel": [10, 3], "conv_stride": [5, 2], "hidden_size": 16,
      "num_attention_heads": 2}, ""
 )  # fmt: skip

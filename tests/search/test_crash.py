@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sememe.search.catalogue import State
-from sememe.search.rows import checksums
 from sememe.search.store import Store
+from sememe.search.table.item_catalogue import State
+from sememe.search.table.rows import checksums
 from tests.search.conftest import COLUMN, DIM, make_row
 
 BATCH = 40
@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[2]
 # Each step replaces the batch's items and those of the batch before, and says so when it is done.
 WRITER = """
 import sys
-from sememe.search import upkeep
-from sememe.search.ledger import SourceRecord
+from sememe.search.table import maintenance as upkeep
+from sememe.search.table.file_ledger import SourceRecord
 from sememe.search.store import Store
 from tests.search.test_crash import step
 upkeep.merge_small.__kwdefaults__["more_than"] = 6
@@ -151,8 +151,8 @@ def test_a_reader_beside_a_writer_sees_whole_batches(tmp_path):
             lambda: [h for b in reader.iterate(["hash"]) for h in b.column("hash").to_pylist()]
         )
         assert len(hashes) == 30 and len(set(hashes)) == 1
-        leg = reader.reading(lambda: reader.search_vectors(COLUMN, query, 40)[0])
-        assert len(leg.ids) == 30
+        ranking = reader.reading(lambda: reader.search_vectors(COLUMN, query, 40)[0])
+        assert len(ranking.ids) == 30
         seen.add(hashes[0])
     thread.join()
     assert len(seen) > 1

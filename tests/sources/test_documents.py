@@ -9,8 +9,8 @@ import sys
 import docx
 import pytest
 
-from sememe.sources.html import visible_text
-from sememe.sources.markdown import first_heading, split_front_matter
+from sememe.sources.documents.html import visible_text
+from sememe.sources.documents.markdown import first_heading, split_front_matter
 
 from .helpers import pdf, read, reasons, write
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sememe.sources.csv_rows import Rows
-from sememe.sources.names import ColumnNames
-from sememe.sources.seen import SeenIds
+from sememe.sources.tables.column_names import ColumnNames
+from sememe.sources.tables.csv_rows import Rows
+from sememe.sources.tables.id_set import SeenIds
 
 from .helpers import read, reasons, write
 

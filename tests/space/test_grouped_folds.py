@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sememe.space.classes import folds
 from sememe.space.kernel_probe import KernelProbe
 from sememe.space.linear_probe import LinearProbe
 from sememe.space.neighbour_probe import NeighbourProbe
+from sememe.space.probe import folds
 
 
 def test_no_group_is_on_both_sides_and_every_class_is_learnt():

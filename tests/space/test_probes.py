@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe.evaluate.few_shot import PROBES, drawn, few_shot, new_probe
-from sememe.space.classes import Standard, folds, rooted, standardisation, standardised
+from sememe.evaluate.runners.few_shot import PROBES, drawn, few_shot, new_probe
 from sememe.space.kernel_probe import KernelProbe
 from sememe.space.linear_probe import LinearProbe
 from sememe.space.neighbour_probe import NeighbourProbe
+from sememe.space.probe import Standard, folds, rooted, standardisation, standardised
 
 
 def clusters(n, seed=0, *, classes=3, dim=12, spread=1.0):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sememe.space.classes import Standard, standardisation, standardised
 from sememe.space.kernel_probe import KernelProbe
 from sememe.space.linear_probe import LinearProbe
+from sememe.space.probe import Standard, standardisation, standardised
 
 
 def shifted(seed=0, *, n=200, dim=6):

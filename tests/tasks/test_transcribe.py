@@ -12,7 +12,7 @@ import soundfile
 
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.encoders.audio.transcriber import Transcriber
-from sememe.sources.sound import Clip
+from sememe.sources.media.audio_decoding import Clip
 from tests.models import speech_checkpoints as small
 from tests.models.speech_checkpoints import RATE, said
 

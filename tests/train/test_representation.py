@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from sememe.evaluate.representation import effective_rank, knn_accuracy, linear_probe
+from sememe.evaluate.metrics.representation import effective_rank, knn_accuracy, linear_probe
 from sememe.train.simclr.monitor import Figures, Watch, collapse
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sememe import InvalidInputError
-from sememe.sources.sound import Clip
+from sememe.sources.media.audio_decoding import Clip
 from sememe.train.data.waveforms import batches, find_sounds, read_waveforms, sounds_digest
 from sememe.train.wav2vec2.batches import Crops
 from sememe.train.wav2vec2.masking import hidden_spans, negatives

@@ -10,7 +10,7 @@ import torch
 import transformers as t
 
 import sememe
-from sememe.models.clap.features import of_processor
+from sememe.models.clap.features import read_features
 from tests.models.clap_checkpoints import FEATURES, FUSED, RATE, TEXT, write_tokenizer
 
 AUDIO = {
@@ -88,7 +88,7 @@ def read(place):
     """What says how clips are made, for ours and theirs."""
     said = json.loads((place / "preprocessor_config.json").read_text())
     fused = json.loads((place / "config.json").read_text())["audio_config"]["enable_fusion"]
-    return of_processor(said, fused=fused, where=""), t.ClapFeatureExtractor.from_pretrained(place)
+    return read_features(said, fused=fused, where=""), t.ClapFeatureExtractor.from_pretrained(place)
 
 
 def theirs(model, mels, longer=False):
@@ -149,7 +149,7 @@ def test_the_four_spectrograms_of_a_longer_clip():
     """
     facts = {key: x for key, x in FEATURES.items() if key != "feature_extractor_type"}
     extractor = t.ClapFeatureExtractor(**facts | FUSION | {"feature_size": 64})
-    ours = of_processor(extractor.to_dict(), fused=True, where="")
+    ours = read_features(extractor.to_dict(), fused=True, where="")
     wave = clip(50_000)
     four = ours.spectrograms(wave)
     mels = extractor(wave, sampling_rate=RATE, return_tensors="np")["input_features"][0]

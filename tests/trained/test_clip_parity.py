@@ -11,8 +11,8 @@ import transformers as t
 from PIL import Image
 
 import sememe
-from sememe.models.clip.preprocess import of_processor
-from sememe.sources.pixels import open_image
+from sememe.models.clip.preprocess import read_preprocess
+from sememe.sources.media.image_decoding import open_image
 from tests.models import clip_checkpoints as small
 from tests.models.clip_checkpoints import WORDS
 
@@ -127,7 +127,7 @@ def test_pixels_are_those_of_transformers(facts, tmp_path):
     """To the last bit with its processor that runs Pillow; torch scales bytes a little else."""
     processor = t.CLIPImageProcessorPil(**facts)
     processor.save_pretrained(tmp_path)
-    ours = of_processor(json.loads((tmp_path / "preprocessor_config.json").read_text()), "")
+    ours = read_preprocess(json.loads((tmp_path / "preprocessor_config.json").read_text()), "")
     mean, std = np.array(ours.mean), np.array(ours.std)
     for picture in PICTURES:
         image = open_image(picture)
@@ -209,7 +209,7 @@ def test_the_tokenizer_is_that_of_open_clip(tmp_path):
     import open_clip
     from open_clip.tokenizer import SimpleTokenizer
 
-    from sememe.text.clip_tokens import ClipTokenizer
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
 
     theirs = SimpleTokenizer()
     marks = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}

@@ -18,9 +18,9 @@ from PIL import Image, ImageDraw
 import sememe
 from sememe import ClipFromScratch, CorruptFileError, InvalidInputError
 from sememe.app.cli import main
-from sememe.evaluate.image_retrieval import evaluate_image_retrieval
-from sememe.sources.image_text import read_image_texts
-from sememe.text.clip_tokens import ClipTokenizer
+from sememe.evaluate.runners.image_retrieval import evaluate_image_retrieval
+from sememe.sources.datasets.image_text import read_image_texts
+from sememe.text.tokenizers.clip_bpe import ClipTokenizer
 from sememe.train.clip.objective import Batches, Captioned
 from sememe.train.clip.vocabulary import learn_vocabulary, smallest_vocabulary, token_rows
 
@@ -275,9 +275,9 @@ def test_bad_options_and_data_are_told(tables, tmp_path):
     few = tables["few"]
     for name, value, allowed in [
         ("image_size", 30, "a multiple of patch_size=8"), ("width", 48, "a multiple of 32"),
-        ("vocab_size", 300, "514 or more"), ("max_tokens", 2, "4 or more"), ("crop", 0, "0.6"),
-        ("warmup", 1, "0 to 1"), ("batch_size", 1, "2 or more"), ("held_out", 1, "0 to 1"),
-        ("patch_size", 0, "1 or more"),
+        ("vocab_size", 300, "514 or more"), ("max_tokens", 2, "at least 4"), ("crop", 0, "0.6"),
+        ("warmup", 1, "below 1"), ("batch_size", 1, "at least 2"), ("held_out", 1, "below 1"),
+        ("patch_size", 0, "at least 1"),
     ]:  # fmt: skip
         with pytest.raises(InvalidInputError, match=f"{name}={value}; give .*{allowed}"):
             ClipFromScratch(**{name: value}).fit(few, text_columns=COLUMNS)

@@ -14,7 +14,7 @@ import torch
 from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
 from sememe.encoders.audio.transcriber import Transcriber
-from sememe.models.wav2vec2.config import from_config
+from sememe.models.wav2vec2.config import read_config
 from sememe.train.data.waveforms import find_sounds, read_waveforms
 from sememe.train.speech.examples import Row, Variation, deal, spoken
 from sememe.train.speech.network import network_of, spans
@@ -194,7 +194,7 @@ def test_each_recording_is_dealt_once_an_epoch_and_every_row_has_frames_enough()
     found, _ = find_sounds([sound for sound, _ in pairs])
     sounds = read_waveforms(found, sample_rate=tones.RATE)
     coarse = {"conv_dim": (8, 8, 8), "conv_stride": (10, 8, 8), "conv_kernel": (10, 8, 8)}
-    config = from_config(coarse, "")  # frames of 80 ms: some letters are too quick for them
+    config = read_config(coarse, "")  # frames of 80 ms: some letters are too quick for them
     data, left_out = spoken(sounds, [text for _, text in pairs], vocabulary, config)
     assert len(data) + len(left_out) == len(sounds) >= 48
     variation = Variation(speed=0.5, noise=0.3, join=0.7)
@@ -230,7 +230,7 @@ def test_faster_is_higher():
     sound = np.sin(2 * np.pi * 400 * np.arange(4000) / tones.RATE).astype(np.float32)
     found, _ = find_sounds([(sound, tones.RATE)])
     sounds = read_waveforms(found, sample_rate=tones.RATE)
-    config = from_config({}, "")
+    config = read_config({}, "")
     data, _ = spoken(sounds, ["a"], SpeechVocabulary.of(["a"]), config)
     for n, pitch in ((4000, 400), (2000, 800), (8000, 200)):
         made = data.made(Row((0,), (n,), (0,)), rng, Variation())
@@ -246,7 +246,7 @@ def test_colour_changes_the_loudness_of_ranges_and_nothing_else():
     sound = rng.standard_normal(4000).astype(np.float32)
     found, _ = find_sounds([(sound, tones.RATE)])
     sounds = read_waveforms(found, sample_rate=tones.RATE)
-    data, _ = spoken(sounds, ["a"], SpeechVocabulary.of(["a"]), from_config({}, ""))
+    data, _ = spoken(sounds, ["a"], SpeechVocabulary.of(["a"]), read_config({}, ""))
     made = data.made(Row((0,), (4000,), (0,)), rng, Variation(colour=6))
     ratio = np.fft.rfft(made)[1:-1] / np.fft.rfft(sounds[0])[1:-1]
     decibels = 20 * np.log10(np.abs(ratio))

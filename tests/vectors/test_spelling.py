@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from sememe.text.ngrams import Ngrams, letters_of
-from sememe.vectors.keyed import KeyedVectors
+from sememe.vectors.keyed import KeyedVectors, SubwordVectors
 from sememe.vectors.spelling import Spellings
-from sememe.vectors.subword import SubwordVectors
 
 KEYS = ["history", "hostel", "far", "for", "a", "강아지", "고양이", "😀😀", ""]
 

@@ -9,7 +9,7 @@ import ctypes
 import io
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import typer
 
@@ -27,6 +27,7 @@ from sememe.app.commands import (
     words,
 )
 from sememe.app.evaluate import command as evaluate
+from sememe.app.native_stderr import discard_native_stderr
 from sememe.app.train import commands as train
 
 _CTRL_C = 130  # what typer makes of a KeyboardInterrupt
@@ -76,7 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal that is not UTF-8
     try:
-        result = app(args=list(argv) if argv is not None else None, standalone_mode=False)
+        with discard_native_stderr() if argv is None else nullcontext():
+            result = app(args=list(argv) if argv is not None else None, standalone_mode=False)
         return _interrupted() if result == _CTRL_C else int(result or 0)
     except SememeError as error:
         typer.echo(f"sememe: {error}", err=True)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from sememe.evaluate.confusion import Confused
-    from sememe.index.hits import Hit, Hits
+    from sememe.evaluate.metrics.confusion import Confused
+    from sememe.index.querying.hits import Hit, Hits
     from sememe.index.report import Report
 
 _REASONS = 12  # skipped files shown; --json lists all

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sememe._ties import best_places
 from sememe._types import Modality
 from sememe.encoders.base import raise_failures
 from sememe.vectors.nearest import check_k
@@ -91,5 +92,6 @@ def rank_labels(labels: Sequence[str], probabilities: FloatArray, k: int) -> lis
     """
     import numpy as np
 
-    order = np.argsort(-probabilities, kind="stable")[:k].tolist()
-    return [Prediction(labels[i], float(probabilities[i])) for i in order]
+    logs = np.log(np.fmax(probabilities, np.finfo(np.float32).tiny))  # keeps small ones apart
+    best = best_places(logs, k).tolist()
+    return [Prediction(labels[i], float(probabilities[i])) for i in best]

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.evaluate.intervals import Seed
+    from sememe.evaluate.metrics.intervals import Seed
 
 
 def derangement(n: int, *, seed: Seed = 0) -> NDArray[np.intp]:

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sememe.evaluate.confusion import Confused
+from sememe.evaluate.metrics.confusion import Confused
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,28 +9,28 @@ from typing import Any
 
 from sememe._errors import InvalidInputError, SpaceMismatchError, UnknownNameError
 from sememe._types import Encoder, PairScorer
-from sememe.evaluate._cosine import check_encoder_of, check_image_encoder, check_text_encoder
-from sememe.evaluate.aligned import find_aligned, read_aligned
-from sememe.evaluate.analogies import evaluate_analogies
-from sememe.evaluate.beir import read_beir
-from sememe.evaluate.bitext import evaluate_bitext
-from sememe.evaluate.class_retrieval import evaluate_class_retrieval
-from sememe.evaluate.classification import evaluate_classification
-from sememe.evaluate.image_retrieval import evaluate_image_retrieval
-from sememe.evaluate.intervals import Seed
-from sememe.evaluate.masked import MaskedModel, check_masked_model, evaluate_masked
-from sememe.evaluate.probe import evaluate_probe
-from sememe.evaluate.questions import read_analogies
+from sememe.evaluate.data.aligned import find_aligned, read_aligned
+from sememe.evaluate.data.analogy_questions import read_analogies
+from sememe.evaluate.data.beir import read_beir
+from sememe.evaluate.data.scored_pairs import read_sts, read_word_pairs
+from sememe.evaluate.metrics.intervals import Seed
 from sememe.evaluate.results import Evaluation
-from sememe.evaluate.retrieval import Searcher, SearchMode, evaluate_retrieval
-from sememe.evaluate.similarity import evaluate_sts, evaluate_word_similarity
-from sememe.evaluate.speech import Recogniser, check_recogniser, evaluate_speech
-from sememe.evaluate.tables import read_sts, read_word_pairs
-from sememe.evaluate.zero_shot import ZeroShotClassifier, evaluate_zero_shot
-from sememe.sources.image_text import read_image_texts
-from sememe.sources.labelled import read_labelled
-from sememe.sources.labelled_data import Labelled
-from sememe.sources.transcripts import read_transcripts
+from sememe.evaluate.runners.analogies import evaluate_analogies
+from sememe.evaluate.runners.bitext import evaluate_bitext
+from sememe.evaluate.runners.class_retrieval import evaluate_class_retrieval
+from sememe.evaluate.runners.classification import evaluate_classification
+from sememe.evaluate.runners.image_retrieval import evaluate_image_retrieval
+from sememe.evaluate.runners.masked_lm import MaskedModel, check_masked_model, evaluate_masked
+from sememe.evaluate.runners.probe import evaluate_probe
+from sememe.evaluate.runners.retrieval import Searcher, SearchMode, evaluate_retrieval
+from sememe.evaluate.runners.similarity import evaluate_sts, evaluate_word_similarity
+from sememe.evaluate.runners.speech import Recogniser, check_recogniser, evaluate_speech
+from sememe.evaluate.runners.zero_shot import ZeroShotClassifier, evaluate_zero_shot
+from sememe.evaluate.unit_vectors import check_encoder_of, check_image_encoder, check_text_encoder
+from sememe.sources.datasets.image_text import read_image_texts
+from sememe.sources.datasets.labelled import read_labelled
+from sememe.sources.datasets.labelled_data import Labelled
+from sememe.sources.datasets.transcripts import read_transcripts
 from sememe.text.lines import check_corpus, read_texts
 from sememe.vectors.keyed import KeyedVectors
 

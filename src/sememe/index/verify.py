@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError
-from sememe.search.catalogue import digests
-from sememe.search.damage import comes_from_reading
-from sememe.search.rows import checksums
+from sememe.search.table.corruption import comes_from_reading
+from sememe.search.table.item_catalogue import digests
+from sememe.search.table.rows import checksums
 
 if TYPE_CHECKING:
     from sememe.search.store import Store

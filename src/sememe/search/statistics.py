@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sememe.search import ann, keyword
-from sememe.search.table import LanceTable
+from sememe.search.ranking import approximate as ann
+from sememe.search.ranking import keyword
+from sememe.search.table.lance_table import LanceTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ of a file: a row that is too short, three bytes that are not UTF-8; the rest of 
 """
 
 from sememe.sources.files import SourceFile, find_files
+from sememe.sources.piped_lines import read_lines
 from sememe.sources.read import read_file
-from sememe.sources.stream import read_lines
 
 __all__ = ["SourceFile", "find_files", "read_file", "read_lines"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from sememe.sources.streams import PACKED
+from sememe.sources.open_file import PACKED
 
 # Extension -> the module of this room that reads it. Extensions on no list are read as text if the
 # file turns out to hold text: .txt, .rst, .log, source code, and the ones nobody thought of.

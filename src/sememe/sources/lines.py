@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 from sememe._errors import CorruptFileError
 from sememe._types import Skipped
-from sememe.sources.clean import Cleaner
 from sememe.sources.encoding import SAMPLE_BYTES, guess_encoding, looks_binary
-from sememe.sources.streams import CHUNK_BYTES, open_bytes
+from sememe.sources.open_file import CHUNK_BYTES, open_bytes
+from sememe.sources.sanitize import Cleaner
 
 MAX_LINE = 64 << 20  # characters: longer lines of a table are left out, and said to be
 

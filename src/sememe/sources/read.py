@@ -8,7 +8,7 @@ from sememe._errors import MissingExtraError
 from sememe._types import Item, Skipped
 from sememe.sources.files import SourceFile
 from sememe.sources.formats import format_of
-from sememe.sources.streams import reason
+from sememe.sources.open_file import reason
 
 Reader = Callable[[SourceFile], Iterator[Item | Skipped]]
 
@@ -43,23 +43,23 @@ def read_file(file: SourceFile) -> Iterator[Item | Skipped]:
 def _reader(name: str) -> Reader:
     """Import the module of a format: each brings its own libraries."""
     if name == "audio":
-        from sememe.sources.audio import read
+        from sememe.sources.media.audio import read
     elif name == "csv":
-        from sememe.sources.csv_table import read
+        from sememe.sources.tables.csv_table import read
     elif name == "docx":
-        from sememe.sources.docx import read
+        from sememe.sources.documents.docx import read
     elif name == "html":
-        from sememe.sources.html import read
+        from sememe.sources.documents.html import read
     elif name == "image":
-        from sememe.sources.image import read
+        from sememe.sources.media.image import read
     elif name == "jsonl":
-        from sememe.sources.jsonl import read
+        from sememe.sources.tables.jsonl import read
     elif name == "markdown":
-        from sememe.sources.markdown import read
+        from sememe.sources.documents.markdown import read
     elif name == "parquet":
-        from sememe.sources.parquet import read
+        from sememe.sources.tables.parquet import read
     elif name == "pdf":
-        from sememe.sources.pdf import read
+        from sememe.sources.documents.pdf import read
     else:
-        from sememe.sources.text import read
+        from sememe.sources.documents.text import read
     return read

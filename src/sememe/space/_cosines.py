@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.vectors.checks import numbers
+from sememe.vectors.checks import to_float32
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -44,7 +44,7 @@ class Cosines:
         Raises:
             InvalidInputError: Fewer than `at_least` rows, or a row of zeros, NaN or infinity.
         """
-        rows = numbers(vectors, "vectors")
+        rows = to_float32(vectors, "vectors")
         if rows.ndim != 2 or rows.shape[0] < at_least or rows.shape[1] == 0:
             raise InvalidInputError(
                 f"got vectors of shape {rows.shape}; allowed: (n, dim), at least ({at_least}, 1)."

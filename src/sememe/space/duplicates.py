@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._progress import progress
+from sememe._ties import TOLERANCE, first_best
 from sememe.space._cosines import Cosines
 from sememe.space.pairs import check_threshold
 
@@ -111,10 +112,14 @@ def _greedy(
 
 def _take_best(best: Ids, scores: FloatArray, i: Ids, j: Ids, exact: FloatArray) -> None:
     """Enter for each row i the best of its kept rows j, if it beats what stands there."""
-    order = np.lexsort((j, -exact, i))
-    rows, at = np.unique(i[order], return_index=True)
-    chosen = order[at]
-    better = exact[chosen] > scores[rows]  # those that tie came earlier
+    if not len(i):
+        return
+    order = np.lexsort((j, i))
+    rows, starts, counts = np.unique(i[order], return_index=True, return_counts=True)
+    top = np.repeat(np.maximum.reduceat(exact[order], starts), counts)
+    near = np.flatnonzero(exact[order] >= top - np.float32(TOLERANCE))
+    chosen = order[near[np.searchsorted(near, starts)]]
+    better = exact[chosen] > scores[rows] + np.float32(TOLERANCE)  # those that tie came earlier
     best[rows[better]] = j[chosen[better]]
     scores[rows[better]] = exact[chosen[better]]
 
@@ -127,6 +132,6 @@ def _take_in_order(best: Ids, scores: FloatArray, i: Ids, j: Ids, exact: FloatAr
         others = j[start:end]
         alive = np.flatnonzero(best[others] < 0)
         if len(alive):
-            at = alive[exact[start + alive].argmax()]
-            if exact[start + at] > scores[row]:
+            at = alive[first_best(exact[None, start + alive])[0]]
+            if exact[start + at] > scores[row] + np.float32(TOLERANCE):
                 best[row], scores[row] = others[at], exact[start + at]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.space.classes import (
+from sememe.space.probe import (
     Standard,
     checked_examples,
     folds,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
-    from sememe.space.classes import Labels
+    from sememe.space.probe import Labels
 
 _WIDTHS, _RIDGES = (0.5, 1.0), (0.1, 0.3, 1.0)
 _SHARP = (5.0, 10.0, 20.0)  # scores are times one of these before the softmax

@@ -11,7 +11,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe.space.classes import (
+from sememe.space.probe import (
     Standard,
     checked_examples,
     folds,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
-    from sememe.space.classes import Labels
+    from sememe.space.probe import Labels
 
 _GRID = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
 _FEW = 1.0  # where there is nothing to choose by

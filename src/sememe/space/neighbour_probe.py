@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe.space.classes import checked_examples, row_blocks
+from sememe._ties import best_places
+from sememe.space.probe import checked_examples, row_blocks
 from sememe.vectors.nearest import check_k, unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
-    from sememe.space.classes import Labels
+    from sememe.space.probe import Labels
 
 _TEMPERATURE = 0.07
 _GRID = (1, 3, 5, 10, 20, 50)
@@ -107,7 +108,7 @@ def _votes(
     cosine: FloatArray, labels: Labels, ks: tuple[int, ...], n_classes: int
 ) -> list[FloatArray]:
     """Return for each k the shares (n, classes) of the votes; of equal cosines the first votes."""
-    near = np.argsort(-cosine, axis=1, kind="stable")[:, : max(ks)]
+    near = best_places(cosine, max(ks))
     scores = np.take_along_axis(cosine, near, axis=1)
     weights = np.exp((scores - scores[:, :1]) / _TEMPERATURE)
     found = []

@@ -17,6 +17,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
+from sememe._ties import TOLERANCE, settle
 from sememe.space._cosines import Cosines
 from sememe.vectors.nearest import check_k
 
@@ -34,7 +35,8 @@ class Pair(NamedTuple):
     Attributes:
         first: The row that comes first.
         second: The other one; `first < second`.
-        score: Their cosine, in [-1, 1]: float32, rounded from float64.
+        score: Their cosine, in [-1, 1]: float32, rounded from float64. Pairs that tie have the
+            score of the best of them; see `sememe._ties`.
     """
 
     first: int
@@ -101,7 +103,7 @@ def check_threshold(threshold: float) -> float:
 
 
 class _Best:
-    """The best pairs so far. Ordered by score, then by key: first * n + second."""
+    """The best pairs so far. Ordered by score, ties by key: first * n + second."""
 
     def __init__(self, n: int, limit: int, lowest: np.float32) -> None:
         self._n = n
@@ -109,14 +111,17 @@ class _Best:
         self._keys: list[Ids] = []
         self._scores: list[FloatArray] = []
         self._held = 0
+        self._lowest = lowest
         self._edge = lowest  # a pair must score this
-        self._last: int | None = None  # and at the edge come before this key, once all are held
+        self._last: int | None = None  # once all are held: more than the last, or before this key
+        self._least = lowest
 
     def offer(self, rows: Cosines, first: Ids, second: Ids, scores: FloatArray) -> None:
         """Take from a block of products what may be among the best."""
         cut = float(self._edge)
         if np.count_nonzero(scores >= self._edge) > 2 * self._limit:
-            cut = max(cut, float(np.partition(scores, -self._limit, axis=None)[-self._limit]))
+            last = np.partition(scores, -self._limit, axis=None)[-self._limit]
+            cut = max(cut, float(last) - TOLERANCE)
         if cut == -np.inf:
             cut = -2.0  # all but the other half of the pairs
         if not scores.max() >= np.float32(cut - 2 * rows.margin):
@@ -125,7 +130,7 @@ class _Best:
         keys = i * self._n + j
         good = exact >= self._edge
         if self._last is not None:
-            good &= (exact > self._edge) | (keys < self._last)
+            good &= (exact > self._least) | (keys < self._last)
         self._keys.append(keys[good])
         self._scores.append(exact[good])
         self._held += len(self._keys[-1])
@@ -137,16 +142,24 @@ class _Best:
         """Return them in order."""
         if not self._held:
             return []
-        self._trim()
-        first, second = np.divmod(self._keys[0], self._n)
-        columns = first.tolist(), second.tolist(), self._scores[0].tolist()
+        settled = self._trim()
+        first, second = np.divmod(self._keys[0][: self._limit], self._n)
+        columns = first.tolist(), second.tolist(), settled.tolist()
         return [Pair(*pair) for pair in zip(*columns, strict=True)]
 
-    def _trim(self) -> None:
-        """Keep the best `limit`, in order, and remember the last of them."""
+    def _trim(self) -> FloatArray:
+        """Keep the best `limit`, in order, remember the last, and return their settled scores."""
         keys, scores = np.concatenate(self._keys), np.concatenate(self._scores)
-        order = np.lexsort((keys, -scores))[: self._limit]
-        self._keys, self._scores = [keys[order]], [scores[order]]
-        self._held = len(order)
-        if self._held == self._limit:
-            self._edge, self._last = self._scores[0][-1], int(self._keys[0][-1])
+        settled = settle(scores)
+        order = np.lexsort((keys, -settled))
+        kept, rest = order[: self._limit], order[self._limit :]
+        if len(kept) == self._limit:
+            self._least, self._last = settled[kept[-1]], int(keys[kept[-1]])
+            self._edge = max(self._lowest, self._least - np.float32(TOLERANCE))
+            tied = rest[settled[rest] == self._least]
+            kept = np.append(
+                kept, tied[scores[tied].argsort()[-1:]]
+            )  # the score of those it ties with
+        self._keys, self._scores = [keys[kept]], [scores[kept]]
+        self._held = len(kept)
+        return settled[order[: self._limit]]

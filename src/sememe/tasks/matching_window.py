@@ -10,8 +10,8 @@ from sememe.sources.files import readable_name
 from sememe.sources.formats import format_of
 
 if TYPE_CHECKING:
-    from sememe.index.hits import Hit
     from sememe.index.index import Index
+    from sememe.index.querying.hits import Hit
 
 
 def matching_window(index: Index, recording: str | Path, query: str | Path) -> Hit:

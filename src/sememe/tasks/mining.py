@@ -17,6 +17,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
+from sememe._ties import rank
 from sememe.encoders.text.encoder import check_texts
 from sememe.space.duplicates import Duplicates, duplicates
 from sememe.space.pairs import check_threshold, similar_pairs
@@ -86,8 +87,9 @@ def mine_pairs(
             vectors, max_pairs=max_pairs, threshold=threshold, show_progress=show_progress
         )
         found += [(firsts[i], firsts[j], score) for i, j, score in pairs]
-    found.sort(key=lambda pair: (-pair[2], pair[0], pair[1]))
-    return [TextPair(i, j, score, (texts[i], texts[j])) for i, j, score in found[:max_pairs]]
+    ranked = rank([score for _, _, score in found], [(i, j) for i, j, _ in found])[:max_pairs]
+    best = [(*found[place][:2], score) for place, score in ranked]
+    return [TextPair(i, j, score, (texts[i], texts[j])) for i, j, score in best]
 
 
 def deduplicate(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.sources.streams import open_bytes, reason
+from sememe.sources.open_file import open_bytes, reason
 
 Corpus = str | Path | Iterable[str]  # a str is a path
 

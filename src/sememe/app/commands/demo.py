@@ -16,8 +16,8 @@ from sememe.app import terminal as show
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sememe.index.hits import Mode
     from sememe.index.index import Index
+    from sememe.index.querying.hits import Mode
 
 _SHOWN = 3  # hits of each query
 _TOLD = {

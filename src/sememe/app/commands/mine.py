@@ -17,7 +17,7 @@ from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODE
 if TYPE_CHECKING:
     from sememe._types import Modality
     from sememe.app.files.texts import TextFile
-    from sememe.index.alike import ImagePair, SoundPair
+    from sememe.index.near_duplicates import ImagePair, SoundPair
 
 _PAIRS = 100
 _THRESHOLD = 0.9  # of --duplicates
@@ -103,6 +103,7 @@ def _of_index(
     quiet: bool,
 ) -> None:
     """List the images, and the sounds, of an index that are alike."""
+    from sememe._ties import rank
     from sememe.index.index import Index
 
     for option, given in (("-m", model), ("--duplicates", duplicates), ("-o", output)):
@@ -119,7 +120,8 @@ def _of_index(
             lacking.append(error)
     if len(lacking) == 2:
         raise lacking[0]
-    pairs = sorted(pairs, key=lambda pair: -pair.score)[:limit]
+    ranked = rank([pair.score for pair in pairs], range(len(pairs)))[:limit]
+    pairs = [pairs[place]._replace(score=score) for place, score in ranked]
     if quiet:
         show.as_json({"threshold": told, "pairs": [pair._asdict() for pair in pairs]})
         return
@@ -132,9 +134,9 @@ def _of_index(
 
 def _kind_of(file: Path) -> Modality | None:
     """Return what most files of a folder are, None where it is none, or holds texts alone."""
-    from sememe.tasks.alike_files import most_common_kind
+    from sememe.tasks.near_duplicates import find_main_modality
 
-    return most_common_kind(file) if file.is_dir() else None
+    return find_main_modality(file) if file.is_dir() else None
 
 
 def _files(
@@ -151,7 +153,7 @@ def _files(
     """List the recordings or pictures of a folder that are alike."""
     from sememe._nouns import noun
     from sememe.encoders.load.by_name import load
-    from sememe.tasks.alike_files import alike_files
+    from sememe.tasks.near_duplicates import find_near_duplicates
 
     for option, given in (("--duplicates", duplicates), ("-o", output)):
         if given:
@@ -159,7 +161,9 @@ def _files(
     told = _ALIKE if threshold is None else threshold
     encoder = load(model or (SOUND_MODEL if kind == "audio" else IMAGE_MODEL))
     shown = sys.stderr.isatty()
-    found = alike_files(folder, encoder, max_pairs=limit, threshold=told, show_progress=shown)
+    found = find_near_duplicates(
+        folder, encoder, max_pairs=limit, threshold=told, show_progress=shown
+    )
     if quiet:
         show.as_json(
             {

@@ -40,8 +40,8 @@ def show(
     ] = False,
 ) -> None:
     """Draw a recording: its waveform, its mel spectrogram, and a window marked in both."""
-    from sememe.sources.sound import sound_facts
-    from sememe.tasks.sound_picture import sound_picture
+    from sememe.sources.media.audio_decoding import sound_facts
+    from sememe.tasks.audio_plot import sound_picture
     from sememe.vectors.atomic import written
 
     if not file.is_file():

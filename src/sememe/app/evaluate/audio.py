@@ -57,10 +57,10 @@ def evaluate_sounds(
     """
     from sememe.encoders.load.by_name import load
     from sememe.evaluate import TASKS
-    from sememe.evaluate.class_retrieval import evaluate_class_retrieval
-    from sememe.evaluate.classification import evaluate_classification
-    from sememe.evaluate.folds import Folds
-    from sememe.sources.labelled import read_labelled
+    from sememe.evaluate.data.folds import Folds
+    from sememe.evaluate.runners.class_retrieval import evaluate_class_retrieval
+    from sememe.evaluate.runners.classification import evaluate_classification
+    from sememe.sources.datasets.labelled import read_labelled
 
     if len(data) != 1:
         raise InvalidInputError(f"got {len(data)} paths for {task!r}. Give {TASKS[task].data}.")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sememe.encoders.text.cross_encoder import CrossEncoder
     from sememe.evaluate.results import Evaluation
     from sememe.evaluate.tasks import Task
-    from sememe.index.hits import Hit
     from sememe.index.index import Index
+    from sememe.index.querying.hits import Hit
     from sememe.tasks.zero_shot import ZeroShot
 
 
@@ -83,8 +83,8 @@ def _of_pair(
     model: str, data: Sequence[Path], image: str | None, texts: Sequence[str], progress: bool
 ) -> Evaluation:
     from sememe.encoders.load.by_name import load_pair
-    from sememe.evaluate.image_retrieval import evaluate_image_retrieval
-    from sememe.sources.image_text import read_image_texts
+    from sememe.evaluate.runners.image_retrieval import evaluate_image_retrieval
+    from sememe.sources.datasets.image_text import read_image_texts
 
     if len(data) != 1:
         raise InvalidInputError(f"got {len(data)} tables for 'image-retrieval'. Give one.")
@@ -122,7 +122,7 @@ def _loaded(model: str, task: Task, data: Sequence[Path], labels: str | None, vi
 
 def _judge(images: Encoder, texts: Encoder, data: Sequence[Path], labels: str | None) -> ZeroShot:
     """Return what names classes: as told, or by the names of the folders."""
-    from sememe.sources.labelled import read_labelled
+    from sememe.sources.datasets.labelled import read_labelled
     from sememe.tasks.zero_shot import ZeroShot
 
     names = split_labels(labels) if labels is not None else read_labelled(data[0]).classes

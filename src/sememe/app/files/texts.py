@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import Skipped
 from sememe.sources.formats import format_of, kind_of_file
-from sememe.sources.jsonl import parse
 from sememe.sources.lines import open_lines
-from sememe.sources.records import Records
-from sememe.sources.streams import reason
+from sememe.sources.open_file import reason
+from sememe.sources.tables.jsonl import parse
+from sememe.sources.tables.records import Records
 from sememe.text.normalize import well_formed
 
 if TYPE_CHECKING:

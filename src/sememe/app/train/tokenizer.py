@@ -10,7 +10,7 @@ import typer
 from sememe.app import terminal as show
 
 if TYPE_CHECKING:
-    from sememe.text.subword_report import SubwordReport
+    from sememe.text.tokenizers.subword_report import SubwordReport
 
 _SAMPLE = 100_000  # texts of the corpus that the report is made on
 
@@ -36,8 +36,8 @@ def tokenizer(
     from itertools import islice
 
     from sememe.text.lines import read_texts
-    from sememe.text.subword_report import measure_subwords
-    from sememe.text.subwords import SubwordTokenizer
+    from sememe.text.tokenizers.subword_report import measure_subwords
+    from sememe.text.tokenizers.subwords import SubwordTokenizer
 
     trained = SubwordTokenizer.train(
         corpus,

@@ -9,7 +9,7 @@ from typing import Any
 from sememe._errors import InvalidInputError
 from sememe._types import Modality
 from sememe.encoders.base import MediaEncoder
-from sememe.sources.sound import Clip, checked_sound
+from sememe.sources.media.audio_decoding import Clip, checked_sound
 
 
 class BaseAudioEncoder(MediaEncoder):

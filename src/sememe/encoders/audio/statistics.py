@@ -24,7 +24,7 @@ from sememe.encoders.space import fingerprint_space
 from sememe.models.audio.statistics import MEL, WIDTHS, statistics
 from sememe.models.audio.whitening import DIM, LEAST_EXAMPLES, SoundScale, made_scale, measured
 from sememe.models.weights.catalog import SOUND_MODEL
-from sememe.sources.sound import stream_sound
+from sememe.sources.media.audio_decoding import stream_sound
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

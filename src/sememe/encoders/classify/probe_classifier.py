@@ -29,7 +29,7 @@ from sememe.encoders.prediction import Classifier
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
-    from sememe.space.classes import Probe
+    from sememe.space.probe import Probe
 
 ABOUT, WEIGHTS = "sememe.json", "weights.npz"
 KINDS: dict[Modality, str] = {"image": "image-classifier", "audio": "audio-classifier"}
@@ -154,7 +154,7 @@ def _read_document(folder: Path, modality: Modality | None) -> dict[str, Any]:
 
 
 def _read_probe(folder: Path, method: str) -> Probe:
-    from sememe.evaluate.few_shot import new_probe
+    from sememe.evaluate.runners.few_shot import new_probe
 
     try:
         with np.load(folder / WEIGHTS, allow_pickle=False) as file:

@@ -16,7 +16,7 @@ from sememe.encoders.audio.speech import SpeechEncoder
 from sememe.encoders.prediction import Classifier
 from sememe.models.wav2vec2.folder import read_speech_folder
 from sememe.models.weights.reader import Reader
-from sememe.space.classes import softmax
+from sememe.space.probe import softmax
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

@@ -17,7 +17,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._progress import progress
 from sememe.encoders.base import as_encoder
 from sememe.encoders.image.base import BaseImageEncoder
-from sememe.sources.pixels import open_image
+from sememe.sources.media.image_decoding import open_image
 from sememe.vectors.nearest import unit
 
 if TYPE_CHECKING:

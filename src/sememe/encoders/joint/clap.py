@@ -82,7 +82,7 @@ def open_clap(path: Path, name: str) -> TwoTowers:
         MissingExtraError: `safetensors` or `tokenizers` is not installed.
     """
     from sememe.models.clap.towers import ClapTowers
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
     folder = read_clap_folder(path)
     tokenizer = FileTokenizer(folder.tokenizer)

@@ -18,8 +18,8 @@ from sememe.models.clip.folder import read_clip_folder
 
 if TYPE_CHECKING:
     from sememe.models.clip.folder import ClipFolder
-    from sememe.text.clip_tokens import ClipTokenizer
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
 
 def open_clip(path: Path, name: str) -> TwoTowers:
@@ -61,8 +61,8 @@ def open_clip(path: Path, name: str) -> TwoTowers:
 
 def _open_tokenizer(folder: ClipFolder) -> ClipTokenizer | FileTokenizer:
     """Open a folder's tokenizer, and check that it fits the network."""
-    from sememe.text.clip_tokens import ClipTokenizer
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
     files, config = folder.tokenizer, folder.config
     tokenizer = ClipTokenizer(*files) if len(files) == 2 else FileTokenizer(files[0])

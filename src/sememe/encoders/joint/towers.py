@@ -14,8 +14,8 @@ from sememe.encoders.text.encoder import Engine, Overflow, TextEncoder, TextMode
 
 if TYPE_CHECKING:
     from sememe.encoders.base import BaseEncoder
-    from sememe.text.clip_tokens import ClipTokenizer
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -63,7 +63,7 @@ def _open_use(request: Request) -> list[Encoder]:
     from sememe.encoders.text.encoder import TextEncoder, TextModel
     from sememe.models.use.engine import UseEngine
     from sememe.models.use.weights import UseWeights
-    from sememe.text.unigram import BOS, EOS, UNK, UnigramTokenizer
+    from sememe.text.tokenizers.unigram import BOS, EOS, UNK, UnigramTokenizer
 
     info, threads = model_info(DEFAULT_MODEL), request.threads or os.cpu_count() or 1
     tokenizer = UnigramTokenizer(info.read("tokenizer"))
@@ -129,7 +129,7 @@ def _open_words(request: Request) -> list[Encoder]:
 
 def _read_tokenisation(path: Path) -> Tokens:
     """Return how the training corpus of word vectors was tokenised, if that is known."""
-    from sememe.vectors.folder import read_document
+    from sememe.vectors.formats.folder import read_document
 
     if not path.is_dir():
         return "words"

@@ -19,18 +19,19 @@ import numpy as np
 
 from sememe._errors import InvalidInputError, TextTooLongError, UnknownNameError
 from sememe._progress import progress
+from sememe._ties import rank, tolerance_of_outputs
 from sememe.encoders.base import check_threads
 from sememe.encoders.text.encoder import check_texts
 from sememe.models.cross_encoder.engine import CrossEngine
 from sememe.models.cross_encoder.folder import CrossFolder, read_cross_folder
 from sememe.models.locate import fetch
 from sememe.models.weights.hub import PREFIX
-from sememe.text.pairs import PairTokenizer
+from sememe.text.tokenizers.pairs import PairTokenizer
 from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
-    from sememe.text.pairs import Pair, PairTokens
+    from sememe.text.tokenizers.pairs import Pair, PairTokens
 
 PairOverflow = Literal["truncate", "error"]
 _BATCH = 1024  # pairs tokenised at once
@@ -133,8 +134,7 @@ class CrossEncoder:
         k = check_k(k)
         pairs = [(query, text) for text in check_texts(texts)]
         scores = self.score(pairs, show_progress=show_progress)
-        best = np.argsort(-scores, kind="stable")[:k]
-        return [(int(i), float(scores[i])) for i in best]
+        return rank(scores, range(len(texts)), tolerance=tolerance_of_outputs(scores))[:k]
 
     def find_truncated(self, pairs: Sequence[Pair]) -> list[int]:
         """Return the indices of the pairs that are longer than the window."""

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError, TextTooLongError
+from sememe._ties import best_places
 from sememe.encoders.base import check_threads
 from sememe.encoders.text.encoder import batch_by_tokens, check_texts
 from sememe.models.bert.mask_token import USUAL, mask_token
 from sememe.text.normalize import well_formed
-from sememe.text.tokenizer_file import FileTokenizer
+from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
@@ -249,8 +250,7 @@ class MaskedLM:
     def _rank(self, scores: FloatArray, k: int, text: str, span: tuple[int, int]) -> list[Fill]:
         top = scores.max()
         log_total = np.log(np.exp(scores - top).sum(dtype=np.float64))
-        order = np.argsort(-scores[self._named], kind="stable")[:k]
-        ids = self._named[order].tolist()
+        ids = self._named[best_places(scores[self._named], k)].tolist()
         names, written = self._tokenizer.names(ids), self._tokenizer.written(ids)
         probabilities = np.exp(scores[ids] - top - log_total)
         return [

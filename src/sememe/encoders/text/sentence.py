@@ -13,7 +13,7 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe.encoders.space import fingerprint_space
 from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, check_texts
-from sememe.text.tokenizer_file import FileTokenizer, Pieces
+from sememe.text.tokenizers.tokenizer_file import FileTokenizer, Pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.bert.engine import SentenceEngine
     from sememe.models.bert.folder import SentenceFolder
-    from sememe.models.bert.graph import Products
     from sememe.models.bert.onnx_engine import ForeignEngine
+    from sememe.models.onnx.transformer import Products
 
 _PASSAGE = 128  # tokens of a passage in an index, where the window allows
 
@@ -212,9 +212,9 @@ def _open_engine(
     """Return the engine of a folder's network, and the fingerprint of its files."""
     from sememe.models.bert.calibrate import int8_products
     from sememe.models.bert.engine import SentenceEngine
-    from sememe.models.bert.graph import in_float32
     from sememe.models.bert.onnx_engine import onnx_files
     from sememe.models.bert.weights import FAMILIES, bert_weights
+    from sememe.models.onnx.transformer import in_float32
 
     onnx = onnx_files(folder.network, int8=int8)
     known = folder.config.get("model_type") in FAMILIES

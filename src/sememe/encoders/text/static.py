@@ -16,7 +16,7 @@ from sememe.encoders.text.encoder import TextEncoder, TextModel, check_texts
 from sememe.encoders.text.word_vectors import draw_vector
 from sememe.models.static.engine import StaticEngine
 from sememe.models.static.folder import read_static_folder
-from sememe.text.tokenizer_file import FileTokenizer
+from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

@@ -156,7 +156,8 @@ class WordEncoder(BaseEncoder):
 
     def _sum_words(self, words: list[list[str]]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return (n, dim) weighted sums of the words' vectors, and (n,) how many are known."""
-        from sememe.vectors.subword import SubwordVectors, ngram_sums
+        from sememe.vectors.keyed import SubwordVectors
+        from sememe.vectors.ngram_rows import sum_ngram_rows
 
         index: dict[str, int] = {}
         ids = [index.setdefault(word, len(index)) for own in words for word in own]
@@ -175,7 +176,7 @@ class WordEncoder(BaseEncoder):
         np.cumsum([len(own) for own in words], out=offsets[1:])
         at = np.array(ids, np.int64)
         known = np.concatenate([[0], np.cumsum(has[at])])
-        return ngram_sums(table, offsets, at), known[offsets[1:]] - known[offsets[:-1]]
+        return sum_ngram_rows(table, offsets, at), known[offsets[1:]] - known[offsets[:-1]]
 
     def _principal_component(self, reference: Sequence[str] | None) -> NDArray[np.float64]:
         """Return the first principal component of texts, a (dim,) unit vector."""

@@ -19,14 +19,14 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.models.bert.engine import SentenceEngine
-from sememe.models.bert.graph import in_float32
 from sememe.models.bert.int8 import Int8, Range, measure_ranges
+from sememe.models.onnx.transformer import in_float32
 from sememe.models.weights.cache import cache_folder, keep
 
 if TYPE_CHECKING:
-    from sememe.models.bert.graph import Products
     from sememe.models.bert.int8 import Place
     from sememe.models.bert.weights import BertWeights
+    from sememe.models.onnx.transformer import Products
 
     Encode = Callable[[list[str]], list[list[int]]]
 

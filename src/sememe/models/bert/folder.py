@@ -12,18 +12,15 @@ does with it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import read_json
+from sememe._persistence import damaged, fingerprint
 from sememe.models.weights.checkpoint import weight_files
-from sememe.models.weights.folder import TOKENIZER
-from sememe.models.weights.safetensors import read_tensors
+from sememe.models.weights.folder import CONFIG, MODULES, TOKENIZER, ModelFolder
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -51,16 +48,17 @@ class Dense:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SentenceFolder:
-    """What a folder says of its encoder.
+    """The documents of an encoder's folder.
 
     Attributes:
         path: The folder.
-        network: Where config.json and the weights lie, the folder or one inside it.
+        network: The folder of config.json and the weights: `path`, or one inside it.
         config: config.json.
-        pooling: How tokens' states become one vector; several are put side by side.
-        dense: What that vector passes through.
-        max_tokens: The longest sequence that it is meant for, marks included; None: unsaid.
-        query_prompt, document_prompt: What is put before a text.
+        pooling: How tokens' states become one vector; the results of several are concatenated.
+        dense: Layers after pooling.
+        max_tokens: The longest sequence that it is meant for, special tokens included; None if
+            unknown.
+        query_prompt, document_prompt: Prefixes of a text.
         pool_prompt: Whether the prompt's tokens are pooled with the text's.
     """
 
@@ -78,122 +76,111 @@ class SentenceFolder:
         """Read the network's weights.
 
         Raises:
-            InvalidInputError, CorruptFileError: See `weight_files` and `read_tensors`.
+            InvalidInputError, CorruptFileError, MissingExtraError: See `ModelFolder.tensors`.
         """
-        found: Tensors = {}
-        for path in weight_files(self.network):
-            found |= read_tensors(path)
-        return found
+        return ModelFolder(self.network).tensors()
 
     def fingerprint(self, weights: Sequence[Path] | None = None) -> str:
-        """Return 32 hex digits of the bytes of all files that shape a vector.
+        """Return 32 hex digits over all files and settings that shape a vector.
 
-        weights: Those with the network; the checkpoint's unless told.
+        weights: Files of the network's weights; the checkpoint's by default.
         """
-        digest = hashlib.blake2b(digest_size=16)
         weights = weight_files(self.network) if weights is None else weights
-        files = [*weights, self.network / "config.json", self.tokenizer()]
-        for path in files:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+        parts = []
         for dense in self.dense:
-            digest.update(dense.matrix.tobytes() + dense.activation.encode())
-            digest.update(b"" if dense.bias is None else dense.bias.tobytes())
-        facts = [self.pooling, self.query_prompt, self.document_prompt, self.pool_prompt]
-        digest.update(json.dumps([*facts, self.max_tokens]).encode())
-        return digest.hexdigest()
+            parts.append(dense.matrix.tobytes() + dense.activation.encode())
+            parts.append(b"" if dense.bias is None else dense.bias.tobytes())
+        prompts = [self.query_prompt, self.document_prompt, self.pool_prompt]
+        return fingerprint(
+            [*weights, self.network / CONFIG, self.tokenizer()],
+            parts=parts,
+            metadata=[self.pooling, *prompts, self.max_tokens],
+        )
 
     def tokenizer(self) -> Path:
-        """Return the tokenizer's file.
+        """Return the path of tokenizer.json.
 
         Raises:
-            InvalidInputError: There is none.
+            InvalidInputError: If there is none.
         """
-        for folder in dict.fromkeys((self.network, self.path)):
-            if (folder / TOKENIZER).is_file():
-                return folder / TOKENIZER
-        raise InvalidInputError(
-            f"{self.path} holds no {TOKENIZER}. Write it there with transformers: "
-            f"AutoTokenizer.from_pretrained({str(self.path)!r}).save_pretrained"
-            f"({str(self.path)!r})"
-        )
+        network = ModelFolder(self.network)
+        return (network if network.has(TOKENIZER) else ModelFolder(self.path)).tokenizer()
 
 
 def read_sentence_folder(path: Path) -> SentenceFolder:
-    """Read what a folder says, but for the network's weights.
+    """Read the documents of a folder, but not the network's weights.
 
     Raises:
-        InvalidInputError: A step or pooling that sememe does not know, or no network.
-        CorruptFileError: A file is damaged.
+        InvalidInputError: If there is no network, or a module or pooling that sememe does not know.
+        CorruptFileError: If a file is damaged.
     """
-    steps = _steps(path)
-    network = path / next((place for kind, place in steps if kind == "Transformer"), "")
+    folder = ModelFolder.open(path)
+    steps = _read_steps(folder)
+    network = folder.within(next((place for kind, place in steps if kind == "Transformer"), ""))
     pooling: tuple[str, ...] = ("mean",)
     pool_prompt, dense = True, []
     for kind, place in steps:
         if kind == "Pooling":
-            facts = read_json(path / place / "config.json")
-            pooling, pool_prompt = _pooling(facts, path), bool(facts.get("include_prompt", True))
+            settings = folder.within(place).json(CONFIG)
+            pooling = _read_pooling(settings, path)
+            pool_prompt = bool(settings.get("include_prompt", True))
         elif kind == "Dense":
-            dense.append(_dense(path / place))
-    limit = _limit(path, network)
-    facts = read_json(path / "config_sentence_transformers.json", missing={})
-    prompts = facts.get("prompts") or {}
-    usual = prompts.get(facts.get("default_prompt_name") or "", "")
+            dense.append(_read_dense(folder.within(place)))
+    limit = _read_limit(folder, network)
+    settings = folder.json("config_sentence_transformers.json", missing={})
+    prompts = settings.get("prompts") or {}
+    default = prompts.get(settings.get("default_prompt_name") or "", "")
     return SentenceFolder(
         path=path,
-        network=network,
-        config=read_json(network / "config.json"),
+        network=network.path,
+        config=network.json(CONFIG),
         pooling=pooling,
         dense=tuple(dense),
         max_tokens=limit,
-        query_prompt=next((prompts[name] for name in _QUERY if prompts.get(name)), usual),
-        document_prompt=next((prompts[name] for name in _DOCUMENT if prompts.get(name)), usual),
+        query_prompt=next((prompts[name] for name in _QUERY if prompts.get(name)), default),
+        document_prompt=next((prompts[name] for name in _DOCUMENT if prompts.get(name)), default),
         pool_prompt=pool_prompt,
     )
 
 
-def _limit(path: Path, network: Path) -> int | None:
-    """Return the longest sequence that a folder is meant for, marks included.
+def _read_limit(folder: ModelFolder, network: ModelFolder) -> int | None:
+    """Return the longest sequence that a folder is meant for, special tokens included.
 
     sentence-transformers 6 writes it with the tokenizer, where transformers writes a number beyond
     all measure for none.
     """
-    limit = read_json(network / "sentence_bert_config.json", missing={}).get("max_seq_length")
+    limit = network.json("sentence_bert_config.json", missing={}).get("max_seq_length")
     if limit is not None:
         return int(limit)
-    for folder in dict.fromkeys((network, path)):
-        found = read_json(folder / "tokenizer_config.json", missing={}).get("model_max_length")
-        if found is not None and found < _NO_LIMIT:
-            return int(found)
+    for one in dict.fromkeys((network, folder)):
+        limit = one.json("tokenizer_config.json", missing={}).get("model_max_length")
+        if limit is not None and limit < _NO_LIMIT:
+            return int(limit)
     return None
 
 
-def _steps(path: Path) -> list[tuple[str, str]]:
-    """Return the kind and the folder of each step."""
-    modules = read_json(path / "modules.json", missing=None)
-    if modules is None:
-        return [("Transformer", "")]
-    try:
-        steps = [(step["type"].rsplit(".", 1)[-1], step["path"]) for step in modules]
-    except (TypeError, KeyError, AttributeError) as error:
-        raise CorruptFileError(f"{path / 'modules.json'} is damaged: {error!r}") from error
+def _read_steps(folder: ModelFolder) -> tuple[tuple[str, str], ...]:
+    """Return the kind and the folder of each module."""
+    if folder.json(MODULES, missing=None) is None:
+        return (("Transformer", ""),)
+    if not folder.steps:
+        raise damaged(folder.path / MODULES, "it lists no modules by type and path")
+    kinds = [kind for kind, _ in folder.steps]
     known = ("Transformer", "Pooling", "Dense", "Normalize")
-    for kind, _ in steps:
-        if kind not in known:
-            raise InvalidInputError(
-                f"{path} has a step {kind!r}; sememe knows {', '.join(known)}. Use it with "
-                "sentence-transformers"
-            )
-    kinds = [kind for kind, _ in steps]
+    if unknown := [kind for kind in kinds if kind not in known]:
+        raise InvalidInputError(
+            f"{folder.path} has a step {unknown[0]!r}; sememe knows {', '.join(known)}. Use it "
+            "with sentence-transformers"
+        )
     if kinds != sorted(kinds, key=known.index):
         raise InvalidInputError(
-            f"{path} takes the steps {', '.join(kinds)}; sememe takes them as {', '.join(known)}"
+            f"{folder.path} takes the steps {', '.join(kinds)}; sememe takes them as "
+            f"{', '.join(known)}"
         )
-    return steps
+    return folder.steps
 
 
-def _pooling(facts: Mapping[str, Any], path: Path) -> tuple[str, ...]:
+def _read_pooling(facts: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     """Return the poolings that a module's config names, in the order they are put together."""
     given = facts.get("pooling_mode")
     if given is not None:
@@ -213,15 +200,15 @@ def _pooling(facts: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     return tuple(_POOLING_NAMES[name] for name in names)
 
 
-def _dense(path: Path) -> Dense:
-    facts = read_json(path / "config.json")
-    name = str(facts.get("activation_function", "Identity")).rsplit(".", 1)[-1]
+def _read_dense(folder: ModelFolder) -> Dense:
+    settings, path = folder.json(CONFIG), folder.path
+    name = str(settings.get("activation_function", "Identity")).rsplit(".", 1)[-1]
     if name not in DENSE_ACTIVATIONS:
         known = ", ".join(DENSE_ACTIVATIONS)
         raise InvalidInputError(f"{path} ends in {name!r}; sememe computes {known}")
-    tensors = read_tensors(weight_files(path)[0])
+    tensors = folder.tensors()
     try:
-        matrix = tensors["linear.weight"].T
+        matrix = tensors["linear.weight"].T  # (inputs, outputs)
     except KeyError as error:
         raise CorruptFileError(f"{path} lacks {error}. Fetch it anew") from error
     return Dense(matrix, tensors.get("linear.bias"), DENSE_ACTIVATIONS[name])

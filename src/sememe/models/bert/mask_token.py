@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
-from sememe._persistence import read_json
+from sememe.models.weights.folder import ModelFolder
 
 if TYPE_CHECKING:
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
 USUAL = ("[MASK]", "<mask>")
 _FILES = ("special_tokens_map.json", "tokenizer_config.json")
@@ -38,8 +38,7 @@ def mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer
 
 def _candidates(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> Iterator[str]:
     for name in _FILES:
-        document = read_json(folder / name, missing={})
-        found = document.get("mask_token") if isinstance(document, dict) else None
+        found = ModelFolder(folder).object(name, missing={}).get("mask_token")
         if isinstance(found, dict):
             found = found.get("content")
         if isinstance(found, str) and found:

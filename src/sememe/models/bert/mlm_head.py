@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.models.bert.graph import _activated
 from sememe.models.bert.weights import FAMILIES
-from sememe.models.onnx.builder import Graph, floats, session
+from sememe.models.onnx.builder import Graph, floats
+from sememe.models.onnx.session import open_session
+from sememe.models.onnx.transformer import activate, linear
 from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class HeadEngine:
 
     def __init__(self, head: MaskedHead, *, threads: int = 1) -> None:
         self._head = head
-        self._session = session(head_graph(head), threads=threads)
+        self._session = open_session(head_graph(head), threads=threads)
 
     @property
     def n_tokens(self) -> int:
@@ -171,8 +172,8 @@ def head_graph(head: MaskedHead) -> bytes:
     """The head without its last product: "states" (N, dim) to "inner" (N, dim), float32."""
     g = Graph()
     dim = len(head.dense_bias)
-    x = g("Add", g("MatMul", "states", g.constant(head.dense)), g.constant(head.dense_bias))
-    x = _activated(g, x, head.activation)
+    x = linear(g, "states", (head.dense, head.dense_bias))
+    x = activate(g, x, head.activation)
     norm = map(g.constant, head.norm)
     g.named("inner", "LayerNormalization", x, *norm, axis=-1, epsilon=head.epsilon)
     return g.build({"states": floats("N", dim)}, {"inner": floats("N", dim)})

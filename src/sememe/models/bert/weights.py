@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.onnx.transformer import read_layer
 from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
+    from sememe.models.onnx.transformer import Layer
     from sememe.models.weights.safetensors import Tensors
 
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
@@ -71,25 +73,6 @@ FAMILIES = {
         first_position="pad",
     ),
 }
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Layer:
-    """One layer; matrices are (inputs, outputs), so that x @ matrix + bias.
-
-    qkv: (dim, 3 dim), query, key and value side by side.
-    """
-
-    qkv: FloatArray
-    qkv_bias: FloatArray
-    out: FloatArray
-    out_bias: FloatArray
-    norm1: tuple[FloatArray, FloatArray]
-    up: FloatArray
-    up_bias: FloatArray
-    down: FloatArray
-    down_bias: FloatArray
-    norm2: tuple[FloatArray, FloatArray]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -154,7 +137,18 @@ def bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> 
         types = given - given[0] if len(given) > 1 else None
     if family.first_position == "pad":
         positions = positions[int(config.get("pad_token_id", 1)) + 1 :]
-    layers = tuple(_layer(reader, family, i, dim, inner) for i in range(depth))
+    layers = tuple(
+        read_layer(
+            reader,
+            family.layer.format(i),
+            attention=family.attention,
+            feed=family.feed,
+            norms=family.norms,
+            dim=dim,
+            inner=inner,
+        )
+        for i in range(depth)
+    )
     distances = None
     if reader.has("encoder.relative_attention_bias.weight"):
         table = reader.array("encoder.relative_attention_bias.weight", -1, heads)
@@ -187,18 +181,6 @@ def _family(config: Mapping[str, Any], where: str) -> Family:
         got, known = config.get(family.activation), ", ".join(ACTIVATIONS)
         raise InvalidInputError(f"{where} has the activation {got!r}; sememe computes {known}")
     return family
-
-
-def _layer(reader: Reader, family: Family, number: int, dim: int, inner: int) -> Layer:
-    start = family.layer.format(number)
-    query, key, value, out = (
-        reader.linear(start + name, inputs=dim, outputs=dim) for name in family.attention
-    )
-    up = reader.linear(start + family.feed[0], inputs=dim, outputs=inner)
-    down = reader.linear(start + family.feed[1], inputs=inner, outputs=dim)
-    norm1, norm2 = (reader.norm(start + name, dim) for name in family.norms)
-    qkv, bias = (np.concatenate(parts, axis=-1) for parts in zip(query, key, value, strict=True))
-    return Layer(qkv, bias, *out, norm1, *up, *down, norm2)
 
 
 def distance_bias(table: FloatArray, n: int) -> FloatArray:

@@ -72,7 +72,7 @@ class AudioTower:
         return self.side // self.mels
 
     @property
-    def most_frames(self) -> int:
+    def max_frames(self) -> int:
         """How many frames a spectrogram is brought to, which is how many it may have."""
         return self.side * self.fold
 
@@ -113,7 +113,7 @@ class ClapConfig:
     text: Mapping[str, Any]
 
 
-def from_config(config: Mapping[str, Any], where: str) -> ClapConfig:
+def read_config(config: Mapping[str, Any], where: str) -> ClapConfig:
     """Read a config.json whose model_type is "clap".
 
     where: The folder's name, for messages.

@@ -19,7 +19,7 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.models.audio.mfcc import Mfcc
-from sememe.sources.sound import stream_sound
+from sememe.sources.media.audio_decoding import stream_sound
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -92,7 +92,7 @@ class ClapFeatures:
         return np.pad(whole, (0, self.samples - len(whole)))
 
 
-def of_processor(said: Mapping[str, Any], *, fused: bool, where: str) -> ClapFeatures:
+def read_features(said: Mapping[str, Any], *, fused: bool, where: str) -> ClapFeatures:
     """Read a preprocessor_config.json of transformers' ClapFeatureExtractor.
 
     fused: Whether the network knows what to do with four spectrograms. where: for messages.

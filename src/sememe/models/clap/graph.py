@@ -15,12 +15,13 @@ Reference: Wu et al. 2023 (arXiv:2211.06687); Chen et al. 2022 (arXiv:2202.00874
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.bert.graph import INPUTS, in_float32, states_of
-from sememe.models.onnx.builder import Graph, floats
+from sememe.models.bert.graph import INPUTS, states_of
+from sememe.models.onnx.builder import Graph, LargeGraph, floats
+from sememe.models.onnx.transformer import Transformer, activate, in_float32, linear, normalise
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -31,43 +32,35 @@ if TYPE_CHECKING:
         ClapTextWeights,
         Fusion,
         Merging,
-        Norm,
-        Product,
         Projection,
     )
+    from sememe.models.onnx.transformer import Product
 
 _EPSILON = 1e-5  # of torch's LayerNorm, where a config says nothing else
 _HIDDEN = -100.0  # added to the score of a state of another window
 _CUBIC = -0.75  # the parameter of cubic interpolation, as torch has it
 
 
-class ClapGraph(NamedTuple):
-    """A graph, and the large arrays that it leaves out; both are for `session`."""
-
-    graph: bytes
-    beside: dict[str, FloatArray]
-
-
-def text_graph(weights: ClapTextWeights) -> ClapGraph:
+def text_graph(weights: ClapTextWeights) -> LargeGraph:
     """Token ids to unit rows "rows" (N, dim); for its inputs see `bert_graph`."""
-    g, network = Graph(apart=True), weights.network
+    g, network = Graph(external=True), weights.network
     states = states_of(g, network, in_float32, depth=len(network.layers))
     first = g("Gather", states[-1], g.constant(np.array([0])), axis=1)  # (N, 1, width)
-    x = g("Tanh", _linear(g, g.reshape(first, -1, network.dim), weights.pooler))
+    x = g("Tanh", linear(g, g.reshape(first, -1, network.dim), weights.pooler))
     dim = _projected(g, x, weights.projection, weights.activation)
-    return ClapGraph(g.build(INPUTS, {"rows": floats("N", dim)}), g.beside)
+    return g.build_large(INPUTS, {"rows": floats("N", dim)})
 
 
-def audio_graph(weights: ClapAudioWeights, *, frames: int, fused: bool = False) -> ClapGraph:
+def audio_graph(weights: ClapAudioWeights, *, frames: int, fused: bool = False) -> LargeGraph:
     """Decibels "mels" (1, frames, mels) of one clip to a unit row "rows" (1, dim).
 
     fused: "mels" is (4, frames, mels): the whole clip, and three parts of it.
     """
-    g, tower = Graph(apart=True), weights.tower
+    g, tower = Graph(external=True), weights.tower
     x = _image(g, weights, frames)
     patches = _patches(g, tower, x, weights.patches, weights.fusion if fused else None)
     if weights.patch_norm is not None:
-        patches = _normalised(g, patches, weights.patch_norm, _EPSILON)
+        patches = normalise(g, patches, weights.patch_norm, _EPSILON)
     x, (rows, columns) = patches, tower.grid
     for stage, blocks in enumerate(weights.stages):
         for number, block in enumerate(blocks):
@@ -76,11 +69,11 @@ def audio_graph(weights: ClapAudioWeights, *, frames: int, fused: bool = False) 
         if stage < len(weights.merging):
             x = _merged(g, weights.merging[stage], x, (rows, columns))
             rows, columns = rows // 2, columns // 2
-    x = _normalised(g, x, weights.norm, _EPSILON)
+    x = normalise(g, x, weights.norm, _EPSILON)
     x = g("ReduceMean", x, g.constant(np.array([1])), keepdims=0)  # (1, dim)
     dim = _projected(g, x, weights.projection, weights.activation)
     ports = {"mels": floats(4 if fused else 1, frames, tower.mels)}
-    return ClapGraph(g.build(ports, {"rows": floats(1, dim)}), g.beside)
+    return g.build_large(ports, {"rows": floats(1, dim)})
 
 
 def stretching(frames: int, most: int) -> FloatArray:
@@ -107,8 +100,8 @@ def _image(g: Graph, weights: ClapAudioWeights, frames: int) -> str:
     tower = weights.tower
     scale, shift = map(g.constant, weights.scale)
     x = g("Add", g("Mul", "mels", scale), shift)
-    if frames < tower.most_frames:
-        x = g("MatMul", g.constant(stretching(frames, tower.most_frames)), x)
+    if frames < tower.max_frames:
+        x = g("MatMul", g.constant(stretching(frames, tower.max_frames)), x)
     x = g.reshape(x, -1, tower.fold, tower.side, tower.mels)
     x = g("Transpose", x, perm=[0, 1, 3, 2])
     return g.reshape(x, -1, 1, tower.side, tower.side)
@@ -142,7 +135,7 @@ def _fused(g: Graph, fusion: Fusion, x: str, y: str) -> str:
     both = g("Add", x, y)
     mean = g("ReduceMean", both, g.constant(np.array([1])), keepdims=1)
     scores = [
-        _linear(g, g("Relu", _linear(g, states, first)), second)
+        linear(g, g("Relu", linear(g, states, first)), second)
         for states, (first, second) in ((both, fusion.local), (mean, fusion.general))
     ]
     share = g("Sigmoid", g("Add", *scores))
@@ -156,7 +149,14 @@ def _layer(
     """Add one layer: states (1, rows * columns, width) to states."""
     layer = block.layer
     rows, columns = (-(-side // tower.window) * tower.window for side in grid)  # filled up
-    y = _normalised(g, x, layer.norm1, tower.epsilon)
+    network = Transformer(
+        g,
+        heads=len(block.distances),
+        activation=tower.activation,
+        epsilon=tower.epsilon,
+        norm_first=True,
+    )
+    y = network.normalise(x, layer.norm1)
     y = g.reshape(y, *grid, len(layer.out))
     if (rows, columns) != grid:
         y = g("Pad", y, g.constant(np.array([0, 0, 0, rows - grid[0], columns - grid[1], 0])))
@@ -164,19 +164,12 @@ def _layer(
     bias = block.distances[None]
     if shift:
         bias = bias + _hidden(rows, columns, tower.window, shift)[:, None]
-    y = _linear(g, y, (layer.qkv, layer.qkv_bias))
-    parts = g.many("Split", y, outputs=3, axis=2, num_outputs=3)
-    heads = len(block.distances)
-    y = g.fused("MultiHeadAttention", *parts, "", "", g.constant(bias), num_heads=heads)
-    y = _linear(g, y, (layer.out, layer.out_bias))
+    y = network.self_attention(y, layer, bias=g.constant(bias))
     y = _rolled(g, _unwindowed(g, y, tower.window, rows, columns, len(layer.out)), -shift)
     if (rows, columns) != grid:
         y = _between(g, _between(g, y, 0, grid[0], axis=0), 0, grid[1], axis=1)
     x = g("Add", x, g.reshape(y, 1, grid[0] * grid[1], len(layer.out)))
-    y = _linear(g, _normalised(g, x, layer.norm2, tower.epsilon), (layer.up, layer.up_bias))
-    return g(
-        "Add", x, _linear(g, _activated(g, y, tower.activation), (layer.down, layer.down_bias))
-    )
+    return g("Add", x, network.feed_forward(network.normalise(x, layer.norm2), layer))
 
 
 def _rolled(g: Graph, x: str, shift: int) -> str:
@@ -222,13 +215,13 @@ def _merged(g: Graph, merging: Merging, x: str, grid: tuple[int, int]) -> str:
     x = g.reshape(x, rows // 2, 2, columns // 2, 2, width)
     x = g("Transpose", x, perm=[0, 2, 3, 1, 4])  # of the four, the lower left comes second
     x = g.reshape(x, 1, rows * columns // 4, 4 * width)
-    return g("MatMul", _normalised(g, x, merging.norm, _EPSILON), g.constant(merging.matrix))
+    return g("MatMul", normalise(g, x, merging.norm, _EPSILON), g.constant(merging.matrix))
 
 
 def _projected(g: Graph, x: str, projection: Projection, activation: str) -> int:
     """Add the products into the common space, the output "rows"; returns its width."""
     first, second = projection
-    y = _linear(g, _activated(g, _linear(g, x, first), activation), second)
+    y = linear(g, activate(g, linear(g, x, first), activation), second)
     g.named("rows", "LpNormalization", y, axis=1, p=2)
     return len(second[1])
 
@@ -236,20 +229,3 @@ def _projected(g: Graph, x: str, projection: Projection, activation: str) -> int
 def _between(g: Graph, x: str, start: int, stop: int, axis: int) -> str:
     ends = [g.constant(np.array([value])) for value in (start, stop, axis)]
     return g("Slice", x, *ends)
-
-
-def _linear(g: Graph, x: str, product: Product) -> str:
-    matrix, bias = map(g.constant, product)
-    return g("Add", g("MatMul", x, matrix), bias)
-
-
-def _normalised(g: Graph, x: str, norm: Norm, epsilon: float) -> str:
-    return g("LayerNormalization", x, *map(g.constant, norm), axis=-1, epsilon=epsilon)
-
-
-def _activated(g: Graph, x: str, activation: str) -> str:
-    if activation == "relu":
-        return g("Relu", x)
-    if activation in ("silu", "swish"):
-        return g("Mul", x, g("Sigmoid", x))
-    return g("Gelu", x, approximate="none" if activation == "gelu" else "tanh")

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.bert.weights import BertWeights, Layer, bert_weights
+from sememe.models.bert.weights import BertWeights, bert_weights
+from sememe.models.onnx.transformer import Layer, read_layer
 from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.clap.config import AudioTower, ClapConfig
+    from sememe.models.onnx.transformer import Norm, Product
     from sememe.models.weights.safetensors import Tensors
 
-    Norm = tuple[FloatArray, FloatArray]
-    Product = tuple[FloatArray, FloatArray]  # (inputs, outputs) and (outputs,)
     Projection = tuple[Product, Product]
 
 _AUDIO, _TEXT = "audio_model.audio_encoder.", "text_model."
+_ATTENTION = ("attention.self.query", "attention.self.key", "attention.self.value")
 _BATCH_EPSILON = 1e-5  # of torch's BatchNorm2d
 
 
@@ -163,26 +164,19 @@ def _projection(reader: Reader, name: str, width: int, dim: int) -> Projection:
 
 def _block(reader: Reader, tower: AudioTower, stage: int, number: int) -> Block:
     start, dim = f"layers.{stage}.blocks.{number}.", tower.width << stage
-    own = f"{start}attention.self."
-    matrices, biases = [], []
-    for part in ("query", "key", "value"):
-        matrices.append(reader.array(f"{own}{part}.weight", dim, dim).T)
-        biases.append(
-            reader.array(f"{own}{part}.bias", dim) if tower.qkv_bias else np.zeros(dim, np.float32)
-        )
-    inner = tower.inner(stage)
-    layer = Layer(
-        np.concatenate(matrices, axis=1),
-        np.concatenate(biases),
-        *reader.linear(f"{start}attention.output.dense", inputs=dim, outputs=dim),
-        reader.norm(f"{start}layernorm_before", dim),
-        *reader.linear(f"{start}intermediate.dense", inputs=dim, outputs=inner),
-        *reader.linear(f"{start}output.dense", inputs=inner, outputs=dim),
-        reader.norm(f"{start}layernorm_after", dim),
+    layer = read_layer(
+        reader,
+        start,
+        attention=(*_ATTENTION, "attention.output.dense"),
+        feed=("intermediate.dense", "output.dense"),
+        norms=("layernorm_before", "layernorm_after"),
+        dim=dim,
+        inner=tower.inner(stage),
+        qkv_bias=tower.qkv_bias,
     )
     heads, side = tower.heads[stage], tower.window
-    table = reader.array(f"{own}relative_position_bias_table", (2 * side - 1) ** 2, heads)
-    return Block(layer, by_distance(table, side))
+    table = f"{start}attention.self.relative_position_bias_table"
+    return Block(layer, by_distance(reader.array(table, (2 * side - 1) ** 2, heads), side))
 
 
 def by_distance(table: FloatArray, side: int) -> FloatArray:

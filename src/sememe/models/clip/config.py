@@ -67,7 +67,7 @@ _VISION: dict[str, Any] = {
 }  # fmt: skip
 
 
-def of_transformers(config: Mapping[str, Any], where: str) -> ClipConfig:
+def read_config(config: Mapping[str, Any], where: str) -> ClipConfig:
     """Read the config.json of transformers, model_type "clip".
 
     where: The folder's name, for messages.
@@ -101,7 +101,7 @@ def of_transformers(config: Mapping[str, Any], where: str) -> ClipConfig:
     return _checked(found, where)
 
 
-def of_open_clip(config: Mapping[str, Any], where: str) -> ClipConfig:
+def read_open_clip_config(config: Mapping[str, Any], where: str) -> ClipConfig:
     """Read the open_clip_config.json of open_clip.
 
     Raises:

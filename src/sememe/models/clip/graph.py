@@ -17,18 +17,20 @@ Reference: Radford et al. 2021 (arXiv:2103.00020); the layer is that of Radford 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sememe.models.onnx.builder import Graph, Port, floats, whole
+from sememe.models.onnx.transformer import Transformer, embed_tokens, linear
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
-    from sememe.models.bert.weights import Layer
     from sememe.models.clip.config import Tower
     from sememe.models.clip.weights import ImageWeights, TextWeights
     from sememe.models.image.preprocess import Preprocess
+    from sememe.models.onnx.transformer import Layer
 
 _INT32 = 6  # ONNX's number of the type
 
@@ -36,17 +38,18 @@ _INT32 = 6  # ONNX's number of the type
 def image_graph(weights: ImageWeights, preprocess: Preprocess) -> bytes:
     """Pixels "pixels" (N, size, size, 3) uint8 to "features" (N, dim), not normalised."""
     g = Graph()
-    x = _patches(g, weights, preprocess)
+    network = _layers(g, weights.tower)
+    x = _patches(g, weights, preprocess)  # (N, 1 + patches, width)
     if weights.first is not None:
-        x = _normalised(g, weights.tower, x, weights.first)
+        x = network.normalise(x, weights.first)
     for layer in weights.layers[:-1]:
-        x = _layer(g, weights.tower, layer, x, causal=False)
+        x = network.layer(x, layer)
 
     def first(x: str) -> str:
         return g("Gather", x, g.constant(np.array([0])), axis=1)
 
-    x = _last(g, weights.tower, weights.layers[-1], x, first)
-    x = _normalised(g, weights.tower, x, weights.last)
+    x = _last_layer(network, weights.layers[-1], x, first)  # (N, width)
+    x = network.normalise(x, weights.last)
     g.named("features", "MatMul", x, g.constant(weights.projection))
     size = preprocess.size
     ports = {"pixels": Port("UINT8", ("N", size, size, 3))}
@@ -56,26 +59,36 @@ def image_graph(weights: ImageWeights, preprocess: Preprocess) -> bytes:
 def text_graph(weights: TextWeights) -> bytes:
     """Token ids "ids" (N, T) int32, padded at the end with 0, to unit rows "rows" (N, dim)."""
     g = Graph()
-    zero, two = g.constant(np.array([0])), g.constant(np.array([2]))
-    length = g("Slice", g("Shape", "ids"), g.constant(np.array([1])), two, zero)
-    places = g("Slice", g.constant(weights.places), zero, length, zero)  # (T, width)
-    x = g("Add", g("Gather", g.constant(weights.words), "ids", axis=0), places)
+    network = _layers(g, weights.tower, causal=True)
+    x = embed_tokens(g, weights.words, weights.places)  # (N, T, width)
     for layer in weights.layers[:-1]:
-        x = _layer(g, weights.tower, layer, x, causal=True)
+        x = network.layer(x, layer)
     place = _ending(g, weights.eos)  # (N, 1, 1)
 
     def ending(x: str) -> str:
         return g("GatherND", x, place, batch_dims=1)
 
     seen = g("Cast", g("Add", g.reshape(place, -1), g.constant(np.array([1]))), to=_INT32)
-    x = _last(g, weights.tower, weights.layers[-1], x, ending, seen)
-    x = _normalised(g, weights.tower, x, weights.last)
+    network = replace(network, causal=False)  # the last layer's one query sees `seen` states
+    x = _last_layer(network, weights.layers[-1], x, ending, seen=seen)  # (N, width)
+    x = network.normalise(x, weights.last)
     y = g("MatMul", x, g.constant(weights.projection))
     if weights.bias is not None:
         y = g("Add", y, g.constant(weights.bias))
     g.named("rows", "LpNormalization", y, axis=1, p=2)
     ports = {"ids": whole("N", "T", bits=32)}
     return g.build(ports, {"rows": floats("N", weights.projection.shape[1])})
+
+
+def _layers(g: Graph, tower: Tower, *, causal: bool = False) -> Transformer:
+    return Transformer(
+        g,
+        heads=tower.heads,
+        activation=tower.activation,
+        epsilon=tower.epsilon,
+        norm_first=True,
+        causal=causal,
+    )
 
 
 def _patches(g: Graph, weights: ImageWeights, preprocess: Preprocess) -> str:
@@ -109,38 +122,23 @@ def _pixel_product(weights: ImageWeights, preprocess: Preprocess) -> tuple[Float
     return scaled.reshape(-1, len(kernel)).astype(np.float32), bias
 
 
-def _layer(g: Graph, tower: Tower, layer: Layer, x: str, *, causal: bool) -> str:
-    """Add one layer to the graph: states (N, T, width) to states."""
-    y = _normalised(g, tower, x, layer.norm1)
-    parts = g.many("Split", _product(g, y, layer.qkv, layer.qkv_bias), outputs=3, axis=2,
-                   num_outputs=3)  # fmt: skip
-    y = g.fused("MultiHeadAttention", *parts, num_heads=tower.heads, unidirectional=int(causal))
-    return _fed(g, tower, layer, x, y)
-
-
-def _last(
-    g: Graph, tower: Tower, layer: Layer, x: str, only: Callable[[str], str], seen: str = ""
+def _last_layer(
+    network: Transformer, layer: Layer, x: str, pick: Callable[[str], str], *, seen: str = ""
 ) -> str:
-    """Add the last layer, of which one state counts: states (N, T, width) to it, (N, width).
+    """Append the last layer for the one state that counts: (N, T, width) to (N, width).
 
-    only: Takes that state out of all of them, (N, 1, width). seen: (N,) int32, how many of the
-    states it sees; all unless told.
+    pick: Takes that state out of all of them, (N, T, width) to (N, 1, width). seen: (N,) int32, how
+    many of the states it sees; all by default.
     """
-    width = tower.width
-    y = _normalised(g, tower, x, layer.norm1)
-    query = _product(g, only(y), layer.qkv[:, :width], layer.qkv_bias[:width])
-    others = _product(g, y, layer.qkv[:, width:], layer.qkv_bias[width:])
+    g, width = network.g, len(layer.out)
+    y = network.normalise(x, layer.norm1)
+    query = linear(g, pick(y), (layer.qkv[:, :width], layer.qkv_bias[:width]))  # (N, 1, width)
+    others = linear(g, y, (layer.qkv[:, width:], layer.qkv_bias[width:]))  # (N, T, 2 width)
     parts = [query, *g.many("Split", others, outputs=2, axis=2, num_outputs=2)]
-    y = g.fused("MultiHeadAttention", *parts, "", seen, num_heads=tower.heads)
-    return g.reshape(_fed(g, tower, layer, only(x), y), -1, width)
-
-
-def _fed(g: Graph, tower: Tower, layer: Layer, x: str, y: str) -> str:
-    """Add what attention found, and the feed-forward part after it, to states."""
-    x = g("Add", x, _product(g, y, layer.out, layer.out_bias))
-    y = _product(g, _normalised(g, tower, x, layer.norm2), layer.up, layer.up_bias)
-    y = _product(g, _activated(g, y, tower.activation), layer.down, layer.down_bias)
-    return g("Add", x, y)
+    y = linear(g, network.attend(parts, lengths=seen), (layer.out, layer.out_bias))
+    x = g("Add", pick(x), y)
+    y = network.feed_forward(network.normalise(x, layer.norm2), layer)
+    return g.reshape(g("Add", x, y), -1, width)
 
 
 def _ending(g: Graph, eos: int | None) -> str:
@@ -149,19 +147,3 @@ def _ending(g: Graph, eos: int | None) -> str:
     if eos is not None:
         ids = g("Cast", g("Equal", "ids", g.constant(np.array([eos], np.int32))), to=_INT32)
     return g.reshape(g("ArgMax", ids, axis=1, keepdims=1), -1, 1, 1)
-
-
-def _product(g: Graph, x: str, matrix: FloatArray, bias: FloatArray) -> str:
-    return g("Add", g("MatMul", x, g.constant(matrix)), g.constant(bias))
-
-
-def _normalised(g: Graph, tower: Tower, x: str, norm: tuple[FloatArray, FloatArray]) -> str:
-    return g("LayerNormalization", x, *map(g.constant, norm), axis=-1, epsilon=tower.epsilon)
-
-
-def _activated(g: Graph, x: str, activation: str) -> str:
-    if activation == "quick_gelu":
-        return g.fused("QuickGelu", x, alpha=1.702)
-    if activation == "relu":
-        return g("Relu", x)
-    return g("Gelu", x, approximate="none" if activation == "gelu" else "tanh")

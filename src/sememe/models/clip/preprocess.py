@@ -12,7 +12,7 @@ _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27
 _RESAMPLE: dict[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 
 
-def of_processor(facts: Mapping[str, Any], where: str) -> Preprocess:
+def read_preprocess(facts: Mapping[str, Any], where: str) -> Preprocess:
     """Read a preprocessor_config.json of transformers; what it leaves out is as in CLIP's.
 
     where: The file's name, for messages.
@@ -41,13 +41,13 @@ def of_processor(facts: Mapping[str, Any], where: str) -> Preprocess:
         raise CorruptFileError(f"{where} is damaged: {error!r}. Fetch it anew") from error
 
 
-def of_open_clip_config(facts: Mapping[str, Any], *, size: int, where: str) -> Preprocess:
+def read_open_clip_preprocess(facts: Mapping[str, Any], *, size: int, where: str) -> Preprocess:
     """Read what open_clip_config.json says of pictures; what it leaves out is as in CLIP's.
 
     size: Of the pictures that the network reads.
 
     Raises:
-        InvalidInputError, CorruptFileError: As `of_processor`.
+        InvalidInputError, CorruptFileError: As `read_preprocess`.
     """
     try:
         given = facts.get("preprocess_cfg") or {}

@@ -7,15 +7,14 @@ projections.npz   of each side: mean and scale of what comes in, then matrices a
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe._errors import CorruptFileError
-from sememe._persistence import check_format
+from sememe._persistence import expect_valid
+from sememe.models.weights.folder import ModelFolder
 from sememe.vectors.atomic import written
 
 if TYPE_CHECKING:
@@ -23,10 +22,9 @@ if TYPE_CHECKING:
 
     from sememe._types import FloatArray
 
-ABOUT, ARRAYS = "sememe.json", "projections.npz"
+ARRAYS = "projections.npz"
 KIND = "joint"
 SIDES = ("image", "text")
-_FORMAT = 1
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -117,17 +115,16 @@ def write_projections(folder: Path, projections: dict[str, Projection]) -> None:
         np.savez(file, **arrays)
 
 
-def read_joint_folder(folder: Path) -> JointFolder:
+def read_joint_folder(path: Path) -> JointFolder:
     """Read a folder.
 
     Raises:
-        CorruptFileError: A file is missing or damaged, or of a newer format.
+        CorruptFileError: If a file is missing or damaged, or of a newer format.
     """
-    try:
-        document = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        check_format(folder / ABOUT, document["format"], _FORMAT)
-        data = (folder / ARRAYS).read_bytes()
-        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+    document = ModelFolder.open(path).about()
+    with expect_valid(path, cure="Train or fetch it anew", errors=(Exception,)):  # of ZIP: any
+        data = (path / ARRAYS).read_bytes()
+        with np.load(path / ARRAYS, allow_pickle=False) as arrays:
             projections = {side: Projection.of(arrays, side) for side in SIDES}
         return JointFolder(
             names={side: str(document["encoders"][side]["name"]) for side in SIDES},
@@ -136,7 +133,3 @@ def read_joint_folder(folder: Path) -> JointFolder:
             scale=float(document["scale"]),
             digest=hashlib.sha256(data).hexdigest(),
         )
-    except CorruptFileError:
-        raise
-    except Exception as error:  # of JSON, ZIP or NumPy: any
-        raise CorruptFileError(f"{folder} is damaged: {error!r}. Train or fetch it anew") from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import CorruptFileError
-from sememe.models.bert.weights import Layer
+from sememe.models.onnx.transformer import Layer, read_layer
 from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
@@ -170,21 +170,19 @@ def logit_scale(tensors: Tensors, *, where: str) -> float:
 
 
 def _layers(reader: Reader, name: str, tower: Tower) -> tuple[Layer, ...]:
-    """Read layers as transformers calls them."""
-    found = []
-    for i in range(tower.layers):
-        start, width = name.format(i), tower.width
-        query, key, value, out = (
-            reader.linear(f"{start}self_attn.{part}_proj", inputs=width, outputs=width)
-            for part in ("q", "k", "v", "out")
+    """Read layers by the names of transformers."""
+    return tuple(
+        read_layer(
+            reader,
+            name.format(i),
+            attention=[f"self_attn.{part}_proj" for part in ("q", "k", "v", "out")],
+            feed=("mlp.fc1", "mlp.fc2"),
+            norms=("layer_norm1", "layer_norm2"),
+            dim=tower.width,
+            inner=tower.inner,
         )
-        qkv = np.concatenate([query[0], key[0], value[0]], axis=1)
-        bias = np.concatenate([query[1], key[1], value[1]])
-        up = reader.linear(f"{start}mlp.fc1", inputs=width, outputs=tower.inner)
-        down = reader.linear(f"{start}mlp.fc2", inputs=tower.inner, outputs=width)
-        norms = [reader.norm(f"{start}layer_norm{i}", width) for i in (1, 2)]
-        found.append(Layer(qkv, bias, *out, norms[0], *up, *down, norms[1]))
-    return tuple(found)
+        for i in range(tower.layers)
+    )
 
 
 def _open_layers(reader: Reader, name: str, tower: Tower) -> tuple[Layer, ...]:

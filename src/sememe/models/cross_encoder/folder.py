@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import read_json
 from sememe.models.bert.folder import SentenceFolder, read_sentence_folder
 from sememe.models.bert.weights import bert_weights
 from sememe.models.cross_encoder.head import classification_head
+from sememe.models.weights.folder import ModelFolder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,9 +70,9 @@ def read_cross_folder(path: Path) -> CrossFolder:
     config, tensors = folder.config, folder.tensors()
     weights = bert_weights(config, tensors, where=str(path))
     head = classification_head(config, tensors, dim=weights.dim, where=str(path))
-    facts = read_json(path / "config_sentence_transformers.json", missing={})
+    facts = ModelFolder.open(path).json("config_sentence_transformers.json", missing={})
     prompts = facts.get("prompts") or {}
-    said = read_json(folder.tokenizer().parent / "tokenizer_config.json", missing={})
+    said = ModelFolder(folder.tokenizer().parent).json("tokenizer_config.json", missing={})
     return CrossFolder(
         weights=weights,
         head=head,

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from sememe._errors import CorruptFileError
-from sememe._persistence import check_format
+from sememe._persistence import ABOUT, FORMAT, expect_valid, hash_file
 from sememe.models.image.preprocess import Preprocess
+from sememe.models.weights.folder import ModelFolder
 from sememe.vectors.atomic import written
 
-ABOUT, GRAPH = "sememe.json", "model.onnx"
+GRAPH = "model.onnx"
 KIND = "image-encoder"
-_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def image_facts(
 ) -> dict[str, Any]:
     """Return what sememe.json says of a graph, for those who write more into it themselves."""
     return {
-        "format": _FORMAT,
+        "format": FORMAT,
         "kind": KIND,
         "dim": dim,
         "labels": list(labels),
@@ -88,32 +88,26 @@ def image_facts(
     }
 
 
-def read_image_folder(folder: Path) -> ImageFolder:
-    """Read what a folder says of itself, and check its graph against the hash.
+def read_image_folder(path: Path) -> ImageFolder:
+    """Read sememe.json of a folder, and check the graph against its hash.
 
     Raises:
-        CorruptFileError: A file is missing or damaged, or of a newer format.
+        CorruptFileError: If a file is missing or damaged, or of a newer format.
     """
-    try:
-        document = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        check_format(folder / ABOUT, document["format"], _FORMAT)
-        found = ImageFolder(
-            graph=folder / GRAPH,
+    document = ModelFolder.open(path).about()
+    with expect_valid(path / ABOUT):
+        folder = ImageFolder(
+            graph=path / GRAPH,
             preprocess=Preprocess.of(document["preprocess"]),
             dim=int(document["dim"]),
             labels=tuple(map(str, document["labels"])),
             maps=bool(document["maps"]),
             digest=str(document["sha256"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, CorruptFileError):
-            raise
-        raise CorruptFileError(f"{folder / ABOUT} is damaged: {error!r}. Fetch it anew") from error
     try:
-        with found.graph.open("rb") as file:
-            got = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hash_file(folder.graph).hexdigest()
     except OSError as error:
-        raise CorruptFileError(f"{folder} lacks {GRAPH}. Fetch it anew") from error
-    if got != found.digest:
-        raise CorruptFileError(f"{found.graph} is not the file that {ABOUT} means. Fetch it anew")
-    return found
+        raise CorruptFileError(f"{path} lacks {GRAPH}. Fetch it anew") from error
+    if digest != folder.digest:
+        raise CorruptFileError(f"{folder.graph} is not the file of {ABOUT}. Fetch it anew")
+    return folder

@@ -66,7 +66,7 @@ class Preprocess:
     def pixels(self, image: Image) -> NDArray[np.uint8]:
         """Return the picture as the network reads it, (size, size, 3) uint8, R, G, B.
 
-        image: upright and in RGB, as `sememe.sources.pixels.open_image` gives it.
+        image: upright and in RGB, as `sememe.sources.media.image_decoding.open_image` gives it.
 
         The lengths are torchvision's: the longer side is cut to a whole number after scaling, the
         cut begins at half of what is over, see `half`; what is too small is framed in black.

@@ -13,7 +13,6 @@ into a folder "0_StaticEmbedding". That is read too.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,28 +23,26 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
-from sememe._persistence import noted
-from sememe.models.weights.checkpoint import weight_files
-from sememe.models.weights.folder import ModelFolder, ModelKind
-from sememe.models.weights.safetensors import WEIGHTS, read_tensors
+from sememe._persistence import ABOUT, FORMAT, fingerprint, noted
+from sememe.models.weights.checkpoint import read_weights
+from sememe.models.weights.folder import CONFIG, MODULES, TOKENIZER, ModelFolder, ModelKind
+from sememe.models.weights.safetensors import WEIGHTS
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
 
-TOKENIZER, CONFIG, MODULES, ABOUT = "tokenizer.json", "config.json", "modules.json", "sememe.json"
 FILES = (ABOUT, CONFIG, MODULES, TOKENIZER, WEIGHTS)
 KIND = "static"
-_FORMAT = 1
 _TYPES = "sentence_transformers.models"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class StaticFolder:
-    """What a folder holds.
+    """The vectors of a folder.
 
     Attributes:
         rows: (tokens, dim) float32, the row of each id, weighted.
-        tokenizer: Where the tokenizer lies.
+        tokenizer: Path of the tokenizer.
         digest: 32 hex digits of the bytes of both.
     """
 
@@ -57,11 +54,11 @@ class StaticFolder:
         """Refuse rows that are not those of the tokenizer.
 
         Raises:
-            CorruptFileError: There are more or fewer rows than tokens.
+            CorruptFileError: If there are more or fewer rows than tokens.
         """
         if len(self.rows) != vocab_size:
             raise CorruptFileError(
-                f"{self.tokenizer} has {vocab_size:,} tokens, the weights beside it have rows for "
+                f"{self.tokenizer} has {vocab_size:,} tokens, the weights have rows for "
                 f"{len(self.rows):,}. Fetch or distil them anew, both together"
             )
 
@@ -70,27 +67,24 @@ def read_static_folder(path: Path) -> StaticFolder:
     """Read the rows of a folder's tokens.
 
     Raises:
-        InvalidInputError: It holds no static encoder, or no weights that can be read safely.
-        CorruptFileError: A file is damaged, or the tensors do not fit each other.
-        MissingExtraError: The package safetensors is not installed.
+        InvalidInputError: If there is no static encoder, or no weights that can be read safely.
+        CorruptFileError: If a file is damaged, or the tensors do not fit each other.
+        MissingExtraError: If safetensors is not installed.
     """
-    place = _place(ModelFolder.open(path))
-    if place is None:
+    folder = ModelFolder.open(path)
+    if not folder.holds(ModelKind.STATIC):
         raise InvalidInputError(
             f"{path} holds no static encoder. Give a folder that model2vec or sememe distil wrote."
         )
-    tokenizer = next((p / TOKENIZER for p in (place, path) if (p / TOKENIZER).is_file()), None)
+    flat = folder.peek(CONFIG).get("model_type") == "model2vec"
+    network = folder if flat else folder.within(folder.steps[0][1])
+    tokenizer = next((p.path / TOKENIZER for p in (network, folder) if p.has(TOKENIZER)), None)
     if tokenizer is None:
-        raise CorruptFileError(f"{place} lacks {TOKENIZER}. Fetch or distil it anew")
-    weights = weight_files(place)
-    tensors: dict[str, Any] = {}
-    for file in weights:
-        tensors |= read_tensors(file)
-    digest = hashlib.blake2b(digest_size=16)
-    for file in (*weights, tokenizer):
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return StaticFolder(_rows(tensors, path), tokenizer, digest.hexdigest())
+        raise CorruptFileError(f"{network.path} lacks {TOKENIZER}. Fetch or distil it anew")
+    files = network.weight_files()
+    return StaticFolder(
+        _weigh_rows(read_weights(files), path), tokenizer, fingerprint((*files, tokenizer))
+    )
 
 
 def write_static_files(
@@ -113,7 +107,7 @@ def write_static_files(
     _write_json(folder / MODULES, modules)
     names = [name for name in FILES if name != ABOUT]
     files = {name: noted(folder / name) for name in names}
-    about = {"static": _FORMAT, "kind": KIND, "tokens": len(rows), "dim": int(rows.shape[1])}
+    about = {"static": FORMAT, "kind": KIND, "tokens": len(rows), "dim": int(rows.shape[1])}
     _write_json(folder / ABOUT, {**about, **facts, "files": files})
 
 
@@ -135,16 +129,7 @@ def _config(rows: FloatArray, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _place(folder: ModelFolder) -> Path | None:
-    """Return where the weights of a static encoder lie, the folder or one inside it."""
-    if folder.kind is not ModelKind.STATIC:
-        return None
-    if folder.peek(CONFIG).get("model_type") == "model2vec":
-        return folder.path
-    return folder.path / folder.steps[0][1]
-
-
-def _rows(tensors: dict[str, Any], path: Path) -> FloatArray:
+def _weigh_rows(tensors: dict[str, Any], path: Path) -> FloatArray:
     """Return (tokens, dim) float32 of the tensors there are."""
     table = next((tensors[n] for n in ("embeddings", "embedding.weight") if n in tensors), None)
     if table is None or table.ndim != 2:

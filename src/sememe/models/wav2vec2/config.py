@@ -94,7 +94,7 @@ class SpeechConfig:
     def samples(self, frames: int) -> int:
         """Return the fewest samples that give so many frames.
 
-        >>> from_config({}, "").samples(2)
+        >>> read_config({}, "").samples(2)
         720
         """
         for one in reversed(self.convolutions):
@@ -104,7 +104,7 @@ class SpeechConfig:
     def frames(self, samples: int) -> int:
         """Return how many frames so many samples give, 0 where they are too few.
 
-        >>> from_config({}, "").frames(16000)
+        >>> read_config({}, "").frames(16000)
         49
         """
         for one in self.convolutions:
@@ -112,7 +112,7 @@ class SpeechConfig:
         return samples
 
 
-def from_config(config: Mapping[str, Any], where: str) -> SpeechConfig:
+def read_config(config: Mapping[str, Any], where: str) -> SpeechConfig:
     """Read a config.json whose model_type is one of SPEECH_TYPES.
 
     where: The folder's name, for messages.

@@ -13,15 +13,14 @@ config's "group"), padding would still count: such clips must be of one length.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.onnx.builder import Graph, Port, floats, whole
+from sememe.models.onnx.builder import Graph, LargeGraph, Port, floats, whole
+from sememe.models.onnx.transformer import Transformer, activate, linear, normalise
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.bert.weights import Layer
     from sememe.models.wav2vec2.weights import Adapter, Filter, SpeechWeights
 
 INPUTS: dict[str, Port] = {"samples": floats("N", "S"), "lengths": whole("N", bits=32)}
@@ -34,16 +33,9 @@ def state_name(layer: int) -> str:
     return f"states{layer}"
 
 
-class SpeechGraph(NamedTuple):
-    """A graph, and the large arrays that it leaves out; both are for `session`."""
-
-    graph: bytes
-    beside: dict[str, FloatArray]
-
-
 def speech_graph(
     weights: SpeechWeights, *, layers: Sequence[int] = (), logits: bool = False
-) -> SpeechGraph:
+) -> LargeGraph:
     """Samples to the states of some layers, and to the scores of units.
 
     Inputs: "samples" (N, S) float32; "lengths" (N,) int32, of how many frames each clip is.
@@ -51,7 +43,7 @@ def speech_graph(
     the last what the network gives, its last normalisation included; "logits" (N, T, units). Rows
     of padding are arbitrary.
     """
-    g, config = Graph(apart=True), weights.config
+    g, config = Graph(external=True), weights.config
     depth = config.layers if logits else max(layers)
     found = _states(g, weights, depth)
     outputs = {}
@@ -59,10 +51,9 @@ def speech_graph(
         g.named(state_name(layer), "Identity", found[layer])
         outputs[state_name(layer)] = floats("N", "T", config.dim)
     if logits and weights.head is not None:
-        matrix, bias = map(g.constant, weights.head)
-        g.named(LOGITS, "Add", g("MatMul", found[-1], matrix), bias)
+        linear(g, found[-1], weights.head, name=LOGITS)
         outputs[LOGITS] = floats("N", "T", config.vocab_size)
-    return SpeechGraph(g.build(INPUTS, outputs), g.beside)
+    return g.build_large(INPUTS, outputs)
 
 
 def _states(g: Graph, weights: SpeechWeights, depth: int) -> list[str]:
@@ -70,19 +61,27 @@ def _states(g: Graph, weights: SpeechWeights, depth: int) -> list[str]:
     config = weights.config
     x = _frames(g, weights)
     if weights.project_norm is not None:
-        x = _normalised(g, x, weights.project_norm, config.epsilon)
-    x = _linear(g, x, *weights.projection)
+        x = normalise(g, x, weights.project_norm, config.epsilon)
+    x = linear(g, x, weights.projection)
     mask = _mask(g, x)
     x = g("Mul", x, mask)
     x = g("Add", x, _positions(g, weights, x, mask))
     if not config.norm_first:
-        x = _normalised(g, x, weights.norm, config.epsilon)
+        x = normalise(g, x, weights.norm, config.epsilon)
     states = [x]
+    network = Transformer(
+        g,
+        heads=config.heads,
+        activation=config.activation,
+        epsilon=config.epsilon,
+        norm_first=config.norm_first,
+        lengths="lengths",
+    )
     for number, layer in enumerate(weights.layers[:depth]):
-        x = _layer(g, weights, layer, states[-1])
+        x = network.layer(states[-1], layer)
         states.append(_adapted(g, weights.adapters[number], x) if weights.adapters else x)
     if config.norm_first and depth == config.layers:
-        states[-1] = _normalised(g, states[-1], weights.norm, config.epsilon)
+        states[-1] = normalise(g, states[-1], weights.norm, config.epsilon)
     return states
 
 
@@ -92,7 +91,7 @@ def _frames(g: Graph, weights: SpeechWeights) -> str:
     x = g("Unsqueeze", "samples", g.constant(np.array([1])))  # (N, 1, S)
     for one, own in zip(config.convolutions, weights.filters, strict=True):
         x = _convolved(g, x, own, one.stride, config.conv_norm)
-        x = _activated(g, x, config.conv_activation)
+        x = activate(g, x, config.conv_activation)
     return g("Transpose", x, perm=[0, 2, 1])
 
 
@@ -104,7 +103,7 @@ def _convolved(g: Graph, x: str, own: Filter, stride: int, norm: str) -> str:
         return x
     if norm == "group":  # a group for each channel
         return g("InstanceNormalization", x, *map(g.constant, own.norm), epsilon=_EPSILON)
-    x = _normalised(g, g("Transpose", x, perm=[0, 2, 1]), own.norm, _EPSILON)
+    x = normalise(g, g("Transpose", x, perm=[0, 2, 1]), own.norm, _EPSILON)
     return g("Transpose", x, perm=[0, 2, 1])
 
 
@@ -129,51 +128,9 @@ def _positions(g: Graph, weights: SpeechWeights, x: str, mask: str) -> str:
     matrix, bias = map(g.constant, weights.positions)
     x = g("Transpose", x, perm=[0, 2, 1])
     x = g("Conv", x, matrix, bias, group=config.position_groups, pads=pads)
-    return g("Transpose", _activated(g, x, config.conv_activation), perm=[0, 2, 1])
-
-
-def _layer(g: Graph, weights: SpeechWeights, layer: Layer, x: str) -> str:
-    """Add one layer to the graph: states (N, T, dim) to states."""
-    config = weights.config
-    if config.norm_first:
-        y = _normalised(g, x, layer.norm1, config.epsilon)
-        x = g("Add", x, _attention(g, layer, config.heads, y))
-        y = _normalised(g, x, layer.norm2, config.epsilon)
-        return g("Add", x, _feed(g, layer, config.activation, y))
-    x = g("Add", x, _attention(g, layer, config.heads, x))
-    x = _normalised(g, x, layer.norm1, config.epsilon)
-    x = g("Add", x, _feed(g, layer, config.activation, x))
-    return _normalised(g, x, layer.norm2, config.epsilon)
+    return g("Transpose", activate(g, x, config.conv_activation), perm=[0, 2, 1])
 
 
 def _adapted(g: Graph, adapter: Adapter, x: str) -> str:
-    y = _normalised(g, x, adapter.norm, _EPSILON)
-    return g("Add", x, _linear(g, g("Relu", _linear(g, y, *adapter.down)), *adapter.up))
-
-
-def _attention(g: Graph, layer: Layer, heads: int, x: str) -> str:
-    y = _linear(g, x, layer.qkv, layer.qkv_bias)
-    parts = g.many("Split", y, outputs=3, axis=2, num_outputs=3)
-    y = g.fused("MultiHeadAttention", *parts, "", "lengths", num_heads=heads)
-    return _linear(g, y, layer.out, layer.out_bias)
-
-
-def _feed(g: Graph, layer: Layer, activation: str, x: str) -> str:
-    y = _activated(g, _linear(g, x, layer.up, layer.up_bias), activation)
-    return _linear(g, y, layer.down, layer.down_bias)
-
-
-def _linear(g: Graph, x: str, matrix: FloatArray, bias: FloatArray) -> str:
-    return g("Add", g("MatMul", x, g.constant(matrix)), g.constant(bias))
-
-
-def _normalised(g: Graph, x: str, norm: tuple[FloatArray, FloatArray], epsilon: float) -> str:
-    return g("LayerNormalization", x, *map(g.constant, norm), axis=-1, epsilon=epsilon)
-
-
-def _activated(g: Graph, x: str, activation: str) -> str:
-    if activation == "relu":
-        return g("Relu", x)
-    if activation in ("silu", "swish"):
-        return g("Mul", x, g("Sigmoid", x))
-    return g("Gelu", x, approximate="none" if activation == "gelu" else "tanh")
+    y = normalise(g, x, adapter.norm, _EPSILON)
+    return g("Add", x, linear(g, g("Relu", linear(g, y, adapter.down)), adapter.up))

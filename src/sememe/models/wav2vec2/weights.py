@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import CorruptFileError
-from sememe.models.bert.weights import Layer
+from sememe.models.onnx.transformer import Layer, read_layer
 from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
@@ -159,16 +159,15 @@ def _position_norm(reader: Reader, config: SpeechConfig) -> Norm | None:
 
 
 def _layer(reader: Reader, config: SpeechConfig, number: int) -> Layer:
-    start, dim, inner = f"encoder.layers.{number}.", config.dim, config.inner
-    query, key, value, out = (
-        reader.linear(f"{start}attention.{part}_proj", inputs=dim, outputs=dim)
-        for part in ("q", "k", "v", "out")
+    return read_layer(
+        reader,
+        f"encoder.layers.{number}.",
+        attention=[f"attention.{part}_proj" for part in ("q", "k", "v", "out")],
+        feed=("feed_forward.intermediate_dense", "feed_forward.output_dense"),
+        norms=("layer_norm", "final_layer_norm"),
+        dim=config.dim,
+        inner=config.inner,
     )
-    qkv, bias = (np.concatenate(parts, axis=-1) for parts in zip(query, key, value, strict=True))
-    up = reader.linear(f"{start}feed_forward.intermediate_dense", inputs=dim, outputs=inner)
-    down = reader.linear(f"{start}feed_forward.output_dense", inputs=inner, outputs=dim)
-    norm1, norm2 = (reader.norm(start + name, dim) for name in ("layer_norm", "final_layer_norm"))
-    return Layer(qkv, bias, *out, norm1, *up, *down, norm2)
 
 
 def _adapter(reader: Reader, config: SpeechConfig, number: int) -> Adapter:

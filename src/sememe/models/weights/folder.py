@@ -13,12 +13,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from sememe._errors import CorruptFileError, SememeError
+from sememe._errors import CorruptFileError, InvalidInputError, SememeError
 from sememe._persistence import ABOUT, FORMAT, check_format, read_json
 from sememe.models.weights.checkpoint import read_weights, weight_files
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sememe.models.weights.safetensors import Tensors
 
 CONFIG, MODULES, TOKENIZER = "config.json", "modules.json", "tokenizer.json"
+PROCESSOR, _PROCESSORS = "preprocessor_config.json", "processor_config.json"
 OPEN_CLIP = "open_clip_config.json"
 CLIP_ONNX = ("onnx/text_model.onnx", "onnx/vision_model.onnx")
 SPEECH_TYPES = ("wav2vec2", "hubert", "unispeech", "unispeech-sat")
@@ -114,13 +116,14 @@ class ModelFolder:
         return document
 
     def about(self, *, known: int = FORMAT) -> Mapping[str, Any]:
-        """Return sememe.json, refusing one of another format.
+        """Return sememe.json.
 
         Raises:
-            InvalidInputError: If there is none.
-            CorruptFileError: If it cannot be read or is of another format.
+            CorruptFileError: If it is missing, cannot be read or is of another format.
         """
-        document = self.object(ABOUT)
+        document = self.object(ABOUT, missing={})
+        if not document:
+            raise CorruptFileError(f"{self.path} lacks {ABOUT}. Fetch it anew")
         check_format(self.path / ABOUT, document.get("format"), known)
         return document
 
@@ -151,10 +154,33 @@ class ModelFolder:
         """
         return read_weights(self.weight_files(torch=torch))
 
-    @property
-    def tokenizer(self) -> Path | None:
-        """tokenizer.json, None if there is none."""
-        return self.path / TOKENIZER if self.has(TOKENIZER) else None
+    def tokenizer(self) -> Path:
+        """Return tokenizer.json.
+
+        Raises:
+            InvalidInputError: If there is none.
+        """
+        if not self.has(TOKENIZER):
+            raise InvalidInputError(
+                f"{self.path} holds no {TOKENIZER}. Write it there with transformers: "
+                f"AutoTokenizer.from_pretrained({str(self.path)!r}).save_pretrained"
+                f"({str(self.path)!r})"
+            )
+        return self.path / TOKENIZER
+
+    def processor(self, part: str) -> tuple[str, Mapping[str, Any]]:
+        """Return how items are prepared for the network, and the file that holds it.
+
+        part: The entry of processor_config.json: "image_processor" or "feature_extractor".
+        ("", {}) if no file holds it.
+
+        Raises:
+            CorruptFileError: If a file cannot be read or holds no object.
+        """
+        own = self.object(PROCESSOR, missing={})
+        shared = {} if own else self.object(_PROCESSORS, missing={}).get(part)
+        name, config = (PROCESSOR, own) if own else (_PROCESSORS, shared)
+        return (name, config) if config and isinstance(config, dict) else ("", {})
 
     def peek(self, name: str) -> Mapping[str, Any]:
         """Return the object in a JSON file, {} if it is missing, damaged or something else."""
@@ -171,6 +197,29 @@ class ModelFolder:
             return tuple((step["type"].rsplit(".", 1)[-1], str(step["path"])) for step in steps)
         except (SememeError, OSError, ValueError, TypeError, KeyError, AttributeError):
             return ()
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkFolder:
+    """A folder whose documents are read, but not its weights: the base of the families' own.
+
+    Attributes:
+        path: The folder of the network.
+        files: The files with the weights.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+
+    def tensors(self) -> Tensors:
+        """Read all tensors of the weights.
+
+        Raises:
+            InvalidInputError: If a .bin file holds more than tensors.
+            CorruptFileError: If a file is damaged.
+            MissingExtraError: If safetensors is not installed.
+        """
+        return read_weights(self.files)
 
 
 def _declares(kind: str) -> Callable[[ModelFolder], bool]:

@@ -10,7 +10,7 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._types import Skipped
 from sememe.encoders.image.test_time_augmentation import encode_augmented
-from sememe.sources.labelled_data import Labelled, layout
+from sememe.sources.datasets.labelled_data import Labelled, layout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sememe.encoders.classify.speech_classifier import load_speech_classifier
+from sememe.sources.datasets.labelled_data import Labelled
 from sememe.train.base.base_model import weights_digest
 from sememe.train.classify.audio_batches import TunableSounds, tunable_sounds
 from sememe.train.classify.finetuning import Examples, FineTuning, item_name
@@ -22,7 +23,7 @@ from sememe.train.wav2vec2.network import preprocessor
 
 if TYPE_CHECKING:
     from sememe.encoders.classify.speech_classifier import SpeechClassifier
-    from sememe.sources.labelled_data import Labelled
+    from sememe.sources.datasets.labelled_data import Labelled
 
 _LONGEST = 30.0  # seconds of a piece: a longer recording becomes several
 

@@ -14,14 +14,15 @@ from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.space import fingerprint_space
 from sememe.models.image.engine import VisionEngine
 from sememe.models.image.folder import GRAPH, KIND, image_facts
-from sememe.sources.pixels import open_image
+from sememe.sources.datasets.labelled_data import Labelled
+from sememe.sources.media.image_decoding import open_image
 from sememe.train.classify.finetuning import Examples, FineTuning, item_name
 from sememe.train.classify.image_batches import TunablePictures
 from sememe.train.classify.image_network import WEIGHTS, trainable_image
 
 if TYPE_CHECKING:
     from sememe.models.image.preprocess import Preprocess
-    from sememe.sources.labelled_data import Labelled
+    from sememe.sources.datasets.labelled_data import Labelled
     from sememe.train.classify.image_network import Trainable
 
 

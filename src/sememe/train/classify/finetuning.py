@@ -17,8 +17,8 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe._types import Skipped
-from sememe.evaluate.confusion import measured
-from sememe.space.classes import folds
+from sememe.evaluate.metrics.confusion import measured
+from sememe.space.probe import folds
 from sememe.train.base.hf_callbacks import a_quiet_guest
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import fell, parameters
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe.encoders.prediction import Classifier
-    from sememe.sources.labelled_data import Labelled
+    from sememe.sources.datasets.labelled_data import Labelled
     from sememe.train.base.curve import Curve
     from sememe.train.classify.learner import ClassLearner
     from sememe.train.classify.report import ClassifierReport

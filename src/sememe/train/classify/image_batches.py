@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe.sources.pixels import open_image
+from sememe.sources.media.image_decoding import open_image
 from sememe.train.data.augment import Augmentation, view
 
 if TYPE_CHECKING:

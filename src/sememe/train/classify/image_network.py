@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
-from sememe.models.image.folder import ABOUT, read_image_folder
+from sememe._persistence import ABOUT
+from sememe.models.image.folder import read_image_folder
 from sememe.models.image.preprocess import Preprocess
 from sememe.models.weights.folder import ModelFolder, ModelKind
 

@@ -5,31 +5,29 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, get_args
 
 import numpy as np
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._errors import InvalidInputError
 from sememe._nouns import noun
 from sememe._persistence import made_by
 from sememe._types import Modality, Skipped
 from sememe.encoders.base import raise_failures
 from sememe.encoders.classify.probe_classifier import ProbeClassifier, load_probe_classifier
-from sememe.evaluate._cosine import check_encoder_of
-from sememe.evaluate.confusion import measured
-from sememe.evaluate.few_shot import FewShot, ProbeKind, drawn, few_shot, new_probe
-from sememe.evaluate.folds import groups_of
-from sememe.sources.labelled import read_labelled
-from sememe.sources.labelled_data import Labelled, layout
-from sememe.space.classes import folds
+from sememe.evaluate.data.folds import groups_of
+from sememe.evaluate.metrics.confusion import measured
+from sememe.evaluate.runners.few_shot import FewShot, ProbeKind, drawn, few_shot, new_probe
+from sememe.evaluate.unit_vectors import check_encoder_of
+from sememe.sources.datasets.labelled import read_labelled
+from sememe.sources.datasets.labelled_data import Labelled, layout
 from sememe.space.kernel_probe import MOST_KERNEL
-from sememe.train.base.options import Rule, fitted, parameters
-from sememe.train.base.options import refuse as refuse_options
+from sememe.space.probe import folds
+from sememe.train.base.options import LoopRecipe, check, fitted, option, parameters, rule
 from sememe.train.base.output_folder import is_replaceable, refuse_others
 from sememe.train.classify.features import asked_rows, learnt_rows, none_to_measure, several
 from sememe.train.classify.report import (
@@ -74,23 +72,33 @@ class FineTuner(Protocol):
 
 
 @dataclass
-class ClassLearner(ABC):
-    """Learns to tell classes; see those that are made of it for the attributes."""
+class ClassLearner(LoopRecipe, ABC):
+    """Learns classes from examples; `ImageClassifier` and `AudioClassifier` set the base.
+
+    Attributes:
+        base: Encoder whose vectors are classified, as `sememe.load` takes it; to fine-tune, the
+            network.
+        method: Classifier: kernel (kernel ridge regression, the most accurate; of more than 20,000
+            examples it becomes a probe), probe (a linear layer), knn (nearest neighbours), or
+            finetune, which trains the whole network.
+        shots: Train on this many examples of each class, and report the accuracy over `draws`.
+        draws: Number of random draws of `shots`.
+        batch_size: Examples per step.
+    """
 
     modality: ClassVar[Modality]
     command: ClassVar[str]
 
-    base: str
-    method: Method = "kernel"
-    shots: int | None = None
-    draws: int = 5
+    base: str = field(metadata=rule(group="model", names=("-m", "--model")))
+    method: Method = option("kernel", choices=get_args(Method), group="model")
+    _: KW_ONLY
+    shots: int | None = option(None, at_least=1, group="data")
+    draws: int = option(5, at_least=1, group="evaluation")
     epochs: float = 5
-    batch_size: int = 32
+    batch_size: int = option(32, at_least=2, group="optimisation")
     learning_rate: float = 3e-4
     weight_decay: float = 1e-4
-    warmup: float = 0.1
     evaluations: int = 5
-    seed: int = 0
     model_: Classifier | None = field(default=None, init=False, repr=False)
     report_: ClassifierReport = field(init=False, repr=False)
     _tuned: Any = field(default=None, init=False, repr=False)
@@ -106,7 +114,7 @@ class ClassLearner(ABC):
         """Learn from a folder with a folder for each class, a table of path and label, or a pair.
 
         Args:
-            data: What is learnt from; see `sememe.sources.labelled.read_labelled`. What cannot be
+            data: What is learnt from; see `sememe.sources.datasets.labelled`. What cannot be
                 read is reported, and exact copies are left out.
             evaluate: Such data to measure with. Without it a fifth of each class is held out and
                 measured with; then a probe learns from that fifth too.
@@ -317,23 +325,9 @@ class ClassLearner(ABC):
             raise InvalidInputError("nothing is trained yet. Call fit first.")
         return self.model_
 
-    def _check(self, more: Sequence[Rule] = ()) -> None:
-        if self.method not in get_args(Method):
-            raise UnknownNameError.of("method", self.method, get_args(Method))
-        tuned, what = self.method == "finetune", f"{noun(self.modality)}s"
-        rules = (
-            *more,
-            ("shots", self.shots is None or self.shots >= 1, "1 or more, or None"),
-            ("shots", self.shots is None or not tuned, f"none: fine-tuning takes all {what}"),
-            ("draws", self.draws >= 1, "1 or more"),
-            ("epochs", 0 < self.epochs < math.inf, "a number above 0"),
-            ("batch_size", self.batch_size >= 2, "2 or more"),
-            ("learning_rate", 0 < self.learning_rate < math.inf, "a number such as 3e-4"),
-            ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more, such as 1e-4"),
-            ("warmup", 0 <= self.warmup < 1, "a share of the steps, 0 to 1"),
-            ("evaluations", self.evaluations >= 1, "1 or more"),
-        )
-        refuse_options(self, rules)
+    def _check(self) -> None:
+        alone = self.shots is None or self.method != "finetune"
+        check(self, ("shots", alone, f"none: fine-tuning takes all {noun(self.modality)}s"))
 
 
 def check_probe_place(place: Path) -> None:

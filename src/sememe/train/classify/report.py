@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from sememe._types import Skipped
-from sememe.evaluate.confusion import Confused, Measured
+from sememe.evaluate.metrics.confusion import Confused, Measured
 
 if TYPE_CHECKING:
-    from sememe.evaluate.few_shot import FewShot
-    from sememe.sources.labelled_data import Labelled
+    from sememe.evaluate.runners.few_shot import FewShot
+    from sememe.sources.datasets.labelled_data import Labelled
     from sememe.train.base.curve import Curve
 
 _NAMED = 5  # unreadable examples that a note names

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,11 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe.encoders.base import as_encoder
-from sememe.evaluate.image_retrieval import Retrieved, retrieve
+from sememe.evaluate.runners.image_retrieval import Retrieved, retrieve
 from sememe.models.clip.projection_folder import KIND, Projection, write_projections
-from sememe.sources.image_text import ImageTexts
-from sememe.train.base.options import Rule, parameters, refuse
+from sememe.sources.datasets.image_text import ImageTexts
+from sememe.train.base.options import Recipe as BaseRecipe
+from sememe.train.base.options import option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.clip.pairs import (
@@ -48,36 +49,36 @@ _BLOCK = 1024  # items encoded between two files of a run's state
 
 
 @dataclass
-class ClipTraining:
+class ClipTraining(BaseRecipe):
     """Trains projections of an image encoder and a text encoder into one space.
 
     Attributes:
-        image: The encoder of images, by its name; it stays as it is.
-        text: That of texts.
-        dim: Width of the joint space.
-        hidden: Width of a layer between, on the side of images; 0 leaves it out.
+        image: Image encoder, by name; it stays frozen.
+        text: Text encoder, by name; it stays frozen.
+        dim: Dimension of the joint space.
+        hidden: Width of a hidden layer in the projection of images; 0 for none.
         epochs: Passes over the pairs.
-        batch_size: Pairs a step; each is told apart from all others of its step.
-        learning_rate: Step size at its highest (AdamW, falling to 0).
-        dropout: Share of the image's numbers that a step does not see; of the text's, half of it.
-        weight_decay: How strongly weights are drawn to 0.
-        held_out: Share of the groups that are held out to measure, where `fit` gets no other data.
-        evaluations: How often a run is measured on them.
-        seed: Of all random numbers. On CPU the same seed gives the same weights.
+        batch_size: Pairs per step; all others in the batch are a pair's negatives.
+        dropout: Dropout on image features; on text features half of it.
+        weight_decay: Weight decay of AdamW.
+        held_out: Fraction of the groups held out for evaluation, unless other data are given.
+        evaluations: Number of evaluations during a run.
+
+    Further options are those of `Recipe`.
     """
 
-    image: str = "efficientnet-lite0"
-    text: str = "use-multilingual-v3"
-    dim: int = 256
-    hidden: int = 512
+    image: str = option("efficientnet-lite0", group="model")
+    text: str = option("use-multilingual-v3", group="model")
+    _: KW_ONLY
+    dim: int = option(256, at_least=2, group="model")
+    hidden: int = option(512, at_least=0, group="model")
     epochs: float = 60
-    batch_size: int = 512
+    batch_size: int = option(512, at_least=2, group="optimisation")
     learning_rate: float = 1e-3
-    dropout: float = 0.5
-    weight_decay: float = 0.1
-    held_out: float = 0.1
+    dropout: float = option(0.5, at_least=0, below=1, group="optimisation")
+    weight_decay: float = option(0.1, at_least=0, group="optimisation")
+    held_out: float = option(0.1, at_least=0, below=1, group="evaluation")
     evaluations: int = 6
-    seed: int = 0
     model_: dict[str, Projection] | None = field(default=None, init=False, repr=False)
     report_: ClipReport = field(init=False, repr=False)
 
@@ -91,7 +92,7 @@ class ClipTraining:
         checkpoint: str | Path | None = None,
         show_progress: bool = False,
     ) -> ClipTraining:
-        """Train on a table of images and texts; see `sememe.sources.image_text`.
+        """Train on a table of images and texts; see `sememe.sources.datasets.image_text`.
 
         evaluate: Such a table to measure on, in place of a share of the data. checkpoint: A folder
         for the vectors of both towers: killed, the same call goes on with those it has. It is left
@@ -103,7 +104,7 @@ class ClipTraining:
             FloatingPointError: Training diverged.
         """
         require("torch", "ClipTraining.fit")
-        refuse(self, _rules(self))
+        self._check()
         columns = tuple(text_columns)
 
         towers = _towers(self)
@@ -265,18 +266,3 @@ def _towers(training: ClipTraining) -> dict[str, Encoder]:
             "as 'efficientnet-lite0'."
         )
     return {"image": images, "text": texts}
-
-
-def _rules(training: ClipTraining) -> list[Rule]:
-    t = training
-    return [
-        ("dim", t.dim >= 2, "2 or more"),
-        ("hidden", t.hidden >= 0, "a width, or 0 for none"),
-        ("epochs", 0 < t.epochs < float("inf"), "a number above 0"),
-        ("batch_size", t.batch_size >= 2, "2 or more"),
-        ("learning_rate", 0 < t.learning_rate < float("inf"), "a number such as 1e-3"),
-        ("dropout", 0 <= t.dropout < 1, "a share, 0 to 1"),
-        ("weight_decay", t.weight_decay >= 0, "0 or more"),
-        ("held_out", 0 <= t.held_out < 1, "a share of the data, 0 to 1"),
-        ("evaluations", t.evaluations >= 1, "1 or more"),
-    ]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.sources.image_text import ImageTexts, read_image_texts
+from sememe.sources.datasets.image_text import ImageTexts, read_image_texts
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.evaluate.image_retrieval import Retrieved
+    from sememe.evaluate.runners.image_retrieval import Retrieved
     from sememe.train.clip.report import ClipReport
 
 FIGURE = "recall@10"

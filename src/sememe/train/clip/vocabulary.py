@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._lazy import require
-from sememe.text.clip_tokens import END, START, ClipTokenizer, cut_as_clip
 from sememe.text.normalize import well_formed
+from sememe.text.tokenizers.clip_bpe import END, START, ClipTokenizer, cut_as_clip
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

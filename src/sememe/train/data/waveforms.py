@@ -21,7 +21,7 @@ import numpy as np
 from sememe._errors import CorruptFileError
 from sememe._progress import progress
 from sememe._types import Skipped
-from sememe.sources.sound import Clip, stream_sound
+from sememe.sources.media.audio_decoding import Clip, stream_sound
 from sememe.train.data.files import Named, find_named, pictures_digest
 
 if TYPE_CHECKING:

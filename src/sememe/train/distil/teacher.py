@@ -14,10 +14,10 @@ from sememe._types import Encoder
 from sememe.encoders.text.encoder import TextEncoder
 from sememe.encoders.text.sentence import SentenceEncoder
 from sememe.models.static.engine import StaticEngine
-from sememe.text.sentencepiece_file import convert
-from sememe.text.subwords import SubwordTokenizer
-from sememe.text.tokenizer_file import FileTokenizer
-from sememe.text.unigram import UnigramTokenizer
+from sememe.text.tokenizers.sentencepiece_file import convert
+from sememe.text.tokenizers.subwords import SubwordTokenizer
+from sememe.text.tokenizers.tokenizer_file import FileTokenizer
+from sememe.text.tokenizers.unigram import UnigramTokenizer
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

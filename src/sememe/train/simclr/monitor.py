@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.evaluate.representation import effective_rank, knn_accuracy, linear_probe
+from sememe.evaluate.metrics.representation import effective_rank, knn_accuracy, linear_probe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,21 +11,20 @@ not needed; where some are known they measure what was learnt.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.models.image.folder import GRAPH, KIND, image_facts
 from sememe.train.base.curve import plan
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
-from sememe.train.base.options import fitted, parameters, refuse
+from sememe.train.base.options import LoopRecipe, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.data.augment import Augmentation
@@ -75,45 +74,36 @@ class SimCLRReport:
 
 
 @dataclass
-class SimCLRTraining:
-    """Trains an image encoder on pictures without labels.
-
-    The defaults are for small pictures on a CPU.
+class SimCLRTraining(LoopRecipe):
+    """Trains an image encoder without labels. The defaults are for small images on a CPU.
 
     Attributes:
-        backbone: The network: small, a name of torchvision such as resnet18, or timm/NAME.
-        size: Pictures are scaled and cut to size x size pixels.
-        epochs: Passes over the pictures.
-        batch_size: Pictures a step; all others of the batch are what a picture is not.
-        learning_rate: Step size at its highest, of AdamW.
-        weight_decay: Of the weights.
-        warmup: Share of the steps in which the step size rises; then it falls as a cosine.
-        temperature: Cosines are divided by it.
-        projection: Width of what the loss compares, behind a layer that is thrown away.
-        crop: The smallest share of a picture that a view shows.
-        colour: Strength of the changes of colour.
-        evaluations: How often a run is measured and its state saved.
-        precision: Of the steps. bfloat16 is nearly twice as quick on a processor that has
-            instructions for it (avx512_bf16, amx_bf16), and slower on others. What is saved is
-            float32 either way.
-        seed: Of all random numbers. On CPU the same seed gives the same weights.
+        backbone: Network: small, a torchvision name such as resnet18, or timm/NAME.
+        size: Side of the images in pixels; they are resized and cropped to a square.
+        batch_size: Images per step; all others in the batch are an image's negatives.
+        temperature: Divisor of cosines in the loss.
+        projection: Dimension of the projection that the loss compares; its head is discarded.
+        crop: Smallest fraction of an image that a random crop keeps.
+        colour: Strength of the colour jitter, 0 to 1.
+        precision: Precision of the steps: float32, or bfloat16, which is nearly twice as fast on
+            processors with avx512_bf16 or amx_bf16 and slower on others. Saved weights are float32.
+
+    Further options are those of `LoopRecipe`.
     """
 
-    backbone: str = SMALL
-    size: int = 32
+    backbone: str = option(SMALL, group="model")
+    size: int = option(32, at_least=8, group="data")
+    _: KW_ONLY
     epochs: float = 40
-    batch_size: int = 256
+    batch_size: int = option(256, at_least=2, group="optimisation")
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
-    warmup: float = 0.1
-    temperature: float = 0.2
-    projection: int = 128
-    crop: float = 0.2
-    colour: float = 0.5
+    temperature: float = option(0.2, above=0, group="optimisation")
+    projection: int = option(128, at_least=1, group="model")
+    crop: float = option(0.2, above=0, at_most=1, group="data")
+    colour: float = option(0.5, at_least=0, at_most=1, group="data")
     evaluations: int = 10
-    precision: Precision = "float32"
-    seed: int = 0
-    model_: Any = field(default=None, init=False, repr=False)
+    precision: Precision = option("float32", choices=get_args(Precision), group="optimisation")
     preprocess_: Preprocess = field(init=False, repr=False)
     report_: SimCLRReport = field(init=False, repr=False)
 
@@ -270,24 +260,6 @@ class SimCLRTraining:
                 nn.ReLU(),
                 nn.Linear(dim, self.projection, bias=False),
             ).train()
-
-    def _check(self) -> None:
-        if self.precision not in get_args(Precision):
-            raise UnknownNameError.of("precision", self.precision, get_args(Precision))
-        rules = (
-            ("size", self.size >= 8, "8 pixels or more"),
-            ("epochs", 0 < self.epochs < math.inf, "a number above 0"),
-            ("batch_size", self.batch_size >= 2, "2 or more"),
-            ("learning_rate", 0 < self.learning_rate < math.inf, "a number such as 2e-3"),
-            ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more, such as 1e-4"),
-            ("warmup", 0 <= self.warmup < 1, "a share of the steps, 0 to 1"),
-            ("temperature", 0 < self.temperature < math.inf, "a number above 0, such as 0.2"),
-            ("projection", self.projection >= 1, "1 or more"),
-            ("crop", 0 < self.crop <= 1, "a share of the picture above 0, such as 0.2"),
-            ("colour", 0 <= self.colour <= 1, "0 to 1"),
-            ("evaluations", self.evaluations >= 1, "1 or more"),
-        )
-        refuse(self, rules)
 
     def _check_enough(self, n: int, what: str) -> None:
         if n < 2 * self.batch_size:

@@ -17,7 +17,7 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import read_json
-from sememe.models.wav2vec2.config import SpeechConfig, from_config
+from sememe.models.wav2vec2.config import SpeechConfig, read_config
 from sememe.models.wav2vec2.folder import read_speech_folder
 from sememe.train.speech.vocabulary import BLANK, SPACE, SpeechVocabulary
 
@@ -55,7 +55,7 @@ class SpeechNetwork:
     @cached_property
     def config(self) -> SpeechConfig:
         """What the network is made of."""
-        return from_config(self.module.config.to_dict(), "the network")
+        return read_config(self.module.config.to_dict(), "the network")
 
     def logits(
         self,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.evaluate.representation import linear_probe
+from sememe.evaluate.metrics.representation import linear_probe
 from sememe.train.wav2vec2.network import n_frames
 
 if TYPE_CHECKING:

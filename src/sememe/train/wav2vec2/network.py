@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe.models.wav2vec2.config import from_config
+from sememe.models.wav2vec2.config import read_config
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -140,7 +140,7 @@ def layers_of(size: str, sample_rate: int) -> Layers:
 
 def n_frames(config: Any, samples: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many frames a network of this config makes of sounds of so many samples."""
-    known = from_config(config.to_dict(), "the network")
+    known = read_config(config.to_dict(), "the network")
     return np.array([known.frames(n) for n in samples.tolist()], np.int64)
 
 

@@ -1,6 +1,6 @@
 """A trained model as a folder: the vectors, and beside them what going on with training needs.
 
-the files of `sememe.vectors.folder`, kind "word2vec" or "fasttext" in sememe.json
+the files of `sememe.vectors.formats.folder`, kind "word2vec" or "fasttext" in sememe.json
 state/<array>.npy      the rows that were trained, inputs and outputs, without padding
 phrases.json           the pairs joined before, where `sememe train --phrases` did so
 
@@ -11,79 +11,84 @@ of one model always.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.train.base.output_folder import check_place
 from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.report import TrainingReport
 from sememe.vectors.atomic import replaced, written
-from sememe.vectors.folder import FILES, read_document, read_vectors, write_vectors
+from sememe.vectors.formats.folder import FILES, read_document, read_vectors, write_vectors
+from sememe.vectors.keyed import KeyedVectors, from_record
 
-if TYPE_CHECKING:
-    from sememe.train.words.word2vec import Word2Vec
-
-Model = TypeVar("Model", bound="Word2Vec")
 MODEL_FILES = (*FILES, "state", "phrases.json")
 _SUMS = ("n_words", "n_sentences", "n_distinct")
 
 
-def write_model(folder: Path, model: Word2Vec) -> Path:
-    """Write a fitted model into a folder, in place of one that may be there.
+@dataclass(frozen=True, eq=False)
+class SavedModel:
+    """A trained model as its folder keeps it, but for the rows that training goes on from."""
 
-    Raises:
-        InvalidInputError: What `check_place` refuses.
+    kind: str
+    parameters: Mapping[str, Any]
+    vocabulary: Vocabulary
+    report: TrainingReport
+    vectors: KeyedVectors
+
+
+def write_model(folder: Path, saved: SavedModel, arrays: Mapping[str, Any]) -> Path:
+    """Write a model into a folder, in place of one that may be there.
+
+    arrays: The trained rows, (n, width), the first `dim` numbers of which are written.
     """
     facts = {
-        "parameters": model.lasting_parameters(),
-        "corpus": {name: getattr(model.vocabulary_, name) for name in _SUMS},
-        "training": asdict(model.report_),
+        "parameters": dict(saved.parameters),
+        "corpus": {name: getattr(saved.vocabulary, name) for name in _SUMS},
+        "training": asdict(saved.report),
     }
-    check_place(folder, model.kind, files=MODEL_FILES)
-    arrays = model._trained()
     with replaced(folder.resolve()) as fresh:
         (fresh / "state").mkdir()
         for name, rows in arrays.items():
             with written(fresh / "state" / f"{name}.npy") as file:
-                np.save(file, rows[:, : model.dim], allow_pickle=False)
-        write_vectors(fresh, model.vectors_, kind=model.kind, facts=facts)
+                np.save(file, rows[:, : saved.vectors.dim], allow_pickle=False)
+        write_vectors(fresh, saved.vectors.record, kind=saved.kind, facts=facts)
     return folder
 
 
-def read_model(folder: Path, cls: type[Model]) -> Model:
-    """Read a model that `write_model` wrote."""
+def read_model(folder: Path, kind: str, name: str) -> SavedModel:
+    """Read a model of `kind`, whose class is called `name`.
+
+    Raises:
+        InvalidInputError: It is a file, or holds no vectors.
+        CorruptFileError: Damaged files, or another kind of model.
+    """
     if folder.is_file():
         raise InvalidInputError(
             f"{folder} is a file: it may hold vectors, but not the state that training goes on "
-            f"from. Give the folder that {cls.__name__}.save wrote, or train anew; for the vectors "
+            f"from. Give the folder that {name}.save wrote, or train anew; for the vectors "
             f"alone type KeyedVectors.load({str(folder)!r})."
         )
     document = read_document(folder)
-    if document["kind"] != cls.kind or "parameters" not in document:
+    if document["kind"] != kind or "parameters" not in document:
         raise CorruptFileError(
-            f"{folder} holds {document['kind']!r}, not a trained {cls.kind!r}. For the vectors "
+            f"{folder} holds {document['kind']!r}, not a trained {kind!r}. For the vectors "
             f"alone type KeyedVectors.load({str(folder)!r})."
         )
-    known = {field.name for field in fields(cls) if field.init}
     try:
-        model = cls(**{k: v for k, v in document["parameters"].items() if k in known})
+        parameters = dict(document["parameters"])
         sums = {name: document["corpus"][name] for name in _SUMS}
         report = TrainingReport.of(document["training"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(f"{folder}: sememe.json is damaged ({error!r}).") from error
-    vectors = read_vectors(folder)
+    vectors = from_record(read_vectors(folder))
     if vectors.counts is None:
         raise CorruptFileError(f"{folder} lacks counts.npy. Train and save the model again.")
-    model.vectors_ = vectors
-    model.vocabulary_ = Vocabulary(tuple(vectors.keys), np.array(vectors.counts), **sums)
-    model.report_ = report
-    model._arrays = folder / "state"
-    return model
+    vocabulary = Vocabulary(tuple(vectors.keys), np.array(vectors.counts), **sums)
+    return SavedModel(kind, parameters, vocabulary, report, vectors)
 
 
 def read_arrays(

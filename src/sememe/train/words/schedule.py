@@ -19,7 +19,7 @@ from sememe.train.words.corpus.encoded import EncodedCorpus
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Step = Callable[[NDArray[np.int32], float, float, np.uint64], float]
+    from sememe.train.words.kernels.choose import Step
 
 
 @dataclass(frozen=True)

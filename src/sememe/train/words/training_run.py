@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,17 +17,14 @@ from sememe._progress import Advance, progress
 from sememe.train.base.output_folder import check_room
 from sememe.train.base.run_lock import held
 from sememe.train.words.checkpoint import Checkpoint
-from sememe.train.words.corpus.encoded import EncodedCorpus
-from sememe.train.words.corpus.vocabulary import Vocabulary
+from sememe.train.words.kernels.choose import run_on_nothing
 from sememe.train.words.report import TrainingReport
 from sememe.train.words.schedule import Schedule, run_jobs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.train.words.schedule import Step
-    from sememe.train.words.word2vec import Word2Vec
-    from sememe.vectors.keyed import KeyedVectors
+    from sememe.train.words.kernels.choose import Step
 
 _NOT_DONE = -1.0  # in place of a job's loss
 
@@ -63,26 +60,28 @@ class Run:
 
     def __init__(
         self,
-        model: Word2Vec,
-        corpus: EncodedCorpus,
-        vocabulary: Vocabulary,
+        schedule: Schedule,
         arrays: Mapping[str, NDArray[np.float32]],
+        *,
+        workers: int,
         state: StateKeeping | None,
-        start: KeyedVectors | None,
+        facts: Mapping[str, Any],
     ) -> None:
-        """Take up what a checkpoint holds. start: The vectors that training goes on from."""
-        self._schedule = Schedule(
-            corpus, model.epochs, model.rate(), model.min_learning_rate, model.seed
-        )
-        self._workers = 1 if model.deterministic else model.n_threads()
-        self._losses = np.full(self._schedule.n_jobs, _NOT_DONE, np.float32)
+        """Restore what a checkpoint holds.
+
+        Args:
+            schedule: The jobs.
+            arrays: The rows that are trained, in place.
+            workers: Threads that train.
+            state: Where checkpoints go, if any are kept.
+            facts: What the run is; a checkpoint of other facts is refused.
+        """
+        self._schedule = schedule
+        self._workers = workers
+        self._losses = np.full(schedule.n_jobs, _NOT_DONE, np.float32)
         self._arrays = {**arrays, "losses": self._losses}
-        self._n_keys = len(vocabulary)
         self._seconds = state.seconds if state else math.inf
         self._keep = state is not None and state.keep
-        facts = {"kind": model.kind, **model.lasting_parameters(), "corpus": corpus.fingerprint}
-        if state and start is not None:
-            facts["from"] = start.fingerprint
         self._checkpoint = Checkpoint(state.folder, facts) if state else None
         self._first = self._checkpoint.restore(self._arrays) if self._checkpoint else 0
         self._training = 0.0
@@ -90,7 +89,7 @@ class Run:
     def go(self, step: Step, *, show_progress: bool) -> None:
         """Do all jobs that are left, storing the state now and then, and when interrupted."""
         schedule, job = self._schedule, self._first
-        step(np.empty(0, np.int32), 0.0, 0.0, np.uint64(1))  # compiles what is not compiled yet
+        run_on_nothing(step)  # compiles what is not compiled yet, or loads it
         with progress("training", total=schedule.n_words, show=show_progress) as advance:
             began = time.perf_counter()
             while job < schedule.n_jobs:
@@ -133,15 +132,17 @@ class Run:
 
         return pause
 
-    def report(self, *, reading: float, n_known: int, notes: Sequence[str]) -> TrainingReport:
+    def report(
+        self, *, reading: float, n_keys: int, n_known: int, notes: Sequence[str]
+    ) -> TrainingReport:
         """Return the figures of the run."""
         schedule = self._schedule
         passed = schedule.n_words - schedule.words_before(self._first)
         losses = self._losses.reshape(schedule.epochs, -1).mean(axis=1, dtype=np.float64)
         return TrainingReport(
             n_words=schedule.corpus.n_words,
-            n_keys=self._n_keys,
-            n_new=self._n_keys - n_known,
+            n_keys=n_keys,
+            n_new=n_keys - n_known,
             covered=schedule.corpus.n_kept / schedule.corpus.n_words,
             seconds_reading=reading,
             seconds_training=self._training,

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, TypeVar
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._progress import progress
 from sememe.sources.encoding import guess_encoding, looks_binary
-from sememe.sources.streams import PACKED, open_bytes, reason
+from sememe.sources.open_file import PACKED, open_bytes, reason
 from sememe.text.normalize import well_formed
 from sememe.text.words import LINE_END, PLAIN, Tokens, check_tokens, separate, words_of
 

@@ -116,6 +116,30 @@ def build_vocabulary(
     return Vocabulary(keys=tuple(found["keys"]), counts=counts, **found["sums"])
 
 
+def merge_vocabularies(old: Vocabulary, new: Vocabulary) -> Vocabulary:
+    """Return the old words in their order, then the new ones.
+
+    Counts add up; a word keeps its row.
+    """
+    import numpy as np
+
+    counts = np.array(old.counts)
+    keys, fresh = list(old.keys), []
+    for key, n in zip(new.keys, new.counts.tolist(), strict=True):
+        if (row := old.numbers.get(key)) is not None:
+            counts[row] += n
+        else:
+            keys.append(key)
+            fresh.append(n)
+    return Vocabulary(
+        keys=tuple(keys),
+        counts=np.concatenate([counts, np.array(fresh, np.int64)]),
+        n_words=old.n_words + new.n_words,
+        n_sentences=old.n_sentences + new.n_sentences,
+        n_distinct=len(keys),
+    )
+
+
 def count_file(path: str, tokens: Tokens, tell: Tell, **limits: Any) -> dict[str, Any]:
     """Count the words of a text file in a process of its own; see `train.words.subprocess_call`."""
     return _count(TextCorpus(Path(path), tokens), tell, **limits)

@@ -1,0 +1,96 @@
+"""The best answer to many analogy questions over many keys, in blocks of bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe._ties import TOLERANCE, first_best
+from sememe.vectors.arithmetic import Method
+from sememe.vectors.nearest import unit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe._types import FloatArray
+
+    Ints = NDArray[np.int64]
+    Rows = Callable[[int, int], FloatArray]
+
+KEYS_AT_ONCE = 8192
+_QUESTIONS_AT_ONCE = 1024  # times 8192 float32: 32 MB
+_EPSILON = 0.001  # Levy and Goldberg 2014
+
+
+def unit_rows(matrix: FloatArray) -> Rows:
+    """Return what gives rows start to stop of a matrix at unit length."""
+    return lambda start, stop: unit(matrix[start:stop])
+
+
+def random_rows(dim: int, seed: int) -> Rows:
+    """Return what gives rows of a random direction each, the same at every call."""
+
+    def rows(start: int, stop: int) -> FloatArray:
+        generator = np.random.default_rng([seed, start])
+        return unit(generator.standard_normal((stop - start, dim), dtype=np.float32))
+
+    return rows
+
+
+def best_answers(rows: Rows, n: int, triples: Ints, barred: Ints, *, method: Method) -> Ints:
+    """Return (q,) the row of the best answer to each question, the first of equal ones.
+
+    rows: n unit vectors, by blocks. triples: (q, 3) rows of a, b and c. barred: (m, 2) pairs of a
+    question and a row that may not answer it. "3CosAdd" takes the highest b - a + c (Mikolov et al.
+    2013), "3CosMul" the highest cos(b) cos(c) / (cos(a) + 0.001), cosines moved to [0, 1] (Levy and
+    Goldberg 2014, aclanthology.org/W14-1618).
+    """
+    words, places = np.unique(triples, return_inverse=True)
+    places = places.reshape(triples.shape)
+    known = _gathered(rows, n, words)  # (w, dim)
+    targets = known[places[:, 1]] - known[places[:, 0]] + known[places[:, 2]]  # (q, dim)
+    best = np.zeros(len(triples), dtype=np.int64)
+    best_score = np.full(len(triples), -np.inf, dtype=np.float32)
+    barred = barred[np.lexsort((barred[:, 1], barred[:, 0]))]
+    for start, stop in _spans(n, KEYS_AT_ONCE):
+        block = rows(start, stop)
+        here = barred[(barred[:, 1] >= start) & (barred[:, 1] < stop)]
+        cosines = _shifted(known @ block.T) if method == "3CosMul" else None  # (w, keys)
+        for first, last in _spans(len(triples), _QUESTIONS_AT_ONCE):
+            if cosines is None:
+                scores = targets[first:last] @ block.T
+            else:
+                a, b, c = places[first:last].T
+                scores = cosines[b] * cosines[c] / (cosines[a] + np.float32(_EPSILON))
+            low, high = np.searchsorted(here[:, 0], [first, last])
+            scores[here[low:high, 0] - first, here[low:high, 1] - start] = -np.inf
+            found = first_best(scores)
+            score = scores[np.arange(last - first), found]
+            better = np.flatnonzero(score > best_score[first:last] + np.float32(TOLERANCE))
+            best[first + better] = start + found[better]
+            best_score[first + better] = score[better]
+    return best
+
+
+def _shifted(cosines: FloatArray) -> FloatArray:
+    """Move cosines from [-1, 1] to [0, 1]."""
+    moved: FloatArray = np.clip((cosines + 1) / 2, 0, 1)
+    return moved
+
+
+def _gathered(rows: Rows, n: int, wanted: Ints) -> FloatArray:
+    """Return the wanted rows; the blocks are those of the search, so that they are the same."""
+    found = []
+    for start, stop in _spans(n, KEYS_AT_ONCE):
+        low, high = np.searchsorted(wanted, [start, stop])
+        if low < high:
+            found.append(rows(start, stop)[wanted[low:high] - start])
+    gathered: FloatArray = np.concatenate(found)
+    return gathered
+
+
+def _spans(n: int, step: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, n, step):
+        yield start, min(start + step, n)

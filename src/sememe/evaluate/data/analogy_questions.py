@@ -1,0 +1,68 @@
+"""Analogy questions, a is to b as c is to d, in Google's format: `: section` lines and four words.
+
+Reference: Mikolov et al. 2013 (arXiv:1301.3781), questions-words.txt.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from sememe._errors import InvalidInputError
+from sememe.evaluate.data.lines import bad_line, numbered_lines
+
+_SYNTACTIC = re.compile("gram|syn|.*synta")
+Kind = Literal["semantic", "syntactic"]
+
+
+class AnalogyQuestion(NamedTuple):
+    """a is to b as c is to d, which is the answer; the section says what kind of relation."""
+
+    section: str
+    a: str
+    b: str
+    c: str
+    d: str
+
+
+def read_analogies(path: str | Path) -> list[AnalogyQuestion]:
+    """Read questions: four words a line, `: name` begins a section, # a comment.
+
+    Questions before the first section take the file's name as theirs. Words stay as they are
+    written; a byte order mark, CRLF and tabs between words are nothing.
+
+    Raises:
+        InvalidInputError: A line has not four words (the line is named), or there is no question.
+    """
+    file = Path(path)
+    section = file.name.split(".")[0]
+    questions: list[AnalogyQuestion] = []
+    for number, line in numbered_lines(file):
+        words = line.split()
+        if not words or line.startswith("#"):
+            continue
+        if words[0].startswith(":"):
+            section = line.strip().lstrip(":").strip() or section
+        elif len(words) == 4:
+            questions.append(AnalogyQuestion(section, *words))
+        else:
+            raise bad_line(
+                file,
+                number,
+                got=f"{len(words)} words",
+                allowed="four words, `: section` or a comment that starts with #",
+                do="Join the words of a name with _, or remove the line.",
+            )
+    if not questions:
+        raise InvalidInputError(f"{file} holds no question. Give lines of four words: a b c d.")
+    return questions
+
+
+def kind_of(section: str) -> Kind:
+    """Say whether a section asks for grammar: its name starts with gram or syn, or has "synta".
+
+    >>> kind_of("gram3-comparative"), kind_of("syn1_case"), kind_of("family"), kind_of("MSR-syntax")
+    ('syntactic', 'syntactic', 'semantic', 'syntactic')
+    """
+    return "syntactic" if _SYNTACTIC.match(section.lower()) else "semantic"

@@ -1,0 +1,136 @@
+"""Cross-validation: which items are asked about together, learnt from all others.
+
+Folds(5)                       five, at random, each class in all of them
+Folds(pattern="^.")            as the names of the files say: ESC-50 begins with the fold
+Folds(groups="_(.+)_")         nobody on both sides: a fold for each who speaks
+Folds(5, groups="_(.+)_")      five, and nobody on both sides
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+from sememe.sources.datasets.filename_patterns import name_parts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe.sources.datasets.labelled_data import Labelled
+
+_USUAL = 5
+_MANY = 10  # groups, above which several share a fold
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """Items in folds.
+
+    Attributes:
+        fold: (n,) the number of each item's fold.
+        names: Of the folds.
+        group: (n,) the number of each item's group; None where there are no groups.
+    """
+
+    fold: NDArray[np.int64]
+    names: tuple[str, ...]
+    group: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """How items are put into folds.
+
+    Attributes:
+        number: How many folds; None: those that the data names, else one for each group, up to ten,
+            else five.
+        pattern: A regular expression that finds the fold in the name of each file.
+        groups: One that finds the group in it. All items of a group are in one fold.
+    """
+
+    number: int | None = None
+    pattern: str | None = None
+    groups: str | None = None
+
+    def of(self, data: Labelled, *, seed: int = 0) -> Parted:
+        """Put data into folds; chance decides by the seed where nothing else does.
+
+        Raises:
+            InvalidInputError: Fewer than two folds, more than there is to put in them, a pattern
+                that a name does not hold, or a number of folds and a pattern that gives them.
+        """
+        if self.number is not None and self.pattern is not None:
+            raise InvalidInputError(
+                f"folds={self.number} and the fold pattern {self.pattern!r}; give one of them."
+            )
+        groups = groups_of(data, self.groups)
+        group = None if groups is None else _numbers(groups)[0]
+        named = data.folds if self.number is None and self.groups is None else ()
+        if self.pattern is not None:
+            named = name_parts(data.items, self.pattern, "fold pattern")
+        if not named and groups and self.number is None and 2 <= len(set(groups)) <= _MANY:
+            named = groups
+        if named:
+            fold, names = _numbers(named)
+            if len(names) < 2:
+                raise InvalidInputError(f"all are in fold {names[0]!r}; give two folds or more.")
+            return Parted(fold, names, group)
+        return _drawn(data, _USUAL if self.number is None else self.number, group, seed)
+
+
+def groups_of(data: Labelled, pattern: str | None) -> tuple[str, ...] | None:
+    """Return the group of each item, by the names of the files or by the table, None without.
+
+    Raises:
+        InvalidInputError: A name does not hold the pattern.
+    """
+    if pattern is not None:
+        return name_parts(data.items, pattern, "group pattern")
+    return data.groups or None
+
+
+def _numbers(names: tuple[str, ...]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return the place of each among the different ones, and these, in order."""
+    known, numbers = np.unique(np.array(names), return_inverse=True)
+    return numbers.astype(np.int64), tuple(known.tolist())
+
+
+def _drawn(data: Labelled, n: int, group: NDArray[np.int64] | None, seed: int) -> Parted:
+    units = len(data) if group is None else int(group.max(initial=-1)) + 1
+    if group is not None and units < 2:
+        raise InvalidInputError("all are in one group; give two or more to hold one out.")
+    if not 2 <= n <= units:
+        what = f"{data.noun}s" if group is None else "groups"
+        raise InvalidInputError(
+            f"folds={n} of {units} {what}; give 2 or more, and no more than there are {what}."
+        )
+    rng = np.random.default_rng(seed)
+    y = _numbers(data.labels)[0]
+    fold = _spread(y, n, rng) if group is None else _spread_groups(y, group, n, rng)
+    return Parted(fold, tuple(str(i + 1) for i in range(n)), group)
+
+
+def _spread(y: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Deal each class to the folds in turn, going on where the last one stopped."""
+    order = np.lexsort((rng.random(len(y)), y))
+    fold = np.empty(len(y), np.int64)
+    fold[order] = np.arange(len(y)) % n
+    return fold
+
+
+def _spread_groups(
+    y: NDArray[np.int64], group: NDArray[np.int64], n: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Put whole groups, the largest first, where they leave the classes most even."""
+    counts = np.zeros((group.max() + 1, y.max() + 1), np.int64)  # (groups, classes)
+    np.add.at(counts, (group, y), 1)
+    held = np.zeros((n, counts.shape[1]), np.int64)
+    fold_of = np.empty(len(counts), np.int64)
+    for one in np.lexsort((rng.random(len(counts)), -counts.sum(axis=1))).tolist():
+        uneven = ((held + counts[one]) ** 2 - held**2).sum(axis=1)
+        fold_of[one] = np.lexsort((held.sum(axis=1), uneven))[0]
+        held[fold_of[one]] += counts[one]
+    return fold_of[group]

@@ -1,0 +1,204 @@
+"""Analogies: does b - a + c find d? By section, with semantic and syntactic totals."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._types import Encoder
+from sememe.evaluate.analogy_search import best_answers, random_rows, unit_rows
+from sememe.evaluate.data.analogy_questions import AnalogyQuestion, kind_of
+from sememe.evaluate.keyed_encoder import name_of, vectors_of
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.results import Evaluation
+from sememe.evaluate.unit_vectors import check_text_encoder, encode_unit
+from sememe.vectors.arithmetic import Method
+from sememe.vectors.keyed import KeyedVectors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe.evaluate.analogy_search import Rows
+
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+    Parts = dict[str, NDArray[np.bool_]]
+
+CONTROLS = 2000  # questions put to the random vectors, evenly spread over all
+_TOTALS = ("total", "semantic", "syntactic")
+
+
+def evaluate_analogies(
+    system: KeyedVectors | Encoder,
+    questions: Sequence[AnalogyQuestion],
+    *,
+    among: int | None = None,
+    method: Method = "3CosAdd",
+    batch_size: int | None = None,
+    show_progress: bool = False,
+    resamples: int = 1000,
+    seed: Seed = 0,
+) -> Evaluation:
+    """Answer a is to b as c is to ?, and count how often the best key is d.
+
+    Metrics: accuracy in [0, 1] in "total", "semantic", "syntactic" (each over its questions, not
+    over sections) and for each section. Words are matched without regard to case and composed
+    (NFC); of keys that differ in case alone, the first has the vector, and any is the answer. a, b
+    and c cannot be the answer, so a question whose d is one of them counts as wrong, as it does in
+    word2vec's compute-accuracy and in gensim. A question with a word that is no key is left out and
+    lowers `covered` (in all) and `coverage` (of each metric): compare two models at equal coverage.
+
+    Intervals take questions as independent; those of a section share words, so they are too narrow.
+    Control: random vectors of the same shape, on 2,000 of the questions.
+
+    Args:
+        system: Word vectors, an encoder that holds some as `vectors`, or any text encoder. The
+            last encodes the words of the questions, and only these can be answers: an easier task,
+            which the model's name in the result says.
+        questions: What `read_analogies` gives.
+        among: Only the first `among` keys are known and can be answers: the most frequent ones.
+        method: "3CosAdd" or "3CosMul".
+        batch_size: Words encoded at once, by an encoder.
+        show_progress: Draw a bar, by an encoder.
+        resamples: Draws of each interval.
+        seed: Of the intervals and the control.
+
+    Raises:
+        InvalidInputError: No question, `among` below 1, or a system of another kind.
+        UnknownNameError: No such method.
+
+    Reference: Mikolov et al. 2013 (arXiv:1301.3781); Levy and Goldberg 2014 for 3CosMul.
+    """
+    if method not in get_args(Method):
+        raise UnknownNameError.of("method", method, get_args(Method))
+    if not questions:
+        raise InvalidInputError("task 'analogies' got no question. Give what read_analogies gives.")
+    if among is not None and among < 1:
+        raise InvalidInputError(f"among={among}; give how many keys may be found, at least 1.")
+    vectors, name = _vectors(system, questions, batch_size, show_progress)
+    right, wrong = _answered(vectors, questions, among=among, method=method, seed=seed)
+    return _evaluation(name, _parts(questions), right, wrong, resamples=resamples, seed=seed)
+
+
+def _answered(
+    vectors: KeyedVectors,
+    questions: Sequence[AnalogyQuestion],
+    *,
+    among: int | None,
+    method: Method,
+    seed: Seed,
+) -> tuple[Floats, Floats]:
+    """Return (q,) 1 where the vectors, and where the control's, find d; NaN: not asked."""
+    n = min(among or len(vectors), len(vectors))
+    first_of, group = _groups(vectors, n)
+    rows = np.array(
+        [[first_of.get(_folded(word), -1) for word in question[1:]] for question in questions],
+        dtype=np.int64,
+    )  # (q, 4)
+    asked = np.flatnonzero((rows >= 0).all(axis=1))
+    some = asked[
+        np.unique(np.linspace(0, max(0, len(asked) - 1), CONTROLS, dtype=int))[: len(asked)]
+    ]
+    noise = random_rows(vectors.dim, int(np.random.default_rng(seed).integers(2**31)))
+    right, wrong = np.full((2, len(questions)), np.nan)
+    right[asked] = _right(unit_rows(vectors.matrix), n, rows[asked], group, method)
+    wrong[some] = _right(noise, n, rows[some], group, method)
+    return right, wrong
+
+
+def _evaluation(
+    name: str, parts: Parts, right: Floats, wrong: Floats, *, resamples: int, seed: Seed
+) -> Evaluation:
+    """Sum up: right and wrong are (q,) 1 where the answer was d, NaN where nothing was asked."""
+    asked = ~np.isnan(right)
+    return Evaluation(
+        task="analogies",
+        model=name,
+        n=len(right),
+        metrics={part: _mean(right[at]) for part, at in parts.items()},
+        covered=float(asked.mean()),
+        intervals={
+            part: bootstrap_interval(right[at & asked], resamples=resamples, seed=seed)
+            for part, at in parts.items()
+            if (at & asked).any()
+        },
+        control={part: _mean(wrong[at]) for part, at in parts.items() if part in _TOTALS},
+        coverage={part: float(asked[at].mean()) for part, at in parts.items()},
+    )
+
+
+def _vectors(
+    system: KeyedVectors | Encoder,
+    questions: Sequence[AnalogyQuestion],
+    batch_size: int | None,
+    show_progress: bool,
+) -> tuple[KeyedVectors, str]:
+    """Return word vectors and the model's name; an encoder's are those of the words asked about."""
+    vectors = vectors_of(system)
+    if vectors is not None:
+        return vectors, name_of(system)
+    encoder = check_text_encoder(system, "analogies")
+    words = list(dict.fromkeys(word for question in questions for word in question[1:]))
+    matrix = encode_unit(encoder, words, batch_size=batch_size, show_progress=show_progress)
+    known = np.flatnonzero(matrix.any(axis=1))
+    kept = [words[row] for row in known]
+    name = f"{encoder.name} among the {len(kept)} words of the questions"
+    return KeyedVectors(kept, matrix[known]), name
+
+
+def _folded(word: str) -> str:
+    return word.upper() if word.isascii() else unicodedata.normalize("NFC", word).upper()
+
+
+def _groups(vectors: KeyedVectors, n: int) -> tuple[dict[str, int], Ints]:
+    """Return word without case -> its first row, and (n,) the first row of each row's group."""
+    first_of: dict[str, int] = {}
+    group = np.empty(n, dtype=np.int64)
+    for row, key in zip(range(n), vectors.keys, strict=False):
+        group[row] = first_of.setdefault(_folded(key), row)
+    return first_of, group
+
+
+def _right(rows: Rows, n: int, asked: Ints, group: Ints, method: Method) -> NDArray[np.bool_]:
+    """Return (q,) whether the best answer to each question (a, b, c, d) is in the group of d."""
+    if not len(asked):
+        return np.zeros(0, dtype=bool)
+    numbers = np.repeat(np.arange(len(asked)), 3)
+    barred = np.column_stack([numbers, asked[:, :3].reshape(-1)])
+    barred = np.concatenate([barred, _other_spellings(barred, group)])
+    best = best_answers(rows, n, asked[:, :3], barred, method=method)
+    right: NDArray[np.bool_] = group[best] == asked[:, 3]
+    return right
+
+
+def _other_spellings(barred: Ints, group: Ints) -> Ints:
+    """Return (m, 2) question and row, for rows that differ in case alone from a barred one."""
+    later = np.flatnonzero(group != np.arange(len(group)))  # rows that are not first of a group
+    later = later[np.isin(group[later], barred[:, 1])]
+    more = [
+        np.column_stack([questions, np.full(len(questions), row)])
+        for row in later
+        for questions in [barred[barred[:, 1] == group[row], 0]]
+    ]
+    return np.concatenate([np.empty((0, 2), dtype=np.int64), *more])
+
+
+def _parts(questions: Sequence[AnalogyQuestion]) -> Parts:
+    """Return the totals and sections, in the file's order, each with (q,) which are of it."""
+    sections = [question.section for question in questions]
+    kinds = np.array([kind_of(section) for section in sections])
+    parts: Parts = {"total": np.ones(len(questions), dtype=bool)}
+    parts |= {kind: kinds == kind for kind in _TOTALS[1:] if kind in kinds}
+    names = np.array(sections)
+    for section in dict.fromkeys(sections):
+        parts[f"{section} (section)" if section in _TOTALS else section] = names == section
+    return parts
+
+
+def _mean(values: Floats) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")

@@ -1,0 +1,112 @@
+"""Nearest items of the same class: does what lies next to a recording sound like it?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+from sememe._ties import settle
+from sememe.evaluate.data.folds import groups_of
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.readable_rows import encode_labelled
+from sememe.evaluate.results import Evaluation
+from sememe.evaluate.unit_vectors import row_blocks
+from sememe.vectors.nearest import unit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe._types import Encoder, FloatArray
+    from sememe.sources.datasets.labelled_data import Labelled
+
+_FIGURES = ("precision@1", "precision@5", "mean_average_precision")
+
+
+def evaluate_class_retrieval(
+    encoder: Encoder,
+    data: Labelled,
+    *,
+    groups: str | None = None,
+    task: str = "audio-retrieval",
+    batch_size: int | None = None,
+    show_progress: bool = False,
+    resamples: int = 1000,
+    seed: Seed = 0,
+) -> Evaluation:
+    """Ask for the others by each item, and count those of its class among the nearest.
+
+    groups: A regular expression that finds in the name of each file the group, such as who speaks;
+    those of a table unless told. What is of the asking item's group is not an answer then. Metrics:
+    "precision@1" and "precision@5", the share of the nearest that are of its class (of fewer than
+    five answers, of those), and "mean_average_precision" over all answers. An item that cannot be
+    read, or has nothing of its class to be found, is left out and lowers `covered`. Control: the
+    classes dealt to others, within which the answers are by chance.
+
+    Raises:
+        InvalidInputError: Nothing can be read, or no item has another of its class.
+    """
+    rows, known = encode_labelled(encoder, data, task, show_progress=show_progress)
+    places = np.flatnonzero(known)
+    y = np.unique(np.array(data.labels)[places], return_inverse=True)[1]
+    names = groups_of(data, groups)
+    group = np.arange(len(places))  # of its own: only the item itself is no answer
+    if names is not None:
+        group = np.unique(np.array(names)[places], return_inverse=True)[1]
+    found = found_by_class(rows[places], y, group)
+    asked = ~np.isnan(found[:, 0])
+    if not asked.any():
+        raise InvalidInputError(
+            f"no {data.noun} has another of its class"
+            f"{' in another group' if names is not None else ''} that could be found."
+        )
+    dealt = found_by_class(rows[places], np.random.default_rng(seed).permutation(y), group)
+    return Evaluation(
+        task=task,
+        model=encoder.name,
+        n=len(data),
+        metrics=_means(found[asked]),
+        covered=float(asked.sum() / len(data)),
+        intervals={
+            name: bootstrap_interval(column, resamples=resamples, seed=seed)
+            for name, column in zip(_FIGURES, found[asked].T, strict=True)
+        },
+        control=_means(dealt[~np.isnan(dealt[:, 0])]),
+    )
+
+
+def found_by_class(
+    rows: FloatArray, y: NDArray[np.int64], group: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return (n, 3): precision@1, precision@5 and average precision of each row as a query.
+
+    rows: (n, dim). y: (n,) classes. group: (n,); rows of the query's group are no answers. NaN
+    where no answer is of its class. Of equal cosines the first comes first.
+
+    >>> rows = np.array([[1, 0], [0.9, 0.1], [0, 1]], np.float32)
+    >>> found_by_class(rows, np.array([0, 1, 0]), np.arange(3))[:, 2].tolist()
+    [0.5, nan, 0.5]
+    """
+    x = unit(np.asarray(rows, np.float32))
+    found = np.full((len(x), 3), np.nan)
+    for block in row_blocks(len(x), len(x)):
+        cosine = x[block] @ x.T
+        own = group[block][:, None] == group
+        cosine[own] = -np.inf  # to the end
+        order = np.argsort(-settle(cosine), axis=1, kind="stable")
+        right = np.take_along_axis((y[block][:, None] == y) & ~own, order, axis=1)
+        answers = (~own).sum(axis=1)
+        relevant = right.sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision = np.cumsum(right, axis=1) / np.arange(1, len(x) + 1)
+            found[block, 0] = right[:, 0]
+            found[block, 1] = right[:, :5].sum(axis=1) / np.minimum(5, answers)
+            found[block, 2] = (precision * right).sum(axis=1) / relevant
+        found[block][relevant == 0] = np.nan
+    return found
+
+
+def _means(found: NDArray[np.float64]) -> dict[str, float]:
+    values = found.mean(axis=0) if len(found) else np.full(3, np.nan)
+    return dict(zip(_FIGURES, map(float, values), strict=True))

@@ -1,0 +1,105 @@
+"""Few-shot classification: how well some examples of each class are enough, over several draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from sememe._errors import InvalidInputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+    from sememe.space.probe import Labels, Probe
+
+ProbeKind = Literal["probe", "kernel", "knn"]
+PROBES: tuple[ProbeKind, ...] = ("probe", "kernel", "knn")
+
+
+@dataclass(frozen=True, slots=True)
+class FewShot:
+    """What `few_shot` found.
+
+    Attributes:
+        shots: Examples of each class.
+        accuracies: Of each draw.
+        mean, deviation: Of the accuracies; the deviation is that of a sample, NaN for one draw.
+        control: The mean accuracy of as many draws whose labels are shuffled.
+    """
+
+    shots: int
+    accuracies: tuple[float, ...]
+    mean: float
+    deviation: float
+    control: float
+
+
+def new_probe(kind: ProbeKind, *, seed: int = 0) -> Probe:
+    """Return a probe that is not fitted.
+
+    Raises:
+        UnknownNameError: There is no such kind.
+    """
+    if kind == "probe":
+        from sememe.space.linear_probe import LinearProbe
+
+        return LinearProbe(seed=seed)
+    if kind == "kernel":
+        from sememe.space.kernel_probe import KernelProbe
+
+        return KernelProbe(seed=seed)
+    if kind == "knn":
+        from sememe.space.neighbour_probe import NeighbourProbe
+
+        return NeighbourProbe(seed=seed)
+    raise UnknownNameError.of("method", kind, PROBES)
+
+
+def few_shot(
+    rows: FloatArray,
+    labels: Labels,
+    *,
+    aside: tuple[FloatArray, Labels],
+    shots: int,
+    draws: int = 5,
+    kind: ProbeKind = "probe",
+    seed: int = 0,
+) -> FewShot:
+    """Fit a probe to `shots` examples of each class, drawn at random, as often as `draws`.
+
+    rows: (n, dim). labels: (n,) numbers of classes. aside: Rows and labels to measure with.
+
+    Raises:
+        InvalidInputError: A class has fewer examples, or shots or draws are below 1.
+    """
+    if shots < 1 or draws < 1:
+        raise InvalidInputError(f"shots={shots}, draws={draws}; give 1 or more of each.")
+    least = int(np.bincount(labels).min())
+    if shots > least:
+        raise InvalidInputError(
+            f"shots={shots}; a class has {least} readable examples. Give {least} or fewer."
+        )
+    found: list[float] = []
+    control: list[float] = []
+    for draw in range(draws):
+        rng = np.random.default_rng([seed, draw])
+        places = drawn(labels, shots, rng)
+        for known, into in (
+            (labels[places], found),
+            (rng.permutation(labels[places]), control),
+        ):
+            fitted = new_probe(kind, seed=seed).fit(rows[places], known)
+            said = fitted.probabilities(aside[0]).argmax(axis=1)
+            into.append(float((said == aside[1]).mean()))
+    deviation = float(np.std(found, ddof=1)) if draws > 1 else float("nan")
+    mean = float(np.mean(found))
+    return FewShot(shots, tuple(found), mean, deviation, float(np.mean(control)))
+
+
+def drawn(labels: Labels, shots: int, rng: np.random.Generator) -> Labels:
+    """Return the places of `shots` examples of each class."""
+    chosen = [
+        rng.choice(np.flatnonzero(labels == one), shots, replace=False) for one in np.unique(labels)
+    ]
+    return np.concatenate(chosen)

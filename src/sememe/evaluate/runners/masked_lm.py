@@ -1,0 +1,252 @@
+"""Masked language models: how often, and how surely, is the hidden token found?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+from sememe._progress import progress
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.results import Evaluation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe._types import FloatArray
+
+_TEXTS = 64  # handed to the model at once
+
+
+@runtime_checkable
+class MaskedModel(Protocol):
+    """A model that predicts hidden tokens, as `sememe.encoders.text.masked_lm.MaskedLM` does."""
+
+    @property
+    def name(self) -> str:
+        """How to load it again."""
+        ...
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """Ids that are never hidden: marks, the mask, what is unknown."""
+        ...
+
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return each text's tokens."""
+        ...
+
+    def predict(
+        self, ids: Sequence[Sequence[int]], places: Sequence[Sequence[int]]
+    ) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Hide the places: (m,) log-probabilities of what stood there, (m,) the best ids."""
+        ...
+
+    def token_log_probabilities(self, texts: Sequence[str]) -> list[FloatArray]:
+        """Return the log-probability of each text's tokens, each hidden alone."""
+        ...
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Texts:
+    """Texts as tokens.
+
+    Attributes:
+        ids: Each text's tokens.
+        known: Which of them may be hidden, in rising order.
+        hidden: Which of those are.
+    """
+
+    ids: list[list[int]]
+    known: list[NDArray[np.int64]]
+    hidden: list[NDArray[np.int64]]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Figure:
+    """A metric of (n, 3) sums over each text, those of the control, and the tokens' share."""
+
+    statistic: Callable[[NDArray[np.float64]], float]
+    sums: NDArray[np.float64]
+    control: NDArray[np.float64]
+    coverage: float
+
+
+def evaluate_masked(
+    model: MaskedModel,
+    texts: Sequence[str],
+    *,
+    mask_prob: float = 0.15,
+    pseudo_texts: int = 0,
+    show_progress: bool = False,
+    resamples: int = 1000,
+    seed: Seed = 0,
+) -> Evaluation:
+    """Hide tokens of texts and ask the model for them.
+
+    Of each text's n tokens max(1, round(mask_prob * n)) are drawn, and all of them replaced by the
+    mask, as in training but without the tenths that stay or become another token. The same seed
+    hides the same tokens. Unknown and special tokens are never hidden: `coverage` is the share of
+    tokens that may be, `covered` the share of texts with such a token.
+
+    Metrics, over all hidden tokens: "accuracy"; "cross_entropy", the mean -log p in nats;
+    "perplexity", its exponential. With pseudo_texts above 0, for the first so many covered texts,
+    "pseudo_perplexity": each token hidden alone, one pass through the network a token (Salazar et
+    al. 2020, arXiv:1910.14659). All but accuracy depend on the vocabulary: compare models that cut
+    words alike. Intervals: texts are drawn anew.
+
+    Control: what a model gives that knows how frequent each token is in these very texts and
+    looks at no context: it always says the most frequent one.
+
+    Reference: Devlin et al. 2019 (arXiv:1810.04805), 3.1.
+
+    Raises:
+        InvalidInputError: No masked language model, no text with a token that it knows, or a
+            mask_prob outside (0, 1].
+    """
+    _check_options(model, mask_prob, pseudo_texts)
+    found = _hidden(model, texts, mask_prob, seed)
+    figures = _figures(model, texts, found, pseudo_texts, show_progress)
+    return Evaluation(
+        task="masked",
+        model=model.name,
+        n=len(texts),
+        metrics={name: one.statistic(one.sums) for name, one in figures.items()},
+        covered=float(np.mean([len(places) > 0 for places in found.known])),
+        intervals={
+            name: bootstrap_interval(
+                one.sums[one.sums[:, 2] > 0],
+                statistic=one.statistic,
+                resamples=resamples,
+                seed=seed,
+            )
+            for name, one in figures.items()
+        },
+        control={name: one.statistic(one.control) for name, one in figures.items()},
+        coverage={name: one.coverage for name, one in figures.items()},
+    )
+
+
+def check_masked_model(model: object) -> MaskedModel:
+    """Return the model, or say that the task needs one that predicts hidden tokens."""
+    if not isinstance(model, MaskedModel):
+        raise InvalidInputError(
+            f"task 'masked' got {type(model).__name__}; allowed: a masked language model. Give "
+            "one: from sememe.encoders.text.masked_lm import MaskedLM; MaskedLM.load(FOLDER)."
+        )
+    return model
+
+
+def _check_options(model: MaskedModel, mask_prob: float, pseudo_texts: int) -> None:
+    check_masked_model(model)
+    if not 0 < mask_prob <= 1:
+        raise InvalidInputError(f"mask_prob={mask_prob} is not in (0, 1]. Try 0.15.")
+    if pseudo_texts < 0:
+        raise InvalidInputError(f"pseudo_texts={pseudo_texts}; give 0, or how many texts to take.")
+
+
+def _figures(
+    model: MaskedModel, texts: Sequence[str], found: _Texts, pseudo_texts: int, show_progress: bool
+) -> dict[str, _Figure]:
+    """Ask the model, and the control, for what is hidden."""
+    n_known, n_tokens = sum(map(len, found.known)), sum(map(len, found.ids))
+    if not n_known:
+        raise InvalidInputError(
+            f"task 'masked' got {len(texts)} texts without a token that {model.name} knows. Give "
+            "texts in a language of the model."
+        )
+    unigram = _Unigram(found)
+    sums = _sums(model, found, show_progress)
+    wrong = np.stack([unigram.sums(one) for one in _at(found, found.hidden)])
+    statistics = {"accuracy": _accuracy, "cross_entropy": _cross_entropy, "perplexity": _perplexity}
+    figures = {
+        name: _Figure(statistic, sums, wrong, n_known / n_tokens)
+        for name, statistic in statistics.items()
+    }
+    if pseudo_texts:
+        some = [i for i, places in enumerate(found.known) if len(places)][:pseudo_texts]
+        tokens = list(_at(found, found.known))
+        own = _pseudo_sums(model, [texts[i] for i in some], show_progress)
+        wrong = np.stack([unigram.sums(tokens[i]) for i in some])
+        share = sum(len(tokens[i]) for i in some) / n_tokens
+        figures["pseudo_perplexity"] = _Figure(_perplexity, own, wrong, share)
+    return figures
+
+
+def _hidden(model: MaskedModel, texts: Sequence[str], mask_prob: float, seed: Seed) -> _Texts:
+    """Cut the texts into tokens and draw those to hide."""
+    generator = np.random.default_rng(seed)
+    found = _Texts(model.token_ids(texts), [], [])
+    special = np.array(sorted(model.special_ids), np.int64)
+    for ids in found.ids:
+        known = np.flatnonzero(~np.isin(np.array(ids, np.int64), special))
+        n = min(len(known), max(1, round(mask_prob * len(known))))
+        found.known.append(known)
+        found.hidden.append(np.sort(generator.choice(known, n, replace=False)) if n else known)
+    return found
+
+
+def _sums(model: MaskedModel, found: _Texts, show_progress: bool) -> NDArray[np.float64]:
+    """Return (n, 3) for each text: tokens found, the sum of -log p, tokens hidden."""
+    rows = []
+    with progress("predicting", total=len(found.ids), show=show_progress) as advance:
+        for start in range(0, len(found.ids), _TEXTS):
+            part = slice(start, start + _TEXTS)
+            ids, hidden = found.ids[part], found.hidden[part]
+            log_probs, best = model.predict(ids, [places.tolist() for places in hidden])
+            at = 0
+            for one, places in zip(ids, hidden, strict=True):
+                own = slice(at, at := at + len(places))
+                hits = best[own] == np.array(one, np.int64)[places]
+                rows.append((hits.sum(), -log_probs[own].sum(dtype=np.float64), len(places)))
+            advance(len(rows))
+    return np.array(rows, np.float64)
+
+
+def _pseudo_sums(
+    model: MaskedModel, texts: Sequence[str], show_progress: bool
+) -> NDArray[np.float64]:
+    """Return (n, 3) as `_sums`, each token hidden alone; the first column is not counted."""
+    rows = []
+    with progress("predicting each token", total=len(texts), show=show_progress) as advance:
+        for start in range(0, len(texts), 4):
+            for own in model.token_log_probabilities(texts[start : start + 4]):
+                rows.append((0.0, -own.sum(dtype=np.float64), len(own)))
+            advance(len(rows))
+    return np.array(rows, np.float64)
+
+
+class _Unigram:
+    """The frequencies of the texts' tokens: the control."""
+
+    def __init__(self, found: _Texts) -> None:
+        tokens = np.concatenate(list(_at(found, found.known)))
+        self._ids, counts = np.unique(tokens, return_counts=True)
+        self._log_probs = np.log(counts / counts.sum())
+        self._best = self._ids[counts.argmax()]  # of equals the lowest id
+
+    def sums(self, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return (3,) as `_sums`."""
+        log_probs = self._log_probs[np.searchsorted(self._ids, tokens)]
+        return np.array([(tokens == self._best).sum(), -log_probs.sum(), len(tokens)])
+
+
+def _at(found: _Texts, places: list[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]:
+    """Yield the tokens of each text at its places."""
+    for ids, own in zip(found.ids, places, strict=True):
+        yield np.array(ids, np.int64)[own]
+
+
+def _accuracy(sums: NDArray[np.float64]) -> float:
+    return float(sums[:, 0].sum() / sums[:, 2].sum())
+
+
+def _cross_entropy(sums: NDArray[np.float64]) -> float:
+    return float(sums[:, 1].sum() / sums[:, 2].sum())
+
+
+def _perplexity(sums: NDArray[np.float64]) -> float:
+    return float(np.exp(_cross_entropy(sums)))

@@ -1,0 +1,97 @@
+"""What an image encoder's vectors are worth: a linear layer and neighbours tell classes by them.
+
+Reference: Chen et al. 2020, appendix B.8 (arXiv:2002.05709) for the linear evaluation; Wu et al.
+2018 (arXiv:1805.01978) for weighted neighbours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sememe._errors import InvalidInputError
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.readable_rows import encode_labelled
+from sememe.evaluate.results import Evaluation
+from sememe.evaluate.runners.few_shot import ProbeKind, new_probe
+from sememe.sources.datasets.labelled_data import Labelled
+from sememe.space.kernel_probe import MOST_KERNEL
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe._types import Encoder, FloatArray
+
+_METRICS: dict[str, ProbeKind] = {
+    "linear_probe": "probe",
+    "kernel_probe": "kernel",
+    "neighbours": "knn",
+}
+
+
+def evaluate_probe(
+    encoder: Encoder,
+    data: tuple[Labelled, Labelled],
+    *,
+    batch_size: int | None = None,
+    show_progress: bool = False,
+    resamples: int = 1000,
+    seed: Seed = 0,
+) -> Evaluation:
+    """Tell the classes of pictures from their vectors, learnt from other pictures.
+
+    data: What is learnt from, and what is asked. Metrics: "linear_probe", "kernel_probe" (kernel
+    ridge regression, of 20,000 examples at most) and "neighbours", the accuracy in [0, 1]; λ, the
+    kernel's width and the number of neighbours are chosen among the pictures learnt from. A picture
+    that cannot be read, or of a class that is not learnt, is left out and lowers `covered`.
+    Control: the same, learnt from shuffled labels.
+
+    Raises:
+        InvalidInputError: The encoder reads no pictures, there are fewer than two classes to learn,
+            or none of the pictures asked about is of one.
+        MissingExtraError: scikit-learn is not installed.
+    """
+    learnt, asked = data
+    rows, known = encode_labelled(encoder, learnt, "probe", show_progress=show_progress)
+    classes, y = np.unique(np.array(learnt.labels)[known], return_inverse=True)
+    if len(classes) < 2:
+        raise InvalidInputError(
+            f"task 'probe' got {len(classes)} class with pictures to learn from. Give two or more."
+        )
+    asked_rows, readable = encode_labelled(encoder, asked, "probe", show_progress=show_progress)
+    number = {label: i for i, label in enumerate(classes.tolist())}
+    truth = np.array([number.get(label, -1) for label in asked.labels])
+    fit = readable & (truth >= 0)
+    if not fit.any():
+        raise InvalidInputError(
+            "task 'probe' got no readable picture of a class that is learnt. Name folders alike."
+        )
+    y = y.astype(np.int64)
+    shuffled = np.random.default_rng(seed).permutation(y)
+    right, wrong = (
+        _hits(rows[known], taught, asked_rows[fit], truth[fit]) for taught in (y, shuffled)
+    )
+    return Evaluation(
+        task="probe",
+        model=encoder.name,
+        n=len(asked),
+        metrics={name: float(hits.mean()) for name, hits in right.items()},
+        covered=float(fit.mean()),
+        intervals={
+            name: bootstrap_interval(hits, resamples=resamples, seed=seed)
+            for name, hits in right.items()
+        },
+        control={name: float(hits.mean()) for name, hits in wrong.items()},
+    )
+
+
+def _hits(
+    rows: FloatArray, labels: NDArray[np.int64], asked: FloatArray, truth: NDArray[np.int64]
+) -> dict[str, NDArray[np.bool_]]:
+    """Return for each metric which of the pictures asked about are told right."""
+    return {
+        name: new_probe(kind).fit(rows, labels).probabilities(asked).argmax(axis=1) == truth
+        for name, kind in _METRICS.items()
+        if kind != "kernel" or len(rows) <= MOST_KERNEL
+    }

@@ -1,0 +1,90 @@
+"""Pictures or recordings with labels: a folder with a folder for each class, a table, or names.
+
+cats/1.jpg, dogs/2.jpg             a folder for each class
+path,label,fold,group              a table (.csv, .tsv, .jsonl, .parquet); fold, group optional
+7_anna_03.wav                      a label that file names hold: label_pattern="^[^_]+"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from sememe._errors import InvalidInputError
+from sememe._nouns import noun
+from sememe._types import Modality, Skipped
+from sememe.sources.datasets.filename_patterns import name_parts
+from sememe.sources.datasets.labelled_data import Labelled, layout
+from sememe.sources.files import find_files
+from sememe.sources.formats import format_of
+
+_TABLES = ("csv", "jsonl", "parquet")
+
+
+def read_labelled(
+    data: Any, *, modality: Modality = "image", label_pattern: str | None = None
+) -> Labelled:
+    """Return the items of a folder or table with their labels, or those of (items, labels).
+
+    In a folder an item's label is the name of the topmost folder that it lies in; it may lie
+    deeper. Files that are of another kind by their ending, or lie in no folder, are skipped with
+    the reason.
+
+    Args:
+        data: A folder; a table with columns "path" and "label", and "fold" and "group" if you like,
+            whose paths are relative to it; or (items, labels).
+        modality: "image" or "audio".
+        label_pattern: A regular expression that finds the label in the name of each file, wherever
+            it lies: its one group, or all of what is found.
+
+    Raises:
+        InvalidInputError: There is no such folder or table, or nothing of that kind in it; the
+            labels are not as many as the items; or a name does not hold the pattern.
+        CorruptFileError: A table cannot be read to its end.
+    """
+    if isinstance(data, Labelled):
+        return data
+    if isinstance(data, str | PathLike):
+        place = Path(data)
+        if not place.is_file():
+            return _of_folder(place, modality, label_pattern)
+        if format_of(place.name)[0] in _TABLES and label_pattern is None:
+            from sememe.sources.datasets.labelled_table import read_labelled_table
+
+            return read_labelled_table(place, modality)
+        raise InvalidInputError(f"{place} is a file; give {layout(modality)}.")
+    what = noun(modality)
+    if not isinstance(data, Sequence) or len(data) != 2:
+        raise InvalidInputError(
+            f"got {type(data).__name__}; give {layout(modality)}, or ({what}s, labels)."
+        )
+    items, labels = tuple(data[0]), tuple(map(str, data[1]))
+    if len(items) != len(labels):
+        raise InvalidInputError(
+            f"got {len(items)} {what}s and {len(labels)} labels. Give one label for each {what}."
+        )
+    return Labelled(items, labels, modality=modality)
+
+
+def _of_folder(folder: Path, modality: Modality, pattern: str | None) -> Labelled:
+    items, labels, skipped = [], [], []
+    for file in find_files(folder):
+        if isinstance(file, Skipped):
+            skipped.append(file)
+        elif "/" not in file.source and pattern is None:
+            skipped.append(Skipped(file.source, "it lies in no class's folder"))
+        elif format_of(file.source)[0] != modality:
+            why = f"by its ending no {noun(modality)} that can be read"
+            skipped.append(Skipped(file.source, why))
+        else:
+            items.append(file.path)
+            labels.append(file.source.partition("/")[0])
+    if not items:
+        where = "" if pattern is not None else " in folders"
+        raise InvalidInputError(
+            f"{folder} holds no {noun(modality)}s{where}; give {layout(modality)}."
+        )
+    named = tuple(labels) if pattern is None else name_parts(items, pattern, "label pattern")
+    return Labelled(tuple(items), named, tuple(skipped), modality)

@@ -1,0 +1,77 @@
+"""Tables of files with labels: which column is which, and rows that cannot be used.
+
+path,label,fold,group      and by other usual names, such as filename,category,fold,speaker
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sememe._errors import InvalidInputError
+from sememe._nouns import noun
+from sememe._types import Modality, Skipped
+from sememe.sources.datasets.image_text import IMAGE_NAMES, table_rows
+from sememe.sources.datasets.labelled_data import Labelled
+from sememe.sources.datasets.transcripts import PATH_NAMES
+from sememe.sources.tables.column_names import find_name
+
+LABEL_NAMES = ("label", "class", "class_name", "category", "target", "라벨", "분류", "종류")
+FOLD_NAMES = ("fold", "folds", "겹")
+GROUP_NAMES = ("group", "speaker", "speaker_id", "그룹", "화자")
+
+
+def read_labelled_table(table: Path, modality: Modality) -> Labelled:
+    """Read a table of files of a modality; see `sememe.sources.datasets.labelled.read_labelled`.
+
+    Rows without a path or a label are skipped with the reason.
+
+    Raises:
+        InvalidInputError: There is no such column, or no row with a path and a label; or some rows
+            with a fold or group and some without.
+        CorruptFileError: It cannot be read to its end.
+    """
+    rows = list(table_rows(table, f"{noun(modality)}s and labels"))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    usual = (*PATH_NAMES, *IMAGE_NAMES)
+    path, label = find_name(names, usual), find_name(names, LABEL_NAMES)
+    if path is None or label is None:
+        what, cure = (f"{noun(modality)}s", "path") if path is None else ("labels", "label")
+        given = ", ".join(map(repr, names)) or "nothing"
+        raise InvalidInputError(f"{table} has no column for {what} but {given}. Call it {cure!r}.")
+    columns = path, label, find_name(names, FOLD_NAMES), find_name(names, GROUP_NAMES)
+    found: list[tuple[str, ...]] = []
+    skipped: list[Skipped] = []
+    for number, row in enumerate(rows, 1):
+        cells = tuple(_cell(row.get(name)) if name else "" for name in columns)
+        if cells[0] and cells[1]:
+            found.append(cells)
+        else:
+            lacks = "path" if not cells[0] else "label"
+            skipped.append(Skipped(cells[0] or f"{table.name}, record {number}", f"no {lacks}"))
+    if not found:
+        raise InvalidInputError(f"{table} has no row with a path and a label. Give some.")
+    paths, labels, folds, groups = zip(*found, strict=True)
+    return Labelled(
+        tuple(table.parent / name for name in paths),
+        labels,
+        tuple(skipped),
+        modality,
+        folds=_whole(folds, table, "fold"),
+        groups=_whole(groups, table, "group"),
+    )
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _whole(values: tuple[str, ...], table: Path, what: str) -> tuple[str, ...]:
+    """Return () where no row has a value, or refuse a table where only some have one."""
+    if not any(values):
+        return ()
+    if not all(values):
+        raise InvalidInputError(
+            f"{table}: {values.count('')} of {len(values)} rows have no {what}. Complete or remove "
+            "them."
+        )
+    return values

@@ -1,0 +1,83 @@
+"""PDF (extra `documents`): the text page by page, a form feed between pages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sememe._errors import CorruptFileError
+from sememe._lazy import require
+from sememe._types import Item, Skipped
+from sememe.sources.documents import text
+from sememe.sources.files import SourceFile
+from sememe.sources.open_file import MAX_TEXT_BYTES, open_seekable, reason
+from sememe.sources.sanitize import Cleaner
+
+PAGE_BREAK = "\n\n\f"
+
+
+def read(file: SourceFile) -> Iterator[Item | Skipped]:
+    """Read a document; metadata: `pages`, and title and author if it tells them."""
+    pypdf = require("pypdf", "reading PDF files")
+    with open_seekable(file.path) as stream, _quiet("pypdf"):
+        try:
+            pages, metadata, notes = _extract(pypdf.PdfReader(stream))
+        except CorruptFileError:
+            raise
+        except Exception as error:  # damaged files break the parser in every way there is
+            raise CorruptFileError(f"truncated or broken PDF ({reason(error)})") from None
+    cleaner = Cleaner()
+    content = cleaner.clean(PAGE_BREAK.join(pages)) if any(pages) else ""
+    if not content.strip():
+        notes.append(f"no text on its {len(pages)} pages; are they scanned images?")
+        yield from (Skipped(file.source, note) for note in notes)
+        return
+    yield from text.one_item(file, content, metadata, notes + cleaner.notes())
+
+
+def _extract(reader: Any) -> tuple[list[str], dict[str, str | int], list[str]]:
+    """Return the pages' texts, the metadata, and which pages could not be read."""
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise CorruptFileError("encrypted: it opens with a password only")
+    pages: list[str] = []
+    notes: list[str] = []
+    size = 0
+    for number, page in enumerate(reader.pages, 1):
+        try:
+            content = page.extract_text().strip()
+        except Exception as error:  # one bad page must not take the others along
+            notes.append(f"page {number}: unreadable ({reason(error)})")
+            content = ""
+        size += len(content)
+        if size > MAX_TEXT_BYTES:
+            raise CorruptFileError(f"more than {MAX_TEXT_BYTES >> 20} million characters")
+        pages.append(content)
+    metadata: dict[str, str | int] = {"pages": len(pages)}
+    return pages, metadata | _facts(reader), notes
+
+
+def _facts(reader: Any) -> dict[str, str]:
+    """Title and author, where the document tells them."""
+    try:
+        found = {"title": reader.metadata.title, "author": reader.metadata.author}
+    except Exception:  # no metadata, or damaged ones: the text is what matters
+        return {}
+    return {
+        name: Cleaner().clean(value).strip()
+        for name, value in found.items()
+        if isinstance(value, str) and value.strip()
+    }
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Keep a library from writing its warnings to the terminal."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

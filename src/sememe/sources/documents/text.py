@@ -1,0 +1,65 @@
+"""Plain text, source code and whatever else turns out to be characters: one item for a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from sememe._errors import CorruptFileError
+from sememe._types import Item, Skipped
+from sememe.sources.encoding import MAX_REPLACED, SAMPLE_BYTES, decode, looks_binary
+from sememe.sources.files import SourceFile
+from sememe.sources.lines import replaced_note
+from sememe.sources.magic_bytes import describe
+from sememe.sources.open_file import open_bytes, read_bytes
+from sememe.sources.sanitize import Cleaner
+
+
+def read(file: SourceFile) -> Iterator[Item | Skipped]:
+    r"""Read a text file; its line ends become "\n"."""
+    text, notes = load(file)
+    yield from one_item(file, text, {}, notes)
+
+
+def load(file: SourceFile, declared: str | None = None) -> tuple[str, list[str]]:
+    """Return the text of a file and what was lost on the way.
+
+    Raises:
+        CorruptFileError: The file is binary, too large, or its packing is broken.
+    """
+    refuse_binary(file)
+    return decode_text(read_bytes(file.path), declared)
+
+
+def decode_text(data: bytes, declared: str | None = None) -> tuple[str, list[str]]:
+    """Decode the bytes of a text, clean it and say what was lost on the way."""
+    decoded, notes, cleaner = decode(data, declared), [], Cleaner()
+    text = decoded.text.replace("\r\n", "\n").replace("\r", "\n")
+    if decoded.replaced > MAX_REPLACED * len(text):
+        raise CorruptFileError(f"{decoded.replaced} of {len(text)} characters are undecodable")
+    if decoded.replaced:
+        line = 1 + text.count("\n", 0, text.index("\ufffd"))
+        notes.append(replaced_note(decoded.replaced, decoded.encoding, str(line)))
+    text = cleaner.clean(text)
+    return text, notes + cleaner.notes()
+
+
+def refuse_binary(file: SourceFile) -> None:
+    """Look at the start of a file and raise CorruptFileError if it holds no text."""
+    with open_bytes(file.path) as stream:
+        head = stream.read(SAMPLE_BYTES)
+    if known := describe(head):
+        raise CorruptFileError(f"binary file: by its first bytes {known}")
+    if looks_binary(head):
+        raise CorruptFileError("binary file: it holds no text")
+
+
+def one_item(
+    file: SourceFile, text: str, metadata: Mapping[str, str | int | float | bool], notes: list[str]
+) -> Iterator[Item | Skipped]:
+    """The item of a whole file and the notes on it, or that the file is empty."""
+    if text.strip():
+        yield Item(file.source, text, "text", file.source, metadata)
+    else:
+        yield Skipped(file.source, "empty: it holds no text")
+    for note in notes:
+        yield Skipped(file.source, note)

@@ -1,0 +1,383 @@
+"""Sound files to samples: whatever they hold becomes one channel at one rate, or a reason why not.
+
+    channels        their mean
+    sample rate     resampled by soxr at its high quality, in blocks: a long file fills no memory
+    8 to 32 bits    float32, full scale 1; float files as they are
+    NaN, infinity   silence, as long as there is something else
+    cut off         what could be decoded counts; nothing at all is an error
+
+Which format a file has is told by its bytes, not by its name: wav, flac, ogg (Vorbis, Opus), mp3,
+aiff, au, caf and what else libsndfile reads. Its MP3 decoder, libmpg123, prints a line to standard
+error for each odd frame and has no switch; a library leaves the process's streams alone, so those
+lines appear (the command `sememe` drops them, see `sememe.app.native_stderr`).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from numbers import Real
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._lazy import require
+from sememe.sources.magic_bytes import describe
+from sememe.sources.open_file import open_seekable, reason
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+
+SAMPLE_RATE = 16_000
+LOUDEST = 1e9  # samples beyond count as this: their power still fits a float32
+_BLOCK = 1 << 18  # samples decoded at a time
+_LEAST_BLOCK = 1 << 10  # ... where the file is damaged
+_UNKNOWN = 1 << 40  # frames: more than any file has; the header does not say
+_RATES = 100, 10_000_000
+_NEEDED_BY = "reading sound"
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A stretch of a recording: an encoder of sound reads it as it would a file.
+
+    Attributes:
+        content: The recording; see `read_sound`.
+        start: Where it begins, in seconds.
+        end: Where it ends, in seconds; None: with the recording.
+    """
+
+    content: Any
+    start: float = 0.0
+    end: float | None = None
+
+
+def read_sound(
+    content: Any, *, sample_rate: int = SAMPLE_RATE, start: float = 0.0, end: float | None = None
+) -> FloatArray:
+    """Return the samples of a recording, (n,) float32 at `sample_rate`, n at least 1, all finite.
+
+    Args:
+        content: A path, the bytes of a file, (samples, sample rate) with samples (n,) or
+            (n, channels), a mapping with "array" and "sampling_rate", or a `Clip`.
+        sample_rate: Of the result, in samples a second.
+        start: From where, in seconds.
+        end: Up to where, in seconds; None: to the end.
+
+    Raises:
+        CorruptFileError: It holds no sound, or what it holds cannot be decoded.
+        InvalidInputError: Something that can be no sound.
+        MissingExtraError: The extra `audio` is not installed.
+    """
+    import numpy as np
+
+    blocks = list(_at_rate(content, sample_rate, start, end))
+    found: FloatArray = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    return found
+
+
+def stream_sound(
+    content: Any, *, sample_rate: int = SAMPLE_RATE, seconds: float = 30.0
+) -> Iterator[FloatArray]:
+    """Yield what `read_sound` returns in blocks of `seconds`, in memory bounded by the block.
+
+    Raises:
+        CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`; where a part in
+            the middle is damaged, the stream ends there.
+    """
+    import numpy as np
+
+    if not 0 < seconds < float("inf"):
+        raise InvalidInputError(f"seconds={seconds}; give a block's length, such as 30.")
+    size = max(1, round(seconds * sample_rate))
+    kept: list[FloatArray] = []
+    count = 0
+    for block in _at_rate(content, sample_rate, 0.0, None):
+        kept.append(block)
+        count += len(block)
+        if count >= size:
+            whole = np.concatenate(kept)
+            full = count - count % size
+            yield from (whole[at : at + size] for at in range(0, full, size))
+            kept, count = [whole[full:]], count - full
+    if count:
+        yield np.concatenate(kept)
+
+
+def sound_facts(content: Any) -> dict[str, str | int | float]:
+    """Return "seconds", "sample_rate" and "channels", and "title" and "artist" where it names them.
+
+    The seconds are what its header says; where it does not, all of it is decoded.
+
+    Raises:
+        CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`, so far as the
+            header tells.
+    """
+    with opened_sound(content) as sound:
+        _check_rate(sound.samplerate)
+        if not sound.frames:
+            raise CorruptFileError(_empty())
+        known = sound.frames < _UNKNOWN
+        facts: dict[str, str | int | float] = {
+            "seconds": round(
+                sound.frames / sound.samplerate if known else sound_seconds(content), 3
+            ),
+            "sample_rate": int(sound.samplerate),
+            "channels": int(sound.channels),
+        }
+        named = sound.copy_metadata() if hasattr(sound, "copy_metadata") else {}
+        return facts | {k: v for k in ("title", "artist") if (v := str(named.get(k, "")).strip())}
+
+
+def sound_seconds(content: Any) -> float:
+    """Return how long a recording is, in seconds, by decoding all of it.
+
+    Raises:
+        CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`.
+    """
+    import numpy as np
+
+    count = finite = 0
+    with opened_sound(content) as sound:
+        for block in decoded_blocks(sound, 0.0, None):
+            count += len(block)
+            finite += int(np.isfinite(block).sum())
+        _check_finite(count, finite)
+        return count / float(sound.samplerate)
+
+
+def is_cut_off(content: Any) -> bool:
+    """Say whether a recording ends before its header says that it does, as far as can be seen."""
+    with opened_sound(content) as sound:
+        if sound.frames >= _UNKNOWN:
+            return False
+        try:
+            sound.seek(max(sound.frames - 1, 0))
+            return not len(sound.read(1, dtype="float32"))
+        except RuntimeError:
+            return True
+
+
+def checked_sound(content: Any, place: str) -> None:
+    """Refuse what can be no sound, before anything is decoded.
+
+    Raises:
+        InvalidInputError: The message begins with `place`.
+    """
+    if isinstance(content, Clip):
+        _check_stretch(content.start, content.end)
+        content = content.content
+    if isinstance(content, str | PathLike | bytes | bytearray | memoryview):
+        return
+    pair = samples_of(content)
+    if pair is None:
+        raise InvalidInputError(
+            f"{place} is {type(content).__name__}; give a path, the bytes of a file, or "
+            "(samples, sample rate)"
+        )
+    samples, rate = pair
+    kind = getattr(getattr(samples, "dtype", None), "kind", "")
+    if (
+        kind not in ("f", "i", "u")
+        or samples.ndim not in (1, 2)
+        or (samples.ndim == 2 and not samples.shape[1])
+    ):
+        shape = getattr(samples, "shape", "")
+        raise InvalidInputError(
+            f"{place} has samples of {getattr(samples, 'dtype', type(samples).__name__)}, shape "
+            f"{shape}; give an array (n,) or (n, channels), of floats with full scale 1 or of int16"
+        )
+    if isinstance(rate, bool) or not isinstance(rate, Real) or not 0 < float(rate) < float("inf"):
+        raise InvalidInputError(f"{place} has the sample rate {rate!r}; give samples a second")
+
+
+def _at_rate(
+    content: Any, sample_rate: int, start: float, end: float | None
+) -> Iterator[FloatArray]:
+    """Yield finite blocks of one channel at a rate; at least one sample in all."""
+    import numpy as np
+
+    low, high = _RATES
+    if not low <= sample_rate <= high:
+        raise InvalidInputError(
+            f"sample_rate={sample_rate}; give {low} to {high:,} samples a second."
+        )
+    soxr = require("soxr", _NEEDED_BY)
+    within = isinstance(content, Clip)  # of a recording that may hold more elsewhere
+    if within:
+        start, end, content = content.start, content.end, content.content
+    given = finite = count = 0
+    with opened_sound(content) as sound:
+        _check_rate(sound.samplerate)
+        rate, other = sound.samplerate, sound.samplerate != sample_rate
+        stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32") if other else None
+        for block in decoded_blocks(sound, start, end):
+            given += len(block)
+            finite += int(np.isfinite(block).sum())
+            block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+            block = np.clip(block, -LOUDEST, LOUDEST)
+            if stream is not None:
+                block = stream.resample_chunk(block)
+            count += len(block)
+            if len(block):
+                yield block
+    _check_finite(given, given if within else finite)
+    if stream is not None and len(
+        rest := stream.resample_chunk(np.empty(0, np.float32), last=True)
+    ):
+        count += len(rest)
+        yield rest
+    if not count:  # a few samples of a high rate: less than one of a low one
+        yield np.zeros(1, np.float32)
+
+
+def decoded_blocks(sound: Any, start: float, end: float | None) -> Iterator[FloatArray]:
+    """Yield float32 blocks of one channel, until the end or until the file is damaged."""
+    import numpy as np
+
+    _check_stretch(start, end)
+    first = round(start * sound.samplerate)
+    last = None if end is None else max(round(end * sound.samplerate), first + 1)
+    at, size = first, max(1, _BLOCK // sound.channels)
+    if sound.frames >= _UNKNOWN:  # its end is met with an error, and what was read before it lost
+        size = _LEAST_BLOCK
+    moved = first > 0
+    while last is None or at < last:
+        try:
+            count = size if last is None else min(size, last - at)
+            if moved:
+                sound.seek(min(at, sound.frames))
+            block = sound.read(count, dtype="float32", always_2d=True)
+        except RuntimeError as error:
+            # What stands before the damage counts.
+            if size > _LEAST_BLOCK and sound.frames < _UNKNOWN:
+                moved, size = True, size // 8
+                continue
+            if at == first:
+                raise CorruptFileError(f"cut off or damaged ({_said(error)})") from error
+            return
+        if not len(block):
+            return
+        moved = False
+        at += len(block)
+        yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+
+
+@contextmanager
+def opened_sound(content: Any) -> Iterator[Any]:
+    """Open a recording: a `soundfile.SoundFile`, or samples that behave like one."""
+    if isinstance(content, Clip):
+        content = content.content
+    pair = samples_of(content)
+    if pair is not None:
+        checked_sound(content, "the sound")
+        yield _Samples(*pair)
+        return
+    soundfile = require("soundfile", _NEEDED_BY)
+    stream = _stream(content)
+    try:
+        sound = _recognised(stream, lambda: soundfile.SoundFile(stream))
+        with sound:
+            yield sound
+    finally:
+        stream.close()
+
+
+def _stream(content: Any) -> Any:
+    if isinstance(content, str | PathLike):
+        try:
+            return open_seekable(Path(content))
+        except ValueError as error:  # NUL in its name
+            raise CorruptFileError(f"no name of a file ({error})") from error
+        except OSError as error:
+            raise CorruptFileError(reason(error)) from error
+    if not isinstance(content, bytes | bytearray | memoryview):
+        raise InvalidInputError(
+            f"a sound is {type(content).__name__}; give a path, the bytes of a file, or "
+            "(samples, sample rate)"
+        )
+    return io.BytesIO(content)
+
+
+def _recognised(stream: Any, opened: Callable[[], Any]) -> Any:
+    head = stream.read(64)
+    stream.seek(0)
+    if not head:
+        raise CorruptFileError("empty: it holds no bytes")
+    try:
+        return opened()
+    except (RuntimeError, TypeError, OSError) as error:
+        what = describe(head)
+        if what and "audio" in what:
+            raise CorruptFileError(f"cut off or damaged (by its first bytes {what})") from error
+        seen = f": by its first bytes {what}" if what else ""
+        raise CorruptFileError(f"not a sound file that can be read{seen}") from error
+
+
+class _Samples:
+    """An array of samples, read as a file is."""
+
+    def __init__(self, samples: Any, rate: float) -> None:
+        self._samples = samples if samples.ndim == 2 else samples[:, None]
+        self.samplerate = round(rate)
+        self.frames, self.channels = self._samples.shape
+        self._at = 0
+
+    def seek(self, place: int) -> None:
+        self._at = place
+
+    def read(self, count: int, **_: Any) -> FloatArray:
+        import numpy as np
+
+        some = self._samples[self._at : self._at + count]
+        self._at += len(some)
+        kind = some.dtype.kind
+        if kind == "f":
+            with np.errstate(over="ignore"):
+                plain: FloatArray = some.astype(np.float32)
+            return plain
+        bits = 8 * some.dtype.itemsize
+        middle = 2.0 ** (bits - 1) if kind == "u" else 0.0
+        found: FloatArray = ((some.astype(np.float64) - middle) / 2.0 ** (bits - 1)).astype("f4")
+        return found
+
+
+def samples_of(content: Any) -> tuple[Any, Any] | None:
+    """Return samples and their rate where they are given as such."""
+    if isinstance(content, Mapping) and {"array", "sampling_rate"} <= content.keys():
+        return content["array"], content["sampling_rate"]
+    if isinstance(content, tuple) and len(content) == 2:
+        return content
+    return None
+
+
+def _check_stretch(start: Any, end: Any) -> None:
+    """Refuse what is no stretch of time."""
+    last = float("inf") if end is None else end
+    numbers = isinstance(start, Real) and isinstance(last, Real)
+    if not numbers or not 0 <= float(start) < float(last):
+        raise InvalidInputError(f"start={start!r}, end={end!r}; give 0 <= start < end, in seconds.")
+
+
+def _check_rate(rate: float) -> None:
+    low, high = _RATES
+    if not low <= rate <= high:
+        raise CorruptFileError(f"{rate} samples a second; allowed are {low} to {high:,}")
+
+
+def _check_finite(count: int, finite: int) -> None:
+    if not count:
+        raise CorruptFileError(_empty())
+    if not finite:
+        raise CorruptFileError(f"all of its {count} samples are NaN or infinite")
+
+
+def _empty() -> str:
+    return "it holds no samples: empty, or cut off"
+
+
+def _said(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120]

@@ -1,0 +1,17 @@
+"""Pictures: one item for a file, with its size, and when it was taken where the camera noted it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sememe._types import Item, Skipped
+from sememe.sources.files import EMPTY, SourceFile
+from sememe.sources.media.image_decoding import picture_facts
+
+
+def read(file: SourceFile) -> Iterator[Item | Skipped]:
+    """Read a picture's header; its pixels are unpacked when it is encoded."""
+    if file.size == 0:
+        yield Skipped(file.source, f"{EMPTY}: it holds no bytes")
+        return
+    yield Item(file.source, file.path, "image", file.source, picture_facts(file.path))

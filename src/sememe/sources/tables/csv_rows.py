@@ -1,0 +1,129 @@
+"""The rows of a CSV or TSV text, with recovery from quotes that do not match.
+
+A quote that opens and never closes makes the csv module swallow what follows as one cell. Here
+such a row is read again with its quotes taken as plain characters, and the lines that it had
+swallowed are given back.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+
+from sememe._errors import CorruptFileError
+
+DELIMITERS = ",;\t|"
+MAX_FIELD = 64 << 20
+MAX_LINES_IN_ROW = 10_000
+Row = tuple[int, list[str]]  # the number of its first line, its cells
+
+
+class Rows:
+    """Iterates (number of the first line, cells); blank lines are passed over.
+
+    Attributes:
+        width: How many cells a row should have, once that is known: a row that has another
+            number is read without its quotes if it has this number then.
+    """
+
+    def __init__(self, numbered: Iterable[tuple[int, str]], delimiter: str) -> None:
+        self.width: int | None = None
+        self._delimiter = delimiter
+        self._source = iter(numbered)
+        self._waiting: deque[tuple[int, str]] = deque()  # lines given back
+        self._taken: list[tuple[int, str]] = []  # lines of the row being read
+
+    def __iter__(self) -> Iterator[Row]:
+        reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
+        while True:
+            self._taken.clear()
+            row: list[str] | None
+            try:
+                row = self._next(reader)
+            except StopIteration:
+                return
+            except (csv.Error, CorruptFileError):
+                row = None
+                reader = csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
+            number, first = self._taken[0]
+            if row is None or self._is_doubtful(row):
+                plain = self._read_line(first, csv.QUOTE_NONE)
+                if row is None or len(plain) == self.width:
+                    lenient = self._read_line(first, csv.QUOTE_MINIMAL)
+                    row = lenient if len(lenient) == self.width != len(plain) else plain
+                    self._waiting.extendleft(reversed(self._taken[1:]))
+            if row:
+                yield number, row
+
+    def _lines(self) -> Iterator[str]:
+        while True:
+            line = self._waiting.popleft() if self._waiting else next(self._source, None)
+            if line is None:
+                return
+            self._taken.append(line)
+            if len(self._taken) > MAX_LINES_IN_ROW:
+                raise CorruptFileError("a quote that never closes")
+            yield line[1]
+
+    def _is_doubtful(self, row: list[str]) -> bool:
+        """Tell a row of the wrong width, or rows of a TSV that two plain quotes have joined."""
+        if self.width is None:
+            return False
+        if len(row) != self.width:
+            return True
+        lines = [line for _, line in self._taken]
+        tabs = self.width - 1
+        return (
+            len(lines) > 1 and self._delimiter == "\t" and all(x.count("\t") == tabs for x in lines)
+        )
+
+    def _read_line(self, line: str, quoting: int) -> list[str]:
+        reader = csv.reader([line], delimiter=self._delimiter, quoting=quoting)  # type: ignore[arg-type]
+        try:
+            row = self._next(reader)
+        except (csv.Error, StopIteration):
+            return [line.rstrip("\n")]
+        return [cell.rstrip("\n") for cell in row]
+
+    @staticmethod
+    def _next(reader: Iterator[list[str]]) -> list[str]:
+        """Read a row that may hold long cells; the limit is the whole process's: put it back."""
+        limit = csv.field_size_limit(MAX_FIELD)
+        try:
+            return next(reader)
+        finally:
+            csv.field_size_limit(limit)
+
+
+def guess_delimiter(lines: list[str]) -> str:
+    """Return the delimiter under which most lines have the same number, above 1, of cells."""
+
+    def agreement(delimiter: str) -> int:
+        widths = Counter(len(row) for _, row in Rows(enumerate(lines, 1), delimiter))
+        return max((rows for width, rows in widths.items() if width > 1), default=0)
+
+    return max(DELIMITERS, key=agreement)  # the first of the best: a comma when none splits
+
+
+def has_header(rows: list[list[str]]) -> bool:
+    """Tell whether the first row names the columns.
+
+    It does if it has a well-known name (text, title, id, label...); it does not if a cell is
+    empty, repeated, a number, long or a sentence, or stands again below in its column, or if it
+    is alone in its row.
+    """
+    from sememe.sources.tables.column_names import ID_NAMES, TEXT_NAMES, TITLE_NAMES, find_name
+    from sememe.sources.tables.csv_values import kind_of
+
+    first, rest = rows[0], rows[1:]
+    if find_name(first, (*TEXT_NAMES, *TITLE_NAMES, *ID_NAMES, "label", "name", "이름")):
+        return True
+    cells = [cell.strip() for cell in first]
+    if len(cells) == 1 or not all(cells) or len(set(cells)) < len(cells):
+        return False
+    if any(len(cell) > 64 or cell[-1] in ".!?。…" or kind_of(cell) != "str" for cell in cells):
+        return False
+    return not any(
+        row[at] == first[at] for row in rest for at in range(len(first)) if at < len(row)
+    )

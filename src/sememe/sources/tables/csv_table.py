@@ -1,0 +1,148 @@
+"""CSV and TSV: one item for each row. Read twice, the first time for the kinds of the columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from sememe._errors import CorruptFileError
+from sememe._types import Item, Skipped
+from sememe.sources.files import SourceFile
+from sememe.sources.lines import Lines, open_lines
+from sememe.sources.tables.column_names import ID_NAMES, TEXT_NAMES, find_name
+from sememe.sources.tables.csv_rows import Row, Rows, guess_delimiter, has_header
+from sememe.sources.tables.csv_values import Kind, kind_of, parse, widen
+from sememe.sources.tables.id_set import SeenIds
+from sememe.sources.tables.records import NO_IDS, Records
+
+SAMPLE_LINES = 200
+
+
+@dataclass(slots=True)
+class Layout:
+    """How a table is written.
+
+    Attributes:
+        delimiter: Between cells.
+        first_line: Of the table: 2 after a line "sep=;", as spreadsheets write it.
+        header: Whether the first row names the columns.
+        names: Of the columns; column_1, column_2... where there is no header.
+        kinds: Of the columns' values.
+        has_ids: Whether the column `id`, if there is one, names the rows.
+    """
+
+    delimiter: str
+    first_line: int
+    header: bool
+    names: list[str]
+    kinds: list[Kind] = field(default_factory=list)
+    has_ids: bool = True
+
+
+def read(file: SourceFile) -> Iterator[Item | Skipped]:
+    """Read the rows of a file, then say what was lost; see `Records` for the columns.
+
+    The delimiter and whether there is a header are found out. A column is of one kind: int, float
+    or bool if all its cells are, else str. A row with more or fewer cells than the others is left
+    out, unless all that it has too much is empty.
+    """
+    with open_lines(file.path, file.source) as lines:
+        layout = _find_layout(lines, is_tsv=".tsv" in file.path.name.lower())
+    if layout is None:
+        yield Skipped(file.source, "empty: it holds no rows")
+        return
+    with open_lines(file.path, file.source) as lines:
+        _survey(lines, layout)
+    has_text = find_name(layout.names, TEXT_NAMES) is not None or "str" in layout.kinds
+    if not has_text and set(layout.kinds) != {"missing"}:
+        yield Skipped(file.source, "no column holds text")
+        return
+    with open_lines(file.path, file.source) as lines:
+        yield from _items(lines, layout, file.source)
+
+
+def _items(lines: Lines, layout: Layout, source: str) -> Iterator[Item | Skipped]:
+    records, width = Records(source, has_ids=layout.has_ids), len(layout.names)
+    text_name = find_name(layout.names, TEXT_NAMES)
+    kinds: list[Kind] = [
+        "str" if name == text_name else kind
+        for name, kind in zip(layout.names, layout.kinds, strict=True)
+    ]
+    number = 0
+    for number, (line, row) in enumerate(_data_rows(lines, layout), 1):
+        place = f"row {number} (line {line})"
+        if len(row) != width:
+            others = "the header has" if layout.header else "other rows have"
+            yield Skipped(source, f"{place}: {len(row)} cells where {others} {width}")
+            continue
+        try:
+            values = [parse(cell, kind) for cell, kind in zip(row, kinds, strict=True)]
+        except ValueError:
+            raise CorruptFileError("it changed while it was read") from None
+        yield records.read(dict(zip(layout.names, values, strict=True)), number, place)
+    if number == 0:
+        yield Skipped(source, "empty: it holds no rows")
+    if not layout.has_ids:
+        yield Skipped(source, NO_IDS)
+    yield from lines.notes()
+    yield from records.notes()
+
+
+def _data_rows(lines: Lines, layout: Layout) -> Iterator[Row]:
+    """Rows below the header, without empty cells beyond the width."""
+    numbered = (pair for pair in lines if pair[0] >= layout.first_line)
+    rows, width = Rows(numbered, layout.delimiter), len(layout.names)
+    rows.width = width
+    for at, (line, row) in enumerate(rows):
+        if at == 0 and layout.header:
+            continue
+        if len(row) > width and not any(row[width:]):
+            row = row[:width]
+        if any(cell.strip() for cell in row):
+            yield line, row
+
+
+def _find_layout(lines: Lines, *, is_tsv: bool) -> Layout | None:
+    sample = [line for _, line in islice(lines, SAMPLE_LINES)]
+    first_line, delimiter = 1, "\t" if is_tsv else ""
+    if sample and sample[0].lower().startswith("sep=") and len(sample[0].rstrip()) == 5:
+        first_line, delimiter = 2, sample[0][4]
+    sample = sample[first_line - 1 :]
+    delimiter = delimiter or guess_delimiter(sample)
+    rows = [row for _, row in Rows(enumerate(sample), delimiter) if any(map(str.strip, row))]
+    if not rows:
+        return None
+    if has_header(rows):
+        return Layout(delimiter, first_line, header=True, names=_distinct(rows[0]))
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    names = [f"column_{at}" for at in range(1, width + 1)]
+    return Layout(delimiter, first_line, header=False, names=names)
+
+
+def _distinct(header: list[str]) -> list[str]:
+    """Name every column once: "a, a, (empty)" becomes "a, a_2, column_3"."""
+    while len(header) > 1 and not header[-1].strip():
+        header = header[:-1]
+    names: list[str] = []
+    for at, cell in enumerate(header, 1):
+        name = cell.strip() or f"column_{at}"
+        names.append(f"{name}_{at}" if name in names else name)
+    return names
+
+
+def _survey(lines: Lines, layout: Layout) -> None:
+    """Read all rows to learn the kinds of the columns and whether the ids are ids."""
+    kinds: list[Kind] = ["missing"] * len(layout.names)
+    id_name, seen = find_name(layout.names, ID_NAMES), SeenIds()
+    id_at = None if id_name is None else layout.names.index(id_name)
+    for _, row in _data_rows(lines, layout):
+        if len(row) != len(kinds):
+            continue
+        for at, cell in enumerate(row):
+            if kinds[at] != "str":
+                kinds[at] = widen(kinds[at], kind_of(cell))
+        if id_at is not None:
+            seen.is_new(row[id_at])
+    layout.kinds, layout.has_ids = kinds, seen.name_rows()

@@ -1,0 +1,83 @@
+"""What to call a cluster: the words nearest its centre, or the terms that its texts alone have."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sememe._errors import InvalidInputError
+from sememe._ties import rank
+from sememe.space._rows import checked_vectors
+from sememe.space.cluster import Clusters
+from sememe.text.hangul import without_particle
+from sememe.text.normalize import normalize
+from sememe.text.terms.stopwords import ENGLISH, KOREAN
+from sememe.vectors.nearest import check_k
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+_WORD = re.compile(r"\w+")
+_HANGUL = re.compile("[가-힣]+")
+_COMMON = ENGLISH | KOREAN
+
+
+def central_words(
+    clusters: Clusters, words: Sequence[str], vectors: ArrayLike, *, k: int = 3
+) -> list[list[str]]:
+    """Return for each cluster its k words nearest the centre by cosine, nearest first.
+
+    words: the n items. vectors: their (n, dim) vectors, as they were given to `cluster`. Equal
+    ones come by word.
+    """
+    rows, k = checked_vectors(vectors, normalize=True), check_k(k)
+    if not len(words) == len(rows) == len(clusters.labels):
+        raise InvalidInputError(
+            f"got {len(words)} words, {len(rows)} vectors and {len(clusters.labels)} labels; give "
+            "one of each for every item."
+        )
+    centers = clusters.centers
+    named = []
+    for label, center in enumerate(centers):
+        members = clusters.members(label)
+        own = [words[i] for i in members]
+        ranked = rank(rows[members] @ center, own)
+        named.append(list(dict.fromkeys(own[place] for place, _ in ranked))[:k])
+    return named
+
+
+def distinctive_terms(clusters: Clusters, texts: Sequence[str], *, k: int = 3) -> list[list[str]]:
+    """Return for each cluster the k terms that set its texts apart, the strongest first.
+
+    A term of the cluster weighs tf * log(1 + A / f): how often it stands in the cluster, how often
+    in all of them, and A the mean number of terms in a cluster (c-TF-IDF; Grootendorst 2022,
+    arXiv:2203.05794). Korean words count without their particle; common words and numbers do not
+    count. Texts without terms leave a cluster without a name: [].
+    """
+    k = check_k(k)
+    if len(texts) != len(clusters.labels):
+        raise InvalidInputError(
+            f"got {len(texts)} texts and {len(clusters.labels)} labels; give one text for each."
+        )
+    counts: list[Counter[str]] = [Counter() for _ in range(clusters.k)]
+    for label, text in zip(clusters.labels.tolist(), texts, strict=True):
+        if label >= 0:
+            counts[label].update(_terms(text))
+    every: Counter[str] = sum(counts, Counter())
+    mean = every.total() / max(1, len(counts))
+    named = []
+    for own in counts:
+        ranked = sorted((-tf * math.log(1 + mean / every[term]), term) for term, tf in own.items())
+        named.append([term for _, term in ranked[:k]])
+    return named
+
+
+def _terms(text: str) -> list[str]:
+    words = (
+        without_particle(word) if _HANGUL.fullmatch(word) else word
+        for word in _WORD.findall(normalize(text))
+    )
+    return [word for word in words if word not in _COMMON and not word.isdecimal()]

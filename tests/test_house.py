@@ -14,9 +14,9 @@ import sememe
 
 SOURCE = Path(sememe.__file__).parent
 LAYER = {
-    "text": 1, "vectors": 1, "sources": 1, "space": 2, "search": 2, "bias": 2, "evaluate": 2,
-    "models": 3, "encoders": 4, "train": 4, "recommend": 4, "index": 5, "tasks": 5, "scale": 5,
-    "app": 6,
+    "text": 1, "vectors": 1, "sources": 1, "space": 2, "search": 2, "bias": 2,
+    "models": 3, "encoders": 4, "evaluate": 4, "train": 4, "recommend": 4,
+    "index": 5, "tasks": 5, "scale": 5, "app": 6,
 }  # fmt: skip
 HEAVY = {
     "torch", "transformers", "onnx", "onnxruntime", "lance", "lancedb", "pyarrow", "sklearn",

@@ -1,8 +1,8 @@
-"""Rows of what can be read: encoders of pictures and sounds say what they could not."""
+"""Vectors of labelled items, without those that cannot be read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,20 +19,17 @@ if TYPE_CHECKING:
 def encode_labelled(
     encoder: Encoder, data: Labelled, task: str, *, show_progress: bool = False
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return (n, dim) rows, and which of them are of items that can be read.
+    """Return (n, dim) rows, and (n,) whether each item can be read.
 
     Raises:
-        InvalidInputError: The encoder reads something else than the data is, or nothing of the data
-            can be read.
+        InvalidInputError: The encoder is of another modality, or no item can be read.
     """
-    source: Any = check_encoder_of(encoder, task, data.modality)
-    readable = getattr(source, "encode_readable", None)
+    checked = check_encoder_of(encoder, task, data.modality)
+    done = checked.encode_with_receipt(list(data.items), show_progress=show_progress)
+    failed = done.receipt.failed
     known = np.ones(len(data), bool)
-    if readable is None:
-        return source.encode(list(data.items), show_progress=show_progress), known
-    rows, reasons = readable(list(data.items), show_progress=show_progress)
-    known[list(reasons)] = False
+    known[list(failed)] = False
     if not known.any():
-        first = next(iter(reasons.values()), "there is none")
+        first = next(iter(failed.values()), "there is none")
         raise InvalidInputError(f"task {task!r}: no {data.noun} can be read: {first}.")
-    return rows, known
+    return done.vectors, known

@@ -271,10 +271,11 @@ class Index(Searchable):
 
     def _tidy(self) -> None:
         """End a change: release memory that encoding took, then merge and index the tables."""
-        for part in (*self._encoders.loaded(), self._load_analyzer()):
-            release = getattr(part, "release", None)
-            if release is not None:
-                release()
+        for encoder in self._encoders.loaded():
+            encoder.release()
+        release = getattr(self._load_analyzer(), "release", None)
+        if release is not None:
+            release()
         self._store.compact()
 
     def _follow(self, root: Path) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
 from sememe._ties import rank
-from sememe.encoders.text.encoder import checked_texts
+from sememe.encoders.text.encoder import check_texts
 from sememe.space.duplicates import Duplicates, duplicates
 from sememe.space.pairs import check_threshold, similar_pairs
 from sememe.vectors.nearest import check_k
@@ -74,7 +74,7 @@ def mine_pairs(
     max_pairs = check_k(max_pairs, "max_pairs")
     if threshold is not None:
         check_threshold(threshold)
-    texts = checked_texts(texts)
+    texts = check_texts(texts)
     firsts, copies = _first_places(texts)
     if len(firsts) + len(copies) < 2:
         raise InvalidInputError(
@@ -116,7 +116,7 @@ def deduplicate(
             range.
     """
     check_threshold(threshold)
-    texts = checked_texts(texts)
+    texts = check_texts(texts)
     firsts, copies = _first_places(texts)
     if not firsts:
         raise InvalidInputError(f"got {len(texts)} texts, none with content; give one or more.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,12 +13,7 @@ from sememe.app.options import Json, TopK
 from sememe.models.weights.catalog import IMAGE_MODEL
 
 if TYPE_CHECKING:
-    from sememe._types import Modality
-    from sememe.encoders.classify.probe_classifier import Judge
-    from sememe.encoders.prediction import Guess
-
-_Predictions = tuple[list[list["Guess"]], dict[int, str]]
-_Predict = Callable[[list[str], int], _Predictions]
+    from sememe.encoders.prediction import Classifier
 
 
 def classify(
@@ -51,10 +44,10 @@ def classify(
     from sememe.vectors.nearest import check_k
 
     check_k(top_k, "--top-k")
-    modality, predict = _open_classifier(labels, model)
-    paths, skipped = list_files(files, modality)
-    predictions, reasons = predict(paths, top_k) if paths else ([], {})
-    skipped |= {paths[i]: reason for i, reason in reasons.items()}
+    classifier = _load_classifier(labels, model)
+    paths, skipped = list_files(files, classifier.modality)
+    predictions, failed = classifier.classify_with_failures(paths, k=top_k) if paths else ([], {})
+    skipped |= {paths[i]: reason for i, reason in failed.items()}
     rows = [(path, best) for path, best in zip(paths, predictions, strict=True) if best]
     if as_json:
         terminal.print_json(
@@ -66,46 +59,18 @@ def classify(
             typer.echo(terminal.visible(f"{path}: {labelled}"))
     terminal.print_skipped(skipped.items())
     if not rows:
-        raise InvalidInputError(f"no {noun(modality)} could be read; the reasons are above")
+        what = noun(classifier.modality)
+        raise InvalidInputError(f"no {what} could be read; the reasons are above")
 
 
-def _open_classifier(labels: str | None, model: str | None) -> tuple[Modality, _Predict]:
-    """Return the modality classified, and a function (paths, k) -> predictions, failures."""
+def _load_classifier(labels: str | None, model: str | None) -> Classifier:
+    """Return a zero-shot classifier of labels, or a model that was trained on classes."""
     if labels is not None:
         from sememe.app.evaluate.run import split_labels
-        from sememe.encoders.load.joint import load_pair
+        from sememe.encoders.load.by_name import load_pair
         from sememe.tasks.zero_shot import ZeroShot
 
-        pair = load_pair(model or f"{IMAGE_MODEL}:conse")
-        zero_shot = ZeroShot(*pair, split_labels(labels))
-        return pair[0].modality, lambda paths, k: zero_shot.classify_readable(paths, k=k)
-    from sememe.encoders.prediction import best_guesses
+        return ZeroShot(*load_pair(model or f"{IMAGE_MODEL}:conse"), split_labels(labels))
+    from sememe.encoders.classify.load import load_classifier
 
-    classifier = _load_classifier(model or IMAGE_MODEL)
-
-    def predict(paths: list[str], k: int) -> _Predictions:
-        rows, reasons = classifier.probabilities_readable(paths)
-        best = [
-            [] if i in reasons else best_guesses(classifier.labels, row, k)
-            for i, row in enumerate(rows)
-        ]
-        return best, reasons
-
-    return classifier.modality, predict
-
-
-def _load_classifier(model: str) -> Judge:
-    """Return a model with classes: a classifier trained by sememe, or a network with labels."""
-    from sememe.encoders.classify.probe_classifier import is_class_probe, load_class_probe
-    from sememe.encoders.classify.speech_classifier import is_speech_classifier, load_speech_classes
-    from sememe.encoders.image.encoder import ImageEncoder
-    from sememe.encoders.load.by_name import load
-
-    if is_class_probe(Path(model)):
-        return load_class_probe(model)
-    if is_speech_classifier(Path(model)):
-        return load_speech_classes(model)
-    encoder = load(model)
-    if not isinstance(encoder, ImageEncoder) or not encoder.labels:
-        raise InvalidInputError(f'{model} has no classes. Give labels: --labels "cat,dog,ship"')
-    return encoder
+    return load_classifier(model or IMAGE_MODEL)

@@ -16,7 +16,8 @@ from sememe.app.options import Json, Model
 from sememe.models.weights.catalog import CATALOG, DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL
 
 if TYPE_CHECKING:
-    from sememe._types import Encoder, FloatArray, Item
+    from sememe._types import FloatArray, Item
+    from sememe.encoders.base import BaseEncoder
 
 _BATCH = 1024  # items in memory at once
 _DEFAULTS = {"image": IMAGE_MODEL, "audio": SOUND_MODEL}
@@ -89,7 +90,7 @@ def embed(
     typer.echo(f"{count} x {encoder.dim} to {output}", err=True)
 
 
-def _load_encoder(modality: str, model: str | None) -> Encoder:
+def _load_encoder(modality: str, model: str | None) -> BaseEncoder:
     """Load the encoder named, or the default one of a modality."""
     from sememe.encoders.load.by_name import load
 
@@ -97,7 +98,7 @@ def _load_encoder(modality: str, model: str | None) -> Encoder:
 
 
 def _encode(
-    batches: Iterable[list[Item]], encoder: Encoder
+    batches: Iterable[list[Item]], encoder: BaseEncoder
 ) -> Iterator[tuple[list[Item], FloatArray]]:
     """Yield items with their vectors, (n, dim); what cannot be read is reported and left out."""
     import numpy as np
@@ -111,14 +112,13 @@ def _encode(
             for item in batch
             if item.modality != encoder.modality
         )
-        contents = [item.content for item in same]
-        readable = getattr(encoder, "encode_readable", None)
-        vectors, reasons = readable(contents) if readable else (encoder.encode(contents), {})
-        terminal.print_skipped((same[i].source, reason) for i, reason in reasons.items())
-        kept = [i for i in range(len(same)) if i not in reasons]
+        encoded = encoder.encode_with_receipt([item.content for item in same])
+        failed = encoded.receipt.failed
+        terminal.print_skipped((same[i].source, reason) for i, reason in failed.items())
+        kept = [i for i in range(len(same)) if i not in failed]
         done += len(kept)
         if kept:
-            yield [same[i] for i in kept], vectors[np.array(kept)]
+            yield [same[i] for i in kept], encoded.vectors[np.array(kept)]
     if not done:
         raise InvalidInputError(_NOTHING)
 

@@ -49,11 +49,11 @@ def transcribe(
         raise InvalidInputError(f"{', '.join(files)}: no recordings in there. Give some.")
     transcriber = Transcriber.load(model)
     allowed = _read_allowed(words)
-    if lost := transcriber.unwritable(allowed or []):
+    if lost := transcriber.find_unwritable(allowed or []):
         some = ", ".join(lost[:5])
         note = f"{len(lost)} of the words cannot be written with the recogniser's letters: {some}"
         typer.echo(terminal.visible(note), err=True)
-    transcripts, reasons = transcriber.transcribe_readable(
+    transcripts, reasons = transcriber.transcribe_with_failures(
         paths, beam_size=beam_size, words=allowed, show_progress=terminal.is_interactive()
     )
     pairs = enumerate(zip(paths, transcripts, strict=True))

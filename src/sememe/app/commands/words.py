@@ -28,7 +28,7 @@ def neighbors(
     as_json: Json = False,
 ) -> None:
     """List the nearest words by cosine."""
-    from sememe.encoders.load.by_name import load_vectors
+    from sememe.encoders.load.text import load_vectors
 
     vectors = load_vectors(model)
     _print_scores(vectors.most_similar(_find_key(vectors, key), k), as_json)
@@ -46,7 +46,7 @@ def analogy(
     as_json: Json = False,
 ) -> None:
     """Answer "A is to B as C is to ?": man king woman -> queen."""
-    from sememe.encoders.load.by_name import load_vectors
+    from sememe.encoders.load.text import load_vectors
 
     vectors = load_vectors(model)
     a, b, c = (_find_key(vectors, word) for word in (a, b, c))

@@ -74,7 +74,7 @@ def _evaluate_pair(
     model: str, data: Sequence[Path], options: EvaluateOptions, *, progress: bool
 ) -> Evaluation:
     """Evaluate an image encoder and a text encoder of one space."""
-    from sememe.encoders.load.joint import load_pair
+    from sememe.encoders.load.by_name import load_pair
     from sememe.evaluate.runners.image_retrieval import evaluate_image_retrieval
     from sememe.sources.datasets.image_text import read_image_texts
 
@@ -93,9 +93,9 @@ def _load_system(model: str, task: Task, data: Sequence[Path], options: Evaluate
     if task.takes_judge:
         return _load_zero_shot(model, data, options.labels)
     if task.takes_images and options.views != 1:
-        from sememe.encoders.image.test_time_augmentation import Viewed
+        from sememe.encoders.image.test_time_augmentation import AugmentedEncoder
 
-        return Viewed(load(model), options.views)
+        return AugmentedEncoder(load(model), options.views)
     if task.takes_masked:
         from sememe.encoders.text.masked_lm import MaskedLM
 
@@ -110,7 +110,7 @@ def _load_system(model: str, task: Task, data: Sequence[Path], options: Evaluate
 
 def _load_zero_shot(model: str, data: Sequence[Path], labels: str | None) -> ZeroShot:
     """Return a zero-shot classifier of these labels, by default the names of the folders."""
-    from sememe.encoders.load.joint import load_pair
+    from sememe.encoders.load.by_name import load_pair
     from sememe.sources.datasets.labelled import read_labelled
     from sememe.tasks.zero_shot import ZeroShot
 

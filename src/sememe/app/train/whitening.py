@@ -32,7 +32,7 @@ def mel_statistics(
 
     check_output(output, [sounds], overwrite=overwrite)
     recordings, skipped = find_sounds(sounds)
-    encoder = SoundEncoder.fitted(
+    encoder = SoundEncoder.fit(
         [one.content for one in recordings], dim=dim, show_progress=terminal.is_interactive()
     )
     if output.exists():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sememe.sources.datasets.labelled_data import Labelled
 
 
-class Judge(Protocol):
+class ZeroShotClassifier(Protocol):
     """Names the class of pictures, as `sememe.ZeroShot` does.
 
     Attributes:
@@ -31,7 +31,7 @@ class Judge(Protocol):
         """Of the encoder that it judges by."""
         ...
 
-    def classify_readable(
+    def classify_with_failures(
         self, items: Sequence[Any], *, k: int = 5
     ) -> tuple[list[list[Any]], dict[int, str]]:
         """Return the k best (label, probability) of each, and why others could not be read."""
@@ -39,7 +39,7 @@ class Judge(Protocol):
 
 
 def evaluate_zero_shot(
-    judge: Judge,
+    judge: ZeroShotClassifier,
     data: Labelled,
     *,
     resamples: int = 1000,
@@ -59,7 +59,7 @@ def evaluate_zero_shot(
             f"got {len(judge.labels)} labels for {len(data.classes)} classes: "
             f"{', '.join(data.classes)}. Give one for each, in this order."
         )
-    found, reasons = judge.classify_readable(data.items, k=5)
+    found, reasons = judge.classify_with_failures(data.items, k=5)
     kept = [place for place in range(len(data)) if place not in reasons]
     if not kept:
         raise InvalidInputError(f"no picture can be read: {next(iter(reasons.values()))}")

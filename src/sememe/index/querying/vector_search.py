@@ -48,8 +48,7 @@ class VectorSearch:
         rankings: list[VectorRanking] = []
         vectors: list[FloatArray] = []
         for column, encoder in columns:
-            encode = getattr(encoder, "encode_query", encoder.encode)
-            vectors.append(encode([text]))  # (1, dim)
+            vectors.append(encoder.encode_query([text]))  # (1, dim)
             rankings += self._rank_column(column, vectors[-1], k, where)
         return TextRanking(merge_results(rankings, k), columns[0][0], vectors[0][0])
 
@@ -102,8 +101,8 @@ class VectorSearch:
         self, ranking: VectorRanking, column: str, kind: Modality, vector: FloatArray
     ) -> VectorRanking:
         """Give a ranking of images in the text column the statistics that its encoder expects."""
-        background = getattr(self._encoders.load_column(column, kind), "background", None)
+        background = self._encoders.load_column(column, kind).estimate_background(vector)
         if background is None:
             return ranking
-        mean, deviation = background(vector)
+        mean, deviation = background
         return replace(ranking, mean=mean, deviation=max(deviation, TEXT_PRIOR.deviation))

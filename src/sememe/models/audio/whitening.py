@@ -5,7 +5,7 @@ recordings; then their principal axes are taken, and each axis is divided by the
 deviation: half of what would whiten it, as the last axes are mostly noise.
 
 The scale that comes with the package was measured on sounds that are made by rules
-(`sememe.models.audio.synthetic_sounds`), not on anybody's recordings; `SoundEncoder.fitted`
+(`sememe.models.audio.synthetic_sounds`), not on anybody's recordings; `SoundEncoder.fit`
 measures another on recordings of one's own.
 """
 

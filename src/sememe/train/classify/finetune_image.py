@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sememe._errors import CorruptFileError
 from sememe._types import Skipped
 from sememe.encoders.image.encoder import ImageEncoder, ImageModel
-from sememe.encoders.text.encoder import digest
+from sememe.encoders.space import fingerprint_space
 from sememe.models.image.engine import VisionEngine
 from sememe.models.image.folder import GRAPH, KIND, image_facts
 from sememe.sources.datasets.labelled_data import Labelled
@@ -140,7 +140,7 @@ def _export(network: Trainable, classes: tuple[str, ...]) -> TunedImage:
 def _open_encoder(
     name: str, tuned: TunedImage, preprocess: Preprocess, classes: tuple[str, ...]
 ) -> ImageEncoder:
-    space = digest(
+    space = fingerprint_space(
         v=1,
         graph=tuned.facts["sha256"],
         preprocess=preprocess.facts(),

@@ -162,8 +162,16 @@ def test_what_a_config_leaves_out_is_as_in_transformers():
 @pytest.mark.parametrize(
     ("part", "change", "message"),
     [
-        ("text_config", {"hidden_act": "silu"}, "text tower has the activation 'silu'"),
-        ("vision_config", {"num_attention_heads": 5}, "5 heads do not divide the image tower's"),
+        (
+            "text_config",
+            {"hidden_act": "mish"},
+            "text tower has hidden_act='mish'; sememe",
+        ),
+        (
+            "vision_config",
+            {"num_attention_heads": 5},
+            "image tower: 5 heads do not divide",
+        ),
         ("vision_config", {"num_channels": 1}, "pictures of 1 channels"),
         ("vision_config", {"image_size": [24, 32]}, "sememe reads squares"),
         ("vision_config", {"patch_size": 32}, "patches of 32 pixels in pictures of 24"),

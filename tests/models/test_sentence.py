@@ -152,7 +152,7 @@ def test_distances_by_hand():
     ("change", "message"),
     [
         ({"model_type": "t5"}, "type 't5'; sememe builds graphs for bert, roberta"),
-        ({"hidden_act": "silu"}, "activation 'silu'"),
+        ({"hidden_act": "mish"}, "hidden_act='mish'; sememe computes"),
         ({"position_embedding_type": "relative_key"}, "relative positions"),
         ({"hidden_size": 32}, r"word_embeddings.weight has shape \(60, 16\)"),
         ({"num_hidden_layers": 3}, "lacks the tensor encoder.layer.2"),

@@ -16,14 +16,13 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.models.onnx.transformer import read_layer
+from sememe.models.weights.config import check_activation, check_heads
 from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.onnx.transformer import Layer
     from sememe.models.weights.safetensors import Tensors
-
-ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +125,7 @@ def bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> 
         n_words, most = int(config["vocab_size"]), int(config["max_position_embeddings"])
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(f"{where}: config.json lacks {error}. Fetch it anew") from error
-    if dim % heads:
-        raise CorruptFileError(f"{where}: {heads} heads do not divide the width {dim}")
+    check_heads(dim, heads, where)
     words = reader.array("embeddings.word_embeddings.weight", n_words, dim)
     positions = reader.array("embeddings.position_embeddings.weight", most, dim)
     types = None
@@ -177,9 +175,7 @@ def _family(config: Mapping[str, Any], where: str) -> Family:
     family = FAMILIES[kind]
     if config.get("position_embedding_type", "absolute") != "absolute":
         raise InvalidInputError(f"{where} has relative positions, which sememe's graph does not")
-    if config.get(family.activation) not in ACTIVATIONS:
-        got, known = config.get(family.activation), ", ".join(ACTIVATIONS)
-        raise InvalidInputError(f"{where} has the activation {got!r}; sememe computes {known}")
+    check_activation(config.get(family.activation), family.activation, where)
     return family
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _AUDIO, _TEXT = "audio_model.audio_encoder.", "text_model."
 _ATTENTION = ("attention.self.query", "attention.self.key", "attention.self.value")
-_BATCH_EPSILON = 1e-5  # of torch's BatchNorm2d
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -118,7 +117,7 @@ def audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapAu
     patches = reader.array(f"{start}proj.weight", width, 1, *tower.patch)
     return ClapAudioWeights(
         tower=tower,
-        scale=_batch_norm(reader, "batch_norm", tower.mels),
+        scale=reader.batch_norm("batch_norm", tower.mels),
         patches=(patches, reader.array(f"{start}proj.bias", width)),
         patch_norm=reader.norm(f"{start}norm", width) if tower.patch_norm else None,
         stages=tuple(
@@ -222,13 +221,5 @@ def _normed_product(reader: Reader, start: str, at: int, inputs: int, outputs: i
     """Return a convolution of one pixel as a product, the normalisation after it within."""
     matrix = reader.array(f"{start}{at}.weight", outputs, inputs, 1, 1)[:, :, 0, 0]
     bias = reader.array(f"{start}{at}.bias", outputs)
-    scale, shift = _batch_norm(reader, f"{start}{at + 1}", outputs)
+    scale, shift = reader.batch_norm(f"{start}{at + 1}", outputs)
     return np.ascontiguousarray(matrix.T * scale), bias * scale + shift
-
-
-def _batch_norm(reader: Reader, name: str, dim: int) -> Norm:
-    """Return what multiplies each channel, and what is added."""
-    gain, bias = reader.norm(name, dim)
-    mean, variance = (reader.array(f"{name}.running_{x}", dim) for x in ("mean", "var"))
-    scale = gain.astype(np.float64) / np.sqrt(np.maximum(variance, 0) + _BATCH_EPSILON)
-    return scale.astype(np.float32), (bias - mean * scale).astype(np.float32)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     Norm = tuple[FloatArray, FloatArray]  # gain and bias, (dim,) each
     Product = tuple[FloatArray, FloatArray]  # matrix (inputs, outputs) and bias (outputs,)
 
+ACTIVATIONS = (
+    "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "quick_gelu",
+)  # fmt: skip
 PRODUCTS = ("qkv", "out", "up", "down")  # the matrix products of a layer
 
 
@@ -79,7 +82,7 @@ def normalise(g: Graph, x: str, norm: Norm, epsilon: float) -> str:
 
 
 def activate(g: Graph, x: str, activation: str) -> str:
-    """Append an activation by its name in transformers' configs."""
+    """Append an activation, one of ACTIVATIONS: names in transformers' configs."""
     if activation == "relu":
         return g("Relu", x)
     if activation == "quick_gelu":

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._errors import InvalidInputError
+from sememe._persistence import damaged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,7 +77,7 @@ def tensors_of(data: bytes, *, where: str) -> Tensors:
         RecursionError,
     ) as error:  # fmt: skip
         said = " ".join(str(error).split())[:200]
-        raise CorruptFileError(f"{where} is damaged ({said}). Fetch it anew") from error
+        raise damaged(where, said) from error
 
 
 class _Reader(pickle.Unpickler):

@@ -71,7 +71,7 @@ def _also(folder: Path, instead: Mapping[str, Sequence[str]]) -> tuple[str, ...]
     """Return the patterns of more files that a network needs, () if it is complete."""
     kind = ModelFolder.open(folder).peek("config.json").get("model_type")
     complete = kind is None or (kind in instead and any(folder.rglob("*.safetensors")))
-    return () if complete else tuple(instead.get(kind, ONNX_FILES))
+    return () if complete else tuple(instead.get(str(kind), ONNX_FILES))
 
 
 def _download(repository: str, revision: str, wanted: list[str], unwanted: list[str]) -> Path:

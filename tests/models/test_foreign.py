@@ -10,7 +10,7 @@ import pytest
 
 import sememe
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.bert.onnx_engine import ForeignEngine
+from sememe.models.bert.onnx_engine import OnnxEngine
 from sememe.models.onnx.builder import Graph, floats, whole
 from tests.models import checkpoints
 
@@ -47,7 +47,7 @@ def folder(tmp_path):
 
 
 def engine(path, **options):
-    return ForeignEngine(path, where="it", config={"max_position_embeddings": 16}, **options)
+    return OnnxEngine(path, where="it", config={"max_position_embeddings": 16}, **options)
 
 
 @pytest.mark.parametrize("way", ["mean", "cls", "last", "max"])

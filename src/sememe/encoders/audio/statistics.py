@@ -21,8 +21,8 @@ from sememe._progress import progress
 from sememe.encoders.audio.base import Sounds, checked_sounds
 from sememe.encoders.base import check_threads, unit_rows
 from sememe.encoders.text.encoder import digest
-from sememe.models.audio.statistics import MEL, WIDTHS, statistics
-from sememe.models.audio.whitening import DIM, LEAST_EXAMPLES, SoundScale, made_scale, measured
+from sememe.models.audio.statistics import MEL, WIDTHS, measure_statistics
+from sememe.models.audio.whitening import DIM, LEAST_EXAMPLES, SoundScale, fit_scale, load_scale
 from sememe.models.weights.catalog import SOUND_MODEL
 from sememe.sources.sound import stream_sound
 
@@ -55,7 +55,7 @@ class SoundEncoder(Sounds):
         threads: int | None = None,
     ) -> None:
         """Take a scale, that of the package unless told; threads: all cores unless told."""
-        self.scale = scale or made_scale()
+        self.scale = scale or load_scale()
         self.name = name
         check_threads(threads)
         self._threads = threads or os.cpu_count() or 1
@@ -89,7 +89,7 @@ class SoundEncoder(Sounds):
                 f"got {len(known)} recordings that can be read; a scale needs {LEAST_EXAMPLES} or "
                 f"more. With fewer, {SOUND_MODEL} as it comes is the better choice."
             )
-        return cls(measured(rows[known], dim), threads=threads)
+        return cls(fit_scale(rows[known], dim), threads=threads)
 
     @property
     def dim(self) -> int:
@@ -176,7 +176,9 @@ def _measured(sound: Any) -> FloatArray | str:
     total, weight = np.zeros(sum(WIDTHS.values())), 0
     try:
         for block in stream_sound(sound, sample_rate=MEL.sample_rate, seconds=_SECONDS):
-            total += len(block) * statistics(MEL.log_mel((block, MEL.sample_rate))).astype(float)
+            total += len(block) * measure_statistics(MEL.log_mel((block, MEL.sample_rate))).astype(
+                float
+            )
             weight += len(block)
     except CorruptFileError as error:
         return str(error)

@@ -24,7 +24,7 @@ from sememe.encoders.load.audio import speech_place
 from sememe.encoders.text.encoder import digest
 from sememe.models.ctc.beam_search import Beam
 from sememe.models.ctc.greedy import Best, log_probabilities
-from sememe.models.ctc.vocabulary import read_vocabulary, spelt_words
+from sememe.models.ctc.vocabulary import read_vocabulary, spell_words
 from sememe.models.ctc.word_trie import WordTrie
 from sememe.models.wav2vec2.engine import SpeechEngine
 from sememe.models.wav2vec2.folder import read_speech_folder
@@ -169,7 +169,7 @@ class Transcriber:
 
     def unwritable(self, words: Sequence[str]) -> list[str]:
         """Return the words that the network has no letters for: it can never understand them."""
-        return [word for word in dict.fromkeys(words) if not self.vocabulary.spelt(word)]
+        return [word for word in dict.fromkeys(words) if not self.vocabulary.spell(word)]
 
     @property
     def fingerprint(self) -> str:
@@ -188,7 +188,7 @@ class Transcriber:
         if not all(isinstance(word, str) for word in words):
             raise InvalidInputError(f"words={list(words)!r:.80}; give a list of str.")
         known = self.vocabulary
-        spelt = spelt_words(known, words)
+        spelt = spell_words(known, words)
         return WordTrie(spelt.values(), n_units=len(known.units), space=known.space)
 
 

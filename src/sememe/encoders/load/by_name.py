@@ -195,7 +195,7 @@ def network(name: str) -> Path | None:
     """Return the folder of a network of BERT's family that goes by this name, None if none does."""
     if name in CATALOG:
         info = model_info(name)
-        return info.checked_path("network").parent if "network" in info.files else None
+        return info.check_path("network").parent if "network" in info.files else None
     if name.startswith("hf:"):
         from sememe.models.locate import fetch
 

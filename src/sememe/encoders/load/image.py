@@ -9,7 +9,7 @@ from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.joint.clip import clip_place, load_clip_image, split_part
 from sememe.encoders.load.joint import is_joint, load_joint_image
 from sememe.encoders.text.encoder import digest
-from sememe.models.image.exported import FOREIGN, foreign_image
+from sememe.models.image.exported import FOREIGN, export_once
 from sememe.models.image.folder import read_image_folder
 from sememe.models.locate import locate
 from sememe.models.weights.catalog import CATALOG, DEFAULT_MODEL, IMAGE_MODEL, ModelInfo, model_info
@@ -80,7 +80,7 @@ def _of_folder(source: str, threads: int | None) -> ImageEncoder:
         raise InvalidInputError(f"{source!r} holds no image encoder.")
     path = folder.path
     own = folder.kind is ModelKind.IMAGE
-    found = read_image_folder(path) if own else foreign_image(path)
+    found = read_image_folder(path) if own else export_once(path)
     model = ImageModel(
         name=source if source.startswith("hf:") else str(path),
         dim=found.dim,
@@ -101,10 +101,10 @@ def _efficientnet(info: ModelInfo, threads: int | None) -> ImageEncoder:
     from sememe.models.image.efficientnet import PREPROCESS, image_graph
     from sememe.models.image.engine import VisionEngine
     from sememe.models.image.imagenet import imagenet_classes
-    from sememe.models.weights.torch_pickle import tensors_of
+    from sememe.models.weights.torch_pickle import parse_torch_file
 
     def graph() -> bytes:
-        return image_graph(tensors_of(info.read("image"), where=info.name))
+        return image_graph(parse_torch_file(info.read("image"), where=info.name))
 
     info.require()
     model = ImageModel(

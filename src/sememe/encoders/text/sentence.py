@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.bert.engine import SentenceEngine
     from sememe.models.bert.folder import SentenceFolder
-    from sememe.models.bert.onnx_engine import ForeignEngine
+    from sememe.models.bert.onnx_engine import OnnxEngine
     from sememe.models.onnx.transformer import Products
 
 _PASSAGE = 128  # tokens of a passage in an index, where the window allows
@@ -71,7 +71,7 @@ class TokenVectors:
 class _Skipping:
     """An engine that reads a prompt of `skip` tokens, marks included, without pooling it."""
 
-    def __init__(self, engine: SentenceEngine | ForeignEngine, skip: int) -> None:
+    def __init__(self, engine: SentenceEngine | OnnxEngine, skip: int) -> None:
         self.tokens_at_once = engine.tokens_at_once
         self._engine = engine
         self._skip = skip
@@ -94,7 +94,7 @@ class SentenceEncoder(TextEncoder):
     def __init__(
         self,
         model: TextModel,
-        engine: SentenceEngine | ForeignEngine,
+        engine: SentenceEngine | OnnxEngine,
         tokenizer: FileTokenizer,
         *,
         overflow: Overflow,
@@ -206,24 +206,24 @@ def sentence_encoder(
 
 def _engine(
     folder: SentenceFolder, tokenizer: FileTokenizer, *, threads: int | None, int8: bool
-) -> tuple[SentenceEngine | ForeignEngine, str]:
+) -> tuple[SentenceEngine | OnnxEngine, str]:
     """Return what runs a folder's network, and the fingerprint of its files."""
-    from sememe.models.bert.calibrate import int8_products
+    from sememe.models.bert.calibrate import calibrate_int8
     from sememe.models.bert.engine import SentenceEngine
-    from sememe.models.bert.onnx_engine import onnx_files
-    from sememe.models.bert.weights import FAMILIES, bert_weights
+    from sememe.models.bert.onnx_engine import find_onnx_files
+    from sememe.models.bert.weights import FAMILIES, read_bert_weights
     from sememe.models.onnx.transformer import in_float32
 
-    brought = onnx_files(folder.network, int8=int8)
+    brought = find_onnx_files(folder.network, int8=int8)
     known = folder.config.get("model_type") in FAMILIES
     if not known or (brought and not any(folder.network.glob("*.safetensors"))):
         return _foreign(folder, brought, threads=threads, int8=int8)
     where = str(folder.path)
-    weights = bert_weights(folder.config, folder.tensors(), where=where)
+    weights = read_bert_weights(folder.config, folder.tensors(), where=where)
     key = folder.fingerprint()
     products: Products = in_float32
     if int8:
-        products = int8_products(weights, tokenizer.marked, key=key, pooling=folder.pooling)
+        products = calibrate_int8(weights, tokenizer.marked, key=key, pooling=folder.pooling)
     engine = SentenceEngine(
         weights, pooling=folder.pooling, dense=folder.dense, products=products, threads=threads
     )
@@ -232,10 +232,10 @@ def _engine(
 
 def _foreign(
     folder: SentenceFolder, brought: list[Path], *, threads: int | None, int8: bool
-) -> tuple[ForeignEngine, str]:
+) -> tuple[OnnxEngine, str]:
     """Run the ONNX file that a folder brings, or that is exported from it."""
-    from sememe.models.bert.onnx_engine import ForeignEngine
-    from sememe.models.onnx.export import exported
+    from sememe.models.bert.onnx_engine import OnnxEngine
+    from sememe.models.onnx.export import export_network
 
     where = str(folder.path)
     if int8 and not brought:
@@ -244,8 +244,8 @@ def _foreign(
             "no int8 form, and brings none as onnx/model_quantized.onnx. Leave :int8 out"
         )
     key = folder.fingerprint(brought or None)
-    file = brought[0] if brought else exported(folder.network, key=key, where=where)
-    engine = ForeignEngine(
+    file = brought[0] if brought else export_network(folder.network, key=key, where=where)
+    engine = OnnxEngine(
         file,
         where=where,
         config=folder.config,

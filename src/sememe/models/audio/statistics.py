@@ -52,7 +52,7 @@ _FRAMES_A_SECOND = MEL.sample_rate / MEL.hop_length
 _LEAST_FRAMES = 512  # of a Fourier transform over time
 
 
-def statistics(levels: FloatArray) -> FloatArray:
+def measure_statistics(levels: FloatArray) -> FloatArray:
     """Return (512,) float32: the parts one after another, not yet on one scale.
 
     levels: (64, frames) of `MEL.log_mel`, at least one frame.

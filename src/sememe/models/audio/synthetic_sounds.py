@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.audio.statistics import MEL, statistics
-from sememe.models.audio.whitening import SCALE_FILE, SoundScale, measured
+from sememe.models.audio.statistics import MEL, measure_statistics
+from sememe.models.audio.whitening import SCALE_FILE, SoundScale, fit_scale
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -25,7 +25,7 @@ _RATE = MEL.sample_rate
 _TELEPHONE = (4000, 5500, 8000)  # Hz, above which a narrow source has nothing
 
 
-def made_sound(number: int) -> FloatArray:
+def make_sound(number: int) -> FloatArray:
     """Return (n,) float32 samples at 22,050 a second, 0.3 to 10 seconds; the same for a number."""
     rng = np.random.default_rng(number)
     n = int(_RATE * _between(rng, 0.3, 10))
@@ -46,10 +46,10 @@ def made_sound(number: int) -> FloatArray:
     return found
 
 
-def made_statistics(count: int = COUNT) -> FloatArray:
+def measure_synthetic_sounds(count: int = COUNT) -> FloatArray:
     """Return (count, 512): the statistics of the first sounds."""
-    sounds = ((made_sound(number), _RATE) for number in range(count))
-    return np.array([statistics(MEL.log_mel(sound)) for sound in sounds])
+    sounds = ((make_sound(number), _RATE) for number in range(count))
+    return np.array([measure_statistics(MEL.log_mel(sound)) for sound in sounds])
 
 
 def _between(rng: np.random.Generator, low: float, high: float) -> float:
@@ -110,7 +110,7 @@ def _envelope(rng: np.random.Generator, n: int) -> FloatArray:
 
 def main() -> SoundScale:
     """Measure the scale and write it where the package has it."""
-    found = measured(made_statistics())
+    found = fit_scale(measure_synthetic_sounds())
     (Path(__file__).parent / SCALE_FILE).write_bytes(found.to_bytes())
     return found
 

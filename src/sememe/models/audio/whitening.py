@@ -86,7 +86,7 @@ class SoundScale:
         return found
 
 
-def measured(statistics: FloatArray, dim: int = DIM) -> SoundScale:
+def fit_scale(statistics: FloatArray, dim: int = DIM) -> SoundScale:
     """Return the scale of (n, 512) statistics of examples; dim at most n - 1 and 512.
 
     Raises:
@@ -111,6 +111,6 @@ def measured(statistics: FloatArray, dim: int = DIM) -> SoundScale:
 
 
 @cache
-def made_scale() -> SoundScale:
+def load_scale() -> SoundScale:
     """Return the scale that comes with the package."""
     return SoundScale.of_bytes((Path(__file__).parent / SCALE_FILE).read_bytes())

@@ -35,7 +35,7 @@ _CUT = 60  # tokens of a sample text
 _FORMAT = 1  # of the files, and of how ranges are measured
 
 
-def int8_products(
+def calibrate_int8(
     weights: BertWeights, encode: Encode, *, key: str, pooling: Sequence[str] = ("mean",)
 ) -> Int8:
     """Return the products of the network in int8, measured now or read from the cache.
@@ -48,7 +48,7 @@ def int8_products(
     path = cache_folder() / f"int8-{_FORMAT}-{key}.npz"
     if (kept := _read(path)) is not None:
         return Int8(kept)
-    texts = sample_texts()
+    texts = read_sample_texts()
     random.Random(0).shuffle(texts)
     longest = min(_CUT, weights.max_tokens)
     ids = [row[:longest] for row in encode(texts)]
@@ -69,7 +69,7 @@ def int8_products(
     return Int8(ranges)
 
 
-def sample_texts() -> list[str]:
+def read_sample_texts() -> list[str]:
     """Return the Korean and English texts that come with the package."""
     lines = files("sememe").joinpath("app/samples/samples.jsonl").read_text(encoding="utf-8")
     return [json.loads(line)["text"] for line in lines.splitlines()]

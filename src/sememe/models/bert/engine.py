@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.models.bert.graph import INPUTS, state_graph, states_of
+from sememe.models.bert.graph import INPUTS, add_states, state_graph
 from sememe.models.bert.pooling import pooling_weights
 from sememe.models.onnx.batches import Batches, make_inputs
 from sememe.models.onnx.builder import Graph, floats
@@ -135,7 +135,7 @@ def sentence_graph(
 ) -> bytes:
     """Token ids to unit rows "rows" (N, dim); "pool" (N, ways, T) beside `state_graph`'s inputs."""
     g = Graph()
-    x = states_of(g, weights, products, depth=len(weights.layers))[-1]
+    x = add_states(g, weights, products, depth=len(weights.layers))[-1]
     if "max" in pooling:
         parts = [_pooled(g, x, way, i) for i, way in enumerate(pooling)]
         y = g("Concat", *parts, axis=1)
@@ -148,7 +148,7 @@ def sentence_graph(
             y = g("Add", y, g.constant(step.bias))
         if step.activation:
             y = g(step.activation, y)
-    g.named("rows", "LpNormalization", y, axis=1, p=2)
+    g.output("rows", "LpNormalization", y, axis=1, p=2)
     ports = INPUTS | {"pool": floats("N", len(pooling), "T")}
     return g.build(ports, {"rows": floats("N", dim)})
 

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.onnx.builder import Graph, Port, floats, whole
+from sememe.models.onnx.builder import Graph, Port, floats, integers
 from sememe.models.onnx.transformer import Products, Transformer, embed_tokens, in_float32
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.bert.weights import BertWeights
 
-INPUTS: dict[str, Port] = {"ids": whole("N", "T", bits=32), "lengths": whole("N", bits=32)}
+INPUTS: dict[str, Port] = {"ids": integers("N", "T", bits=32), "lengths": integers("N", bits=32)}
 TYPES = "types"  # the input of types, where a graph has it: (N, T) int32
 
 
@@ -38,12 +38,12 @@ def state_graph(
     len(weights.layers).
     """
     g = Graph()
-    states = states_of(g, weights, products, depth=max(layers))
-    g.named("states", "Mean", *(states[i] for i in layers))
+    states = add_states(g, weights, products, depth=max(layers))
+    g.output("states", "Mean", *(states[i] for i in layers))
     return g.build(INPUTS, {"states": floats("N", "T", weights.dim)})
 
 
-def states_of(
+def add_states(
     g: Graph, weights: BertWeights, products: Products, *, depth: int, typed: bool = False
 ) -> list[str]:
     """Add the embeddings and `depth` layers to the graph; returns their states (N, T, dim).

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.bert.graph import INPUTS, states_of
+from sememe.models.bert.graph import INPUTS, add_states
 from sememe.models.onnx.builder import Graph, floats
 from sememe.models.onnx.session import open_session
 from sememe.models.onnx.transformer import in_float32
@@ -61,7 +61,7 @@ class Int8:
         scale, zero = g.constant(found.scale), g.constant(found.zero)
         x = g("QuantizeLinear", x, scale, zero)
         inputs = [x, g.constant(whole), scale, g.constant(steps), zero, "", g.constant(bias)]
-        return g.fused("MatMulIntegerToFloat", *inputs)
+        return g.contrib("MatMulIntegerToFloat", *inputs)
 
 
 def to_whole(matrix: FloatArray) -> tuple[np.ndarray, FloatArray]:
@@ -78,7 +78,7 @@ def to_whole(matrix: FloatArray) -> tuple[np.ndarray, FloatArray]:
 
 def measure_ranges(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[Place, Range]:
     """Return the ranges of all products' inputs on sample sequences, marks included."""
-    inputs = product_inputs(weights, ids)
+    inputs = collect_inputs(weights, ids)
     return {
         (number, name): _range(name, x, getattr(weights.layers[number], name))
         for (number, name), x in inputs.items()
@@ -98,7 +98,7 @@ def _range(name: str, x: FloatArray, matrix: FloatArray) -> Range:
     return Range(np.float32(scale), np.uint8(round(-low / scale)), channels)
 
 
-def product_inputs(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[Place, FloatArray]:
+def collect_inputs(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[Place, FloatArray]:
     """Return what goes into each product for at most `_TOKENS` tokens: (tokens, inputs)."""
     names: dict[Place, tuple[str, int]] = {}
 
@@ -107,7 +107,7 @@ def product_inputs(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[P
         return in_float32(g, x, place, matrix, bias)
 
     g = Graph()
-    states_of(g, weights, noted, depth=len(weights.layers))
+    add_states(g, weights, noted, depth=len(weights.layers))
     ports = {x: floats("N", "T", width) for x, width in names.values()}
     run = open_session(g.build(INPUTS, ports))
     kept: dict[Place, list[FloatArray]] = {place: [] for place in names}

@@ -93,7 +93,7 @@ class MaskedHead:
     epsilon: float
 
 
-def masked_head(
+def read_masked_head(
     config: Mapping[str, Any], tensors: Tensors, weights: BertWeights, *, where: str
 ) -> MaskedHead:
     """Take the head out of a checkpoint's tensors; `weights`: the network under it.
@@ -129,7 +129,7 @@ def check_has_head(config: Mapping[str, Any], tensors: Tensors, *, where: str) -
     """Refuse a checkpoint that has no head for masked tokens; other types are left to others."""
     kind = config.get("model_type")
     if kind not in FAMILIES:
-        return  # `bert_weights` says what is allowed
+        return  # `read_bert_weights` says what is allowed
     wanted = f"{_HEADS[kind].dense}.weight"
     if wanted not in tensors:
         raise InvalidInputError(
@@ -175,5 +175,5 @@ def head_graph(head: MaskedHead) -> bytes:
     x = linear(g, "states", (head.dense, head.dense_bias))
     x = activate(g, x, head.activation)
     norm = map(g.constant, head.norm)
-    g.named("inner", "LayerNormalization", x, *norm, axis=-1, epsilon=head.epsilon)
+    g.output("inner", "LayerNormalization", x, *norm, axis=-1, epsilon=head.epsilon)
     return g.build({"states": floats("N", dim)}, {"inner": floats("N", dim)})

@@ -38,7 +38,7 @@ _ACTIVATIONS: dict[str, Any] = {
 }
 
 
-def onnx_files(folder: Path, *, int8: bool = False) -> list[Path]:
+def find_onnx_files(folder: Path, *, int8: bool = False) -> list[Path]:
     """Return a folder's ONNX file, and with it the files of weights that lie beside it; or none."""
     for name in _INT8 if int8 else _PLAIN:
         file = folder / name
@@ -47,7 +47,7 @@ def onnx_files(folder: Path, *, int8: bool = False) -> list[Path]:
     return []
 
 
-class ForeignEngine:
+class OnnxEngine:
     """An ONNX file that makes states of tokens, its pooling and what follows.
 
     The file takes "input_ids", and may take "attention_mask", "token_type_ids" and "position_ids",

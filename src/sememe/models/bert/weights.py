@@ -109,7 +109,7 @@ class BertWeights:
         return len(self.positions)
 
 
-def bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> BertWeights:
+def read_bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> BertWeights:
     """Take the network out of a checkpoint's tensors.
 
     where: The checkpoint's name, for messages.

@@ -105,7 +105,7 @@ class ClapConfig:
     Attributes:
         dim: Width of the common space.
         activation: Between the two products that bring a tower's vector there.
-        text: What `bert_weights` reads, as the config of a RoBERTa.
+        text: What `read_bert_weights` reads, as the config of a RoBERTa.
     """
 
     dim: int

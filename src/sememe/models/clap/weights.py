@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.bert.weights import BertWeights, bert_weights
+from sememe.models.bert.weights import BertWeights, read_bert_weights
 from sememe.models.onnx.transformer import Layer, read_layer
 from sememe.models.weights.reader import Reader
 
@@ -103,7 +103,7 @@ class ClapTextWeights:
     activation: str
 
 
-def audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapAudioWeights:
+def read_audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapAudioWeights:
     """Take the audio tower out of a checkpoint's tensors.
 
     where: The checkpoint's name, for messages.
@@ -132,15 +132,15 @@ def audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapAu
     )
 
 
-def text_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapTextWeights:
-    """Take the text tower out of a checkpoint's tensors; see `audio_weights`.
+def read_text_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapTextWeights:
+    """Take the text tower out of a checkpoint's tensors; see `read_audio_weights`.
 
     Raises:
         InvalidInputError: Its activation is none that sememe computes.
-        CorruptFileError: As `audio_weights`.
+        CorruptFileError: As `read_audio_weights`.
     """
     own = {name.removeprefix(_TEXT): x for name, x in tensors.items() if name.startswith(_TEXT)}
-    network = bert_weights(config.text, own, where=where)
+    network = read_bert_weights(config.text, own, where=where)
     outer = Reader(tensors, where, prefix="")
     dim = network.dim
     return ClapTextWeights(
@@ -175,10 +175,10 @@ def _block(reader: Reader, tower: AudioTower, stage: int, number: int) -> Block:
     )
     heads, side = tower.heads[stage], tower.window
     table = f"{start}attention.self.relative_position_bias_table"
-    return Block(layer, by_distance(reader.array(table, (2 * side - 1) ** 2, heads), side))
+    return Block(layer, expand_distances(reader.array(table, (2 * side - 1) ** 2, heads), side))
 
 
-def by_distance(table: FloatArray, side: int) -> FloatArray:
+def expand_distances(table: FloatArray, side: int) -> FloatArray:
     """Return (heads, side², side²): what is added to the score of a state that another sees.
 
     table: ((2 side - 1)², heads), a row for each distance down and across, from the most negative.

@@ -55,7 +55,7 @@ class Vocabulary:
         written = "".join(" " if i == self.space else self.units[i] for i in ids)
         return " ".join(self._syllables(written).split())
 
-    def spelt(self, word: str) -> tuple[int, ...] | None:
+    def spell(self, word: str) -> tuple[int, ...] | None:
         """Return the units that write a word; None where one of its letters is not there.
 
         Written small or capital as the units are, where they are of one kind.
@@ -161,13 +161,13 @@ def _mark(config: Mapping[str, Any], name: str, usual: str = "") -> str:
     return str(said or "")
 
 
-def spelt_words(vocabulary: Vocabulary, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def spell_words(vocabulary: Vocabulary, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
     """Return the units of each word; those that cannot be written with them are left out.
 
     Raises:
         InvalidInputError: None can be.
     """
-    spelt = {word: vocabulary.spelt(word) for word in dict.fromkeys(words) if word.strip()}
+    spelt = {word: vocabulary.spell(word) for word in dict.fromkeys(words) if word.strip()}
     found = {word: units for word, units in spelt.items() if units}
     if not found:
         some = ", ".join(repr(word) for word in list(spelt)[:3]) or "nothing"

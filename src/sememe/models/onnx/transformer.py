@@ -73,7 +73,7 @@ def linear(g: Graph, x: str, product: Product, *, name: str = "") -> str:
     """Append x @ matrix + bias: (..., inputs) to (..., outputs); name: of the output."""
     matrix, bias = product
     y = g("MatMul", x, g.constant(matrix))
-    return g.named(name, "Add", y, g.constant(bias)) if name else g("Add", y, g.constant(bias))
+    return g.output(name, "Add", y, g.constant(bias)) if name else g("Add", y, g.constant(bias))
 
 
 def normalise(g: Graph, x: str, norm: Norm, epsilon: float) -> str:
@@ -86,7 +86,7 @@ def activate(g: Graph, x: str, activation: str) -> str:
     if activation == "relu":
         return g("Relu", x)
     if activation == "quick_gelu":
-        return g.fused("QuickGelu", x, alpha=1.702)
+        return g.contrib("QuickGelu", x, alpha=1.702)
     if activation in ("silu", "swish"):
         return g("Mul", x, g("Sigmoid", x))
     return g("Gelu", x, approximate="none" if activation == "gelu" else "tanh")
@@ -145,7 +145,7 @@ class Transformer:
         while not inputs[-1]:
             inputs.pop()
         options = {"unidirectional": 1} if self.causal else {}
-        return self.g.fused("MultiHeadAttention", *inputs, num_heads=self.heads, **options)
+        return self.g.contrib("MultiHeadAttention", *inputs, num_heads=self.heads, **options)
 
     def feed_forward(self, x: str, layer: Layer, *, number: int = 0) -> str:
         """Append the feed-forward part: (..., dim) to (..., inner) to (..., dim)."""

@@ -80,7 +80,7 @@ class SpeechWeights:
     head: tuple[FloatArray, FloatArray] | None
 
 
-def speech_weights(config: SpeechConfig, tensors: Tensors, *, where: str) -> SpeechWeights:
+def read_speech_weights(config: SpeechConfig, tensors: Tensors, *, where: str) -> SpeechWeights:
     """Take the network out of a checkpoint's tensors.
 
     where: The checkpoint's name, for messages.

@@ -17,7 +17,7 @@ from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.text.encoder import digest
 from sememe.evaluate.confusion import measured
 from sememe.models.image.engine import VisionEngine
-from sememe.models.image.folder import GRAPH, KIND, image_facts
+from sememe.models.image.folder import GRAPH, KIND, describe_graph
 from sememe.sources.labelled_data import Labelled
 from sememe.sources.pixels import open_image
 from sememe.space.classes import folds
@@ -206,7 +206,7 @@ def _exported(network: Any, labels: tuple[str, ...]) -> Tuned:
         found = network.module(torch.zeros(1, 3, size, size))
     shapes = dict(zip(network.outputs, found, strict=True))
     graph = export_image(network.module, network.preprocess, outputs=network.outputs)
-    facts = image_facts(
+    facts = describe_graph(
         graph,
         preprocess=network.preprocess,
         dim=int(shapes["features"].shape[1]),

@@ -26,7 +26,7 @@ def network(path, *, inputs=("input_ids", "attention_mask"), output="last_hidden
     shape = ("N", "T", WIDTH)
     if pooled:
         x, shape = g("ReduceMean", x, g.constant(np.array([1])), keepdims=0), ("N", WIDTH)
-    g.named(output, "Identity", x)
+    g.output(output, "Identity", x)
     path.parent.mkdir(parents=True, exist_ok=True)
     ports = {name: whole("N", "T") for name in inputs}
     path.write_bytes(g.build(ports, {output: floats(*shape)}))

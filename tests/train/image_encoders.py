@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from sememe.models.image.efficientnet import normalise_pixels
 from sememe.models.image.folder import write_image_folder
 from sememe.models.image.preprocess import Preprocess
 from sememe.models.onnx.builder import Graph, Port, floats

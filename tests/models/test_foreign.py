@@ -11,7 +11,7 @@ import pytest
 import sememe
 from sememe import CorruptFileError, InvalidInputError
 from sememe.models.bert.onnx_engine import OnnxEngine
-from sememe.models.onnx.builder import Graph, floats, whole
+from sememe.models.onnx.builder import Graph, floats, integers
 from tests.models import checkpoints
 
 WIDTH = 4
@@ -28,7 +28,7 @@ def network(path, *, inputs=("input_ids", "attention_mask"), output="last_hidden
         x, shape = g("ReduceMean", x, g.constant(np.array([1])), keepdims=0), ("N", WIDTH)
     g.output(output, "Identity", x)
     path.parent.mkdir(parents=True, exist_ok=True)
-    ports = {name: whole("N", "T") for name in inputs}
+    ports = {name: integers("N", "T") for name in inputs}
     path.write_bytes(g.build(ports, {output: floats(*shape)}))
     return path
 

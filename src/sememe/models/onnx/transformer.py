@@ -56,15 +56,13 @@ class Products(Protocol):
     """How matrices are multiplied: in float32, or in 8 bits (`sememe.models.bert.int8`)."""
 
     def __call__(
-        self, g: Graph, x: str, place: tuple[int, str], matrix: FloatArray, bias: FloatArray
+        self, g: Graph, x: str, key: tuple[int, str], matrix: FloatArray, bias: FloatArray
     ) -> str:
-        """Append x @ matrix + bias; place: number of the layer, and one of PRODUCTS."""
+        """Append x @ matrix + bias; key: Number of the layer, and one of PRODUCTS."""
         ...
 
 
-def in_float32(
-    g: Graph, x: str, place: tuple[int, str], matrix: FloatArray, bias: FloatArray
-) -> str:
+def in_float32(g: Graph, x: str, key: tuple[int, str], matrix: FloatArray, bias: FloatArray) -> str:
     """Append x @ matrix + bias in float32."""
     return linear(g, x, (matrix, bias))
 

@@ -202,10 +202,10 @@ def _open_or_create(
 
 def _names(models: list[str]) -> str:
     """Return the names of the encoders that an index of these models has."""
-    from sememe.index.encoders import loaded_encoders
+    from sememe.index.encoders import load_all
 
     try:
-        return ", ".join(encoder.name for encoder in loaded_encoders(models)) if models else ""
+        return ", ".join(encoder.name for encoder in load_all(models)) if models else ""
     except UnknownNameError:  # no model, so not the one that the index was built with
         return ", ".join(models)
 

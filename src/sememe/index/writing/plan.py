@@ -32,7 +32,7 @@ class Planner:
         self._encoders = encoders
         self._log = log
         self._on_change = on_change
-        self._known = store.known()
+        self._known = store.read_catalogue()
         self._recent: dict[str, str] = {}  # id -> hash, of items met since the catalogue was read
 
     def plan(self, batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -50,7 +50,7 @@ class Planner:
             if refusal is not None:
                 raise refusal
             if is_full:
-                self._known, self._recent = self._store.known(), {}
+                self._known, self._recent = self._store.read_catalogue(), {}
 
     def _choose(self, batch: Batch) -> DuplicateIdError | None:
         """Set a batch's changes; return the refusal of the item that ends them, if one does."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """One ranked list of documents, at most k of them.
+    """Documents, best first, at most k of them.
 
     Attributes:
         ids: Distinct ids, score descending, ties by id ascending.
@@ -32,7 +32,7 @@ class Ranking:
 def rank_documents(
     snapshot: Snapshot, positions: NDArray[np.int64], scores: NDArray[np.float32], k: int
 ) -> Ranking:
-    """Rank the documents of the rows at `positions`, whose scores are given alike, (n,)."""
+    """Rank the documents of the rows at `positions`, (n,), with their `scores`, (n,)."""
     import numpy as np
 
     take = min(len(scores), max(4 * k, 64))

@@ -155,6 +155,17 @@ def load_all(given: Sequence[Encoder | str]) -> list[Encoder]:
     return found
 
 
+def match_entries(names: Sequence[str], entries: Sequence[EncoderEntry]) -> bool:
+    """Return whether an index of `names` would have these entries; loads nothing.
+
+    False may also mean that a name is written in another way than in its entry.
+    """
+    first, *others = entries
+    implied = first.name == DEFAULT_MODEL and all(one.modality != "text" for one in others)
+    given = [entry.name for entry in (others if implied and len(names) < len(entries) else entries)]
+    return list(names) == given
+
+
 def check_encoders(encoders: Sequence[Encoder]) -> None:
     """Refuse encoders that cannot be used together in one index.
 

@@ -238,8 +238,8 @@ class Index(Searchable):
     def _put(self, items: Iterable[ItemLike], on_change: OnChange, show_progress: bool) -> Report:
         from sememe._progress import progress
 
-        with self._writing() as started, progress("items", total=None, show=show_progress) as tell:
-            things = self._check_metadata(parse_items(items), tell)
+        with self._writing() as started, progress("items", total=None, show=show_progress) as step:
+            things = self._check_metadata(parse_items(items), step)
             try:
                 report = self._make_writer().write(things, on_change=on_change).report
             except InvalidInputError:

@@ -255,8 +255,8 @@ class Store:
         """Return which parts of an item are stored, ascending."""
         import pyarrow.compute as pc
 
-        found = self._chunks.dataset.to_table(columns=["part"], filter=pc.field("id") == id)
-        return sorted(found["part"].to_pylist())
+        rows = self._chunks.dataset.to_table(columns=["part"], filter=pc.field("id") == id)
+        return sorted(rows["part"].to_pylist())
 
     def statistics(self) -> StoreStatistics:
         """Return figures of the rows and of the files on disk."""
@@ -301,8 +301,8 @@ class Store:
         snapshot = self._reader.snapshot(self._chunks)
         positions, which = snapshot.positions_of(ids)
         order = np.lexsort((snapshot.parts[positions], which))
-        found: Addresses = snapshot.addresses[positions[order]]
-        return found
+        addresses: Addresses = snapshot.addresses[positions[order]]
+        return addresses
 
     # Searching
 

@@ -76,7 +76,7 @@ def refresh_keyword_index(table: LanceTable) -> None:
     """Make the index cover every row, and forget removed ones once they are too many.
 
     New rows become a part of their own, merged with the parts before it that are no larger: adding
-    one document to a large index is quick, and n documents lie in at most log2(n) parts.
+    one document to a large index is quick, and n documents are in at most log2(n) parts.
     """
     table.refresh()
     ensure_keyword_index(table)

@@ -1,4 +1,4 @@
-"""Metadata columns: typed when a name is first seen, widened from int to float, else refused."""
+"""Metadata columns: typed by the first value, widened from int to float, else refused."""
 
 from __future__ import annotations
 

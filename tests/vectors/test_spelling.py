@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sememe.text.ngrams import Ngrams, letters_of
+from sememe.text.ngrams import Ngrams, decompose
 from sememe.vectors.keyed import KeyedVectors, SubwordVectors
 from sememe.vectors.spelling import Spellings
 
@@ -37,7 +37,7 @@ def test_all_pairs_one_letter_apart_are_found_and_no_wild_ones(jamo):
     made = ["".join(rng.choice(alphabet, size=rng.integers(1, 6))) for _ in range(300)]
     words = list(dict.fromkeys(made))
     found = near(Spellings(words, jamo=jamo), words)
-    spell = letters_of if jamo else str
+    spell = decompose if jamo else str
     right = {
         (i, j)
         for i, a in enumerate(words)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from sememe.evaluate.metrics.confusion import Confused
+    from sememe.evaluate.metrics.confusion import Confusion
     from sememe.index.querying.hits import Hit, Hits
     from sememe.index.report import Report
 
@@ -77,7 +77,7 @@ def _shown(hit: Hit) -> str:
     return visible(", ".join(part for part in (size or hit.modality, taken) if part))
 
 
-def confused(pairs: Sequence[Confused]) -> None:
+def confused(pairs: Sequence[Confusion]) -> None:
     """Print which classes are taken for which."""
     for pair in pairs:
         typer.echo(

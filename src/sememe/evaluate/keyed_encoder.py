@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 
-def vectors_of(system: object) -> KeyedVectors | None:
+def find_vectors(system: object) -> KeyedVectors | None:
     """Return the word vectors that a system is, or holds as `vectors`; None if it has none."""
     inside = system if isinstance(system, KeyedVectors) else getattr(system, "vectors", None)
     return inside if isinstance(inside, KeyedVectors) else None
 
 
-def name_of(system: object) -> str:
+def get_name(system: object) -> str:
     """Return what a report calls a system."""
     return str(getattr(system, "name", type(system).__name__))
 
@@ -62,5 +62,5 @@ class Lookup:
 
 def as_encoder(system: Encoder | KeyedVectors) -> object:
     """Return a lookup over the system's word vectors, or the system if it has none."""
-    vectors = vectors_of(system)
-    return system if vectors is None else Lookup(vectors, name_of(system))
+    vectors = find_vectors(system)
+    return system if vectors is None else Lookup(vectors, get_name(system))

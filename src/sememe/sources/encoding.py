@@ -30,7 +30,7 @@ BYTE_ORDER_MARKS = (
 )
 # What is left once UTF-8 and everyday Korean are ruled out; of equally clean readings the first.
 LEGACY = ["cp932", "gb18030", "big5", "euc_jp", "cp1252", "cp1250", "cp1251", "koi8_r", "cp949"]
-UNCOMMON_KOREAN = 0.1  # reads nearly everything: it must be cleaner than the others by this
+UNCOMMON_KOREAN = 0.1  # reads nearly everything: it must be sanitizer than the others by this
 SAMPLE_BYTES = 1 << 16
 # Syllables that make up most of any Korean text: other scripts read as CP949 rarely hit them.
 COMMON_SYLLABLES = frozenset(
@@ -93,7 +93,7 @@ def guess_encoding(data: bytes, declared: str | None = None) -> str:
         return "utf-8"
     except UnicodeDecodeError as error:
         start = max(0, error.start - SAMPLE_BYTES // 2)
-    if declared and (known := _known(declared)) and _can_read(data, known):
+    if declared and (known := _resolve_codec(declared)) and _can_read(data, known):
         return known
     return guess_legacy(data[start : start + SAMPLE_BYTES])
 
@@ -127,7 +127,7 @@ def looks_binary(sample: bytes) -> bool:
     return nuls > MAX_NULS * len(sample) or controls > MAX_CONTROLS * len(sample)
 
 
-def _known(declared: str) -> str | None:
+def _resolve_codec(declared: str) -> str | None:
     try:
         name = codecs.lookup(declared.strip()).name
         "".encode(name)

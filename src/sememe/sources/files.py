@@ -62,16 +62,16 @@ def find_files(root: Path, *, ignore: Sequence[str] = ()) -> Iterator[SourceFile
         message = f"root={str(root)!r}: {why}. Give the path of an existing folder or file."
         raise InvalidInputError(message) from None
     if not is_folder:
-        return iter([_look_at(root, readable_name(root.name))])
+        return iter([_inspect(root, make_readable(root.name))])
     return _walk(root, IgnoreRules(root, ignore))
 
 
-def readable_name(name: str) -> str:
+def make_readable(name: str) -> str:
     """Give a file name as people read it: NFC, and never an undecodable byte.
 
     Old Korean archives unpack to names in CP949, which Python shows as lone surrogates.
 
-    >>> readable_name(os.fsdecode("보고서.txt".encode("cp949")))
+    >>> make_readable(os.fsdecode("보고서.txt".encode("cp949")))
     '보고서.txt'
     """
     if any("\ud800" <= char <= "\udfff" for char in name):
@@ -103,7 +103,7 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[SourceFile | Skipped]:
         if rules.hides(source, is_folder=is_folder):
             continue
         if not is_folder:
-            yield _look_at(path, source)
+            yield _inspect(path, source)
         elif _is_index(path):
             yield Skipped(source, "a sememe index, not a folder of documents")
         else:
@@ -119,21 +119,21 @@ def _list(folder: Path) -> tuple[list[tuple[str, str]], str]:
         names = os.listdir(folder)  # noqa: PTH208 (names are all we keep of a folder)
     except OSError as error:
         return [], f"{UNLISTED}: {error.strerror or error}"
-    return sorted(_distinct(names), key=lambda pair: (pair[1], pair[0])), ""
+    return sorted(_pair_with_readable(names), key=lambda pair: (pair[1], pair[0])), ""
 
 
-def _distinct(names: list[str]) -> Iterator[tuple[str, str]]:
+def _pair_with_readable(names: list[str]) -> Iterator[tuple[str, str]]:
     """Pair each name with its readable form, or with itself where two would read the same."""
     taken = set(names)
     for name in sorted(names):
-        readable = name if name.isascii() else readable_name(name)
+        readable = name if name.isascii() else make_readable(name)
         if readable != name and readable in taken:
             readable = name.encode("utf-8", "backslashreplace").decode("utf-8")
         taken.add(readable)
         yield name, readable
 
 
-def _look_at(path: Path, source: str) -> SourceFile | Skipped:
+def _inspect(path: Path, source: str) -> SourceFile | Skipped:
     try:
         status = path.stat()
     except OSError as error:

@@ -12,7 +12,7 @@ from sememe._errors import CorruptFileError
 from sememe._types import Skipped
 from sememe.sources.encoding import SAMPLE_BYTES, guess_encoding, looks_binary
 from sememe.sources.open_file import CHUNK_BYTES, open_bytes
-from sememe.sources.sanitize import Cleaner
+from sememe.sources.sanitize import Sanitizer
 
 MAX_LINE = 64 << 20  # characters: longer lines of a table are left out, and said to be
 
@@ -25,7 +25,7 @@ class Lines:
 
     def __init__(self, stream: BinaryIO, *, source: str, encoding: str, exact: bool) -> None:
         """Read from `stream`; `exact` says that every byte is known to be of that encoding."""
-        self.cleaner = Cleaner()
+        self.sanitizer = Sanitizer()
         self._text = io.TextIOWrapper(stream, encoding, "replace", newline=None)
         self._source = source
         self._encoding = encoding
@@ -45,14 +45,14 @@ class Lines:
             if not self._exact and "\ufffd" in line:
                 self._replaced += line.count("\ufffd")
                 self._damaged += [number] if len(self._damaged) < 3 else []
-            yield number, self.cleaner.clean(line)
+            yield number, self.sanitizer.sanitize(line)
 
     def notes(self) -> Iterator[Skipped]:
         """Say once for the whole file what was replaced, removed or left out."""
         if self._replaced:
             where = ", ".join(map(str, self._damaged))
-            yield Skipped(self._source, replaced_note(self._replaced, self._encoding, where))
-        for note in self.cleaner.notes():
+            yield Skipped(self._source, describe_replaced(self._replaced, self._encoding, where))
+        for note in self.sanitizer.notes():
             yield Skipped(self._source, note)
         for number in self._too_long:
             limit = f"{MAX_LINE >> 20} million characters"
@@ -73,10 +73,10 @@ class Lines:
             pass
 
 
-def replaced_note(count: int, encoding: str, lines: str) -> str:
+def describe_replaced(count: int, encoding: str, lines: str) -> str:
     """Say how much could not be decoded.
 
-    >>> replaced_note(2, "utf-8", "7")
+    >>> describe_replaced(2, "utf-8", "7")
     '2 characters were not utf-8 and were replaced by U+FFFD (first on line 7)'
     """
     what = f"{count} characters were not {encoding} and were replaced by U+FFFD"

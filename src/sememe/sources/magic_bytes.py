@@ -23,10 +23,10 @@ SIGNATURES = (
 )
 
 
-def describe(head: bytes) -> str | None:
+def describe_format(head: bytes) -> str | None:
     """Name the format that these first bytes announce; None if they announce none.
 
-    >>> describe(b"GIF89a...")
+    >>> describe_format(b"GIF89a...")
     'a GIF image'
     """
     if head[:4] == b"RIFF" and head[8:12] in (b"WAVE", b"WEBP", b"AVI "):

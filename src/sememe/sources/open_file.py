@@ -25,7 +25,7 @@ PACKED = {".gz": "gzip", ".xz": "xz"}
 
 def open_bytes(path: Path) -> BinaryIO:
     """Open a regular file as a stream of its unpacked bytes; a named pipe does not hang it."""
-    stream = cast(BinaryIO, open(path, "rb", opener=_open_at_once))  # noqa: PTH123 (Path.open takes no opener)
+    stream = cast(BinaryIO, open(path, "rb", opener=_open_without_waiting))  # noqa: PTH123 (Path.open takes no opener)
     packing = PACKED.get(path.suffix.lower())
     if packing is None:
         return stream
@@ -73,7 +73,7 @@ def _read_bounded(stream: BinaryIO) -> bytes:
     return b"".join(chunks)
 
 
-def _open_at_once(path: str, flags: int) -> int:
+def _open_without_waiting(path: str, flags: int) -> int:
     """Open without waiting for the other end of a pipe, and refuse what is no regular file."""
     descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     mode = os.fstat(descriptor).st_mode
@@ -91,7 +91,7 @@ class _Unpacked(io.RawIOBase):
     def __init__(self, packed: BinaryIO, packing: str) -> None:
         self._packed = packed
         self._packing = packing
-        self._failures, self._stream = _unpacker(packed, packing)
+        self._failures, self._stream = _choose_unpacker(packed, packing)
 
     def readable(self) -> bool:
         return True
@@ -113,7 +113,9 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def _unpacker(packed: BinaryIO, packing: str) -> tuple[tuple[type[Exception], ...], BinaryIO]:
+def _choose_unpacker(
+    packed: BinaryIO, packing: str
+) -> tuple[tuple[type[Exception], ...], BinaryIO]:
     opener: Callable[[BinaryIO], object]
     failures: tuple[type[Exception], ...]
     if packing == "gzip":

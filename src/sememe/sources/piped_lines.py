@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from sememe._types import Item, Skipped
 from sememe.sources.encoding import decode
-from sememe.sources.lines import MAX_LINE, replaced_note
+from sememe.sources.lines import MAX_LINE, describe_replaced
 from sememe.sources.magic_bytes import SIGNATURES
-from sememe.sources.sanitize import Cleaner
-from sememe.sources.tables.jsonl import parse, read_records
+from sememe.sources.sanitize import Sanitizer
+from sememe.sources.tables.jsonl import parse_line, read_records
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -43,7 +43,7 @@ def read_lines(stream: BinaryIO, *, source: str = "stdin") -> Iterator[Item | Sk
         yield from lines.notes()
         return
     rest = chain([first], numbered)
-    if isinstance(parse(first[1]), dict):
+    if isinstance(parse_line(first[1]), dict):
         yield from read_records(rest, source)
     else:
         for _, line in rest:
@@ -59,7 +59,7 @@ class _PipedLines:
     def __init__(self, stream: BinaryIO, source: str) -> None:
         self._stream = stream
         self._source = source
-        self._cleaner = Cleaner()
+        self._sanitizer = Sanitizer()
         self._replaced = 0
         self._first_damaged = 0
         self._left_out: list[int] = []
@@ -74,17 +74,17 @@ class _PipedLines:
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             text = io.TextIOWrapper(whole, "utf-16", "replace")
             for number, line in enumerate(iter(lambda: text.readline(MAX_LINE), ""), 1):
-                yield number, self._cleaner.clean(line)
+                yield number, self._sanitizer.sanitize(line)
             return
         for number, raw in enumerate(self._raw_lines(cast(BinaryIO, whole)), 1):
-            yield number, self._cleaner.clean(self._decode(raw, number))
+            yield number, self._sanitizer.sanitize(self._decode(raw, number))
 
     def notes(self) -> Iterator[Skipped]:
         """Say once for the whole stream what was replaced, removed or left out."""
         if self._replaced:
-            note = replaced_note(self._replaced, "UTF-8", str(self._first_damaged))
+            note = describe_replaced(self._replaced, "UTF-8", str(self._first_damaged))
             yield Skipped(self._source, note)
-        for note in self._cleaner.notes():
+        for note in self._sanitizer.notes():
             yield Skipped(self._source, note)
         for number in self._left_out:
             yield Skipped(self._source, f"line {number}: longer than {MAX_LINE >> 20} MB, left out")

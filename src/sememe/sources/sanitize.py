@@ -7,14 +7,14 @@ import re
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-class Cleaner:
+class Sanitizer:
     """Cleans text and counts what it did, so that one file gets one note about it."""
 
     def __init__(self) -> None:
         self.nuls = 0
         self.surrogates = 0
 
-    def clean(self, text: str) -> str:
+    def sanitize(self, text: str) -> str:
         """Remove NULs and replace each lone surrogate by U+FFFD."""
         if "\0" in text:
             self.nuls += text.count("\0")

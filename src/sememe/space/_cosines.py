@@ -54,7 +54,7 @@ class Cosines:
         self.n, dim = rows.shape
         self.size = min(max(_CELLS // dim, 16), _BLOCK)
         self._rows = rows
-        self._lengths = self._checked_lengths()
+        self._lengths = self._compute_lengths()
         self._are_unit = bool(np.abs(self._lengths - 1).max() <= 1e-6)
         usual = 1e-15 < self._lengths.min() and self._lengths.max() < 1e15
         self._divisors = self._lengths.astype(np.float32) if usual else self._lengths
@@ -75,10 +75,10 @@ class Cosines:
             part = slice(start, start + step)
             a, b = first[part], second[part]
             products = np.einsum("ij,ij->i", self._wide(a), self._wide(b))
-            scores[part] = _cosine(products, self._lengths[a] * self._lengths[b])
+            scores[part] = _divide(products, self._lengths[a] * self._lengths[b])
         return scores
 
-    def sifted(self, scores: FloatArray, first: Ids, second: Ids, *, cut: float) -> Any:
+    def sift(self, scores: FloatArray, first: Ids, second: Ids, *, cut: float) -> Any:
         """Return the pairs of a block that score `cut` or more: rows, columns, exact scores.
 
         scores: (a, b) float32 products of the rows `first` (a,) and `second` (b,). What lies up to
@@ -91,7 +91,7 @@ class Cosines:
             return i, j, self.exact(i, j)
         products = self._wide(first) @ self._wide(second).T
         lengths = self._lengths[i] * self._lengths[j]
-        return i, j, _cosine(products.ravel()[at], lengths)
+        return i, j, _divide(products.ravel()[at], lengths)
 
     def blocks(self) -> Iterator[tuple[Ids, Ids, FloatArray]]:
         """Yield the half of all pairs in which the first row comes before the second.
@@ -121,7 +121,7 @@ class Cosines:
     def _wide(self, at: At) -> NDArray[np.float64]:
         return self._rows[at].astype(np.float64)
 
-    def _checked_lengths(self) -> NDArray[np.float64]:
+    def _compute_lengths(self) -> NDArray[np.float64]:
         lengths = np.empty(self.n)
         for start in range(0, self.n, self.size):
             rows = self._wide(slice(start, start + self.size))
@@ -136,5 +136,5 @@ class Cosines:
         return lengths
 
 
-def _cosine(products: NDArray[np.float64], lengths: NDArray[np.float64]) -> FloatArray:
+def _divide(products: NDArray[np.float64], lengths: NDArray[np.float64]) -> FloatArray:
     return np.clip(products / lengths, -1, 1).astype(np.float32)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 
-def checked_vectors(vectors: ArrayLike, *, normalize: bool) -> FloatArray:
+def check_vectors(vectors: ArrayLike, *, normalize: bool) -> FloatArray:
     """Return (n, dim) float32 finite rows, at unit length if asked; a zero row stays zero."""
     rows = to_float32(vectors, "vectors")
     if rows.ndim != 2 or 0 in rows.shape:

@@ -16,7 +16,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._lazy import require
-from sememe.space._rows import checked_vectors
+from sememe.space._rows import check_vectors
 from sememe.space.cluster_quality import NOISE, silhouette
 from sememe.vectors.nearest import check_k
 
@@ -90,14 +90,14 @@ def cluster(
     """
     if method not in get_args(Method):
         raise UnknownNameError.of("method", method, get_args(Method))
-    rows = checked_vectors(vectors, normalize=normalize)
+    rows = check_vectors(vectors, normalize=normalize)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
         raise InvalidInputError(f"seed={seed!r}; allowed: a whole number from 0 to 2**32 - 1.")
     _check_numbers(len(rows), k, method, max_k, min_size)
     if method == "hdbscan":
         labels = _hdbscan(rows, min_size)
         return _clusters(rows, labels, method, normalize)
-    different = _different(rows, limit=max(k or 0, max_k))
+    different = _count_distinct(rows, limit=max(k or 0, max_k))
     if k is not None:
         if k > different:
             raise InvalidInputError(
@@ -132,7 +132,7 @@ def _check_numbers(n: int, k: int | None, method: Method, max_k: int, min_size: 
         )
 
 
-def _different(rows: FloatArray, *, limit: int) -> int:
+def _count_distinct(rows: FloatArray, *, limit: int) -> int:
     """Count the rows that differ in the sixth decimal; stop at the limit."""
     seen: set[bytes] = set()
     for row in rows:
@@ -174,6 +174,6 @@ def _clusters(rows: FloatArray, labels: Labels, method: Method, normalize: bool)
     for label in range(len(numbers)):
         centers[label] = rows[ordered == label].mean(axis=0, dtype=np.float64)
     if normalize and len(centers):
-        centers = checked_vectors(centers, normalize=True)
+        centers = check_vectors(centers, normalize=True)
     quality = silhouette(rows, ordered, normalize=normalize)
     return Clusters(ordered, centers, quality, method)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
 from sememe._ties import rank
-from sememe.space._rows import checked_vectors
+from sememe.space._rows import check_vectors
 from sememe.space.cluster import Clusters
-from sememe.text.hangul import without_particle
+from sememe.text.hangul import strip_particle
 from sememe.text.normalize import normalize
 from sememe.text.terms.stopwords import ENGLISH, KOREAN
 from sememe.vectors.nearest import check_k
@@ -33,7 +33,7 @@ def central_words(
     words: the n items. vectors: their (n, dim) vectors, as they were given to `cluster`. Equal
     ones come by word.
     """
-    rows, k = checked_vectors(vectors, normalize=True), check_k(k)
+    rows, k = check_vectors(vectors, normalize=True), check_k(k)
     if not len(words) == len(rows) == len(clusters.labels):
         raise InvalidInputError(
             f"got {len(words)} words, {len(rows)} vectors and {len(clusters.labels)} labels; give "
@@ -77,7 +77,7 @@ def distinctive_terms(clusters: Clusters, texts: Sequence[str], *, k: int = 3) -
 
 def _terms(text: str) -> list[str]:
     words = (
-        without_particle(word) if _HANGUL.fullmatch(word) else word
+        strip_particle(word) if _HANGUL.fullmatch(word) else word
         for word in _WORD.findall(normalize(text))
     )
     return [word for word in words if word not in _COMMON and not word.isdecimal()]

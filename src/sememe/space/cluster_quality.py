@@ -11,7 +11,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe.space._rows import checked_vectors
+from sememe.space._rows import check_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -63,7 +63,7 @@ def silhouette(
 
     Reference: Rousseeuw 1987 (doi:10.1016/0377-0427(87)90125-7).
     """
-    rows, given = checked_vectors(vectors, normalize=normalize), np.asarray(labels)
+    rows, given = check_vectors(vectors, normalize=normalize), np.asarray(labels)
     if given.shape != (len(rows),):
         raise InvalidInputError(
             f"got {len(rows)} vectors and labels of shape {given.shape}; give one label for each."

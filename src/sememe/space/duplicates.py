@@ -95,12 +95,12 @@ def _greedy(
             for first in range(0, count, rows.size):
                 some = kept[first : min(first + rows.size, count)]
                 products = rows.products(left, some, held)
-                i, j, exact = rows.sifted(products, block, some, cut=float(lowest))
+                i, j, exact = rows.sift(products, block, some, cut=float(lowest))
                 good = exact >= lowest
                 _take_best(best, scores, i[good], j[good], exact[good])
             products = rows.products(left, slice(start, start + rows.size), held)
             products[np.triu_indices(len(block))] = -np.inf
-            i, j, exact = rows.sifted(products, block, block, cut=float(lowest))
+            i, j, exact = rows.sift(products, block, block, cut=float(lowest))
             good = exact >= lowest
             _take_in_order(best, scores, i[good], j[good], exact[good])
             fresh = block[best[block] < 0]

@@ -18,12 +18,12 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe.space.probe import (
     Standard,
-    checked_examples,
-    folds,
+    check_examples,
+    fit_standard,
     row_blocks,
     softmax,
-    standardisation,
-    standardised,
+    split_folds,
+    standardize,
 )
 from sememe.vectors.nearest import unit
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _WIDTHS, _RIDGES = (0.5, 1.0), (0.1, 0.3, 1.0)
 _SHARP = (5.0, 10.0, 20.0)  # scores are times one of these before the softmax
-MOST_KERNEL = 20_000  # examples whose n x n kernel is held: 3.2 GB
+MAX_KERNEL_EXAMPLES = 20_000  # examples whose n x n kernel is held: 3.2 GB
 _CHOSEN_BY = 3000  # examples, at most, that width and ridge are chosen with
 
 
@@ -64,16 +64,16 @@ class KernelProbe:
         Raises:
             InvalidInputError: Fewer than two classes, or more than 20,000 examples.
         """
-        n_classes = checked_examples(rows, labels)
-        if len(rows) > MOST_KERNEL:
+        n_classes = check_examples(rows, labels)
+        if len(rows) > MAX_KERNEL_EXAMPLES:
             raise InvalidInputError(
-                f"got {len(rows):,} examples; the kernel of {MOST_KERNEL:,} is the largest that is "
-                "held. Use a linear probe."
+                f"got {len(rows):,} examples; the kernel of {MAX_KERNEL_EXAMPLES:,} is the largest "
+                "that is held. Use a linear probe."
             )
-        standard = standardisation(rows)
-        x = unit(standardised(rows, standard))
+        standard = fit_standard(rows)
+        x = unit(standardize(rows, standard))
         sharp = self._choose(x, labels, n_classes, groups)
-        weight = _solved(_kernel(x, x, self.width_), labels, n_classes, (self.ridge_,))[0]
+        weight = _solve(_kernel(x, x, self.width_), labels, n_classes, (self.ridge_,))[0]
         self._learnt = {
             **standard._asdict(),
             "examples": x,
@@ -86,7 +86,7 @@ class KernelProbe:
     def probabilities(self, rows: FloatArray) -> FloatArray:
         """Return (n, classes) float32, rows adding up to 1."""
         learnt = self._learnt
-        x = unit(standardised(rows, Standard.among(learnt)))
+        x = unit(standardize(rows, Standard.among(learnt)))
         scores = [
             _kernel(block, learnt["examples"], float(learnt["width"])) @ learnt["weight"]
             for block in row_blocks(x)
@@ -114,14 +114,14 @@ class KernelProbe:
         """Choose width and ridge by accuracy, and what scores are multiplied by, by likelihood."""
         right: dict[tuple[float, float], list[Any]] = {}
         truth: list[Labels] = []
-        for learnt, aside in folds(labels, seed=self.seed, groups=groups):
+        for learnt, aside in split_folds(labels, seed=self.seed, groups=groups):
             truth.append(labels[aside])
             learnt = np.random.default_rng(self.seed).permutation(learnt)[:_CHOSEN_BY]
             for width in _WIDTHS:
                 kernel = _kernel(x[learnt], x[learnt], width)
                 asked = _kernel(x[aside], x[learnt], width)
                 for ridge, weight in zip(
-                    _RIDGES, _solved(kernel, labels[learnt], n_classes, _RIDGES), strict=True
+                    _RIDGES, _solve(kernel, labels[learnt], n_classes, _RIDGES), strict=True
                 ):
                     right.setdefault((width, ridge), []).append(asked @ weight)
         if not truth:
@@ -142,7 +142,7 @@ def _kernel(a: FloatArray, b: FloatArray, width: float) -> FloatArray:
     return found
 
 
-def _solved(
+def _solve(
     kernel: FloatArray, labels: Labels, n_classes: int, ridges: tuple[float, ...]
 ) -> list[NDArray[np.float64]]:
     """Return the weights (n, classes) for each ridge."""

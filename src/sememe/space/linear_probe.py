@@ -13,11 +13,11 @@ from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe.space.probe import (
     Standard,
-    checked_examples,
-    folds,
+    check_examples,
+    fit_standard,
     softmax,
-    standardisation,
-    standardised,
+    split_folds,
+    standardize,
 )
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ class LinearProbe:
             InvalidInputError: Fewer than two classes, or a regularization of 0 or less.
             MissingExtraError: scikit-learn is not installed.
         """
-        checked_examples(rows, labels)
+        check_examples(rows, labels)
         given = self.regularization
         if given is not None and not 0 < given < np.inf:
             raise InvalidInputError(f"regularization={given}; give a number above 0, such as 0.1.")
-        standard = standardisation(rows)
-        x = standardised(rows, standard)
+        standard = fit_standard(rows)
+        x = standardize(rows, standard)
         if given is None:
             self._choose(x, labels, groups)
         else:
@@ -76,7 +76,7 @@ class LinearProbe:
     def probabilities(self, rows: FloatArray) -> FloatArray:
         """Return (n, classes) float32, rows adding up to 1."""
         learnt = self._learnt
-        x = standardised(rows, Standard.among(learnt))
+        x = standardize(rows, Standard.among(learnt))
         return softmax(x @ learnt["weight"].T + learnt["bias"])
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
@@ -93,7 +93,7 @@ class LinearProbe:
 
     def _choose(self, x: FloatArray, labels: Labels, groups: Labels | None) -> None:
         right, n = np.zeros(len(_GRID)), 0
-        for learnt, aside in folds(labels, seed=self.seed, groups=groups):
+        for learnt, aside in split_folds(labels, seed=self.seed, groups=groups):
             for i, (weight, bias) in enumerate(_path(x[learnt], labels[learnt], _GRID)):
                 right[i] += int(((x[aside] @ weight.T + bias).argmax(1) == labels[aside]).sum())
             n += len(aside)

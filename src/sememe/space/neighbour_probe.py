@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._ties import best_places
-from sememe.space.probe import checked_examples, row_blocks
+from sememe.space.probe import check_examples, row_blocks
 from sememe.vectors.nearest import check_k, unit
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class NeighbourProbe:
         Raises:
             InvalidInputError: Fewer than two classes, or k below 1.
         """
-        n_classes = checked_examples(rows, labels)
+        n_classes = check_examples(rows, labels)
         rows = unit(rows)
         if self.k is None:
             self._choose(rows, labels, n_classes, groups)

@@ -126,7 +126,7 @@ class _Best:
             cut = -2.0  # all but the other half of the pairs
         if not scores.max() >= np.float32(cut - 2 * rows.margin):
             return
-        i, j, exact = rows.sifted(scores, first, second, cut=cut)
+        i, j, exact = rows.sift(scores, first, second, cut=cut)
         keys = i * self._n + j
         good = exact >= self._edge
         if self._last is not None:

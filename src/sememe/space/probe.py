@@ -56,7 +56,7 @@ class Probe(Protocol):
         ...
 
 
-def checked_examples(rows: FloatArray, labels: Labels) -> int:
+def check_examples(rows: FloatArray, labels: Labels) -> int:
     """Return the number of classes, or refuse what cannot be learnt from.
 
     Raises:
@@ -76,7 +76,7 @@ def checked_examples(rows: FloatArray, labels: Labels) -> int:
 
 
 class Standard(NamedTuple):
-    """What rows are brought to before classes are told from them; see `standardised`.
+    """What rows are brought to before classes are told from them; see `standardize`.
 
     Attributes:
         centre: (dim,) what is taken from unit rows before their roots; zeros for rows without
@@ -95,40 +95,40 @@ class Standard(NamedTuple):
         return cls(arrays.get("centre", np.zeros_like(mean)), mean, arrays["deviation"])
 
 
-def standardisation(rows: FloatArray) -> Standard:
-    """Return what `standardised` takes, from the rows that are learnt from; no deviation is near 0.
+def fit_standard(rows: FloatArray) -> Standard:
+    """Return what `standardize` takes, from the rows that are learnt from; no deviation is near 0.
 
     Rows with negative numbers lie around their mean, not around 0, so that it is the mean's side on
     which a number lies that the root keeps.
     """
     signed = bool((rows < 0).any())
     centre = unit(rows).mean(axis=0) if signed else np.zeros(rows.shape[1], np.float32)
-    found = rooted(rows, centre)
+    found = take_root(rows, centre)
     deviation = (found.std(axis=0) + 1e-3 * found.std() + 1e-12).astype(np.float32)
     return Standard(centre, found.mean(axis=0), deviation)
 
 
-def standardised(rows: FloatArray, standard: Standard) -> FloatArray:
+def standardize(rows: FloatArray, standard: Standard) -> FloatArray:
     """Return rows at unit length, their roots taken, each column less its mean, over its deviation.
 
     The root evens out a few large features among many small ones, as behind rectifiers (Perronnin
     et al. 2010, doi:10.1007/978-3-642-15561-1_11).
     """
-    found: FloatArray = (rooted(rows, standard.centre) - standard.mean) / standard.deviation
+    found: FloatArray = (take_root(rows, standard.centre) - standard.mean) / standard.deviation
     return found
 
 
-def rooted(rows: FloatArray, centre: FloatArray) -> FloatArray:
+def take_root(rows: FloatArray, centre: FloatArray) -> FloatArray:
     """Return unit rows less a centre, with the root of each number, its sign kept, at unit length.
 
-    >>> rooted(np.array([[3.0, -4.0]], np.float32), np.zeros(2, np.float32)).round(3).tolist()
+    >>> take_root(np.array([[3.0, -4.0]], np.float32), np.zeros(2, np.float32)).round(3).tolist()
     [[0.6549999713897705, -0.7559999823570251]]
     """
     x = unit(rows) - centre
     return unit(np.sign(x) * np.sqrt(np.abs(x)))
 
 
-def folds(
+def split_folds(
     labels: Labels, *, seed: int = 0, groups: Labels | None = None
 ) -> Iterator[tuple[Labels, Labels]]:
     """Yield (places to learn from, places held out), each class in both; none where too few.
@@ -139,7 +139,7 @@ def folds(
     """
     rng = np.random.default_rng(seed)
     if groups is not None and len(np.unique(groups)) > 1:
-        yield from _grouped(labels, groups, rng)
+        yield from _split_groups(labels, groups, rng)
         return
     fold = np.full(len(labels), -1)
     for one in np.unique(labels):
@@ -152,7 +152,7 @@ def folds(
             yield np.flatnonzero(fold != i), np.flatnonzero(fold == i)
 
 
-def _grouped(
+def _split_groups(
     labels: Labels, groups: Labels, rng: np.random.Generator
 ) -> Iterator[tuple[Labels, Labels]]:
     """Yield folds of whole groups. The classes learnt are numbered as the examples have them."""

@@ -117,10 +117,10 @@ def final_of(syllable: str) -> int:
     return (ord(syllable) - _FIRST_SYLLABLE) % _FINALS
 
 
-def without_particle(word: str) -> str:
+def strip_particle(word: str) -> str:
     """Return the word without its longest possible particle, at least one syllable.
 
-    >>> without_particle("학교에서는"), without_particle("사과"), without_particle("자동차를")
+    >>> strip_particle("학교에서는"), strip_particle("사과"), strip_particle("자동차를")
     ('학교', '사과', '자동차')
     """
     for size in range(min(_LONGEST, len(word) - 1), 0, -1):
@@ -147,7 +147,7 @@ def short_noun(word: str) -> str:
     return word[0] if len(word) == 2 and _may_follow(word[0], word[1]) else ""
 
 
-def _without_tensed_ending(letters: str) -> str | None:
+def _strip_tensed_ending(letters: str) -> str | None:
     """Return what stands before 하다, 되다... or before a tense mark, None if there is neither."""
     match = _LIGHT_VERB.match(letters)
     if match:
@@ -158,14 +158,14 @@ def _without_tensed_ending(letters: str) -> str | None:
     return unicodedata.normalize("NFC", match[1]) if match else None
 
 
-def without_ending(word: str) -> str:
+def strip_ending(word: str) -> str:
     """Return the word without its verb ending; "" when nothing but a light verb was there.
 
-    >>> without_ending("먹었습니다"), without_ending("설립되었나요"), without_ending("하나요")
+    >>> strip_ending("먹었습니다"), strip_ending("설립되었나요"), strip_ending("하나요")
     ('먹', '설립', '')
     """
     letters = unicodedata.normalize("NFD", word)
-    rest = _without_tensed_ending(letters)
+    rest = _strip_tensed_ending(letters)
     if rest is not None:
         return rest
     match = _PLAIN_VERB.match(letters)
@@ -182,13 +182,13 @@ def stems(word: str) -> tuple[str, ...]:
     """
     if len(word) < 2:
         return (word,)
-    verb = _without_tensed_ending(unicodedata.normalize("NFD", word))
+    verb = _strip_tensed_ending(unicodedata.normalize("NFD", word))
     if verb is not None:
         return (verb,)
-    noun = without_particle(word)
+    noun = strip_particle(word)
     if len(word) - len(noun) > 1:  # a particle of two syllables is rarely part of the stem
         return (noun,)
-    found = dict.fromkeys(stem for stem in (noun, without_ending(word)) if stem != word)
+    found = dict.fromkeys(stem for stem in (noun, strip_ending(word)) if stem != word)
     return tuple(found) or (word,)
 
 
@@ -206,7 +206,7 @@ def other_readings(stem: str) -> tuple[str, ...]:
     if stem in _NOUNS_IN_DA:
         return ()
     if len(stem) > 1 and stem.endswith("다"):
-        return tuple(dict.fromkeys((stem[:-1], _melted(stem[:-1]))))
+        return tuple(dict.fromkeys((stem[:-1], _contract(stem[:-1]))))
     if len(stem) > 2 and stem[-1] in "씨님":
         return (stem[:-1],)
     if len(stem) == 4:
@@ -214,10 +214,10 @@ def other_readings(stem: str) -> tuple[str, ...]:
     return (short_noun(stem),) if short_noun(stem) else ()
 
 
-def _melted(stem: str) -> str:
+def _contract(stem: str) -> str:
     """Return a verb stem with 어 or 아 melted into its last vowel, itself if nothing melts.
 
-    >>> _melted("배우"), _melted("보"), _melted("쓰"), _melted("먹"), _melted("가")
+    >>> _contract("배우"), _contract("보"), _contract("쓰"), _contract("먹"), _contract("가")
     ('배워', '봐', '써', '먹', '가')
     """
     letters = unicodedata.normalize("NFD", stem)

@@ -26,19 +26,19 @@ def is_keyboard(text: str) -> bool:
     return bool(text) and all("\u3131" <= letter <= "\u3163" for letter in text)
 
 
-def composed(text: str) -> str:
+def compose(text: str) -> str:
     """Put letters of a keyboard together to syllables; all else stays.
 
-    >>> composed("ㅎㅏㄴㄱㅡㄹ"), composed("ㅎㅏㄴㅡㄹ"), composed("ㅇㅓㅄㅇㅓ ㅋㅋ ok")
+    >>> compose("ㅎㅏㄴㄱㅡㄹ"), compose("ㅎㅏㄴㅡㄹ"), compose("ㅇㅓㅄㅇㅓ ㅋㅋ ok")
     ('한글', '하늘', '없어 ㅋㅋ ok')
     """
     return _SYLLABLE.sub(lambda found: _syllable(found[1], found[2], found[3]), text)
 
 
-def keyed(text: str) -> str:
+def decompose(text: str) -> str:
     """Write each syllable in letters of a keyboard; all else stays.
 
-    >>> keyed("한글 ok")
+    >>> decompose("한글 ok")
     'ㅎㅏㄴㄱㅡㄹ ok'
     """
     return "".join(_letters(one) if "가" <= one <= "힣" else one for one in text)

@@ -55,14 +55,14 @@ def _lines(path: Path) -> Iterator[str]:
     try:
         with open_bytes(path) as stream:
             for number, raw in enumerate(stream, 1):
-                yield _decoded(raw, path, number)
+                yield _decode_line(raw, path, number)
     except CorruptFileError as error:
         raise CorruptFileError(f"{path}: {error}. Fetch or compress it again.") from error
     except OSError as error:
         raise InvalidInputError(f"{path}: {reason(error)}. Check its permissions.") from error
 
 
-def _decoded(raw: bytes, path: Path, number: int) -> str:
+def _decode_line(raw: bytes, path: Path, number: int) -> str:
     encoding = "utf-8-sig" if number == 1 else "utf-8"
     try:
         return raw.removesuffix(b"\n").removesuffix(b"\r").decode(encoding)

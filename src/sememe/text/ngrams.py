@@ -78,7 +78,7 @@ class Ngrams:
 
     def of(self, word: str) -> list[str]:
         """Return the n-grams of a word in letters, by start, then by length."""
-        signs = ["<", *(map(letters_of, word) if self.hangul == "jamo" else word), ">"]
+        signs = ["<", *(map(decompose, word) if self.hangul == "jamo" else word), ">"]
         letters, starts = "".join(signs), accumulate(map(len, signs[:-1]), initial=0)
         found = []
         for start in starts:
@@ -117,7 +117,7 @@ class Ngrams:
         """Return how many n-grams each word has, and the buckets of all."""
         import numpy as np
 
-        letters, ends, begins = _bracketed(words, jamo=self.hangul == "jamo")
+        letters, ends, begins = _bracket_words(words, jamo=self.hangul == "jamo")
         starts = np.concatenate([[0], ends[:-1]])
         room = np.repeat(ends, ends - starts) - np.arange(len(letters))  # letters to the word's end
         first = np.full(len(letters), self.min_n)  # shortest n-gram that begins here
@@ -145,16 +145,16 @@ class Ngrams:
         return np.maximum(counts, 1), np.insert(ids, places, np.array(whole, np.int32))
 
 
-def letters_of(word: str) -> str:
+def decompose(word: str) -> str:
     """Take each Hangul syllable apart into initial, vowel and final or "∅"; the rest stays.
 
-    >>> letters_of("강아지 a")
+    >>> decompose("강아지 a")
     'ㄱㅏㅇㅇㅏ∅ㅈㅣ∅ a'
     """
-    return "".join(_apart(c) if _FIRST <= ord(c) <= _LAST else c for c in word)
+    return "".join(_decompose(c) if _FIRST <= ord(c) <= _LAST else c for c in word)
 
 
-def _apart(syllable: str) -> str:
+def _decompose(syllable: str) -> str:
     rest, final = divmod(ord(syllable) - _FIRST, len(_FINALS))
     initial, vowel = divmod(rest, len(_VOWELS))
     return _INITIALS[initial] + _VOWELS[vowel] + _FINALS[final]
@@ -183,7 +183,7 @@ def _batches(lengths: Offsets) -> list[tuple[int, int]]:
     return list(zip(cuts[:-1], cuts[1:], strict=True))
 
 
-def _bracketed(words: Sequence[str], *, jamo: bool) -> tuple[Any, Offsets, Any]:
+def _bracket_words(words: Sequence[str], *, jamo: bool) -> tuple[Any, Offsets, Any]:
     """Return the code points of "<word>" for all words, where each ends, and where n-grams begin.
 
     The last is a bool for each letter: False inside a syllable that was taken apart.
@@ -215,7 +215,7 @@ def _hashes(letters: Any, at: Any, room: Offsets, max_n: int) -> Any:
     """Yield (n, places, hash of the n letters from each place) for the places `at` where n fit."""
     import numpy as np
 
-    size, units = _signed_bytes(letters)
+    size, units = _split_bytes(letters)
     prime = np.uint32(_PRIME)
     hashes = np.full(len(at), _SEED, np.uint32)
     for n in range(1, max_n + 1):
@@ -231,7 +231,7 @@ def _hashes(letters: Any, at: Any, room: Offsets, max_n: int) -> Any:
         yield n, at, hashes
 
 
-def _signed_bytes(letters: Any) -> tuple[Any, list[Any]]:
+def _split_bytes(letters: Any) -> tuple[Any, list[Any]]:
     """Return how many UTF-8 bytes each letter has, and the first, second... byte of each.
 
     Bytes come as uint32 with the sign spread over the upper bits; a missing one is arbitrary.

@@ -53,10 +53,10 @@ def normalize(text: str) -> str:
     return text
 
 
-def without_accents(word: str) -> str:
+def strip_accents(word: str) -> str:
     """Return the word without its combining marks, for Latin, Greek and Cyrillic letters.
 
-    >>> without_accents("café")
+    >>> strip_accents("café")
     'cafe'
     """
     if word.isascii():

@@ -103,12 +103,12 @@ def _units(text: str, count: Count, window: int) -> Iterator[_Unit]:
     for bounds in _sentences(text, window * _CHARS):
         batch.append(bounds)
         if len(batch) == _BATCH:
-            yield from _counted(text, batch, count, window)
+            yield from _count_tokens(text, batch, count, window)
             batch = []
-    yield from _counted(text, batch, count, window)
+    yield from _count_tokens(text, batch, count, window)
 
 
-def _counted(
+def _count_tokens(
     text: str, bounds: list[tuple[int, int, bool]], count: Count, window: int
 ) -> Iterator[_Unit]:
     tokens = count([text[start:end] for start, end, _ in bounds]) if bounds else []
@@ -117,8 +117,8 @@ def _counted(
             yield _Unit(start, end, n, last)
         else:
             longest = max(1, int(_FILL * window / n * (end - start)))
-            pieces = list(_trimmed(text, _cuts(text, start, end, longest), last))
-            yield from _counted(text, pieces, count, window)
+            pieces = list(_trim(text, _cuts(text, start, end, longest), last))
+            yield from _count_tokens(text, pieces, count, window)
 
 
 def _sentences(text: str, longest: int) -> Iterator[tuple[int, int, bool]]:
@@ -128,9 +128,9 @@ def _sentences(text: str, longest: int) -> Iterator[tuple[int, int, bool]]:
         if match.group() == ". " and _is_abbreviation(text, match.start()):
             continue
         last = bool(_PARAGRAPH.search(match.group()))
-        yield from _trimmed(text, _cuts(text, start, match.end(), longest), last)
+        yield from _trim(text, _cuts(text, start, match.end(), longest), last)
         start = match.end()
-    yield from _trimmed(text, _cuts(text, start, len(text), longest), True)
+    yield from _trim(text, _cuts(text, start, len(text), longest), True)
 
 
 def _is_abbreviation(text: str, dot: int) -> bool:
@@ -147,7 +147,7 @@ def _cuts(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, 
     yield start, end
 
 
-def _trimmed(
+def _trim(
     text: str, pieces: Iterator[tuple[int, int]], last: bool
 ) -> Iterator[tuple[int, int, bool]]:
     """Drop white space at the ends of pieces, and pieces that are nothing else."""

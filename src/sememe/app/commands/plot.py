@@ -40,7 +40,7 @@ def show(
     ] = False,
 ) -> None:
     """Draw a recording: its waveform, its mel spectrogram, and a window marked in both."""
-    from sememe.sources.media.audio_decoding import sound_facts
+    from sememe.sources.media.audio_decoding import read_audio_metadata
     from sememe.tasks.audio_plot import sound_picture
     from sememe.vectors.atomic import written
 
@@ -55,7 +55,7 @@ def show(
     if index is not None or query is not None:
         start, end, score = _found(file, index, query, start, end)
     try:
-        facts = sound_facts(file)
+        facts = read_audio_metadata(file)
         picture = sound_picture(file, width=width, height=height, start=start, end=end)
     except CorruptFileError as error:
         raise CorruptFileError(f"{file}: {error}") from error

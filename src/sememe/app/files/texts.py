@@ -12,7 +12,7 @@ from sememe._types import Skipped
 from sememe.sources.formats import format_of, kind_of_file
 from sememe.sources.lines import open_lines
 from sememe.sources.open_file import reason
-from sememe.sources.tables.jsonl import parse
+from sememe.sources.tables.jsonl import parse_line
 from sememe.sources.tables.records import Records
 from sememe.text.normalize import well_formed
 
@@ -97,7 +97,7 @@ def _numbered(path: Path, notes: list[Skipped]) -> Iterator[tuple[int, str]]:
 
 def _text_of(line: str, number: int, records: Records) -> str | Skipped:
     place = f"line {number}"
-    record = parse(line)
+    record = parse_line(line)
     if isinstance(record, ValueError):
         return Skipped("", f"{place}: not JSON ({record})")
     if not isinstance(record, dict):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import InvalidInputError
 from sememe._types import Modality
 from sememe.encoders.base import Streams, check_batch_size, refuse
-from sememe.sources.media.audio_decoding import Clip, checked_sound
+from sememe.sources.media.audio_decoding import Clip, check_audio
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -69,7 +69,7 @@ def checked_sounds(items: Iterable[Any]) -> list[Any]:
         kind = type(items).__name__
         raise InvalidInputError(f"encode takes a list of recordings, got {kind}.") from None
     for place, item in enumerate(found):
-        checked_sound(item, f"item {place}")
+        check_audio(item, f"item {place}")
     return found
 
 

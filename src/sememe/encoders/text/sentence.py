@@ -223,7 +223,7 @@ def _engine(
     key = folder.fingerprint()
     products: Products = in_float32
     if int8:
-        products = int8_products(weights, tokenizer.marked, key=key, pooling=folder.pooling)
+        products = int8_products(weights, tokenizer.encode_marked, key=key, pooling=folder.pooling)
     engine = SentenceEngine(
         weights, pooling=folder.pooling, dense=folder.dense, products=products, threads=threads
     )

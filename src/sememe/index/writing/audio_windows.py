@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sememe._errors import CorruptFileError, SememeError
 from sememe.encoders.image.shared_pass import encode_together
-from sememe.sources.media.audio_decoding import Clip, sound_seconds
-from sememe.sources.media.sequential_audio import ForwardReader
+from sememe.sources.media.audio_decoding import Clip, measure_seconds
+from sememe.sources.media.sequential_audio import SequentialReader
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray, Item
@@ -44,7 +44,7 @@ class Recordings:
 
     def __init__(self, transcriber: Callable[[], Transcriber] | None) -> None:
         self._transcriber = transcriber
-        self._forward = ForwardReader()
+        self._forward = SequentialReader()
 
     def heard(self, items: Iterable[Item]) -> dict[str, list[Window] | str]:
         """Return the windows of each sound, by its id, or why it cannot be read."""
@@ -53,7 +53,7 @@ class Recordings:
         sounds = [item for item in items if item.modality == "audio"]
         for item in sounds:
             try:
-                lengths[item.id] = sound_seconds(item.content)
+                lengths[item.id] = measure_seconds(item.content)
                 found[item.id] = windows(lengths[item.id])
             except SememeError as error:
                 found[item.id] = str(error)

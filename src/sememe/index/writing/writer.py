@@ -24,7 +24,7 @@ from sememe.index.writing.chunks import Analyzer, Draft, draft
 from sememe.index.writing.items import content_hash, has_text
 from sememe.search.table.item_catalogue import State
 from sememe.search.table.rows import Row
-from sememe.sources.media.image_decoding import thumbnail
+from sememe.sources.media.image_decoding import make_thumbnail
 from sememe.sources.open_file import reason
 
 if TYPE_CHECKING:
@@ -310,7 +310,7 @@ class Writer:
         if item.modality != "image" or not self._thumbnails:
             return item.metadata
         with suppress(CorruptFileError):  # the file went away just now: its vectors are made
-            return {**item.metadata, "thumbnail": thumbnail(item.content, self._thumbnails)}
+            return {**item.metadata, "thumbnail": make_thumbnail(item.content, self._thumbnails)}
         return item.metadata
 
     def _encode(self, texts: list[str], encoder: Encoder) -> FloatArray:

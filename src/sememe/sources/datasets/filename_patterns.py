@@ -11,7 +11,7 @@ from typing import Any
 from sememe._errors import InvalidInputError
 
 
-def name_parts(items: Sequence[Any], pattern: str, option: str) -> tuple[str, ...]:
+def match_filenames(items: Sequence[Any], pattern: str, option: str) -> tuple[str, ...]:
     """Return what a pattern finds in the name of each file: its one group, or all of it.
 
     items: Paths. pattern: A regular expression, sought anywhere in the name without its folders.
@@ -20,7 +20,7 @@ def name_parts(items: Sequence[Any], pattern: str, option: str) -> tuple[str, ..
     Raises:
         InvalidInputError: The pattern is none, has several groups, or a name does not hold it.
 
-    >>> name_parts(["a/7_anna_03.wav", "7_ben_1.wav"], "_(.+)_", "group pattern")
+    >>> match_filenames(["a/7_anna_03.wav", "7_ben_1.wav"], "_(.+)_", "group pattern")
     ('anna', 'ben')
     """
     try:

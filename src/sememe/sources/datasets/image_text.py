@@ -24,7 +24,7 @@ from sememe.sources.formats import format_of, kind_of_file
 from sememe.sources.lines import open_lines
 from sememe.sources.open_file import reason
 from sememe.sources.tables.csv_rows import Rows
-from sememe.sources.tables.jsonl import parse
+from sememe.sources.tables.jsonl import parse_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,10 +93,10 @@ def read_image_texts(
     image = _column(names, image_column, IMAGE_NAMES, "images", "--image-column", table)
     wanted: Sequence[str | None] = text_columns or [None]
     texts = [_column(names, one, TEXT_NAMES, "texts", "--text-column", table) for one in wanted]
-    return _paired(rows, image, texts, table)
+    return _pair_rows(rows, image, texts, table)
 
 
-def _paired(
+def _pair_rows(
     rows: Sequence[Mapping[str, Any]], image: str, texts: Sequence[str], table: Path
 ) -> ImageTexts:
     images: dict[Path, int] = {}
@@ -205,7 +205,7 @@ def table_rows(table: Path, what: str) -> Iterator[Mapping[str, Any]]:
 def _jsonl(lines: Any, table: Path) -> Iterator[Mapping[str, Any]]:
     for number, line in lines:
         if line.strip():
-            record = parse(line)
+            record = parse_line(line)
             if not isinstance(record, dict):
                 raise InvalidInputError(
                     f"{table}, line {number}: no JSON object. Mend or remove it."

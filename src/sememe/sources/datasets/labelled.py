@@ -15,8 +15,8 @@ from typing import Any
 from sememe._errors import InvalidInputError
 from sememe._nouns import noun
 from sememe._types import Modality, Skipped
-from sememe.sources.datasets.filename_patterns import name_parts
-from sememe.sources.datasets.labelled_data import Labelled, layout
+from sememe.sources.datasets.filename_patterns import match_filenames
+from sememe.sources.datasets.labelled_data import Labelled, describe_layout
 from sememe.sources.files import find_files
 from sememe.sources.formats import format_of
 
@@ -49,16 +49,16 @@ def read_labelled(
     if isinstance(data, str | PathLike):
         place = Path(data)
         if not place.is_file():
-            return _of_folder(place, modality, label_pattern)
+            return _read_folder(place, modality, label_pattern)
         if format_of(place.name)[0] in _TABLES and label_pattern is None:
             from sememe.sources.datasets.labelled_table import read_labelled_table
 
             return read_labelled_table(place, modality)
-        raise InvalidInputError(f"{place} is a file; give {layout(modality)}.")
+        raise InvalidInputError(f"{place} is a file; give {describe_layout(modality)}.")
     what = noun(modality)
     if not isinstance(data, Sequence) or len(data) != 2:
         raise InvalidInputError(
-            f"got {type(data).__name__}; give {layout(modality)}, or ({what}s, labels)."
+            f"got {type(data).__name__}; give {describe_layout(modality)}, or ({what}s, labels)."
         )
     items, labels = tuple(data[0]), tuple(map(str, data[1]))
     if len(items) != len(labels):
@@ -68,7 +68,7 @@ def read_labelled(
     return Labelled(items, labels, modality=modality)
 
 
-def _of_folder(folder: Path, modality: Modality, pattern: str | None) -> Labelled:
+def _read_folder(folder: Path, modality: Modality, pattern: str | None) -> Labelled:
     items, labels, skipped = [], [], []
     for file in find_files(folder):
         if isinstance(file, Skipped):
@@ -84,7 +84,7 @@ def _of_folder(folder: Path, modality: Modality, pattern: str | None) -> Labelle
     if not items:
         where = "" if pattern is not None else " in folders"
         raise InvalidInputError(
-            f"{folder} holds no {noun(modality)}s{where}; give {layout(modality)}."
+            f"{folder} holds no {noun(modality)}s{where}; give {describe_layout(modality)}."
         )
-    named = tuple(labels) if pattern is None else name_parts(items, pattern, "label pattern")
+    named = tuple(labels) if pattern is None else match_filenames(items, pattern, "label pattern")
     return Labelled(tuple(items), named, tuple(skipped), modality)

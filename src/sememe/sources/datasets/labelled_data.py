@@ -50,7 +50,7 @@ class Labelled:
         """What one item is called: "picture" or "recording"."""
         return noun(self.modality)
 
-    def some(self, places: Sequence[int]) -> Labelled:
+    def select(self, places: Sequence[int]) -> Labelled:
         """Return the items at these places."""
         return replace(
             self,
@@ -62,10 +62,10 @@ class Labelled:
 
     def digests(self) -> list[bytes]:
         """Return a hash of each item's bytes: equal for copies, whatever their names."""
-        return [_digest(item) for item in self.items]
+        return [_hash_item(item) for item in self.items]
 
 
-def layout(modality: Modality) -> str:
+def describe_layout(modality: Modality) -> str:
     """Return how data with labels is laid out, for messages."""
     return (
         f"a folder with a folder of {noun(modality)}s for each class: {_EXAMPLE[modality]}; or a "
@@ -73,7 +73,7 @@ def layout(modality: Modality) -> str:
     )
 
 
-def _digest(item: Any) -> bytes:
+def _hash_item(item: Any) -> bytes:
     if isinstance(item, str | PathLike):
         try:
             with Path(item).open("rb") as file:
@@ -86,7 +86,7 @@ def _digest(item: Any) -> bytes:
         item = item.content, item.start, item.end
     if isinstance(item, tuple | Mapping):  # samples and their rate
         parts = item if isinstance(item, tuple) else item.values()
-        return hashlib.sha256(b"".join(map(_digest, parts))).digest()
+        return hashlib.sha256(b"".join(map(_hash_item, parts))).digest()
     if not hasattr(item, "tobytes"):  # a number
         return hashlib.sha256(repr(item).encode("utf-8", "surrogatepass")).digest()
     size = getattr(item, "shape", None) or getattr(item, "size", ())

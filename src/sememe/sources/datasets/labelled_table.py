@@ -56,8 +56,8 @@ def read_labelled_table(table: Path, modality: Modality) -> Labelled:
         labels,
         tuple(skipped),
         modality,
-        folds=_whole(folds, table, "fold"),
-        groups=_whole(groups, table, "group"),
+        folds=_check_complete(folds, table, "fold"),
+        groups=_check_complete(groups, table, "group"),
     )
 
 
@@ -65,7 +65,7 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _whole(values: tuple[str, ...], table: Path, what: str) -> tuple[str, ...]:
+def _check_complete(values: tuple[str, ...], table: Path, what: str) -> tuple[str, ...]:
     """Return () where no row has a value, or refuse a table where only some have one."""
     if not any(values):
         return ()

@@ -50,13 +50,13 @@ def read_transcripts(path: str | Path) -> list[tuple[Path, str]]:
     """
     place = Path(path)
     if place.is_dir():
-        return _of_folder(place)
+        return _read_folder(place)
     if not place.is_file():
         raise InvalidInputError(f"{place}: no such file or folder. Give {_LAYOUT}.")
-    return _of_table(place)
+    return _read_table(place)
 
 
-def _of_table(table: Path) -> list[tuple[Path, str]]:
+def _read_table(table: Path) -> list[tuple[Path, str]]:
     rows = list(table_rows(table, "recordings and texts"))
     names = list(dict.fromkeys(name for row in rows for name in row))
     paths, texts = find_name(names, PATH_NAMES), find_name(names, TEXT_NAMES)
@@ -64,7 +64,7 @@ def _of_table(table: Path) -> list[tuple[Path, str]]:
         what, cure = ("recordings", "path") if paths is None else ("texts", "text")
         given = ", ".join(map(repr, names)) or "nothing"
         raise InvalidInputError(f"{table} has no column for {what} but {given}. Call it {cure!r}.")
-    found = [(_path(table, number, row, paths), _plain(row.get(texts)))
+    found = [(_resolve_path(table, number, row, paths), _normalize(row.get(texts)))
              for number, row in enumerate(rows, 1)]  # fmt: skip
     missing = [str(one) for one, _ in found if not one.is_file()]
     if missing:
@@ -76,7 +76,7 @@ def _of_table(table: Path) -> list[tuple[Path, str]]:
     return found
 
 
-def _path(table: Path, number: int, row: Mapping[str, Any], column: str) -> Path:
+def _resolve_path(table: Path, number: int, row: Mapping[str, Any], column: str) -> Path:
     name = row.get(column)
     if not isinstance(name, str) or not name.strip():
         raise InvalidInputError(
@@ -87,33 +87,33 @@ def _path(table: Path, number: int, row: Mapping[str, Any], column: str) -> Path
     return path if path.exists() else composed
 
 
-def _of_folder(folder: Path) -> list[tuple[Path, str]]:
+def _read_folder(folder: Path) -> list[tuple[Path, str]]:
     found = []
     for sound in sorted(path for path in folder.rglob("*") if path.is_file()):
         text = sound.with_suffix(".txt")
         if format_of(sound.name)[0] == "audio" and text.is_file():
-            found.append((sound, _text_of(text)))
+            found.append((sound, _read_text(text)))
     if not found:
         raise InvalidInputError(f"{folder} holds no recording beside its text; give {_LAYOUT}.")
     return found
 
 
-def _text_of(path: Path) -> str:
+def _read_text(path: Path) -> str:
     if not path.stat().st_size:
         return ""
     try:
         with open_lines(path, path.name) as lines:
-            return _plain(" ".join(line for _, line in lines))
+            return _normalize(" ".join(line for _, line in lines))
     except CorruptFileError as error:
         raise CorruptFileError(f"{path}: {error}. Write it anew as plain text") from error
     except (OSError, UnicodeError) as error:
         raise InvalidInputError(f"{path}: {reason(error)}.") from error
 
 
-def _plain(text: Any) -> str:
+def _normalize(text: Any) -> str:
     r"""Return a text in NFC with single spaces.
 
-    >>> _plain(" one\n two ")
+    >>> _normalize(" one\n two ")
     'one two'
     """
     return " ".join(unicodedata.normalize("NFC", "" if text is None else str(text)).split())

@@ -12,7 +12,7 @@ from sememe._types import Item, Skipped
 from sememe.sources.documents import text
 from sememe.sources.files import SourceFile
 from sememe.sources.open_file import MAX_TEXT_BYTES, open_seekable, reason
-from sememe.sources.sanitize import Cleaner
+from sememe.sources.sanitize import Sanitizer
 
 
 def read(file: SourceFile) -> Iterator[Item | Skipped]:
@@ -26,14 +26,14 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
             _refuse_bomb(stream)
             document = docx.Document(stream)
             content = "\n\n".join(part for part in _blocks(document) if part.strip())
-            metadata = _facts(document)
+            metadata = _read_metadata(document)
         except CorruptFileError:
             raise
         except Exception as error:  # damaged files break the parser in every way there is
             raise CorruptFileError(f"truncated or broken DOCX ({reason(error)})") from None
-    cleaner = Cleaner()
-    content = cleaner.clean(content)
-    yield from text.one_item(file, content, metadata, cleaner.notes())
+    sanitizer = Sanitizer()
+    content = sanitizer.sanitize(content)
+    yield from text.yield_item(file, content, metadata, sanitizer.notes())
 
 
 def _blocks(container: Any) -> Iterator[str]:
@@ -51,13 +51,13 @@ def _row(row: Any) -> str:
     return "\t".join(" ".join("\n".join(_blocks(cell)).split()) for cell in cells.values())
 
 
-def _facts(document: Any) -> dict[str, str]:
+def _read_metadata(document: Any) -> dict[str, str]:
     try:
         found = {name: getattr(document.core_properties, name) for name in ("title", "author")}
     except Exception:  # no properties, or damaged ones: the text is what matters
         return {}
     return {
-        name: Cleaner().clean(value).strip()
+        name: Sanitizer().sanitize(value).strip()
         for name, value in found.items()
         if isinstance(value, str) and value.strip() and value != "python-docx"
     }

@@ -29,16 +29,16 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
     data = read_bytes(file.path)
     declared = DECLARED.search(data[:SAMPLE_BYTES])
     content, notes = text.decode_text(data, declared[1].decode("ascii") if declared else None)
-    title, body = visible_text(content)
+    title, body = extract_text(content)
     if title and title not in body:
         body = f"{title}\n\n{body}".rstrip()
-    yield from text.one_item(file, body, {"title": title} if title else {}, notes)
+    yield from text.yield_item(file, body, {"title": title} if title else {}, notes)
 
 
-def visible_text(page: str) -> tuple[str, str]:
+def extract_text(page: str) -> tuple[str, str]:
     r"""Return the title and the text of a page; an empty line between paragraphs.
 
-    >>> visible_text("<title>T</title><p>Hello <b>world</b>.<p>안녕<br>하세요<script>x()</script>")
+    >>> extract_text("<title>T</title><p>Hello <b>world</b>.<p>안녕<br>하세요<script>x()</script>")
     ('T', 'Hello world.\n\n안녕\n하세요')
     """
     parser = _Parser()
@@ -48,10 +48,12 @@ def visible_text(page: str) -> tuple[str, str]:
         parser.close()
     except (AssertionError, ValueError, RecursionError) as error:  # malformed declarations
         raise CorruptFileError(f"malformed HTML ({error})") from None
-    return " ".join("".join(parser.title).split())[:MAX_TITLE], _tidy("".join(parser.parts))
+    return " ".join("".join(parser.title).split())[:MAX_TITLE], _collapse_breaks(
+        "".join(parser.parts)
+    )
 
 
-def _tidy(raw: str) -> str:
+def _collapse_breaks(raw: str) -> str:
     """Collapse the marks that `_Parser` left: paragraph, line and cell breaks."""
     raw = re.sub(r"[ \t\x1f]*\x1f[ \t\x1f]*", "\t", raw)
     raw = re.sub(r"[ \t]*\n[ \t]*", "\n", raw.replace("\x1d", "\n\n"))

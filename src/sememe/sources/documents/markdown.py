@@ -9,7 +9,7 @@ from sememe._types import Item, Skipped
 from sememe.sources.documents import text
 from sememe.sources.files import SourceFile
 from sememe.sources.tables.column_names import ColumnNames
-from sememe.sources.tables.csv_values import kind_of, parse
+from sememe.sources.tables.csv_values import infer_kind, parse
 
 FRONT_MATTER = re.compile(
     r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE
@@ -26,7 +26,7 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
     metadata, body = split_front_matter(content)
     if not isinstance(metadata.get("title"), str) and (title := first_heading(body)):
         metadata["title"] = title
-    yield from text.one_item(file, body, metadata, notes)
+    yield from text.yield_item(file, body, metadata, notes)
 
 
 def split_front_matter(content: str) -> tuple[dict[str, str | int | float | bool], str]:
@@ -75,4 +75,4 @@ def _scalar(value: str) -> str | int | float | bool | None:
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
         return value[1:-1]
     value = value.split(" #")[0].rstrip()
-    return parse(value, kind_of(value))
+    return parse(value, infer_kind(value))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sememe._types import Item, Skipped
 from sememe.sources.files import EMPTY, SourceFile
-from sememe.sources.media.audio_decoding import is_cut_off, sound_facts
+from sememe.sources.media.audio_decoding import is_cut_off, read_audio_metadata
 
 
 def read(file: SourceFile) -> Iterator[Item | Skipped]:
@@ -14,7 +14,7 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
     if file.size == 0:
         yield Skipped(file.source, f"{EMPTY}: it holds no bytes")
         return
-    facts = sound_facts(file.path)
+    facts = read_audio_metadata(file.path)
     yield Item(file.source, file.path, "audio", file.source, facts)
     if is_cut_off(file.path):
         yield Skipped(file.source, f"cut off before {facts['seconds']} s; what is there is used")

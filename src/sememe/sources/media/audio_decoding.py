@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
-from sememe.sources.magic_bytes import describe
+from sememe.sources.magic_bytes import describe_format
 from sememe.sources.open_file import open_seekable, reason
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def read_sound(
     """
     import numpy as np
 
-    blocks = list(_at_rate(content, sample_rate, start, end))
+    blocks = list(_resample(content, sample_rate, start, end))
     found: FloatArray = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     return found
 
@@ -95,7 +95,7 @@ def stream_sound(
     size = max(1, round(seconds * sample_rate))
     kept: list[FloatArray] = []
     count = 0
-    for block in _at_rate(content, sample_rate, 0.0, None):
+    for block in _resample(content, sample_rate, 0.0, None):
         kept.append(block)
         count += len(block)
         if count >= size:
@@ -107,7 +107,7 @@ def stream_sound(
         yield np.concatenate(kept)
 
 
-def sound_facts(content: Any) -> dict[str, str | int | float]:
+def read_audio_metadata(content: Any) -> dict[str, str | int | float]:
     """Return "seconds", "sample_rate" and "channels", and "title" and "artist" where it names them.
 
     The seconds are what its header says; where it does not, all of it is decoded.
@@ -116,14 +116,14 @@ def sound_facts(content: Any) -> dict[str, str | int | float]:
         CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`, so far as the
             header tells.
     """
-    with opened_sound(content) as sound:
+    with open_audio(content) as sound:
         _check_rate(sound.samplerate)
         if not sound.frames:
-            raise CorruptFileError(_empty())
+            raise CorruptFileError(_describe_empty())
         known = sound.frames < _UNKNOWN
         facts: dict[str, str | int | float] = {
             "seconds": round(
-                sound.frames / sound.samplerate if known else sound_seconds(content), 3
+                sound.frames / sound.samplerate if known else measure_seconds(content), 3
             ),
             "sample_rate": int(sound.samplerate),
             "channels": int(sound.channels),
@@ -132,7 +132,7 @@ def sound_facts(content: Any) -> dict[str, str | int | float]:
         return facts | {k: v for k in ("title", "artist") if (v := str(named.get(k, "")).strip())}
 
 
-def sound_seconds(content: Any) -> float:
+def measure_seconds(content: Any) -> float:
     """Return how long a recording is, in seconds, by decoding all of it.
 
     Raises:
@@ -141,8 +141,8 @@ def sound_seconds(content: Any) -> float:
     import numpy as np
 
     count = finite = 0
-    with opened_sound(content) as sound:
-        for block in decoded_blocks(sound, 0.0, None):
+    with open_audio(content) as sound:
+        for block in decode_blocks(sound, 0.0, None):
             count += len(block)
             finite += int(np.isfinite(block).sum())
         _check_finite(count, finite)
@@ -151,7 +151,7 @@ def sound_seconds(content: Any) -> float:
 
 def is_cut_off(content: Any) -> bool:
     """Say whether a recording ends before its header says that it does, as far as can be seen."""
-    with opened_sound(content) as sound:
+    with open_audio(content) as sound:
         if sound.frames >= _UNKNOWN:
             return False
         try:
@@ -161,7 +161,7 @@ def is_cut_off(content: Any) -> bool:
             return True
 
 
-def checked_sound(content: Any, place: str) -> None:
+def check_audio(content: Any, place: str) -> None:
     """Refuse what can be no sound, before anything is decoded.
 
     Raises:
@@ -172,7 +172,7 @@ def checked_sound(content: Any, place: str) -> None:
         content = content.content
     if isinstance(content, str | PathLike | bytes | bytearray | memoryview):
         return
-    pair = samples_of(content)
+    pair = as_samples(content)
     if pair is None:
         raise InvalidInputError(
             f"{place} is {type(content).__name__}; give a path, the bytes of a file, or "
@@ -194,7 +194,7 @@ def checked_sound(content: Any, place: str) -> None:
         raise InvalidInputError(f"{place} has the sample rate {rate!r}; give samples a second")
 
 
-def _at_rate(
+def _resample(
     content: Any, sample_rate: int, start: float, end: float | None
 ) -> Iterator[FloatArray]:
     """Yield finite blocks of one channel at a rate; at least one sample in all."""
@@ -210,11 +210,11 @@ def _at_rate(
     if within:
         start, end, content = content.start, content.end, content.content
     given = finite = count = 0
-    with opened_sound(content) as sound:
+    with open_audio(content) as sound:
         _check_rate(sound.samplerate)
         rate, other = sound.samplerate, sound.samplerate != sample_rate
         stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32") if other else None
-        for block in decoded_blocks(sound, start, end):
+        for block in decode_blocks(sound, start, end):
             given += len(block)
             finite += int(np.isfinite(block).sum())
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
@@ -234,7 +234,7 @@ def _at_rate(
         yield np.zeros(1, np.float32)
 
 
-def decoded_blocks(sound: Any, start: float, end: float | None) -> Iterator[FloatArray]:
+def decode_blocks(sound: Any, start: float, end: float | None) -> Iterator[FloatArray]:
     """Yield float32 blocks of one channel, until the end or until the file is damaged."""
     import numpy as np
 
@@ -257,7 +257,7 @@ def decoded_blocks(sound: Any, start: float, end: float | None) -> Iterator[Floa
                 moved, size = True, size // 8
                 continue
             if at == first:
-                raise CorruptFileError(f"cut off or damaged ({_said(error)})") from error
+                raise CorruptFileError(f"cut off or damaged ({_quote_error(error)})") from error
             return
         if not len(block):
             return
@@ -267,26 +267,26 @@ def decoded_blocks(sound: Any, start: float, end: float | None) -> Iterator[Floa
 
 
 @contextmanager
-def opened_sound(content: Any) -> Iterator[Any]:
+def open_audio(content: Any) -> Iterator[Any]:
     """Open a recording: a `soundfile.SoundFile`, or samples that behave like one."""
     if isinstance(content, Clip):
         content = content.content
-    pair = samples_of(content)
+    pair = as_samples(content)
     if pair is not None:
-        checked_sound(content, "the sound")
+        check_audio(content, "the sound")
         yield _Samples(*pair)
         return
     soundfile = require("soundfile", _NEEDED_BY)
-    stream = _stream(content)
+    stream = _open_stream(content)
     try:
-        sound = _recognised(stream, lambda: soundfile.SoundFile(stream))
+        sound = _open_soundfile(stream, lambda: soundfile.SoundFile(stream))
         with sound:
             yield sound
     finally:
         stream.close()
 
 
-def _stream(content: Any) -> Any:
+def _open_stream(content: Any) -> Any:
     if isinstance(content, str | PathLike):
         try:
             return open_seekable(Path(content))
@@ -302,7 +302,7 @@ def _stream(content: Any) -> Any:
     return io.BytesIO(content)
 
 
-def _recognised(stream: Any, opened: Callable[[], Any]) -> Any:
+def _open_soundfile(stream: Any, opened: Callable[[], Any]) -> Any:
     head = stream.read(64)
     stream.seek(0)
     if not head:
@@ -310,7 +310,7 @@ def _recognised(stream: Any, opened: Callable[[], Any]) -> Any:
     try:
         return opened()
     except (RuntimeError, TypeError, OSError) as error:
-        what = describe(head)
+        what = describe_format(head)
         if what and "audio" in what:
             raise CorruptFileError(f"cut off or damaged (by its first bytes {what})") from error
         seen = f": by its first bytes {what}" if what else ""
@@ -345,7 +345,7 @@ class _Samples:
         return found
 
 
-def samples_of(content: Any) -> tuple[Any, Any] | None:
+def as_samples(content: Any) -> tuple[Any, Any] | None:
     """Return samples and their rate where they are given as such."""
     if isinstance(content, Mapping) and {"array", "sampling_rate"} <= content.keys():
         return content["array"], content["sampling_rate"]
@@ -370,14 +370,14 @@ def _check_rate(rate: float) -> None:
 
 def _check_finite(count: int, finite: int) -> None:
     if not count:
-        raise CorruptFileError(_empty())
+        raise CorruptFileError(_describe_empty())
     if not finite:
         raise CorruptFileError(f"all of its {count} samples are NaN or infinite")
 
 
-def _empty() -> str:
+def _describe_empty() -> str:
     return "it holds no samples: empty, or cut off"
 
 
-def _said(error: BaseException) -> str:
+def _quote_error(error: BaseException) -> str:
     return " ".join(str(error).split())[:120]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sememe._types import Item, Skipped
 from sememe.sources.files import EMPTY, SourceFile
-from sememe.sources.media.image_decoding import picture_facts
+from sememe.sources.media.image_decoding import read_image_metadata
 
 
 def read(file: SourceFile) -> Iterator[Item | Skipped]:
@@ -14,4 +14,4 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
     if file.size == 0:
         yield Skipped(file.source, f"{EMPTY}: it holds no bytes")
         return
-    yield Item(file.source, file.path, "image", file.source, picture_facts(file.path))
+    yield Item(file.source, file.path, "image", file.source, read_image_metadata(file.path))

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
-from sememe.sources.magic_bytes import describe
+from sememe.sources.magic_bytes import describe_format
 from sememe.sources.open_file import open_bytes, reason
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _HEAD = 64
 _ROWS = 256
 
 
-def thumbnail(content: Any, side: int) -> str:
+def make_thumbnail(content: Any, side: int) -> str:
     """Return a small JPEG of a picture as a data URI, its longer side at most `side` pixels.
 
     Raises:
@@ -91,10 +91,10 @@ def open_image(content: Any) -> Image:
         InvalidInputError: Content of another type.
         MissingExtraError: Pillow is not installed.
     """
-    image = _opened(content)
+    image = _open(content)
     try:
         with _QUIET:
-            return _upright_rgb(image)
+            return _to_upright_rgb(image)
     except (
         OSError,
         MemoryError,
@@ -104,28 +104,28 @@ def open_image(content: Any) -> Image:
         IndexError,
         TypeError,
     ) as error:
-        raise _damaged(error) from error
+        raise _damage_error(error) from error
 
 
-def picture_facts(content: Any) -> dict[str, str | int]:
+def read_image_metadata(content: Any) -> dict[str, str | int]:
     """Return "width" and "height", and "taken" (ISO time) where the camera noted it.
 
     Raises:
         CorruptFileError, InvalidInputError, MissingExtraError: As `open_image`, so far as the
             header tells.
     """
-    image = _opened(content)
+    image = _open(content)
     width, height = image.size
     facts: dict[str, str | int] = {"width": width, "height": height}
     with _QUIET:
-        if _orientation(image) in (5, 6, 7, 8):
+        if _read_orientation(image) in (5, 6, 7, 8):
             facts = {"width": height, "height": width}
-        if taken := _taken(image):
+        if taken := _read_timestamp(image):
             facts["taken"] = taken
     return facts
 
 
-def _taken(image: Image) -> str:
+def _read_timestamp(image: Image) -> str:
     """Return when the camera says that the picture was taken, as an ISO time, "" if never."""
     try:
         exif = image.getexif()
@@ -135,7 +135,7 @@ def _taken(image: Image) -> str:
         return ""
 
 
-def _opened(content: Any) -> Image:
+def _open(content: Any) -> Image:
     """Open an image without unpacking its pixels."""
     pillow = require("PIL.Image", "reading images")
     if _is_image(content):
@@ -160,16 +160,16 @@ def _opened(content: Any) -> Image:
             known = [name for name in FORMATS if name in pillow.OPEN]
             found: Image = pillow.open(io.BytesIO(data), formats=known)
     except pillow.DecompressionBombError as error:
-        raise CorruptFileError(_too_large()) from error
+        raise CorruptFileError(_describe_limit()) from error
     except pillow.UnidentifiedImageError:
-        what = describe(data[:_HEAD])
+        what = describe_format(data[:_HEAD])
         raise CorruptFileError(
             f"cut off or damaged (by its first bytes {what})"
             if what and "image" in what
             else f"not an image{f': by its first bytes {what}' if what else ''}"
         ) from None
     except (OSError, ValueError, SyntaxError, EOFError, TypeError, MemoryError) as error:
-        raise _damaged(error) from error
+        raise _damage_error(error) from error
     _check_size(found.size)
     return found
 
@@ -198,19 +198,19 @@ def _from_array(array: Any) -> Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def _upright_rgb(image: Image) -> Image:
+def _to_upright_rgb(image: Image) -> Image:
     from PIL import Image as pillow
     from PIL import ImageOps
 
     if getattr(image, "n_frames", 1) > 1:
         image.seek(0)
-    turned = _orientation(image)
+    turned = _read_orientation(image)
     image.load()
     if turned > 1:
         image = ImageOps.exif_transpose(image)
     mode = image.mode
     if mode.startswith("I;16") or mode in ("I", "F"):
-        return _eight_bits(image)
+        return _to_eight_bits(image)
     if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
         laid = pillow.new("RGB", image.size, (255, 255, 255))
@@ -219,7 +219,7 @@ def _upright_rgb(image: Image) -> Image:
     return image if mode == "RGB" else image.convert("RGB")
 
 
-def _eight_bits(image: Image) -> Image:
+def _to_eight_bits(image: Image) -> Image:
     """Scale grey of 16 bits (or more, or of decimals) to 8, by its type's range."""
     import numpy as np
     from PIL import Image as pillow
@@ -239,7 +239,7 @@ def _eight_bits(image: Image) -> Image:
     return pillow.fromarray(eight).convert("RGB")
 
 
-def _orientation(image: Image) -> int:
+def _read_orientation(image: Image) -> int:
     """Return the EXIF orientation, 1 where there is none or it makes no sense."""
     try:
         found = image.getexif().get(0x0112, 1)
@@ -251,16 +251,16 @@ def _orientation(image: Image) -> int:
 def _check_size(size: tuple[int, int]) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
-        raise CorruptFileError(f"{width} x {height} pixels: {_too_large()}")
+        raise CorruptFileError(f"{width} x {height} pixels: {_describe_limit()}")
     if width < 1 or height < 1:
         raise CorruptFileError(f"{width} x {height} pixels: there is nothing to see")
 
 
-def _too_large() -> str:
+def _describe_limit() -> str:
     return f"too large, at most {MAX_PIXELS / 1e6:.0f} million pixels are unpacked"
 
 
-def _damaged(error: BaseException) -> CorruptFileError:
+def _damage_error(error: BaseException) -> CorruptFileError:
     if isinstance(error, MemoryError):
         return CorruptFileError("too large for this machine's memory")
     said = " ".join(str(error).split())[:120]

@@ -11,13 +11,13 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError
-from sememe.sources.media.audio_decoding import Clip, decoded_blocks, opened_sound
+from sememe.sources.media.audio_decoding import Clip, decode_blocks, open_audio
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 
-class ForwardReader:
+class SequentialReader:
     """Reads clips; those that follow each other in a recording are read on from where it is."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class ForwardReader:
 
     def _begin(self, content: Any) -> None:
         self.close()
-        sound = self._open.enter_context(opened_sound(content))
+        sound = self._open.enter_context(open_audio(content))
         self._content, self._rate = content, sound.samplerate
-        self._blocks = decoded_blocks(sound, 0.0, None)
+        self._blocks = decode_blocks(sound, 0.0, None)
         self._start = self._end = 0

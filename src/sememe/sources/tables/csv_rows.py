@@ -114,7 +114,7 @@ def has_header(rows: list[list[str]]) -> bool:
     is alone in its row.
     """
     from sememe.sources.tables.column_names import ID_NAMES, TEXT_NAMES, TITLE_NAMES, find_name
-    from sememe.sources.tables.csv_values import kind_of
+    from sememe.sources.tables.csv_values import infer_kind
 
     first, rest = rows[0], rows[1:]
     if find_name(first, (*TEXT_NAMES, *TITLE_NAMES, *ID_NAMES, "label", "name", "이름")):
@@ -122,7 +122,7 @@ def has_header(rows: list[list[str]]) -> bool:
     cells = [cell.strip() for cell in first]
     if len(cells) == 1 or not all(cells) or len(set(cells)) < len(cells):
         return False
-    if any(len(cell) > 64 or cell[-1] in ".!?。…" or kind_of(cell) != "str" for cell in cells):
+    if any(len(cell) > 64 or cell[-1] in ".!?。…" or infer_kind(cell) != "str" for cell in cells):
         return False
     return not any(
         row[at] == first[at] for row in rest for at in range(len(first)) if at < len(row)

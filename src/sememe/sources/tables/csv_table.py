@@ -13,8 +13,8 @@ from sememe.sources.files import SourceFile
 from sememe.sources.lines import Lines, open_lines
 from sememe.sources.tables.column_names import ID_NAMES, TEXT_NAMES, find_name
 from sememe.sources.tables.csv_rows import Row, Rows, guess_delimiter, has_header
-from sememe.sources.tables.csv_values import Kind, kind_of, parse, widen
-from sememe.sources.tables.id_set import SeenIds
+from sememe.sources.tables.csv_values import Kind, infer_kind, parse, widen
+from sememe.sources.tables.id_set import IdSet
 from sememe.sources.tables.records import NO_IDS, Records
 
 SAMPLE_LINES = 200
@@ -115,13 +115,13 @@ def _find_layout(lines: Lines, *, is_tsv: bool) -> Layout | None:
     if not rows:
         return None
     if has_header(rows):
-        return Layout(delimiter, first_line, header=True, names=_distinct(rows[0]))
+        return Layout(delimiter, first_line, header=True, names=_name_columns(rows[0]))
     width = Counter(map(len, rows)).most_common(1)[0][0]
     names = [f"column_{at}" for at in range(1, width + 1)]
     return Layout(delimiter, first_line, header=False, names=names)
 
 
-def _distinct(header: list[str]) -> list[str]:
+def _name_columns(header: list[str]) -> list[str]:
     """Name every column once: "a, a, (empty)" becomes "a, a_2, column_3"."""
     while len(header) > 1 and not header[-1].strip():
         header = header[:-1]
@@ -135,14 +135,14 @@ def _distinct(header: list[str]) -> list[str]:
 def _survey(lines: Lines, layout: Layout) -> None:
     """Read all rows to learn the kinds of the columns and whether the ids are ids."""
     kinds: list[Kind] = ["missing"] * len(layout.names)
-    id_name, seen = find_name(layout.names, ID_NAMES), SeenIds()
+    id_name, seen = find_name(layout.names, ID_NAMES), IdSet()
     id_at = None if id_name is None else layout.names.index(id_name)
     for _, row in _data_rows(lines, layout):
         if len(row) != len(kinds):
             continue
         for at, cell in enumerate(row):
             if kinds[at] != "str":
-                kinds[at] = widen(kinds[at], kind_of(cell))
+                kinds[at] = widen(kinds[at], infer_kind(cell))
         if id_at is not None:
-            seen.is_new(row[id_at])
-    layout.kinds, layout.has_ids = kinds, seen.name_rows()
+            seen.add(row[id_at])
+    layout.kinds, layout.has_ids = kinds, seen.has_distinct_ids()

@@ -11,10 +11,10 @@ INT = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")  # 007 is a code, not a number; f
 FLOAT = re.compile(r"[+-]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?")
 
 
-def kind_of(cell: str) -> Kind:
+def infer_kind(cell: str) -> Kind:
     """Name the narrowest kind a cell fits.
 
-    >>> [kind_of(cell) for cell in ["3", "-0.5", "1e-3", "True", "007", "N/A", "서울"]]
+    >>> [infer_kind(cell) for cell in ["3", "-0.5", "1e-3", "True", "007", "N/A", "서울"]]
     ['int', 'float', 'float', 'bool', 'str', 'missing', 'str']
     """
     cell = cell.strip()

@@ -9,13 +9,13 @@ MIN_ROWS = 100
 MAX_REPEATED = 0.1
 
 
-class SeenIds:
+class IdSet:
     """A set of strings kept as 64-bit hashes: 16 to 32 bytes for each, whatever its length.
 
     Two different ids are taken for one with probability n**2 / 2**65: 3e-8 for a million ids.
 
-    >>> seen = SeenIds()
-    >>> [seen.is_new(name) for name in ["a", "b", "a"]]
+    >>> seen = IdSet()
+    >>> [seen.add(name) for name in ["a", "b", "a"]]
     [True, True, False]
     """
 
@@ -31,7 +31,7 @@ class SeenIds:
             at = (at + 1) % len(slots)
         return slots[at] == key
 
-    def is_new(self, name: str) -> bool:
+    def add(self, name: str) -> bool:
         """Add a name and tell whether it was not there before."""
         if not self._place(self._slots, self._key(name)):
             self._repeated += 1
@@ -45,7 +45,7 @@ class SeenIds:
             self._slots = larger
         return True
 
-    def name_rows(self) -> bool:
+    def has_distinct_ids(self) -> bool:
         """Tell whether these are ids at all: in a large table few of them repeat another."""
         rows = self._used + self._repeated
         return rows < MIN_ROWS or self._repeated <= MAX_REPEATED * rows

@@ -26,7 +26,7 @@ def read_records(numbered: Iterable[tuple[int, str]], source: str) -> Iterator[I
             continue
         empty = False
         place = f"line {number}"
-        record = parse(line)
+        record = parse_line(line)
         if isinstance(record, dict):
             yield records.read(record, number, place)
         elif isinstance(record, ValueError):
@@ -38,7 +38,7 @@ def read_records(numbered: Iterable[tuple[int, str]], source: str) -> Iterator[I
     yield from records.notes()
 
 
-def parse(line: str) -> object:
+def parse_line(line: str) -> object:
     """Return the value of a line of JSON, or the error that says what is wrong with it."""
     try:
         return json.loads(line)

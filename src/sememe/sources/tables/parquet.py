@@ -10,7 +10,7 @@ from sememe._types import Item, Skipped
 from sememe.sources.files import SourceFile
 from sememe.sources.open_file import open_seekable, reason
 from sememe.sources.tables.column_names import ID_NAMES, find_name
-from sememe.sources.tables.id_set import SeenIds
+from sememe.sources.tables.id_set import IdSet
 from sememe.sources.tables.records import NO_IDS, Records
 
 BATCH_ROWS = 512
@@ -47,12 +47,12 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
 
 def _has_ids(table: Any, names: list[str]) -> bool:
     """Tell whether the column `id`, if there is one, names the rows."""
-    id_name, seen = find_name(names, ID_NAMES), SeenIds()
+    id_name, seen = find_name(names, ID_NAMES), IdSet()
     if id_name is not None:
         for batch in table.iter_batches(BATCH_ROWS, columns=[id_name]):
             for value in _values(batch.column(id_name)):
-                seen.is_new(str(value))
-    return seen.name_rows()
+                seen.add(str(value))
+    return seen.has_distinct_ids()
 
 
 def _rows(batch: Any) -> list[dict[str, Any]]:

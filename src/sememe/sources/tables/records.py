@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 
 from sememe._types import Item, Skipped
-from sememe.sources.sanitize import Cleaner
+from sememe.sources.sanitize import Sanitizer
 from sememe.sources.tables.column_names import (
     ID_NAMES,
     TEXT_NAMES,
@@ -16,7 +16,7 @@ from sememe.sources.tables.column_names import (
     ColumnNames,
     find_name,
 )
-from sememe.sources.tables.id_set import SeenIds
+from sememe.sources.tables.id_set import IdSet
 
 NO_IDS = "its column 'id' repeats values: rows are numbered instead, and the column is metadata"
 Scalar = str | int | float | bool
@@ -38,13 +38,13 @@ class Records:
 
     def __init__(self, source: str, *, has_ids: bool = True) -> None:
         """Begin a file; without `has_ids` its column `id` is a column like any other."""
-        self.cleaner = Cleaner()
+        self.sanitizer = Sanitizer()
         self._source = source
         self._has_ids = has_ids
         self._names = ColumnNames()
-        self._given = SeenIds()
+        self._given = IdSet()
         self._repeated = 0  # records whose id an earlier one has
-        self._numbers = SeenIds()
+        self._numbers = IdSet()
         self._roles: dict[tuple[str, ...], tuple[str | None, ...]] = {}
 
     def read(self, record: Mapping[str, object], number: int, place: str) -> Item | Skipped:
@@ -70,7 +70,7 @@ class Records:
 
     def notes(self) -> Iterator[Skipped]:
         """Say once for the whole file what was changed in its strings."""
-        for note in self.cleaner.notes():
+        for note in self.sanitizer.notes():
             yield Skipped(self._source, note)
         if self._repeated:
             note = f"{self._repeated} records repeat an id; they are named ID@ROW, none is left out"
@@ -94,10 +94,10 @@ class Records:
         """
         if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
             key = str(number)
-            self._numbers.is_new(key)
+            self._numbers.add(key)
             return f"{key}@{number}" if key in self._given else key
-        key = self.cleaner.clean(str(given))
-        new = self._given.is_new(key)
+        key = self.sanitizer.sanitize(str(given))
+        new = self._given.add(key)
         self._repeated += not new
         return key if new and key not in self._numbers else f"{key}@{number}"
 
@@ -115,11 +115,11 @@ class Records:
                 for name, value in record.items()
                 if name != id_name and isinstance(value, str) and value.strip()
             ]
-        return self.cleaner.clean("\n".join(part for part in parts if part.strip()))
+        return self.sanitizer.sanitize("\n".join(part for part in parts if part.strip()))
 
     def _scalar(self, value: object) -> Scalar | None:
         if isinstance(value, str):
-            return self.cleaner.clean(value)
+            return self.sanitizer.sanitize(value)
         if isinstance(value, bool):
             return value
         if isinstance(value, int):

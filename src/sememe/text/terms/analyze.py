@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 import Stemmer
 
 from sememe._errors import UnknownNameError
-from sememe.text.normalize import normalize, without_accents
+from sememe.text.normalize import normalize, strip_accents
 from sememe.text.terms import stopwords
 from sememe.text.terms.script_runs import Token, tokens
 from sememe.text.terms.syllables import LONGEST_WORD, HangulTerms, SyllableTerms, ngrams
@@ -171,7 +171,7 @@ class Analyzer:
 
     def _word_terms(self, token: Token) -> list[str]:
         """Return the stem of a word; of gpt-4 and covid19 the whole, then the parts."""
-        word = without_accents(token.text)
+        word = strip_accents(token.text)
         if len(word) > LONGEST_WORD:
             starts = range(0, len(word), LONGEST_WORD)
             return [word[start : start + LONGEST_WORD].strip("-'\u2019") for start in starts]

@@ -36,7 +36,7 @@ class ClipTokenizer:
         """
         tokenizers = require("tokenizers", "CLIP's tokenizer")
         try:
-            self._tokenizer: Any = _made(tokenizers, vocab, merges)
+            self._tokenizer: Any = _build(tokenizers, vocab, merges)
         except Exception as error:  # the library raises bare Exceptions
             raise CorruptFileError(
                 f"{vocab} and {merges.name} cannot be read together: {error}. Fetch them anew"
@@ -60,7 +60,7 @@ class ClipTokenizer:
         return [encoding.ids for encoding in found]
 
 
-def cut_as_clip(made: Any) -> None:
+def set_clip_pre_tokenizer(made: Any) -> None:
     """Have a tokenizer of `tokenizers` clean and cut texts as CLIP's does."""
     tokenizers = require("tokenizers", "CLIP's tokenizer")
     normal, cut = tokenizers.normalizers, tokenizers.pre_tokenizers
@@ -71,13 +71,13 @@ def cut_as_clip(made: Any) -> None:
                                                             use_regex=False)])  # fmt: skip
 
 
-def _made(tokenizers: Any, vocab: Path, merges: Path) -> Any:
+def _build(tokenizers: Any, vocab: Path, merges: Path) -> Any:
     pieces, pairs = tokenizers.models.BPE.read_file(str(vocab), str(merges))
     marks = [name for name in (START, END) if name in pieces]  # one that is missing is not made up
     model = tokenizers.models.BPE(
         pieces, pairs, end_of_word_suffix="</w>", unk_token=END if END in pieces else None
     )
     made = tokenizers.Tokenizer(model)
-    cut_as_clip(made)
+    set_clip_pre_tokenizer(made)
     made.add_special_tokens(marks)
     return made

@@ -28,7 +28,7 @@ def convert(tokenizers: Any, data: bytes, *, name: str) -> Any:
         CorruptFileError: The bytes are no SentencePiece model.
         InvalidInputError: It is of type "word" or "char", or marks the end of words, not the start.
     """
-    model = _parsed(data, name)
+    model = _parse(data, name)
     spec = model.trainer_spec
     if spec.model_type not in (_UNIGRAM, _BPE) or spec.treat_whitespace_as_suffix:
         raise InvalidInputError(
@@ -37,7 +37,7 @@ def convert(tokenizers: Any, data: bytes, *, name: str) -> Any:
         )
     build = _unigram if spec.model_type == _UNIGRAM else _bpe
     tokenizer = tokenizers.Tokenizer(build(tokenizers, model))
-    _surround(tokenizers, tokenizer, model)
+    _set_pipeline(tokenizers, tokenizer, model)
     for kind, special in ((_UNKNOWN, True), (_CONTROL, True), (_USER, False)):
         tokens = [
             tokenizers.AddedToken(piece.piece, normalized=False, special=special)
@@ -49,20 +49,20 @@ def convert(tokenizers: Any, data: bytes, *, name: str) -> Any:
     return tokenizer
 
 
-def _parsed(data: bytes, name: str) -> Any:
+def _parse(data: bytes, name: str) -> Any:
     proto = require("sentencepiece.sentencepiece_model_pb2", "reading a SentencePiece model")
     message = require("google.protobuf.message", "reading a SentencePiece model")
     model = proto.ModelProto()
     try:
         model.ParseFromString(data)
     except message.DecodeError as error:
-        raise _no_model(name) from error
+        raise _format_error(name) from error
     if not any(piece.type == _UNKNOWN for piece in model.pieces):
-        raise _no_model(name)
+        raise _format_error(name)
     return model
 
 
-def _no_model(name: str) -> CorruptFileError:
+def _format_error(name: str) -> CorruptFileError:
     return CorruptFileError(
         f"{name} is neither a tokenizer.json nor a SentencePiece .model file. Fetch or save it "
         "again."
@@ -100,7 +100,7 @@ def _bpe(tokenizers: Any, model: Any) -> Any:
     )
 
 
-def _surround(tokenizers: Any, tokenizer: Any, model: Any) -> None:
+def _set_pipeline(tokenizers: Any, tokenizer: Any, model: Any) -> None:
     """Set what goes before and after the model: normaliser, cut at spaces, decoder."""
     spec = model.normalizer_spec
     steps = []

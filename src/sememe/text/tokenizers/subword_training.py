@@ -81,7 +81,7 @@ def train(tokenizers: Any, corpus: Corpus, plan: Plan) -> Any:
 
 
 def _bytes_bpe(tokenizers: Any, corpus: Corpus, plan: Plan) -> Any:
-    _need_room(plan, 256, "the 256 bytes")
+    _check_room(plan, 256, "the 256 bytes")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
     if plan.normalization != "none":
         tokenizer.normalizer = getattr(tokenizers.normalizers, plan.normalization)()
@@ -91,15 +91,15 @@ def _bytes_bpe(tokenizers: Any, corpus: Corpus, plan: Plan) -> Any:
     seen = _Seen(read_texts(corpus))
     _learn_merges(tokenizers, tokenizer, iter(seen), plan, alphabet)
     if not seen.any:
-        raise _empty()
-    return _filled(tokenizer, plan)
+        raise _empty_error()
+    return _check_filled(tokenizer, plan)
 
 
 def _character_bpe(tokenizers: Any, words: Counter[str], plan: Plan) -> Any:
     alphabet = _alphabet(words, plan.coverage)
-    _need_room(plan, len(alphabet), f"the {len(alphabet)} characters of coverage={plan.coverage}")
+    _check_room(plan, len(alphabet), f"the {len(alphabet)} characters of coverage={plan.coverage}")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token=UNK))
-    _space(tokenizers, tokenizer, plan.normalization)
+    _set_whitespace(tokenizers, tokenizer, plan.normalization)
     # A mark of punctuation is a piece of its own: "low," and "low" share theirs.
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
         [tokenizer.pre_tokenizer, tokenizers.pre_tokenizers.Punctuation("isolated")]
@@ -114,7 +114,7 @@ def _character_bpe(tokenizers: Any, words: Counter[str], plan: Plan) -> Any:
         for left in range(count, 0, -_TEXTS_AT_ONCE)
     )
     _learn_merges(tokenizers, tokenizer, texts, plan, alphabet)
-    return _filled(tokenizer, plan)
+    return _check_filled(tokenizer, plan)
 
 
 def _learn_merges(
@@ -159,11 +159,11 @@ def _unigram(tokenizers: Any, words: Counter[str], plan: Plan) -> Any:
     except (RuntimeError, ValueError) as error:
         raise _vocabulary_error(plan, str(error)) from error
     tokenizer = convert(tokenizers, model.getvalue(), name="the trained model")
-    _space(tokenizers, tokenizer, plan.normalization)
+    _set_whitespace(tokenizers, tokenizer, plan.normalization)
     return tokenizer
 
 
-def _space(tokenizers: Any, tokenizer: Any, normalization: str) -> None:
+def _set_whitespace(tokenizers: Any, tokenizer: Any, normalization: str) -> None:
     """Cut at white space, which counts as one space, and mark where words begin."""
     steps = [] if normalization == "none" else [getattr(tokenizers.normalizers, normalization)()]
     steps += [
@@ -184,7 +184,7 @@ def _count_words(corpus: Corpus, plan: Plan) -> Counter[str]:
             clean = unicodedata.normalize(plan.normalization, clean)
         words.update(word[:_LONGEST] for word in clean.split())
     if not words:
-        raise _empty()
+        raise _empty_error()
     return words
 
 
@@ -222,7 +222,7 @@ class _Seen:
             )
 
 
-def _need_room(plan: Plan, needed: int, what: str) -> None:
+def _check_room(plan: Plan, needed: int, what: str) -> None:
     least = needed + len(plan.tokens_first)
     if plan.vocab_size < least:
         raise InvalidInputError(
@@ -231,7 +231,7 @@ def _need_room(plan: Plan, needed: int, what: str) -> None:
         )
 
 
-def _filled(tokenizer: Any, plan: Plan) -> Any:
+def _check_filled(tokenizer: Any, plan: Plan) -> Any:
     size = tokenizer.get_vocab_size()
     if size < plan.vocab_size and not plan.allow_fewer:
         raise InvalidInputError(
@@ -259,5 +259,5 @@ def _vocabulary_error(plan: Plan, message: str) -> InvalidInputError:
     return InvalidInputError(f"the corpus cannot be learnt from ({message}). Give more text.")
 
 
-def _empty() -> InvalidInputError:
+def _empty_error() -> InvalidInputError:
     return InvalidInputError("the corpus is empty; give at least one text that is not blank.")

@@ -79,7 +79,7 @@ class FileTokenizer:
         told = len(self.begin) - self.marks
         return [ids[told:] for ids in self._ids([self._prompt + text for text in texts])]
 
-    def marked(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode_marked(self, texts: Sequence[str]) -> list[list[int]]:
         """Return each text's ids with the marks around them."""
         return [[*self.begin, *ids, *self.end] for ids in self.encode(texts)]
 
@@ -109,7 +109,7 @@ class FileTokenizer:
             self._tokenizer.add_special_tokens([name])
         return self._ids([name])[0].count(number) == 1
 
-    def written(self, ids: Sequence[int]) -> list[str]:
+    def render_pieces(self, ids: Sequence[int]) -> list[str]:
         """Return how each piece is written after another word: " word", or "ing" of "##ing"."""
         before = self._ids([_PROBE])[0]
         start = len(self._decoded(before))

@@ -1,4 +1,4 @@
-"""The numbered lines of a text of any size, decoded as they are read."""
+"""Numbered lines of a text file of any size, decoded while reading."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from sememe.sources.encoding import SAMPLE_BYTES, guess_encoding, looks_binary
 from sememe.sources.open_file import CHUNK_BYTES, open_bytes
 from sememe.sources.sanitize import Sanitizer
 
-MAX_LINE = 64 << 20  # characters: longer lines of a table are left out, and said to be
+MAX_LINE = 64 << 20  # characters; longer lines are left out, with a note
 
 
 class Lines:
-    r"""Iterates (number from 1, line with its line end); afterwards `notes` tells what was lost.
+    r"""Iterates (number from 1, line with its line end); `notes` then lists what was lost.
 
     Line ends become "\n". Lines longer than `MAX_LINE` are left out.
     """
 
     def __init__(self, stream: BinaryIO, *, source: str, encoding: str, exact: bool) -> None:
-        """Read from `stream`; `exact` says that every byte is known to be of that encoding."""
+        """Read from `stream`; with `exact`, all of it is known to be valid in that encoding."""
         self.sanitizer = Sanitizer()
         self._text = io.TextIOWrapper(stream, encoding, "replace", newline=None)
         self._source = source
@@ -48,7 +48,7 @@ class Lines:
             yield number, self.sanitizer.sanitize(line)
 
     def notes(self) -> Iterator[Skipped]:
-        """Say once for the whole file what was replaced, removed or left out."""
+        """Yield what was replaced, removed or left out, once for the whole file."""
         if self._replaced:
             where = ", ".join(map(str, self._damaged))
             yield Skipped(self._source, describe_replaced(self._replaced, self._encoding, where))
@@ -59,7 +59,7 @@ class Lines:
             yield Skipped(self._source, f"line {number}: longer than {limit}, left out")
 
     def close(self) -> None:
-        """Close the stream below."""
+        """Close the underlying stream."""
         self._text.close()
 
     def __enter__(self) -> Lines:
@@ -74,7 +74,7 @@ class Lines:
 
 
 def describe_replaced(count: int, encoding: str, lines: str) -> str:
-    """Say how much could not be decoded.
+    """Return a note on how much could not be decoded.
 
     >>> describe_replaced(2, "utf-8", "7")
     '2 characters were not utf-8 and were replaced by U+FFFD (first on line 7)'
@@ -84,10 +84,10 @@ def describe_replaced(count: int, encoding: str, lines: str) -> str:
 
 
 def open_lines(path: Path, source: str) -> Lines:
-    """Open a text file of any size; a first pass over it finds the encoding.
+    """Open a text file of any size; a first pass over it detects the encoding.
 
     Raises:
-        CorruptFileError: The file is binary, or its packing is broken.
+        CorruptFileError: The file is binary, or its compression is damaged.
     """
     with open_bytes(path) as stream:
         encoding, exact = _survey(stream)
@@ -95,7 +95,7 @@ def open_lines(path: Path, source: str) -> Lines:
 
 
 def _survey(stream: BinaryIO) -> tuple[str, bool]:
-    """Return the encoding, and whether all of the stream is known to be valid in it."""
+    """Return the encoding, and whether the whole stream is known to be valid in it."""
     head = stream.read(SAMPLE_BYTES)
     if looks_binary(head):
         raise CorruptFileError("binary file: it holds no text")

@@ -1,4 +1,4 @@
-"""What a binary file is, by its first bytes: for reasons that people understand."""
+"""Name the format of a binary file from its first bytes, for error messages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIGNATURES = (
 
 
 def describe_format(head: bytes) -> str | None:
-    """Name the format that these first bytes announce; None if they announce none.
+    """Return the format that starts with these bytes, or None if it is unknown.
 
     >>> describe_format(b"GIF89a...")
     'a GIF image'

@@ -1,4 +1,4 @@
-"""Read what is piped in: one item for each line."""
+"""Read piped input: one item per line."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def read_lines(stream: BinaryIO, *, source: str = "stdin") -> Iterator[Item | Skipped]:
     """Read one item from each line that is not empty, as the lines arrive.
 
-    If the first such line is a JSON object, all are read as JSON Lines. Each line is UTF-8 or, if
-    it is not, of an encoding guessed for that line; a stream that opens with the byte order mark
-    of UTF-16 is UTF-16. Ids are `source#<id>` for JSON; other lines are named by their content, so
-    that what is piped in later adds to what came before, and the same line comes once.
+    If the first such line is a JSON object, all are read as JSON Lines. A line that is not UTF-8 is
+    decoded with an encoding guessed for that line; a stream that starts with a UTF-16 byte order
+    mark is UTF-16. Ids are `source#<id>` for JSON, and a hash of the content for other lines, so
+    that later input adds to earlier input and a repeated line is one item.
 
     Args:
-        stream: Of bytes, such as `sys.stdin.buffer`.
-        source: Its name for people and in ids.
+        stream: A binary stream, such as `sys.stdin.buffer`.
+        source: Display name, also used in ids.
     """
     lines = _PipedLines(stream, source)
     numbered = iter(lines)
@@ -63,7 +63,7 @@ class _PipedLines:
         self._replaced = 0
         self._first_damaged = 0
         self._left_out: list[int] = []
-        self.binary = ""  # what it is, where its first bytes are not those of text
+        self.binary = ""  # the format, if the first bytes are not text
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
         head = self._stream.read(4)
@@ -80,7 +80,7 @@ class _PipedLines:
             yield number, self._sanitizer.sanitize(self._decode(raw, number))
 
     def notes(self) -> Iterator[Skipped]:
-        """Say once for the whole stream what was replaced, removed or left out."""
+        """Yield what was replaced, removed or left out, once for the whole stream."""
         if self._replaced:
             note = describe_replaced(self._replaced, "UTF-8", str(self._first_damaged))
             yield Skipped(self._source, note)
@@ -90,7 +90,7 @@ class _PipedLines:
             yield Skipped(self._source, f"line {number}: longer than {MAX_LINE >> 20} MB, left out")
 
     def _raw_lines(self, stream: BinaryIO) -> Iterator[bytes]:
-        """Lines of bytes; one that is too long is left out and keeps its number as an empty one."""
+        """Yield lines of bytes; one that is too long is yielded empty, to keep line numbers."""
         number = 0
         while line := stream.readline(MAX_LINE):
             number += 1
@@ -113,7 +113,7 @@ class _PipedLines:
 
 
 class _Prefixed(io.RawIOBase):
-    """A stream with the bytes put back that were read from it to look at."""
+    """A stream with bytes that were read from it put back."""
 
     def __init__(self, head: bytes, stream: BinaryIO) -> None:
         self._head = head

@@ -1,4 +1,4 @@
-"""What no text may hold: NUL and halves of surrogate pairs."""
+"""Remove what no text may contain: NUL and lone surrogates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class Sanitizer:
-    """Cleans text and counts what it did, so that one file gets one note about it."""
+    """Sanitizes text and counts the changes, for one note per file."""
 
     def __init__(self) -> None:
         self.nuls = 0
@@ -20,15 +20,15 @@ class Sanitizer:
             self.nuls += text.count("\0")
             text = text.replace("\0", "")
         if not text.isascii() and SURROGATES.search(text):
-            text, found = SURROGATES.subn("\ufffd", text)
-            self.surrogates += found
+            text, count = SURROGATES.subn("\ufffd", text)
+            self.surrogates += count
         return text
 
     def notes(self) -> list[str]:
-        """Say what was changed, for people; nothing when nothing was."""
-        found = []
+        """Return what was changed, one note per kind of change."""
+        notes = []
         if self.nuls:
-            found.append(f"{self.nuls} NUL characters were removed")
+            notes.append(f"{self.nuls} NUL characters were removed")
         if self.surrogates:
-            found.append(f"{self.surrogates} lone surrogates were replaced by U+FFFD")
-        return found
+            notes.append(f"{self.surrogates} lone surrogates were replaced by U+FFFD")
+        return notes

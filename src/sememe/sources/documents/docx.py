@@ -16,7 +16,7 @@ from sememe.sources.sanitize import Sanitizer
 
 
 def read(file: SourceFile) -> Iterator[Item | Skipped]:
-    """Read a document: an empty line between paragraphs, a tab between the cells of a table.
+    """Read a document, with empty lines between paragraphs and tabs between table cells.
 
     Headers, footers, footnotes, comments and text boxes are left out.
     """
@@ -29,7 +29,7 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
             metadata = _read_metadata(document)
         except CorruptFileError:
             raise
-        except Exception as error:  # damaged files break the parser in every way there is
+        except Exception as error:  # damaged files raise any exception in the parser
             raise CorruptFileError(f"truncated or broken DOCX ({reason(error)})") from None
     sanitizer = Sanitizer()
     content = sanitizer.sanitize(content)
@@ -37,7 +37,7 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
 
 
 def _blocks(container: Any) -> Iterator[str]:
-    """The texts of the paragraphs and tables of a document or a cell, nested ones included."""
+    """Yield the texts of the paragraphs and tables of a document or cell, nested ones included."""
     for block in container.iter_inner_content():
         if hasattr(block, "rows"):
             yield "\n".join(_row(row) for row in block.rows)
@@ -46,19 +46,19 @@ def _blocks(container: Any) -> Iterator[str]:
 
 
 def _row(row: Any) -> str:
-    """The cells of a row; a merged cell, which python-docx lists for each column, once."""
+    """Join the cells of a row; a merged cell, which python-docx repeats, counts once."""
     cells = {id(cell._tc): cell for cell in row.cells}
     return "\t".join(" ".join("\n".join(_blocks(cell)).split()) for cell in cells.values())
 
 
 def _read_metadata(document: Any) -> dict[str, str]:
     try:
-        found = {name: getattr(document.core_properties, name) for name in ("title", "author")}
-    except Exception:  # no properties, or damaged ones: the text is what matters
+        named = {name: getattr(document.core_properties, name) for name in ("title", "author")}
+    except Exception:  # no properties, or damaged ones: the text counts
         return {}
     return {
         name: Sanitizer().sanitize(value).strip()
-        for name, value in found.items()
+        for name, value in named.items()
         if isinstance(value, str) and value.strip() and value != "python-docx"
     }
 

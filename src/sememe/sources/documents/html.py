@@ -1,4 +1,4 @@
-"""HTML: the text a reader sees, in paragraphs, and the title."""
+"""HTML: visible text in paragraphs, and the title."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_TITLE = 1000
 
 
 def read(file: SourceFile) -> Iterator[Item | Skipped]:
-    """Read a page: its visible text; the title is metadata, and text where the page lacks it."""
+    """Read a page's visible text; the title is metadata, and prepended if the text lacks it."""
     text.refuse_binary(file)
     data = read_bytes(file.path)
     declared = DECLARED.search(data[:SAMPLE_BYTES])
@@ -36,13 +36,13 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
 
 
 def extract_text(page: str) -> tuple[str, str]:
-    r"""Return the title and the text of a page; an empty line between paragraphs.
+    r"""Return the title and the visible text of a page, with empty lines between paragraphs.
 
     >>> extract_text("<title>T</title><p>Hello <b>world</b>.<p>안녕<br>하세요<script>x()</script>")
     ('T', 'Hello world.\n\n안녕\n하세요')
     """
     parser = _Parser()
-    closed = page.rfind(">") + 1  # no tag begins after it, and looking for its end takes n² time
+    closed = page.rfind(">") + 1  # no tag starts after it; searching for its end takes n² time
     try:
         parser.feed(page[:closed] + page[closed:].replace("<", "&lt;"))
         parser.close()
@@ -54,14 +54,14 @@ def extract_text(page: str) -> tuple[str, str]:
 
 
 def _collapse_breaks(raw: str) -> str:
-    """Collapse the marks that `_Parser` left: paragraph, line and cell breaks."""
+    """Replace the marks of `_Parser` by paragraph, line and cell breaks."""
     raw = re.sub(r"[ \t\x1f]*\x1f[ \t\x1f]*", "\t", raw)
     raw = re.sub(r"[ \t]*\n[ \t]*", "\n", raw.replace("\x1d", "\n\n"))
     return re.sub(r"\n{3,}", "\n\n", raw).replace("\x1e", "\n").strip()
 
 
 class _Parser(HTMLParser):
-    r"""Collects text; "\x1d" marks the bounds of paragraphs, "\x1f" those of cells."""
+    r"""Collects text, with "\x1d" at paragraph bounds and "\x1f" at cell bounds."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

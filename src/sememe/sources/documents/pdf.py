@@ -1,4 +1,4 @@
-"""PDF (extra `documents`): the text page by page, a form feed between pages."""
+"""PDF (extra `documents`): text page by page, with a form feed between pages."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ PAGE_BREAK = "\n\n\f"
 
 
 def read(file: SourceFile) -> Iterator[Item | Skipped]:
-    """Read a document; metadata: `pages`, and title and author if it tells them."""
+    """Read a document; metadata: `pages`, and `title` and `author` if it has them."""
     pypdf = require("pypdf", "reading PDF files")
     with open_seekable(file.path) as stream, _mute_logger("pypdf"):
         try:
             pages, metadata, notes = _extract(pypdf.PdfReader(stream))
         except CorruptFileError:
             raise
-        except Exception as error:  # damaged files break the parser in every way there is
+        except Exception as error:  # damaged files raise any exception in the parser
             raise CorruptFileError(f"truncated or broken PDF ({reason(error)})") from None
     sanitizer = Sanitizer()
     content = sanitizer.sanitize(PAGE_BREAK.join(pages)) if any(pages) else ""
@@ -47,7 +47,7 @@ def _extract(reader: Any) -> tuple[list[str], dict[str, str | int], list[str]]:
     for number, page in enumerate(reader.pages, 1):
         try:
             content = page.extract_text().strip()
-        except Exception as error:  # one bad page must not take the others along
+        except Exception as error:  # the other pages may be readable
             notes.append(f"page {number}: unreadable ({reason(error)})")
             content = ""
         size += len(content)
@@ -59,21 +59,21 @@ def _extract(reader: Any) -> tuple[list[str], dict[str, str | int], list[str]]:
 
 
 def _read_metadata(reader: Any) -> dict[str, str]:
-    """Title and author, where the document tells them."""
+    """Return title and author, if the document has them."""
     try:
-        found = {"title": reader.metadata.title, "author": reader.metadata.author}
-    except Exception:  # no metadata, or damaged ones: the text is what matters
+        named = {"title": reader.metadata.title, "author": reader.metadata.author}
+    except Exception:  # no metadata, or damaged ones: the text counts
         return {}
     return {
         name: Sanitizer().sanitize(value).strip()
-        for name, value in found.items()
+        for name, value in named.items()
         if isinstance(value, str) and value.strip()
     }
 
 
 @contextmanager
 def _mute_logger(name: str) -> Iterator[None]:
-    """Keep a library from writing its warnings to the terminal."""
+    """Silence the warnings of a library's logger."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)

@@ -1,4 +1,4 @@
-"""Plain text, source code and whatever else turns out to be characters: one item for a file."""
+"""Plain text, source code and any other file of characters: one item per file."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
 
 
 def load(file: SourceFile, declared: str | None = None) -> tuple[str, list[str]]:
-    """Return the text of a file and what was lost on the way.
+    """Return the text of a file and notes on what was lost.
 
     Raises:
-        CorruptFileError: The file is binary, too large, or its packing is broken.
+        CorruptFileError: The file is binary, too large, or its compression is damaged.
     """
     refuse_binary(file)
     return decode_text(read_bytes(file.path), declared)
 
 
 def decode_text(data: bytes, declared: str | None = None) -> tuple[str, list[str]]:
-    """Decode the bytes of a text, clean it and say what was lost on the way."""
+    """Decode and sanitize the bytes of a text; return it and notes on what was lost."""
     decoded, notes, sanitizer = decode(data, declared), [], Sanitizer()
     text = decoded.text.replace("\r\n", "\n").replace("\r", "\n")
     if decoded.replaced > MAX_REPLACED * len(text):
@@ -44,7 +44,7 @@ def decode_text(data: bytes, declared: str | None = None) -> tuple[str, list[str
 
 
 def refuse_binary(file: SourceFile) -> None:
-    """Look at the start of a file and raise CorruptFileError if it holds no text."""
+    """Raise CorruptFileError if the start of a file is not text."""
     with open_bytes(file.path) as stream:
         head = stream.read(SAMPLE_BYTES)
     if known := describe_format(head):
@@ -56,7 +56,7 @@ def refuse_binary(file: SourceFile) -> None:
 def yield_item(
     file: SourceFile, text: str, metadata: Mapping[str, str | int | float | bool], notes: list[str]
 ) -> Iterator[Item | Skipped]:
-    """The item of a whole file and the notes on it, or that the file is empty."""
+    """Yield the item of a whole file, or that it is empty, then the notes on it."""
     if text.strip():
         yield Item(file.source, text, "text", file.source, metadata)
     else:

@@ -1,4 +1,4 @@
-"""Sounds: one item for a file, with its length, sample rate and channels, and a title if any."""
+"""Audio: one item per file, with duration, sample rate, channels and, if any, title and artist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sememe.sources.media.audio_decoding import is_cut_off, read_audio_metadata
 
 
 def read(file: SourceFile) -> Iterator[Item | Skipped]:
-    """Read a recording's header; its samples are decoded when it is encoded."""
+    """Read the header of an audio file; its samples are decoded when it is encoded."""
     if file.size == 0:
         yield Skipped(file.source, f"{EMPTY}: it holds no bytes")
         return

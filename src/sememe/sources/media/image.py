@@ -1,4 +1,4 @@
-"""Pictures: one item for a file, with its size, and when it was taken where the camera noted it."""
+"""Images: one item per file, with its size and, if the camera recorded it, the time taken."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sememe.sources.media.image_decoding import read_image_metadata
 
 
 def read(file: SourceFile) -> Iterator[Item | Skipped]:
-    """Read a picture's header; its pixels are unpacked when it is encoded."""
+    """Read the header of an image; its pixels are decoded when it is encoded."""
     if file.size == 0:
         yield Skipped(file.source, f"{EMPTY}: it holds no bytes")
         return

@@ -93,7 +93,7 @@ def _read_parquet(table: Path) -> list[Mapping[str, Any]]:
     import pyarrow.parquet as pq
 
     try:
-        rows: list[Mapping[str, Any]] = pq.read_table(table).to_pylist()
+        rows: list[Mapping[str, Any]] = list(pq.read_table(table).to_pylist())
     except pa.ArrowException as error:
         raise CorruptFileError(f"not readable as Parquet ({error})") from error
     return rows

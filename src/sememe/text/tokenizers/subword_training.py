@@ -1,9 +1,9 @@
-"""Training a subword vocabulary, so that the same corpus gives the same bytes.
+"""Deterministic training of subword vocabularies.
 
 BPE is trained by `tokenizers`, which orders equal counts by pair. Its Unigram trainer visits words
-in the order of a randomly seeded hash table, and two runs differ; SentencePiece's own trainer on
-one thread does not, so Unigram is trained there, on words with their counts in sorted order, and
-its model converted. Memory holds the different words, not the corpus.
+in the order of a randomly seeded hash table, so that two runs differ; SentencePiece's own trainer
+is deterministic on one thread. So Unigram is trained there, on sorted words with their counts, and
+its model converted. Memory holds the distinct words, not the corpus.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from sememe.text.normalize import well_formed
 from sememe.text.tokenizers.subword_options import Level, Model, Normalization, check_name
 
 UNK = "<unk>"
-_LONGEST = 512  # characters after which a longer word is cut, or passed over
+_LONGEST = 512  # characters of a word; longer ones are truncated or split
 _ENDLESS = re.compile(rf"(\S{{{_LONGEST}}})(?=\S)")
 _TEXTS_AT_ONCE = 1000
-_MOST_PIECES = 10_000_000  # the trainer takes 70 bytes for each before it begins
+_MOST_PIECES = 10_000_000  # the trainer allocates 70 bytes for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Plan:
 
     @property
     def tokens_first(self) -> list[str]:
-        """The special tokens in the order of their ids; characters need one for the unknown."""
+        """The special tokens in the order of their ids; characters need an unknown token."""
         unknown = [] if self.level == "bytes" or UNK in self.special_tokens else [UNK]
         return [*unknown, *self.special_tokens]
 
@@ -100,14 +100,14 @@ def _character_bpe(tokenizers: Any, words: Counter[str], plan: Plan) -> Any:
     _check_room(plan, len(alphabet), f"the {len(alphabet)} characters of coverage={plan.coverage}")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token=UNK))
     _set_whitespace(tokenizers, tokenizer, plan.normalization)
-    # A mark of punctuation is a piece of its own: "low," and "low" share theirs.
+    # Punctuation marks are separate pieces, so that "low," and "low" share theirs.
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
         [tokenizer.pre_tokenizer, tokenizers.pre_tokenizers.Punctuation("isolated")]
     )
     rare = {ord(letter): " " for word in words for letter in word}
     for letter in alphabet:
         rare.pop(ord(letter), None)
-    # The trainer counts words by itself: each is told as often as it stands, a batch at a time.
+    # The trainer counts words itself, so each is repeated as often as it occurs, in batches.
     texts = (
         " ".join([word.translate(rare)] * min(left, _TEXTS_AT_ONCE))
         for word, count in sorted(words.items())
@@ -152,7 +152,7 @@ def _unigram(tokenizers: Any, words: Counter[str], plan: Plan) -> Any:
             bos_id=-1,
             eos_id=-1,
             unk_piece=UNK,
-            num_threads=1,  # with more, sums of floats depend on who comes first
+            num_threads=1,  # with more, sums of floats depend on scheduling
             max_sentence_length=4 * _LONGEST + 32,
             minloglevel=2,
         )
@@ -164,7 +164,7 @@ def _unigram(tokenizers: Any, words: Counter[str], plan: Plan) -> Any:
 
 
 def _set_whitespace(tokenizers: Any, tokenizer: Any, normalization: str) -> None:
-    """Cut at white space, which counts as one space, and mark where words begin."""
+    """Split at white space, collapsed to one space, and mark where words begin."""
     steps = [] if normalization == "none" else [getattr(tokenizers.normalizers, normalization)()]
     steps += [
         tokenizers.normalizers.Replace(tokenizers.Regex(r"\s+"), " "),
@@ -176,7 +176,7 @@ def _set_whitespace(tokenizers: Any, tokenizer: Any, normalization: str) -> None
 
 
 def _count_words(corpus: Corpus, plan: Plan) -> Counter[str]:
-    """Count what stands between white space, in the plan's normal form."""
+    """Count words between white space, normalised as planned."""
     words: Counter[str] = Counter()
     for text in read_texts(corpus):
         clean = well_formed(text).replace("\0", " ")
@@ -189,7 +189,7 @@ def _count_words(corpus: Corpus, plan: Plan) -> Counter[str]:
 
 
 def _alphabet(words: Counter[str], coverage: float) -> list[str]:
-    """Return the most frequent characters that make up the coverage; ties by code point."""
+    """Return the most frequent characters that reach the coverage; ties by code point."""
     counts: Counter[str] = Counter()
     for word, count in words.items():
         for letter in word:
@@ -205,7 +205,7 @@ def _alphabet(words: Counter[str], coverage: float) -> list[str]:
 
 
 class _Seen:
-    """Passes texts on, and remembers whether one held anything."""
+    """Yields texts, and records whether one was not blank."""
 
     def __init__(self, texts: Iterator[str]) -> None:
         self._texts = texts
@@ -214,7 +214,7 @@ class _Seen:
     def __iter__(self) -> Iterator[str]:
         for text in self._texts:
             self.any = self.any or not text.isspace() and text != ""
-            # One word of megabytes would take the trainer hours.
+            # A word of megabytes would take the trainer hours.
             yield (
                 _ENDLESS.sub(r"\1 ", well_formed(text))
                 if len(text) > _LONGEST
@@ -242,7 +242,7 @@ def _check_filled(tokenizer: Any, plan: Plan) -> Any:
 
 
 def _vocabulary_error(plan: Plan, message: str) -> InvalidInputError:
-    """Say what SentencePiece found wrong: too large, too small, or its own words."""
+    """Translate an error of SentencePiece: too large, too small, or its own message."""
     bound = re.search(r"<= (\d+)", message)
     if bound:
         return InvalidInputError(

@@ -10,7 +10,7 @@ import pytest
 from sememe._ties import TOLERANCE, best_places, first_best, highest, rank, settle
 from sememe.evaluate.top_k import TopK
 from sememe.index.querying.hits import Hit, Hits
-from sememe.search.ranking import Leg
+from sememe.search.ranking.documents import Leg
 from sememe.search.ranking.score_fusion import fuse
 from sememe.space import similar_pairs
 from sememe.vectors.keyed import KeyedVectors

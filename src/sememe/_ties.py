@@ -17,7 +17,7 @@ promise the same vector in every batch to 1e-5, and measured cosines keep within
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -138,18 +138,18 @@ def first_best(scores: NDArray[Any]) -> NDArray[np.intp]:
 
 
 def rank(
-    scores: Sequence[float], ids: Sequence[Any], *, tolerance: float = TOLERANCE
+    scores: ArrayLike, ids: Sequence[Any], *, tolerance: float = TOLERANCE
 ) -> list[tuple[int, float]]:
     """Return (place, settled score) of each item, best first, ties by id.
 
     >>> rank([0.75, 0.5, 0.75 + 1e-7], ["b", "c", "a"])
     [(2, 0.7500001), (0, 0.7500001), (1, 0.5)]
     """
-    settled = settle(scores, tolerance=tolerance).tolist()
+    settled: list[float] = settle(scores, tolerance=tolerance).tolist()
     return sorted(enumerate(settled), key=lambda pair: (-pair[1], ids[pair[0]]))
 
 
-def tolerance_of_outputs(outputs: Sequence[float]) -> float:
+def tolerance_of_outputs(outputs: Iterable[float]) -> float:
     """Return the tolerance for what a network says of items by itself, logits or probabilities.
 
     It is finer: a logistic function crowds scores at 0 and 1 that are far from equal.

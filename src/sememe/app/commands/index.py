@@ -121,7 +121,7 @@ def search(
                 "or --audio FILE"
             )
         scorer = _cross_encoder(rerank) if rerank else None
-        opened = Index.open(folder, preload=True)
+        opened = Index.open(folder, preload=mode != "keyword")
         found = opened.search(query, k=top_k, mode=mode, where=where, rerank=scorer)  # type: ignore[arg-type]
     if as_json:
         show.as_json([hit.to_dict() for hit in found])
@@ -217,10 +217,10 @@ def _take(target: Index, paths: list[str], ignore: list[str]) -> list[Report]:
     if followed:
         done.append(target.sync(*followed, ignore=ignore, show_progress=show.is_interactive()))
     if "-" in paths:
-        from sememe.index.writing.metadata import fitted
+        from sememe.index.writing.metadata import fit_items
         from sememe.sources import read_lines
 
-        lines = fitted(read_lines(sys.stdin.buffer), target.statistics()["columns"], "stdin")
+        lines = fit_items(read_lines(sys.stdin.buffer), target.statistics()["columns"], "stdin")
         done.append(target.upsert(lines, show_progress=show.is_interactive()))
     return done
 

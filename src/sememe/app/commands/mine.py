@@ -134,9 +134,9 @@ def _of_index(
 
 def _kind_of(file: Path) -> Modality | None:
     """Return what most files of a folder are, None where it is none, or holds texts alone."""
-    from sememe.tasks.near_duplicates import most_common_kind
+    from sememe.tasks.near_duplicates import find_main_modality
 
-    return most_common_kind(file) if file.is_dir() else None
+    return find_main_modality(file) if file.is_dir() else None
 
 
 def _files(
@@ -153,7 +153,7 @@ def _files(
     """List the recordings or pictures of a folder that are alike."""
     from sememe._nouns import noun
     from sememe.encoders.load.by_name import load
-    from sememe.tasks.near_duplicates import alike_files
+    from sememe.tasks.near_duplicates import find_near_duplicates
 
     for option, given in (("--duplicates", duplicates), ("-o", output)):
         if given:
@@ -161,7 +161,9 @@ def _files(
     told = _ALIKE if threshold is None else threshold
     encoder = load(model or (SOUND_MODEL if kind == "audio" else IMAGE_MODEL))
     shown = sys.stderr.isatty()
-    found = alike_files(folder, encoder, max_pairs=limit, threshold=told, show_progress=shown)
+    found = find_near_duplicates(
+        folder, encoder, max_pairs=limit, threshold=told, show_progress=shown
+    )
     if quiet:
         show.as_json(
             {

@@ -186,7 +186,7 @@ class Tally:
     n_sentences: int = 0
     n_distinct: int = 0
     highest: int = 0
-    count_replaced: int = 0
+    replaced: int = 0
     empty: int = 0
     crowded: int = 0
 

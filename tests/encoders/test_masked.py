@@ -167,7 +167,7 @@ def test_pieces_are_written_by_the_tokenizers_own_decoder(tmp_path):
     from tokenizers import models as kinds
 
     model = made(tmp_path, "roberta")
-    assert model._tokenizer.written([number("cat"), number("##ing")]) == [" cat", "ing"]
+    assert model._tokenizer.render_pieces([number("cat"), number("##ing")]) == [" cat", "ing"]
     vocabulary = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4, "a": 5, "Ġa": 6,
                   "b": 7, "Ġb": 8, "Ġ": 9}  # fmt: skip
     tokenizer = Tokenizer(kinds.BPE(vocabulary, [("Ġ", "a"), ("Ġ", "b")]))
@@ -180,7 +180,7 @@ def test_pieces_are_written_by_the_tokenizers_own_decoder(tmp_path):
     model = MaskedLM.load(str(tmp_path / "roberta"))
     assert model.mask_token == "<mask>"
     assert model.special_ids == {0, 1, 2, 3, 4}
-    assert model._tokenizer.written([5, 6]) == ["a", " a"]
+    assert model._tokenizer.render_pieces([5, 6]) == ["a", " a"]
     texts = {fill.token: fill.text for fill in model.fill("a b [MASK] b", k=10)[0]}
     assert (texts["a"], texts["Ġa"]) == ("a ba b", "a b a b")
     assert {f.token: f.written for f in model.fill("<mask>", k=10)[0]}["Ġb"] == " b"

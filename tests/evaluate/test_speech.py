@@ -15,8 +15,8 @@ from sememe.evaluate import run_task
 from sememe.evaluate.metrics.error_rates import edit_distance
 from sememe.evaluate.runners.speech import (
     character_error_rate,
-    compared,
     evaluate_speech,
+    normalize,
     word_error_rate,
 )
 from tests.models import speech_checkpoints as small
@@ -84,9 +84,9 @@ def test_an_interval_holds_the_truth():
 
 
 def test_texts_are_compared_without_case_and_signs():
-    assert compared("ＡB... Don’t — “STOP”!") == "ａb don't stop"
-    assert compared("' a 'b'") == "a b"
-    assert compared("3.5") == "3 5"
+    assert normalize("ＡB... Don’t — “STOP”!") == "ａb don't stop"
+    assert normalize("' a 'b'") == "a b"
+    assert normalize("3.5") == "3 5"
 
 
 @pytest.fixture

@@ -251,11 +251,11 @@ def test_a_recording_of_many_windows_is_stored_and_found_to_its_end(hearing, mon
 
 def test_windows_are_those_of_one_decoding(tmp_path):
     """An MP3 that is sought in gives other samples than one that is read on."""
-    from sememe.sources.media.sequential_audio import ForwardReader
+    from sememe.sources.media.sequential_audio import SequentialReader
 
     samples = noise(20)
     path = write(tmp_path / "a.mp3", samples)
-    whole, reader = sememe.read_sound(path), ForwardReader()
+    whole, reader = sememe.read_sound(path), SequentialReader()
     for start, end in ((0, 5), (5, 10), (12, 15), (3, 4), (15, None)):
         found, rate = reader.read(sememe.Clip(path, start, end))
         assert rate == RATE

@@ -16,9 +16,9 @@ from sememe.sources.files import SourceFile
 from sememe.sources.media.audio_decoding import (
     Clip,
     is_cut_off,
+    measure_seconds,
+    read_audio_metadata,
     read_sound,
-    sound_facts,
-    sound_seconds,
     stream_sound,
 )
 from tests.sounds import RATE, noise, tone, write
@@ -32,8 +32,8 @@ def test_every_format_gives_the_tone_that_was_written(tmp_path, kind):
     found = read_sound(path, sample_rate=RATE)
     assert found.dtype == np.float32
     assert np.abs(found - tone(seconds=2)).max() < KINDS[kind]
-    assert sound_facts(path) == {"seconds": 2.0, "sample_rate": RATE, "channels": 1}
-    assert sound_seconds(path) == 2.0
+    assert read_audio_metadata(path) == {"seconds": 2.0, "sample_rate": RATE, "channels": 1}
+    assert measure_seconds(path) == 2.0
     np.testing.assert_array_equal(read_sound(path.read_bytes(), sample_rate=RATE), found)
 
 
@@ -142,8 +142,8 @@ def test_of_a_file_that_is_cut_off_what_is_there_counts(tmp_path, kind):
     data = write(tmp_path / f"a.{kind}", noise(20)).read_bytes()
     path = tmp_path / f"cut.{kind}"
     path.write_bytes(data[: len(data) * 6 // 10])
-    assert 5 < sound_seconds(path) < 15
-    assert len(read_sound(path)) == round(sound_seconds(path) * RATE)
+    assert 5 < measure_seconds(path) < 15
+    assert len(read_sound(path)) == round(measure_seconds(path) * RATE)
     if kind in ("mp3", "flac"):  # the others' headers follow what is there
         assert is_cut_off(path) and not is_cut_off(tmp_path / f"a.{kind}")
         (item, told) = read_file(SourceFile(path, path.name, path.stat().st_size, 0))
@@ -183,7 +183,7 @@ def test_a_flac_that_does_not_say_its_length_is_read(tmp_path):
     data[at] &= 0xF0
     data[at + 1 : at + 5] = bytes(4)
     path.write_bytes(data)
-    assert 4.9 < sound_facts(path)["seconds"] <= 5.0
+    assert 4.9 < read_audio_metadata(path)["seconds"] <= 5.0
     assert 4.9 * RATE < len(read_sound(path)) <= 5 * RATE
     assert not is_cut_off(path)
 

@@ -13,7 +13,7 @@ from PIL import Image
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import Skipped
 from sememe.sources import find_files, read_file
-from sememe.sources.media.image_decoding import MAX_PIXELS, open_image, picture_facts
+from sememe.sources.media.image_decoding import MAX_PIXELS, open_image, read_image_metadata
 from tests.drawings import clock, noise
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -48,7 +48,7 @@ def test_the_camera_s_orientation_is_followed(orientation, corner):
     found = open_image(data)
     assert found.size == ((8, 4) if orientation < 5 else (4, 8))
     assert found.getpixel((0, 0)) == corner
-    assert picture_facts(data)["width"] == found.size[0]
+    assert read_image_metadata(data)["width"] == found.size[0]
 
 
 def test_every_kind_of_file_shows_the_same_colours():
@@ -132,7 +132,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked():
         open_image(huge_png(30_000, 30_000))
     side = int(MAX_PIXELS**0.5) + 1
     with pytest.raises(CorruptFileError, match="too large"):
-        picture_facts(huge_png(side, side))
+        read_image_metadata(huge_png(side, side))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sememe import InvalidInputError
-from sememe.sources.datasets.filename_patterns import name_parts
+from sememe.sources.datasets.filename_patterns import match_filenames
 from sememe.sources.datasets.labelled import read_labelled
 from sememe.sources.media.audio_decoding import Clip
 
@@ -52,7 +52,7 @@ def test_a_table_with_folds_and_groups(tmp_path, kind):
     assert found.items == (tmp_path / "x/a.wav", tmp_path / "b.wav")
     assert (found.labels, found.folds, found.groups) == (("비", "dog"), ("1", "2"), ("영희", "ben"))
     assert [(one.source, one.reason) for one in found.skipped] == [("c.wav", "no label")]
-    kept = found.some([1])
+    kept = found.select([1])
     assert (kept.labels, kept.folds, kept.groups) == (("dog",), ("2",), ("ben",))
 
 
@@ -70,16 +70,16 @@ def test_tables_that_cannot_be_used_say_why(tmp_path):
 
 
 def test_patterns_that_cannot_be_used_say_why():
-    assert name_parts(["a/7_anna_03.wav"], "^.", "fold pattern") == ("7",)
+    assert match_filenames(["a/7_anna_03.wav"], "^.", "fold pattern") == ("7",)
     for pattern, said in (
         ("(", "no regular expression"),
         ("(.)(.)", "has 2 groups"),
         ("x", "finds nothing in 7.wav"),
     ):
         with pytest.raises(InvalidInputError, match=said):
-            name_parts(["7.wav"], pattern, "fold pattern")
+            match_filenames(["7.wav"], pattern, "fold pattern")
     with pytest.raises(InvalidInputError, match="finds nothing in ndarray"):
-        name_parts([np.zeros(3)], "x", "fold pattern")
+        match_filenames([np.zeros(3)], "x", "fold pattern")
 
 
 def test_copies_of_samples_have_one_digest():

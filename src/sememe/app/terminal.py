@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from sememe.evaluate.metrics.confusion import Confused
+    from sememe.evaluate.metrics.confusion import Confusion
     from sememe.index.querying.hits import Hit, Hits
     from sememe.index.report import Report
 
@@ -89,9 +89,9 @@ def print_note(hits: Hits) -> None:
         typer.echo(f"note: {hits.note}", err=True)
 
 
-def describe_confusion(pair: Confused) -> str:
+def describe_confusion(pair: Confusion) -> str:
     """Return which class is mistaken for which, and how often."""
-    return f"{visible(pair.label)} told to be {visible(pair.told)}: {pair.count} of {pair.of}"
+    return f"{visible(pair.label)} predicted as {visible(pair.told)}: {pair.count} of {pair.of}"
 
 
 def print_report(report: Report, *, rows: int) -> None:

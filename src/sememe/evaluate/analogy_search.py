@@ -39,7 +39,7 @@ def random_rows(dim: int, seed: int) -> Rows:
     return rows
 
 
-def best_answers(rows: Rows, n: int, triples: Ints, barred: Ints, *, method: Method) -> Ints:
+def find_answers(rows: Rows, n: int, triples: Ints, barred: Ints, *, method: Method) -> Ints:
     """Return (q,) the row of the best answer to each question, the first of equal ones.
 
     rows: n unit vectors, by blocks. triples: (q, 3) rows of a, b and c. barred: (m, 2) pairs of a
@@ -49,7 +49,7 @@ def best_answers(rows: Rows, n: int, triples: Ints, barred: Ints, *, method: Met
     """
     words, places = np.unique(triples, return_inverse=True)
     places = places.reshape(triples.shape)
-    known = _gathered(rows, n, words)  # (w, dim)
+    known = _gather(rows, n, words)  # (w, dim)
     targets = known[places[:, 1]] - known[places[:, 0]] + known[places[:, 2]]  # (q, dim)
     best = np.zeros(len(triples), dtype=np.int64)
     best_score = np.full(len(triples), -np.inf, dtype=np.float32)
@@ -57,7 +57,7 @@ def best_answers(rows: Rows, n: int, triples: Ints, barred: Ints, *, method: Met
     for start, stop in _spans(n, KEYS_AT_ONCE):
         block = rows(start, stop)
         here = barred[(barred[:, 1] >= start) & (barred[:, 1] < stop)]
-        cosines = _shifted(known @ block.T) if method == "3CosMul" else None  # (w, keys)
+        cosines = _shift(known @ block.T) if method == "3CosMul" else None  # (w, keys)
         for first, last in _spans(len(triples), _QUESTIONS_AT_ONCE):
             if cosines is None:
                 scores = targets[first:last] @ block.T
@@ -74,13 +74,13 @@ def best_answers(rows: Rows, n: int, triples: Ints, barred: Ints, *, method: Met
     return best
 
 
-def _shifted(cosines: FloatArray) -> FloatArray:
+def _shift(cosines: FloatArray) -> FloatArray:
     """Move cosines from [-1, 1] to [0, 1]."""
     moved: FloatArray = np.clip((cosines + 1) / 2, 0, 1)
     return moved
 
 
-def _gathered(rows: Rows, n: int, wanted: Ints) -> FloatArray:
+def _gather(rows: Rows, n: int, wanted: Ints) -> FloatArray:
     """Return the wanted rows; the blocks are those of the search, so that they are the same."""
     found = []
     for start, stop in _spans(n, KEYS_AT_ONCE):

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 
-def vectors_of(system: object) -> KeyedVectors | None:
+def find_vectors(system: object) -> KeyedVectors | None:
     """Return the word vectors that a system is, or holds as `vectors`; None if it has none."""
     if isinstance(system, Encoder):
         system = as_encoder(system).vectors
     return system if isinstance(system, KeyedVectors) else None
 
 
-def name_of(system: object) -> str:
+def get_name(system: object) -> str:
     """Return what a report calls a system."""
     return system.name if isinstance(system, Encoder) else type(system).__name__
 
@@ -64,5 +64,5 @@ class Lookup:
 
 def as_lookup(system: Encoder | KeyedVectors) -> object:
     """Return a lookup over the system's word vectors, or the system if it has none."""
-    vectors = vectors_of(system)
-    return system if vectors is None else Lookup(vectors, name_of(system))
+    vectors = find_vectors(system)
+    return system if vectors is None else Lookup(vectors, get_name(system))

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sememe.evaluate.metrics.confusion import Confused
+from sememe.evaluate.metrics.confusion import Confusion
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Evaluation:
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     control: dict[str, float] = field(default_factory=dict)
     coverage: dict[str, float] = field(default_factory=dict)
-    confused: tuple[Confused, ...] = ()
+    confused: tuple[Confusion, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values in a fixed order; NaN becomes None, which JSON can hold."""
@@ -45,12 +45,13 @@ class Evaluation:
             "task": self.task,
             "model": self.model,
             "n": self.n,
-            "metrics": {name: _known(value) for name, value in self.metrics.items()},
+            "metrics": {name: _nan_to_none(value) for name, value in self.metrics.items()},
             "covered": self.covered,
             "intervals": {
-                name: [_known(low), _known(high)] for name, (low, high) in self.intervals.items()
+                name: [_nan_to_none(low), _nan_to_none(high)]
+                for name, (low, high) in self.intervals.items()
             },
-            "control": {name: _known(value) for name, value in self.control.items()},
+            "control": {name: _nan_to_none(value) for name, value in self.control.items()},
             "coverage": dict(self.coverage),
             "confused": [asdict(pair) for pair in self.confused],
         }
@@ -64,5 +65,5 @@ class Evaluation:
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
 
-def _known(value: float) -> float | None:
+def _nan_to_none(value: float) -> float | None:
     return None if math.isnan(value) else value

@@ -1,4 +1,4 @@
-"""What a binary file is, by its first bytes: for reasons that people understand."""
+"""Name the format of a binary file from its first bytes, for error messages."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SIGNATURES = (
 )
 
 
-def describe(head: bytes) -> str | None:
-    """Name the format that these first bytes announce; None if they announce none.
+def describe_format(head: bytes) -> str | None:
+    """Return the format that starts with these bytes, or None if it is unknown.
 
-    >>> describe(b"GIF89a...")
+    >>> describe_format(b"GIF89a...")
     'a GIF image'
     """
     if head[:4] == b"RIFF" and head[8:12] in (b"WAVE", b"WEBP", b"AVI "):

@@ -1,6 +1,6 @@
-"""Open a file for reading, unpacked where it is packed, without trusting it.
+"""Open untrusted files for reading, decompressed if necessary.
 
-Everything that goes wrong below comes out as an `OSError` whose text is fit for people.
+All failures are raised as an `OSError` with a readable message.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from sememe._errors import CorruptFileError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-MAX_TEXT_BYTES = 256 << 20  # one text in memory, unpacked: larger ones are refused
+MAX_TEXT_BYTES = 256 << 20  # of one decompressed text in memory; larger ones are refused
 CHUNK_BYTES = 1 << 20
 PACKED = {".gz": "gzip", ".xz": "xz"}
 
 
 def open_bytes(path: Path) -> BinaryIO:
-    """Open a regular file as a stream of its unpacked bytes; a named pipe does not hang it."""
-    stream = cast(BinaryIO, open(path, "rb", opener=_open_at_once))  # noqa: PTH123 (Path.open takes no opener)
+    """Open a regular file as a stream of decompressed bytes; never blocks on a named pipe."""
+    stream = cast(BinaryIO, open(path, "rb", opener=_open_without_waiting))  # noqa: PTH123 (Path.open takes no opener)
     packing = PACKED.get(path.suffix.lower())
     if packing is None:
         return stream
@@ -33,7 +33,7 @@ def open_bytes(path: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a whole file, unpacked, up to `MAX_TEXT_BYTES`."""
+    """Read a whole file, decompressed, up to `MAX_TEXT_BYTES`."""
     with open_bytes(path) as stream:
         data = _read_bounded(stream)
     if len(data) > MAX_TEXT_BYTES:
@@ -43,14 +43,14 @@ def read_bytes(path: Path) -> bytes:
 
 
 def open_seekable(path: Path) -> BinaryIO:
-    """Open a file for formats that jump about in it; packed ones are unpacked to memory."""
+    """Open a file for random access; compressed ones are decompressed to memory."""
     if path.suffix.lower() in PACKED:
         return io.BytesIO(read_bytes(path))
     return open_bytes(path)
 
 
 def reason(error: BaseException) -> str:
-    """Say in one line, for people, why a file could not be read."""
+    """Return in one line why a file could not be read."""
     if isinstance(error, CorruptFileError):
         return str(error)
     if isinstance(error, FileNotFoundError):
@@ -73,8 +73,8 @@ def _read_bounded(stream: BinaryIO) -> bytes:
     return b"".join(chunks)
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting for the other end of a pipe, and refuse what is no regular file."""
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open without blocking on a pipe, and refuse what is not a regular file."""
     descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
@@ -86,12 +86,12 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 class _Unpacked(io.RawIOBase):
-    """The unpacked bytes of a stream; a packing that breaks or ends early raises OSError."""
+    """The decompressed bytes of a stream; damaged or truncated data raises OSError."""
 
     def __init__(self, packed: BinaryIO, packing: str) -> None:
         self._packed = packed
         self._packing = packing
-        self._failures, self._stream = _unpacker(packed, packing)
+        self._failures, self._stream = _choose_unpacker(packed, packing)
 
     def readable(self) -> bool:
         return True
@@ -113,7 +113,9 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def _unpacker(packed: BinaryIO, packing: str) -> tuple[tuple[type[Exception], ...], BinaryIO]:
+def _choose_unpacker(
+    packed: BinaryIO, packing: str
+) -> tuple[tuple[type[Exception], ...], BinaryIO]:
     opener: Callable[[BinaryIO], object]
     failures: tuple[type[Exception], ...]
     if packing == "gzip":

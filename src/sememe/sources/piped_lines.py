@@ -1,4 +1,4 @@
-"""Read what is piped in: one item for each line."""
+"""Read piped input: one item per line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from sememe._types import Item, Skipped
 from sememe.sources.encoding import decode
-from sememe.sources.lines import MAX_LINE, replaced_note
+from sememe.sources.lines import MAX_LINE, describe_replaced
 from sememe.sources.magic_bytes import SIGNATURES
-from sememe.sources.sanitize import Cleaner
-from sememe.sources.tables.jsonl import parse, read_records
+from sememe.sources.sanitize import Sanitizer
+from sememe.sources.tables.jsonl import parse_line, read_records
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def read_lines(stream: BinaryIO, *, source: str = "stdin") -> Iterator[Item | Skipped]:
     """Read one item from each line that is not empty, as the lines arrive.
 
-    If the first such line is a JSON object, all are read as JSON Lines. Each line is UTF-8 or, if
-    it is not, of an encoding guessed for that line; a stream that opens with the byte order mark
-    of UTF-16 is UTF-16. Ids are `source#<id>` for JSON; other lines are named by their content, so
-    that what is piped in later adds to what came before, and the same line comes once.
+    If the first such line is a JSON object, all are read as JSON Lines. A line that is not UTF-8 is
+    decoded with an encoding guessed for that line; a stream that starts with a UTF-16 byte order
+    mark is UTF-16. Ids are `source#<id>` for JSON, and a hash of the content for other lines, so
+    that later input adds to earlier input and a repeated line is one item.
 
     Args:
-        stream: Of bytes, such as `sys.stdin.buffer`.
-        source: Its name for people and in ids.
+        stream: A binary stream, such as `sys.stdin.buffer`.
+        source: Display name, also used in ids.
     """
     lines = _PipedLines(stream, source)
     numbered = iter(lines)
@@ -43,7 +43,7 @@ def read_lines(stream: BinaryIO, *, source: str = "stdin") -> Iterator[Item | Sk
         yield from lines.notes()
         return
     rest = chain([first], numbered)
-    if isinstance(parse(first[1]), dict):
+    if isinstance(parse_line(first[1]), dict):
         yield from read_records(rest, source)
     else:
         for _, line in rest:
@@ -59,11 +59,11 @@ class _PipedLines:
     def __init__(self, stream: BinaryIO, source: str) -> None:
         self._stream = stream
         self._source = source
-        self._cleaner = Cleaner()
+        self._sanitizer = Sanitizer()
         self._replaced = 0
         self._first_damaged = 0
         self._left_out: list[int] = []
-        self.binary = ""  # what it is, where its first bytes are not those of text
+        self.binary = ""  # the format, if the first bytes are not text
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
         head = self._stream.read(4)
@@ -74,23 +74,23 @@ class _PipedLines:
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             text = io.TextIOWrapper(whole, "utf-16", "replace")
             for number, line in enumerate(iter(lambda: text.readline(MAX_LINE), ""), 1):
-                yield number, self._cleaner.clean(line)
+                yield number, self._sanitizer.sanitize(line)
             return
         for number, raw in enumerate(self._raw_lines(cast(BinaryIO, whole)), 1):
-            yield number, self._cleaner.clean(self._decode(raw, number))
+            yield number, self._sanitizer.sanitize(self._decode(raw, number))
 
     def notes(self) -> Iterator[Skipped]:
-        """Say once for the whole stream what was replaced, removed or left out."""
+        """Yield what was replaced, removed or left out, once for the whole stream."""
         if self._replaced:
-            note = replaced_note(self._replaced, "UTF-8", str(self._first_damaged))
+            note = describe_replaced(self._replaced, "UTF-8", str(self._first_damaged))
             yield Skipped(self._source, note)
-        for note in self._cleaner.notes():
+        for note in self._sanitizer.notes():
             yield Skipped(self._source, note)
         for number in self._left_out:
             yield Skipped(self._source, f"line {number}: longer than {MAX_LINE >> 20} MB, left out")
 
     def _raw_lines(self, stream: BinaryIO) -> Iterator[bytes]:
-        """Lines of bytes; one that is too long is left out and keeps its number as an empty one."""
+        """Yield lines of bytes; one that is too long is yielded empty, to keep line numbers."""
         number = 0
         while line := stream.readline(MAX_LINE):
             number += 1
@@ -113,7 +113,7 @@ class _PipedLines:
 
 
 class _Prefixed(io.RawIOBase):
-    """A stream with the bytes put back that were read from it to look at."""
+    """A stream with bytes that were read from it put back."""
 
     def __init__(self, head: bytes, stream: BinaryIO) -> None:
         self._head = head

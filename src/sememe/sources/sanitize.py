@@ -1,4 +1,4 @@
-"""What no text may hold: NUL and halves of surrogate pairs."""
+"""Remove what no text may contain: NUL and lone surrogates."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import re
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-class Cleaner:
-    """Cleans text and counts what it did, so that one file gets one note about it."""
+class Sanitizer:
+    """Sanitizes text and counts the changes, for one note per file."""
 
     def __init__(self) -> None:
         self.nuls = 0
         self.surrogates = 0
 
-    def clean(self, text: str) -> str:
+    def sanitize(self, text: str) -> str:
         """Remove NULs and replace each lone surrogate by U+FFFD."""
         if "\0" in text:
             self.nuls += text.count("\0")
             text = text.replace("\0", "")
         if not text.isascii() and SURROGATES.search(text):
-            text, found = SURROGATES.subn("\ufffd", text)
-            self.surrogates += found
+            text, count = SURROGATES.subn("\ufffd", text)
+            self.surrogates += count
         return text
 
     def notes(self) -> list[str]:
-        """Say what was changed, for people; nothing when nothing was."""
-        found = []
+        """Return what was changed, one note per kind of change."""
+        notes = []
         if self.nuls:
-            found.append(f"{self.nuls} NUL characters were removed")
+            notes.append(f"{self.nuls} NUL characters were removed")
         if self.surrogates:
-            found.append(f"{self.surrogates} lone surrogates were replaced by U+FFFD")
-        return found
+            notes.append(f"{self.surrogates} lone surrogates were replaced by U+FFFD")
+        return notes

@@ -1,4 +1,4 @@
-"""The geometry of vectors: groups and what to call them, the most similar pairs, duplicates."""
+"""The geometry of vectors: clusters and their labels, similar pairs, duplicates, probes."""
 
 from sememe.space.cluster import Clusters, cluster
 from sememe.space.cluster_labels import central_words, distinctive_terms

@@ -1,4 +1,4 @@
-"""Vectors as this room takes them: finite rows, at unit length where nearness is cosine."""
+"""Validation of input vectors: finite rows, optionally at unit length."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 
-def checked_vectors(vectors: ArrayLike, *, normalize: bool) -> FloatArray:
-    """Return (n, dim) float32 finite rows, at unit length if asked; a zero row stays zero."""
+def check_vectors(vectors: ArrayLike, *, normalize: bool) -> FloatArray:
+    """Return finite (n, dim) float32 rows, at unit length if `normalize`; zero rows stay zero."""
     rows = to_float32(vectors, "vectors")
     if rows.ndim != 2 or 0 in rows.shape:
         raise InvalidInputError(

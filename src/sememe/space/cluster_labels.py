@@ -1,4 +1,4 @@
-"""What to call a cluster: the words nearest its centre, or the terms that its texts alone have."""
+"""Cluster labels: the words nearest the centre, or the distinctive terms of the texts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
 from sememe._ties import rank
-from sememe.space._rows import checked_vectors
+from sememe.space._rows import check_vectors
 from sememe.space.cluster import Clusters
-from sememe.text.hangul import without_particle
+from sememe.text.hangul import strip_particle
 from sememe.text.normalize import normalize
 from sememe.text.terms.stopwords import ENGLISH, KOREAN
 from sememe.vectors.nearest import check_k
@@ -28,12 +28,11 @@ _COMMON = ENGLISH | KOREAN
 def central_words(
     clusters: Clusters, words: Sequence[str], vectors: ArrayLike, *, k: int = 3
 ) -> list[list[str]]:
-    """Return for each cluster its k words nearest the centre by cosine, nearest first.
+    """Return the k words of each cluster nearest its centre by cosine, nearest first; ties by word.
 
-    words: the n items. vectors: their (n, dim) vectors, as they were given to `cluster`. Equal
-    ones come by word.
+    words: The n items. vectors: Their (n, dim) vectors, as passed to `cluster`.
     """
-    rows, k = checked_vectors(vectors, normalize=True), check_k(k)
+    rows, k = check_vectors(vectors, normalize=True), check_k(k)
     if not len(words) == len(rows) == len(clusters.labels):
         raise InvalidInputError(
             f"got {len(words)} words, {len(rows)} vectors and {len(clusters.labels)} labels; give "
@@ -50,12 +49,12 @@ def central_words(
 
 
 def distinctive_terms(clusters: Clusters, texts: Sequence[str], *, k: int = 3) -> list[list[str]]:
-    """Return for each cluster the k terms that set its texts apart, the strongest first.
+    """Return the k most distinctive terms of each cluster's texts, highest weight first.
 
-    A term of the cluster weighs tf * log(1 + A / f): how often it stands in the cluster, how often
-    in all of them, and A the mean number of terms in a cluster (c-TF-IDF; Grootendorst 2022,
-    arXiv:2203.05794). Korean words count without their particle; common words and numbers do not
-    count. Texts without terms leave a cluster without a name: [].
+    The weight is tf * log(1 + A / f): tf the count in the cluster, f the count in all clusters, A
+    the mean number of terms per cluster (c-TF-IDF; Grootendorst 2022, arXiv:2203.05794). Korean
+    words are stripped of their particle; stop words and numbers are ignored. A cluster of texts
+    without terms has no labels: [].
     """
     k = check_k(k)
     if len(texts) != len(clusters.labels):
@@ -77,7 +76,7 @@ def distinctive_terms(clusters: Clusters, texts: Sequence[str], *, k: int = 3) -
 
 def _terms(text: str) -> list[str]:
     words = (
-        without_particle(word) if _HANGUL.fullmatch(word) else word
+        strip_particle(word) if _HANGUL.fullmatch(word) else word
         for word in _WORD.findall(normalize(text))
     )
     return [word for word in words if word not in _COMMON and not word.isdecimal()]

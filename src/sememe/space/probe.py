@@ -1,10 +1,10 @@
-"""Vectors to classes, learnt from examples: what the ways to do it share.
+"""What probes share: the protocol, standardisation of features, and folds for model selection.
 
     linear_probe.py      multinomial logistic regression
-    kernel_probe.py      kernel ridge regression: as exact as all examples together make it
-    neighbour_probe.py   the nearest examples vote
+    kernel_probe.py      kernel ridge regression
+    neighbour_probe.py   k nearest neighbours
 
-Each is fitted to rows and the numbers of their classes, and gives probabilities. Fitted state is a
+A probe is fitted to vectors and class indices and predicts probabilities. Its fitted state is a
 dictionary of arrays, so that it can be stored without pickle.
 """
 
@@ -26,38 +26,38 @@ if TYPE_CHECKING:
     Labels = NDArray[np.int64]
 
 _FOLDS = 5
-_LARGE = 2000  # examples from which one fold is enough to choose by
+_LARGE = 2000  # examples from which one fold suffices for model selection
 _BLOCK = 1024  # rows compared with all others at once
 
 
 class Probe(Protocol):
-    """What tells classes from vectors."""
+    """A classifier of vectors."""
 
     held_out_: float
 
     def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> Probe:
-        """Learn from (n, dim) rows and (n,) numbers of classes.
+        """Fit to (n, dim) rows and (n,) class indices.
 
-        groups: (n,) numbers; what is held out to choose by are whole groups.
+        groups: (n,) group indices; hyperparameters are selected on whole groups held out.
         """
         ...
 
     def probabilities(self, rows: FloatArray) -> FloatArray:
-        """Return (n, classes) float32, rows adding up to 1."""
+        """Return (n, classes) float32; each row sums to 1."""
         ...
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """Return what was learnt."""
+        """Return the fitted state."""
         ...
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Probe:
-        """Return the probe whose `arrays` these are."""
+        """Return the probe with this fitted state."""
         ...
 
 
-def checked_examples(rows: FloatArray, labels: Labels) -> int:
-    """Return the number of classes, or refuse what cannot be learnt from.
+def check_examples(rows: FloatArray, labels: Labels) -> int:
+    """Return the number of classes, or refuse examples that cannot be learnt from.
 
     Raises:
         InvalidInputError: Fewer than two classes, or a class without an example.
@@ -76,12 +76,12 @@ def checked_examples(rows: FloatArray, labels: Labels) -> int:
 
 
 class Standard(NamedTuple):
-    """What rows are brought to before classes are told from them; see `standardised`.
+    """Parameters of `standardize`.
 
     Attributes:
-        centre: (dim,) what is taken from unit rows before their roots; zeros for rows without
-            negative numbers, whose 0 has a meaning.
-        mean, deviation: (dim,) of the roots.
+        centre: (dim,), subtracted from unit rows before the root; zeros for rows without negative
+            numbers, for which 0 is meaningful.
+        mean, deviation: (dim,), of the roots.
     """
 
     centre: FloatArray
@@ -90,89 +90,89 @@ class Standard(NamedTuple):
 
     @classmethod
     def among(cls, arrays: Mapping[str, NDArray[Any]]) -> Standard:
-        """Return the one whose arrays are among those of a probe; of old ones nothing is taken."""
+        """Return the parameters among a probe's arrays; old probes have no centre."""
         mean = arrays["mean"]
         return cls(arrays.get("centre", np.zeros_like(mean)), mean, arrays["deviation"])
 
 
-def standardisation(rows: FloatArray) -> Standard:
-    """Return what `standardised` takes, from the rows that are learnt from; no deviation is near 0.
+def fit_standard(rows: FloatArray) -> Standard:
+    """Return the parameters of `standardize` for training rows; no deviation is near 0.
 
-    Rows with negative numbers lie around their mean, not around 0, so that it is the mean's side on
-    which a number lies that the root keeps.
+    Rows with negative numbers are centred on their mean, so that the signed root is taken of the
+    deviation from it.
     """
     signed = bool((rows < 0).any())
     centre = unit(rows).mean(axis=0) if signed else np.zeros(rows.shape[1], np.float32)
-    found = rooted(rows, centre)
-    deviation = (found.std(axis=0) + 1e-3 * found.std() + 1e-12).astype(np.float32)
-    return Standard(centre, found.mean(axis=0), deviation)
+    roots = take_root(rows, centre)
+    deviation = (roots.std(axis=0) + 1e-3 * roots.std() + 1e-12).astype(np.float32)
+    return Standard(centre, roots.mean(axis=0), deviation)
 
 
-def standardised(rows: FloatArray, standard: Standard) -> FloatArray:
-    """Return rows at unit length, their roots taken, each column less its mean, over its deviation.
+def standardize(rows: FloatArray, standard: Standard) -> FloatArray:
+    """Standardise the signed roots of unit rows: (root - mean) / deviation, by column.
 
-    The root evens out a few large features among many small ones, as behind rectifiers (Perronnin
+    The root balances a few large features against many small ones, as after rectifiers (Perronnin
     et al. 2010, doi:10.1007/978-3-642-15561-1_11).
     """
-    found: FloatArray = (rooted(rows, standard.centre) - standard.mean) / standard.deviation
-    return found
+    scaled: FloatArray = (take_root(rows, standard.centre) - standard.mean) / standard.deviation
+    return scaled
 
 
-def rooted(rows: FloatArray, centre: FloatArray) -> FloatArray:
-    """Return unit rows less a centre, with the root of each number, its sign kept, at unit length.
+def take_root(rows: FloatArray, centre: FloatArray) -> FloatArray:
+    """Return the signed square root of unit rows minus a centre, at unit length.
 
-    >>> rooted(np.array([[3.0, -4.0]], np.float32), np.zeros(2, np.float32)).round(3).tolist()
+    >>> take_root(np.array([[3.0, -4.0]], np.float32), np.zeros(2, np.float32)).round(3).tolist()
     [[0.6549999713897705, -0.7559999823570251]]
     """
     x = unit(rows) - centre
     return unit(np.sign(x) * np.sqrt(np.abs(x)))
 
 
-def folds(
+def split_folds(
     labels: Labels, *, seed: int = 0, groups: Labels | None = None
 ) -> Iterator[tuple[Labels, Labels]]:
-    """Yield (places to learn from, places held out), each class in both; none where too few.
+    """Yield (training indices, held-out indices), with each class in both, if possible.
 
-    Five folds, of many examples the first alone. A class of one example is only learnt from. With
-    groups, such as who speaks, whole groups are held out, and what is of a class that the others
-    lack is left out.
+    Five folds, or only the first of many examples. A class with one example is only trained on.
+    With groups, such as speakers, whole groups are held out, and folds without a class in training
+    are skipped.
     """
     rng = np.random.default_rng(seed)
     if groups is not None and len(np.unique(groups)) > 1:
-        yield from _grouped(labels, groups, rng)
+        yield from _split_groups(labels, groups, rng)
         return
     fold = np.full(len(labels), -1)
     for one in np.unique(labels):
-        places = rng.permutation(np.flatnonzero(labels == one))
-        n = min(_FOLDS, len(places))
+        members = rng.permutation(np.flatnonzero(labels == one))
+        n = min(_FOLDS, len(members))
         if n > 1:
-            fold[places] = np.arange(len(places)) % n
+            fold[members] = np.arange(len(members)) % n
     for i in range(1 if len(labels) >= _LARGE else _FOLDS):
         if (fold == i).any():
             yield np.flatnonzero(fold != i), np.flatnonzero(fold == i)
 
 
-def _grouped(
+def _split_groups(
     labels: Labels, groups: Labels, rng: np.random.Generator
 ) -> Iterator[tuple[Labels, Labels]]:
-    """Yield folds of whole groups. The classes learnt are numbered as the examples have them."""
+    """Yield folds of whole groups in which every class occurs in training."""
     known = rng.permutation(np.unique(groups))
     n = min(_FOLDS, len(known))
     for i in range(n):
-        aside = np.isin(groups, known[i::n])
-        learnt = np.flatnonzero(~aside)
-        if set(labels[learnt].tolist()) == set(labels.tolist()):
-            yield learnt, np.flatnonzero(aside)
+        held_out = np.isin(groups, known[i::n])
+        train = np.flatnonzero(~held_out)
+        if set(labels[train].tolist()) == set(labels.tolist()):
+            yield train, np.flatnonzero(held_out)
 
 
 def row_blocks(rows: FloatArray) -> Iterator[FloatArray]:
-    """Yield rows a block at a time, to compare with all of the examples."""
+    """Yield rows in blocks, to compare with all examples."""
     for start in range(0, len(rows), _BLOCK):
         yield rows[start : start + _BLOCK]
 
 
 def softmax(scores: NDArray[np.floating]) -> FloatArray:
-    """Return rows of positive numbers that add up to 1."""
-    found = np.exp(scores - scores.max(axis=1, keepdims=True))
-    probable: FloatArray = (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
-    return probable
+    """Return the softmax of each row."""
+    exps = np.exp(scores - scores.max(axis=1, keepdims=True))
+    probabilities: FloatArray = (exps / exps.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities

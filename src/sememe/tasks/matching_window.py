@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
-from sememe.sources.files import readable_name
+from sememe.sources.files import make_readable
 from sememe.sources.formats import format_of
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def find_source(index: Index, file: Path) -> str:
     path = file.resolve()
     for root, prefix in index.statistics()["roots"].items():
         if path == Path(root):
-            return str(prefix) + readable_name(path.name)
+            return str(prefix) + make_readable(path.name)
         if path.is_relative_to(root):
-            parts = map(readable_name, path.relative_to(root).parts)
+            parts = map(make_readable, path.relative_to(root).parts)
             return str(prefix) + "/".join(parts)
     raise InvalidInputError(
         f"{index.path} does not follow {file}. Type: sememe index {file} --into {index.path}"

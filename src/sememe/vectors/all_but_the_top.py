@@ -39,7 +39,7 @@ def find_common_part(matrix: FloatArray, *, directions: int) -> CommonPart:
     """Return the mean of the rows, (n, dim), and their first principal directions.
 
     >>> rows = np.array([[9, 1, 0], [-9, 1, 2], [9, 1, 2], [-9, 1, 0]], np.float32)
-    >>> common_part(rows, directions=1)(rows).tolist()  # without the first axis
+    >>> find_common_part(rows, directions=1)(rows).tolist()  # without the first axis
     [[0.0, 0.0, -1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, -1.0]]
     """
     mean = matrix.mean(axis=0, dtype=np.float64)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe.text.ngrams import letters_of
+from sememe.text.ngrams import spell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +105,7 @@ class _Letters(dict[int, str]):
     """Character -> its letters, for `str.translate`; each is decomposed once."""
 
     def __missing__(self, code: int) -> str:
-        self[code] = letters = letters_of(chr(code))
+        self[code] = letters = spell(chr(code))
         return letters
 
 

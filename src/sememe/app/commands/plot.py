@@ -31,7 +31,7 @@ def show(
 ) -> None:
     """Plot a recording: its waveform and mel spectrogram, with a window marked in both."""
     from sememe.app.files.arguments import check_output_file
-    from sememe.sources.media.audio_decoding import sound_facts
+    from sememe.sources.media.audio_decoding import read_audio_metadata
     from sememe.tasks.audio_plot import plot_audio
     from sememe.vectors.atomic import written
 
@@ -43,7 +43,7 @@ def show(
     if index is not None or query is not None:
         start, end, score = _find_window(file, index, query, start, end)
     try:
-        facts = sound_facts(file)
+        facts = read_audio_metadata(file)
         picture = plot_audio(file, width=width, height=height, start=start, end=end)
     except CorruptFileError as error:
         raise CorruptFileError(f"{file}: {error}") from error

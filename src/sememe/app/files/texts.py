@@ -12,7 +12,7 @@ from sememe._types import Skipped
 from sememe.sources.formats import format_of, kind_of_file
 from sememe.sources.lines import open_lines
 from sememe.sources.open_file import reason
-from sememe.sources.tables.jsonl import parse
+from sememe.sources.tables.jsonl import parse_line
 from sememe.sources.tables.records import Records
 from sememe.text.normalize import well_formed
 
@@ -109,7 +109,7 @@ def _read_numbered(path: Path, notes: list[Skipped]) -> Iterator[tuple[int, str]
 
 def _read_record(line: str, number: int, records: Records) -> str | Skipped:
     where = f"line {number}"
-    record = parse(line)
+    record = parse_line(line)
     if isinstance(record, ValueError):
         return Skipped("", f"{where}: not JSON ({record})")
     if not isinstance(record, dict):

@@ -9,7 +9,7 @@ from typing import Any
 from sememe._errors import InvalidInputError
 from sememe._types import Modality
 from sememe.encoders.base import MediaEncoder
-from sememe.sources.media.audio_decoding import Clip, checked_sound
+from sememe.sources.media.audio_decoding import Clip, check_audio
 
 
 class BaseAudioEncoder(MediaEncoder):
@@ -19,11 +19,11 @@ class BaseAudioEncoder(MediaEncoder):
     stream_batch = 64
 
     def check_items(self, items: Iterable[Any]) -> list[Any]:
-        """Return the items as a list; see `check_audio`."""
-        return check_audio(items)
+        """Return the items as a list; see `check_audio_items`."""
+        return check_audio_items(items)
 
 
-def check_audio(items: Iterable[Any]) -> list[Any]:
+def check_audio_items(items: Iterable[Any]) -> list[Any]:
     """Return audio items as a list.
 
     Raises:
@@ -42,7 +42,7 @@ def check_audio(items: Iterable[Any]) -> list[Any]:
         kind = type(items).__name__
         raise InvalidInputError(f"encode takes a list of recordings, got {kind}.") from None
     for index, item in enumerate(given):
-        checked_sound(item, f"item {index}")
+        check_audio(item, f"item {index}")
     return given
 
 

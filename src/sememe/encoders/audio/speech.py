@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
-from sememe.encoders.audio.base import BaseAudioEncoder, check_audio
+from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items
 from sememe.encoders.base import check_threads, raise_failures, unit_rows
 from sememe.encoders.name import ModelName
 from sememe.encoders.space import fingerprint_space
@@ -95,7 +95,7 @@ class SpeechEncoder(BaseAudioEncoder):
         """
         import numpy as np
 
-        given = check_audio(items)
+        given = check_audio_items(items)
         sums = np.zeros((len(given), self.dim), np.float64)
         counts = np.zeros((len(given), 1), np.int64)
         failed: dict[int, str] = {}
@@ -122,7 +122,7 @@ class SpeechEncoder(BaseAudioEncoder):
         """
         import numpy as np
 
-        given = check_audio(items)
+        given = check_audio_items(items)
         frames: list[list[FloatArray]] = [[] for _ in given]
         failed: dict[int, str] = {}
         for index, rows in self._stream_states(given, failed):

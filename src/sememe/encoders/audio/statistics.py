@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import ABOUT, check_format, made_by, noted
 from sememe._progress import progress
-from sememe.encoders.audio.base import BaseAudioEncoder, check_audio
+from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items
 from sememe.encoders.base import check_threads, unit_rows
 from sememe.encoders.space import fingerprint_space
 from sememe.models.audio.statistics import MEL, WIDTHS, measure_statistics
@@ -93,7 +93,7 @@ class SoundEncoder(BaseAudioEncoder):
             InvalidInputError: Fewer than 50 that can be read, or a width out of range.
             MissingExtraError: The extra `audio` is not installed.
         """
-        given = check_audio(items)
+        given = check_audio_items(items)
         if not isinstance(dim, int) or not 1 <= dim <= sum(WIDTHS.values()):
             raise InvalidInputError(f"dim={dim}; give a whole number, 1 to {sum(WIDTHS.values())}.")
         encoder = cls(threads=threads)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._progress import progress
-from sememe.encoders.audio.base import check_audio
+from sememe.encoders.audio.base import check_audio_items
 from sememe.encoders.base import raise_failures
 from sememe.encoders.name import ModelName
 from sememe.encoders.space import fingerprint_space
@@ -136,7 +136,7 @@ class Transcriber:
                 be spelt.
             MissingExtraError: The extra `audio` is not installed.
         """
-        given = check_audio(items)
+        given = check_audio_items(items)
         transcripts, failed = self.transcribe_with_failures(
             given, beam_size=beam_size, words=words, show_progress=show_progress
         )
@@ -155,7 +155,7 @@ class Transcriber:
 
         Transcripts of failed items are empty.
         """
-        given = check_audio(items)
+        given = check_audio_items(items)
         if isinstance(beam_size, bool) or not isinstance(beam_size, int) or beam_size < 1:
             raise InvalidInputError(f"beam_size={beam_size}; give a whole number of at least 1.")
         decoder = _StreamDecoder(self.vocabulary, beam_size, self._make_trie(words), self._engine)

@@ -22,7 +22,7 @@ import numpy as np
 from sememe._errors import CorruptFileError, InvalidInputError, SpaceMismatchError
 from sememe._persistence import check_format
 from sememe._types import Modality
-from sememe.encoders.audio.base import check_audio
+from sememe.encoders.audio.base import check_audio_items
 from sememe.encoders.image.base import check_images
 from sememe.encoders.image.test_time_augmentation import encode_augmented
 from sememe.encoders.prediction import Classifier
@@ -59,7 +59,7 @@ class ProbeClassifier(Classifier):
         self, items: Sequence[Any]
     ) -> tuple[FloatArray, dict[int, str]]:
         """Compute probabilities, collecting failures; see `Classifier`."""
-        given = check_audio(items) if self.modality == "audio" else check_images(items)
+        given = check_audio_items(items) if self.modality == "audio" else check_images(items)
         vectors, failed = encode_augmented(self.encoder, given, views=self.views)
         known = np.array([index not in failed for index in range(len(given))], bool)
         rows = np.full((len(given), len(self.labels)), np.nan, np.float32)

@@ -251,7 +251,7 @@ class MaskedLM:
         top = scores.max()
         log_total = np.log(np.exp(scores - top).sum(dtype=np.float64))
         ids = self._named[best_places(scores[self._named], k)].tolist()
-        names, written = self._tokenizer.names(ids), self._tokenizer.written(ids)
+        names, written = self._tokenizer.names(ids), self._tokenizer.render_pieces(ids)
         probabilities = np.exp(scores[ids] - top - log_total)
         return [
             Fill(name, float(p), _replace_mask(text, span, word), word)

@@ -225,7 +225,7 @@ def _open_engine(
     key = folder.fingerprint()
     products: Products = in_float32
     if int8:
-        products = calibrate_int8(weights, tokenizer.marked, key=key, pooling=folder.pooling)
+        products = calibrate_int8(weights, tokenizer.encode_marked, key=key, pooling=folder.pooling)
     engine = SentenceEngine(
         weights, pooling=folder.pooling, dense=folder.dense, products=products, threads=threads
     )

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from sememe._errors import InvalidInputError
-from sememe.evaluate.data.lines import data_files, names, numbered_lines
+from sememe.evaluate.data.lines import join_names, list_data_files, read_lines
 
 
 def read_aligned(source: str | Path, target: str | Path) -> list[tuple[str, str]]:
@@ -15,7 +15,7 @@ def read_aligned(source: str | Path, target: str | Path) -> list[tuple[str, str]
     Raises:
         InvalidInputError: The files differ in their number of lines, or hold none.
     """
-    columns = [[line for _, line in numbered_lines(Path(path))] for path in (source, target)]
+    columns = [[line for _, line in read_lines(Path(path))] for path in (source, target)]
     n_source, n_target = map(len, columns)
     if n_source != n_target or not n_source:
         raise InvalidInputError(
@@ -30,10 +30,10 @@ def find_aligned(folder: str | Path) -> tuple[Path, Path]:
 
     `name.ko-en.ko` and `name.ko-en.en` come in the order that the name gives, others by name.
     """
-    files = data_files(Path(folder))
+    files = list_data_files(Path(folder))
     if len(files) != 2:
         raise InvalidInputError(
-            f"{folder} holds {names(files)}; allowed: exactly two aligned files. "
+            f"{folder} holds {join_names(files)}; allowed: exactly two aligned files. "
             "Give the two files themselves."
         )
     first, second = files

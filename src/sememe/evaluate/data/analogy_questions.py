@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from sememe._errors import InvalidInputError
-from sememe.evaluate.data.lines import bad_line, numbered_lines
+from sememe.evaluate.data.lines import line_error, read_lines
 
 _SYNTACTIC = re.compile("gram|syn|.*synta")
 Kind = Literal["semantic", "syntactic"]
@@ -38,7 +38,7 @@ def read_analogies(path: str | Path) -> list[AnalogyQuestion]:
     file = Path(path)
     section = file.name.split(".")[0]
     questions: list[AnalogyQuestion] = []
-    for number, line in numbered_lines(file):
+    for number, line in read_lines(file):
         words = line.split()
         if not words or line.startswith("#"):
             continue
@@ -47,7 +47,7 @@ def read_analogies(path: str | Path) -> list[AnalogyQuestion]:
         elif len(words) == 4:
             questions.append(AnalogyQuestion(section, *words))
         else:
-            raise bad_line(
+            raise line_error(
                 file,
                 number,
                 got=f"{len(words)} words",
@@ -59,10 +59,10 @@ def read_analogies(path: str | Path) -> list[AnalogyQuestion]:
     return questions
 
 
-def kind_of(section: str) -> Kind:
+def infer_kind(section: str) -> Kind:
     """Say whether a section asks for grammar: its name starts with gram or syn, or has "synta".
 
-    >>> kind_of("gram3-comparative"), kind_of("syn1_case"), kind_of("family"), kind_of("MSR-syntax")
-    ('syntactic', 'syntactic', 'semantic', 'syntactic')
+    >>> [infer_kind(name) for name in ("gram3-comparative", "syn1_case", "family", "MSR-syntax")]
+    ['syntactic', 'syntactic', 'semantic', 'syntactic']
     """
     return "syntactic" if _SYNTACTIC.match(section.lower()) else "semantic"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sememe._errors import DuplicateIdError, InvalidInputError, UnknownNameError
-from sememe.evaluate.data.lines import SUFFIXES, bad_line, is_title, number_or_none, numbered_lines
+from sememe.evaluate.data.lines import SUFFIXES, is_title, line_error, parse_number, read_lines
 from sememe.evaluate.metrics.ranking import Qrels
 
 
@@ -70,11 +70,11 @@ def read_qrels(path: str | Path) -> dict[str, dict[str, float]]:
     """
     file = Path(path)
     qrels: dict[str, dict[str, float]] = {}
-    for row, (number, line) in enumerate(pair for pair in numbered_lines(file) if pair[1].strip()):
+    for row, (number, line) in enumerate(pair for pair in read_lines(file) if pair[1].strip()):
         cells = [cell.strip() for cell in (line.split("\t") if "\t" in line else line.split())]
         if len(cells) not in (3, 4):
             raise _bad_judgement(file, number, got=f"{len(cells)} columns")
-        query, document, score = cells[0], cells[-2], number_or_none(cells[-1])
+        query, document, score = cells[0], cells[-2], parse_number(cells[-1])
         if score is None:
             if row == 0 and is_title(cells[-1]):  # the header
                 continue
@@ -88,7 +88,7 @@ def read_qrels(path: str | Path) -> dict[str, dict[str, float]]:
 
 def _bad_judgement(path: Path, number: int, *, got: str) -> InvalidInputError:
     allowed = "query-id, corpus-id, score, or query-id, 0, corpus-id, score"
-    return bad_line(path, number, got=got, allowed=allowed, do="Correct the row or remove it.")
+    return line_error(path, number, got=got, allowed=allowed, do="Correct the row or remove it.")
 
 
 def _find(root: Path, name: str) -> Path:
@@ -104,7 +104,7 @@ def _find(root: Path, name: str) -> Path:
 def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (id, record) of a JSON Lines file; each has an `_id` of its own and a `text`."""
     seen: set[str] = set()
-    for number, line in numbered_lines(path):
+    for number, line in read_lines(path):
         if not line.strip():
             continue
         record = _record(path, number, line)
@@ -124,13 +124,13 @@ def _record(path: Path, number: int, line: str) -> dict[str, Any]:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         got = f"no JSON ({error})"
-        raise bad_line(path, number, got=got, allowed=allowed, do=do) from error
+        raise line_error(path, number, got=got, allowed=allowed, do=do) from error
     if not isinstance(record, dict):
         got = f"JSON of type {type(record).__name__}"
-        raise bad_line(path, number, got=got, allowed=allowed, do=do)
+        raise line_error(path, number, got=got, allowed=allowed, do=do)
     identifier, title = record.get("_id"), record.get("title")
     if isinstance(identifier, bool) or not isinstance(identifier, str | int):
-        raise bad_line(path, number, got=f"_id {identifier!r}", allowed=allowed, do=do)
+        raise line_error(path, number, got=f"_id {identifier!r}", allowed=allowed, do=do)
     if not isinstance(record.get("text"), str) or not isinstance(title, str | None):
-        raise bad_line(path, number, got="no text of type string", allowed=allowed, do=do)
+        raise line_error(path, number, got="no text of type string", allowed=allowed, do=do)
     return record

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.sources.datasets.filename_patterns import name_parts
+from sememe.sources.datasets.filename_patterns import match_filenames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe.sources.datasets.labelled_data import Labelled
 
-_USUAL = 5
-_MANY = 10  # groups, above which several share a fold
+_DEFAULT_FOLDS = 5
+_MAX_GROUP_FOLDS = 10  # groups, above which several share a fold
 
 
 @dataclass(frozen=True, slots=True)
-class Parted:
+class Split:
     """Items in folds.
 
     Attributes:
@@ -55,7 +55,7 @@ class Folds:
     pattern: str | None = None
     groups: str | None = None
 
-    def of(self, data: Labelled, *, seed: int = 0) -> Parted:
+    def of(self, data: Labelled, *, seed: int = 0) -> Split:
         """Put data into folds; chance decides by the seed where nothing else does.
 
         Raises:
@@ -66,39 +66,44 @@ class Folds:
             raise InvalidInputError(
                 f"folds={self.number} and the fold pattern {self.pattern!r}; give one of them."
             )
-        groups = groups_of(data, self.groups)
-        group = None if groups is None else _numbers(groups)[0]
+        groups = read_groups(data, self.groups)
+        group = None if groups is None else _number_names(groups)[0]
         named = data.folds if self.number is None and self.groups is None else ()
         if self.pattern is not None:
-            named = name_parts(data.items, self.pattern, "fold pattern")
-        if not named and groups and self.number is None and 2 <= len(set(groups)) <= _MANY:
+            named = match_filenames(data.items, self.pattern, "fold pattern")
+        if (
+            not named
+            and groups
+            and self.number is None
+            and 2 <= len(set(groups)) <= _MAX_GROUP_FOLDS
+        ):
             named = groups
         if named:
-            fold, names = _numbers(named)
+            fold, names = _number_names(named)
             if len(names) < 2:
                 raise InvalidInputError(f"all are in fold {names[0]!r}; give two folds or more.")
-            return Parted(fold, names, group)
-        return _drawn(data, _USUAL if self.number is None else self.number, group, seed)
+            return Split(fold, names, group)
+        return _draw(data, _DEFAULT_FOLDS if self.number is None else self.number, group, seed)
 
 
-def groups_of(data: Labelled, pattern: str | None) -> tuple[str, ...] | None:
+def read_groups(data: Labelled, pattern: str | None) -> tuple[str, ...] | None:
     """Return the group of each item, by the names of the files or by the table, None without.
 
     Raises:
         InvalidInputError: A name does not hold the pattern.
     """
     if pattern is not None:
-        return name_parts(data.items, pattern, "group pattern")
+        return match_filenames(data.items, pattern, "group pattern")
     return data.groups or None
 
 
-def _numbers(names: tuple[str, ...]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _number_names(names: tuple[str, ...]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Return the place of each among the different ones, and these, in order."""
     known, numbers = np.unique(np.array(names), return_inverse=True)
     return numbers.astype(np.int64), tuple(known.tolist())
 
 
-def _drawn(data: Labelled, n: int, group: NDArray[np.int64] | None, seed: int) -> Parted:
+def _draw(data: Labelled, n: int, group: NDArray[np.int64] | None, seed: int) -> Split:
     units = len(data) if group is None else int(group.max(initial=-1)) + 1
     if group is not None and units < 2:
         raise InvalidInputError("all are in one group; give two or more to hold one out.")
@@ -108,9 +113,9 @@ def _drawn(data: Labelled, n: int, group: NDArray[np.int64] | None, seed: int) -
             f"folds={n} of {units} {what}; give 2 or more, and no more than there are {what}."
         )
     rng = np.random.default_rng(seed)
-    y = _numbers(data.labels)[0]
+    y = _number_names(data.labels)[0]
     fold = _spread(y, n, rng) if group is None else _spread_groups(y, group, n, rng)
-    return Parted(fold, tuple(str(i + 1) for i in range(n)), group)
+    return Split(fold, tuple(str(i + 1) for i in range(n)), group)
 
 
 def _spread(y: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:

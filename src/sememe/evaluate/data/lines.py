@@ -15,7 +15,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 SUFFIXES = ("", ".gz", ".xz")
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     r"""Yield (number from 1, line without its end) of a UTF-8 file, plain, .gz or .xz.
 
     Only \n ends a line: `str.splitlines` would also cut at U+2028, \x85 and others, which stand
@@ -26,7 +26,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with _open(path) as stream:
             for number, raw in enumerate(stream, 1):
-                yield number, _decoded(raw, path, number)
+                yield number, _decode_line(raw, path, number)
     except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
         message = f"{path} is not a whole {path.suffix} file ({error}). Fetch or compress it again."
         raise CorruptFileError(message) from error
@@ -44,12 +44,12 @@ def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _decoded(raw: bytes, path: Path, number: int) -> str:
+def _decode_line(raw: bytes, path: Path, number: int) -> str:
     encoding = "utf-8-sig" if number == 1 else "utf-8"
     try:
         return raw.removesuffix(b"\n").removesuffix(b"\r").decode(encoding)
     except UnicodeDecodeError as error:
-        raise bad_line(
+        raise line_error(
             path,
             number,
             got=f"byte {raw[error.start]:#04x} in column {error.start + 1}",
@@ -58,12 +58,12 @@ def _decoded(raw: bytes, path: Path, number: int) -> str:
         ) from error
 
 
-def bad_line(path: Path, number: int, *, got: str, allowed: str, do: str) -> InvalidInputError:
+def line_error(path: Path, number: int, *, got: str, allowed: str, do: str) -> InvalidInputError:
     """Build the error for one malformed line."""
     return InvalidInputError(f"{path}, line {number}: got {got}; allowed: {allowed}. {do}")
 
 
-def number_or_none(cell: str) -> float | None:
+def parse_number(cell: str) -> float | None:
     """Return the finite decimal number that a cell holds, else None."""
     if "_" in cell:
         return None
@@ -86,7 +86,7 @@ def is_title(cell: str) -> bool:
     )
 
 
-def data_files(folder: Path) -> list[Path]:
+def list_data_files(folder: Path) -> list[Path]:
     """Return the files of a folder, sorted, without hidden ones, notes and licences."""
     notes = (".", "_", "README", "LICENSE", "LICENCE")
     return sorted(
@@ -96,6 +96,6 @@ def data_files(folder: Path) -> list[Path]:
     )
 
 
-def names(paths: list[Path]) -> str:
+def join_names(paths: list[Path]) -> str:
     """Return the file names for a message."""
     return ", ".join(path.name for path in paths) or "no file"

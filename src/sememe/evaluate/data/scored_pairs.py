@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from sememe._errors import InvalidInputError
 from sememe.evaluate.data.lines import (
-    bad_line,
-    data_files,
     is_title,
-    names,
-    number_or_none,
-    numbered_lines,
+    join_names,
+    line_error,
+    list_data_files,
+    parse_number,
+    read_lines,
 )
 
 _FIRST = ("sentence1", "s1", "text1", "sentence_1", "word1", "word 1")
@@ -44,12 +44,12 @@ def read_sts(path: str | Path, *, split: str = "test") -> list[ScoredPair]:
         InvalidInputError: A row lacks a column or its score is no number; the line is named.
     """
     file = _file_of_split(Path(path), split)
-    lines = [(number, line) for number, line in numbered_lines(file) if line.strip()]
+    lines = [(number, line) for number, line in read_lines(file) if line.strip()]
     if "\t" in (lines[0][1] if lines else "\t"):
         rows = ((number, line.split("\t")) for number, line in lines)
-        return _scored_pairs(file, rows, separator="tab")
+        return _make_pairs(file, rows, separator="tab")
     rows = ((number, next(csv.reader([line]))) for number, line in lines)
-    return _scored_pairs(file, rows, separator="tab or comma")
+    return _make_pairs(file, rows, separator="tab or comma")
 
 
 def read_word_pairs(path: str | Path) -> list[ScoredPair]:
@@ -63,21 +63,21 @@ def read_word_pairs(path: str | Path) -> list[ScoredPair]:
     file = Path(path)
     kept = (
         (number, line)
-        for number, line in numbered_lines(file)
+        for number, line in read_lines(file)
         if line.strip() and not line.startswith("#")
     )
-    return _scored_pairs(file, _split_alike(kept), separator="tab, comma or space")
+    return _make_pairs(file, _split_alike(kept), separator="tab, comma or space")
 
 
 def _file_of_split(path: Path, split: str) -> Path:
     if not path.is_dir():
         return path
-    files = data_files(path)
+    files = list_data_files(path)
     found = [file for file in files if split in file.name]
     if len(found) != 1:
         raise InvalidInputError(
-            f"{path} holds {names(files)}; allowed: exactly one file with {split!r} in its name. "
-            "Give the file itself, or another split."
+            f"{path} holds {join_names(files)}; allowed: exactly one file with {split!r} in its "
+            "name. Give the file itself, or another split."
         )
     return found[0]
 
@@ -91,7 +91,7 @@ def _split_alike(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, list[s
         yield number, [cell.strip() for cell in line.split(separator)]
 
 
-def _scored_pairs(
+def _make_pairs(
     path: Path, rows: Iterator[tuple[int, list[str]]], *, separator: str
 ) -> list[ScoredPair]:
     pairs: list[ScoredPair] = []
@@ -103,16 +103,16 @@ def _scored_pairs(
                 continue
         first, second, score = columns
         if len(cells) <= max(columns):
-            raise bad_line(
+            raise line_error(
                 path,
                 number,
                 got=f"{len(cells)} columns",
                 allowed=f"{max(columns) + 1} or more, separated by {separator}",
                 do="Complete the row or remove it.",
             )
-        value = number_or_none(cells[score])
+        value = parse_number(cells[score])
         if value is None:
-            raise bad_line(
+            raise line_error(
                 path,
                 number,
                 got=f"{cells[score][:40]!r} as score (column {score + 1})",
@@ -128,7 +128,7 @@ def _scored_pairs(
 def _layout(cells: list[str]) -> tuple[tuple[int, int, int], bool]:
     """Return the (first, second, score) columns, and whether this first row is a header."""
     by_position = _STSB if len(cells) >= 7 else _PLAIN
-    if len(cells) > max(by_position) and number_or_none(cells[by_position[2]]) is not None:
+    if len(cells) > max(by_position) and parse_number(cells[by_position[2]]) is not None:
         return by_position, False
     header = [cell.strip().lower() for cell in cells]
     named = [

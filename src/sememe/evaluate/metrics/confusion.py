@@ -18,7 +18,7 @@ _PAIRS = 5  # of classes that are confused, shown
 
 
 @dataclass(frozen=True, slots=True)
-class Confused:
+class Confusion:
     """Items of one class that were told to be of another: how many, of how many."""
 
     label: str
@@ -28,7 +28,7 @@ class Confused:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class AccuracyReport:
     """How items were told.
 
     Attributes:
@@ -41,28 +41,30 @@ class Measured:
     accuracy: float
     interval: tuple[float, float]
     per_class: dict[str, float]
-    confused: tuple[Confused, ...]
+    confused: tuple[Confusion, ...]
 
 
-def measured(
+def measure_accuracy(
     told: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str], *, seed: int = 0
-) -> Measured:
+) -> AccuracyReport:
     """Compare what was told, (n,) numbers of classes, with the truth; n is at least 1."""
     hits = told == truth
     per_class = {labels[i]: float(hits[truth == i].mean()) for i in np.unique(truth).tolist()}
     interval = bootstrap_interval(hits, seed=seed)
-    return Measured(float(hits.mean()), interval, per_class, confusions(told, truth, labels))
+    return AccuracyReport(
+        float(hits.mean()), interval, per_class, find_confusions(told, truth, labels)
+    )
 
 
-def confusions(
+def find_confusions(
     told: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]
-) -> tuple[Confused, ...]:
+) -> tuple[Confusion, ...]:
     """Return the pairs of classes with the most errors, at most five; ties by the classes' order.
 
-    >>> confusions(np.array([1, 0, 1]), np.array([0, 0, 1]), ["cat", "dog"])
+    >>> find_confusions(np.array([1, 0, 1]), np.array([0, 0, 1]), ["cat", "dog"])
     (Confused(label='cat', told='dog', count=1, of=2),)
     """
     wrong = told != truth
     pairs = Counter(zip(truth[wrong].tolist(), told[wrong].tolist(), strict=True))
     worst = sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))[:_PAIRS]
-    return tuple(Confused(labels[a], labels[b], n, int((truth == a).sum())) for (a, b), n in worst)
+    return tuple(Confusion(labels[a], labels[b], n, int((truth == a).sum())) for (a, b), n in worst)

@@ -22,7 +22,7 @@ def spearman(first: ArrayLike, second: ArrayLike) -> float:
     >>> round(spearman([1, 2, 3, 4], [10, 20, 30, 25]), 4)
     0.8
     """
-    a, b = _checked(first, second)
+    a, b = _check(first, second)
     return _pearson(_average_ranks(a), _average_ranks(b))
 
 
@@ -34,18 +34,18 @@ def pearson(first: ArrayLike, second: ArrayLike) -> float:
     >>> round(pearson([1, 2, 3], [1, 2, 4]), 4)
     0.982
     """
-    return _pearson(*_checked(first, second))
+    return _pearson(*_check(first, second))
 
 
 def _pearson(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     if (a == a[0]).all() or (b == b[0]).all():
         return math.nan
-    a, b = _centred(a), _centred(b)
+    a, b = _center(a), _center(b)
     value = float(a @ b) / math.sqrt(float(a @ a) * float(b @ b))
     return max(-1.0, min(1.0, value))
 
 
-def _centred(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _center(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return values minus their mean, scaled so that no square over- or underflows."""
     values = values / abs(values).max()
     values = values - values.mean()
@@ -60,9 +60,7 @@ def _average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return ranks
 
 
-def _checked(
-    first: ArrayLike, second: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _check(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if a.ndim != 1 or a.shape != b.shape or len(a) < 2:
         raise InvalidInputError(

@@ -52,7 +52,7 @@ def word_error_rate(
     >>> word_error_rate(["one two three"], ["one too"]).rate
     0.6666666666666666
     """
-    pairs = [(a.split(), b.split()) for a, b in _paired(said, written)]
+    pairs = [(a.split(), b.split()) for a, b in _pair_texts(said, written)]
     return _rate(pairs, resamples, seed)
 
 
@@ -66,7 +66,7 @@ def character_error_rate(
     >>> character_error_rate(["세 시"], ["네 시"]).rate
     0.3333333333333333
     """
-    pairs = [(_characters(a), _characters(b)) for a, b in _paired(said, written)]
+    pairs = [(_characters(a), _characters(b)) for a, b in _pair_texts(said, written)]
     return _rate(pairs, resamples, seed)
 
 
@@ -87,7 +87,7 @@ def edit_distance(first: Sequence[Any], second: Sequence[Any]) -> int:
     return int(row[-1])
 
 
-def _paired(said: Sequence[str], written: Sequence[str]) -> list[tuple[str, str]]:
+def _pair_texts(said: Sequence[str], written: Sequence[str]) -> list[tuple[str, str]]:
     if isinstance(said, str) or isinstance(written, str):
         raise InvalidInputError("got one text; give two lists, of what is said and was written.")
     if not len(said) or len(said) != len(written):

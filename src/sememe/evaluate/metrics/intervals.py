@@ -58,10 +58,10 @@ def bootstrap_interval(
     >>> bootstrap_interval([3.0, 3.0, 3.0])
     (3.0, 3.0)
     """
-    rows = _checked(values, confidence=confidence, resamples=resamples)
+    rows = _check(values, confidence=confidence, resamples=resamples)
     generator = np.random.default_rng(seed)
     if statistic is None:
-        return _percentiles(_resampled_means(rows, resamples, generator), confidence)
+        return _percentiles(_resample_means(rows, resamples, generator), confidence)
     n = len(rows)
     draws = (rows[generator.integers(n, size=n)] for _ in range(resamples))
     return _percentiles(np.array([statistic(draw) for draw in draws]), confidence)
@@ -83,20 +83,20 @@ def paired_bootstrap(
     >>> paired_bootstrap([1.0, 0.0], [1.0, 0.0]).mean
     0.0
     """
-    a = _checked(first, confidence=confidence, resamples=resamples)
-    b = _checked(second, confidence=confidence, resamples=resamples)
+    a = _check(first, confidence=confidence, resamples=resamples)
+    b = _check(second, confidence=confidence, resamples=resamples)
     if a.ndim != 1 or a.shape != b.shape:
         raise InvalidInputError(
             f"got {a.shape} and {b.shape} values. Give one value for each unit on both sides."
         )
-    means = _resampled_means(a - b, resamples, np.random.default_rng(seed))
+    means = _resample_means(a - b, resamples, np.random.default_rng(seed))
     low, high = _percentiles(means, confidence)
     tail = min(int((means <= 0).sum()), int((means >= 0).sum()))
     p_value = min(1.0, 2 * (tail + 1) / (resamples + 1))
     return PairedDifference(mean=float((a - b).mean()), low=low, high=high, p_value=p_value)
 
 
-def _resampled_means(
+def _resample_means(
     values: NDArray[np.float64], resamples: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:
     """Return (resamples,) means; the draws are made in blocks of bounded memory."""
@@ -122,7 +122,7 @@ def _percentiles(statistics: NDArray[np.float64], confidence: float) -> tuple[fl
     return (float(low), float(high))
 
 
-def _checked(values: ArrayLike, *, confidence: float, resamples: int) -> NDArray[np.float64]:
+def _check(values: ArrayLike, *, confidence: float, resamples: int) -> NDArray[np.float64]:
     rows = np.asarray(values, dtype=np.float64)
     if rows.ndim == 0 or not len(rows) or not np.isfinite(rows).all():
         raise InvalidInputError(

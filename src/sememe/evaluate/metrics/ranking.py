@@ -65,7 +65,7 @@ def recall_by_query(run: Run, qrels: Qrels, *, k: int | None = 100) -> dict[str,
     """Return Recall@k of each query in the qrels; see `recall`."""
 
     def measure(ranking: list[str], judged: Mapping[str, float]) -> float:
-        relevant = _relevant(judged)
+        relevant = _select_relevant(judged)
         return len(relevant.intersection(ranking[:k])) / len(relevant) if relevant else 0.0
 
     return _by_query(run, qrels, measure, k)
@@ -86,7 +86,7 @@ def precision_by_query(run: Run, qrels: Qrels, *, k: int = 10) -> dict[str, floa
     """Return Precision@k of each query in the qrels; see `precision`."""
 
     def measure(ranking: list[str], judged: Mapping[str, float]) -> float:
-        return len(_relevant(judged).intersection(ranking[:k])) / k
+        return len(_select_relevant(judged).intersection(ranking[:k])) / k
 
     return _by_query(run, qrels, measure, k)
 
@@ -106,7 +106,7 @@ def mrr_by_query(run: Run, qrels: Qrels, *, k: int | None = 10) -> dict[str, flo
     """Return the reciprocal rank of each query in the qrels; see `mrr`."""
 
     def measure(ranking: list[str], judged: Mapping[str, float]) -> float:
-        relevant = _relevant(judged)
+        relevant = _select_relevant(judged)
         ranks = (rank for rank, document in enumerate(ranking[:k], 1) if document in relevant)
         first = next(ranks, None)
         return 1 / first if first else 0.0
@@ -131,7 +131,7 @@ def average_precision_by_query(run: Run, qrels: Qrels, *, k: int | None = None) 
     """Return the average precision of each query in the qrels; see `average_precision`."""
 
     def measure(ranking: list[str], judged: Mapping[str, float]) -> float:
-        relevant = _relevant(judged)
+        relevant = _select_relevant(judged)
         ranks = [rank for rank, document in enumerate(ranking[:k], 1) if document in relevant]
         total = math.fsum(found / rank for found, rank in enumerate(ranks, 1))
         return total / len(relevant) if relevant else 0.0
@@ -147,12 +147,12 @@ def _by_query(run: Run, qrels: Qrels, measure: _Measure, k: int | None) -> dict[
             "qrels is empty: a mean over no query has no value. Give at least one."
         )
     return {
-        query: measure(_ordered(query, run[query]), judged) if query in run else 0.0
+        query: measure(_order(query, run[query]), judged) if query in run else 0.0
         for query, judged in qrels.items()
     }
 
 
-def _ordered(query: str, ranking: Ranking) -> list[str]:
+def _order(query: str, ranking: Ranking) -> list[str]:
     """Return the documents best first: score descending, then id ascending."""
     if isinstance(ranking, str):
         raise InvalidInputError(
@@ -173,7 +173,7 @@ def _ordered(query: str, ranking: Ranking) -> list[str]:
     return sorted(ranking, key=lambda document: (-ranking[document], document))
 
 
-def _relevant(judged: Mapping[str, float]) -> set[str]:
+def _select_relevant(judged: Mapping[str, float]) -> set[str]:
     return {document for document, relevance in judged.items() if relevance > 0}
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import Encoder
-from sememe.evaluate.analogy_search import best_answers, random_rows, unit_rows
-from sememe.evaluate.data.analogy_questions import AnalogyQuestion, kind_of
-from sememe.evaluate.keyed_encoder import name_of, vectors_of
+from sememe.evaluate.analogy_search import find_answers, random_rows, unit_rows
+from sememe.evaluate.data.analogy_questions import AnalogyQuestion, infer_kind
+from sememe.evaluate.keyed_encoder import find_vectors, get_name
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.unit_vectors import check_text_encoder, encode_unit
@@ -80,11 +80,11 @@ def evaluate_analogies(
     if among is not None and among < 1:
         raise InvalidInputError(f"among={among}; give how many keys may be found, at least 1.")
     vectors, name = _vectors(system, questions, batch_size, show_progress)
-    right, wrong = _answered(vectors, questions, among=among, method=method, seed=seed)
+    right, wrong = _answer(vectors, questions, among=among, method=method, seed=seed)
     return _evaluation(name, _parts(questions), right, wrong, resamples=resamples, seed=seed)
 
 
-def _answered(
+def _answer(
     vectors: KeyedVectors,
     questions: Sequence[AnalogyQuestion],
     *,
@@ -96,7 +96,7 @@ def _answered(
     n = min(among or len(vectors), len(vectors))
     first_of, group = _groups(vectors, n)
     rows = np.array(
-        [[first_of.get(_folded(word), -1) for word in question[1:]] for question in questions],
+        [[first_of.get(_fold_case(word), -1) for word in question[1:]] for question in questions],
         dtype=np.int64,
     )  # (q, 4)
     asked = np.flatnonzero((rows >= 0).all(axis=1))
@@ -105,8 +105,8 @@ def _answered(
     ]
     noise = random_rows(vectors.dim, int(np.random.default_rng(seed).integers(2**31)))
     right, wrong = np.full((2, len(questions)), np.nan)
-    right[asked] = _right(unit_rows(vectors.matrix), n, rows[asked], group, method)
-    wrong[some] = _right(noise, n, rows[some], group, method)
+    right[asked] = _check_answers(unit_rows(vectors.matrix), n, rows[asked], group, method)
+    wrong[some] = _check_answers(noise, n, rows[some], group, method)
     return right, wrong
 
 
@@ -138,9 +138,9 @@ def _vectors(
     show_progress: bool,
 ) -> tuple[KeyedVectors, str]:
     """Return word vectors and the model's name; an encoder's are those of the words asked about."""
-    vectors = vectors_of(system)
+    vectors = find_vectors(system)
     if vectors is not None:
-        return vectors, name_of(system)
+        return vectors, get_name(system)
     encoder = check_text_encoder(system, "analogies")
     words = list(dict.fromkeys(word for question in questions for word in question[1:]))
     matrix = encode_unit(encoder, words, batch_size=batch_size, show_progress=show_progress)
@@ -150,7 +150,7 @@ def _vectors(
     return KeyedVectors(kept, matrix[known]), name
 
 
-def _folded(word: str) -> str:
+def _fold_case(word: str) -> str:
     return word.upper() if word.isascii() else unicodedata.normalize("NFC", word).upper()
 
 
@@ -159,18 +159,20 @@ def _groups(vectors: KeyedVectors, n: int) -> tuple[dict[str, int], Ints]:
     first_of: dict[str, int] = {}
     group = np.empty(n, dtype=np.int64)
     for row, key in zip(range(n), vectors.keys, strict=False):
-        group[row] = first_of.setdefault(_folded(key), row)
+        group[row] = first_of.setdefault(_fold_case(key), row)
     return first_of, group
 
 
-def _right(rows: Rows, n: int, asked: Ints, group: Ints, method: Method) -> NDArray[np.bool_]:
+def _check_answers(
+    rows: Rows, n: int, asked: Ints, group: Ints, method: Method
+) -> NDArray[np.bool_]:
     """Return (q,) whether the best answer to each question (a, b, c, d) is in the group of d."""
     if not len(asked):
         return np.zeros(0, dtype=bool)
     numbers = np.repeat(np.arange(len(asked)), 3)
     barred = np.column_stack([numbers, asked[:, :3].reshape(-1)])
     barred = np.concatenate([barred, _other_spellings(barred, group)])
-    best = best_answers(rows, n, asked[:, :3], barred, method=method)
+    best = find_answers(rows, n, asked[:, :3], barred, method=method)
     right: NDArray[np.bool_] = group[best] == asked[:, 3]
     return right
 
@@ -190,7 +192,7 @@ def _other_spellings(barred: Ints, group: Ints) -> Ints:
 def _parts(questions: Sequence[AnalogyQuestion]) -> Parts:
     """Return the totals and sections, in the file's order, each with (q,) which are of it."""
     sections = [question.section for question in questions]
-    kinds = np.array([kind_of(section) for section in sections])
+    kinds = np.array([infer_kind(section) for section in sections])
     parts: Parts = {"total": np.ones(len(questions), dtype=bool)}
     parts |= {kind: kinds == kind for kind in _TOTALS[1:] if kind in kinds}
     names = np.array(sections)

@@ -8,7 +8,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._ties import settle
-from sememe.evaluate.data.folds import groups_of
+from sememe.evaluate.data.folds import read_groups
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
 from sememe.evaluate.readable_rows import encode_labelled
 from sememe.evaluate.results import Evaluation
@@ -50,18 +50,18 @@ def evaluate_class_retrieval(
     rows, known = encode_labelled(encoder, data, task, show_progress=show_progress)
     places = np.flatnonzero(known)
     y = np.unique(np.array(data.labels)[places], return_inverse=True)[1]
-    names = groups_of(data, groups)
+    names = read_groups(data, groups)
     group = np.arange(len(places))  # of its own: only the item itself is no answer
     if names is not None:
         group = np.unique(np.array(names)[places], return_inverse=True)[1]
-    found = found_by_class(rows[places], y, group)
+    found = measure_by_class(rows[places], y, group)
     asked = ~np.isnan(found[:, 0])
     if not asked.any():
         raise InvalidInputError(
             f"no {data.noun} has another of its class"
             f"{' in another group' if names is not None else ''} that could be found."
         )
-    dealt = found_by_class(rows[places], np.random.default_rng(seed).permutation(y), group)
+    dealt = measure_by_class(rows[places], np.random.default_rng(seed).permutation(y), group)
     return Evaluation(
         task=task,
         model=encoder.name,
@@ -76,7 +76,7 @@ def evaluate_class_retrieval(
     )
 
 
-def found_by_class(
+def measure_by_class(
     rows: FloatArray, y: NDArray[np.int64], group: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return (n, 3): precision@1, precision@5 and average precision of each row as a query.
@@ -85,7 +85,7 @@ def found_by_class(
     where no answer is of its class. Of equal cosines the first comes first.
 
     >>> rows = np.array([[1, 0], [0.9, 0.1], [0, 1]], np.float32)
-    >>> found_by_class(rows, np.array([0, 1, 0]), np.arange(3))[:, 2].tolist()
+    >>> measure_by_class(rows, np.array([0, 1, 0]), np.arange(3))[:, 2].tolist()
     [0.5, nan, 0.5]
     """
     x = unit(np.asarray(rows, np.float32))

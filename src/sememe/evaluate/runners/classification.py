@@ -13,7 +13,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.evaluate.data.folds import Folds
-from sememe.evaluate.metrics.confusion import confusions
+from sememe.evaluate.metrics.confusion import find_confusions
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
 from sememe.evaluate.readable_rows import encode_labelled
 from sememe.evaluate.results import Evaluation
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import Encoder, FloatArray
-    from sememe.evaluate.data.folds import Parted
+    from sememe.evaluate.data.folds import Split
     from sememe.sources.datasets.labelled_data import Labelled
 
 ProbeName = Literal["linear", "kernel", "knn"]
@@ -68,7 +68,7 @@ def evaluate_classification(
             f"task {task!r} got one class, {classes[0]}. Give two or more: a folder for each."
         )
     y = np.searchsorted(np.array(classes), np.array(data.labels)).astype(np.int64)
-    told, control = _asked(rows, y, known, whole, PROBE_NAMES[probe], seed)
+    told, control = _predict(rows, y, known, whole, PROBE_NAMES[probe], seed)
     asked = told >= 0
     if not asked.any():
         raise InvalidInputError(f"no fold has a {data.noun} of a class that the others have.")
@@ -81,14 +81,14 @@ def evaluate_classification(
         covered=float(asked.mean()),
         intervals=intervals,
         control=_figures(control == y, asked, whole, 1, seed)[0],
-        confused=confusions(told[asked], y[asked], classes),
+        confused=find_confusions(told[asked], y[asked], classes),
     )
 
 
 def _figures(
     right: NDArray[np.bool_],
     asked: NDArray[np.bool_],
-    parted: Parted,
+    parted: Split,
     resamples: int,
     seed: Seed,
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
@@ -101,18 +101,18 @@ def _figures(
             folds[f"fold {name}"] = float(here.mean())
             found = bootstrap_interval(here, resamples=resamples, seed=seed)
             intervals[f"fold {name}"] = found
-    whole = _of_mean(hits, asked, parted, resamples, seed)
+    whole = _interval_of_mean(hits, asked, parted, resamples, seed)
     return {"accuracy": float(np.mean(list(folds.values()))), **folds}, {
         "accuracy": whole,
         **intervals,
     }
 
 
-def _asked(
+def _predict(
     rows: FloatArray,
     y: NDArray[np.int64],
     known: NDArray[np.bool_],
-    parted: Parted,
+    parted: Split,
     kind: ProbeKind,
     seed: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -139,10 +139,10 @@ def _asked(
     return told, control
 
 
-def _of_mean(
+def _interval_of_mean(
     hits: NDArray[np.float64],
     asked: NDArray[np.bool_],
-    parted: Parted,
+    parted: Split,
     resamples: int,
     seed: Seed,
 ) -> tuple[float, float]:

@@ -84,7 +84,7 @@ def few_shot(
     control: list[float] = []
     for draw in range(draws):
         rng = np.random.default_rng([seed, draw])
-        places = drawn(labels, shots, rng)
+        places = draw_shots(labels, shots, rng)
         for known, into in (
             (labels[places], found),
             (rng.permutation(labels[places]), control),
@@ -97,7 +97,7 @@ def few_shot(
     return FewShot(shots, tuple(found), mean, deviation, float(np.mean(control)))
 
 
-def drawn(labels: Labels, shots: int, rng: np.random.Generator) -> Labels:
+def draw_shots(labels: Labels, shots: int, rng: np.random.Generator) -> Labels:
     """Return the places of `shots` examples of each class."""
     chosen = [
         rng.choice(np.flatnonzero(labels == one), shots, replace=False) for one in np.unique(labels)

@@ -151,10 +151,10 @@ def _recalls(
             scores[np.arange(len(scores)), own[block]] = -np.inf
         best[block] = best_places(scores, most)
     dealt = of_query[derangement(len(queries), seed=seed)]
-    return _found(best, of_query, of_answer), _found(best, dealt, of_answer)
+    return _hits_at(best, of_query, of_answer), _hits_at(best, dealt, of_answer)
 
 
-def _found(
+def _hits_at(
     best: NDArray[np.int64], of_query: NDArray[np.bool_], of_answer: NDArray[np.bool_]
 ) -> _Recalls:
     right = np.stack([(of_query & of_answer[best[:, j]]).any(axis=1) for j in range(best.shape[1])])

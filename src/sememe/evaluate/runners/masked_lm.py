@@ -108,7 +108,7 @@ def evaluate_masked(
             mask_prob outside (0, 1].
     """
     _check_options(model, mask_prob, pseudo_texts)
-    found = _hidden(model, texts, mask_prob, seed)
+    found = _draw_hidden(model, texts, mask_prob, seed)
     figures = _figures(model, texts, found, pseudo_texts, show_progress)
     return Evaluation(
         task="masked",
@@ -160,7 +160,7 @@ def _figures(
         )
     unigram = _Unigram(found)
     sums = _sums(model, found, show_progress)
-    wrong = np.stack([unigram.sums(one) for one in _at(found, found.hidden)])
+    wrong = np.stack([unigram.sums(one) for one in _tokens_at(found, found.hidden)])
     statistics = {"accuracy": _accuracy, "cross_entropy": _cross_entropy, "perplexity": _perplexity}
     figures = {
         name: _Figure(statistic, sums, wrong, n_known / n_tokens)
@@ -168,7 +168,7 @@ def _figures(
     }
     if pseudo_texts:
         some = [i for i, places in enumerate(found.known) if len(places)][:pseudo_texts]
-        tokens = list(_at(found, found.known))
+        tokens = list(_tokens_at(found, found.known))
         own = _pseudo_sums(model, [texts[i] for i in some], show_progress)
         wrong = np.stack([unigram.sums(tokens[i]) for i in some])
         share = sum(len(tokens[i]) for i in some) / n_tokens
@@ -176,7 +176,7 @@ def _figures(
     return figures
 
 
-def _hidden(model: MaskedModel, texts: Sequence[str], mask_prob: float, seed: Seed) -> _Texts:
+def _draw_hidden(model: MaskedModel, texts: Sequence[str], mask_prob: float, seed: Seed) -> _Texts:
     """Cut the texts into tokens and draw those to hide."""
     generator = np.random.default_rng(seed)
     found = _Texts(model.token_ids(texts), [], [])
@@ -223,7 +223,7 @@ class _Unigram:
     """The frequencies of the texts' tokens: the control."""
 
     def __init__(self, found: _Texts) -> None:
-        tokens = np.concatenate(list(_at(found, found.known)))
+        tokens = np.concatenate(list(_tokens_at(found, found.known)))
         self._ids, counts = np.unique(tokens, return_counts=True)
         self._log_probs = np.log(counts / counts.sum())
         self._best = self._ids[counts.argmax()]  # of equals the lowest id
@@ -234,7 +234,7 @@ class _Unigram:
         return np.array([(tokens == self._best).sum(), -log_probs.sum(), len(tokens)])
 
 
-def _at(found: _Texts, places: list[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]:
+def _tokens_at(found: _Texts, places: list[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]:
     """Yield the tokens of each text at its places."""
     for ids, own in zip(found.ids, places, strict=True):
         yield np.array(ids, np.int64)[own]

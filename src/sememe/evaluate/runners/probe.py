@@ -16,7 +16,7 @@ from sememe.evaluate.readable_rows import encode_labelled
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.runners.few_shot import ProbeKind, new_probe
 from sememe.sources.datasets.labelled_data import Labelled
-from sememe.space.kernel_probe import MOST_KERNEL
+from sememe.space.kernel_probe import MAX_KERNEL_EXAMPLES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,5 +93,5 @@ def _hits(
     return {
         name: new_probe(kind).fit(rows, labels).probabilities(asked).argmax(axis=1) == truth
         for name, kind in _METRICS.items()
-        if kind != "kernel" or len(rows) <= MOST_KERNEL
+        if kind != "kernel" or len(rows) <= MAX_KERNEL_EXAMPLES
     }

@@ -62,7 +62,7 @@ def evaluate_retrieval(
     texts = {query: data.queries[query] for query in qrels if data.queries.get(query, "").strip()}
     if isinstance(system, Searcher):
         model = f"{getattr(system, 'name', type(system).__name__)} ({mode})"
-        run = {query: _found(system, text, mode=mode) for query, text in texts.items()}
+        run = {query: _search(system, text, mode=mode) for query, text in texts.items()}
         answerable = [query for query in run if any(rel > 0 for rel in qrels[query].values())]
     else:
         encoder = check_text_encoder(system, "retrieval")
@@ -82,7 +82,7 @@ def evaluate_retrieval(
             name: bootstrap_interval(list(of.values()), resamples=resamples, seed=seed)
             for name, of in values.items()
         },
-        control=_means(_values(_dealt(run, qrels, seed), qrels)) if len(qrels) > 1 else {},
+        control=_means(_values(_shuffle(run, qrels, seed), qrels)) if len(qrels) > 1 else {},
     )
 
 
@@ -98,7 +98,7 @@ def _means(values: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return {name: sum(of.values()) / len(of) for name, of in values.items()}
 
 
-def _dealt(run: _Run, qrels: Qrels, seed: Seed) -> _Run:
+def _shuffle(run: _Run, qrels: Qrels, seed: Seed) -> _Run:
     """Give every query the ranking of another."""
     queries = list(qrels)
     partner = derangement(len(queries), seed=seed)
@@ -112,7 +112,7 @@ def _has_relevant(judged: Mapping[str, float], ids: set[str]) -> bool:
     return any(relevance > 0 and document in ids for document, relevance in judged.items())
 
 
-def _found(searcher: Searcher, text: str, *, mode: SearchMode) -> dict[str, float]:
+def _search(searcher: Searcher, text: str, *, mode: SearchMode) -> dict[str, float]:
     """Ask one query; a document with several hits (chunks) keeps its best score."""
     scores: dict[str, float] = {}
     for hit in searcher.search(text, k=DEPTH, mode=mode):

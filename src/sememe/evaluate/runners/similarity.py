@@ -98,9 +98,9 @@ def _evaluate_pairs(
     if not pairs:
         raise InvalidInputError(f"task {task!r} got no pair. Give at least two scored pairs.")
     if encoder is not None:
-        judged = _compared(encoder, pairs, batch_size=batch_size, show_progress=show_progress)
+        judged = _compare(encoder, pairs, batch_size=batch_size, show_progress=show_progress)
     elif scorer is not None:
-        judged = _scored(scorer, pairs, show_progress=show_progress)
+        judged = _score(scorer, pairs, show_progress=show_progress)
     scores = np.array([score for _, _, score in pairs], dtype=np.float64)[judged.known]
     columns = np.column_stack([judged.scores, scores])  # (n, 2)
     wrong = columns.copy()
@@ -147,7 +147,7 @@ class _Judged(NamedTuple):
     vectors: tuple[int, ...] = ()
 
 
-def _compared(
+def _compare(
     encoder: Encoder, pairs: Sequence[ScoredPair], *, batch_size: int | None, show_progress: bool
 ) -> _Judged:
     """Take the cosines of the pairs' vectors."""
@@ -158,7 +158,7 @@ def _compared(
     return _Judged(encoder.name, known, _cosine(vectors, *rows), rows, vectors.shape)
 
 
-def _scored(system: PairScorer, pairs: Sequence[ScoredPair], *, show_progress: bool) -> _Judged:
+def _score(system: PairScorer, pairs: Sequence[ScoredPair], *, show_progress: bool) -> _Judged:
     """Take the system's own scores; a pair with a blank sentence is not known."""
     known = np.array([bool(a.strip() and b.strip()) for a, b, _ in pairs])
     asked = [(a, b) for (a, b, _), use in zip(pairs, known, strict=True) if use]

@@ -72,10 +72,10 @@ def evaluate_speech(
         raise InvalidInputError(
             f"task 'speech' got no recording that can be read: {data[0][0]}: {reasons[0]}"
         )
-    said = [compared(data[i][1]) for i in known]
+    said = [normalize(data[i][1]) for i in known]
     if not any(said):
         raise InvalidInputError("task 'speech' got recordings in which no word is said. Give some.")
-    written = [compared(found[i].text) for i in known]
+    written = [normalize(found[i].text) for i in known]
     options: dict[str, Any] = {"resamples": resamples, "seed": seed}
     rates = _rates(said, written, **options)
     others = [written[i] for i in derangement(len(written), seed=seed)]
@@ -101,10 +101,10 @@ def check_recogniser(model: object) -> Recogniser:
     return model
 
 
-def compared(text: str) -> str:
+def normalize(text: str) -> str:
     """Return a text as it is compared: NFC, small letters, no punctuation but within words.
 
-    >>> compared("“Don’t!”,  she said."), compared("세 시, 반?")
+    >>> normalize("“Don’t!”,  she said."), normalize("세 시, 반?")
     ("don't she said", '세 시 반')
     """
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sememe._errors import CorruptFileError, SememeError
 from sememe.encoders.image.shared_pass import encode_together
-from sememe.sources.media.audio_decoding import Clip, sound_seconds
-from sememe.sources.media.sequential_audio import ForwardReader
+from sememe.sources.media.audio_decoding import Clip, measure_seconds
+from sememe.sources.media.sequential_audio import SequentialReader
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray, Item
@@ -51,7 +51,7 @@ class AudioCutter:
         lengths: dict[str, float] = {}
         for item in items:
             try:
-                lengths[item.id] = sound_seconds(item.content)
+                lengths[item.id] = measure_seconds(item.content)
                 cut[item.id] = cut_windows(lengths[item.id])
             except SememeError as error:
                 cut[item.id] = str(error)
@@ -96,7 +96,7 @@ class WindowEncoder:
     """Encodes windows; those that follow each other in a file are decoded in one go."""
 
     def __init__(self) -> None:
-        self._reader = ForwardReader()
+        self._reader = SequentialReader()
 
     def encode(
         self, encoders: Sequence[Encoder], contents: Sequence[Any]

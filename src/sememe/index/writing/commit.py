@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sememe._errors import CorruptFileError
 from sememe.index.writing.batch import Batch, PendingRow, WriteLog
 from sememe.search.table.rows import Row
-from sememe.sources.media.image_decoding import thumbnail
+from sememe.sources.media.image_decoding import make_thumbnail
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray, Item, Metadata
@@ -81,5 +81,5 @@ class Committer:
         if item.modality != "image" or not self._thumbnails:
             return item.metadata
         with suppress(CorruptFileError):  # the file went away just now: its vectors are made
-            return {**item.metadata, "thumbnail": thumbnail(item.content, self._thumbnails)}
+            return {**item.metadata, "thumbnail": make_thumbnail(item.content, self._thumbnails)}
         return item.metadata

@@ -15,7 +15,7 @@ from typing import Any
 from sememe._errors import InvalidInputError
 from sememe._types import Item, Modality, Skipped
 from sememe.sources.formats import format_of
-from sememe.sources.media.audio_decoding import Clip, checked_sound, samples_of
+from sememe.sources.media.audio_decoding import Clip, as_samples, check_audio
 from sememe.sources.open_file import open_bytes
 from sememe.text.normalize import well_formed
 
@@ -84,7 +84,7 @@ def _check_item(item: Item, at: int) -> Item:
                 f"item {at}: its audio is a Clip; give the whole file, whose windows the index "
                 "finds, or the samples: (read_sound(clip), 16000)"
             )
-        checked_sound(item.content, f"item {at}: its audio")
+        check_audio(item.content, f"item {at}: its audio")
     return item
 
 
@@ -227,7 +227,7 @@ def content_digest(content: Any, size: int) -> hashlib.blake2b:
         with open_bytes(Path(content)) as file:
             while block := file.read(_READ):
                 digest.update(block)
-    elif (pair := samples_of(content)) is not None:
+    elif (pair := as_samples(content)) is not None:
         digest.update(f"{pair[1]} {content_digest(pair[0], 16).hexdigest()}".encode())
     elif hasattr(content, "tobytes"):  # an array, or a Pillow image
         shape = getattr(content, "shape", None) or getattr(content, "size", None)

@@ -1,4 +1,4 @@
-"""What the names of files say of them, by a pattern: who speaks, which fold, which class."""
+"""Extract the speaker, fold or class from file names by a regular expression."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import Any
 from sememe._errors import InvalidInputError
 
 
-def name_parts(items: Sequence[Any], pattern: str, option: str) -> tuple[str, ...]:
-    """Return what a pattern finds in the name of each file: its one group, or all of it.
+def match_filenames(items: Sequence[Any], pattern: str, option: str) -> tuple[str, ...]:
+    """Return what a pattern matches in each file name: its only group, or the whole match.
 
-    items: Paths. pattern: A regular expression, sought anywhere in the name without its folders.
+    items: Paths. pattern: A regular expression, searched anywhere in the name without its folders.
     option: What the pattern is called in messages.
 
     Raises:
-        InvalidInputError: The pattern is none, has several groups, or a name does not hold it.
+        InvalidInputError: Not a regular expression, one with several groups, or a name that does
+            not match.
 
-    >>> name_parts(["a/7_anna_03.wav", "7_ben_1.wav"], "_(.+)_", "group pattern")
+    >>> match_filenames(["a/7_anna_03.wav", "7_ben_1.wav"], "_(.+)_", "group pattern")
     ('anna', 'ben')
     """
     try:
@@ -34,7 +35,7 @@ def name_parts(items: Sequence[Any], pattern: str, option: str) -> tuple[str, ..
             f"{option} {pattern!r} has {compiled.groups} groups; give one, or none for all that it "
             "finds. (?:...) makes no group."
         )
-    found, missing = [], []
+    parts, missing = [], []
     for item in items:
         name = Path(item).name if isinstance(item, str | PathLike) else ""
         match = compiled.search(name)
@@ -42,11 +43,11 @@ def name_parts(items: Sequence[Any], pattern: str, option: str) -> tuple[str, ..
         if not part:
             missing.append(name or type(item).__name__)
         else:
-            found.append(part)
+            parts.append(part)
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InvalidInputError(
             f"{option} {pattern!r} finds nothing in {', '.join(missing[:3])}{more}. Change the "
             "pattern, or leave these files out."
         )
-    return tuple(found)
+    return tuple(parts)

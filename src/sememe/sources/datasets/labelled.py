@@ -1,8 +1,8 @@
-"""Pictures or recordings with labels: a folder with a folder for each class, a table, or names.
+"""Labelled images or audio: a folder per class, a table, or labels in file names.
 
-cats/1.jpg, dogs/2.jpg             a folder for each class
+cats/1.jpg, dogs/2.jpg             one folder per class
 path,label,fold,group              a table (.csv, .tsv, .jsonl, .parquet); fold, group optional
-7_anna_03.wav                      a label that file names hold: label_pattern="^[^_]+"
+7_anna_03.wav                      labels in file names: label_pattern="^[^_]+"
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any
 from sememe._errors import InvalidInputError
 from sememe._nouns import noun
 from sememe._types import Modality, Skipped
-from sememe.sources.datasets.filename_patterns import name_parts
-from sememe.sources.datasets.labelled_data import Labelled, layout
+from sememe.sources.datasets.filename_patterns import match_filenames
+from sememe.sources.datasets.labelled_data import Labelled, describe_layout
+from sememe.sources.datasets.labelled_table import read_labelled_table
 from sememe.sources.files import find_files
 from sememe.sources.formats import format_of
 
@@ -26,39 +27,36 @@ _TABLES = ("csv", "jsonl", "parquet")
 def read_labelled(
     data: Any, *, modality: Modality = "image", label_pattern: str | None = None
 ) -> Labelled:
-    """Return the items of a folder or table with their labels, or those of (items, labels).
+    """Read the items of a folder or table with their labels, or take (items, labels).
 
-    In a folder an item's label is the name of the topmost folder that it lies in; it may lie
-    deeper. Files that are of another kind by their ending, or lie in no folder, are skipped with
-    the reason.
+    In a folder the label of an item is its topmost subfolder. Files of another format, or in no
+    subfolder, are skipped with a reason.
 
     Args:
-        data: A folder; a table with columns "path" and "label", and "fold" and "group" if you like,
-            whose paths are relative to it; or (items, labels).
+        data: A folder; a table with columns "path" and "label", optionally "fold" and "group", with
+            paths relative to it; or (items, labels).
         modality: "image" or "audio".
-        label_pattern: A regular expression that finds the label in the name of each file, wherever
-            it lies: its one group, or all of what is found.
+        label_pattern: A regular expression that matches the label in each file name, in any folder:
+            its only group, or the whole match.
 
     Raises:
-        InvalidInputError: There is no such folder or table, or nothing of that kind in it; the
-            labels are not as many as the items; or a name does not hold the pattern.
+        InvalidInputError: No such folder or table, or no item of that modality in it; another
+            number of labels than items; or a name that does not match the pattern.
         CorruptFileError: A table cannot be read to its end.
     """
     if isinstance(data, Labelled):
         return data
     if isinstance(data, str | PathLike):
-        place = Path(data)
-        if not place.is_file():
-            return _of_folder(place, modality, label_pattern)
-        if format_of(place.name)[0] in _TABLES and label_pattern is None:
-            from sememe.sources.datasets.labelled_table import read_labelled_table
-
-            return read_labelled_table(place, modality)
-        raise InvalidInputError(f"{place} is a file; give {layout(modality)}.")
+        path = Path(data)
+        if not path.is_file():
+            return _read_folder(path, modality, label_pattern)
+        if format_of(path.name)[0] in _TABLES and label_pattern is None:
+            return read_labelled_table(path, modality)
+        raise InvalidInputError(f"{path} is a file; give {describe_layout(modality)}.")
     what = noun(modality)
     if not isinstance(data, Sequence) or len(data) != 2:
         raise InvalidInputError(
-            f"got {type(data).__name__}; give {layout(modality)}, or ({what}s, labels)."
+            f"got {type(data).__name__}; give {describe_layout(modality)}, or ({what}s, labels)."
         )
     items, labels = tuple(data[0]), tuple(map(str, data[1]))
     if len(items) != len(labels):
@@ -68,7 +66,7 @@ def read_labelled(
     return Labelled(items, labels, modality=modality)
 
 
-def _of_folder(folder: Path, modality: Modality, pattern: str | None) -> Labelled:
+def _read_folder(folder: Path, modality: Modality, pattern: str | None) -> Labelled:
     items, labels, skipped = [], [], []
     for file in find_files(folder):
         if isinstance(file, Skipped):
@@ -84,7 +82,7 @@ def _of_folder(folder: Path, modality: Modality, pattern: str | None) -> Labelle
     if not items:
         where = "" if pattern is not None else " in folders"
         raise InvalidInputError(
-            f"{folder} holds no {noun(modality)}s{where}; give {layout(modality)}."
+            f"{folder} holds no {noun(modality)}s{where}; give {describe_layout(modality)}."
         )
-    named = tuple(labels) if pattern is None else name_parts(items, pattern, "label pattern")
+    named = tuple(labels) if pattern is None else match_filenames(items, pattern, "label pattern")
     return Labelled(tuple(items), named, tuple(skipped), modality)

@@ -1,7 +1,7 @@
-"""Recordings and what is said in them: a table with a row for each, or pairs of files.
+"""Audio files with transcripts: a table, or a folder of file pairs.
 
     path,text                          a table (.csv, .tsv, .jsonl, .parquet)
-    one.wav, one.txt                   a folder: each recording beside a file of its name
+    one.wav, one.txt                   a folder: an audio file and a text file of the same name
 
 Paths in a table are relative to its folder.
 """
@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.sources.datasets.image_text import table_rows
+from sememe.sources.datasets.table_rows import list_columns, read_table, require_column
 from sememe.sources.formats import format_of
 from sememe.sources.lines import open_lines
 from sememe.sources.open_file import reason
-from sememe.sources.tables.column_names import find_name
 
 PATH_NAMES = (
     *("path", "file", "file_name", "filename", "audio", "audio_path", "sound", "recording", "wav"),
@@ -35,48 +34,44 @@ _LAYOUT = (
 
 
 def read_transcripts(path: str | Path) -> list[tuple[Path, str]]:
-    """Read recordings, not yet opened, and what is said in each, in the order of their places.
+    """Return (audio path, transcript) pairs, in the order of the table or sorted by path.
 
-    path: A table, whose columns are found by their usual names ("path", "file", "audio", 파일...;
-    "text", "transcript", "sentence", 문장...); or a folder, and the folders in it, with NAME.wav
-    (or of another kind of sound) beside NAME.txt. Texts come with their white space made single
-    and in the form NFC; a text may be empty, for a recording in which nothing is said. A recording
-    of a folder without a text beside it is left out.
+    path: A table with columns of a usual name ("path", "file", "audio", 파일...; "text",
+    "transcript", "sentence", 문장...); or a folder, searched recursively, with NAME.wav (or another
+    audio format) and NAME.txt. Transcripts are normalised to NFC and single spaces; one may be
+    empty, for audio without speech. In a folder, audio without a text is ignored.
 
     Raises:
-        InvalidInputError: There is no such file, no such column, no recording with a text, or a
-            recording that a table names is not there.
+        InvalidInputError: No such file, no such column, no audio with a text, or a path in a table
+            that does not exist.
         CorruptFileError: A file cannot be read to its end.
     """
-    place = Path(path)
-    if place.is_dir():
-        return _of_folder(place)
-    if not place.is_file():
-        raise InvalidInputError(f"{place}: no such file or folder. Give {_LAYOUT}.")
-    return _of_table(place)
+    source = Path(path)
+    if source.is_dir():
+        return _read_folder(source)
+    if not source.is_file():
+        raise InvalidInputError(f"{source}: no such file or folder. Give {_LAYOUT}.")
+    return _read_table(source)
 
 
-def _of_table(table: Path) -> list[tuple[Path, str]]:
-    rows = list(table_rows(table, "recordings and texts"))
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    paths, texts = find_name(names, PATH_NAMES), find_name(names, TEXT_NAMES)
-    if paths is None or texts is None:
-        what, cure = ("recordings", "path") if paths is None else ("texts", "text")
-        given = ", ".join(map(repr, names)) or "nothing"
-        raise InvalidInputError(f"{table} has no column for {what} but {given}. Call it {cure!r}.")
-    found = [(_path(table, number, row, paths), _plain(row.get(texts)))
+def _read_table(table: Path) -> list[tuple[Path, str]]:
+    rows = read_table(table, "recordings and texts")
+    names = list_columns(rows)
+    paths = require_column(names, PATH_NAMES, "recordings", table)
+    texts = require_column(names, TEXT_NAMES, "texts", table)
+    pairs = [(_resolve_path(table, number, row, paths), _normalize(row.get(texts)))
              for number, row in enumerate(rows, 1)]  # fmt: skip
-    missing = [str(one) for one, _ in found if not one.is_file()]
+    missing = [str(path) for path, _ in pairs if not path.is_file()]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InvalidInputError(
             f"{table} names recordings that are not there: {', '.join(missing[:3])}{more}. Paths "
             f"are relative to {table.parent}; mend or remove these rows."
         )
-    return found
+    return pairs
 
 
-def _path(table: Path, number: int, row: Mapping[str, Any], column: str) -> Path:
+def _resolve_path(table: Path, number: int, row: Mapping[str, Any], column: str) -> Path:
     name = row.get(column)
     if not isinstance(name, str) or not name.strip():
         raise InvalidInputError(
@@ -87,33 +82,33 @@ def _path(table: Path, number: int, row: Mapping[str, Any], column: str) -> Path
     return path if path.exists() else composed
 
 
-def _of_folder(folder: Path) -> list[tuple[Path, str]]:
-    found = []
-    for sound in sorted(path for path in folder.rglob("*") if path.is_file()):
-        text = sound.with_suffix(".txt")
-        if format_of(sound.name)[0] == "audio" and text.is_file():
-            found.append((sound, _text_of(text)))
-    if not found:
+def _read_folder(folder: Path) -> list[tuple[Path, str]]:
+    pairs = []
+    for audio in sorted(path for path in folder.rglob("*") if path.is_file()):
+        text = audio.with_suffix(".txt")
+        if format_of(audio.name)[0] == "audio" and text.is_file():
+            pairs.append((audio, _read_text(text)))
+    if not pairs:
         raise InvalidInputError(f"{folder} holds no recording beside its text; give {_LAYOUT}.")
-    return found
+    return pairs
 
 
-def _text_of(path: Path) -> str:
+def _read_text(path: Path) -> str:
     if not path.stat().st_size:
         return ""
     try:
         with open_lines(path, path.name) as lines:
-            return _plain(" ".join(line for _, line in lines))
+            return _normalize(" ".join(line for _, line in lines))
     except CorruptFileError as error:
         raise CorruptFileError(f"{path}: {error}. Write it anew as plain text") from error
     except (OSError, UnicodeError) as error:
         raise InvalidInputError(f"{path}: {reason(error)}.") from error
 
 
-def _plain(text: Any) -> str:
+def _normalize(text: Any) -> str:
     r"""Return a text in NFC with single spaces.
 
-    >>> _plain(" one\n two ")
+    >>> _normalize(" one\n two ")
     'one two'
     """
     return " ".join(unicodedata.normalize("NFC", "" if text is None else str(text)).split())

@@ -12,11 +12,11 @@ from sememe._types import Item, Skipped
 from sememe.sources.documents import text
 from sememe.sources.files import SourceFile
 from sememe.sources.open_file import MAX_TEXT_BYTES, open_seekable, reason
-from sememe.sources.sanitize import Cleaner
+from sememe.sources.sanitize import Sanitizer
 
 
 def read(file: SourceFile) -> Iterator[Item | Skipped]:
-    """Read a document: an empty line between paragraphs, a tab between the cells of a table.
+    """Read a document, with empty lines between paragraphs and tabs between table cells.
 
     Headers, footers, footnotes, comments and text boxes are left out.
     """
@@ -26,18 +26,18 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
             _refuse_bomb(stream)
             document = docx.Document(stream)
             content = "\n\n".join(part for part in _blocks(document) if part.strip())
-            metadata = _facts(document)
+            metadata = _read_metadata(document)
         except CorruptFileError:
             raise
-        except Exception as error:  # damaged files break the parser in every way there is
+        except Exception as error:  # damaged files raise any exception in the parser
             raise CorruptFileError(f"truncated or broken DOCX ({reason(error)})") from None
-    cleaner = Cleaner()
-    content = cleaner.clean(content)
-    yield from text.one_item(file, content, metadata, cleaner.notes())
+    sanitizer = Sanitizer()
+    content = sanitizer.sanitize(content)
+    yield from text.yield_item(file, content, metadata, sanitizer.notes())
 
 
 def _blocks(container: Any) -> Iterator[str]:
-    """The texts of the paragraphs and tables of a document or a cell, nested ones included."""
+    """Yield the texts of the paragraphs and tables of a document or cell, nested ones included."""
     for block in container.iter_inner_content():
         if hasattr(block, "rows"):
             yield "\n".join(_row(row) for row in block.rows)
@@ -46,19 +46,19 @@ def _blocks(container: Any) -> Iterator[str]:
 
 
 def _row(row: Any) -> str:
-    """The cells of a row; a merged cell, which python-docx lists for each column, once."""
+    """Join the cells of a row; a merged cell, which python-docx repeats, counts once."""
     cells = {id(cell._tc): cell for cell in row.cells}
     return "\t".join(" ".join("\n".join(_blocks(cell)).split()) for cell in cells.values())
 
 
-def _facts(document: Any) -> dict[str, str]:
+def _read_metadata(document: Any) -> dict[str, str]:
     try:
-        found = {name: getattr(document.core_properties, name) for name in ("title", "author")}
-    except Exception:  # no properties, or damaged ones: the text is what matters
+        named = {name: getattr(document.core_properties, name) for name in ("title", "author")}
+    except Exception:  # no properties, or damaged ones: the text counts
         return {}
     return {
-        name: Cleaner().clean(value).strip()
-        for name, value in found.items()
+        name: Sanitizer().sanitize(value).strip()
+        for name, value in named.items()
         if isinstance(value, str) and value.strip() and value != "python-docx"
     }
 

@@ -1,4 +1,4 @@
-"""HTML: the text a reader sees, in paragraphs, and the title."""
+"""HTML: visible text in paragraphs, and the title."""
 
 from __future__ import annotations
 
@@ -24,42 +24,44 @@ MAX_TITLE = 1000
 
 
 def read(file: SourceFile) -> Iterator[Item | Skipped]:
-    """Read a page: its visible text; the title is metadata, and text where the page lacks it."""
+    """Read a page's visible text; the title is metadata, and prepended if the text lacks it."""
     text.refuse_binary(file)
     data = read_bytes(file.path)
     declared = DECLARED.search(data[:SAMPLE_BYTES])
     content, notes = text.decode_text(data, declared[1].decode("ascii") if declared else None)
-    title, body = visible_text(content)
+    title, body = extract_text(content)
     if title and title not in body:
         body = f"{title}\n\n{body}".rstrip()
-    yield from text.one_item(file, body, {"title": title} if title else {}, notes)
+    yield from text.yield_item(file, body, {"title": title} if title else {}, notes)
 
 
-def visible_text(page: str) -> tuple[str, str]:
-    r"""Return the title and the text of a page; an empty line between paragraphs.
+def extract_text(page: str) -> tuple[str, str]:
+    r"""Return the title and the visible text of a page, with empty lines between paragraphs.
 
-    >>> visible_text("<title>T</title><p>Hello <b>world</b>.<p>안녕<br>하세요<script>x()</script>")
+    >>> extract_text("<title>T</title><p>Hello <b>world</b>.<p>안녕<br>하세요<script>x()</script>")
     ('T', 'Hello world.\n\n안녕\n하세요')
     """
     parser = _Parser()
-    closed = page.rfind(">") + 1  # no tag begins after it, and looking for its end takes n² time
+    closed = page.rfind(">") + 1  # no tag starts after it; searching for its end takes n² time
     try:
         parser.feed(page[:closed] + page[closed:].replace("<", "&lt;"))
         parser.close()
     except (AssertionError, ValueError, RecursionError) as error:  # malformed declarations
         raise CorruptFileError(f"malformed HTML ({error})") from None
-    return " ".join("".join(parser.title).split())[:MAX_TITLE], _tidy("".join(parser.parts))
+    return " ".join("".join(parser.title).split())[:MAX_TITLE], _collapse_breaks(
+        "".join(parser.parts)
+    )
 
 
-def _tidy(raw: str) -> str:
-    """Collapse the marks that `_Parser` left: paragraph, line and cell breaks."""
+def _collapse_breaks(raw: str) -> str:
+    """Replace the marks of `_Parser` by paragraph, line and cell breaks."""
     raw = re.sub(r"[ \t\x1f]*\x1f[ \t\x1f]*", "\t", raw)
     raw = re.sub(r"[ \t]*\n[ \t]*", "\n", raw.replace("\x1d", "\n\n"))
     return re.sub(r"\n{3,}", "\n\n", raw).replace("\x1e", "\n").strip()
 
 
 class _Parser(HTMLParser):
-    r"""Collects text; "\x1d" marks the bounds of paragraphs, "\x1f" those of cells."""
+    r"""Collects text, with "\x1d" at paragraph bounds and "\x1f" at cell bounds."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

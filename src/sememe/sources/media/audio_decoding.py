@@ -1,15 +1,15 @@
-"""Sound files to samples: whatever they hold becomes one channel at one rate, or a reason why not.
+"""Decode audio of any format to mono samples at one sample rate.
 
-    channels        their mean
-    sample rate     resampled by soxr at its high quality, in blocks: a long file fills no memory
-    8 to 32 bits    float32, full scale 1; float files as they are
-    NaN, infinity   silence, as long as there is something else
-    cut off         what could be decoded counts; nothing at all is an error
+    channels        averaged
+    sample rate     resampled by soxr at its high quality, in blocks, so that memory is bounded
+    8 to 32 bits    float32, full scale 1; float files unchanged
+    NaN, infinity   silence, unless there is nothing else
+    truncated       what could be decoded is used; nothing at all is an error
 
-Which format a file has is told by its bytes, not by its name: wav, flac, ogg (Vorbis, Opus), mp3,
-aiff, au, caf and what else libsndfile reads. Its MP3 decoder, libmpg123, prints a line to standard
-error for each odd frame and has no switch; a library leaves the process's streams alone, so those
-lines appear (the command `sememe` drops them, see `sememe.app.native_stderr`).
+The format is detected from the bytes, not the name: wav, flac, ogg (Vorbis, Opus), mp3, aiff, au,
+caf and whatever else libsndfile reads. Its MP3 decoder, libmpg123, prints a line to standard error
+for each odd frame and cannot be silenced; a library must not redirect the process's streams, so
+these lines appear (the command `sememe` discards them, see `sememe.app.native_stderr`).
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
-from sememe.sources.magic_bytes import describe
+from sememe.sources.magic_bytes import describe_format
 from sememe.sources.open_file import open_seekable, reason
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 SAMPLE_RATE = 16_000
-LOUDEST = 1e9  # samples beyond count as this: their power still fits a float32
+LOUDEST = 1e9  # samples are clipped to this; their power still fits a float32
 _BLOCK = 1 << 18  # samples decoded at a time
-_LEAST_BLOCK = 1 << 10  # ... where the file is damaged
-_UNKNOWN = 1 << 40  # frames: more than any file has; the header does not say
+_LEAST_BLOCK = 1 << 10  # ... of a damaged file
+_UNKNOWN = 1 << 40  # frames, if the header does not give the length; no file has as many
 _RATES = 100, 10_000_000
 _NEEDED_BY = "reading sound"
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A stretch of a recording: an encoder of sound reads it as it would a file.
+    """A segment of audio, which audio encoders take in place of a file.
 
     Attributes:
-        content: The recording; see `read_sound`.
-        start: Where it begins, in seconds.
-        end: Where it ends, in seconds; None: with the recording.
+        content: The audio; see `read_sound`.
+        start: Start in seconds.
+        end: End in seconds; None is the end of the audio.
     """
 
     content: Any
@@ -58,35 +58,35 @@ class Clip:
 def read_sound(
     content: Any, *, sample_rate: int = SAMPLE_RATE, start: float = 0.0, end: float | None = None
 ) -> FloatArray:
-    """Return the samples of a recording, (n,) float32 at `sample_rate`, n at least 1, all finite.
+    """Decode audio to mono samples, (n,) float32 at `sample_rate`, n at least 1, all finite.
 
     Args:
         content: A path, the bytes of a file, (samples, sample rate) with samples (n,) or
             (n, channels), a mapping with "array" and "sampling_rate", or a `Clip`.
-        sample_rate: Of the result, in samples a second.
-        start: From where, in seconds.
-        end: Up to where, in seconds; None: to the end.
+        sample_rate: Sample rate of the result, in Hz.
+        start: Start in seconds.
+        end: End in seconds; None decodes to the end.
 
     Raises:
-        CorruptFileError: It holds no sound, or what it holds cannot be decoded.
-        InvalidInputError: Something that can be no sound.
+        CorruptFileError: It is not audio, or cannot be decoded.
+        InvalidInputError: Content of another type.
         MissingExtraError: The extra `audio` is not installed.
     """
     import numpy as np
 
-    blocks = list(_at_rate(content, sample_rate, start, end))
-    found: FloatArray = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-    return found
+    blocks = list(_resample(content, sample_rate, start, end))
+    samples: FloatArray = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    return samples
 
 
 def stream_sound(
     content: Any, *, sample_rate: int = SAMPLE_RATE, seconds: float = 30.0
 ) -> Iterator[FloatArray]:
-    """Yield what `read_sound` returns in blocks of `seconds`, in memory bounded by the block.
+    """Yield the samples of `read_sound` in blocks of `seconds`; memory is bounded by the block.
 
     Raises:
-        CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`; where a part in
-            the middle is damaged, the stream ends there.
+        CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`. If a part in the
+            middle is damaged, the stream ends there.
     """
     import numpy as np
 
@@ -95,7 +95,7 @@ def stream_sound(
     size = max(1, round(seconds * sample_rate))
     kept: list[FloatArray] = []
     count = 0
-    for block in _at_rate(content, sample_rate, 0.0, None):
+    for block in _resample(content, sample_rate, 0.0, None):
         kept.append(block)
         count += len(block)
         if count >= size:
@@ -107,23 +107,23 @@ def stream_sound(
         yield np.concatenate(kept)
 
 
-def sound_facts(content: Any) -> dict[str, str | int | float]:
-    """Return "seconds", "sample_rate" and "channels", and "title" and "artist" where it names them.
+def read_audio_metadata(content: Any) -> dict[str, str | int | float]:
+    """Return "seconds", "sample_rate" and "channels", and "title" and "artist" if it has them.
 
-    The seconds are what its header says; where it does not, all of it is decoded.
+    The duration is that of the header; without one, all of it is decoded.
 
     Raises:
-        CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`, so far as the
-            header tells.
+        CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`, as far as the
+            header shows.
     """
-    with opened_sound(content) as sound:
+    with open_audio(content) as sound:
         _check_rate(sound.samplerate)
         if not sound.frames:
-            raise CorruptFileError(_empty())
+            raise CorruptFileError(_describe_empty())
         known = sound.frames < _UNKNOWN
         facts: dict[str, str | int | float] = {
             "seconds": round(
-                sound.frames / sound.samplerate if known else sound_seconds(content), 3
+                sound.frames / sound.samplerate if known else measure_seconds(content), 3
             ),
             "sample_rate": int(sound.samplerate),
             "channels": int(sound.channels),
@@ -132,8 +132,8 @@ def sound_facts(content: Any) -> dict[str, str | int | float]:
         return facts | {k: v for k in ("title", "artist") if (v := str(named.get(k, "")).strip())}
 
 
-def sound_seconds(content: Any) -> float:
-    """Return how long a recording is, in seconds, by decoding all of it.
+def measure_seconds(content: Any) -> float:
+    """Return the duration in seconds, by decoding all of the audio.
 
     Raises:
         CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`.
@@ -141,8 +141,8 @@ def sound_seconds(content: Any) -> float:
     import numpy as np
 
     count = finite = 0
-    with opened_sound(content) as sound:
-        for block in decoded_blocks(sound, 0.0, None):
+    with open_audio(content) as sound:
+        for block in decode_blocks(sound, 0.0, None):
             count += len(block)
             finite += int(np.isfinite(block).sum())
         _check_finite(count, finite)
@@ -150,8 +150,8 @@ def sound_seconds(content: Any) -> float:
 
 
 def is_cut_off(content: Any) -> bool:
-    """Say whether a recording ends before its header says that it does, as far as can be seen."""
-    with opened_sound(content) as sound:
+    """Return whether the audio ends before the duration of its header, as far as can be seen."""
+    with open_audio(content) as sound:
         if sound.frames >= _UNKNOWN:
             return False
         try:
@@ -161,21 +161,21 @@ def is_cut_off(content: Any) -> bool:
             return True
 
 
-def checked_sound(content: Any, place: str) -> None:
-    """Refuse what can be no sound, before anything is decoded.
+def check_audio(content: Any, name: str) -> None:
+    """Refuse what cannot be audio, before anything is decoded.
 
     Raises:
-        InvalidInputError: The message begins with `place`.
+        InvalidInputError: The message begins with `name`.
     """
     if isinstance(content, Clip):
         _check_stretch(content.start, content.end)
         content = content.content
     if isinstance(content, str | PathLike | bytes | bytearray | memoryview):
         return
-    pair = samples_of(content)
+    pair = as_samples(content)
     if pair is None:
         raise InvalidInputError(
-            f"{place} is {type(content).__name__}; give a path, the bytes of a file, or "
+            f"{name} is {type(content).__name__}; give a path, the bytes of a file, or "
             "(samples, sample rate)"
         )
     samples, rate = pair
@@ -187,17 +187,17 @@ def checked_sound(content: Any, place: str) -> None:
     ):
         shape = getattr(samples, "shape", "")
         raise InvalidInputError(
-            f"{place} has samples of {getattr(samples, 'dtype', type(samples).__name__)}, shape "
+            f"{name} has samples of {getattr(samples, 'dtype', type(samples).__name__)}, shape "
             f"{shape}; give an array (n,) or (n, channels), of floats with full scale 1 or of int16"
         )
     if isinstance(rate, bool) or not isinstance(rate, Real) or not 0 < float(rate) < float("inf"):
-        raise InvalidInputError(f"{place} has the sample rate {rate!r}; give samples a second")
+        raise InvalidInputError(f"{name} has the sample rate {rate!r}; give samples a second")
 
 
-def _at_rate(
+def _resample(
     content: Any, sample_rate: int, start: float, end: float | None
 ) -> Iterator[FloatArray]:
-    """Yield finite blocks of one channel at a rate; at least one sample in all."""
+    """Yield finite mono blocks at a sample rate; at least one sample in all."""
     import numpy as np
 
     low, high = _RATES
@@ -206,15 +206,15 @@ def _at_rate(
             f"sample_rate={sample_rate}; give {low} to {high:,} samples a second."
         )
     soxr = require("soxr", _NEEDED_BY)
-    within = isinstance(content, Clip)  # of a recording that may hold more elsewhere
+    within = isinstance(content, Clip)  # the audio may have finite samples elsewhere
     if within:
         start, end, content = content.start, content.end, content.content
     given = finite = count = 0
-    with opened_sound(content) as sound:
+    with open_audio(content) as sound:
         _check_rate(sound.samplerate)
         rate, other = sound.samplerate, sound.samplerate != sample_rate
         stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32") if other else None
-        for block in decoded_blocks(sound, start, end):
+        for block in decode_blocks(sound, start, end):
             given += len(block)
             finite += int(np.isfinite(block).sum())
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
@@ -230,19 +230,19 @@ def _at_rate(
     ):
         count += len(rest)
         yield rest
-    if not count:  # a few samples of a high rate: less than one of a low one
+    if not count:  # a few samples at a high rate: less than one at a low rate
         yield np.zeros(1, np.float32)
 
 
-def decoded_blocks(sound: Any, start: float, end: float | None) -> Iterator[FloatArray]:
-    """Yield float32 blocks of one channel, until the end or until the file is damaged."""
+def decode_blocks(sound: Any, start: float, end: float | None) -> Iterator[FloatArray]:
+    """Yield mono float32 blocks, until the end or until the file is damaged."""
     import numpy as np
 
     _check_stretch(start, end)
     first = round(start * sound.samplerate)
     last = None if end is None else max(round(end * sound.samplerate), first + 1)
     at, size = first, max(1, _BLOCK // sound.channels)
-    if sound.frames >= _UNKNOWN:  # its end is met with an error, and what was read before it lost
+    if sound.frames >= _UNKNOWN:  # the end raises an error and loses the block before it
         size = _LEAST_BLOCK
     moved = first > 0
     while last is None or at < last:
@@ -252,12 +252,12 @@ def decoded_blocks(sound: Any, start: float, end: float | None) -> Iterator[Floa
                 sound.seek(min(at, sound.frames))
             block = sound.read(count, dtype="float32", always_2d=True)
         except RuntimeError as error:
-            # What stands before the damage counts.
+            # Smaller blocks recover what precedes the damage.
             if size > _LEAST_BLOCK and sound.frames < _UNKNOWN:
                 moved, size = True, size // 8
                 continue
             if at == first:
-                raise CorruptFileError(f"cut off or damaged ({_said(error)})") from error
+                raise CorruptFileError(f"cut off or damaged ({_quote_error(error)})") from error
             return
         if not len(block):
             return
@@ -267,26 +267,26 @@ def decoded_blocks(sound: Any, start: float, end: float | None) -> Iterator[Floa
 
 
 @contextmanager
-def opened_sound(content: Any) -> Iterator[Any]:
-    """Open a recording: a `soundfile.SoundFile`, or samples that behave like one."""
+def open_audio(content: Any) -> Iterator[Any]:
+    """Open audio as a `soundfile.SoundFile`, or as samples with the same interface."""
     if isinstance(content, Clip):
         content = content.content
-    pair = samples_of(content)
+    pair = as_samples(content)
     if pair is not None:
-        checked_sound(content, "the sound")
+        check_audio(content, "the sound")
         yield _Samples(*pair)
         return
     soundfile = require("soundfile", _NEEDED_BY)
-    stream = _stream(content)
+    stream = _open_stream(content)
     try:
-        sound = _recognised(stream, lambda: soundfile.SoundFile(stream))
+        sound = _open_soundfile(stream, lambda: soundfile.SoundFile(stream))
         with sound:
             yield sound
     finally:
         stream.close()
 
 
-def _stream(content: Any) -> Any:
+def _open_stream(content: Any) -> Any:
     if isinstance(content, str | PathLike):
         try:
             return open_seekable(Path(content))
@@ -302,7 +302,7 @@ def _stream(content: Any) -> Any:
     return io.BytesIO(content)
 
 
-def _recognised(stream: Any, opened: Callable[[], Any]) -> Any:
+def _open_soundfile(stream: Any, opened: Callable[[], Any]) -> Any:
     head = stream.read(64)
     stream.seek(0)
     if not head:
@@ -310,7 +310,7 @@ def _recognised(stream: Any, opened: Callable[[], Any]) -> Any:
     try:
         return opened()
     except (RuntimeError, TypeError, OSError) as error:
-        what = describe(head)
+        what = describe_format(head)
         if what and "audio" in what:
             raise CorruptFileError(f"cut off or damaged (by its first bytes {what})") from error
         seen = f": by its first bytes {what}" if what else ""
@@ -318,7 +318,7 @@ def _recognised(stream: Any, opened: Callable[[], Any]) -> Any:
 
 
 class _Samples:
-    """An array of samples, read as a file is."""
+    """An array of samples with the interface of `soundfile.SoundFile`."""
 
     def __init__(self, samples: Any, rate: float) -> None:
         self._samples = samples if samples.ndim == 2 else samples[:, None]
@@ -326,8 +326,8 @@ class _Samples:
         self.frames, self.channels = self._samples.shape
         self._at = 0
 
-    def seek(self, place: int) -> None:
-        self._at = place
+    def seek(self, frame: int) -> None:
+        self._at = frame
 
     def read(self, count: int, **_: Any) -> FloatArray:
         import numpy as np
@@ -341,12 +341,12 @@ class _Samples:
             return plain
         bits = 8 * some.dtype.itemsize
         middle = 2.0 ** (bits - 1) if kind == "u" else 0.0
-        found: FloatArray = ((some.astype(np.float64) - middle) / 2.0 ** (bits - 1)).astype("f4")
-        return found
+        scaled: FloatArray = ((some.astype(np.float64) - middle) / 2.0 ** (bits - 1)).astype("f4")
+        return scaled
 
 
-def samples_of(content: Any) -> tuple[Any, Any] | None:
-    """Return samples and their rate where they are given as such."""
+def as_samples(content: Any) -> tuple[Any, Any] | None:
+    """Return (samples, sample rate) if the content is that, else None."""
     if isinstance(content, Mapping) and {"array", "sampling_rate"} <= content.keys():
         return content["array"], content["sampling_rate"]
     if isinstance(content, tuple) and len(content) == 2:
@@ -355,7 +355,7 @@ def samples_of(content: Any) -> tuple[Any, Any] | None:
 
 
 def _check_stretch(start: Any, end: Any) -> None:
-    """Refuse what is no stretch of time."""
+    """Refuse what is not 0 <= start < end."""
     last = float("inf") if end is None else end
     numbers = isinstance(start, Real) and isinstance(last, Real)
     if not numbers or not 0 <= float(start) < float(last):
@@ -370,14 +370,14 @@ def _check_rate(rate: float) -> None:
 
 def _check_finite(count: int, finite: int) -> None:
     if not count:
-        raise CorruptFileError(_empty())
+        raise CorruptFileError(_describe_empty())
     if not finite:
         raise CorruptFileError(f"all of its {count} samples are NaN or infinite")
 
 
-def _empty() -> str:
+def _describe_empty() -> str:
     return "it holds no samples: empty, or cut off"
 
 
-def _said(error: BaseException) -> str:
+def _quote_error(error: BaseException) -> str:
     return " ".join(str(error).split())[:120]

@@ -1,15 +1,14 @@
-"""Image files to pixels: whatever they hold becomes one upright RGB picture, or a reason why not.
+"""Decode images of any format to upright RGB.
 
-    orientation     as the camera noted it (EXIF), so that what people see is what is encoded
-    palette, grey   their colours
-    CMYK            converted, inverted first where Adobe stored it inverted
-    16 bits         scaled to 8 by the file's range of 65,535, never cut off
-    alpha           laid on white
-    animated        the first picture
-    too large       refused by the size that the header declares, before any pixel is unpacked
+    orientation     applied from EXIF, so that the image is encoded as it is displayed
+    palette, grey   converted to RGB
+    CMYK            converted, after inverting what Adobe stored inverted
+    16 bits         scaled to 8 by the range of 65,535, never clipped
+    alpha           composited on white
+    animated        the first frame
+    too large       refused by the size in the header, before any pixel is decoded
 
-Nothing else is done to the pixels: cutting and scaling are each model's own
-(`sememe.models.image.preprocess`).
+Cropping and scaling are left to each model (`sememe.models.image.preprocess`).
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
-from sememe.sources.magic_bytes import describe
+from sememe.sources.magic_bytes import describe_format
 from sememe.sources.open_file import open_bytes, reason
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_PIXELS = 178_956_970  # Pillow's own bound for refusing: 512 MB as RGB
+MAX_PIXELS = 178_956_970  # Pillow's own limit: 512 MB as RGB
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "AVIF", "PPM")
 _HEAD = 64
 _ROWS = 256
 
 
-def thumbnail(content: Any, side: int) -> str:
-    """Return a small JPEG of a picture as a data URI, its longer side at most `side` pixels.
+def make_thumbnail(content: Any, side: int) -> str:
+    """Return a small JPEG of an image as a data URI, its longer side at most `side` pixels.
 
     Raises:
         CorruptFileError, InvalidInputError, MissingExtraError: As `open_image`.
@@ -50,11 +49,11 @@ def thumbnail(content: Any, side: int) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode('ascii')}"
 
 
-class _Quiet:
-    """Keeps Pillow's warnings (odd EXIF, sizes) from people: what matters to them is raised.
+class _IgnoredWarnings:
+    """Ignores Pillow's warnings (odd EXIF, sizes); what matters is raised.
 
-    The filters of warnings are the whole process's, and pictures are read in several threads: who
-    comes first sets them, and who goes last puts back what was.
+    Warning filters are process-wide and images are read in several threads, so the first thread to
+    enter sets the filter and the last to leave restores it.
     """
 
     def __init__(self) -> None:
@@ -77,24 +76,24 @@ class _Quiet:
                 self._kept.__exit__(None, None, None)
 
 
-_QUIET = _Quiet()
+_IGNORED_WARNINGS = _IgnoredWarnings()
 
 
 def open_image(content: Any) -> Image:
-    """Return the picture in a file, upright and in RGB; see the top of this module.
+    """Decode an image, upright and in RGB; see the top of this module.
 
-    content: a path, the bytes of a file, an array (height, width), (height, width, 3) or
-    (height, width, 4) of uint8, or a picture of Pillow.
+    content: A path, the bytes of a file, a uint8 array (height, width), (height, width, 3) or
+    (height, width, 4), or an image of Pillow.
 
     Raises:
-        CorruptFileError: It is no image, cut off, damaged or too large; the reason for people.
+        CorruptFileError: It is not an image, truncated, damaged or too large.
         InvalidInputError: Content of another type.
         MissingExtraError: Pillow is not installed.
     """
-    image = _opened(content)
+    image = _open(content)
     try:
-        with _QUIET:
-            return _upright_rgb(image)
+        with _IGNORED_WARNINGS:
+            return _to_upright_rgb(image)
     except (
         OSError,
         MemoryError,
@@ -104,39 +103,39 @@ def open_image(content: Any) -> Image:
         IndexError,
         TypeError,
     ) as error:
-        raise _damaged(error) from error
+        raise _damage_error(error) from error
 
 
-def picture_facts(content: Any) -> dict[str, str | int]:
-    """Return "width" and "height", and "taken" (ISO time) where the camera noted it.
+def read_image_metadata(content: Any) -> dict[str, str | int]:
+    """Return "width" and "height", and "taken" (ISO time) if the camera recorded it.
 
     Raises:
-        CorruptFileError, InvalidInputError, MissingExtraError: As `open_image`, so far as the
-            header tells.
+        CorruptFileError, InvalidInputError, MissingExtraError: As `open_image`, as far as the
+            header shows.
     """
-    image = _opened(content)
+    image = _open(content)
     width, height = image.size
     facts: dict[str, str | int] = {"width": width, "height": height}
-    with _QUIET:
-        if _orientation(image) in (5, 6, 7, 8):
+    with _IGNORED_WARNINGS:
+        if _read_orientation(image) in (5, 6, 7, 8):
             facts = {"width": height, "height": width}
-        if taken := _taken(image):
+        if taken := _read_timestamp(image):
             facts["taken"] = taken
     return facts
 
 
-def _taken(image: Image) -> str:
-    """Return when the camera says that the picture was taken, as an ISO time, "" if never."""
+def _read_timestamp(image: Image) -> str:
+    """Return the time the image was taken from EXIF, in ISO format, or ""."""
     try:
         exif = image.getexif()
-        found = exif.get_ifd(0x8769).get(0x9003) or exif.get(0x0132)
-        return datetime.strptime(str(found), "%Y:%m:%d %H:%M:%S").isoformat() if found else ""
-    except Exception:  # EXIF of any camera, damaged in any way: the picture counts
+        taken = exif.get_ifd(0x8769).get(0x9003) or exif.get(0x0132)
+        return datetime.strptime(str(taken), "%Y:%m:%d %H:%M:%S").isoformat() if taken else ""
+    except Exception:  # EXIF may be damaged in any way; the image counts
         return ""
 
 
-def _opened(content: Any) -> Image:
-    """Open an image without unpacking its pixels."""
+def _open(content: Any) -> Image:
+    """Open an image without decoding its pixels."""
     pillow = require("PIL.Image", "reading images")
     if _is_image(content):
         image: Image = content
@@ -155,23 +154,23 @@ def _opened(content: Any) -> Image:
     if not data:
         raise CorruptFileError("empty: it holds no bytes")
     try:
-        with _QUIET:
+        with _IGNORED_WARNINGS:
             pillow.init()
             known = [name for name in FORMATS if name in pillow.OPEN]
-            found: Image = pillow.open(io.BytesIO(data), formats=known)
+            opened: Image = pillow.open(io.BytesIO(data), formats=known)
     except pillow.DecompressionBombError as error:
-        raise CorruptFileError(_too_large()) from error
+        raise CorruptFileError(_describe_limit()) from error
     except pillow.UnidentifiedImageError:
-        what = describe(data[:_HEAD])
+        what = describe_format(data[:_HEAD])
         raise CorruptFileError(
             f"cut off or damaged (by its first bytes {what})"
             if what and "image" in what
             else f"not an image{f': by its first bytes {what}' if what else ''}"
         ) from None
     except (OSError, ValueError, SyntaxError, EOFError, TypeError, MemoryError) as error:
-        raise _damaged(error) from error
-    _check_size(found.size)
-    return found
+        raise _damage_error(error) from error
+    _check_size(opened.size)
+    return opened
 
 
 def _read(path: Path) -> bytes:
@@ -198,73 +197,73 @@ def _from_array(array: Any) -> Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def _upright_rgb(image: Image) -> Image:
+def _to_upright_rgb(image: Image) -> Image:
     from PIL import Image as pillow
     from PIL import ImageOps
 
     if getattr(image, "n_frames", 1) > 1:
         image.seek(0)
-    turned = _orientation(image)
+    turned = _read_orientation(image)
     image.load()
     if turned > 1:
         image = ImageOps.exif_transpose(image)
     mode = image.mode
     if mode.startswith("I;16") or mode in ("I", "F"):
-        return _eight_bits(image)
+        return _to_eight_bits(image)
     if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
-        laid = pillow.new("RGB", image.size, (255, 255, 255))
-        laid.paste(image, mask=image.getchannel("A"))
-        return laid
+        white = pillow.new("RGB", image.size, (255, 255, 255))
+        white.paste(image, mask=image.getchannel("A"))
+        return white
     return image if mode == "RGB" else image.convert("RGB")
 
 
-def _eight_bits(image: Image) -> Image:
-    """Scale grey of 16 bits (or more, or of decimals) to 8, by its type's range."""
+def _to_eight_bits(image: Image) -> Image:
+    """Scale greyscale of 16 or more bits, or of floats, to 8 bits, by the range of its type."""
     import numpy as np
     from PIL import Image as pillow
 
     values = np.asarray(image)
-    usual = 1.0 if image.mode == "F" else 65535.0  # of another range: its own
+    usual = 1.0 if image.mode == "F" else 65535.0  # an image beyond this uses its own range
     low, high = 0.0, usual
     if image.mode in ("F", "I"):
         known = values[np.isfinite(values)]
         low = min(float(known.min()), 0.0) if image.mode == "F" and known.size else 0.0
         high = max(float(known.max()), usual) if known.size else usual
     eight = np.empty(values.shape, np.uint8)
-    for row in range(0, len(values), _ROWS):  # some at a time: a large picture fills the memory
+    for row in range(0, len(values), _ROWS):  # in blocks, to save memory
         some = np.nan_to_num(values[row : row + _ROWS].astype(np.float32), posinf=0.0, neginf=0.0)
         scaled = np.clip((some - low) * (255 / (high - low)), 0, 255)
         eight[row : row + _ROWS] = np.rint(scaled)
     return pillow.fromarray(eight).convert("RGB")
 
 
-def _orientation(image: Image) -> int:
-    """Return the EXIF orientation, 1 where there is none or it makes no sense."""
+def _read_orientation(image: Image) -> int:
+    """Return the EXIF orientation, 1 if there is none or it is invalid."""
     try:
-        found = image.getexif().get(0x0112, 1)
-    except Exception:  # EXIF of any camera, damaged in any way: the picture counts
+        orientation = image.getexif().get(0x0112, 1)
+    except Exception:  # EXIF may be damaged in any way; the image counts
         return 1
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
 def _check_size(size: tuple[int, int]) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
-        raise CorruptFileError(f"{width} x {height} pixels: {_too_large()}")
+        raise CorruptFileError(f"{width} x {height} pixels: {_describe_limit()}")
     if width < 1 or height < 1:
         raise CorruptFileError(f"{width} x {height} pixels: there is nothing to see")
 
 
-def _too_large() -> str:
+def _describe_limit() -> str:
     return f"too large, at most {MAX_PIXELS / 1e6:.0f} million pixels are unpacked"
 
 
-def _damaged(error: BaseException) -> CorruptFileError:
+def _damage_error(error: BaseException) -> CorruptFileError:
     if isinstance(error, MemoryError):
         return CorruptFileError("too large for this machine's memory")
-    said = " ".join(str(error).split())[:120]
-    return CorruptFileError(f"cut off or damaged ({said or type(error).__name__})")
+    message = " ".join(str(error).split())[:120]
+    return CorruptFileError(f"cut off or damaged ({message or type(error).__name__})")
 
 
 def _is_image(content: Any) -> bool:

@@ -1,7 +1,7 @@
-"""Stretches of one recording after another, decoded in one go.
+"""Decode consecutive clips of the same audio in one pass.
 
-To open a recording and to seek in it for each stretch costs an MP3 the way from its beginning each
-time: an hour in windows of five seconds took 96 s, and takes 5 to 9 s so.
+Opening and seeking for each clip decodes an MP3 from its start each time: an hour in windows of
+five seconds took 96 s, and takes 5 to 9 s in one pass.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError
-from sememe.sources.media.audio_decoding import Clip, decoded_blocks, opened_sound
+from sememe.sources.media.audio_decoding import Clip, decode_blocks, open_audio
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 
-class ForwardReader:
-    """Reads clips; those that follow each other in a recording are read on from where it is."""
+class SequentialReader:
+    """Reads clips; consecutive ones of the same audio are decoded without seeking."""
 
     def __init__(self) -> None:
         self._content: Any = None
         self._open = ExitStack()
         self._blocks: Iterator[FloatArray] = iter(())
         self._held: list[FloatArray] = []
-        self._start = self._end = 0  # of what is held, in samples
+        self._start = self._end = 0  # of the held blocks, in samples
         self._rate = 0
 
     def read(self, clip: Clip) -> tuple[FloatArray, int]:
-        """Return the samples of a clip, (n,) float32 of one channel, and their rate.
+        """Return the samples of a clip, (n,) mono float32, and their sample rate.
 
         Raises:
             CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`.
@@ -50,21 +50,21 @@ class ForwardReader:
             while self._held and self._start + len(self._held[0]) <= first:
                 self._start += len(self._held.pop(0))
         whole = np.concatenate([np.empty(0, np.float32), *self._held])
-        found = whole[first - self._start : None if last is None else last - self._start]
-        if not len(found):
+        part = whole[first - self._start : None if last is None else last - self._start]
+        if not len(part):
             raise CorruptFileError(f"it ends before {clip.start} s")
         self._held, self._start = [whole[first - self._start :]], first
-        samples: FloatArray = np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0)
+        samples: FloatArray = np.nan_to_num(part, nan=0.0, posinf=0.0, neginf=0.0)
         return samples, self._rate
 
     def close(self) -> None:
-        """Close the recording that is open."""
+        """Close the open audio."""
         self._open.close()
         self._content, self._held = None, []
 
     def _begin(self, content: Any) -> None:
         self.close()
-        sound = self._open.enter_context(opened_sound(content))
+        sound = self._open.enter_context(open_audio(content))
         self._content, self._rate = content, sound.samplerate
-        self._blocks = decoded_blocks(sound, 0.0, None)
+        self._blocks = decode_blocks(sound, 0.0, None)
         self._start = self._end = 0

@@ -1,4 +1,4 @@
-"""How columns of users' tables are named in metadata, and which of them hold the text."""
+"""Names of columns in metadata, and which columns hold text, title and id."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ RESERVED_PREFIXES = ("vector", "_row", "_distance", "_score", "_relevance")
 
 
 class ColumnNames:
-    """Gives each name of a table one SQL identifier, the same one every time.
+    """Maps each column name of a table to an SQL identifier, always the same one.
 
-    Letters of any script, digits and "_" stay; every run of other characters becomes one "_",
-    and none is left at the end. A name that would begin with a digit gets a "_" in front; an empty
-    one becomes "column". Names an index needs itself (`id`, `text`, `score`, `vector...`) and names
-    already given (in any case of letters) get a "_" behind.
+    Letters of any script, digits and "_" are kept; every run of other characters becomes one "_",
+    and none is kept at the end. A name that would start with a digit gets a leading "_"; an empty
+    one becomes "column". Names reserved by an index (`id`, `text`, `score`, `vector...`) and names
+    already used (ignoring case) get a trailing "_".
 
     >>> names = ColumnNames()
     >>> [names[name] for name in ["가격(원)", "Price (KRW)", "price-krw", "id", "2024"]]
@@ -53,7 +53,7 @@ class ColumnNames:
 
 
 def find_name(names: list[str], wanted: tuple[str, ...]) -> str | None:
-    """Return the first name, in the order of `wanted`, that the table has; case does not matter.
+    """Return the first column, in the order of `wanted`, that the table has, ignoring case.
 
     >>> find_name(["Label", "Body"], TEXT_NAMES)
     'Body'

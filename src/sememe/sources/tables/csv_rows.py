@@ -1,8 +1,7 @@
-"""The rows of a CSV or TSV text, with recovery from quotes that do not match.
+"""Rows of a CSV or TSV text, with recovery from unbalanced quotes.
 
-A quote that opens and never closes makes the csv module swallow what follows as one cell. Here
-such a row is read again with its quotes taken as plain characters, and the lines that it had
-swallowed are given back.
+An opening quote that is never closed makes the csv module read everything after it as one cell.
+Such a row is read again with its quotes as plain characters, and its other lines are put back.
 """
 
 from __future__ import annotations
@@ -16,22 +15,22 @@ from sememe._errors import CorruptFileError
 DELIMITERS = ",;\t|"
 MAX_FIELD = 64 << 20
 MAX_LINES_IN_ROW = 10_000
-Row = tuple[int, list[str]]  # the number of its first line, its cells
+Row = tuple[int, list[str]]  # (number of its first line, cells)
 
 
 class Rows:
-    """Iterates (number of the first line, cells); blank lines are passed over.
+    """Iterates (number of the first line, cells); blank lines are skipped.
 
     Attributes:
-        width: How many cells a row should have, once that is known: a row that has another
-            number is read without its quotes if it has this number then.
+        width: Expected number of cells, if known: a row with another number is read without its
+            quotes if it then has this number.
     """
 
     def __init__(self, numbered: Iterable[tuple[int, str]], delimiter: str) -> None:
         self.width: int | None = None
         self._delimiter = delimiter
         self._source = iter(numbered)
-        self._waiting: deque[tuple[int, str]] = deque()  # lines given back
+        self._waiting: deque[tuple[int, str]] = deque()  # lines put back
         self._taken: list[tuple[int, str]] = []  # lines of the row being read
 
     def __iter__(self) -> Iterator[Row]:
@@ -67,7 +66,7 @@ class Rows:
             yield line[1]
 
     def _is_doubtful(self, row: list[str]) -> bool:
-        """Tell a row of the wrong width, or rows of a TSV that two plain quotes have joined."""
+        """Return whether a row has the wrong width, or two plain quotes joined rows of a TSV."""
         if self.width is None:
             return False
         if len(row) != self.width:
@@ -88,7 +87,7 @@ class Rows:
 
     @staticmethod
     def _next(reader: Iterator[list[str]]) -> list[str]:
-        """Read a row that may hold long cells; the limit is the whole process's: put it back."""
+        """Read a row with long cells; the limit is process-wide, so it is restored."""
         limit = csv.field_size_limit(MAX_FIELD)
         try:
             return next(reader)
@@ -97,24 +96,23 @@ class Rows:
 
 
 def guess_delimiter(lines: list[str]) -> str:
-    """Return the delimiter under which most lines have the same number, above 1, of cells."""
+    """Return the delimiter with which most lines have the same number of cells, above 1."""
 
     def agreement(delimiter: str) -> int:
         widths = Counter(len(row) for _, row in Rows(enumerate(lines, 1), delimiter))
         return max((rows for width, rows in widths.items() if width > 1), default=0)
 
-    return max(DELIMITERS, key=agreement)  # the first of the best: a comma when none splits
+    return max(DELIMITERS, key=agreement)  # ties go to the first: a comma if none splits
 
 
 def has_header(rows: list[list[str]]) -> bool:
-    """Tell whether the first row names the columns.
+    """Return whether the first row is a header.
 
-    It does if it has a well-known name (text, title, id, label...); it does not if a cell is
-    empty, repeated, a number, long or a sentence, or stands again below in its column, or if it
-    is alone in its row.
+    It is if it has a well-known name (text, title, id, label...); it is not if a cell is empty,
+    repeated, a number, long, a sentence, occurs again in its column, or is the only one of its row.
     """
     from sememe.sources.tables.column_names import ID_NAMES, TEXT_NAMES, TITLE_NAMES, find_name
-    from sememe.sources.tables.csv_values import kind_of
+    from sememe.sources.tables.csv_values import infer_kind
 
     first, rest = rows[0], rows[1:]
     if find_name(first, (*TEXT_NAMES, *TITLE_NAMES, *ID_NAMES, "label", "name", "이름")):
@@ -122,7 +120,7 @@ def has_header(rows: list[list[str]]) -> bool:
     cells = [cell.strip() for cell in first]
     if len(cells) == 1 or not all(cells) or len(set(cells)) < len(cells):
         return False
-    if any(len(cell) > 64 or cell[-1] in ".!?。…" or kind_of(cell) != "str" for cell in cells):
+    if any(len(cell) > 64 or cell[-1] in ".!?。…" or infer_kind(cell) != "str" for cell in cells):
         return False
     return not any(
         row[at] == first[at] for row in rest for at in range(len(first)) if at < len(row)

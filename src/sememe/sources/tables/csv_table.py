@@ -1,4 +1,4 @@
-"""CSV and TSV: one item for each row. Read twice, the first time for the kinds of the columns."""
+"""CSV and TSV: one item per row. Files are read twice, first to infer the types of columns."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sememe.sources.files import SourceFile
 from sememe.sources.lines import Lines, open_lines
 from sememe.sources.tables.column_names import ID_NAMES, TEXT_NAMES, find_name
 from sememe.sources.tables.csv_rows import Row, Rows, guess_delimiter, has_header
-from sememe.sources.tables.csv_values import Kind, kind_of, parse, widen
-from sememe.sources.tables.id_set import SeenIds
+from sememe.sources.tables.csv_values import Kind, infer_kind, parse, widen
+from sememe.sources.tables.id_set import IdSet
 from sememe.sources.tables.records import NO_IDS, Records
 
 SAMPLE_LINES = 200
@@ -22,15 +22,15 @@ SAMPLE_LINES = 200
 
 @dataclass(slots=True)
 class Layout:
-    """How a table is written.
+    """Layout of a table.
 
     Attributes:
-        delimiter: Between cells.
-        first_line: Of the table: 2 after a line "sep=;", as spreadsheets write it.
+        delimiter: Cell separator.
+        first_line: First line of the table: 2 after a line "sep=;", as spreadsheets write it.
         header: Whether the first row names the columns.
-        names: Of the columns; column_1, column_2... where there is no header.
-        kinds: Of the columns' values.
-        has_ids: Whether the column `id`, if there is one, names the rows.
+        names: Column names; column_1, column_2... without a header.
+        kinds: Types of the columns.
+        has_ids: Whether the column `id`, if there is one, identifies the rows.
     """
 
     delimiter: str
@@ -42,11 +42,11 @@ class Layout:
 
 
 def read(file: SourceFile) -> Iterator[Item | Skipped]:
-    """Read the rows of a file, then say what was lost; see `Records` for the columns.
+    """Read the rows of a file, then yield what was lost; see `Records` for the columns.
 
-    The delimiter and whether there is a header are found out. A column is of one kind: int, float
-    or bool if all its cells are, else str. A row with more or fewer cells than the others is left
-    out, unless all that it has too much is empty.
+    The delimiter and the header are detected. A column has one type: int, float or bool if all its
+    cells have it, else str. A row with more or fewer cells than the others is left out, unless the
+    additional cells are empty.
     """
     with open_lines(file.path, file.source) as lines:
         layout = _find_layout(lines, is_tsv=".tsv" in file.path.name.lower())
@@ -72,16 +72,16 @@ def _items(lines: Lines, layout: Layout, source: str) -> Iterator[Item | Skipped
     ]
     number = 0
     for number, (line, row) in enumerate(_data_rows(lines, layout), 1):
-        place = f"row {number} (line {line})"
+        where = f"row {number} (line {line})"
         if len(row) != width:
             others = "the header has" if layout.header else "other rows have"
-            yield Skipped(source, f"{place}: {len(row)} cells where {others} {width}")
+            yield Skipped(source, f"{where}: {len(row)} cells where {others} {width}")
             continue
         try:
             values = [parse(cell, kind) for cell, kind in zip(row, kinds, strict=True)]
         except ValueError:
             raise CorruptFileError("it changed while it was read") from None
-        yield records.read(dict(zip(layout.names, values, strict=True)), number, place)
+        yield records.read(dict(zip(layout.names, values, strict=True)), number, where)
     if number == 0:
         yield Skipped(source, "empty: it holds no rows")
     if not layout.has_ids:
@@ -91,7 +91,7 @@ def _items(lines: Lines, layout: Layout, source: str) -> Iterator[Item | Skipped
 
 
 def _data_rows(lines: Lines, layout: Layout) -> Iterator[Row]:
-    """Rows below the header, without empty cells beyond the width."""
+    """Yield the rows below the header, without empty cells beyond the width."""
     numbered = (pair for pair in lines if pair[0] >= layout.first_line)
     rows, width = Rows(numbered, layout.delimiter), len(layout.names)
     rows.width = width
@@ -115,14 +115,14 @@ def _find_layout(lines: Lines, *, is_tsv: bool) -> Layout | None:
     if not rows:
         return None
     if has_header(rows):
-        return Layout(delimiter, first_line, header=True, names=_distinct(rows[0]))
+        return Layout(delimiter, first_line, header=True, names=_name_columns(rows[0]))
     width = Counter(map(len, rows)).most_common(1)[0][0]
     names = [f"column_{at}" for at in range(1, width + 1)]
     return Layout(delimiter, first_line, header=False, names=names)
 
 
-def _distinct(header: list[str]) -> list[str]:
-    """Name every column once: "a, a, (empty)" becomes "a, a_2, column_3"."""
+def _name_columns(header: list[str]) -> list[str]:
+    """Give every column a distinct name: "a, a, (empty)" becomes "a, a_2, column_3"."""
     while len(header) > 1 and not header[-1].strip():
         header = header[:-1]
     names: list[str] = []
@@ -133,16 +133,16 @@ def _distinct(header: list[str]) -> list[str]:
 
 
 def _survey(lines: Lines, layout: Layout) -> None:
-    """Read all rows to learn the kinds of the columns and whether the ids are ids."""
+    """Read all rows to infer the types of the columns and whether the ids are distinct."""
     kinds: list[Kind] = ["missing"] * len(layout.names)
-    id_name, seen = find_name(layout.names, ID_NAMES), SeenIds()
+    id_name, seen = find_name(layout.names, ID_NAMES), IdSet()
     id_at = None if id_name is None else layout.names.index(id_name)
     for _, row in _data_rows(lines, layout):
         if len(row) != len(kinds):
             continue
         for at, cell in enumerate(row):
             if kinds[at] != "str":
-                kinds[at] = widen(kinds[at], kind_of(cell))
+                kinds[at] = widen(kinds[at], infer_kind(cell))
         if id_at is not None:
-            seen.is_new(row[id_at])
-    layout.kinds, layout.has_ids = kinds, seen.name_rows()
+            seen.add(row[id_at])
+    layout.kinds, layout.has_ids = kinds, seen.has_distinct_ids()

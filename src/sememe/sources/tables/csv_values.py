@@ -1,4 +1,4 @@
-"""What kind of values a column of text cells holds, decided for the whole column."""
+"""Types of CSV columns, inferred over the whole column."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Literal
 
 Kind = Literal["missing", "bool", "int", "float", "str"]
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none"})
-INT = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")  # 007 is a code, not a number; fits 64 bits
+INT = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")  # fits 64 bits; 007 is a code, not a number
 FLOAT = re.compile(r"[+-]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?")
 
 
-def kind_of(cell: str) -> Kind:
-    """Name the narrowest kind a cell fits.
+def infer_kind(cell: str) -> Kind:
+    """Return the narrowest type of a cell.
 
-    >>> [kind_of(cell) for cell in ["3", "-0.5", "1e-3", "True", "007", "N/A", "서울"]]
+    >>> [infer_kind(cell) for cell in ["3", "-0.5", "1e-3", "True", "007", "N/A", "서울"]]
     ['int', 'float', 'float', 'bool', 'str', 'missing', 'str']
     """
     cell = cell.strip()
@@ -28,7 +28,7 @@ def kind_of(cell: str) -> Kind:
 
 
 def widen(kind: Kind, other: Kind) -> Kind:
-    """Name the narrowest kind that holds both.
+    """Return the narrowest type that holds both.
 
     >>> widen("int", "float"), widen("missing", "bool"), widen("bool", "int")
     ('float', 'bool', 'str')
@@ -41,7 +41,7 @@ def widen(kind: Kind, other: Kind) -> Kind:
 
 
 def parse(cell: str, kind: Kind) -> str | int | float | bool | None:
-    """Read a cell as its column's kind; None if it is missing.
+    """Parse a cell as its column's type; None if it is missing.
 
     In a column of strings only the empty cell is missing: there "NA" may be Namibia.
     """

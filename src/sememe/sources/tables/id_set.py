@@ -1,4 +1,4 @@
-"""Remember which ids a file has used, in little memory."""
+"""A compact set of the ids of a file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ MIN_ROWS = 100
 MAX_REPEATED = 0.1
 
 
-class SeenIds:
-    """A set of strings kept as 64-bit hashes: 16 to 32 bytes for each, whatever its length.
+class IdSet:
+    """A set of strings stored as 64-bit hashes: 16 to 32 bytes each, whatever their length.
 
-    Two different ids are taken for one with probability n**2 / 2**65: 3e-8 for a million ids.
+    Two different ids collide with probability n**2 / 2**65: 3e-8 for a million ids.
 
-    >>> seen = SeenIds()
-    >>> [seen.is_new(name) for name in ["a", "b", "a"]]
+    >>> seen = IdSet()
+    >>> [seen.add(name) for name in ["a", "b", "a"]]
     [True, True, False]
     """
 
@@ -31,9 +31,9 @@ class SeenIds:
             at = (at + 1) % len(slots)
         return slots[at] == key
 
-    def is_new(self, name: str) -> bool:
-        """Add a name and tell whether it was not there before."""
-        if not self._place(self._slots, self._key(name)):
+    def add(self, name: str) -> bool:
+        """Add a name and return whether it is new."""
+        if not self._insert(self._slots, self._key(name)):
             self._repeated += 1
             return False
         self._used += 1
@@ -41,12 +41,12 @@ class SeenIds:
             larger = array("Q", bytes(8 * 2 * len(self._slots)))
             for key in self._slots:
                 if key:
-                    self._place(larger, key)
+                    self._insert(larger, key)
             self._slots = larger
         return True
 
-    def name_rows(self) -> bool:
-        """Tell whether these are ids at all: in a large table few of them repeat another."""
+    def has_distinct_ids(self) -> bool:
+        """Return whether these can be ids: in a large table few of them may repeat another."""
         rows = self._used + self._repeated
         return rows < MIN_ROWS or self._repeated <= MAX_REPEATED * rows
 
@@ -56,7 +56,7 @@ class SeenIds:
         return int.from_bytes(digest, "little") or 1
 
     @staticmethod
-    def _place(slots: array[int], key: int) -> bool:
+    def _insert(slots: array[int], key: int) -> bool:
         at, last = key % len(slots), len(slots) - 1
         while slots[at]:
             if slots[at] == key:

@@ -1,4 +1,4 @@
-"""JSON Lines: one item for each object. A line that is not JSON is left out; the rest is read."""
+"""JSON Lines: one item per object; lines that are not JSON are skipped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sememe.sources.tables.records import Records
 
 
 def read(file: SourceFile) -> Iterator[Item | Skipped]:
-    """Read the records of a file, then say what was lost; see `Records` for the fields."""
+    """Read the records of a file, then yield what was lost; see `Records` for the fields."""
     with open_lines(file.path, file.source) as lines:
         yield from read_records(lines, file.source)
         yield from lines.notes()
@@ -25,21 +25,21 @@ def read_records(numbered: Iterable[tuple[int, str]], source: str) -> Iterator[I
         if not line.strip():
             continue
         empty = False
-        place = f"line {number}"
-        record = parse(line)
+        where = f"line {number}"
+        record = parse_line(line)
         if isinstance(record, dict):
-            yield records.read(record, number, place)
+            yield records.read(record, number, where)
         elif isinstance(record, ValueError):
-            yield Skipped(source, f"{place}: not JSON ({record})")
+            yield Skipped(source, f"{where}: not JSON ({record})")
         else:
-            yield Skipped(source, f"{place}: not a JSON object but {type(record).__name__}")
+            yield Skipped(source, f"{where}: not a JSON object but {type(record).__name__}")
     if empty:
         yield Skipped(source, "empty: it holds no records")
     yield from records.notes()
 
 
-def parse(line: str) -> object:
-    """Return the value of a line of JSON, or the error that says what is wrong with it."""
+def parse_line(line: str) -> object:
+    """Return the value of a line of JSON, or a ValueError that describes what is wrong."""
     try:
         return json.loads(line)
     except json.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""Parquet: one item for each row, read in batches."""
+"""Parquet: one item per row, read in batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sememe._types import Item, Skipped
 from sememe.sources.files import SourceFile
 from sememe.sources.open_file import open_seekable, reason
 from sememe.sources.tables.column_names import ID_NAMES, find_name
-from sememe.sources.tables.id_set import SeenIds
+from sememe.sources.tables.id_set import IdSet
 from sememe.sources.tables.records import NO_IDS, Records
 
 BATCH_ROWS = 512
@@ -46,17 +46,17 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
 
 
 def _has_ids(table: Any, names: list[str]) -> bool:
-    """Tell whether the column `id`, if there is one, names the rows."""
-    id_name, seen = find_name(names, ID_NAMES), SeenIds()
+    """Return whether the column `id`, if there is one, identifies the rows."""
+    id_name, seen = find_name(names, ID_NAMES), IdSet()
     if id_name is not None:
         for batch in table.iter_batches(BATCH_ROWS, columns=[id_name]):
             for value in _values(batch.column(id_name)):
-                seen.is_new(str(value))
-    return seen.name_rows()
+                seen.add(str(value))
+    return seen.has_distinct_ids()
 
 
 def _rows(batch: Any) -> list[dict[str, Any]]:
-    """The rows of an Arrow batch; strings of broken UTF-8 are decoded as any other text is."""
+    """Return the rows of an Arrow batch; strings that are not UTF-8 are decoded like other text."""
     columns = {name: _values(batch.column(name)) for name in batch.schema.names}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -74,7 +74,7 @@ def _values(column: Any) -> list[Any]:
 
 
 def _is_flat(column: Any) -> bool:
-    """Tell columns whose values `Records` can use: scalars, and lists of strings for a text."""
+    """Return whether `Records` can use a column: scalars, and lists of strings as text."""
     from pyarrow import types
 
     if types.is_list(column) or types.is_large_list(column):

@@ -1,4 +1,4 @@
-"""From a record (a row, a JSON object) to an item: its text, its id, its metadata."""
+"""Turn a record (a row, a JSON object) into an item: text, id and metadata."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 
 from sememe._types import Item, Skipped
-from sememe.sources.sanitize import Cleaner
+from sememe.sources.sanitize import Sanitizer
 from sememe.sources.tables.column_names import (
     ID_NAMES,
     TEXT_NAMES,
@@ -16,7 +16,7 @@ from sememe.sources.tables.column_names import (
     ColumnNames,
     find_name,
 )
-from sememe.sources.tables.id_set import SeenIds
+from sememe.sources.tables.id_set import IdSet
 
 NO_IDS = "its column 'id' repeats values: rows are numbered instead, and the column is metadata"
 Scalar = str | int | float | bool
@@ -25,40 +25,39 @@ Scalar = str | int | float | bool
 class Records:
     """Makes the items of one file.
 
-    *Text*: the field named text, content, body, document, 내용, 본문... (see `names.TEXT_NAMES`);
-    a field named title or 제목 goes before it on a line of its own. Without such a field, all
-    strings of the record as lines "name: value".
-    *Id*: `source#<id>` with the field `id` or `_id`, else `source#<row number>`. Where an earlier
-    record of the file has the same id, "@" and the row number follow.
-    *Metadata*: every other field that is a string, a number, a truth value, a date or a time
-    (the last two in ISO form), under the name that `ColumnNames` gives it. The title stays in it
-    as well, and so do strings that became text for want of a text field. Lists, objects,
-    missing values and NaN are left out.
+    *Text*: the field named text, content, body, document, 내용, 본문... (`TEXT_NAMES`), preceded by
+    a line with the field named title or 제목. Without a text field, all strings of the record as
+    lines "name: value".
+    *Id*: `source#<id>` with the field `id` or `_id`, else `source#<row number>`. If an earlier
+    record of the file has the same id, "@" and the row number are appended.
+    *Metadata*: every other field that is a string, number, boolean, date or time (the last two in
+    ISO format), under the name that `ColumnNames` gives it; also the title, and strings that
+    became text without a text field. Lists, objects, missing values and NaN are left out.
     """
 
     def __init__(self, source: str, *, has_ids: bool = True) -> None:
-        """Begin a file; without `has_ids` its column `id` is a column like any other."""
-        self.cleaner = Cleaner()
+        """Begin a file; without `has_ids` its field `id` is metadata."""
+        self.sanitizer = Sanitizer()
         self._source = source
         self._has_ids = has_ids
         self._names = ColumnNames()
-        self._given = SeenIds()
+        self._given = IdSet()
         self._repeated = 0  # records whose id an earlier one has
-        self._numbers = SeenIds()
+        self._numbers = IdSet()
         self._roles: dict[tuple[str, ...], tuple[str | None, ...]] = {}
 
-    def read(self, record: Mapping[str, object], number: int, place: str) -> Item | Skipped:
-        """Make an item of one record, or say why not.
+    def read(self, record: Mapping[str, object], number: int, where: str) -> Item | Skipped:
+        """Return the item of one record, or why there is none.
 
         Args:
             record: Field names and values.
-            number: Of the record in its file, from 1: its id for want of a better one.
-            place: The same for people: "row 3 (line 5)".
+            number: Number of the record in its file, from 1; its id by default.
+            where: The same as displayed: "row 3 (line 5)".
         """
         text_name, title_name, id_name = self._roles_of(tuple(record))
         content = self._content(record, text_name, title_name)
         if not content.strip():
-            return Skipped(self._source, f"{place}: no text")
+            return Skipped(self._source, f"{where}: no text")
         key = self._key(None if id_name is None else record.get(id_name), number)
         left_out = {text_name, id_name}
         metadata = {
@@ -69,15 +68,15 @@ class Records:
         return Item(f"{self._source}#{key}", content, "text", self._source, metadata)
 
     def notes(self) -> Iterator[Skipped]:
-        """Say once for the whole file what was changed in its strings."""
-        for note in self.cleaner.notes():
+        """Yield what was changed in its strings, once for the whole file."""
+        for note in self.sanitizer.notes():
             yield Skipped(self._source, note)
         if self._repeated:
             note = f"{self._repeated} records repeat an id; they are named ID@ROW, none is left out"
             yield Skipped(self._source, note)
 
     def _roles_of(self, names: tuple[str, ...]) -> tuple[str | None, ...]:
-        """Return the names of text, title and id; remembered, as most records look alike."""
+        """Return the names of text, title and id fields; cached, since most records are alike."""
         if names not in self._roles:
             if len(self._roles) >= 1000:
                 self._roles.clear()
@@ -88,16 +87,16 @@ class Records:
         return self._roles[names]
 
     def _key(self, given: object, number: int) -> str:
-        """Return the id within the file; where it is taken, "@" and the record's number follow.
+        """Return the id within the file; if it is taken, append "@" and the record's number.
 
-        It may be taken by an earlier record's id, or by a number that stood in for one.
+        It may be taken by the id of an earlier record, or by a number used as one.
         """
         if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
             key = str(number)
-            self._numbers.is_new(key)
+            self._numbers.add(key)
             return f"{key}@{number}" if key in self._given else key
-        key = self.cleaner.clean(str(given))
-        new = self._given.is_new(key)
+        key = self.sanitizer.sanitize(str(given))
+        new = self._given.add(key)
         self._repeated += not new
         return key if new and key not in self._numbers else f"{key}@{number}"
 
@@ -115,11 +114,11 @@ class Records:
                 for name, value in record.items()
                 if name != id_name and isinstance(value, str) and value.strip()
             ]
-        return self.cleaner.clean("\n".join(part for part in parts if part.strip()))
+        return self.sanitizer.sanitize("\n".join(part for part in parts if part.strip()))
 
     def _scalar(self, value: object) -> Scalar | None:
         if isinstance(value, str):
-            return self.cleaner.clean(value)
+            return self.sanitizer.sanitize(value)
         if isinstance(value, bool):
             return value
         if isinstance(value, int):
@@ -132,7 +131,7 @@ class Records:
 
 
 def _as_text(value: object) -> str:
-    """Read a text field: strings as they are, lists of strings line by line, numbers as digits."""
+    """Return a text field: strings unchanged, lists of strings as lines, numbers as digits."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):

@@ -1,21 +1,21 @@
-"""Turn text into the terms of keyword search, Korean first and without a dictionary.
+"""Analyze text into terms of keyword search, with Korean support that needs no dictionary.
 
-A document's Hangul word gives every pair and triple of its neighbouring syllables, its possible
-stems and itself, each once. A query's Hangul word gives its stem. Hence the rule of matching:
+A Hangul word of a document gives all bigrams and trigrams of its syllables, its possible stems and
+itself, each once. A Hangul word of a query gives its stem. Hence the matching rule:
 
-    A stem of two or three syllables finds the documents that hold it inside one of their
-    words (자동차 finds 자동차를 and 전기자동차, never 자동 or 동차 alone); a longer stem those
-    with a word whose stem begins or ends with it (초등학교 finds 서울초등학교에서); a stem of
-    one syllable those with a word of that stem (먹었다 finds 먹는), or of that syllable and
-    what may be a particle (꽃 finds 꽃이).
+    A stem of two or three syllables matches documents with a word that contains it (자동차
+    matches 자동차를 and 전기자동차, never 자동 or 동차 alone); a longer stem, those with a word
+    whose stem begins or ends with it (초등학교 matches 서울초등학교에서); a stem of one syllable,
+    those with a word of that stem (먹었다 matches 먹는), or of that syllable and a possible
+    particle (꽃 matches 꽃이).
 
-A term that no document holds may be read in another way: `QueryTerms.otherwise` says how.
+For a term that occurs in no document, `QueryTerms.otherwise` gives alternatives.
 
-What else the query says, its words as typed and the pairs of syllables in long stems, is `extra`:
-it ranks documents higher that were found already and never finds one itself.
+The other terms of a query, its words as typed and the bigrams of long stems, are `extra`: they
+raise the score of documents that match, but match none themselves.
 
 Latin words are stripped of accents and stemmed with Snowball (English; Porter 2001); scripts
-without spaces give pairs of characters. The terms are for scoring with BM25.
+without spaces give bigrams of characters. The terms are for scoring with BM25.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ from dataclasses import dataclass, field
 import Stemmer
 
 from sememe._errors import UnknownNameError
-from sememe.text.normalize import normalize, without_accents
+from sememe.text.normalize import normalize, strip_accents
 from sememe.text.terms import stopwords
 from sememe.text.terms.script_runs import Token, tokens
 from sememe.text.terms.syllables import LONGEST_WORD, HangulTerms, SyllableTerms, ngrams
 
 ANALYZERS = ("default", "kiwi")
 _VERSION = 2
-_EXTRA_WEIGHT = 0.3  # of 0, 0.2, 0.3, 0.5 the best on MIRACL-ko train; SciFact train is level
-_CACHED_CHARACTERS = 40  # longer pieces between white space are rarely met twice
+_EXTRA_WEIGHT = 0.3  # the best of 0, 0.2, 0.3, 0.5 on MIRACL-ko train; no effect on SciFact train
+_CACHED_CHARACTERS = 40  # longer pieces between white space rarely occur twice
 _CACHE_SIZE = 200_000  # pieces; about 100 MB at the most
 _PARTS = re.compile("[0-9]+|[^0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class QueryTerms:
-    """What a query asks the keyword index for.
+    """The terms of a query to the keyword index.
 
     Attributes:
-        required: A document must hold at least one of these. Empty when the query has no words.
-        extra: Terms that add to the score of a document found by another, with their weight
-            beside a required term's 1; none of them is required too.
-        otherwise: Required term -> what to require in its place where no document holds it: the
-            word without what may be a particle or 다, the name without 씨, the parts of a compound
-            (환불규정). Goes for the replacements too: 이서연씨가 -> 이서연씨 -> 이서연.
+        required: A document must have at least one of these. Empty if the query has no words.
+        extra: Terms that only raise the score of matching documents, with their weight relative to
+            1 of a required term; disjoint from `required`.
+        otherwise: Required term -> alternatives if no document has it: the word without a possible
+            particle or 다, the name without 씨, the parts of a compound (환불규정). Applies to the
+            alternatives too: 이서연씨가 -> 이서연씨 -> 이서연.
     """
 
     required: tuple[str, ...]
@@ -69,7 +69,7 @@ class QueryTerms:
 
 @dataclass(slots=True)
 class _Wanted:
-    """The terms of a query while they are gathered; `asking` are words that only ask."""
+    """The terms of a query while they are collected; `asking` are question words."""
 
     required: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
@@ -84,10 +84,10 @@ class _Wanted:
 
 @dataclass(frozen=True)
 class Analyzer:
-    """Turns documents and queries into terms; the same one must serve both.
+    """Analyzes documents and queries into terms; both must use the same one.
 
     Attributes:
-        hangul: How Hangul words become terms.
+        hangul: Analysis of Hangul words.
     """
 
     hangul: HangulTerms = field(default_factory=SyllableTerms)
@@ -100,21 +100,21 @@ class Analyzer:
 
     @property
     def name(self) -> str:
-        """The name under which `analyzer` makes this one."""
+        """The name to pass to `analyzer`."""
         return self.hangul.name
 
     @property
     def fingerprint(self) -> str:
-        """Equal if and only if the terms are: an index refuses those of another analyser."""
+        """Equal if and only if the terms are; an index refuses another analyzer's terms."""
         return f"{self.name}-{_VERSION}"
 
     def analyze(self, text: str) -> list[str]:
-        """Return the terms of a document in order, with repetition; none holds white space.
+        """Return the terms of a document in order, with repetition; none contains white space.
 
         >>> Analyzer().analyze("SUV차량 3대, GPT-4")
         ['suv', '차량', '3', '대', 'gpt4', 'gpt', '4']
         """
-        found: list[str] = []
+        all_terms: list[str] = []
         cache = self._cache
         for piece in text.split():
             terms = cache.get(piece)
@@ -124,26 +124,26 @@ class Analyzer:
                     if len(cache) >= _CACHE_SIZE:
                         cache.clear()
                     cache[piece] = terms
-            found += terms
-        return found
+            all_terms += terms
+        return all_terms
 
     def release(self) -> None:
-        """Give back the memory that only makes the next call faster."""
+        """Clear the cache."""
         self._cache.clear()
 
     def analyze_query(self, text: str) -> QueryTerms:
-        """Return the terms of a query: those that must be found apart from those that may.
+        """Return the terms of a query, required and extra.
 
-        Words that only ask (언제, "what", "of") are left out as long as others remain.
+        Question and stop words (언제, "what", "of") are left out if other words remain.
 
         >>> Analyzer().analyze_query("자동차를 언제 발명했나요?").required
         ('자동차', '발명')
         """
         wanted = _Wanted()
-        found = list(tokens(normalize(text)))
-        for token in found:
+        all_tokens = list(tokens(normalize(text)))
+        for token in all_tokens:
             if token.kind == "hangul":
-                self._want_hangul(token.text, wanted, alone=len(found) == 1)
+                self._want_hangul(token.text, wanted, alone=len(all_tokens) == 1)
             elif token.kind in ("word", "compound"):
                 self._want_word(token, wanted)
             else:
@@ -170,8 +170,8 @@ class Analyzer:
                 return [token.text]
 
     def _word_terms(self, token: Token) -> list[str]:
-        """Return the stem of a word; of gpt-4 and covid19 the whole, then the parts."""
-        word = without_accents(token.text)
+        """Return the stem of a word; for gpt-4 and covid19 the whole, then the parts."""
+        word = strip_accents(token.text)
         if len(word) > LONGEST_WORD:
             starts = range(0, len(word), LONGEST_WORD)
             return [word[start : start + LONGEST_WORD].strip("-'\u2019") for start in starts]
@@ -194,21 +194,21 @@ class Analyzer:
             wanted.extra += extra
 
     def _other_terms(self, word: str, required: list[str]) -> dict[str, tuple[str, ...]]:
-        """Return term -> what to require in its place, for the required terms and so on down."""
-        found: dict[str, tuple[str, ...]] = {}
+        """Return term -> alternatives, for the required terms and, recursively, alternatives."""
+        alternatives: dict[str, tuple[str, ...]] = {}
         waiting = list(required)
         while waiting:
             term = waiting.pop()
             others = self.hangul.other_terms(word, term)
-            # An asking word such as 있 stands in nearly every document.
+            # A stop word such as 있 occurs in nearly every document.
             others = [other for other in others if other not in stopwords.KOREAN]
-            if others and term not in found:
-                found[term] = tuple(others)
+            if others and term not in alternatives:
+                alternatives[term] = tuple(others)
                 waiting += others
-        return found
+        return alternatives
 
     def _want_word(self, token: Token, wanted: _Wanted) -> None:
-        """Ask for a word by its stem; of gpt-4 and e-mail the 4 and the e are only extra."""
+        """Require a word by its stem; the 4 of gpt-4 and the e of e-mail are only extra."""
         terms = self._word_terms(token)
         if token.text in stopwords.ENGLISH:
             wanted.asking += terms
@@ -219,10 +219,10 @@ class Analyzer:
 
 
 def analyzer(name: str = "default") -> Analyzer:
-    """Make an analyser by name: "default" needs no dictionary, "kiwi" the extra `korean`.
+    """Return an analyzer by name: "default" needs no dictionary, "kiwi" the extra `korean`.
 
     Raises:
-        UnknownNameError: There is no analyser of that name.
+        UnknownNameError: There is no analyzer of that name.
         MissingExtraError: kiwipiepy is not installed.
     """
     if name == "default":

@@ -1,7 +1,7 @@
-"""Hangul words become terms by dictionary: the morphemes that carry meaning (extra `korean`).
+"""Terms of Hangul words by dictionary: content morphemes from kiwipiepy (extra `korean`).
 
-kiwipiepy analyses each word by itself, so that its results can be kept: most words of a text have
-been met before. Particles, endings and suffixes are dropped.
+Each word is analyzed by itself, so that results can be cached: most words of a text occur before.
+Particles, endings and suffixes are dropped.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ def _kiwi() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class KiwiTerms:
-    """Morphemes by kiwipiepy, with the word itself where it is made of several."""
+    """Morphemes by kiwipiepy, with their compound if there are several."""
 
     name: str = "kiwi"
     _kiwi: Any = field(default_factory=_kiwi, repr=False, compare=False)
 
     def document_terms(self, word: str) -> list[str]:
-        """Return the morphemes that carry meaning, each once, and their compound."""
+        """Return the content morphemes, each once, and their compound."""
         if len(word) > LONGEST_WORD:
             return ngrams(word, 2)
         forms = self._forms(word)
         return list(dict.fromkeys([*forms, "".join(forms)])) if forms else [word]
 
     def query_terms(self, word: str) -> tuple[list[str], list[str]]:
-        """Return the morphemes that carry meaning; their compound is extra."""
+        """Return the content morphemes and their compound, all required."""
         required = self.document_terms(word)
         return required, []
 
     def typed_terms(self, word: str) -> tuple[list[str], list[str]]:
         """Return the terms of a query of one word: its compound, with the parts as extra."""
-        found = self.document_terms(word)
-        return found[-1:], found[:-1]
+        terms = self.document_terms(word)
+        return terms[-1:], terms[:-1]
 
     def other_terms(self, word: str, term: str) -> list[str]:
-        """Return the parts of a compound; nothing in place of a part."""
+        """Return the parts of a compound; a part has no alternatives."""
         *parts, compound = self.document_terms(word)
         return parts if term == compound else []
 

@@ -1,8 +1,8 @@
-"""Cut normalised text into runs of one script.
+"""Split normalised text into runs of one script.
 
 "SUV차량" is a Latin run and a Hangul run, "3번" a number and a Hangul run; "c++", "c#" and the
-two parts of "gpt-4" stay together. Scripts written without spaces (Han, kana, Thai, Lao, Khmer,
-Burmese) come as long runs, which the analyser cuts into pairs of characters.
+two parts of "gpt-4" are kept together. Scripts written without spaces (Han, kana, Thai, Lao, Khmer,
+Burmese) give long runs, which the analyzer splits into bigrams.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
 # Thai, Lao, Burmese, Khmer: letters, vowel signs and tone marks, but not their digits.
 _SPACELESS = "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u0edc-\u0edf\u1000-\u103f\u1780-\u17d3"
 _DENSE = f"{HAN}{KANA}{_SPACELESS}"
-# Marks that Python's \w leaves out, and without which Hindi, Arabic or Hebrew words fall apart.
+# Marks that \w of Python excludes, and without which Hindi, Arabic and Hebrew words fall apart.
 _MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
 _MARKS += "\u0900-\u0903\u093a-\u094f\u0981-\u0983\u09bc-\u09cd\u0a3c-\u0a4d\u0abc-\u0acd"
 _MARKS += (

@@ -1,4 +1,4 @@
-"""Hangul words become terms by rule: stems, and runs of two and three syllables."""
+"""Terms of Hangul words by rule: stems, and bigrams and trigrams of syllables."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Protocol
 
 from sememe.text import hangul
 
-LONGEST_WORD = 40  # characters beyond which a run is no word, and only its pairs are terms
+LONGEST_WORD = 40  # characters; longer runs are not words, and only their bigrams are terms
 
 
 class HangulTerms(Protocol):
-    """How one Hangul word becomes terms; the part in which the analysers differ."""
+    """Analysis of one Hangul word into terms, in which the analyzers differ."""
 
     @property
     def name(self) -> str:
-        """Return the name under which the analyser is made."""
+        """The name to pass to `analyzer`."""
         ...
 
     def document_terms(self, word: str) -> list[str]:
@@ -27,11 +27,11 @@ class HangulTerms(Protocol):
         ...
 
     def typed_terms(self, word: str) -> tuple[list[str], list[str]]:
-        """Return the same for a word that is the whole query."""
+        """Return the required and the extra terms of a word that is the whole query."""
         ...
 
     def other_terms(self, word: str, term: str) -> list[str]:
-        """Return what to require in place of a word's term that no document holds."""
+        """Return alternatives to a term of a word if no document has it."""
         ...
 
 
@@ -46,15 +46,15 @@ def ngrams(word: str, size: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class SyllableTerms:
-    """Stems by rule, with the runs of two and three syllables of every word."""
+    """Stems by rule, with the bigrams and trigrams of syllables of every word."""
 
     name: str = "default"
 
     def document_terms(self, word: str) -> list[str]:
-        """Return every pair and triple of syllables, the stems and the word, each once.
+        """Return all bigrams and trigrams of syllables, the stems and the word, each once.
 
-        A stem of five syllables or more gives its beginnings and ends of four or more as well,
-        two syllables the first where the second may be a particle (꽃이).
+        A stem of five syllables or more also gives its prefixes and suffixes of four or more, and a
+        word of two syllables the first one if the second may be a particle (꽃이).
 
         >>> SyllableTerms().document_terms("자동차를")
         ['자동', '동차', '차를', '자동차', '동차를', '자동차를']
@@ -62,15 +62,15 @@ class SyllableTerms:
         if len(word) > LONGEST_WORD:
             return ngrams(word, 2)
         stems = hangul.stems(word)
-        found = [*ngrams(word, 2), *ngrams(word, 3), word, *stems, hangul.short_noun(word)]
+        terms = [*ngrams(word, 2), *ngrams(word, 3), word, *stems, hangul.short_noun(word)]
         for size in range(4, len(stems[0])):
-            found += [stems[0][:size], stems[0][-size:]]
-        return [term for term in dict.fromkeys(found) if term]
+            terms += [stems[0][:size], stems[0][-size:]]
+        return [term for term in dict.fromkeys(terms) if term]
 
     def query_terms(self, word: str) -> tuple[list[str], list[str]]:
-        """Return the stem, and as extra the word as typed and the pairs of a longer stem.
+        """Return the stem, and as extra the word as typed and the bigrams of a longer stem.
 
-        A word made of endings alone (하나요) requires nothing.
+        A word of endings only (하나요) requires nothing.
 
         >>> SyllableTerms().query_terms("자동차를")
         (['자동차'], ['자동차를', '자동', '동차'])
@@ -84,9 +84,9 @@ class SyllableTerms:
         return [stem], [term for term in (word, *pairs) if term != stem]
 
     def typed_terms(self, word: str) -> tuple[list[str], list[str]]:
-        """Return the terms of a query of one word: 고양이 asks for cats, not for 고양 + 이.
+        """Return the terms of a query of one word: 고양이 means cats, not 고양 + 이.
 
-        A last syllable that is a particle or part of a noun is kept; 을, 를, 은, 는 are particles.
+        A last syllable that may be part of a noun is kept; 을, 를, 은, 는 are always particles.
 
         >>> SyllableTerms().typed_terms("고양이"), SyllableTerms().typed_terms("학교에서")
         ((['고양이'], ['고양']), (['학교'], ['학교에서']))
@@ -98,7 +98,7 @@ class SyllableTerms:
         return required, extra
 
     def other_terms(self, word: str, term: str) -> list[str]:
-        """Return the stem of a word taken as typed, or what else a stem may be made of.
+        """Return the stem of a word used as typed, or alternative readings of a stem.
 
         >>> terms = SyllableTerms()
         >>> terms.other_terms("자동차가", "자동차가"), terms.other_terms("먹다", "먹다")
@@ -107,5 +107,5 @@ class SyllableTerms:
         stem, *others = hangul.stems(word)
         if term == word != stem:
             return [stem] if stem else []
-        found = [*(others if term == stem else ()), *hangul.other_readings(term)]
-        return [other for other in dict.fromkeys(found) if 0 < len(other) < len(term)]
+        readings = [*(others if term == stem else ()), *hangul.other_readings(term)]
+        return [other for other in dict.fromkeys(readings) if 0 < len(other) < len(term)]

@@ -1,8 +1,8 @@
-"""CLIP's tokenizer from the two files of its first form, vocab.json and merges.txt.
+"""CLIP's tokenizer from its original two files, vocab.json and merges.txt.
 
-Text in lower case is cut into words, single digits and runs of other signs; each is written in
-bytes, its last one marked "</w>", and pairs of neighbours are merged in the order of merges.txt.
-Folders with a tokenizer.json need none of this: see `sememe.text.tokenizers.tokenizer_file`.
+Lower-cased text is split into words, single digits and runs of other characters; each is a sequence
+of bytes, the last one marked "</w>", and adjacent pairs are merged in the order of merges.txt.
+For folders with a tokenizer.json see `sememe.text.tokenizers.tokenizer_file`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any
 
 from sememe._errors import CorruptFileError
 from sememe._lazy import require
-from sememe.text.normalize import well_formed
+from sememe.text.tokenizers.subwords import encode_plain
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
 
 
 class ClipTokenizer:
-    """Texts to ids as the network was trained on them; lone surrogates count as U+FFFD.
+    """CLIP's byte-pair encoding; lone surrogates are read as U+FFFD.
 
     Attributes:
-        begin, end: Ids of the marks around each sequence.
-        unknown: Id of what the vocabulary does not know: CLIP takes the end of the text for it.
+        begin, end: Ids of the special tokens around each sequence.
+        unknown: Id of unknown tokens: in CLIP, that of the end of the text.
     """
 
     def __init__(self, vocab: Path, merges: Path) -> None:
@@ -36,7 +36,7 @@ class ClipTokenizer:
         """
         tokenizers = require("tokenizers", "CLIP's tokenizer")
         try:
-            self._tokenizer: Any = _made(tokenizers, vocab, merges)
+            self._tokenizer: Any = _build(tokenizers, vocab, merges)
         except Exception as error:  # the library raises bare Exceptions
             raise CorruptFileError(
                 f"{vocab} and {merges.name} cannot be read together: {error}. Fetch them anew"
@@ -50,34 +50,32 @@ class ClipTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """Number of ids, marks included."""
+        """Number of ids, special tokens included."""
         return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return each text's ids, without marks."""
-        clean = [well_formed(text) for text in texts]
-        found = self._tokenizer.encode_batch_fast(clean, add_special_tokens=False)
-        return [encoding.ids for encoding in found]
+        """Return each text's ids, without special tokens."""
+        return encode_plain(self._tokenizer, texts)
 
 
-def cut_as_clip(made: Any) -> None:
-    """Have a tokenizer of `tokenizers` clean and cut texts as CLIP's does."""
+def set_clip_pre_tokenizer(tokenizer: Any) -> None:
+    """Set the normalizer and pre-tokenizer of CLIP on a `tokenizers.Tokenizer`."""
     tokenizers = require("tokenizers", "CLIP's tokenizer")
     normal, cut = tokenizers.normalizers, tokenizers.pre_tokenizers
     spaces = normal.Replace(tokenizers.Regex(r"\s+"), " ")
-    made.normalizer = normal.Sequence([normal.NFC(), spaces, normal.Lowercase()])
+    tokenizer.normalizer = normal.Sequence([normal.NFC(), spaces, normal.Lowercase()])
     words = cut.Split(tokenizers.Regex(_WORDS), behavior="removed", invert=True)
-    made.pre_tokenizer = cut.Sequence([words, cut.ByteLevel(add_prefix_space=False,
-                                                            use_regex=False)])  # fmt: skip
+    as_bytes = cut.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = cut.Sequence([words, as_bytes])
 
 
-def _made(tokenizers: Any, vocab: Path, merges: Path) -> Any:
+def _build(tokenizers: Any, vocab: Path, merges: Path) -> Any:
     pieces, pairs = tokenizers.models.BPE.read_file(str(vocab), str(merges))
-    marks = [name for name in (START, END) if name in pieces]  # one that is missing is not made up
+    specials = [name for name in (START, END) if name in pieces]
     model = tokenizers.models.BPE(
         pieces, pairs, end_of_word_suffix="</w>", unk_token=END if END in pieces else None
     )
-    made = tokenizers.Tokenizer(model)
-    cut_as_clip(made)
-    made.add_special_tokens(marks)
-    return made
+    tokenizer = tokenizers.Tokenizer(model)
+    set_clip_pre_tokenizer(tokenizer)
+    tokenizer.add_special_tokens(specials)
+    return tokenizer

@@ -1,4 +1,4 @@
-"""Two texts as one sequence of token ids, as a cross-encoder reads them."""
+"""Tokenize pairs of texts into one sequence, for cross-encoders."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sememe._errors import InvalidInputError
-from sememe.text.normalize import well_formed
-from sememe.text.tokenizers.subwords import SubwordTokenizer
+from sememe.text.tokenizers.subwords import SubwordTokenizer, encode_plain
 
 Pair = tuple[str, str]
 _PROBE = "a"
 
 
 class PairTokens(NamedTuple):
-    """A pair of texts in tokens, marks included.
+    """The tokens of a pair of texts, special tokens included.
 
     Attributes:
-        ids: Of each token.
-        types: Of each token, 0 for the first text and 1 for the second, as the tokenizer says.
-        dropped: How many tokens of the two texts the window had no room for.
+        ids: Token ids.
+        types: Token types: in most models 0 for the first text and 1 for the second.
+        dropped: Number of tokens truncated to fit the window.
     """
 
     ids: list[int]
@@ -29,11 +28,11 @@ class PairTokens(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """What stands around two texts in one sequence: (id, type) of each mark.
+    """Special tokens around two texts in one sequence, as (id, type).
 
     Attributes:
         begin, middle, end: Before the first text, between the two, after the second.
-        first, second: Types of the texts' own tokens.
+        first, second: Types of the tokens of the texts.
     """
 
     begin: tuple[tuple[int, int], ...]
@@ -44,17 +43,17 @@ class Marks(NamedTuple):
 
 
 class PairTokenizer:
-    """Pairs of texts to ids as the network was trained on them; lone surrogates count as U+FFFD."""
+    """Tokenizes pairs of texts for a cross-encoder; lone surrogates are read as U+FFFD."""
 
     def __init__(self, path: Path, *, window: int, prompt: str = "") -> None:
         """Open a tokenizer.json.
 
-        window: Tokens of a pair at most, marks included. prompt: What stands before the first text
-        of every pair.
+        window: Maximum number of tokens of a pair, special tokens included. prompt: Prefix of the
+        first text of every pair.
 
         Raises:
             InvalidInputError, CorruptFileError, MissingExtraError: See `SubwordTokenizer.load`; or
-                a window that does not hold the marks and a token of each text.
+                a window too small for the special tokens and a token of each text.
         """
         self._tokenizer: Any = SubwordTokenizer.load(path).tokenizer
         self._marks = self._pair_marks()
@@ -67,32 +66,25 @@ class PairTokenizer:
             )
 
     def encode(self, pairs: Sequence[Pair]) -> list[PairTokens]:
-        """Return each pair's tokens; of the longer text the end is cut where both do not fit."""
+        """Return each pair's tokens; if both do not fit, the end of the longer text is cut."""
         sides = [(self._prompt + first, second) for first, second in pairs]
-        places = {
-            text: i for i, text in enumerate(dict.fromkeys(t for pair in sides for t in pair))
-        }
-        rows = self._ids(list(places))
-        return [self._joined(rows[places[a]], rows[places[b]]) for a, b in sides]
-
-    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
-        clean = [well_formed(text) for text in texts]
-        found = self._tokenizer.encode_batch_fast(clean, add_special_tokens=False)
-        return [encoding.ids for encoding in found]
+        texts = list(dict.fromkeys(text for pair in sides for text in pair))
+        ids = dict(zip(texts, encode_plain(self._tokenizer, texts), strict=True))
+        return [self._join(ids[a], ids[b]) for a, b in sides]
 
     def _pair_marks(self) -> Marks:
-        """Look where a known text comes to lie twice in a pair."""
-        body = self._ids([_PROBE])[0]
+        """Find the special tokens by encoding a pair of equal texts."""
+        body = encode_plain(self._tokenizer, [_PROBE])[0]
         whole = self._tokenizer.encode(_PROBE, _PROBE)
         tokens = list(zip(whole.ids, whole.type_ids, strict=True))
         n = len(body)
-        places = [i for i in range(len(tokens)) if whole.ids[i : i + n] == body]
-        a = places[0]
-        b = next(place for place in places if place >= a + n)
+        starts = [i for i in range(len(tokens)) if whole.ids[i : i + n] == body]
+        a = starts[0]
+        b = next(start for start in starts if start >= a + n)
         around = tuple(tokens[:a]), tuple(tokens[a + n : b]), tuple(tokens[b + n :])
         return Marks(*around, first=tokens[a][1], second=tokens[b][1])
 
-    def _joined(self, first: list[int], second: list[int]) -> PairTokens:
+    def _join(self, first: list[int], second: list[int]) -> PairTokens:
         begin, middle, end, a_type, b_type = self._marks
         n, m = longest_first(len(first), len(second), self._room)
         tokens = [
@@ -104,10 +96,10 @@ class PairTokenizer:
 
 
 def longest_first(n: int, m: int, room: int) -> tuple[int, int]:
-    """Return how many tokens are kept of two texts with n and m: the longer one gives first.
+    """Return how many of n and m tokens of two texts are kept: the longer text is cut first.
 
-    As `tokenizers` cuts pairs: where both are longer than half of the room, each gets half, and the
-    longer one the odd token.
+    As in `tokenizers`: if both are longer than half of the room, each gets half, and the longer one
+    the odd token.
 
     >>> longest_first(9, 2, 8), longest_first(9, 6, 9), longest_first(2, 3, 8)
     ((6, 2), (5, 4), (2, 3))

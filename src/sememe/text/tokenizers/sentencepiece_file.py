@@ -1,4 +1,4 @@
-"""SentencePiece `.model` files as `tokenizers` objects: the same pieces, scores and cuts.
+"""Convert SentencePiece `.model` files to `tokenizers` objects with the same segmentation.
 
 Reference: Kudo and Richardson 2018 (arXiv:1808.06226); the file is the protocol buffer
 `sentencepiece_model.proto` of that project.
@@ -17,18 +17,18 @@ _UNIGRAM, _BPE = 1, 2  # types of model
 
 
 def convert(tokenizers: Any, data: bytes, *, name: str) -> Any:
-    """Return a `tokenizers.Tokenizer` that cuts as the SentencePiece model does.
+    """Return a `tokenizers.Tokenizer` that segments as the SentencePiece model does.
 
-    Odd text may differ: where the model normalises by NFKC, text is first composed (NFC), so that
-    decomposed Hangul is read, and stacked combining marks come in their canonical order;
-    `tokenizers` does not join a half-width voicing mark to what stands before it, and drops a space
-    beside the name of a control or user-defined piece.
+    Unusual text may differ: if the model normalises by NFKC, text is first composed (NFC), so that
+    decomposed Hangul is read, and stacked combining marks get their canonical order; `tokenizers`
+    does not join a half-width voicing mark to the preceding character, and drops a space next to
+    the name of a control or user-defined piece.
 
     Raises:
-        CorruptFileError: The bytes are no SentencePiece model.
+        CorruptFileError: The bytes are not a SentencePiece model.
         InvalidInputError: It is of type "word" or "char", or marks the end of words, not the start.
     """
-    model = _parsed(data, name)
+    model = _parse(data, name)
     spec = model.trainer_spec
     if spec.model_type not in (_UNIGRAM, _BPE) or spec.treat_whitespace_as_suffix:
         raise InvalidInputError(
@@ -37,7 +37,7 @@ def convert(tokenizers: Any, data: bytes, *, name: str) -> Any:
         )
     build = _unigram if spec.model_type == _UNIGRAM else _bpe
     tokenizer = tokenizers.Tokenizer(build(tokenizers, model))
-    _surround(tokenizers, tokenizer, model)
+    _set_pipeline(tokenizers, tokenizer, model)
     for kind, special in ((_UNKNOWN, True), (_CONTROL, True), (_USER, False)):
         tokens = [
             tokenizers.AddedToken(piece.piece, normalized=False, special=special)
@@ -49,20 +49,20 @@ def convert(tokenizers: Any, data: bytes, *, name: str) -> Any:
     return tokenizer
 
 
-def _parsed(data: bytes, name: str) -> Any:
+def _parse(data: bytes, name: str) -> Any:
     proto = require("sentencepiece.sentencepiece_model_pb2", "reading a SentencePiece model")
     message = require("google.protobuf.message", "reading a SentencePiece model")
     model = proto.ModelProto()
     try:
         model.ParseFromString(data)
     except message.DecodeError as error:
-        raise _no_model(name) from error
+        raise _format_error(name) from error
     if not any(piece.type == _UNKNOWN for piece in model.pieces):
-        raise _no_model(name)
+        raise _format_error(name)
     return model
 
 
-def _no_model(name: str) -> CorruptFileError:
+def _format_error(name: str) -> CorruptFileError:
     return CorruptFileError(
         f"{name} is neither a tokenizer.json nor a SentencePiece .model file. Fetch or save it "
         "again."
@@ -78,7 +78,7 @@ def _unigram(tokenizers: Any, model: Any) -> Any:
 
 
 def _bpe(tokenizers: Any, model: Any) -> Any:
-    """Rebuild the merges: each piece is made of any two pieces, the best-scored piece first."""
+    """Rebuild the merges: every pair of pieces that makes a piece, highest score first."""
     ids = {piece.piece: i for i, piece in enumerate(model.pieces)}
     unknown = next(piece.piece for piece in model.pieces if piece.type == _UNKNOWN)
     merges = []
@@ -87,10 +87,10 @@ def _bpe(tokenizers: Any, model: Any) -> Any:
             continue
         text = piece.piece
         halves = ((text[:cut], text[cut:]) for cut in range(1, len(text)))
-        found = [(left, right) for left, right in halves if left in ids and right in ids]
-        found.sort(key=lambda pair: (ids[pair[0]], ids[pair[1]]))
-        merges += [(-piece.score, pair) for pair in found]
-    merges.sort(key=lambda merge: merge[0])  # stable: equal scores stay in the order of the ids
+        pairs = [(left, right) for left, right in halves if left in ids and right in ids]
+        pairs.sort(key=lambda pair: (ids[pair[0]], ids[pair[1]]))
+        merges += [(-piece.score, pair) for pair in pairs]
+    merges.sort(key=lambda merge: merge[0])  # stable: ties in the order of the ids
     return tokenizers.models.BPE(
         vocab=ids,
         merges=[pair for _, pair in merges],
@@ -100,12 +100,12 @@ def _bpe(tokenizers: Any, model: Any) -> Any:
     )
 
 
-def _surround(tokenizers: Any, tokenizer: Any, model: Any) -> None:
-    """Set what goes before and after the model: normaliser, cut at spaces, decoder."""
+def _set_pipeline(tokenizers: Any, tokenizer: Any, model: Any) -> None:
+    """Set normalizer, pre-tokenizer and decoder."""
     spec = model.normalizer_spec
     steps = []
     if spec.precompiled_charsmap:
-        if "nfkc" in spec.name:  # `Precompiled` passes over decomposed Hangul, which is long
+        if "nfkc" in spec.name:  # `Precompiled` ignores decomposed Hangul
             steps.append(tokenizers.normalizers.NFC())
         steps.append(tokenizers.normalizers.Precompiled(spec.precompiled_charsmap))
     if spec.remove_extra_whitespaces:

@@ -1,9 +1,9 @@
-"""How well a subword vocabulary fits each script of a text.
+"""Measure how well a subword vocabulary fits each script of a text.
 
     for row in measure_subwords(tokenizer, "corpus.txt").rows:
         print(row.script, row.fertility, row.coverage, row.unknown_rate)
 
-Reference: Rust et al. 2021 (arXiv:2012.15613) for fertility and the share of words that are cut.
+Reference: Rust et al. 2021 (arXiv:2012.15613) for fertility and the fraction of words split.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ NO_LETTER = "none"
 
 @dataclass(frozen=True, slots=True)
 class ScriptRow:
-    """The words of one script. A word is what stands between white space.
+    """The words of one script; words are separated by white space.
 
     Attributes:
         script: "Hangul", "Latin", "Han", "Kana", ...; "none" for words without a letter.
         words: Number of words.
-        tokens: Number of pieces they are cut into.
-        fertility: tokens / words; 1 is best, and what is far above the other scripts is dear.
-        whole: Share of words that are one piece.
-        coverage: Share of words without an unknown piece.
-        unknown_rate: Share of pieces that are unknown.
+        tokens: Number of their pieces.
+        fertility: tokens / words; 1 is best, and a script far above the others is expensive.
+        whole: Fraction of words that are one piece.
+        coverage: Fraction of words without an unknown piece.
+        unknown_rate: Fraction of pieces that are unknown.
     """
 
     script: str
@@ -48,7 +48,7 @@ class ScriptRow:
 
 @dataclass(frozen=True, slots=True)
 class SubwordReport:
-    """One row for each script, the most frequent first, and one for all words together."""
+    """One row per script, the most frequent first, and one for all words together."""
 
     rows: tuple[ScriptRow, ...]
     total: ScriptRow
@@ -59,9 +59,9 @@ class SubwordReport:
 
 
 def measure_subwords(tokenizer: SubwordTokenizer, texts: Corpus) -> SubwordReport:
-    """Count how a tokenizer cuts the words of a file or of texts, script by script.
+    """Count how a tokenizer segments the words of a file or of texts, by script.
 
-    Each word is cut as it would stand inside a sentence; different words are cut once.
+    Each word is segmented as inside a sentence, and distinct words once.
 
     Raises:
         InvalidInputError: There is no word.
@@ -90,7 +90,7 @@ def measure_subwords(tokenizer: SubwordTokenizer, texts: Corpus) -> SubwordRepor
 
 
 def script_of(word: str) -> str:
-    """Return the script of most of a word's letters, the earlier one of two that tie.
+    """Return the script of most letters of a word; ties go to the first.
 
     >>> script_of("고양이가"), script_of("GPT-4"), script_of("東京"), script_of("2026")
     ('Hangul', 'Latin', 'Han', 'none')

@@ -1,9 +1,9 @@
-"""Training a subword vocabulary, so that the same corpus gives the same bytes.
+"""Deterministic training of subword vocabularies.
 
 BPE is trained by `tokenizers`, which orders equal counts by pair. Its Unigram trainer visits words
-in the order of a randomly seeded hash table, and two runs differ; SentencePiece's own trainer on
-one thread does not, so Unigram is trained there, on words with their counts in sorted order, and
-its model converted. Memory holds the different words, not the corpus.
+in the order of a randomly seeded hash table, so that two runs differ; SentencePiece's own trainer
+is deterministic on one thread. So Unigram is trained there, on sorted words with their counts, and
+its model converted. Memory holds the distinct words, not the corpus.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from sememe.text.normalize import well_formed
 from sememe.text.tokenizers.subword_options import Level, Model, Normalization, check_name
 
 UNK = "<unk>"
-_LONGEST = 512  # characters after which a longer word is cut, or passed over
+_LONGEST = 512  # characters of a word; longer ones are truncated or split
 _ENDLESS = re.compile(rf"(\S{{{_LONGEST}}})(?=\S)")
 _TEXTS_AT_ONCE = 1000
-_MOST_PIECES = 10_000_000  # the trainer takes 70 bytes for each before it begins
+_MOST_PIECES = 10_000_000  # the trainer allocates 70 bytes for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Plan:
 
     @property
     def tokens_first(self) -> list[str]:
-        """The special tokens in the order of their ids; characters need one for the unknown."""
+        """The special tokens in the order of their ids; characters need an unknown token."""
         unknown = [] if self.level == "bytes" or UNK in self.special_tokens else [UNK]
         return [*unknown, *self.special_tokens]
 
@@ -81,7 +81,7 @@ def train(tokenizers: Any, corpus: Corpus, plan: Plan) -> Any:
 
 
 def _bytes_bpe(tokenizers: Any, corpus: Corpus, plan: Plan) -> Any:
-    _need_room(plan, 256, "the 256 bytes")
+    _check_room(plan, 256, "the 256 bytes")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
     if plan.normalization != "none":
         tokenizer.normalizer = getattr(tokenizers.normalizers, plan.normalization)()
@@ -91,30 +91,30 @@ def _bytes_bpe(tokenizers: Any, corpus: Corpus, plan: Plan) -> Any:
     seen = _Seen(read_texts(corpus))
     _learn_merges(tokenizers, tokenizer, iter(seen), plan, alphabet)
     if not seen.any:
-        raise _empty()
-    return _filled(tokenizer, plan)
+        raise _empty_error()
+    return _check_filled(tokenizer, plan)
 
 
 def _character_bpe(tokenizers: Any, words: Counter[str], plan: Plan) -> Any:
     alphabet = _alphabet(words, plan.coverage)
-    _need_room(plan, len(alphabet), f"the {len(alphabet)} characters of coverage={plan.coverage}")
+    _check_room(plan, len(alphabet), f"the {len(alphabet)} characters of coverage={plan.coverage}")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token=UNK))
-    _space(tokenizers, tokenizer, plan.normalization)
-    # A mark of punctuation is a piece of its own: "low," and "low" share theirs.
+    _set_whitespace(tokenizers, tokenizer, plan.normalization)
+    # Punctuation marks are separate pieces, so that "low," and "low" share theirs.
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
         [tokenizer.pre_tokenizer, tokenizers.pre_tokenizers.Punctuation("isolated")]
     )
     rare = {ord(letter): " " for word in words for letter in word}
     for letter in alphabet:
         rare.pop(ord(letter), None)
-    # The trainer counts words by itself: each is told as often as it stands, a batch at a time.
+    # The trainer counts words itself, so each is repeated as often as it occurs, in batches.
     texts = (
         " ".join([word.translate(rare)] * min(left, _TEXTS_AT_ONCE))
         for word, count in sorted(words.items())
         for left in range(count, 0, -_TEXTS_AT_ONCE)
     )
     _learn_merges(tokenizers, tokenizer, texts, plan, alphabet)
-    return _filled(tokenizer, plan)
+    return _check_filled(tokenizer, plan)
 
 
 def _learn_merges(
@@ -152,19 +152,19 @@ def _unigram(tokenizers: Any, words: Counter[str], plan: Plan) -> Any:
             bos_id=-1,
             eos_id=-1,
             unk_piece=UNK,
-            num_threads=1,  # with more, sums of floats depend on who comes first
+            num_threads=1,  # with more, sums of floats depend on scheduling
             max_sentence_length=4 * _LONGEST + 32,
             minloglevel=2,
         )
     except (RuntimeError, ValueError) as error:
         raise _vocabulary_error(plan, str(error)) from error
     tokenizer = convert(tokenizers, model.getvalue(), name="the trained model")
-    _space(tokenizers, tokenizer, plan.normalization)
+    _set_whitespace(tokenizers, tokenizer, plan.normalization)
     return tokenizer
 
 
-def _space(tokenizers: Any, tokenizer: Any, normalization: str) -> None:
-    """Cut at white space, which counts as one space, and mark where words begin."""
+def _set_whitespace(tokenizers: Any, tokenizer: Any, normalization: str) -> None:
+    """Split at white space, collapsed to one space, and mark where words begin."""
     steps = [] if normalization == "none" else [getattr(tokenizers.normalizers, normalization)()]
     steps += [
         tokenizers.normalizers.Replace(tokenizers.Regex(r"\s+"), " "),
@@ -176,7 +176,7 @@ def _space(tokenizers: Any, tokenizer: Any, normalization: str) -> None:
 
 
 def _count_words(corpus: Corpus, plan: Plan) -> Counter[str]:
-    """Count what stands between white space, in the plan's normal form."""
+    """Count words between white space, normalised as planned."""
     words: Counter[str] = Counter()
     for text in read_texts(corpus):
         clean = well_formed(text).replace("\0", " ")
@@ -184,12 +184,12 @@ def _count_words(corpus: Corpus, plan: Plan) -> Counter[str]:
             clean = unicodedata.normalize(plan.normalization, clean)
         words.update(word[:_LONGEST] for word in clean.split())
     if not words:
-        raise _empty()
+        raise _empty_error()
     return words
 
 
 def _alphabet(words: Counter[str], coverage: float) -> list[str]:
-    """Return the most frequent characters that make up the coverage; ties by code point."""
+    """Return the most frequent characters that reach the coverage; ties by code point."""
     counts: Counter[str] = Counter()
     for word, count in words.items():
         for letter in word:
@@ -205,7 +205,7 @@ def _alphabet(words: Counter[str], coverage: float) -> list[str]:
 
 
 class _Seen:
-    """Passes texts on, and remembers whether one held anything."""
+    """Yields texts, and records whether one was not blank."""
 
     def __init__(self, texts: Iterator[str]) -> None:
         self._texts = texts
@@ -214,7 +214,7 @@ class _Seen:
     def __iter__(self) -> Iterator[str]:
         for text in self._texts:
             self.any = self.any or not text.isspace() and text != ""
-            # One word of megabytes would take the trainer hours.
+            # A word of megabytes would take the trainer hours.
             yield (
                 _ENDLESS.sub(r"\1 ", well_formed(text))
                 if len(text) > _LONGEST
@@ -222,7 +222,7 @@ class _Seen:
             )
 
 
-def _need_room(plan: Plan, needed: int, what: str) -> None:
+def _check_room(plan: Plan, needed: int, what: str) -> None:
     least = needed + len(plan.tokens_first)
     if plan.vocab_size < least:
         raise InvalidInputError(
@@ -231,7 +231,7 @@ def _need_room(plan: Plan, needed: int, what: str) -> None:
         )
 
 
-def _filled(tokenizer: Any, plan: Plan) -> Any:
+def _check_filled(tokenizer: Any, plan: Plan) -> Any:
     size = tokenizer.get_vocab_size()
     if size < plan.vocab_size and not plan.allow_fewer:
         raise InvalidInputError(
@@ -242,7 +242,7 @@ def _filled(tokenizer: Any, plan: Plan) -> Any:
 
 
 def _vocabulary_error(plan: Plan, message: str) -> InvalidInputError:
-    """Say what SentencePiece found wrong: too large, too small, or its own words."""
+    """Translate an error of SentencePiece: too large, too small, or its own message."""
     bound = re.search(r"<= (\d+)", message)
     if bound:
         return InvalidInputError(
@@ -259,5 +259,5 @@ def _vocabulary_error(plan: Plan, message: str) -> InvalidInputError:
     return InvalidInputError(f"the corpus cannot be learnt from ({message}). Give more text.")
 
 
-def _empty() -> InvalidInputError:
+def _empty_error() -> InvalidInputError:
     return InvalidInputError("the corpus is empty; give at least one text that is not blank.")

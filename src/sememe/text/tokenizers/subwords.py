@@ -1,12 +1,12 @@
-"""Subword tokenizers: text to pieces that are never unknown as a whole.
+"""Subword tokenizers: no word is unknown as a whole.
 
     tokenizer = SubwordTokenizer.train("corpus.txt.gz", model="bpe", vocab_size=16_000)
     ids = tokenizer.encode(["자연어 처리", "natural language"])
-    tokenizer.decompose("언어모델링")          # how a word it has never seen falls apart
+    tokenizer.decompose("언어모델링")          # the pieces of a word not in the corpus
 
-Byte-pair encoding merges the most frequent pair of neighbours again and again; Unigram keeps the
-pieces that make the corpus most probable. Hugging Face's `tokenizers` runs them, and its
-`tokenizer.json` is the file we write.
+Byte-pair encoding repeatedly merges the most frequent adjacent pair; Unigram keeps the pieces that
+maximise the probability of the corpus. They run in Hugging Face's `tokenizers` and are saved as its
+`tokenizer.json`.
 
 Reference: Sennrich et al. 2016 (arXiv:1508.07909), Radford et al. 2019 for bytes, Kudo 2018
 (arXiv:1804.10959) for Unigram.
@@ -30,7 +30,7 @@ from sememe.text.normalize import well_formed
 from sememe.text.tokenizers.subword_options import Level, Model, Normalization
 
 FILE = "tokenizer.json"
-_SPACE_MARK = "\u2581"  # SentencePiece writes a space so
+_SPACE_MARK = "\u2581"  # a space in SentencePiece
 
 
 class SubwordTokenizer:
@@ -41,7 +41,7 @@ class SubwordTokenizer:
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
-        tokenizer.no_truncation()  # a file may carry a length to cut at: we lose nothing silently
+        tokenizer.no_truncation()  # a file may have a maximum length; nothing is lost silently
         tokenizer.no_padding()
 
     @classmethod
@@ -58,25 +58,25 @@ class SubwordTokenizer:
         min_count: int = 2,
         allow_fewer: bool = False,
     ) -> SubwordTokenizer:
-        """Learn the pieces of a corpus. The same corpus gives the same bytes, every time.
+        """Train on a corpus. The same corpus always gives the same bytes.
 
         Args:
             corpus: The path of a text file (plain, .gz, .xz), or a restartable iterable of texts.
             model: "bpe" or "unigram".
-            vocab_size: Number of pieces, special tokens included; exact for what is learnt.
-            level: What "bpe" begins with. "bytes" (its default): no text is unknown and every text
-                comes back exactly. "characters" (the only one of "unigram"): white space counts as
-                one space, and characters beyond `coverage` are unknown. Hangul syllables are whole.
-            special_tokens: Names that are never cut; they take the first ids.
-            normalization: "none" for bytes by default, so that text comes back as it was; "NFC" for
+            vocab_size: Exact number of pieces, special tokens included.
+            level: Base symbols. "bytes" (default of "bpe"): no text is unknown, and decoding is
+                exact. "characters" (the only one of "unigram"): white space is one space, and
+                characters beyond `coverage` are unknown. Hangul syllables are not split.
+            special_tokens: Tokens that are never split; they have the first ids.
+            normalization: By default "none" for bytes, so that decoding is exact, and "NFC" for
                 characters, so that decomposed Hangul gives the same pieces as composed.
-            coverage: Share of the corpus's characters to know; the rarest beyond it are unknown.
-            min_count: A pair seen less often is not merged ("bpe").
-            allow_fewer: Take what a small corpus gives where it gives fewer pieces ("bpe").
+            coverage: Fraction of the corpus's characters in the alphabet; the rarest are unknown.
+            min_count: Minimum count of a merged pair ("bpe").
+            allow_fewer: Allow fewer than `vocab_size` pieces if the corpus is small ("bpe").
 
         Raises:
-            InvalidInputError: An empty or spent corpus, a vocab_size that is too small for the
-                alphabet or larger than the corpus can fill, or another option out of range.
+            InvalidInputError: An empty or exhausted corpus, a vocab_size that is too small for the
+                alphabet or too large for the corpus, or another option out of range.
             UnknownNameError: No such model, level or normalization.
             MissingExtraError: `tokenizers` is not installed.
         """
@@ -100,12 +100,12 @@ class SubwordTokenizer:
     def load(cls, path: str | Path) -> SubwordTokenizer:
         """Open a `tokenizer.json`, a folder that holds one, or a SentencePiece `.model` file.
 
-        A SentencePiece model of type Unigram or BPE is turned into the same pieces and scores; the
-        names of its control pieces ("<s>") count as those pieces where they stand in a text.
+        A SentencePiece model of type Unigram or BPE is converted to the same pieces and scores; the
+        names of its control pieces ("<s>") in a text are those pieces.
 
         Raises:
             InvalidInputError: There is no such file.
-            CorruptFileError: It is neither of the two formats.
+            CorruptFileError: It is of neither format.
         """
         tokenizers = require("tokenizers", "SubwordTokenizer")
         file = Path(path)
@@ -130,29 +130,28 @@ class SubwordTokenizer:
     def save(self, path: str | Path) -> Path:
         """Write `tokenizer.json` into a folder, or to a path that ends in .json; return the path.
 
-        `tokenizers.Tokenizer.from_file` and transformers open it.
+        It opens in `tokenizers.Tokenizer.from_file` and transformers.
         """
         file = Path(path)
         file = file if file.suffix == ".json" else file / FILE
         file.parent.mkdir(parents=True, exist_ok=True)
-        half = file.with_name(f".{file.name}.{os.getpid()}")  # a kill leaves the old file whole
-        half.write_text(self.tokenizer.to_str(pretty=True), encoding="utf-8", newline="\n")
-        half.replace(file)
+        fresh = file.with_name(f".{file.name}.{os.getpid()}")  # renamed when complete
+        fresh.write_text(self.tokenizer.to_str(pretty=True), encoding="utf-8", newline="\n")
+        fresh.replace(file)
         return file
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return each text's piece ids, without begin and end marks; lone surrogates are U+FFFD."""
+        """Return each text's piece ids, without special tokens; lone surrogates are U+FFFD."""
         if isinstance(texts, str):
             raise InvalidInputError("encode got one str; give a list of texts, or use encode_one.")
-        clean = [well_formed(text) for text in texts]
-        return [row.ids for row in self.tokenizer.encode_batch(clean, add_special_tokens=False)]
+        return encode_plain(self.tokenizer, texts)
 
     def encode_one(self, text: str) -> list[int]:
         """Return one text's piece ids."""
         return self.encode([text])[0]
 
     def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
-        """Return the text of each row of ids. For bytes without normalisation it is exact.
+        """Return the text of each row of ids; exact for bytes without normalisation.
 
         Raises:
             InvalidInputError: An id outside the vocabulary.
@@ -173,7 +172,7 @@ class SubwordTokenizer:
 
     @property
     def vocab(self) -> dict[str, int]:
-        """Piece -> id, in the order of the ids. Bytes are written as `tokenizers` writes them."""
+        """Piece -> id, in the order of the ids; bytes are letters, as in `tokenizers`."""
         pieces: dict[str, int] = self.tokenizer.get_vocab(with_added_tokens=True)
         return dict(sorted(pieces.items(), key=lambda item: item[1]))
 
@@ -184,19 +183,19 @@ class SubwordTokenizer:
 
     @property
     def merges(self) -> list[tuple[str, str]]:
-        """The merges of a BPE, first learnt first; empty for other models."""
+        """The merges of a BPE in order; empty for other models."""
         pairs = self._facts["model"].get("merges", [])
         split = (pair.split(" ") if isinstance(pair, str) else pair for pair in pairs)
         return [(left, right) for left, right in split]
 
     @property
     def special_tokens(self) -> tuple[str, ...]:
-        """The names that are never cut, in the order of their ids."""
+        """The special tokens, in the order of their ids."""
         return tuple(token["content"] for token in self._facts["added_tokens"] if token["special"])
 
     @property
     def unk_token(self) -> str | None:
-        """The piece that stands for what is unknown; None where nothing can be."""
+        """The unknown token; None if no text is unknown."""
         model = self._facts["model"]
         if model.get("unk_token") is not None:
             return str(model["unk_token"])
@@ -205,10 +204,10 @@ class SubwordTokenizer:
         return None
 
     def decompose(self, word: str) -> list[str]:
-        r"""Return the pieces of a word as it would stand inside a sentence, for people to read.
+        r"""Return the readable pieces of a word, segmented as inside a sentence.
 
-        Pieces that are part of a character show their bytes ("\\xea\\xb0"), what is unknown shows
-        as `unk_token`. Whole pieces joined are the word, normalised as the tokenizer does.
+        Parts of a character are shown as bytes ("\\xea\\xb0"), unknown pieces as `unk_token`.
+        Otherwise the joined pieces are the word as normalised by the tokenizer.
         """
         row = self.tokenizer.encode(f" {well_formed(word)}", add_special_tokens=False)
         shown = [self._readable(token) for token in row.tokens]
@@ -235,13 +234,22 @@ class SubwordTokenizer:
         return re.sub(r"^##", "", token).replace(_SPACE_MARK, " ")
 
 
+def encode_plain(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    """Return each text's ids by a `tokenizers.Tokenizer`, without special tokens.
+
+    Lone surrogates are read as U+FFFD.
+    """
+    clean = [well_formed(text) for text in texts]
+    return [row.ids for row in tokenizer.encode_batch_fast(clean, add_special_tokens=False)]
+
+
 def _whole(value: Any) -> Any:
-    """Return a whole number, of numpy too, as Python's; anything else as it is, to be refused."""
+    """Convert a whole number, also of NumPy, to int; return anything else unchanged."""
     return operator.index(value) if hasattr(value, "__index__") else value
 
 
 def _names(special_tokens: Sequence[str]) -> tuple[str, ...]:
-    """Return the names; a single str would be taken for a list of letters."""
+    """Return the names as a tuple, or refuse a single str, which is a sequence of letters."""
     if isinstance(special_tokens, str) or not all(isinstance(n, str) for n in special_tokens):
         raise InvalidInputError(
             f"special_tokens={special_tokens!r}; give a list of names, as ['<mask>']."
@@ -250,9 +258,9 @@ def _names(special_tokens: Sequence[str]) -> tuple[str, ...]:
 
 
 def byte_letters() -> dict[str, int]:
-    """Return the letter that stands for each byte in a byte-level vocabulary (GPT-2's table).
+    """Return letter -> byte of a byte-level vocabulary (GPT-2's table).
 
-    Printable bytes stand for themselves, the others for the letters from U+0100 on.
+    Printable bytes are their own letter, the others are the letters from U+0100 on.
 
     >>> byte_letters()["a"], byte_letters()["\u0120"]
     (97, 32)
@@ -260,4 +268,4 @@ def byte_letters() -> dict[str, int]:
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = (byte for byte in range(256) if byte not in printable)
     table = {chr(byte): byte for byte in printable}
-    return table | {chr(256 + place): byte for place, byte in enumerate(others)}
+    return table | {chr(256 + i): byte for i, byte in enumerate(others)}

@@ -1,4 +1,4 @@
-"""The tokenizer of a checkpoint, run by Hugging Face's `tokenizers` from its tokenizer.json."""
+"""The tokenizer of a checkpoint: tokenizer.json, run by Hugging Face's `tokenizers`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe.text.normalize import well_formed
-from sememe.text.tokenizers.subwords import SubwordTokenizer
+from sememe.text.tokenizers.subwords import SubwordTokenizer, encode_plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,12 +20,12 @@ _PROBE = "a"
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Pieces:
-    """A text in pieces.
+    """The pieces of a text.
 
     Attributes:
-        ids: Of each piece.
-        spans: (n, 2) int64, characters start to end of each piece in the text.
-        words: (n,) int64, which word of the text a piece is of; -1 for none.
+        ids: Piece ids.
+        spans: (n, 2) int64, start and end of each piece in the text, in characters.
+        words: (n,) int64, index of the word a piece belongs to; -1 for none.
     """
 
     ids: list[int]
@@ -34,18 +34,18 @@ class Pieces:
 
 
 class FileTokenizer:
-    """Texts to ids as the network was trained on them; lone surrogates count as U+FFFD.
+    """Tokenizes texts as the network was trained; lone surrogates are read as U+FFFD.
 
     Attributes:
-        begin, end: Ids of the marks around each sequence; `begin` ends with the prompt's ids.
-        unknown: Id of what the vocabulary does not know, -1 if there is no such thing.
-        marks: How many of `begin` are no prompt.
+        begin, end: Ids of the special tokens around each sequence; `begin` ends with the prompt.
+        unknown: Id of unknown tokens, -1 if there is none.
+        marks: Number of special tokens in `begin`, before the prompt.
     """
 
     def __init__(self, path: Path, *, prompt: str = "") -> None:
         """Open a tokenizer.json.
 
-        prompt: What stands before every text, as if it had been typed there.
+        prompt: Prefix of every text.
 
         Raises:
             InvalidInputError, CorruptFileError, MissingExtraError: See `SubwordTokenizer.load`.
@@ -56,8 +56,8 @@ class FileTokenizer:
         whole = self._tokenizer.encode(_PROBE).ids
         body = self._tokenizer.encode(_PROBE, add_special_tokens=False).ids
         at = next(i for i in range(len(whole)) if whole[i : i + len(body)] == body)
-        told = self._ids([prompt.rstrip()])[0] if prompt else []
-        self.begin: tuple[int, ...] = (*whole[:at], *told)
+        prefix = self._ids([prompt.rstrip()])[0] if prompt else []
+        self.begin: tuple[int, ...] = (*whole[:at], *prefix)
         self.end: tuple[int, ...] = tuple(whole[at + len(body) :])
         self.marks = at
         self.unknown = self._unknown()
@@ -73,35 +73,35 @@ class FileTokenizer:
         return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return each text's ids, without marks and prompt."""
+        """Return each text's ids, without special tokens and prompt."""
         if not self._prompt:
             return self._ids(texts)
-        told = len(self.begin) - self.marks
-        return [ids[told:] for ids in self._ids([self._prompt + text for text in texts])]
+        n = len(self.begin) - self.marks
+        return [ids[n:] for ids in self._ids([self._prompt + text for text in texts])]
 
-    def marked(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return each text's ids with the marks around them."""
+    def encode_marked(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return each text's ids with special tokens and prompt."""
         return [[*self.begin, *ids, *self.end] for ids in self.encode(texts)]
 
     def pieces(self, text: str) -> Pieces:
-        """Return a text's pieces with their places, without marks; a prompt plays no part."""
-        found = self._tokenizer.encode(well_formed(text), add_special_tokens=False)
-        words = [-1 if word is None else word for word in found.word_ids]
-        spans = np.array(found.offsets, np.int64).reshape(-1, 2)
-        return Pieces(found.ids, spans, np.array(words, np.int64))
+        """Return a text's pieces with their spans, without special tokens and prompt."""
+        encoding = self._tokenizer.encode(well_formed(text), add_special_tokens=False)
+        words = [-1 if word is None else word for word in encoding.word_ids]
+        spans = np.array(encoding.offsets, np.int64).reshape(-1, 2)
+        return Pieces(encoding.ids, spans, np.array(words, np.int64))
 
     def names(self, ids: Sequence[int]) -> list[str]:
-        """Return what the vocabulary calls the pieces."""
+        """Return the pieces as written in the vocabulary."""
         return [self._tokenizer.id_to_token(i) or "" for i in ids]
 
     def special_ids(self) -> frozenset[int]:
-        """Return the ids that stand for no text: marks, masks, and what is unknown."""
+        """Return the ids of special and unknown tokens."""
         added = self._tokenizer.get_added_tokens_decoder()
         marks = {number for number, token in added.items() if token.special}
         return frozenset(marks | {*self.begin[: self.marks], *self.end, self.unknown} - {-1})
 
     def keep_whole(self, name: str) -> bool:
-        """Take a piece of the vocabulary as one wherever a text has it; False: it cannot be."""
+        """Make a piece special, so that it is never split; return False if that is impossible."""
         number = self._tokenizer.token_to_id(name)
         if number is None:
             return False
@@ -109,13 +109,13 @@ class FileTokenizer:
             self._tokenizer.add_special_tokens([name])
         return self._ids([name])[0].count(number) == 1
 
-    def written(self, ids: Sequence[int]) -> list[str]:
-        """Return how each piece is written after another word: " word", or "ing" of "##ing"."""
+    def render_pieces(self, ids: Sequence[int]) -> list[str]:
+        """Return each piece as it reads after another word: " word", or "ing" for "##ing"."""
         before = self._ids([_PROBE])[0]
-        start = len(self._decoded(before))
-        return [self._decoded([*before, number])[start:] for number in ids]
+        start = len(self._decode(before))
+        return [self._decode([*before, number])[start:] for number in ids]
 
-    def _decoded(self, ids: list[int]) -> str:
+    def _decode(self, ids: list[int]) -> str:
         if self._tokenizer.decoder is not None:
             text: str = self._tokenizer.decode(ids, skip_special_tokens=False)
             return text
@@ -126,9 +126,7 @@ class FileTokenizer:
         return "".join(words)
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
-        clean = [well_formed(text) for text in texts]
-        found = self._tokenizer.encode_batch_fast(clean, add_special_tokens=False)
-        return [encoding.ids for encoding in found]
+        return encode_plain(self._tokenizer, texts)
 
     def _unknown(self) -> int:
         model = self._tokenizer.model

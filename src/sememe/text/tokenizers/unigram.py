@@ -1,10 +1,10 @@
-"""The Unigram tokenizer of SentencePiece: text to piece ids, most probable segmentation first.
+"""The Unigram tokenizer of SentencePiece: the most probable segmentation of a text into pieces.
 
-Each piece has a log-probability; a text is cut where the sum is highest (Viterbi). The library
-`sentencepiece` does it, in C++. Two things differ from its defaults, as the models here expect: a
-stretch of unknown characters counts one id for each of them, and the names of control pieces
-("<s>") count as those pieces where they stand in a text. For the second, and to be read, `viterbi`
-does the same in Python; tests hold the two equal.
+Each piece has a log-probability, and the segmentation maximises their sum (Viterbi), computed by
+the library `sentencepiece` in C++. Two things differ from its defaults, as the models here expect:
+each unknown character of a run has its own id, and the names of control pieces ("<s>") in a text
+are those pieces. For the second, and as a readable reference, `viterbi` computes the same in
+Python; tests compare the two.
 
 Reference: Kudo 2018 (arXiv:1804.10959); Kudo and Richardson 2018 (arXiv:1808.06226).
 """
@@ -20,9 +20,9 @@ from sememe._errors import CorruptFileError
 from sememe.text.normalize import well_formed
 
 UNK, BOS, EOS = 0, 1, 2
-_UNK_PENALTY = 10.0  # SentencePiece: an unknown character costs this beyond the rarest piece
-_MANY = 16  # texts from which the library's way for many, which starts a thread, is quicker
-_BRACKET = re.compile("[>\uff1e\ufe65]")  # what ends a control piece's name, before normalisation
+_UNK_PENALTY = 10.0  # SentencePiece: score of an unknown character below that of the rarest piece
+_MANY = 16  # texts from which the library's batch call, which starts a thread, is faster
+_BRACKET = re.compile("[>\uff1e\ufe65]")  # end of a control piece's name, before normalisation
 
 
 class UnigramTokenizer:
@@ -52,10 +52,10 @@ class UnigramTokenizer:
         return bytes(self._model.serialized_model_proto())
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return each text's piece ids, without begin and end marks.
+        """Return each text's piece ids, without begin and end tokens.
 
-        Text of which nothing is left after normalisation ("", white space) gives the single id of
-        the unknown piece. Lone surrogates count as U+FFFD.
+        Text that is empty after normalisation ("", white space) gives the id of the unknown piece.
+        Lone surrogates are read as U+FFFD.
         """
         clean = [well_formed(text) for text in texts]
         rows: list[list[int]] = (
@@ -98,7 +98,7 @@ class UnigramTokenizer:
         return path[::-1] or [UNK]
 
     def _spread(self, text: str, row: list[int]) -> list[int]:
-        """Give each unknown character an id of its own; the library joins neighbours into one."""
+        """Give each unknown character its own id; the library merges runs into one."""
         pieces: list[str] = self._model.encode(text, out_type=str)
         spread: list[int] = []
         for id_, piece in zip(row, pieces, strict=True):

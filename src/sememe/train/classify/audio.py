@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sememe._types import Modality
-from sememe.evaluate.data.folds import groups_of
+from sememe.evaluate.data.folds import read_groups
 from sememe.sources.datasets.labelled import read_labelled
 from sememe.sources.datasets.labelled_data import Labelled
 from sememe.train.base.options import option
@@ -54,7 +54,7 @@ class AudioClassifier(ClassLearner):
         found = super()._read(
             read_labelled(data, modality=self.modality, label_pattern=self.label_pattern)
         )
-        return replace(found, groups=groups_of(found, self.group_pattern) or ())
+        return replace(found, groups=read_groups(found, self.group_pattern) or ())
 
     def _fine_tuning(self) -> FineTuner:
         from sememe.train.classify.finetune_audio import AudioFineTuning

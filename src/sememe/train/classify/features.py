@@ -10,7 +10,7 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._types import Skipped
 from sememe.encoders.image.test_time_augmentation import encode_augmented
-from sememe.sources.datasets.labelled_data import Labelled, layout
+from sememe.sources.datasets.labelled_data import Labelled, describe_layout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ def several(data: Labelled, what: str) -> Labelled:
     if len(data.classes) < 2:
         raise InvalidInputError(
             f"{what} has one class, {data.classes[0] if data.classes else 'none'}; give two or "
-            f"more: {layout(data.modality)}."
+            f"more: {describe_layout(data.modality)}."
         )
     return data
 
@@ -42,7 +42,7 @@ def learnt_rows(
     """
     rows, reasons = encode_augmented(encoder, data.items, views=views, show_progress=show)
     known = [place for place in range(len(data)) if place not in reasons]
-    read = several(data.some(known), "what can be read of the data")
+    read = several(data.select(known), "what can be read of the data")
     return rows[known], read, (*data.skipped, *_skipped(data, reasons))
 
 

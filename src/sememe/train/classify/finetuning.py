@@ -17,8 +17,8 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe._types import Skipped
-from sememe.evaluate.metrics.confusion import measured
-from sememe.space.probe import folds
+from sememe.evaluate.metrics.confusion import measure_accuracy
+from sememe.space.probe import split_folds
 from sememe.train.base.hf_callbacks import a_quiet_guest
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import fell, parameters
@@ -206,7 +206,7 @@ def _split(
     y = train.numbers(classes)
     groups = np.unique(train.groups, return_inverse=True)[1] if train.groups else None
     nothing = np.arange(len(y)), np.arange(0)
-    learnt, rows = next(folds(y, seed=side.recipe.seed, groups=groups), nothing)
+    learnt, rows = next(split_folds(y, seed=side.recipe.seed, groups=groups), nothing)
     if not len(rows):
         raise InvalidInputError(none_to_measure(given, None, classes))
     return replace(train.select(learnt), skipped=train.skipped), train.select(rows)
@@ -251,7 +251,7 @@ def _report(
     shuffled = np.random.default_rng(recipe.seed).permutation(truth)
     n_train = {label: train.labels.count(label) for label in classes}
     return report_of(
-        measured(predicted, truth, classes, seed=recipe.seed),
+        measure_accuracy(predicted, truth, classes, seed=recipe.seed),
         n_train=n_train,
         n_held=len(truth),
         control=float((predicted == shuffled).mean()),

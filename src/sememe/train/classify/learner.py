@@ -18,15 +18,24 @@ from sememe._nouns import noun
 from sememe._persistence import made_by
 from sememe._types import Modality, Skipped
 from sememe.encoders.base import raise_failures
-from sememe.encoders.classify.probe_classifier import ProbeClassifier, load_probe_classifier
-from sememe.evaluate.data.folds import groups_of
-from sememe.evaluate.metrics.confusion import measured
-from sememe.evaluate.runners.few_shot import FewShot, ProbeKind, drawn, few_shot, new_probe
+from sememe.encoders.classify.probe_classifier import (
+    ProbeClassifier,
+    load_probe_classifier,
+)
+from sememe.evaluate.data.folds import read_groups
+from sememe.evaluate.metrics.confusion import measure_accuracy
+from sememe.evaluate.runners.few_shot import (
+    FewShot,
+    ProbeKind,
+    draw_shots,
+    few_shot,
+    new_probe,
+)
 from sememe.evaluate.unit_vectors import check_encoder_of
 from sememe.sources.datasets.labelled import read_labelled
-from sememe.sources.datasets.labelled_data import Labelled, layout
-from sememe.space.kernel_probe import MOST_KERNEL
-from sememe.space.probe import folds
+from sememe.sources.datasets.labelled_data import Labelled, describe_layout
+from sememe.space.kernel_probe import MAX_KERNEL_EXAMPLES
+from sememe.space.probe import split_folds
 from sememe.train.base.options import LoopRecipe, check, fitted, option, parameters, rule
 from sememe.train.base.output_folder import is_replaceable, refuse_others
 from sememe.train.classify.features import asked_rows, learnt_rows, none_to_measure, several
@@ -214,7 +223,7 @@ class ClassLearner(LoopRecipe, ABC):
     def _read(self, data: Any) -> Labelled:
         found = read_labelled(data, modality=self.modality)
         if found.modality != self.modality:
-            raise InvalidInputError(f"got {found.noun}s; give {layout(self.modality)}.")
+            raise InvalidInputError(f"got {found.noun}s; give {describe_layout(self.modality)}.")
         return found
 
     def _n_views(self) -> int:
@@ -222,7 +231,7 @@ class ClassLearner(LoopRecipe, ABC):
 
     def _groups(self, data: Labelled) -> NDArray[np.int64] | None:
         """Return the number of each item's group, None where there are no groups."""
-        names = groups_of(data, None)
+        names = read_groups(data, None)
         return None if names is None else np.unique(np.array(names), return_inverse=True)[1]
 
     def _fit_probe(
@@ -242,7 +251,7 @@ class ClassLearner(LoopRecipe, ABC):
         y = np.searchsorted(np.array(labels), np.array(read.labels)).astype(np.int64)
         missed: tuple[Skipped, ...] = ()
         if aside is None:
-            parts = folds(y, seed=self.seed, groups=groups)
+            parts = split_folds(y, seed=self.seed, groups=groups)
             learnt, held = next(parts, (np.arange(len(y)), np.arange(0)))
             asked, truth = rows[held], y[held]
         else:
@@ -253,15 +262,17 @@ class ClassLearner(LoopRecipe, ABC):
         if not len(truth):
             raise InvalidInputError(none_to_measure(given, aside, labels))
         kind: Any = self.method
-        if kind == "kernel" and self.shots is None and len(y) > MOST_KERNEL:
+        if kind == "kernel" and self.shots is None and len(y) > MAX_KERNEL_EXAMPLES:
             kind = "probe"
             notes += (f"{len(y):,} examples are too many for a kernel; a probe was made",)
         shots = self._few_shot(rows[learnt], y[learnt], (asked, truth))
         if self.shots is not None:
             rng = np.random.default_rng([self.seed, 0])
-            learnt = learnt[drawn(y[learnt], self.shots, rng)]
+            learnt = learnt[draw_shots(y[learnt], self.shots, rng)]
         probe = self._probe(kind, rows, y, groups, learnt)
-        found = measured(probe.probabilities(asked).argmax(1), truth, labels, seed=self.seed)
+        found = measure_accuracy(
+            probe.probabilities(asked).argmax(1), truth, labels, seed=self.seed
+        )
         control = self._control(kind, rows[learnt], y[learnt], asked, truth)
         if aside is None and self.shots is None:
             learnt = np.arange(len(y))

@@ -75,7 +75,7 @@ class Checkpoint:
         if not found:
             return 0
         job, state = max(found)
-        self._check(_facts(state / _STATE))
+        self._check(_read_facts(state / _STATE))
         for name, array in arrays.items():
             if not (state / name).is_file():
                 raise CorruptFileError(f"{state} lacks {name}. {_ANEW}")
@@ -124,7 +124,7 @@ def remove_checkpoint(folder: Path) -> None:
         folder.rmdir()
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def _read_facts(path: Path) -> dict[str, Any]:
     """Return what the run of a state is."""
     try:
         state = json.loads(path.read_text(encoding="utf-8"))

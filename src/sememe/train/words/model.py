@@ -28,7 +28,7 @@ from sememe.train.words.model_folder import (
 )
 from sememe.train.words.report import TrainingReport, plain
 from sememe.train.words.schedule import Schedule
-from sememe.train.words.training_run import Run, StateKeeping, kept_state
+from sememe.train.words.training_run import Run, StateKeeping, hold_state
 from sememe.vectors.keyed import KeyedVectors
 from sememe.vectors.record import StrPath
 
@@ -216,7 +216,7 @@ class WordModel(ABC):
         """Count the words of a corpus and train; `known` words keep the rows they have."""
         self._check()
         began = time.perf_counter()
-        with kept_state(checkpoint, checkpoint_seconds, keep=keep_checkpoint) as state:
+        with hold_state(checkpoint, checkpoint_seconds, keep=keep_checkpoint) as state:
             precompile(self.kind, self.mode, self.objective)
             opened = open_corpus(corpus, tokens=self.tokens)
             vocabulary = build_vocabulary(

@@ -39,7 +39,7 @@ class StateKeeping:
 
 
 @contextmanager
-def kept_state(
+def hold_state(
     folder: str | os.PathLike[str] | None, seconds: float, *, keep: bool
 ) -> Iterator[StateKeeping | None]:
     """Hold the folder of a checkpoint while a run lasts; None where there is none.

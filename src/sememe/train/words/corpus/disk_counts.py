@@ -52,7 +52,7 @@ class Spill:
         words, numbers = counts
         if not len(words):
             return
-        place = _places(words)
+        place = _assign_files(words)
         order = np.argsort(place, kind="stable")
         bounds = np.searchsorted(place[order], np.arange(FILES + 1))
         batch = pa.record_batch([words, numbers], names=["word", "n"]).take(order)
@@ -92,7 +92,7 @@ class Spill:
         return self._folder / f"{number}.arrows"
 
 
-def _places(words: Any) -> NDArray[np.int64]:
+def _assign_files(words: Any) -> NDArray[np.int64]:
     """Return (n,) the file of each word: the sum of its bytes, so that it needs no loop."""
     import numpy as np
 

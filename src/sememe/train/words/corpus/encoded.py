@@ -25,11 +25,11 @@ from sememe.train.words.corpus.reader import (
     Source,
     Tell,
     TextCorpus,
+    draw_bar,
     in_order,
+    limit_threads,
     open_corpus,
-    reading_bar,
-    threads_for,
-    told,
+    report_progress,
 )
 from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.subprocess_call import call, can_call
@@ -122,7 +122,7 @@ def encode_corpus(
 
     corpus, workers = open_corpus(corpus, tokens=tokens), int(workers)
     path = Path(folder) / "corpus.i32"
-    with reading_bar("numbering words", corpus, show=show_progress) as tell:
+    with draw_bar("numbering words", corpus, show=show_progress) as tell:
         if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
             found = _encode_apart(corpus, vocabulary, path, tell, workers=workers)
         else:
@@ -181,11 +181,11 @@ def _encode(
     encoder = _Encoder(corpus, keys)
     blocks = _Blocks()
     digest = hashlib.blake2b(json.dumps([keys, counts]).encode(), digest_size=16)
-    workers = threads_for(corpus, workers)
+    workers = limit_threads(corpus, workers)
     hashes = _hashes(keys) if isinstance(corpus, ListCorpus) else None
     seen = 0
     with path.open("wb") as file:
-        for part in in_order(encoder.encode, told(corpus, tell), workers=workers):
+        for part in in_order(encoder.encode, report_progress(corpus, tell), workers=workers):
             data = part.numbers.astype("<i4", copy=False).data
             file.write(data)
             digest.update(data)

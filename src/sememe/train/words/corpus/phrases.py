@@ -31,11 +31,11 @@ from sememe.train.words.corpus.reader import (
     Source,
     Tell,
     TextCorpus,
+    draw_bar,
+    extract_words,
+    limit_threads,
     open_corpus,
-    reading_bar,
-    threads_for,
-    told,
-    words_in,
+    report_progress,
 )
 from sememe.train.words.corpus.vocabulary import Vocabulary, build_vocabulary
 from sememe.train.words.report import plain
@@ -104,7 +104,7 @@ class Phrases:
             corpus, min_count=self.min_count, workers=self.workers, show_progress=show_progress
         )
         limits: dict[str, Any] = {"min_count": int(self.min_count), "workers": int(self.workers)}
-        with reading_bar("counting pairs", corpus, show=show_progress) as tell:
+        with draw_bar("counting pairs", corpus, show=show_progress) as tell:
             if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
                 where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
                 found = call(__name__, "count_file", where | limits, tell)
@@ -207,7 +207,7 @@ class Phrased:
     def __iter__(self) -> Iterator[list[str]]:
         for piece in self._corpus.pieces():
             sentence: list[str] = []
-            for word in words_in(self._corpus, piece).to_pylist():
+            for word in extract_words(self._corpus, piece).to_pylist():
                 if word != LINE_END:
                     sentence.append(word.decode())
                     continue
@@ -239,8 +239,8 @@ def _count(corpus: Corpus, tell: Tell, *, min_count: int, workers: int) -> dict[
     least: Any = min_count
     with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
         spill = Spill(Path(folder))
-        counters = [_PairCounter(corpus, spill) for _ in range(threads_for(corpus, workers))]
-        for found, counts in count(told(corpus, tell), counters, spill):
+        counters = [_PairCounter(corpus, spill) for _ in range(limit_threads(corpus, workers))]
+        for found, counts in count(report_progress(corpus, tell), counters, spill):
             distinct += len(found)
             often = pc.greater_equal(counts, least)
             kept = zip(
@@ -264,7 +264,7 @@ class _PairCounter(Counter):
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        words = words_in(self._corpus, piece)
+        words = extract_words(self._corpus, piece)
         end: Any = LINE_END
         inside = pc.not_equal(words, end)
         both = pc.and_(inside[:-1], inside[1:])

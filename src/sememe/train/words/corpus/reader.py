@@ -80,7 +80,7 @@ class TextCorpus:
             what = "no regular file" if path.exists() else "there is no such file"
             what = "a folder, not a file" if path.is_dir() else what
             raise InvalidInputError(f"corpus {str(path)[:80]!r}: {what}. {_HOW}")
-        with _named(path), open_bytes(path) as stream:
+        with _name_errors(path), open_bytes(path) as stream:
             _check_text(path, stream.read(_CUT_BYTES))
 
     @property
@@ -102,7 +102,7 @@ class TextCorpus:
 
         A line much longer than a piece is cut at a space.
         """
-        with _named(self.path), open_bytes(self.path) as stream:
+        with _name_errors(self.path), open_bytes(self.path) as stream:
             rest = stream.read(3).removeprefix(b"\xef\xbb\xbf")
             while block := stream.read(PIECE_BYTES):
                 piece, rest = _cut(rest + block + stream.readline(PIECE_BYTES))
@@ -140,7 +140,7 @@ class ListCorpus:
         sentences: The lists.
         tokens: "whitespace": tokens are taken as they are.
         n_words: Words met by the first pass; None before it.
-        counted: `digest_of` what was counted; None before it.
+        counted: `compute_digest` what was counted; None before it.
         notes: What the first pass replaced or left out, in words.
         unit: What its length is told in.
     """
@@ -177,7 +177,7 @@ class ListCorpus:
         count = 0
         for number, sentence in enumerate(self.sentences):
             if isinstance(sentence, (str, bytes)) or not isinstance(sentence, Iterable):
-                raise InvalidInputError(_no_list(number, sentence))
+                raise InvalidInputError(_describe_sentence(number, sentence))
             flat.extend(sentence)
             flat.append(None)
             count += 1
@@ -217,7 +217,7 @@ class ListCorpus:
         return [chunk.decode()] if chunk else []
 
 
-def told(corpus: Corpus, tell: Tell) -> Iterator[Any]:
+def report_progress(corpus: Corpus, tell: Tell) -> Iterator[Any]:
     """Yield the pieces of a corpus, and tell how much of its length has been taken."""
     done = 0.0
     for piece in corpus.pieces():
@@ -227,13 +227,13 @@ def told(corpus: Corpus, tell: Tell) -> Iterator[Any]:
 
 
 @contextmanager
-def reading_bar(what: str, corpus: Corpus, *, show: bool) -> Iterator[Tell]:
+def draw_bar(what: str, corpus: Corpus, *, show: bool) -> Iterator[Tell]:
     """Draw a bar on standard error for one pass over a corpus, if `show`."""
     with progress(what, total=corpus.length, show=show) as advance:
         yield lambda done: advance(done, corpus.unit)
 
 
-def digest_of(keys: Sequence[str], counts: Iterable[int]) -> int:
+def compute_digest(keys: Sequence[str], counts: Iterable[int]) -> int:
     """Return a number for how often each word occurs: the sum of hash x count modulo 2**64.
 
     The order of the words does not matter; it holds within one process alone, as `hash` does.
@@ -242,12 +242,12 @@ def digest_of(keys: Sequence[str], counts: Iterable[int]) -> int:
     return total & _MASK
 
 
-def threads_for(corpus: Corpus, workers: int) -> int:
+def limit_threads(corpus: Corpus, workers: int) -> int:
     """Return how many threads help: lists are made by Python, which runs one at a time."""
     return workers if isinstance(corpus, TextCorpus) else 1
 
 
-def words_in(corpus: Corpus, piece: Any) -> Any:
+def extract_words(corpus: Corpus, piece: Any) -> Any:
     """Return the words of a piece as an Arrow array of bytes, `LINE_END` after each sentence."""
     import numpy as np
     import pyarrow as pa
@@ -320,7 +320,7 @@ def _check_text(path: Path, head: bytes) -> None:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def _name_errors(path: Path) -> Iterator[None]:
     """Add the name of the file to errors of reading it."""
     try:
         yield
@@ -330,7 +330,7 @@ def _named(path: Path) -> Iterator[None]:
         raise InvalidInputError(f"corpus {str(path)!r}: {reason(error)}. {_HOW}") from None
 
 
-def _no_list(number: int, sentence: object) -> str:
+def _describe_sentence(number: int, sentence: object) -> str:
     kind = type(sentence).__name__
     what = f"sentence {number} of the corpus is a {kind} ({sentence!r:.40}), not a list of tokens"
     return f"{what}. Type: [text.split() for text in corpus]"

@@ -27,11 +27,11 @@ from sememe.train.words.corpus.reader import (
     Source,
     Tell,
     TextCorpus,
-    digest_of,
+    compute_digest,
+    draw_bar,
+    limit_threads,
     open_corpus,
-    reading_bar,
-    threads_for,
-    told,
+    report_progress,
 )
 from sememe.train.words.subprocess_call import call, can_call
 
@@ -102,7 +102,7 @@ def build_vocabulary(
     limits["max_vocab"] = None if max_vocab is None else int(max_vocab)
     limits["known"] = list(known)
     corpus = open_corpus(corpus, tokens=tokens)
-    with reading_bar("counting words", corpus, show=show_progress) as tell:
+    with draw_bar("counting words", corpus, show=show_progress) as tell:
         if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
             where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
             found = call(__name__, "count_file", where | limits, tell)
@@ -111,7 +111,7 @@ def build_vocabulary(
     corpus.n_words = found["sums"]["n_words"]
     corpus.notes[:] = found["notes"]
     if isinstance(corpus, ListCorpus):
-        corpus.counted = digest_of(found["keys"], found["counts"])
+        corpus.counted = compute_digest(found["keys"], found["counts"])
     counts = np.array(found["counts"], dtype=np.int64)
     return Vocabulary(keys=tuple(found["keys"]), counts=counts, **found["sums"])
 
@@ -157,8 +157,8 @@ def _count(
     """Return the fields of a vocabulary and the notes, in the types of JSON."""
     with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
         spill = Spill(Path(folder))
-        counters = [_WordCounter(corpus, spill) for _ in range(threads_for(corpus, workers))]
-        found = count(told(corpus, tell), counters, spill)
+        counters = [_WordCounter(corpus, spill) for _ in range(limit_threads(corpus, workers))]
+        found = count(report_progress(corpus, tell), counters, spill)
         tally = Tally()
         kept = _select(found, tally, min_count=min_count, max_vocab=max_vocab, known=known)
     for counter in counters:
@@ -213,7 +213,7 @@ class _WordCounter(Counter):
     def strings(self, piece: Any) -> Any:
         """Return the chunks of a piece."""
         chunks = self._corpus.chunks(piece)
-        self.tally.n_sentences += _sentences(chunks)
+        self.tally.n_sentences += _count_sentences(chunks)
         return chunks
 
     def settle(self, counts: Counts) -> Counts:
@@ -242,10 +242,10 @@ class _WordCounter(Counter):
         for word in self._corpus.words_of(chunk):
             counts[word] = counts.get(word, 0) + n
         if not chunk.isascii():
-            self.tally.replaced += n * replaced(chunk)
+            self.tally.replaced += n * count_replaced(chunk)
 
 
-def replaced(chunk: bytes) -> int:
+def count_replaced(chunk: bytes) -> int:
     """Return how many U+FFFD stand for bytes that are not UTF-8."""
     try:
         chunk.decode()
@@ -254,7 +254,7 @@ def replaced(chunk: bytes) -> int:
     return 0
 
 
-def _sentences(chunks: Any) -> int:
+def _count_sentences(chunks: Any) -> int:
     """Return how many sentences hold a chunk."""
     import numpy as np
     import pyarrow.compute as pc

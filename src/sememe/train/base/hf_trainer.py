@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import Any
 
 from sememe._lazy import require
 from sememe._progress import progress
-from sememe.train.base.curve import Curve, Plan, plan
+from sememe.train.base.curve import Curve, Plan, check_finite, plan
 from sememe.train.base.run_folder import whole_states
 
 
@@ -72,7 +71,7 @@ def run(trainer: Any, folder: Path, *, show_progress: bool = False) -> Curve:
     """Train, from the last whole state in the folder if there is one; see `Curve`.
 
     Raises:
-        FloatingPointError: The loss is no number any more; the message says what to change.
+        FloatingPointError: Training diverged; the message says what to change.
     """
     from sememe.train.base.hf_callbacks import Bar, hush
 
@@ -90,12 +89,8 @@ def run(trainer: Any, folder: Path, *, show_progress: bool = False) -> Curve:
 
 def _curve(state: Any, *, resumed: int, seconds: float) -> Curve:
     losses = tuple((e["step"], float(e["loss"])) for e in state.log_history if "loss" in e)
-    bad = next((step for step, loss in losses if not math.isfinite(loss)), None)
-    if bad is not None:
-        raise FloatingPointError(
-            f"the loss is no number at step {bad}: training diverged. Give a lower learning rate, "
-            "or a longer warm-up."
-        )
+    for step, loss in losses:
+        check_finite(loss, step)
     metrics, metric = {}, ""
     for entry in state.log_history:
         for name in ("spearman", "accuracy"):

@@ -17,8 +17,8 @@ import numpy as np
 
 from sememe._progress import progress
 from sememe.train.base.curve import Curve, Plan, plan
+from sememe.train.base.torch_loop import warmup_cosine
 from sememe.train.base.torch_state import keep_state, take_state
-from sememe.train.simclr.objective import schedule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -144,7 +144,7 @@ class Tuner:
         from torch.nn.functional import cross_entropy
 
         torch.manual_seed(self.seed + 1_000_003 * step)  # of dropout, where there is any
-        rate = self.learning_rate * schedule(step, self.plan.steps, warmup=self.warmup)
+        rate = self.learning_rate * warmup_cosine(step, self.plan.steps, self.warmup)
         for group in optimiser.param_groups:
             group["lr"] = rate
         rows = self._rows(len(items), step)

@@ -28,12 +28,13 @@ from sememe.train.base.model_card import curve_rows, model_card, note_lines, tab
 from sememe.train.base.options import fitted, parameters, refuse
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
+from sememe.train.base.torch_loop import Loop
 from sememe.train.data.augment import Augmentation
 from sememe.train.data.files import pictures_digest
 from sememe.train.data.images import find_pictures, read_pictures, training_preprocess
 from sememe.train.simclr.backbones import SMALL, backbone
-from sememe.train.simclr.monitor import collapse, labelled_pictures
-from sememe.train.simclr.objective import Learner
+from sememe.train.simclr.monitor import Monitor, collapse, labelled_pictures
+from sememe.train.simclr.objective import SimCLRObjective
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -210,28 +211,21 @@ class SimCLRTraining:
         network, dim = made
         labelled = None if aside is None else labelled_pictures(aside, read)
         self.preprocess_ = training_preprocess(self.size, *read.colours())
-        learner = Learner(
+        objective = SimCLRObjective(
             network=network,
             head=self._head(dim),
+            pixels=read.pixels,
             preprocess=self.preprocess_,
             augmentation=Augmentation(crop=self.crop, colour=self.colour),
-            plan=plan(
-                len(read.sources) // self.batch_size,
-                epochs=self.epochs,
-                accumulate=1,
-                evaluations=self.evaluations,
-            ),
+            monitor=Monitor(read.pixels, labelled),
             batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
             temperature=self.temperature,
             precision=self.precision,
             seed=self.seed,
             second=self._second,
         )
-        curve, figures = learner.run(read.pixels, labelled, folder, show_progress=show)
-        self.model_ = network.eval()
+        curve, figures = self._loop(len(read.sources)).run(objective, folder, show_progress=show)
+        self.model_ = network
         skipped = (*left_out, *read.skipped)
         self.report_ = SimCLRReport(
             n_pictures=len(read.sources),
@@ -242,6 +236,21 @@ class SimCLRTraining:
             figures=figures,
             raw=None if labelled is None else labelled.raw(),
             notes=_notes(skipped, aside, figures),
+        )
+
+    def _loop(self, n: int) -> Loop:
+        """Return how n pictures are passed over."""
+        return Loop(
+            plan=plan(
+                n // self.batch_size,
+                epochs=self.epochs,
+                accumulate=1,
+                evaluations=self.evaluations,
+            ),
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            warmup=self.warmup,
+            seed=self.seed,
         )
 
     def _second(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:

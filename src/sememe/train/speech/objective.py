@@ -24,8 +24,8 @@ import numpy as np
 from sememe._progress import progress
 from sememe.models.ctc.greedy import Best, log_probabilities
 from sememe.train.base.curve import Curve
+from sememe.train.base.torch_loop import warmup_cosine
 from sememe.train.base.torch_state import keep_state, take_state
-from sememe.train.simclr.objective import schedule
 from sememe.train.speech.examples import Row, deal
 from sememe.train.speech.network import spans
 from sememe.train.speech.report import SpeechFigures, figures
@@ -198,7 +198,7 @@ class SpeechLearner:
         import torch
 
         torch.manual_seed(self.seed + 1_000_003 * step)  # of dropout
-        rate = self.learning_rate * schedule(step, self.steps, warmup=self.warmup)
+        rate = self.learning_rate * warmup_cosine(step, self.steps, self.warmup)
         for group in optimiser.param_groups:
             group["lr"] = rate
         loss = self._loss(batch, step)

@@ -18,8 +18,8 @@ import numpy as np
 
 from sememe._progress import progress
 from sememe.train.base.curve import Curve, Plan
+from sememe.train.base.torch_loop import warmup_cosine
 from sememe.train.base.torch_state import keep_state, take_state
-from sememe.train.simclr.objective import schedule
 from sememe.train.wav2vec2.loss import hidden_loss
 from sememe.train.wav2vec2.masking import hidden_spans, negatives
 from sememe.train.wav2vec2.monitor import Figures, warn_of
@@ -152,7 +152,7 @@ class Learner:
         """Take one step and return the contrastive loss."""
         import torch
 
-        rate = self.learning_rate * schedule(step, self.plan.steps, warmup=self.warmup)
+        rate = self.learning_rate * warmup_cosine(step, self.plan.steps, self.warmup)
         for group in optimiser.param_groups:
             group["lr"] = rate
         self.model.quantizer.temperature = cooled(step, self.plan.steps, self.gumbel)

@@ -59,7 +59,9 @@ def wav2vec2(
     ] = None,
     weight_decay: Annotated[float, typer.Option("--weight-decay", help="Of the weights.")] = 0.01,
     warmup: Warmup = 0.1,
-    clip: Annotated[float, typer.Option("--clip", help="Longest gradient.")] = 1.0,
+    max_grad_norm: Annotated[
+        float, typer.Option("--max-grad-norm", "--clip", help="Longest gradient.")
+    ] = 1.0,
     mask_prob: Annotated[
         float, typer.Option("--mask-prob", help="Share of the frames hidden, without overlaps.")
     ] = 0.5,
@@ -107,7 +109,7 @@ def wav2vec2(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         warmup=warmup,
-        clip=clip,
+        max_grad_norm=max_grad_norm,
         mask_prob=mask_prob,
         mask_length=mask_length,
         negatives=negatives,

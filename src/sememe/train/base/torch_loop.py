@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -60,8 +60,8 @@ class Objective(ABC, Generic[F]):
         figures_type: The class of what `evaluate` returns.
     """
 
-    metric: ClassVar[str]
-    figures_type: ClassVar[type[Any]]
+    metric: str
+    figures_type: type[Any]
 
     @property
     @abstractmethod

@@ -28,7 +28,7 @@ from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.classify.audio_batches import TunableSounds, tunable_sounds
 from sememe.train.classify.features import none_to_measure, several
-from sememe.train.classify.objective import tuner_of
+from sememe.train.classify.objective import finetune
 from sememe.train.classify.report import few_note, report_of, skipped_note
 from sememe.train.data.files import Named
 from sememe.train.data.waveforms import read_waveforms
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 KIND = "speech-classifier"
 _LONGEST = 30.0  # seconds of a piece: longer recordings count as several
-_CLIP = 1.0  # largest norm of a gradient
+_MAX_GRAD_NORM = 1.0
 _FIFTH = "measured on a fifth held out, which it has not learnt from"
 
 
@@ -92,11 +92,15 @@ def finetuned(
         network = tunable_sounds(base, labels, seconds=recipe.seconds, seed=recipe.seed)
         read = _read(given, network, labels, folder / "sounds-run", show=show_progress)
         train, held = _divided(recipe, given, aside, network, read, folder, show=show_progress)
-        tuner = tuner_of(recipe, network, n_train=len(train.y), clip=_CLIP)
-        curve = tuner.run(
-            (train.items, train.y), (held.items, held.y), folder, show_progress=show_progress
+        curve, told = finetune(
+            recipe,
+            network,
+            (train.items, train.y),
+            (held.items, held.y),
+            folder,
+            max_grad_norm=_MAX_GRAD_NORM,
+            show_progress=show_progress,
         )
-        told = tuner.told(held.items)
         tuned = _written(network)
     said = (*notes, *(() if aside is not None else (_FIFTH,)))
     missed = () if aside is None else held.skipped

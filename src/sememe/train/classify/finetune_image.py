@@ -27,7 +27,7 @@ from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.classify.image_batches import TunablePictures
 from sememe.train.classify.image_network import WEIGHTS, trainable_image
-from sememe.train.classify.objective import tuner_of
+from sememe.train.classify.objective import finetune
 from sememe.train.classify.report import few_note, report_of, skipped_note
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ def finetuned(
     pictures = _divided(given, aside, seed=recipe.seed)
     labels = pictures.labels
     network = _network(recipe, labels)
-    tuner = tuner_of(recipe, TunablePictures(network), n_train=len(pictures.train))
     facts = {
         "parameters": parameters(recipe),
         "data": _hash(pictures.train),
@@ -81,8 +80,9 @@ def finetuned(
     }
     train, held = (_numbered(data, labels) for data in (pictures.train, pictures.held))
     with checkpoint_folder(checkpoint, facts) as folder:
-        curve = tuner.run(train, held, folder, show_progress=show_progress)
-    told = tuner.told(held[0])
+        curve, told = finetune(
+            recipe, TunablePictures(network), train, held, folder, show_progress=show_progress
+        )
     shuffled = np.random.default_rng(recipe.seed).permutation(held[1])
     n_train = {label: pictures.train.labels.count(label) for label in labels}
     report = report_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -101,8 +101,8 @@ class ClipObjective(Objective[Figure]):
         seed: As `ClipFromScratch` has it.
     """
 
-    metric: ClassVar[str] = FIGURE
-    figures_type: ClassVar[type[Any]] = Figure
+    metric = FIGURE
+    figures_type = Figure
 
     network: Any
     preprocess: Preprocess

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,8 +41,8 @@ class SimCLRObjective(Objective[Figures]):
         second: Which pictures the second views are of, by those of the first: the same.
     """
 
-    metric: ClassVar[str] = "kNN accuracy"
-    figures_type: ClassVar[type[Any]] = Figures
+    metric = "kNN accuracy"
+    figures_type = Figures
 
     network: Any
     head: Any

@@ -25,6 +25,7 @@ from sememe.train.base.curve import plan
 from sememe.train.base.options import fitted, parameters, refuse
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
+from sememe.train.base.torch_loop import Loop
 from sememe.train.data.waveforms import find_sounds, read_waveforms, sounds_digest
 from sememe.train.wav2vec2.batches import Crops
 from sememe.train.wav2vec2.layer_probe import labelled_sounds
@@ -36,7 +37,7 @@ from sememe.train.wav2vec2.network import (
     preprocessor,
     shape_of,
 )
-from sememe.train.wav2vec2.objective import Learner
+from sememe.train.wav2vec2.objective import Wav2Vec2Objective
 from sememe.train.wav2vec2.report import Wav2Vec2Report, wav2vec2_card, wav2vec2_notes
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 KIND = "wav2vec2"
 Precision = Literal["float32", "bfloat16"]
 _NEEDED = ("torch", "transformers", "safetensors", "matplotlib", "sklearn", "soundfile", "soxr")
+_BETAS, _EPSILON = (0.9, 0.98), 1e-6  # of Adam, as in the paper's code
 _LONGEST = 15.0  # seconds; longer sounds are cut into pieces
 
 
@@ -64,7 +66,7 @@ class Wav2Vec2Training:
         learning_rate: Step size at its highest, of AdamW; by the size unless told.
         weight_decay: Of the weights.
         warmup: Share of the steps in which the step size rises; then it falls as a cosine.
-        clip: Longest gradient; a longer one is cut to it.
+        max_grad_norm: Longest gradient; a longer one is scaled down to it.
         mask_prob: Share of the frames that would be hidden if no spans overlapped.
         mask_length: Frames of a hidden span.
         negatives: Other hidden frames of the stretch that each is told from.
@@ -86,7 +88,7 @@ class Wav2Vec2Training:
     learning_rate: float | None = None
     weight_decay: float = 0.01
     warmup: float = 0.1
-    clip: float = 1.0
+    max_grad_norm: float = 1.0
     mask_prob: float = 0.5
     mask_length: int = 5
     negatives: int = 50
@@ -201,16 +203,12 @@ class Wav2Vec2Training:
         model.config.num_negatives = self.negatives
         model.config.diversity_loss_weight = self.diversity
         crops = self._crops(read)
-        learner = Learner(
-            model=model.train(),
+        loop = self._loop(crops.n_batches)
+        objective = Wav2Vec2Objective(
+            model=model,
             crops=crops,
-            plan=plan(
-                crops.n_batches, epochs=self.epochs, accumulate=1, evaluations=self.evaluations
-            ),
-            learning_rate=self.learning_rate or shape.learning_rate,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
-            clip=self.clip,
+            sample_rate=self.sample_rate,
+            steps=loop.plan.steps,
             mask_prob=self.mask_prob,
             mask_length=self.mask_length,
             negatives=self.negatives,
@@ -218,11 +216,11 @@ class Wav2Vec2Training:
             gumbel=self.gumbel,
             precision=self.precision,
             seed=self.seed,
-            sample_rate=self.sample_rate,
+            metric="share of frames told apart" if labelled is None else "probe accuracy",
             probe=None if labelled is None else labelled.probe,
         )
-        curve, figures = learner.run(folder, show_progress=show)
-        self.model_ = model.eval()
+        curve, figures = loop.run(objective, folder, show_progress=show)
+        self.model_ = model
         skipped = (*left_out, *read.skipped)
         unheard = () if aside is None else aside.skipped
         self.report_ = Wav2Vec2Report(
@@ -234,6 +232,18 @@ class Wav2Vec2Training:
             curve=curve,
             figures=figures,
             notes=wav2vec2_notes(skipped, unheard, figures, curve.steps),
+        )
+
+    def _loop(self, n_batches: int) -> Loop:
+        return Loop(
+            plan=plan(n_batches, epochs=self.epochs, accumulate=1, evaluations=self.evaluations),
+            learning_rate=self.learning_rate or shape_of(self.size).learning_rate,
+            weight_decay=self.weight_decay,
+            warmup=self.warmup,
+            betas=_BETAS,
+            epsilon=_EPSILON,
+            max_grad_norm=self.max_grad_norm,
+            seed=self.seed,
         )
 
     def _crops(self, read: Waveforms) -> Crops:
@@ -256,7 +266,7 @@ class Wav2Vec2Training:
             ("learning_rate", rate is None or 0 < rate < math.inf, "a number such as 1e-3"),
             ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more, such as 0.01"),
             ("warmup", 0 <= self.warmup < 1, "a share of the steps, 0 to 1"),
-            ("clip", 0 < self.clip, "a number above 0, such as 1"),
+            ("max_grad_norm", 0 < self.max_grad_norm, "a number above 0, such as 1"),
             ("mask_prob", 0 < self.mask_prob <= 1, "a share of the frames, such as 0.5"),
             ("mask_length", self.mask_length >= 1, "1 or more"),
             ("negatives", self.negatives >= 1, "1 or more"),

@@ -16,6 +16,7 @@ from sememe import ClipTraining, Index
 from sememe.app.cli import main
 from sememe.encoders.image.encoder import ImageEncoder
 from sememe.models.clip.projection_folder import Projection, gelu, read_joint_folder
+from sememe.train.base.device import Compute
 from sememe.train.clip.loss import clip_loss
 from sememe.train.clip.projections import ProjectionObjective, Recipe, _Twins, projection_loop
 
@@ -109,7 +110,7 @@ def test_projections_compute_what_torch_trained():
     images, texts = (rng.normal(size=(6, n)).astype(np.float32) for n in (7, 4))
     pairs = np.stack([np.arange(6)] * 3, axis=1)
     recipe = Recipe(3, 5, 5, 6, 0.1, 0.0, 0.0, 1, 0)
-    objective = ProjectionObjective(images, texts, pairs, recipe, None)
+    objective = ProjectionObjective(images, texts, pairs, recipe, None, Compute.of("cpu"))
     before = objective.projections()
     projection_loop(recipe, objective.per_epoch).run(objective, None)
     for side, rows in (("image", images), ("text", texts)):

@@ -13,8 +13,9 @@ import copy
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
@@ -27,6 +28,8 @@ from sememe.train.base.torch_state import keep_state, take_state
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from sememe.train.base.device import Compute
 
     Batch = dict[str, Any]
     Schedule = Callable[[int, int, float], float]
@@ -58,10 +61,12 @@ class Objective(ABC, Generic[F]):
     Attributes:
         metric: The name of `value`, for the curve.
         figures_type: The class of what `evaluate` returns.
+        compute: The device, which `loss` and `evaluate` are to use.
     """
 
     metric: str
     figures_type: type[Any]
+    compute: Compute
 
     @property
     @abstractmethod
@@ -70,11 +75,17 @@ class Objective(ABC, Generic[F]):
 
     @abstractmethod
     def batch(self, step: int) -> Batch:
-        """Return the tensors of a step, counted from 0: a function of the seed and of the step."""
+        """Return the tensors of a step, counted from 0, on the CPU.
+
+        They are a function of the seed and of the step.
+        """
 
     @abstractmethod
     def loss(self, batch: Batch, step: int) -> Any:
-        """Return the scalar to back-propagate, or a pair: that, and the scalar for the curve."""
+        """Return the scalar to back-propagate, or a pair: that, and the scalar for the curve.
+
+        batch: What `batch` returned, on the device.
+        """
 
     def after_step(self) -> None:
         """Change weights after the optimiser has, such as to keep one in its limits."""
@@ -155,14 +166,15 @@ class Loop:
     ) -> tuple[Curve, tuple[F, ...]]:
         """Train in place, from the last whole state in the folder if there is one.
 
-        folder: Where the run's state is kept; None: nowhere. The modules are left in evaluation
-        mode, torch's random numbers as they were.
+        folder: Where the run's state is kept; None: nowhere. The modules are left on the CPU and in
+        evaluation mode, torch's random numbers as they were.
 
         Raises:
             FloatingPointError: Training diverged; the message says what to change.
             CorruptFileError: The state in the folder is damaged.
         """
-        with _isolated_rng():
+        compute = objective.compute
+        with compute.isolated_rng(), compute.hosting(objective.modules.values()):
             run = _Run(self, objective, folder)
             seconds = run.train(show=show_progress)
         return run.curve(seconds), tuple(run.figures)
@@ -192,7 +204,7 @@ class _Run(Generic[F]):
         self.best = copy.deepcopy(self.modules) if loop.keep == "best" else {}
         self.optimiser = loop.optimiser(objective)
         self.losses: list[tuple[int, float]] = []
-        self.recent: list[float] = []  # losses since the last point of the curve
+        self.recent: list[Any] = []  # losses since the last point of the curve
         self.figures: list[F] = []
         self.done = self.resumed_at = 0
 
@@ -205,16 +217,15 @@ class _Run(Generic[F]):
         with progress("steps", total=plan.steps, show=show) as advance:
             if not self.done:
                 self._evaluate()
-            while self.done < plan.steps and not self._is_over():
-                self.recent.append(self._step(self.done))
-                self.done += 1
-                if plan.logs_after(self.done):
-                    self.losses.append((self.done, float(np.mean(self.recent))))
-                    self.recent = []
-                if plan.evaluates_after(self.done):
-                    self._evaluate()
-                    self._keep()
-                advance(self.done, self._note())
+            with closing(self._batches()) as batches:
+                for batch in batches:
+                    self.recent.append(self._step(batch, self.done))
+                    self.done += 1
+                    self._log()
+                    if plan.evaluates_after(self.done):
+                        self._evaluate()
+                        self._keep()
+                    advance(self.done, self._note())
         for name, module in self.modules.items():
             if self.best:
                 module.load_state_dict(self.best[name].state_dict())
@@ -235,8 +246,22 @@ class _Run(Generic[F]):
             seconds=seconds,
         )
 
-    def _step(self, step: int) -> float:
-        """Take one step and return the loss."""
+    def _batches(self) -> Generator[Batch, None, None]:
+        """Yield the batches that are left, each made in a thread while the one before is used."""
+        steps = range(self.done, self.loop.plan.steps)
+        with ThreadPoolExecutor(1, thread_name_prefix="sememe-batches") as pool:
+            made = (pool.submit(self._batch, step) for step in steps)
+            waiting = next(made, None)
+            while waiting is not None and not self._is_over():
+                batch, waiting = waiting.result(), next(made, None)
+                yield batch
+
+    def _batch(self, step: int) -> Batch:
+        found: Batch = self.objective.compute.pinned(self.objective.batch(step))
+        return found
+
+    def _step(self, batch: Batch, step: int) -> Any:
+        """Take one step and return the loss, on the device."""
         import torch
 
         loop, objective = self.loop, self.objective
@@ -244,7 +269,7 @@ class _Run(Generic[F]):
         rate = loop.learning_rate * loop.schedule(step, loop.plan.steps, loop.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        found = objective.loss(objective.batch(step), step)
+        found = objective.loss(objective.compute.put(batch), step)
         loss, logged = found if isinstance(found, tuple) else (found, found)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -252,9 +277,22 @@ class _Run(Generic[F]):
             torch.nn.utils.clip_grad_norm_(objective.parameters(), loop.max_grad_norm)
         self.optimiser.step()
         objective.after_step()
-        value = float(logged.detach())
-        check_finite(value, step + 1)
-        return value
+        return logged.detach()
+
+    def _log(self) -> None:
+        """Read the losses of the last steps, where the curve or a state needs them.
+
+        Not after each step: a GPU would have to wait for the CPU.
+        """
+        plan = self.loop.plan
+        if not (plan.logs_after(self.done) or plan.evaluates_after(self.done)):
+            return
+        self.recent = [float(loss) for loss in self.recent]
+        for step, loss in enumerate(self.recent, self.done - len(self.recent) + 1):
+            check_finite(loss, step)
+        if plan.logs_after(self.done):
+            self.losses.append((self.done, float(np.mean(self.recent))))
+            self.recent = []
 
     def _evaluate(self) -> None:
         """Measure, and keep the weights if they are the best yet."""
@@ -337,12 +375,3 @@ def _evaluating(modules: Any) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.train(training)
-
-
-@contextmanager
-def _isolated_rng() -> Iterator[None]:
-    """Leave torch's random numbers as they were."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        yield

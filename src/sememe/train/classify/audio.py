@@ -42,6 +42,8 @@ class AudioClassifier(ClassLearner):
         draws: How often they are drawn.
         epochs, batch_size, learning_rate, weight_decay, warmup, evaluations: Fine-tuning.
         seed: Of all random numbers.
+        precision, device: Fine-tuning; float32, bfloat16 or auto, and auto, cpu, cuda, cuda:1 or
+            mps: auto is a GPU where there is one, and bfloat16 where that has instructions for it.
         label_pattern: A regular expression that finds the label in the name of each file; without
             it, folders or a table have the labels.
         group_pattern: One that finds the group, such as who speaks. What is held out to measure and

@@ -64,7 +64,8 @@ class TunableSounds:
 
         masks = (batch["time_mask"], batch["feature_mask"]) if "time_mask" in batch else None
         states, lengths = self.network.states(batch["clips"], masks=masks)  # (B, T, dim), (B,)
-        known = (torch.arange(states.shape[1])[None] < lengths[:, None])[:, :, None]
+        places = torch.arange(states.shape[1], device=lengths.device)
+        known = (places[None] < lengths[:, None])[:, :, None]  # (B, T, 1)
         projected = self.module.projector(states)  # (B, T, width)
         means = (projected * known).sum(1) / lengths[:, None]
         return self.module.classifier(means)

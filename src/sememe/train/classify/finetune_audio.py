@@ -22,6 +22,7 @@ from sememe.evaluate.confusion import measured
 from sememe.sources.labelled_data import Labelled
 from sememe.space.classes import folds
 from sememe.train.base.base_model import weights_digest
+from sememe.train.base.device import Compute
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import fell, parameters
 from sememe.train.base.output_folder import write_trained
@@ -80,6 +81,7 @@ def finetuned(
         require(name, "AudioClassifier.fit with method='finetune'")
     from sememe.train.base.hf_callbacks import a_quiet_guest
 
+    compute = Compute.of(recipe.device, recipe.precision)
     base = base_folder(recipe.base)
     facts = {
         "parameters": parameters(recipe),
@@ -98,6 +100,7 @@ def finetuned(
             (train.items, train.y),
             (held.items, held.y),
             folder,
+            compute=compute,
             max_grad_norm=_MAX_GRAD_NORM,
             show_progress=show_progress,
         )

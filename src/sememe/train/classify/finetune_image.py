@@ -21,6 +21,7 @@ from sememe.models.image.folder import GRAPH, KIND, image_facts
 from sememe.sources.labelled_data import Labelled
 from sememe.sources.pixels import open_image
 from sememe.space.classes import folds
+from sememe.train.base.device import Compute
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import fell, parameters
 from sememe.train.base.output_folder import write_trained
@@ -69,6 +70,7 @@ def finetuned(
     """Train a network; see `ImageClassifier.fit`."""
     for name in ("torch", "safetensors", "onnxscript", "matplotlib", "PIL"):
         require(name, "ImageClassifier.fit with method='finetune'")
+    compute = Compute.of(recipe.device, recipe.precision)
     pictures = _divided(given, aside, seed=recipe.seed)
     labels = pictures.labels
     network = _network(recipe, labels)
@@ -81,7 +83,13 @@ def finetuned(
     train, held = (_numbered(data, labels) for data in (pictures.train, pictures.held))
     with checkpoint_folder(checkpoint, facts) as folder:
         curve, told = finetune(
-            recipe, TunablePictures(network), train, held, folder, show_progress=show_progress
+            recipe,
+            TunablePictures(network),
+            train,
+            held,
+            folder,
+            compute=compute,
+            show_progress=show_progress,
         )
     shuffled = np.random.default_rng(recipe.seed).permutation(held[1])
     n_train = {label: pictures.train.labels.count(label) for label in labels}

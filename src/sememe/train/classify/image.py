@@ -43,6 +43,8 @@ class ImageClassifier(ClassLearner):
         draws: How often they are drawn.
         epochs, batch_size, learning_rate, weight_decay, warmup, evaluations: Fine-tuning.
         seed: Of all random numbers.
+        precision, device: Fine-tuning; float32, bfloat16 or auto, and auto, cpu, cuda, cuda:1 or
+            mps: auto is a GPU where there is one, and bfloat16 where that has instructions for it.
         views: Each picture's vector is the mean of 1, 2 (and mirrored) or 4 (and with its edges
             drawn out) views, which take as many times as long.
         size: Fine-tuning: width of the pictures, the network's own unless told.

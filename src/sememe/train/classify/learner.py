@@ -28,6 +28,7 @@ from sememe.sources.labelled import read_labelled
 from sememe.sources.labelled_data import Labelled, layout
 from sememe.space.classes import folds
 from sememe.space.kernel_probe import MOST_KERNEL
+from sememe.train.base.device import Precision
 from sememe.train.base.options import Rule, fitted, parameters
 from sememe.train.base.options import refuse as refuse_options
 from sememe.train.classify.features import asked_rows, learnt_rows, none_to_measure, several
@@ -71,6 +72,8 @@ class ClassLearner(ABC):
     warmup: float = 0.1
     evaluations: int = 5
     seed: int = 0
+    precision: Precision = "auto"
+    device: str = "auto"
     model_: Judge | None = field(default=None, init=False, repr=False)
     report_: ClassifierReport = field(init=False, repr=False)
     _tuned: Any = field(default=None, init=False, repr=False)

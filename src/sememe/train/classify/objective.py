@@ -15,6 +15,7 @@ from sememe.train.base.torch_loop import Figure, Loop, Objective, shuffled_rows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sememe.train.base.device import Compute
     from sememe.train.classify.learner import ClassLearner
 
     Examples = tuple[Sequence[Any], NDArray[np.int64]]
@@ -51,6 +52,7 @@ class ClassifierObjective(Objective[Figure]):
         train: Examples that can be read, and numbers of their classes.
         held: Such examples to measure with; never to train, nor to choose by.
         batch_size, seed: As `ImageClassifier` has them.
+        compute: The device and the precision.
     """
 
     metric = "accuracy"
@@ -61,6 +63,7 @@ class ClassifierObjective(Objective[Figure]):
     held: Examples
     batch_size: int
     seed: int
+    compute: Compute
 
     @property
     def modules(self) -> dict[str, Any]:
@@ -81,7 +84,9 @@ class ClassifierObjective(Objective[Figure]):
         """Return the cross-entropy of a batch, in nats."""
         from torch.nn.functional import cross_entropy
 
-        return cross_entropy(self.network.logits(batch), batch["labels"])
+        with self.compute.autocast():
+            logits = self.network.logits(batch)  # (B, classes)
+        return cross_entropy(logits.float(), batch["labels"])
 
     def evaluate(self, step: int) -> Figure:
         """Measure the share of examples held out that are classified right; NaN of none."""
@@ -98,10 +103,10 @@ class ClassifierObjective(Objective[Figure]):
         import torch
 
         found, size = [np.empty(0, np.int64)], self.network.asked_at_once
-        with torch.no_grad():
+        with torch.no_grad(), self.compute.hosting(self.modules.values()):
             for start in range(0, len(items), size):
-                logits = self.network.logits(self.network.batch(items[start : start + size]))
-                found.append(logits.argmax(1).numpy())
+                batch = self.compute.put(self.network.batch(items[start : start + size]))
+                found.append(self.network.logits(batch).argmax(1).cpu().numpy())
         return np.concatenate(found)
 
 
@@ -112,6 +117,7 @@ def finetune(
     held: Examples,
     folder: Path,
     *,
+    compute: Compute,
     max_grad_norm: float | None = None,
     show_progress: bool,
 ) -> tuple[Curve, NDArray[np.int64]]:
@@ -124,7 +130,12 @@ def finetune(
         CorruptFileError: The state in the folder is damaged.
     """
     objective = ClassifierObjective(
-        network=network, train=train, held=held, batch_size=recipe.batch_size, seed=recipe.seed
+        network=network,
+        train=train,
+        held=held,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        compute=compute,
     )
     loop = Loop(
         plan=plan(

@@ -25,6 +25,7 @@ from sememe._lazy import require
 from sememe.evaluate.image_retrieval import Retrieved, retrieve
 from sememe.models.clip.projection_folder import KIND, Projection, write_projections
 from sememe.sources.image_text import ImageTexts
+from sememe.train.base.device import Compute
 from sememe.train.base.options import Rule, parameters, refuse
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
@@ -55,6 +56,7 @@ class ClipTraining:
         held_out: Share of the groups that are held out to measure, where `fit` gets no other data.
         evaluations: How often a run is measured on them.
         seed: Of all random numbers. On CPU the same seed gives the same weights.
+        device: auto, cpu, cuda, cuda:1 or mps; auto is a GPU where there is one.
     """
 
     image: str = "efficientnet-lite0"
@@ -69,6 +71,7 @@ class ClipTraining:
     held_out: float = 0.1
     evaluations: int = 6
     seed: int = 0
+    device: str = "auto"
     model_: dict[str, Projection] | None = field(default=None, init=False, repr=False)
     report_: ClipReport = field(init=False, repr=False)
 
@@ -95,6 +98,7 @@ class ClipTraining:
         """
         require("torch", "ClipTraining.fit")
         refuse(self, _rules(self))
+        compute = Compute.of(self.device)
         tables = read_tables(data, evaluate, image_column=image_column, text_columns=text_columns)
         towers = _towers(self)
         self._encoders = {side: {"name": t.name, "space": t.space} for side, t in towers.items()}
@@ -106,7 +110,7 @@ class ClipTraining:
                 place = vectors / "evaluate"
                 other = _Encoded.of(tables.evaluate, towers, place, show_progress)
         try:
-            self._learn(seen, other, show_progress=show_progress)
+            self._learn(seen, other, compute, show_progress=show_progress)
         except InvalidInputError:
             if checkpoint is not None:  # other data are to come, and would find another run's state
                 shutil.rmtree(checkpoint, ignore_errors=True)
@@ -141,7 +145,9 @@ class ClipTraining:
             curve=report.curve,
         )
 
-    def _learn(self, seen: _Encoded, other: _Encoded | None, *, show_progress: bool) -> None:
+    def _learn(
+        self, seen: _Encoded, other: _Encoded | None, compute: Compute, *, show_progress: bool
+    ) -> None:
         train, held, notes = divide(seen, other, share=self.held_out, seed=self.seed)
         check_enough(train.data.pairs, notes)
 
@@ -157,6 +163,7 @@ class ClipTraining:
             train.data.pairs,
             Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__}),
             measure=(lambda found: figure(retrieved(found))) if len(held.data.pairs) else None,
+            compute=compute,
             show_progress=show_progress,
         )
         self.model_ = model

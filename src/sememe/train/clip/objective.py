@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sememe._types import FloatArray
     from sememe.models.image.preprocess import Preprocess
+    from sememe.train.base.device import Compute
     from sememe.train.data.augment import Augmentation
 
 _ENCODED = 256  # pictures or texts at once
@@ -99,6 +100,7 @@ class ClipObjective(Objective[Figure]):
         data: What is trained on.
         held: What is measured on; without pairs nothing is.
         seed: As `ClipFromScratch` has it.
+        compute: The device and the precision.
     """
 
     metric = FIGURE
@@ -111,6 +113,7 @@ class ClipObjective(Objective[Figure]):
     data: Captioned
     held: Captioned
     seed: int
+    compute: Compute
 
     @property
     def modules(self) -> dict[str, Any]:
@@ -132,8 +135,10 @@ class ClipObjective(Objective[Figure]):
 
     def loss(self, batch: dict[str, Any], step: int) -> Any:
         """Return the symmetric InfoNCE of a batch."""
-        images = image_rows(self.network, batch["pictures"])  # (B, dim)
-        texts = text_rows(self.network, batch["tokens"])  # (B, dim)
+        with self.compute.autocast():
+            images = image_rows(self.network, batch["pictures"])
+            texts = text_rows(self.network, batch["tokens"])
+        images, texts = images.float(), texts.float()  # (B, dim) both
         return clip_loss(images, texts, self.network.logit_scale.exp(), batch["right"])
 
     def after_step(self) -> None:
@@ -155,7 +160,8 @@ class ClipObjective(Objective[Figure]):
         """Return how the pairs held out find one another."""
         if not len(self.held.pairs):
             return Retrieved({}, {})
-        images, texts = self.encode(self.held)
+        with self.compute.hosting(self.modules.values()):
+            images, texts = self.encode(self.held)
         return retrieve(images, texts, self.held.pairs, self.held.columns, seed=self.seed)
 
     def encode(self, data: Captioned) -> tuple[FloatArray, FloatArray]:
@@ -169,9 +175,10 @@ class ClipObjective(Objective[Figure]):
         with torch.no_grad():
             for rows in _blocks(data.pairs[:, 0]):
                 pictures = normalised(scaled(data.pixels[rows]), self.preprocess)
-                images[rows] = image_rows(self.network, pictures).numpy()
+                images[rows] = image_rows(self.network, self.compute.put(pictures)).cpu().numpy()
             for rows in _blocks(data.pairs[:, 1]):
-                texts[rows] = text_rows(self.network, data.tokens(rows)).numpy()
+                ids = self.compute.put(data.tokens(rows))
+                texts[rows] = text_rows(self.network, ids).cpu().numpy()
         return images, texts
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
+    from sememe.train.base.device import Compute
 
 _WARMEST, _HOTTEST = math.log(1 / 0.07), math.log(100.0)  # where the temperature begins, and ends
 _POINTS = 100  # of the curve of losses
@@ -58,17 +59,18 @@ def learn_projections(
     recipe: Recipe,
     *,
     measure: Callable[[dict[str, Projection]], float] | None,
+    compute: Compute,
     show_progress: bool,
 ) -> tuple[dict[str, Projection], float, Curve]:
     """Return the projections, 1 / temperature, and how the run went.
 
     images: (n, dim of theirs); texts: (m, dim of theirs); pairs: (p, 3), rows of both and groups.
-    measure: a figure on examples held out, higher is better, for the curve.
+    measure: A figure on examples held out, higher is better, for the curve.
 
     Raises:
         FloatingPointError: Training diverged.
     """
-    objective = ProjectionObjective(images, texts, pairs, recipe, measure)
+    objective = ProjectionObjective(images, texts, pairs, recipe, measure, compute)
     loop = projection_loop(recipe, objective.per_epoch)
     curve, _ = loop.run(objective, None, show_progress=show_progress)
     scale, learnt = float(objective.scale().detach()), objective.projections()
@@ -116,12 +118,14 @@ class ProjectionObjective(Objective[Figure]):
         pairs: NDArray[np.int64],
         recipe: Recipe,
         measure: Callable[[dict[str, Projection]], float] | None,
+        compute: Compute,
     ) -> None:
         """Take what `learn_projections` takes, and draw the weights by the seed."""
         import torch
         from torch.nn import Parameter, ParameterList
 
         self._pairs, self._recipe, self._measure = pairs, recipe, measure
+        self.compute = compute
         self._generator = torch.Generator().manual_seed(recipe.seed)  # of weights, then of dropout
         self._rng = np.random.default_rng(recipe.seed)  # of the order
         seen = {"image": images[np.unique(pairs[:, 0])], "text": texts[np.unique(pairs[:, 1])]}
@@ -212,7 +216,7 @@ class ProjectionObjective(Objective[Figure]):
             side: Projection(
                 self._mean[side],
                 self._std[side],
-                tuple(_layers([x.detach().numpy().copy() for x in self.modules[side]])),
+                tuple(_layers([x.detach().cpu().numpy().copy() for x in self.modules[side]])),
             )
             for side in self._rows
         }
@@ -235,7 +239,7 @@ class ProjectionObjective(Objective[Figure]):
         if not share:
             return y
         kept = torch.rand(y.shape, generator=self._generator) >= share
-        return y * kept / (1 - share)
+        return y * self.compute.put(kept) / (1 - share)
 
 
 class _Twins:

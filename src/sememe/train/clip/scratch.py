@@ -26,6 +26,7 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe.train.base.curve import plan
+from sememe.train.base.device import Compute, Precision
 from sememe.train.base.options import Rule, fell, fitted, parameters, refuse
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
@@ -87,6 +88,9 @@ class ClipFromScratch:
         held_out: Share of the groups that are held out to measure, where `fit` gets no other data.
         evaluations: How often a run is measured on them and its state saved.
         seed: Of all random numbers. On CPU the same seed gives the same weights.
+        precision: Of the steps: float32, bfloat16, or auto, which is bfloat16 on a GPU that has
+            instructions for it.
+        device: auto, cpu, cuda, cuda:1 or mps; auto is a GPU where there is one.
     """
 
     image_size: int = 64
@@ -105,6 +109,8 @@ class ClipFromScratch:
     held_out: float = 0.1
     evaluations: int = 10
     seed: int = 0
+    precision: Precision = "auto"
+    device: str = "auto"
     model_: Any = field(default=None, init=False, repr=False)
     preprocess_: Preprocess = field(init=False, repr=False)
     report_: ClipReport = field(init=False, repr=False)
@@ -134,6 +140,7 @@ class ClipFromScratch:
         for name in _NEEDED:
             require(name, "ClipFromScratch.fit")
         refuse(self, _rules(self))
+        Compute.of(self.device, self.precision)
         tables = read_tables(data, evaluate, image_column=image_column, text_columns=text_columns)
         facts = {"parameters": parameters(self), **tables.digests}
         with checkpoint_folder(checkpoint, facts) as folder:
@@ -213,6 +220,7 @@ class ClipFromScratch:
             data=data,
             held=held,
             seed=self.seed,
+            compute=Compute.of(self.device, self.precision),
         )
 
     def _loop(self, objective: ClipObjective) -> Loop:

@@ -104,6 +104,7 @@ class MaskedTraining:
         evaluations: How often accuracy is measured and the state saved.
         patience: Evaluations without a better accuracy after which it stops; None: never.
         seed: Of all random numbers. On CPU the same seed gives the same weights.
+        device: auto, cpu, cuda or mps; auto is a GPU where there is one.
     """
 
     size: Size = "tiny"
@@ -124,6 +125,7 @@ class MaskedTraining:
     evaluations: int = 20
     patience: int | None = None
     seed: int = 0
+    device: str = "auto"
     model_: Any = field(default=None, init=False, repr=False)
     tokenizer_: Any = field(default=None, init=False, repr=False)
     report_: MaskedReport = field(init=False, repr=False)
@@ -147,7 +149,7 @@ class MaskedTraining:
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("MaskedTraining.fit")
+        check_train_extra("MaskedTraining.fit", self.device)
         self._check()
         check_corpus(corpus)
         facts = {"parameters": parameters(self), "corpus": digest(corpus)}
@@ -269,6 +271,7 @@ class MaskedTraining:
             warmup=self.warmup,
             accumulate=self.accumulate,
             seed=self.seed,
+            device=self.device,
             evaluated=True,
             metric_for_best_model="eval_accuracy",
             greater_is_better=True,

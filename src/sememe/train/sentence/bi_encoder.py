@@ -75,6 +75,7 @@ class SentenceTraining:
         patience: Evaluations without a better figure after which it stops; None: never. The step
             size falls to the end, and the best figure often comes only there.
         seed: Of all random numbers. On CPU the same seed gives the same weights.
+        device: auto, cpu, cuda or mps; auto is a GPU where there is one.
     """
 
     base: str = "all-minilm-l6-v2"
@@ -92,6 +93,7 @@ class SentenceTraining:
     evaluations: int = 12
     patience: int | None = None
     seed: int = 0
+    device: str = "auto"
     model_: Any = field(default=None, init=False, repr=False)
     report_: SentenceReport = field(init=False, repr=False)
 
@@ -115,7 +117,7 @@ class SentenceTraining:
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("SentenceTraining.fit")
+        check_train_extra("SentenceTraining.fit", self.device)
         self._check()
         base = trainable(self.base)
         examples = read_examples(data)

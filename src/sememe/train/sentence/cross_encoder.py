@@ -74,6 +74,7 @@ class CrossTraining:
         patience: Evaluations without a better figure after which it stops; None: never. The step
             size falls to the end, and the best figure often comes only there.
         seed: Of all random numbers. On CPU the same seed gives the same weights.
+        device: auto, cpu, cuda or mps; auto is a GPU where there is one.
     """
 
     base: str = "all-minilm-l6-v2"
@@ -88,6 +89,7 @@ class CrossTraining:
     evaluations: int = 12
     patience: int | None = None
     seed: int = 0
+    device: str = "auto"
     model_: Any = field(default=None, init=False, repr=False)
     report_: CrossReport = field(init=False, repr=False)
 
@@ -112,7 +114,7 @@ class CrossTraining:
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("CrossTraining.fit")
+        check_train_extra("CrossTraining.fit", self.device)
         check_options(self, [("negatives", self.negatives >= 1, "1 or more")])
         read = _of_pairs(read_examples(data), "the training data")
         if self.miner is not None and read.kind != "pairs":

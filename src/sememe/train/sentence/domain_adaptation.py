@@ -70,6 +70,7 @@ class DomainAdaptation:
         evaluations: How often a stage is measured and its state saved.
         patience: Evaluations without a better figure after which the sentence stage stops.
         seed: Of all random numbers. On CPU the same seed gives the same weights.
+        device: auto, cpu, cuda or mps; auto is a GPU where there is one.
     """
 
     base: str = "all-minilm-l6-v2"
@@ -86,6 +87,7 @@ class DomainAdaptation:
     evaluations: int = 12
     patience: int | None = None
     seed: int = 0
+    device: str = "auto"
     model_: Any = field(default=None, init=False, repr=False)
     report_: DomainReport = field(init=False, repr=False)
 
@@ -111,7 +113,7 @@ class DomainAdaptation:
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("DomainAdaptation.fit")
+        check_train_extra("DomainAdaptation.fit", self.device)
         check_corpus(corpus)
         self._check()
         base = trainable(self.base)
@@ -202,6 +204,7 @@ class DomainAdaptation:
             held_out=_HELD,
             evaluations=self.evaluations,
             seed=self.seed,
+            device=self.device,
         )
 
     def _sentence(self, base: str) -> SentenceTraining:
@@ -214,6 +217,7 @@ class DomainAdaptation:
             evaluations=self.evaluations,
             patience=self.patience,
             seed=self.seed,
+            device=self.device,
         )
 
     def _check(self) -> None:

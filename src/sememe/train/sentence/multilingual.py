@@ -81,6 +81,7 @@ class MultilingualTraining:
         patience: Evaluations without a better figure after which it stops; None: never. The step
             size falls to the end, and the best figure often comes only there.
         seed: Of all random numbers. On CPU the same seed gives the same weights.
+        device: auto, cpu, cuda or mps; auto is a GPU where there is one.
     """
 
     teacher: str
@@ -94,6 +95,7 @@ class MultilingualTraining:
     evaluations: int = 12
     patience: int | None = None
     seed: int = 0
+    device: str = "auto"
     model_: Any = field(default=None, init=False, repr=False)
     report_: MultilingualReport = field(init=False, repr=False)
 
@@ -119,7 +121,7 @@ class MultilingualTraining:
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("MultilingualTraining.fit")
+        check_train_extra("MultilingualTraining.fit", self.device)
         check_options(self)
         examples = _translations(data, "the training data")
         aside = None if evaluate is None else _translations(evaluate, "the data of evaluate")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sememe._types import FloatArray
     from sememe.models.image.preprocess import Preprocess
+    from sememe.train.base.device import Compute
     from sememe.train.data.augment import Augmentation
 
 _ENCODED = 256  # pictures at once
@@ -37,8 +38,9 @@ class SimCLRObjective(Objective[Figures]):
         augmentation: How much views differ.
         monitor: What evaluates the features.
         batch_size: Pictures a step; each gives two views.
-        temperature, precision, seed: As `SimCLRTraining` has them.
+        temperature, seed: As `SimCLRTraining` has them.
         second: Which pictures the second views are of, by those of the first: the same.
+        compute: The device and the precision.
     """
 
     metric = "kNN accuracy"
@@ -52,9 +54,9 @@ class SimCLRObjective(Objective[Figures]):
     monitor: Monitor
     batch_size: int
     temperature: float
-    precision: str
     seed: int
     second: Callable[[NDArray[np.int64]], NDArray[np.int64]]
+    compute: Compute
 
     @property
     def modules(self) -> dict[str, Any]:
@@ -74,9 +76,7 @@ class SimCLRObjective(Objective[Figures]):
 
     def loss(self, batch: dict[str, Any], step: int) -> Any:
         """Return the loss of a step's views."""
-        import torch
-
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bfloat16"):
+        with self.compute.autocast():
             z = self.head(self.network(batch["views"]))  # (2B, projection)
         return nt_xent(*z.chunk(2), temperature=self.temperature)
 
@@ -99,10 +99,10 @@ class SimCLRObjective(Objective[Figures]):
 
     def encode(self, pixels: NDArray[np.uint8]) -> FloatArray:
         """Return the features of pictures as they are: (n, dim) float32."""
-        rows = [
-            self.network(self._normalised(scaled(pixels[start : start + _ENCODED]))).numpy()
-            for start in range(0, len(pixels), _ENCODED)
-        ]
+        rows = []
+        for start in range(0, len(pixels), _ENCODED):
+            pictures = self._normalised(scaled(pixels[start : start + _ENCODED]))
+            rows.append(self.network(self.compute.put(pictures)).cpu().numpy())
         return np.concatenate(rows)
 
     def _normalised(self, pictures: Any) -> Any:

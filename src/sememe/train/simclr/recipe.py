@@ -15,15 +15,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.models.image.folder import GRAPH, KIND, image_facts
 from sememe.train.base.curve import plan
+from sememe.train.base.device import Compute, Precision
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import fitted, parameters, refuse
 from sememe.train.base.output_folder import write_trained
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from sememe.train.data.images import Pictures
     from sememe.train.simclr.monitor import Figures
 
-Precision = Literal["float32", "bfloat16"]
 _NAMED = 5  # unreadable pictures that notes name
 _WEIGHTS = "model.safetensors"
 
@@ -94,10 +94,11 @@ class SimCLRTraining:
         crop: The smallest share of a picture that a view shows.
         colour: Strength of the changes of colour.
         evaluations: How often a run is measured and its state saved.
-        precision: Of the steps. bfloat16 is nearly twice as quick on a processor that has
-            instructions for it (avx512_bf16, amx_bf16), and slower on others. What is saved is
-            float32 either way.
+        precision: Of the steps: float32, bfloat16, or auto, which is bfloat16 on a GPU that has
+            instructions for it. On a CPU bfloat16 is nearly twice as quick with avx512_bf16 or
+            amx_bf16, and slower without. What is saved is float32 either way.
         seed: Of all random numbers. On CPU the same seed gives the same weights.
+        device: auto, cpu, cuda, cuda:1 or mps; auto is a GPU where there is one.
     """
 
     backbone: str = SMALL
@@ -112,8 +113,9 @@ class SimCLRTraining:
     crop: float = 0.2
     colour: float = 0.5
     evaluations: int = 10
-    precision: Precision = "float32"
+    precision: Precision = "auto"
     seed: int = 0
+    device: str = "auto"
     model_: Any = field(default=None, init=False, repr=False)
     preprocess_: Preprocess = field(init=False, repr=False)
     report_: SimCLRReport = field(init=False, repr=False)
@@ -220,9 +222,9 @@ class SimCLRTraining:
             monitor=Monitor(read.pixels, labelled),
             batch_size=self.batch_size,
             temperature=self.temperature,
-            precision=self.precision,
             seed=self.seed,
             second=self._second,
+            compute=Compute.of(self.device, self.precision),
         )
         curve, figures = self._loop(len(read.sources)).run(objective, folder, show_progress=show)
         self.model_ = network
@@ -281,8 +283,7 @@ class SimCLRTraining:
             ).train()
 
     def _check(self) -> None:
-        if self.precision not in get_args(Precision):
-            raise UnknownNameError.of("precision", self.precision, get_args(Precision))
+        Compute.of(self.device, self.precision)
         rules = (
             ("size", self.size >= 8, "8 pixels or more"),
             ("epochs", 0 < self.epochs < math.inf, "a number above 0"),

@@ -90,8 +90,13 @@ class SpeechNetwork:
         hidden, lengths = self._features(clips)
         if masks is not None:
             hidden = _hidden(hidden, getattr(self._body, "masked_spec_embed", None), masks)
-        known = torch.arange(hidden.shape[1])[None] < lengths[:, None]
+        known = torch.arange(hidden.shape[1], device=self.device)[None] < lengths[:, None]  # (B, T)
         return self._body.encoder(hidden, attention_mask=known)[0], lengths
+
+    @property
+    def device(self) -> Any:
+        """The device of its weights."""
+        return next(self.module.parameters()).device
 
     @property
     def _body(self) -> Any:
@@ -103,8 +108,8 @@ class SpeechNetwork:
         from torch.nn.utils.rnn import pad_sequence
 
         encoder = self._body.feature_extractor
-        lengths = torch.tensor([self.config.frames(len(clip)) for clip in clips])
-        sounds = [torch.as_tensor(clip, dtype=torch.float32) for clip in clips]
+        lengths = torch.tensor([self.config.frames(len(clip)) for clip in clips]).to(self.device)
+        sounds = [torch.as_tensor(clip, dtype=torch.float32).to(self.device) for clip in clips]
         if self.module.config.feat_extract_norm == "layer":  # no frame knows of the others
             found = encoder(pad_sequence(sounds, batch_first=True)).transpose(1, 2)
         else:

@@ -25,6 +25,7 @@ from sememe.train.speech.vocabulary import BLANK, UNKNOWN
 
 if TYPE_CHECKING:
     from sememe.models.wav2vec2.config import SpeechConfig
+    from sememe.train.base.device import Compute
     from sememe.train.speech.examples import Batch, Spoken, Variation
     from sememe.train.speech.network import SpeechNetwork
     from sememe.train.speech.vocabulary import SpeechVocabulary
@@ -100,6 +101,7 @@ class SpeechObjective(Objective[SpeechFigures]):
         head_share: Share of the steps in which the layer of letters alone learns.
         spans: Share of frames that are hidden, frames of a span, and the same of features.
         seed: Of all random numbers.
+        compute: The device and the precision.
     """
 
     metric = "word error rate"
@@ -112,6 +114,7 @@ class SpeechObjective(Objective[SpeechFigures]):
     head_share: float
     spans: tuple[float, int, float, int]
     seed: int
+    compute: Compute
 
     @property
     def modules(self) -> dict[str, Any]:
@@ -141,15 +144,19 @@ class SpeechObjective(Objective[SpeechFigures]):
 
     def loss(self, batch: dict[str, Any], step: int) -> Any:
         """Return the loss of a batch, in nats a letter."""
-        from torch.nn.functional import ctc_loss
+        import torch
 
-        logits, lengths = self.network.logits(
-            batch["clips"],
-            masks=(batch["time_mask"], batch["feature_mask"]),
-            head_only=step < self.head_share * self.batches.steps,
-        )  # (B, T, letters), (B,)
-        scores = logits.log_softmax(-1).transpose(0, 1)  # (T, B, letters)
-        return ctc_loss(scores, batch["targets"], lengths, batch["target_lengths"])
+        with self.compute.autocast():
+            logits, lengths = self.network.logits(
+                batch["clips"],
+                masks=(batch["time_mask"], batch["feature_mask"]),
+                head_only=step < self.head_share * self.batches.steps,
+            )  # (B, T, letters), (B,)
+        scores = logits.float().log_softmax(-1).transpose(0, 1)  # (T, B, letters)
+        with torch.backends.cudnn.flags(enabled=False):  # whose CTC takes targets of the CPU alone
+            return torch.nn.functional.ctc_loss(
+                scores, batch["targets"], lengths, batch["target_lengths"]
+            )
 
     def evaluate(self, step: int) -> SpeechFigures:
         """Measure error rates on the recordings held out."""
@@ -177,7 +184,8 @@ class SpeechObjective(Objective[SpeechFigures]):
         for places in _similar(data.sounds.lengths.tolist(), self.batches.max_batch_samples):
             clips = [data.sounds[place] for place in places]
             logits, frames = self.network.logits(clips)  # (B, T, letters), (B,)
-            for place, row, n in zip(places, logits.numpy(), frames.tolist(), strict=True):
+            rows, ends = logits.cpu().numpy(), frames.cpu().tolist()
+            for place, row, n in zip(places, rows, ends, strict=True):
                 best = Best(BLANK)
                 best.feed(log_probabilities(row[:n], silent=[UNKNOWN]))
                 found[place] = self.vocabulary.decode(best.finish().ids)

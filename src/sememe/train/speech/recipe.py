@@ -25,6 +25,7 @@ from sememe._types import Skipped
 from sememe.sources.transcripts import read_transcripts
 from sememe.train.base.base_model import weights_digest
 from sememe.train.base.curve import even_plan
+from sememe.train.base.device import Compute, Precision
 from sememe.train.base.options import fitted, parameters, refuse
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
@@ -88,6 +89,9 @@ class SpeechTraining:
         evaluations: How often it is measured and its state saved; None: after every epoch.
         patience: Evaluations without a better word error rate after which it stops; None: never.
         seed: Of all random numbers. On CPU the same seed gives the same weights.
+        precision: Of the steps: float32, bfloat16, or auto, which is bfloat16 on a GPU that has
+            instructions for it.
+        device: auto, cpu, cuda, cuda:1 or mps; auto is a GPU where there is one.
     """
 
     base: str | None = None
@@ -116,6 +120,8 @@ class SpeechTraining:
     evaluations: int | None = None
     patience: int | None = None
     seed: int = 0
+    precision: Precision = "auto"
+    device: str = "auto"
     model_: Any = field(default=None, init=False, repr=False)
     vocabulary_: SpeechVocabulary = field(init=False, repr=False)
     sample_rate_: int = field(init=False, repr=False)
@@ -330,6 +336,7 @@ class SpeechTraining:
             head_share=(0.1 if new else 0.0) if self.head_share is None else self.head_share,
             spans=(self.mask_time, self.mask_length, self.mask_feature, dim // 10),
             seed=self.seed,
+            compute=Compute.of(self.device, self.precision),
         )
 
     def _loop(self, objective: SpeechObjective) -> Loop:
@@ -350,6 +357,7 @@ class SpeechTraining:
     def _check(self) -> None:
         if self.units not in get_args(Units):
             raise UnknownNameError.of("units", self.units, get_args(Units))
+        Compute.of(self.device, self.precision)
         shape_of(self.size)
         rate, share, seconds = self.learning_rate, self.head_share, self.batch_seconds
         rules = (

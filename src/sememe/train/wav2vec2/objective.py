@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sememe._types import FloatArray
+    from sememe.train.base.device import Compute
     from sememe.train.wav2vec2.batches import Crops
     from sememe.train.wav2vec2.loss import Loss
 
@@ -37,11 +39,11 @@ class Wav2Vec2Objective(Objective[Figures]):
         crops: What it learns from.
         sample_rate: Of the crops.
         steps: Of the run, by which the Gumbel softmax cools.
-        mask_prob, mask_length, negatives, diversity, gumbel, precision, seed: As `Wav2Vec2Training`
-            has them.
+        mask_prob, mask_length, negatives, diversity, gumbel, seed: As `Wav2Vec2Training` has them.
         metric: "probe accuracy" with a probe, "share of frames told apart" without.
         probe: A network to the accuracy of a linear layer on each of its layers, on labelled
             sounds, and the layer chosen; None without labels.
+        compute: The device and the precision.
     """
 
     figures_type = Figures
@@ -55,10 +57,10 @@ class Wav2Vec2Objective(Objective[Figures]):
     negatives: int
     diversity: float
     gumbel: tuple[float, float]
-    precision: str
     seed: int
     metric: str
     probe: Probe | None
+    compute: Compute
 
     @property
     def modules(self) -> dict[str, Any]:
@@ -78,10 +80,7 @@ class Wav2Vec2Objective(Objective[Figures]):
 
     def pretraining_loss(self, batch: dict[str, Any], *, sampled: bool) -> Loss:
         """Return what a batch costs. sampled: Draw codes, and compute as a step does."""
-        import torch
-
-        quick = sampled and self.precision == "bfloat16"
-        with torch.autocast("cpu", torch.bfloat16, enabled=quick):
+        with self.compute.autocast() if sampled else nullcontext():
             outputs = self.model.wav2vec2(batch["sounds"], mask_time_indices=batch["mask"])
         return pretraining_loss(
             self.model, outputs, batch["mask"], batch["negatives"], sampled=sampled
@@ -92,14 +91,13 @@ class Wav2Vec2Objective(Objective[Figures]):
         rng = np.random.default_rng([self.seed, 2])
         seconds = self.crops.size / self.sample_rate
         rows = self.crops.some(max(1, int(_MEASURED / seconds)))  # (n, samples)
+        size = self.crops.batch
         found = [
-            self.pretraining_loss(
-                self._masked(rows[start : start + self.crops.batch], rng), sampled=False
-            )
-            for start in range(0, len(rows), self.crops.batch)
+            self.pretraining_loss(self.compute.put(self._masked(part, rng)), sampled=False)
+            for part in (rows[i : i + size] for i in range(0, len(rows), size))
         ]
         probes, best = self.probe(self.model) if self.probe else ((), 0)
-        codes = np.concatenate([one.codes.numpy() for one in found])  # (frames, codebooks)
+        codes = np.concatenate([one.codes.cpu().numpy() for one in found])  # (frames, codebooks)
         entries = self.model.config.num_codevectors_per_group
         shares = [np.bincount(book, minlength=entries) / len(codes) for book in codes.T]
         means = {

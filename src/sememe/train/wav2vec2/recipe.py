@@ -16,12 +16,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.train.base.curve import plan
+from sememe.train.base.device import Compute, Precision
 from sememe.train.base.options import fitted, parameters, refuse
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from sememe.train.data.waveforms import Waveforms
 
 KIND = "wav2vec2"
-Precision = Literal["float32", "bfloat16"]
 _NEEDED = ("torch", "transformers", "safetensors", "matplotlib", "sklearn", "soundfile", "soxr")
 _BETAS, _EPSILON = (0.9, 0.98), 1e-6  # of Adam, as in the paper's code
 _LONGEST = 15.0  # seconds; longer sounds are cut into pieces
@@ -75,9 +75,11 @@ class Wav2Vec2Training:
         diversity: Weight of the loss that wants all entries used.
         gumbel: Temperature of the choice of codes at first, and from 0.7 of the steps on.
         evaluations: How often a run is measured and its state saved.
-        precision: Of the steps. bfloat16 is quicker on a processor that has instructions for it
-            (avx512_bf16, amx_bf16), and slower on others. What is saved is float32 either way.
+        precision: Of the steps: float32, bfloat16, or auto, which is bfloat16 on a GPU that has
+            instructions for it. On a CPU bfloat16 is quicker with avx512_bf16 or amx_bf16, and
+            slower without. What is saved is float32 either way.
         seed: Of all random numbers. On CPU the same seed gives the same weights.
+        device: auto, cpu, cuda, cuda:1 or mps; auto is a GPU where there is one.
     """
 
     size: Size = "tiny"
@@ -97,8 +99,9 @@ class Wav2Vec2Training:
     diversity: float = 0.3
     gumbel: tuple[float, float] = (2.0, 0.5)
     evaluations: int = 10
-    precision: Precision = "float32"
+    precision: Precision = "auto"
     seed: int = 0
+    device: str = "auto"
     model_: Any = field(default=None, init=False, repr=False)
     report_: Wav2Vec2Report = field(init=False, repr=False)
 
@@ -214,10 +217,10 @@ class Wav2Vec2Training:
             negatives=self.negatives,
             diversity=self.diversity,
             gumbel=self.gumbel,
-            precision=self.precision,
             seed=self.seed,
             metric="share of frames told apart" if labelled is None else "probe accuracy",
             probe=None if labelled is None else labelled.probe,
+            compute=Compute.of(self.device, self.precision),
         )
         curve, figures = loop.run(objective, folder, show_progress=show)
         self.model_ = model
@@ -252,8 +255,7 @@ class Wav2Vec2Training:
         return Crops(read, size, batch, self.seed)
 
     def _check(self) -> None:
-        if self.precision not in get_args(Precision):
-            raise UnknownNameError.of("precision", self.precision, get_args(Precision))
+        Compute.of(self.device, self.precision)
         shape = shape_of(self.size)
         layers_of(self.size, self.sample_rate)
         rate, entries = self.learning_rate, self.entries

@@ -1,4 +1,4 @@
-"""Rows of what can be read: encoders of pictures and sounds say what they could not."""
+"""Encode labelled images or audio, leaving out unreadable items."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 def encode_labelled(
     encoder: Encoder, data: Labelled, task: str, *, show_progress: bool = False
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return (n, dim) rows, and which of them are of items that can be read.
+    """Return (n, dim) rows, and (n,) which of them are of readable items.
 
     Raises:
-        InvalidInputError: The encoder reads something else than the data is, or nothing of the data
-            can be read.
+        InvalidInputError: The encoder is of another modality, or no item can be read.
     """
     source: Any = check_encoder_of(encoder, task, data.modality)
     readable = getattr(source, "encode_readable", None)

@@ -1,4 +1,4 @@
-"""What the runners share: texts in, unit vectors out, and products in blocks of bounded memory."""
+"""Shared by the runners: checks of encoders, unit vectors, and blocks of bounded memory."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 _ALLOWED = {"text": "a text encoder", "image": "an image encoder", "audio": "an audio encoder"}
-_BLOCK = 16_000_000  # similarities held at once: 64 MB
+_BLOCK = 16_000_000  # similarities in memory at once: 64 MB
 Role = str  # "encode", "encode_query" or "encode_document"
 
 
 def check_text_encoder(encoder: object, task: str) -> Encoder:
-    """Return the encoder, or say that the task needs one that reads text."""
+    """Return the encoder, or refuse one that does not encode text."""
     return check_encoder_of(encoder, task, "text")
 
 
 def check_image_encoder(encoder: object, task: str) -> Encoder:
-    """Return the encoder, or say that the task needs one that reads pictures."""
+    """Return the encoder, or refuse one that does not encode images."""
     return check_encoder_of(encoder, task, "image")
 
 
 def check_encoder_of(encoder: object, task: str, modality: Modality) -> Encoder:
-    """Return the encoder, or say that the task needs one that reads a modality."""
+    """Return the encoder, or refuse one of another modality."""
     allowed = _ALLOWED[modality]
     if not isinstance(encoder, Encoder):
         raise InvalidInputError(
@@ -54,9 +54,9 @@ def encode_unit(
     batch_size: int | None = None,
     show_progress: bool = False,
 ) -> FloatArray:
-    """Return (n, dim) float32 unit rows of the texts; a zero row stays zero.
+    """Return (n, dim) float32 unit rows of the texts; zero rows stay zero.
 
-    role: "encode_query" or "encode_document" is used where the encoder has such a method.
+    role: "encode_query" or "encode_document" is used if the encoder has that method.
     """
     if not texts:
         return np.empty((0, encoder.dim), dtype=np.float32)
@@ -89,10 +89,10 @@ def encode_once(
     batch_size: int | None = None,
     show_progress: bool = False,
 ) -> tuple[FloatArray, NDArray[np.intp]]:
-    """Encode each different text once.
+    """Encode each distinct text once.
 
-    Returns the (m, dim) unit rows, in order of first appearance, and (n,) rows: text i has vector
-    row rows[i], or -1 when the text is blank. Equal texts so have equal similarities, bit for bit.
+    Returns (m, dim) unit rows, in order of first appearance, and (n,) rows: text i has vector row
+    rows[i], or -1 if it is blank. So equal texts have exactly equal similarities.
     """
     row_of: dict[str, int] = {}
     rows = np.full(len(texts), -1, dtype=np.intp)
@@ -104,14 +104,14 @@ def encode_once(
 
 
 def is_known(vectors: FloatArray, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return (n,): whether text i is not blank and its vector is not zero."""
+    """Return (n,): whether text i is not blank and has a non-zero vector."""
     known: NDArray[np.bool_] = np.zeros(len(rows), dtype=bool)
     known[rows >= 0] = vectors[rows[rows >= 0]].any(axis=1)
     return known
 
 
 def row_blocks(n_rows: int, width: int) -> Iterator[slice]:
-    """Yield slices of rows such that one block of (rows, width) similarities fits in 64 MB."""
+    """Yield slices of rows whose (rows, width) similarities fit in 64 MB."""
     step = max(1, _BLOCK // max(1, width))
     for start in range(0, n_rows, step):
         yield slice(start, min(start + step, n_rows))

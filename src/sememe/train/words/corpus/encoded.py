@@ -140,10 +140,9 @@ def _encode_in_subprocess(
     request = path.with_name("vocabulary.json")
     fields = {"keys": vocabulary.keys, "counts": vocabulary.counts.tolist()}
     request.write_text(json.dumps(fields), encoding="utf-8")
-    where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
     work = {"vocabulary": str(request.absolute()), "out": str(path.absolute())}
     answer: dict[str, Any] = call(
-        __name__, "encode_file", where | work | {"workers": workers}, report
+        __name__, "encode_file", corpus.arguments() | work | {"workers": workers}, report
     )
     request.unlink()
     return answer

@@ -107,8 +107,7 @@ class Phrases:
         limits: dict[str, Any] = {"min_count": int(self.min_count), "workers": int(self.workers)}
         with draw_bar("counting pairs", corpus, show=show_progress) as report:
             if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
-                where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
-                counted = call(__name__, "count_file", where | limits, report)
+                counted = call(__name__, "count_file", corpus.arguments() | limits, report)
             else:
                 counted = _count(corpus, report, **limits)
         size = words.n_distinct + counted["n_distinct"]

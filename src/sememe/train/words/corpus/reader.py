@@ -88,6 +88,10 @@ class TextCorpus:
         """Whether reading it takes longer than starting a subprocess."""
         return self.path.stat().st_size > (1 << 20 if self.path.suffix in PACKED else 4 << 20)
 
+    def arguments(self) -> dict[str, str]:
+        """Return the arguments with which a subprocess opens it."""
+        return {"path": str(self.path.absolute()), "tokens": self.tokens}
+
     @property
     def length(self) -> int | None:
         """Size in megabytes; None if the file is compressed."""

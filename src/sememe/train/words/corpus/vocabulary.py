@@ -103,8 +103,7 @@ def build_vocabulary(
     corpus = open_corpus(corpus, tokens=tokens)
     with draw_bar("counting words", corpus, show=show_progress) as report:
         if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
-            where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
-            counted = call(__name__, "count_file", where | limits, report)
+            counted = call(__name__, "count_file", corpus.arguments() | limits, report)
         else:
             counted = _count(corpus, report, **limits)
     corpus.n_words = counted["sums"]["n_words"]

@@ -14,9 +14,9 @@ import sememe
 
 SOURCE = Path(sememe.__file__).parent
 LAYER = {
-    "text": 1, "vectors": 1, "sources": 1, "space": 2, "search": 2, "bias": 2, "evaluate": 2,
-    "models": 3, "encoders": 4, "train": 4, "recommend": 4, "index": 5, "tasks": 5, "scale": 5,
-    "app": 6,
+    "text": 1, "vectors": 1, "sources": 1, "space": 2, "search": 2, "bias": 2,
+    "models": 3, "encoders": 4, "evaluate": 4, "train": 4, "recommend": 4,
+    "index": 5, "tasks": 5, "scale": 5, "app": 6,
 }  # fmt: skip
 HEAVY = {
     "torch", "transformers", "onnx", "onnxruntime", "lance", "lancedb", "pyarrow", "sklearn",
@@ -99,9 +99,10 @@ def test_importing_sememe_loads_nothing_heavy():
     )
 
 
-def test_help_loads_nothing_heavy():
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["evaluate", "--help"]])
+def test_help_loads_nothing_heavy(arguments):
     code = "from sememe.app.cli import main\nimport contextlib, io\n"
-    code += "with contextlib.redirect_stdout(io.StringIO()): main(['--help'])"
+    code += f"with contextlib.redirect_stdout(io.StringIO()): main({arguments})"
     assert loaded_after(code) & (HEAVY | {"numpy"}) == set()
 
 

@@ -11,7 +11,7 @@ from sememe import CorruptFileError, InvalidInputError
 from sememe._errors import TextTooLongError
 from sememe.encoders.text import masked_lm as module
 from sememe.encoders.text.masked_lm import MaskedLM
-from sememe.models.bert import mlm_head as masked_head
+from sememe.models.bert import mlm_head as read_masked_head
 from tests.models import checkpoints
 from tests.models.checkpoints import PIECES, POSITIONS
 
@@ -106,11 +106,11 @@ def test_a_batch_changes_nothing(tmp_path, monkeypatch):
     ids = model.token_ids(texts)
     places = [list(range(0, len(one), 3)) for one in ids]
     whole = model.predict(ids, places)
-    monkeypatch.setattr(module, "_AT_ONCE", 50)
+    monkeypatch.setattr(module, "_TOKENS", 50)
     parts = [model.predict([one], [some]) for one, some in zip(ids, places, strict=True)]
     for i in (0, 1):
         np.testing.assert_allclose(np.concatenate([part[i] for part in parts]), whole[i], atol=1e-5)
-    monkeypatch.setattr(masked_head, "_BLOCK", 3 * checkpoints.WORDS)
+    monkeypatch.setattr(read_masked_head, "_BLOCK", 3 * checkpoints.WORDS)
     np.testing.assert_allclose(model.predict(ids, places)[0], whole[0], atol=1e-5)
 
 
@@ -158,7 +158,7 @@ def test_special_tokens_are_not_asked_for(tmp_path):
 )
 def test_how_a_token_stands_in_the_text(text, written, expected):
     at = text.index("_")
-    assert module._spliced(text, (at, at + 1), written) == expected
+    assert module._replace_mask(text, (at, at + 1), written) == expected
 
 
 def test_pieces_are_written_by_the_tokenizers_own_decoder(tmp_path):
@@ -221,7 +221,7 @@ def test_a_vocabulary_without_a_mask(tmp_path):
             "the cat sat",
             5,
             InvalidInputError,
-            r"has no mask; write \[MASK\] where a word is sought",
+            r"has no mask; write \[MASK\] for the missing word",
         ),
         ("", 5, InvalidInputError, "has no mask"),
         ("a " * 38 + "[MASK]", 5, TextTooLongError, "has 39 tokens; .* reads 38 at once"),

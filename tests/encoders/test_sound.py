@@ -13,8 +13,8 @@ from sememe import Clip, SoundEncoder
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.models.audio import synthetic_sounds as made_sounds
 from sememe.models.audio import whitening as sound_scale
-from sememe.models.audio.statistics import MEL, WIDTHS, statistics
-from tests.contracts.encoder import EncoderContract
+from sememe.models.audio.statistics import MEL, WIDTHS, measure_statistics
+from tests.contracts.encoder import EncoderContract, encode_all
 from tests.sounds import RATE, clicks, noise, tone, write
 
 ENDS = list(accumulate(WIDTHS.values()))
@@ -33,14 +33,14 @@ class TestContract(EncoderContract):
 
 
 def measured(samples, rate=RATE):
-    return statistics(MEL.log_mel((samples, rate)))
+    return measure_statistics(MEL.log_mel((samples, rate)))
 
 
 def test_statistics_worked_by_hand():
     # Two levels, 0 and -20 dB, in 4 + 4 frames and all bands: mean -10, deviation 10.
     levels = np.zeros((64, 8), np.float32)
     levels[:, 4:] = -20
-    found = statistics(levels - 35)  # 35 dB softer: the same
+    found = measure_statistics(levels - 35)  # 35 dB softer: the same
     np.testing.assert_allclose(found[PARTS["bands"]][:64], -10, atol=1e-4)
     np.testing.assert_allclose(found[PARTS["bands"]][64:128], 10, atol=1e-4)
     # The first cosine of 64 equal bands is 8 times their level, and the others are none.
@@ -70,8 +70,8 @@ def test_the_course_tells_a_rise_from_a_fall_and_means_do_not():
 
 
 def test_the_scale_is_what_made_sounds_give():
-    scale = sound_scale.made_scale()
-    rows = scale(made_sounds.made_statistics(40))
+    scale = sound_scale.load_scale()
+    rows = scale(made_sounds.measure_synthetic_sounds(40))
     assert np.abs(rows.mean(0)).mean() < 0.3 * rows.std(0).mean()  # they lie about the middle
     spread = rows.std(0)
     assert spread[:10].min() > 2 * spread[-10:].max()  # half whitened: the first axes are wider
@@ -81,8 +81,8 @@ def test_the_scale_is_what_made_sounds_give():
 
 @pytest.mark.slow
 def test_the_scale_of_the_package_is_made_again_by_its_command():
-    found = sound_scale.measured(made_sounds.made_statistics())
-    np.testing.assert_allclose(found.mean, sound_scale.made_scale().mean, rtol=1e-3, atol=1e-3)
+    found = sound_scale.fit_scale(made_sounds.measure_synthetic_sounds())
+    np.testing.assert_allclose(found.mean, sound_scale.load_scale().mean, rtol=1e-3, atol=1e-3)
 
 
 def test_sounds_of_a_kind_are_nearest_and_shuffled_kinds_are_not():
@@ -153,10 +153,10 @@ def test_what_cannot_be_read_has_a_reason_and_the_others_a_vector(tmp_path):
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"RIFF....WAVE")
     encoder = SoundEncoder()
-    rows, reasons = encoder.encode_readable([broken, (noise(), RATE), (np.zeros(0, "f4"), RATE)])
+    rows, reasons = encode_all(encoder, [broken, (noise(), RATE), (np.zeros(0, "f4"), RATE)])
     assert sorted(reasons) == [0, 2] and "damaged" in reasons[0]
     assert np.isnan(rows[0]).all() and np.isfinite(rows[1]).all()
-    with pytest.raises(CorruptFileError, match=r"item 0 \(.*broken.wav\): .*encode_readable"):
+    with pytest.raises(CorruptFileError, match=r"item 0 \(.*broken.wav\): .*encode_with_receipt"):
         encoder.encode([broken])
     with pytest.raises(InvalidInputError, match="a list of recordings, got one str"):
         encoder.encode("a.wav")
@@ -166,19 +166,19 @@ def test_what_cannot_be_read_has_a_reason_and_the_others_a_vector(tmp_path):
 
 def test_a_scale_of_ones_own_is_saved_and_loaded(tmp_path):
     made = [(noise(0.3, seed=i) * tone(50 * i, 0.3), RATE) for i in range(1, 56)]
-    encoder = SoundEncoder.fitted(made, dim=16)
+    encoder = SoundEncoder.fit(made, dim=16)
     assert encoder.dim == 16 and encoder.space != SoundEncoder().space
     loaded = sememe.load(str(encoder.save(tmp_path / "own")))
     assert loaded.space == encoder.space and loaded.name == str(tmp_path / "own")
     np.testing.assert_allclose(loaded.encode(made[:2]), encoder.encode(made[:2]), atol=1e-6)
     with pytest.raises(InvalidInputError, match="got 3 recordings that can be read; a scale needs"):
-        SoundEncoder.fitted(made[:3])
+        SoundEncoder.fit(made[:3])
     with pytest.raises(InvalidInputError, match="dim=0; give a whole number, 1 to 512"):
-        SoundEncoder.fitted(made, dim=0)
+        SoundEncoder.fit(made, dim=0)
     with pytest.raises(InvalidInputError, match="all alike"):
-        SoundEncoder.fitted([(noise(), RATE)] * 60)
+        SoundEncoder.fit([(noise(), RATE)] * 60)
     with pytest.raises(InvalidInputError, match="got one str"):
-        SoundEncoder.fitted("a.wav")
+        SoundEncoder.fit("a.wav")
     with pytest.raises(InvalidInputError, match="threads=-1"):
         SoundEncoder(threads=-1)
     (tmp_path / "own" / "scale.npz").write_bytes(b"no")

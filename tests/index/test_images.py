@@ -12,7 +12,7 @@ import pytest
 
 import sememe
 from sememe import Index, Item
-from sememe.encoders.load.image import load_image
+from sememe.encoders.load.by_name import load_encoders
 from sememe.models.clip.projection_folder import Projection, write_projections
 from sememe.sources.media.image_decoding import open_image
 from tests.drawings import DRAWINGS, clock, noise, umbrella, web
@@ -48,7 +48,7 @@ def folder(tmp_path):
 def encoders(encoder):
     """The default ones of an index, loaded once."""
     names = ["efficientnet-lite0:conse", "efficientnet-lite0"]
-    return [encoder, *(load_image(name, texts=encoder) for name in names)]
+    return [encoder, *(load_encoders(name, loaded=[encoder])[0] for name in names)]
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ def test_silence_and_one_sample_say_nothing(transcriber):
 def test_what_cannot_be_read_has_a_reason(transcriber, tmp_path):
     (tmp_path / "empty.wav").write_bytes(b"")
     items = [*recordings(["ab"]), tmp_path / "empty.wav", *recordings(["cd"])]
-    found, reasons = transcriber.transcribe_readable(items)
+    found, reasons = transcriber.transcribe_with_failures(items)
     assert [one.text for one in found] == ["ab", "", "cd"]
     assert list(reasons) == [1] and "empty" in reasons[1]
     with pytest.raises(CorruptFileError, match=r"item 1 .*empty"):
@@ -163,7 +163,7 @@ def test_what_cannot_be_read_has_a_reason(transcriber, tmp_path):
 
 
 def test_what_is_no_recogniser_says_so(tmp_path, place):
-    with pytest.raises(UnknownNameError, match="'nothing' is no network of speech. None arrives"):
+    with pytest.raises(UnknownNameError, match="'nothing' is no network of speech. None is"):
         Transcriber.load("nothing")
     with pytest.raises(InvalidInputError, match="no head for recognition"):
         Transcriber.load(small.write(tmp_path / "bare", head=False))

@@ -159,7 +159,7 @@ def test_transformers_opens_the_folder_and_has_the_same_vectors(learnt):
         rows = unit(model.get_text_features(**read))
         np.testing.assert_allclose(texts.encode(said[:-1]), rows[:-1], atol=1e-4)
         empty = [*texts.model.begin, *texts.model.end]
-        np.testing.assert_allclose(texts._engine.forward([empty]), rows[-1:], atol=1e-4)
+        np.testing.assert_allclose(texts.engine.forward([empty]), rows[-1:], atol=1e-4)
         np.testing.assert_allclose(
             images.encode(seen), unit(model.get_image_features(**pixels)), atol=1e-4
         )

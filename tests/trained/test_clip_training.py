@@ -18,6 +18,7 @@ from sememe.encoders.image.encoder import ImageEncoder
 from sememe.models.clip.projection_folder import Projection, gelu, read_joint_folder
 from sememe.train.clip.loss import clip_loss
 from sememe.train.clip.projections import Recipe, _Towers, _Twins
+from tests.contracts.encoder import encode_all
 
 COLOURS = {"red": ("빨간", (220, 30, 30)), "green": ("초록", (20, 150, 40)),
            "blue": ("파란", (30, 60, 220)), "yellow": ("노란", (240, 220, 30)),
@@ -168,7 +169,7 @@ def test_both_sides_load_and_are_one_space(learnt, tmp_path):
     assert cosines.argmax(axis=1).tolist() == [0, 1]
     judge = sememe.ZeroShot(images, texts, ["빨간 고리", "파란 네모", "초록 세모"])
     assert judge.classify(pictures, k=1)[1][0].label == "파란 네모"
-    assert images.encode_readable([b"", pictures[0]])[1] == {0: "empty: it holds no bytes"}
+    assert encode_all(images, [b"", pictures[0]])[1] == {0: "empty: it holds no bytes"}
     with pytest.raises(sememe.InvalidInputError, match="has two encoders"):
         sememe.load(str(place))
     index = Index.create(tmp_path / "index", [str(place)])
@@ -186,7 +187,7 @@ def test_a_run_goes_on_with_the_vectors_it_has(learnt, tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise RuntimeError("encoded again")
 
-    monkeypatch.setattr(ImageEncoder, "encode_readable", refuse)
+    monkeypatch.setattr(ImageEncoder, "encode_with_receipt", refuse)
     again = ClipTraining(**quick).fit(path, checkpoint=tmp_path / "state", **COLUMNS)
     assert (again.report_.recalls, again.report_.n_pairs) == ({}, 100)
     with pytest.raises(RuntimeError, match="encoded again"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._types import Encoder, Modality
+from sememe.encoders.base import as_encoder
 from sememe.vectors.keyed import KeyedVectors, SubwordVectors
 
 if TYPE_CHECKING:
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
 
 def find_vectors(system: object) -> KeyedVectors | None:
     """Return a system's word vectors, itself or its `vectors`; None if it has none."""
-    inside = system if isinstance(system, KeyedVectors) else getattr(system, "vectors", None)
-    return inside if isinstance(inside, KeyedVectors) else None
+    if isinstance(system, Encoder):
+        system = as_encoder(system).vectors
+    return system if isinstance(system, KeyedVectors) else None
 
 
 def get_name(system: object) -> str:
     """Return the name of a system in a report."""
-    return str(getattr(system, "name", type(system).__name__))
+    return system.name if isinstance(system, Encoder) else type(system).__name__
 
 
 class Lookup:
@@ -60,7 +62,7 @@ class Lookup:
         return next((spelling for spelling in spellings if spelling in self.vectors), None)
 
 
-def as_encoder(system: Encoder | KeyedVectors) -> object:
+def as_lookup(system: Encoder | KeyedVectors) -> object:
     """Return an encoder over the system's word vectors, or the system if it has none."""
     vectors = find_vectors(system)
     return system if vectors is None else Lookup(vectors, get_name(system))

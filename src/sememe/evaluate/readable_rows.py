@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,14 +24,12 @@ def encode_labelled(
     Raises:
         InvalidInputError: The encoder is of another modality, or no item can be read.
     """
-    source: Any = check_encoder_of(encoder, task, data.modality)
-    readable = getattr(source, "encode_readable", None)
+    checked = check_encoder_of(encoder, task, data.modality)
+    done = checked.encode_with_receipt(list(data.items), show_progress=show_progress)
+    failed = done.receipt.failed
     known = np.ones(len(data), bool)
-    if readable is None:
-        return source.encode(list(data.items), show_progress=show_progress), known
-    rows, reasons = readable(list(data.items), show_progress=show_progress)
-    known[list(reasons)] = False
+    known[list(failed)] = False
     if not known.any():
-        first = next(iter(reasons.values()), "there is none")
+        first = next(iter(failed.values()), "there is none")
         raise InvalidInputError(f"task {task!r}: no {data.noun} can be read: {first}.")
-    return rows, known
+    return done.vectors, known

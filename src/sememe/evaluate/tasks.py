@@ -25,7 +25,7 @@ from sememe.evaluate.runners.probe import evaluate_probe
 from sememe.evaluate.runners.retrieval import Searcher, SearchMode, evaluate_retrieval
 from sememe.evaluate.runners.similarity import evaluate_sts, evaluate_word_similarity
 from sememe.evaluate.runners.speech import Recogniser, check_recogniser, evaluate_speech
-from sememe.evaluate.runners.zero_shot import Judge, evaluate_zero_shot
+from sememe.evaluate.runners.zero_shot import ZeroShotClassifier, evaluate_zero_shot
 from sememe.evaluate.unit_vectors import check_encoder_of, check_image_encoder, check_text_encoder
 from sememe.sources.datasets.image_text import read_image_texts
 from sememe.sources.datasets.labelled import read_labelled
@@ -82,7 +82,7 @@ def run_task(
     | PairScorer
     | MaskedModel
     | Pair
-    | Judge
+    | ZeroShotClassifier
     | Recogniser,
     data: str | Path | Sequence[str | Path],
     *,
@@ -163,7 +163,7 @@ def _check_pair(system: object, task: str) -> None:
 
 
 def _check_judge(system: object, task: str) -> None:
-    if not (hasattr(system, "labels") and hasattr(system, "classify_readable")):
+    if not (hasattr(system, "labels") and hasattr(system, "classify_with_failures")):
         raise InvalidInputError(
             f"task {task!r} got {type(system).__name__}; give "
             "sememe.ZeroShot(images, texts, labels)."
@@ -223,7 +223,12 @@ def _read_bitext(paths: Paths, split: str) -> list[tuple[str, str]]:
 
 
 def _run_judge(
-    judge: Judge, data: Labelled, *, batch_size: int | None, show_progress: bool, **options: Any
+    judge: ZeroShotClassifier,
+    data: Labelled,
+    *,
+    batch_size: int | None,
+    show_progress: bool,
+    **options: Any,
 ) -> Evaluation:
     return evaluate_zero_shot(judge, data, **options)
 

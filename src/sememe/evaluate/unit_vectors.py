@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._types import Encoder, Modality
+from sememe.encoders.base import BaseEncoder, as_encoder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,21 +18,21 @@ if TYPE_CHECKING:
 
 _ALLOWED = {"text": "a text encoder", "image": "an image encoder", "audio": "an audio encoder"}
 _BLOCK = 16_000_000  # similarities in memory at once: 64 MB
-Role = str  # "encode", "encode_query" or "encode_document"
+Role = Literal["text", "query", "document"]
 
 
-def check_text_encoder(encoder: object, task: str) -> Encoder:
-    """Return the encoder, or refuse one that does not encode text."""
+def check_text_encoder(encoder: object, task: str) -> BaseEncoder:
+    """Return the encoder, or raise InvalidInputError if it does not encode text."""
     return check_encoder_of(encoder, task, "text")
 
 
-def check_image_encoder(encoder: object, task: str) -> Encoder:
-    """Return the encoder, or refuse one that does not encode images."""
+def check_image_encoder(encoder: object, task: str) -> BaseEncoder:
+    """Return the encoder, or raise InvalidInputError if it does not encode images."""
     return check_encoder_of(encoder, task, "image")
 
 
-def check_encoder_of(encoder: object, task: str, modality: Modality) -> Encoder:
-    """Return the encoder, or refuse one of another modality."""
+def check_encoder_of(encoder: object, task: str, modality: Modality) -> BaseEncoder:
+    """Return the encoder, or raise InvalidInputError if it is not one of a modality."""
     allowed = _ALLOWED[modality]
     if not isinstance(encoder, Encoder):
         raise InvalidInputError(
@@ -43,24 +44,28 @@ def check_encoder_of(encoder: object, task: str, modality: Modality) -> Encoder:
             f"task {task!r} got {encoder.name}, which encodes {encoder.modality}; allowed: "
             f"{modality}. Give {allowed}."
         )
-    return encoder
+    return as_encoder(encoder)
 
 
 def encode_unit(
     encoder: Encoder,
     texts: Sequence[str],
     *,
-    role: Role = "encode",
+    role: Role = "text",
     batch_size: int | None = None,
     show_progress: bool = False,
 ) -> FloatArray:
     """Return (n, dim) float32 unit rows of the texts; zero rows stay zero.
 
-    role: "encode_query" or "encode_document" is used if the encoder has that method.
+    role: Whether the encoder's method for queries, for documents or for any text is used.
     """
     if not texts:
         return np.empty((0, encoder.dim), dtype=np.float32)
-    encode: Callable[..., FloatArray] = getattr(encoder, role, encoder.encode)
+    known = as_encoder(encoder)
+    by_role = {
+        "text": known.encode, "query": known.encode_query, "document": known.encode_document
+    }  # fmt: skip
+    encode = by_role[role]
     vectors = np.asarray(
         encode(texts, batch_size=batch_size, show_progress=show_progress), dtype=np.float32
     )

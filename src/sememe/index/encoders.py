@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from sememe._errors import InvalidInputError, SpaceMismatchError, UnknownNameError
 from sememe._types import Encoder
-from sememe.encoders.image.conse import ConseEncoder
+from sememe.encoders.base import BaseEncoder, as_encoder
 from sememe.encoders.load.by_name import load, load_encoders
-from sememe.encoders.load.image import is_image, load_image
+from sememe.encoders.name import ModelName
 from sememe.index.config import EncoderEntry
 from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL, model_info
 
@@ -24,7 +24,7 @@ _NO_ENCODER = {
         "sememe index PATH --into OTHER, without -m or with -m mel-statistics as well"
     ),
 }
-Column = tuple[str, Encoder]  # the store's vector column, and an encoder that fills it
+Column = tuple[str, BaseEncoder]  # the store's vector column, and an encoder that fills it
 
 
 class Encoders:
@@ -41,14 +41,14 @@ class Encoders:
             SpaceMismatchError: If an encoder makes vectors of a space that no entry has.
         """
         self._entries = list(entries)
-        self._loaded: dict[str, Encoder] = {}
+        self._loaded: dict[str, BaseEncoder] = {}
         for encoder in given:
             alike = [
                 e for e in entries if (e.modality, e.space) == (encoder.modality, encoder.space)
             ]
             if not alike:
                 raise _another_space(encoder, entries)
-            self._loaded[alike[0].name] = encoder
+            self._loaded[alike[0].name] = as_encoder(encoder)
 
     def list_columns(self, modality: str) -> list[str]:
         """Return the vector columns that queries of a modality are compared with; loads nothing."""
@@ -68,7 +68,7 @@ class Encoders:
         """Return the encoders for a query of a modality; raises as `load_for_documents`."""
         return [(entry.column, self._load(entry)) for entry in self._of(modality)]
 
-    def load_column(self, column: str, modality: str) -> Encoder:
+    def load_column(self, column: str, modality: str) -> BaseEncoder:
         """Return the encoder that fills a column for a modality; raises as `load_for_documents`."""
         return self._load(next(one for one in self._of(modality) if one.column == column))
 
@@ -89,7 +89,7 @@ class Encoders:
         """Return whether items of a modality can be stored."""
         return bool(self._of(modality))
 
-    def loaded(self) -> Iterator[Encoder]:
+    def loaded(self) -> Iterator[BaseEncoder]:
         """Iterate over the encoders that are in memory."""
         return iter(self._loaded.values())
 
@@ -102,10 +102,10 @@ class Encoders:
     def _of(self, modality: str) -> list[EncoderEntry]:
         return [entry for entry in self._entries if entry.modality == modality]
 
-    def _load(self, entry: EncoderEntry) -> Encoder:
+    def _load(self, entry: EncoderEntry) -> BaseEncoder:
         if entry.name not in self._loaded:
             try:
-                found = _by_name(entry.name, self._loaded.values())
+                found = load_encoders(entry.name, loaded=self._loaded.values())[0]
             except UnknownNameError as error:
                 if os.sep in entry.name:
                     raise UnknownNameError(
@@ -127,7 +127,7 @@ def explain_no_encoder(modality: str) -> str:
     return _NO_ENCODER.get(modality, f"no encoder yet: {modality}")
 
 
-def default_encoders() -> list[str]:
+def list_default_encoders() -> list[str]:
     """Return the default encoder for text, those for images and audio where they are installed."""
     images = [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
     has_images = model_info(IMAGE_MODEL).available() and importlib.util.find_spec("PIL") is not None
@@ -136,41 +136,47 @@ def default_encoders() -> list[str]:
     return [DEFAULT_MODEL, *(images if has_images else []), *sounds]
 
 
-def loaded_encoders(given: Sequence[Encoder | str]) -> list[Encoder]:
+def load_all(given: Sequence[Encoder | str]) -> list[BaseEncoder]:
     """Return encoders, loading those that are given by name; a joint name gives two.
 
-    Where none is for text, the one in whose space images lie comes first, else the default one.
+    Where none is for text, the one whose space images share comes first, else the default one.
     """
-    found: list[Encoder] = []
+    found: list[BaseEncoder] = []
     for one in given:
-        if not isinstance(one, str):
-            found.append(one)
-        elif is_image(one):
-            found.append(_by_name(one, found))
-        else:
-            found += load_encoders(one)
+        found += load_encoders(one, loaded=found) if isinstance(one, str) else [as_encoder(one)]
     if found and not any(encoder.modality == "text" for encoder in found):
-        texts = next((e.texts for e in found if isinstance(e, ConseEncoder)), None)
-        found.insert(0, texts or load())
+        found.insert(0, next((e.text_encoder for e in found if e.text_encoder), None) or load())
     return found
 
 
-def check_encoders(encoders: Sequence[Encoder]) -> None:
-    """Refuse encoders that cannot make an index together.
+def match_entries(names: Sequence[str], entries: Sequence[EncoderEntry]) -> bool:
+    """Return whether an index of `names` would have these entries; loads nothing.
+
+    False may also mean that a name is written in another way than in its entry.
+    """
+    first, *others = entries
+    implied = first.name == DEFAULT_MODEL and all(one.modality != "text" for one in others)
+    given = [entry.name for entry in (others if implied and len(names) < len(entries) else entries)]
+    return list(names) == given
+
+
+def check_encoders(encoders: Sequence[BaseEncoder]) -> None:
+    """Refuse encoders that cannot be used together in one index.
 
     Raises:
-        InvalidInputError: None is for text; or one for text has a space of its own, that is neither
-            the first one's nor that of an encoder for images or sounds.
+        InvalidInputError: If none is for text, or one for text has a space that is neither the
+            first one's nor that of an encoder for images or audio.
     """
     texts = [encoder for encoder in encoders if encoder.modality == "text"]
     if not texts:
         raise InvalidInputError("encoders has none for text; add one: sememe.load()")
     joint = {encoder.space for encoder in encoders if encoder.modality != "text"}
     for encoder in encoders:
-        if isinstance(encoder, ConseEncoder) and all(encoder.space != t.space for t in texts):
-            network = encoder.name.partition(":conse")[0]
+        shared = encoder.text_encoder
+        if shared is not None and all(encoder.space != text.space for text in texts):
+            network = ModelName.parse(encoder.name).source
             raise InvalidInputError(
-                f"{encoder.name} puts images where {encoder.texts.name} puts texts, and "
+                f"{encoder.name} puts images where {shared.name} puts texts, and "
                 f"{texts[0].name} finds none there. Give {network}:conse:{texts[0].name}"
             )
     kinds = [(encoder.modality, encoder.space) for encoder in encoders]
@@ -185,14 +191,8 @@ def check_encoders(encoders: Sequence[Encoder]) -> None:
         names = ", ".join(encoder.name for encoder in texts)
         raise InvalidInputError(
             f"encoders={names} make text vectors of {len(own) + 1} spaces; an index has one, and "
-            "those that its images or sounds share. Build an index for each."
+            "those that its images or audio share. Build an index for each."
         )
-
-
-def _by_name(name: str, others: Iterable[Encoder]) -> Encoder:
-    """Load an encoder; an image encoder in a text space takes the text encoder that is there."""
-    texts = next((one for one in others if one.modality == "text"), None)
-    return load_image(name, texts=texts) or load(name)
 
 
 def _another_space(encoder: Encoder, entries: Sequence[EncoderEntry]) -> SpaceMismatchError:

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
 from sememe._nouns import noun
 from sememe._types import Modality, Skipped
+from sememe.encoders.base import as_encoder
 from sememe.index.near_duplicates import SimilarPair, rank_similar_pairs
 from sememe.sources.files import find_files
 from sememe.sources.formats import format_of
@@ -59,8 +60,7 @@ def find_near_duplicates(
             files can be read.
     """
     what = f"{noun(encoder.modality)}s"
-    source: Any = encoder
-    if not hasattr(source, "encode_readable"):
+    if encoder.modality == "text":
         raise InvalidInputError(
             f"{encoder.name} encodes {encoder.modality}; give an encoder of images or audio."
         )
@@ -71,13 +71,14 @@ def find_near_duplicates(
         elif format_of(file.source)[0] == encoder.modality:
             files.append(file)
     paths = [file.path for file in files]
-    vectors, reasons = source.encode_readable(paths, show_progress=show_progress)
-    skipped += [Skipped(files[place].source, why) for place, why in sorted(reasons.items())]
-    kept = [place for place in range(len(files)) if place not in reasons]
+    done = as_encoder(encoder).encode_with_receipt(paths, show_progress=show_progress)
+    failed = done.receipt.failed
+    skipped += [Skipped(files[index].source, why) for index, why in sorted(failed.items())]
+    kept = [index for index in range(len(files)) if index not in failed]
     if len(kept) < 2:
         raise InvalidInputError(f"{folder} holds {len(kept)} {what} that can be read; give two.")
-    names = [files[place].source for place in kept]
-    pairs = rank_similar_pairs(names, vectors[kept], max_pairs=max_pairs, threshold=threshold)
+    names = [files[index].source for index in kept]
+    pairs = rank_similar_pairs(names, done.vectors[kept], max_pairs=max_pairs, threshold=threshold)
     return NearDuplicates(tuple(pairs), len(kept), tuple(skipped))
 
 

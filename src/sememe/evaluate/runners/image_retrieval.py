@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._ties import best_places
 from sememe._types import Encoder
+from sememe.encoders.base import as_encoder
 from sememe.evaluate.control import derangement
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
 from sememe.evaluate.results import Evaluation
@@ -107,12 +108,12 @@ def evaluate_image_retrieval(
         InvalidInputError: No image can be read.
     """
     images, texts = encoders
-    vectors, reasons = _readable(images, data.images, show_progress)
-    kept = data.without(reasons)
+    done = as_encoder(images).encode_with_receipt(data.images, show_progress=show_progress)
+    kept = data.without(done.receipt.failed)
     if not len(kept.pairs):
         raise InvalidInputError(f"no image can be read: {'; '.join(kept.notes)}")
     captions = texts.encode(list(kept.texts), batch_size=batch_size)
-    result = retrieve(vectors, captions, kept.pairs, kept.columns, seed=seed)
+    result = retrieve(done.vectors, captions, kept.pairs, kept.columns, seed=seed)
     return Evaluation(
         task="image-retrieval",
         model=images.name,
@@ -125,16 +126,6 @@ def evaluate_image_retrieval(
         },
         control=result.control,
     )
-
-
-def _readable(
-    encoder: Encoder, pictures: Sequence[object], show_progress: bool
-) -> tuple[FloatArray, Mapping[int, str]]:
-    account = getattr(encoder, "encode_readable", None)
-    if account is None:
-        return encoder.encode(pictures, show_progress=show_progress), {}
-    found: tuple[FloatArray, Mapping[int, str]] = account(pictures, show_progress=show_progress)
-    return found
 
 
 _Recalls = dict[int, "NDArray[np.float64]"]

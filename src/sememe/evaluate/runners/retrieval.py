@@ -132,7 +132,7 @@ def _rank(
     vectors = encode_unit(
         encoder,
         list(texts.values()),
-        role="encode_query",
+        role="query",
         batch_size=batch_size,
         show_progress=show_progress,
     )
@@ -144,7 +144,7 @@ def _rank(
         documents = encode_unit(
             encoder,
             [text for _, text in block],
-            role="encode_document",
+            role="document",
             batch_size=batch_size,
             show_progress=show_progress,
         )

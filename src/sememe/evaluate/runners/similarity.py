@@ -12,7 +12,7 @@ from sememe._errors import InvalidInputError
 from sememe._types import Encoder, PairScorer
 from sememe.evaluate.control import derangement
 from sememe.evaluate.data.scored_pairs import ScoredPair
-from sememe.evaluate.keyed_encoder import as_encoder
+from sememe.evaluate.keyed_encoder import as_lookup
 from sememe.evaluate.metrics.correlation import pearson, spearman
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
 from sememe.evaluate.results import Evaluation
@@ -73,7 +73,7 @@ def evaluate_word_similarity(
     """
     return _evaluate_pairs(
         "word-similarity",
-        as_encoder(system),
+        as_lookup(system),
         pairs,
         batch_size=batch_size,
         show_progress=show_progress,

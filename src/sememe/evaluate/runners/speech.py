@@ -27,7 +27,7 @@ class Recogniser(Protocol):
         """How to load it again."""
         ...
 
-    def transcribe_readable(
+    def transcribe_with_failures(
         self,
         items: Sequence[Any],
         *,
@@ -65,7 +65,7 @@ def evaluate_speech(
     check_recogniser(recogniser)
     if not data:
         raise InvalidInputError("task 'speech' got no recordings. Give one or more.")
-    transcripts, reasons = recogniser.transcribe_readable(
+    transcripts, reasons = recogniser.transcribe_with_failures(
         [path for path, _ in data], beam_size=beam_size, words=words, show_progress=show_progress
     )
     known = [i for i in range(len(data)) if i not in reasons]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sememe.sources.datasets.labelled_data import Labelled
 
 
-class Judge(Protocol):
+class ZeroShotClassifier(Protocol):
     """A zero-shot classifier of images, such as `sememe.ZeroShot`.
 
     Attributes:
@@ -31,7 +31,7 @@ class Judge(Protocol):
         """Name of its encoder."""
         ...
 
-    def classify_readable(
+    def classify_with_failures(
         self, items: Sequence[Any], *, k: int = 5
     ) -> tuple[list[list[Any]], dict[int, str]]:
         """Return the k best (label, probability) per item, and {index: reason} of failures."""
@@ -39,7 +39,7 @@ class Judge(Protocol):
 
 
 def evaluate_zero_shot(
-    judge: Judge,
+    judge: ZeroShotClassifier,
     data: Labelled,
     *,
     resamples: int = 1000,
@@ -59,7 +59,7 @@ def evaluate_zero_shot(
             f"got {len(judge.labels)} labels for {len(data.classes)} classes: "
             f"{', '.join(data.classes)}. Give one for each, in this order."
         )
-    guesses, reasons = judge.classify_readable(data.items, k=5)
+    guesses, reasons = judge.classify_with_failures(data.items, k=5)
     kept = [i for i in range(len(data)) if i not in reasons]
     if not kept:
         raise InvalidInputError(f"no picture can be read: {next(iter(reasons.values()))}")

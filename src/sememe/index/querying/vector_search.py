@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TextRanking:
-    """What a text's vectors found.
+    """Ranking by the vectors of a text.
 
     Attributes:
         ranking: Over all columns that texts are compared in.
@@ -48,8 +48,7 @@ class VectorSearch:
         rankings: list[VectorRanking] = []
         vectors: list[FloatArray] = []
         for column, encoder in columns:
-            encode = getattr(encoder, "encode_query", encoder.encode)
-            vectors.append(encode([text]))  # (1, dim)
+            vectors.append(encoder.encode_query([text]))  # (1, dim)
             rankings += self._rank_column(column, vectors[-1], k, where)
         return TextRanking(merge_results(rankings, k), columns[0][0], vectors[0][0])
 
@@ -69,11 +68,11 @@ class VectorSearch:
             vector = encoder.encode([content])  # (1, dim)
             if has_own and column in shared:
                 others = (f"modality <> '{modality}'",)
-                found = self._store.search_groups(column, vector[0], k, others, where=where)
-                rankings += map(shrink_statistics, found)
+                (ranking,) = self._store.search_groups(column, vector[0], k, others, where=where)
+                rankings.append(shrink_statistics(ranking))
             else:
-                found = self._store.search_vectors(column, vector, k, where=where)
-                rankings += (shrink_statistics(ranking, MEDIA_PRIOR) for ranking in found)
+                (ranking,) = self._store.search_vectors(column, vector, k, where=where)
+                rankings.append(shrink_statistics(ranking, MEDIA_PRIOR))
         return merge_results(rankings, k)
 
     def _rank_column(
@@ -102,8 +101,8 @@ class VectorSearch:
         self, ranking: VectorRanking, column: str, kind: Modality, vector: FloatArray
     ) -> VectorRanking:
         """Give a ranking of images in the text column the statistics that its encoder expects."""
-        background = getattr(self._encoders.load_column(column, kind), "background", None)
+        background = self._encoders.load_column(column, kind).estimate_background(vector)
         if background is None:
             return ranking
-        mean, deviation = background(vector)
+        mean, deviation = background
         return replace(ranking, mean=mean, deviation=max(deviation, TEXT_PRIOR.deviation))

@@ -63,7 +63,7 @@ class AudioCutter:
         except (SememeError, OSError) as error:  # it went away: texts and images are stored
             return cut | {item.id: str(error) for item in readable}
         contents = [item.content for item in readable]
-        transcripts, failed = transcriber.transcribe_readable(contents)
+        transcripts, failed = transcriber.transcribe_with_failures(contents)
         for i, (item, transcript) in enumerate(zip(readable, transcripts, strict=True)):
             cut[item.id] = failed.get(i) or cut_windows(lengths[item.id], transcript.words)
         return cut

@@ -93,11 +93,7 @@ class Chunker:
             return {}
         contents = [change.item.content for change in changes]
         ((_, encoder),) = self._encoders.load_for_documents("text")
-        split = getattr(encoder, "split", None)
-        if split is None:
-            spans = [[Span(0, len(text), 0)] if text.strip() else [] for text in contents]
-        else:
-            spans = split(contents, headings=[_heading(change.item) for change in changes])
+        spans = encoder.split(contents, headings=[_heading(change.item) for change in changes])
         return {change.item.id: own for change, own in zip(changes, spans, strict=True)}
 
     def _rows_of(self, change: Change, spans: dict[str, Sequence[Span]]) -> Iterator[PendingRow]:

@@ -10,7 +10,8 @@ from sememe.encoders.image.shared_pass import encode_together
 from sememe.index.writing.batch import Batch, PendingRow, WriteLog
 
 if TYPE_CHECKING:
-    from sememe._types import Encoder, FloatArray
+    from sememe._types import FloatArray
+    from sememe.encoders.base import BaseEncoder
     from sememe.index.encoders import Encoders
     from sememe.index.writing.audio_windows import WindowEncoder
     from sememe.index.writing.batch import Vectors
@@ -79,14 +80,11 @@ class RowEncoder:
                 if not isinstance(own, str):
                     own.setdefault(column, vector)
 
-    def _encode_texts(self, texts: Sequence[str], encoder: Encoder) -> FloatArray:
+    def _encode_texts(self, texts: Sequence[str], encoder: BaseEncoder) -> FloatArray:
         """Encode texts, repeated ones once, and count their tokens."""
         index: dict[str, int] = {}
         which = [index.setdefault(text, len(index)) for text in texts]
-        account = getattr(encoder, "encode_with_receipt", None)
-        if account is None:
-            return encoder.encode(list(index))[which]
-        done = account(list(index))
+        done = encoder.encode_with_receipt(list(index))
         self._log.report.tokens += done.receipt.tokens
         self._log.report.unknown += done.receipt.unknown
         vectors: FloatArray = done.vectors[which]

@@ -23,7 +23,7 @@ from sememe.train.base.options import option
 from sememe.train.classify.learner import ClassLearner, FineTuner
 
 if TYPE_CHECKING:
-    from sememe.encoders.classify.probe_classifier import Judge
+    from sememe.encoders.prediction import Classifier
 
 
 @dataclass
@@ -62,10 +62,9 @@ class AudioClassifier(ClassLearner):
         return AudioFineTuning(self, seconds=self.seconds)
 
     @classmethod
-    def _load_finetuned(cls, folder: Path) -> Judge | None:
-        from sememe.encoders.classify.speech_classifier import (
-            is_speech_classifier,
-            load_speech_classes,
-        )
+    def _load_finetuned(cls, folder: Path) -> Classifier | None:
+        from sememe.encoders.classify.speech_classifier import load_speech_classifier
+        from sememe.models.weights.folder import ModelFolder, ModelKind
 
-        return load_speech_classes(folder) if is_speech_classifier(folder) else None
+        is_tuned = ModelFolder.open(folder).holds(ModelKind.SPEECH_CLASSIFIER)
+        return load_speech_classifier(folder) if is_tuned else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sememe.encoders.classify.speech_classifier import load_speech_classes
+from sememe.encoders.classify.speech_classifier import load_speech_classifier
 from sememe.sources.datasets.labelled_data import Labelled
 from sememe.train.base.base_model import weights_digest
 from sememe.train.classify.audio_batches import TunableSounds, tunable_sounds
@@ -22,7 +22,7 @@ from sememe.train.speech.network import base_folder
 from sememe.train.wav2vec2.network import preprocessor
 
 if TYPE_CHECKING:
-    from sememe.encoders.classify.speech_classifier import SpeechClasses
+    from sememe.encoders.classify.speech_classifier import SpeechClassifier
     from sememe.sources.datasets.labelled_data import Labelled
 
 _LONGEST = 30.0  # seconds of a piece: a longer recording becomes several
@@ -91,7 +91,7 @@ class AudioFineTuning(FineTuning):
         piece_rows = [rows[audio.places[i]] for i in pieces]
         return Examples.of(data, [audio[i] for i in pieces], piece_rows, audio.skipped)
 
-    def export(self, network: Any, classes: tuple[str, ...]) -> tuple[SpeechClasses, TunedAudio]:
+    def export(self, network: Any, classes: tuple[str, ...]) -> tuple[SpeechClassifier, TunedAudio]:
         """Write the network to a temporary folder and open it without torch."""
         folder = Path(tempfile.mkdtemp(prefix="sememe-"))
         tuned = TunedAudio(folder)
@@ -99,7 +99,7 @@ class AudioFineTuning(FineTuning):
         network.module.save_pretrained(str(folder))
         document = json.dumps(preprocessor(network.network.sample_rate), indent=1)
         (folder / "preprocessor_config.json").write_text(document + "\n", encoding="utf-8")
-        return load_speech_classes(folder), tuned
+        return load_speech_classifier(folder), tuned
 
     def write(self, folder: Path, tuned: TunedAudio) -> None:
         """Copy transformers' files."""

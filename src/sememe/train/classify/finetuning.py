@@ -31,7 +31,7 @@ from sememe.train.classify.report import few_note, report_of, skipped_note
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.encoders.classify.probe_classifier import Judge
+    from sememe.encoders.prediction import Classifier
     from sememe.sources.datasets.labelled_data import Labelled
     from sememe.train.base.curve import Curve
     from sememe.train.classify.learner import ClassLearner
@@ -105,7 +105,7 @@ class FineTuning(ABC):
         """Read the examples of these rows, as far as they can be; folder: for temporary files."""
 
     @abstractmethod
-    def export(self, network: Any, classes: tuple[str, ...]) -> tuple[Judge, Any]:
+    def export(self, network: Any, classes: tuple[str, ...]) -> tuple[Classifier, Any]:
         """Return the classifier that runs without torch, and what `write` will need."""
 
     @abstractmethod
@@ -124,7 +124,7 @@ class FineTuning(ABC):
         *,
         checkpoint: str | Path | None,
         show_progress: bool,
-    ) -> tuple[Judge, ClassifierReport, Any]:
+    ) -> tuple[Classifier, ClassifierReport, Any]:
         """Train a network; return the classifier, the report and what is to be saved.
 
         Raises:

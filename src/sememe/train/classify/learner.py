@@ -17,11 +17,20 @@ from sememe._errors import InvalidInputError
 from sememe._nouns import noun
 from sememe._persistence import made_by
 from sememe._types import Modality, Skipped
-from sememe.encoders.base import refuse
-from sememe.encoders.classify.probe_classifier import ClassProbe, load_class_probe
+from sememe.encoders.base import raise_failures
+from sememe.encoders.classify.probe_classifier import (
+    ProbeClassifier,
+    load_probe_classifier,
+)
 from sememe.evaluate.data.folds import read_groups
 from sememe.evaluate.metrics.confusion import measure_accuracy
-from sememe.evaluate.runners.few_shot import FewShot, ProbeKind, draw_shots, few_shot, new_probe
+from sememe.evaluate.runners.few_shot import (
+    FewShot,
+    ProbeKind,
+    draw_shots,
+    few_shot,
+    new_probe,
+)
 from sememe.evaluate.unit_vectors import check_encoder_of
 from sememe.sources.datasets.labelled import read_labelled
 from sememe.sources.datasets.labelled_data import Labelled, describe_layout
@@ -44,7 +53,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
-    from sememe.encoders.classify.probe_classifier import Judge
+    from sememe.encoders.prediction import Classifier
 
 Method = Literal["probe", "kernel", "knn", "finetune"]
 _CONTROL = 2000  # examples, at most, that the control learns from
@@ -62,7 +71,7 @@ class FineTuner(Protocol):
         *,
         checkpoint: str | Path | None,
         show_progress: bool,
-    ) -> tuple[Judge, ClassifierReport, Any]:
+    ) -> tuple[Classifier, ClassifierReport, Any]:
         """Train; return the classifier, the report and what `save` needs."""
         ...
 
@@ -99,7 +108,7 @@ class ClassLearner(LoopRecipe, ABC):
     learning_rate: float = 3e-4
     weight_decay: float = 1e-4
     evaluations: int = 5
-    model_: Judge | None = field(default=None, init=False, repr=False)
+    model_: Classifier | None = field(default=None, init=False, repr=False)
     report_: ClassifierReport = field(init=False, repr=False)
     _tuned: Any = field(default=None, init=False, repr=False)
 
@@ -157,8 +166,8 @@ class ClassLearner(LoopRecipe, ABC):
         Raises:
             CorruptFileError, InvalidInputError: As `predict`.
         """
-        rows, reasons = self._model().probabilities_readable(items)
-        refuse(items, reasons)
+        rows, reasons = self._model().probabilities_with_failures(items)
+        raise_failures(items, reasons)
         return rows
 
     @property
@@ -180,7 +189,7 @@ class ClassLearner(LoopRecipe, ABC):
             "parameters": parameters(self),
             "training": asdict(report),
         }
-        if not isinstance(model, ClassProbe):
+        if not isinstance(model, ProbeClassifier):
             return self._fine_tuning().save(place, self._tuned)
         check_probe_place(place)
         with replaced(place.resolve()) as fresh:
@@ -199,7 +208,7 @@ class ClassLearner(LoopRecipe, ABC):
         found = cls()  # type: ignore[call-arg]
         tuned = cls._load_finetuned(Path(folder))
         found.method = found.method if tuned is None else "finetune"
-        found.model_ = load_class_probe(folder, modality=cls.modality) if tuned is None else tuned
+        found.model_ = tuned or load_probe_classifier(folder, modality=cls.modality)
         return found
 
     @abstractmethod
@@ -208,7 +217,7 @@ class ClassLearner(LoopRecipe, ABC):
 
     @classmethod
     @abstractmethod
-    def _load_finetuned(cls, folder: Path) -> Judge | None:
+    def _load_finetuned(cls, folder: Path) -> Classifier | None:
         """Open a network that was trained, None where the folder holds none."""
 
     def _read(self, data: Any) -> Labelled:
@@ -270,7 +279,7 @@ class ClassLearner(LoopRecipe, ABC):
             probe = self._probe(kind, rows, y, groups, learnt)
             part = "a fifth" if groups is None else "a fifth of the groups"
             notes += (f"measured on {part} held out; what is saved has learnt from that too",)
-        self.model_ = ClassProbe(encoder, probe, labels, views=views)
+        self.model_ = ProbeClassifier(encoder, probe, labels, views=views)
         n_train = {labels[i]: int(n) for i, n in enumerate(np.bincount(y[learnt]))}
         notes += few_note(n_train, given.noun)
         notes += (*skipped_note("", skipped), *skipped_note("held out: ", missed))
@@ -322,7 +331,7 @@ class ClassLearner(LoopRecipe, ABC):
         probe = new_probe(kind, seed=self.seed).fit(rows[some], rng.permutation(y[some]))
         return float((probe.probabilities(asked).argmax(1) == truth).mean())
 
-    def _model(self) -> Judge:
+    def _model(self) -> Classifier:
         if self.model_ is None:
             raise InvalidInputError("nothing is trained yet. Call fit first.")
         return self.model_

@@ -22,6 +22,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
+from sememe.encoders.base import as_encoder
 from sememe.evaluate.runners.image_retrieval import Retrieved, retrieve
 from sememe.models.clip.projection_folder import KIND, Projection, write_projections
 from sememe.sources.datasets.image_text import ImageTexts
@@ -236,21 +237,21 @@ def _in_blocks(
 
     rows, reasons = np.empty((len(items), encoder.dim), np.float32), {}
     state.mkdir(parents=True, exist_ok=True)
-    readable = getattr(encoder, "encode_readable", None)
+    encode = as_encoder(encoder).encode_with_receipt
     with progress(f"encoding {state.name}s", total=len(items), show=show_progress) as advance:
         for start in range(0, len(items), _BLOCK):
             some, file = items[start : start + _BLOCK], state / f"{start}.npy"
             if file.is_file():
                 found = np.load(file, allow_pickle=False)
             else:
-                found, _ = readable(some) if readable else (encoder.encode(some), {})
+                found = encode(some).vectors
                 with written(file) as out:
                     np.save(out, found, allow_pickle=False)
             rows[start : start + len(some)] = found
             advance(start + len(some))
     lost = np.flatnonzero(np.isnan(rows).any(axis=1)).tolist()
-    if lost and readable:
-        _, why = readable([items[place] for place in lost])
+    if lost:
+        why = encode([items[place] for place in lost]).receipt.failed
         reasons = {place: why.get(i, "cannot be read") for i, place in enumerate(lost)}
     return rows, reasons
 

@@ -1,4 +1,4 @@
-"""Measuring encoders and indexes: metrics as functions, runners for tasks, intervals and controls.
+"""Evaluation of encoders and indexes: metrics as functions, task runners, intervals and controls.
 
     result = evaluate_sts(encoder, read_sts("sts-test.tsv"))
     result.metrics["spearman"], result.intervals["spearman"], result.control["spearman"]

@@ -1,4 +1,4 @@
-"""The best answer to many analogy questions over many keys, in blocks of bounded memory."""
+"""Search for the best answers to many analogy questions over many keys, in bounded memory."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _EPSILON = 0.001  # Levy and Goldberg 2014
 
 
 def unit_rows(matrix: FloatArray) -> Rows:
-    """Return what gives rows start to stop of a matrix at unit length."""
+    """Return a function (start, stop) -> unit rows of a matrix."""
     return lambda start, stop: unit(matrix[start:stop])
 
 
 def random_rows(dim: int, seed: int) -> Rows:
-    """Return what gives rows of a random direction each, the same at every call."""
+    """Return a function (start, stop) -> random unit rows, the same at every call."""
 
     def rows(start: int, stop: int) -> FloatArray:
         generator = np.random.default_rng([seed, start])
@@ -40,17 +40,17 @@ def random_rows(dim: int, seed: int) -> Rows:
 
 
 def find_answers(rows: Rows, n: int, triples: Ints, barred: Ints, *, method: Method) -> Ints:
-    """Return (q,) the row of the best answer to each question, the first of equal ones.
+    """Return (q,) the row of the best answer to each question; ties go to the first.
 
-    rows: n unit vectors, by blocks. triples: (q, 3) rows of a, b and c. barred: (m, 2) pairs of a
-    question and a row that may not answer it. "3CosAdd" takes the highest b - a + c (Mikolov et al.
-    2013), "3CosMul" the highest cos(b) cos(c) / (cos(a) + 0.001), cosines moved to [0, 1] (Levy and
-    Goldberg 2014, aclanthology.org/W14-1618).
+    rows: n unit vectors, in blocks. triples: (q, 3) rows of a, b and c. barred: (m, 2) pairs of a
+    question and a row excluded from its answers. "3CosAdd" maximises the product with b - a + c
+    (Mikolov et al. 2013), "3CosMul" cos(b) cos(c) / (cos(a) + 0.001), cosines shifted to [0, 1]
+    (Levy and Goldberg 2014, aclanthology.org/W14-1618).
     """
-    words, places = np.unique(triples, return_inverse=True)
-    places = places.reshape(triples.shape)
+    words, inverse = np.unique(triples, return_inverse=True)
+    inverse = inverse.reshape(triples.shape)
     known = _gather(rows, n, words)  # (w, dim)
-    targets = known[places[:, 1]] - known[places[:, 0]] + known[places[:, 2]]  # (q, dim)
+    targets = known[inverse[:, 1]] - known[inverse[:, 0]] + known[inverse[:, 2]]  # (q, dim)
     best = np.zeros(len(triples), dtype=np.int64)
     best_score = np.full(len(triples), -np.inf, dtype=np.float32)
     barred = barred[np.lexsort((barred[:, 1], barred[:, 0]))]
@@ -62,32 +62,32 @@ def find_answers(rows: Rows, n: int, triples: Ints, barred: Ints, *, method: Met
             if cosines is None:
                 scores = targets[first:last] @ block.T
             else:
-                a, b, c = places[first:last].T
+                a, b, c = inverse[first:last].T
                 scores = cosines[b] * cosines[c] / (cosines[a] + np.float32(_EPSILON))
             low, high = np.searchsorted(here[:, 0], [first, last])
             scores[here[low:high, 0] - first, here[low:high, 1] - start] = -np.inf
-            found = first_best(scores)
-            score = scores[np.arange(last - first), found]
+            answers = first_best(scores)
+            score = scores[np.arange(last - first), answers]
             better = np.flatnonzero(score > best_score[first:last] + np.float32(TOLERANCE))
-            best[first + better] = start + found[better]
+            best[first + better] = start + answers[better]
             best_score[first + better] = score[better]
     return best
 
 
 def _shift(cosines: FloatArray) -> FloatArray:
-    """Move cosines from [-1, 1] to [0, 1]."""
+    """Shift cosines from [-1, 1] to [0, 1]."""
     moved: FloatArray = np.clip((cosines + 1) / 2, 0, 1)
     return moved
 
 
 def _gather(rows: Rows, n: int, wanted: Ints) -> FloatArray:
-    """Return the wanted rows; the blocks are those of the search, so that they are the same."""
-    found = []
+    """Return the wanted rows, computed in the same blocks as in the search."""
+    parts = []
     for start, stop in _spans(n, KEYS_AT_ONCE):
         low, high = np.searchsorted(wanted, [start, stop])
         if low < high:
-            found.append(rows(start, stop)[wanted[low:high] - start])
-    gathered: FloatArray = np.concatenate(found)
+            parts.append(rows(start, stop)[wanted[low:high] - start])
+    gathered: FloatArray = np.concatenate(parts)
     return gathered
 
 

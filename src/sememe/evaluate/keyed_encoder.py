@@ -1,4 +1,4 @@
-"""Word vectors where an encoder is asked for: each text is looked up as a key."""
+"""Word vectors as an encoder: each text is looked up as a key."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 
 def find_vectors(system: object) -> KeyedVectors | None:
-    """Return the word vectors that a system is, or holds as `vectors`; None if it has none."""
+    """Return a system's word vectors, itself or its `vectors`; None if it has none."""
     if isinstance(system, Encoder):
         system = as_encoder(system).vectors
     return system if isinstance(system, KeyedVectors) else None
 
 
 def get_name(system: object) -> str:
-    """Return what a report calls a system."""
+    """Return the name of a system in a report."""
     return system.name if isinstance(system, Encoder) else type(system).__name__
 
 
 class Lookup:
     """Word vectors as an encoder of single words, without pooling.
 
-    A word is looked up as it is, then composed (NFC), then in lower case. One that is no key has a
-    zero row, or, where the vectors have subwords, the vector of its parts.
+    A word is looked up unchanged, then in NFC, then in lower case. An unknown word has a zero row
+    or, if the vectors have subwords, the vector of its n-grams.
     """
 
     modality: Modality = "text"
@@ -46,7 +46,7 @@ class Lookup:
     def encode(
         self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
     ) -> FloatArray:
-        """Return (n, dim) float32, each row as it is stored."""
+        """Return (n, dim) float32, each row as stored."""
         rows = np.zeros((len(items), self.dim), dtype=np.float32)
         for i, word in enumerate(items):
             key = self._key(word)
@@ -63,6 +63,6 @@ class Lookup:
 
 
 def as_lookup(system: Encoder | KeyedVectors) -> object:
-    """Return a lookup over the system's word vectors, or the system if it has none."""
+    """Return an encoder over the system's word vectors, or the system if it has none."""
     vectors = find_vectors(system)
     return system if vectors is None else Lookup(vectors, get_name(system))

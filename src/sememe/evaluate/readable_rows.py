@@ -1,4 +1,4 @@
-"""Vectors of labelled items, without those that cannot be read."""
+"""Encode labelled images or audio, leaving out unreadable items."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def encode_labelled(
     encoder: Encoder, data: Labelled, task: str, *, show_progress: bool = False
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return (n, dim) rows, and (n,) whether each item can be read.
+    """Return (n, dim) rows, and (n,) which of them are of readable items.
 
     Raises:
         InvalidInputError: The encoder is of another modality, or no item can be read.

@@ -43,20 +43,20 @@ class Task:
     """One row of the table.
 
     Attributes:
-        data: What the data looks like, for help and messages.
+        data: Description of the data, for help and messages.
         read: (paths, split) -> the data.
         run: (system, data, **options) -> Evaluation; options are batch_size, show_progress,
             resamples and seed.
-        takes_searcher: Whether an index may stand in the encoder's place, with a search mode.
-        takes_vectors: Whether word vectors may stand in the encoder's place.
-        takes_scorer: Whether what scores pairs may stand in the encoder's place.
-        takes_among: Whether the answers can be sought among the first keys alone.
-        takes_masked: Whether it is for masked language models, and not for encoders.
-        takes_images: Whether it is for encoders of images, and not of text.
-        takes_sounds: Whether it is for encoders of sound, and not of text.
-        takes_pair: Whether it is for two encoders of one space, of images and of texts.
-        takes_judge: Whether it is for what names the classes of images.
-        takes_speech: Whether it is for what writes down recordings.
+        takes_searcher: Whether it takes an index, with a search mode, besides text encoders.
+        takes_vectors: Whether it takes word vectors besides text encoders.
+        takes_scorer: Whether it takes cross-encoders besides text encoders.
+        takes_among: Whether answers can be restricted to the first keys.
+        takes_masked: Whether it takes masked language models.
+        takes_images: Whether it takes image encoders.
+        takes_sounds: Whether it takes audio encoders.
+        takes_pair: Whether it takes an image and a text encoder of one space.
+        takes_judge: Whether it takes zero-shot classifiers of images.
+        takes_speech: Whether it takes speech recognisers.
     """
 
     data: str
@@ -96,22 +96,22 @@ def run_task(
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Read a task's data and evaluate an encoder on it.
+    """Read a task's data and evaluate a system on it.
 
-    For "retrieval" the system may be an index, for "word-similarity" and "analogies" word vectors,
-    for "sts" a cross-encoder; "masked" is for masked language models, whose batches are their own,
-    "image-retrieval" for an encoder of images and one of texts, "zero-shot" for `sememe.ZeroShot`,
-    "speech" for `sememe.encoders.audio.transcriber.Transcriber`.
+    The system is a text encoder, or an index for "retrieval", word vectors for "word-similarity"
+    and "analogies", a cross-encoder for "sts". "masked" takes a masked language model, which
+    chooses its own batches; "image-retrieval" an image and a text encoder; "zero-shot" a
+    `sememe.ZeroShot`; "speech" a `sememe.encoders.audio.transcriber.Transcriber`.
 
-    task: a name in TASKS. data: one path, or two for "bitext" and "probe". split: which qrels of a
-    retrieval folder, or which table of an STS folder. mode: how an index searches. among: how many
-    keys, the first, are known and can answer an analogy; all unless told. pseudo_texts: of how many
-    texts, the first, a masked language model's pseudo-perplexity is taken. beam_size: how a
-    recogniser decodes.
+    task: A name in TASKS. data: One path, or two for "bitext" and "probe". split: The qrels of a
+    retrieval folder, or the table of an STS folder. mode: Search mode of an index. among: Number of
+    keys, from the first, that can answer an analogy; by default all. pseudo_texts: Number of texts,
+    from the first, for the pseudo-perplexity of a masked language model. beam_size: Beam size of a
+    recogniser.
 
     Raises:
         UnknownNameError: No such task, split or mode.
-        InvalidInputError: The data or the system is not what the task takes.
+        InvalidInputError: The task does not take such data or such a system.
     """
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
@@ -173,7 +173,7 @@ def _check_judge(system: object, task: str) -> None:
 def _options(
     task: str, *, mode: SearchMode, among: int | None, pseudo_texts: int, beam_size: int
 ) -> dict[str, Any]:
-    """Return what only this task takes, or refuse what another one does."""
+    """Return the options of this task, or refuse those of others."""
     row = TASKS[task]
     if among is not None and not row.takes_among:
         raise InvalidInputError(

@@ -1,4 +1,4 @@
-"""The k best documents of many queries, over scores that arrive in blocks."""
+"""The k best documents of many queries, from scores computed in blocks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TopK:
         self._numbers = np.empty((n_queries, 0), dtype=np.int64)  # positions in ids
 
     def add(self, ids: Sequence[str], scores: FloatArray) -> None:
-        """Take a block: scores (n_queries, len(ids))."""
+        """Add a block of documents; scores: (n_queries, len(ids))."""
         for identifier in ids:
             if identifier in self._seen:
                 raise DuplicateIdError(
@@ -58,7 +58,7 @@ class TopK:
         """Yield {id: score} for each query, best first."""
         for scores, numbers in zip(self._scores, self._numbers, strict=True):
             ids = [self.ids[number] for number in numbers.tolist()]
-            yield {ids[place]: score for place, score in rank(scores, ids)[: self.k]}
+            yield {ids[i]: score for i, score in rank(scores, ids)[: self.k]}
 
     def _choose(self, scores: FloatArray, numbers: NDArray[np.int64]) -> NDArray[np.intp]:
         """Return (n_queries, room) columns of the best.
@@ -69,8 +69,8 @@ class TopK:
         last = np.take_along_axis(scores, chosen, axis=1).min(axis=1)  # (n_queries,)
         near = np.abs(scores - last[:, None]) < TOLERANCE
         for row in np.flatnonzero(near.sum(axis=1) > _SPARE // 2):
-            places, settled = highest(scores[row], self._room)
-            ids = [self.ids[number] for number in numbers[row, places].tolist()]
+            columns, settled = highest(scores[row], self._room)
+            ids = [self.ids[number] for number in numbers[row, columns].tolist()]
             best = sorted(range(len(ids)), key=lambda i: (-settled[i], ids[i]))
-            chosen[row] = places[best[: self._room]]
+            chosen[row] = columns[best[: self._room]]
         return chosen

@@ -1,4 +1,4 @@
-"""What the runners share: texts in, unit vectors out, and products in blocks of bounded memory."""
+"""Shared by the runners: checks of encoders, unit vectors, and blocks of bounded memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 _ALLOWED = {"text": "a text encoder", "image": "an image encoder", "audio": "an audio encoder"}
-_BLOCK = 16_000_000  # similarities held at once: 64 MB
+_BLOCK = 16_000_000  # similarities in memory at once: 64 MB
 Role = Literal["text", "query", "document"]
 
 
@@ -55,7 +55,7 @@ def encode_unit(
     batch_size: int | None = None,
     show_progress: bool = False,
 ) -> FloatArray:
-    """Return (n, dim) float32 unit rows of the texts; a zero row stays zero.
+    """Return (n, dim) float32 unit rows of the texts; zero rows stay zero.
 
     role: Whether the encoder's method for queries, for documents or for any text is used.
     """
@@ -94,10 +94,10 @@ def encode_once(
     batch_size: int | None = None,
     show_progress: bool = False,
 ) -> tuple[FloatArray, NDArray[np.intp]]:
-    """Encode each different text once.
+    """Encode each distinct text once.
 
-    Returns the (m, dim) unit rows, in order of first appearance, and (n,) rows: text i has vector
-    row rows[i], or -1 when the text is blank. Equal texts so have equal similarities, bit for bit.
+    Returns (m, dim) unit rows, in order of first appearance, and (n,) rows: text i has vector row
+    rows[i], or -1 if it is blank. So equal texts have exactly equal similarities.
     """
     row_of: dict[str, int] = {}
     rows = np.full(len(texts), -1, dtype=np.intp)
@@ -109,14 +109,14 @@ def encode_once(
 
 
 def is_known(vectors: FloatArray, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return (n,): whether text i is not blank and its vector is not zero."""
+    """Return (n,): whether text i is not blank and has a non-zero vector."""
     known: NDArray[np.bool_] = np.zeros(len(rows), dtype=bool)
     known[rows >= 0] = vectors[rows[rows >= 0]].any(axis=1)
     return known
 
 
 def row_blocks(n_rows: int, width: int) -> Iterator[slice]:
-    """Yield slices of rows such that one block of (rows, width) similarities fits in 64 MB."""
+    """Yield slices of rows whose (rows, width) similarities fit in 64 MB."""
     step = max(1, _BLOCK // max(1, width))
     for start in range(0, n_rows, step):
         yield slice(start, min(start + step, n_rows))

@@ -137,7 +137,7 @@ def test_a_kill_leaves_the_old_model_or_the_new_one(tmp_path):
             subprocess.run(shlex.split(str(error.value).split("Type: ")[1]), check=True)
             seen.add("told")
         found = Word2Vec.load(place)
-        assert found._trained()["outputs"].shape[0] == 4
+        assert found._read_trained()["outputs"].shape[0] == 4
         assert found.vectors_.fingerprint == Word2Vec.load(place).vectors_.fingerprint
         seen.add((done.returncode, "old" if whole(place) == old else "new"))
     assert seen == {(9, "old"), (9, "new"), (0, "new"), "told"}

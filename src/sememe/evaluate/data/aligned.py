@@ -10,7 +10,7 @@ from sememe.evaluate.data.lines import join_names, list_data_files, read_lines
 
 
 def read_aligned(source: str | Path, target: str | Path) -> list[tuple[str, str]]:
-    """Return (source line, target line) pairs; empty lines stay, so that the numbers match.
+    """Return (source line, target line) pairs; empty lines are kept, so that numbers match.
 
     Raises:
         InvalidInputError: The files differ in their number of lines, or hold none.
@@ -26,9 +26,9 @@ def read_aligned(source: str | Path, target: str | Path) -> list[tuple[str, str]
 
 
 def find_aligned(folder: str | Path) -> tuple[Path, Path]:
-    """Return the two aligned files of a folder, source first; notes and licences are passed over.
+    """Return the two aligned files of a folder, source first; notes and licences are ignored.
 
-    `name.ko-en.ko` and `name.ko-en.en` come in the order that the name gives, others by name.
+    `name.ko-en.ko` and `name.ko-en.en` are in the order of the name, others sorted.
     """
     files = list_data_files(Path(folder))
     if len(files) != 2:
@@ -44,7 +44,7 @@ def find_aligned(folder: str | Path) -> tuple[Path, Path]:
 
 
 def _first_gap(source: list[str], target: list[str]) -> str:
-    """Name the first line that is empty on one side only: there a line usually went missing."""
+    """Name the first line that is empty on one side only, where a line is probably missing."""
     for number, (a, b) in enumerate(zip_longest(source, target, fillvalue=""), 1):
         if bool(a.strip()) != bool(b.strip()):
             return f"The first line with text on one side only is {number}. "

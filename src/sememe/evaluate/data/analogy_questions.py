@@ -17,7 +17,7 @@ Kind = Literal["semantic", "syntactic"]
 
 
 class AnalogyQuestion(NamedTuple):
-    """a is to b as c is to d, which is the answer; the section says what kind of relation."""
+    """a is to b as c is to d, the answer; the section names the relation."""
 
     section: str
     a: str
@@ -27,13 +27,13 @@ class AnalogyQuestion(NamedTuple):
 
 
 def read_analogies(path: str | Path) -> list[AnalogyQuestion]:
-    """Read questions: four words a line, `: name` begins a section, # a comment.
+    """Read questions: four words per line, `: name` begins a section, # a comment.
 
-    Questions before the first section take the file's name as theirs. Words stay as they are
-    written; a byte order mark, CRLF and tabs between words are nothing.
+    The section before the first is named after the file. Words are kept as written; a byte order
+    mark, CRLF and tabs between words are accepted.
 
     Raises:
-        InvalidInputError: A line has not four words (the line is named), or there is no question.
+        InvalidInputError: A line without four words (names the line), or no question.
     """
     file = Path(path)
     section = file.name.split(".")[0]
@@ -60,7 +60,7 @@ def read_analogies(path: str | Path) -> list[AnalogyQuestion]:
 
 
 def infer_kind(section: str) -> Kind:
-    """Say whether a section asks for grammar: its name starts with gram or syn, or has "synta".
+    """Return whether a section is syntactic: its name begins with gram or syn, or has "synta".
 
     >>> [infer_kind(name) for name in ("gram3-comparative", "syn1_case", "family", "MSR-syntax")]
     ['syntactic', 'syntactic', 'semantic', 'syntactic']

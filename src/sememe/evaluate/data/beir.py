@@ -18,11 +18,11 @@ from sememe.evaluate.metrics.ranking import Qrels
 
 @dataclass(frozen=True, slots=True)
 class RetrievalData:
-    """A collection, what is asked of it, and what is right.
+    """A corpus, queries and relevance judgements.
 
     Attributes:
-        corpus: {id: text}, or a restartable iterable of (id, text), read once and never held.
-        queries: {id: text}; those without a judgement are not asked.
+        corpus: {id: text}, or a restartable iterable of (id, text), streamed once.
+        queries: {id: text}; those without a judgement are ignored.
         qrels: {query id: {document id: relevance}}.
     """
 
@@ -33,12 +33,12 @@ class RetrievalData:
 
 @dataclass(frozen=True, slots=True)
 class BeirCorpus:
-    """The documents of a corpus file as (id, title and text), read anew on every pass."""
+    """The documents of a corpus file as (id, title and text), streamed on every pass."""
 
     path: Path
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        """Yield (id, text); the title stands before the text, as BEIR encodes it."""
+        """Yield (id, text), with the title prepended, as in BEIR."""
         for identifier, record in _records(self.path):
             yield identifier, f"{record.get('title') or ''} {record['text']}".strip()
 
@@ -48,7 +48,7 @@ def read_beir(folder: str | Path, *, split: str = "test") -> RetrievalData:
 
     Raises:
         UnknownNameError: The folder has no qrels of that split.
-        InvalidInputError: A file is missing, or a line is malformed; the line is named.
+        InvalidInputError: A file is missing, or a line is malformed (names the line).
     """
     root = Path(folder)
     corpus, queries = _find(root, "corpus.jsonl"), _find(root, "queries.jsonl")
@@ -66,7 +66,7 @@ def read_beir(folder: str | Path, *, split: str = "test") -> RetrievalData:
 def read_qrels(path: str | Path) -> dict[str, dict[str, float]]:
     """Read judgements: query-id, corpus-id, score with or without a header, or TREC's four columns.
 
-    A judgement that stands twice is kept once; two different scores for one pair are an error.
+    A repeated judgement is kept once; two different scores for one pair are an error.
     """
     file = Path(path)
     qrels: dict[str, dict[str, float]] = {}
@@ -102,7 +102,7 @@ def _find(root: Path, name: str) -> Path:
 
 
 def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (id, record) of a JSON Lines file; each has an `_id` of its own and a `text`."""
+    """Yield (id, record) of a JSON Lines file; each has a distinct `_id` and a `text`."""
     seen: set[str] = set()
     for number, line in read_lines(path):
         if not line.strip():

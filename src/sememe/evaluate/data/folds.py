@@ -1,9 +1,9 @@
-"""Cross-validation: which items are asked about together, learnt from all others.
+"""Folds of cross-validation.
 
-Folds(5)                       five, at random, each class in all of them
-Folds(pattern="^.")            as the names of the files say: ESC-50 begins with the fold
-Folds(groups="_(.+)_")         nobody on both sides: a fold for each who speaks
-Folds(5, groups="_(.+)_")      five, and nobody on both sides
+Folds(5)                       five random folds, stratified by class
+Folds(pattern="^.")            folds from file names: in ESC-50 they begin with the fold
+Folds(groups="_(.+)_")         one fold per group, such as a speaker
+Folds(5, groups="_(.+)_")      five folds that do not split groups
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Split:
     """Items in folds.
 
     Attributes:
-        fold: (n,) the number of each item's fold.
-        names: Of the folds.
-        group: (n,) the number of each item's group; None where there are no groups.
+        fold: (n,) the index of each item's fold.
+        names: Names of the folds.
+        group: (n,) the index of each item's group; None without groups.
     """
 
     fold: NDArray[np.int64]
@@ -42,13 +42,13 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Folds:
-    """How items are put into folds.
+    """Assignment of items to folds.
 
     Attributes:
-        number: How many folds; None: those that the data names, else one for each group, up to ten,
+        number: Number of folds. By default the folds of the data, else one per group, up to ten,
             else five.
-        pattern: A regular expression that finds the fold in the name of each file.
-        groups: One that finds the group in it. All items of a group are in one fold.
+        pattern: A regular expression that matches the fold in each file name.
+        groups: One that matches the group. All items of a group are in one fold.
     """
 
     number: int | None = None
@@ -56,11 +56,11 @@ class Folds:
     groups: str | None = None
 
     def of(self, data: Labelled, *, seed: int = 0) -> Split:
-        """Put data into folds; chance decides by the seed where nothing else does.
+        """Assign data to folds, at random by the seed unless folds are given.
 
         Raises:
-            InvalidInputError: Fewer than two folds, more than there is to put in them, a pattern
-                that a name does not hold, or a number of folds and a pattern that gives them.
+            InvalidInputError: Fewer than two folds, more folds than items or groups, a name that
+                does not match a pattern, or both a number of folds and a fold pattern.
         """
         if self.number is not None and self.pattern is not None:
             raise InvalidInputError(
@@ -87,10 +87,10 @@ class Folds:
 
 
 def read_groups(data: Labelled, pattern: str | None) -> tuple[str, ...] | None:
-    """Return the group of each item, by the names of the files or by the table, None without.
+    """Return the group of each item, from file names or the table, or None.
 
     Raises:
-        InvalidInputError: A name does not hold the pattern.
+        InvalidInputError: A name does not match the pattern.
     """
     if pattern is not None:
         return match_filenames(data.items, pattern, "group pattern")
@@ -98,7 +98,7 @@ def read_groups(data: Labelled, pattern: str | None) -> tuple[str, ...] | None:
 
 
 def _number_names(names: tuple[str, ...]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return the place of each among the different ones, and these, in order."""
+    """Return the index of each name among the distinct ones, and these, sorted."""
     known, numbers = np.unique(np.array(names), return_inverse=True)
     return numbers.astype(np.int64), tuple(known.tolist())
 
@@ -119,7 +119,7 @@ def _draw(data: Labelled, n: int, group: NDArray[np.int64] | None, seed: int) ->
 
 
 def _spread(y: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Deal each class to the folds in turn, going on where the last one stopped."""
+    """Assign the items of each class to the folds in turn, continuing across classes."""
     order = np.lexsort((rng.random(len(y)), y))
     fold = np.empty(len(y), np.int64)
     fold[order] = np.arange(len(y)) % n
@@ -129,7 +129,7 @@ def _spread(y: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[n
 def _spread_groups(
     y: NDArray[np.int64], group: NDArray[np.int64], n: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Put whole groups, the largest first, where they leave the classes most even."""
+    """Assign whole groups, largest first, to the fold that keeps classes most balanced."""
     counts = np.zeros((group.max() + 1, y.max() + 1), np.int64)  # (groups, classes)
     np.add.at(counts, (group, y), 1)
     held = np.zeros((n, counts.shape[1]), np.int64)

@@ -1,4 +1,4 @@
-"""Reading evaluation files line by line, and saying which line is wrong."""
+"""Read evaluation files line by line, with errors that name the line."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SUFFIXES = ("", ".gz", ".xz")
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     r"""Yield (number from 1, line without its end) of a UTF-8 file, plain, .gz or .xz.
 
-    Only \n ends a line: `str.splitlines` would also cut at U+2028, \x85 and others, which stand
-    inside sentences. One \r before it and a byte order mark are dropped.
+    Only \n ends a line: `str.splitlines` would also split at U+2028, \x85 and others, which occur
+    inside sentences. A \r before it and a byte order mark are dropped.
     """
     if not path.is_file():
         raise InvalidInputError(f"{path} is not a file. Give the path of an existing file.")
@@ -59,12 +59,12 @@ def _decode_line(raw: bytes, path: Path, number: int) -> str:
 
 
 def line_error(path: Path, number: int, *, got: str, allowed: str, do: str) -> InvalidInputError:
-    """Build the error for one malformed line."""
+    """Return the error for a malformed line."""
     return InvalidInputError(f"{path}, line {number}: got {got}; allowed: {allowed}. {do}")
 
 
 def parse_number(cell: str) -> float | None:
-    """Return the finite decimal number that a cell holds, else None."""
+    """Return the finite decimal number in a cell, or None."""
     if "_" in cell:
         return None
     try:
@@ -75,7 +75,7 @@ def parse_number(cell: str) -> float | None:
 
 
 def is_title(cell: str) -> bool:
-    """Return whether a score cell is a word, so that its row is a header and not a broken row."""
+    """Return whether a score cell is a word, so that its row is a header and not malformed."""
     word = cell.strip().lower()
     return (
         word.isprintable()
@@ -87,7 +87,7 @@ def is_title(cell: str) -> bool:
 
 
 def list_data_files(folder: Path) -> list[Path]:
-    """Return the files of a folder, sorted, without hidden ones, notes and licences."""
+    """Return the files of a folder, sorted, except hidden ones, notes and licences."""
     notes = (".", "_", "README", "LICENSE", "LICENCE")
     return sorted(
         path
@@ -97,5 +97,5 @@ def list_data_files(folder: Path) -> list[Path]:
 
 
 def join_names(paths: list[Path]) -> str:
-    """Return the file names for a message."""
+    """Join file names for a message."""
     return ", ".join(path.name for path in paths) or "no file"

@@ -26,7 +26,7 @@ _STSB = (5, 6, 4)  # genre, file, year, id, score, sentence1, sentence2[, attrib
 
 
 class ScoredPair(NamedTuple):
-    """Two texts and how similar people found them; higher is more similar."""
+    """Two texts and their similarity as rated by humans; higher is more similar."""
 
     first: str
     second: str
@@ -34,14 +34,14 @@ class ScoredPair(NamedTuple):
 
 
 def read_sts(path: str | Path, *, split: str = "test") -> list[ScoredPair]:
-    """Read sentence pairs from a table: of tabs, where quotes are text, or of commas.
+    """Read sentence pairs from a table separated by tabs, where quotes are text, or by commas.
 
-    Columns are found by the header (KorSTS, GLUE) when there is one; without one, three columns are
+    Columns are identified by the header (KorSTS, GLUE), if any. Without one, three columns are
     sentence1, sentence2, score, and seven or more are STS-B's genre, file, year, id, score,
     sentence1, sentence2. A folder must hold exactly one file with `split` in its name.
 
     Raises:
-        InvalidInputError: A row lacks a column or its score is no number; the line is named.
+        InvalidInputError: A row lacks a column or has no valid score (names the line).
     """
     file = _file_of_split(Path(path), split)
     lines = [(number, line) for number, line in read_lines(file) if line.strip()]
@@ -53,12 +53,12 @@ def read_sts(path: str | Path, *, split: str = "test") -> list[ScoredPair]:
 
 
 def read_word_pairs(path: str | Path) -> list[ScoredPair]:
-    """Read word1, word2, score rows separated by tabs, commas or spaces, as the first row shows.
+    """Read rows of word1, word2, score, separated by tabs, commas or spaces, like the first row.
 
-    Lines that start with # are comments; a header is known by a third column that is a word.
+    Lines that start with # are comments; a row whose third column is a word is a header.
 
     Raises:
-        InvalidInputError: A row lacks a column or its score is no number; the line is named.
+        InvalidInputError: A row lacks a column or has no valid score (names the line).
     """
     file = Path(path)
     kept = (
@@ -73,13 +73,13 @@ def _file_of_split(path: Path, split: str) -> Path:
     if not path.is_dir():
         return path
     files = list_data_files(path)
-    found = [file for file in files if split in file.name]
-    if len(found) != 1:
+    matching = [file for file in files if split in file.name]
+    if len(matching) != 1:
         raise InvalidInputError(
             f"{path} holds {join_names(files)}; allowed: exactly one file with {split!r} in its "
             "name. Give the file itself, or another split."
         )
-    return found[0]
+    return matching[0]
 
 
 def _split_alike(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
@@ -138,6 +138,6 @@ def _layout(cells: list[str]) -> tuple[tuple[int, int, int], bool]:
     first, second, score = named
     if first is not None and second is not None:
         return (first, second, 2 if score is None else score), True
-    # Three columns without known names: `Wort 1, Wort 2, Wert` is a header too. A wider row is not
-    # known by its names, so it is read as data and its score is reported as what it is.
+    # Three columns without known names, as `Wort 1, Wort 2, Wert`, are a header too. A wider row
+    # without known names is read as data, and its invalid score is reported.
     return by_position, len(cells) == 3 and is_title(cells[2])

@@ -1,4 +1,4 @@
-"""How classes were told: accuracy, of each class, and which are taken for which."""
+"""Classification results: accuracy, accuracy per class, and the most confused classes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sememe.evaluate.metrics.intervals import bootstrap_interval
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_PAIRS = 5  # of classes that are confused, shown
+_PAIRS = 5  # of confused classes, listed
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Items of one class that were told to be of another: how many, of how many."""
+    """Items of class `label` predicted as class `told`: `count` of `of` items."""
 
     label: str
     told: str
@@ -29,12 +29,12 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class AccuracyReport:
-    """How items were told.
+    """Classification accuracy.
 
     Attributes:
-        accuracy: The share of them that is told right.
+        accuracy: Fraction of items predicted correctly.
         interval: Its 95 % bootstrap interval.
-        per_class: The same for each class that there are items of.
+        per_class: The accuracy of each class that has items.
         confused: The pairs of classes with the most errors.
     """
 
@@ -45,26 +45,26 @@ class AccuracyReport:
 
 
 def measure_accuracy(
-    told: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str], *, seed: int = 0
+    predicted: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str], *, seed: int = 0
 ) -> AccuracyReport:
-    """Compare what was told, (n,) numbers of classes, with the truth; n is at least 1."""
-    hits = told == truth
+    """Compare (n,) predicted class indices with the truth; n is at least 1."""
+    hits = predicted == truth
     per_class = {labels[i]: float(hits[truth == i].mean()) for i in np.unique(truth).tolist()}
     interval = bootstrap_interval(hits, seed=seed)
     return AccuracyReport(
-        float(hits.mean()), interval, per_class, find_confusions(told, truth, labels)
+        float(hits.mean()), interval, per_class, find_confusions(predicted, truth, labels)
     )
 
 
 def find_confusions(
-    told: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]
+    predicted: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]
 ) -> tuple[Confusion, ...]:
-    """Return the pairs of classes with the most errors, at most five; ties by the classes' order.
+    """Return the pairs of classes with the most errors, at most five; ties in order of classes.
 
     >>> find_confusions(np.array([1, 0, 1]), np.array([0, 0, 1]), ["cat", "dog"])
-    (Confused(label='cat', told='dog', count=1, of=2),)
+    (Confusion(label='cat', told='dog', count=1, of=2),)
     """
-    wrong = told != truth
-    pairs = Counter(zip(truth[wrong].tolist(), told[wrong].tolist(), strict=True))
+    wrong = predicted != truth
+    pairs = Counter(zip(truth[wrong].tolist(), predicted[wrong].tolist(), strict=True))
     worst = sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))[:_PAIRS]
     return tuple(Confusion(labels[a], labels[b], n, int((truth == a).sum())) for (a, b), n in worst)

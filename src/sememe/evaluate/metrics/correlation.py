@@ -1,4 +1,4 @@
-"""Correlation of two lists of scores: Pearson's for values, Spearman's for ranks."""
+"""Pearson's and Spearman's correlation."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def spearman(first: ArrayLike, second: ArrayLike) -> float:
-    """Return Spearman's rank correlation, in [-1, 1]; NaN when a side is constant.
+    """Return Spearman's rank correlation, in [-1, 1]; NaN if a side is constant.
 
-    It is Pearson's correlation of the ranks, where tied values share the mean of their ranks.
-    Reference: Spearman 1904. Papers on sentence similarity often print it times 100.
+    It is Pearson's correlation of the ranks; tied values have the mean of their ranks.
+    Reference: Spearman 1904. Papers on sentence similarity often report it times 100.
 
     >>> round(spearman([1, 2, 3, 4], [10, 20, 30, 25]), 4)
     0.8
@@ -27,7 +27,7 @@ def spearman(first: ArrayLike, second: ArrayLike) -> float:
 
 
 def pearson(first: ArrayLike, second: ArrayLike) -> float:
-    """Return Pearson's correlation, in [-1, 1]; NaN when a side is constant.
+    """Return Pearson's correlation, in [-1, 1]; NaN if a side is constant.
 
     r = sum (a - mean a)(b - mean b) / sqrt(sum (a - mean a)^2 * sum (b - mean b)^2)
 
@@ -46,7 +46,7 @@ def _pearson(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def _center(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return values minus their mean, scaled so that no square over- or underflows."""
+    """Subtract the mean, and scale so that squares neither overflow nor underflow."""
     values = values / abs(values).max()
     values = values - values.mean()
     scaled: NDArray[np.float64] = values / abs(values).max()
@@ -54,7 +54,7 @@ def _center(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rank from 1; a group of ties that ends at rank r and has size s shares r - (s - 1) / 2."""
+    """Rank from 1; a group of s ties that ends at rank r has rank r - (s - 1) / 2."""
     _, group, size = np.unique(values, return_inverse=True, return_counts=True)
     ranks: NDArray[np.float64] = (np.cumsum(size) - (size - 1) / 2)[group]
     return ranks

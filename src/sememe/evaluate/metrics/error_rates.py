@@ -1,8 +1,8 @@
-"""Word and character error rates: how much of what is said is written wrong.
+"""Word and character error rate (WER, CER) with bootstrap intervals.
 
-Errors are the fewest words (or characters) that must be put in, left out or changed to make what
-was written into what was said (Levenshtein 1966). The rate is all errors over all that is said, so
-that long recordings count for more; it is above 1 where more is written than is said.
+Errors are the minimum number of insertions, deletions and substitutions of words (or characters)
+that turn a hypothesis into its reference (Levenshtein 1966). The rate is the total of errors over
+the total length of the references, so that long ones weigh more; insertions can make it exceed 1.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ErrorRate:
-    """How often something was written wrong.
+    """An error rate.
 
     Attributes:
-        rate: errors / length; NaN where nothing is said in any recording.
-        interval: Where the rate lies, with 95 % confidence, by drawing recordings anew.
-        errors: Put in, left out or changed, in all.
-        length: What is said, in all.
+        rate: errors / length; NaN if all references are empty.
+        interval: Its 95 % bootstrap interval over the pairs.
+        errors: Total of insertions, deletions and substitutions.
+        length: Total length of the references.
     """
 
     rate: float
@@ -39,39 +39,39 @@ class ErrorRate:
 
 
 def word_error_rate(
-    said: Sequence[str], written: Sequence[str], *, resamples: int = 1000, seed: Seed = 0
+    references: Sequence[str], hypotheses: Sequence[str], *, resamples: int = 1000, seed: Seed = 0
 ) -> ErrorRate:
-    """Compare texts word by word, as they are; words are what white space parts.
+    """Return the word error rate; words are separated by white space and not normalised.
 
-    said, written: (n,) what is said in each recording, and what was understood. A recording in
-    which nothing is said adds nothing to the length, and what was written of it counts as errors.
+    references, hypotheses: (n,) texts. An empty reference has length 0, and the words of its
+    hypothesis are errors.
 
     Raises:
-        InvalidInputError: None, or not as many of one as of the other.
+        InvalidInputError: No text, or another number of one than of the other.
 
     >>> word_error_rate(["one two three"], ["one too"]).rate
     0.6666666666666666
     """
-    pairs = [(a.split(), b.split()) for a, b in _pair_texts(said, written)]
+    pairs = [(a.split(), b.split()) for a, b in _pair_texts(references, hypotheses)]
     return _rate(pairs, resamples, seed)
 
 
 def character_error_rate(
-    said: Sequence[str], written: Sequence[str], *, resamples: int = 1000, seed: Seed = 0
+    references: Sequence[str], hypotheses: Sequence[str], *, resamples: int = 1000, seed: Seed = 0
 ) -> ErrorRate:
-    """Compare texts character by character in the form NFC, a single space between words.
+    """Return the character error rate, in NFC with single spaces between words.
 
     Arguments and errors are those of `word_error_rate`.
 
     >>> character_error_rate(["세 시"], ["네 시"]).rate
     0.3333333333333333
     """
-    pairs = [(_characters(a), _characters(b)) for a, b in _pair_texts(said, written)]
+    pairs = [(_characters(a), _characters(b)) for a, b in _pair_texts(references, hypotheses)]
     return _rate(pairs, resamples, seed)
 
 
 def edit_distance(first: Sequence[Any], second: Sequence[Any]) -> int:
-    """Return how many must be put in, left out or changed to make one sequence into the other.
+    """Return the Levenshtein distance of two sequences.
 
     >>> edit_distance("kitten", "sitting"), edit_distance(["a"], [])
     (3, 1)
@@ -79,23 +79,23 @@ def edit_distance(first: Sequence[Any], second: Sequence[Any]) -> int:
     numbers = {one: i for i, one in enumerate(dict.fromkeys([*first, *second]))}
     columns = np.array([numbers[one] for one in second], np.int64)
     steps = np.arange(len(columns) + 1)
-    row = steps  # from nothing to each beginning of the second
+    row = steps  # from the empty sequence to each prefix of the second
     for i, one in enumerate(first, 1):
         changed = row[:-1] + (columns != numbers[one])
         best = np.concatenate([[i], np.minimum(row[1:] + 1, changed)])
-        row = np.minimum.accumulate(best - steps) + steps  # or one put in after another
+        row = np.minimum.accumulate(best - steps) + steps  # runs of insertions
     return int(row[-1])
 
 
-def _pair_texts(said: Sequence[str], written: Sequence[str]) -> list[tuple[str, str]]:
-    if isinstance(said, str) or isinstance(written, str):
-        raise InvalidInputError("got one text; give two lists, of what is said and was written.")
-    if not len(said) or len(said) != len(written):
+def _pair_texts(references: Sequence[str], hypotheses: Sequence[str]) -> list[tuple[str, str]]:
+    if isinstance(references, str) or isinstance(hypotheses, str):
+        raise InvalidInputError("got one text; give two lists, of references and hypotheses.")
+    if not len(references) or len(references) != len(hypotheses):
         raise InvalidInputError(
-            f"got {len(said)} texts that are said and {len(written)} that were written. Give one "
-            "or more, as many of each."
+            f"got {len(references)} references and {len(hypotheses)} hypotheses. Give one or more, "
+            "as many of each."
         )
-    return list(zip(said, written, strict=True))
+    return list(zip(references, hypotheses, strict=True))
 
 
 def _characters(text: str) -> str:

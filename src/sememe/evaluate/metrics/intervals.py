@@ -1,4 +1,4 @@
-"""How sure a figure is: bootstrap intervals, and the paired bootstrap of a difference.
+"""Bootstrap confidence intervals, and the paired bootstrap of a difference.
 
 Reference: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 13 and 16; Sakai
 2006, Evaluating evaluation metrics based on the bootstrap, for the paired form over queries.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Statistic = Callable[[NDArray[np.float64]], float]
 
 Seed = int | np.random.Generator | None
-_BLOCK = 4_000_000  # draws held at once: 32 MB
+_BLOCK = 4_000_000  # draws in memory at once: 32 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class PairedDifference:
     """The mean of a - b over the same units, with its interval and two-sided p-value.
 
     Attributes:
-        mean: Mean of the differences; above 0 when the first is better.
+        mean: Mean of the differences; above 0 if the first is better.
         low: Lower end of the interval.
         high: Upper end of the interval.
-        p_value: Share of resamples on the other side of 0, doubled; small when a and b differ.
+        p_value: Twice the fraction of resamples on the other side of 0; small if a and b differ.
     """
 
     mean: float
@@ -50,10 +50,10 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Return the percentile interval (low, high) of a statistic over resampled rows.
 
-    values: (n,) or (n, columns); a row is drawn as a whole, so that pairs stay pairs. `statistic`
-    takes an array of that shape and returns a number; without one it is the mean of (n,) values.
-    Resamples whose statistic is NaN are left out; the interval is (nan, nan) when all are.
-    The same seed gives the same interval.
+    values: (n,) or (n, columns); rows are resampled as a whole, so that pairs are kept. `statistic`
+    maps an array of that shape to a number; by default the mean of (n,) values. Resamples whose
+    statistic is NaN are left out; the interval is (nan, nan) if all are. The same seed gives the
+    same interval.
 
     >>> bootstrap_interval([3.0, 3.0, 3.0])
     (3.0, 3.0)
@@ -99,7 +99,7 @@ def paired_bootstrap(
 def _resample_means(
     values: NDArray[np.float64], resamples: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return (resamples,) means; the draws are made in blocks of bounded memory."""
+    """Return (resamples,) means, drawn in blocks of bounded memory."""
     if values.ndim != 1:
         raise InvalidInputError(
             f"got rows of shape {values.shape} and no statistic. Give a statistic or flat values."

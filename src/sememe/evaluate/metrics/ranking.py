@@ -1,17 +1,17 @@
 """Metrics of a ranked list: nDCG, recall, precision, reciprocal rank, average precision.
 
-A run says what a system found: query -> ranking, where a ranking is either {document: score} or the
-documents in order. The qrels say what is right: query -> {document: relevance}; a relevance above 0
-is relevant. Every metric lies in [0, 1], higher is better.
+A run maps each query to a ranking: {document: score} or the documents in order. The qrels map each
+query to judgements, {document: relevance}; a relevance above 0 is relevant. Every metric is in
+[0, 1], higher is better.
 
-Conventions, the same for all of them:
+Conventions:
 
-- Macro: the mean over the queries of the qrels. A query that the run misses counts 0, and so does a
-  query without a relevant document; queries that only the run knows are ignored.
+- Macro average: the mean over the queries of the qrels. A query that is missing in the run or has
+  no relevant document counts 0; queries that are only in the run are ignored.
 - Equal scores are ordered by document id, ascending (trec_eval orders them descending).
-- `k` cuts the ranking; `k=None` takes all of it.
+- `k` truncates the ranking; `k=None` uses all of it.
 
-Each metric has a `*_by_query` sister that gives the values before the mean.
+Each metric has a `*_by_query` variant with the values before the mean.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def recall_by_query(run: Run, qrels: Qrels, *, k: int | None = 100) -> dict[str,
 def precision(run: Run, qrels: Qrels, *, k: int = 10) -> float:
     """Return the mean Precision@k: relevant documents in the first k / k.
 
-    The divisor stays k when fewer documents were found, as in trec_eval.
+    The divisor is k even if fewer documents were retrieved, as in trec_eval.
 
     >>> precision({"q": ["a", "x"]}, {"q": {"a": 1}}, k=2)
     0.5
@@ -117,8 +117,8 @@ def mrr_by_query(run: Run, qrels: Qrels, *, k: int | None = 10) -> dict[str, flo
 def average_precision(run: Run, qrels: Qrels, *, k: int | None = None) -> float:
     """Return the mean average precision (MAP).
 
-    AP = 1/R * sum of Precision@i over the ranks i <= k that hold a relevant document, where R
-    counts all relevant documents, found or not.
+    AP = 1/R * sum of Precision@i over the ranks i <= k of relevant documents, where R is the number
+    of all relevant documents, retrieved or not.
     Reference: Buckley and Voorhees 2000, Evaluating evaluation measure stability.
 
     >>> average_precision({"q": ["a", "x", "b"]}, {"q": {"a": 1, "b": 1}})  # (1/1 + 2/3) / 2
@@ -133,7 +133,7 @@ def average_precision_by_query(run: Run, qrels: Qrels, *, k: int | None = None) 
     def measure(ranking: list[str], judged: Mapping[str, float]) -> float:
         relevant = _select_relevant(judged)
         ranks = [rank for rank, document in enumerate(ranking[:k], 1) if document in relevant]
-        total = math.fsum(found / rank for found, rank in enumerate(ranks, 1))
+        total = math.fsum(count / rank for count, rank in enumerate(ranks, 1))
         return total / len(relevant) if relevant else 0.0
 
     return _by_query(run, qrels, measure, k)

@@ -1,4 +1,4 @@
-"""What a representation is worth, by its vectors alone: neighbours, a linear probe, its rank."""
+"""Quality of a representation: k-nearest-neighbour accuracy, linear probe, effective rank."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ def knn_accuracy(
     *,
     k: int = 20,
 ) -> float:
-    """Return the share of queries whose k nearest rows of the bank, by vote, have their label.
+    """Return the accuracy of an unweighted vote of the k rows of the bank nearest to each query.
 
-    bank: (n, dim), queries: (m, dim), of any length; the nearest are those of the highest cosine,
-    among equal ones the first. Labels are whole numbers from 0. Each of the k has one vote; where
-    two labels have as many, the smaller one wins.
+    bank: (n, dim), queries: (m, dim), of any norm. The nearest have the highest cosine, of ties the
+    first. Labels are integers from 0; if two have as many votes, the smaller one wins.
     """
     bank, queries = unit(bank), unit(queries)
     k = min(k, len(bank))
@@ -50,27 +49,27 @@ def linear_probe(
     queries: FloatArray,
     query_labels: NDArray[np.int64],
 ) -> float:
-    """Return the accuracy on the queries of a linear layer fitted to features and labels.
+    """Return the accuracy on the queries of a linear probe fitted to features and labels.
 
-    features: (n, dim), queries: (m, dim). The layer is a `sememe.space.linear_probe.LinearProbe` of
-    one strength, so that looks at a run can be compared.
+    features: (n, dim), queries: (m, dim). The probe is a `sememe.space.linear_probe.LinearProbe` of
+    fixed regularization, so that evaluations during a run are comparable.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
     """
     classes, numbers = np.unique(labels, return_inverse=True)
     probe = LinearProbe(regularization=_STRENGTH).fit(features, numbers)
-    found = classes[probe.probabilities(queries).argmax(1)]
-    return float((found == query_labels).mean())
+    predicted = classes[probe.probabilities(queries).argmax(1)]
+    return float((predicted == query_labels).mean())
 
 
 def effective_rank(rows: FloatArray) -> float:
-    """Return how many directions the rows use: from 1, all on one line, to their width.
+    """Return the effective rank of the rows: from 1, all on one line, to dim.
 
-    It is exp(H(p)), p the singular values of the matrix divided by their sum. Rows are brought to
-    length 1 first and not centred: where every picture has the same vector it is 1.
+    It is exp(H(p)), p the singular values of the matrix divided by their sum. Rows are scaled to
+    unit length and not centred: if all are equal it is 1.
 
-    rows: (n, dim). Rows of zeros count nothing; of nothing else, the rank is 1.
+    rows: (n, dim). Zero rows are ignored; without others the rank is 1.
 
     Reference: Roy & Vetterli 2007, The effective rank, EUSIPCO.
     """

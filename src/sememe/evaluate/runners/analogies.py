@@ -1,4 +1,4 @@
-"""Analogies: does b - a + c find d? By section, with semantic and syntactic totals."""
+"""Analogies: accuracy of b - a + c -> d, by section, with semantic and syntactic totals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Parts = dict[str, NDArray[np.bool_]]
 
-CONTROLS = 2000  # questions put to the random vectors, evenly spread over all
+CONTROLS = 2000  # questions of the control, evenly spaced over all
 _TOTALS = ("total", "semantic", "syntactic")
 
 
@@ -43,29 +43,29 @@ def evaluate_analogies(
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Answer a is to b as c is to ?, and count how often the best key is d.
+    """Answer "a is to b as c is to ?" and measure how often the best key is d.
 
-    Metrics: accuracy in [0, 1] in "total", "semantic", "syntactic" (each over its questions, not
-    over sections) and for each section. Words are matched without regard to case and composed
-    (NFC); of keys that differ in case alone, the first has the vector, and any is the answer. a, b
-    and c cannot be the answer, so a question whose d is one of them counts as wrong, as it does in
-    word2vec's compute-accuracy and in gensim. A question with a word that is no key is left out and
-    lowers `covered` (in all) and `coverage` (of each metric): compare two models at equal coverage.
+    Metrics: accuracy in [0, 1] in "total", "semantic", "syntactic" (each averaged over questions,
+    not sections) and for each section. Words are compared in NFC, ignoring case; of keys that
+    differ only in case, the first has the vector, and any is the answer. a, b and c are excluded
+    from the answers, so that a question whose d is one of them is wrong, as in word2vec's
+    compute-accuracy and in gensim. A question with an unknown word is left out and lowers `covered`
+    (overall) and `coverage` (of each metric): compare two models at equal coverage.
 
-    Intervals take questions as independent; those of a section share words, so they are too narrow.
-    Control: random vectors of the same shape, on 2,000 of the questions.
+    Intervals treat questions as independent; those of a section share words, so that the intervals
+    are too narrow. Control: random vectors of the same shape, on 2,000 of the questions.
 
     Args:
-        system: Word vectors, an encoder that holds some as `vectors`, or any text encoder. The
-            last encodes the words of the questions, and only these can be answers: an easier task,
-            which the model's name in the result says.
-        questions: What `read_analogies` gives.
-        among: Only the first `among` keys are known and can be answers: the most frequent ones.
+        system: Word vectors, an encoder with some as `vectors`, or any text encoder. The last
+            encodes the words of the questions, and only these can be answers: an easier task, which
+            the model's name in the result states.
+        questions: The questions, as from `read_analogies`.
+        among: Restrict known words and answers to the first `among` keys, the most frequent ones.
         method: "3CosAdd" or "3CosMul".
-        batch_size: Words encoded at once, by an encoder.
-        show_progress: Draw a bar, by an encoder.
-        resamples: Draws of each interval.
-        seed: Of the intervals and the control.
+        batch_size: Batch size of an encoder.
+        show_progress: Draw a progress bar for an encoder.
+        resamples: Bootstrap resamples of each interval.
+        seed: Seed of the intervals and the control.
 
     Raises:
         InvalidInputError: No question, `among` below 1, or a system of another kind.
@@ -92,7 +92,7 @@ def _answer(
     method: Method,
     seed: Seed,
 ) -> tuple[Floats, Floats]:
-    """Return (q,) 1 where the vectors, and where the control's, find d; NaN: not asked."""
+    """Return (q,) whether the vectors, and the control's, answer d: 1, 0, or NaN if unknown."""
     n = min(among or len(vectors), len(vectors))
     first_of, group = _groups(vectors, n)
     rows = np.array(
@@ -113,7 +113,7 @@ def _answer(
 def _evaluation(
     name: str, parts: Parts, right: Floats, wrong: Floats, *, resamples: int, seed: Seed
 ) -> Evaluation:
-    """Sum up: right and wrong are (q,) 1 where the answer was d, NaN where nothing was asked."""
+    """Return the result; right and wrong: (q,) 1, 0, or NaN if unknown."""
     asked = ~np.isnan(right)
     return Evaluation(
         task="analogies",
@@ -137,7 +137,7 @@ def _vectors(
     batch_size: int | None,
     show_progress: bool,
 ) -> tuple[KeyedVectors, str]:
-    """Return word vectors and the model's name; an encoder's are those of the words asked about."""
+    """Return word vectors and the model's name; an encoder encodes the words of the questions."""
     vectors = find_vectors(system)
     if vectors is not None:
         return vectors, get_name(system)
@@ -155,7 +155,7 @@ def _fold_case(word: str) -> str:
 
 
 def _groups(vectors: KeyedVectors, n: int) -> tuple[dict[str, int], Ints]:
-    """Return word without case -> its first row, and (n,) the first row of each row's group."""
+    """Return case-folded word -> its first row, and (n,) the first row of each row's group."""
     first_of: dict[str, int] = {}
     group = np.empty(n, dtype=np.int64)
     for row, key in zip(range(n), vectors.keys, strict=False):
@@ -178,8 +178,8 @@ def _check_answers(
 
 
 def _other_spellings(barred: Ints, group: Ints) -> Ints:
-    """Return (m, 2) question and row, for rows that differ in case alone from a barred one."""
-    later = np.flatnonzero(group != np.arange(len(group)))  # rows that are not first of a group
+    """Return (m, 2) question and row, for rows that differ only in case from a barred one."""
+    later = np.flatnonzero(group != np.arange(len(group)))  # not the first of their group
     later = later[np.isin(group[later], barred[:, 1])]
     more = [
         np.column_stack([questions, np.full(len(questions), row)])
@@ -190,7 +190,7 @@ def _other_spellings(barred: Ints, group: Ints) -> Ints:
 
 
 def _parts(questions: Sequence[AnalogyQuestion]) -> Parts:
-    """Return the totals and sections, in the file's order, each with (q,) which are of it."""
+    """Return the totals and sections, in order of the file, each with a (q,) mask."""
     sections = [question.section for question in questions]
     kinds = np.array([infer_kind(section) for section in sections])
     parts: Parts = {"total": np.ones(len(questions), dtype=bool)}

@@ -1,4 +1,4 @@
-"""Bitext retrieval: is the nearest sentence of the other language the translation?"""
+"""Bitext retrieval: accuracy of the nearest sentence in the other language."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def evaluate_bitext(
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Find each sentence's translation among all of the other side, in both directions.
+    """Retrieve each sentence's translation among all of the other side, in both directions.
 
     pairs: (source, target) sentences. Metrics: "source_to_target", "target_to_source" and their
-    mean "accuracy", in [0, 1]. The answer must be the right line: of a sentence that stands on
-    several lines only the first counts, as in the published figures. `score="margin"` divides the
-    cosine by the mean cosine of both sentences' 4 nearest (1 - accuracy is then xsim).
+    mean "accuracy", in [0, 1]. The answer must be the right line: of a repeated sentence only the
+    first line counts, as in published results. `score="margin"` divides the cosine by the mean
+    cosine of both sentences' 4 nearest neighbours (1 - accuracy is then xsim).
     A pair with a blank sentence or a zero vector is left out and lowers `covered`.
-    Control: the answers of other sentences. Memory: 64 MB beyond the vectors.
+    Control: the answers of other sentences. Memory: 64 MB in addition to the vectors.
     Reference: Artetxe and Schwenk 2019 (arXiv:1812.10464; the margin, arXiv:1811.01136).
     """
     check_text_encoder(encoder, "bitext")
@@ -79,7 +79,7 @@ def evaluate_bitext(
 def _accuracies(
     forward: NDArray[np.intp], backward: NDArray[np.intp], truth: NDArray[np.intp]
 ) -> dict[str, NDArray[np.float64]]:
-    """Return whether each line was found, for each metric, as 0 and 1 (and halves for the mean)."""
+    """Return the hits of each metric by line, 0 or 1 (or 0.5 in the mean)."""
     there, back = (forward == truth).astype(np.float64), (backward == truth).astype(np.float64)
     return {"accuracy": (there + back) / 2, "source_to_target": there, "target_to_source": back}
 
@@ -91,10 +91,9 @@ def _nearest_lines(
     answer_rows: NDArray[np.intp],
     score: BitextScore,
 ) -> NDArray[np.intp]:
-    """Return (n,): for each line of the query side, the line of its nearest answer.
+    """Return (n,): for each query line, the line of its nearest answer.
 
-    A vector that stands on several lines answers with the first of them; equal scores go to the
-    earlier line.
+    Of repeated answers, and of ties, the first line is returned.
     """
     rows, first_line = np.unique(answer_rows, return_index=True)  # both ascending
     asked, question = np.unique(query_rows, return_inverse=True)

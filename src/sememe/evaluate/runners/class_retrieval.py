@@ -1,4 +1,4 @@
-"""Nearest items of the same class: does what lies next to a recording sound like it?"""
+"""Class retrieval: precision of the nearest items, relevant if of the same class."""
 
 from __future__ import annotations
 
@@ -35,44 +35,43 @@ def evaluate_class_retrieval(
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Ask for the others by each item, and count those of its class among the nearest.
+    """Retrieve the other items by each item; those of its class are relevant.
 
-    groups: A regular expression that finds in the name of each file the group, such as who speaks;
-    those of a table unless told. What is of the asking item's group is not an answer then. Metrics:
-    "precision@1" and "precision@5", the share of the nearest that are of its class (of fewer than
-    five answers, of those), and "mean_average_precision" over all answers. An item that cannot be
-    read, or has nothing of its class to be found, is left out and lowers `covered`. Control: the
-    classes dealt to others, within which the answers are by chance.
+    groups: A regular expression that matches the group, such as a speaker, in each file name; by
+    default the groups of a table. Items of the query's group are not answers. Metrics:
+    "precision@1" and "precision@5" (of all answers, if fewer than five), and
+    "mean_average_precision". An item that cannot be read, or has no answer of its class, is left
+    out and lowers `covered`. Control: shuffled classes, for which precision is at chance.
 
     Raises:
         InvalidInputError: Nothing can be read, or no item has another of its class.
     """
     rows, known = encode_labelled(encoder, data, task, show_progress=show_progress)
-    places = np.flatnonzero(known)
-    y = np.unique(np.array(data.labels)[places], return_inverse=True)[1]
+    kept = np.flatnonzero(known)
+    y = np.unique(np.array(data.labels)[kept], return_inverse=True)[1]
     names = read_groups(data, groups)
-    group = np.arange(len(places))  # of its own: only the item itself is no answer
+    group = np.arange(len(kept))  # by default only the item itself is not an answer
     if names is not None:
-        group = np.unique(np.array(names)[places], return_inverse=True)[1]
-    found = measure_by_class(rows[places], y, group)
-    asked = ~np.isnan(found[:, 0])
+        group = np.unique(np.array(names)[kept], return_inverse=True)[1]
+    figures = measure_by_class(rows[kept], y, group)
+    asked = ~np.isnan(figures[:, 0])
     if not asked.any():
         raise InvalidInputError(
             f"no {data.noun} has another of its class"
             f"{' in another group' if names is not None else ''} that could be found."
         )
-    dealt = measure_by_class(rows[places], np.random.default_rng(seed).permutation(y), group)
+    shuffled = measure_by_class(rows[kept], np.random.default_rng(seed).permutation(y), group)
     return Evaluation(
         task=task,
         model=encoder.name,
         n=len(data),
-        metrics=_means(found[asked]),
+        metrics=_means(figures[asked]),
         covered=float(asked.sum() / len(data)),
         intervals={
             name: bootstrap_interval(column, resamples=resamples, seed=seed)
-            for name, column in zip(_FIGURES, found[asked].T, strict=True)
+            for name, column in zip(_FIGURES, figures[asked].T, strict=True)
         },
-        control=_means(dealt[~np.isnan(dealt[:, 0])]),
+        control=_means(shuffled[~np.isnan(shuffled[:, 0])]),
     )
 
 
@@ -81,15 +80,15 @@ def measure_by_class(
 ) -> NDArray[np.float64]:
     """Return (n, 3): precision@1, precision@5 and average precision of each row as a query.
 
-    rows: (n, dim). y: (n,) classes. group: (n,); rows of the query's group are no answers. NaN
-    where no answer is of its class. Of equal cosines the first comes first.
+    rows: (n, dim). y: (n,) classes. group: (n,); rows of the query's group are not answers. NaN if
+    no answer is of its class. Ties are in order of rows.
 
     >>> rows = np.array([[1, 0], [0.9, 0.1], [0, 1]], np.float32)
     >>> measure_by_class(rows, np.array([0, 1, 0]), np.arange(3))[:, 2].tolist()
     [0.5, nan, 0.5]
     """
     x = unit(np.asarray(rows, np.float32))
-    found = np.full((len(x), 3), np.nan)
+    figures = np.full((len(x), 3), np.nan)
     for block in row_blocks(len(x), len(x)):
         cosine = x[block] @ x.T
         own = group[block][:, None] == group
@@ -100,13 +99,13 @@ def measure_by_class(
         relevant = right.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             precision = np.cumsum(right, axis=1) / np.arange(1, len(x) + 1)
-            found[block, 0] = right[:, 0]
-            found[block, 1] = right[:, :5].sum(axis=1) / np.minimum(5, answers)
-            found[block, 2] = (precision * right).sum(axis=1) / relevant
-        found[block][relevant == 0] = np.nan
-    return found
+            figures[block, 0] = right[:, 0]
+            figures[block, 1] = right[:, :5].sum(axis=1) / np.minimum(5, answers)
+            figures[block, 2] = (precision * right).sum(axis=1) / relevant
+        figures[block][relevant == 0] = np.nan
+    return figures
 
 
-def _means(found: NDArray[np.float64]) -> dict[str, float]:
-    values = found.mean(axis=0) if len(found) else np.full(3, np.nan)
+def _means(figures: NDArray[np.float64]) -> dict[str, float]:
+    values = figures.mean(axis=0) if len(figures) else np.full(3, np.nan)
     return dict(zip(_FIGURES, map(float, values), strict=True))

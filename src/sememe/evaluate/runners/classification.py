@@ -1,4 +1,4 @@
-"""What an encoder's vectors tell of classes, by cross-validation: learnt from all folds but one.
+"""Classification of an encoder's vectors by a probe, with cross-validation.
 
 data = read_labelled("sounds", modality="audio")
 result = evaluate_classification(encoder, data, folds=Folds(pattern="^."), probe="linear")
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ProbeName = Literal["linear", "kernel", "knn"]
 PROBE_NAMES: dict[ProbeName, ProbeKind] = {"linear": "probe", "kernel": "kernel", "knn": "knn"}
-_CONTROL = 2000  # examples, at most, that the control learns from
+_CONTROL = 2000  # examples, at most, to train the control
 
 
 def evaluate_classification(
@@ -43,15 +43,14 @@ def evaluate_classification(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
-    """Tell the class of each item by a probe that learnt from the other folds.
+    """Predict the class of each item by a probe trained on the other folds.
 
-    folds: As the data names them, or five, unless told. probe: "linear" (multinomial logistic
-    regression), "kernel" (kernel ridge regression) or "knn"; what is to be chosen of it is chosen
-    within the folds that it learns from, with whole groups held out where there are groups.
-    Metrics: "accuracy", the mean over the folds, and "fold NAME" of each. The interval of the mean
-    is over items, or over groups where there are some. An item that cannot be read, or whose class
-    the other folds lack, is left out and lowers `covered`. Control: the same, learnt from shuffled
-    labels.
+    folds: By default those of the data, or five. probe: "linear" (multinomial logistic regression),
+    "kernel" (kernel ridge regression) or "knn"; its hyperparameters are selected within the
+    training folds, on whole groups held out if there are groups. Metrics: "accuracy", the mean over
+    the folds, and "fold NAME" of each. The interval of the mean is over items, or over groups if
+    there are some. An item that cannot be read, or whose class is missing in the other folds, is
+    left out and lowers `covered`. Control: the same, trained on shuffled labels.
 
     Raises:
         InvalidInputError: Fewer than two classes or folds, or nothing that can be read.
@@ -68,11 +67,11 @@ def evaluate_classification(
             f"task {task!r} got one class, {classes[0]}. Give two or more: a folder for each."
         )
     y = np.searchsorted(np.array(classes), np.array(data.labels)).astype(np.int64)
-    told, control = _predict(rows, y, known, whole, PROBE_NAMES[probe], seed)
-    asked = told >= 0
+    predicted, control = _predict(rows, y, known, whole, PROBE_NAMES[probe], seed)
+    asked = predicted >= 0
     if not asked.any():
         raise InvalidInputError(f"no fold has a {data.noun} of a class that the others have.")
-    metrics, intervals = _figures(told == y, asked, whole, resamples, seed)
+    metrics, intervals = _figures(predicted == y, asked, whole, resamples, seed)
     return Evaluation(
         task=task,
         model=encoder.name,
@@ -81,27 +80,27 @@ def evaluate_classification(
         covered=float(asked.mean()),
         intervals=intervals,
         control=_figures(control == y, asked, whole, 1, seed)[0],
-        confused=find_confusions(told[asked], y[asked], classes),
+        confused=find_confusions(predicted[asked], y[asked], classes),
     )
 
 
 def _figures(
     right: NDArray[np.bool_],
     asked: NDArray[np.bool_],
-    parted: Split,
+    split: Split,
     resamples: int,
     seed: Seed,
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     """Return the accuracy of each fold and their mean, and the intervals."""
     hits = right.astype(np.float64)
     folds, intervals = {}, {}
-    for i, name in enumerate(parted.names):
-        here = hits[asked & (parted.fold == i)]
+    for i, name in enumerate(split.names):
+        here = hits[asked & (split.fold == i)]
         if len(here):
             folds[f"fold {name}"] = float(here.mean())
-            found = bootstrap_interval(here, resamples=resamples, seed=seed)
-            intervals[f"fold {name}"] = found
-    whole = _interval_of_mean(hits, asked, parted, resamples, seed)
+            interval = bootstrap_interval(here, resamples=resamples, seed=seed)
+            intervals[f"fold {name}"] = interval
+    whole = _interval_of_mean(hits, asked, split, resamples, seed)
     return {"accuracy": float(np.mean(list(folds.values()))), **folds}, {
         "accuracy": whole,
         **intervals,
@@ -112,44 +111,44 @@ def _predict(
     rows: FloatArray,
     y: NDArray[np.int64],
     known: NDArray[np.bool_],
-    parted: Split,
+    split: Split,
     kind: ProbeKind,
     seed: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the class told of each item, and the one told from shuffled labels; -1 where none."""
-    told, control = np.full(len(y), -1), np.full(len(y), -1)
+    """Return the predicted class of each item, and that of the control; -1 if there is none."""
+    predicted, control = np.full(len(y), -1), np.full(len(y), -1)
     rng = np.random.default_rng([seed, 2])
-    for i in range(len(parted.names)):
-        learnt = np.flatnonzero(known & (parted.fold != i))
-        classes, number = np.unique(y[learnt], return_inverse=True)
-        here = np.flatnonzero(known & (parted.fold == i) & np.isin(y, classes))
+    for i in range(len(split.names)):
+        train = np.flatnonzero(known & (split.fold != i))
+        classes, number = np.unique(y[train], return_inverse=True)
+        here = np.flatnonzero(known & (split.fold == i) & np.isin(y, classes))
         if len(classes) < 2 or not len(here):
             continue
-        some = rng.permutation(len(learnt))[:_CONTROL]
+        some = rng.permutation(len(train))[:_CONTROL]
         if len(np.unique(number[some])) < len(classes):  # too many classes for a part
-            some = np.arange(len(learnt))
-        for into, places, labels in (
-            (told, learnt, number),
-            (control, learnt[some], rng.permutation(number[some])),
+            some = np.arange(len(train))
+        for into, examples, labels in (
+            (predicted, train, number),
+            (control, train[some], rng.permutation(number[some])),
         ):
-            group = None if parted.group is None else parted.group[places]
+            group = None if split.group is None else split.group[examples]
             fitted = new_probe(kind, seed=seed)
-            fitted.fit(rows[places], labels.astype(np.int64), groups=group)
+            fitted.fit(rows[examples], labels.astype(np.int64), groups=group)
             into[here] = classes[fitted.probabilities(rows[here]).argmax(axis=1)]
-    return told, control
+    return predicted, control
 
 
 def _interval_of_mean(
     hits: NDArray[np.float64],
     asked: NDArray[np.bool_],
-    parted: Split,
+    split: Split,
     resamples: int,
     seed: Seed,
 ) -> tuple[float, float]:
-    """Return the interval of the mean over folds: each item weighs so that folds weigh alike."""
-    sizes = np.bincount(parted.fold[asked], minlength=len(parted.names))
-    share = asked.sum() / (sizes[parted.fold[asked]] * (sizes > 0).sum())
-    group = np.arange(asked.sum()) if parted.group is None else parted.group[asked]
+    """Return the interval of the mean over folds; items are weighted so that folds are equal."""
+    sizes = np.bincount(split.fold[asked], minlength=len(split.names))
+    share = asked.sum() / (sizes[split.fold[asked]] * (sizes > 0).sum())
+    group = np.arange(asked.sum()) if split.group is None else split.group[asked]
     number = np.unique(group, return_inverse=True)[1]
     table = np.column_stack([np.bincount(number, hits[asked] * share), np.bincount(number, share)])
     return bootstrap_interval(

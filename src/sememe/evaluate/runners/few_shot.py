@@ -1,4 +1,4 @@
-"""Few-shot classification: how well some examples of each class are enough, over several draws."""
+"""Few-shot classification: accuracy of a probe on few examples per class, over several draws."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ PROBES: tuple[ProbeKind, ...] = ("probe", "kernel", "knn")
 
 @dataclass(frozen=True, slots=True)
 class FewShot:
-    """What `few_shot` found.
+    """The result of `few_shot`.
 
     Attributes:
-        shots: Examples of each class.
-        accuracies: Of each draw.
-        mean, deviation: Of the accuracies; the deviation is that of a sample, NaN for one draw.
-        control: The mean accuracy of as many draws whose labels are shuffled.
+        shots: Examples per class.
+        accuracies: Accuracy of each draw.
+        mean, deviation: Mean and sample standard deviation of the accuracies; NaN for one draw.
+        control: Mean accuracy of the same draws with shuffled labels.
     """
 
     shots: int
@@ -36,7 +36,7 @@ class FewShot:
 
 
 def new_probe(kind: ProbeKind, *, seed: int = 0) -> Probe:
-    """Return a probe that is not fitted.
+    """Return an unfitted probe.
 
     Raises:
         UnknownNameError: There is no such kind.
@@ -66,9 +66,9 @@ def few_shot(
     kind: ProbeKind = "probe",
     seed: int = 0,
 ) -> FewShot:
-    """Fit a probe to `shots` examples of each class, drawn at random, as often as `draws`.
+    """Fit a probe to `shots` random examples of each class, `draws` times, and measure it.
 
-    rows: (n, dim). labels: (n,) numbers of classes. aside: Rows and labels to measure with.
+    rows: (n, dim). labels: (n,) class indices. aside: Held-out rows and labels.
 
     Raises:
         InvalidInputError: A class has fewer examples, or shots or draws are below 1.
@@ -80,25 +80,25 @@ def few_shot(
         raise InvalidInputError(
             f"shots={shots}; a class has {least} readable examples. Give {least} or fewer."
         )
-    found: list[float] = []
+    accuracies: list[float] = []
     control: list[float] = []
     for draw in range(draws):
         rng = np.random.default_rng([seed, draw])
-        places = draw_shots(labels, shots, rng)
+        examples = draw_shots(labels, shots, rng)
         for known, into in (
-            (labels[places], found),
-            (rng.permutation(labels[places]), control),
+            (labels[examples], accuracies),
+            (rng.permutation(labels[examples]), control),
         ):
-            fitted = new_probe(kind, seed=seed).fit(rows[places], known)
-            said = fitted.probabilities(aside[0]).argmax(axis=1)
-            into.append(float((said == aside[1]).mean()))
-    deviation = float(np.std(found, ddof=1)) if draws > 1 else float("nan")
-    mean = float(np.mean(found))
-    return FewShot(shots, tuple(found), mean, deviation, float(np.mean(control)))
+            fitted = new_probe(kind, seed=seed).fit(rows[examples], known)
+            predicted = fitted.probabilities(aside[0]).argmax(axis=1)
+            into.append(float((predicted == aside[1]).mean()))
+    deviation = float(np.std(accuracies, ddof=1)) if draws > 1 else float("nan")
+    mean = float(np.mean(accuracies))
+    return FewShot(shots, tuple(accuracies), mean, deviation, float(np.mean(control)))
 
 
 def draw_shots(labels: Labels, shots: int, rng: np.random.Generator) -> Labels:
-    """Return the places of `shots` examples of each class."""
+    """Return the indices of `shots` random examples of each class."""
     chosen = [
         rng.choice(np.flatnonzero(labels == one), shots, replace=False) for one in np.unique(labels)
     ]

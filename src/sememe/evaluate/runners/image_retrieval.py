@@ -1,4 +1,4 @@
-"""Retrieval across pictures and texts: are those that belong together found first?"""
+"""Image-text retrieval: recall@k of the images and texts that belong together."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ RECALLS = (1, 5, 10)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Retrieved:
-    """Whether each query found what belongs to it.
+    """Results of retrieval by query.
 
     Attributes:
-        hits: Name of a figure, as "text to image recall@10" -> (n queries,) of 0 and 1.
-        control: The same figures where what is right was dealt to others.
+        hits: Metric, such as "text to image recall@10" -> (n queries,) of 0 and 1.
+        control: The same metrics with relevance shuffled over queries.
     """
 
     hits: dict[str, NDArray[np.float64]]
@@ -40,7 +40,7 @@ class Retrieved:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The mean of each figure."""
+        """The mean of each metric."""
         return {name: float(hit.mean()) for name, hit in self.hits.items()}
 
 
@@ -52,38 +52,39 @@ def retrieve(
     *,
     seed: Seed = 0,
 ) -> Retrieved:
-    """Look up each text among the images, each image among the texts, and images among images.
+    """Retrieve images by text, texts by image, and images by image.
 
-    images: (n, dim), texts: (m, dim), unit rows. pairs: (p, 3): rows of both that belong together,
-    and their group; whatever is of one group is right. columns: Of each pair, which column its text
-    came from: where there are several, each has figures of its own.
+    images: (n, dim), texts: (m, dim), unit rows. pairs: (p, 3): an image, a text and their group;
+    everything of one group is relevant. columns: The column of each pair's text; if there are
+    several, each has its own metrics.
 
-    A query counts as answered, recall@k, when something right is among its k nearest; of equal
-    similarities the lower row comes first. An image is never its own answer, and those alone in
-    their group are not looked up among images.
+    Recall@k is 1 if something relevant is among the k nearest; ties are in order of rows. An image
+    is not its own answer, and images alone in their group are not queries among images.
     """
-    shown, said = np.unique(pairs[:, 0]), np.unique(pairs[:, 1])
+    shown, captions = np.unique(pairs[:, 0]), np.unique(pairs[:, 1])
     groups = {name: i for i, name in enumerate(np.unique(pairs[:, 2]).tolist())}
     of_pair = np.array([groups[one] for one in pairs[:, 2].tolist()])
     of_image = np.zeros((len(shown), len(groups)), bool)
     of_image[np.searchsorted(shown, pairs[:, 0]), of_pair] = True
-    of_text = np.zeros((len(said), len(groups)), bool)
-    of_text[np.searchsorted(said, pairs[:, 1]), of_pair] = True
-    found = {
-        "text to image": _recalls(texts[said], images[shown], of_text, of_image, seed),
-        "image to text": _recalls(images[shown], texts[said], of_image, of_text, seed),
+    of_text = np.zeros((len(captions), len(groups)), bool)
+    of_text[np.searchsorted(captions, pairs[:, 1]), of_pair] = True
+    recalls = {
+        "text to image": _recalls(texts[captions], images[shown], of_text, of_image, seed),
+        "image to text": _recalls(images[shown], texts[captions], of_image, of_text, seed),
     }
     names = list(dict.fromkeys(columns))
     for name in names if len(names) > 1 else ():
         own = np.unique(pairs[np.array(columns, object) == name, 1])
-        at = np.searchsorted(said, own)
-        found[f"{name} to image"] = _recalls(texts[own], images[shown], of_text[at], of_image, seed)
+        at = np.searchsorted(captions, own)
+        recalls[f"{name} to image"] = _recalls(
+            texts[own], images[shown], of_text[at], of_image, seed
+        )
     twins = (of_image[:, of_image.sum(axis=0) > 1]).any(axis=1)
     if twins.any():
         rows, own = images[shown], np.flatnonzero(twins)
-        found["image to image"] = _recalls(rows[own], rows, of_image[own], of_image, seed, own)
+        recalls["image to image"] = _recalls(rows[own], rows, of_image[own], of_image, seed, own)
     hits, control = {}, {}
-    for way, (right, wrong) in found.items():
+    for way, (right, wrong) in recalls.items():
         for k in RECALLS:
             hits[f"{way} recall@{k}"] = right[k]
             control[f"{way} recall@{k}"] = float(wrong[k].mean())
@@ -99,9 +100,9 @@ def evaluate_image_retrieval(
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Evaluate an encoder of images and one of texts that share a space; see `retrieve`.
+    """Evaluate an image and a text encoder of one space; see `retrieve`.
 
-    Control: what is right, dealt to others.
+    Control: relevance shuffled over queries.
 
     Raises:
         InvalidInputError: No image can be read.
@@ -111,19 +112,19 @@ def evaluate_image_retrieval(
     kept = data.without(done.receipt.failed)
     if not len(kept.pairs):
         raise InvalidInputError(f"no image can be read: {'; '.join(kept.notes)}")
-    said = texts.encode(list(kept.texts), batch_size=batch_size)
-    found = retrieve(done.vectors, said, kept.pairs, kept.columns, seed=seed)
+    captions = texts.encode(list(kept.texts), batch_size=batch_size)
+    result = retrieve(done.vectors, captions, kept.pairs, kept.columns, seed=seed)
     return Evaluation(
         task="image-retrieval",
         model=images.name,
         n=len(data.pairs),
-        metrics=found.metrics,
+        metrics=result.metrics,
         covered=len(kept.pairs) / len(data.pairs),
         intervals={
             name: bootstrap_interval(hit, resamples=resamples, seed=seed)
-            for name, hit in found.hits.items()
+            for name, hit in result.hits.items()
         },
-        control=found.control,
+        control=result.control,
     )
 
 
@@ -140,8 +141,8 @@ def _recalls(
 ) -> tuple[_Recalls, _Recalls]:
     """Return recall@k of each query, and of the control.
 
-    of_query: (n queries, groups); of_answer: (n answers, groups). own: the answer that is the query
-    itself, which does not count.
+    of_query: (n queries, groups); of_answer: (n answers, groups). own: (n queries,) the answer that
+    is the query itself, which is excluded.
     """
     most = min(max(RECALLS), len(answers))
     best = np.empty((len(queries), most), np.int64)
@@ -150,15 +151,12 @@ def _recalls(
         if own is not None:
             scores[np.arange(len(scores)), own[block]] = -np.inf
         best[block] = best_places(scores, most)
-    dealt = of_query[derangement(len(queries), seed=seed)]
-    return _hits_at(best, of_query, of_answer), _hits_at(best, dealt, of_answer)
+    shuffled = of_query[derangement(len(queries), seed=seed)]
+    return _hits_at(best, of_query, of_answer), _hits_at(best, shuffled, of_answer)
 
 
 def _hits_at(
     best: NDArray[np.int64], of_query: NDArray[np.bool_], of_answer: NDArray[np.bool_]
 ) -> _Recalls:
     right = np.stack([(of_query & of_answer[best[:, j]]).any(axis=1) for j in range(best.shape[1])])
-    found: _Recalls = {}
-    for k in RECALLS:
-        found[k] = np.any(right[:k], axis=0).astype(np.float64)
-    return found
+    return {k: np.any(right[:k], axis=0).astype(np.float64) for k in RECALLS}

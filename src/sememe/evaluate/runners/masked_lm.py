@@ -1,4 +1,4 @@
-"""Masked language models: how often, and how surely, is the hidden token found?"""
+"""Masked language models: accuracy, cross-entropy and perplexity of masked tokens."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from sememe._types import FloatArray
 
-_TEXTS = 64  # handed to the model at once
+_TEXTS = 64  # per call of the model
 
 
 @runtime_checkable
 class MaskedModel(Protocol):
-    """A model that predicts hidden tokens, as `sememe.encoders.text.masked_lm.MaskedLM` does."""
+    """A model that predicts masked tokens, such as `sememe.encoders.text.masked_lm.MaskedLM`."""
 
     @property
     def name(self) -> str:
@@ -32,32 +32,32 @@ class MaskedModel(Protocol):
 
     @property
     def special_ids(self) -> frozenset[int]:
-        """Ids that are never hidden: marks, the mask, what is unknown."""
+        """Ids that are never masked: special and unknown tokens."""
         ...
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return each text's tokens."""
+        """Return the token ids of each text."""
         ...
 
     def predict(
         self, ids: Sequence[Sequence[int]], places: Sequence[Sequence[int]]
     ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Hide the places: (m,) log-probabilities of what stood there, (m,) the best ids."""
+        """Mask places; return (m,) log-probabilities of the masked tokens, (m,) the best ids."""
         ...
 
     def token_log_probabilities(self, texts: Sequence[str]) -> list[FloatArray]:
-        """Return the log-probability of each text's tokens, each hidden alone."""
+        """Return the log-probabilities of each text's tokens, each masked alone."""
         ...
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Texts:
-    """Texts as tokens.
+    """Tokenized texts.
 
     Attributes:
-        ids: Each text's tokens.
-        known: Which of them may be hidden, in rising order.
-        hidden: Which of those are.
+        ids: The token ids of each text.
+        known: Ascending positions of the tokens that may be masked.
+        hidden: Ascending positions of those that are masked.
     """
 
     ids: list[list[int]]
@@ -67,7 +67,7 @@ class _Texts:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Figure:
-    """A metric of (n, 3) sums over each text, those of the control, and the tokens' share."""
+    """A metric of (n, 3) sums by text, those of the control, and the fraction of tokens."""
 
     statistic: Callable[[NDArray[np.float64]], float]
     sums: NDArray[np.float64]
@@ -85,37 +85,37 @@ def evaluate_masked(
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Hide tokens of texts and ask the model for them.
+    """Mask random tokens of texts and predict them.
 
-    Of each text's n tokens max(1, round(mask_prob * n)) are drawn, and all of them replaced by the
-    mask, as in training but without the tenths that stay or become another token. The same seed
-    hides the same tokens. Unknown and special tokens are never hidden: `coverage` is the share of
-    tokens that may be, `covered` the share of texts with such a token.
+    Of each text's n tokens max(1, round(mask_prob * n)) are masked, all of them by the mask token,
+    without the 10 % that are kept and the 10 % that are replaced in training. The same seed masks
+    the same tokens. Unknown and special tokens are never masked: `coverage` is the fraction of
+    tokens that may be, `covered` the fraction of texts with such a token.
 
-    Metrics, over all hidden tokens: "accuracy"; "cross_entropy", the mean -log p in nats;
-    "perplexity", its exponential. With pseudo_texts above 0, for the first so many covered texts,
-    "pseudo_perplexity": each token hidden alone, one pass through the network a token (Salazar et
-    al. 2020, arXiv:1910.14659). All but accuracy depend on the vocabulary: compare models that cut
-    words alike. Intervals: texts are drawn anew.
+    Metrics, over all masked tokens: "accuracy"; "cross_entropy", the mean -log p in nats;
+    "perplexity", its exponential. With pseudo_texts above 0, "pseudo_perplexity" of that many
+    covered texts, from the first: each token is masked alone, in one forward pass per token
+    (Salazar et al. 2020, arXiv:1910.14659). All but accuracy depend on the vocabulary: compare
+    models with the same tokenization. Intervals: bootstrap over texts.
 
-    Control: what a model gives that knows how frequent each token is in these very texts and
-    looks at no context: it always says the most frequent one.
+    Control: a unigram model with the frequencies of these texts, without context, which always
+    predicts the most frequent token.
 
     Reference: Devlin et al. 2019 (arXiv:1810.04805), 3.1.
 
     Raises:
-        InvalidInputError: No masked language model, no text with a token that it knows, or a
-            mask_prob outside (0, 1].
+        InvalidInputError: Not a masked language model, no text with a known token, or a mask_prob
+            outside (0, 1].
     """
     _check_options(model, mask_prob, pseudo_texts)
-    found = _draw_hidden(model, texts, mask_prob, seed)
-    figures = _figures(model, texts, found, pseudo_texts, show_progress)
+    masked = _draw_hidden(model, texts, mask_prob, seed)
+    figures = _figures(model, texts, masked, pseudo_texts, show_progress)
     return Evaluation(
         task="masked",
         model=model.name,
         n=len(texts),
         metrics={name: one.statistic(one.sums) for name, one in figures.items()},
-        covered=float(np.mean([len(places) > 0 for places in found.known])),
+        covered=float(np.mean([len(places) > 0 for places in masked.known])),
         intervals={
             name: bootstrap_interval(
                 one.sums[one.sums[:, 2] > 0],
@@ -131,7 +131,7 @@ def evaluate_masked(
 
 
 def check_masked_model(model: object) -> MaskedModel:
-    """Return the model, or say that the task needs one that predicts hidden tokens."""
+    """Return the model, or refuse one that does not predict masked tokens."""
     if not isinstance(model, MaskedModel):
         raise InvalidInputError(
             f"task 'masked' got {type(model).__name__}; allowed: a masked language model. Give "
@@ -149,26 +149,26 @@ def _check_options(model: MaskedModel, mask_prob: float, pseudo_texts: int) -> N
 
 
 def _figures(
-    model: MaskedModel, texts: Sequence[str], found: _Texts, pseudo_texts: int, show_progress: bool
+    model: MaskedModel, texts: Sequence[str], masked: _Texts, pseudo_texts: int, show_progress: bool
 ) -> dict[str, _Figure]:
-    """Ask the model, and the control, for what is hidden."""
-    n_known, n_tokens = sum(map(len, found.known)), sum(map(len, found.ids))
+    """Predict the masked tokens by the model and by the control."""
+    n_known, n_tokens = sum(map(len, masked.known)), sum(map(len, masked.ids))
     if not n_known:
         raise InvalidInputError(
             f"task 'masked' got {len(texts)} texts without a token that {model.name} knows. Give "
             "texts in a language of the model."
         )
-    unigram = _Unigram(found)
-    sums = _sums(model, found, show_progress)
-    wrong = np.stack([unigram.sums(one) for one in _tokens_at(found, found.hidden)])
+    unigram = _Unigram(masked)
+    sums = _sums(model, masked, show_progress)
+    wrong = np.stack([unigram.sums(one) for one in _tokens_at(masked, masked.hidden)])
     statistics = {"accuracy": _accuracy, "cross_entropy": _cross_entropy, "perplexity": _perplexity}
     figures = {
         name: _Figure(statistic, sums, wrong, n_known / n_tokens)
         for name, statistic in statistics.items()
     }
     if pseudo_texts:
-        some = [i for i, places in enumerate(found.known) if len(places)][:pseudo_texts]
-        tokens = list(_tokens_at(found, found.known))
+        some = [i for i, places in enumerate(masked.known) if len(places)][:pseudo_texts]
+        tokens = list(_tokens_at(masked, masked.known))
         own = _pseudo_sums(model, [texts[i] for i in some], show_progress)
         wrong = np.stack([unigram.sums(tokens[i]) for i in some])
         share = sum(len(tokens[i]) for i in some) / n_tokens
@@ -177,25 +177,25 @@ def _figures(
 
 
 def _draw_hidden(model: MaskedModel, texts: Sequence[str], mask_prob: float, seed: Seed) -> _Texts:
-    """Cut the texts into tokens and draw those to hide."""
+    """Tokenize the texts and draw the tokens to mask."""
     generator = np.random.default_rng(seed)
-    found = _Texts(model.token_ids(texts), [], [])
+    masked = _Texts(model.token_ids(texts), [], [])
     special = np.array(sorted(model.special_ids), np.int64)
-    for ids in found.ids:
+    for ids in masked.ids:
         known = np.flatnonzero(~np.isin(np.array(ids, np.int64), special))
         n = min(len(known), max(1, round(mask_prob * len(known))))
-        found.known.append(known)
-        found.hidden.append(np.sort(generator.choice(known, n, replace=False)) if n else known)
-    return found
+        masked.known.append(known)
+        masked.hidden.append(np.sort(generator.choice(known, n, replace=False)) if n else known)
+    return masked
 
 
-def _sums(model: MaskedModel, found: _Texts, show_progress: bool) -> NDArray[np.float64]:
-    """Return (n, 3) for each text: tokens found, the sum of -log p, tokens hidden."""
+def _sums(model: MaskedModel, masked: _Texts, show_progress: bool) -> NDArray[np.float64]:
+    """Return (n, 3) by text: correct predictions, the sum of -log p, masked tokens."""
     rows = []
-    with progress("predicting", total=len(found.ids), show=show_progress) as advance:
-        for start in range(0, len(found.ids), _TEXTS):
+    with progress("predicting", total=len(masked.ids), show=show_progress) as advance:
+        for start in range(0, len(masked.ids), _TEXTS):
             part = slice(start, start + _TEXTS)
-            ids, hidden = found.ids[part], found.hidden[part]
+            ids, hidden = masked.ids[part], masked.hidden[part]
             log_probs, best = model.predict(ids, [places.tolist() for places in hidden])
             at = 0
             for one, places in zip(ids, hidden, strict=True):
@@ -209,7 +209,7 @@ def _sums(model: MaskedModel, found: _Texts, show_progress: bool) -> NDArray[np.
 def _pseudo_sums(
     model: MaskedModel, texts: Sequence[str], show_progress: bool
 ) -> NDArray[np.float64]:
-    """Return (n, 3) as `_sums`, each token hidden alone; the first column is not counted."""
+    """Return (n, 3) as `_sums`, each token masked alone; the first column is not computed."""
     rows = []
     with progress("predicting each token", total=len(texts), show=show_progress) as advance:
         for start in range(0, len(texts), 4):
@@ -220,13 +220,13 @@ def _pseudo_sums(
 
 
 class _Unigram:
-    """The frequencies of the texts' tokens: the control."""
+    """The control: a unigram model of the texts."""
 
-    def __init__(self, found: _Texts) -> None:
-        tokens = np.concatenate(list(_tokens_at(found, found.known)))
+    def __init__(self, masked: _Texts) -> None:
+        tokens = np.concatenate(list(_tokens_at(masked, masked.known)))
         self._ids, counts = np.unique(tokens, return_counts=True)
         self._log_probs = np.log(counts / counts.sum())
-        self._best = self._ids[counts.argmax()]  # of equals the lowest id
+        self._best = self._ids[counts.argmax()]  # ties go to the lowest id
 
     def sums(self, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return (3,) as `_sums`."""
@@ -234,9 +234,9 @@ class _Unigram:
         return np.array([(tokens == self._best).sum(), -log_probs.sum(), len(tokens)])
 
 
-def _tokens_at(found: _Texts, places: list[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]:
+def _tokens_at(masked: _Texts, places: list[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]:
     """Yield the tokens of each text at its places."""
-    for ids, own in zip(found.ids, places, strict=True):
+    for ids, own in zip(masked.ids, places, strict=True):
         yield np.array(ids, np.int64)[own]
 
 

@@ -1,4 +1,4 @@
-"""What an image encoder's vectors are worth: a linear layer and neighbours tell classes by them.
+"""Evaluation of an image encoder by probes: linear, kernel and nearest neighbours.
 
 Reference: Chen et al. 2020, appendix B.8 (arXiv:2002.05709) for the linear evaluation; Wu et al.
 2018 (arXiv:1805.01978) for weighted neighbours.
@@ -39,29 +39,29 @@ def evaluate_probe(
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Tell the classes of pictures from their vectors, learnt from other pictures.
+    """Predict the classes of images from their vectors by probes.
 
-    data: What is learnt from, and what is asked. Metrics: "linear_probe", "kernel_probe" (kernel
-    ridge regression, of 20,000 examples at most) and "neighbours", the accuracy in [0, 1]; λ, the
-    kernel's width and the number of neighbours are chosen among the pictures learnt from. A picture
-    that cannot be read, or of a class that is not learnt, is left out and lowers `covered`.
-    Control: the same, learnt from shuffled labels.
+    data: Training and test images. Metrics: "linear_probe", "kernel_probe" (kernel ridge
+    regression, with 20,000 training images at most) and "neighbours", accuracies in [0, 1];
+    hyperparameters are selected on the training images. A test image that cannot be read, or is of
+    a class without training images, is left out and lowers `covered`. Control: the same, trained on
+    shuffled labels.
 
     Raises:
-        InvalidInputError: The encoder reads no pictures, there are fewer than two classes to learn,
-            or none of the pictures asked about is of one.
+        InvalidInputError: Not an image encoder, fewer than two classes to train on, or no test
+            image of one of them.
         MissingExtraError: scikit-learn is not installed.
     """
-    learnt, asked = data
-    rows, known = encode_labelled(encoder, learnt, "probe", show_progress=show_progress)
-    classes, y = np.unique(np.array(learnt.labels)[known], return_inverse=True)
+    train, test = data
+    rows, known = encode_labelled(encoder, train, "probe", show_progress=show_progress)
+    classes, y = np.unique(np.array(train.labels)[known], return_inverse=True)
     if len(classes) < 2:
         raise InvalidInputError(
             f"task 'probe' got {len(classes)} class with pictures to learn from. Give two or more."
         )
-    asked_rows, readable = encode_labelled(encoder, asked, "probe", show_progress=show_progress)
+    test_rows, readable = encode_labelled(encoder, test, "probe", show_progress=show_progress)
     number = {label: i for i, label in enumerate(classes.tolist())}
-    truth = np.array([number.get(label, -1) for label in asked.labels])
+    truth = np.array([number.get(label, -1) for label in test.labels])
     fit = readable & (truth >= 0)
     if not fit.any():
         raise InvalidInputError(
@@ -70,12 +70,12 @@ def evaluate_probe(
     y = y.astype(np.int64)
     shuffled = np.random.default_rng(seed).permutation(y)
     right, wrong = (
-        _hits(rows[known], taught, asked_rows[fit], truth[fit]) for taught in (y, shuffled)
+        _hits(rows[known], labels, test_rows[fit], truth[fit]) for labels in (y, shuffled)
     )
     return Evaluation(
         task="probe",
         model=encoder.name,
-        n=len(asked),
+        n=len(test),
         metrics={name: float(hits.mean()) for name, hits in right.items()},
         covered=float(fit.mean()),
         intervals={
@@ -87,11 +87,11 @@ def evaluate_probe(
 
 
 def _hits(
-    rows: FloatArray, labels: NDArray[np.int64], asked: FloatArray, truth: NDArray[np.int64]
+    rows: FloatArray, labels: NDArray[np.int64], test: FloatArray, truth: NDArray[np.int64]
 ) -> dict[str, NDArray[np.bool_]]:
-    """Return for each metric which of the pictures asked about are told right."""
+    """Return for each metric which of the test images are predicted correctly."""
     return {
-        name: new_probe(kind).fit(rows, labels).probabilities(asked).argmax(axis=1) == truth
+        name: new_probe(kind).fit(rows, labels).probabilities(test).argmax(axis=1) == truth
         for name, kind in _METRICS.items()
         if kind != "kernel" or len(rows) <= MAX_KERNEL_EXAMPLES
     }

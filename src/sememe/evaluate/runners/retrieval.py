@@ -1,4 +1,4 @@
-"""Retrieval: are the relevant documents found, and found first?"""
+"""Retrieval: nDCG@10, Recall@100 and MRR@10 of an encoder or an index."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sememe.evaluate.top_k import TopK
 from sememe.evaluate.unit_vectors import check_text_encoder, encode_unit
 
 SearchMode = Literal["hybrid", "semantic", "keyword"]
-DEPTH = 100  # documents kept for each query: what Recall@100 needs
+DEPTH = 100  # documents per query, as needed by Recall@100
 DOCUMENTS_AT_ONCE = 1024
 
 _Run = dict[str, dict[str, float]]
@@ -27,7 +27,7 @@ _Run = dict[str, dict[str, float]]
 
 @runtime_checkable
 class Searcher(Protocol):
-    """What is asked when an index is evaluated: hits carry `id` and `score`."""
+    """A search engine, such as an index, whose hits have `id` and `score`."""
 
     def search(self, query: str, /, *, k: int = 10, mode: SearchMode = "hybrid") -> Iterable[Any]:
         """Return the k best hits."""
@@ -44,15 +44,15 @@ def evaluate_retrieval(
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Ask every judged query and measure what comes back.
+    """Run every judged query and measure the rankings.
 
-    system: a Searcher (an index that holds the corpus under the same ids) is asked with `mode`; an
-    Encoder ranks the corpus by exact cosine, each document one vector as the encoder gives it.
-    Metrics: "nDCG@10", "Recall@100", "MRR@10", macro over the judged queries, in [0, 1].
-    `covered` is the fraction of judged queries that could be answered: the text is known, a
-    document is relevant, and (for an Encoder, where it can be seen) one such is in the corpus. The
-    others count 0. Control: the answers to other queries.
-    Memory with an Encoder: 1,024 documents and their vectors at a time, and the ids of all.
+    system: A Searcher (an index of the corpus with the same ids) is searched with `mode`; an
+    Encoder ranks the corpus by exact cosine, with one vector per document.
+    Metrics: "nDCG@10", "Recall@100", "MRR@10", macro averages over the judged queries, in [0, 1].
+    `covered` is the fraction of judged queries that can be answered: the text is given, a document
+    is relevant, and (for an Encoder) one is in the corpus. The others count 0.
+    Control: the answers to other queries.
+    Memory with an Encoder: 1,024 documents with their vectors, and all ids.
     """
     qrels = data.qrels
     if not qrels:
@@ -99,7 +99,7 @@ def _means(values: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 
 
 def _shuffle(run: _Run, qrels: Qrels, seed: Seed) -> _Run:
-    """Give every query the ranking of another."""
+    """Assign to every query the ranking of another."""
     queries = list(qrels)
     partner = derangement(len(queries), seed=seed)
     return {
@@ -113,7 +113,7 @@ def _has_relevant(judged: Mapping[str, float], ids: set[str]) -> bool:
 
 
 def _search(searcher: Searcher, text: str, *, mode: SearchMode) -> dict[str, float]:
-    """Ask one query; a document with several hits (chunks) keeps its best score."""
+    """Run one query; a document with several hits (chunks) has its best score."""
     scores: dict[str, float] = {}
     for hit in searcher.search(text, k=DEPTH, mode=mode):
         scores[str(hit.id)] = max(float(hit.score), scores.get(str(hit.id), float("-inf")))
@@ -128,7 +128,7 @@ def _rank(
     batch_size: int | None,
     show_progress: bool,
 ) -> tuple[_Run, set[str]]:
-    """Return the run over the corpus and the ids in it; a query with a zero vector is left out."""
+    """Return the run and the ids of the corpus; a query with a zero vector is left out."""
     vectors = encode_unit(
         encoder,
         list(texts.values()),
@@ -155,7 +155,7 @@ def _rank(
 def _blocks(
     corpus: Mapping[str, str] | Iterable[tuple[str, str]],
 ) -> Iterator[Sequence[tuple[str, str]]]:
-    """Yield the documents that hold text, DOCUMENTS_AT_ONCE at a time."""
+    """Yield the documents that are not blank, DOCUMENTS_AT_ONCE at a time."""
     pairs = corpus.items() if isinstance(corpus, Mapping) else corpus
     kept = ((identifier, text) for identifier, text in pairs if text.strip())
     while block := list(islice(kept, DOCUMENTS_AT_ONCE)):

@@ -1,4 +1,4 @@
-"""Sentence and word similarity: does the cosine order pairs as people do?"""
+"""Sentence and word similarity: correlation of cosines with human ratings."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def evaluate_sts(
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Correlate the cosine of sentence pairs with human scores (semantic textual similarity).
+    """Correlate the cosines of sentence pairs with human ratings (semantic textual similarity).
 
-    A system that scores pairs itself, as a cross-encoder, has its scores in the cosines' place.
-    Metrics: "spearman" (the field's figure) and "pearson", in [-1, 1]; papers often print them
-    times 100. A pair with a blank sentence or a zero vector is left out and lowers `covered`.
-    Control: the human scores of other pairs. Reference: Cer et al. 2017 (arXiv:1708.00055).
+    For a system that scores pairs, such as a cross-encoder, its scores replace the cosines.
+    Metrics: "spearman" (the standard) and "pearson", in [-1, 1]; papers often report them times
+    100. A pair with a blank sentence or a zero vector is left out and lowers `covered`.
+    Control: the ratings of other pairs. Reference: Cer et al. 2017 (arXiv:1708.00055).
     """
     return _evaluate_pairs(
         "sts",
@@ -64,13 +64,12 @@ def evaluate_word_similarity(
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Correlate the cosine of word pairs with human scores (WordSim-353, SimLex-999, ...).
+    """Correlate the cosines of word pairs with human ratings (WordSim-353, SimLex-999, ...).
 
-    Metrics: "spearman" and "pearson", in [-1, 1]. Word vectors, also those that an encoder holds as
-    `vectors`, are looked up: the word as it is, then in lower case. A word that the system does not
-    know takes its pair out and lowers `covered`: compare two models only at equal coverage. Vectors
-    with subwords know every word. Control: random vectors. Reference: Finkelstein et al. 2002
-    (WordSim-353).
+    Metrics: "spearman" and "pearson", in [-1, 1]. In word vectors, also those of an encoder
+    (`vectors`), a word is looked up unchanged, then in lower case. A pair with an unknown word is
+    left out and lowers `covered`: compare two models only at equal coverage. Vectors with subwords
+    know every word. Control: random vectors. Reference: Finkelstein et al. 2002 (WordSim-353).
     """
     return _evaluate_pairs(
         "word-similarity",
@@ -130,14 +129,14 @@ def _evaluate_pairs(
 
 
 class _Judged(NamedTuple):
-    """What a system says of pairs.
+    """A system's scores of pairs.
 
     Attributes:
-        name: Of the system.
-        known: (n,), whether it could be asked about a pair.
-        scores: Of the m known pairs.
-        rows: (2, m), which vectors they are of, where there are any.
-        vectors: The vectors' shape.
+        name: Name of the system.
+        known: (n,), whether a pair has a score.
+        scores: (m,), of the known pairs.
+        rows: (2, m), the vector rows of both sides, if there are vectors.
+        vectors: Shape of the vectors.
     """
 
     name: str
@@ -150,7 +149,7 @@ class _Judged(NamedTuple):
 def _compare(
     encoder: Encoder, pairs: Sequence[ScoredPair], *, batch_size: int | None, show_progress: bool
 ) -> _Judged:
-    """Take the cosines of the pairs' vectors."""
+    """Score pairs by the cosines of their vectors."""
     texts = [pair.first for pair in pairs] + [pair.second for pair in pairs]
     vectors, rows = encode_once(encoder, texts, batch_size=batch_size, show_progress=show_progress)
     known = np.logical_and(*is_known(vectors, rows).reshape(2, -1))
@@ -159,7 +158,7 @@ def _compare(
 
 
 def _score(system: PairScorer, pairs: Sequence[ScoredPair], *, show_progress: bool) -> _Judged:
-    """Take the system's own scores; a pair with a blank sentence is not known."""
+    """Score pairs by a pair scorer; a pair with a blank sentence has no score."""
     known = np.array([bool(a.strip() and b.strip()) for a, b, _ in pairs])
     asked = [(a, b) for (a, b, _), use in zip(pairs, known, strict=True) if use]
     scores = np.asarray(system.score(asked, show_progress=show_progress), np.float32)
@@ -172,11 +171,11 @@ def _score(system: PairScorer, pairs: Sequence[ScoredPair], *, show_progress: bo
 
 
 def _cosine(vectors: FloatArray, a: NDArray[np.intp], b: NDArray[np.intp]) -> FloatArray:
-    """Return (m,) products of unit rows a and b."""
+    """Return (m,) inner products of unit rows a and b."""
     products: FloatArray = np.einsum("nd,nd->n", vectors[a], vectors[b])
     return products
 
 
 def _correlation(name: str, columns: NDArray[np.float64]) -> float:
-    """Return the metric of (n, 2) cosines and scores; NaN below two pairs."""
+    """Return the correlation of (n, 2) cosines and ratings; NaN with fewer than two pairs."""
     return _METRICS[name](columns[:, 0], columns[:, 1]) if len(columns) > 1 else float("nan")

@@ -1,4 +1,4 @@
-"""Speech recognition: how much of what is said does a recogniser write wrong?"""
+"""Speech recognition: word and character error rate of a recogniser."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sememe.evaluate.results import Evaluation
 
 __all__ = ["Recogniser", "character_error_rate", "evaluate_speech", "word_error_rate"]
 
-_JOINING = "'’"  # signs that stand within a word
+_JOINING = "'’"  # punctuation inside words
 
 
 @runtime_checkable
 class Recogniser(Protocol):
-    """What writes down what is said, as `sememe.encoders.audio.transcriber.Transcriber` does."""
+    """A speech recogniser, such as `sememe.encoders.audio.transcriber.Transcriber`."""
 
     @property
     def name(self) -> str:
@@ -35,7 +35,7 @@ class Recogniser(Protocol):
         words: Sequence[str] | None = None,
         show_progress: bool = False,
     ) -> tuple[list[Any], dict[int, str]]:
-        """Return a thing with `text` for each recording, and why others could not be read."""
+        """Return a transcript with `text` per item, and {index: reason} of unreadable ones."""
         ...
 
 
@@ -49,22 +49,23 @@ def evaluate_speech(
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Let a recogniser write recordings whose texts are known.
+    """Transcribe audio with known transcripts and measure the errors.
 
-    data: Recordings and what is said in each, as `read_transcripts` gives them. Both texts are
-    compared in small letters and without punctuation, as recognisers differ in these.
+    data: (audio path, transcript) pairs, as from `read_transcripts`. Both texts are compared in
+    lower case and without punctuation, in which recognisers differ.
 
-    Metrics, lower is better: "word_error_rate" and "character_error_rate", over all that is said; a
-    space between words is a character. A recording that cannot be read is left out and lowers
-    `covered`. Intervals: recordings are drawn anew. Control: what was written of another recording.
+    Metrics, lower is better: "word_error_rate" and "character_error_rate" over all references; a
+    space between words is a character. Audio that cannot be read is left out and lowers `covered`.
+    Intervals: bootstrap over items. Control: the transcripts of other items.
 
     Raises:
-        InvalidInputError: No recogniser, no recording, none that can be read, or no word in any.
+        InvalidInputError: Not a recogniser, no audio, none that can be read, or no word in any
+            reference.
     """
     check_recogniser(recogniser)
     if not data:
         raise InvalidInputError("task 'speech' got no recordings. Give one or more.")
-    found, reasons = recogniser.transcribe_with_failures(
+    transcripts, reasons = recogniser.transcribe_with_failures(
         [path for path, _ in data], beam_size=beam_size, words=words, show_progress=show_progress
     )
     known = [i for i in range(len(data)) if i not in reasons]
@@ -72,14 +73,14 @@ def evaluate_speech(
         raise InvalidInputError(
             f"task 'speech' got no recording that can be read: {data[0][0]}: {reasons[0]}"
         )
-    said = [normalize(data[i][1]) for i in known]
-    if not any(said):
+    references = [normalize(data[i][1]) for i in known]
+    if not any(references):
         raise InvalidInputError("task 'speech' got recordings in which no word is said. Give some.")
-    written = [normalize(found[i].text) for i in known]
+    hypotheses = [normalize(transcripts[i].text) for i in known]
     options: dict[str, Any] = {"resamples": resamples, "seed": seed}
-    rates = _rates(said, written, **options)
-    others = [written[i] for i in derangement(len(written), seed=seed)]
-    dealt = _rates(said, others, resamples=1, seed=seed)
+    rates = _rates(references, hypotheses, **options)
+    others = [hypotheses[i] for i in derangement(len(hypotheses), seed=seed)]
+    control = _rates(references, others, resamples=1, seed=seed)
     return Evaluation(
         task="speech",
         model=recogniser.name,
@@ -87,12 +88,12 @@ def evaluate_speech(
         metrics={name: one.rate for name, one in rates.items()},
         covered=len(known) / len(data),
         intervals={name: one.interval for name, one in rates.items()},
-        control={name: one.rate for name, one in dealt.items()},
+        control={name: one.rate for name, one in control.items()},
     )
 
 
 def check_recogniser(model: object) -> Recogniser:
-    """Return the recogniser, or say that the task needs one."""
+    """Return the recogniser, or refuse another system."""
     if not isinstance(model, Recogniser):
         raise InvalidInputError(
             f"task 'speech' got {type(model).__name__}; allowed: a recogniser. Give one: from "
@@ -102,7 +103,7 @@ def check_recogniser(model: object) -> Recogniser:
 
 
 def normalize(text: str) -> str:
-    """Return a text as it is compared: NFC, small letters, no punctuation but within words.
+    """Normalize a text for comparison: NFC, lower case, no punctuation except inside words.
 
     >>> normalize("“Don’t!”,  she said."), normalize("세 시, 반?")
     ("don't she said", '세 시 반')
@@ -110,8 +111,8 @@ def normalize(text: str) -> str:
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     text = text.replace("’", "'")
     kept = [
-        letter if not _is_sign(letter) or _is_within(text, place) else " "
-        for place, letter in enumerate(text)
+        letter if not _is_sign(letter) or _is_within(text, i) else " "
+        for i, letter in enumerate(text)
     ]
     return " ".join("".join(kept).split())
 
@@ -120,13 +121,15 @@ def _is_sign(letter: str) -> bool:
     return unicodedata.category(letter)[0] == "P"
 
 
-def _is_within(text: str, place: int) -> bool:
-    beside = text[place - 1 : place], text[place + 1 : place + 2]
-    return text[place] in _JOINING and all(one.isalnum() for one in beside)
+def _is_within(text: str, i: int) -> bool:
+    neighbours = text[i - 1 : i], text[i + 1 : i + 2]
+    return text[i] in _JOINING and all(one.isalnum() for one in neighbours)
 
 
-def _rates(said: Sequence[str], written: Sequence[str], **options: Any) -> dict[str, ErrorRate]:
+def _rates(
+    references: Sequence[str], hypotheses: Sequence[str], **options: Any
+) -> dict[str, ErrorRate]:
     return {
-        "word_error_rate": word_error_rate(said, written, **options),
-        "character_error_rate": character_error_rate(said, written, **options),
+        "word_error_rate": word_error_rate(references, hypotheses, **options),
+        "character_error_rate": character_error_rate(references, hypotheses, **options),
     }

@@ -1,4 +1,4 @@
-"""Zero-shot classification: how often the right class is named, by its name alone."""
+"""Zero-shot classification: accuracy of classes predicted from their names alone."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class ZeroShotClassifier(Protocol):
-    """Names the class of pictures, as `sememe.ZeroShot` does.
+    """A zero-shot classifier of images, such as `sememe.ZeroShot`.
 
     Attributes:
-        name: Of the encoder that it judges by.
+        name: Name of its encoder.
         labels: The classes.
     """
 
@@ -28,13 +28,13 @@ class ZeroShotClassifier(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the encoder that it judges by."""
+        """Name of its encoder."""
         ...
 
     def classify_with_failures(
         self, items: Sequence[Any], *, k: int = 5
     ) -> tuple[list[list[Any]], dict[int, str]]:
-        """Return the k best (label, probability) of each, and why others could not be read."""
+        """Return the k best (label, probability) per item, and {index: reason} of failures."""
         ...
 
 
@@ -45,33 +45,33 @@ def evaluate_zero_shot(
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Ask for the class of each picture; see `sememe.sources.datasets.labelled` for what `data` is.
+    """Predict the class of each image; for `data` see `sememe.sources.datasets.labelled`.
 
     judge: Its labels are in the order of `data.classes`, in any words or language. Metrics:
-    "accuracy" and, with more than five classes, "accuracy@5". A picture that cannot be read is left
-    out and lowers `covered`. Control: the pictures' classes dealt to others.
+    "accuracy" and, with more than five classes, "accuracy@5". An image that cannot be read is left
+    out and lowers `covered`. Control: the classes of other images.
 
     Raises:
-        InvalidInputError: The labels are not as many as the classes, or no picture can be read.
+        InvalidInputError: Another number of labels than classes, or no image can be read.
     """
     if len(judge.labels) != len(data.classes):
         raise InvalidInputError(
             f"got {len(judge.labels)} labels for {len(data.classes)} classes: "
             f"{', '.join(data.classes)}. Give one for each, in this order."
         )
-    found, reasons = judge.classify_with_failures(data.items, k=5)
-    kept = [place for place in range(len(data)) if place not in reasons]
+    guesses, reasons = judge.classify_with_failures(data.items, k=5)
+    kept = [i for i in range(len(data)) if i not in reasons]
     if not kept:
         raise InvalidInputError(f"no picture can be read: {next(iter(reasons.values()))}")
     number = {label: i for i, label in enumerate(data.classes)}
-    truth = np.array([number[data.labels[place]] for place in kept])
-    place_of = {label: i for i, label in enumerate(judge.labels)}
-    named = np.array([_five(found[place], place_of) for place in kept])
+    truth = np.array([number[data.labels[i]] for i in kept])
+    index_of = {label: i for i, label in enumerate(judge.labels)}
+    predicted = np.array([_best_five(guesses[i], index_of) for i in kept])
     wrong = truth[derangement(len(truth), seed=seed)]
     hits, control = {}, {}
     for name, k in (("accuracy", 1), *((("accuracy@5", 5),) if len(judge.labels) > 5 else ())):
-        hits[name] = (named[:, :k] == truth[:, None]).any(axis=1).astype(np.float64)
-        control[name] = float((named[:, :k] == wrong[:, None]).any(axis=1).mean())
+        hits[name] = (predicted[:, :k] == truth[:, None]).any(axis=1).astype(np.float64)
+        control[name] = float((predicted[:, :k] == wrong[:, None]).any(axis=1).mean())
     return Evaluation(
         task="zero-shot",
         model=judge.name,
@@ -86,6 +86,6 @@ def evaluate_zero_shot(
     )
 
 
-def _five(guesses: Sequence[Any], place_of: dict[str, int]) -> list[int]:
-    places = [place_of[guess[0]] for guess in guesses]
-    return places + [-1] * (5 - len(places))
+def _best_five(guesses: Sequence[Any], index_of: dict[str, int]) -> list[int]:
+    indices = [index_of[guess[0]] for guess in guesses]
+    return indices + [-1] * (5 - len(indices))

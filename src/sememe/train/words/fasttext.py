@@ -1,4 +1,4 @@
-"""FastText: vectors of words and of their parts, so that no word is unknown.
+"""FastText: vectors of words and their character n-grams, so that no word is unknown.
 
 Bojanowski et al. 2017 (arXiv:1607.04606); for Hangul over letters, Park et al. 2018 (ACL).
 """
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
     from sememe.train.words.model import Arrays
 
-_FREQUENT = 10_000  # words that show what all have in common
-_ENOUGH = 1_000  # fewer would lose what they do not share
+_FREQUENT = 10_000  # words from which the common directions are computed
+_ENOUGH = 1_000  # words, at least, to remove common directions
 
 
 @dataclass(kw_only=True, eq=False)
 class FastText(Word2Vec):
     """Learn vectors for the words of a corpus and for their character n-grams.
 
-    A word is the mean of its own row and its n-grams' rows, and any other string the mean of its
-    n-grams' rows. All parameters of Word2Vec hold; what the official program does otherwise is the
-    default here: a higher rate, stronger subsampling, flatter noise.
+    A word is the mean of its own row and its n-gram rows, and any other string the mean of its
+    n-gram rows. It has all parameters of Word2Vec, with the defaults of the official program: a
+    higher learning rate, stronger subsampling, flatter noise.
 
     Attributes:
         min_n: Shortest n-gram, in letters (-minn).

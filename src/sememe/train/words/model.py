@@ -43,10 +43,10 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, eq=False)
 class WordModel(ABC):
-    """Word vectors trained on a corpus; see `Word2Vec` for the parameters.
+    """Base of word-vector models; see `Word2Vec` for the parameters.
 
-    A subclass names its kind and says which rows it trains, by which step, and which vectors they
-    make.
+    A subclass defines its kind, the rows it trains, the training step, and the vectors made of the
+    rows.
     """
 
     kind: ClassVar[Kind]
@@ -82,24 +82,24 @@ class WordModel(ABC):
         keep_checkpoint: bool = False,
         show_progress: bool = False,
     ) -> Self:
-        """Learn from a corpus, forgetting what was learnt before.
+        """Train on a corpus, from scratch.
 
         Args:
-            corpus: A text file (plain, .gz or .xz; one sentence or paragraph a line), or a
-                restartable iterable of token lists. It is read twice, in bounded memory; its words
-                go to a temporary file as numbers, 4 bytes each, which all epochs read.
-            checkpoint: A folder for the state of the run, stored every `checkpoint_seconds` and
-                when interrupted, and removed at the end. Called again after a kill with the same
-                corpus and parameters, training goes on from there; with `deterministic` or one
-                worker to the same bytes as if nothing had happened.
-            checkpoint_seconds: See there.
-            keep_checkpoint: Store the state at the end too, and leave it: for who wants to delete
-                it only once the model is saved.
-            show_progress: Draw bars: of reading, then with words a second, loss and time left.
+            corpus: A text file (plain, .gz or .xz; one sentence or paragraph per line), or a
+                restartable iterable of token lists. It is read twice, in bounded memory; all epochs
+                read its words from a temporary file, 4 bytes each.
+            checkpoint: A folder for the state of the run, saved every `checkpoint_seconds` and when
+                interrupted, and removed at the end. A killed run is resumed by the same call with
+                the same corpus and parameters; with `deterministic` or one worker it then gives the
+                same bytes as an uninterrupted run.
+            checkpoint_seconds: Interval of saving.
+            keep_checkpoint: Also save the state at the end, and keep it, to be deleted once the
+                model is saved.
+            show_progress: Draw progress bars: of reading, then with speed, loss and time left.
 
         Raises:
-            InvalidInputError: A parameter out of range, no words, none often enough, a corpus that
-                cannot be read twice, or a checkpoint of another run.
+            InvalidInputError: A parameter out of range, no words, none frequent enough, a corpus
+                that cannot be read twice, or a checkpoint of another run.
         """
         return self._learn(
             corpus,
@@ -119,18 +119,19 @@ class WordModel(ABC):
         keep_checkpoint: bool = False,
         show_progress: bool = False,
     ) -> Self:
-        """Go on learning from new text, which may bring new words.
+        """Continue training on new text, which may have new words.
 
-        Words that occur at least `min_count` times in the new text join, after those known, the
-        most frequent first and as many as `max_vocab` leaves room for; what it leaves out is noted
-        in `report_`. Counts add up. The learning rate starts from `learning_rate` again: give a
-        lower one, or fewer epochs, where the old text shall weigh more.
+        Words that occur at least `min_count` times in the new text are appended to the vocabulary,
+        most frequent first, up to `max_vocab`; those left out are noted in `report_`. Counts are
+        added. The learning rate starts from `learning_rate` again: use a lower one, or fewer
+        epochs, to give the old text more weight.
 
-        All arguments are those of `fit`. To resume from a checkpoint, call it on the same model as
-        before, not on one that learnt more since.
+        The arguments are those of `fit`. To resume from a checkpoint, call it on the same model as
+        before, not on one trained further since.
 
         Raises:
-            InvalidInputError: As in `fit`, or a parameter changed that gives the rows their shape.
+            InvalidInputError: As in `fit`, or a changed parameter that determines the shape of the
+                trained rows.
             CorruptFileError: The state of a loaded model is missing or damaged.
         """
         return self._learn(
@@ -143,13 +144,13 @@ class WordModel(ABC):
         )
 
     def save(self, path: StrPath) -> Path:
-        """Write the model into a folder, which `load` reads, and KeyedVectors.load the vectors of.
+        """Write the model into a folder for `load`; `KeyedVectors.load` reads its vectors.
 
-        A model that is there is replaced as a whole: a kill leaves the old one or the new one.
+        An existing model is replaced atomically: a kill leaves the old one or the new one.
 
         Raises:
-            InvalidInputError: Not fitted yet; or the path is a file, the folder you work in, or a
-                folder that holds other files than those of a saved model of this kind.
+            InvalidInputError: Not fitted; or the path is a file, the working folder, or a folder
+                with other files than those of a saved model of this kind.
         """
         if not hasattr(self, "vectors_"):
             raise InvalidInputError(f"this {type(self).__name__} has learnt nothing yet: call fit.")
@@ -157,11 +158,11 @@ class WordModel(ABC):
         saved = SavedModel(
             self.kind, self.lasting_parameters(), self.vocabulary_, self.report_, self.vectors_
         )
-        return write_model(Path(path), saved, self._trained())
+        return write_model(Path(path), saved, self._read_trained())
 
     @classmethod
     def load(cls, path: StrPath) -> Self:
-        """Read a model that `save` wrote, to use it or to go on training.
+        """Read a model written by `save`, to use it or to continue training.
 
         Raises:
             CorruptFileError: No such folder, damaged files, or another kind of model.
@@ -175,7 +176,7 @@ class WordModel(ABC):
         return model
 
     def lasting_parameters(self) -> dict[str, Any]:
-        """Return the parameters that shape what is learnt, by name."""
+        """Return the parameters that affect the result, by name: all but `workers`."""
         names = [f.name for f in fields(self) if f.init and f.name != "workers"]
         return {name: plain(getattr(self, name)) for name in names}
 
@@ -184,16 +185,16 @@ class WordModel(ABC):
         """Return the learning rate at the first word."""
 
     def n_threads(self) -> int:
-        """Return how many threads read, and train unless `deterministic`."""
+        """Return the number of threads that read, and train unless `deterministic`."""
         return self.workers or os.cpu_count() or 1
 
     @abstractmethod
     def _sizes(self, n: int) -> dict[str, int]:
-        """Return how many rows each array has for n words."""
+        """Return the number of rows of each array for n words."""
 
     @abstractmethod
     def _new_arrays(self, vocabulary: Vocabulary, known: Arrays) -> Arrays:
-        """Return the rows to train: those known first, then random inputs and zero outputs."""
+        """Return the rows to train: known ones first, then random inputs and zero outputs."""
 
     @abstractmethod
     def _make_step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
@@ -213,7 +214,7 @@ class WordModel(ABC):
         keep_checkpoint: bool,
         show_progress: bool,
     ) -> Self:
-        """Count the words of a corpus and train; `known` words keep the rows they have."""
+        """Count the words of a corpus and train; `known` words keep their rows."""
         self._check()
         began = time.perf_counter()
         with hold_state(checkpoint, checkpoint_seconds, keep=keep_checkpoint) as state:
@@ -230,7 +231,7 @@ class WordModel(ABC):
             )
             if known is not None:
                 vocabulary = merge_vocabularies(known, vocabulary)
-            rows = None if known is None else self._trained()
+            rows = None if known is None else self._read_trained()
             self._train(
                 opened, vocabulary, rows, began=began, state=state, show_progress=show_progress
             )
@@ -246,7 +247,7 @@ class WordModel(ABC):
         state: StateKeeping | None = None,
         show_progress: bool,
     ) -> None:
-        """Number the corpus and do all jobs; then, and only then, take over what was learnt."""
+        """Encode the corpus and run all jobs; only then replace the model's state."""
         with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
             encoded = encode_corpus(
                 corpus,
@@ -279,15 +280,15 @@ class WordModel(ABC):
     ) -> Run:
         schedule = Schedule(corpus, self.epochs, self.rate(), self.min_learning_rate, self.seed)
         facts: dict[str, Any] = {}
-        if state:  # what a checkpoint must be of to be resumed
+        if state:  # identify the run that a checkpoint belongs to
             facts = {"kind": self.kind, **self.lasting_parameters(), "corpus": corpus.fingerprint}
             if goes_on:
                 facts["from"] = self.vectors_.fingerprint
         workers = 1 if self.deterministic else self.n_threads()
         return Run(schedule, arrays, workers=workers, state=state, facts=facts)
 
-    def _trained(self) -> Arrays:
-        """Return the rows that were trained; a model that was loaded reads them now."""
+    def _read_trained(self) -> Arrays:
+        """Return the trained rows; a loaded model reads them now."""
         sizes, dim = self._sizes(len(self.vocabulary_)), self.vectors_.dim
         if isinstance(self._arrays, Path):
             mark = self.vectors_.fingerprint
@@ -301,7 +302,7 @@ class WordModel(ABC):
         return self._arrays
 
     def _new_outputs(self, n: int, known: Arrays) -> NDArray[np.float32]:
-        """Return output rows; a Huffman tree of new counts has other nodes, which begin anew."""
+        """Return output rows; those of a Huffman tree start anew, since new counts change it."""
         old = known.get("outputs") if self.objective == "negative-sampling" else None
         return new_rows(n, self.dim, row_width(self.dim), seed=None, known=old)
 

@@ -1,11 +1,11 @@
-"""A trained model as a folder: the vectors, and beside them what going on with training needs.
+"""A trained model as a folder: the vectors, and the state to continue training.
 
 the files of `sememe.vectors.formats.folder`, kind "word2vec" or "fasttext" in sememe.json
 state/<array>.npy      the rows that were trained, inputs and outputs, without padding
 phrases.json           the pairs joined before, where `sememe train --phrases` did so
 
-All of it is written into a folder beside, which then takes the name: the state and the vectors are
-of one model always.
+All of it is written under a temporary name and then renamed, so that state and vectors are always
+of the same model.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SUMS = ("n_words", "n_sentences", "n_distinct")
 
 @dataclass(frozen=True, eq=False)
 class SavedModel:
-    """A trained model as its folder keeps it, but for the rows that training goes on from."""
+    """A trained model as stored in a folder, without the trained rows."""
 
     kind: str
     parameters: Mapping[str, Any]
@@ -41,9 +41,9 @@ class SavedModel:
 
 
 def write_model(folder: Path, saved: SavedModel, arrays: Mapping[str, Any]) -> Path:
-    """Write a model into a folder, in place of one that may be there.
+    """Write a model into a folder, replacing one that may be there.
 
-    arrays: The trained rows, (n, width), the first `dim` numbers of which are written.
+    arrays: The trained rows, (n, width), of which the first `dim` columns are written.
     """
     facts = {
         "parameters": dict(saved.parameters),
@@ -96,11 +96,11 @@ def read_arrays(
 ) -> dict[str, Any]:
     """Return the trained rows, padded for the kernels.
 
-    sizes: How many rows each array has, by name. fingerprint: Of the vectors that were loaded.
+    sizes: Number of rows of each array, by name. fingerprint: Of the loaded vectors.
 
     Raises:
-        CorruptFileError: One is missing, unreadable, or of another shape, or the folder holds
-            another model by now.
+        CorruptFileError: An array is missing, unreadable, or of another shape, or the folder now
+            holds another model.
     """
     if read_document(folder.parent).get("fingerprint") != fingerprint:
         raise CorruptFileError(

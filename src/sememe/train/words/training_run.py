@@ -1,4 +1,4 @@
-"""One training run: its jobs, its checkpoint and its figures."""
+"""One training run: its jobs, checkpoints and report."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from sememe.train.words.kernels.choose import Step
 
-_NOT_DONE = -1.0  # in place of a job's loss
+_NOT_DONE = -1.0  # loss of a job that is not done
 
 
 @dataclass(frozen=True, slots=True)
 class StateKeeping:
-    """Where the state of a run goes, every how many seconds, and whether it stays at the end."""
+    """Where and how often the state of a run is saved, and whether it is kept at the end."""
 
     folder: Path
     seconds: float
@@ -42,10 +42,10 @@ class StateKeeping:
 def hold_state(
     folder: str | os.PathLike[str] | None, seconds: float, *, keep: bool
 ) -> Iterator[StateKeeping | None]:
-    """Hold the folder of a checkpoint while a run lasts; None where there is none.
+    """Lock the folder of checkpoints during a run; None without a folder.
 
     Raises:
-        InvalidInputError: Nothing could be stored there, or another run holds it.
+        InvalidInputError: The folder cannot be written, or another run has locked it.
     """
     if folder is None:
         yield None
@@ -67,14 +67,14 @@ class Run:
         state: StateKeeping | None,
         facts: Mapping[str, Any],
     ) -> None:
-        """Restore what a checkpoint holds.
+        """Restore a checkpoint, if there is one.
 
         Args:
             schedule: The jobs.
             arrays: The rows that are trained, in place.
-            workers: Threads that train.
-            state: Where checkpoints go, if any are kept.
-            facts: What the run is; a checkpoint of other facts is refused.
+            workers: Number of training threads.
+            state: Where checkpoints are saved, if at all.
+            facts: Identity of the run; a checkpoint with another one is refused.
         """
         self._schedule = schedule
         self._workers = workers
@@ -87,9 +87,9 @@ class Run:
         self._training = 0.0
 
     def go(self, step: Step, *, show_progress: bool) -> None:
-        """Do all jobs that are left, storing the state now and then, and when interrupted."""
+        """Run all remaining jobs, saving the state periodically and when interrupted."""
         schedule, job = self._schedule, self._first
-        run_on_nothing(step)  # compiles what is not compiled yet, or loads it
+        run_on_nothing(step)  # compiles the kernel or loads it from the cache
         with progress("training", total=schedule.n_words, show=show_progress) as advance:
             began = time.perf_counter()
             while job < schedule.n_jobs:
@@ -103,10 +103,10 @@ class Run:
             self._training = time.perf_counter() - began
 
     def _store(self) -> int:
-        """Store the state where it is to be; return the next job.
+        """Save the state if necessary; return the next job.
 
-        Jobs begin in order, and those begun are finished, unless one failed: the state among the
-        jobs that others finished after it is no state to resume at.
+        Jobs start in order and are finished, unless one failed: then later jobs may be done, and
+        the state cannot be resumed from.
         """
         done = self._losses != _NOT_DONE
         job = int(np.count_nonzero(done))
@@ -118,7 +118,7 @@ class Run:
     def _pause(
         self, advance: Advance, began: float, first: int, until: float
     ) -> Callable[[int], bool]:
-        """Return what is asked before each job: shall the state be stored first?"""
+        """Return the callback before each job, which decides whether to save the state first."""
 
         def pause(job: int) -> bool:
             now = time.perf_counter()
@@ -135,7 +135,7 @@ class Run:
     def report(
         self, *, reading: float, n_keys: int, n_known: int, notes: Sequence[str]
     ) -> TrainingReport:
-        """Return the figures of the run."""
+        """Return the report of the run."""
         schedule = self._schedule
         passed = schedule.n_words - schedule.words_before(self._first)
         losses = self._losses.reshape(schedule.epochs, -1).mean(axis=1, dtype=np.float64)
@@ -153,6 +153,6 @@ class Run:
         )
 
     def forget(self) -> None:
-        """Remove the checkpoint, unless it is to be kept: the run is over."""
+        """Remove the checkpoint after the run, unless it is to be kept."""
         if self._checkpoint and not self._keep:
             self._checkpoint.remove()

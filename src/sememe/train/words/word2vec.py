@@ -1,7 +1,7 @@
-"""Word2Vec: words that occur in like company get like vectors.
+"""Word2Vec: words in similar contexts get similar vectors.
 
 Mikolov et al. 2013 (arXiv:1301.3781, 1310.4546), trained by the kernels in `skipgram` and `cbow`.
-About 3 million words a second on 2 cores; 20 million words of Wikipedia, twice, take 15 seconds.
+About 3 million words per second on 2 cores; two epochs over 20 million words take 15 seconds.
 """
 
 from __future__ import annotations

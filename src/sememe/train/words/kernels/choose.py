@@ -1,7 +1,8 @@
-"""Which compiled kernel trains a model: from its kind, mode and objective to a step over one block.
+"""Choose the compiled kernel of a model from its kind, mode and objective.
 
-Compiling takes some 40 MB that the process keeps. `precompile` does it in a process of its own,
-which leaves the machine code in Numba's cache (beside the source, or in NUMBA_CACHE_DIR).
+Compiling a kernel takes some 40 MB that the process does not return. `precompile` does it in a
+subprocess, which leaves the machine code in Numba's cache (next to the source, or in
+NUMBA_CACHE_DIR).
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def choose_kernel(kind: Kind, mode: Mode) -> Any:
 def choose_tree(
     objective: Objective, negatives: int, counts: NDArray[np.int64]
 ) -> tuple[Tree, int]:
-    """Return the Huffman tree and the number of negatives, one of which is empty or 0."""
+    """Return the Huffman tree and the number of negatives; one of them is empty or 0."""
     if objective == "negative-sampling":
         return no_tree(), negatives
     return make_tree(counts), 0
@@ -60,7 +61,7 @@ def word_step(
     window: int,
     negatives: int,
 ) -> Step:
-    """Return the step of Word2Vec; inputs, outputs: (n_words, width), trained in place."""
+    """Return the step of Word2Vec; inputs, outputs: (n_words, width), updated in place."""
     block = choose_kernel("word2vec", mode)
 
     def step(ids: NDArray[np.int32], rate: float, last: float, seed: np.uint64) -> float:
@@ -81,9 +82,9 @@ def subword_step(
     window: int,
     negatives: int,
 ) -> Step:
-    """Return the step of FastText; the rows of `parts` and `outputs` are trained in place.
+    """Return the step of FastText; the rows of `parts` and `outputs` are updated in place.
 
-    targets: (n_words,), the output row that each word is predicted by.
+    targets: (n_words,), the output row of each word.
     """
     block = choose_kernel("fasttext", mode)
     fixed = parts, targets, outputs, sampler, tree, mode == "cbow", window, negatives
@@ -95,7 +96,7 @@ def subword_step(
 
 
 def precompile(kind: Kind, mode: Mode, objective: Objective) -> None:
-    """Compile in another process what a model trains with, unless Numba's cache has it."""
+    """Compile a model's kernels in a subprocess, unless they are in Numba's cache."""
     kernel = choose_kernel(kind, mode)
     folder = _cache_folder(kernel)
     if can_call() and not _is_cached(kernel, folder) and os.access(folder, os.W_OK):
@@ -104,7 +105,7 @@ def precompile(kind: Kind, mode: Mode, objective: Objective) -> None:
 
 
 def compile_here(kind: Kind, mode: Mode, objective: Objective) -> None:
-    """Compile in this process what a model trains with, by one step over no text."""
+    """Compile a model's kernels in this process, by a step over no text."""
     counts = np.array([2, 1])
     tree, negatives = choose_tree(objective, 1, counts)
     shared: dict[str, Any] = {"sampler": make_sampler(counts), "tree": tree}

@@ -171,7 +171,7 @@ def _open_or_create(
         )
     encoders = ", ".join(entry.name for entry in opened.encoders)
     asked_for = (
-        ("-m", _names(models or []), encoders),
+        ("-m", _name_encoders(models or []), encoders),
         ("--terms", terms, opened.terms),
     )
     for option, asked, built in asked_for:
@@ -185,7 +185,7 @@ def _open_or_create(
     return opened
 
 
-def _names(models: list[str]) -> str:
+def _name_encoders(models: list[str]) -> str:
     """Return the names of the encoders that an index of these models has."""
     from sememe.index.encoders import loaded_encoders
 

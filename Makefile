@@ -36,7 +36,8 @@ test: .venv/.dev test-train ## Run all tests, offline
 	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -q
 
 test-train: .venv-train/.done ## Run the tests of training, in an environment with torch
-	OMP_NUM_THREADS=$(THREADS) .venv-train/bin/python -m pytest -q tests/trained
+	OMP_NUM_THREADS=$(THREADS) .venv-train/bin/python -m pytest -q tests/trained \
+		'tests/test_extras.py::test_an_extra_works_alone[train]'
 
 test-slow: .venv/.dev ## Run the tests that take longer than a minute, too
 	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -q -m 'not external'

@@ -218,7 +218,7 @@ def broken(place, change):
     ("change", "message"),
     [
         ("no tokenizer", "holds no tokenizer.json, nor vocab.json with merges.txt"),
-        ("no processor", "nothing says how pictures are made.*CLIPImageProcessor"),
+        ("no processor", "how images are prepared is not known.*CLIPImageProcessor"),
         ("pickled", "pytorch_model.bin, which may run code"),
         ("cut off", "model.safetensors is damaged"),
         ("no weights", "holds no model.safetensors"),
@@ -359,7 +359,7 @@ def test_what_siglip_leaves_out(tmp_path):
 def test_onnx_files_that_do_not_fit_are_refused(tmp_path):
     place = small.write(tmp_path / "other", facts=small.config() | {"model_type": "another"})
     onnx_towers(place, mask=True, widths=(5, 6))
-    with pytest.raises(CorruptFileError, match="texts come out 5 wide, pictures 6"):
+    with pytest.raises(CorruptFileError, match="vectors of texts are 5 wide, of images 6"):
         sememe.load(f"{place}:text")
     (place / "onnx" / "text_model.onnx").write_bytes(b"no graph")
     with pytest.raises(CorruptFileError, match="text_model.onnx cannot be opened"):

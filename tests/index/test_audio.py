@@ -10,7 +10,7 @@ import pytest
 import sememe
 from sememe import Index, Item
 from sememe.encoders.audio.transcriber import Word
-from sememe.index.writing.audio_windows import windows
+from sememe.index.writing.audio_windows import cut_windows
 from tests.models import speech_checkpoints as small
 from tests.sounds import RATE, clicks, noise, tone, write
 
@@ -145,16 +145,16 @@ def test_an_index_without_an_encoder_for_sounds_says_so(tmp_path, encoder, folde
     report = index.sync(folder)
     assert report.added == 1
     assert "pip install 'sememe[audio]'" in report.skipped[0].reason
-    with pytest.raises(sememe.InvalidInputError, match="no encoder for sounds"):
+    with pytest.raises(sememe.InvalidInputError, match="no encoder for audio"):
         index.search_sound((tone(), RATE))
 
 
 def test_windows_worked_by_hand():
-    assert [(w.start, w.end) for w in windows(0.0001)] == [(0, 1)]
-    assert [(w.start, w.end) for w in windows(7.4)] == [(0, 7400)]
-    assert [(w.start, w.end) for w in windows(7.5)] == [(0, 5000), (5000, 7500)]
+    assert [(w.start, w.end) for w in cut_windows(0.0001)] == [(0, 1)]
+    assert [(w.start, w.end) for w in cut_windows(7.4)] == [(0, 7400)]
+    assert [(w.start, w.end) for w in cut_windows(7.5)] == [(0, 5000), (5000, 7500)]
     words = [Word("one", 0.1, 0.4), Word("two", 4.9, 5.2), Word("three", 7.45, 7.5)]
-    assert [w.said for w in windows(7.5, words)] == ["one two", "three"]
+    assert [w.spoken for w in cut_windows(7.5, words)] == ["one two", "three"]
 
 
 @pytest.fixture
@@ -227,19 +227,19 @@ def test_a_recogniser_that_moved_is_named_anew_and_another_is_refused(hearing, t
     things = [{"id": "said", "audio": (small.said("bad"), small.RATE)}, ("note", NOTE)]
     report = index.add(things)
     assert report.added == 1  # the text; nothing is lost by the recogniser's absence
-    assert "--transcriber PLACE" in report.skipped[0].reason
+    assert "--transcriber FOLDER" in report.skipped[0].reason
     index.use_transcriber(str(tmp_path / "moved"))
     assert Index.open(hearing.path).add(things).added == 1
     other = small.write_tones(tmp_path / "other", letters="edcba")
     with pytest.raises(sememe.InvalidInputError, match="is another one now"):
         index.use_transcriber(str(other))
-    with pytest.raises(sememe.InvalidInputError, match="none of the encoders is for sounds"):
+    with pytest.raises(sememe.InvalidInputError, match="none of the encoders is for audio"):
         Index.create(tmp_path / "new", ["use-multilingual-v3"], transcriber=str(other))
 
 
 def test_a_recording_of_many_windows_is_stored_and_found_to_its_end(hearing, monkeypatch):
     """More windows than carry terms together, than are encoded together, and than a batch holds."""
-    monkeypatch.setattr("sememe.index.writing.writer.BATCH_ROWS", 8 * 20)
+    monkeypatch.setattr("sememe.index.writing.chunks.BATCH_ROWS", 8 * 20)
     quiet = np.zeros(int(4.9 * small.RATE), "f4")
     parts = [np.concatenate([small.said(" bee "), quiet]) for _ in range(50)]
     long = np.concatenate([*parts, small.said(" cab ")])
@@ -274,5 +274,5 @@ def test_the_length_is_what_was_heard(index, folder):
 
 
 def test_a_clip_is_no_item(index, folder):
-    with pytest.raises(sememe.InvalidInputError, match="give the recording itself"):
+    with pytest.raises(sememe.InvalidInputError, match="give the whole file"):
         index.add([{"audio": sememe.Clip(folder / "rain.flac", 1, 2)}])

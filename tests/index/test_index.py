@@ -157,10 +157,8 @@ def test_verify_finds_a_changed_row(tmp_path, encoder):
 
 def test_a_long_run_reads_the_catalogue_again_and_forgets_nothing(tmp_path, encoder, monkeypatch):
     """What bounds memory (items remembered, batches) made small: the same index comes out."""
-    from sememe.index.writing import writer
-
-    for name, value in (("_RECENT", 7), ("_BATCH_ITEMS", 3), ("BATCH_ROWS", 4)):
-        monkeypatch.setattr(writer, name, value)
+    for name, value in (("plan.RECENT", 7), ("read.BATCH_ITEMS", 3), ("chunks.BATCH_ROWS", 4)):
+        monkeypatch.setattr(f"sememe.index.writing.{name}", value)
     index = Index.create(tmp_path / "index", [encoder])
     items = [(f"id{i % 20}", f"글 번호 {i % 20}, 판 {i // 20}") for i in range(60)]
     report = index.upsert(items)

@@ -31,9 +31,9 @@ CHILD = f"""
 import os, sys
 from sememe.app.cli import main
 from sememe.encoders.text.encoder import TextEncoder
-from sememe.index.writing import writer
-from sememe.search.table import maintenance as upkeep
+from sememe.index.writing import chunks, read
 from sememe.search.store import Store
+from sememe.search.table import maintenance
 
 def say(*words):
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
@@ -54,9 +54,9 @@ def compact_and_say(self):
 
 TextEncoder.encode_with_receipt = encode_and_say
 Store.replace, Store.compact = replace_and_say, compact_and_say
-writer.BATCH_ROWS, writer._BATCH_ITEMS = {BATCH}, 24
-upkeep.merge_small.__kwdefaults__["more_than"], upkeep.FEW_SMALL = 5, 3
-upkeep.drop_old_versions.__kwdefaults__["keep_seconds"] = 0.0
+chunks.BATCH_ROWS, read.BATCH_ITEMS = {BATCH}, 24
+maintenance.merge_small.__kwdefaults__["more_than"], maintenance.FEW_SMALL = 5, 3
+maintenance.drop_old_versions.__kwdefaults__["keep_seconds"] = 0.0
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sememe import Index, InvalidInputError, Item
-from sememe.index.writing.metadata import Facts
+from sememe.index.writing.metadata import MetadataSchema
 
 
 @pytest.fixture
@@ -64,15 +64,15 @@ def test_kinds_within_one_file_and_names_in_another_case(index, tmp_path):
 
 
 def test_values_are_fitted_to_their_columns():
-    facts = Facts({"tag": "string", "size": "int64"})
+    schema = MetadataSchema({"tag": "string", "size": "int64"})
     given = {"tag": True, "size": 2.5, "Tag": "twin", "a.b": 1}
-    item = facts.fit(Item("x", "text", metadata=given))
+    item = schema.fit(Item("x", "text", metadata=given))
     assert item.metadata == {"tag": "true", "size": 2.5}
-    reasons = [note.reason for note in facts.notes("s")]
+    reasons = [note.reason for note in schema.report_left_out("s")]
     assert len(reasons) == 2
     assert "'Tag'" in reasons[0] and "upper and lower case" in reasons[0]
     assert "'a.b'" in reasons[1] and "without dots" in reasons[1]
-    assert list(facts.notes("s")) == []
+    assert list(schema.report_left_out("s")) == []
 
 
 @pytest.mark.parametrize(

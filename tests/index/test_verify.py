@@ -156,9 +156,9 @@ def test_a_keyword_index_that_lags_behind(store):
 
 
 def test_a_keyword_index_of_other_rows(store, monkeypatch):
-    from sememe.search.ranking.keyword import TermLeg
+    from sememe.search.ranking.keyword import TermRanking
 
-    empty = TermLeg([], np.empty(0, np.uint64), np.empty(0, np.float32), ())
+    empty = TermRanking([], np.empty(0, np.uint64), np.empty(0, np.float32), ())
     monkeypatch.setattr(Store, "search_terms", lambda *args, **given: empty)
     problems = verified(store).problems
     assert "the keyword index does not find id='a1' by its 'common'" in problems[0]

@@ -7,7 +7,7 @@ import pytest
 
 from sememe._errors import CorruptFileError
 from sememe.models.image.efficientnet import _STRIDES, PREPROCESS, image_graph
-from sememe.models.onnx.builder import session
+from sememe.models.onnx.session import open_session
 from sememe.models.weights.catalog import model_info
 from sememe.models.weights.torch_pickle import tensors_of
 from tests.drawings import DRAWINGS, noise
@@ -59,7 +59,9 @@ def by_hand(pixels, tensors):
 
 def test_the_graph_computes_the_paper_s_network(tensors):
     pixels = PREPROCESS.pixels(noise(0, (300, 260)))
-    places, features, logits = session(image_graph(tensors)).run(None, {"pixels": pixels[None]})
+    places, features, logits = open_session(image_graph(tensors)).run(
+        None, {"pixels": pixels[None]}
+    )
     for got, expected in zip((places, features, logits), by_hand(pixels, tensors), strict=True):
         np.testing.assert_allclose(got[0], expected, atol=2e-4)
 
@@ -68,7 +70,7 @@ def test_drawings_are_named(tensors):
     from sememe.models.image.imagenet import imagenet_classes
 
     names = [one.name for one in imagenet_classes()]
-    graph = session(image_graph(tensors))
+    graph = open_session(image_graph(tensors))
     for name, draw in DRAWINGS.items():
         logits = graph.run(["logits"], {"pixels": PREPROCESS.pixels(draw())[None]})[0]
         assert names[int(logits.argmax())] == name

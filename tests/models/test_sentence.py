@@ -10,7 +10,7 @@ from sememe.models.bert.engine import SentenceEngine
 from sememe.models.bert.int8 import Int8, measure_ranges
 from sememe.models.bert.pooling import pooling_weights
 from sememe.models.bert.weights import bert_weights, distance_bias
-from sememe.models.onnx.batches import budgeted
+from sememe.models.onnx.batches import split_by_budget
 from tests.models import checkpoints
 from tests.models.checkpoints import DEPTH, DIM, POSITIONS
 
@@ -122,11 +122,11 @@ def test_weights_of_pooling_add_up():
 
 def test_batches_keep_to_the_budget_and_take_all():
     lengths = np.random.default_rng(0).integers(1, 300, size=500)
-    batches = list(budgeted(lengths, 256))
+    batches = list(split_by_budget(lengths, 256))
     assert sorted(np.concatenate(batches).tolist()) == list(range(500))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * lengths[batch].max() <= 256
-    padded = sum(len(b) * lengths[b].max() for b in budgeted(lengths, 4096))
+    padded = sum(len(b) * lengths[b].max() for b in split_by_budget(lengths, 4096))
     assert padded < 1.1 * lengths.sum()
 
 

@@ -75,7 +75,7 @@ def test_where_and_large_k(clustered):
     asked = queries(vectors, 10)
     found = store.search_vectors(COLUMN, asked, 5, where="n < 30")
     assert overlap(found, exact(store, asked, 5, where="n < 30")) >= 0.95
-    assert all(len(leg.ids) == 5 for leg in found)
+    assert all(len(ranking.ids) == 5 for ranking in found)
     assert len(store.search_vectors(COLUMN, asked[:1], 200)[0].ids) == 200
     with pytest.raises(_errors.FilterError):
         store.search_vectors(COLUMN, asked, 5, where="nope = 1")
@@ -162,5 +162,5 @@ def test_a_document_with_many_near_rows_does_not_crowd_out_the_rest(tmp_path):
     store.append([*rows, *(row(2 * i, vectors[i]) for i in range(200, 400))])
     store.compact()
     assert ann.usable(store._chunks, store.path, COLUMN, 300)
-    leg = store.search_vectors(COLUMN, vectors[:1], 5)[0]
-    assert leg.ids[0] == "big" and len(leg.ids) == 5
+    ranking = store.search_vectors(COLUMN, vectors[:1], 5)[0]
+    assert ranking.ids[0] == "big" and len(ranking.ids) == 5

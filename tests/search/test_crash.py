@@ -151,8 +151,8 @@ def test_a_reader_beside_a_writer_sees_whole_batches(tmp_path):
             lambda: [h for b in reader.iterate(["hash"]) for h in b.column("hash").to_pylist()]
         )
         assert len(hashes) == 30 and len(set(hashes)) == 1
-        leg = reader.reading(lambda: reader.search_vectors(COLUMN, query, 40)[0])
-        assert len(leg.ids) == 30
+        ranking = reader.reading(lambda: reader.search_vectors(COLUMN, query, 40)[0])
+        assert len(ranking.ids) == 30
         seen.add(hashes[0])
     thread.join()
     assert len(seen) > 1

@@ -7,7 +7,7 @@ import pytest
 
 from sememe import _errors
 from sememe.search.ranking import exact as similarity
-from sememe.search.ranking.documents import best_documents
+from sememe.search.ranking.documents import rank_documents
 from sememe.search.store import Store
 from sememe.search.table.snapshot import Snapshot
 from tests.search.conftest import COLUMN, DIM, make_row, unit
@@ -24,11 +24,11 @@ def test_worked_by_hand(store):
     """Similarities to (1, 0): 1, 0.6 and 0; mean 1.6/3."""
     vectors = {"far": axis(0, 1), "near": axis(1, 0), "middle": axis(0.6, 0.8)}
     store.append([make_row(i, vectors={COLUMN: v}) for i, v in vectors.items()])
-    leg = store.search_vectors(COLUMN, axis(1, 0)[None], 2)[0]
-    assert leg.ids == ["near", "middle"]
-    assert leg.scores.tolist() == pytest.approx([1.0, 0.6])
-    assert leg.mean == pytest.approx(1.6 / 3)
-    assert [row["id"] for row in store.rows(leg.rows)] == leg.ids
+    ranking = store.search_vectors(COLUMN, axis(1, 0)[None], 2)[0]
+    assert ranking.ids == ["near", "middle"]
+    assert ranking.scores.tolist() == pytest.approx([1.0, 0.6])
+    assert ranking.mean == pytest.approx(1.6 / 3)
+    assert [row["id"] for row in store.rows(ranking.rows)] == ranking.ids
 
 
 def filled(store: Store, n: int = 300) -> tuple[np.ndarray, list[str]]:
@@ -55,11 +55,11 @@ def test_equals_numpy_streamed_and_kept(store, k):
     vectors, ids = filled(store)
     queries = unit(np.random.default_rng(1), 5)
     for _ in ("streamed", "loaded", "kept"):
-        for query, leg in zip(queries, store.search_vectors(COLUMN, queries, k), strict=True):
+        for query, ranking in zip(queries, store.search_vectors(COLUMN, queries, k), strict=True):
             expected, scores = naive(vectors, ids, query, k)
-            assert leg.ids == expected
-            np.testing.assert_allclose(leg.scores, scores, atol=1e-6)
-            assert leg.mean == pytest.approx((vectors @ query).mean(), abs=1e-6)
+            assert ranking.ids == expected
+            np.testing.assert_allclose(ranking.scores, scores, atol=1e-6)
+            assert ranking.mean == pytest.approx((vectors @ query).mean(), abs=1e-6)
     assert store._reader._columns[COLUMN].nbytes == vectors.nbytes
 
 
@@ -83,9 +83,9 @@ def test_where_restricts_the_rows_not_the_background(store):
     query = unit(np.random.default_rng(3), 1)
     everything = store.search_vectors(COLUMN, query, 5)[0]
     for _ in range(2):
-        leg = store.search_vectors(COLUMN, query, 5, where="id < 'd010'")[0]
-        assert leg.ids == naive(vectors, ids, query[0], 5, lambda id: id < "d010")[0]
-        assert leg.mean == everything.mean
+        ranking = store.search_vectors(COLUMN, query, 5, where="id < 'd010'")[0]
+        assert ranking.ids == naive(vectors, ids, query[0], 5, lambda id: id < "d010")[0]
+        assert ranking.mean == everything.mean
     assert store.search_vectors(COLUMN, query, 5, where="part = 9")[0].ids == []
 
 
@@ -110,8 +110,8 @@ def test_rows_without_a_vector_of_the_space_are_left_out(tmp_path):
     )
     for _ in range(3):
         assert store.search_vectors(COLUMN, axis(1.0)[None], 9)[0].ids == ["text", "both"]
-        leg = store.search_vectors(OTHER, image[None], 9)[0]
-        assert leg.ids == ["image", "both"] and leg.mean == pytest.approx(0.75)
+        ranking = store.search_vectors(OTHER, image[None], 9)[0]
+        assert ranking.ids == ["image", "both"] and ranking.mean == pytest.approx(0.75)
         found = store.score_ids(OTHER, image, ["text", "both", "none"])
         assert np.isnan(found[[0, 2]]).all() and found[1] == pytest.approx(0.5)
 
@@ -130,16 +130,16 @@ def test_a_new_version_costs_only_its_new_fragments(store, monkeypatch):
     )
     store.append([make_row("late", vectors={COLUMN: query[0]})])
     store.delete(["d000", "d050"])
-    leg = store.search_vectors(COLUMN, query, 300)[0]
-    assert len(loaded) == 1 and leg.ids[0] == "late"
-    assert not {"d000", "d050"} & set(leg.ids) and len(leg.ids) == 99
+    ranking = store.search_vectors(COLUMN, query, 300)[0]
+    assert len(loaded) == 1 and ranking.ids[0] == "late"
+    assert not {"d000", "d050"} & set(ranking.ids) and len(ranking.ids) == 99
     store.delete(["late", "d099"])  # the last block now ends in rows that are gone
-    leg = store.search_vectors(COLUMN, query, 300)[0]
+    ranking = store.search_vectors(COLUMN, query, 300)[0]
     expected, scores = naive(
         vectors, ids, query[0], 300, lambda id: id not in ("d000", "d050", "d099")
     )
-    assert leg.ids == expected and len(loaded) == 1
-    np.testing.assert_allclose(leg.scores, scores, atol=1e-6)
+    assert ranking.ids == expected and len(loaded) == 1
+    np.testing.assert_allclose(ranking.scores, scores, atol=1e-6)
 
 
 def test_above_the_limit_nothing_is_kept(store):
@@ -154,9 +154,9 @@ def test_above_the_limit_nothing_is_kept(store):
 def test_many_queries_are_answered_in_pieces(store, monkeypatch):
     filled(store)
     queries = unit(np.random.default_rng(1), 7)
-    whole = [leg.ids for leg in store.search_vectors(COLUMN, queries, 5)]
+    whole = [ranking.ids for ranking in store.search_vectors(COLUMN, queries, 5)]
     monkeypatch.setattr(similarity, "SCORES_AT_ONCE", 600)
-    assert [leg.ids for leg in store.search_vectors(COLUMN, queries, 5)] == whole
+    assert [ranking.ids for ranking in store.search_vectors(COLUMN, queries, 5)] == whole
     assert store.search_vectors(COLUMN, queries[:0], 5) == []
 
 
@@ -179,5 +179,5 @@ def test_best_documents_looks_past_a_document_with_many_good_rows():
     ids = pa.array([f"d{i:02d}" for i in range(51)])
     rows = Snapshot(1, np.arange(n, dtype=np.uint64), documents, np.arange(n, dtype=np.int32), ids)
     scores = np.linspace(1, 0, n, dtype=np.float32)
-    leg = best_documents(rows, np.arange(n), scores, 3)
-    assert leg.ids == ["d00", "d01", "d02"] and leg.rows.tolist() == [0, 150, 151]
+    ranking = rank_documents(rows, np.arange(n), scores, 3)
+    assert ranking.ids == ["d00", "d01", "d02"] and ranking.rows.tolist() == [0, 150, 151]

@@ -74,10 +74,10 @@ def test_empty_store_knows_nothing_and_finds_nothing(store):
     assert store.known().states(["a"], ["h"]).tolist() == [State.NEW]
     assert store.known().states([], []).tolist() == []
     query = np.zeros((2, DIM), dtype=np.float32)
-    assert [leg.ids for leg in store.search_vectors(COLUMN, query, 3)] == [[], []]
+    assert [ranking.ids for ranking in store.search_vectors(COLUMN, query, 3)] == [[], []]
     assert np.isnan(store.score_ids(COLUMN, query[0], ["a"])).all()
-    leg = store.search_terms(["a"], 3)
-    assert leg.ids == [] and leg.missing == ("a",)
+    ranking = store.search_terms(["a"], 3)
+    assert ranking.ids == [] and ranking.missing == ("a",)
     assert store.statistics().rows == 0
     store.compact()
 
@@ -146,10 +146,10 @@ def test_statistics(store):
 
 def test_rows_come_in_the_order_asked_for(store):
     store.append([make_row(id) for id in "abc"])
-    leg = store.search_terms(["common"], 3)
-    rows = store.rows(leg.rows[::-1], ["id", "text"])
+    ranking = store.search_terms(["common"], 3)
+    rows = store.rows(ranking.rows[::-1], ["id", "text"])
     assert [row["id"] for row in rows] == ["c", "b", "a"]
-    assert COLUMN not in store.rows(leg.rows[:1])[0]
+    assert COLUMN not in store.rows(ranking.rows[:1])[0]
     with pytest.raises(_errors.InvalidInputError, match="refresh"):
         store.rows(np.array([2**40], dtype=np.uint64))
 
@@ -348,8 +348,8 @@ def test_a_reader_keeps_its_version_until_it_refreshes(store):
     store.compact()
     reader.refresh()
     again = make_row("a", hash="x").vectors[COLUMN][None]
-    leg = reader.search_vectors(COLUMN, again, 2)[0]
-    assert leg.ids == ["a", "b"] and leg.scores[0] == pytest.approx(1.0, abs=1e-6)
+    ranking = reader.search_vectors(COLUMN, again, 2)[0]
+    assert ranking.ids == ["a", "b"] and ranking.scores[0] == pytest.approx(1.0, abs=1e-6)
 
 
 def test_reading_starts_over_when_its_version_is_thrown_away(store):

@@ -96,7 +96,7 @@ def test_where_sentences_end(text, expected):
     [
         "Pi is 3.14 and e is 2.718 here",
         "3.14는 원주율이고 1.5배는 절반을 더한 것이다",
-        "See sememe.index.writing.writer at example.com/a?b=c",
+        "See sememe.index.writer at example.com/a?b=c",
         "Dr. Kim met Prof. Lee and J. S. Bach in St. Gallen, see Fig. 3 and pp. 4 to 5",
         "이것은 끝나지 않은",
         "so-called 'ends.'with no space",

@@ -25,7 +25,7 @@ from sememe.models.image.preprocess import Preprocess
 from sememe.models.image.timm import convert_config
 from sememe.models.image.torchvision import convert_transforms
 from sememe.models.locate import locate
-from sememe.models.onnx.builder import session
+from sememe.models.onnx.session import open_session
 from tests.models.hub_server import Hub, serving
 
 SHAPES = [(32, 32), (224, 224), (500, 375), (375, 500), (257, 1023), (900, 61), (225, 224)]
@@ -124,7 +124,7 @@ def test_features_and_logits_are_the_librarys(family):
         if family in EXPORTED:
             graph, dim, maps = image.export()
             assert (dim, maps) == (expected["features"].shape[1], True)
-            opened = session(graph)
+            opened = open_session(graph)
             names = tuple(port.name for port in opened.get_outputs())
             answers = opened.run(None, {"pixels": pixels})
         else:

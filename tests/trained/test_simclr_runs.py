@@ -15,7 +15,7 @@ import torch
 from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
 from sememe.models.image.export import export_image
-from sememe.models.onnx.builder import session
+from sememe.models.onnx.session import open_session
 from sememe.train.data.images import find_pictures, read_pictures, training_preprocess
 from sememe.train.simclr.backbones import backbone
 from sememe.train.simclr.recipe import SimCLRTraining
@@ -166,7 +166,7 @@ def test_an_export_says_of_pixels_what_torch_says_of_normalised_pictures(name, p
     pytest.importorskip(package, reason=f"{package} is not part of the extra `train`")
     module, _ = backbone(name, size)
     preprocess = training_preprocess(size, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
-    made = session(export_image(module, preprocess, outputs=("features",)))
+    made = open_session(export_image(module, preprocess, outputs=("features",)))
     pixels = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), np.uint8)
     mean, std = (np.array(x) for x in (preprocess.mean, preprocess.std))
     pictures = torch.from_numpy((pixels / 255 - mean) / std).permute(0, 3, 1, 2).float()

@@ -14,29 +14,31 @@ from sememe.encoders.load.image import is_image, load_image
 from sememe.index.config import EncoderEntry
 from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL, model_info
 
-NO_IMAGES = (
-    "the index has no encoder for images. Build one that has: pip install 'sememe[images]', then "
-    "sememe index PATH --into OTHER"
-)
-NO_SOUNDS = (
-    "the index has no encoder for sounds. Build one that has: pip install 'sememe[audio]' if it is "
-    "not there, then sememe index PATH --into OTHER, without -m or with -m mel-statistics beside"
-)
+_NO_ENCODER = {
+    "image": (
+        "the index has no encoder for images. Build one that has: pip install 'sememe[images]', "
+        "then sememe index PATH --into OTHER"
+    ),
+    "audio": (
+        "the index has no encoder for audio. Build one that has: pip install 'sememe[audio]', then "
+        "sememe index PATH --into OTHER, without -m or with -m mel-statistics as well"
+    ),
+}
 Column = tuple[str, Encoder]  # the store's vector column, and an encoder that fills it
 
 
 class Encoders:
-    """What an index's entries name, as encoders.
+    """The encoders of an index, by modality and vector column.
 
-    Text is stored by the first encoder for text alone. Another one is there because its space is
-    that of an encoder for images or sounds: it turns what people ask into vectors to find them by.
+    Only the first encoder for text stores texts. Another one shares its space with an encoder for
+    images or audio: it encodes queries that find these.
     """
 
     def __init__(self, entries: Sequence[EncoderEntry], given: Sequence[Encoder] = ()) -> None:
-        """Take the entries, and encoders to use in the place of those they name.
+        """Take the entries, and encoders to use in place of those they name.
 
         Raises:
-            SpaceMismatchError: One that is given makes vectors of another space.
+            SpaceMismatchError: If an encoder makes vectors of a space that no entry has.
         """
         self._entries = list(entries)
         self._loaded: dict[str, Encoder] = {}
@@ -48,53 +50,57 @@ class Encoders:
                 raise _another_space(encoder, entries)
             self._loaded[alike[0].name] = encoder
 
-    def storing(self, modality: str) -> list[Column]:
-        """Return the encoders that fill a column for items of a modality; [] where there is none.
+    def list_columns(self, modality: str) -> list[str]:
+        """Return the vector columns that queries of a modality are compared with; loads nothing."""
+        return [entry.column for entry in self._of(modality)]
+
+    def load_for_documents(self, modality: str) -> list[Column]:
+        """Return the encoders that fill columns for items of a modality; [] where there is none.
 
         Raises:
-            UnknownNameError: One was made by a program and has to be given to `Index.open`.
-            SpaceMismatchError: What goes by an entry's name now makes vectors of another space.
+            UnknownNameError: If an encoder of the program's own was not given to `Index.open`.
+            SpaceMismatchError: If the model of an entry's name now makes vectors of another space.
         """
-        entries = [entry for entry in self._entries if entry.modality == modality]
-        if modality == "text":
-            entries = entries[:1]
+        entries = self._of(modality)[: 1 if modality == "text" else None]
         return [(entry.column, self._load(entry)) for entry in entries]
 
-    def asking(self, modality: str) -> list[Column]:
-        """Return the encoders for a query of a modality; see `storing`."""
-        entries = [entry for entry in self._entries if entry.modality == modality]
-        return [(entry.column, self._load(entry)) for entry in entries]
+    def load_for_queries(self, modality: str) -> list[Column]:
+        """Return the encoders for a query of a modality; raises as `load_for_documents`."""
+        return [(entry.column, self._load(entry)) for entry in self._of(modality)]
 
-    def alike(self, modality: str) -> tuple[str, int]:
-        """Return the column and width by which images, or sounds, are alike: their own, if any.
+    def load_column(self, column: str, modality: str) -> Encoder:
+        """Return the encoder that fills a column for a modality; raises as `load_for_documents`."""
+        return self._load(next(one for one in self._of(modality) if one.column == column))
+
+    def find_similarity_column(self, modality: str) -> tuple[str, int]:
+        """Return the column and width by which images, or audio, are compared: their own, if any.
 
         Raises:
-            InvalidInputError: There is no encoder for them.
+            InvalidInputError: If there is no encoder for them.
         """
-        texts = {entry.column for entry in self._entries if entry.modality == "text"}
-        found = [entry for entry in self._entries if entry.modality == modality]
-        if not found:
-            raise InvalidInputError(NO_IMAGES if modality == "image" else NO_SOUNDS)
-        entry = min(found, key=lambda one: one.column in texts)
+        texts = self.list_columns("text")
+        entries = self._of(modality)
+        if not entries:
+            raise InvalidInputError(explain_no_encoder(modality))
+        entry = min(entries, key=lambda one: one.column in texts)
         return entry.column, entry.dim
 
-    def stores(self, modality: str) -> bool:
-        """Say whether items of a modality can be stored."""
-        return any(entry.modality == modality for entry in self._entries)
-
-    def shares(self, column: str, modality: str) -> bool:
-        """Say whether items of a modality have vectors in a column."""
-        return any(e.column == column and e.modality == modality for e in self._entries)
+    def can_store(self, modality: str) -> bool:
+        """Return whether items of a modality can be stored."""
+        return bool(self._of(modality))
 
     def loaded(self) -> Iterator[Encoder]:
-        """Go through the encoders that are in memory."""
+        """Iterate over the encoders that are in memory."""
         return iter(self._loaded.values())
 
     @property
     def text_column(self) -> tuple[str, int]:
         """The column and width of the vectors of text."""
-        entry = next(entry for entry in self._entries if entry.modality == "text")
+        entry = self._of("text")[0]
         return entry.column, entry.dim
+
+    def _of(self, modality: str) -> list[EncoderEntry]:
+        return [entry for entry in self._entries if entry.modality == modality]
 
     def _load(self, entry: EncoderEntry) -> Encoder:
         if entry.name not in self._loaded:
@@ -116,8 +122,13 @@ class Encoders:
         return self._loaded[entry.name]
 
 
+def explain_no_encoder(modality: str) -> str:
+    """Return why items of a modality cannot be stored or searched by, and what to do about it."""
+    return _NO_ENCODER.get(modality, f"no encoder yet: {modality}")
+
+
 def default_encoders() -> list[str]:
-    """Return the default encoder for text, those for images and sounds where they are installed."""
+    """Return the default encoder for text, those for images and audio where they are installed."""
     images = [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
     has_images = model_info(IMAGE_MODEL).available() and importlib.util.find_spec("PIL") is not None
     has_sounds = importlib.util.find_spec("soundfile") and model_info(SOUND_MODEL).available()

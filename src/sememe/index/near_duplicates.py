@@ -1,4 +1,4 @@
-"""Pairs of images, or of sounds, in an index that are alike, by the vectors that are stored."""
+"""Near-duplicate images or audio of an index, by the vectors that are stored."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sememe._errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sememe._types import FloatArray, Modality
     from sememe.search.store import Store
 
-_NOUNS = {"image": "image", "audio": "sound"}
+_NOUNS = {"image": "image", "audio": "audio item"}
 
 
-class ImagePair(NamedTuple):
-    """Two images of an index that look alike.
+class SimilarPair(NamedTuple):
+    """Two images, or two audio items, that are similar.
 
     Attributes:
-        first, second: Their ids, in order.
+        first, second: Their ids, in order; of files, their paths within the folder.
         score: The cosine of their vectors, 1 for copies.
     """
 
@@ -26,42 +28,43 @@ class ImagePair(NamedTuple):
     score: float
 
 
-class SoundPair(NamedTuple):
-    """Two recordings of an index that sound alike.
+ImagePair = SimilarPair
+SoundPair = SimilarPair
 
-    Attributes:
-        first, second: Their ids, in order.
-        score: The cosine of their vectors, 1 for copies.
+
+def rank_similar_pairs(
+    names: Sequence[str], vectors: FloatArray, *, max_pairs: int, threshold: float
+) -> list[SimilarPair]:
+    """Return the most similar pairs of rows by their names, the most similar first.
+
+    vectors: (n, dim), a row for each name.
     """
-
-    first: str
-    second: str
-    score: float
-
-
-def similar_items(
-    store: Store, column: str, dim: int, modality: Modality, *, max_pairs: int, threshold: float
-) -> list[tuple[str, str, float]]:
-    """Return the pairs that are most alike in a vector column; see `Searchable.similar_images`."""
     from sememe.space.pairs import similar_pairs
 
-    ids, vectors = _vectors(store, column, dim, modality)
-    if len(ids) < 2:
-        noun = _NOUNS[modality]
-        raise InvalidInputError(
-            f"the index holds {len(ids)} {noun}{'s' * (len(ids) != 1)}; pairs need two. Index a "
-            f"folder of {noun}s: sememe index FOLDER --into DIR"
-        )
     pairs = similar_pairs(vectors, max_pairs=max_pairs, threshold=threshold)
-    return [(ids[pair.first], ids[pair.second], float(pair.score)) for pair in pairs]
+    return [SimilarPair(names[i], names[j], float(score)) for i, j, score in pairs]
 
 
-def _vectors(
+def find_near_duplicates(
+    store: Store, column: str, dim: int, modality: Modality, *, max_pairs: int, threshold: float
+) -> list[SimilarPair]:
+    """Return the most similar pairs in a vector column; see `Searchable.similar_images`."""
+    ids, vectors = _read_vectors(store, column, dim, modality)
+    if len(ids) < 2:
+        held = f"{len(ids)} {_NOUNS[modality]}{'s' * (len(ids) != 1)}"
+        raise InvalidInputError(
+            f"the index holds {held}; pairs need two. Index a folder of them: "
+            "sememe index FOLDER --into DIR"
+        )
+    return rank_similar_pairs(ids, vectors, max_pairs=max_pairs, threshold=threshold)
+
+
+def _read_vectors(
     store: Store, column: str, dim: int, modality: Modality
 ) -> tuple[list[str], FloatArray]:
     """Return the ids of all items that have a vector, in order, and the vectors (n, dim).
 
-    That of a recording is the mean of its windows', at unit length.
+    The vector of audio is the mean of its windows', at unit length.
     """
     import numpy as np
     import pyarrow as pa
@@ -74,9 +77,9 @@ def _vectors(
         ids += kept.column("id").to_pylist()
         parts.append(kept.column(column).flatten().to_numpy().reshape(-1, dim))
     order = sorted(set(ids))
-    place = {id_: i for i, id_ in enumerate(order)}
+    row = {id_: i for i, id_ in enumerate(order)}
     sums = np.zeros((len(order), dim), np.float32)
-    np.add.at(sums, [place[id_] for id_ in ids], np.concatenate(parts))
+    np.add.at(sums, [row[id_] for id_ in ids], np.concatenate(parts))
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
-    found: FloatArray = sums / np.maximum(norms, 1e-12)
-    return order, found
+    vectors: FloatArray = sums / np.maximum(norms, 1e-12)
+    return order, vectors

@@ -12,9 +12,9 @@ from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
 from sememe.search.ranking import approximate as ann
 from sememe.search.ranking import keyword
-from sememe.search.ranking.exact import VectorColumn, VectorLeg
+from sememe.search.ranking.exact import VectorColumn, VectorRanking
 from sememe.search.ranking.filters import matching_rows, names_chunk_columns
-from sememe.search.ranking.keyword import Operator, TermLeg
+from sememe.search.ranking.keyword import Operator, TermRanking
 from sememe.search.table.lance_table import LanceTable
 from sememe.search.table.rows import vector_dims
 from sememe.search.table.snapshot import Snapshot, read_snapshot
@@ -50,7 +50,7 @@ class Reader:
         where: str | None,
         *,
         exact_limit: int,
-    ) -> list[VectorLeg]:
+    ) -> list[VectorRanking]:
         """Rank documents by similarity, exactly up to `exact_limit` rows."""
         vectors = self._column(table, column, queries, k)
         notes = ann.usable(table, self._folder, column, exact_limit)
@@ -71,7 +71,7 @@ class Reader:
         groups: Sequence[str],
         *,
         exact_limit: int,
-    ) -> list[VectorLeg]:
+    ) -> list[VectorRanking]:
         """Rank the documents of each group of rows by itself; `groups` is SQL."""
         vectors = self._column(table, column, query[None], k)
         notes = ann.usable(table, self._folder, column, exact_limit)
@@ -100,7 +100,7 @@ class Reader:
         extra: Mapping[str, float] | None,
         where: str | None,
         operator: Operator,
-    ) -> TermLeg:
+    ) -> TermRanking:
         """Rank documents by BM25."""
         import numpy as np
 

@@ -3,7 +3,8 @@
 A store is a folder on local disk: `chunks.lance` holds the rows, `sources.lance` the files they
 came from, `ann.json` what the approximate index is worth. Changes need the writer lock
 (`sememe.search.lock`), which the caller holds; reading needs nothing. A store sees one version of
-the table until `refresh` is called, so the legs of one search and the rows fetched for it agree.
+the table until `refresh` is called, so that the rankings of one search and the
+rows fetched for it agree.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from sememe._errors import (
 from sememe._types import FloatArray
 from sememe.search.ranking import approximate as ann
 from sememe.search.ranking import keyword
-from sememe.search.ranking.exact import VectorLeg
-from sememe.search.ranking.keyword import Operator, TermLeg
+from sememe.search.ranking.exact import VectorRanking
+from sememe.search.ranking.keyword import Operator, TermRanking
 from sememe.search.reader import Reader
 from sememe.search.statistics import StoreStatistics, read_statistics
 from sememe.search.table import maintenance as upkeep
@@ -278,7 +279,7 @@ class Store:
         """Fetch rows by address, in the order given.
 
         Args:
-            addresses: (k,) uint64, from a leg of the same version.
+            addresses: (k,) uint64, from a ranking of the same version.
             columns: Which columns; all but the vectors where None.
 
         Raises:
@@ -308,7 +309,7 @@ class Store:
 
     def search_vectors(
         self, column: str, queries: FloatArray, k: int, *, where: str | None = None
-    ) -> list[VectorLeg]:
+    ) -> list[VectorRanking]:
         """Rank documents by inner product, which for unit vectors is the cosine.
 
         Args:
@@ -327,11 +328,11 @@ class Store:
 
     def search_groups(
         self, column: str, query: FloatArray, k: int, groups: Sequence[str], *, where: str | None
-    ) -> list[VectorLeg]:
+    ) -> list[VectorRanking]:
         """Rank the documents of each group of rows by itself, as `search_vectors` does for one.
 
-        query: (dim,) float32. groups: SQL over the columns, one for each leg that is returned; its
-        mean and deviation are those over its group, whatever `where` says.
+        query: (dim,) float32. groups: SQL over the columns, one for each ranking that is returned;
+        its mean and deviation are those over its group, whatever `where` is.
         """
         return self._reader.search_groups(
             self._chunks, column, query, k, where, groups, exact_limit=self.exact_limit
@@ -355,7 +356,7 @@ class Store:
         extra: Mapping[str, float] | None = None,
         where: str | None = None,
         operator: Operator = "any",
-    ) -> TermLeg:
+    ) -> TermRanking:
         """Rank documents by BM25 (k1=1.2, b=0.75); formula: `ranking.keyword`.
 
         Args:

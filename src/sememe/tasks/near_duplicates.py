@@ -1,10 +1,10 @@
-"""Pictures or recordings of a folder that are alike, near-duplicates first, without an index.
+"""Near-duplicate images or audio files of a folder, the most similar first, without an index.
 
-    found = alike_files("recordings/", sememe.load("mel-statistics"), threshold=0.95)
+    found = find_near_duplicates("clips/", sememe.load("mel-statistics"), threshold=0.95)
     found.pairs[0].first, found.pairs[0].second, found.pairs[0].score
 
-Another compression of a recording, another loudness or a slight cut leaves the cosine of
-mel-statistics above 0.95, mostly; so does another size or quality of a picture.
+Another compression of an audio file, another loudness or a slight cut mostly leaves the cosine of
+mel-statistics above 0.95; so does another size or quality of an image.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe._nouns import noun
 from sememe._types import Modality, Skipped
+from sememe.index.near_duplicates import SimilarPair, rank_similar_pairs
 from sememe.sources.files import find_files
 from sememe.sources.formats import format_of
 
@@ -26,57 +27,42 @@ if TYPE_CHECKING:
 _KINDS: tuple[Modality, ...] = ("audio", "image")
 
 
-class FilePair(NamedTuple):
-    """Two files that are alike.
-
-    Attributes:
-        first, second: Their paths within the folder, in order.
-        score: The cosine of their vectors, 1 for copies.
-    """
-
-    first: str
-    second: str
-    score: float
-
-
 @dataclass(frozen=True, slots=True)
-class AlikeFiles:
-    """What `alike_files` found.
+class NearDuplicates:
+    """Similar files of a folder.
 
     Attributes:
-        pairs: Most alike first.
+        pairs: The most similar first, by their paths within the folder.
         n: How many files were compared.
-        skipped: What of their kind could not be read, and why.
+        skipped: Files of their kind that could not be read, and why.
     """
 
-    pairs: tuple[FilePair, ...]
+    pairs: tuple[SimilarPair, ...]
     n: int
     skipped: tuple[Skipped, ...]
 
 
-def alike_files(
+def find_near_duplicates(
     folder: str | Path,
     encoder: Encoder,
     *,
     max_pairs: int = 100,
     threshold: float = 0.95,
     show_progress: bool = False,
-) -> AlikeFiles:
-    """Compare each file that the encoder reads, in a folder and those in it, with each other.
+) -> NearDuplicates:
+    """Compare all files that the encoder reads, in a folder and those in it, with each other.
 
     max_pairs: The most pairs; m copies make m(m-1)/2. threshold: The lowest cosine.
 
     Raises:
-        InvalidInputError: There is no such folder, the encoder is of texts, or fewer than two files
-            can be read.
+        InvalidInputError: If there is no such folder, the encoder is for texts, or fewer than two
+            files can be read.
     """
-    from sememe.space.pairs import similar_pairs
-
     what = f"{noun(encoder.modality)}s"
     source: Any = encoder
     if not hasattr(source, "encode_readable"):
         raise InvalidInputError(
-            f"{encoder.name} encodes {encoder.modality}; give an encoder of pictures or recordings."
+            f"{encoder.name} encodes {encoder.modality}; give an encoder of images or audio."
         )
     files, skipped = [], []
     for file in find_files(Path(folder)):
@@ -90,13 +76,12 @@ def alike_files(
     kept = [place for place in range(len(files)) if place not in reasons]
     if len(kept) < 2:
         raise InvalidInputError(f"{folder} holds {len(kept)} {what} that can be read; give two.")
-    found = similar_pairs(vectors[kept], max_pairs=max_pairs, threshold=threshold)
     names = [files[place].source for place in kept]
-    pairs = (FilePair(names[one.first], names[one.second], float(one.score)) for one in found)
-    return AlikeFiles(tuple(pairs), len(kept), tuple(skipped))
+    pairs = rank_similar_pairs(names, vectors[kept], max_pairs=max_pairs, threshold=threshold)
+    return NearDuplicates(tuple(pairs), len(kept), tuple(skipped))
 
 
-def most_common_kind(folder: str | Path) -> Modality | None:
+def find_main_modality(folder: str | Path) -> Modality | None:
     """Return what most files of a folder are: "image" or "audio", None where there are none.
 
     Of equally many it is "audio".

@@ -105,7 +105,7 @@ def search(
                 "or --audio FILE"
             )
         scorer = _load_cross_encoder(rerank) if rerank else None
-        opened = Index.open(folder, preload=True)
+        opened = Index.open(folder, preload=mode != "keyword")
         hits = opened.search(query, k=top_k, mode=mode, where=where, rerank=scorer)  # type: ignore[arg-type]
     if as_json:
         terminal.print_json([hit.to_dict() for hit in hits])
@@ -203,10 +203,10 @@ def _sync(target: Index, paths: list[str], ignore: list[str]) -> list[Report]:
     if followed:
         reports.append(target.sync(*followed, ignore=ignore, show_progress=show))
     if "-" in paths:
-        from sememe.index.writing.metadata import fitted
+        from sememe.index.writing.metadata import fit_items
         from sememe.sources import read_lines
 
-        lines = fitted(read_lines(sys.stdin.buffer), target.statistics()["columns"], "stdin")
+        lines = fit_items(read_lines(sys.stdin.buffer), target.statistics()["columns"], "stdin")
         reports.append(target.upsert(lines, show_progress=show))
     return reports
 

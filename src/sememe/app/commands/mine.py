@@ -17,8 +17,7 @@ from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODE
 if TYPE_CHECKING:
     from sememe._types import Modality
     from sememe.app.files.texts import TextFile
-    from sememe.index.near_duplicates import ImagePair, SoundPair
-    from sememe.tasks.near_duplicates import FilePair
+    from sememe.index.near_duplicates import SimilarPair
 
 _PAIRS = 100
 _DUPLICATES = 0.9  # default threshold of --duplicates
@@ -70,7 +69,7 @@ def mine(
     if (file / "sememe.json").is_file():
         _refuse({"-m": model, **only_texts}, "an index")
         _mine_index(file, limit, media, as_json=as_json)
-    elif (kind := _most_common_kind(file)) is not None:
+    elif (kind := _find_main_modality(file)) is not None:
         _refuse(only_texts, "a folder")
         _mine_folder(file, kind, model, limit, media, as_json=as_json)
     else:
@@ -98,11 +97,11 @@ def _refuse(options: dict[str, Any], what: str) -> None:
             raise InvalidInputError(f"{option} is for a file of texts; leave it out for {what}.")
 
 
-def _most_common_kind(file: Path) -> Modality | None:
+def _find_main_modality(file: Path) -> Modality | None:
     """Return the kind of most files of a folder; None for a file, or a folder of texts alone."""
-    from sememe.tasks.near_duplicates import most_common_kind
+    from sememe.tasks.near_duplicates import find_main_modality
 
-    return most_common_kind(file) if file.is_dir() else None
+    return find_main_modality(file) if file.is_dir() else None
 
 
 def _mine_index(folder: Path, limit: int, threshold: float, *, as_json: bool) -> None:
@@ -111,7 +110,7 @@ def _mine_index(folder: Path, limit: int, threshold: float, *, as_json: bool) ->
     from sememe.index.index import Index
 
     index = Index.open(folder)
-    pairs: list[ImagePair | SoundPair] = []
+    pairs: list[SimilarPair] = []
     errors = []
     for find_similar in (index.similar_images, index.similar_sounds):
         try:
@@ -135,10 +134,10 @@ def _mine_folder(
     """List the most similar recordings or images of a folder."""
     from sememe._nouns import noun
     from sememe.encoders.load.by_name import load
-    from sememe.tasks.near_duplicates import alike_files
+    from sememe.tasks.near_duplicates import find_near_duplicates
 
     encoder = load(model or (SOUND_MODEL if kind == "audio" else IMAGE_MODEL))
-    result = alike_files(
+    result = find_near_duplicates(
         folder,
         encoder,
         max_pairs=limit,
@@ -156,9 +155,7 @@ def _mine_folder(
     _print_pairs(result.pairs, what, threshold, limit)
 
 
-def _print_pairs(
-    pairs: Sequence[FilePair | ImagePair | SoundPair], what: str, threshold: float, limit: int
-) -> None:
+def _print_pairs(pairs: Sequence[SimilarPair], what: str, threshold: float, limit: int) -> None:
     for pair in pairs:
         typer.echo(terminal.escape_controls(f"{pair.score:6.3f}  {pair.first}  {pair.second}"))
     typer.echo(f"{len(pairs)} {what} with {threshold} or more", err=True)

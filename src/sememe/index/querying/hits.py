@@ -1,4 +1,4 @@
-"""What a search found."""
+"""Hits of a search."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Mode = Literal["hybrid", "semantic", "keyword"]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One item found, shown by the passage that answers best.
+    """One item of a search, shown by the passage that answers best.
 
     Attributes:
         id: The item.
         score: Higher is better; comparable within one search only.
         modality: "text", "image" or "audio".
         source: Where the item came from.
-        text: The passage; of a sound, what is said in the window, where that was written down.
-        start: Its first character within the item's text; of a sound, the window's first second.
-        end: One past its last character; of a sound, its last second.
-        metadata: The item's facts, those that have a value.
+        text: The passage; of audio, the words spoken in the window, where they were transcribed.
+        start: Its first character within the item's text; of audio, the window's first second.
+        end: One past its last character; of audio, the window's last second.
+        metadata: The item's metadata that has a value.
     """
 
     id: str
@@ -45,62 +45,63 @@ class Hit:
 
 @dataclass(frozen=True)
 class Hits(Sequence[Hit]):
-    """Hits, best first, ties by id; and how they were found.
+    """Hits, best first, ties by id; and how they were ranked.
 
     Attributes:
+        hits: The hits.
         mode: The mode asked for.
-        weights: Share of each leg in the scores, "semantic" and "keyword", adding up to 1; in those
-            that came before, where the hits were ranked again.
-        note: Why a leg was set aside, in words; "" where none was.
+        weights: Share of "semantic" and "keyword" in the scores, adding up to 1; after reranking,
+            in the scores before it.
+        note: Why one of the two was set aside; "" where none was.
     """
 
-    found: tuple[Hit, ...]
+    hits: tuple[Hit, ...]
     mode: Mode
     weights: dict[str, float]
     note: str = ""
 
     @overload
-    def __getitem__(self, place: int) -> Hit: ...
+    def __getitem__(self, at: int) -> Hit: ...
     @overload
-    def __getitem__(self, place: slice) -> Sequence[Hit]: ...
-    def __getitem__(self, place: int | slice) -> Hit | Sequence[Hit]:
-        """Return the hit, or hits, at a place."""
-        return self.found[place]
+    def __getitem__(self, at: slice) -> Sequence[Hit]: ...
+    def __getitem__(self, at: int | slice) -> Hit | Sequence[Hit]:
+        """Return the hit at a position, or the hits of a slice."""
+        return self.hits[at]
 
     def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self.found)
+        """Return the number of hits."""
+        return len(self.hits)
 
     def __iter__(self) -> Iterator[Hit]:
-        """Go through them, best first."""
-        return iter(self.found)
+        """Iterate over the hits, best first."""
+        return iter(self.hits)
 
     @property
     def ids(self) -> list[str]:
-        """The items found, best first."""
-        return [hit.id for hit in self.found]
+        """The items' ids, best first."""
+        return [hit.id for hit in self.hits]
 
     @property
     def scores(self) -> list[float]:
-        """Their scores, descending."""
-        return [hit.score for hit in self.found]
+        """The scores, descending."""
+        return [hit.score for hit in self.hits]
 
     def reranked(self, query: str, scorer: PairScorer, *, k: int | None = None) -> Hits:
-        """Return the k best hits, all unless told, as a cross-encoder scores query and passage.
+        """Return the k best hits, all by default, as a cross-encoder scores query and passage.
 
         Ties by id.
 
         Raises:
-            InvalidInputError: The scorer gives something else than one number for each hit.
+            InvalidInputError: If the scorer does not return one number for each hit.
         """
-        if not self.found:
+        if not self.hits:
             return self
         scores = [float(score) for score in scorer.score([(query, hit.text) for hit in self])]
-        if len(scores) != len(self.found) or any(score != score for score in scores):
+        if len(scores) != len(self.hits) or any(score != score for score in scores):
             raise InvalidInputError(
                 f"{scorer.name} gave {len(scores)} scores, or NaN among them, for "
-                f"{len(self.found)} hits. Give a cross-encoder with one score for each pair."
+                f"{len(self.hits)} hits. Give a cross-encoder with one score for each pair."
             )
         ranked = rank(scores, self.ids, tolerance=tolerance_of_outputs(scores))[:k]
-        hits = (replace(self.found[place], score=score) for place, score in ranked)
-        return replace(self, found=tuple(hits))
+        hits = (replace(self.hits[place], score=score) for place, score in ranked)
+        return replace(self, hits=tuple(hits))

@@ -1,20 +1,26 @@
-"""Items to rows-to-be: cut into chunks, with terms, not yet encoded."""
+"""Chunk, the third step of writing: changes cut into rows, with terms, not yet encoded."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
-from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sememe._types import Encoder, Item
-from sememe.index.writing.audio_windows import PER_SECOND, Window
-from sememe.sources.media.audio_decoding import Clip
+from sememe._types import Item
+from sememe.index.writing.audio_windows import AudioCutter, correct_seconds
+from sememe.index.writing.batch import Batch, Change, PendingRow, WriteLog
+from sememe.search.table.item_catalogue import State
 from sememe.text.split import Span
 
-TERM_ROWS = 32  # chunks whose terms stand together on the first of them: a document, mostly
+if TYPE_CHECKING:
+    from sememe._types import Item
+    from sememe.index.encoders import Encoders
+    from sememe.search.store import Store
+
+BATCH_ROWS = 2048  # chunks of one commit: a second of encoding, 4 MB of vectors
+_MEDIA_ROWS = 8  # rows that an image, or a window of audio, counts for: they take as long
+TERM_ROWS = 32  # chunks whose terms are on the first of them: a document, mostly
 
 
 class Analyzer(Protocol):
@@ -25,113 +31,115 @@ class Analyzer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A row without its vectors.
+class Chunker:
+    """Cuts texts as their encoder reads them, and audio into windows."""
 
-    Attributes:
-        item: What it is a chunk of.
-        hash: Of the whole item.
-        part, parts: Which chunk of how many.
-        start, end: Its characters in the item's text; its milliseconds in a recording.
-        heading: What is encoded before the chunk, so that it is read in context; "" for none.
-        terms: What this row carries for itself and the rows after it, joined by spaces, or None.
-        said: The words of a recording's window.
-    """
+    def __init__(
+        self,
+        store: Store,
+        encoders: Encoders,
+        analyzer: Analyzer,
+        audio: AudioCutter,
+        log: WriteLog,
+    ) -> None:
+        self._store = store
+        self._encoders = encoders
+        self._analyzer = analyzer
+        self._audio = audio
+        self._log = log
 
-    item: Item
-    hash: str
-    part: int
-    parts: int
-    start: int
-    end: int
-    heading: str
-    terms: str | None
-    said: str = ""
+    def chunk(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Turn batches of changes into batches of rows, each for one commit."""
+        rows: list[PendingRow] = []
+        for batch in batches:
+            rows += self._cut(batch.changes)
+            while count := _count_full(rows):
+                yield Batch(rows=rows[:count])
+                rows = rows[count:]
+            if batch.flush:
+                yield Batch(rows=rows, flush=True)
+                rows = []
 
-    @property
-    def content(self) -> Any:
-        """What an encoder of its modality is given."""
-        if self.item.modality == "text":
-            return self.encoded_text
-        if self.parts == 1:
-            return self.item.content
-        return Clip(self.item.content, self.start / PER_SECOND, self.end / PER_SECOND)
+    def _cut(self, changes: Sequence[Change]) -> Iterator[PendingRow]:
+        """Cut changes; of one that is half stored, only what is missing."""
+        changes = self._cut_audio(changes)
+        spans = self._split_texts([one for one in changes if one.item.modality == "text"])
+        for change in changes:
+            self._log.count(change)
+            rows = self._rows_of(change, spans)
+            if change.state == State.PARTIAL:
+                stored = self._store.present_parts(change.item.id)
+                rows = (row for row in rows if row.part not in stored)
+            yield from rows
 
-    @property
-    def text(self) -> str:
-        """The chunk, or what is said in it; "" of a picture."""
-        if self.item.modality == "audio":
-            return self.said
-        return str(self.item.content[self.start : self.end]) if self.end else ""
+    def _cut_audio(self, changes: Sequence[Change]) -> list[Change]:
+        """Set the windows of audio; return the changes without audio that cannot be read."""
+        cut = self._audio.cut([one.item for one in changes if one.item.modality == "audio"])
+        readable = []
+        for change in changes:
+            windows = cut.get(change.item.id, ())
+            if isinstance(windows, str):
+                self._log.fail_change(change, windows)
+                continue
+            if windows:
+                change.windows = windows
+                change.item = correct_seconds(change.item, windows)
+            readable.append(change)
+        return readable
 
-    @property
-    def encoded_text(self) -> str:
-        """What the encoder is given: the chunk, under its heading unless it begins with it."""
-        if not self.heading or self.text.startswith(self.heading):
-            return self.text
-        return f"{self.heading}\n{self.text}"
+    def _split_texts(self, changes: Sequence[Change]) -> dict[str, Sequence[Span]]:
+        """Return id -> spans of the chunks of each text; the encoder is loaded if there is any."""
+        if not changes:
+            return {}
+        contents = [change.item.content for change in changes]
+        ((_, encoder),) = self._encoders.load_for_documents("text")
+        split = getattr(encoder, "split", None)
+        if split is None:
+            spans = [[Span(0, len(text), 0)] if text.strip() else [] for text in contents]
+        else:
+            spans = split(contents, headings=[_heading(change.item) for change in changes])
+        return {change.item.id: own for change, own in zip(changes, spans, strict=True)}
 
+    def _rows_of(self, change: Change, spans: dict[str, Sequence[Span]]) -> Iterator[PendingRow]:
+        """Cut one item.
 
-def draft(
-    items: Sequence[Item],
-    hashes: Sequence[str],
-    encoder: Encoder,
-    analyzer: Analyzer,
-    recordings: Mapping[str, Sequence[Window]] = MappingProxyType({}),
-) -> list[list[Draft]]:
-    """Cut text items as `encoder` reads them; an item without text gives no draft.
-
-    The title of a document (its metadata "title") heads every chunk: a passage from the middle of
-    a page is found by what the page is about. A picture is one draft, which words find by the name
-    of its file; a recording, one for each window, which they find by what is said, too.
-
-    recordings: Id -> windows, of the items that are sound.
-    """
-    texts = [item for item in items if item.modality == "text"]
-    headings = [_heading(item) for item in texts]
-    cut = getattr(encoder, "split", None)
-    if cut is None:
-        spans = [[Span(0, len(item.content), 0)] if item.content.strip() else [] for item in texts]
-    else:
-        spans = cut([item.content for item in texts], headings=headings)
-    of_texts = iter(zip(spans, headings, strict=True))
-    return [
-        list(_drafts(item, hash_, *next(of_texts), analyzer))
-        if item.modality == "text"
-        else list(_windows(item, hash_, recordings[item.id], analyzer))
-        if item.modality == "audio"
-        else [Draft(item, hash_, 0, 1, 0, 0, "", _terms_of_name(item, analyzer))]
-        for item, hash_ in zip(items, hashes, strict=True)
-    ]
+        The title of a document (its metadata "title") heads every chunk: a passage from the middle
+        of a page is found by what the page is about. An image is one row, which words find by the
+        name of its file; audio is one for each window, which words also find by what is spoken.
+        """
+        if change.item.modality == "text":
+            yield from _text_rows(change, spans[change.item.id], self._analyzer)
+        elif change.item.modality == "audio":
+            yield from _audio_rows(change, self._analyzer)
+        else:
+            terms = _name_terms(change.item, self._analyzer)
+            yield PendingRow(change, 0, 1, 0, 0, "", terms)
 
 
-def _drafts(
-    item: Item, hash_: str, spans: Sequence[Span], heading: str, analyzer: Analyzer
-) -> Iterator[Draft]:
+def _text_rows(change: Change, spans: Sequence[Span], analyzer: Analyzer) -> Iterator[PendingRow]:
+    text: str = change.item.content
+    heading = _heading(change.item)
     for part, span in enumerate(spans):
         terms = None
         if part % TERM_ROWS == 0:
             after = part + TERM_ROWS
-            end = spans[after].start if after < len(spans) else len(item.content)
-            terms = " ".join(analyzer.analyze(item.content[span.start : end]))
-        yield Draft(item, hash_, part, len(spans), span.start, span.end, heading, terms)
+            end = spans[after].start if after < len(spans) else len(text)
+            terms = " ".join(analyzer.analyze(text[span.start : end]))
+        yield PendingRow(change, part, len(spans), span.start, span.end, heading, terms)
 
 
-def _windows(
-    item: Item, hash_: str, windows: Sequence[Window], analyzer: Analyzer
-) -> Iterator[Draft]:
-    for part, window in enumerate(windows):
+def _audio_rows(change: Change, analyzer: Analyzer) -> Iterator[PendingRow]:
+    windows = change.windows
+    for part, (start, end, spoken) in enumerate(windows):
         terms = None
         if part % TERM_ROWS == 0:
-            said = " ".join(one.said for one in windows[part : part + TERM_ROWS])
-            name = "" if part else _terms_of_name(item, analyzer)
-            terms = " ".join([name, *analyzer.analyze(said)]).strip()
-        start, end, said = window
-        yield Draft(item, hash_, part, len(windows), start, end, "", terms, said)
+            words = " ".join(one.spoken for one in windows[part : part + TERM_ROWS])
+            name = "" if part else _name_terms(change.item, analyzer)
+            terms = " ".join([name, *analyzer.analyze(words)]).strip()
+        yield PendingRow(change, part, len(windows), start, end, "", terms, spoken)
 
 
-def _terms_of_name(item: Item, analyzer: Analyzer) -> str:
+def _name_terms(item: Item, analyzer: Analyzer) -> str:
     """Return the terms of a file's name, without folders and without its ending, and its title."""
     name = PurePosixPath(item.source or item.id).stem
     return " ".join(analyzer.analyze(f"{_heading(item)} {re.sub(r'[_.-]+', ' ', name)}"))
@@ -140,3 +148,13 @@ def _terms_of_name(item: Item, analyzer: Analyzer) -> str:
 def _heading(item: Item) -> str:
     title: Any = item.metadata.get("title")
     return title.strip() if isinstance(title, str) else ""
+
+
+def _count_full(rows: Sequence[PendingRow]) -> int:
+    """Return how many rows, from the first, make a batch; 0 where there are too few."""
+    weight = 0
+    for count, row in enumerate(rows, start=1):
+        weight += 1 if row.item.modality == "text" else _MEDIA_ROWS
+        if weight >= BATCH_ROWS:
+            return count
+    return 0

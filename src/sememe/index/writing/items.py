@@ -1,4 +1,4 @@
-"""What people hand to an index, as items."""
+"""What a program gives to an index, as items."""
 
 from __future__ import annotations
 
@@ -21,98 +21,97 @@ from sememe.text.normalize import well_formed
 
 ItemLike = Item | Skipped | str | PathLike[str] | tuple[str, str] | Mapping[str, Any]
 TEXT_KEYS = ("text", "content")
-NAMED: tuple[Modality, ...] = ("image", "audio")
+MEDIA: tuple[Modality, ...] = ("image", "audio")
 _READ = 1 << 20
 
 
-def as_items(things: Iterable[ItemLike]) -> Iterator[Item | Skipped]:
-    """Turn texts, (id, text) pairs, mappings, paths of images and sounds, and items into items.
+def parse_items(things: Iterable[ItemLike]) -> Iterator[Item | Skipped]:
+    """Turn texts, (id, text) pairs, mappings, paths of images and audio, and items into items.
 
     A text without an id is named by its content: "text-" and 12 hex digits. A mapping needs "text"
-    (or "content"), "image" (a path, bytes of a file, an array or a picture of Pillow) or "audio" (a
+    (or "content"), "image" (a path, bytes of a file, an array or a Pillow image) or "audio" (a
     path, bytes of a file, or (samples, sample rate)); "id" and "source" are taken where given, and
     the rest is metadata, of which None, NaN and infinity are left out; dates and times are kept in
-    ISO form. Of a path, the end of its name tells a sound from an image.
+    ISO form. Of a path, the end of its name tells audio from an image.
 
-    >>> next(as_items([{"id": "a", "text": "Hello", "year": 2024}])).metadata
+    >>> next(parse_items([{"id": "a", "text": "Hello", "year": 2024}])).metadata
     {'year': 2024}
 
     Raises:
-        InvalidInputError: Something else; the message gives its place.
+        InvalidInputError: If something is none of these; the message gives its position.
     """
     if isinstance(things, str | bytes | Mapping):
         raise InvalidInputError(
             f"got one {type(things).__name__}; items come as a list. Write [...] around it."
         )
-    for place, thing in enumerate(things):
+    for at, thing in enumerate(things):
         if isinstance(thing, Skipped):
             yield thing
         else:
-            yield from _storable(_as_item(thing, place))
+            yield from _sanitize(_parse_item(thing, at))
 
 
-def _as_item(thing: ItemLike, place: int) -> Item:
+def _parse_item(thing: ItemLike, at: int) -> Item:
     if isinstance(thing, Item):
-        return _checked(thing, place)
+        return _check_item(thing, at)
     if isinstance(thing, str):
-        return Item(_name(thing), thing)
+        return Item(_name_text(thing), thing)
     if isinstance(thing, tuple) and len(thing) == 2:
-        text = _text(thing[1], place)
-        return Item(_id(thing[0], text), text)
+        text = _check_text(thing[1], at)
+        return Item(_make_id(thing[0], text), text)
     if isinstance(thing, Mapping):
-        return _from_mapping(thing, place)
+        return _parse_mapping(thing, at)
     if isinstance(thing, PathLike):
         modality: Modality = "audio" if format_of(Path(thing).name)[0] == "audio" else "image"
         return Item(str(thing), Path(thing), modality, str(thing))
     raise InvalidInputError(
-        f"item {place} is {type(thing).__name__}; allowed are str, (id, text), "
-        "a mapping with 'text', 'image' or 'audio', the Path of an image or a sound, and "
+        f"item {at} is {type(thing).__name__}; allowed are str, (id, text), "
+        "a mapping with 'text', 'image' or 'audio', the Path of an image or audio file, and "
         "sememe.Item."
     )
 
 
-def _checked(item: Item, place: int) -> Item:
+def _check_item(item: Item, at: int) -> Item:
     if not isinstance(item.id, str):
-        raise InvalidInputError(f"item {place}: its id is {type(item.id).__name__}, not str.")
+        raise InvalidInputError(f"item {at}: its id is {type(item.id).__name__}, not str.")
     if item.modality == "text":
-        _text(item.content, place)
+        _check_text(item.content, at)
     elif item.modality == "image":
-        _picture(item.content, place)
+        _check_image(item.content, at)
     elif item.modality == "audio":
         if isinstance(item.content, Clip):
             raise InvalidInputError(
-                f"item {place}: its audio is a Clip; give the recording itself, whose windows the "
-                "index finds, or the samples: (read_sound(clip), 16000)"
+                f"item {at}: its audio is a Clip; give the whole file, whose windows the index "
+                "finds, or the samples: (read_sound(clip), 16000)"
             )
-        checked_sound(item.content, f"item {place}: its audio")
+        checked_sound(item.content, f"item {at}: its audio")
     return item
 
 
-def _storable(item: Item) -> Iterator[Item | Skipped]:
-    """Leave out missing metadata; replace lone surrogates, which no file can hold, and say so.
+def _sanitize(item: Item) -> Iterator[Item | Skipped]:
+    """Leave out missing metadata; replace lone surrogates, which no file can hold, and report it.
 
     A metadata name is left as it is: the index refuses one that it cannot hold.
     """
-    facts = {name: _plain(value) for name, value in item.metadata.items()}
-    given = {name: value for name, value in facts.items() if not _is_missing(value)}
+    plain = {name: _to_plain(value) for name, value in item.metadata.items()}
+    given = {name: value for name, value in plain.items() if not _is_missing(value)}
     item = replace(item, metadata=given)
-    facts = {name: _clean(value) for name, value in given.items()}
-    cleaned = Item(
-        id=_clean(item.id),
-        content=_clean(item.content) if item.modality == "text" else item.content,
+    sanitized = Item(
+        id=_replace_surrogates(item.id),
+        content=_replace_surrogates(item.content) if item.modality == "text" else item.content,
         modality=item.modality,
-        source=_clean(item.source),
-        metadata=facts,
+        source=_replace_surrogates(item.source),
+        metadata={name: _replace_surrogates(value) for name, value in given.items()},
     )
-    if _written(cleaned) == _written(item):
+    if _texts_of(sanitized) == _texts_of(item):
         yield item
     else:
-        yield cleaned
-        yield Skipped(cleaned.id, "characters that no file can hold were replaced by U+FFFD")
+        yield sanitized
+        yield Skipped(sanitized.id, "characters that no file can hold were replaced by U+FFFD")
 
 
-def _written(item: Item) -> tuple[Any, ...]:
-    """Return what of an item is text."""
+def _texts_of(item: Item) -> tuple[Any, ...]:
+    """Return the parts of an item that are text."""
     content = item.content if item.modality == "text" else None
     return item.id, content, item.source, item.metadata
 
@@ -121,59 +120,61 @@ def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
-def _plain(value: Any) -> Any:
-    """Return dates and times in ISO form, and NumPy's scalars as Python's own."""
+def _to_plain(value: Any) -> Any:
+    """Return dates and times in ISO form, and NumPy scalars as Python's own."""
     if type(value).__module__ == "numpy" and hasattr(value, "item"):
         value = value.item()
     return value.isoformat() if isinstance(value, date | time) else value
 
 
 def has_text(item: Item) -> bool:
-    """Say whether there is something to encode: no text is all white space."""
+    """Return whether an item has something to encode: a text must not be all white space."""
     return item.modality != "text" or bool(item.content.strip())
 
 
-def _clean(value: Any) -> Any:
+def _replace_surrogates(value: Any) -> Any:
     return well_formed(value) if isinstance(value, str) else value
 
 
-def _from_mapping(thing: Mapping[str, Any], place: int) -> Item:
+def _parse_mapping(thing: Mapping[str, Any], at: int) -> Item:
     key = next((key for key in TEXT_KEYS if key in thing), None)
-    other: Modality | None = next((key for key in NAMED if key in thing), None)
+    other: Modality | None = next((key for key in MEDIA if key in thing), None)
     if key is None and other is not None:
-        return _other(thing, other, place)
+        return _parse_media(thing, other, at)
     if key is None:
         got = ", ".join(map(repr, thing)) or "nothing"
         raise InvalidInputError(
-            f"item {place} has {got} but no 'text'. Name its text 'text', a picture 'image', "
-            "a sound 'audio'."
+            f"item {at} has {got} but no 'text'. Name its text 'text', an image 'image', "
+            "audio 'audio'."
         )
-    text = _text(thing[key], place)
-    taken = {key, "id", "source"}
+    text = _check_text(thing[key], at)
     return Item(
-        id=_id(thing.get("id"), text),
+        id=_make_id(thing.get("id"), text),
         content=text,
         source=str(thing.get("source", "")),
-        metadata={name: value for name, value in thing.items() if name not in taken},
+        metadata=_metadata_of(thing, key),
     )
 
 
-def _other(thing: Mapping[str, Any], key: Modality, place: int) -> Item:
+def _parse_media(thing: Mapping[str, Any], key: Modality, at: int) -> Item:
     content = thing[key]
     source = str(content) if isinstance(content, str | PathLike) else ""
     if isinstance(content, str):
         content = Path(content)
-    item = _checked(Item("", content, key, str(thing.get("source", source))), place)
+    item = _check_item(Item("", content, key, str(thing.get("source", source))), at)
     given = thing.get("id")
     if given is None or given == "":
         given = source or f"{key}-{content_digest(content, 6).hexdigest()}"
+    return replace(item, id=str(given), metadata=_metadata_of(thing, key))
+
+
+def _metadata_of(thing: Mapping[str, Any], key: str) -> dict[str, Any]:
     taken = {key, "id", "source"}
-    facts = {name: value for name, value in thing.items() if name not in taken}
-    return replace(item, id=str(given), metadata=facts)
+    return {name: value for name, value in thing.items() if name not in taken}
 
 
-def _picture(content: Any, place: int) -> None:
-    """Refuse what can be no picture, before anything is encoded."""
+def _check_image(content: Any, at: int) -> None:
+    """Refuse what cannot be an image, before anything is encoded."""
     kind = type(content).__module__.partition(".")[0]
     if isinstance(content, str | PathLike | bytes | bytearray | memoryview) or kind == "PIL":
         return
@@ -185,35 +186,35 @@ def _picture(content: Any, place: int) -> None:
     else:
         got = type(content).__name__
     raise InvalidInputError(
-        f"item {place}: its image is {got}; give a path, the bytes of a file, an array (height, "
-        "width, 3) of uint8, or a picture of Pillow."
+        f"item {at}: its image is {got}; give a path, the bytes of a file, an array (height, "
+        "width, 3) of uint8, or a Pillow image."
     )
 
 
-def _id(given: object, text: str) -> str:
-    return _name(text) if given is None or given == "" else str(given)
+def _make_id(given: object, text: str) -> str:
+    return _name_text(text) if given is None or given == "" else str(given)
 
 
-def _text(value: object, place: int) -> str:
+def _check_text(value: object, at: int) -> str:
     if not isinstance(value, str):
-        raise InvalidInputError(f"item {place}: its text is {type(value).__name__}, not str.")
+        raise InvalidInputError(f"item {at}: its text is {type(value).__name__}, not str.")
     return value
 
 
-def _name(text: str) -> str:
+def _name_text(text: str) -> str:
     data = text.encode("utf-8", "surrogatepass")
     return f"text-{hashlib.blake2b(data, digest_size=6).hexdigest()}"
 
 
 def content_hash(item: Item) -> str:
-    """Return 32 hex digits over all that a row of the item holds: equal means unchanged.
+    """Return 32 hex digits over content, source and metadata of an item: equal means unchanged.
 
     Raises:
-        OSError: The file of an image cannot be read.
+        OSError: If the file of an image or audio cannot be read.
     """
-    facts = [item.modality, item.source, sorted(item.metadata.items())]
+    others = [item.modality, item.source, sorted(item.metadata.items())]
     digest = content_digest(item.content, 16)
-    digest.update(json.dumps(facts, ensure_ascii=True).encode())
+    digest.update(json.dumps(others, ensure_ascii=True).encode())
     return digest.hexdigest()
 
 
@@ -228,7 +229,7 @@ def content_digest(content: Any, size: int) -> hashlib.blake2b:
                 digest.update(block)
     elif (pair := samples_of(content)) is not None:
         digest.update(f"{pair[1]} {content_digest(pair[0], 16).hexdigest()}".encode())
-    elif hasattr(content, "tobytes"):  # an array, or a picture of Pillow
+    elif hasattr(content, "tobytes"):  # an array, or a Pillow image
         shape = getattr(content, "shape", None) or getattr(content, "size", None)
         digest.update(f"{shape} {getattr(content, 'mode', '')}".encode())
         digest.update(content.tobytes())

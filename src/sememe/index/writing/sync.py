@@ -1,153 +1,140 @@
-"""Bring an index to the state of a folder: read what changed, forget what left.
+"""Bring an index to the state of a folder: read what changed, remove what is gone.
 
-A file is on the ledger before its first item is stored, without a size: "begun". Once all it holds
-is stored its size and time of change are entered, and the next sync passes it over unread. Whatever
-is interrupted is read again, and what is stored of it not encoded again. A file that gave nothing
-is looked at again each time: the library it needs, or the right to read it, may have come since. So
-is a file of which the store holds less than the ledger says: something removed it by its id.
+A file whose size and time of change are in the ledger is passed over unread; what is interrupted is
+read again, and what is stored of it not encoded again. A file that gave nothing is read each time:
+the library it needs, or the permission to read it, may have come since. So is a file of which the
+store holds less than the ledger has: something removed it by its id.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._progress import progress
 from sememe._types import Item, Skipped
+from sememe.index.report import Report
 from sememe.index.writing.items import has_text
-from sememe.index.writing.metadata import Facts
-from sememe.index.writing.writer import Writer
+from sememe.index.writing.metadata import MetadataSchema
+from sememe.index.writing.source_ledger import SourceLedger
 from sememe.search.table.file_ledger import SourceRecord
 from sememe.search.table.item_catalogue import digests
 from sememe.sources import SourceFile, find_files, read_file
 from sememe.sources.files import EMPTY, UNLISTED
 
 if TYPE_CHECKING:
+    from sememe.index.writing.writer import Writer
     from sememe.search.store import Store
-
-_FILES = 1024  # read between two entries in the ledger
-_BEGUN = -1  # size of a file that was begun
 
 
 class FolderSync:
     """One sync of some folders and files."""
 
-    def __init__(self, store: Store, writer: Writer, roots: Mapping[Path, str]) -> None:
-        """Begin; a root's prefix begins the sources of everything under it, and of nothing else.
+    def __init__(self, store: Store, roots: Mapping[Path, str]) -> None:
+        """Take the folders and files, each with the prefix of its sources and of no others.
 
-        A file may have "" for a prefix: its source is its name.
+        A file may have the prefix "": its source is its name.
         """
         self._store = store
-        self._writer = writer
         self._roots = roots
-        self._ledger = store.sources()
-        self._stored = _stored_items(store)
-        self._facts = Facts(store.metadata)
-        self._seen: set[str] = set()  # every source met
-        self._unlisted: list[str] = []  # folders whose files may be there still
-        self._begun: list[SourceRecord] = []  # files being read, to be entered before a commit
-        self._read: list[SourceRecord] = []  # files read, to be entered after the next flush
-        self._reread: dict[str, tuple[SourceRecord, set[int]]] = {}  # ... that may have shrunk
-        writer.before_commit = self._enter_begun
+        self._ledger = SourceLedger(store)
+        self._known = store.sources()
+        self._stored = _count_items(store)
+        self._schema = MetadataSchema(store.metadata)
+        self._met: set[str] = set()  # every source of this sync
+        self._unlisted: list[str] = []  # folders whose files may still be there
+        self._unchanged = 0
+        self._reread: dict[str, tuple[SourceRecord, set[int]]] = {}  # files that may have shrunk
 
-    def run(self, *, ignore: Sequence[str] = (), show_progress: bool = False) -> None:
-        """Read, store, and remove what is gone; the writer's report has the account."""
+    def run(
+        self, writer: Writer, *, ignore: Sequence[str] = (), show_progress: bool = False
+    ) -> Report:
+        """Read, store, and remove what is gone."""
         with progress("files", total=None, show=show_progress) as advance:
-            found = (
-                (prefix, entry)
-                for root, prefix in self._roots.items()
-                for entry in find_files(root, ignore=ignore)
-            )
-            for done, (prefix, entry) in enumerate(found, start=1):
-                self._visit(prefix, entry)
-                if len(self._read) >= _FILES:
-                    self._enter()
-                advance(done)
-        self._enter()
-        self.remove()
+            things = self._read(ignore, advance)
+            log = writer.write(things, on_change="replace", ledger=self._ledger)
+        log.report.unchanged += self._unchanged
+        for source in log.failed:  # what is stored of it is of the file as it was: it is read again
+            self._reread.pop(source, None)
+        log.report.removed += self.remove_missing()
+        return log.report
 
-    def _visit(self, prefix: str, entry: SourceFile | Skipped) -> None:
+    def remove_missing(self) -> int:
+        """Remove items that files no longer hold, and those of files not met; return how many."""
+        missing = {source for source in set(self._known) - self._met if self._is_ours(source)}
+        gone = {source for source in missing if not source.startswith(tuple(self._unlisted))}
+        stale = self._find_stale(gone)
+        self._store.delete(stale)
+        self._store.forget_sources(gone)
+        self._store.record_sources([record for record, _ in self._reread.values()])
+        return len(stale)
+
+    def _read(
+        self, ignore: Sequence[str], advance: Callable[[int], None]
+    ) -> Iterator[Item | Skipped]:
+        """Read the items of every file that is new or changed."""
+        files = (
+            (prefix, entry)
+            for root, prefix in self._roots.items()
+            for entry in find_files(root, ignore=ignore)
+        )
+        for done, (prefix, entry) in enumerate(files, start=1):
+            yield from self._visit(prefix, entry)
+            advance(done)
+
+    def _visit(self, prefix: str, entry: SourceFile | Skipped) -> Iterator[Item | Skipped]:
         source = prefix + entry.source
-        self._seen.add(source)
+        self._met.add(source)
         if isinstance(entry, Skipped):
-            self._writer.put(Skipped(source, entry.reason))
             if entry.reason.startswith(UNLISTED):
                 self._unlisted.append(source if source == prefix else f"{source}/")
+            yield Skipped(source, entry.reason)
             return
-        known = self._ledger.get(source)
+        known = self._known.get(source)
         same = known and (known.size, known.mtime_ns) == (entry.size, entry.mtime_ns)
         if known and same and known.items and known.items == self._stored[source]:
-            self._writer.report.unchanged += known.items
+            self._unchanged += known.items
             if known.reason:
-                self._writer.put(Skipped(source, known.reason))
-            return
-        self._read_file(replace(entry, source=source))
+                yield Skipped(source, known.reason)
+        else:
+            yield from self._read_file(replace(entry, source=source))
 
-    def _read_file(self, file: SourceFile) -> None:
+    def _read_file(self, file: SourceFile) -> Iterator[Item | Skipped]:
         ids: list[str] = []
         reason = None
-        for thing in self._fitted(file):
+        for thing in self._fit_items(file):
             if isinstance(thing, Skipped):
                 reason = reason or thing.reason
             else:
                 if not ids:
-                    self._begun.append(SourceRecord(file.source, _BEGUN, 0, 0))
+                    self._ledger.begin(file.source)
                 ids.append(thing.id)
-            self._writer.put(thing)
-        if reason and not ids and self._stored[file.source] and not reason.startswith(EMPTY):
-            kept = "it cannot be read now; what was indexed of it before is kept"
-            self._writer.put(Skipped(file.source, kept))
-            return
+            yield thing
+        known, stored = self._known.get(file.source), self._stored[file.source]
         record = SourceRecord(file.source, file.size, file.mtime_ns, len(ids), reason)
-        if file.source not in self._ledger:
-            self._read.append(record)
-        elif record != self._ledger[file.source] or len(ids) != self._stored[file.source]:
+        if reason and not ids and stored and not reason.startswith(EMPTY):
+            kept = "it cannot be read now; what was indexed of it before is kept"
+            yield Skipped(file.source, kept)
+        elif known is None:
+            self._ledger.finish(record)
+            return
+        elif record != known or len(ids) != stored:
             self._reread[file.source] = (record, set(digests(ids).tolist()))
+        self._ledger.finish(None)
 
-    def _fitted(self, file: SourceFile) -> Iterator[Item | Skipped]:
+    def _fit_items(self, file: SourceFile) -> Iterator[Item | Skipped]:
         """Read a file's items, with metadata that the index can hold."""
         for thing in read_file(file):
             if isinstance(thing, Skipped):
                 yield thing
             elif has_text(thing):
-                yield self._facts.fit(thing)
+                yield self._schema.fit(thing)
             else:
                 yield Skipped(thing.source, f"{EMPTY}: no text in it")
-        yield from self._facts.notes(file.source)
-
-    def _enter_begun(self) -> None:
-        begun, self._begun = self._begun, []
-        self._store.record_sources(begun)
-
-    def _enter(self) -> None:
-        """Store what was read, then say so in the ledger."""
-        self._writer.flush()
-        self._begun = []
-        failed = self._writer.failed
-        self._store.record_sources(
-            [
-                replace(record, items=0, reason=failed[record.source])
-                if record.source in failed
-                else record
-                for record in self._read
-            ]
-        )
-        self._read = []
-        for source in failed:  # what is stored of it is of the file as it was: it is read again
-            self._reread.pop(source, None)
-
-    def remove(self) -> None:
-        """Delete the items that files no longer hold, and those of files that were not met."""
-        missing = {source for source in set(self._ledger) - self._seen if self._is_ours(source)}
-        gone = {source for source in missing if not source.startswith(tuple(self._unlisted))}
-        stale = self._ids_gone(gone)
-        self._store.delete(stale)
-        self._writer.report.removed += len(stale)
-        self._store.forget_sources(gone)
-        self._store.record_sources([record for record, _ in self._reread.values()])
+        yield from self._schema.report_left_out(file.source)
 
     def _is_ours(self, source: str) -> bool:
         return any(
@@ -155,7 +142,8 @@ class FolderSync:
             for root, prefix in self._roots.items()
         )
 
-    def _ids_gone(self, gone: set[str]) -> list[str]:
+    def _find_stale(self, gone: set[str]) -> list[str]:
+        """Return the ids of items whose file is gone, or was read and no longer holds them."""
         if not gone and not self._reread:
             return []
         stale: dict[str, None] = {}
@@ -172,7 +160,7 @@ class FolderSync:
         return list(stale)
 
 
-def _stored_items(store: Store) -> Counter[str]:
+def _count_items(store: Store) -> Counter[str]:
     """Count the items of each source, by their first parts."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.models.bert.graph import INPUTS, state_graph, states_of
 from sememe.models.bert.pooling import pooling_weights
-from sememe.models.onnx.batches import Batches, batch_inputs
-from sememe.models.onnx.builder import Graph, floats, session
+from sememe.models.onnx.batches import Batches, make_inputs
+from sememe.models.onnx.builder import Graph, floats
+from sememe.models.onnx.session import LazySession
+from sememe.models.onnx.token_engine import TOKENS_AT_ONCE
 from sememe.models.onnx.transformer import Products, in_float32
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 class SentenceEngine:
     """The network, its pooling and what follows."""
 
-    tokens_at_once = 65_536  # among which sequences of like length find together
+    tokens_at_once = TOKENS_AT_ONCE
 
     def __init__(
         self,
@@ -42,6 +44,9 @@ class SentenceEngine:
         self._dense = tuple(dense)
         self._products = products
         self._batches = Batches(max_tokens=weights.max_tokens, threads=threads)
+        make = partial(sentence_graph, weights, self._pooling, self._dense, products=products)
+        self._sentences = LazySession(make)
+        self._states: tuple[tuple[int, ...], LazySession] | None = None
 
     @property
     def dim(self) -> int:
@@ -70,12 +75,12 @@ class SentenceEngine:
         """
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
-            inputs = batch_inputs(ids, lengths, batch)
+            inputs = make_inputs(ids, lengths, batch)
             longest = inputs["ids"].shape[1]
             inputs["pool"] = pooling_weights(
                 self._pooling, lengths[batch], longest=longest, skip=skip
             )
-            rows: FloatArray = self._sentences.run(None, inputs)[0]
+            rows: FloatArray = self._sentences.run(inputs)[0]
             return rows
 
         return self._batches.rows(ids, self.dim, run)
@@ -90,20 +95,20 @@ class SentenceEngine:
         Raises:
             InvalidInputError: As `forward`; or a layer that there is not.
         """
-        graph = self._state_session(self._checked_layers(layers))
+        graph = self._open_states(self._check_layers(layers))
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
-            states: FloatArray = graph.run(None, batch_inputs(ids, lengths, batch))[0]
+            states: FloatArray = graph.run(make_inputs(ids, lengths, batch))[0]
             return states
 
         return self._batches.states(ids, run)
 
     def release(self) -> None:
-        """Give back the memory that only makes the next call faster: the graph."""
-        self.__dict__.pop("_sentences", None)
-        self.__dict__.pop("_states", None)
+        """Free memory that only makes the next call faster: the graphs."""
+        self._sentences.release()
+        self._states = None
 
-    def _checked_layers(self, layers: Sequence[int] | None) -> tuple[int, ...]:
+    def _check_layers(self, layers: Sequence[int] | None) -> tuple[int, ...]:
         chosen = tuple(layers) if layers is not None else (self.n_layers,)
         if not chosen or not all(0 <= layer <= self.n_layers for layer in chosen):
             raise InvalidInputError(
@@ -112,17 +117,13 @@ class SentenceEngine:
             )
         return chosen
 
-    def _state_session(self, layers: tuple[int, ...]) -> Any:
-        kept = self.__dict__.get("_states")
-        if kept is None or kept[0] != layers:
-            graph = state_graph(self._weights, layers=layers, products=self._products)
-            kept = self.__dict__["_states"] = (layers, session(graph))
-        return kept[1]
-
-    @cached_property
-    def _sentences(self) -> Any:
-        graph = sentence_graph(self._weights, self._pooling, self._dense, products=self._products)
-        return session(graph)
+    def _open_states(self, layers: tuple[int, ...]) -> LazySession:
+        """Return the graph of these layers; that of the last call is kept."""
+        if self._states is None or self._states[0] != layers:
+            make = partial(state_graph, self._weights, layers=layers, products=self._products)
+            self._states = layers, LazySession(make)
+        self._states[1].open()
+        return self._states[1]
 
 
 def sentence_graph(

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe.models.bert.graph import INPUTS, states_of
-from sememe.models.onnx.builder import Graph, floats, session
+from sememe.models.onnx.builder import Graph, floats
+from sememe.models.onnx.session import open_session
 from sememe.models.onnx.transformer import in_float32
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def product_inputs(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[P
     g = Graph()
     states_of(g, weights, noted, depth=len(weights.layers))
     ports = {x: floats("N", "T", width) for x, width in names.values()}
-    run = session(g.build(INPUTS, ports))
+    run = open_session(g.build(INPUTS, ports))
     kept: dict[Place, list[FloatArray]] = {place: [] for place in names}
     left = _TOKENS
     for row in ids:

@@ -17,7 +17,8 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.models.bert.weights import FAMILIES
-from sememe.models.onnx.builder import Graph, floats, session
+from sememe.models.onnx.builder import Graph, floats
+from sememe.models.onnx.session import open_session
 from sememe.models.onnx.transformer import activate, linear
 from sememe.models.weights.reader import Reader
 
@@ -146,7 +147,7 @@ class HeadEngine:
 
     def __init__(self, head: MaskedHead, *, threads: int = 1) -> None:
         self._head = head
-        self._session = session(head_graph(head), threads=threads)
+        self._session = open_session(head_graph(head), threads=threads)
 
     @property
     def n_tokens(self) -> int:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._errors import InvalidInputError
 from sememe.models.bert.pooling import pooling_weights
-from sememe.models.onnx.batches import Batches, padded
-from sememe.models.onnx.builder import session
+from sememe.models.onnx.batches import Batches, pad
+from sememe.models.onnx.session import OnnxFile
+from sememe.models.onnx.token_engine import TOKENS_AT_ONCE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +55,7 @@ class ForeignEngine:
     the shape (N, T, width).
     """
 
-    tokens_at_once = 65_536  # among which sequences of like length find together
+    tokens_at_once = TOKENS_AT_ONCE
 
     def __init__(
         self,
@@ -78,12 +79,8 @@ class ForeignEngine:
         self._pad = int(config.get("pad_token_id") or 0)
         self.max_tokens = int(config.get("max_position_embeddings") or _NO_LIMIT)
         self._batches = Batches(max_tokens=self.max_tokens, threads=threads)
-        try:
-            self._session = session(str(file))
-        except Exception as error:  # ONNX Runtime has many classes of them
-            raise CorruptFileError(f"{file} cannot be opened: {error}. Fetch it anew") from error
-        self._inputs = {port.name: port.type for port in self._session.get_inputs()}
-        self._output = self._states_port()
+        self._file = OnnxFile(file)
+        self._output = self._find_output()
         self._width = int(self._run([[0]], np.array([1]), np.array([0])).shape[2])
 
     @property
@@ -125,38 +122,32 @@ class ForeignEngine:
     def release(self) -> None:
         """Keep the graph: it is the file itself, and to open it again would take as long."""
 
-    def _states_port(self) -> str:
-        if unknown := set(self._inputs) - {"input_ids", *_FED}:
+    def _find_output(self) -> str:
+        """Return the name of the output with the tokens' states."""
+        if unknown := set(self._file.inputs) - {"input_ids", *_INPUTS}:
             raise InvalidInputError(
                 f"{self._where}: its ONNX file takes {', '.join(sorted(unknown))}, which sememe "
-                f"cannot give. Export it with input_ids, {', '.join(_FED)} alone"
+                f"cannot give. Export it with input_ids, {', '.join(_INPUTS)} alone"
             )
-        ports = self._session.get_outputs()
-        named = [port.name for port in ports if port.name in _STATES]
-        found = named or [port.name for port in ports[:1] if len(port.shape) in (0, 3)]
+        shapes = self._file.outputs
+        named = [name for name in shapes if name in _STATES]
+        found = named or [name for name in list(shapes)[:1] if len(shapes[name]) in (0, 3)]
         if not found:
-            names = ", ".join(port.name for port in ports)
+            names = ", ".join(shapes)
             raise InvalidInputError(
                 f"{self._where}: its ONNX file gives {names}; sememe pools states of tokens. "
                 f"Export it with the output {_STATES[0]}"
             )
-        return str(found[0])
+        return found[0]
 
     def _run(
         self, ids: Sequence[Sequence[int]], lengths: NDArray[np.int64], batch: NDArray[np.int64]
     ) -> FloatArray:
         """Return the states of a batch: (N, T, width)."""
-        inside = np.arange(int(lengths[batch].max())) < lengths[batch][:, None]
-        rows = np.where(inside, padded(ids, lengths, batch), self._pad)
-        given = {"input_ids": rows} | {name: make(inside) for name, make in _FED.items()}
-        found: FloatArray = self._session.run(
-            [self._output],
-            {
-                name: given[name].astype(np.int32 if "int32" in kind else np.int64)
-                for name, kind in self._inputs.items()
-            },
-        )[0]
-        return found.astype(np.float32, copy=False)
+        inside = np.arange(int(lengths[batch].max())) < lengths[batch][:, None]  # (N, T)
+        rows = np.where(inside, pad(ids, lengths, batch), self._pad)
+        made = {name: make(inside) for name, make in _INPUTS.items()}
+        return self._file.run(self._output, {"input_ids": rows} | made)
 
     def _rows(self, states: FloatArray, lengths: NDArray[np.int64], skip: int) -> FloatArray:
         weights = pooling_weights(self._pooling, lengths, longest=states.shape[1], skip=skip)
@@ -174,7 +165,7 @@ class ForeignEngine:
         return found
 
 
-_FED: dict[str, Any] = {  # the inputs besides, made of which places (N, T) hold a token
+_INPUTS: dict[str, Any] = {  # further inputs, from which places (N, T) hold a token
     "attention_mask": lambda inside: inside,
     "token_type_ids": np.zeros_like,
     "position_ids": lambda inside: np.cumsum(np.ones_like(inside, np.int64), axis=1) - 1,

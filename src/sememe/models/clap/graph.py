@@ -15,12 +15,12 @@ Reference: Wu et al. 2023 (arXiv:2211.06687); Chen et al. 2022 (arXiv:2202.00874
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sememe.models.bert.graph import INPUTS, states_of
-from sememe.models.onnx.builder import Graph, floats
+from sememe.models.onnx.builder import Graph, LargeGraph, floats
 from sememe.models.onnx.transformer import Transformer, activate, in_float32, linear, normalise
 
 if TYPE_CHECKING:
@@ -41,29 +41,22 @@ _HIDDEN = -100.0  # added to the score of a state of another window
 _CUBIC = -0.75  # the parameter of cubic interpolation, as torch has it
 
 
-class ClapGraph(NamedTuple):
-    """A graph, and the large arrays that it leaves out; both are for `session`."""
-
-    graph: bytes
-    beside: dict[str, FloatArray]
-
-
-def text_graph(weights: ClapTextWeights) -> ClapGraph:
+def text_graph(weights: ClapTextWeights) -> LargeGraph:
     """Token ids to unit rows "rows" (N, dim); for its inputs see `bert_graph`."""
-    g, network = Graph(apart=True), weights.network
+    g, network = Graph(external=True), weights.network
     states = states_of(g, network, in_float32, depth=len(network.layers))
     first = g("Gather", states[-1], g.constant(np.array([0])), axis=1)  # (N, 1, width)
     x = g("Tanh", linear(g, g.reshape(first, -1, network.dim), weights.pooler))
     dim = _projected(g, x, weights.projection, weights.activation)
-    return ClapGraph(g.build(INPUTS, {"rows": floats("N", dim)}), g.beside)
+    return g.build_large(INPUTS, {"rows": floats("N", dim)})
 
 
-def audio_graph(weights: ClapAudioWeights, *, frames: int, fused: bool = False) -> ClapGraph:
+def audio_graph(weights: ClapAudioWeights, *, frames: int, fused: bool = False) -> LargeGraph:
     """Decibels "mels" (1, frames, mels) of one clip to a unit row "rows" (1, dim).
 
     fused: "mels" is (4, frames, mels): the whole clip, and three parts of it.
     """
-    g, tower = Graph(apart=True), weights.tower
+    g, tower = Graph(external=True), weights.tower
     x = _image(g, weights, frames)
     patches = _patches(g, tower, x, weights.patches, weights.fusion if fused else None)
     if weights.patch_norm is not None:
@@ -80,7 +73,7 @@ def audio_graph(weights: ClapAudioWeights, *, frames: int, fused: bool = False) 
     x = g("ReduceMean", x, g.constant(np.array([1])), keepdims=0)  # (1, dim)
     dim = _projected(g, x, weights.projection, weights.activation)
     ports = {"mels": floats(4 if fused else 1, frames, tower.mels)}
-    return ClapGraph(g.build(ports, {"rows": floats(1, dim)}), g.beside)
+    return g.build_large(ports, {"rows": floats(1, dim)})
 
 
 def stretching(frames: int, most: int) -> FloatArray:

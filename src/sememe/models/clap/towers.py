@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from functools import cached_property
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,53 +11,14 @@ import numpy as np
 from sememe.models.clap.graph import audio_graph, text_graph
 from sememe.models.clap.weights import audio_weights, scale_of, text_weights
 from sememe.models.clip.weights import logit_scale
-from sememe.models.onnx.batches import Batches, batch_inputs
-from sememe.models.onnx.builder import session
+from sememe.models.onnx.session import LazySession
+from sememe.models.onnx.token_engine import TokenEngine
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from sememe._types import FloatArray
     from sememe.models.clap.features import ClapFeatures
     from sememe.models.clap.folder import ClapFolder
-    from sememe.models.clap.weights import ClapAudioWeights, ClapTextWeights
-
-
-class ClapTextEngine:
-    """The text tower and its projection."""
-
-    tokens_at_once = 65_536  # among which sequences of like length find together
-
-    def __init__(self, weights: ClapTextWeights, *, threads: int | None = None) -> None:
-        self._weights = weights
-        self._batches = Batches(max_tokens=weights.network.max_tokens, threads=threads)
-
-    @property
-    def max_tokens(self) -> int:
-        """The longest text, marks included."""
-        return self._weights.network.max_tokens
-
-    def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
-        """Return (n, dim) unit rows for n sequences of token ids, marks included.
-
-        Raises:
-            InvalidInputError: A sequence without tokens, or beyond the table of positions.
-        """
-
-        def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
-            rows: FloatArray = self._session.run(None, batch_inputs(ids, lengths, batch))[0]
-            return rows
-
-        return self._batches.rows(ids, len(self._weights.projection[1][1]), run)
-
-    def release(self) -> None:
-        """Give back the memory that only makes the next call faster: the graph."""
-        self.__dict__.pop("_session", None)
-
-    @cached_property
-    def _session(self) -> Any:
-        graph, beside = text_graph(self._weights)
-        return session(graph, beside=beside)
+    from sememe.models.clap.weights import ClapAudioWeights
 
 
 class ClapAudioEngine:
@@ -74,7 +34,9 @@ class ClapAudioEngine:
     ) -> None:
         self.features = features
         self.threads = threads or os.cpu_count() or 1
-        self._weights = weights
+        make = partial(audio_graph, weights, frames=features.frames)
+        self._whole = LazySession(make)
+        self._fused = LazySession(partial(make, fused=True))
 
     def row(self, sound: Any) -> FloatArray:
         """Return the (dim,) mean of the unit rows of a recording's windows.
@@ -89,27 +51,17 @@ class ClapAudioEngine:
 
     def open(self) -> None:
         """Make the graph, if that is not done: one thread does, the others find it."""
-        _ = self._session
+        self._whole.open()
 
     def release(self) -> None:
-        """Give back the memory that only makes the next call faster: the graphs."""
-        for name in ("_session", "_fused"):
-            self.__dict__.pop(name, None)
+        """Free memory that only makes the next call faster: the graphs."""
+        self._whole.release()
+        self._fused.release()
 
     def _run(self, mels: FloatArray) -> FloatArray:
-        used = self._session if len(mels) == 1 else self._fused
-        row: FloatArray = used.run(None, {"mels": mels})[0][0]
+        session = self._whole if len(mels) == 1 else self._fused
+        row: FloatArray = session.run({"mels": mels})[0][0]
         return row
-
-    @cached_property
-    def _session(self) -> Any:
-        graph, beside = audio_graph(self._weights, frames=self.features.frames)
-        return session(graph, beside=beside)
-
-    @cached_property
-    def _fused(self) -> Any:
-        graph, beside = audio_graph(self._weights, frames=self.features.frames, fused=True)
-        return session(graph, beside=beside)
 
 
 class ClapTowers:
@@ -132,10 +84,15 @@ class ClapTowers:
         self.dim = folder.config.dim
         self.logit_scale = logit_scale(scale_of(self._tensors), where=self._where)
 
-    def texts(self, threads: int | None) -> ClapTextEngine:
+    def texts(self, threads: int | None) -> TokenEngine:
         """Make the text tower ready."""
         weights = text_weights(self._folder.config, self._tensors, where=self._where)
-        return ClapTextEngine(weights, threads=threads)
+        return TokenEngine(
+            partial(text_graph, weights),
+            dim=self.dim,
+            max_tokens=weights.network.max_tokens,
+            threads=threads,
+        )
 
     def sounds(self, threads: int | None) -> ClapAudioEngine:
         """Make the audio tower ready."""

@@ -11,17 +11,19 @@ CLIP's own kind, in which no token that counts sees the padding.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._persistence import expect_valid
 from sememe.models.clip.weights import MAX_SCALE
-from sememe.models.image.engine import PIXELS, VisionEngine
-from sememe.models.onnx.batches import Batches, padded
-from sememe.models.onnx.builder import session
+from sememe.models.image.engine import VisionEngine
+from sememe.models.onnx.batches import Batches, pad
+from sememe.models.onnx.session import OnnxFile
+from sememe.models.onnx.token_engine import TOKENS_AT_ONCE
+from sememe.models.weights.folder import CONFIG
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,9 +34,9 @@ if TYPE_CHECKING:
 
 _TEXT = ("text_embeds", "sentence_embedding", "pooler_output")
 _IMAGE = ("image_embeds", "sentence_embedding", "pooler_output")
-# What a config leaves out where it is as usual for its kind: SigLIP's, and any other's.
+# Defaults of configs: SigLIP's, and any other's.
 _SIGLIP = {"max_position_embeddings": 64, "pad_token_id": 1}
-_USUAL = {"max_position_embeddings": 77, "pad_token_id": 0}
+_DEFAULTS = {"max_position_embeddings": 77, "pad_token_id": 0}
 
 
 class OnnxTowers:
@@ -48,114 +50,99 @@ class OnnxTowers:
             InvalidInputError: One takes or gives something else.
         """
         self._folder = folder
-        text = _text_facts(folder)
+        text = _read_text_config(folder)
         self.max_tokens = text["max_position_embeddings"]
         self.logit_scale = MAX_SCALE  # the files do not hold what was learnt
-        self._texts = _File(folder.files[0], _TEXT, takes={"input_ids", "attention_mask"})
-        self._pictures = _File(folder.files[1], _IMAGE, takes={"pixel_values"})
-        self._pad = text["pad_token_id"]
+        self._text = _Tower(folder.files[0], _TEXT, takes={"input_ids", "attention_mask"})
+        self._image = _Tower(folder.files[1], _IMAGE, takes={"pixel_values"})
+        self._pad_id = text["pad_token_id"]
         size = folder.preprocess.size
         black = np.zeros((1, 3, size, size), np.float32)
-        self.dim = self._pictures.run({"pixel_values": black}).shape[1]
-        width = self._texts.run(
+        self.dim = self._image.encode({"pixel_values": black}).shape[1]
+        width = self._text.encode(
             dict.fromkeys(("input_ids", "attention_mask"), np.ones((1, self.max_tokens)))
         ).shape[1]
         if width != self.dim:
             raise CorruptFileError(
-                f"{folder.path}: texts come out {width} wide, pictures {self.dim}. Fetch it anew"
+                f"{folder.path}: vectors of texts are {width} wide, of images {self.dim}. Fetch it "
+                "anew"
             )
 
-    def texts(self, threads: int | None) -> _Texts:
+    def texts(self, threads: int | None) -> _TextEngine:
         """Make the text tower ready."""
         full = self.max_tokens if self._folder.facts.get("model_type") != "clip" else 0
-        return _Texts(self._texts, self.dim, self.max_tokens, full, self._pad, threads)
+        return _TextEngine(self._text, self.dim, self.max_tokens, full, self._pad_id, threads)
 
     def images(self, threads: int | None) -> VisionEngine:
         """Make the image tower ready, with the output "features"."""
-        return _Pictures(self._pictures, self._folder.preprocess, self.dim, threads=threads)
+        return _ImageEngine(self._image, self._folder.preprocess, self.dim, threads=threads)
 
 
-def _text_facts(folder: ClipFolder) -> dict[str, int]:
-    usual = _SIGLIP if str(folder.facts.get("model_type")).startswith("siglip") else _USUAL
-    try:
-        text = folder.facts.get("text_config") or {}
-        found = {name: int(text.get(name) or value) for name, value in usual.items()}
-    except (AttributeError, TypeError, ValueError) as error:
-        raise CorruptFileError(f"{folder.path}: config.json is damaged: {error!r}") from error
-    if found["max_position_embeddings"] < 3:
-        raise CorruptFileError(f"{folder.path}: its texts have no room between the marks")
-    return found
+def _read_text_config(folder: ClipFolder) -> dict[str, int]:
+    defaults = _SIGLIP if str(folder.facts.get("model_type")).startswith("siglip") else _DEFAULTS
+    with expect_valid(folder.path / CONFIG):
+        given = folder.facts.get("text_config") or {}
+        config = {name: int(given.get(name) or value) for name, value in defaults.items()}
+    if config["max_position_embeddings"] < 3:
+        raise CorruptFileError(f"{folder.path}: its texts have no room between special tokens")
+    return config
 
 
-class _File:
-    """An ONNX file and the one of its outputs that counts."""
+class _Tower(OnnxFile):
+    """An ONNX file of one tower, and the one of its outputs that counts."""
 
     def __init__(self, path: Path, outputs: Sequence[str], *, takes: set[str]) -> None:
-        self.path = path
-        try:
-            self.session = session(str(path))
-        except Exception as error:  # ONNX Runtime has many classes of them
-            raise CorruptFileError(f"{path} cannot be opened: {error}. Fetch it anew") from error
-        self.inputs = {port.name: port.type for port in self.session.get_inputs()}
-        given = [port.name for port in self.session.get_outputs()]
+        super().__init__(path)
         if unknown := set(self.inputs) - takes:
             raise InvalidInputError(
                 f"{path} takes {', '.join(sorted(unknown))}; sememe gives "
                 f"{', '.join(sorted(takes))}. Export it so"
             )
-        self.output = next((name for name in outputs if name in given), "")
-        if not self.output:
+        self._output = next((name for name in outputs if name in self.outputs), "")
+        if not self._output:
             raise InvalidInputError(
-                f"{path} gives {', '.join(given)}; sememe takes {outputs[0]}. Export it so"
+                f"{path} gives {', '.join(self.outputs)}; sememe takes {outputs[0]}. Export it so"
             )
 
-    def run(self, inputs: dict[str, Any]) -> FloatArray:
-        """Return the output (N, dim) for inputs of any type; those it does not take are left."""
-        types = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
-        fed = {
-            name: inputs[name].astype(types.get(kind, np.float32), copy=False)
-            for name, kind in self.inputs.items()
-        }
-        try:
-            found: FloatArray = self.session.run([self.output], fed)[0]
-        except Exception as error:
-            raise CorruptFileError(f"{self.path} does not run: {error}") from error
-        if found.ndim != 2:
+    def encode(self, inputs: dict[str, Any]) -> FloatArray:
+        """Return (N, dim) for inputs of any type; those the file does not take are left out."""
+        rows = self.run(self._output, inputs)
+        if rows.ndim != 2:
             raise InvalidInputError(
-                f"{self.path}: {self.output} has the shape {found.shape}; sememe takes a vector "
+                f"{self.path}: {self._output} has the shape {rows.shape}; sememe takes a vector "
                 "for each item. Export it so"
             )
-        return found.astype(np.float32, copy=False)
+        return rows
 
 
-class _Texts:
+class _TextEngine:
     """Token ids to unit rows."""
 
-    tokens_at_once = 65_536  # among which sequences of like length find together
+    tokens_at_once = TOKENS_AT_ONCE
 
     def __init__(
-        self, file: _File, dim: int, most: int, full: int, pad: int, threads: int | None
+        self, tower: _Tower, dim: int, max_tokens: int, full: int, pad_id: int, threads: int | None
     ) -> None:
-        """Take the file; full: to how many tokens texts are padded where it takes no mask."""
-        self._file = file
+        """Take the tower. full: To how many tokens texts are padded if it takes no mask."""
+        self._tower = tower
         self._dim = dim
-        self._full = 0 if "attention_mask" in file.inputs else full
-        self._pad = pad
-        self._batches = Batches(max_tokens=most, threads=threads)
+        self._full = 0 if "attention_mask" in tower.inputs else full
+        self._pad_id = pad_id
+        self._batches = Batches(max_tokens=max_tokens, threads=threads)
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
-        """Return (n, dim) unit rows for n sequences of token ids, marks included.
+        """Return (n, dim) unit rows for n sequences of token ids, special tokens included.
 
         Raises:
-            InvalidInputError: A sequence without tokens, or longer than the network reads.
+            InvalidInputError: If a sequence has no tokens, or more than the network reads.
         """
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
-            rows = padded(ids, lengths, batch)
+            rows = pad(ids, lengths, batch)
             rows = np.pad(rows, ((0, 0), (0, max(0, self._full - rows.shape[1]))))
-            inside = np.arange(rows.shape[1]) < lengths[batch][:, None]
-            rows = np.where(inside, rows, self._pad)
-            found = self._file.run({"input_ids": rows, "attention_mask": inside})
+            inside = np.arange(rows.shape[1]) < lengths[batch][:, None]  # (N, T)
+            rows = np.where(inside, rows, self._pad_id)
+            found = self._tower.encode({"input_ids": rows, "attention_mask": inside})
             unit: FloatArray = found / np.linalg.norm(found, axis=1, keepdims=True)
             return unit
 
@@ -165,41 +152,28 @@ class _Texts:
         """Keep the graph: it is the file itself, and to open it again would take as long."""
 
 
-class _Pictures(VisionEngine):
-    """An image tower that takes numbers: pictures are normalised before it, in NumPy."""
+class _ImageEngine(VisionEngine):
+    """An image tower that takes numbers: images are normalised before it, in NumPy."""
 
     def __init__(
-        self, file: _File, preprocess: Preprocess, dim: int, *, threads: int | None
+        self, tower: _Tower, preprocess: Preprocess, dim: int, *, threads: int | None
     ) -> None:
-        super().__init__(lambda: file.path, preprocess, threads=threads)
-        self._file = file
-        self._dim = dim
-
-    def release(self) -> None:
-        """Keep the graph, as `_Texts.release`."""
-
-    @cached_property
-    def _session(self) -> Any:
-        return _Normalising(self._file, self.preprocess, self._dim)
-
-
-class _Port(NamedTuple):
-    name: str
-    shape: tuple[str, int]
-
-
-class _Normalising:
-    """Stands where `VisionEngine` has a session."""
-
-    def __init__(self, file: _File, preprocess: Preprocess, dim: int) -> None:
-        self._file = file
+        super().__init__(lambda: tower.path, preprocess, threads=threads)
+        self._tower = tower
         self._dim = dim
         self._scale = (1 / (255 * np.array(preprocess.std))).astype(np.float32)
         self._shift = (np.array(preprocess.mean) / np.array(preprocess.std)).astype(np.float32)
 
-    def get_outputs(self) -> list[_Port]:
-        return [_Port("features", ("N", self._dim))]
+    def outputs(self) -> dict[str, list[Any]]:
+        """Return the output "features" and its shape."""
+        return {"features": ["N", self._dim]}
 
-    def run(self, outputs: Sequence[str], inputs: dict[str, Any]) -> list[FloatArray]:
-        values = inputs[PIXELS] * self._scale - self._shift
-        return [self._file.run({"pixel_values": values.transpose(0, 3, 1, 2)})]
+    def release(self) -> None:
+        """Keep the graph, as `_TextEngine.release`."""
+
+    def _open(self) -> None:
+        pass
+
+    def _infer(self, pixels: Any, outputs: Sequence[str]) -> list[FloatArray]:
+        values = pixels * self._scale - self._shift  # (N, size, size, 3)
+        return [self._tower.encode({"pixel_values": values.transpose(0, 3, 1, 2)})]

@@ -7,15 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from sememe._errors import InvalidInputError
-from sememe.models.clip.graph import image_graph
-from sememe.models.clip.text_engine import ClipTextEngine
+from sememe.models.clip.graph import image_graph, text_graph
 from sememe.models.clip.weights import image_weights, logit_scale, text_weights
 from sememe.models.image.engine import VisionEngine
+from sememe.models.onnx.token_engine import TokenEngine
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.clip.config import ClipConfig
     from sememe.models.clip.folder import ClipFolder
+    from sememe.models.clip.weights import TextWeights
     from sememe.models.onnx.transformer import Layer
 
 _MOST = (1 << 31) - (64 << 20)  # bytes of a protobuf message, less what is not matrices
@@ -90,13 +91,24 @@ class _GraphTowers:
     def texts(self, threads: int | None) -> TextTower:
         weights = text_weights(self._config, self._tensors, where=self._where)
         check_size([weights.words], weights.layers, where=self._where)
-        return ClipTextEngine(weights, threads=threads)
+        return make_text_engine(weights, threads=threads)
 
     def images(self, threads: int | None) -> VisionEngine:
         weights = image_weights(self._config, self._tensors, where=self._where)
         check_size([weights.patches], weights.layers, where=self._where)
         preprocess = self._folder.preprocess
         return VisionEngine(partial(image_graph, weights, preprocess), preprocess, threads=threads)
+
+
+def make_text_engine(weights: TextWeights, *, threads: int | None = None) -> TokenEngine:
+    """Return what runs the text tower and its projection: token ids to unit rows."""
+    return TokenEngine(
+        partial(text_graph, weights),
+        dim=weights.projection.shape[1],
+        max_tokens=weights.max_tokens,
+        takes_lengths=False,
+        threads=threads,
+    )
 
 
 def check_size(first: Sequence[FloatArray], layers: Sequence[Layer], *, where: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import CorruptFileError
-from sememe.models.onnx.builder import session
+from sememe.models.onnx.session import LazySession
 from sememe.sources.media.image_decoding import open_image
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class VisionEngine:
         The graph's input is "pixels", (N, size, size, 3) uint8.
         """
         self.preprocess = preprocess
-        self._graph = graph
+        self._session = LazySession(graph)
         self._threads = threads or os.cpu_count() or 1
 
     def run(
@@ -65,7 +64,7 @@ class VisionEngine:
         def work(group: range) -> tuple[list[int], list[FloatArray], dict[int, str]]:
             return self._run([(place, pictures[place]) for place in group], outputs)
 
-        _ = self._session  # its errors are not those of a picture
+        self._open()  # its errors are not those of an image
         if len(groups) == 1 or self._threads == 1:
             yield from map(work, groups)
             return
@@ -78,11 +77,18 @@ class VisionEngine:
 
     def outputs(self) -> dict[str, list[Any]]:
         """Return the graph's outputs: name -> shape, "N" or another word for what varies."""
-        return {port.name: list(port.shape) for port in self._session.get_outputs()}
+        return {port.name: list(port.shape) for port in self._session.open().get_outputs()}
 
     def release(self) -> None:
-        """Give back the memory that only makes the next call faster."""
-        self.__dict__.pop("_session", None)
+        """Free memory that only makes the next call faster."""
+        self._session.release()
+
+    def _open(self) -> None:
+        self._session.open()
+
+    def _infer(self, pixels: Any, outputs: Sequence[str]) -> list[FloatArray]:
+        """Return some outputs for (n, size, size, 3) uint8."""
+        return self._session.run({PIXELS: pixels}, outputs)
 
     def _run(
         self, pictures: list[tuple[int, Any]], outputs: Sequence[str]
@@ -96,10 +102,4 @@ class VisionEngine:
                 reasons[place] = str(error)
         if not pixels:
             return [], [], reasons
-        rows: list[FloatArray] = self._session.run(list(outputs), {PIXELS: np.stack(pixels)})
-        return places, rows, reasons
-
-    @cached_property
-    def _session(self) -> Any:
-        graph = self._graph()
-        return session(graph if isinstance(graph, bytes) else str(graph))
+        return places, self._infer(np.stack(pixels), outputs), reasons

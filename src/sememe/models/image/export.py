@@ -89,10 +89,10 @@ def _reading_pixels(module: Any, preprocess: Preprocess) -> Any:
 
 def _compare(made: bytes, pixels: Any, outputs: tuple[str, ...], expected: Any) -> None:
     """Refuse an export whose outputs are not torch's."""
-    from sememe.models.onnx.builder import session
+    from sememe.models.onnx.session import open_session
 
     tensors = expected if isinstance(expected, tuple | list) else (expected,)
-    got = session(made).run(list(outputs), {PIXELS: pixels})
+    got = open_session(made).run(list(outputs), {PIXELS: pixels})
     for name, ours, theirs in zip(outputs, got, tensors, strict=True):
         true = theirs.numpy()
         far = float(np.abs(ours - true).max()) / max(1.0, float(np.abs(true).max()))

@@ -51,7 +51,7 @@ class Batches:
 
     def each(self, lengths: NDArray[np.int64], run: Callable[[NDArray[np.int64]], None]) -> None:
         """Call `run` with the places of each batch's sequences; batches run side by side."""
-        batches = list(budgeted(lengths, _BUDGET))
+        batches = list(split_by_budget(lengths, _BUDGET))
         if len(batches) < 2:
             for batch in batches:
                 run(batch)
@@ -94,10 +94,10 @@ class Batches:
         return ThreadPoolExecutor(self._threads, thread_name_prefix="sememe-batch")
 
 
-def budgeted(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
+def split_by_budget(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
     """Yield places of sequences, longest first, in batches of at most `budget` padded tokens.
 
-    >>> [batch.tolist() for batch in budgeted(np.array([2, 5, 2, 4]), 10)]
+    >>> [batch.tolist() for batch in split_by_budget(np.array([2, 5, 2, 4]), 10)]
     [[1, 3], [0, 2]]
     """
     order = np.argsort(-lengths, kind="stable")
@@ -108,14 +108,14 @@ def budgeted(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int
         start = stop
 
 
-def batch_inputs(
+def make_inputs(
     ids: Sequence[Sequence[int]], lengths: NDArray[np.int64], batch: NDArray[np.int64]
 ) -> dict[str, Any]:
     """Return the padded ids (N, T) of a batch and their lengths (N,), int32."""
-    return {"ids": padded(ids, lengths, batch), "lengths": lengths[batch].astype(np.int32)}
+    return {"ids": pad(ids, lengths, batch), "lengths": lengths[batch].astype(np.int32)}
 
 
-def padded(
+def pad(
     rows: Sequence[Sequence[int]], lengths: NDArray[np.int64], batch: NDArray[np.int64]
 ) -> NDArray[np.int32]:
     """Return the batch's rows one above the other, int32, zeros at their ends."""

@@ -1,18 +1,18 @@
-"""A little notation for writing ONNX graphs node by node, and sessions that run them on CPU."""
+"""Write ONNX graphs node by node: `g("Add", a, b)` appends a node and returns its output."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 _OPSET, _IR = 20, 10
-_LARGE = 4096  # bytes of an array that may lie apart
+_LARGE = 4096  # bytes from which an array is kept out of the graph
 _FUSED = "com.microsoft"  # ONNX Runtime's own operators
 
 
@@ -33,19 +33,28 @@ def whole(*shape: int | str, bits: int = 64) -> Port:
     return Port(f"INT{bits}", shape)
 
 
-class Graph:
-    """Nodes in the order of computing: `g("Add", a, b)` appends one and returns its output.
-
-    Names are strings; "" stands for an optional input that is left out.
+class LargeGraph(NamedTuple):
+    """A graph of which the large arrays are kept outside, as a graph itself holds at most 2 GB.
 
     Attributes:
-        beside: With `apart`, the large arrays: name -> array. They are for `session`, and not in
-            what `build` gives, which holds 2 GB at most and is copied more than once.
+        graph: The serialised graph.
+        arrays: The arrays that it refers to, by name.
     """
 
-    def __init__(self, *, apart: bool = False) -> None:
-        self.beside: dict[str, NDArray[Any]] = {}
-        self._apart = apart
+    graph: bytes
+    arrays: Mapping[str, NDArray[Any]]
+
+
+class Graph:
+    """Nodes in the order of computation; values go by names, "" is an optional input left out."""
+
+    def __init__(self, *, external: bool = False) -> None:
+        """Begin a graph.
+
+        external: Whether large arrays are kept outside; such a graph ends with `build_large`.
+        """
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._external = external
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
 
@@ -73,9 +82,9 @@ class Graph:
         from onnx import numpy_helper
 
         name, array = f"c{len(self._constants)}", np.ascontiguousarray(value)
-        if self._apart and array.nbytes >= _LARGE and array.dtype == np.float32:
-            self._constants.append(_mentioned(name, array))
-            self.beside[name] = array
+        if self._external and array.nbytes >= _LARGE and array.dtype == np.float32:
+            self._constants.append(_refer_to(name, array))
+            self._arrays[name] = array
         else:
             self._constants.append(numpy_helper.from_array(array, name))
         return name
@@ -89,7 +98,7 @@ class Graph:
         return self._slice(x, start, stop, axis=0)
 
     def reshape(self, x: str, *shape: int) -> str:
-        """Return the array in another shape; -1 stands for what is left."""
+        """Return the array in another shape; -1 is inferred."""
         return self("Reshape", x, self.constant(np.array(shape)))
 
     def build(self, inputs: dict[str, Port], outputs: dict[str, Port]) -> bytes:
@@ -110,6 +119,10 @@ class Graph:
         data: bytes = model.SerializeToString()
         return data
 
+    def build_large(self, inputs: dict[str, Port], outputs: dict[str, Port]) -> LargeGraph:
+        """Serialise an `external` graph; see `build`."""
+        return LargeGraph(self.build(inputs, outputs), self._arrays)
+
     def _name(self) -> str:
         return f"n{len(self._nodes)}"
 
@@ -123,53 +136,13 @@ class Graph:
         return self("Slice", x, *ends)
 
 
-def _mentioned(name: str, array: NDArray[Any]) -> Any:
-    """Return a constant's name, type and shape alone, its numbers being elsewhere."""
+def _refer_to(name: str, array: NDArray[Any]) -> Any:
+    """Return a constant with name, type and shape, whose numbers are external data."""
     from onnx import TensorProto
 
-    found = TensorProto(name=name, dims=array.shape, data_type=TensorProto.FLOAT)
-    found.data_location = TensorProto.EXTERNAL
+    constant = TensorProto(name=name, dims=array.shape, data_type=TensorProto.FLOAT)
+    constant.data_location = TensorProto.EXTERNAL
     for key, value in (("location", name), ("offset", "0"), ("length", str(array.nbytes))):
-        entry = found.external_data.add()
+        entry = constant.external_data.add()
         entry.key, entry.value = key, value
-    return found
-
-
-def session(
-    graph: bytes | str, *, threads: int = 1, beside: Mapping[str, NDArray[Any]] | None = None
-) -> Any:
-    """Open a graph (its bytes, or the path of its file) in ONNX Runtime.
-
-    threads: 1 runs it on the calling thread alone. beside: The arrays that a graph made `apart`
-    leaves out.
-
-    Unless told otherwise before it is imported, ONNX Runtime keeps a record of its use in the
-    user's home, to be sent; sememe is a quiet guest.
-    """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False  # it plans for one batch shape, and ours never repeat
-    options.log_severity_level = 3
-    values = {
-        name: onnxruntime.OrtValue.ortvalue_from_numpy(array)
-        for name, array in (beside or {}).items()
-    }
-    if values:
-        options.add_external_initializers(list(values), list(values.values()))
-    found = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    found.beside = values  # it reads some of them where they lie: they must live as long
-    return found
-
-
-def run_into(session: Any, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
-    """Run a session and let it write each output where its array lies, without a copy."""
-    binding = session.io_binding()
-    for name, array in inputs.items():
-        binding.bind_cpu_input(name, array)
-    for name, array in outputs.items():
-        binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-    session.run_with_iobinding(binding)
+    return constant

@@ -124,9 +124,9 @@ def onnx_bytes(
 
 def _compare(made: bytes, ids: Any, mask: Any, expected: Any) -> None:
     """Refuse an export whose states are not torch's."""
-    from sememe.models.onnx.builder import session
+    from sememe.models.onnx.session import open_session
 
-    got = session(made).run(None, {"input_ids": ids, "attention_mask": mask})[0]
+    got = open_session(made).run(None, {"input_ids": ids, "attention_mask": mask})[0]
     inside = mask.astype(bool)
     if (far := float(np.abs(got - expected)[inside].max())) > _FAR:
         raise ValueError(f"its states are {far:.4f} from torch's")

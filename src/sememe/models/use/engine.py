@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from sememe._blas import one_thread
 from sememe._types import FloatArray
-from sememe.models.onnx.builder import run_into, session
+from sememe.models.onnx.session import open_session, run_into
 from sememe.models.use import graph as use_graph
 from sememe.models.use.graph import BRANCH, DIM, ORDERS
 from sememe.models.use.weights import UseWeights
@@ -119,7 +119,7 @@ class UseEngine:
 
     @cached_property
     def _graph(self) -> Any:
-        return session(use_graph.sentence_graph(self._weights))
+        return open_session(use_graph.sentence_graph(self._weights))
 
     @cached_property
     def _table(self) -> PieceTable:
@@ -138,7 +138,7 @@ class PieceTable:
     ) -> None:
         self._weights = weights
         self._pool = pool
-        self._graph = session(use_graph.piece_graph(weights))
+        self._graph = open_session(use_graph.piece_graph(weights))
         self._slot = np.zeros(len(weights.table), np.int64)  # of each piece; 0: none
         self._next = 1  # the slot to fill next
         self._reserve(capacity)

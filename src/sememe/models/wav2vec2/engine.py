@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.onnx.builder import session
+from sememe.models.onnx.session import LazySession
 from sememe.models.wav2vec2.graph import speech_graph
 from sememe.models.wav2vec2.windows import windows
 from sememe.sources.media.audio_decoding import stream_sound
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
+    from sememe.models.onnx.builder import LargeGraph
     from sememe.models.wav2vec2.folder import SpeechFolder
     from sememe.models.wav2vec2.windows import Window
 
@@ -41,6 +42,7 @@ class SpeechEngine:
         self.folder = folder
         self.layer = layer
         self._threads = threads or os.cpu_count() or 1
+        self._session = LazySession(self._make_graph)
 
     @property
     def width(self) -> int:
@@ -122,11 +124,11 @@ class SpeechEngine:
             InvalidInputError: It has no head for recognition, where scores are to come out.
             CorruptFileError, MissingExtraError: As `SpeechFolder.weights`.
         """
-        _ = self._session
+        self._session.open()
 
     def release(self) -> None:
         """Give back the memory that only makes the next call faster."""
-        self.__dict__.pop("_session", None)
+        self._session.release()
 
     def _own(self, pieces: Sequence[tuple[int, Window]]) -> Iterator[tuple[int, FloatArray]]:
         rows = self.run([window.samples for _, window in pieces])
@@ -162,17 +164,15 @@ class SpeechEngine:
         for row, clip in zip(samples, clips, strict=True):
             row[: len(clip)] = clip
         inputs = {"samples": samples, "lengths": np.array(frames, np.int32)}
-        rows = self._session.run(None, inputs)[0]
+        rows = self._session.run(inputs)[0]
         return [one[:count].copy() for one, count in zip(rows, frames, strict=True)]
 
-    @cached_property
-    def _session(self) -> Any:
+    def _make_graph(self) -> LargeGraph:
         weights = self.folder.weights()
         if self.layer is None and weights.head is None:
             raise InvalidInputError(no_head(str(self.folder.path)))
         layers = () if self.layer is None else (self.layer,)
-        graph, beside = speech_graph(weights, layers=layers, logits=self.layer is None)
-        return session(graph, beside=beside)
+        return speech_graph(weights, layers=layers, logits=self.layer is None)
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:

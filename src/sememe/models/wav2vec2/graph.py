@@ -13,15 +13,14 @@ config's "group"), padding would still count: such clips must be of one length.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.onnx.builder import Graph, Port, floats, whole
+from sememe.models.onnx.builder import Graph, LargeGraph, Port, floats, whole
 from sememe.models.onnx.transformer import Transformer, activate, linear, normalise
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
     from sememe.models.wav2vec2.weights import Adapter, Filter, SpeechWeights
 
 INPUTS: dict[str, Port] = {"samples": floats("N", "S"), "lengths": whole("N", bits=32)}
@@ -34,16 +33,9 @@ def state_name(layer: int) -> str:
     return f"states{layer}"
 
 
-class SpeechGraph(NamedTuple):
-    """A graph, and the large arrays that it leaves out; both are for `session`."""
-
-    graph: bytes
-    beside: dict[str, FloatArray]
-
-
 def speech_graph(
     weights: SpeechWeights, *, layers: Sequence[int] = (), logits: bool = False
-) -> SpeechGraph:
+) -> LargeGraph:
     """Samples to the states of some layers, and to the scores of units.
 
     Inputs: "samples" (N, S) float32; "lengths" (N,) int32, of how many frames each clip is.
@@ -51,7 +43,7 @@ def speech_graph(
     the last what the network gives, its last normalisation included; "logits" (N, T, units). Rows
     of padding are arbitrary.
     """
-    g, config = Graph(apart=True), weights.config
+    g, config = Graph(external=True), weights.config
     depth = config.layers if logits else max(layers)
     found = _states(g, weights, depth)
     outputs = {}
@@ -61,7 +53,7 @@ def speech_graph(
     if logits and weights.head is not None:
         linear(g, found[-1], weights.head, name=LOGITS)
         outputs[LOGITS] = floats("N", "T", config.vocab_size)
-    return SpeechGraph(g.build(INPUTS, outputs), g.beside)
+    return g.build_large(INPUTS, outputs)
 
 
 def _states(g: Graph, weights: SpeechWeights, depth: int) -> list[str]:

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sememe._types import FloatArray
-from sememe.search.ranking.documents import Leg, best_documents
-from sememe.search.ranking.exact import VectorLeg
+from sememe.search.ranking.documents import Ranking, rank_documents
+from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.filters import matching_rows
 from sememe.search.ranking.recall import draw_sample
 from sememe.search.table.corruption import translated
@@ -109,7 +109,7 @@ def measure(table: LanceTable, folder: Path, column: str) -> None:
 
 def search(
     table: LanceTable, notes: Notes, column: str, queries: FloatArray, k: int, where: str | None
-) -> list[VectorLeg]:
+) -> list[VectorRanking]:
     """Rank documents approximately; scores are exact.
 
     The mean is that over the rows that were there when the index was measured; the deviation is
@@ -118,15 +118,17 @@ def search(
     Raises:
         FilterError: `where` cannot be run.
     """
-    legs = []
+    rankings = []
     for query in queries:
-        leg = _documents(table, column, query, k, notes.probes, where)
+        ranking = _documents(table, column, query, k, notes.probes, where)
         mean = float(notes.mean @ query)
-        best = float(leg.scores[0]) if len(leg.scores) else mean
+        best = float(ranking.scores[0]) if len(ranking.scores) else mean
         spread = math.sqrt(2 * math.log(max(table.dataset.count_rows(), 2)))
         deviation, rows = max(best - mean, 0.0) / spread, table.dataset.count_rows()
-        legs.append(VectorLeg(leg.ids, leg.rows, leg.scores, mean, deviation, rows))
-    return legs
+        rankings.append(
+            VectorRanking(ranking.ids, ranking.rows, ranking.scores, mean, deviation, rows)
+        )
+    return rankings
 
 
 def faults(table: LanceTable, folder: Path) -> list[str]:
@@ -168,7 +170,7 @@ def _covered(table: LanceTable) -> dict[str, int]:
 
 def _documents(
     table: LanceTable, column: str, query: FloatArray, k: int, probes: int, where: str | None
-) -> Leg:
+) -> Ranking:
     """Fetch rows until k documents are in."""
     import numpy as np
 
@@ -177,9 +179,9 @@ def _documents(
         hits = _nearest(table, column, query, fetch, probes, where, ["id", "part"])
         scores = 1.0 - hits["_distance"].to_numpy()  # Lance's dot distance
         rows = make_snapshot(table.version, hits)
-        leg = best_documents(rows, np.arange(len(rows)), scores, k)
-        if len(leg.ids) == k or hits.num_rows < fetch:
-            return leg
+        ranking = rank_documents(rows, np.arange(len(rows)), scores, k)
+        if len(ranking.ids) == k or hits.num_rows < fetch:
+            return ranking
         fetch *= 4
 
 

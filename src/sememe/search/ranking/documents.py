@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class Ranking:
     """One ranked list of documents, at most k of them.
 
     Attributes:
@@ -32,14 +32,14 @@ class Leg:
     scores: NDArray[np.float32]
 
 
-def best_documents(
+def rank_documents(
     snapshot: Snapshot,
     positions: NDArray[np.int64],
     scores: NDArray[np.float32],
     k: int,
     *,
     relative: bool = False,
-) -> Leg:
+) -> Ranking:
     """Rank the documents of the rows at `positions`, whose scores are given alike, (n,).
 
     relative: The scores have no scale of their own; see `sememe._ties.settle`.
@@ -56,7 +56,7 @@ def best_documents(
             break
         take = min(len(scores), 4 * take)
     ids, at, best = ranked
-    return Leg(ids, snapshot.addresses[at], best.astype(np.float32, copy=False))
+    return Ranking(ids, snapshot.addresses[at], best.astype(np.float32, copy=False))
 
 
 def _distinct(

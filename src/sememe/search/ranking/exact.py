@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._blas import one_thread
 from sememe._types import FloatArray
-from sememe.search.ranking.documents import Leg, best_documents
+from sememe.search.ranking.documents import Ranking, rank_documents
 from sememe.search.table.lance_table import LanceTable
 from sememe.search.table.snapshot import Snapshot
 
@@ -31,7 +31,7 @@ SCORES_AT_ONCE = 16_000_000  # 64 MB of float32
 
 
 @dataclass(frozen=True, slots=True)
-class VectorLeg(Leg):
+class VectorRanking(Ranking):
     """Documents ranked by similarity, and the background they stand out from.
 
     Attributes:
@@ -95,7 +95,7 @@ class VectorColumn:
         mask: NDArray[np.bool_] | None = None,
         *,
         keep: bool = True,
-    ) -> list[VectorLeg]:
+    ) -> list[VectorRanking]:
         """Rank the documents for each query.
 
         Args:
@@ -107,12 +107,12 @@ class VectorColumn:
             keep: Whether the vectors may stay in memory for later searches.
         """
         at_once = max(1, SCORES_AT_ONCE // max(1, len(snapshot)))
-        legs: list[VectorLeg] = []
+        rankings: list[VectorRanking] = []
         for start in range(0, len(queries), at_once):
             some = queries[start : start + at_once]
             scores = self.scores(table, snapshot, some, keep=keep)
-            legs.extend(_rank(snapshot, row, k, mask) for row in scores)
-        return legs
+            rankings.extend(_rank(snapshot, row, k, mask) for row in scores)
+        return rankings
 
     def search_groups(
         self,
@@ -124,10 +124,10 @@ class VectorColumn:
         groups: Sequence[NDArray[np.bool_]],
         *,
         keep: bool = True,
-    ) -> list[VectorLeg]:
+    ) -> list[VectorRanking]:
         """Rank the documents of each group of rows by itself, scored once; see `search`.
 
-        query: (dim,) float32. groups: (n,) rows each; a leg's mean is that over its group.
+        query: (dim,) float32. groups: (n,) rows each; a ranking's mean is that over its group.
         """
         import numpy as np
 
@@ -279,7 +279,7 @@ def _place(snapshot: Snapshot, addresses: Addresses) -> _Place:
 
 def _rank(
     snapshot: Snapshot, scores: FloatArray, k: int, mask: NDArray[np.bool_] | None
-) -> VectorLeg:
+) -> VectorRanking:
     import numpy as np
 
     present = ~np.isnan(scores)
@@ -291,5 +291,5 @@ def _rank(
         present &= mask
         whole = False
     positions = np.arange(len(scores)) if whole else np.flatnonzero(present)
-    leg = best_documents(snapshot, positions, scores if whole else scores[positions], k)
-    return VectorLeg(leg.ids, leg.rows, leg.scores, mean, deviation, len(valid))
+    ranking = rank_documents(snapshot, positions, scores if whole else scores[positions], k)
+    return VectorRanking(ranking.ids, ranking.rows, ranking.scores, mean, deviation, len(valid))

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from sememe._errors import InvalidInputError
-from sememe.search.ranking.documents import Leg, best_documents
+from sememe.search.ranking.documents import Ranking, rank_documents
 from sememe.search.ranking.filters import check_where
 from sememe.search.table.lance_table import LanceTable
 from sememe.search.table.snapshot import Snapshot
@@ -38,7 +38,7 @@ _FEW_TERMS = 3  # looked up one by one sooner than read off the best hits
 
 
 @dataclass(frozen=True, slots=True)
-class TermLeg(Leg):
+class TermRanking(Ranking):
     """Documents ranked by BM25.
 
     Attributes:
@@ -145,7 +145,7 @@ def search_terms(
     where: str | None = None,
     documents: NDArray[np.bool_] | None = None,
     operator: Operator = "any",
-) -> TermLeg:
+) -> TermRanking:
     """Rank documents by BM25; see `Store.search_terms`.
 
     `where` is asked of the rows that carry terms; `documents`, (len(snapshot.ids),), says which
@@ -154,15 +154,15 @@ def search_terms(
     import numpy as np
 
     boosts = _boosts(terms)
-    nothing = Leg([], np.empty(0, np.uint64), np.empty(0, np.float32))
+    nothing = Ranking([], np.empty(0, np.uint64), np.empty(0, np.float32))
     if where is not None:
         check_where(table.dataset, where)
-    leg = nothing
+    ranking = nothing
     if boosts and len(snapshot):
         query = _with_extra(_query(boosts, operator), _boosts(extra or {}))
-        leg = _ranked(table, snapshot, query, k, where, documents)
-    missing = vocabulary.missing(table, boosts, leg)
-    return TermLeg(leg.ids, leg.rows, leg.scores, missing)
+        ranking = _ranked(table, snapshot, query, k, where, documents)
+    missing = vocabulary.missing(table, boosts, ranking)
+    return TermRanking(ranking.ids, ranking.rows, ranking.scores, missing)
 
 
 class Vocabulary:
@@ -172,13 +172,13 @@ class Vocabulary:
         self._version = -1
         self._known: dict[str, bool] = {}
 
-    def missing(self, table: LanceTable, terms: Iterable[str], leg: Leg) -> tuple[str, ...]:
+    def missing(self, table: LanceTable, terms: Iterable[str], ranking: Ranking) -> tuple[str, ...]:
         """Return the terms no row holds; those that the best hits hold need no look-up."""
         known = self._known if self._version == table.version else {}
         asked = list(terms)
         unknown = [term for term in asked if term not in known]
-        if len(unknown) > _FEW_TERMS and len(leg.rows):
-            known.update(dict.fromkeys(_terms_of(table, leg.rows[:32].tolist()), True))
+        if len(unknown) > _FEW_TERMS and len(ranking.rows):
+            known.update(dict.fromkeys(_terms_of(table, ranking.rows[:32].tolist()), True))
         for term in unknown:
             if term not in known:
                 known[term] = document_frequency(table, term, limit=1) > 0
@@ -205,7 +205,7 @@ def _ranked(
     k: int,
     where: str | None,
     documents: NDArray[np.bool_] | None,
-) -> Leg:
+) -> Ranking:
     """Fetch rows until k documents are in and no tie with the last can be outside."""
     from sememe._ties import TOLERANCE
 
@@ -217,13 +217,13 @@ def _ranked(
         kept = positions >= 0
         if documents is not None:
             kept &= documents[snapshot.documents[positions]]
-        leg = best_documents(snapshot, positions[kept], scores[kept], k, relative=True)
-        enough = len(leg.ids) == k
-        complete = enough and bool(scores[-1] < leg.scores[-1] * (1 - 2 * TOLERANCE))
+        ranking = rank_documents(snapshot, positions[kept], scores[kept], k, relative=True)
+        enough = len(ranking.ids) == k
+        complete = enough and bool(scores[-1] < ranking.scores[-1] * (1 - 2 * TOLERANCE))
         if len(scores) < fetch or complete:
-            return leg
+            return ranking
         if fetch >= most and (enough or documents is None):
-            return leg
+            return ranking
         fetch = fetch * 16 if documents is not None else min(fetch * 16, most)
 
 

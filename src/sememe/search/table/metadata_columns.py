@@ -49,7 +49,7 @@ class Columns:
     def __init__(self, stored: Mapping[str, str]) -> None:
         self.kinds = dict(stored)
 
-    def admit(self, name: str, value: object, id: str) -> None:
+    def add(self, name: str, value: object, id: str) -> None:
         """Make room for a value of item `id`: a new column, or a wider one.
 
         Raises:
@@ -72,7 +72,7 @@ def plan(rows: Sequence[Row], stored: Mapping[str, str]) -> Evolution:
     for row in rows:
         for name, value in row.metadata.items():
             if value is not None:
-                columns.admit(name, value, row.id)
+                columns.add(name, value, row.id)
     kinds = columns.kinds
     new = {name: kind for name, kind in kinds.items() if name not in stored}
     widen = [n for n, kind in kinds.items() if stored.get(n) == "int64" and kind == "double"]

@@ -1,0 +1,132 @@
+"""Run ONNX graphs on CPU: those written here, and files exported elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sememe._errors import CorruptFileError
+from sememe.models.onnx.builder import LargeGraph
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+
+
+def open_session(graph: bytes | Path | LargeGraph, *, threads: int = 1) -> Any:
+    """Open a graph, or a file of one, in ONNX Runtime.
+
+    threads: 1 runs it on the calling thread alone.
+
+    ONNX Runtime would keep a record of its use in the user's home, to be sent. That is switched off
+    unless the environment sets ORT_DISABLE_TELEMETRY itself.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # it plans for one batch shape, and ours never repeat
+    options.log_severity_level = 3
+    arrays = graph.arrays if isinstance(graph, LargeGraph) else {}
+    values = {
+        name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in arrays.items()
+    }
+    if values:
+        options.add_external_initializers(list(values), list(values.values()))
+    source = graph.graph if isinstance(graph, LargeGraph) else graph
+    data = str(source) if isinstance(source, Path) else source
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    session.external_values = values  # some are read in place: they must live as long
+    return session
+
+
+def run_into(session: Any, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
+    """Run a session and let it write each output into an array, without a copy."""
+    binding = session.io_binding()
+    for name, array in inputs.items():
+        binding.bind_cpu_input(name, array)
+    for name, array in outputs.items():
+        binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+    session.run_with_iobinding(binding)
+
+
+class LazySession:
+    """A session that is opened when it is first needed, and can be closed to free memory.
+
+    Safe to share between threads: one opens it, the others wait for it.
+    """
+
+    def __init__(self, make: Callable[[], bytes | Path | LargeGraph]) -> None:
+        """Take what makes the graph."""
+        self._make = make
+        self._lock = Lock()
+        self._session: Any = None
+
+    def open(self) -> Any:
+        """Open the session if that is not done, and return it."""
+        with self._lock:
+            if self._session is None:
+                self._session = open_session(self._make())
+            return self._session
+
+    def run(self, inputs: Mapping[str, Any], outputs: Sequence[str] | None = None) -> list[Any]:
+        """Return the outputs, by default all, in the order of the graph's."""
+        results: list[Any] = self.open().run(outputs, inputs)
+        return results
+
+    def release(self) -> None:
+        """Close the session; the next run opens it again."""
+        with self._lock:
+            self._session = None
+
+
+class OnnxFile:
+    """An ONNX file that was exported elsewhere.
+
+    Attributes:
+        path: The file.
+        inputs: Names of its inputs, with their types as ONNX Runtime names them.
+        outputs: Names of its outputs, with their shapes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file.
+
+        Raises:
+            CorruptFileError: If ONNX Runtime cannot open it.
+        """
+        self.path = path
+        try:
+            self._session = open_session(path)
+        except Exception as error:  # ONNX Runtime has many classes of them
+            raise CorruptFileError(f"{path} cannot be opened: {error}. Fetch it anew") from error
+        self.inputs: dict[str, str] = {one.name: one.type for one in self._session.get_inputs()}
+        self.outputs: dict[str, list[Any]] = {
+            one.name: list(one.shape) for one in self._session.get_outputs()
+        }
+
+    def run(self, output: str, values: Mapping[str, Any]) -> NDArray[np.float32]:
+        """Return one output as float32.
+
+        values: Inputs of any numeric type, cast to what the file takes; others are left out.
+
+        Raises:
+            CorruptFileError: If ONNX Runtime cannot run it.
+        """
+        inputs = {
+            name: values[name].astype(_DTYPES.get(kind, np.float32), copy=False)
+            for name, kind in self.inputs.items()
+        }
+        try:
+            result: NDArray[Any] = self._session.run([output], inputs)[0]
+        except Exception as error:
+            raise CorruptFileError(f"{self.path} does not run: {error}") from error
+        return result.astype(np.float32, copy=False)

@@ -17,9 +17,9 @@ from typer.main import get_command
 import sememe
 from sememe.app import cli
 from sememe.app.cli import main
-from sememe.app.field_options import describe_fields, field_options
+from sememe.app.field_options import describe_fields, make_options
 from sememe.app.train.recipe_command import make_recipe, recipe_command
-from sememe.app.train.run import evaluate_option, path_argument
+from sememe.app.train.run import make_evaluate_option, make_path_argument
 from sememe.train.base.options import Recipe, option, options_of
 
 COMMANDS = {
@@ -181,8 +181,8 @@ def run(tmp_path):
     app = typer.Typer()
     command = recipe_command(
         Made,
-        path_argument("FILE", "What is trained on."),
-        fit={"evaluate": evaluate_option("Evaluated on.")},
+        make_path_argument("FILE", "What is trained on."),
+        fit={"evaluate": make_evaluate_option("Evaluated on.")},
         summarise=lambda report, written: f"width {report.width} to {written.name}",
         following="sememe use {}",
     )
@@ -240,7 +240,7 @@ def test_help_is_the_docstring_of_the_field_and_of_its_base():
     texts = describe_fields(Made)
     assert texts["kind"] == "What it makes, which may be `width` wide."
     assert texts["seed"].startswith("Seed of all random numbers.")
-    options = {one.name: one.annotation.__metadata__[0] for one in field_options(Made)}
+    options = {one.name: one.annotation.__metadata__[0] for one in make_options(Made)}
     assert options["kind"].help == "What it makes, which may be --width wide."
     assert options["width"].help == "Inherits nothing. 0 disables it."
     assert options["sizes"].rich_help_panel == "Data" and "Repeatable" in options["sizes"].help

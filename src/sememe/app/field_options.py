@@ -34,7 +34,7 @@ _PANELS = ("Data", "Model", "Optimisation", "Evaluation", "Output")
 _ENTRY = re.compile(r"    (\w+): (.*)")
 
 
-def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> Any:
+def make_parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> Any:
     """Return a keyword parameter of a signature."""
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, default=default, annotation=annotation)
@@ -42,17 +42,17 @@ def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty
 
 def set_signature(command: Command, parameters: Iterable[inspect.Parameter]) -> Command:
     """Give a function the signature that Typer reads, with options panel by panel."""
-    signature = inspect.Signature(sorted(parameters, key=_panel_rank))
+    signature = inspect.Signature(sorted(parameters, key=_rank_panel))
     command.__signature__ = signature  # type: ignore[attr-defined]
     return command
 
 
-def _panel_rank(one: inspect.Parameter) -> int:
+def _rank_panel(one: inspect.Parameter) -> int:
     panels = [getattr(item, "rich_help_panel", None) for item in get_args(one.annotation)[1:]]
     return _PANELS.index(panels[0]) if panels and panels[0] in _PANELS else -1
 
 
-def field_options(kind: type) -> list[inspect.Parameter]:
+def make_options(kind: type) -> list[inspect.Parameter]:
     """Return the parameters of a command for the fields of a dataclass."""
     from sememe.train.base.options import options_of
 
@@ -60,14 +60,14 @@ def field_options(kind: type) -> list[inspect.Parameter]:
     texts = describe_fields(kind)
     parameters = []
     for name, one in known.items():
-        typed = _as_typed(kind, one)
+        typed = _adapt(kind, one)
         option = typer.Option(
             *one.limits.get("names", (f"--{name.replace('_', '-')}",)),
-            help=_with_option_names(typed.describe(texts.get(name, "")), known),
+            help=_write_option_names(typed.describe(texts.get(name, "")), known),
             rich_help_panel=one.limits["group"].capitalize(),
         )
         default = inspect.Parameter.empty if typed.default is MISSING else typed.default
-        parameters.append(parameter(name, Annotated[typed.kind, option], default))
+        parameters.append(make_parameter(name, Annotated[typed.kind, option], default))
     return parameters
 
 
@@ -76,21 +76,21 @@ def convert_values(kind: type, values: Values) -> Values:
     from sememe.train.base.options import options_of
 
     known = options_of(kind)
-    return {name: _as_typed(kind, known[name]).convert(value) for name, value in values.items()}
+    return {name: _adapt(kind, known[name]).convert(value) for name, value in values.items()}
 
 
 def describe_fields(owner: type) -> dict[str, str]:
     """Return the description of each field, from the Attributes of the class and its bases."""
     texts: dict[str, str] = {}
     for cls in reversed(owner.__mro__):
-        texts |= _attributes(inspect.cleandoc(vars(cls).get("__doc__") or ""))
+        texts |= _read_attributes(inspect.cleandoc(vars(cls).get("__doc__") or ""))
     return texts
 
 
-def _attributes(docstring: str) -> dict[str, str]:
+def _read_attributes(docstring: str) -> dict[str, str]:
     r"""Read the section Attributes of a docstring in Google style.
 
-    >>> _attributes("Make.\n\nAttributes:\n    dim: Width\n        of it.\n    n: How many.")
+    >>> _read_attributes("Make.\n\nAttributes:\n    dim: Width\n        of it.\n    n: How many.")
     {'dim': 'Width of it.', 'n': 'How many.'}
     """
     texts: dict[str, str] = {}
@@ -106,7 +106,7 @@ def _attributes(docstring: str) -> dict[str, str]:
     return texts
 
 
-def _with_option_names(text: str, names: Iterable[str]) -> str:
+def _write_option_names(text: str, names: Iterable[str]) -> str:
     """Write `field` as --field where it is an option."""
     for name in names:
         text = text.replace(f"`{name}`", f"--{name.replace('_', '-')}")
@@ -133,10 +133,10 @@ class _Typed(NamedTuple):
     describe: Callable[[str], str] = _unchanged
 
 
-def _as_typed(owner: type, one: Option) -> _Typed:
-    hint, default = _hint(owner, one.field.name), one.field.default
+def _adapt(owner: type, one: Option) -> _Typed:
+    hint, default = _resolve_hint(owner, one.field.name), one.field.default
     if "none" in one.limits:
-        return _with_none(one.limits["none"], default)
+        return _adapt_none(one.limits["none"], default)
     if default is True:
         return _Typed(bool, False, operator.not_, lambda x: f"Do not {x[:1].lower()}{x[1:]}")
     if get_origin(hint) is Literal:
@@ -146,11 +146,11 @@ def _as_typed(owner: type, one: Option) -> _Typed:
         return _Typed(kind, None, lambda x: tuple(x or ()), lambda x: f"{x} Repeatable.")
     if any(get_origin(part) is Sequence for part in get_args(hint)):
         note = "Give a number, or a file with a word per line."
-        return _Typed(str, str(default), _number_or_words, lambda x: f"{x} {note}")
+        return _Typed(str, str(default), _parse_words, lambda x: f"{x} {note}")
     return _Typed(hint, default)
 
 
-def _with_none(none: int, default: Any) -> _Typed:
+def _adapt_none(none: int, default: Any) -> _Typed:
     return _Typed(
         int,
         none if default is None else default,
@@ -159,14 +159,14 @@ def _with_none(none: int, default: Any) -> _Typed:
     )
 
 
-def _number_or_words(typed: str) -> int | list[str]:
+def _parse_words(typed: str) -> int | list[str]:
     """Return a number of words, or the words of a file."""
     from sememe.app.files.texts import read_words
 
     return int(typed) if typed.removeprefix("-").isdecimal() else read_words(Path(typed))
 
 
-def _hint(owner: type, name: str) -> Any:
+def _resolve_hint(owner: type, name: str) -> Any:
     """Return the type of a field; annotations of other fields may be for type checkers alone."""
     for cls in owner.__mro__:
         if name in vars(cls).get("__annotations__", {}):

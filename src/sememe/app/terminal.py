@@ -49,9 +49,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(escape(visible(column)), overflow="fold")
+        table.add_column(escape(escape_controls(column)), overflow="fold")
     for row in rows:
-        table.add_row(*(escape(visible(cell)) for cell in row))
+        table.add_row(*(escape(escape_controls(cell)) for cell in row))
     Console().print(table)
 
 
@@ -63,7 +63,7 @@ def print_hits(hits: Hits) -> None:
     console = Console()
     for rank, hit in enumerate(hits, start=1):
         head = Text(f"{rank:>3}  {hit.score:.3f}  ")
-        head.append(visible(hit.id), style="bold cyan")
+        head.append(escape_controls(hit.id), style="bold cyan")
         console.print(head, soft_wrap=True)
         console.print(Text(f"     {_describe_hit(hit)}", style="dim"), soft_wrap=True)
     if not len(hits):
@@ -74,13 +74,13 @@ def _describe_hit(hit: Hit) -> str:
     """Return the passage of a text, the size and time of an image, the window of a recording."""
     if hit.modality == "audio":
         window = f"{hit.start:.1f} to {hit.end:.1f} s"
-        return f"{window}: {snippet(hit.text)}" if hit.text else window
+        return f"{window}: {shorten(hit.text)}" if hit.text else window
     if hit.modality != "image":
-        return snippet(hit.text)
+        return shorten(hit.text)
     facts = hit.metadata
     size = f"{facts['width']} x {facts['height']} pixels" if "width" in facts else ""
     taken = str(facts.get("taken") or "")
-    return visible(", ".join(part for part in (size or hit.modality, taken) if part))
+    return escape_controls(", ".join(part for part in (size or hit.modality, taken) if part))
 
 
 def print_note(hits: Hits) -> None:
@@ -91,7 +91,8 @@ def print_note(hits: Hits) -> None:
 
 def describe_confusion(pair: Confusion) -> str:
     """Return which class is mistaken for which, and how often."""
-    return f"{visible(pair.label)} predicted as {visible(pair.told)}: {pair.count} of {pair.of}"
+    label, predicted = escape_controls(pair.label), escape_controls(pair.told)
+    return f"{label} predicted as {predicted}: {pair.count} of {pair.of}"
 
 
 def print_report(report: Report, *, rows: int) -> None:
@@ -107,32 +108,32 @@ def print_report(report: Report, *, rows: int) -> None:
 def print_skipped(skipped: Iterable[tuple[str, str]]) -> None:
     """Print (source, reason) of each file that was skipped, on standard error."""
     for source, reason in skipped:
-        typer.echo(visible(f"skipped {source}: {reason}"), err=True)
+        typer.echo(escape_controls(f"skipped {source}: {reason}"), err=True)
 
 
 def print_notes(notes: Iterable[str]) -> None:
     """Print the first notes on standard error, and how many more there are."""
     listed = list(notes)
     for note in listed[:_NOTES]:
-        typer.echo(visible(note), err=True)
+        typer.echo(escape_controls(note), err=True)
     if len(listed) > _NOTES:
         typer.echo(f"... and {len(listed) - _NOTES} more: --json lists all", err=True)
 
 
-def snippet(text: str) -> str:
+def shorten(text: str) -> str:
     r"""Return the beginning of a passage on one line.
 
-    >>> snippet("one\n two")
+    >>> shorten("one\n two")
     'one two'
     """
-    line = visible(" ".join(text.split()))
+    line = escape_controls(" ".join(text.split()))
     return line if len(line) <= _SNIPPET else line[: _SNIPPET - 1] + "…"
 
 
-def visible(text: str) -> str:
+def escape_controls(text: str) -> str:
     r"""Replace control characters, which would move the cursor or colour the screen.
 
-    >>> visible("red\x1b[31m\n")
+    >>> escape_controls("red\x1b[31m\n")
     'red?[31m?'
     """
     return _CONTROLS.sub("?", text)

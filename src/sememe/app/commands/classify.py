@@ -56,7 +56,7 @@ def classify(
     else:
         for path, best in rows:
             labelled = ", ".join(f"{label} {probability:.2f}" for label, probability in best)
-            typer.echo(terminal.visible(f"{path}: {labelled}"))
+            typer.echo(terminal.escape_controls(f"{path}: {labelled}"))
     terminal.print_skipped(skipped.items())
     if not rows:
         what = noun(classifier.modality)

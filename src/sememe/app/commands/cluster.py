@@ -62,9 +62,9 @@ def cluster(
         facts = {"method": clusters.method, "k": clusters.k, "silhouette": quality}
         terminal.print_json({"model": model, **facts, "clusters": groups, "noise": noise})
         return
-    rows = [(str(i), ", ".join(g["name"]), _list(g["items"])) for i, g in enumerate(groups)]
+    rows = [(str(i), ", ".join(g["name"]), _join_items(g["items"])) for i, g in enumerate(groups)]
     if noise:
-        rows.append(("-", "in no cluster", _list(noise)))
+        rows.append(("-", "in no cluster", _join_items(noise)))
     terminal.print_table(("cluster", "name", "items"), rows)
     quality_of = f"{clusters.k} clusters by {clusters.method}"
     typer.echo(f"{quality_of}, silhouette {clusters.silhouette:.3f}", err=True)
@@ -99,6 +99,6 @@ def _name_clusters(clusters: Clusters, texts: list[str], vectors: Any) -> list[d
     ]
 
 
-def _list(items: list[str]) -> str:
-    listed = ", ".join(terminal.snippet(item) for item in items[:_ITEMS])
+def _join_items(items: list[str]) -> str:
+    listed = ", ".join(terminal.shorten(item) for item in items[:_ITEMS])
     return listed if len(items) <= _ITEMS else f"{listed} and {len(items) - _ITEMS} more"

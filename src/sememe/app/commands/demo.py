@@ -74,7 +74,7 @@ def _print_answers(index: Index, console: Console, query: str) -> None:
     console.print(f"  [cyan]{query}[/cyan]")
     for hit in index.search(query, k=_TOP_K, mode="semantic"):
         title = str(hit.metadata["title"])
-        line = f"    {hit.score:.2f}  {title}: {terminal.snippet(hit.text[len(title) :])}"
+        line = f"    {hit.score:.2f}  {title}: {terminal.shorten(hit.text[len(title) :])}"
         console.print(line, no_wrap=True, overflow="ellipsis", markup=False, highlight=False)
 
 

@@ -188,17 +188,17 @@ def similar(
     as_json: Json = False,
 ) -> None:
     """Compare texts, images or recordings with each other, by cosine."""
-    from sememe.app.files.arguments import modality_of
+    from sememe.app.files.arguments import detect_modality
 
     if len(items) < 2:
         raise InvalidInputError("got 1 item; give two or more: sememe similar TEXT TEXT")
-    encoder = _load_encoder("text" if model else modality_of(items[0]), model)
+    encoder = _load_encoder("text" if model else detect_modality(items[0]), model)
     vectors = encoder.encode(items)
     cosine = (vectors @ vectors.T).tolist()
     is_text = encoder.modality == "text"
     if as_json:
         terminal.print_json({"texts" if is_text else "files": items, "similarity": cosine})
         return
-    names = [terminal.snippet(item if is_text else Path(item).name)[:24] for item in items]
+    names = [terminal.shorten(item if is_text else Path(item).name)[:24] for item in items]
     rows = [(name, *(f"{x:.3f}" for x in row)) for name, row in zip(names, cosine, strict=True)]
     terminal.print_table(("", *names), rows)

@@ -47,12 +47,12 @@ def fill_mask(
     for text, masks in filled:
         for number, fills in enumerate(masks, start=1):
             which = f"mask {number} of {len(masks)}: " if len(masks) > 1 else ""
-            typer.echo(which + terminal.snippet(text))
-            rows = [(f"{f.score:.4f}", _readable(f), terminal.snippet(f.text)) for f in fills]
+            typer.echo(which + terminal.shorten(text))
+            rows = [(f"{f.score:.4f}", _describe_token(f), terminal.shorten(f.text)) for f in fills]
             terminal.print_table(("probability", "token", "text"), rows)
 
 
-def _readable(fill: Fill) -> str:
+def _describe_token(fill: Fill) -> str:
     """Return the token as text, or its name where its bytes are not whole characters."""
     word = fill.written.strip()
     return fill.token if not word or "\ufffd" in word else word

@@ -171,7 +171,7 @@ def _open_or_create(
         )
     encoders = ", ".join(entry.name for entry in opened.encoders)
     asked_for = (
-        ("-m", _names(models or [], opened), encoders),
+        ("-m", _name_encoders(models or [], opened), encoders),
         ("--terms", terms, opened.terms),
     )
     for option, asked, built in asked_for:
@@ -185,7 +185,7 @@ def _open_or_create(
     return opened
 
 
-def _names(models: list[str], opened: Index) -> str:
+def _name_encoders(models: list[str], opened: Index) -> str:
     """Return the names of the encoders that an index of these models has.
 
     "" if they are those of the opened index as they are written: nothing is loaded to compare them.

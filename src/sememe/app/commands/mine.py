@@ -157,7 +157,7 @@ def _mine_folder(
 
 def _print_pairs(pairs: Sequence[SimilarPair], what: str, threshold: float, limit: int) -> None:
     for pair in pairs:
-        typer.echo(terminal.visible(f"{pair.score:6.3f}  {pair.first}  {pair.second}"))
+        typer.echo(terminal.escape_controls(f"{pair.score:6.3f}  {pair.first}  {pair.second}"))
     typer.echo(f"{len(pairs)} {what} with {threshold} or more", err=True)
     _warn_of_limit(len(pairs), limit)
 
@@ -252,11 +252,11 @@ def _find_pairs(
         _write(output, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     elif not quiet:
         for pair, (first, second) in zip(pairs, lines, strict=True):
-            one, other = map(terminal.snippet, pair.texts)
+            one, other = map(terminal.shorten, pair.texts)
             typer.echo(f"{pair.score:6.3f} {first:>8}  {one}")
             typer.echo(f"{'':6} {second:>8}  {other}")
     if not quiet:
-        typer.echo(f"{len(pairs)} pairs{_to(output)}", err=True)
+        typer.echo(f"{len(pairs)} pairs{_describe_output(output)}", err=True)
     if threshold is not None:
         _warn_of_limit(len(pairs), limit)
     return {"pairs": rows}
@@ -287,14 +287,15 @@ def _deduplicate(
     if not quiet:
         terminal.print_notes(
             f"line {row['line']} repeats {row['duplicate_of']} ({row['score']:.3f}): "
-            f"{terminal.snippet(row['text'])}"
+            f"{terminal.shorten(row['text'])}"
             for row in dropped
         )
-        typer.echo(f"{len(keep)} lines kept{_to(output)}, {len(dropped)} dropped", err=True)
+        kept = f"{len(keep)} lines kept{_describe_output(output)}"
+        typer.echo(f"{kept}, {len(dropped)} dropped", err=True)
     return {"threshold": threshold, "kept": keep, "dropped": dropped}
 
 
-def _to(output: Path | None) -> str:
+def _describe_output(output: Path | None) -> str:
     return "" if output is None else f" to {output}"
 
 

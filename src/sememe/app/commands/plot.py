@@ -57,7 +57,7 @@ def show(
     about = f"{facts['seconds']} s, {facts['sample_rate']} Hz, {channels}"
     if score is not None:
         about += f", found from {start:g} to {end:g} s with {score:.3f}"
-    typer.echo(terminal.visible(f"{file}: {about}, to {path}"), err=True)
+    typer.echo(terminal.escape_controls(f"{file}: {about}, to {path}"), err=True)
 
 
 def _find_window(

@@ -52,7 +52,7 @@ def transcribe(
     if lost := transcriber.find_unwritable(allowed or []):
         some = ", ".join(lost[:5])
         note = f"{len(lost)} of the words cannot be written with the recogniser's letters: {some}"
-        typer.echo(terminal.visible(note), err=True)
+        typer.echo(terminal.escape_controls(note), err=True)
     transcripts, reasons = transcriber.transcribe_with_failures(
         paths, beam_size=beam_size, words=allowed, show_progress=terminal.is_interactive()
     )
@@ -64,7 +64,7 @@ def transcribe(
     else:
         for path, transcript in rows:
             source = f"{path}: " if len(paths) > 1 else ""
-            typer.echo(terminal.visible(f"{source}{transcript.text}"))
+            typer.echo(terminal.escape_controls(f"{source}{transcript.text}"))
     terminal.print_skipped(skipped.items())
     if skipped:
         raise typer.Exit(_DAMAGED)

@@ -10,7 +10,7 @@ import typer
 
 from sememe.app import terminal
 from sememe.app.evaluate.options import EvaluateOptions
-from sememe.app.field_options import convert_values, field_options, parameter, set_signature
+from sememe.app.field_options import convert_values, make_options, make_parameter, set_signature
 from sememe.app.options import Json
 
 _TASK = typer.Argument(
@@ -50,10 +50,10 @@ def evaluate(task: str, model: str, data: list[Path], as_json: bool, **values: A
 set_signature(
     evaluate,
     [
-        parameter("task", Annotated[str, _TASK]),
-        parameter("model", Annotated[str, _MODEL]),
-        parameter("data", Annotated[list[Path], _DATA]),
-        *field_options(EvaluateOptions),
-        parameter("as_json", Json, False),
+        make_parameter("task", Annotated[str, _TASK]),
+        make_parameter("model", Annotated[str, _MODEL]),
+        make_parameter("data", Annotated[list[Path], _DATA]),
+        *make_options(EvaluateOptions),
+        make_parameter("as_json", Json, False),
     ],
 )

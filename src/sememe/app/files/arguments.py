@@ -26,7 +26,7 @@ def is_path(argument: str) -> bool:
         return False
 
 
-def modality_of(argument: str) -> str:
+def detect_modality(argument: str) -> str:
     """Return "image" or "audio" for a file of that kind, else "text".
 
     Raises:
@@ -50,7 +50,7 @@ def read_items(arguments: list[str]) -> Iterator[Item]:
 
     for argument in arguments:
         if not is_path(argument):
-            modality_of(argument)  # refuses a misspelt name of an image or recording
+            detect_modality(argument)  # refuses a misspelt name of an image or recording
             text = well_formed(argument)
             yield Item(text, text)
             continue

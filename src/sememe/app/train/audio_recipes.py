@@ -10,7 +10,7 @@ import typer
 from sememe._errors import InvalidInputError
 from sememe.app.field_options import Command, Values
 from sememe.app.train.recipe_command import make_recipe, recipe_command
-from sememe.app.train.run import describe_curve, evaluate_option, is_typed, path_argument
+from sememe.app.train.run import describe_curve, is_typed, make_evaluate_option, make_path_argument
 
 if TYPE_CHECKING:
     from sememe.train.speech.report import SpeechReport
@@ -23,8 +23,8 @@ def wav2vec2() -> Command:
 
     return recipe_command(
         Wav2Vec2Training,
-        path_argument("FOLDER", "Folder of audio files, searched recursively; no labels."),
-        fit={"labelled": evaluate_option("Folder with a folder of recordings per class.")},
+        make_path_argument("FOLDER", "Folder of audio files, searched recursively; no labels."),
+        fit={"labelled": make_evaluate_option("Folder with a folder of recordings per class.")},
         summarise=_summarise_wav2vec2,
         following="sememe embed -m {} SOUND",
     )
@@ -62,12 +62,12 @@ def speech() -> Command:
 
     return recipe_command(
         SpeechTraining,
-        path_argument(
+        make_path_argument(
             "TABLE_OR_FOLDER",
             "Table with columns path and text, or a folder of NAME.wav with NAME.txt.",
         ),
         fit={
-            "evaluate": evaluate_option(
+            "evaluate": make_evaluate_option(
                 "Held-out recordings; the weights that are best on them are kept. In place of "
                 "--held-out."
             )

@@ -14,10 +14,10 @@ from sememe.app.train.recipe_command import make_recipe, recipe_command
 from sememe.app.train.run import (
     check_free,
     describe_curve,
-    evaluate_option,
     fit_and_save,
     is_typed,
-    path_argument,
+    make_evaluate_option,
+    make_path_argument,
     train_and_save,
 )
 
@@ -29,28 +29,28 @@ _TUNING = (
     *("epochs", "evaluations", "batch_size", "learning_rate", "weight_decay", "warmup"),
     *("size", "seconds"),
 )
-_EVALUATE = evaluate_option("Such data to evaluate on; by default a fifth is held out.")
+_EVALUATE = make_evaluate_option("Such data to evaluate on; by default a fifth is held out.")
 
 
 def classifier() -> Command:
     """Train a classifier of images on your own classes. Fine-tuning resumes after a stop."""
     from sememe.train.classify.image import ImageClassifier
 
-    data = path_argument("FOLDER", "Folder with a folder of images per class.")
-    return _classifier_command(ImageClassifier, data, "pictures", "PICTURE")
+    data = make_path_argument("FOLDER", "Folder with a folder of images per class.")
+    return _make_command(ImageClassifier, data, "pictures", "PICTURE")
 
 
 def audio_classifier() -> Command:
     """Train a classifier of audio on your own classes. Fine-tuning resumes after a stop."""
     from sememe.train.classify.audio import AudioClassifier
 
-    data = path_argument(
+    data = make_path_argument(
         "DATA", "Folder with a folder of recordings per class, or a table of path and label."
     )
-    return _classifier_command(AudioClassifier, data, "recordings", "RECORDING")
+    return _make_command(AudioClassifier, data, "recordings", "RECORDING")
 
 
-def _classifier_command(recipe: type[ClassLearner], data: Any, noun: str, example: str) -> Command:
+def _make_command(recipe: type[ClassLearner], data: Any, noun: str, example: str) -> Command:
     def make(context: typer.Context, values: Values) -> ClassLearner:
         _refuse_idle(context, values)
         training: ClassLearner = make_recipe(recipe, values)
@@ -113,6 +113,6 @@ def _summarise(report: ClassifierReport, written: Path, noun: str) -> str:
             f"{few.deviation:.4f} (shuffled labels: {few.control:.4f})"
         )
     worst = sorted(report.per_class.items(), key=lambda pair: pair[1])
-    lines += [f"  {terminal.visible(label)}: {value:.4f}" for label, value in worst]
+    lines += [f"  {terminal.escape_controls(label)}: {value:.4f}" for label, value in worst]
     lines += [f"  {line}" for line in map(terminal.describe_confusion, report.confused)]
     return "\n".join(lines)

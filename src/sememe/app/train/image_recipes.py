@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from sememe._errors import InvalidInputError
-from sememe.app.field_options import Command, Values, field_options, parameter
+from sememe.app.field_options import Command, Values, make_options, make_parameter
 from sememe.app.options import ImageColumn, TextColumns
 from sememe.app.train.recipe_command import make_recipe, recipe_command
-from sememe.app.train.run import describe_curve, evaluate_option, is_typed, path_argument
+from sememe.app.train.run import describe_curve, is_typed, make_evaluate_option, make_path_argument
 
 if TYPE_CHECKING:
     from sememe.train.clip.report import ClipReport
@@ -34,8 +34,8 @@ def simclr() -> Command:
 
     return recipe_command(
         SimCLRTraining,
-        path_argument("FOLDER", "Folder of images, searched recursively; no labels."),
-        fit={"labelled": evaluate_option("Folder with a folder of images per class.")},
+        make_path_argument("FOLDER", "Folder of images, searched recursively; no labels."),
+        fit={"labelled": make_evaluate_option("Folder with a folder of images per class.")},
         summarise=_summarise_simclr,
         following="sememe embed -m {} PICTURE",
     )
@@ -60,7 +60,7 @@ def clip() -> Command:
     from sememe.train.clip.locked import ClipTraining
     from sememe.train.clip.scratch import ClipFromScratch
 
-    locked, scratch = field_options(ClipTraining), field_options(ClipFromScratch)
+    locked, scratch = make_options(ClipTraining), make_options(ClipFromScratch)
 
     def make(context: typer.Context, values: Values) -> Any:
         """Make the recipe chosen, with the options that were typed."""
@@ -74,7 +74,7 @@ def clip() -> Command:
 
     return recipe_command(
         ClipTraining,
-        path_argument(
+        make_path_argument(
             "TABLE",
             "Table (.csv, .tsv, .jsonl, .parquet) of images, as paths relative to its folder, and "
             "texts.",
@@ -82,9 +82,11 @@ def clip() -> Command:
         fit={
             "image_column": ImageColumn,
             "text_columns": TextColumns,
-            "evaluate": evaluate_option("Such a table to evaluate on, in place of --held-out."),
+            "evaluate": make_evaluate_option(
+                "Such a table for evaluation, in place of --held-out."
+            ),
         },
-        options=[parameter("from_scratch", _FROM_SCRATCH, False), *_merge(locked, scratch)],
+        options=[make_parameter("from_scratch", _FROM_SCRATCH, False), *_merge(locked, scratch)],
         make=make,
         summarise=_summarise_clip,
         following="sememe index FOLDER --into DIR -m {}",
@@ -101,7 +103,7 @@ def _merge(locked: list[Parameter], scratch: list[Parameter]) -> list[Parameter]
             option.help = f"From scratch: {option.help[0].lower()}{option.help[1:]}"
         elif other.default != one.default:
             option.show_default = f"{other.default}; from scratch {one.default}"
-            merged[one.name] = parameter(one.name, Annotated[kind | None, option], None)
+            merged[one.name] = make_parameter(one.name, Annotated[kind | None, option], None)
     return list(merged.values())
 
 

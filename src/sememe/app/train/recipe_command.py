@@ -25,8 +25,8 @@ from sememe.app.field_options import (
     Command,
     Values,
     convert_values,
-    field_options,
-    parameter,
+    make_options,
+    make_parameter,
     set_signature,
 )
 from sememe.app.options import Json, OutputFolder, Overwrite
@@ -52,7 +52,7 @@ def recipe_command(
         summarise: Describes (report, folder) in a few lines.
         following: The command to type next; {} is the folder.
         fit: Further keywords of `fit`, each with an annotated type.
-        options: Options in place of `field_options(recipe)`.
+        options: Options in place of `make_options(recipe)`.
         make: Makes the recipe of the options, in place of `make_recipe`.
         train: Fits and saves.
     """
@@ -77,9 +77,9 @@ def recipe_command(
             next_command = following.format(shlex.quote(str(written)))
             print_run(summarise(report, written), report.notes, next_command)
 
-    given = [parameter(name, kind, None) for name, kind in fit.items()]
-    given += field_options(recipe) if options is None else options
-    return with_parameters(command, data, OutputFolder, given)
+    given = [make_parameter(name, kind, None) for name, kind in fit.items()]
+    given += make_options(recipe) if options is None else options
+    return set_training_signature(command, data, OutputFolder, given)
 
 
 def _refuse_two_evaluations(context: typer.Context, keywords: Values) -> None:
@@ -89,7 +89,7 @@ def _refuse_two_evaluations(context: typer.Context, keywords: Values) -> None:
         )
 
 
-def with_parameters(
+def set_training_signature(
     command: Command, data: Any, output: Any, options: Iterable[inspect.Parameter]
 ) -> Command:
     """Give a training command the signature that Typer reads, with options panel by panel.
@@ -97,12 +97,12 @@ def with_parameters(
     It takes context, data, output, overwrite and as_json besides the options.
     """
     parameters = [
-        parameter("context", typer.Context),
-        parameter("data", data),
-        parameter("output", output),
+        make_parameter("context", typer.Context),
+        make_parameter("data", data),
+        make_parameter("output", output),
         *options,
-        parameter("overwrite", Overwrite, False),
-        parameter("as_json", Json, False),
+        make_parameter("overwrite", Overwrite, False),
+        make_parameter("as_json", Json, False),
     ]
     return set_signature(command, parameters)
 

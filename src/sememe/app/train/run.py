@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 CTRL_C = 130  # the exit code of shells for SIGINT
 
 
-def path_argument(metavar: str, text: str) -> Any:
+def make_path_argument(metavar: str, text: str) -> Any:
     """Return the type of the argument that training data are read from."""
     return Annotated[Path, typer.Argument(metavar=metavar, help=text)]
 
 
-def evaluate_option(text: str) -> Any:
+def make_evaluate_option(text: str) -> Any:
     """Return the type of the option --evaluate."""
     option = typer.Option("--evaluate", help=text, rich_help_panel="Evaluation")
     return Annotated[Path | None, option]
@@ -46,7 +46,7 @@ def train_and_save(
     """
     paths = [data, *(value for value in more.values() if isinstance(value, Path))]
     check_output(output, paths, overwrite=overwrite)
-    state = state_folder(output)
+    state = locate_state(output)
     written = fit_and_save(training, data, output, checkpoint=state, **more)
     shutil.rmtree(state, ignore_errors=True)
     return written
@@ -54,7 +54,7 @@ def train_and_save(
 
 def fit_and_save(training: Any, data: Path, output: Path, **more: Any) -> Path:
     """Fit a recipe and save the model, with a message on Ctrl-C. more: Keywords of `fit`."""
-    with _interruptible(state_folder(output)), _warnings_as_lines():
+    with _explain_interrupt(locate_state(output)), _print_warnings():
         training.fit(data, show_progress=terminal.is_interactive(), **more)
         output.parent.mkdir(parents=True, exist_ok=True)
         written: Path = training.save(output)
@@ -85,7 +85,7 @@ def describe_curve(curve: Curve) -> str:
     return words
 
 
-def state_folder(output: Path) -> Path:
+def locate_state(output: Path) -> Path:
     """Return the folder of a run's state: next to its output."""
     return output.with_name(f"{output.name}.checkpoint")
 
@@ -116,7 +116,7 @@ def check_output(output: Path, data: list[Path], *, overwrite: bool) -> None:
 
 
 @contextmanager
-def _interruptible(state: Path) -> Iterator[None]:
+def _explain_interrupt(state: Path) -> Iterator[None]:
     """On Ctrl-C, print where the state is kept and exit with the code for it."""
     try:
         yield
@@ -130,7 +130,7 @@ def _interruptible(state: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _warnings_as_lines() -> Iterator[None]:
+def _print_warnings() -> Iterator[None]:
     """Print a RuntimeWarning as one line, without the file and line of the code."""
     show = warnings.showwarning
 

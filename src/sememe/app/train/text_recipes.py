@@ -9,7 +9,7 @@ import typer
 
 from sememe.app.field_options import Command
 from sememe.app.train.recipe_command import recipe_command
-from sememe.app.train.run import describe_curve, evaluate_option, path_argument
+from sememe.app.train.run import describe_curve, make_evaluate_option, make_path_argument
 
 if TYPE_CHECKING:
     from sememe.train.mlm.masked_lm import MaskedReport
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sememe.train.sentence.multilingual import MultilingualReport
 
 _EVALUATE = {
-    "evaluate": evaluate_option("Held-out examples; the weights that are best on them are kept.")
+    "evaluate": make_evaluate_option("Held-out examples; the best weights on them are kept.")
 }
 _COMPARE = "sememe similar -m {} TEXT TEXT"  # the command to type next
 _EXAMPLES = Annotated[
@@ -37,7 +37,7 @@ def sentence() -> Command:
     """Train a sentence encoder on examples. The same command resumes an interrupted run."""
     from sememe.train.sentence.bi_encoder import SentenceTraining
 
-    data = path_argument(
+    data = make_path_argument(
         "DATA",
         "Table (.tsv, .csv, .jsonl, .parquet) of pairs (anchor, positive), scored pairs "
         "(sentence1, sentence2, score), triplets (anchor, positive, negative) or labels (text, "
@@ -62,7 +62,7 @@ def cross() -> Command:
     """Train a cross-encoder, which scores a pair of texts. Resumes an interrupted run."""
     from sememe.train.sentence.cross_encoder import CrossTraining
 
-    data = path_argument(
+    data = make_path_argument(
         "DATA",
         "Table (.tsv, .csv, .jsonl, .parquet) of scored pairs (sentence1, sentence2, score), pairs "
         "(anchor, positive) or triplets (anchor, positive, negative).",
@@ -81,7 +81,7 @@ def multilingual() -> Command:
     """Teach an encoder other languages from translations. Resumes an interrupted run."""
     from sememe.train.sentence.multilingual import MultilingualTraining
 
-    data = path_argument(
+    data = make_path_argument(
         "PAIRS",
         "Table (.tsv, .csv, .jsonl, .parquet) of sentences and their translations, with columns "
         "source and target; the teacher knows the language of the sources.",
@@ -104,7 +104,7 @@ def domain() -> Command:
 
     return recipe_command(
         DomainAdaptation,
-        path_argument("CORPUS", "Text file of the domain, plain, .gz or .xz."),
+        make_path_argument("CORPUS", "Text file of the domain, plain, .gz or .xz."),
         fit={"examples": _EXAMPLES, **_EVALUATE},
         summarise=_summarise_domain,
         following=_COMPARE,
@@ -123,7 +123,7 @@ def mlm() -> Command:
 
     return recipe_command(
         MaskedTraining,
-        path_argument("CORPUS", "Text file, plain, .gz or .xz."),
+        make_path_argument("CORPUS", "Text file, plain, .gz or .xz."),
         summarise=_summarise_mlm,
         following="sememe fill-mask {} 'a text with one [MASK] in it'",
     )

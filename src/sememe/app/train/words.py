@@ -13,9 +13,9 @@ import typer
 
 from sememe._errors import InvalidInputError
 from sememe.app import terminal
-from sememe.app.field_options import Command, Values, convert_values, field_options, parameter
-from sememe.app.train.recipe_command import with_parameters
-from sememe.app.train.run import CTRL_C, check_free, is_typed, path_argument, state_folder
+from sememe.app.field_options import Command, Values, convert_values, make_options, make_parameter
+from sememe.app.train.recipe_command import set_training_signature
+from sememe.app.train.run import CTRL_C, check_free, is_typed, locate_state, make_path_argument
 
 if TYPE_CHECKING:
     from sememe.train.words.corpus.phrases import Phrases
@@ -25,7 +25,7 @@ _FILES = (".vec", ".bin")
 _PHRASES = "phrases.json"
 _FIXED = ("mode", "objective", "dim", "min_n", "max_n", "buckets", "hangul")  # of --from's model
 
-_CORPUS = path_argument(
+_CORPUS = make_path_argument(
     "CORPUS", "Text file with a sentence or paragraph per line, plain, .gz or .xz."
 )
 _OUTPUT = Annotated[
@@ -61,17 +61,17 @@ def word2vec() -> Command:
     """Learn word vectors. The same command resumes an interrupted run."""
     from sememe.train.words.word2vec import Word2Vec
 
-    return _words_command(Word2Vec, parameter("phrases", _JOIN, False))
+    return _make_command(Word2Vec, make_parameter("phrases", _JOIN, False))
 
 
 def fasttext() -> Command:
     """Learn vectors of words and of character n-grams, which represent unseen words too."""
     from sememe.train.words.fasttext import FastText
 
-    return _words_command(FastText)
+    return _make_command(FastText)
 
 
-def _words_command(recipe: type[Word2Vec], *more: Any) -> Command:
+def _make_command(recipe: type[Word2Vec], *more: Any) -> Command:
     def command(
         context: typer.Context,
         data: Path,
@@ -88,8 +88,8 @@ def _words_command(recipe: type[Word2Vec], *more: Any) -> Command:
         joined, written = _train(context, model, learn, data, output, start, join=phrases)
         _report(model, joined, written, as_json=as_json)
 
-    options = [parameter("start", _START, None), *field_options(recipe), *more]
-    return with_parameters(command, _CORPUS, _OUTPUT, options)
+    options = [make_parameter("start", _START, None), *make_options(recipe), *more]
+    return set_training_signature(command, _CORPUS, _OUTPUT, options)
 
 
 def _make_model(
@@ -129,7 +129,7 @@ def _train(
     """Learn from the corpus and save; return the phrases joined, and what was written."""
     from sememe.train.words.checkpoint import remove_checkpoint
 
-    state = state_folder(output)
+    state = locate_state(output)
     try:
         phrases = _find_phrases(corpus, model, start, join=join)
         learn(

@@ -132,10 +132,10 @@ def timm_model():
 
     from sememe.models.image.efficientnet import PREPROCESS
     from sememe.models.weights.catalog import model_info
-    from sememe.models.weights.torch_pickle import tensors_of
+    from sememe.models.weights.torch_pickle import parse_torch_file
 
     model = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
-    ours = tensors_of(model_info("efficientnet-lite0").read("image"), where="lite0")
+    ours = parse_torch_file(model_info("efficientnet-lite0").read("image"), where="lite0")
     theirs = model.state_dict()
     pairs = [name for name in theirs if "num_batches" not in name]
     values = [ours[name] for name in ours if "num_batches" not in name]

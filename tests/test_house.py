@@ -99,9 +99,10 @@ def test_importing_sememe_loads_nothing_heavy():
     )
 
 
-def test_help_loads_nothing_heavy():
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["evaluate", "--help"]])
+def test_help_loads_nothing_heavy(arguments):
     code = "from sememe.app.cli import main\nimport contextlib, io\n"
-    code += "with contextlib.redirect_stdout(io.StringIO()): main(['--help'])"
+    code += f"with contextlib.redirect_stdout(io.StringIO()): main({arguments})"
     assert loaded_after(code) & (HEAVY | {"numpy"}) == set()
 
 

@@ -64,7 +64,7 @@ def test_a_table_in_two_languages_is_measured(run, photos, tmp_path):
     found = run("evaluate", "image-retrieval", "efficientnet-lite0:conse", path, *columns, "--json")
     assert json.loads(found.out)["metrics"]["ko to image recall@1"] == 1.0
     wrong = run("evaluate", "probe", "efficientnet-lite0", photos, photos, *columns, code=2)
-    assert "are for image-retrieval" in wrong.err
+    assert "--text-column is for image-retrieval" in wrong.err
 
 
 def test_pictures_are_told_by_labels_and_by_what_was_taught(run, photos):

@@ -187,7 +187,7 @@ def test_ctrl_c_names_the_command_that_goes_on(go_on, corpus, tmp_path, capsys):
         child.send_signal(signal.SIGINT)
         _, err = child.communicate()
     assert child.returncode == 130, err
-    assert f"what was learnt is kept in {state}. To go on from there type:" in err
+    assert f"progress is saved in {state}. To resume, type:" in err
     _, *again = shlex.split(err.splitlines()[1])
     assert "--workers" not in again if go_on else "--min-count" in again
     assert not model.exists()

@@ -297,7 +297,7 @@ def onnx_towers(place, *, mask, widths=(5, 5)):
 
     A text is the mean of its tokens' rows, of those the mask lets through; a picture is its mean.
     """
-    from sememe.models.onnx.builder import Graph, Port, floats, whole
+    from sememe.models.onnx.builder import Graph, Port, floats, integers
 
     (place / "onnx").mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
@@ -305,19 +305,19 @@ def onnx_towers(place, *, mask, widths=(5, 5)):
     matrix = rng.normal(size=(3, widths[1])).astype(np.float32)
     g = Graph()
     rows = g("Gather", g.constant(table), "input_ids", axis=0)
-    ports: dict[str, Port] = {"input_ids": whole("N", "T")}
+    ports: dict[str, Port] = {"input_ids": integers("N", "T")}
     if mask:
-        ports["attention_mask"] = whole("N", "T")
+        ports["attention_mask"] = integers("N", "T")
         axis = g.constant(np.array([2]))
         rows = g("Mul", rows, g("Unsqueeze", g("Cast", "attention_mask", to=1), axis))
     one = g.constant(np.array([1]))
-    g.named("text_embeds", "ReduceSum", rows, one, keepdims=0)
+    g.output("text_embeds", "ReduceSum", rows, one, keepdims=0)
     graph = g.build(ports, {"text_embeds": floats("N", widths[0])})
     (place / "onnx" / "text_model.onnx").write_bytes(graph)
     g = Graph()
     axes = g.constant(np.array([2, 3]))
     mean = g("ReduceMean", "pixel_values", axes, keepdims=0)
-    g.named("image_embeds", "MatMul", mean, g.constant(matrix))
+    g.output("image_embeds", "MatMul", mean, g.constant(matrix))
     ports = {"pixel_values": floats("N", 3, SIZE, SIZE)}
     graph = g.build(ports, {"image_embeds": floats("N", widths[1])})
     (place / "onnx" / "vision_model.onnx").write_bytes(graph)

@@ -11,7 +11,7 @@ from sememe import CorruptFileError, InvalidInputError
 from sememe._errors import TextTooLongError
 from sememe.encoders.text import masked_lm as module
 from sememe.encoders.text.masked_lm import MaskedLM
-from sememe.models.bert import mlm_head as masked_head
+from sememe.models.bert import mlm_head as read_masked_head
 from tests.models import checkpoints
 from tests.models.checkpoints import PIECES, POSITIONS
 
@@ -110,7 +110,7 @@ def test_a_batch_changes_nothing(tmp_path, monkeypatch):
     parts = [model.predict([one], [some]) for one, some in zip(ids, places, strict=True)]
     for i in (0, 1):
         np.testing.assert_allclose(np.concatenate([part[i] for part in parts]), whole[i], atol=1e-5)
-    monkeypatch.setattr(masked_head, "_BLOCK", 3 * checkpoints.WORDS)
+    monkeypatch.setattr(read_masked_head, "_BLOCK", 3 * checkpoints.WORDS)
     np.testing.assert_allclose(model.predict(ids, places)[0], whole[0], atol=1e-5)
 
 

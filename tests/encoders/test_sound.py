@@ -13,7 +13,7 @@ from sememe import Clip, SoundEncoder
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.models.audio import synthetic_sounds as made_sounds
 from sememe.models.audio import whitening as sound_scale
-from sememe.models.audio.statistics import MEL, WIDTHS, statistics
+from sememe.models.audio.statistics import MEL, WIDTHS, measure_statistics
 from tests.contracts.encoder import EncoderContract, encode_all
 from tests.sounds import RATE, clicks, noise, tone, write
 
@@ -33,14 +33,14 @@ class TestContract(EncoderContract):
 
 
 def measured(samples, rate=RATE):
-    return statistics(MEL.log_mel((samples, rate)))
+    return measure_statistics(MEL.log_mel((samples, rate)))
 
 
 def test_statistics_worked_by_hand():
     # Two levels, 0 and -20 dB, in 4 + 4 frames and all bands: mean -10, deviation 10.
     levels = np.zeros((64, 8), np.float32)
     levels[:, 4:] = -20
-    found = statistics(levels - 35)  # 35 dB softer: the same
+    found = measure_statistics(levels - 35)  # 35 dB softer: the same
     np.testing.assert_allclose(found[PARTS["bands"]][:64], -10, atol=1e-4)
     np.testing.assert_allclose(found[PARTS["bands"]][64:128], 10, atol=1e-4)
     # The first cosine of 64 equal bands is 8 times their level, and the others are none.
@@ -70,8 +70,8 @@ def test_the_course_tells_a_rise_from_a_fall_and_means_do_not():
 
 
 def test_the_scale_is_what_made_sounds_give():
-    scale = sound_scale.made_scale()
-    rows = scale(made_sounds.made_statistics(40))
+    scale = sound_scale.load_scale()
+    rows = scale(made_sounds.measure_synthetic_sounds(40))
     assert np.abs(rows.mean(0)).mean() < 0.3 * rows.std(0).mean()  # they lie about the middle
     spread = rows.std(0)
     assert spread[:10].min() > 2 * spread[-10:].max()  # half whitened: the first axes are wider
@@ -81,8 +81,8 @@ def test_the_scale_is_what_made_sounds_give():
 
 @pytest.mark.slow
 def test_the_scale_of_the_package_is_made_again_by_its_command():
-    found = sound_scale.measured(made_sounds.made_statistics())
-    np.testing.assert_allclose(found.mean, sound_scale.made_scale().mean, rtol=1e-3, atol=1e-3)
+    found = sound_scale.fit_scale(made_sounds.measure_synthetic_sounds())
+    np.testing.assert_allclose(found.mean, sound_scale.load_scale().mean, rtol=1e-3, atol=1e-3)
 
 
 def test_sounds_of_a_kind_are_nearest_and_shuffled_kinds_are_not():

@@ -117,5 +117,5 @@ def test_what_sememe_wrote(tmp_path, subject):
 
 def test_rows_of_another_tokenizer_are_refused(tmp_path):
     folder = static_folders.write(tmp_path, embeddings=static_folders.rows()[:-1])
-    with pytest.raises(CorruptFileError, match="18 tokens, the weights beside it have rows for 17"):
+    with pytest.raises(CorruptFileError, match="18 tokens, the weights have rows for 17"):
         sememe.load(str(folder))

@@ -9,7 +9,7 @@ from sememe import CorruptFileError
 from sememe.models.clap.config import read_config
 from sememe.models.clap.features import read_features
 from sememe.models.clap.graph import stretching
-from sememe.models.clap.weights import by_distance
+from sememe.models.clap.weights import expand_distances
 from tests.models import clap_checkpoints as small
 from tests.models.clap_checkpoints import FEATURES, RATE
 
@@ -26,7 +26,7 @@ def test_distances_within_a_window_of_two():
     """
     table = np.arange(9.0)[:, None]
     expected = [[4, 3, 1, 0], [5, 4, 2, 1], [7, 6, 4, 3], [8, 7, 5, 4]]
-    np.testing.assert_array_equal(by_distance(table, 2), [expected])
+    np.testing.assert_array_equal(expand_distances(table, 2), [expected])
 
 
 def test_stretching_three_frames_to_five():

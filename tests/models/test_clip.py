@@ -10,7 +10,7 @@ from sememe.models.clip.config import read_config, read_open_clip_config
 from sememe.models.clip.graph import image_graph
 from sememe.models.clip.preprocess import read_open_clip_preprocess, read_preprocess
 from sememe.models.clip.towers import check_size, make_text_engine
-from sememe.models.clip.weights import image_weights, logit_scale, text_weights
+from sememe.models.clip.weights import logit_scale, read_image_weights, read_text_weights
 from sememe.models.image.preprocess import Preprocess
 from sememe.models.onnx.session import open_session
 from tests.models import clip_checkpoints as small
@@ -25,7 +25,7 @@ def pixels(n=3, size=SIZE):
 
 
 def vectors(config, tensors, pictures):
-    weights = image_weights(config, tensors, where="made")
+    weights = read_image_weights(config, tensors, where="made")
     preprocess = Preprocess(config.image_size, None, "bicubic", tuple(MEAN), tuple(STD))
     rows = open_session(image_graph(weights, preprocess)).run(["features"], {"pixels": pictures})[0]
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -35,7 +35,7 @@ def vectors(config, tensors, pictures):
 def test_both_towers_are_those_of_the_plain_network(act):
     config = read_config(small.config(hidden_act=act), "made")
     found = small.tensors()
-    engine = make_text_engine(text_weights(config, found, where="made"), threads=2)
+    engine = make_text_engine(read_text_weights(config, found, where="made"), threads=2)
     for ids, got in zip(IDS, engine.forward(IDS), strict=True):
         np.testing.assert_allclose(got, small.plain_text(found, ids, len(ids) - 1, act), atol=2e-5)
     for picture, got in zip(pixels(), vectors(config, found, pixels()), strict=True):
@@ -48,8 +48,8 @@ def test_both_forms_hold_the_same_network(text):
     found = small.tensors()
     theirs = small.open_tensors(found, text=text)
     config, other = read_config(small.config(), ""), read_open_clip_config(small.open_config(), "")
-    one = make_text_engine(text_weights(config, found, where=""))
-    two = make_text_engine(text_weights(other, theirs, where=""))
+    one = make_text_engine(read_text_weights(config, found, where=""))
+    two = make_text_engine(read_text_weights(other, theirs, where=""))
     np.testing.assert_array_equal(one.forward(IDS), two.forward(IDS))
     np.testing.assert_array_equal(
         vectors(config, found, pixels()), vectors(other, theirs, pixels())
@@ -84,7 +84,7 @@ def test_a_text_is_read_at_its_first_end():
     facts = small.config()
     for eos, place in ((9, 2), (2, 5), (EOS, 5), ([9, EOS], 2)):
         facts["text_config"]["eos_token_id"] = eos
-        engine = make_text_engine(text_weights(read_config(facts, ""), found, where=""))
+        engine = make_text_engine(read_text_weights(read_config(facts, ""), found, where=""))
         np.testing.assert_allclose(
             engine.forward([ids])[0], small.plain_text(found, ids, place), atol=2e-5
         )
@@ -93,7 +93,7 @@ def test_a_text_is_read_at_its_first_end():
 def test_what_follows_the_end_is_not_seen():
     """The control is another token before the end."""
     config = read_config(small.config(), "")
-    engine = make_text_engine(text_weights(config, small.tensors(), where=""))
+    engine = make_text_engine(read_text_weights(config, small.tensors(), where=""))
     rows = engine.forward([[BOS, 5, EOS], [BOS, 5, EOS, 3, 4], [BOS, 6, EOS]])
     np.testing.assert_allclose(rows[1], rows[0], atol=1e-6)
     assert np.abs(rows[2] - rows[0]).max() > 0.01
@@ -101,7 +101,7 @@ def test_what_follows_the_end_is_not_seen():
 
 def test_a_sequence_does_not_feel_its_batch():
     config = read_config(small.config(), "")
-    engine = make_text_engine(text_weights(config, small.tensors(), where=""), threads=2)
+    engine = make_text_engine(read_text_weights(config, small.tensors(), where=""), threads=2)
     rng = np.random.default_rng(0)
     many = [
         [BOS, *rng.integers(0, BOS, size=n).tolist(), EOS]
@@ -162,8 +162,16 @@ def test_what_a_config_leaves_out_is_as_in_transformers():
 @pytest.mark.parametrize(
     ("part", "change", "message"),
     [
-        ("text_config", {"hidden_act": "silu"}, "text tower has the activation 'silu'"),
-        ("vision_config", {"num_attention_heads": 5}, "5 heads do not divide the image tower's"),
+        (
+            "text_config",
+            {"hidden_act": "mish"},
+            "text tower has hidden_act='mish'; sememe",
+        ),
+        (
+            "vision_config",
+            {"num_attention_heads": 5},
+            "image tower: 5 heads do not divide",
+        ),
         ("vision_config", {"num_channels": 1}, "pictures of 1 channels"),
         ("vision_config", {"image_size": [24, 32]}, "sememe reads squares"),
         ("vision_config", {"patch_size": 32}, "patches of 32 pixels in pictures of 24"),
@@ -210,10 +218,10 @@ def test_weights_that_do_not_fit_are_refused():
         if make is None:
             del found[name]
         with pytest.raises(CorruptFileError, match=message):
-            text_weights(config, found, where="made")
-        image_weights(config, found, where="made")  # which is not touched by it
+            read_text_weights(config, found, where="made")
+        read_image_weights(config, found, where="made")  # which is not touched by it
     with pytest.raises(CorruptFileError, match="position_embedding"):
-        image_weights(read_config(small.config(patch_size=12), ""), small.tensors(), where="")
+        read_image_weights(read_config(small.config(patch_size=12), ""), small.tensors(), where="")
 
 
 PLAIN = {"size": {"shortest_edge": 30}, "crop_size": {"height": 24, "width": 24}}
@@ -278,7 +286,6 @@ def test_half_a_pixel_by_hand():
 
 def test_the_width_of_the_projection_is_the_dim():
     config = read_config(small.config(), "")
-    assert make_text_engine(text_weights(config, small.tensors(), where="")).forward(IDS).shape == (
-        len(IDS), DIM,
-    )  # fmt: skip
+    weights = read_text_weights(config, small.tensors(), where="")
+    assert make_text_engine(weights).forward(IDS).shape == (len(IDS), DIM)
     assert PATCH * 3 == SIZE

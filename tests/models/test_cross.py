@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.bert.weights import bert_weights
+from sememe.models.bert.weights import read_bert_weights
 from sememe.models.cross_encoder.engine import CrossEngine
 from sememe.models.cross_encoder.folder import read_cross_folder
-from sememe.models.cross_encoder.head import classification_head
+from sememe.models.cross_encoder.head import read_classification_head
 from sememe.models.weights.folder import ModelFolder, ModelKind
 from tests.models import checkpoints, cross_checkpoints
 from tests.models.checkpoints import DIM, POSITIONS
@@ -24,8 +24,8 @@ TYPES = [[0, 0, 0, 0, 1, 1], [0, 0, 1], [*[0] * 27, 1, 1], [0], [0] * 6]
 def made(kind="bert", outputs=1, found=None, **options):
     found = found or cross_checkpoints.tensors(kind, outputs)
     config = cross_checkpoints.config(kind, outputs)
-    weights = bert_weights(config, found, where="made")
-    head = classification_head(config, found, dim=weights.dim, where="made")
+    weights = read_bert_weights(config, found, where="made")
+    head = read_classification_head(config, found, dim=weights.dim, where="made")
     return CrossEngine(weights, head, threads=2, **options), found
 
 
@@ -69,8 +69,8 @@ def test_a_head_by_hand():
         "bert", hidden_size=2, num_hidden_layers=0, num_attention_heads=1, vocab_size=2,
         max_position_embeddings=4, layer_norm_eps=1e-12,
     )  # fmt: skip
-    weights = bert_weights(config, found, where="made")
-    head = classification_head(config, found, dim=2, where="made")
+    weights = read_bert_weights(config, found, where="made")
+    head = read_classification_head(config, found, dim=2, where="made")
     got = CrossEngine(weights, head).forward([[0, 1]], [[0, 0]])
     np.testing.assert_allclose(got, [[1.242391]], atol=1e-6)
 
@@ -92,7 +92,7 @@ def test_a_pair_does_not_feel_its_batch():
 def test_a_checkpoint_without_a_head_says_what_to_use(kind):
     found = checkpoints.tensors(kind)
     with pytest.raises(InvalidInputError, match=r"no head .* type sememe.load\('made'\)"):
-        classification_head(cross_checkpoints.config(kind), found, dim=DIM, where="made")
+        read_classification_head(cross_checkpoints.config(kind), found, dim=DIM, where="made")
 
 
 def test_bert_without_its_pooler_is_refused():

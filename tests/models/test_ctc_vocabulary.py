@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.ctc.vocabulary import read_vocabulary, spelt_words
+from sememe.models.ctc.vocabulary import read_vocabulary, spell_words
 
 LATIN = ["<pad>", "<s>", "</s>", "<unk>", "|", "A", "B", "'"]
 
@@ -54,29 +54,29 @@ def test_korean_in_three_spellings(form, tmp_path):
     }[form]
     found = vocabulary(tmp_path, ["<pad>", "|", *letters])
     for text in ("한국말", "말없이", "가"):
-        ids = found.spelt(text)
+        ids = found.spell(text)
         assert ids is not None
         assert (len(ids) == len(text)) == (form == "syllables")
         assert found.text([*ids, 1, *ids]) == f"{text} {text}"
-    assert found.spelt("다") is None
+    assert found.spell("다") is None
 
 
 def test_a_word_is_spelt_in_the_case_that_is_there(tmp_path):
     found = vocabulary(tmp_path, LATIN)
-    assert found.spelt("ab'a") == (5, 6, 7, 5)
-    assert found.spelt("abc") is None
+    assert found.spell("ab'a") == (5, 6, 7, 5)
+    assert found.spell("abc") is None
 
 
 def test_units_of_several_letters_are_taken_first(tmp_path):
     found = vocabulary(tmp_path, ["<pad>", "t", "h", "th", "e"])
-    assert found.spelt("the") == (3, 4)
+    assert found.spell("the") == (3, 4)
 
 
 def test_words_that_cannot_be_written_are_left_out(tmp_path):
     found = vocabulary(tmp_path, LATIN)
-    assert list(spelt_words(found, ["ab", "xyz", " ", "BA"])) == ["ab", "BA"]
+    assert list(spell_words(found, ["ab", "xyz", " ", "BA"])) == ["ab", "BA"]
     with pytest.raises(InvalidInputError, match="'xyz': none can be written with .* AB'"):
-        spelt_words(found, ["xyz"])
+        spell_words(found, ["xyz"])
 
 
 def test_what_is_no_vocabulary_says_so(tmp_path):

@@ -9,13 +9,13 @@ from sememe._errors import CorruptFileError
 from sememe.models.image.efficientnet import _STRIDES, PREPROCESS, image_graph
 from sememe.models.onnx.session import open_session
 from sememe.models.weights.catalog import model_info
-from sememe.models.weights.torch_pickle import tensors_of
+from sememe.models.weights.torch_pickle import parse_torch_file
 from tests.drawings import DRAWINGS, noise
 
 
 @pytest.fixture(scope="module")
 def tensors():
-    return tensors_of(model_info("efficientnet-lite0").read("image"), where="lite0")
+    return parse_torch_file(model_info("efficientnet-lite0").read("image"), where="lite0")
 
 
 def convolve(x, weight, stride):

@@ -10,8 +10,8 @@ import pytest
 
 import sememe
 from sememe import CorruptFileError, InvalidInputError
-from sememe.models.bert.onnx_engine import ForeignEngine
-from sememe.models.onnx.builder import Graph, floats, whole
+from sememe.models.bert.onnx_engine import OnnxEngine
+from sememe.models.onnx.builder import Graph, floats, integers
 from tests.models import checkpoints
 
 WIDTH = 4
@@ -26,9 +26,9 @@ def network(path, *, inputs=("input_ids", "attention_mask"), output="last_hidden
     shape = ("N", "T", WIDTH)
     if pooled:
         x, shape = g("ReduceMean", x, g.constant(np.array([1])), keepdims=0), ("N", WIDTH)
-    g.named(output, "Identity", x)
+    g.output(output, "Identity", x)
     path.parent.mkdir(parents=True, exist_ok=True)
-    ports = {name: whole("N", "T") for name in inputs}
+    ports = {name: integers("N", "T") for name in inputs}
     path.write_bytes(g.build(ports, {output: floats(*shape)}))
     return path
 
@@ -47,7 +47,7 @@ def folder(tmp_path):
 
 
 def engine(path, **options):
-    return ForeignEngine(path, where="it", config={"max_position_embeddings": 16}, **options)
+    return OnnxEngine(path, where="it", config={"max_position_embeddings": 16}, **options)
 
 
 @pytest.mark.parametrize("way", ["mean", "cls", "last", "max"])

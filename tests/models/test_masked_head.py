@@ -8,8 +8,8 @@ import pytest
 from sememe import CorruptFileError, InvalidInputError
 from sememe.models.bert import mlm_head as module
 from sememe.models.bert.engine import SentenceEngine
-from sememe.models.bert.mlm_head import HeadEngine, MaskedHead, masked_head
-from sememe.models.bert.weights import bert_weights
+from sememe.models.bert.mlm_head import HeadEngine, MaskedHead, read_masked_head
+from sememe.models.bert.weights import read_bert_weights
 from tests.models import checkpoints
 from tests.models.checkpoints import DIM, WORDS
 
@@ -20,8 +20,8 @@ IDS = [2, 5, 9, 4, 11, 3]
 def made(kind="bert", *, found=None, **options):
     found = checkpoints.masked_tensors(kind, **options) if found is None else found
     config = checkpoints.config(kind)
-    weights = bert_weights(config, found, where="made")
-    return weights, masked_head(config, found, weights, where="made"), found
+    weights = read_bert_weights(config, found, where="made")
+    return weights, read_masked_head(config, found, weights, where="made"), found
 
 
 def scores(engine, states):
@@ -63,8 +63,8 @@ def test_the_activation_of_bert_is_its_configs_and_robertas_is_gelu():
     for kind, expected in (("bert", "relu"), ("roberta", "gelu"), ("mpnet", "gelu")):
         config = checkpoints.config(kind, hidden_act="relu")
         found = checkpoints.masked_tensors(kind)
-        weights = bert_weights(config, found, where="made")
-        assert masked_head(config, found, weights, where="made").activation == expected
+        weights = read_bert_weights(config, found, where="made")
+        assert read_masked_head(config, found, weights, where="made").activation == expected
 
 
 def test_blocks_bound_memory_and_change_nothing(monkeypatch):
@@ -92,9 +92,9 @@ def test_a_bias_beside_the_decoder_and_old_names_of_the_norm():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_checkpoint_without_the_head_is_refused(kind):
     found = checkpoints.tensors(kind)
-    weights = bert_weights(checkpoints.config(kind), found, where="made")
+    weights = read_bert_weights(checkpoints.config(kind), found, where="made")
     with pytest.raises(InvalidInputError, match=r"made has no head that predicts masked words"):
-        masked_head(checkpoints.config(kind), found, weights, where="made")
+        read_masked_head(checkpoints.config(kind), found, weights, where="made")
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,6 @@ def test_a_damaged_head_is_refused(name, change, message):
 def test_an_untied_head_needs_its_own_rows():
     found = checkpoints.masked_tensors("roberta")
     config = checkpoints.config("roberta", tie_word_embeddings=False)
-    weights = bert_weights(config, found, where="made")
+    weights = read_bert_weights(config, found, where="made")
     with pytest.raises(CorruptFileError, match=r"lacks the tensor lm_head.decoder.weight"):
-        masked_head(config, found, weights, where="made")
+        read_masked_head(config, found, weights, where="made")

@@ -11,7 +11,7 @@ from sememe import Mfcc, delta
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.models.audio.mel_filters import from_mel, mel_filters, to_mel
 from sememe.models.audio.mfcc import cosine_basis
-from sememe.models.audio.spectrogram import spectra, window
+from sememe.models.audio.spectrogram import compute_spectra, make_window
 from tests import sounds
 
 RATE = 22_050
@@ -121,7 +121,7 @@ def test_fewer_frames_than_the_width_have_slopes_too():
 def test_the_power_of_a_tone_worked_by_hand():
     # 8 samples of one turn, amplitude 3, no window: |X[1]| = 3 * 8 / 2, its square 144.
     frame = 3 * np.cos(2 * np.pi * np.arange(8) / 8)
-    found = spectra(frame[None].astype("f4"), window("boxcar", 8, 8), 2.0)
+    found = compute_spectra(frame[None].astype("f4"), make_window("boxcar", 8, 8), 2.0)
     np.testing.assert_allclose(found[0], [0, 144, 0, 0, 0], atol=1e-4)
 
 

@@ -9,7 +9,7 @@ from sememe import CorruptFileError, InvalidInputError
 from sememe.models.bert.engine import SentenceEngine
 from sememe.models.bert.int8 import Int8, measure_ranges
 from sememe.models.bert.pooling import pooling_weights
-from sememe.models.bert.weights import bert_weights, distance_bias
+from sememe.models.bert.weights import distance_bias, read_bert_weights
 from sememe.models.onnx.batches import split_by_budget
 from tests.models import checkpoints
 from tests.models.checkpoints import DEPTH, DIM, POSITIONS
@@ -21,7 +21,7 @@ WAYS = ("mean", "cls", "max", "last", "mean_sqrt_len", "weighted_mean")
 
 def made(kind="bert", *, seed=0, **options):
     found = checkpoints.tensors(kind, seed)
-    weights = bert_weights(checkpoints.config(kind), found, where="made")
+    weights = read_bert_weights(checkpoints.config(kind), found, where="made")
     return SentenceEngine(weights, threads=2, **options), found
 
 
@@ -152,7 +152,7 @@ def test_distances_by_hand():
     ("change", "message"),
     [
         ({"model_type": "t5"}, "type 't5'; sememe builds graphs for bert, roberta"),
-        ({"hidden_act": "silu"}, "activation 'silu'"),
+        ({"hidden_act": "mish"}, "hidden_act='mish'; sememe computes"),
         ({"position_embedding_type": "relative_key"}, "relative positions"),
         ({"hidden_size": 32}, r"word_embeddings.weight has shape \(60, 16\)"),
         ({"num_hidden_layers": 3}, "lacks the tensor encoder.layer.2"),
@@ -163,11 +163,11 @@ def test_distances_by_hand():
 def test_a_config_that_does_not_fit_is_refused(change, message):
     config = checkpoints.config("bert") | change
     with pytest.raises((InvalidInputError, CorruptFileError), match=message):
-        bert_weights(config, checkpoints.tensors("bert"), where="made")
+        read_bert_weights(config, checkpoints.tensors("bert"), where="made")
 
 
 def test_weights_that_are_no_numbers_are_refused():
     found = checkpoints.tensors("bert")
     found["encoder.layer.1.output.dense.bias"][3] = np.nan
     with pytest.raises(CorruptFileError, match="layer.1.output.dense.bias holds NaN"):
-        bert_weights(checkpoints.config("bert"), found, where="made")
+        read_bert_weights(checkpoints.config("bert"), found, where="made")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sememe.models.wav2vec2.config import read_config
-from sememe.models.wav2vec2.windows import windows
+from sememe.models.wav2vec2.windows import cut_windows
 
 CONFIG = read_config(
     {"conv_dim": [4, 4], "conv_kernel": [10, 3], "conv_stride": [5, 2], "hidden_size": 16,
@@ -32,7 +32,7 @@ def test_sizes_by_hand():
 def test_own_frames_are_those_of_the_whole(n, block, beside):
     whole = np.arange(1, n + 1, dtype=np.float32)
     blocks = [whole[i : i + block] for i in range(0, n, block)]
-    found = list(windows(iter(blocks), CONFIG, own=9, beside=beside))
+    found = list(cut_windows(iter(blocks), CONFIG, own=9, beside=beside))
     kept = [beginnings(one.samples)[one.skip :][: one.keep] for one in found]
     assert [len(part) for part in kept] == [one.keep for one in found]
     expected = beginnings(np.pad(whole, (0, max(0, 20 - n))))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.weights.torch_pickle import read_torch_file, tensors_of
+from sememe.models.weights.torch_pickle import parse_torch_file, read_torch_file
 
 ARRAYS = {
     "a.weight": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -114,7 +114,7 @@ def test_the_tensors_come_back(layout, wrap, tmp_path):
 def test_a_view_of_a_storage_is_what_it_shows(layout):
     """Columns 1 and 2 of a (3, 4) matrix, transposed: offset 1, strides 1 and 4."""
     whole = Tensor("0", ARRAYS["a.weight"], offset=1, shape=(2, 3), strides=(1, 4))
-    found = tensors_of(layout({"v": whole}, [whole]), where="here")
+    found = parse_torch_file(layout({"v": whole}, [whole]), where="here")
     np.testing.assert_array_equal(found["v"], ARRAYS["a.weight"][:, 1:3].T)
 
 
@@ -129,10 +129,10 @@ def test_what_would_run_is_refused_and_does_not_run(layout, tmp_path, monkeypatc
     own = tensors()
     for evil in (Evil(), {"state_dict": own, "hook": Evil()}):
         with pytest.raises(InvalidInputError, match=r"system, and not tensors alone"):
-            tensors_of(layout(evil, own.values()), where="here")
+            parse_torch_file(layout(evil, own.values()), where="here")
     for module, name in [("builtins", "eval"), ("torch", "load"), ("collections", "namedtuple")]:
         with pytest.raises(InvalidInputError, match=f"it holds {module}.{name}"):
-            tensors_of(layout({"x": Named(module, name)}, ()), where="here")
+            parse_torch_file(layout({"x": Named(module, name)}, ()), where="here")
     assert not (tmp_path / "harm").exists()
 
 
@@ -147,7 +147,7 @@ def test_impossible_tensors_are_damage(layout):
     ]
     for one in wrong:
         with pytest.raises(CorruptFileError, match=r"here is damaged"):
-            tensors_of(layout({"v": one}, [one]), where="here")
+            parse_torch_file(layout({"v": one}, [one]), where="here")
 
 
 @LAYOUTS
@@ -157,18 +157,18 @@ def test_cut_off_and_flipped_bytes_are_told(layout):
     rng = np.random.default_rng(0)
     for end in range(0, len(data), 7):
         with pytest.raises((CorruptFileError, InvalidInputError)):
-            tensors_of(data[:end], where="here")
+            parse_torch_file(data[:end], where="here")
     for _ in range(200):
         bad = bytearray(data)
         bad[rng.integers(len(bad))] = rng.integers(256)
         try:
-            tensors_of(bytes(bad), where="here")
+            parse_torch_file(bytes(bad), where="here")
         except (CorruptFileError, InvalidInputError) as error:
             assert "here" in str(error)
 
 
 def test_a_file_without_tensors_is_told():
     with pytest.raises(InvalidInputError, match=r"no dictionary of tensors"):
-        tensors_of(as_zip({"a": 1}, []), where="here")
+        parse_torch_file(as_zip({"a": 1}, []), where="here")
     with pytest.raises(CorruptFileError):
-        tensors_of(b"hello", where="here")
+        parse_torch_file(b"hello", where="here")

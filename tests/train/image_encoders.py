@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from sememe.models.image.efficientnet import normalised
+from sememe.models.image.efficientnet import normalise_pixels
 from sememe.models.image.folder import write_image_folder
 from sememe.models.image.preprocess import Preprocess
 from sememe.models.onnx.builder import Graph, Port, floats
@@ -17,9 +17,9 @@ def quarters(folder, *, gain=1.0):
     """Write the folder of an encoder whose 12 features are the colours of the four quarters."""
     preprocess = Preprocess(8, 8, "bilinear", (0, 0, 0), (1 / gain,) * 3)
     g = Graph()
-    x = normalised(g, "pixels", preprocess)
+    x = normalise_pixels(g, "pixels", preprocess)
     pooled = g("AveragePool", x, kernel_shape=[4, 4], strides=[4, 4])
-    g.named("features", "Flatten", pooled)
+    g.output("features", "Flatten", pooled)
     graph = g.build({"pixels": Port("UINT8", ("N", 8, 8, 3))}, {"features": floats("N", 12)})
     folder.mkdir(parents=True, exist_ok=True)
     write_image_folder(folder, graph, preprocess=preprocess, dim=12)

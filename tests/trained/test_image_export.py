@@ -20,7 +20,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 import sememe
 from sememe import CorruptFileError, InvalidInputError
 from sememe.models.image.backends import BACKENDS, open_checkpoint
-from sememe.models.image.exported import FOREIGN, kept_at
+from sememe.models.image.exported import FOREIGN, export_path
 from sememe.models.image.preprocess import Preprocess
 from sememe.models.image.timm import convert_config
 from sememe.models.image.torchvision import convert_transforms
@@ -175,12 +175,12 @@ def test_a_folder_of_timm_is_exported_once_and_runs_without_torch(tmp_path):
 
 def test_other_weights_are_kept_apart(tmp_path):
     module = written(tmp_path / "mine")
-    first = kept_at(tmp_path / "mine")
-    assert kept_at(tmp_path / "mine") == first
+    first = export_path(tmp_path / "mine")
+    assert export_path(tmp_path / "mine") == first
     state = module.state_dict()
     state["fc.bias"] += 1
     save_file(state, tmp_path / "mine" / "model.safetensors")
-    assert kept_at(tmp_path / "mine") != first
+    assert export_path(tmp_path / "mine") != first
 
 
 def test_pickled_weights_are_read_without_running_them(tmp_path):
@@ -278,9 +278,9 @@ def test_pictures_made_otherwise_are_refused():
 def test_lite0_in_torch_is_the_catalogues():
     from sememe.models.image.efficientnet_torch import build_efficientnet
     from sememe.models.weights.catalog import IMAGE_MODEL, model_info
-    from sememe.models.weights.torch_pickle import tensors_of
+    from sememe.models.weights.torch_pickle import parse_torch_file
 
-    image = build_efficientnet(tensors_of(model_info(IMAGE_MODEL).read("image"), where="it"))
+    image = build_efficientnet(parse_torch_file(model_info(IMAGE_MODEL).read("image"), where="it"))
     image.model.eval()
     module, names = image.parts()
     picture = pictures(1, 224)[0]

@@ -70,7 +70,7 @@ def clip(seconds, seed=0):
     return np.random.default_rng(seed).normal(size=round(seconds * 16_000)).astype(np.float32)
 
 
-def states_of(model, samples, **more):
+def add_states(model, samples, **more):
     """Of layers 0 to the last, the last normalised: (frames, dim) each; and the scores if any."""
     with torch.no_grad():
         base = getattr(model, model.base_model_prefix, model)
@@ -87,7 +87,7 @@ def test_every_layer_is_as_of_transformers(name, tmp_path):
     model.save_pretrained(tmp_path)
     folder, samples = read_speech_folder(tmp_path), clip(0.4)
     made_ready = (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7)
-    states, scores = states_of(model, made_ready[None])
+    states, scores = add_states(model, made_ready[None])
     for layer, expected in enumerate(states):
         (found,) = SpeechEngine(folder, layer=layer, threads=1).run([samples])
         np.testing.assert_allclose(found, expected[0], atol=1e-4)
@@ -104,7 +104,7 @@ def test_a_batch_is_as_of_transformers_with_its_mask(name, tmp_path):
     clips = [clip(seconds, i) for i, seconds in enumerate([0.3, 0.11, 0.21])]
     extractor = t.Wav2Vec2FeatureExtractor(return_attention_mask=True)
     batch = extractor(clips, sampling_rate=16_000, padding=True, return_tensors="pt")
-    states, _ = states_of(model, batch.input_values.numpy(), attention_mask=batch.attention_mask)
+    states, _ = add_states(model, batch.input_values.numpy(), attention_mask=batch.attention_mask)
     engine = SpeechEngine(read_speech_folder(tmp_path), layer=3, threads=1)
     for found, expected in zip(engine.run(clips), states[-1], strict=True):
         np.testing.assert_allclose(found, expected[: len(found)], atol=1e-4)
@@ -114,7 +114,7 @@ def test_a_batch_is_as_of_transformers_with_its_mask(name, tmp_path):
 def test_names_of_every_kind_of_checkpoint_and_both_spellings(head, tmp_path):
     model = made("base", head)
     samples = clip(0.3)
-    expected = states_of(getattr(model, "wav2vec2", model), samples[None])[0][-1][0]
+    expected = add_states(getattr(model, "wav2vec2", model), samples[None])[0][-1][0]
     t.Wav2Vec2FeatureExtractor(do_normalize=False).save_pretrained(tmp_path)
     spellings = ["model.safetensors", "pytorch_model.bin", "old.bin", "folded.bin"]
     for spelling in spellings:
@@ -145,7 +145,7 @@ def test_vectors_are_means_of_states(tmp_path):
     for seconds in (0.05, 0.5):
         samples = 0.1 * clip(seconds) + 0.3
         ready = extractor(samples, sampling_rate=16_000, return_tensors="np").input_values
-        row = states_of(model, ready)[0][2][0].mean(axis=0)
+        row = add_states(model, ready)[0][2][0].mean(axis=0)
         found = encoder.encode([(samples, 16_000)])[0]
         np.testing.assert_allclose(found, row / np.linalg.norm(row), atol=1e-5)
 
@@ -163,7 +163,7 @@ def test_greedy_text_is_that_of_transformers(tmp_path):
     t.Wav2Vec2Processor(t.Wav2Vec2FeatureExtractor(), tokenizer).save_pretrained(tmp_path)
     samples = clip(1.0)
     ready = (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7)
-    ids = states_of(model, ready[None])[1][0].argmax(-1)
+    ids = add_states(model, ready[None])[1][0].argmax(-1)
     found = Transcriber.load(tmp_path).transcribe([(samples, 16_000)])[0]
     assert found.text == " ".join(tokenizer.decode(ids).split())
     assert len(found.text) > 20 and " " in found.text

@@ -21,8 +21,14 @@ from sememe._progress import progress
 from sememe.encoders.audio.base import BaseAudioEncoder, check_audio
 from sememe.encoders.base import check_threads, unit_rows
 from sememe.encoders.space import fingerprint_space
-from sememe.models.audio.statistics import MEL, WIDTHS, statistics
-from sememe.models.audio.whitening import DIM, LEAST_EXAMPLES, SoundScale, made_scale, measured
+from sememe.models.audio.statistics import MEL, WIDTHS, measure_statistics
+from sememe.models.audio.whitening import (
+    DIM,
+    LEAST_EXAMPLES,
+    SoundScale,
+    fit_scale,
+    load_scale,
+)
 from sememe.models.weights.catalog import SOUND_MODEL
 from sememe.sources.media.audio_decoding import stream_sound
 
@@ -59,7 +65,7 @@ class SoundEncoder(BaseAudioEncoder):
     ) -> None:
         """Take a whitening, by default the package's. threads: all cores by default."""
         check_threads(threads)
-        self.whitening = whitening or made_scale()
+        self.whitening = whitening or load_scale()
         space = fingerprint_space(
             v=1, statistics=1, mel=repr(MEL), scale=self.whitening.digest, normalize=True
         )
@@ -98,7 +104,7 @@ class SoundEncoder(BaseAudioEncoder):
                 f"got {len(known)} recordings that can be read; a scale needs {LEAST_EXAMPLES} or "
                 f"more. With fewer, the {SOUND_MODEL} of the catalogue is the better choice."
             )
-        return cls(measured(rows[known], dim), threads=threads)
+        return cls(fit_scale(rows[known], dim), threads=threads)
 
     def _encode(self, items: list[Any], show_progress: bool) -> tuple[FloatArray, dict[int, str]]:
         rows, failed = self.measure(items, show_progress=show_progress)
@@ -169,7 +175,8 @@ def _measure(item: Any) -> FloatArray | str:
     total, weight = np.zeros(sum(WIDTHS.values())), 0
     try:
         for block in stream_sound(item, sample_rate=MEL.sample_rate, seconds=_SECONDS):
-            total += len(block) * statistics(MEL.log_mel((block, MEL.sample_rate))).astype(float)
+            log_mel = MEL.log_mel((block, MEL.sample_rate))
+            total += len(block) * measure_statistics(log_mel).astype(float)
             weight += len(block)
     except CorruptFileError as error:
         return str(error)

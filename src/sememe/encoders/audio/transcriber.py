@@ -24,7 +24,7 @@ from sememe.encoders.name import ModelName
 from sememe.encoders.space import fingerprint_space
 from sememe.models.ctc.beam_search import Beam
 from sememe.models.ctc.greedy import Best, log_probabilities
-from sememe.models.ctc.vocabulary import read_vocabulary, spelt_words
+from sememe.models.ctc.vocabulary import read_vocabulary, spell_words
 from sememe.models.ctc.word_trie import WordTrie
 from sememe.models.locate import locate
 from sememe.models.wav2vec2.engine import SpeechEngine
@@ -174,7 +174,7 @@ class Transcriber:
 
     def find_unwritable(self, words: Sequence[str]) -> list[str]:
         """Return the words that the network has no letters for, which it never recognises."""
-        return [word for word in dict.fromkeys(words) if not self.vocabulary.spelt(word)]
+        return [word for word in dict.fromkeys(words) if not self.vocabulary.spell(word)]
 
     @property
     def fingerprint(self) -> str:
@@ -194,7 +194,7 @@ class Transcriber:
         if not all(isinstance(word, str) for word in words):
             raise InvalidInputError(f"words={list(words)!r:.80}; give a list of str.")
         known = self.vocabulary
-        spelt = spelt_words(known, words)
+        spelt = spell_words(known, words)
         return WordTrie(spelt.values(), n_units=len(known.units), space=known.space)
 
 

@@ -21,7 +21,8 @@ from sememe.models.clap.folder import read_clap_folder
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
-    from sememe.models.clap.towers import ClapAudioEngine, ClapTextEngine
+    from sememe.models.clap.towers import ClapAudioEngine
+    from sememe.models.onnx.token_engine import TokenEngine
 
 
 class ClapAudioEncoder(BaseAudioEncoder):
@@ -89,7 +90,7 @@ def open_clap(path: Path, name: str) -> TwoTowers:
     check_vocabulary(tokenizer, int(folder.config.text["vocab_size"]), str(folder.tokenizer))
     towers = ClapTowers(folder)
 
-    def open_text(threads: int | None) -> tuple[ClapTextEngine, int]:
+    def open_text(threads: int | None) -> tuple[TokenEngine, int]:
         engine = towers.texts(threads)
         return engine, engine.max_tokens
 

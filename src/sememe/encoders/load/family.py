@@ -51,7 +51,7 @@ class Candidate:
     def path(self) -> Path:
         """Path of the folder or file; of a network in the catalogue, checked against its hash."""
         if self.info is not None:
-            return self.info.checked_path("network").parent
+            return self.info.check_path("network").parent
         return Path(self.name.source) if self.folder is None else self.folder.path
 
     @property

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
+from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.load.family import Candidate, Family, Request
+from sememe.models.image.exported import export_once
+from sememe.models.image.folder import read_image_folder
 from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, ModelInfo
 from sememe.models.weights.folder import ModelKind
 
@@ -28,13 +31,11 @@ def _open_image_network(request: Request) -> list[Encoder]:
 
 def _open_folder(request: Request) -> ImageEncoder:
     """Open a folder that sememe wrote, or one that it exports once and caches."""
-    from sememe.encoders.image.encoder import ImageEncoder, ImageModel
+    from sememe.encoders.image.encoder import ImageEncoder
     from sememe.encoders.space import fingerprint_space
     from sememe.models.image.engine import VisionEngine
-    from sememe.models.image.exported import foreign_image
-    from sememe.models.image.folder import read_image_folder
 
-    read = read_image_folder if request.model.holds(ModelKind.IMAGE) else foreign_image
+    read = read_image_folder if request.model.holds(ModelKind.IMAGE) else export_once
     folder = read(request.path)
     space = fingerprint_space(
         v=1,
@@ -51,15 +52,15 @@ def _open_folder(request: Request) -> ImageEncoder:
 
 
 def _open_efficientnet(info: ModelInfo, threads: int | None) -> ImageEncoder:
-    from sememe.encoders.image.encoder import ImageEncoder, ImageModel
+    from sememe.encoders.image.encoder import ImageEncoder
     from sememe.encoders.space import fingerprint_model
     from sememe.models.image.efficientnet import PREPROCESS, image_graph
     from sememe.models.image.engine import VisionEngine
     from sememe.models.image.imagenet import imagenet_classes
-    from sememe.models.weights.torch_pickle import tensors_of
+    from sememe.models.weights.torch_pickle import parse_torch_file
 
     def build_graph() -> bytes:
-        return image_graph(tensors_of(info.read("image"), where=info.name))
+        return image_graph(parse_torch_file(info.read("image"), where=info.name))
 
     info.require()
     space = fingerprint_model(

@@ -96,8 +96,8 @@ class MaskedLM:
         """
         from sememe.models.bert.engine import SentenceEngine
         from sememe.models.bert.folder import read_sentence_folder
-        from sememe.models.bert.mlm_head import HeadEngine, check_has_head, masked_head
-        from sememe.models.bert.weights import bert_weights
+        from sememe.models.bert.mlm_head import HeadEngine, check_has_head, read_masked_head
+        from sememe.models.bert.weights import read_bert_weights
 
         check_threads(threads)
         folder = read_sentence_folder(_locate(name))
@@ -105,8 +105,8 @@ class MaskedLM:
         check_has_head(folder.config, tensors, where=name)
         tokenizer = FileTokenizer(folder.tokenizer())
         mask = mask_token(folder.network, folder.config, tokenizer)
-        weights = bert_weights(folder.config, tensors, where=name)
-        head = masked_head(folder.config, tensors, weights, where=name)
+        weights = read_bert_weights(folder.config, tensors, where=name)
+        head = read_masked_head(folder.config, tensors, weights, where=name)
         return cls(
             name if name.startswith("hf:") else str(folder.path),
             SentenceEngine(weights, threads=threads),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.bert.engine import SentenceEngine
     from sememe.models.bert.folder import SentenceFolder
-    from sememe.models.bert.onnx_engine import ForeignEngine
+    from sememe.models.bert.onnx_engine import OnnxEngine
     from sememe.models.onnx.transformer import Products
 
 _PASSAGE = 128  # tokens of a passage in an index, where the window allows
@@ -72,7 +72,7 @@ class TokenVectors:
 class _PromptSkippingEngine:
     """An engine that leaves the first `skip` tokens, a prompt and its marks, out of the pooling."""
 
-    def __init__(self, engine: SentenceEngine | ForeignEngine, skip: int) -> None:
+    def __init__(self, engine: SentenceEngine | OnnxEngine, skip: int) -> None:
         self.tokens_at_once = engine.tokens_at_once
         self._engine = engine
         self._skip = skip
@@ -95,7 +95,7 @@ class SentenceEncoder(TextEncoder):
     def __init__(
         self,
         model: TextModel,
-        engine: SentenceEngine | ForeignEngine,
+        engine: SentenceEngine | OnnxEngine,
         tokenizer: FileTokenizer,
         *,
         overflow: Overflow,
@@ -208,24 +208,24 @@ def load_sentence_encoder(
 
 def _open_engine(
     folder: SentenceFolder, tokenizer: FileTokenizer, *, threads: int | None, int8: bool
-) -> tuple[SentenceEngine | ForeignEngine, str]:
+) -> tuple[SentenceEngine | OnnxEngine, str]:
     """Return the engine of a folder's network, and the fingerprint of its files."""
-    from sememe.models.bert.calibrate import int8_products
+    from sememe.models.bert.calibrate import calibrate_int8
     from sememe.models.bert.engine import SentenceEngine
-    from sememe.models.bert.onnx_engine import onnx_files
-    from sememe.models.bert.weights import FAMILIES, bert_weights
+    from sememe.models.bert.onnx_engine import find_onnx_files
+    from sememe.models.bert.weights import FAMILIES, read_bert_weights
     from sememe.models.onnx.transformer import in_float32
 
-    onnx = onnx_files(folder.network, int8=int8)
+    onnx = find_onnx_files(folder.network, int8=int8)
     known = folder.config.get("model_type") in FAMILIES
     if not known or (onnx and not any(folder.network.glob("*.safetensors"))):
         return _open_onnx(folder, onnx, threads=threads, int8=int8)
     where = str(folder.path)
-    weights = bert_weights(folder.config, folder.tensors(), where=where)
+    weights = read_bert_weights(folder.config, folder.tensors(), where=where)
     key = folder.fingerprint()
     products: Products = in_float32
     if int8:
-        products = int8_products(weights, tokenizer.marked, key=key, pooling=folder.pooling)
+        products = calibrate_int8(weights, tokenizer.marked, key=key, pooling=folder.pooling)
     engine = SentenceEngine(
         weights, pooling=folder.pooling, dense=folder.dense, products=products, threads=threads
     )
@@ -234,10 +234,10 @@ def _open_engine(
 
 def _open_onnx(
     folder: SentenceFolder, files: list[Path], *, threads: int | None, int8: bool
-) -> tuple[ForeignEngine, str]:
+) -> tuple[OnnxEngine, str]:
     """Open the ONNX file of a folder, or one that is exported from it."""
-    from sememe.models.bert.onnx_engine import ForeignEngine
-    from sememe.models.onnx.export import exported
+    from sememe.models.bert.onnx_engine import OnnxEngine
+    from sememe.models.onnx.export import export_network
 
     where = str(folder.path)
     if int8 and not files:
@@ -246,8 +246,8 @@ def _open_onnx(
             "no int8 form, and has no onnx/model_quantized.onnx. Leave :int8 out"
         )
     key = folder.fingerprint(files or None)
-    file = files[0] if files else exported(folder.network, key=key, where=where)
-    engine = ForeignEngine(
+    file = files[0] if files else export_network(folder.network, key=key, where=where)
+    engine = OnnxEngine(
         file,
         where=where,
         config=folder.config,

@@ -38,7 +38,7 @@ def mel_filters(
         n_mels: How many filters.
         fmin: Lowest frequency, in Hz.
         fmax: Highest frequency, in Hz; None: half the sample rate.
-        scale: Where the triangles lie.
+        scale: The mel scale on which the triangles are evenly spaced.
         norm: "slaney": each of area one; "none": each of height one.
     """
     import numpy as np
@@ -48,13 +48,13 @@ def mel_filters(
     bins = np.fft.rfftfreq(n_fft, 1 / sample_rate)
     widths = np.diff(corners)
     ramps = corners[:, None] - bins  # (n_mels + 2, bins)
-    rising = -ramps[:-2] / widths[:-1, None]
+    rising = -ramps[:-2] / widths[:-1, None]  # (n_mels, bins)
     falling = ramps[2:] / widths[1:, None]
     filters = np.maximum(0, np.minimum(rising, falling))
     if norm == "slaney":
         filters *= (2 / (corners[2:] - corners[:-2]))[:, None]
-    found: FloatArray = filters.astype(np.float32)
-    return found
+    rows: FloatArray = filters.astype(np.float32)
+    return rows
 
 
 def to_mel(hertz: FloatArray, scale: MelScale) -> FloatArray:
@@ -67,20 +67,20 @@ def to_mel(hertz: FloatArray, scale: MelScale) -> FloatArray:
     import numpy as np
 
     if scale == "htk":
-        found: FloatArray = 2595.0 * np.log10(1.0 + hertz / 700.0)
-        return found
+        mels: FloatArray = 2595.0 * np.log10(1.0 + hertz / 700.0)
+        return mels
     _check(scale)
     above = _KNEE / _LINEAR + np.log(np.maximum(hertz, _KNEE) / _KNEE) / np.log(_STEP)
     return np.where(hertz < _KNEE, hertz / _LINEAR, above)
 
 
 def from_mel(mels: FloatArray, scale: MelScale) -> FloatArray:
-    """Return the frequencies, in Hz, of places on a mel scale."""
+    """Return the frequencies, in Hz, of values on a mel scale."""
     import numpy as np
 
     if scale == "htk":
-        found: FloatArray = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
-        return found
+        hertz: FloatArray = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
+        return hertz
     _check(scale)
     knee = _KNEE / _LINEAR
     return np.where(mels < knee, mels * _LINEAR, _KNEE * _STEP ** (np.maximum(mels, knee) - knee))

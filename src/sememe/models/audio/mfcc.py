@@ -14,10 +14,10 @@ from sememe.models.audio.spectrogram import (
     PadMode,
     Window,
     check_frames,
-    framed,
-    in_parts,
-    spectra,
-    window,
+    compute_spectra,
+    make_window,
+    map_frames,
+    split_frames,
 )
 from sememe.sources.media.audio_decoding import read_sound, stream_sound
 
@@ -30,7 +30,7 @@ DctNorm = Literal["ortho", "none"]
 
 @dataclass(frozen=True)
 class Mfcc:
-    """What a recording sounds like, frame by frame: mel spectrogram, its logarithm, and MFCC.
+    """Mel spectrogram, log-mel spectrogram and MFCC of audio, frame by frame.
 
     The options and defaults are those of `librosa.feature.mfcc` and `melspectrogram`, and so are
     the numbers, to 1e-4 of the largest. Arrays are (features, frames), as librosa's. A clip gives
@@ -38,13 +38,13 @@ class Mfcc:
     longest.
 
     Attributes:
-        sample_rate: What recordings are resampled to, in samples a second.
+        sample_rate: Samples a second that audio is resampled to.
         n_fft: Samples of a frame.
         hop_length: Samples from one frame to the next.
         win_length: Samples of the window within a frame; None: n_fft.
         window: "hann", "hamming", "blackman" or "boxcar", periodic.
-        center: Frames are centred on their place, and the recording is padded by n_fft // 2.
-        pad_mode: With what: "constant" (silence), "reflect" or "edge".
+        center: Frame t is centred on sample t * hop_length; the audio is padded by n_fft // 2.
+        pad_mode: Padding: "constant" (silence), "reflect" or "edge".
         power: Of the magnitudes: 2 gives power, 1 amplitude.
         n_mels: Mel filters.
         fmin, fmax: Range of the filters, in Hz; fmax None: half the sample rate.
@@ -84,7 +84,7 @@ class Mfcc:
     threads: int | None = field(default=None, repr=False, compare=False)
 
     def mel(self, sound: Any) -> FloatArray:
-        """Return (n_mels, frames) float32: the mel spectrogram of a recording.
+        """Return (n_mels, frames) float32: the mel spectrogram of audio.
 
         sound: what `sememe.read_sound` takes: a path, bytes of a file, or (samples,
         sample rate).
@@ -98,10 +98,10 @@ class Mfcc:
         """Return (n_mels, frames) float32: the mel spectrogram in decibels, 10 log10; see `mel`."""
         import numpy as np
 
-        found = _decibels(self.mel(sound), self.amin)
+        decibels = _decibels(self.mel(sound), self.amin)
         if self.top_db is not None:
-            np.maximum(found, found.max() - self.top_db, out=found)
-        return found
+            np.maximum(decibels, decibels.max() - self.top_db, out=decibels)
+        return decibels
 
     def mfcc(self, sound: Any) -> FloatArray:
         """Return (n_mfcc, frames) float32: the cosine transform of `log_mel`."""
@@ -111,7 +111,7 @@ class Mfcc:
         """Yield what `mfcc` returns in blocks of frames, in memory bounded by the block.
 
         Raises:
-            InvalidInputError: top_db is not None: the loudest frame may be still to come.
+            InvalidInputError: If top_db is not None: the loudest frame may still be to come.
             CorruptFileError, MissingExtraError: As `mel`.
         """
         cosines = self._cosines()
@@ -122,8 +122,8 @@ class Mfcc:
         """Yield what `log_mel` returns in blocks of frames; see `stream_mfcc`."""
         if self.top_db is not None:
             raise InvalidInputError(
-                f"top_db={self.top_db} counts from the loudest frame, which a stream may still "
-                "bring. Give top_db=None, or take the whole recording by log_mel or mfcc."
+                f"top_db={self.top_db} is relative to the loudest frame, which a stream has not "
+                "reached. Give top_db=None, or read all of it at once by log_mel or mfcc."
             )
         blocks = stream_sound(sound, sample_rate=self.sample_rate, seconds=seconds)
         for mels in self._mels(blocks):
@@ -138,15 +138,15 @@ class Mfcc:
                 "at least 0 or None."
             )
         check_frames(self.n_fft, win_length, self.hop_length)
-        shape = window(self.window, win_length, self.n_fft)
+        shape = make_window(self.window, win_length, self.n_fft)
         filters = self._filters().T.copy()
         threads = self.threads or os.cpu_count() or 1
 
         def work(frames: FloatArray) -> FloatArray:
-            found: FloatArray = spectra(frames, shape, self.power) @ filters
-            return found
+            mels: FloatArray = compute_spectra(frames, shape, self.power) @ filters
+            return mels
 
-        frames = framed(
+        frames = split_frames(
             blocks,
             n_fft=self.n_fft,
             hop_length=self.hop_length,
@@ -154,7 +154,7 @@ class Mfcc:
             pad_mode=self.pad_mode,
         )
         for some in frames:
-            yield in_parts(some, work, self.n_mels, threads=threads)
+            yield map_frames(some, work, self.n_mels, threads=threads)
 
     def _join(self, parts: Iterable[FloatArray]) -> FloatArray:
         import numpy as np
@@ -191,10 +191,10 @@ class Mfcc:
             )
         basis = cosine_basis(self.n_mels, self.dct_type, self.dct_norm)[: self.n_mfcc]
         if self.lifter:
-            places = np.arange(1, self.n_mfcc + 1)[:, None]
-            basis = basis * (1 + self.lifter / 2 * np.sin(np.pi * places / self.lifter))
-        found: FloatArray = basis.astype(np.float32)
-        return found
+            orders = np.arange(1, self.n_mfcc + 1)[:, None]
+            basis = basis * (1 + self.lifter / 2 * np.sin(np.pi * orders / self.lifter))
+        rows: FloatArray = basis.astype(np.float32)
+        return rows
 
 
 def cosine_basis(n: int, kind: int, norm: DctNorm) -> FloatArray:
@@ -225,19 +225,19 @@ def cosine_basis(n: int, kind: int, norm: DctNorm) -> FloatArray:
 def delta(
     features: FloatArray, *, width: int = 9, order: int = 1, mode: DeltaMode = "interp"
 ) -> FloatArray:
-    """Return how features change over time, (..., frames): derivatives of fitted polynomials.
+    """Return the derivative of features over time, (..., frames), by fitted polynomials.
 
     Args:
         features: (..., frames).
         width: Frames that a polynomial of degree `order` is fitted to (Savitzky & Golay 1964).
         order: 1: slope, 2: curvature.
         mode: At the ends: "interp" fits the first and the last `width` frames, "nearest" repeats
-            the outermost frame. Fewer frames than `width` are always done as "nearest".
+            the outermost frame. Fewer frames than `width` are always padded as "nearest".
 
     The numbers are those of `librosa.feature.delta`.
 
     Raises:
-        InvalidInputError: A width that is even or not above `order`, or no frames.
+        InvalidInputError: If the width is even or not above `order`, or there are no frames.
     """
     import numpy as np
 
@@ -250,23 +250,23 @@ def delta(
     if mode not in get_args(DeltaMode):
         raise UnknownNameError.of("mode", mode, get_args(DeltaMode))
     half = width // 2
-    places = np.arange(-half, half + 1, dtype=np.float64)
-    fitted = np.linalg.pinv(np.vander(places, order + 1, increasing=True))[order]
+    offsets = np.arange(-half, half + 1, dtype=np.float64)
+    fitted = np.linalg.pinv(np.vander(offsets, order + 1, increasing=True))[order]
     weights = fitted * np.prod(np.arange(1, order + 1))
     ends = [(0, 0)] * (features.ndim - 1) + [(half, half)]
     inner = mode == "interp" and frames >= width
     padded = features if inner else np.pad(features, ends, mode="edge")
     count = padded.shape[-1] - width + 1
-    found = np.zeros((*features.shape[:-1], count), np.float32)
-    for place, weight in enumerate(weights.tolist()):
-        found += np.float32(weight) * padded[..., place : place + count]
-    return np.pad(found, ends, mode="edge") if inner else found
+    slopes = np.zeros((*features.shape[:-1], count), np.float32)
+    for start, weight in enumerate(weights.tolist()):
+        slopes += np.float32(weight) * padded[..., start : start + count]
+    return np.pad(slopes, ends, mode="edge") if inner else slopes
 
 
 def _product(cosines: FloatArray, features: FloatArray) -> FloatArray:
     with one_thread():
-        found: FloatArray = cosines @ features
-    return found
+        coefficients: FloatArray = cosines @ features
+    return coefficients
 
 
 def _decibels(power: FloatArray, amin: float) -> FloatArray:
@@ -274,7 +274,7 @@ def _decibels(power: FloatArray, amin: float) -> FloatArray:
 
     if not amin > 0:
         raise InvalidInputError(f"amin={amin}; give a power above 0.")
-    found: FloatArray = np.maximum(power, np.float32(amin))
-    np.log10(found, out=found)
-    found *= 10
-    return found
+    decibels: FloatArray = np.maximum(power, np.float32(amin))
+    np.log10(decibels, out=decibels)
+    decibels *= 10
+    return decibels

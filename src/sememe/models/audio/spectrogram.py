@@ -1,7 +1,7 @@
-"""Samples to the power of their frequencies, frame by frame, for recordings of any length.
+"""Short-time spectra of audio of any length, read as a stream of blocks.
 
-A stream of blocks gives the same frames as the whole recording at once: what frames share is
-carried from one block to the next. Nothing is computed a frame at a time in Python.
+A stream gives the same frames as all samples at once: the overlap of frames is carried from one
+block to the next. No frame is computed by itself in Python.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _COSINES = {  # of a window: a sum of cosines
     "blackman": (0.42, 0.5, 0.08),
     "boxcar": (1.0,),
 }
-_CACHED = 1 << 15  # samples transformed at a time: what they need stays in the processor's cache
+_CACHED = 1 << 15  # samples transformed at a time: they stay in the processor's cache
 _STRETCH = 1024  # frames that a thread takes at a time
 
 
-def window(name: Window, length: int, n_fft: int) -> NDArray[np.float64]:
+def make_window(name: Window, length: int, n_fft: int) -> NDArray[np.float64]:
     """Return a periodic window of `length` samples in the middle of (n_fft,) zeros.
 
-    >>> window("hann", 4, 4).round(3).tolist()
+    >>> make_window("hann", 4, 4).round(3).tolist()
     [0.0, 0.5, 1.0, 0.5]
 
     Raises:
-        UnknownNameError: No window of that name.
+        UnknownNameError: If there is no window of that name.
     """
     import numpy as np
 
@@ -46,27 +46,27 @@ def window(name: Window, length: int, n_fft: int) -> NDArray[np.float64]:
         raise UnknownNameError.of("window", name, get_args(Window))
     turns = 2 * np.pi * np.arange(length) / length
     terms = [(-1) ** i * part * np.cos(i * turns) for i, part in enumerate(_COSINES[name])]
-    found = np.zeros(n_fft)
+    samples = np.zeros(n_fft)
     start = (n_fft - length) // 2
-    found[start : start + length] = np.sum(terms, axis=0)
-    return found
+    samples[start : start + length] = np.sum(terms, axis=0)
+    return samples
 
 
-def framed(
+def split_frames(
     blocks: Iterable[FloatArray], *, n_fft: int, hop_length: int, center: bool, pad_mode: PadMode
 ) -> Iterator[FloatArray]:
     """Yield (frames, n_fft) views of a stream of samples; at least one frame in all.
 
     center: the first frame's middle is the first sample, with n_fft // 2 samples put before and
-    after the recording as `pad_mode` says. Else a frame begins with the first sample, and samples
-    that fill no frame are left out; a recording shorter than a frame is filled up with silence.
+    after the audio according to `pad_mode`. Otherwise the first frame begins with the first sample,
+    and samples that fill no frame are dropped. Audio shorter than a frame is padded with silence.
     """
     import numpy as np
 
     if pad_mode not in get_args(PadMode):
         raise UnknownNameError.of("pad_mode", pad_mode, get_args(PadMode))
     half = n_fft // 2 if center else 0
-    held = tail = np.empty(0, np.float32)  # what frames to come begin with; what came last
+    held = tail = np.empty(0, np.float32)  # the beginning of frames to come; the last samples
     begun = made = False
     for block in blocks:
         tail = np.concatenate([tail, block[-(half + 1) :]])[-(half + 1) :]
@@ -88,7 +88,7 @@ def framed(
 
 
 def _before(samples: FloatArray, half: int, pad_mode: PadMode) -> FloatArray:
-    """Return the `half` samples that stand before a recording of more samples than that."""
+    """Return the `half` samples of padding before audio that has more samples than that."""
     import numpy as np
 
     if pad_mode == "reflect":
@@ -105,7 +105,7 @@ def _view(samples: FloatArray, n_fft: int, hop_length: int) -> FloatArray:
     return view
 
 
-def in_parts(
+def map_frames(
     frames: FloatArray, work: Callable[[FloatArray], FloatArray], dim: int, *, threads: int
 ) -> FloatArray:
     """Return (n, dim): `work` of (n, n_fft) frames, a few of them at a time, in threads."""
@@ -113,12 +113,12 @@ def in_parts(
 
     count, n_fft = frames.shape
     size = max(16, _CACHED // n_fft)
-    found = np.empty((count, dim), np.float32)
+    rows = np.empty((count, dim), np.float32)
 
     def stretch(start: int) -> None:
         for at in range(start, min(start + _STRETCH, count), size):
             end = min(at + size, start + _STRETCH)
-            found[at:end] = work(frames[at:end])
+            rows[at:end] = work(frames[at:end])
 
     starts = range(0, count, _STRETCH)
     with one_thread():
@@ -128,19 +128,19 @@ def in_parts(
         else:
             with ThreadPoolExecutor(threads) as pool:
                 list(pool.map(stretch, starts))
-    return found
+    return rows
 
 
-def spectra(frames: FloatArray, shape: NDArray[np.float64], power: float) -> FloatArray:
+def compute_spectra(frames: FloatArray, shape: NDArray[np.float64], power: float) -> FloatArray:
     """Return (n, 1 + n_fft // 2) float32: the magnitudes of frames, to a power.
 
     frames: (n, n_fft). shape: the (n_fft,) window.
     """
     import numpy as np
 
-    # In float64: what is faint beside something loud is lost to the rounding of float32.
-    found = np.fft.rfft(frames * shape)
-    squared = found.real**2 + found.imag**2
+    # In float64: float32 rounds away what is faint next to something loud.
+    spectrum = np.fft.rfft(frames * shape)
+    squared = spectrum.real**2 + spectrum.imag**2
     if power != 2.0:
         squared = np.sqrt(squared) if power == 1.0 else squared ** (power / 2)
     result: FloatArray = squared.astype(np.float32)
@@ -148,10 +148,10 @@ def spectra(frames: FloatArray, shape: NDArray[np.float64], power: float) -> Flo
 
 
 def check_frames(n_fft: int, win_length: int, hop_length: int) -> None:
-    """Refuse frames that are none.
+    """Refuse lengths of frames that make no sense.
 
     Raises:
-        InvalidInputError: A length below 1 (2 for n_fft), or a window or hop longer than a frame.
+        InvalidInputError: If a length is below 1 (2 for n_fft), or a window or hop exceeds a frame.
     """
     whole = all(isinstance(one, int) for one in (n_fft, win_length, hop_length))
     if not whole or n_fft < 2 or not 1 <= hop_length <= n_fft or not 1 <= win_length <= n_fft:

@@ -1,17 +1,19 @@
-"""A recording to numbers of fixed count: how its mel spectrogram and its MFCC lie and move.
+"""Statistics of fixed size of a mel spectrogram and its MFCC.
 
     part      width   of what
     bands     192     each of 64 mel bands: mean, deviation, and deviation of its slope
-    timbre    120     each of 20 MFCC: mean, deviation, least, most, deviation of slope and bend
-    rhythm     48     8 groups of bands: how strongly they swell, 0.5 to 43 times a second
-    presence   24     MFCC where it is loud: deviation; how long that is; how loudness moves
+    timbre    120     each of 20 MFCC: mean, deviation, minimum, maximum, deviation of both deltas
+    rhythm     48     8 groups of bands: power of modulations of 0.5 to 43 Hz
+    presence   24     MFCC where it is loud: deviation; for how long; deviation of loudness
     course    100     MFCC of five stretches in order: mean, less the mean of all
     company    28     correlations of the first 8 MFCC over time
 
-Levels are relative to the loudest of what is measured: the same sound recorded softly is the same.
-Means over time do not tell "one" from "no": the course does. It counts less, as sounds that go on
-have none. Statistics of MFCC over a clip: Tzanetakis & Cook 2002 (doi:10.1109/TSA.2002.800560);
-modulation spectra: McDermott & Simoncelli 2011 (doi:10.1016/j.neuron.2011.06.032).
+Levels are relative to the loudest: the same audio at another volume has the same statistics. Means
+over time do not distinguish "one" from "no": the course does. It is weighted less, as continuous
+sounds have none.
+
+References: statistics of MFCC over a clip, Tzanetakis & Cook 2002 (doi:10.1109/TSA.2002.800560);
+modulation spectra, McDermott & Simoncelli 2011 (doi:10.1016/j.neuron.2011.06.032).
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ MEL = Mfcc(
     n_fft=1024,
     hop_length=256,
     n_mels=64,
-    amin=1e-20,  # what is soft as a whole is no silence
+    amin=1e-20,  # soft audio is not silence
     top_db=None,
     threads=1,
 )
@@ -43,17 +45,17 @@ WIDTHS = {
 }
 _N_MFCC = 20
 _RANGE = 80.0  # decibels below the loudest that count
-_SILENCE = -90.0  # decibels: nothing is louder in a silent recording
+_SILENCE = -90.0  # decibels: below this, audio is silent
 _LOUD = 30.0  # decibels below the loudest frame that still count as loud
 _STRETCHES = 5
 _GROUPS = 8
-_TEMPI = (0.5, 1, 2, 4, 8, 16, 43)  # bounds, in swells a second
+_TEMPI = (0.5, 1, 2, 4, 8, 16, 43)  # bounds of modulation frequency, in Hz
 _FRAMES_A_SECOND = MEL.sample_rate / MEL.hop_length
 _LEAST_FRAMES = 512  # of a Fourier transform over time
 
 
-def statistics(levels: FloatArray) -> FloatArray:
-    """Return (512,) float32: the parts one after another, not yet on one scale.
+def measure_statistics(levels: FloatArray) -> FloatArray:
+    """Return (512,) float32: the parts concatenated, not yet on one scale.
 
     levels: (64, frames) of `MEL.log_mel`, at least one frame.
     """
@@ -99,12 +101,12 @@ def statistics(levels: FloatArray) -> FloatArray:
 def _cosines() -> FloatArray:
     import numpy as np
 
-    found: FloatArray = cosine_basis(MEL.n_mels, 2, "ortho")[:_N_MFCC].astype(np.float32)
-    return found
+    rows: FloatArray = cosine_basis(MEL.n_mels, 2, "ortho")[:_N_MFCC].astype(np.float32)
+    return rows
 
 
 def _rhythm(levels: FloatArray) -> FloatArray:
-    """Return (48,): log power of 8 groups of bands in 6 ranges of swells a second."""
+    """Return (48,): log power of 8 groups of bands in 6 ranges of modulation frequency."""
     import numpy as np
 
     frames = levels.shape[1]
@@ -115,12 +117,12 @@ def _rhythm(levels: FloatArray) -> FloatArray:
     tempo = np.fft.rfftfreq(length, 1 / _FRAMES_A_SECOND)
     ranges = zip(_TEMPI, _TEMPI[1:], strict=False)
     sums = [power[:, (tempo >= low) & (tempo < high)].mean(axis=1) for low, high in ranges]
-    found: FloatArray = np.log10(np.stack(sums, axis=1) / frames + 1).ravel()
-    return found
+    powers: FloatArray = np.log10(np.stack(sums, axis=1) / frames + 1).ravel()
+    return powers
 
 
 def _course(cepstra: FloatArray) -> FloatArray:
-    """Return (100,): the mean of each of five stretches in order, less the mean of all."""
+    """Return (100,): the mean of each of five segments in order, less the mean of all."""
     import numpy as np
 
     frames = cepstra.shape[1]
@@ -128,15 +130,15 @@ def _course(cepstra: FloatArray) -> FloatArray:
     starts = np.arange(_STRETCHES) * frames // _STRETCHES
     ends = np.maximum(-(-np.arange(1, _STRETCHES + 1) * frames // _STRETCHES), starts + 1)
     means = (sums[:, ends] - sums[:, starts]) / (ends - starts)
-    found: FloatArray = (means - sums[:, -1:] / frames).T.ravel()
-    return found
+    differences: FloatArray = (means - sums[:, -1:] / frames).T.ravel()
+    return differences
 
 
 def _correlations(rows: FloatArray) -> FloatArray:
-    """Return the correlations of each pair of rows; 0 where one does not move."""
+    """Return the correlations of each pair of rows; 0 where one is constant."""
     import numpy as np
 
     apart = rows - rows.mean(axis=1, keepdims=True)
     apart /= np.linalg.norm(apart, axis=1, keepdims=True) + 1e-3
-    found: FloatArray = (apart @ apart.T)[np.triu_indices(len(rows), 1)]
-    return found
+    correlations: FloatArray = (apart @ apart.T)[np.triu_indices(len(rows), 1)]
+    return correlations

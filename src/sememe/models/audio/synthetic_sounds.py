@@ -1,4 +1,4 @@
-"""Sounds made by rules: what the scale of the sound statistics was measured on.
+"""Synthetic sounds, on which the whitening of the audio statistics is fitted.
 
 Noise through a few resonances, and harmonic tones that waver, up to three together, each swelling,
 ticking, bursting or going on, over a noise floor; some cut off above a few kHz as a telephone does,
@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.audio.statistics import MEL, statistics
-from sememe.models.audio.whitening import SCALE_FILE, SoundScale, measured
+from sememe.models.audio.statistics import MEL, measure_statistics
+from sememe.models.audio.whitening import SCALE_FILE, SoundScale, fit_scale
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 COUNT = 1000
 _RATE = MEL.sample_rate
-_TELEPHONE = (4000, 5500, 8000)  # Hz, above which a narrow source has nothing
+_TELEPHONE = (4000, 5500, 8000)  # Hz, above which a narrow-band source is silent
 
 
-def made_sound(number: int) -> FloatArray:
+def make_sound(number: int) -> FloatArray:
     """Return (n,) float32 samples at 22,050 a second, 0.3 to 10 seconds; the same for a number."""
     rng = np.random.default_rng(number)
     n = int(_RATE * _between(rng, 0.3, 10))
@@ -42,18 +42,18 @@ def made_sound(number: int) -> FloatArray:
         first, last = sorted(rng.integers(0, n, 2).tolist())
         sound[: first // 2] = 0
         sound[(n + last) // 2 :] = 0
-    found: FloatArray = (sound / np.abs(sound).max()).astype(np.float32)
-    return found
+    samples: FloatArray = (sound / np.abs(sound).max()).astype(np.float32)
+    return samples
 
 
-def made_statistics(count: int = COUNT) -> FloatArray:
+def measure_synthetic_sounds(count: int = COUNT) -> FloatArray:
     """Return (count, 512): the statistics of the first sounds."""
-    sounds = ((made_sound(number), _RATE) for number in range(count))
-    return np.array([statistics(MEL.log_mel(sound)) for sound in sounds])
+    sounds = ((make_sound(number), _RATE) for number in range(count))
+    return np.array([measure_statistics(MEL.log_mel(sound)) for sound in sounds])
 
 
 def _between(rng: np.random.Generator, low: float, high: float) -> float:
-    """Return a number between two, even in its logarithm."""
+    """Return a random number between two, log-uniformly distributed."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
@@ -64,8 +64,8 @@ def _noise(rng: np.random.Generator, n: int) -> FloatArray:
     for _ in range(rng.integers(0, 4)):
         apart = np.log(frequency / _between(rng, 80, 9000)) / rng.uniform(0.05, 0.6)
         shape *= 1 + rng.uniform(2, 30) * np.exp(-0.5 * apart**2)
-    found = np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) * shape, n)
-    noise: FloatArray = found / np.abs(found).max()
+    samples = np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) * shape, n)
+    noise: FloatArray = samples / np.abs(samples).max()
     return noise
 
 
@@ -80,39 +80,39 @@ def _tone(rng: np.random.Generator, n: int) -> FloatArray:
     harmonics = harmonics[harmonics * pitch * 1.4 < _RATE / 2]
     apart = np.log(harmonics * pitch / _between(rng, 200, 4000)) / 0.3
     levels = harmonics ** -rng.uniform(0.3, 2) * (1 + 5 * np.exp(-0.5 * apart**2))
-    found = sum(
+    samples = sum(
         (a * np.sin(k * phase) for a, k in zip(levels, harmonics, strict=True)), np.zeros(n)
     )
-    tone: FloatArray = found / (np.abs(found).max() + 1e-9)
+    tone: FloatArray = samples / (np.abs(samples).max() + 1e-9)
     return tone
 
 
 def _envelope(rng: np.random.Generator, n: int) -> FloatArray:
-    """Return how loud a sound is over time, at most 1."""
+    """Return the amplitude of a sound over time, at most 1."""
     time = np.arange(n) / _RATE
-    found = np.zeros(n)
+    level = np.zeros(n)
     kind = rng.choice(["steady", "swelling", "bursts", "ticking", "phrases"])
     if kind == "steady":
-        found += 1
+        level += 1
     elif kind == "swelling":
-        found += 1 + rng.uniform(0.2, 1) * np.sin(2 * np.pi * rng.uniform(0.1, 2) * time)
+        level += 1 + rng.uniform(0.2, 1) * np.sin(2 * np.pi * rng.uniform(0.1, 2) * time)
     elif kind == "ticking":
-        found += np.exp(-(time % _between(rng, 0.05, 1.2)) / rng.uniform(0.005, 0.1))
+        level += np.exp(-(time % _between(rng, 0.05, 1.2)) / rng.uniform(0.005, 0.1))
     for _ in range(rng.integers(1, 6) if kind in ("bursts", "phrases") else 0):
         since = time - rng.uniform(0, time[-1])
         if kind == "bursts":
-            found += np.where(since >= 0, np.exp(-np.abs(since) / rng.uniform(0.02, 0.5)), 0)
+            level += np.where(since >= 0, np.exp(-np.abs(since) / rng.uniform(0.02, 0.5)), 0)
         else:
-            found += np.exp(-0.5 * (3 * since / rng.uniform(0.1, 1)) ** 2)
-    envelope: FloatArray = found / found.max()
+            level += np.exp(-0.5 * (3 * since / rng.uniform(0.1, 1)) ** 2)
+    envelope: FloatArray = level / level.max()
     return envelope
 
 
 def main() -> SoundScale:
-    """Measure the scale and write it where the package has it."""
-    found = measured(made_statistics())
-    (Path(__file__).parent / SCALE_FILE).write_bytes(found.to_bytes())
-    return found
+    """Fit the scale and write it into the package."""
+    scale = fit_scale(measure_synthetic_sounds())
+    (Path(__file__).parent / SCALE_FILE).write_bytes(scale.to_bytes())
+    return scale
 
 
 if __name__ == "__main__":

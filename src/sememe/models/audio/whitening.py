@@ -1,12 +1,11 @@
-"""Statistics of sounds on one scale: what differs usually counts no more than what differs seldom.
+"""Half-whitening of audio statistics, so that no common variation dominates.
 
-The 512 statistics are correlated, and of all units. Each is divided by its deviation among example
-recordings; then their principal axes are taken, and each axis is divided by the root of its
-deviation: half of what would whiten it, as the last axes are mostly noise.
+The 512 statistics are correlated, and of all units. Each is divided by its deviation among
+examples; then their principal axes are taken, and each axis is divided by the root of its
+deviation: half of whitening, as the last axes are mostly noise.
 
-The scale that comes with the package was measured on sounds that are made by rules
-(`sememe.models.audio.synthetic_sounds`), not on anybody's recordings; `SoundEncoder.fit`
-measures another on recordings of one's own.
+The scale of the package was fitted to synthetic sounds (`sememe.models.audio.synthetic_sounds`),
+not to recordings; `SoundEncoder.fit` fits another to a user's own.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 DIM = 192
 LEAST_EXAMPLES = 50
-_WEIGHTS = {"course": 0.4, "company": 0.3}  # of parts that count less; the others 1
+_WEIGHTS = {"course": 0.4, "company": 0.3}  # of parts with less weight; 1 for the others
 SCALE_FILE = "sound_scale.npz"
 
 
@@ -36,7 +35,7 @@ class SoundScale:
 
     Attributes:
         mean: (512,) of the examples' statistics.
-        axes: (512, dim), what the difference to the mean is multiplied by.
+        axes: (512, dim), by which the difference from the mean is multiplied.
     """
 
     mean: FloatArray
@@ -44,7 +43,7 @@ class SoundScale:
 
     @property
     def dim(self) -> int:
-        """Width of what comes out."""
+        """Width of a vector."""
         return int(self.axes.shape[1])
 
     @property
@@ -57,8 +56,8 @@ class SoundScale:
         """Return (n, dim) float32 of (n, 512), not of unit length."""
         import numpy as np
 
-        found: FloatArray = ((statistics - self.mean) @ self.axes).astype(np.float32, copy=False)
-        return found
+        vectors: FloatArray = ((statistics - self.mean) @ self.axes).astype(np.float32, copy=False)
+        return vectors
 
     def to_bytes(self) -> bytes:
         """Return the file that `of_bytes` reads."""
@@ -73,24 +72,24 @@ class SoundScale:
         """Read what `to_bytes` wrote.
 
         Raises:
-            ValueError: It is something else.
+            ValueError: If the bytes are something else.
         """
         import numpy as np
 
         with np.load(BytesIO(data), allow_pickle=False) as arrays:
-            found = cls(arrays["mean"], arrays["axes"])
+            scale = cls(arrays["mean"], arrays["axes"])
         count = sum(WIDTHS.values())
-        fits = found.mean.shape == (count,) and found.axes.ndim == 2 and len(found.axes) == count
-        if not fits or not all(np.isfinite(a).all() for a in (found.mean, found.axes)):
+        fits = scale.mean.shape == (count,) and scale.axes.ndim == 2 and len(scale.axes) == count
+        if not fits or not all(np.isfinite(a).all() for a in (scale.mean, scale.axes)):
             raise ValueError(f"its arrays are no scale of {count} statistics")
-        return found
+        return scale
 
 
-def measured(statistics: FloatArray, dim: int = DIM) -> SoundScale:
-    """Return the scale of (n, 512) statistics of examples; dim at most n - 1 and 512.
+def fit_scale(statistics: FloatArray, dim: int = DIM) -> SoundScale:
+    """Fit the scale to (n, 512) statistics of examples; dim at most n - 1 and 512.
 
     Raises:
-        InvalidInputError: The examples are all alike.
+        InvalidInputError: If the examples are all alike.
     """
     import numpy as np
 
@@ -106,11 +105,11 @@ def measured(statistics: FloatArray, dim: int = DIM) -> SoundScale:
         raise InvalidInputError(
             f"the {len(statistics)} recordings are all alike; give recordings that differ."
         )
-    found = scale[:, None] * axes[:dim].T / np.sqrt(spread[:dim])
-    return SoundScale(mean.astype(np.float32), found.astype(np.float32))
+    rows = scale[:, None] * axes[:dim].T / np.sqrt(spread[:dim])
+    return SoundScale(mean.astype(np.float32), rows.astype(np.float32))
 
 
 @cache
-def made_scale() -> SoundScale:
-    """Return the scale that comes with the package."""
+def load_scale() -> SoundScale:
+    """Return the scale of the package."""
     return SoundScale.of_bytes((Path(__file__).parent / SCALE_FILE).read_bytes())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.models.bert.graph import INPUTS, state_graph, states_of
+from sememe.models.bert.graph import INPUTS, add_states, state_graph
 from sememe.models.bert.pooling import pooling_weights
 from sememe.models.onnx.batches import Batches, make_inputs
 from sememe.models.onnx.builder import Graph, floats
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class SentenceEngine:
-    """The network, its pooling and what follows."""
+    """The network, its pooling and the dense layers."""
 
     tokens_at_once = TOKENS_AT_ONCE
 
@@ -57,21 +57,21 @@ class SentenceEngine:
 
     @property
     def max_tokens(self) -> int:
-        """The longest sequence, marks included."""
+        """The longest sequence, special tokens included."""
         return self._weights.max_tokens
 
     @property
     def n_layers(self) -> int:
-        """Layers that give out states, the embeddings (layer 0) not counted."""
+        """Number of layers, the embeddings (layer 0) not counted."""
         return len(self._weights.layers)
 
     def forward(self, ids: Sequence[Sequence[int]], *, skip: int = 0) -> FloatArray:
-        """Return (n, dim) unit rows for n sequences of token ids, marks included.
+        """Return (n, dim) unit rows for n sequences of token ids, special tokens included.
 
-        skip: tokens at the beginning of each that are read but not pooled, as those of a prompt.
+        skip: Tokens at the beginning of each that are read but not pooled, as those of a prompt.
 
         Raises:
-            InvalidInputError: A sequence without tokens, or beyond the table of positions.
+            InvalidInputError: If a sequence has no tokens, or more than there are positions.
         """
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
@@ -90,10 +90,10 @@ class SentenceEngine:
     ) -> list[FloatArray]:
         """Return the states of each sequence's tokens, (its length, width of the network).
 
-        layers: Whose mean is taken, 0 being the embeddings; the last layer unless told.
+        layers: Whose mean is taken, 0 for the embeddings; by default the last.
 
         Raises:
-            InvalidInputError: As `forward`; or a layer that there is not.
+            InvalidInputError: As `forward`; or if there is no such layer.
         """
         graph = self._open_states(self._check_layers(layers))
 
@@ -133,12 +133,15 @@ def sentence_graph(
     *,
     products: Products = in_float32,
 ) -> bytes:
-    """Token ids to unit rows "rows" (N, dim); "pool" (N, ways, T) beside `state_graph`'s inputs."""
+    """Build the graph of token ids to unit rows "rows" (N, dim).
+
+    The inputs are those of `state_graph` and "pool" (N, ways, T), the weights of pooling.
+    """
     g = Graph()
-    x = states_of(g, weights, products, depth=len(weights.layers))[-1]
+    x = add_states(g, weights, products, depth=len(weights.layers))[-1]  # (N, T, dim)
     if "max" in pooling:
-        parts = [_pooled(g, x, way, i) for i, way in enumerate(pooling)]
-        y = g("Concat", *parts, axis=1)
+        parts = [_pool(g, x, way, i) for i, way in enumerate(pooling)]
+        y = g("Concat", *parts, axis=1)  # (N, ways * dim)
     else:
         y = g.reshape(g("MatMul", "pool", x), -1, len(pooling) * weights.dim)
     dim = weights.dim * len(pooling)
@@ -148,13 +151,13 @@ def sentence_graph(
             y = g("Add", y, g.constant(step.bias))
         if step.activation:
             y = g(step.activation, y)
-    g.named("rows", "LpNormalization", y, axis=1, p=2)
+    g.output("rows", "LpNormalization", y, axis=1, p=2)
     ports = INPUTS | {"pool": floats("N", len(pooling), "T")}
     return g.build(ports, {"rows": floats("N", dim)})
 
 
-def _pooled(g: Graph, x: str, way: str, number: int) -> str:
-    """Pool (N, T, dim) by one row of "pool": (N, dim)."""
+def _pool(g: Graph, x: str, way: str, number: int) -> str:
+    """Append pooling by one row of "pool": (N, T, dim) to (N, dim)."""
     row = g("Gather", "pool", g.constant(np.array([number])), axis=1)  # (N, 1, T)
     axis = g.constant(np.array([1]))
     if way != "max":

@@ -1,13 +1,13 @@
-"""The folder of a sentence encoder, as sentence-transformers writes it: what is done to states.
+"""The folder of a sentence encoder, as sentence-transformers writes it.
 
-    config.json                         the network (its weights beside it)
+    config.json, model.safetensors      the network
     tokenizer.json                      the tokenizer, in Hugging Face's format
-    modules.json                        the steps: Transformer, Pooling, Dense, Normalize
+    modules.json                        Transformer, Pooling, Dense, Normalize
     sentence_bert_config.json           max_seq_length
     config_sentence_transformers.json   prompts
 
 A folder without modules.json is a bare network: its states are averaged, as sentence-transformers
-does with it.
+does.
 """
 
 from __future__ import annotations
@@ -116,16 +116,16 @@ def read_sentence_folder(path: Path) -> SentenceFolder:
     """
     folder = ModelFolder.open(path)
     steps = _read_steps(folder)
-    network = folder.within(next((place for kind, place in steps if kind == "Transformer"), ""))
+    network = folder.within(next((name for kind, name in steps if kind == "Transformer"), ""))
     pooling: tuple[str, ...] = ("mean",)
     pool_prompt, dense = True, []
-    for kind, place in steps:
+    for kind, name in steps:
         if kind == "Pooling":
-            settings = folder.within(place).json(CONFIG)
+            settings = folder.within(name).json(CONFIG)
             pooling = _read_pooling(settings, path)
             pool_prompt = bool(settings.get("include_prompt", True))
         elif kind == "Dense":
-            dense.append(_read_dense(folder.within(place)))
+            dense.append(_read_dense(folder.within(name)))
     limit = _read_limit(folder, network)
     settings = folder.json("config_sentence_transformers.json", missing={})
     prompts = settings.get("prompts") or {}
@@ -186,9 +186,9 @@ def _read_pooling(facts: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     if given is not None:
         names = [given] if isinstance(given, str) else list(given)
     else:
-        marks = {key.removeprefix("pooling_mode_"): value for key, value in facts.items()
+        flags = {key.removeprefix("pooling_mode_"): value for key, value in facts.items()
                  if key.startswith("pooling_mode_")}  # fmt: skip
-        names = [name for name in [*_POOLING_NAMES, *marks] if marks.get(name)]
+        names = [name for name in [*_POOLING_NAMES, *flags] if flags.get(name)]
     names = list(dict.fromkeys(names))
     if unknown := [name for name in names if name not in _POOLING_NAMES]:
         raise InvalidInputError(

@@ -1,4 +1,4 @@
-"""The ONNX graph of BERT's family, written out from the weights.
+"""Build the ONNX graph of BERT's family from its weights.
 
     tokens   word + position, LayerNormalization
     layer    one product for query, key and value, MultiHeadAttention, product, add, normalise;
@@ -17,36 +17,36 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.onnx.builder import Graph, Port, floats, whole
+from sememe.models.onnx.builder import Graph, Port, floats, integers
 from sememe.models.onnx.transformer import Products, Transformer, embed_tokens, in_float32
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.bert.weights import BertWeights
 
-INPUTS: dict[str, Port] = {"ids": whole("N", "T", bits=32), "lengths": whole("N", bits=32)}
-TYPES = "types"  # the input of types, where a graph has it: (N, T) int32
+INPUTS: dict[str, Port] = {"ids": integers("N", "T", bits=32), "lengths": integers("N", bits=32)}
+TYPES = "types"  # the input of token types, if a graph has it: (N, T) int32
 
 
 def state_graph(
     weights: BertWeights, *, layers: Sequence[int], products: Products = in_float32
 ) -> bytes:
-    """Token ids to the tokens' states, the mean over `layers` of what each gives out.
+    """Build the graph of token ids to tokens' states, the mean over `layers` of their outputs.
 
     Inputs: "ids" (N, T) int32, padded with any id; "lengths" (N,) int32. Output: "states"
     (N, T, dim) float32; rows of padding are arbitrary. layers: 0 is the embeddings, the last is
     len(weights.layers).
     """
     g = Graph()
-    states = states_of(g, weights, products, depth=max(layers))
-    g.named("states", "Mean", *(states[i] for i in layers))
+    states = add_states(g, weights, products, depth=max(layers))
+    g.output("states", "Mean", *(states[i] for i in layers))
     return g.build(INPUTS, {"states": floats("N", "T", weights.dim)})
 
 
-def states_of(
+def add_states(
     g: Graph, weights: BertWeights, products: Products, *, depth: int, typed: bool = False
 ) -> list[str]:
-    """Add the embeddings and `depth` layers to the graph; returns their states (N, T, dim).
+    """Append the embeddings and `depth` layers; return the name of each's states (N, T, dim).
 
     typed: The graph has the input TYPES; without it all tokens are of the first type.
     """
@@ -63,14 +63,14 @@ def states_of(
         products=products,
     )
     states = [network.normalise(x, weights.norm)]
-    bias = "" if weights.distances is None else _distances(g, weights.distances)
+    bias = "" if weights.distances is None else _slice_distances(g, weights.distances)
     for number, layer in enumerate(weights.layers[:depth]):
         states.append(network.layer(states[-1], layer, number=number, bias=bias))
     return states
 
 
-def _distances(g: Graph, bias: FloatArray) -> str:
-    """Cut (heads, most, most) to the batch's length: (1, heads, T, T)."""
+def _slice_distances(g: Graph, bias: FloatArray) -> str:
+    """Append the slice of (heads, max_tokens, max_tokens) for a batch: (1, heads, T, T)."""
     one, two = g.constant(np.array([1])), g.constant(np.array([2]))
     length = g("Slice", g("Shape", "ids"), one, two, g.constant(np.array([0])))
     ends = g("Concat", length, length, axis=0)

@@ -1,8 +1,8 @@
-"""A network of BERT's family in whole numbers of 8 bits: half the time, hardly other vectors.
+"""A network of BERT's family in int8: half the time, hardly other vectors.
 
-A product x @ W is done as round(x / s + z) @ round(W / t), s and z for all of x, t for each column
-of W. Both are measured once: s and z from what flows through the network on sample texts, and held
-fixed, so that a text's vector does not depend on what else is in its batch.
+A product x @ W is computed as round(x / s + z) @ round(W / t), s and z for all of x, t for each
+column of W. s and z are measured once, on activations of sample texts, and held fixed, so that a
+text's vector does not depend on its batch.
 
 A few channels of normalised states are ten times as large as the rest, and one s for all would
 leave the rest coarse. So channels are first evened out, x / c and c W, which changes nothing in
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.bert.graph import INPUTS, states_of
+from sememe.models.bert.graph import INPUTS, add_states
 from sememe.models.onnx.builder import Graph, floats
 from sememe.models.onnx.session import open_session
 from sememe.models.onnx.transformer import in_float32
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.bert.weights import BertWeights
 
-    Place = tuple[int, str]
+    Key = tuple[int, str]
 
-_EVENED = ("qkv", "up")  # products whose inputs were just normalised
-_BEYOND = 1e-5  # share of values on either side that may be cut off
-_TOKENS = 4000  # of the sample that are kept
+_SMOOTHED = ("qkv", "up")  # products whose inputs were just normalised
+_CLIPPED = 1e-5  # share of values clipped on either side
+_TOKENS = 4000  # of the sample, at most
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Range:
-    """How one product's inputs become whole numbers: round(x / channels / scale) + zero.
+    """Quantisation of one product's inputs: round(x / channels / scale) + zero.
 
-    channels: (inputs,), or None where all count alike.
+    channels: (inputs,), or None for a factor of one.
     """
 
     scale: np.float32
@@ -46,29 +46,29 @@ class Range:
 
 
 class Int8:
-    """`Products` on whole numbers."""
+    """`Products` in int8."""
 
-    def __init__(self, ranges: Mapping[Place, Range]) -> None:
+    def __init__(self, ranges: Mapping[Key, Range]) -> None:
         self._ranges = ranges
 
-    def __call__(self, g: Graph, x: str, place: Place, matrix: FloatArray, bias: FloatArray) -> str:
-        """Add x @ matrix + bias to the graph."""
-        found = self._ranges[place]
-        if found.channels is not None:
-            x = g("Mul", x, g.constant(1 / found.channels))
-            matrix = matrix * found.channels[:, None]
-        whole, steps = to_whole(matrix)
-        scale, zero = g.constant(found.scale), g.constant(found.zero)
+    def __call__(self, g: Graph, x: str, key: Key, matrix: FloatArray, bias: FloatArray) -> str:
+        """Append x @ matrix + bias."""
+        span = self._ranges[key]
+        if span.channels is not None:
+            x = g("Mul", x, g.constant(1 / span.channels))
+            matrix = matrix * span.channels[:, None]
+        quantised, steps = quantise(matrix)
+        scale, zero = g.constant(span.scale), g.constant(span.zero)
         x = g("QuantizeLinear", x, scale, zero)
-        inputs = [x, g.constant(whole), scale, g.constant(steps), zero, "", g.constant(bias)]
-        return g.fused("MatMulIntegerToFloat", *inputs)
+        inputs = [x, g.constant(quantised), scale, g.constant(steps), zero, "", g.constant(bias)]
+        return g.contrib("MatMulIntegerToFloat", *inputs)
 
 
-def to_whole(matrix: FloatArray) -> tuple[np.ndarray, FloatArray]:
+def quantise(matrix: FloatArray) -> tuple[np.ndarray, FloatArray]:
     """Return round(W / t) in -127..127 as int8, and t (columns,), 1 where a column is zero.
 
-    >>> whole, steps = to_whole(np.array([[1.27, 0.0], [-0.635, 0.0]], np.float32))
-    >>> whole.tolist(), [round(float(step), 3) for step in steps]
+    >>> quantised, steps = quantise(np.array([[1.27, 0.0], [-0.635, 0.0]], np.float32))
+    >>> quantised.tolist(), [round(float(step), 3) for step in steps]
     ([[127, 0], [-64, 0]], [0.01, 1.0])
     """
     most = np.abs(matrix).max(axis=0)
@@ -76,9 +76,9 @@ def to_whole(matrix: FloatArray) -> tuple[np.ndarray, FloatArray]:
     return np.rint(matrix / steps).astype(np.int8), steps
 
 
-def measure_ranges(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[Place, Range]:
-    """Return the ranges of all products' inputs on sample sequences, marks included."""
-    inputs = product_inputs(weights, ids)
+def measure_ranges(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[Key, Range]:
+    """Return the ranges of all products' inputs on sample sequences, special tokens included."""
+    inputs = collect_inputs(weights, ids)
     return {
         (number, name): _range(name, x, getattr(weights.layers[number], name))
         for (number, name), x in inputs.items()
@@ -87,37 +87,37 @@ def measure_ranges(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[P
 
 def _range(name: str, x: FloatArray, matrix: FloatArray) -> Range:
     channels = None
-    if name in _EVENED:
+    if name in _SMOOTHED:
         channels = np.sqrt(np.abs(x).max(axis=0) / np.abs(matrix).max(axis=1).clip(1e-9))
         channels = np.where(channels > 0, channels, 1)
         channels = (channels / np.exp(np.log(channels).mean())).astype(np.float32)
         x = x / channels
-    low, high = np.quantile(x, [_BEYOND, 1 - _BEYOND])
+    low, high = np.quantile(x, [_CLIPPED, 1 - _CLIPPED])
     low, high = min(float(low), 0.0), max(float(high), 1e-6)
     scale = (high - low) / 255
     return Range(np.float32(scale), np.uint8(round(-low / scale)), channels)
 
 
-def product_inputs(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[Place, FloatArray]:
-    """Return what goes into each product for at most `_TOKENS` tokens: (tokens, inputs)."""
-    names: dict[Place, tuple[str, int]] = {}
+def collect_inputs(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[Key, FloatArray]:
+    """Return the inputs of each product for at most `_TOKENS` tokens: (tokens, inputs)."""
+    names: dict[Key, tuple[str, int]] = {}
 
-    def noted(g: Graph, x: str, place: Place, matrix: FloatArray, bias: FloatArray) -> str:
-        names[place] = x, len(matrix)
-        return in_float32(g, x, place, matrix, bias)
+    def record(g: Graph, x: str, key: Key, matrix: FloatArray, bias: FloatArray) -> str:
+        names[key] = x, len(matrix)
+        return in_float32(g, x, key, matrix, bias)
 
     g = Graph()
-    states_of(g, weights, noted, depth=len(weights.layers))
+    add_states(g, weights, record, depth=len(weights.layers))
     ports = {x: floats("N", "T", width) for x, width in names.values()}
     run = open_session(g.build(INPUTS, ports))
-    kept: dict[Place, list[FloatArray]] = {place: [] for place in names}
+    kept: dict[Key, list[FloatArray]] = {key: [] for key in names}
     left = _TOKENS
     for row in ids:
         if left <= 0:
             break
         inputs = {"ids": np.array([row], np.int32), "lengths": np.array([len(row)], np.int32)}
-        found = dict(zip(ports, run.run(list(ports), inputs), strict=True))
-        for place, (x, _) in names.items():
-            kept[place].append(found[x][0, :left])
+        values = dict(zip(ports, run.run(list(ports), inputs), strict=True))
+        for key, (x, _) in names.items():
+            kept[key].append(values[x][0, :left])
         left -= len(row)
-    return {place: np.concatenate(rows) for place, rows in kept.items()}
+    return {key: np.concatenate(rows) for key, rows in kept.items()}

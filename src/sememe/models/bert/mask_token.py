@@ -1,4 +1,4 @@
-"""Which token of a checkpoint stands for a masked word: "[MASK]" in BERT, "<mask>" in RoBERTa."""
+"""The mask token of a checkpoint: "[MASK]" in BERT, "<mask>" in RoBERTa."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _FILES = ("special_tokens_map.json", "tokenizer_config.json")
 
 
 def mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> str:
-    """Return the mask's name, and see to it that the tokenizer never cuts it.
+    """Find the mask token, and keep the tokenizer from splitting it.
 
-    What the files beside the tokenizer name as "mask_token" comes first, then config.json's
-    "mask_token_id", then "[MASK]" and "<mask>" where the vocabulary has them.
+    The "mask_token" of the tokenizer's files comes first, then config.json's "mask_token_id", then
+    "[MASK]" and "<mask>" if they are in the vocabulary.
 
     Raises:
-        InvalidInputError: There is none, or the tokenizer does not know it.
-        CorruptFileError: A file is damaged.
+        InvalidInputError: If there is none, or the tokenizer does not know it.
+        CorruptFileError: If a file is damaged.
     """
     tried = list(dict.fromkeys(_candidates(folder, config, tokenizer)))
     for name in tried:
@@ -38,11 +38,11 @@ def mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer
 
 def _candidates(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> Iterator[str]:
     for name in _FILES:
-        found = ModelFolder(folder).object(name, missing={}).get("mask_token")
-        if isinstance(found, dict):
-            found = found.get("content")
-        if isinstance(found, str) and found:
-            yield found
+        token = ModelFolder(folder).object(name, missing={}).get("mask_token")
+        if isinstance(token, dict):
+            token = token.get("content")
+        if isinstance(token, str) and token:
+            yield token
     number = config.get("mask_token_id")
     if isinstance(number, int) and number >= 0 and (name := tokenizer.names([number])[0]):
         yield name

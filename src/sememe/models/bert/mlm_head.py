@@ -3,8 +3,8 @@
     states (n, dim) -> dense, activation, LayerNormalization -> times the tokens' rows, plus a bias
 
 BERT (Devlin et al. 2019, arXiv:1810.04805, 3.1), RoBERTa, XLM-R, CamemBERT, DistilBERT and MPNet
-have the same head under different names. The tokens' rows are those of the embeddings, unless the
-checkpoint holds others.
+have the same head under different names. The tokens' rows are those of the embeddings if the
+checkpoint has no others.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _BLOCK = 16_000_000  # scores held at once: 64 MB
 
 @dataclass(frozen=True, slots=True)
 class HeadNames:
-    """What the tensors of a head are called, and what is fixed in it.
+    """Names of the tensors of a head, and its fixed settings.
 
     Attributes:
-        bias: The names that the scores' bias may have; the first counts where there are several.
-        activation: The head's own; "": that of the network.
-        epsilon: Of its normalisation; None: that of the network.
+        bias: Possible names of the scores' bias, the preferred first.
+        activation: Of the head; "" for that of the network.
+        epsilon: Of its normalisation; None for that of the network.
     """
 
     dense: str = "lm_head.dense"
@@ -93,16 +93,16 @@ class MaskedHead:
     epsilon: float
 
 
-def masked_head(
+def read_masked_head(
     config: Mapping[str, Any], tensors: Tensors, weights: BertWeights, *, where: str
 ) -> MaskedHead:
-    """Take the head out of a checkpoint's tensors; `weights`: the network under it.
+    """Read the head from a checkpoint's tensors; `weights`: of the network below it.
 
     where: The checkpoint's name, for messages.
 
     Raises:
-        InvalidInputError: The checkpoint has no such head.
-        CorruptFileError: A tensor is missing, of another shape than the config says, or holds NaN.
+        InvalidInputError: If the checkpoint has no such head.
+        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
     """
     check_has_head(config, tensors, where=where)
     names = _HEADS[config["model_type"]]
@@ -126,10 +126,10 @@ def masked_head(
 
 
 def check_has_head(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> None:
-    """Refuse a checkpoint that has no head for masked tokens; other types are left to others."""
+    """Refuse a checkpoint of a known type that has no head for masked tokens."""
     kind = config.get("model_type")
     if kind not in FAMILIES:
-        return  # `bert_weights` says what is allowed
+        return  # `read_bert_weights` refuses it
     wanted = f"{_HEADS[kind].dense}.weight"
     if wanted not in tensors:
         raise InvalidInputError(
@@ -142,7 +142,7 @@ def check_has_head(config: Mapping[str, Any], tensors: Tensors, *, where: str) -
 class HeadEngine:
     """A head on CPU: the small part as a graph, the product with all tokens in NumPy.
 
-    So the tokens' rows, the largest tensor of all, stay in memory once.
+    So the tokens' rows, the largest tensor of all, are in memory once.
     """
 
     def __init__(self, head: MaskedHead, *, threads: int = 1) -> None:
@@ -151,11 +151,11 @@ class HeadEngine:
 
     @property
     def n_tokens(self) -> int:
-        """How many tokens are scored."""
+        """Number of tokens that are scored."""
         return len(self._head.bias)
 
     def blocks(self, states: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield places in (n, dim) states, and their (some, vocabulary) scores, at most 64 MB.
+        """Yield slices of (n, dim) states with their (rows, vocabulary) scores, at most 64 MB each.
 
         The softmax of a row of scores is the probability of each token there.
         """
@@ -169,11 +169,11 @@ class HeadEngine:
 
 
 def head_graph(head: MaskedHead) -> bytes:
-    """The head without its last product: "states" (N, dim) to "inner" (N, dim), float32."""
+    """Build the head without its last product: "states" (N, dim) to "inner" (N, dim)."""
     g = Graph()
     dim = len(head.dense_bias)
     x = linear(g, "states", (head.dense, head.dense_bias))
     x = activate(g, x, head.activation)
     norm = map(g.constant, head.norm)
-    g.named("inner", "LayerNormalization", x, *norm, axis=-1, epsilon=head.epsilon)
+    g.output("inner", "LayerNormalization", x, *norm, axis=-1, epsilon=head.epsilon)
     return g.build({"states": floats("N", dim)}, {"inner": floats("N", dim)})

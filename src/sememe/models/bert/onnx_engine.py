@@ -1,9 +1,9 @@
-"""Sentence encoders beyond BERT's family: run the ONNX file that a folder brings, or an export.
+"""Sentence encoders beyond BERT's family: run the ONNX file of a folder, or an export.
 
-    onnx/model.onnx, model.onnx      what a folder brings; states of tokens come out of it
-    onnx/model_quantized.onnx, ...   the same in whole numbers of 8 bits, for ":int8"
+    onnx/model.onnx, model.onnx      token ids to states of tokens
+    onnx/model_quantized.onnx, ...   the same in int8, for ":int8"
 
-Pooling and what follows are the folder's own (`sememe.models.bert.folder`), in NumPy.
+Pooling and dense layers are the folder's own (`sememe.models.bert.folder`), in NumPy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _PLAIN = ("onnx/model.onnx", "model.onnx")
 _INT8 = ("onnx/model_quantized.onnx", "onnx/model_int8.onnx", "onnx/model_qint8_avx512_vnni.onnx")
 _STATES = ("last_hidden_state", "token_embeddings")
-_NO_LIMIT = 8192  # tokens, where neither the folder nor its config says how many
+_DEFAULT_MAX = 8192  # tokens, if neither the folder nor its config has a limit
 _ACTIVATIONS: dict[str, Any] = {
     "Tanh": np.tanh,
     "Relu": lambda x: np.maximum(x, 0),
@@ -38,8 +38,8 @@ _ACTIVATIONS: dict[str, Any] = {
 }
 
 
-def onnx_files(folder: Path, *, int8: bool = False) -> list[Path]:
-    """Return a folder's ONNX file, and with it the files of weights that lie beside it; or none."""
+def find_onnx_files(folder: Path, *, int8: bool = False) -> list[Path]:
+    """Return a folder's ONNX file and the files of its external weights; [] if there is none."""
     for name in _INT8 if int8 else _PLAIN:
         file = folder / name
         if file.is_file():
@@ -47,8 +47,8 @@ def onnx_files(folder: Path, *, int8: bool = False) -> list[Path]:
     return []
 
 
-class ForeignEngine:
-    """An ONNX file that makes states of tokens, its pooling and what follows.
+class OnnxEngine:
+    """An ONNX file that computes states of tokens, with pooling and dense layers.
 
     The file takes "input_ids", and may take "attention_mask", "token_type_ids" and "position_ids",
     all (N, T); it gives "last_hidden_state" or "token_embeddings", or else its first output, of
@@ -70,14 +70,14 @@ class ForeignEngine:
         """Open the file.
 
         Raises:
-            CorruptFileError: ONNX Runtime cannot open it.
-            InvalidInputError: It takes something else, or gives no states of tokens.
+            CorruptFileError: If ONNX Runtime cannot open it.
+            InvalidInputError: If it has other inputs, or no output of tokens' states.
         """
         self._where = where
         self._pooling = tuple(pooling)
         self._dense = tuple(dense)
         self._pad = int(config.get("pad_token_id") or 0)
-        self.max_tokens = int(config.get("max_position_embeddings") or _NO_LIMIT)
+        self.max_tokens = int(config.get("max_position_embeddings") or _DEFAULT_MAX)
         self._batches = Batches(max_tokens=self.max_tokens, threads=threads)
         self._file = OnnxFile(file)
         self._output = self._find_output()
@@ -91,16 +91,16 @@ class ForeignEngine:
         return self._width * len(self._pooling)
 
     def forward(self, ids: Sequence[Sequence[int]], *, skip: int = 0) -> FloatArray:
-        """Return (n, dim) unit rows for n sequences of token ids, marks included.
+        """Return (n, dim) unit rows for n sequences of token ids, special tokens included.
 
-        skip: tokens at the beginning of each that are read but not pooled, as those of a prompt.
+        skip: Tokens at the beginning of each that are read but not pooled, as those of a prompt.
 
         Raises:
-            InvalidInputError: A sequence without tokens, or longer than the network reads.
+            InvalidInputError: If a sequence has no tokens, or more than the network reads.
         """
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
-            return self._rows(self._run(ids, lengths, batch), lengths[batch], skip)
+            return self._pool(self._run(ids, lengths, batch), lengths[batch], skip)
 
         return self._batches.rows(ids, self.dim, run)
 
@@ -110,7 +110,7 @@ class ForeignEngine:
         """Return the last states of each sequence's tokens, (its length, width of the network).
 
         Raises:
-            InvalidInputError: As `forward`; or a layer is asked for.
+            InvalidInputError: As `forward`; or if `layers` is given.
         """
         if layers is not None:
             raise InvalidInputError(
@@ -131,14 +131,14 @@ class ForeignEngine:
             )
         shapes = self._file.outputs
         named = [name for name in shapes if name in _STATES]
-        found = named or [name for name in list(shapes)[:1] if len(shapes[name]) in (0, 3)]
-        if not found:
+        usable = named or [name for name in list(shapes)[:1] if len(shapes[name]) in (0, 3)]
+        if not usable:
             names = ", ".join(shapes)
             raise InvalidInputError(
                 f"{self._where}: its ONNX file gives {names}; sememe pools states of tokens. "
                 f"Export it with the output {_STATES[0]}"
             )
-        return found[0]
+        return usable[0]
 
     def _run(
         self, ids: Sequence[Sequence[int]], lengths: NDArray[np.int64], batch: NDArray[np.int64]
@@ -149,7 +149,7 @@ class ForeignEngine:
         made = {name: make(inside) for name, make in _INPUTS.items()}
         return self._file.run(self._output, {"input_ids": rows} | made)
 
-    def _rows(self, states: FloatArray, lengths: NDArray[np.int64], skip: int) -> FloatArray:
+    def _pool(self, states: FloatArray, lengths: NDArray[np.int64], skip: int) -> FloatArray:
         weights = pooling_weights(self._pooling, lengths, longest=states.shape[1], skip=skip)
         parts = [
             np.where(weights[:, i, :, None] > 0, states, -np.inf).max(axis=1)
@@ -161,11 +161,11 @@ class ForeignEngine:
         for step in self._dense:
             y = y @ step.matrix if step.bias is None else y @ step.matrix + step.bias
             y = _ACTIVATIONS[step.activation](y) if step.activation else y
-        found: FloatArray = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
-        return found
+        unit: FloatArray = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
+        return unit
 
 
-_INPUTS: dict[str, Any] = {  # further inputs, from which places (N, T) hold a token
+_INPUTS: dict[str, Any] = {  # further inputs, made from a mask (N, T) of tokens
     "attention_mask": lambda inside: inside,
     "token_type_ids": np.zeros_like,
     "position_ids": lambda inside: np.cumsum(np.ones_like(inside, np.int64), axis=1) - 1,

@@ -1,7 +1,7 @@
-"""From the states of tokens to one vector for the sequence.
+"""Weights that pool the states of tokens into one vector for the sequence.
 
-Every way but "max" is a sum with weights that depend on the sequence's length alone, so all of them
-are one matrix product in the graph; here are the weights.
+Every pooling but "max" is a sum with weights that depend on the sequence's length alone, so all of
+them are one matrix product in the graph.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 def pooling_weights(
     ways: Sequence[str], lengths: NDArray[np.integer], *, longest: int, skip: int = 0
 ) -> FloatArray:
-    """Return (n, ways, longest): what each token counts; 0 beyond the length.
+    """Return (n, ways, longest): the weight of each token; 0 beyond the length.
 
-    ways: mean; mean_sqrt_len, the sum divided by the root of the length; weighted_mean, by place
-    1, 2...; cls, the first token; last; max, for which 1 marks the tokens looked at.
-    lengths: (n,), each at least 1. skip: tokens at the beginning that are not pooled.
+    ways: mean; mean_sqrt_len, the sum divided by the root of the length; weighted_mean, by position
+    1, 2...; cls, the first token; last; max, whose weights are 1 for the tokens to compare.
+    lengths: (n,), each at least 1. skip: Tokens at the beginning that are not pooled.
 
     >>> pooling_weights(["mean", "last"], np.array([2, 4]), longest=4)[1].tolist()
     [[0.25, 0.25, 0.25, 0.25], [0.0, 0.0, 0.0, 1.0]]
     """
-    place = np.arange(longest)
-    skips = np.minimum(skip, lengths - 1)[:, None]  # at least the end mark is left
-    inside = (place >= skips) & (place < lengths[:, None])
+    position = np.arange(longest)
+    skips = np.minimum(skip, lengths - 1)[:, None]  # at least the last token is left
+    inside = (position >= skips) & (position < lengths[:, None])
     count = lengths[:, None] - skips
     weights = np.empty((len(lengths), len(ways), longest), np.float32)
     for i, way in enumerate(ways):
@@ -41,12 +41,12 @@ def pooling_weights(
             case "mean_sqrt_len":
                 weights[:, i] = inside / np.sqrt(count)
             case "weighted_mean":
-                ramp = inside * (place + 1)
+                ramp = inside * (position + 1)
                 weights[:, i] = ramp / ramp.sum(axis=1, keepdims=True)
             case "cls":
-                weights[:, i] = place == skips
+                weights[:, i] = position == skips
             case "last":
-                weights[:, i] = place == lengths[:, None] - 1
+                weights[:, i] = position == lengths[:, None] - 1
             case _:
                 weights[:, i] = inside
     return weights

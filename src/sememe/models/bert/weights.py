@@ -1,9 +1,9 @@
-"""The weights of BERT's family under one set of names, checked: what `bert_graph` computes with.
+"""Read the weights of BERT's family under one set of names.
 
 BERT (Devlin et al. 2019, arXiv:1810.04805), RoBERTa (1907.11692) and XLM-R (1911.02116), DistilBERT
 (1910.01108) and MPNet (2004.09297) are one network: embeddings, then layers of attention and a
-feed-forward part, each added to its input and normalised. They differ in what their tensors are
-called, where positions begin, and MPNet in a bias by distance.
+feed-forward part, each added to its input and normalised. They differ in the names of tensors and
+in where positions begin; MPNet also has a bias by distance.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.models.onnx.transformer import read_layer
+from sememe.models.weights.config import check_activation, check_heads
 from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
@@ -23,20 +24,19 @@ if TYPE_CHECKING:
     from sememe.models.onnx.transformer import Layer
     from sememe.models.weights.safetensors import Tensors
 
-ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
-
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What the tensors of an architecture are called, "{}" being the layer's number.
+    """Names of the tensors of an architecture, "{}" for the layer's number.
 
     Attributes:
-        layer: What a layer's tensors begin with.
+        layer: Prefix of a layer's tensors.
         attention: Query, key, value and output.
         norms: The normalisation after attention and after the feed-forward part.
         feed: The two matrices of the feed-forward part.
-        first_position: "pad": positions begin after the padding's id, as RoBERTa counts them.
-        keys: What its config calls width, layers, heads and inner width.
+        first_position: "pad" if positions begin after the padding's id, as in RoBERTa.
+        keys: Names of width, layers, heads and inner width in its config.
+        activation: Name of the activation in its config.
     """
 
     layer: str = "encoder.layer.{}."
@@ -81,12 +81,12 @@ class BertWeights:
 
     Attributes:
         words: (vocabulary, dim).
-        positions: (most tokens, dim), the embedding of the type "first sentence" added.
-        types: (types, dim), what a token of each type has more than one of the first; None where
-            there is one type or none.
+        positions: (max_tokens, dim), the embedding of the first token type added.
+        types: (types, dim), embedding of each type less that of the first; None if there is one
+            type or none.
         norm: Gain and bias (dim,) each, of the embeddings.
-        distances: (heads, most, most) added to attention scores, or None.
-        heads, epsilon, activation: As the config has them.
+        distances: (heads, max_tokens, max_tokens) added to attention scores, or None.
+        heads, epsilon, activation: Of the config.
     """
 
     words: FloatArray
@@ -106,18 +106,18 @@ class BertWeights:
 
     @property
     def max_tokens(self) -> int:
-        """How long a sequence may be, marks included."""
+        """The longest sequence, special tokens included."""
         return len(self.positions)
 
 
-def bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> BertWeights:
-    """Take the network out of a checkpoint's tensors.
+def read_bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> BertWeights:
+    """Read the network from a checkpoint's tensors.
 
     where: The checkpoint's name, for messages.
 
     Raises:
-        InvalidInputError: An architecture sememe has no graph for.
-        CorruptFileError: A tensor is missing, of another shape than the config says, or holds NaN.
+        InvalidInputError: If sememe has no graph for the architecture.
+        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
     """
     family = _family(config, where)
     reader = Reader(tensors, where)
@@ -126,8 +126,7 @@ def bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> 
         n_words, most = int(config["vocab_size"]), int(config["max_position_embeddings"])
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(f"{where}: config.json lacks {error}. Fetch it anew") from error
-    if dim % heads:
-        raise CorruptFileError(f"{where}: {heads} heads do not divide the width {dim}")
+    check_heads(dim, heads, where)
     words = reader.array("embeddings.word_embeddings.weight", n_words, dim)
     positions = reader.array("embeddings.position_embeddings.weight", most, dim)
     types = None
@@ -172,23 +171,21 @@ def _family(config: Mapping[str, Any], where: str) -> Family:
         known = ", ".join(FAMILIES)
         raise InvalidInputError(
             f"{where} is of the type {kind!r}; sememe builds graphs for {known}. Of another type "
-            "only sentence encoders run, from onnx/model.onnx beside their weights"
+            "only sentence encoders run, by their onnx/model.onnx"
         )
     family = FAMILIES[kind]
     if config.get("position_embedding_type", "absolute") != "absolute":
         raise InvalidInputError(f"{where} has relative positions, which sememe's graph does not")
-    if config.get(family.activation) not in ACTIVATIONS:
-        got, known = config.get(family.activation), ", ".join(ACTIVATIONS)
-        raise InvalidInputError(f"{where} has the activation {got!r}; sememe computes {known}")
+    check_activation(config.get(family.activation), family.activation, where)
     return family
 
 
 def distance_bias(table: FloatArray, n: int) -> FloatArray:
-    """Return (heads, n, n): what MPNet adds to the score of token j seen from token i.
+    """Return (heads, n, n), added by MPNet to the attention score of token i for token j.
 
-    table: (buckets, heads). Half of the buckets are for j after i. In each half the first half is
-    one for each distance, and the rest grow by powers up to the distance 128 (T5's, Raffel et al.
-    2020, arXiv:1910.10683).
+    table: (buckets, heads). Half of the buckets are for j after i. Of each half, the first half
+    has one bucket a distance, and the others widen logarithmically up to distance 128 (T5's, Raffel
+    et al. 2020, arXiv:1910.10683).
     """
     half = len(table) // 2
     exact = half // 2

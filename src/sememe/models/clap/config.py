@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.wav2vec2.config import ACTIVATIONS
+from sememe._persistence import expect_valid
+from sememe.models.weights.config import check_activation, check_heads, fill_defaults
 
 # What a config leaves out where it is as usual.
 _AUDIO: dict[str, Any] = {
@@ -104,7 +105,7 @@ class ClapConfig:
     Attributes:
         dim: Width of the common space.
         activation: Between the two products that bring a tower's vector there.
-        text: What `bert_weights` reads, as the config of a RoBERTa.
+        text: What `read_bert_weights` reads, as the config of a RoBERTa.
     """
 
     dim: int
@@ -122,9 +123,9 @@ def read_config(config: Mapping[str, Any], where: str) -> ClapConfig:
         InvalidInputError: A network that sememe has no graph for.
         CorruptFileError: Something in it makes no sense.
     """
-    try:
-        audio = _AUDIO | _own(config, "audio_config")
-        text = {**_TEXT, **_own(config, "text_config"), "model_type": "roberta"}
+    with expect_valid(f"{where}: config.json"):
+        audio = fill_defaults(_AUDIO, config.get("audio_config"))
+        text = fill_defaults(_TEXT, config.get("text_config")) | {"model_type": "roberta"}
         found = ClapConfig(
             dim=int(config.get("projection_dim", 512)),
             activation=str(config.get("projection_hidden_act", "relu")),
@@ -134,8 +135,6 @@ def read_config(config: Mapping[str, Any], where: str) -> ClapConfig:
         channels = int(audio["patch_embed_input_channels"])
         fusion = str(audio["fusion_type"]) if audio["enable_fusion"] else ""
         positions = int(text["max_position_embeddings"]) - int(text["pad_token_id"]) - 1
-    except (TypeError, ValueError, AttributeError) as error:
-        raise CorruptFileError(f"{where}: config.json is damaged: {error!r}") from error
     if channels != 1 or not audio["flatten_patch_embeds"] or fusion == "channel_map":
         raise InvalidInputError(
             f"{where}: its audio_config has patch_embed_input_channels={channels}, "
@@ -144,13 +143,10 @@ def read_config(config: Mapping[str, Any], where: str) -> ClapConfig:
         )
     if found.dim < 1 or positions < 3:
         raise CorruptFileError(f"{where}: vectors {found.dim} wide, texts of {positions} tokens")
-    _check_activations(found, where)
+    check_activation(found.audio.activation, "hidden_act", where)
+    check_activation(found.activation, "projection_hidden_act", where)
     _check_sizes(found.audio, where)
     return found
-
-
-def _own(config: Mapping[str, Any], part: str) -> dict[str, Any]:
-    return {k: v for k, v in (config.get(part) or {}).items() if v is not None}
 
 
 def _audio(said: Mapping[str, Any]) -> AudioTower:
@@ -178,17 +174,6 @@ def _pair(value: Any) -> tuple[int, int]:
     return int(rows), int(columns)
 
 
-def _check_activations(config: ClapConfig, where: str) -> None:
-    for name, got in (
-        ("hidden_act", config.audio.activation),
-        ("projection_hidden_act", config.activation),
-    ):
-        if got not in ACTIVATIONS:
-            raise InvalidInputError(
-                f"{where} has {name}={got!r}; sememe computes {', '.join(ACTIVATIONS)}"
-            )
-
-
 def _check_sizes(tower: AudioTower, where: str) -> None:
     """Refuse sizes that do not fit each other; no other library computes them either."""
     sizes = [
@@ -198,10 +183,7 @@ def _check_sizes(tower: AudioTower, where: str) -> None:
     if min(sizes) < 1 or not tower.depths or len(tower.depths) != len(tower.heads):
         raise CorruptFileError(f"{where}: its audio_config has a size below 1, or none")
     for stage, heads in enumerate(tower.heads):
-        if (tower.width << stage) % heads:
-            raise CorruptFileError(
-                f"{where}: {heads} heads do not divide the width {tower.width << stage}"
-            )
+        check_heads(tower.width << stage, heads, where)
     last = _MERGED ** (len(tower.depths) - 1)
     made = [
         (tower.side + 2 * pad - patch) // stride + 1

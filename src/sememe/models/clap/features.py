@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._persistence import expect_valid
 from sememe.models.audio.mfcc import Mfcc
+from sememe.models.weights.config import fill_defaults
 from sememe.sources.media.audio_decoding import stream_sound
 
 if TYPE_CHECKING:
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
 PADDINGS = ("repeatpad", "repeat", "pad")
 _TRUNCATIONS = ("rand_trunc", "fusion")
 _FUSED_SECONDS = 120.0  # of a recording that are read as one; a longer one is cut into such parts
-# What a processor leaves out where it is as usual.
-_USUAL: dict[str, Any] = {
+_DEFAULTS: dict[str, Any] = {
     "feature_size": 64, "sampling_rate": 48_000, "hop_length": 480, "max_length_s": 10,
     "fft_window_size": 1024, "frequency_min": 0, "frequency_max": 14_000, "truncation": "fusion",
     "padding": "repeatpad",
@@ -101,13 +102,13 @@ def read_features(said: Mapping[str, Any], *, fused: bool, where: str) -> ClapFe
         InvalidInputError: Something that sememe does not do.
         CorruptFileError: Something in it makes no sense.
     """
-    facts = {**_USUAL, **{key: said[key] for key in _USUAL if said.get(key) is not None}}
+    facts = fill_defaults(_DEFAULTS, said)
     for key, known in (("padding", PADDINGS), ("truncation", _TRUNCATIONS)):
         if facts[key] not in known:
             got, allowed = facts[key], ", ".join(known)
             raise InvalidInputError(f"{where} has {key}={got!r}; sememe does {allowed}")
     fusion = facts["truncation"] == "fusion"
-    try:
+    with expect_valid(where):
         rate = int(facts["sampling_rate"])
         found = ClapFeatures(
             mel=Mfcc(
@@ -127,8 +128,6 @@ def read_features(said: Mapping[str, Any], *, fused: bool, where: str) -> ClapFe
             padding=facts["padding"],
             fused=fused and fusion,
         )
-    except (TypeError, ValueError) as error:
-        raise CorruptFileError(f"{where} is damaged: {error!r}") from error
     return _checked(found, where)
 
 

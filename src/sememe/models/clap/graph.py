@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.bert.graph import INPUTS, states_of
+from sememe.models.bert.graph import INPUTS, add_states
 from sememe.models.onnx.builder import Graph, LargeGraph, floats
 from sememe.models.onnx.transformer import Transformer, activate, in_float32, linear, normalise
 
@@ -44,7 +44,7 @@ _CUBIC = -0.75  # the parameter of cubic interpolation, as torch has it
 def text_graph(weights: ClapTextWeights) -> LargeGraph:
     """Token ids to unit rows "rows" (N, dim); for its inputs see `bert_graph`."""
     g, network = Graph(external=True), weights.network
-    states = states_of(g, network, in_float32, depth=len(network.layers))
+    states = add_states(g, network, in_float32, depth=len(network.layers))
     first = g("Gather", states[-1], g.constant(np.array([0])), axis=1)  # (N, 1, width)
     x = g("Tanh", linear(g, g.reshape(first, -1, network.dim), weights.pooler))
     dim = _projected(g, x, weights.projection, weights.activation)
@@ -222,7 +222,7 @@ def _projected(g: Graph, x: str, projection: Projection, activation: str) -> int
     """Add the products into the common space, the output "rows"; returns its width."""
     first, second = projection
     y = linear(g, activate(g, linear(g, x, first), activation), second)
-    g.named("rows", "LpNormalization", y, axis=1, p=2)
+    g.output("rows", "LpNormalization", y, axis=1, p=2)
     return len(second[1])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe.models.clap.graph import audio_graph, text_graph
-from sememe.models.clap.weights import audio_weights, scale_of, text_weights
+from sememe.models.clap.weights import read_audio_weights, read_text_weights, scale_of
 from sememe.models.clip.weights import logit_scale
 from sememe.models.onnx.session import LazySession
 from sememe.models.onnx.token_engine import TokenEngine
@@ -86,7 +86,7 @@ class ClapTowers:
 
     def texts(self, threads: int | None) -> TokenEngine:
         """Make the text tower ready."""
-        weights = text_weights(self._folder.config, self._tensors, where=self._where)
+        weights = read_text_weights(self._folder.config, self._tensors, where=self._where)
         return TokenEngine(
             partial(text_graph, weights),
             dim=self.dim,
@@ -96,5 +96,5 @@ class ClapTowers:
 
     def sounds(self, threads: int | None) -> ClapAudioEngine:
         """Make the audio tower ready."""
-        weights = audio_weights(self._folder.config, self._tensors, where=self._where)
+        weights = read_audio_weights(self._folder.config, self._tensors, where=self._where)
         return ClapAudioEngine(weights, self._folder.features, threads=threads)

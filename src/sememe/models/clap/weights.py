@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.bert.weights import BertWeights, bert_weights
+from sememe.models.bert.weights import BertWeights, read_bert_weights
 from sememe.models.onnx.transformer import Layer, read_layer
 from sememe.models.weights.reader import Reader
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _AUDIO, _TEXT = "audio_model.audio_encoder.", "text_model."
 _ATTENTION = ("attention.self.query", "attention.self.key", "attention.self.value")
-_BATCH_EPSILON = 1e-5  # of torch's BatchNorm2d
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -104,7 +103,7 @@ class ClapTextWeights:
     activation: str
 
 
-def audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapAudioWeights:
+def read_audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapAudioWeights:
     """Take the audio tower out of a checkpoint's tensors.
 
     where: The checkpoint's name, for messages.
@@ -118,7 +117,7 @@ def audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapAu
     patches = reader.array(f"{start}proj.weight", width, 1, *tower.patch)
     return ClapAudioWeights(
         tower=tower,
-        scale=_batch_norm(reader, "batch_norm", tower.mels),
+        scale=reader.batch_norm("batch_norm", tower.mels),
         patches=(patches, reader.array(f"{start}proj.bias", width)),
         patch_norm=reader.norm(f"{start}norm", width) if tower.patch_norm else None,
         stages=tuple(
@@ -133,15 +132,15 @@ def audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapAu
     )
 
 
-def text_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapTextWeights:
-    """Take the text tower out of a checkpoint's tensors; see `audio_weights`.
+def read_text_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapTextWeights:
+    """Take the text tower out of a checkpoint's tensors; see `read_audio_weights`.
 
     Raises:
         InvalidInputError: Its activation is none that sememe computes.
-        CorruptFileError: As `audio_weights`.
+        CorruptFileError: As `read_audio_weights`.
     """
     own = {name.removeprefix(_TEXT): x for name, x in tensors.items() if name.startswith(_TEXT)}
-    network = bert_weights(config.text, own, where=where)
+    network = read_bert_weights(config.text, own, where=where)
     outer = Reader(tensors, where, prefix="")
     dim = network.dim
     return ClapTextWeights(
@@ -176,10 +175,10 @@ def _block(reader: Reader, tower: AudioTower, stage: int, number: int) -> Block:
     )
     heads, side = tower.heads[stage], tower.window
     table = f"{start}attention.self.relative_position_bias_table"
-    return Block(layer, by_distance(reader.array(table, (2 * side - 1) ** 2, heads), side))
+    return Block(layer, expand_distances(reader.array(table, (2 * side - 1) ** 2, heads), side))
 
 
-def by_distance(table: FloatArray, side: int) -> FloatArray:
+def expand_distances(table: FloatArray, side: int) -> FloatArray:
     """Return (heads, side², side²): what is added to the score of a state that another sees.
 
     table: ((2 side - 1)², heads), a row for each distance down and across, from the most negative.
@@ -222,13 +221,5 @@ def _normed_product(reader: Reader, start: str, at: int, inputs: int, outputs: i
     """Return a convolution of one pixel as a product, the normalisation after it within."""
     matrix = reader.array(f"{start}{at}.weight", outputs, inputs, 1, 1)[:, :, 0, 0]
     bias = reader.array(f"{start}{at}.bias", outputs)
-    scale, shift = _batch_norm(reader, f"{start}{at + 1}", outputs)
+    scale, shift = reader.batch_norm(f"{start}{at + 1}", outputs)
     return np.ascontiguousarray(matrix.T * scale), bias * scale + shift
-
-
-def _batch_norm(reader: Reader, name: str, dim: int) -> Norm:
-    """Return what multiplies each channel, and what is added."""
-    gain, bias = reader.norm(name, dim)
-    mean, variance = (reader.array(f"{name}.running_{x}", dim) for x in ("mean", "var"))
-    scale = gain.astype(np.float64) / np.sqrt(np.maximum(variance, 0) + _BATCH_EPSILON)
-    return scale.astype(np.float32), (bias - mean * scale).astype(np.float32)

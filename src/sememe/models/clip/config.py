@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._persistence import expect_valid
+from sememe.models.weights.config import check_activation, check_heads, fill_defaults
 
-ACTIVATIONS = ("quick_gelu", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
 _OLD_EOS = 2  # written by old versions of transformers whatever the vocabulary
 
 
@@ -76,9 +77,9 @@ def read_config(config: Mapping[str, Any], where: str) -> ClipConfig:
         InvalidInputError: A network that sememe has no graph for.
         CorruptFileError: Something in it makes no sense.
     """
-    try:
-        text = _TEXT | _own(config, "text_config")
-        vision = _VISION | _own(config, "vision_config")
+    with expect_valid(f"{where}: config.json"):
+        text = fill_defaults(_TEXT, _own(config, "text_config"))
+        vision = fill_defaults(_VISION, _own(config, "vision_config"))
         eos = text["eos_token_id"]
         eos = eos[0] if isinstance(eos, list) else eos
         found = ClipConfig(
@@ -92,10 +93,6 @@ def read_config(config: Mapping[str, Any], where: str) -> ClipConfig:
             eos=None if eos == _OLD_EOS else int(eos),
         )
         channels = int(vision["num_channels"])
-    except (TypeError, ValueError, AttributeError, IndexError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise CorruptFileError(f"{where}: config.json is damaged: {error!r}") from error
     if channels != 3:
         raise InvalidInputError(f"{where} reads pictures of {channels} channels; sememe gives 3")
     return _checked(found, where)
@@ -108,7 +105,7 @@ def read_open_clip_config(config: Mapping[str, Any], where: str) -> ClipConfig:
         InvalidInputError: A network that sememe has no graph for.
         CorruptFileError: Something in it makes no sense.
     """
-    try:
+    with expect_valid(f"{where}: open_clip_config.json"):
         model = config["model_cfg"]
         vision, text = model["vision_cfg"], model["text_cfg"]
         _refuse_kinds(vision, text, where)
@@ -125,17 +122,12 @@ def read_open_clip_config(config: Mapping[str, Any], where: str) -> ClipConfig:
             eos=int(text.get("eos_id", 2)) if text.get("pool_type") == "eos" else None,
             norm_first=not vision.get("no_ln_pre"),
         )
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise CorruptFileError(f"{where}: open_clip_config.json is damaged: {error!r}") from error
     return _checked(found, where)
 
 
 def _own(config: Mapping[str, Any], part: str) -> dict[str, Any]:
-    """Return what a config says of a tower; an old one says it again, and that counts."""
-    given = {**(config.get(part) or {}), **(config.get(f"{part}_dict") or {})}
-    return {name: value for name, value in given.items() if value is not None}
+    """Return a tower's entries; those of old configs' "_dict" come before."""
+    return {**(config.get(part) or {}), **(config.get(f"{part}_dict") or {})}
 
 
 def _tower(facts: Mapping[str, Any]) -> Tower:
@@ -212,17 +204,10 @@ def _side(value: Any, name: str, where: str) -> int:
 
 def _checked(config: ClipConfig, where: str) -> ClipConfig:
     for name, tower in (("image", config.image), ("text", config.text)):
-        if tower.activation not in ACTIVATIONS:
-            raise InvalidInputError(
-                f"{where}: its {name} tower has the activation {tower.activation!r}; sememe "
-                f"computes {', '.join(ACTIVATIONS)}"
-            )
+        check_activation(tower.activation, "hidden_act", f"{where}: its {name} tower")
         if min(tower.width, tower.layers, tower.heads, tower.inner) < 1:
             raise CorruptFileError(f"{where}: its {name} tower has a width or number below 1")
-        if tower.width % tower.heads:
-            raise CorruptFileError(
-                f"{where}: {tower.heads} heads do not divide the {name} tower's width {tower.width}"
-            )
+        check_heads(tower.width, tower.heads, f"{where}: its {name} tower")
     if config.patch_size > config.image_size:
         raise CorruptFileError(
             f"{where}: patches of {config.patch_size} pixels in pictures of {config.image_size}"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.onnx.builder import Graph, Port, floats, whole
+from sememe.models.onnx.builder import Graph, Port, floats, integers
 from sememe.models.onnx.transformer import Transformer, embed_tokens, linear
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def image_graph(weights: ImageWeights, preprocess: Preprocess) -> bytes:
 
     x = _last_layer(network, weights.layers[-1], x, first)  # (N, width)
     x = network.normalise(x, weights.last)
-    g.named("features", "MatMul", x, g.constant(weights.projection))
+    g.output("features", "MatMul", x, g.constant(weights.projection))
     size = preprocess.size
     ports = {"pixels": Port("UINT8", ("N", size, size, 3))}
     return g.build(ports, {"features": floats("N", weights.projection.shape[1])})
@@ -75,8 +75,8 @@ def text_graph(weights: TextWeights) -> bytes:
     y = g("MatMul", x, g.constant(weights.projection))
     if weights.bias is not None:
         y = g("Add", y, g.constant(weights.bias))
-    g.named("rows", "LpNormalization", y, axis=1, p=2)
-    ports = {"ids": whole("N", "T", bits=32)}
+    g.output("rows", "LpNormalization", y, axis=1, p=2)
+    ports = {"ids": integers("N", "T", bits=32)}
     return g.build(ports, {"rows": floats("N", weights.projection.shape[1])})
 
 

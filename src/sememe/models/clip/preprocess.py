@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._errors import InvalidInputError
+from sememe._persistence import expect_valid
 from sememe.models.image.preprocess import Interpolation, Preprocess
 
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -24,7 +25,7 @@ def read_preprocess(facts: Mapping[str, Any], where: str) -> Preprocess:
     if facts.get("do_resize") is False or facts.get("do_rescale") is False:
         _refuse(where, "does not scale pictures, or their values")
     factor = facts.get("rescale_factor", 1 / 255)
-    try:
+    with expect_valid(where):
         if abs(float(factor) * 255 - 1) > 1e-6:
             _refuse(where, f"multiplies values by {factor} and not by 1/255")
         size, resize = _sizes(facts, where)
@@ -35,10 +36,6 @@ def read_preprocess(facts: Mapping[str, Any], where: str) -> Preprocess:
         if way is None:
             _refuse(where, f"scales by resample={facts['resample']}")
         return _made(size, resize, way, mean, std, half="below")
-    except (TypeError, ValueError, KeyError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise CorruptFileError(f"{where} is damaged: {error!r}. Fetch it anew") from error
 
 
 def read_open_clip_preprocess(facts: Mapping[str, Any], *, size: int, where: str) -> Preprocess:
@@ -49,7 +46,7 @@ def read_open_clip_preprocess(facts: Mapping[str, Any], *, size: int, where: str
     Raises:
         InvalidInputError, CorruptFileError: As `read_preprocess`.
     """
-    try:
+    with expect_valid(f"{where}: preprocess_cfg"):
         given = facts.get("preprocess_cfg") or {}
         way = given.get("interpolation") or "bicubic"
         mode = given.get("resize_mode") or "shortest"
@@ -58,10 +55,6 @@ def read_open_clip_preprocess(facts: Mapping[str, Any], *, size: int, where: str
         resize = size if mode == "shortest" else None
         way = "bicubic" if way == "random" else way  # chosen by chance in training alone
         return _made(size, resize, way, given.get("mean") or _MEAN, given.get("std") or _STD)
-    except (TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise CorruptFileError(f"{where}: preprocess_cfg is damaged: {error!r}") from error
 
 
 def _sizes(facts: Mapping[str, Any], where: str) -> tuple[int, int | None]:

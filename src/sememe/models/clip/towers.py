@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sememe._errors import InvalidInputError
 from sememe.models.clip.graph import image_graph, text_graph
-from sememe.models.clip.weights import image_weights, logit_scale, text_weights
+from sememe.models.clip.weights import logit_scale, read_image_weights, read_text_weights
 from sememe.models.image.engine import VisionEngine
 from sememe.models.onnx.token_engine import TokenEngine
 
@@ -89,12 +89,12 @@ class _GraphTowers:
         self.logit_scale = logit_scale(self._tensors, where=self._where)
 
     def texts(self, threads: int | None) -> TextTower:
-        weights = text_weights(self._config, self._tensors, where=self._where)
+        weights = read_text_weights(self._config, self._tensors, where=self._where)
         check_size([weights.words], weights.layers, where=self._where)
         return make_text_engine(weights, threads=threads)
 
     def images(self, threads: int | None) -> VisionEngine:
-        weights = image_weights(self._config, self._tensors, where=self._where)
+        weights = read_image_weights(self._config, self._tensors, where=self._where)
         check_size([weights.patches], weights.layers, where=self._where)
         preprocess = self._folder.preprocess
         return VisionEngine(partial(image_graph, weights, preprocess), preprocess, threads=threads)

@@ -77,7 +77,7 @@ def is_open_clip(tensors: Tensors) -> bool:
     return "visual.class_embedding" in tensors
 
 
-def image_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> ImageWeights:
+def read_image_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> ImageWeights:
     """Take the image tower out of a checkpoint's tensors.
 
     where: The checkpoint's name, for messages.
@@ -116,11 +116,11 @@ def image_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> ImageW
     )
 
 
-def text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> TextWeights:
-    """Take the text tower out of a checkpoint's tensors; see `image_weights`.
+def read_text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> TextWeights:
+    """Take the text tower out of a checkpoint's tensors; see `read_image_weights`.
 
     Raises:
-        CorruptFileError: As `image_weights`.
+        CorruptFileError: As `read_image_weights`.
     """
     tower, width = config.text, config.text.width
     reader, bias = Reader(tensors, where, prefix=""), None

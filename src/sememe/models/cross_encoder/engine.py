@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.bert.graph import INPUTS, TYPES, states_of
-from sememe.models.onnx.builder import Graph, floats, whole
+from sememe.models.bert.graph import INPUTS, TYPES, add_states
+from sememe.models.onnx.builder import Graph, floats, integers
 from sememe.models.onnx.token_engine import TokenEngine
 from sememe.models.onnx.transformer import in_float32, linear
 
@@ -56,9 +56,9 @@ class CrossEngine:
 def cross_graph(weights: BertWeights, head: Head, *, typed: bool) -> bytes:
     """Token ids to "scores" (N, outputs); typed: with the input "types" (N, T) too."""
     g = Graph()
-    x = states_of(g, weights, in_float32, depth=len(weights.layers), typed=typed)[-1]
+    x = add_states(g, weights, in_float32, depth=len(weights.layers), typed=typed)[-1]
     first = g.reshape(g("Gather", x, g.constant(np.array([0])), axis=1), -1, weights.dim)
     y = linear(g, first, (head.dense, head.dense_bias))
     linear(g, g(head.activation, y), (head.out, head.out_bias), name="scores")
-    ports = INPUTS | ({TYPES: whole("N", "T", bits=32)} if typed else {})
+    ports = INPUTS | ({TYPES: integers("N", "T", bits=32)} if typed else {})
     return g.build(ports, {"scores": floats("N", head.outputs)})

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.models.bert.folder import SentenceFolder, read_sentence_folder
-from sememe.models.bert.weights import bert_weights
-from sememe.models.cross_encoder.head import classification_head
+from sememe.models.bert.weights import read_bert_weights
+from sememe.models.cross_encoder.head import read_classification_head
 from sememe.models.weights.folder import ModelFolder
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def read_cross_folder(path: Path) -> CrossFolder:
     """
     folder = read_sentence_folder(path)
     config, tensors = folder.config, folder.tensors()
-    weights = bert_weights(config, tensors, where=str(path))
-    head = classification_head(config, tensors, dim=weights.dim, where=str(path))
+    weights = read_bert_weights(config, tensors, where=str(path))
+    head = read_classification_head(config, tensors, dim=weights.dim, where=str(path))
     facts = ModelFolder.open(path).json("config_sentence_transformers.json", missing={})
     prompts = facts.get("prompts") or {}
     said = ModelFolder(folder.tokenizer().parent).json("tokenizer_config.json", missing={})

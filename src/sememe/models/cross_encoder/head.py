@@ -62,10 +62,10 @@ class Head:
         return len(self.out_bias)
 
 
-def classification_head(
+def read_classification_head(
     config: Mapping[str, Any], tensors: Tensors, *, dim: int, where: str
 ) -> Head:
-    """Take the head out of a checkpoint's tensors; the network is read by `bert_weights`.
+    """Take the head out of a checkpoint's tensors; the network is read by `read_bert_weights`.
 
     dim: Width of the network.
 

@@ -9,7 +9,6 @@ letters of a keyboard (ㄱ, ㅏ): letters become syllables again.
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.weights.folder import ModelFolder
 from sememe.text.jamo import composed, is_keyboard, keyed
 
 _VOCAB, _CONFIG = "vocab.json", "tokenizer_config.json"
@@ -55,7 +55,7 @@ class Vocabulary:
         written = "".join(" " if i == self.space else self.units[i] for i in ids)
         return " ".join(self._syllables(written).split())
 
-    def spelt(self, word: str) -> tuple[int, ...] | None:
+    def spell(self, word: str) -> tuple[int, ...] | None:
         """Return the units that write a word; None where one of its letters is not there.
 
         Written small or capital as the units are, where they are of one kind.
@@ -110,8 +110,9 @@ def read_vocabulary(folder: Path, *, size: int, blank: int) -> Vocabulary:
         InvalidInputError: There is none.
         CorruptFileError: It is damaged, or another network's.
     """
-    config = _object(folder / _CONFIG, {})
-    numbers = _numbers(folder, config.get("target_lang"))
+    documents = ModelFolder.open(folder)
+    config = documents.object(_CONFIG, missing={})
+    numbers = _numbers(documents, config.get("target_lang"))
     units = [""] * size
     for unit, number in numbers.items():
         if not isinstance(number, int) or not 0 <= number < size:
@@ -134,21 +135,21 @@ def read_vocabulary(folder: Path, *, size: int, blank: int) -> Vocabulary:
     return Vocabulary(tuple(units), blank, space)
 
 
-def _numbers(folder: Path, language: Any) -> Mapping[str, Any]:
-    found = _object(folder / _VOCAB, None)
-    if found is None:
+def _numbers(folder: ModelFolder, language: Any) -> Mapping[str, Any]:
+    if not folder.has(_VOCAB):
+        path = str(folder.path)
         raise InvalidInputError(
-            f"{folder} holds no {_VOCAB}, so nothing says what its outputs write. Write it there "
-            f"with transformers: AutoTokenizer.from_pretrained(NAME).save_pretrained"
-            f"({str(folder)!r})"
+            f"{path} holds no {_VOCAB}, so what its outputs write is not known. Write it there "
+            f"with transformers: AutoTokenizer.from_pretrained(NAME).save_pretrained({path!r})"
         )
+    found = folder.object(_VOCAB)
     if any(isinstance(value, dict) for value in found.values()):
         if not isinstance(found.get(language), dict):
             some = ", ".join(list(found)[:9])
             raise InvalidInputError(
-                f"{folder / _VOCAB} has a vocabulary for each of {len(found)} languages ({some}), "
-                f"and target_lang={language!r}. Write that of its weights into {_CONFIG}: "
-                '"target_lang": "kor"'
+                f"{folder.path / _VOCAB} has a vocabulary for each of {len(found)} languages "
+                f"({some}), and target_lang={language!r}. Write that of its weights into "
+                f'{_CONFIG}: "target_lang": "kor"'
             )
         found = found[language]
     return dict(found)
@@ -160,25 +161,13 @@ def _mark(config: Mapping[str, Any], name: str, usual: str = "") -> str:
     return str(said or "")
 
 
-def _object(path: Path, missing: Any) -> Any:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return missing
-    except (OSError, ValueError) as error:
-        raise CorruptFileError(f"{path} cannot be read: {error}. Fetch it anew") from error
-    if not isinstance(found, dict):
-        raise CorruptFileError(f"{path} holds no object. Fetch it anew")
-    return found
-
-
-def spelt_words(vocabulary: Vocabulary, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def spell_words(vocabulary: Vocabulary, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
     """Return the units of each word; those that cannot be written with them are left out.
 
     Raises:
         InvalidInputError: None can be.
     """
-    spelt = {word: vocabulary.spelt(word) for word in dict.fromkeys(words) if word.strip()}
+    spelt = {word: vocabulary.spell(word) for word in dict.fromkeys(words) if word.strip()}
     found = {word: units for word, units in spelt.items() if units}
     if not found:
         some = ", ".join(repr(word) for word in list(spelt)[:3]) or "nothing"

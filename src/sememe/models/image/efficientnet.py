@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import CorruptFileError
-from sememe.models.image.preprocess import Preprocess, resized_side
+from sememe.models.image.preprocess import Preprocess, resize_side
 from sememe.models.onnx.builder import Graph, Port, floats
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FEATURES, CLASSES = 1280, 1000
 PREPROCESS = Preprocess(
     size=224,
-    resize=resized_side(224, 0.875),
+    resize=resize_side(224, 0.875),
     interpolation="bicubic",
     mean=(127 / 255, 127 / 255, 127 / 255),
     std=(128 / 255, 128 / 255, 128 / 255),
@@ -44,15 +44,15 @@ def image_graph(tensors: Mapping[str, Any], preprocess: Preprocess = PREPROCESS)
     g = Graph()
     size = preprocess.size
     try:
-        x = normalised(g, "pixels", preprocess)
+        x = normalise_pixels(g, "pixels", preprocess)
         x = _relu6(g, _conv(g, x, tensors, "_conv_stem", "_bn0", stride=2))
         for i, stride in enumerate(_STRIDES):
             x = _block(g, x, tensors, f"_blocks.{i}.", stride)
         x = _relu6(g, _conv(g, x, tensors, "_conv_head", "_bn1"))
-        g.named("map", "Identity", x)
-        g.named("features", "Flatten", g("GlobalAveragePool", x))
+        g.output("map", "Identity", x)
+        g.output("features", "Flatten", g("GlobalAveragePool", x))
         weight, bias = g.constant(tensors["_fc.weight"]), g.constant(tensors["_fc.bias"])
-        g.named("logits", "Gemm", "features", weight, bias, transB=1)
+        g.output("logits", "Gemm", "features", weight, bias, transB=1)
     except (KeyError, ValueError) as error:
         raise CorruptFileError(
             f"the weights of EfficientNet-Lite0 lack {error}, or hold it in another shape"
@@ -66,7 +66,7 @@ def image_graph(tensors: Mapping[str, Any], preprocess: Preprocess = PREPROCESS)
     return g.build({"pixels": Port("UINT8", ("N", size, size, 3))}, outputs)
 
 
-def normalised(g: Graph, pixels: str, preprocess: Preprocess) -> str:
+def normalise_pixels(g: Graph, pixels: str, preprocess: Preprocess) -> str:
     """Pixels (N, H, W, 3) uint8 to (N, 3, H, W) float32, less the mean, over the deviation."""
     x = g("Transpose", g("Cast", pixels, to=1), perm=[0, 3, 1, 2])
     mean = np.array(preprocess.mean, np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe.models.image.engine import PIXELS
-from sememe.models.onnx.export import onnx_bytes
+from sememe.models.onnx.export import export_module
 
 if TYPE_CHECKING:
     from sememe.models.image.preprocess import Preprocess
@@ -56,7 +56,7 @@ def _export(module: Any, preprocess: Preprocess, outputs: tuple[str, ...]) -> by
     wrapped = _reading_pixels(module, preprocess).eval()
     shape = (5, preprocess.size, preprocess.size, 3)
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    made = onnx_bytes(
+    made = export_module(
         wrapped,
         {PIXELS: torch.from_numpy(pixels[:2])},
         outputs=outputs,

@@ -25,7 +25,7 @@ FOREIGN = (ModelKind.TIMM, ModelKind.TORCHVISION)
 _VERSION = 1  # of what is made; another one is made anew
 
 
-def foreign_image(path: Path) -> ImageFolder:
+def export_once(path: Path) -> ImageFolder:
     """Return the exported network of a checkpoint; made when it is not kept yet.
 
     Raises:
@@ -33,7 +33,7 @@ def foreign_image(path: Path) -> ImageFolder:
         InvalidInputError: It cannot be built or exported, or there is no room for it.
         CorruptFileError: Its files are damaged.
     """
-    kept = kept_at(path)
+    kept = export_path(path)
     try:
         return read_image_folder(kept)
     except CorruptFileError:  # not there, or not whole
@@ -41,7 +41,7 @@ def foreign_image(path: Path) -> ImageFolder:
     return read_image_folder(kept)
 
 
-def kept_at(path: Path) -> Path:
+def export_path(path: Path) -> Path:
     """Return where the export of a checkpoint's folder, or of a file of weights, is kept.
 
     Raises:

@@ -62,13 +62,13 @@ def write_image_folder(
     """
     with written(folder / GRAPH) as file:
         file.write(graph)
-    about = image_facts(graph, preprocess=preprocess, dim=dim, labels=labels, maps=maps)
+    about = describe_graph(graph, preprocess=preprocess, dim=dim, labels=labels, maps=maps)
     document = about | dict(facts or {})
     with written(folder / ABOUT) as file:
         file.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
 
 
-def image_facts(
+def describe_graph(
     graph: bytes,
     *,
     preprocess: Preprocess,

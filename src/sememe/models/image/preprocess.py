@@ -103,10 +103,10 @@ def _middle(image: Image, short: int) -> Image:
     return image.crop((left, top, left + width, top + height))
 
 
-def resized_side(size: int, crop: float) -> int:
+def resize_side(size: int, crop: float) -> int:
     """Return timm's length of the shorter side for a crop of that share.
 
-    >>> resized_side(224, 0.875)
+    >>> resize_side(224, 0.875)
     256
     """
     return math.floor(size / crop)

@@ -17,7 +17,7 @@ from typing import Any, Self
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe._persistence import read_json
-from sememe.models.image.preprocess import Preprocess, resized_side
+from sememe.models.image.preprocess import Preprocess, resize_side
 from sememe.models.image.torch_model import TorchImage
 
 CONFIG, WEIGHTS = "config.json", ("model.safetensors", "pytorch_model.bin")
@@ -144,9 +144,9 @@ def load_weights(model: Any, weights: Path) -> None:
     Raises:
         CorruptFileError: The file is damaged, or holds another network's weights.
     """
-    from sememe.models.weights.torch_tensors import state_of
+    from sememe.models.weights.torch_tensors import read_torch_state
 
-    state = state_of(weights)
+    state = read_torch_state(weights)
     names = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
     try:
         try:
@@ -181,7 +181,7 @@ def convert_config(pretrained: Mapping[str, Any], where: str) -> Preprocess:
         return Preprocess.of(
             {
                 "size": height,
-                "resize": None if whole else resized_side(height, crop),
+                "resize": None if whole else resize_side(height, crop),
                 "interpolation": facts["interpolation"],
                 "mean": facts["mean"],
                 "std": facts["std"],

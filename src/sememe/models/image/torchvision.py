@@ -40,12 +40,12 @@ class TorchvisionImage(TorchImage):
             CorruptFileError: The file is damaged, or holds another network's weights.
             MissingExtraError: torchvision is not installed.
         """
-        from sememe.models.weights.torch_tensors import state_of
+        from sememe.models.weights.torch_tensors import read_torch_state
 
         architecture, weights = _published(path.name)
         labels = tuple(map(str, weights.meta["categories"]))
         model = cls.build(architecture, {}, classes=len(labels))
-        state = {_OLD.sub(r"\1\2", name): tensor for name, tensor in state_of(path).items()}
+        state = {_OLD.sub(r"\1\2", name): tensor for name, tensor in read_torch_state(path).items()}
         try:
             model.load_state_dict(state)
         except RuntimeError as error:

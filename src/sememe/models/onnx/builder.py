@@ -28,7 +28,7 @@ def floats(*shape: int | str) -> Port:
     return Port("FLOAT", shape)
 
 
-def whole(*shape: int | str, bits: int = 64) -> Port:
+def integers(*shape: int | str, bits: int = 64) -> Port:
     """Return the port of an array of whole numbers."""
     return Port(f"INT{bits}", shape)
 
@@ -60,14 +60,14 @@ class Graph:
 
     def __call__(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Append a node and return the name of its output."""
-        return self.named(self._name(), op, *inputs, **attributes)
+        return self.output(self._name(), op, *inputs, **attributes)
 
-    def named(self, name: str, op: str, *inputs: str, **attributes: Any) -> str:
+    def output(self, name: str, op: str, *inputs: str, **attributes: Any) -> str:
         """Append a node whose output goes by `name`, as a graph's own outputs do."""
         self._add(op, inputs, [name], **attributes)
         return name
 
-    def fused(self, op: str, *inputs: str, **attributes: Any) -> str:
+    def contrib(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Append an operator of ONNX Runtime that does the work of several; see `many`."""
         return self.many(op, *inputs, domain=_FUSED, **attributes)[0]
 

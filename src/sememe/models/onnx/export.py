@@ -17,7 +17,7 @@ _MOST = 2_000_000_000  # bytes that one ONNX file can hold
 _FAR = 1e-3  # from torch's states, beyond which an export is of no use
 
 
-def exported(network: Path, *, key: str, where: str) -> Path:
+def export_network(network: Path, *, key: str, where: str) -> Path:
     """Return the ONNX file of a network as transformers opens it; made when it is not kept yet.
 
     key: The hash of its files, under which it is kept.
@@ -76,7 +76,7 @@ def _export(network: Path) -> bytes:
     mask = torch.ones_like(ids)
     mask[1, 7:] = 0
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length", min=2)}
-    made = onnx_bytes(
+    made = export_module(
         states,
         {"input_ids": ids, "attention_mask": mask},
         outputs=("last_hidden_state",),
@@ -88,7 +88,7 @@ def _export(network: Path) -> bytes:
     return made
 
 
-def onnx_bytes(
+def export_module(
     module: Any, inputs: Mapping[str, Any], *, outputs: Sequence[str], axes: Mapping[str, Any]
 ) -> bytes:
     """Return the bytes of the ONNX file of a torch module.

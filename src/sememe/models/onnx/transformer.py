@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     Norm = tuple[FloatArray, FloatArray]  # gain and bias, (dim,) each
     Product = tuple[FloatArray, FloatArray]  # matrix (inputs, outputs) and bias (outputs,)
 
+ACTIVATIONS = (
+    "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "quick_gelu",
+)  # fmt: skip
 PRODUCTS = ("qkv", "out", "up", "down")  # the matrix products of a layer
 
 
@@ -53,15 +56,13 @@ class Products(Protocol):
     """How matrices are multiplied: in float32, or in 8 bits (`sememe.models.bert.int8`)."""
 
     def __call__(
-        self, g: Graph, x: str, place: tuple[int, str], matrix: FloatArray, bias: FloatArray
+        self, g: Graph, x: str, key: tuple[int, str], matrix: FloatArray, bias: FloatArray
     ) -> str:
-        """Append x @ matrix + bias; place: number of the layer, and one of PRODUCTS."""
+        """Append x @ matrix + bias; key: Number of the layer, and one of PRODUCTS."""
         ...
 
 
-def in_float32(
-    g: Graph, x: str, place: tuple[int, str], matrix: FloatArray, bias: FloatArray
-) -> str:
+def in_float32(g: Graph, x: str, key: tuple[int, str], matrix: FloatArray, bias: FloatArray) -> str:
     """Append x @ matrix + bias in float32."""
     return linear(g, x, (matrix, bias))
 
@@ -70,7 +71,7 @@ def linear(g: Graph, x: str, product: Product, *, name: str = "") -> str:
     """Append x @ matrix + bias: (..., inputs) to (..., outputs); name: of the output."""
     matrix, bias = product
     y = g("MatMul", x, g.constant(matrix))
-    return g.named(name, "Add", y, g.constant(bias)) if name else g("Add", y, g.constant(bias))
+    return g.output(name, "Add", y, g.constant(bias)) if name else g("Add", y, g.constant(bias))
 
 
 def normalise(g: Graph, x: str, norm: Norm, epsilon: float) -> str:
@@ -79,11 +80,11 @@ def normalise(g: Graph, x: str, norm: Norm, epsilon: float) -> str:
 
 
 def activate(g: Graph, x: str, activation: str) -> str:
-    """Append an activation by its name in transformers' configs."""
+    """Append an activation, one of ACTIVATIONS: names in transformers' configs."""
     if activation == "relu":
         return g("Relu", x)
     if activation == "quick_gelu":
-        return g.fused("QuickGelu", x, alpha=1.702)
+        return g.contrib("QuickGelu", x, alpha=1.702)
     if activation in ("silu", "swish"):
         return g("Mul", x, g("Sigmoid", x))
     return g("Gelu", x, approximate="none" if activation == "gelu" else "tanh")
@@ -142,7 +143,7 @@ class Transformer:
         while not inputs[-1]:
             inputs.pop()
         options = {"unidirectional": 1} if self.causal else {}
-        return self.g.fused("MultiHeadAttention", *inputs, num_heads=self.heads, **options)
+        return self.g.contrib("MultiHeadAttention", *inputs, num_heads=self.heads, **options)
 
     def feed_forward(self, x: str, layer: Layer, *, number: int = 0) -> str:
         """Append the feed-forward part: (..., dim) to (..., inner) to (..., dim)."""

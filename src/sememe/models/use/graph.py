@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sememe.models.onnx.builder import Graph, floats, whole
+from sememe.models.onnx.builder import Graph, floats, integers
 from sememe.models.use.winograd import minimal_filter
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ def piece_graph(weights: UseWeights) -> bytes:
     }
     x = g("Gemm", "E", g.constant(join["proj"]), g.constant(join["proj_b"]))
     norm = [g.constant(join["ln_g"]), g.constant(join["ln_b"])]
-    x = g.named("X", "LayerNormalization", x, *norm, epsilon=weights.eps)
+    x = g.output("X", "LayerNormalization", x, *norm, epsilon=weights.eps)
     place = 0
     for i, n in enumerate(ORDERS):
         own = g.columns(x, i * BRANCH, (i + 1) * BRANCH)
         for k in range(n):
             product = w[f"w1_{n}"][k * BRANCH : (k + 1) * BRANCH]
-            g.named(f"P{place}", "MatMul", own, g.constant(product))
+            g.output(f"P{place}", "MatMul", own, g.constant(product))
             place += 1
     outputs = {name: floats("U", width) for name, width in TABLES.items() if name != "E"}
     return g.build({"E": floats("U", DIM)}, outputs)
@@ -71,8 +71,8 @@ def sentence_graph(weights: UseWeights) -> bytes:
     f = g("LayerNormalization", f, *norm, epsilon=weights.eps)
     outputs = {_head(g, w, g("MatMul", "members", f)): floats("N", DIM)}
     inputs = {name: floats("U", width) for name, width in TABLES.items()}
-    inputs |= {f"S{d}": whole("T") for d in range(2 * REACH + 1)}
-    inputs |= {"tiles": whole(2 * REACH + TILE, "K"), "back": whole("T")}
+    inputs |= {f"S{d}": integers("T") for d in range(2 * REACH + 1)}
+    inputs |= {"tiles": integers(2 * REACH + TILE, "K"), "back": integers("T")}
     inputs |= {"members": floats("N", "T"), "length": floats("N", 1)}
     return g.build(inputs, outputs)
 

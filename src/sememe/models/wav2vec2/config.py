@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._persistence import expect_valid
+from sememe.models.weights.config import check_activation, check_heads, fill_defaults
 
-ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish")
 _NORMS = ("group", "layer")
-# What a config leaves out where it is as usual.
-_USUAL: dict[str, Any] = {
+_DEFAULTS: dict[str, Any] = {
     "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
     "intermediate_size": 3072, "hidden_act": "gelu", "layer_norm_eps": 1e-5,
     "feat_extract_norm": "group", "feat_extract_activation": "gelu",
@@ -121,9 +121,9 @@ def read_config(config: Mapping[str, Any], where: str) -> SpeechConfig:
         InvalidInputError: A network that sememe has no graph for.
         CorruptFileError: Something in it makes no sense.
     """
-    said = {**_USUAL, **{key: config[key] for key in _USUAL if config.get(key) is not None}}
+    said = fill_defaults(_DEFAULTS, config)
     _refuse(said, where)
-    try:
+    with expect_valid(f"{where}: config.json"):
         sizes = zip(said["conv_dim"], said["conv_kernel"], said["conv_stride"], strict=True)
         found = SpeechConfig(
             convolutions=tuple(Convolution(*map(int, size)) for size in sizes),
@@ -145,16 +145,12 @@ def read_config(config: Mapping[str, Any], where: str) -> SpeechConfig:
             vocab_size=int(said["vocab_size"]),
             blank=int(said["pad_token_id"]),
         )
-    except (TypeError, ValueError) as error:
-        raise CorruptFileError(f"{where}: config.json is damaged: {error!r}") from error
     return _checked(found, where)
 
 
 def _refuse(said: Mapping[str, Any], where: str) -> None:
     for key in ("hidden_act", "feat_extract_activation"):
-        if said[key] not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS)
-            raise InvalidInputError(f"{where} has {key}={said[key]!r}; sememe computes {known}")
+        check_activation(said[key], key, where)
     if said["feat_extract_norm"] not in _NORMS:
         got, known = said["feat_extract_norm"], ", ".join(_NORMS)
         raise InvalidInputError(f"{where} has feat_extract_norm={got!r}; sememe computes {known}")
@@ -174,6 +170,5 @@ def _checked(config: SpeechConfig, where: str) -> SpeechConfig:
     if min(numbers) < 1 or not config.convolutions or config.epsilon < 0:
         raise CorruptFileError(f"{where}: config.json has a size below 1. Fetch it anew")
     for name, parts in (("heads", config.heads), ("groups", config.position_groups)):
-        if config.dim % parts:
-            raise CorruptFileError(f"{where}: {parts} {name} do not divide the width {config.dim}")
+        check_heads(config.dim, parts, where, name)
     return config

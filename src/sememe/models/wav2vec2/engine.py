@@ -13,7 +13,7 @@ import numpy as np
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.models.onnx.session import LazySession
 from sememe.models.wav2vec2.graph import speech_graph
-from sememe.models.wav2vec2.windows import windows
+from sememe.models.wav2vec2.windows import cut_windows
 from sememe.sources.media.audio_decoding import stream_sound
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class SpeechEngine:
         full = max(3, min(_FRAMES, config.frames(round(seconds * rate))))
         beside = min(full // 4, round(_BESIDE * rate / config.stride))
         blocks = stream_sound(content, sample_rate=rate, seconds=seconds)
-        yield from windows(blocks, config, own=full - 2 * beside, beside=beside)
+        yield from cut_windows(blocks, config, own=full - 2 * beside, beside=beside)
 
     def stream(
         self, sounds: Sequence[Any], reasons: dict[int, str], *, seconds: float, held: float

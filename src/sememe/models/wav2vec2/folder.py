@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import fingerprint
 from sememe.models.wav2vec2.config import SpeechConfig, read_config
-from sememe.models.wav2vec2.weights import speech_weights
+from sememe.models.wav2vec2.weights import read_speech_weights
 from sememe.models.weights.folder import (
     CONFIG,
     PROCESSOR,
@@ -55,7 +55,7 @@ class SpeechFolder(NetworkFolder):
             CorruptFileError: If a file is damaged, or does not fit config.json.
             InvalidInputError, MissingExtraError: See `tensors`.
         """
-        return speech_weights(self.config, self.tensors(), where=str(self.path))
+        return read_speech_weights(self.config, self.tensors(), where=str(self.path))
 
     def fingerprint(self) -> str:
         """Return 32 hex digits of all that shapes a state: weights, config, preprocessing."""

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.models.onnx.builder import Graph, LargeGraph, Port, floats, whole
+from sememe.models.onnx.builder import Graph, LargeGraph, Port, floats, integers
 from sememe.models.onnx.transformer import Transformer, activate, linear, normalise
 
 if TYPE_CHECKING:
     from sememe.models.wav2vec2.weights import Adapter, Filter, SpeechWeights
 
-INPUTS: dict[str, Port] = {"samples": floats("N", "S"), "lengths": whole("N", bits=32)}
+INPUTS: dict[str, Port] = {"samples": floats("N", "S"), "lengths": integers("N", bits=32)}
 LOGITS = "logits"
 _EPSILON = 1e-5  # of torch's GroupNorm and LayerNorm, where the config does not say
 
@@ -48,7 +48,7 @@ def speech_graph(
     found = _states(g, weights, depth)
     outputs = {}
     for layer in sorted(set(layers)):
-        g.named(state_name(layer), "Identity", found[layer])
+        g.output(state_name(layer), "Identity", found[layer])
         outputs[state_name(layer)] = floats("N", "T", config.dim)
     if logits and weights.head is not None:
         linear(g, found[-1], weights.head, name=LOGITS)

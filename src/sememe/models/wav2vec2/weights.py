@@ -32,7 +32,6 @@ _LENGTHS = (
     ("weight_g", "weight_v"),
     ("parametrizations.weight.original0", "parametrizations.weight.original1"),
 )
-_BATCH_EPSILON = 1e-5  # of torch's BatchNorm1d
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -81,7 +80,7 @@ class SpeechWeights:
     head: tuple[FloatArray, FloatArray] | None
 
 
-def speech_weights(config: SpeechConfig, tensors: Tensors, *, where: str) -> SpeechWeights:
+def read_speech_weights(config: SpeechConfig, tensors: Tensors, *, where: str) -> SpeechWeights:
     """Take the network out of a checkpoint's tensors.
 
     where: The checkpoint's name, for messages.
@@ -103,7 +102,9 @@ def speech_weights(config: SpeechConfig, tensors: Tensors, *, where: str) -> Spe
         project_norm=norm,
         projection=reader.linear("feature_projection.projection", inputs=last, outputs=dim),
         positions=(_positions(reader, config, where), reader.array(f"{_POSITIONS}.bias", dim)),
-        position_norm=_position_norm(reader, config),
+        position_norm=reader.batch_norm("encoder.pos_conv_embed.batch_norm", dim)
+        if config.position_norm
+        else None,
         norm=reader.norm("encoder.layer_norm", dim),
         layers=tuple(_layer(reader, config, i) for i in range(config.layers)),
         adapters=tuple(_adapter(reader, config, i) for i in range(config.layers))
@@ -145,17 +146,6 @@ def _positions(reader: Reader, config: SpeechConfig, where: str) -> FloatArray:
             found: FloatArray = (g * (v / norms)).astype(np.float32)
             return found
     return reader.array(f"{_POSITIONS}.weight", *shape)
-
-
-def _position_norm(reader: Reader, config: SpeechConfig) -> Norm | None:
-    if not config.position_norm:
-        return None
-    start, dim = "encoder.pos_conv_embed.batch_norm", config.dim
-    gain, bias = reader.norm(start, dim)
-    mean = reader.array(f"{start}.running_mean", dim)
-    variance = reader.array(f"{start}.running_var", dim)
-    scale = np.asarray(gain / np.sqrt(np.maximum(variance, 0) + _BATCH_EPSILON), np.float32)
-    return scale, np.asarray(bias - mean * scale, np.float32)
 
 
 def _layer(reader: Reader, config: SpeechConfig, number: int) -> Layer:

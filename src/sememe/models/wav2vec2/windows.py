@@ -36,7 +36,7 @@ class Window(NamedTuple):
     keep: int
 
 
-def windows(
+def cut_windows(
     blocks: Iterable[FloatArray], config: SpeechConfig, *, own: int, beside: int
 ) -> Iterator[Window]:
     """Cut a recording into windows, in memory bounded by the window.

@@ -86,7 +86,7 @@ class ModelInfo:
         self._check(role, path, hashlib.sha256(data).hexdigest())
         return data
 
-    def checked_path(self, role: str) -> Path:
+    def check_path(self, role: str) -> Path:
         """Return where one file lies, after the check that `read` makes: for files to map.
 
         Raises:

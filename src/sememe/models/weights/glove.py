@@ -28,7 +28,7 @@ def load_glove() -> KeyedVectors:
     from sememe.vectors.keyed import KeyedVectors
 
     info = model_info(GLOVE)
-    columns = np.load(info.checked_path("matrix"), mmap_mode="r")  # stored column by column
-    table = parquet.read_table(info.checked_path("keys"), columns=["index"])
+    columns = np.load(info.check_path("matrix"), mmap_mode="r")  # stored column by column
+    table = parquet.read_table(info.check_path("keys"), columns=["index"])
     keys: list[Any] = table.column(0).to_pylist()
     return KeyedVectors(keys, np.array(columns, np.float32, order="C"))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.weights.safetensors import Tensors
 
+    Norm = tuple[FloatArray, FloatArray]
+
 
 _PREFIXES = ("", "bert.", "roberta.", "distilbert.", "mpnet.", "model.", "encoder.")
 
@@ -65,6 +67,16 @@ class Reader:
         names = ("weight", "bias") if new else ("gamma", "beta")
         gain, bias = (self.array(f"{name}.{last}", dim) for last in names)
         return gain, bias
+
+    def batch_norm(self, name: str, dim: int, *, epsilon: float = 1e-5) -> Norm:
+        """Return batch normalisation with its learnt figures as a factor and a summand (dim,).
+
+        epsilon: Added to the variance; the default is torch's.
+        """
+        gain, bias = self.norm(name, dim)
+        mean, variance = (self.array(f"{name}.running_{x}", dim) for x in ("mean", "var"))
+        scale = gain.astype(np.float64) / np.sqrt(np.maximum(variance, 0) + epsilon)
+        return scale.astype(np.float32), (bias - mean * scale).astype(np.float32)
 
 
 def _some(names: Iterable[str]) -> list[str]:

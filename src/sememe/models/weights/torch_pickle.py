@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._errors import InvalidInputError
+from sememe._persistence import damaged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,10 +60,10 @@ def read_torch_file(path: Path) -> Tensors:
         InvalidInputError: The file holds more than tensors, and might run code when opened.
         CorruptFileError: It is damaged or cut off, or no file of torch.
     """
-    return tensors_of(path.read_bytes(), where=str(path))
+    return parse_torch_file(path.read_bytes(), where=str(path))
 
 
-def tensors_of(data: bytes, *, where: str) -> Tensors:
+def parse_torch_file(data: bytes, *, where: str) -> Tensors:
     """Return the tensors in the bytes of such a file; see `read_torch_file`."""
     try:
         found, storages = _from_zip(data) if data[:2] == b"PK" else _from_stream(data)
@@ -76,7 +77,7 @@ def tensors_of(data: bytes, *, where: str) -> Tensors:
         RecursionError,
     ) as error:  # fmt: skip
         said = " ".join(str(error).split())[:200]
-        raise CorruptFileError(f"{where} is damaged ({said}). Fetch it anew") from error
+        raise damaged(where, said) from error
 
 
 class _Reader(pickle.Unpickler):

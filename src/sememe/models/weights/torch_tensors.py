@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 
-def state_of(path: Path) -> dict[str, Any]:
+def read_torch_state(path: Path) -> dict[str, Any]:
     """Return the tensors of a .safetensors file, or of a .bin, .pt or .pth file, for torch.
 
     Raises:

@@ -13,7 +13,7 @@ from sememe._types import Skipped
 from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.space import fingerprint_space
 from sememe.models.image.engine import VisionEngine
-from sememe.models.image.folder import GRAPH, KIND, image_facts
+from sememe.models.image.folder import GRAPH, KIND, describe_graph
 from sememe.sources.datasets.labelled_data import Labelled
 from sememe.sources.media.image_decoding import open_image
 from sememe.train.classify.finetuning import Examples, FineTuning, item_name
@@ -124,7 +124,7 @@ def _export(network: Trainable, classes: tuple[str, ...]) -> TunedImage:
         outputs = network.module(torch.zeros(1, 3, size, size))
     shapes = {name: tuple(x.shape) for name, x in zip(network.outputs, outputs, strict=True)}
     graph = export_image(network.module, network.preprocess, outputs=network.outputs)
-    facts = image_facts(
+    facts = describe_graph(
         graph,
         preprocess=network.preprocess,
         dim=int(shapes["features"][1]),  # (1, dim)

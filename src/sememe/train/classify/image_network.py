@@ -79,11 +79,11 @@ def _opened(base: str) -> TorchImage | Trainable:
 
     if base == IMAGE_MODEL:
         from sememe.models.image.efficientnet_torch import build_efficientnet
-        from sememe.models.weights.torch_pickle import tensors_of
+        from sememe.models.weights.torch_pickle import parse_torch_file
 
         info = model_info(base)
         info.require()
-        return build_efficientnet(tensors_of(info.read("image"), where=base))
+        return build_efficientnet(parse_torch_file(info.read("image"), where=base))
     if base.startswith(_RANDOM):
         library, _, name = base.partition("/")
         facts = {"library": library, "architecture": name, "arguments": {}}
@@ -100,13 +100,13 @@ def _opened(base: str) -> TorchImage | Trainable:
 
 def _trained_here(folder: Path) -> TorchImage | Trainable:
     from sememe.models.image.backends import rebuild
-    from sememe.models.weights.torch_tensors import state_of
+    from sememe.models.weights.torch_tensors import read_torch_state
 
     if not (folder / WEIGHTS).is_file():
         raise InvalidInputError(f"{folder} holds no {WEIGHTS}, so it cannot be trained further.")
     found = read_image_folder(folder)
     document = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    state = state_of(folder / WEIGHTS)
+    state = read_torch_state(folder / WEIGHTS)
     if "network" in document:
         image = rebuild(document["network"], preprocess=found.preprocess, labels=found.labels)
         image.model.load_state_dict(state)

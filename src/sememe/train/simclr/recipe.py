@@ -21,7 +21,7 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe._types import Skipped
-from sememe.models.image.folder import GRAPH, KIND, image_facts
+from sememe.models.image.folder import GRAPH, KIND, describe_graph
 from sememe.train.base.curve import plan
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import LoopRecipe, fitted, option, parameters
@@ -167,7 +167,7 @@ class SimCLRTraining(LoopRecipe):
 
         report = fitted(self)
         graph = export_image(self.model_, self.preprocess_, outputs=("features",))
-        about = image_facts(graph, preprocess=self.preprocess_, dim=report.dim)
+        about = describe_graph(graph, preprocess=self.preprocess_, dim=report.dim)
         training = {name: value for name, value in asdict(report).items() if name != "curve"}
 
         def write(fresh: Path) -> None:

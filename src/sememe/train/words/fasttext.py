@@ -50,11 +50,11 @@ class FastText(Word2Vec):
             that 학교는 and 학교에서 count as one; words predicts it unchanged, as the official
             program does. Words of other scripts are predicted unchanged.
         common_directions: Principal directions, besides the mean, that are removed from every
-            trained row (Mu & Viswanath 2018, arXiv:1702.01417). Shared n-grams make what all
-            vectors have in common large. None removes nothing, as the official program, and so does
-            a vocabulary of fewer than 1,000 words.
-        spelling: Let a word that was not seen borrow from frequent words one letter away, which
-            corrects misspellings; False uses its n-grams alone, as fastText does.
+            trained row (Mu & Viswanath 2018, arXiv:1702.01417): shared n-grams make what all
+            vectors have in common large. Nothing is removed with None, as in the official program,
+            and with a vocabulary of fewer than 1,000 words.
+        spelling: Let unseen words borrow from frequent words one letter away, which corrects
+            misspellings; fastText uses n-grams alone.
 
     After `fit`: `vectors_` (SubwordVectors), `vocabulary_` and `report_`.
 

@@ -40,7 +40,7 @@ class Word2Vec(WordModel):
             Words once learnt are kept.
         epochs: Passes over the corpus (-iter).
         learning_rate: Initial learning rate (-alpha); by default word2vec.c's own, 0.025 for
-            skipgram and 0.05 for cbow. It falls linearly.
+            skipgram, 0.05 for cbow and fastText. It falls linearly.
         min_learning_rate: Final learning rate.
         tokens: Tokenisation of a text file: words (lower case, no punctuation) or whitespace (text
             that is tokenised already).

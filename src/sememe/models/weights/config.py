@@ -1,0 +1,39 @@
+"""What the readers of config.json files share: defaults, and checks of what a graph can compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.onnx.transformer import ACTIVATIONS
+
+
+def fill_defaults(defaults: Mapping[str, Any], given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the entries that are given, and defaults for those that are missing or null.
+
+    >>> fill_defaults({"hidden_act": "gelu", "eps": 1e-5}, {"hidden_act": None, "eps": 1e-12})
+    {'hidden_act': 'gelu', 'eps': 1e-12}
+    """
+    return {**defaults, **{name: x for name, x in (given or {}).items() if x is not None}}
+
+
+def check_activation(got: Any, name: str, where: str) -> None:
+    """Refuse an activation that sememe does not compute; name: of the entry.
+
+    Raises:
+        InvalidInputError: If it is none of ACTIVATIONS.
+    """
+    if got not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise InvalidInputError(f"{where} has {name}={got!r}; sememe computes {known}")
+
+
+def check_heads(dim: int, heads: int, where: str, what: str = "heads") -> None:
+    """Refuse a width that cannot be cut into so many equal parts.
+
+    Raises:
+        CorruptFileError: If it cannot.
+    """
+    if dim % heads:
+        raise CorruptFileError(f"{where}: {heads} {what} do not divide the width {dim}")

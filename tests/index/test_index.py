@@ -18,6 +18,7 @@ from sememe import (
     InvalidInputError,
     SpaceMismatchError,
 )
+from sememe.app.cli import main
 from tests.contracts.index import IndexContract
 
 
@@ -186,3 +187,27 @@ def test_two_text_spaces_are_refused_until_they_can_be_searched(encoder, tmp_pat
     with pytest.raises(InvalidInputError, match="2 spaces"):
         Index.create(tmp_path / "index", [encoder, Other()])
     assert not (tmp_path / "index").exists()
+
+
+def test_no_model_is_loaded_where_nothing_is_encoded(encoder, tmp_path, capsys, monkeypatch):
+    """Not to compare names, to sync what did not change, or to search by words."""
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("고양이가 잔다")
+    names = ["use-multilingual-v3", "efficientnet-lite0", "mel-statistics"]
+    Index.create(tmp_path / "index", [encoder, *names[1:]]).sync(tmp_path / "notes")
+
+    def load(*args, **given):
+        raise AssertionError("a model was loaded")
+
+    for name in ("load_all", "Encoders._load"):
+        monkeypatch.setattr(f"sememe.index.encoders.{name}", load)
+    at = str(tmp_path / "index")
+    for models in ([], names, names[1:]):
+        options = [option for name in models for option in ("-m", name)]
+        assert main(["index", str(tmp_path / "notes"), "--into", at, "--json", *options]) == 0
+        assert json.loads(capsys.readouterr().out)["unchanged"] == 1
+    assert main(["search", at, "고양이", "--mode", "keyword", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["id"] == "notes/a.txt"
+    assert main(["verify", at]) == 0
+    with pytest.raises(AssertionError, match="a model was loaded"):  # the control
+        main(["index", str(tmp_path / "notes"), "--into", at, "-m", "all-minilm-l6-v2"])

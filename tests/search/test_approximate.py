@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sememe import _errors
-from sememe.search.ranking import approximate as ann
+from sememe.search.ranking import approximate
 from sememe.search.store import Store
 from sememe.search.table.rows import Row
 from tests.search.conftest import COLUMN, make_row
@@ -58,7 +58,7 @@ def overlap(found, true) -> float:
 def test_it_finds_what_exact_search_finds(clustered):
     store, vectors = clustered
     asked = queries(vectors)
-    assert ann.usable(store._chunks, store.path, COLUMN, store.exact_limit)
+    assert approximate.find_usable_notes(store._chunks, store.path, COLUMN, store.exact_limit)
     found, true = store.search_vectors(COLUMN, asked, 10), exact(store, asked, 10)
     assert overlap(found, true) >= 0.95
     assert overlap(found, true[1:] + true[:1]) < 0.5  # control: the answers to other questions
@@ -119,10 +119,11 @@ MEAN = f"ann_{COLUMN}.npy"
         lambda f: (f / "ann.json").write_text("{", encoding="utf-8"),
         lambda f: (f / "ann.json").write_text("[]", encoding="utf-8"),
         lambda f: (f / "ann.json").write_text(
-            json.dumps({"format": ann.FORMAT, "columns": {COLUMN: 7}}), encoding="utf-8"
+            json.dumps({"format": approximate.FORMAT, "columns": {COLUMN: 7}}), encoding="utf-8"
         ),
         lambda f: (f / "ann.json").write_text(
-            json.dumps({"format": ann.FORMAT, "columns": {COLUMN: {"probes": "x"}}}), "utf-8"
+            json.dumps({"format": approximate.FORMAT, "columns": {COLUMN: {"probes": "x"}}}),
+            "utf-8",
         ),
         lambda f: (f / "ann.json").write_bytes(b"\xff\xfe"),
         lambda f: (f / "ann.json").unlink(),
@@ -140,15 +141,15 @@ def test_without_its_notes_the_index_is_not_trusted(tmp_path, damage):
     store.exact_limit = 200
     store.append([row(i, vectors[i]) for i in range(300)])
     store.compact()
-    assert ann.faults(store._chunks, store.path) == []
+    assert approximate.find_faults(store._chunks, store.path) == []
     damage(store.path)
-    assert not ann.usable(store._chunks, store.path, COLUMN, 200)
-    assert len(ann.faults(store._chunks, store.path)) == 1
+    assert not approximate.find_usable_notes(store._chunks, store.path, COLUMN, 200)
+    assert len(approximate.find_faults(store._chunks, store.path)) == 1
     best = max(range(300), key=lambda i: float(vectors[i] @ vectors[7]))
     assert store.search_vectors(COLUMN, vectors[7][None], 1)[0].ids == [f"d{best // 2:04d}"]
     store.statistics()
     store.compact()
-    assert ann.usable(store._chunks, store.path, COLUMN, 200)
+    assert approximate.find_usable_notes(store._chunks, store.path, COLUMN, 200)
 
 
 def test_a_document_with_many_near_rows_does_not_crowd_out_the_rest(tmp_path):
@@ -161,6 +162,6 @@ def test_a_document_with_many_near_rows_does_not_crowd_out_the_rest(tmp_path):
     rows = [make_row("big", i, 200, vectors={COLUMN: vectors[i]}) for i in range(200)]
     store.append([*rows, *(row(2 * i, vectors[i]) for i in range(200, 400))])
     store.compact()
-    assert ann.usable(store._chunks, store.path, COLUMN, 300)
+    assert approximate.find_usable_notes(store._chunks, store.path, COLUMN, 300)
     ranking = store.search_vectors(COLUMN, vectors[:1], 5)[0]
     assert ranking.ids[0] == "big" and len(ranking.ids) == 5

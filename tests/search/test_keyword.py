@@ -255,11 +255,11 @@ def test_removed_documents_leave_the_statistics_of_a_large_index(tmp_path, monke
 
 
 def test_common_unit():
-    assert keyword._common_unit([1.0]) == 1.0
-    assert keyword._common_unit([1.0, 0.5]) == 0.5
-    assert keyword._common_unit([3.0, 2.0]) == 1.0
-    assert keyword._common_unit([1.0, 0.37]) is None
-    assert keyword._common_unit([100.0, 1.0]) is None
+    assert keyword._find_unit([1.0]) == 1.0
+    assert keyword._find_unit([1.0, 0.5]) == 0.5
+    assert keyword._find_unit([3.0, 2.0]) == 1.0
+    assert keyword._find_unit([1.0, 0.37]) is None
+    assert keyword._find_unit([100.0, 1.0]) is None
 
 
 def test_extra_terms_add_to_the_score_and_find_nothing(store):

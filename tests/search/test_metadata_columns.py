@@ -4,7 +4,7 @@ import pytest
 
 from sememe import _errors
 from sememe.search.store import Store
-from sememe.search.table import maintenance as upkeep
+from sememe.search.table import maintenance
 from sememe.search.table.metadata_columns import Evolution
 from tests.search.conftest import make_row
 
@@ -106,5 +106,5 @@ def test_odd_names_survive(store):
 
 def test_evolve_with_nothing_to_do_commits_nothing(store):
     before = store.version
-    upkeep.evolve(store._chunks, Evolution({}, []))
+    maintenance.evolve(store._chunks, Evolution({}, []))
     assert store.version == before

@@ -10,8 +10,8 @@ from PIL import Image
 
 from sememe import CorruptFileError, InvalidInputError
 from sememe.tasks import audio_plot as module
-from sememe.tasks.audio_plot import sound_picture
-from sememe.tasks.plotting import coloured
+from sememe.tasks.audio_plot import plot_audio
+from sememe.tasks.plotting import map_colours
 from tests.made_sounds import tone
 
 LEFT, RIGHT, TOP, GAP, BOTTOM = (
@@ -25,7 +25,7 @@ WAVE, MARK = module._WAVE, module._MARK
 
 
 def drawn(samples, rate=22_050, **options):
-    data = sound_picture((np.asarray(samples, np.float32), rate), **options)
+    data = plot_audio((np.asarray(samples, np.float32), rate), **options)
     assert data.startswith(b"\x89PNG")
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
@@ -75,7 +75,7 @@ def test_the_window_is_marked_in_both():
 
 
 def test_silence_one_sample_and_loud_floats_have_pictures():
-    night = coloured(np.array(0.0))
+    night = map_colours(np.array(0.0))
     for samples in (np.zeros(22_050), [0.5], [np.nan, 0.0, 0.0], 40 * tone(300, 0.1, rate=22_050)):
         wave, spectrogram = panels(drawn(samples, width=300, height=200))
         assert (wave == WAVE).any()
@@ -96,13 +96,13 @@ def test_long_recordings_keep_what_is_short(monkeypatch):
 def test_what_cannot_be_drawn_is_refused():
     sound = (tone(300), 8000)
     for options, said in (
-        ({"start": 1.0}, "within the 0.50 of the recording"),
+        ({"start": 1.0}, "within the 0.50 of the audio"),
         ({"start": 0.3, "end": 0.2}, "0 <= start < end"),
         ({"width": 10}, "240 to 10,000 pixels"),
     ):
         with pytest.raises(InvalidInputError, match=said):
-            sound_picture(sound, **options)
+            plot_audio(sound, **options)
     with pytest.raises(CorruptFileError):
-        sound_picture(b"no sound")
+        plot_audio(b"no sound")
     with pytest.raises(InvalidInputError):
-        sound_picture(3)
+        plot_audio(3)

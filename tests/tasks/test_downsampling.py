@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sememe.tasks.downsampling import Pooled
-from sememe.tasks.plotting import coloured, ticks, time_ticks
+from sememe.tasks.downsampling import Downsampler
+from sememe.tasks.plotting import choose_ticks, choose_time_ticks, map_colours
 
 
 def pooled(rows, most, reduce, *, block):
-    found = Pooled(most, reduce)
+    found = Downsampler(most, reduce)
     for start in range(0, len(rows), block):
         found.add(rows[start : start + block])
     return found
@@ -50,7 +50,7 @@ def test_fewer_rows_than_columns_stand_in_several():
 
 
 def test_memory_is_bounded_by_the_columns():
-    found = Pooled(50, np.add)
+    found = Downsampler(50, np.add)
     for _ in range(300):
         found.add(np.ones((1000, 1)))
         assert found._held <= 100
@@ -58,18 +58,18 @@ def test_memory_is_bounded_by_the_columns():
 
 
 def test_colours_only_grow_lighter():
-    light = coloured(np.linspace(0, 1, 100)).astype(float) @ [0.2126, 0.7152, 0.0722]
+    light = map_colours(np.linspace(0, 1, 100)).astype(float) @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(light) > 0).mean() > 0.95 and light[-1] > 200 > 30 > light[0]
 
 
 def test_ticks_are_round():
-    assert ticks(0.43, 5) == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
-    assert [name for _, name in time_ticks(0.43, 5)] == ["0", "0.1", "0.2", "0.3", "0.4"]
-    assert [name for _, name in time_ticks(7200, 4)] == [
+    assert choose_ticks(0.43, 5) == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert [name for _, name in choose_time_ticks(0.43, 5)] == ["0", "0.1", "0.2", "0.3", "0.4"]
+    assert [name for _, name in choose_time_ticks(7200, 4)] == [
         "0:00:00",
         "0:30:00",
         "1:00:00",
         "1:30:00",
         "2:00:00",
     ]
-    assert len(time_ticks(20 * 86_400, 10)) <= 11
+    assert len(choose_time_ticks(20 * 86_400, 10)) <= 11

@@ -127,7 +127,7 @@ def explain_no_encoder(modality: str) -> str:
     return _NO_ENCODER.get(modality, f"no encoder yet: {modality}")
 
 
-def default_encoders() -> list[str]:
+def list_default_encoders() -> list[str]:
     """Return the default encoder for text, those for images and audio where they are installed."""
     images = [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
     has_images = model_info(IMAGE_MODEL).available() and importlib.util.find_spec("PIL") is not None
@@ -136,10 +136,10 @@ def default_encoders() -> list[str]:
     return [DEFAULT_MODEL, *(images if has_images else []), *sounds]
 
 
-def loaded_encoders(given: Sequence[Encoder | str]) -> list[BaseEncoder]:
+def load_all(given: Sequence[Encoder | str]) -> list[BaseEncoder]:
     """Return encoders, loading those that are given by name; a joint name gives two.
 
-    Where none is for text, the one in whose space images lie comes first, else the default one.
+    Where none is for text, the one whose space images share comes first, else the default one.
     """
     found: list[BaseEncoder] = []
     for one in given:
@@ -149,12 +149,23 @@ def loaded_encoders(given: Sequence[Encoder | str]) -> list[BaseEncoder]:
     return found
 
 
+def match_entries(names: Sequence[str], entries: Sequence[EncoderEntry]) -> bool:
+    """Return whether an index of `names` would have these entries; loads nothing.
+
+    False may also mean that a name is written in another way than in its entry.
+    """
+    first, *others = entries
+    implied = first.name == DEFAULT_MODEL and all(one.modality != "text" for one in others)
+    given = [entry.name for entry in (others if implied and len(names) < len(entries) else entries)]
+    return list(names) == given
+
+
 def check_encoders(encoders: Sequence[BaseEncoder]) -> None:
-    """Refuse encoders that cannot make an index together.
+    """Refuse encoders that cannot be used together in one index.
 
     Raises:
-        InvalidInputError: None is for text; or one for text has a space of its own, that is neither
-            the first one's nor that of an encoder for images or sounds.
+        InvalidInputError: If none is for text, or one for text has a space that is neither the
+            first one's nor that of an encoder for images or audio.
     """
     texts = [encoder for encoder in encoders if encoder.modality == "text"]
     if not texts:
@@ -180,7 +191,7 @@ def check_encoders(encoders: Sequence[BaseEncoder]) -> None:
         names = ", ".join(encoder.name for encoder in texts)
         raise InvalidInputError(
             f"encoders={names} make text vectors of {len(own) + 1} spaces; an index has one, and "
-            "those that its images or sounds share. Build an index for each."
+            "those that its images or audio share. Build an index for each."
         )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import Encoder, Item, Skipped
 from sememe.index.config import Config, EncoderEntry, prepare_folder
-from sememe.index.encoders import Encoders, check_encoders, default_encoders, loaded_encoders
+from sememe.index.encoders import Encoders, check_encoders, list_default_encoders, load_all
 from sememe.index.followed_folders import assign_prefix
 from sememe.index.report import Report
 from sememe.index.searchable import Searchable
@@ -78,7 +78,7 @@ class Index(Searchable):
                 audio share.
         """
         folder = Path(path)
-        loaded = loaded_encoders(encoders or default_encoders())
+        loaded = load_all(encoders or list_default_encoders())
         check_encoders(loaded)
         if not 0 <= thumbnails <= 1024:
             raise InvalidInputError(f"thumbnails={thumbnails}; give 0 to 1024 pixels, such as 160.")
@@ -157,9 +157,9 @@ class Index(Searchable):
         wanted = [ids] if isinstance(ids, str) else [str(id_) for id_ in ids]
         report = Report()
         with self._writing() as started:
-            before = len(self._store.known())
+            before = len(self._store.read_catalogue())
             self._store.delete(wanted)
-            report.removed = before - len(self._store.known())
+            report.removed = before - len(self._store.read_catalogue())
             self._store.compact()
             report.seconds = time.monotonic() - started
         return report
@@ -238,8 +238,8 @@ class Index(Searchable):
     def _put(self, items: Iterable[ItemLike], on_change: OnChange, show_progress: bool) -> Report:
         from sememe._progress import progress
 
-        with self._writing() as started, progress("items", total=None, show=show_progress) as tell:
-            things = self._check_metadata(parse_items(items), tell)
+        with self._writing() as started, progress("items", total=None, show=show_progress) as step:
+            things = self._check_metadata(parse_items(items), step)
             try:
                 report = self._make_writer().write(things, on_change=on_change).report
             except InvalidInputError:

@@ -45,7 +45,7 @@ class Searchable:
     def __len__(self) -> int:
         """Return the number of items."""
         self._store.refresh()
-        return self._store.reading(lambda: len(self._store.known()))
+        return self._store.run_read(lambda: len(self._store.read_catalogue()))
 
     @property
     def encoders(self) -> list[EncoderEntry]:
@@ -82,7 +82,7 @@ class Searchable:
             query: Text, in any language of the encoder.
             k: How many items at most.
             mode: "semantic" compares meaning, "keyword" counts words (BM25), "hybrid" does both
-                and weighs them; `hits.note` tells when one of the two was set aside.
+                and weighs them; `hits.note` gives the reason when one is set aside.
             where: SQL over the columns id, source, modality, text and all metadata, for example
                 "year >= 2020 AND source LIKE '%.md'". Of audio, start and end are in milliseconds.
             rerank: A cross-encoder that reads the query with each of the first 100 hits, or k if
@@ -155,13 +155,13 @@ class Searchable:
     def verify(self) -> Verification:
         """Check every row, checksum, offset, vector width and vector length."""
         self._store.refresh()
-        return self._store.reading(lambda: verify_store(self._store, self._config.dims))
+        return self._store.run_read(lambda: verify_store(self._store, self._config.dims))
 
     def statistics(self) -> dict[str, Any]:
         """Return what the index holds, and the state of its tables on disk."""
         self._store.refresh()
         return {
-            **self._store.reading(lambda: asdict(self._store.statistics())),
+            **self._store.run_read(lambda: asdict(self._store.statistics())),
             "encoders": [asdict(entry) for entry in self._config.encoders],
             "roots": self._config.roots,
             "columns": self._store.metadata,
@@ -173,14 +173,14 @@ class Searchable:
         def run() -> Hits:
             return Searcher(self._store, self._encoders, self._load_analyzer).search(query)
 
-        return self._store.reading(run)
+        return self._store.run_read(run)
 
     def _find_near_duplicates(
         self, modality: Modality, max_pairs: int, threshold: float
     ) -> list[SimilarPair]:
         self._store.refresh()
         column, dim = self._encoders.find_similarity_column(modality)
-        return self._store.reading(
+        return self._store.run_read(
             lambda: find_near_duplicates(
                 self._store, column, dim, modality, max_pairs=max_pairs, threshold=threshold
             )

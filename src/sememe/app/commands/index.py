@@ -171,7 +171,7 @@ def _open_or_create(
         )
     encoders = ", ".join(entry.name for entry in opened.encoders)
     asked_for = (
-        ("-m", _names(models or []), encoders),
+        ("-m", _names(models or [], opened), encoders),
         ("--terms", terms, opened.terms),
     )
     for option, asked, built in asked_for:
@@ -185,12 +185,17 @@ def _open_or_create(
     return opened
 
 
-def _names(models: list[str]) -> str:
-    """Return the names of the encoders that an index of these models has."""
-    from sememe.index.encoders import loaded_encoders
+def _names(models: list[str], opened: Index) -> str:
+    """Return the names of the encoders that an index of these models has.
 
+    "" if they are those of the opened index as they are written: nothing is loaded to compare them.
+    """
+    from sememe.index.encoders import load_all, match_entries
+
+    if match_entries(models, opened.encoders):
+        return ""
     try:
-        return ", ".join(encoder.name for encoder in loaded_encoders(models)) if models else ""
+        return ", ".join(encoder.name for encoder in load_all(models)) if models else ""
     except UnknownNameError:  # no model, so not the one that the index was built with
         return ", ".join(models)
 

@@ -32,7 +32,7 @@ def show(
     """Plot a recording: its waveform and mel spectrogram, with a window marked in both."""
     from sememe.app.files.arguments import check_output_file
     from sememe.sources.media.audio_decoding import sound_facts
-    from sememe.tasks.audio_plot import sound_picture
+    from sememe.tasks.audio_plot import plot_audio
     from sememe.vectors.atomic import written
 
     if not file.is_file():
@@ -44,7 +44,7 @@ def show(
         start, end, score = _find_window(file, index, query, start, end)
     try:
         facts = sound_facts(file)
-        picture = sound_picture(file, width=width, height=height, start=start, end=end)
+        picture = plot_audio(file, width=width, height=height, start=start, end=end)
     except CorruptFileError as error:
         raise CorruptFileError(f"{file}: {error}") from error
     with written(path) as out:
@@ -65,11 +65,11 @@ def _find_window(
 ) -> tuple[float, float, float]:
     """Return (start, end, score) of the window of a recording that answers a query."""
     from sememe.index.index import Index
-    from sememe.tasks.matching_window import matching_window
+    from sememe.tasks.matching_window import find_matching_window
 
     if index is None or query is None or not query.strip():
         raise InvalidInputError("--index and --query go together; give both: --index DIR --query Q")
     if start is not None or end is not None:
         raise InvalidInputError("--start and --end are found by --query; leave them out.")
-    hit = matching_window(Index.open(index), file, query)
+    hit = find_matching_window(Index.open(index), file, query)
     return float(hit.start), float(hit.end), float(hit.score)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TextRanking:
-    """What a text's vectors found.
+    """Ranking by the vectors of a text.
 
     Attributes:
         ranking: Over all columns that texts are compared in.
@@ -68,11 +68,11 @@ class VectorSearch:
             vector = encoder.encode([content])  # (1, dim)
             if has_own and column in shared:
                 others = (f"modality <> '{modality}'",)
-                found = self._store.search_groups(column, vector[0], k, others, where=where)
-                rankings += map(shrink_statistics, found)
+                (ranking,) = self._store.search_groups(column, vector[0], k, others, where=where)
+                rankings.append(shrink_statistics(ranking))
             else:
-                found = self._store.search_vectors(column, vector, k, where=where)
-                rankings += (shrink_statistics(ranking, MEDIA_PRIOR) for ranking in found)
+                (ranking,) = self._store.search_vectors(column, vector, k, where=where)
+                rankings.append(shrink_statistics(ranking, MEDIA_PRIOR))
         return merge_results(rankings, k)
 
     def _rank_column(

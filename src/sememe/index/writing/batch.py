@@ -99,14 +99,15 @@ class Batch:
     """What one step hands to the next.
 
     Attributes:
-        items: As read; each id at most once between two flushes.
+        things: Items as read, and the reasons why there are none; each id at most once between two
+            flushes.
         changes: Those to store.
         rows: Chunks of changes, at most one commit's.
         vectors: Of each row.
         flush: Whether everything up to here is stored before anything more is read.
     """
 
-    items: list[Item] = field(default_factory=list)
+    things: list[Item | Skipped] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     rows: list[PendingRow] = field(default_factory=list)
     vectors: Vectors = field(default_factory=list)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from sememe._errors import DuplicateIdError
-from sememe._types import Item
+from sememe._types import Item, Skipped
 from sememe.index.encoders import explain_no_encoder
 from sememe.index.writing.batch import Batch, Change, WriteLog
 from sememe.index.writing.items import content_hash, has_text
@@ -32,7 +32,7 @@ class Planner:
         self._encoders = encoders
         self._log = log
         self._on_change = on_change
-        self._known = store.known()
+        self._known = store.read_catalogue()
         self._recent: dict[str, str] = {}  # id -> hash, of items met since the catalogue was read
 
     def plan(self, batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -50,12 +50,12 @@ class Planner:
             if refusal is not None:
                 raise refusal
             if is_full:
-                self._known, self._recent = self._store.known(), {}
+                self._known, self._recent = self._store.read_catalogue(), {}
 
     def _choose(self, batch: Batch) -> DuplicateIdError | None:
         """Set a batch's changes; return the refusal of the item that ends them, if one does."""
         self._withdraw_failed()
-        items, hashes = self._hash([item for item in batch.items if self._accept(item)])
+        items, hashes = self._hash(list(self._accept(batch.things)))
         states = self._known.states([item.id for item in items], hashes)
         for item, hash_, code in zip(items, hashes, states.tolist(), strict=True):
             state = State(code)
@@ -74,18 +74,20 @@ class Planner:
             batch.changes.append(Change(item, hash_, state, state == State.CHANGED, recent))
         return None
 
-    def _accept(self, item: Item) -> bool:
-        """Return whether there is an encoder for an item and something to encode; else skip it."""
-        if not self._encoders.can_store(item.modality):
-            self._log.skip(item, explain_no_encoder(item.modality))
-        elif not has_text(item):
-            stays = "; what is stored under its id stays" if self._is_stored(item.id) else ""
-            self._log.skip(item, f"no text in it{stays}")
-        else:
-            return True
-        return False
+    def _accept(self, things: Iterable[Item | Skipped]) -> Iterator[Item]:
+        """Pass on items that have an encoder and something to encode; report the others."""
+        for thing in things:
+            if isinstance(thing, Skipped):
+                self._log.report.skipped.append(thing)
+            elif not self._encoders.can_store(thing.modality):
+                self._log.skip(thing, explain_no_encoder(thing.modality))
+            elif not has_text(thing):
+                stays = "; what is stored under its id stays" if self._is_stored(thing.id) else ""
+                self._log.skip(thing, f"no text in it{stays}")
+            else:
+                yield thing
 
-    def _hash(self, items: Sequence[Item]) -> tuple[list[Item], list[str]]:
+    def _hash(self, items: Iterable[Item]) -> tuple[list[Item], list[str]]:
         """Return items and their content hashes, without those whose file cannot be read."""
         readable, hashes = [], []
         for item in items:

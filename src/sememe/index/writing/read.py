@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sememe._errors import InvalidInputError
 from sememe._types import Item, Skipped
 from sememe.index.writing.audio_windows import SECONDS
-from sememe.index.writing.batch import Batch, WriteLog
+from sememe.index.writing.batch import Batch
 
 if TYPE_CHECKING:
     from sememe.index.writing.source_ledger import SourceLedger
@@ -18,10 +18,8 @@ _BATCH_CHARS = 4_000_000  # ... or fewer, if they are long
 _BATCH_SECONDS = 600.0  # of audio decoded before any of it is stored
 
 
-def read_batches(
-    things: Iterable[Item | Skipped], ledger: SourceLedger, log: WriteLog
-) -> Iterator[Batch]:
-    """Gather items into batches, and report what is skipped.
+def read_batches(things: Iterable[Item | Skipped], ledger: SourceLedger) -> Iterator[Batch]:
+    """Gather items into batches, in order, with the reasons why there are none.
 
     A batch is a flush where an id comes again, where the ledger has enough files to enter, and at
     the end. If the items end with an `InvalidInputError`, what came before it is stored.
@@ -35,10 +33,9 @@ def read_batches(
                 yield batch
                 batch, size = Batch(), _Size()
                 unstored.clear()
+            batch.things.append(thing)
             if isinstance(thing, Skipped):
-                log.report.skipped.append(thing)
                 continue
-            batch.items.append(thing)
             unstored.add(thing.id)
             size.add(thing)
             if size.is_full:

@@ -168,7 +168,7 @@ def _count_items(store: Store) -> Counter[str]:
     counts: Counter[str] = Counter()
     for batch in store.iterate(["source", "part"], batch_size=65_536):
         first = batch.filter(pa.array(batch.column("part").to_numpy() == 0))
-        found: Any = pc.value_counts(first.column("source"))
-        for entry in found.to_pylist():
+        of_sources: Any = pc.value_counts(first.column("source"))
+        for entry in of_sources.to_pylist():
             counts[entry["values"]] += entry["counts"]
     return counts

@@ -72,8 +72,8 @@ class Writer:
         Args:
             things: Items, or the reasons why there are none; read once.
             on_change: What happens to an id that is stored with other content.
-            ledger: Told by the reader of `things` which files it reads, and by the writer when to
-                enter them; None for items that come from no file.
+            ledger: Collects the files that `things` are read from; they are entered as their rows
+                are stored. None for items that come from no file.
 
         Raises:
             DuplicateIdError: If `on_change` is "refuse" and an id is stored with other content; the
@@ -90,7 +90,7 @@ class Writer:
             ThreadPoolExecutor(1, thread_name_prefix="sememe-encode") as background,
         ):
             encoder = RowEncoder(self._encoders, windows, log)
-            batches = read_batches(things, ledger, log)
+            batches = read_batches(things, ledger)
             batches = planner.plan(batches)
             batches = chunker.chunk(batches)
             batches = encoder.encode(batches, background)

@@ -6,7 +6,7 @@ cells, compares short codes (RaBitQ, Gao and Long 2024, arXiv:2405.12497), and c
 recall@10 at p50 per query: IVF_RQ 0.992 at 6 ms, IVF_HNSW_SQ 0.983 at 14 ms, IVF_PQ 0.981 at 8 ms
 (and 30 times the build time), IVF_SQ 0.992 at 57 ms.
 
-What an index is worth on the data at hand is measured when it is built, against exact search, and
+The recall of an index on its own data is measured when it is built, against exact search, and
 written to `ann.json`; where that is missing or damaged, search is exact. Rows that came later are
 found all the same: Lance compares them one by one.
 """
@@ -25,9 +25,9 @@ from typing import Any, BinaryIO
 from sememe._types import FloatArray
 from sememe.search.ranking.documents import Ranking, rank_documents
 from sememe.search.ranking.exact import VectorRanking
-from sememe.search.ranking.filters import matching_rows
+from sememe.search.ranking.filters import find_rows
 from sememe.search.ranking.recall import draw_sample
-from sememe.search.table.corruption import translated
+from sememe.search.table.corruption import translate_errors
 from sememe.search.table.lance_table import LanceTable
 from sememe.search.table.rows import VECTOR_PREFIX, vector_dims
 from sememe.search.table.snapshot import make_snapshot
@@ -44,10 +44,10 @@ _STALE_FRACTION = 0.1  # of the rows may be uncovered before the index is extend
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What was written down of an index when it was measured.
+    """Measurements of an index.
 
     Attributes:
-        probes: Cells to look into.
+        probes: Cells to search.
         mean: (dim,) float32, the mean of the column.
     """
 
@@ -55,9 +55,9 @@ class Notes:
     mean: FloatArray
 
 
-def usable(table: LanceTable, folder: Path, column: str, limit: int) -> Notes | None:
-    """Return the notes of the index if it should answer: there are any and the table is large."""
-    return _notes(table, folder, column) if table.dataset.count_rows() > limit else None
+def find_usable_notes(table: LanceTable, folder: Path, column: str, limit: int) -> Notes | None:
+    """Return the notes of the index to be searched; None if the table is small or has none."""
+    return _read_notes(table, folder, column) if table.dataset.count_rows() > limit else None
 
 
 def refresh(table: LanceTable, folder: Path, column: str, limit: int) -> None:
@@ -65,14 +65,14 @@ def refresh(table: LanceTable, folder: Path, column: str, limit: int) -> None:
     rows = int(table.dataset.count_rows())
     if rows <= limit or table.dataset.count_rows(f"{column} IS NOT NULL") <= limit:
         return
-    covered = _covered(table).get(column, 0)
+    covered = _count_covered(table).get(column, 0)
     if 2 * covered < rows:
         build(table, folder, column)  # also where cells were drawn for less than half of the rows
     elif rows - covered > _STALE_FRACTION * rows:
         table.dataset.optimize.optimize_indices(index_names=[f"{column}_idx"])
         table.refresh()
         measure(table, folder, column)
-    elif _notes(table, folder, column) is None:
+    elif _read_notes(table, folder, column) is None:
         measure(table, folder, column)
 
 
@@ -87,23 +87,25 @@ def build(table: LanceTable, folder: Path, column: str) -> None:
 
 
 def measure(table: LanceTable, folder: Path, column: str) -> None:
-    """Find the fewest probes that reach `RECALL_WANTED`, and write down what they reach."""
+    """Find the fewest probes that reach `RECALL_WANTED`, and store their recall."""
     import numpy as np
 
     sample = draw_sample(table, column)
     entry: dict[str, Any] = {"kind": "IVF_RQ", "refine": REFINE, "queries": len(sample.queries)}
     for probes in _PROBES:
-        found = [_nearest(table, column, query, 10, probes) for query in sample.queries]
-        recall = sample.recall([hits["_rowaddr"].to_numpy() for hits in found])
+        found = [_find_nearest(table, column, query, 10, probes) for query in sample.queries]
+        recall = sample.measure_recall([hits["_rowaddr"].to_numpy() for hits in found])
         entry |= {"probes": probes, "recall_at_10": round(recall, 4)}
         if recall >= RECALL_WANTED:
             break
-    with _replacing(folder / f"ann_{column}.npy") as file:
+    with _replace_file(folder / f"ann_{column}.npy") as file:
         np.save(file, sample.mean, allow_pickle=False)
     text = json.dumps(
-        {"format": FORMAT, "columns": _read(folder) | {column: entry}}, indent=1, sort_keys=True
+        {"format": FORMAT, "columns": _read_entries(folder) | {column: entry}},
+        indent=1,
+        sort_keys=True,
     )
-    with _replacing(folder / "ann.json") as file:
+    with _replace_file(folder / "ann.json") as file:
         file.write(text.encode() + b"\n")
 
 
@@ -112,15 +114,15 @@ def search(
 ) -> list[VectorRanking]:
     """Rank documents approximately; scores are exact.
 
-    The mean is that over the rows that were there when the index was measured; the deviation is
-    taken from how far the best of normal values lie from it.
+    The mean is over the rows that the index was measured with; the deviation is estimated from the
+    best score, as the largest of normal values.
 
     Raises:
-        FilterError: `where` cannot be run.
+        FilterError: If `where` cannot be run.
     """
     rankings = []
     for query in queries:
-        ranking = _documents(table, column, query, k, notes.probes, where)
+        ranking = _rank_documents(table, column, query, k, notes.probes, where)
         mean = float(notes.mean @ query)
         best = float(ranking.scores[0]) if len(ranking.scores) else mean
         spread = math.sqrt(2 * math.log(max(table.dataset.count_rows(), 2)))
@@ -131,26 +133,30 @@ def search(
     return rankings
 
 
-def faults(table: LanceTable, folder: Path) -> list[str]:
-    """Return what is wrong with the indices there are: notes that cannot be read, or no answer."""
+def find_faults(table: LanceTable, folder: Path) -> list[str]:
+    """Return what is wrong with the indices: notes that cannot be read, or no answer."""
     import numpy as np
 
-    found = []
-    for column in _covered(table):
-        notes = _notes(table, folder, column)
+    faults = []
+    for column in _count_covered(table):
+        notes = _read_notes(table, folder, column)
         if notes is None:
-            found.append(f"ann.json or ann_{column}.npy cannot be read; search is exact without")
+            faults.append(f"ann.json or ann_{column}.npy cannot be read; search is exact without")
             continue
-        with translated(folder):
+        with translate_errors(folder):
             probe = np.ones(len(notes.mean), np.float32)
-            if not _nearest(table, column, probe, 1, notes.probes).num_rows:
-                found.append(f"the approximate index of {column} finds nothing")
-    return found
+            if not _find_nearest(table, column, probe, 1, notes.probes).num_rows:
+                faults.append(f"the approximate index of {column} finds nothing")
+    return faults
 
 
-def report(table: LanceTable, folder: Path) -> Mapping[str, Mapping[str, Any]]:
+def report_indices(table: LanceTable, folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return, for each column that has an index, its parameters, recall and coverage."""
-    rows, covered, entries = table.dataset.count_rows(), _covered(table), _read(folder)
+    rows, covered, entries = (
+        table.dataset.count_rows(),
+        _count_covered(table),
+        _read_entries(folder),
+    )
     return {
         column: entry | {"coverage": min(1.0, covered[column] / max(1, rows))}
         for column, entry in entries.items()
@@ -158,7 +164,7 @@ def report(table: LanceTable, folder: Path) -> Mapping[str, Mapping[str, Any]]:
     }
 
 
-def _covered(table: LanceTable) -> dict[str, int]:
+def _count_covered(table: LanceTable) -> dict[str, int]:
     """Return vector column -> rows its index covers, for those that have one."""
     indices = {index.name: index for index in table.dataset.describe_indices()}
     return {
@@ -168,7 +174,7 @@ def _covered(table: LanceTable) -> dict[str, int]:
     }
 
 
-def _documents(
+def _rank_documents(
     table: LanceTable, column: str, query: FloatArray, k: int, probes: int, where: str | None
 ) -> Ranking:
     """Fetch rows until k documents are in."""
@@ -176,7 +182,7 @@ def _documents(
 
     fetch = 2 * k
     while True:
-        hits = _nearest(table, column, query, fetch, probes, where, ["id", "part"])
+        hits = _find_nearest(table, column, query, fetch, probes, where, ["id", "part"])
         scores = 1.0 - hits["_distance"].to_numpy()  # Lance's dot distance
         rows = make_snapshot(table.version, hits)
         ranking = rank_documents(rows, np.arange(len(rows)), scores, k)
@@ -185,7 +191,7 @@ def _documents(
         fetch *= 4
 
 
-def _nearest(
+def _find_nearest(
     table: LanceTable,
     column: str,
     query: FloatArray,
@@ -211,11 +217,11 @@ def _nearest(
         ).to_table()
     except (ValueError, OSError, RuntimeError):
         if where is not None:
-            matching_rows(table.dataset, where)  # raises FilterError if it is the filter's fault
+            find_rows(table.dataset, where)  # raises FilterError if the filter is to blame
         raise
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def _read_entries(folder: Path) -> dict[str, Any]:
     try:
         stored = json.loads((folder / "ann.json").read_text(encoding="utf-8"))
         columns = dict(stored["columns"]) if stored["format"] == FORMAT else {}
@@ -224,23 +230,23 @@ def _read(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def _notes(table: LanceTable, folder: Path, column: str) -> Notes | None:
+def _read_notes(table: LanceTable, folder: Path, column: str) -> Notes | None:
     """Read the notes of a column's index; None where they are missing or damaged."""
     import numpy as np
 
     try:
-        probes = int(_read(folder)[column]["probes"])
+        probes = int(_read_entries(folder)[column]["probes"])
         mean: FloatArray = np.load(folder / f"ann_{column}.npy", allow_pickle=False)
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
     dim = vector_dims(table.dataset.schema)[column]
-    sound = probes > 0 and mean.dtype == np.float32 and mean.shape == (dim,)
-    return Notes(probes, mean) if sound and bool(np.isfinite(mean).all()) else None
+    fits = probes > 0 and mean.dtype == np.float32 and mean.shape == (dim,)
+    return Notes(probes, mean) if fits and bool(np.isfinite(mean).all()) else None
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write a file so that it is there whole or not at all."""
+def _replace_file(path: Path) -> Iterator[BinaryIO]:
+    """Write a file atomically."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with fresh.open("wb") as file:
         yield file

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """One ranked list of documents, at most k of them.
+    """Documents, best first, at most k of them.
 
     Attributes:
         ids: Distinct ids, score descending, ties by id ascending.
@@ -40,7 +40,7 @@ def rank_documents(
     *,
     relative: bool = False,
 ) -> Ranking:
-    """Rank the documents of the rows at `positions`, whose scores are given alike, (n,).
+    """Rank the documents of the rows at `positions`, (n,), with their `scores`, (n,).
 
     relative: The scores have no scale of their own; see `sememe._ties.settle`.
     """

@@ -1,9 +1,9 @@
-"""Exact similarity of queries to every row of a vector column, and what it costs to be quick.
+"""Exact similarity of queries to every row of a vector column.
 
 A similarity is an inner product, which for unit rows is the cosine. The column is kept in memory
 fragment by fragment: a fragment's file never changes, so a new version costs only its new
 fragments, and nothing is ever copied whole. The first search of a column keeps nothing: it scores
-the vectors as they stream past, which on a cold start takes less time than filling the memory.
+the vectors as they are streamed, which on a cold start takes less time than filling the memory.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ SCORES_AT_ONCE = 16_000_000  # 64 MB of float32
 
 @dataclass(frozen=True, slots=True)
 class VectorRanking(Ranking):
-    """Documents ranked by similarity, and the background they stand out from.
+    """Documents ranked by similarity, and the statistics of the column.
 
     Attributes:
-        mean: Mean similarity of the query to every row of the column, whatever `where` says.
+        mean: Mean similarity of the query to every row of the column, whatever `where` is.
         deviation: The standard deviation of those similarities.
         count: How many rows those are.
     """
@@ -46,8 +46,8 @@ class VectorRanking(Ranking):
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where some rows stand in a snapshot: at `positions`, for those that are `alive`."""
+class _Located:
+    """Positions of some rows in a snapshot; `alive` are those that it still has, None for all."""
 
     positions: slice | NDArray[np.int64]
     alive: NDArray[np.bool_] | None
@@ -57,18 +57,18 @@ class _Place:
 class _Block:
     """The vectors of one fragment: addresses (r,) ascending, matrix (r, dim).
 
-    `places` remembers where its rows stand in the snapshot of one version.
+    `located` keeps the positions of its rows in the snapshot of one version.
     """
 
     addresses: Addresses
     matrix: FloatArray
-    places: dict[int, _Place] = field(default_factory=dict)
+    located: dict[int, _Located] = field(default_factory=dict)
 
-    def place(self, snapshot: Snapshot) -> _Place:
-        if snapshot.version not in self.places:
-            self.places.clear()
-            self.places[snapshot.version] = _place(snapshot, self.addresses)
-        return self.places[snapshot.version]
+    def locate(self, snapshot: Snapshot) -> _Located:
+        if snapshot.version not in self.located:
+            self.located.clear()
+            self.located[snapshot.version] = _locate(snapshot, self.addresses)
+        return self.located[snapshot.version]
 
 
 class VectorColumn:
@@ -143,9 +143,9 @@ class VectorColumn:
 
         out = np.full((len(queries), len(snapshot)), np.nan, dtype=np.float32)
         for block in self._blocks_of(table, snapshot, keep):
-            place = block.place(snapshot)
-            found = _product(queries, block.matrix)
-            out[:, place.positions] = found if place.alive is None else found[:, place.alive]
+            rows = block.locate(snapshot)
+            products = _multiply(queries, block.matrix)  # (m, r)
+            out[:, rows.positions] = products if rows.alive is None else products[:, rows.alive]
         return out
 
     def score_ids(
@@ -238,7 +238,7 @@ def stream_vectors(
         column: The vector column.
         dim: Its width.
         fragments: Which fragments; all of them where None.
-        where: SQL the rows must pass, known to be good.
+        where: SQL the rows must pass, checked before.
     """
     import numpy as np
 
@@ -259,22 +259,22 @@ def stream_vectors(
         yield addresses, vectors.flatten().to_numpy().reshape(-1, dim)  # flatten drops the nulls
 
 
-def _product(queries: FloatArray, matrix: FloatArray) -> FloatArray:
-    """Return (m, r) inner products; those of one query are bound by memory, not by cores."""
+def _multiply(queries: FloatArray, matrix: FloatArray) -> FloatArray:
+    """Return (m, r) inner products; one query is bound by memory and needs one thread."""
     if len(queries) > 1:
         return queries @ matrix.T
     with one_thread():
         return queries @ matrix.T
 
 
-def _place(snapshot: Snapshot, addresses: Addresses) -> _Place:
+def _locate(snapshot: Snapshot, addresses: Addresses) -> _Located:
     positions = snapshot.positions(addresses)
     alive = positions >= 0
     if not alive.all():
-        return _Place(positions[alive], alive)
+        return _Located(positions[alive], alive)
     if len(positions) and positions[-1] - positions[0] == len(positions) - 1:
-        return _Place(slice(int(positions[0]), int(positions[-1]) + 1), None)  # both ascend
-    return _Place(positions, None)
+        return _Located(slice(int(positions[0]), int(positions[-1]) + 1), None)  # both ascend
+    return _Located(positions, None)
 
 
 def _rank(

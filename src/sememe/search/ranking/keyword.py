@@ -4,7 +4,7 @@ A document is one row that carries terms. Its score for a query is the sum over 
 
     boost * ln(1 + (N - df + 0.5) / (df + 0.5)) * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * len / mean))
 
-(Robertson and Zaragoza 2009, k1=1.2, b=0.75): N documents, df of them with the term, which stands
+(Robertson and Zaragoza 2009, k1=1.2, b=0.75): N documents, df of them with the term, which occurs
 tf times in this one; lengths in terms. Checked here against a plain transcription: Lance computes
 just that while the index covers every row, with N, df and the mean over all of its parts. It does
 not take removed rows out of those three numbers, nor do merging and compaction; only a rebuild
@@ -33,7 +33,7 @@ INDEX_NAME = "terms_idx"
 STALE_FRACTION = 0.02  # of the documents may be removed ones before the index is rebuilt
 ALWAYS_REBUILD = 20_000  # documents: below, a rebuild takes under half a second
 _TIES_AT_MOST = 1_500  # rows fetched to put equal scores in the order of their ids
-_REPEATED_AT_MOST = 8  # times a term may stand in a query to express its boost
+_REPEATED_AT_MOST = 8  # times a term is repeated in a query to express its boost
 _FEW_TERMS = 3  # looked up one by one sooner than read off the best hits
 
 
@@ -76,7 +76,7 @@ def refresh_keyword_index(table: LanceTable) -> None:
     """Make the index cover every row, and forget removed ones once they are too many.
 
     New rows become a part of their own, merged with the parts before it that are no larger: adding
-    one document to a large index is quick, and n documents lie in at most log2(n) parts.
+    one document to a large index is quick, and n documents are in at most log2(n) parts.
     """
     table.refresh()
     ensure_keyword_index(table)
@@ -84,7 +84,7 @@ def refresh_keyword_index(table: LanceTable) -> None:
     if parts.uncovered:
         table.dataset.optimize.optimize_indices(
             index_names=[INDEX_NAME],
-            num_indices_to_merge=parts_to_merge(parts.documents, parts.uncovered),
+            num_indices_to_merge=count_parts_to_merge(parts.documents, parts.uncovered),
         )
         table.refresh()
         parts = _read_parts(table)
@@ -94,10 +94,10 @@ def refresh_keyword_index(table: LanceTable) -> None:
         create_keyword_index(table)
 
 
-def parts_to_merge(sizes: Sequence[int], fresh: int) -> int:
-    """Return how many of the newest parts, which stand last, `fresh` new rows are merged with.
+def count_parts_to_merge(sizes: Sequence[int], fresh: int) -> int:
+    """Return how many of the newest parts, which come last, `fresh` new rows are merged with.
 
-    >>> parts_to_merge([1000, 4, 1], 1), parts_to_merge([1000, 4, 2], 1)
+    >>> count_parts_to_merge([1000, 4, 1], 1), count_parts_to_merge([1000, 4, 2], 1)
     (1, 0)
     """
     merged, count = fresh, 0
@@ -111,7 +111,7 @@ def parts_to_merge(sizes: Sequence[int], fresh: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """The parts of the index: documents in each, removed ones included; rows in and not in them."""
+    """The parts of the index: documents in each, removed ones included; rows covered and not."""
 
     documents: list[int]
     covered: int
@@ -148,37 +148,39 @@ def search_terms(
 ) -> TermRanking:
     """Rank documents by BM25; see `Store.search_terms`.
 
-    `where` is asked of the rows that carry terms; `documents`, (len(snapshot.ids),), says which
-    documents may be found, where other rows of theirs decide.
+    `where` filters the rows that carry terms; `documents`, (len(snapshot.ids),), are those that may
+    be found, where other rows of theirs decide.
     """
     import numpy as np
 
-    boosts = _boosts(terms)
+    boosts = _parse_boosts(terms)
     nothing = Ranking([], np.empty(0, np.uint64), np.empty(0, np.float32))
     if where is not None:
         check_where(table.dataset, where)
     ranking = nothing
     if boosts and len(snapshot):
-        query = _with_extra(_query(boosts, operator), _boosts(extra or {}))
-        ranking = _ranked(table, snapshot, query, k, where, documents)
-    missing = vocabulary.missing(table, boosts, ranking)
+        query = _add_extra(_make_query(boosts, operator), _parse_boosts(extra or {}))
+        ranking = _rank(table, snapshot, query, k, where, documents)
+    missing = vocabulary.find_missing(table, boosts, ranking)
     return TermRanking(ranking.ids, ranking.rows, ranking.scores, missing)
 
 
 class Vocabulary:
-    """Which terms occur, remembered for one version of the table."""
+    """Which terms occur, for one version of the table."""
 
     def __init__(self) -> None:
         self._version = -1
         self._known: dict[str, bool] = {}
 
-    def missing(self, table: LanceTable, terms: Iterable[str], ranking: Ranking) -> tuple[str, ...]:
-        """Return the terms no row holds; those that the best hits hold need no look-up."""
+    def find_missing(
+        self, table: LanceTable, terms: Iterable[str], ranking: Ranking
+    ) -> tuple[str, ...]:
+        """Return the terms that no row holds; those of the best hits need no look-up."""
         known = self._known if self._version == table.version else {}
         asked = list(terms)
         unknown = [term for term in asked if term not in known]
         if len(unknown) > _FEW_TERMS and len(ranking.rows):
-            known.update(dict.fromkeys(_terms_of(table, ranking.rows[:32].tolist()), True))
+            known.update(dict.fromkeys(_read_terms(table, ranking.rows[:32].tolist()), True))
         for term in unknown:
             if term not in known:
                 known[term] = document_frequency(table, term, limit=1) > 0
@@ -186,7 +188,7 @@ class Vocabulary:
         return tuple(term for term in asked if not known[term])
 
 
-def _terms_of(table: LanceTable, addresses: list[int]) -> set[str]:
+def _read_terms(table: LanceTable, addresses: list[int]) -> set[str]:
     listed = ",".join(map(str, addresses))
     scanner = table.dataset.scanner(columns=["terms"], filter=f"_rowaddr IN ({listed})")
     return {t for text in scanner.to_table()["terms"].to_pylist() for t in (text or "").split()}
@@ -194,11 +196,11 @@ def _terms_of(table: LanceTable, addresses: list[int]) -> set[str]:
 
 def document_frequency(table: LanceTable, term: str, *, limit: int | None = None) -> int:
     """Return how many rows hold the term, counted up to `limit`."""
-    hits = _scan(table, _query({term: 1.0}, "any"), limit or table.dataset.count_rows() or 1)
+    hits = _scan(table, _make_query({term: 1.0}, "any"), limit or table.dataset.count_rows() or 1)
     return len(hits[0])
 
 
-def _ranked(
+def _rank(
     table: LanceTable,
     snapshot: Snapshot,
     query: Any,
@@ -246,17 +248,17 @@ def _scan(
     return hits["_rowaddr"].to_numpy()[order], scores[order]
 
 
-def _query(boosts: Mapping[str, float], operator: Operator) -> Any:
-    """Put boosts into Lance's words.
+def _make_query(boosts: Mapping[str, float], operator: Operator) -> Any:
+    """Express boosts as a Lance query.
 
     Lance boosts whole queries, and a combination of several is ten times slower than one (it skips
-    no postings). A term that stands twice in one query counts twice, though: boosts in small whole
-    ratios, such as 1 and 0.5, become repetitions.
+    no postings). A term that is repeated in one query counts as often, though: boosts in small
+    whole ratios, such as 1 and 0.5, become repetitions.
     """
     from lance.query import BooleanQuery, FullTextOperator, MatchQuery, Occur
 
     together = FullTextOperator.AND if operator == "all" else FullTextOperator.OR
-    unit = _common_unit(boosts.values())
+    unit = _find_unit(boosts.values())
     if unit is not None:
         repeated = [term for term, boost in boosts.items() for _ in range(round(boost / unit))]
         return MatchQuery(" ".join(repeated), "terms", boost=unit, operator=together)
@@ -271,16 +273,16 @@ def _query(boosts: Mapping[str, float], operator: Operator) -> Any:
     return BooleanQuery([(occur, match) for match in matches])
 
 
-def _with_extra(query: Any, extra: Mapping[str, float]) -> Any:
+def _add_extra(query: Any, extra: Mapping[str, float]) -> Any:
     """Let terms add to the score of what `query` finds, without finding anything themselves."""
     if not extra:
         return query
     from lance.query import BooleanQuery, Occur
 
-    return BooleanQuery([(Occur.MUST, query), (Occur.SHOULD, _query(extra, "any"))])
+    return BooleanQuery([(Occur.MUST, query), (Occur.SHOULD, _make_query(extra, "any"))])
 
 
-def _common_unit(boosts: Iterable[float]) -> float | None:
+def _find_unit(boosts: Iterable[float]) -> float | None:
     """Return the largest number every boost is a multiple of, up to `_REPEATED_AT_MOST` times."""
     distinct = set(boosts)
     for parts in range(1, _REPEATED_AT_MOST + 1):
@@ -293,8 +295,8 @@ def _common_unit(boosts: Iterable[float]) -> float | None:
     return None
 
 
-def _boosts(terms: Sequence[str] | Mapping[str, float]) -> dict[str, float]:
-    """Return term -> boost; in a sequence a term counts as often as it stands there."""
+def _parse_boosts(terms: Sequence[str] | Mapping[str, float]) -> dict[str, float]:
+    """Return term -> boost; in a sequence a term counts as often as it occurs."""
     if isinstance(terms, str):
         raise InvalidInputError(f"terms={terms!r} is one text. Pass a list: {terms.split()!r}.")
     boosts: dict[str, float] = {}

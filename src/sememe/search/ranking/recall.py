@@ -1,4 +1,4 @@
-"""How much of the truth an approximate search finds: exact answers to compare it with."""
+"""Recall of an approximate search: queries, and the exact answers to compare it with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEAREST = 10
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Queries whose exact answers are known, and the mean of the whole column.
+    """Queries with their exact answers, and the mean of the whole column.
 
     Attributes:
         queries: (m, dim) float32.
@@ -34,7 +34,7 @@ class Sample:
     truth: NDArray[np.uint64]
     mean: FloatArray
 
-    def recall(self, found: Sequence[Addresses]) -> float:
+    def measure_recall(self, found: Sequence[Addresses]) -> float:
         """Return recall@10: the mean share of the nearest rows that were found."""
         import numpy as np
 
@@ -46,7 +46,7 @@ def draw_sample(table: LanceTable, column: str) -> Sample:
     """Draw queries and answer them exactly in one pass over the column.
 
     A query is a row drawn at random (seed 0), moved a third of the way towards another: near the
-    data, as real queries are, without being one of the rows.
+    data, as real queries are, but not one of the rows.
     """
     import numpy as np
 

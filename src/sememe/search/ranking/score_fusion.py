@@ -1,9 +1,9 @@
 """Fuse rankings: vector columns on one scale, then semantic and keyword search in one ranking.
 
-Cosines of different spaces cannot be compared: CLIP's lie between 0.1 and 0.35, those of texts
+Cosines of different spaces cannot be compared: CLIP's are between 0.1 and 0.35, those of texts
 between 0 and 1. How far a document stands out from its own column can: its distance from the
 query's mean similarity, in standard deviations. The same holds for texts and images of one column:
-an image's vector is the mean of some words' and lies nearer to most queries than a sentence's does.
+an image's vector is the mean of some words' and nearer to most queries than a sentence's.
 `merge_results` puts such rankings on one scale.
 
 `fuse` combines semantic and keyword search. Each ranking's scores are put on one scale first: 1 is
@@ -132,7 +132,7 @@ class Background:
         """The similarity that the best of as many random directions would hardly exceed.
 
         The cosine of two random directions has deviation 1/sqrt(dim), and the largest of n normal
-        values lies a little below sqrt(2 ln n) deviations.
+        values is a little below sqrt(2 ln n) deviations.
 
         >>> round(Background(mean=0.0, rows=10_000, dim=512).chance, 3)
         0.19

@@ -1,7 +1,7 @@
-"""What reading a damaged table raises, in one's own words.
+"""Errors of damaged tables, translated to `CorruptFileError`.
 
-The engine says in many ways that a file is not what it should be: as errors of its own, of pyarrow
-and of the system, and as a panic of its Rust code, which is not even an `Exception`.
+The engine reports a damaged file in many ways: by errors of its own, of pyarrow and of the system,
+and by a panic of its Rust code, which is not even an `Exception`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _READERS = ("sememe.search", "sememe.index.verify")  # modules that read tables
 
 
 def comes_from_reading(error: BaseException) -> bool:
-    """Say whether a table that was read may have raised it: neither we on purpose nor an encoder.
+    """Return whether an error may come from reading a table: not from us, nor from an encoder.
 
-    What was raised in between is told by the innermost of our own modules that it passed through.
+    Errors of Python itself are attributed to the innermost module of sememe in their traceback.
     """
     if isinstance(error, SememeError):
         return False
@@ -27,10 +27,10 @@ def comes_from_reading(error: BaseException) -> bool:
     engine = kind.__name__ == "PanicException" or any(
         base.__name__ == "ArrowException" for base in kind.__mro__
     )
-    return engine or (isinstance(error, _READING) and _module(error).startswith(_READERS))
+    return engine or (isinstance(error, _READING) and _find_module(error).startswith(_READERS))
 
 
-def _module(error: BaseException) -> str:
+def _find_module(error: BaseException) -> str:
     own, step = _READERS[0], error.__traceback__
     while step is not None:
         name = str(step.tb_frame.f_globals.get("__name__", ""))
@@ -38,8 +38,8 @@ def _module(error: BaseException) -> str:
     return own
 
 
-def damaged(folder: Path, error: BaseException) -> CorruptFileError:
-    """Put an error into words: what cannot be read, and what to do."""
+def _make_error(folder: Path, error: BaseException) -> CorruptFileError:
+    """Return an error that tells what cannot be read, and what to do."""
     reason = " ".join(str(error).partition(", /")[0].split()) or type(error).__name__
     return CorruptFileError(
         f"{folder} cannot be read: {reason[:300].rstrip('.')}. Restore the folder from a copy, or "
@@ -48,11 +48,11 @@ def damaged(folder: Path, error: BaseException) -> CorruptFileError:
 
 
 @contextmanager
-def translated(folder: Path) -> Iterator[None]:
-    """Turn what reading a damaged table of `folder` raises into `CorruptFileError`."""
+def translate_errors(folder: Path) -> Iterator[None]:
+    """Raise `CorruptFileError` in place of what reading a damaged table of `folder` raises."""
     try:
         yield
     except BaseException as error:
         if not comes_from_reading(error):
             raise
-        raise damaged(folder, error) from error
+        raise _make_error(folder, error) from error

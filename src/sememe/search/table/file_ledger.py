@@ -1,8 +1,4 @@
-"""Which files have been read: a small table beside the rows, written after a file's rows are in.
-
-A file is on the ledger only once every row of it is committed, so a crash in between costs a second
-look at the file and never a lost one.
-"""
+"""The files that rows were read from: a small table of its own, in the same folder as the rows."""
 
 from __future__ import annotations
 
@@ -38,7 +34,7 @@ class SourceRecord:
 
 
 class Ledger:
-    """The table of files read."""
+    """The table of files."""
 
     def __init__(self, table: LanceTable) -> None:
         self._table = table
@@ -46,7 +42,7 @@ class Ledger:
     @classmethod
     def create(cls, path: Path) -> Ledger:
         """Create an empty ledger."""
-        return cls(LanceTable.create(path, _schema()))
+        return cls(LanceTable.create(path, _make_schema()))
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
@@ -59,38 +55,40 @@ class Ledger:
         return self._table
 
     def record(self, records: Sequence[SourceRecord]) -> None:
-        """Write down files, in one commit; a file already there is replaced."""
+        """Enter files, in one commit; a file already there is replaced."""
         import pyarrow as pa
 
         latest = {record.source: record for record in records}
         if not latest:
             return
         columns = [
-            [getattr(record, name) for record in latest.values()] for name in _schema().names
+            [getattr(record, name) for record in latest.values()] for name in _make_schema().names
         ]
         try:
-            arrays = [pa.array(c, type=f.type) for c, f in zip(columns, _schema(), strict=True)]
+            arrays = [
+                pa.array(c, type=f.type) for c, f in zip(columns, _make_schema(), strict=True)
+            ]
         except UnicodeEncodeError:
             raise InvalidInputError(
                 "A source or reason holds a lone surrogate, which no table can hold as UTF-8. "
                 "Replace it first: name.encode('utf-8', 'replace').decode()."
             ) from None
-        fresh = pa.Table.from_arrays(arrays, schema=_schema())
+        fresh = pa.Table.from_arrays(arrays, schema=_make_schema())
         self._table.swap(fresh, self._table.find("source", latest))
 
     def forget(self, sources: Iterable[str]) -> None:
-        """Strike files off, in one commit; unknown ones are no error."""
+        """Remove files, in one commit; unknown ones are no error."""
         gone = list(sources)
         if gone:
             self._table.swap(None, self._table.find("source", gone))
 
     def read(self) -> dict[str, SourceRecord]:
-        """Return every file written down, by source."""
+        """Return every file, by source."""
         rows = self._table.dataset.to_table().to_pylist()
         return {row["source"]: SourceRecord(**row) for row in rows}
 
 
-def _schema() -> pa.Schema:
+def _make_schema() -> pa.Schema:
     import pyarrow as pa
 
     fields: list[pa.Field[Any]] = [

@@ -1,7 +1,7 @@
-"""What is stored, small enough to keep in memory: 24 bytes for each item.
+"""The stored items, small enough to keep in memory: 24 bytes for each.
 
-A writer asks it which items are new, changed, half written or already there, so that only those
-are encoded that have to be. Ids and content hashes are kept as 64-bit BLAKE2b digests; among a
+A writer looks up which items are new, changed, half stored or unchanged, so that only those are
+encoded that have to be. Ids and content hashes are kept as 64-bit BLAKE2b digests; among a
 million items the chance that any two share one is about 3e-8.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class State(IntEnum):
-    """What the store knows of an item."""
+    """What the store holds of an item."""
 
     NEW = 0  # no row of that id
     SAME = 1  # every row of that id and content
@@ -81,7 +81,7 @@ def digests(texts: Iterable[str]) -> Digests:
 
 
 class CatalogueReader:
-    """Reads the catalogue of a table; of pieces of it that did not change, only once."""
+    """Reads the catalogue of a table; fragments that did not change are read only once."""
 
     def __init__(self) -> None:
         self._read: dict[tuple[int, int], _Rows] = {}  # (fragment, its removed rows) -> its rows
@@ -97,7 +97,7 @@ class CatalogueReader:
         self._read = rows
         none: _Rows = (np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.uint32))
         ids, contents, parts = zip(none, *rows.values(), strict=True)
-        return _gather(np.concatenate(ids), np.concatenate(contents), np.concatenate(parts))
+        return _group_rows(np.concatenate(ids), np.concatenate(contents), np.concatenate(parts))
 
 
 def _read_fragment(table: LanceTable, fragment: Any) -> _Rows:
@@ -115,8 +115,8 @@ def _read_fragment(table: LanceTable, fragment: Any) -> _Rows:
     return np.concatenate(ids), np.concatenate(contents), np.concatenate(parts)
 
 
-def _gather(ids: Digests, contents: Digests, parts: NDArray[np.uint32]) -> Catalogue:
-    """Fold rows into items. Rows that disagree about their item's content match no content."""
+def _group_rows(ids: Digests, contents: Digests, parts: NDArray[np.uint32]) -> Catalogue:
+    """Group rows by item. If rows of an item differ in content, it matches no content."""
     import numpy as np
 
     if not len(ids):

@@ -1,9 +1,9 @@
 """One Lance table on local disk: one commit is one acknowledged change.
 
 Lance commits by writing a new manifest and linking it into place, so a reader sees the table before
-a change or after it, never in between, and a process killed at any moment leaves either. It calls
-no fsync, though, so a power cut could take an acknowledged batch with it: `swap` syncs the data
-before the commit and the manifest after it.
+a change or after it, never in between, and a process killed at any moment leaves one of the two. It
+calls no fsync, though, so a power cut could take an acknowledged batch with it: `swap` syncs the
+data before the commit and the manifest after it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class LanceTable:
 
     Attributes:
         path: The table's folder.
-        dataset: The `lance.LanceDataset` at the version last seen; replaced by every commit and by
-            `refresh`, so whoever keeps a reference keeps that version.
+        dataset: The `lance.LanceDataset` at the version last opened; replaced by every commit and
+            by `refresh`, so a reference to it keeps its version.
     """
 
     def __init__(self, path: Path, dataset: Any) -> None:
@@ -73,7 +73,7 @@ class LanceTable:
         from lance.fragment import write_fragments
 
         fresh = write_fragments(new, self.dataset) if new is not None and new.num_rows else []
-        updated, gone = self._without(remove)
+        updated, gone = self._delete(remove)
         if not (fresh or updated or gone):
             return
         for fragment in fresh:
@@ -107,15 +107,15 @@ class LanceTable:
         scanner = self.dataset.scanner(
             columns=list(columns), filter=f"_rowaddr IN ({listed})", with_row_address=True
         )
-        found = {row.pop("_rowaddr"): row for row in scanner.to_table().to_pylist()}
-        return [found[address] for address in addresses.tolist()]
+        rows = {row.pop("_rowaddr"): row for row in scanner.to_table().to_pylist()}
+        return [rows[address] for address in addresses.tolist()]
 
     def sync_all(self) -> None:
         """Flush every file of the table to disk, so that older versions may be thrown away."""
         _sync_files(*(file for file in self.path.rglob("*") if file.is_file()))
         _sync_folders(*self.path.rglob("*"), self.path)
 
-    def _without(self, remove: Addresses | None) -> tuple[list[Any], list[int]]:
+    def _delete(self, remove: Addresses | None) -> tuple[list[Any], list[int]]:
         """Mark rows as deleted in files nobody refers to yet; return (updated, emptied) pieces."""
         import numpy as np
 

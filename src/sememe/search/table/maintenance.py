@@ -1,8 +1,8 @@
-"""Keeping the number of files small while and after writing.
+"""Maintenance of a table: few files, few versions, columns that come and widen.
 
-Each batch is a fragment, a file of its own. Once `MANY_SMALL` of them lie about they are merged
+Each batch is a fragment, a file of its own. Once there are more than `MANY_SMALL`, they are merged
 into one, which is then large enough never to be merged again: every row is rewritten once, and n
-rows lie in at most n / LARGE_ROWS + MANY_SMALL files. Every step is a commit of its own, so it can
+rows are in at most n / LARGE_ROWS + MANY_SMALL files. Every step is a commit of its own, so it can
 be interrupted at any moment.
 """
 
@@ -21,17 +21,17 @@ from sememe.search.table.rows import WIDENING_PREFIX
 LARGE_ROWS = 131_072
 MANY_SMALL = 64
 FEW_SMALL = 8
-KEEP_SECONDS = 1.0  # how long a reader may go on with a version that was replaced; then it rereads
+KEEP_SECONDS = 1.0  # how long a reader may keep a version that was replaced; then it rereads
 _READ_AHEAD = ("LANCE_DEFAULT_IO_BUFFER_SIZE", "16000000")  # bytes, of one scan
 _ARROW = {"bool": "bool_", "int64": "int64", "double": "float64", "string": "string"}
 
 
 @contextmanager
-def modest_reads() -> Iterator[None]:
-    """Keep Lance from reading 2 GB ahead, for which it can only be asked by the environment.
+def limit_read_ahead() -> Iterator[None]:
+    """Keep Lance from reading 2 GB ahead, which only the environment can limit.
 
-    To merge or index tables then takes memory that does not grow with them. What the user has set
-    stays.
+    Merging and indexing then take memory that does not grow with the table. A value that the user
+    has set is kept.
     """
     name, size = _READ_AHEAD
     ours = name not in os.environ
@@ -46,7 +46,7 @@ def modest_reads() -> Iterator[None]:
 
 def merge_small(table: LanceTable, *, more_than: int = MANY_SMALL) -> bool:
     """Merge small fragments if there are more than so many; return whether it did."""
-    if small_fragments(table) <= more_than:
+    if count_small_fragments(table) <= more_than:
         return False
     table.refresh()
     table.dataset.optimize.compact_files(
@@ -56,13 +56,13 @@ def merge_small(table: LanceTable, *, more_than: int = MANY_SMALL) -> bool:
     return True
 
 
-def small_fragments(table: LanceTable) -> int:
+def count_small_fragments(table: LanceTable) -> int:
     """Return how many fragments hold fewer than `LARGE_ROWS` rows."""
     return sum(f.metadata.physical_rows < LARGE_ROWS for f in table.dataset.get_fragments())
 
 
 def drop_old_versions(table: LanceTable, *, keep_seconds: float = KEEP_SECONDS) -> None:
-    """Throw away replaced versions, and what interrupted writers left behind.
+    """Delete replaced versions, and what interrupted writers left behind.
 
     Only the holder of the writer lock may call it. What the newest version needs is flushed to
     disk first, so that a power cut cannot take both the old files and the new.

@@ -1,4 +1,4 @@
-"""Metadata columns: typed when a name is first seen, widened from int to float, else refused."""
+"""Metadata columns: typed by the first value, widened from int to float, else refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KINDS = {"bool": "bool", "int64": "int", "double": "float", "string": "str"}
 
 @dataclass(frozen=True, slots=True)
 class Evolution:
-    """What a batch of rows asks of the table's columns.
+    """Changes of the table's columns that a batch of rows needs.
 
     Attributes:
         new: Columns to add: name -> "bool", "int64", "double" or "string".
@@ -50,11 +50,10 @@ class Columns:
         self.kinds = dict(stored)
 
     def add(self, name: str, value: object, id: str) -> None:
-        """Make room for a value of item `id`: a new column, or a wider one.
+        """Add a value of item `id`: it may need a new column, or a wider one.
 
         Raises:
-            InvalidInputError: A name that cannot be a column, or a value that its column, or any,
-                cannot hold.
+            InvalidInputError: If the name cannot be a column, or the value does not fit it.
         """
         got, had = _kind(name, value, id), self.kinds.get(name)
         if had is None:
@@ -62,11 +61,11 @@ class Columns:
         self.kinds[name] = got if had in (None, got) else _join(name, had, got, id)
 
 
-def plan(rows: Sequence[Row], stored: Mapping[str, str]) -> Evolution:
-    """Compare the metadata of `rows` with the types `stored`, and say what has to change.
+def plan_evolution(rows: Sequence[Row], stored: Mapping[str, str]) -> Evolution:
+    """Compare the metadata of `rows` with the types `stored`; return what has to change.
 
     Raises:
-        InvalidInputError: A name that cannot be a column, or a value of another type than stored.
+        InvalidInputError: If a name cannot be a column, or a value has another type than stored.
     """
     columns = Columns(stored)
     for row in rows:
@@ -83,7 +82,7 @@ def check_name(name: str, taken: Iterable[str]) -> None:
     """Refuse a metadata name that cannot be a column of its own.
 
     Raises:
-        InvalidInputError: The name is reserved, holds a dot or a backtick, begins with an
+        InvalidInputError: If the name is reserved, holds a dot or a backtick, begins with an
             underscore, or differs from another column only in upper and lower case.
     """
     if not isinstance(name, str) or not name.strip() or set(name) & set(".`\n\r\0"):
@@ -125,5 +124,5 @@ def _join(name: str, had: str, got: str, id: str) -> str:
         return "double"
     raise InvalidInputError(
         f"id={id!r}: metadata {name!r} got {KINDS[got]}, but the index holds it as {KINDS[had]}. "
-        f"Convert the value to {KINDS[had]}, or give the facts another name."
+        f"Convert the value to {KINDS[had]}, or give the metadata another name."
     )

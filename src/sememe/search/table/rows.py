@@ -1,8 +1,8 @@
-"""What one row of the table is, and how rows become Arrow columns.
+"""Rows of the table, and their Arrow columns.
 
-A row is one chunk of one item. Beside the columns every index has there is one vector column for
-each space (`vector_<8 hex>`, null where the row has no vector of that space) and one column for
-each metadata name, typed when it is first seen.
+A row is one chunk of one item. Besides the columns that every index has, there is one vector column
+for each space (`vector_<8 hex>`, null where the row has no vector of that space) and one column for
+each metadata name, typed by its first value.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Row:
         hash: Content hash of the whole item; equal on all its rows.
         vectors: Vector column -> (dim,) float32, finite.
         terms: Keyword terms joined by spaces, or None where another row of the item carries them.
-        metadata: Facts to filter by; None values are left out.
+        metadata: Values to filter by; None is left out.
     """
 
     id: str
@@ -105,61 +105,65 @@ def vector_dims(schema: pa.Schema) -> dict[str, int]:
 
 
 def to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
-    """Turn rows into a table of `schema`; columns that a row says nothing about are null.
+    """Turn rows into a table of `schema`; columns that a row has no value for are null.
 
     Raises:
-        InvalidInputError: A vector of the wrong column, width or with NaN, a part out of range, or
-            text that UTF-8 cannot hold.
+        InvalidInputError: If a vector has the wrong column or width, or holds NaN, a part is out of
+            range, or a text cannot be UTF-8.
     """
     import pyarrow as pa
 
     dims = vector_dims(schema)
-    seen: set[tuple[str, int]] = set()
+    keys: set[tuple[str, int]] = set()
     for row in rows:
-        _check(row, dims)
-        if (row.id, row.part) in seen:
-            raise InvalidInputError(f"id={row.id!r} part={row.part} stands twice in one batch.")
-        seen.add((row.id, row.part))
+        _check_row(row, dims)
+        if (row.id, row.part) in keys:
+            raise InvalidInputError(f"id={row.id!r} part={row.part} occurs twice in one batch.")
+        keys.add((row.id, row.part))
     columns: dict[str, Any] = {
         name: [getattr(row, name) for row in rows] for name in FIXED_COLUMNS if name != "checksum"
     }
-    facts = fact_columns(schema.names)
+    metadata = map_metadata_columns(schema.names)
     for name, dim in dims.items():
-        columns[name] = _vectors(rows, name, dim)
-    for name, column in facts.items():
+        columns[name] = _make_vectors(rows, name, dim)
+    for name, column in metadata.items():
         columns[column] = [row.metadata.get(name) for row in rows]
     absent = [None] * len(rows)
     arrays = {
-        f.name: _array(columns.get(f.name, absent), f.type, f.name)
+        f.name: _make_array(columns.get(f.name, absent), f.type, f.name)
         for f in schema
         if f.name != "checksum"
     }
     arrays["checksum"] = pa.array(
-        _checksums_of(rows, facts, sorted(dims)), pa.binary(CHECKSUM_BYTES)
+        _compute_checksums(rows, metadata, sorted(dims)), pa.binary(CHECKSUM_BYTES)
     )
     return pa.Table.from_arrays([arrays[name] for name in schema.names], schema=schema)
 
 
-def _checksums_of(rows: Sequence[Row], facts: Iterable[str], columns: Sequence[str]) -> list[bytes]:
+def _compute_checksums(
+    rows: Sequence[Row], names: Iterable[str], columns: Sequence[str]
+) -> list[bytes]:
     return [
-        checksum(
+        compute_checksum(
             row,
-            {name: row.metadata.get(name) for name in facts},
+            {name: row.metadata.get(name) for name in names},
             [(name, row.vectors[name].tobytes()) for name in columns if name in row.vectors],
         )
         for row in rows
     ]
 
 
-def checksum(row: Any, facts: Mapping[str, Any], vectors: Sequence[tuple[str, bytes]]) -> bytes:
-    """Return the row's 8-byte checksum (BLAKE2b) over all it holds.
+def compute_checksum(
+    row: Any, metadata: Mapping[str, Any], vectors: Sequence[tuple[str, bytes]]
+) -> bytes:
+    """Return the row's 8-byte checksum (BLAKE2b) over all its columns.
 
-    A fact that is None counts as absent, so a column added later changes no checksum; and a whole
+    Metadata that is None counts as absent, so a column added later changes no checksum; and a whole
     number counts as the float it would become, so a column that is widened does not either.
 
     Args:
         row: Anything with the attributes of a `Row`; texts as str or as UTF-8.
-        facts: Metadata column -> value.
+        metadata: Metadata column -> value.
         vectors: (column, float32 bytes) of the vectors the row has, sorted by column.
     """
     digest = blake2b(digest_size=CHECKSUM_BYTES)
@@ -167,8 +171,8 @@ def checksum(row: Any, facts: Mapping[str, Any], vectors: Sequence[tuple[str, by
         _add(digest, b"0" if text is None else b"s", b"" if text is None else _utf8(text))
     numbers = (row.part, row.parts, row.start, row.end)
     digest.update(struct.pack("<qqqq", *(-1 if n is None else n for n in numbers)))
-    for name in sorted(facts):
-        value = facts[name]
+    for name in sorted(metadata):
+        value = metadata[name]
         if value is None:
             continue
         _add(digest, b"n", name.encode())
@@ -191,41 +195,42 @@ def _utf8(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
 
 
-def fact_columns(names: Sequence[str]) -> dict[str, str]:
-    """Return metadata name -> the column it stands in, given a table's columns.
+def map_metadata_columns(names: Sequence[str]) -> dict[str, str]:
+    """Return metadata name -> the column that holds it, given a table's columns.
 
     The two differ while a column is being widened, which may have been interrupted.
     """
-    facts = {
+    columns = {
         name.removeprefix(WIDENING_PREFIX): name
         for name in names
         if name not in FIXED_COLUMNS and not name.startswith(VECTOR_PREFIX)
     }
-    return {name: name if name in names else column for name, column in facts.items()}
+    return {name: name if name in names else column for name, column in columns.items()}
 
 
-def checksums(batch: pa.RecordBatch) -> list[bytes]:
+def recompute_checksums(batch: pa.RecordBatch) -> list[bytes]:
     """Recompute the checksum of every row of a batch that holds all of a table's columns."""
     vectors = [
         (name, _vector_bytes(batch.column(name), dim))
         for name, dim in sorted(vector_dims(batch.schema).items())
     ]
-    facts = {
-        name: _values(batch.column(column))
-        for name, column in fact_columns(batch.schema.names).items()
+    metadata = {
+        name: _read_values(batch.column(column))
+        for name, column in map_metadata_columns(batch.schema.names).items()
     }
     names = [name for name in FIXED_COLUMNS if name != "checksum"]
-    rows = zip(*(_values(batch.column(name)) for name in names), strict=True)
-    found = []
+    rows = zip(*(_read_values(batch.column(name)) for name in names), strict=True)
+    sums = []
     for i, values in enumerate(rows):
         has = [(name, data) for name, column in vectors if (data := column[i]) is not None]
-        own = {name: column[i] for name, column in facts.items()}
-        found.append(checksum(SimpleNamespace(**dict(zip(names, values, strict=True))), own, has))
-    return found
+        own = {name: column[i] for name, column in metadata.items()}
+        row = SimpleNamespace(**dict(zip(names, values, strict=True)))
+        sums.append(compute_checksum(row, own, has))
+    return sums
 
 
-def _values(column: Any) -> list[Any]:
-    """Return a column's values, texts as the bytes they are: damage may have left no UTF-8."""
+def _read_values(column: Any) -> list[Any]:
+    """Return a column's values, texts as bytes: damage may have left invalid UTF-8."""
     import pyarrow as pa
 
     kind = column.type
@@ -240,7 +245,7 @@ def _vector_bytes(column: Any, dim: int) -> list[bytes | None]:
     return [next(filled).tobytes() if ok else None for ok in column.is_valid().to_pylist()]
 
 
-def _check(row: Row, dims: Mapping[str, int]) -> None:
+def _check_row(row: Row, dims: Mapping[str, int]) -> None:
     import numpy as np
 
     if not 0 <= row.part < row.parts:
@@ -259,11 +264,11 @@ def _check(row: Row, dims: Mapping[str, int]) -> None:
         if not np.isfinite(vector).all():
             raise InvalidInputError(
                 f"id={row.id!r}: {name} holds NaN or infinity. Leave the vector out, "
-                "or find out why the encoder made it."
+                "or find out why the encoder returned it."
             )
 
 
-def _vectors(rows: Sequence[Row], name: str, dim: int) -> pa.Array[Any]:
+def _make_vectors(rows: Sequence[Row], name: str, dim: int) -> pa.Array[Any]:
     import numpy as np
     import pyarrow as pa
 
@@ -278,7 +283,7 @@ def _vectors(rows: Sequence[Row], name: str, dim: int) -> pa.Array[Any]:
     )
 
 
-def _array(values: Any, kind: pa.DataType, name: str) -> pa.Array[Any]:
+def _make_array(values: Any, kind: pa.DataType, name: str) -> pa.Array[Any]:
     import pyarrow as pa
 
     if isinstance(values, pa.Array):

@@ -1,4 +1,4 @@
-"""Which rows there are, in memory, for one version: addresses, documents, parts.
+"""The rows of one version, in memory: addresses, documents, parts.
 
 A row address (fragment << 32 | offset) names a row for as long as its file lives and is never given
 to another row, which is what makes it safe to keep vectors by address from version to version.
@@ -42,7 +42,7 @@ class Snapshot:
         return len(self.addresses)
 
     def positions(self, addresses: Addresses) -> NDArray[np.int64]:
-        """Return where each address stands in this snapshot, -1 where it does not."""
+        """Return the position of each address in this snapshot, -1 where it has none."""
         import numpy as np
 
         if not len(self.addresses):
@@ -78,7 +78,7 @@ def read_snapshot(table: LanceTable) -> Snapshot:
 
 
 def make_snapshot(version: int, scanned: Any) -> Snapshot:
-    """Make one of an Arrow table with id, part and _rowaddr, in the table's order."""
+    """Make a snapshot of an Arrow table with id, part and _rowaddr, in the table's order."""
     import numpy as np
     import pyarrow as pa
 

@@ -166,3 +166,25 @@ def test_nothing_is_pickled_printed_or_asserted_on_users():
         tree = ast.parse(text)
         asserts = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Assert)]
         assert asserts == [], path
+
+
+def test_encoders_are_used_by_what_their_base_declares():
+    """`as_encoder` completes an encoder once; after it, nothing is looked up by name."""
+    from sememe.encoders.base import BaseEncoder
+
+    declared = {name for name in vars(BaseEncoder) if not name.startswith("_")} - {
+        "name",
+        "release",
+    }
+    assert {"encode_query", "encode_with_receipt", "split", "scale"} <= declared
+    bad = []
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in (
+                "getattr",
+                "hasattr",
+            ):
+                owner, name = map(ast.unparse, node.args[:2])
+                if "encoder" in owner.lower() or name.strip("'\"") in declared:
+                    bad.append(f"{path.relative_to(SOURCE)}:{node.lineno} {ast.unparse(node)}")
+    assert {line.split(":")[0] for line in bad} == {"encoders/base.py"}, bad

@@ -154,4 +154,4 @@ def tolerance_of_outputs(outputs: Iterable[float]) -> float:
 
     It is finer: a logistic function crowds scores at 0 and 1 that are far from equal.
     """
-    return _FINE * max(1.0, *(abs(one) for one in outputs))
+    return _FINE * max([1.0, *map(abs, outputs)])

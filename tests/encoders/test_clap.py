@@ -164,7 +164,7 @@ def test_what_cannot_be_read_has_a_reason(folder, tmp_path):
         sounds.encode(items)
     with pytest.raises(InvalidInputError, match="item 0"):
         sounds.encode([3])
-    with pytest.raises(InvalidInputError, match="list of recordings"):
+    with pytest.raises(InvalidInputError, match="list of audio items"):
         sounds.encode("a.wav")
 
 

@@ -18,6 +18,7 @@ from sememe.encoders.load.by_name import load_encoders, load_pair, load_text
 from sememe.encoders.load.families import FAMILIES, register, resolve
 from sememe.encoders.load.family import Family
 from sememe.evaluate.runners.similarity import ScoredPair, evaluate_sts
+from sememe.index.encoders import list_names, load_all
 from sememe.models.weights.catalog import CATALOG, ModelInfo
 from tests.models import checkpoints, clip_checkpoints, cross_checkpoints, speech_checkpoints
 from tests.train.image_encoders import quarters
@@ -131,7 +132,7 @@ def test_nothing_is_loaded_to_resolve_a_name(tmp_path, monkeypatch):
         raise AssertionError("weights were read")
 
     clip = str(clip_checkpoints.write(tmp_path / "clip"))
-    for method in ("read", "checked_path", "require"):
+    for method in ("read", "check_path", "require"):
         monkeypatch.setattr(ModelInfo, method, refuse)
     for target in ("read_tensors", "read_weights"):
         monkeypatch.setattr(f"sememe.models.weights.checkpoint.{target}", refuse)
@@ -199,3 +200,19 @@ def test_a_family_cannot_take_the_models_of_others(monkeypatch, encoder, tmp_pat
     for name in (*CATALOG, str(checkpoints.write(tmp_path / "sentence"))):
         assert resolve(name).family is not greedy
     assert resolve("nowhere").family is greedy
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["use-multilingual-v3", "efficientnet-lite0:conse", "efficientnet-lite0"],
+        ["efficientnet-lite0:conse:all-minilm-l6-v2"],
+        ["mel-statistics"],
+        ["clip", "efficientnet-lite0"],
+        [],
+    ],
+)
+def test_the_names_of_an_index_are_those_of_its_encoders(names, tmp_path, monkeypatch):
+    clip_checkpoints.write(tmp_path / "clip")
+    monkeypatch.chdir(tmp_path)
+    assert list_names(names) == [encoder.name for encoder in load_all(names)]

@@ -158,7 +158,7 @@ def test_what_cannot_be_read_has_a_reason_and_the_others_a_vector(tmp_path):
     assert np.isnan(rows[0]).all() and np.isfinite(rows[1]).all()
     with pytest.raises(CorruptFileError, match=r"item 0 \(.*broken.wav\): .*encode_with_receipt"):
         encoder.encode([broken])
-    with pytest.raises(InvalidInputError, match="a list of recordings, got one str"):
+    with pytest.raises(InvalidInputError, match="a list of audio items, got one str"):
         encoder.encode("a.wav")
     with pytest.raises(InvalidInputError, match="item 1"):
         encoder.encode([(noise(), RATE), 5])

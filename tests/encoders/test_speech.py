@@ -192,7 +192,7 @@ def test_what_cannot_be_read_has_a_reason(folder, tmp_path):
         with pytest.raises(InvalidInputError, match="item 0"):
             encoder.encode(wrong)
     for bare in ("a.wav", b"", (tone(300), RATE), 3):
-        with pytest.raises(InvalidInputError, match="list of recordings"):
+        with pytest.raises(InvalidInputError, match="list of audio items"):
             encoder.encode(bare)
 
 

@@ -181,8 +181,8 @@ def test_items_without_text_leave_no_trace(encoder, tmp_path):
 
 
 def test_two_text_spaces_are_refused_until_they_can_be_searched(encoder, tmp_path):
-    class Other:
-        name, dim, modality, space = "other", 8, "text", "0" * 16
+    class Other(OtherSpace):
+        dim = 8
 
     with pytest.raises(InvalidInputError, match="2 spaces"):
         Index.create(tmp_path / "index", [encoder, Other()])
@@ -209,5 +209,8 @@ def test_no_model_is_loaded_where_nothing_is_encoded(encoder, tmp_path, capsys, 
     assert main(["search", at, "고양이", "--mode", "keyword", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["id"] == "notes/a.txt"
     assert main(["verify", at]) == 0
+    assert main(["index", str(tmp_path / "notes"), "--into", at, "-m", "all-minilm-l6-v2"]) == 2
+    assert "got -m all-minilm-l6-v2. Leave" in capsys.readouterr().err
+    (tmp_path / "notes" / "b.txt").write_text("개가 짖는다")
     with pytest.raises(AssertionError, match="a model was loaded"):  # the control
-        main(["index", str(tmp_path / "notes"), "--into", at, "-m", "all-minilm-l6-v2"])
+        main(["index", str(tmp_path / "notes"), "--into", at])

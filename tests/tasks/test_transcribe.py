@@ -158,7 +158,7 @@ def test_what_cannot_be_read_has_a_reason(transcriber, tmp_path):
         transcriber.transcribe(items)
     with pytest.raises(InvalidInputError, match="beam_size=0"):
         transcriber.transcribe(items, beam_size=0)
-    with pytest.raises(InvalidInputError, match="list of recordings"):
+    with pytest.raises(InvalidInputError, match="list of audio items"):
         transcriber.transcribe("a.wav")
 
 

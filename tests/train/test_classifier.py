@@ -116,7 +116,7 @@ def test_another_space_is_refused(encoder, pictures, tmp_path):
     saved = ImageClassifier(str(place), views=1).fit(pictures[0]).save(tmp_path / "mine")
     shutil.rmtree(place)
     quarters(place, gain=2.0)
-    with pytest.raises(SpaceMismatchError, match="teach it anew"):
+    with pytest.raises(SpaceMismatchError, match="train it again"):
         ImageClassifier.load(saved)
 
 

@@ -185,7 +185,7 @@ class MediaEncoder(BaseEncoder):
 
 
 class _Outsider(BaseEncoder):
-    """An encoder of another class: what it has is used, the base's defaults stand in for the rest.
+    """An encoder of another class; what it lacks of `BaseEncoder` has the defaults.
 
     Attributes:
         wrapped: That encoder.

@@ -10,6 +10,7 @@ from sememe._errors import InvalidInputError, SpaceMismatchError, UnknownNameErr
 from sememe._types import Encoder
 from sememe.encoders.base import BaseEncoder, as_encoder
 from sememe.encoders.load.by_name import load, load_encoders
+from sememe.encoders.load.families import resolve
 from sememe.encoders.name import ModelName
 from sememe.index.config import EncoderEntry
 from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL, model_info
@@ -148,15 +149,18 @@ def load_all(given: Sequence[Encoder | str]) -> list[BaseEncoder]:
     return loaded
 
 
-def match_entries(names: Sequence[str], entries: Sequence[EncoderEntry]) -> bool:
-    """Return whether an index of `names` would have these entries; loads nothing.
+def list_names(given: Sequence[str]) -> list[str]:
+    """Return the names of the encoders that `load_all` returns; loads nothing.
 
-    False may also mean that a name is written in another way than in its entry.
+    Raises:
+        UnknownNameError, InvalidInputError: If a name leads to no encoder.
     """
-    first, *others = entries
-    implied = first.name == DEFAULT_MODEL and all(one.modality != "text" for one in others)
-    given = [entry.name for entry in (others if implied and len(names) < len(entries) else entries)]
-    return list(names) == given
+    models = [resolve(name) for name in given]
+    names = [name for model in models for name in model.names]
+    if models and not any("text" in model.modalities for model in models):
+        shared = (model.text_encoder for model in models if model.text_encoder)
+        names.insert(0, next(shared, DEFAULT_MODEL))
+    return names
 
 
 def check_encoders(encoders: Sequence[BaseEncoder]) -> None:

@@ -152,6 +152,7 @@ def _open_or_create(
     create: bool,
 ) -> Index:
     """Open an index, or create one; refuse options that differ from those it was built with."""
+    from sememe.encoders.name import ModelName
     from sememe.index.config import FILE
     from sememe.index.index import Index
 
@@ -169,9 +170,10 @@ def _open_or_create(
             f"{into} keeps thumbnails of {opened.thumbnails} pixels; got {thumbnails}. Leave "
             "--thumbnails out, or build another index: --into OTHER"
         )
-    encoders = ", ".join(entry.name for entry in opened.encoders)
+    names = [ModelName.parse(entry.name).canonical for entry in opened.encoders]
+    encoders = ", ".join(map(str, names))
     asked_for = (
-        ("-m", _name_encoders(models or [], opened), encoders),
+        ("-m", _name_encoders(models or []), encoders),
         ("--terms", terms, opened.terms),
     )
     for option, asked, built in asked_for:
@@ -185,17 +187,12 @@ def _open_or_create(
     return opened
 
 
-def _name_encoders(models: list[str], opened: Index) -> str:
-    """Return the names of the encoders that an index of these models has.
+def _name_encoders(models: list[str]) -> str:
+    """Return the names of the encoders that an index of these models has; loads nothing."""
+    from sememe.index.encoders import list_names
 
-    "" if they are those of the opened index as they are written: nothing is loaded to compare them.
-    """
-    from sememe.index.encoders import load_all, match_entries
-
-    if match_entries(models, opened.encoders):
-        return ""
     try:
-        return ", ".join(encoder.name for encoder in load_all(models)) if models else ""
+        return ", ".join(list_names(models))
     except UnknownNameError:  # no model, so not the one that the index was built with
         return ", ".join(models)
 

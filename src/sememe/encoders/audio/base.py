@@ -33,14 +33,14 @@ def check_audio_items(items: Iterable[Any]) -> list[Any]:
     if isinstance(items, str | bytes | bytearray | PathLike | Clip | Mapping) or _is_pair(items):
         kind = "(samples, sample rate)" if isinstance(items, tuple) else type(items).__name__
         raise InvalidInputError(
-            f"encode takes a list of recordings, got one {kind}. Use encode_one(recording), or "
-            "encode([recording])."
+            f"encode takes a list of audio items, got one {kind}. Use encode_one(item), or "
+            "encode([item])."
         )
     try:
         given = list(items)
     except TypeError:
         kind = type(items).__name__
-        raise InvalidInputError(f"encode takes a list of recordings, got {kind}.") from None
+        raise InvalidInputError(f"encode takes a list of audio items, got {kind}.") from None
     for index, item in enumerate(given):
         check_audio(item, f"item {index}")
     return given

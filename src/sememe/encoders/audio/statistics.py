@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import ABOUT, check_format, made_by, noted
+from sememe._persistence import ABOUT, check_format, expect_valid, made_by, noted
 from sememe._progress import progress
 from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items
 from sememe.encoders.base import check_threads, unit_rows
@@ -84,8 +84,8 @@ class SoundEncoder(BaseAudioEncoder):
         """Fit the whitening to audio of the kind that will be compared; no labels are needed.
 
         Args:
-            items: At least 50 recordings; those that cannot be read are left out.
-            dim: Width of the vectors; smaller where there are fewer recordings.
+            items: At least 50 audio items; those that cannot be read are left out.
+            dim: Width of the vectors; smaller where there are fewer items.
             threads: CPU threads; all cores by default.
             show_progress: Draw a progress bar on standard error.
 
@@ -101,8 +101,8 @@ class SoundEncoder(BaseAudioEncoder):
         known = [i for i in range(len(given)) if i not in failed]
         if len(known) < LEAST_EXAMPLES:
             raise InvalidInputError(
-                f"got {len(known)} recordings that can be read; a scale needs {LEAST_EXAMPLES} or "
-                f"more. With fewer, the {SOUND_MODEL} of the catalogue is the better choice."
+                f"got {len(known)} audio items that can be read; a scale needs {LEAST_EXAMPLES} "
+                f"or more. With fewer, the {SOUND_MODEL} of the catalogue is the better choice."
             )
         return cls(fit_scale(rows[known], dim), threads=threads)
 
@@ -157,14 +157,10 @@ class SoundEncoder(BaseAudioEncoder):
             CorruptFileError: A file is missing or damaged, or of a newer format.
         """
         folder = Path(path)
-        try:
+        with expect_valid(folder, cure="Make it again", errors=(Exception,)):  # JSON, ZIP, NumPy
             document = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
             check_format(folder / ABOUT, document["format"], _FORMAT)
             scale = SoundScale.of_bytes((folder / _SCALE).read_bytes())
-        except CorruptFileError:
-            raise
-        except Exception as error:  # of JSON, ZIP or NumPy: any
-            raise CorruptFileError(f"{folder} is damaged: {error!r}. Make it anew") from error
         return cls(scale, name=str(folder.resolve()), threads=threads)
 
 

@@ -52,7 +52,7 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The recognised text of a recording.
+    """The recognised text of an audio item.
 
     Attributes:
         text: The words, separated by single spaces; "" if none was recognised.
@@ -79,7 +79,7 @@ class Transcriber:
 
     Attributes:
         name: How to load it again.
-        vocabulary: The letters that its outputs stand for.
+        vocabulary: The letters of its outputs.
     """
 
     def __init__(self, engine: SpeechEngine, vocabulary: Vocabulary, *, name: str) -> None:
@@ -193,9 +193,9 @@ class Transcriber:
             raise InvalidInputError(f"words={words!r} is one str; give a list: [{words!r}]")
         if not all(isinstance(word, str) for word in words):
             raise InvalidInputError(f"words={list(words)!r:.80}; give a list of str.")
-        known = self.vocabulary
-        spelt = spell_words(known, words)
-        return WordTrie(spelt.values(), n_units=len(known.units), space=known.space)
+        vocabulary = self.vocabulary
+        spelt = spell_words(vocabulary, words)
+        return WordTrie(spelt.values(), n_units=len(vocabulary.units), space=vocabulary.space)
 
 
 class _StreamDecoder:

@@ -10,7 +10,6 @@ still have the same space.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError, SpaceMismatchError
-from sememe._persistence import check_format
+from sememe._persistence import ABOUT, check_format, expect_valid, hash_file
 from sememe._types import Modality
 from sememe.encoders.audio.base import check_audio_items
 from sememe.encoders.image.base import check_images
@@ -31,10 +30,11 @@ if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
     from sememe.space.probe import Probe
 
-ABOUT, WEIGHTS = "sememe.json", "weights.npz"
+WEIGHTS = "weights.npz"
 KINDS: dict[Modality, str] = {"image": "image-classifier", "audio": "audio-classifier"}
 COMMANDS: dict[Modality, str] = {"image": "classifier", "audio": "audio-classifier"}
 FORMAT = 1
+_CURE = "Train it again"
 
 
 class ProbeClassifier(Classifier):
@@ -78,7 +78,7 @@ class ProbeClassifier(Classifier):
             "space": self.encoder.space,
             "views": self.views,
             "labels": list(self.labels),
-            "sha256": _digest(folder / WEIGHTS),
+            "sha256": hash_file(folder / WEIGHTS).hexdigest(),
             **facts,
         }
         text = json.dumps(document, ensure_ascii=False, indent=1)
@@ -131,7 +131,10 @@ def _read_document(folder: Path, modality: Modality | None) -> dict[str, Any]:
     about = folder / ABOUT
     allowed = list(KINDS) if modality is None else [modality]
     kinds, commands = [KINDS[one] for one in allowed], [COMMANDS[one] for one in allowed]
-    try:
+    for path in (about, folder / WEIGHTS):
+        if not path.is_file():
+            raise CorruptFileError(f"{folder} lacks {path.name}.")
+    with expect_valid(about, cure=_CURE):
         document = json.loads(about.read_text(encoding="utf-8"))
         if document["kind"] not in kinds:
             raise InvalidInputError(
@@ -140,30 +143,17 @@ def _read_document(folder: Path, modality: Modality | None) -> dict[str, Any]:
             )
         check_format(about, document["format"], FORMAT)
         names = ("encoder", "space", "method", "labels", "views", "sha256")
-        found = {name: document[name] for name in names}
-        got = _digest(folder / WEIGHTS)
-    except FileNotFoundError as error:
-        raise CorruptFileError(f"{folder} lacks {Path(error.filename).name}.") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise CorruptFileError(f"{about} is damaged: {error!r}. Train it anew") from error
-    if got != found["sha256"]:
-        raise CorruptFileError(f"{folder / WEIGHTS} is not the file that {ABOUT} means.")
-    return found
+        fields = {name: document[name] for name in names}
+    if hash_file(folder / WEIGHTS).hexdigest() != fields["sha256"]:
+        raise CorruptFileError(f"{folder / WEIGHTS} does not match its hash in {ABOUT}. {_CURE}")
+    return fields
 
 
 def _read_probe(folder: Path, method: str) -> Probe:
     from sememe.evaluate.runners.few_shot import new_probe
 
-    try:
+    errors = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+    with expect_valid(folder / WEIGHTS, cure=_CURE, errors=errors):
         with np.load(folder / WEIGHTS, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return new_probe(method).of(arrays)  # type: ignore[arg-type]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise CorruptFileError(f"{folder / WEIGHTS} is damaged: {error!r}") from error
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

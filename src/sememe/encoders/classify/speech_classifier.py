@@ -68,7 +68,7 @@ def load_speech_classifier(folder: str | Path, *, threads: int | None = None) ->
         )
     names = network.facts.get("id2label")
     if not isinstance(names, dict) or not names:
-        raise CorruptFileError(f"{path} names no classes: id2label in config.json. Train it anew")
+        raise CorruptFileError(f"{path} names no classes: id2label in config.json. Train it again")
     labels = [str(names[key]) for key in sorted(names, key=int)]
     reader = Reader(network.tensors(), str(path), prefix="")
     width = int(network.facts.get("classifier_proj_size", 256))

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Literal, overload
 
 from sememe._errors import InvalidInputError
-from sememe._types import Encoder, Modality
+from sememe._types import Modality
 from sememe.encoders.base import BaseEncoder, as_encoder, check_threads
 from sememe.encoders.load.families import Resolved, resolve
 from sememe.encoders.load.family import Request
@@ -99,7 +99,7 @@ def load_encoders(
     threads: int | None = None,
     loaded: Iterable[BaseEncoder] = (),
 ) -> list[BaseEncoder]:
-    """Load all encoders of a model: two, texts first, for one with a joint space, else one.
+    """Load all encoders of a model: two, texts first, of one with a joint space, else one.
 
     loaded: Encoders in memory, used where one is built on another of that name.
 
@@ -140,29 +140,28 @@ def _load(
 ) -> BaseEncoder:
     """Load the one encoder of a name, of a modality if given."""
     check_threads(threads)
-    found = resolve(name)
-    if modality is not None and modality not in found.modalities:
-        other, wanted = _PLURAL[found.modalities[0]], _PLURAL[modality].removesuffix("s")
+    resolved = resolve(name)
+    if modality is not None and modality not in resolved.modalities:
+        other, wanted = _PLURAL[resolved.modalities[0]], _PLURAL[modality].removesuffix("s")
         raise InvalidInputError(
             f"{name} encodes {other}; give an encoder for {wanted}: {DEFAULT_MODEL}"
         )
-    if len(found.modalities) > 1:
-        kinds = " and ".join(_PLURAL[one] for one in found.modalities)
-        one, two = found.names
+    if len(resolved.modalities) > 1:
+        kinds = " and ".join(_PLURAL[one] for one in resolved.modalities)
+        one, two = resolved.names
         raise InvalidInputError(
             f"{name} has two encoders, for {kinds}, in one space. Load one: sememe.load({one!r}) "
             f"or sememe.load({two!r}); or both: sememe.load_encoders({name!r})"
         )
-    return _open(found, overflow, threads, [])[0]
+    return _open(resolved, overflow, threads, [])[0]
 
 
 def _open(
-    found: Resolved, overflow: Overflow, threads: int | None, loaded: Sequence[BaseEncoder]
+    resolved: Resolved, overflow: Overflow, threads: int | None, loaded: Sequence[BaseEncoder]
 ) -> list[BaseEncoder]:
     load_inner = partial(_load_inner, loaded=loaded, overflow=overflow, threads=threads)
-    request = Request(found.model, found.modalities, overflow, threads, load_inner)
-    opened: Sequence[Encoder] = found.family.open(request)
-    return [as_encoder(encoder) for encoder in opened]
+    request = Request(resolved.model, resolved.modalities, overflow, threads, load_inner)
+    return [as_encoder(encoder) for encoder in resolved.family.open(request)]
 
 
 def _load_inner(

@@ -1,4 +1,4 @@
-"""What a family of models tells `sememe.load`: its names, and how to open one."""
+"""A family of models: the names that it recognises, and how to open one."""
 
 from __future__ import annotations
 

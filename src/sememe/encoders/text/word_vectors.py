@@ -197,7 +197,7 @@ class WordEncoder(BaseEncoder):
 def _check_finite(values: NDArray[np.float64]) -> None:
     if not np.isfinite(values).all():
         raise InvalidInputError(
-            "the word vectors hold NaN or infinity: their file is damaged. Fetch or write it anew."
+            "the word vectors hold NaN or infinity: their file is damaged. Fetch or write it again."
         )
 
 

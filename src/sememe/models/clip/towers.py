@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sememe._errors import InvalidInputError
 from sememe.models.clip.graph import image_graph, text_graph
-from sememe.models.clip.weights import logit_scale, read_image_weights, read_text_weights
+from sememe.models.clip.weights import read_image_weights, read_logit_scale, read_text_weights
 from sememe.models.image.engine import VisionEngine
 from sememe.models.onnx.token_engine import TokenEngine
 
@@ -86,7 +86,7 @@ class _GraphTowers:
         self._tensors = folder.tensors()
         self.dim = config.dim
         self.max_tokens = config.max_tokens
-        self.logit_scale = logit_scale(self._tensors, where=self._where)
+        self.logit_scale = read_logit_scale(self._tensors, where=self._where)
 
     def texts(self, threads: int | None) -> TextTower:
         weights = read_text_weights(self._config, self._tensors, where=self._where)

@@ -154,18 +154,18 @@ def read_text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> Te
     )
 
 
-def logit_scale(tensors: Tensors, *, where: str) -> float:
+def read_logit_scale(tensors: Tensors, name: str = "logit_scale", *, where: str) -> float:
     """Return the logarithm of what cosines are multiplied by, as training learnt it.
 
     Raises:
         CorruptFileError: It is no number, or none that training could have learnt.
     """
-    found = tensors.get("logit_scale")
-    if found is None:
+    scale = tensors.get(name)
+    if scale is None:
         return MAX_SCALE
-    value = float(found.reshape(-1)[0]) if found.size == 1 else float("nan")
+    value = float(scale.reshape(-1)[0]) if scale.size == 1 else float("nan")
     if not -20 < value < 20:  # e to the 20th is half a billion
-        raise CorruptFileError(f"{where}: logit_scale holds {found}. Fetch it anew")
+        raise CorruptFileError(f"{where}: {name} holds {scale}. Fetch it anew")
     return value
 
 

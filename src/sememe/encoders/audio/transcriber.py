@@ -22,8 +22,8 @@ from sememe.encoders.audio.base import checked_sounds
 from sememe.encoders.base import refuse
 from sememe.encoders.load.audio import speech_place
 from sememe.encoders.text.encoder import digest
-from sememe.models.ctc.beam_search import Beam
-from sememe.models.ctc.greedy import Best, log_probabilities
+from sememe.models.ctc.beam_search import BeamDecoder
+from sememe.models.ctc.greedy import GreedyDecoder, log_probabilities
 from sememe.models.ctc.vocabulary import read_vocabulary, spell_words
 from sememe.models.ctc.word_trie import WordTrie
 from sememe.models.wav2vec2.engine import SpeechEngine
@@ -31,7 +31,7 @@ from sememe.models.wav2vec2.folder import read_speech_folder
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
-    from sememe.models.ctc.greedy import Reading, Spoken
+    from sememe.models.ctc.greedy import Hypothesis, TimedUnit
     from sememe.models.ctc.vocabulary import Vocabulary
 
 _SECONDS = 15.0  # of sound that the network reads at once
@@ -204,7 +204,7 @@ class _Listener:
         self._engine = engine
         self._place = -1
         self._frames = 0
-        self._decoder: Best | Beam | None = None
+        self._decoder: GreedyDecoder | BeamDecoder | None = None
 
     def hear(self, place: int, logits: FloatArray) -> Iterator[tuple[int, Transcript]]:
         """Read scores of a recording, (frames, units); yield the one before it, which is done."""
@@ -214,7 +214,9 @@ class _Listener:
             blank = self._vocabulary.blank
             plain = self._size == 1
             self._decoder = (
-                Best(blank) if plain else Beam(blank, size=self._size, words=self._words)
+                GreedyDecoder(blank)
+                if plain
+                else BeamDecoder(blank, size=self._size, words=self._words)
             )
         if self._decoder is not None:
             self._decoder.feed(log_probabilities(logits, self._vocabulary.silent))
@@ -226,7 +228,7 @@ class _Listener:
             yield self._place, self._transcript(self._decoder.finish())
             self._decoder = None
 
-    def _transcript(self, reading: Reading) -> Transcript:
+    def _transcript(self, reading: Hypothesis) -> Transcript:
         folder, step = self._engine.folder, self._engine.seconds_per_frame
         seconds = folder.config.samples(self._frames) / folder.sample_rate
         words = []
@@ -239,9 +241,11 @@ class _Listener:
         return Transcript(text, tuple(words), reading.score, round(seconds, 3))
 
 
-def _split(units: Sequence[Spoken], space: int | None, pause: float) -> Iterator[list[Spoken]]:
+def _split(
+    units: Sequence[TimedUnit], space: int | None, pause: float
+) -> Iterator[list[TimedUnit]]:
     """Yield the units of each word, none of them empty; so many frames of pause end one, too."""
-    held: list[Spoken] = []
+    held: list[TimedUnit] = []
     for one in units:
         if held and (one.unit == space or one.start - held[-1].end > pause):
             yield held

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._progress import progress
-from sememe.models.ctc.greedy import Best, log_probabilities
+from sememe.models.ctc.greedy import GreedyDecoder, log_probabilities
 from sememe.train.base.curve import Curve
 from sememe.train.base.torch_state import keep_state, take_state
 from sememe.train.simclr.objective import schedule
@@ -143,7 +143,7 @@ class SpeechLearner:
                 clips = [data.sounds[place] for place in places]
                 logits, frames = self.network.logits(clips)
                 for place, row, n in zip(places, logits.numpy(), frames.tolist(), strict=True):
-                    best = Best(BLANK)
+                    best = GreedyDecoder(BLANK)
                     best.feed(log_probabilities(row[:n], silent=[UNKNOWN]))
                     found[place] = self.vocabulary.decode(best.finish().ids)
         module.train(training)

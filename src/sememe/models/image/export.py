@@ -9,12 +9,11 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe.models.image.engine import PIXELS
-from sememe.models.onnx.export import export_module
+from sememe.models.onnx.export import MAX_BYTES, export_module
 
 if TYPE_CHECKING:
     from sememe.models.image.preprocess import Preprocess
 
-_MAX_BYTES = 2_000_000_000  # of one ONNX file
 _TOLERANCE = 1e-4  # of the largest value
 
 
@@ -51,7 +50,7 @@ def _export(module: Any, preprocess: Preprocess, outputs: tuple[str, ...]) -> by
     import torch
 
     size = sum(t.numel() * t.element_size() for t in module.state_dict().values())
-    if size > _MAX_BYTES:
+    if size > MAX_BYTES:
         raise ValueError(f"its weights take {size / 1e9:.1f} GB, one ONNX file holds 2")
     wrapped = _wrap(module, preprocess).eval()
     shape = (5, preprocess.size, preprocess.size, 3)

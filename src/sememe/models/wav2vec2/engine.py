@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.onnx.batches import Batches
 from sememe.models.onnx.session import LazySession
 from sememe.models.wav2vec2.graph import speech_graph
 from sememe.models.wav2vec2.windows import cut_windows
@@ -43,6 +42,12 @@ class SpeechEngine:
         self.layer = layer
         self._threads = threads or os.cpu_count() or 1
         self._session = LazySession(self._make_graph)
+        config = folder.config
+        self._batches = Batches(
+            budget=round(min(_BUDGET * folder.sample_rate, _FRAMES * config.stride)),
+            equal=config.conv_norm == "group",  # padding would count in normalisation
+            threads=threads,
+        )
 
     @property
     def width(self) -> int:
@@ -108,13 +113,8 @@ class SpeechEngine:
             for i, rows in zip(batch.tolist(), self._run(some), strict=True):
                 outputs[i] = rows
 
-        batches = list(self._batches(lengths))
         self.open()
-        if len(batches) < 2 or self._threads == 1:
-            for batch in batches:
-                work(batch)
-        else:
-            list(self._pool.map(work, batches))
+        self._batches.each(lengths, work)
         return outputs
 
     def open(self) -> None:
@@ -136,21 +136,6 @@ class SpeechEngine:
         rows = self.run([window.samples for _, window in pieces])
         for (index, window), one in zip(pieces, rows, strict=True):
             yield index, one[window.skip : window.skip + window.keep]
-
-    def _batches(self, lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Yield indices of clips, longest first: of like length, or of equal if padding counts."""
-        config = self.folder.config
-        budget = min(_BUDGET * self.folder.sample_rate, _FRAMES * config.stride)
-        equal = config.conv_norm == "group"
-        order = np.argsort(-lengths, kind="stable")
-        start = 0
-        while start < len(order):
-            longest = lengths[order[start]]
-            stop = start + max(1, int(budget / longest))
-            if equal:
-                stop = min(stop, start + int((lengths[order[start:]] == longest).sum()))
-            yield order[start:stop]
-            start = stop
 
     def _normalise(self, clip: FloatArray) -> FloatArray:
         """Return a clip at mean 0 and variance 1, if the network was trained so."""
@@ -175,10 +160,6 @@ class SpeechEngine:
             raise InvalidInputError(describe_missing_head(str(self.folder.path)))
         layers = () if self.layer is None else (self.layer,)
         return speech_graph(weights, layers=layers, logits=self.layer is None)
-
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._threads, thread_name_prefix="sememe-speech")
 
 
 def describe_missing_head(where: str) -> str:

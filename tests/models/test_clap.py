@@ -8,7 +8,7 @@ import pytest
 from sememe import CorruptFileError
 from sememe.models.clap.config import read_config
 from sememe.models.clap.features import read_features
-from sememe.models.clap.graph import stretching
+from sememe.models.clap.graph import interpolation_matrix
 from sememe.models.clap.weights import expand_distances
 from tests.models import clap_checkpoints as small
 from tests.models.clap_checkpoints import FEATURES, RATE
@@ -39,8 +39,8 @@ def test_stretching_three_frames_to_five():
     expected = [
         [1, 0, 0], [near + far, near, far], [0, 1, 0], [far, near, near + far], [0, 0, 1],
     ]  # fmt: skip
-    np.testing.assert_allclose(stretching(3, 5), expected, atol=1e-7)
-    np.testing.assert_allclose(stretching(201, 256).sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(interpolation_matrix(3, 5), expected, atol=1e-7)
+    np.testing.assert_allclose(interpolation_matrix(201, 256).sum(axis=1), 1, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from sememe.models.clip.config import read_config, read_open_clip_config
 from sememe.models.clip.graph import image_graph
 from sememe.models.clip.preprocess import read_open_clip_preprocess, read_preprocess
 from sememe.models.clip.towers import check_size, make_text_engine
-from sememe.models.clip.weights import logit_scale, read_image_weights, read_text_weights
+from sememe.models.clip.weights import read_image_weights, read_logit_scale, read_text_weights
 from sememe.models.image.preprocess import Preprocess
 from sememe.models.onnx.session import open_session
 from tests.models import clip_checkpoints as small
@@ -134,12 +134,12 @@ def test_a_tower_beyond_what_a_graph_holds_is_refused():
 
 
 def test_the_learnt_scale():
-    assert logit_scale(small.tensors(), where="") == pytest.approx(3.0)
-    assert logit_scale({}, where="") == pytest.approx(np.log(100))
+    assert read_logit_scale(small.tensors(), where="") == pytest.approx(3.0)
+    assert read_logit_scale({}, where="") == pytest.approx(np.log(100))
     one = {"logit_scale": np.array([2.0], np.float32)}
-    assert logit_scale(one, where="") == pytest.approx(2.0)
+    assert read_logit_scale(one, where="") == pytest.approx(2.0)
     with pytest.raises(CorruptFileError, match="logit_scale"):
-        logit_scale({"logit_scale": np.array(np.nan, np.float32)}, where="")
+        read_logit_scale({"logit_scale": np.array(np.nan, np.float32)}, where="")
 
 
 def test_what_a_config_leaves_out_is_as_in_transformers():
@@ -172,7 +172,7 @@ def test_what_a_config_leaves_out_is_as_in_transformers():
             {"num_attention_heads": 5},
             "image tower: 5 heads do not divide",
         ),
-        ("vision_config", {"num_channels": 1}, "pictures of 1 channels"),
+        ("vision_config", {"num_channels": 1}, "images of 1 channels"),
         ("vision_config", {"image_size": [24, 32]}, "sememe reads squares"),
         ("vision_config", {"patch_size": 32}, "patches of 32 pixels in pictures of 24"),
         ("text_config", {"eos_token_id": 10**6}, "end is id 1000000"),
@@ -194,7 +194,7 @@ def test_a_config_that_makes_no_sense_is_refused(part, change, message):
         ("vision_cfg", {"timm_model_name": "vit_base"}, "timm_model_name='vit_base'"),
         ("text_cfg", {"hf_model_name": "xlm-roberta-base"}, "text_cfg has hf_model_name"),
         ("text_cfg", {"no_causal_mask": True}, "no_causal_mask=True.*onnx/text_model.onnx"),
-        ("vision_cfg", {"pool_type": "avg"}, "pools pictures by 'avg'"),
+        ("vision_cfg", {"pool_type": "avg"}, "pools images by 'avg'"),
         ("text_cfg", {"pool_type": "last"}, "texts by 'last'"),
         ("text_cfg", {"tokenizer_kwargs": {"clean": "canonicalize"}}, "takes the punctuation out"),
     ],

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from sememe._errors import InvalidInputError
-from sememe.models.ctc.beam_search import Beam
-from sememe.models.ctc.greedy import Best, Spoken, log_probabilities
+from sememe.models.ctc.beam_search import BeamDecoder
+from sememe.models.ctc.greedy import GreedyDecoder, TimedUnit, log_probabilities
 from sememe.models.ctc.word_trie import WordTrie
 
 ALL = 10**6  # beginnings: more than there are
@@ -38,17 +38,17 @@ def added_up(log_probs, blank=0):
 
 
 def decoded(log_probs, *, parts=1, **options):
-    beam = Beam(0, **options)
+    beam = BeamDecoder(0, **options)
     for part in np.array_split(log_probs, parts):
         beam.feed(part)
-    return beam.readings()
+    return beam.hypotheses()
 
 
 def test_the_best_units_are_not_the_best_text():
     """By hand, blank 0.6 and a 0.4 in both frames: the best reading is none twice, 0.36; but a is
     written by three readings, 2 * 0.24 + 0.16 = 0.64."""
     log_probs = logs([[0.6, 0.4], [0.6, 0.4]])
-    greedy = Best(0)
+    greedy = GreedyDecoder(0)
     greedy.feed(log_probs)
     assert greedy.finish().units == ()
     assert np.exp(greedy.finish().score) == pytest.approx(0.36)
@@ -59,23 +59,23 @@ def test_the_best_units_are_not_the_best_text():
 
 def test_greedy_drops_repeats_and_blanks_and_knows_when():
     """a a - a b b -: two a's, as there is a blank between."""
-    greedy = Best(0)
+    greedy = GreedyDecoder(0)
     for part in (logs(np.eye(3)[[1, 1, 0]]), logs(np.eye(3)[[1, 2, 2, 0]])):
         greedy.feed(part)
-    assert greedy.finish().units == (Spoken(1, 0, 2), Spoken(1, 3, 4), Spoken(2, 4, 6))
+    assert greedy.finish().units == (TimedUnit(1, 0, 2), TimedUnit(1, 3, 4), TimedUnit(2, 4, 6))
     assert greedy.finish().score == 0
 
 
 def test_a_unit_goes_on_where_scores_come_in_pieces():
-    greedy, beam = Best(0), Beam(0, size=4)
+    greedy, beam = GreedyDecoder(0), BeamDecoder(0, size=4)
     for row in logs(np.eye(2)[[1, 1, 1]]):
         greedy.feed(row[None])
         beam.feed(row[None])
-    assert greedy.finish().units == beam.finish().units == (Spoken(1, 0, 3),)
+    assert greedy.finish().units == beam.finish().units == (TimedUnit(1, 0, 3),)
 
 
 def test_of_equal_units_greedy_takes_the_lower():
-    greedy = Best(0)
+    greedy = GreedyDecoder(0)
     greedy.feed(logs([[0.2, 0.4, 0.4]]))
     assert greedy.finish().ids == (1,)
 
@@ -99,7 +99,7 @@ def test_a_narrow_beam_is_below_a_wide_one_and_above_greedy():
     for seed in range(200):
         log_probs = random_logs(5, 3, seed)
         truth = added_up(log_probs)
-        greedy = Best(0)
+        greedy = GreedyDecoder(0)
         greedy.feed(log_probs)
         texts = [greedy.finish().ids, *(decoded(log_probs, size=n)[0].ids for n in (4, ALL))]
         scores = [truth[text] for text in texts]
@@ -135,7 +135,7 @@ def test_what_is_impossible_is_never_written():
     log_probs = log_probabilities(scores, silent=[1])
     assert np.exp(log_probs).sum(axis=1) == pytest.approx([1, 1, 1])
     assert all(1 not in one.ids for one in decoded(log_probs, size=ALL))
-    greedy = Best(0)
+    greedy = GreedyDecoder(0)
     greedy.feed(log_probs)
     assert greedy.finish().ids == (3,)
 
@@ -178,7 +178,7 @@ def test_without_a_space_a_text_is_one_word():
 
 def test_long_texts_are_no_deeper_than_short_ones():
     """20,000 units, each linked to the one before: making and dropping them goes no deeper."""
-    beam = Beam(0, size=2)
+    beam = BeamDecoder(0, size=2)
     rows = logs(np.eye(3)[np.arange(20_000) % 2 + 1] * 0.97 + 0.01)
     beam.feed(rows)
     assert len(beam.finish().units) == 20_000
@@ -187,4 +187,4 @@ def test_long_texts_are_no_deeper_than_short_ones():
 
 def test_a_beam_of_none_is_refused():
     with pytest.raises(InvalidInputError, match="beam_size=0; give a whole number"):
-        Beam(0, size=0)
+        BeamDecoder(0, size=0)

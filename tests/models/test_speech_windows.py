@@ -28,21 +28,21 @@ def test_sizes_by_hand():
 
 @pytest.mark.parametrize("n", [1, 20, 29, 150, 151, 159, 160, 163, 170, 400, 1003, 2000])
 @pytest.mark.parametrize("block", [1, 7, 64, 5000])
-@pytest.mark.parametrize("beside", [0, 3])
-def test_own_frames_are_those_of_the_whole(n, block, beside):
+@pytest.mark.parametrize("context", [0, 3])
+def test_own_frames_are_those_of_the_whole(n, block, context):
     whole = np.arange(1, n + 1, dtype=np.float32)
     blocks = [whole[i : i + block] for i in range(0, n, block)]
-    found = list(cut_windows(iter(blocks), CONFIG, own=9, beside=beside))
+    found = list(cut_windows(iter(blocks), CONFIG, own=9, context=context))
     kept = [beginnings(one.samples)[one.skip :][: one.keep] for one in found]
     assert [len(part) for part in kept] == [one.keep for one in found]
     expected = beginnings(np.pad(whole, (0, max(0, 20 - n))))
     np.testing.assert_array_equal(np.concatenate(kept), expected)
-    full = CONFIG.samples(9 + 2 * beside)
+    full = CONFIG.samples(9 + 2 * context)
     lengths = [CONFIG.frames(len(one.samples)) for one in found]
-    assert max(lengths) <= 9 + 3 * beside
+    assert max(lengths) <= 9 + 3 * context
     if n >= full + CONFIG.stride:
         assert len(found) > 1
-        assert lengths[-1] >= 9 + 2 * beside  # the last is no shorter than the others
-        assert all(one.skip == beside for one in found[1:-1])
+        assert lengths[-1] >= 9 + 2 * context  # the last is no shorter than the others
+        assert all(one.skip == context for one in found[1:-1])
     else:
         assert len(found) == 1

@@ -22,8 +22,8 @@ from sememe.encoders.audio.base import check_audio_items
 from sememe.encoders.base import raise_failures
 from sememe.encoders.name import ModelName
 from sememe.encoders.space import fingerprint_space
-from sememe.models.ctc.beam_search import Beam
-from sememe.models.ctc.greedy import Best, log_probabilities
+from sememe.models.ctc.beam_search import BeamDecoder
+from sememe.models.ctc.greedy import GreedyDecoder, log_probabilities
 from sememe.models.ctc.vocabulary import read_vocabulary, spell_words
 from sememe.models.ctc.word_trie import WordTrie
 from sememe.models.locate import locate
@@ -33,7 +33,7 @@ from sememe.models.weights.folder import ModelKind
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
-    from sememe.models.ctc.greedy import Reading, Spoken
+    from sememe.models.ctc.greedy import Hypothesis, TimedUnit
     from sememe.models.ctc.vocabulary import Vocabulary
 
 _SECONDS = 15.0  # of audio that the network reads at once
@@ -210,7 +210,7 @@ class _StreamDecoder:
         self._engine = engine
         self._index = -1
         self._frames = 0
-        self._decoder: Best | Beam | None = None
+        self._decoder: GreedyDecoder | BeamDecoder | None = None
 
     def feed(self, index: int, logits: FloatArray) -> Iterator[tuple[int, Transcript]]:
         """Decode (frames, units) scores of an item; yield the previous item once it is complete."""
@@ -220,7 +220,9 @@ class _StreamDecoder:
             blank = self._vocabulary.blank
             plain = self._size == 1
             self._decoder = (
-                Best(blank) if plain else Beam(blank, size=self._size, words=self._words)
+                GreedyDecoder(blank)
+                if plain
+                else BeamDecoder(blank, size=self._size, words=self._words)
             )
         if self._decoder is not None:
             self._decoder.feed(log_probabilities(logits, self._vocabulary.silent))
@@ -232,7 +234,7 @@ class _StreamDecoder:
             yield self._index, self._make_transcript(self._decoder.finish())
             self._decoder = None
 
-    def _make_transcript(self, reading: Reading) -> Transcript:
+    def _make_transcript(self, reading: Hypothesis) -> Transcript:
         folder, step = self._engine.folder, self._engine.seconds_per_frame
         seconds = folder.config.samples(self._frames) / folder.sample_rate
         words = []
@@ -246,10 +248,10 @@ class _StreamDecoder:
 
 
 def _split_words(
-    units: Sequence[Spoken], space: int | None, pause: float
-) -> Iterator[list[Spoken]]:
+    units: Sequence[TimedUnit], space: int | None, pause: float
+) -> Iterator[list[TimedUnit]]:
     """Yield the units of each word. A word ends at a space, or at a pause of so many frames."""
-    held: list[Spoken] = []
+    held: list[TimedUnit] = []
     for one in units:
         if held and (one.unit == space or one.start - held[-1].end > pause):
             yield held

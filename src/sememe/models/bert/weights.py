@@ -184,8 +184,8 @@ def distance_bias(table: FloatArray, n: int) -> FloatArray:
     """Return (heads, n, n), added by MPNet to the attention score of token i for token j.
 
     table: (buckets, heads). Half of the buckets are for j after i. Of each half, the first half
-    has one bucket a distance, and the others widen logarithmically up to distance 128 (T5's, Raffel
-    et al. 2020, arXiv:1910.10683).
+    has one bucket a distance, and the others widen logarithmically up to distance 128 (as in T5,
+    Raffel et al. 2020, arXiv:1910.10683).
     """
     half = len(table) // 2
     exact = half // 2

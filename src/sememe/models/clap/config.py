@@ -1,4 +1,4 @@
-"""What a CLAP network is made of, from the config.json of transformers.
+"""Read the config.json of a CLAP network, as transformers writes it.
 
     mels -> an image -> patches -> layers in windows, merged stage by stage -> mean    HTSAT
     words -> layers -> the first token's state, pooled                                 RoBERTa
@@ -17,7 +17,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import expect_valid
 from sememe.models.weights.config import check_activation, check_heads, fill_defaults
 
-# What a config leaves out where it is as usual.
+# Defaults of transformers.
 _AUDIO: dict[str, Any] = {
     "window_size": 8, "num_mel_bins": 64, "spec_size": 256, "hidden_act": "gelu", "patch_size": 4,
     "patch_stride": (4, 4), "depths": (2, 2, 6, 2), "num_attention_heads": (4, 8, 16, 32),
@@ -30,7 +30,7 @@ _TEXT: dict[str, Any] = {
     "intermediate_size": 3072, "hidden_act": "gelu", "max_position_embeddings": 514,
     "layer_norm_eps": 1e-12, "pad_token_id": 1, "position_embedding_type": "absolute",
 }  # fmt: skip
-_MERGED = 2  # rows and columns that become one from a stage to the next
+_MERGED = 2  # rows, and columns, merged into one between stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,17 @@ class AudioTower:
     """HTSAT.
 
     Attributes:
-        mels: Bins of a frame.
-        side: Of the image that a spectrogram becomes, in pixels.
-        patch, stride: Sides of a patch, and how far apart two begin: rows, columns.
-        width: Of a state in the first stage; it doubles from a stage to the next.
-        depths, heads: Layers, and heads of their attention, of each stage.
-        window: States see those of a square of so many rows and columns.
-        ratio: Width between, over the width of a state.
-        qkv_bias: Whether query, key and value have one.
+        mels: Mel bins of a frame.
+        side: Side of the image that a spectrogram is folded to, in pixels.
+        patch, stride: Size of a patch and distance of patches: rows, columns.
+        width: Width of a state in the first stage; it doubles from stage to stage.
+        depths, heads: Layers, and attention heads, of each stage.
+        window: Side of the windows of attention, in states.
+        ratio: Width of the feed-forward part over the width of a state.
+        qkv_bias: Whether query, key and value have a bias.
         patch_norm: Whether patches are normalised before the first layer.
-        fused: Whether clips longer than the network reads are read as four spectrograms.
-        fusion_ratio: Width of a patch, over the width inside what weighs the four.
+        fused: Whether longer clips are read as four spectrograms.
+        fusion_ratio: Width of a patch over the width inside the fusion.
     """
 
     mels: int
@@ -69,12 +69,12 @@ class AudioTower:
 
     @property
     def fold(self) -> int:
-        """Into how many stretches of time a spectrogram is cut, to lie one above the other."""
+        """Number of segments that a spectrogram is folded into."""
         return self.side // self.mels
 
     @property
     def max_frames(self) -> int:
-        """How many frames a spectrogram is brought to, which is how many it may have."""
+        """Frames that a spectrogram is stretched to, the most that it may have."""
         return self.side * self.fold
 
     @property
@@ -84,7 +84,7 @@ class AudioTower:
 
     @property
     def pads(self) -> tuple[int, int]:
-        """What is put above and below an image, and beside it."""
+        """Padding of an image: rows above and below, columns left and right."""
         rows, columns = (p - s for p, s in zip(self.patch, self.stride, strict=True))
         return rows // 2, columns // 2
 
@@ -94,7 +94,7 @@ class AudioTower:
         return self.width << (len(self.depths) - 1)
 
     def inner(self, stage: int) -> int:
-        """Return the width between, in a stage."""
+        """Return the width of the feed-forward part in a stage."""
         return int(self.ratio * (self.width << stage))
 
 
@@ -104,8 +104,8 @@ class ClapConfig:
 
     Attributes:
         dim: Width of the common space.
-        activation: Between the two products that bring a tower's vector there.
-        text: What `read_bert_weights` reads, as the config of a RoBERTa.
+        activation: Between the two layers of a tower's projection.
+        text: Config of a RoBERTa, for `read_bert_weights`.
     """
 
     dim: int
@@ -120,16 +120,16 @@ def read_config(config: Mapping[str, Any], where: str) -> ClapConfig:
     where: The folder's name, for messages.
 
     Raises:
-        InvalidInputError: A network that sememe has no graph for.
-        CorruptFileError: Something in it makes no sense.
+        InvalidInputError: If sememe has no graph for the network.
+        CorruptFileError: If an entry makes no sense.
     """
     with expect_valid(f"{where}: config.json"):
         audio = fill_defaults(_AUDIO, config.get("audio_config"))
         text = fill_defaults(_TEXT, config.get("text_config")) | {"model_type": "roberta"}
-        found = ClapConfig(
+        network = ClapConfig(
             dim=int(config.get("projection_dim", 512)),
             activation=str(config.get("projection_hidden_act", "relu")),
-            audio=_audio(audio),
+            audio=_read_audio(audio),
             text=text,
         )
         channels = int(audio["patch_embed_input_channels"])
@@ -141,41 +141,41 @@ def read_config(config: Mapping[str, Any], where: str) -> ClapConfig:
             f"flatten_patch_embeds={audio['flatten_patch_embeds']}, fusion_type={fusion!r}; sememe "
             "computes 1, true, and any fusion but 'channel_map'. Give another checkpoint"
         )
-    if found.dim < 1 or positions < 3:
-        raise CorruptFileError(f"{where}: vectors {found.dim} wide, texts of {positions} tokens")
-    check_activation(found.audio.activation, "hidden_act", where)
-    check_activation(found.activation, "projection_hidden_act", where)
-    _check_sizes(found.audio, where)
-    return found
+    if network.dim < 1 or positions < 3:
+        raise CorruptFileError(f"{where}: vectors {network.dim} wide, texts of {positions} tokens")
+    check_activation(network.audio.activation, "hidden_act", where)
+    check_activation(network.activation, "projection_hidden_act", where)
+    _check_sizes(network.audio, where)
+    return network
 
 
-def _audio(said: Mapping[str, Any]) -> AudioTower:
+def _read_audio(config: Mapping[str, Any]) -> AudioTower:
     return AudioTower(
-        mels=int(said["num_mel_bins"]),
-        side=int(said["spec_size"]),
-        patch=_pair(said["patch_size"]),
-        stride=_pair(said["patch_stride"]),
-        width=int(said["patch_embeds_hidden_size"]),
-        depths=tuple(map(int, said["depths"])),
-        heads=tuple(map(int, said["num_attention_heads"])),
-        window=int(said["window_size"]),
-        ratio=float(said["mlp_ratio"]),
-        qkv_bias=bool(said["qkv_bias"]),
-        patch_norm=bool(said["enable_patch_layer_norm"]),
-        fused=bool(said["enable_fusion"]),
-        fusion_ratio=int(said["aff_block_r"]),
-        activation=str(said["hidden_act"]),
-        epsilon=float(said["layer_norm_eps"]),
+        mels=int(config["num_mel_bins"]),
+        side=int(config["spec_size"]),
+        patch=_read_pair(config["patch_size"]),
+        stride=_read_pair(config["patch_stride"]),
+        width=int(config["patch_embeds_hidden_size"]),
+        depths=tuple(map(int, config["depths"])),
+        heads=tuple(map(int, config["num_attention_heads"])),
+        window=int(config["window_size"]),
+        ratio=float(config["mlp_ratio"]),
+        qkv_bias=bool(config["qkv_bias"]),
+        patch_norm=bool(config["enable_patch_layer_norm"]),
+        fused=bool(config["enable_fusion"]),
+        fusion_ratio=int(config["aff_block_r"]),
+        activation=str(config["hidden_act"]),
+        epsilon=float(config["layer_norm_eps"]),
     )
 
 
-def _pair(value: Any) -> tuple[int, int]:
+def _read_pair(value: Any) -> tuple[int, int]:
     rows, columns = value if isinstance(value, list | tuple) else (value, value)
     return int(rows), int(columns)
 
 
 def _check_sizes(tower: AudioTower, where: str) -> None:
-    """Refuse sizes that do not fit each other; no other library computes them either."""
+    """Refuse sizes that do not fit each other, which no other library computes either."""
     sizes = [
         tower.mels, tower.side, *tower.patch, *tower.stride, tower.width, tower.window,
         tower.inner(0), tower.fusion_ratio, *tower.depths, *tower.heads,
@@ -185,13 +185,13 @@ def _check_sizes(tower: AudioTower, where: str) -> None:
     for stage, heads in enumerate(tower.heads):
         check_heads(tower.width << stage, heads, where)
     last = _MERGED ** (len(tower.depths) - 1)
-    made = [
+    grid = [
         (tower.side + 2 * pad - patch) // stride + 1
         for patch, stride, pad in zip(tower.patch, tower.stride, tower.pads, strict=True)
     ]
     fits = (
         tower.side % tower.mels == 0
-        and made == list(tower.grid)
+        and grid == list(tower.grid)
         and all(side % last == 0 and side // last >= tower.window for side in tower.grid)
     )
     if not fits:

@@ -1,12 +1,12 @@
-"""What CLAP's audio tower reads: decibels of mel bins, of clips of one length.
+"""Log-mel spectrograms for CLAP's audio tower, which reads clips of one length.
 
     shorter   repeated as often as it fits, then silence ("repeatpad")
-    longer    cut into windows of that length; the last one ends with the recording
-    fused     a longer one is read as four spectrograms: itself, made as short as one window, and a
-              window from each third of it
+    longer    cut into windows of that length; the last one ends with the audio
+    fused     longer audio is read as four spectrograms: itself, shrunk to one window, and a window
+              from each third of it
 
-A checkpoint's own code takes a random part of a longer clip; here nothing is random. Windows of the
-thirds are those in the middle of where they may begin.
+The published code takes a random part of a longer clip; here nothing is random: the window of a
+third is the middle one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PADDINGS = ("repeatpad", "repeat", "pad")
 _TRUNCATIONS = ("rand_trunc", "fusion")
-_FUSED_SECONDS = 120.0  # of a recording that are read as one; a longer one is cut into such parts
+_FUSED_SECONDS = 120.0  # of audio that are read at once; longer audio is cut into such parts
 _DEFAULTS: dict[str, Any] = {
     "feature_size": 64, "sampling_rate": 48_000, "hop_length": 480, "max_length_s": 10,
     "fft_window_size": 1024, "frequency_min": 0, "frequency_max": 14_000, "truncation": "fusion",
@@ -38,13 +38,13 @@ _DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class ClapFeatures:
-    """How clips become spectrograms.
+    """How audio becomes spectrograms. The repr is part of fingerprints.
 
     Attributes:
-        mel: Its options.
-        samples: How many the network reads at once.
-        padding: What stands after a shorter clip: one of PADDINGS.
-        fused: Whether a longer one is read as four spectrograms.
+        mel: Options of the mel spectrogram.
+        samples: Samples that the network reads at once.
+        padding: Of shorter clips: one of PADDINGS.
+        fused: Whether longer audio is read as four spectrograms.
     """
 
     mel: Mfcc
@@ -54,13 +54,13 @@ class ClapFeatures:
 
     @property
     def frames(self) -> int:
-        """How many frames a spectrogram has."""
+        """Frames of a spectrogram."""
         return self.samples // self.mel.hop_length + 1
 
     def windows(self, sound: Any) -> Iterator[FloatArray]:
-        """Yield (1, frames, mels) float32 of each window of a recording; see this file's top.
+        """Yield (1, frames, mels) float32 of each window; see this file's top.
 
-        Fused, (4, frames, mels) of one that is longer than a window.
+        With fusion, (4, frames, mels) of audio that is longer than a window.
 
         Raises:
             CorruptFileError, InvalidInputError, MissingExtraError: As `stream_sound`.
@@ -77,13 +77,13 @@ class ClapFeatures:
 
     def spectrograms(self, samples: FloatArray) -> FloatArray:
         """Return (1, frames, mels) float32 of (n,) samples, or (4, frames, mels); see `windows`."""
-        mels = self._mels(self._filled(samples))
-        return _four(mels, self.frames) if len(mels) > self.frames else mels[None]
+        mels = self._mels(self._pad(samples))
+        return _stack_parts(mels, self.frames) if len(mels) > self.frames else mels[None]
 
     def _mels(self, samples: FloatArray) -> FloatArray:
         return np.ascontiguousarray(self.mel.log_mel((samples, self.mel.sample_rate)).T)
 
-    def _filled(self, samples: FloatArray) -> FloatArray:
+    def _pad(self, samples: FloatArray) -> FloatArray:
         times = self.samples // len(samples)
         if not times:
             return samples
@@ -93,45 +93,45 @@ class ClapFeatures:
         return np.pad(whole, (0, self.samples - len(whole)))
 
 
-def read_features(said: Mapping[str, Any], *, fused: bool, where: str) -> ClapFeatures:
+def read_features(given: Mapping[str, Any], *, fused: bool, where: str) -> ClapFeatures:
     """Read a preprocessor_config.json of transformers' ClapFeatureExtractor.
 
-    fused: Whether the network knows what to do with four spectrograms. where: for messages.
+    fused: Whether the network can read four spectrograms. where: Name for messages.
 
     Raises:
-        InvalidInputError: Something that sememe does not do.
-        CorruptFileError: Something in it makes no sense.
+        InvalidInputError: If it asks for something that sememe does not do.
+        CorruptFileError: If an entry makes no sense.
     """
-    facts = fill_defaults(_DEFAULTS, said)
+    config = fill_defaults(_DEFAULTS, given)
     for key, known in (("padding", PADDINGS), ("truncation", _TRUNCATIONS)):
-        if facts[key] not in known:
-            got, allowed = facts[key], ", ".join(known)
+        if config[key] not in known:
+            got, allowed = config[key], ", ".join(known)
             raise InvalidInputError(f"{where} has {key}={got!r}; sememe does {allowed}")
-    fusion = facts["truncation"] == "fusion"
+    fusion = config["truncation"] == "fusion"
     with expect_valid(where):
-        rate = int(facts["sampling_rate"])
-        found = ClapFeatures(
+        rate = int(config["sampling_rate"])
+        features = ClapFeatures(
             mel=Mfcc(
                 sample_rate=rate,
-                n_fft=int(facts["fft_window_size"]),
-                hop_length=int(facts["hop_length"]),
+                n_fft=int(config["fft_window_size"]),
+                hop_length=int(config["hop_length"]),
                 pad_mode="reflect",
-                n_mels=int(facts["feature_size"]),
-                fmin=float(facts["frequency_min"]),
-                fmax=float(facts["frequency_max"]),
+                n_mels=int(config["feature_size"]),
+                fmin=float(config["frequency_min"]),
+                fmax=float(config["frequency_max"]),
                 mel_scale="htk" if fusion else "slaney",
                 mel_norm="none" if fusion else "slaney",
                 top_db=None,
                 threads=1,
             ),
-            samples=int(facts["max_length_s"] * rate),
-            padding=facts["padding"],
+            samples=int(config["max_length_s"] * rate),
+            padding=config["padding"],
             fused=fused and fusion,
         )
-    return _checked(found, where)
+    return _check(features, where)
 
 
-def _checked(features: ClapFeatures, where: str) -> ClapFeatures:
+def _check(features: ClapFeatures, where: str) -> ClapFeatures:
     mel = features.mel
     top = mel.fmax or 0.0
     fits = (
@@ -149,14 +149,14 @@ def _checked(features: ClapFeatures, where: str) -> ClapFeatures:
     return features
 
 
-def _four(mels: FloatArray, frames: int) -> FloatArray:
-    """Return (4, frames, mels) of more frames: all, made shorter, then one of each third."""
+def _stack_parts(mels: FloatArray, frames: int) -> FloatArray:
+    """Return (4, frames, mels) of more frames: all, shrunk, then a window of each third."""
     starts = np.array_split(np.arange(len(mels) - frames + 1), 3)
     first = [int(some[len(some) // 2]) if len(some) else 0 for some in starts]
-    places = np.clip((np.arange(frames) + 0.5) * (len(mels) / frames) - 0.5, 0, None)
-    lower = np.floor(places).astype(np.int64)
+    positions = np.clip((np.arange(frames) + 0.5) * (len(mels) / frames) - 0.5, 0, None)
+    lower = np.floor(positions).astype(np.int64)
     upper = np.minimum(lower + 1, len(mels) - 1)
-    part = (places - lower).astype(np.float32)[:, None]
-    shorter = mels[lower] * (1 - part) + mels[upper] * part
-    found: FloatArray = np.stack([shorter, *(mels[at : at + frames] for at in first)])
-    return found
+    fraction = (positions - lower).astype(np.float32)[:, None]
+    shorter = mels[lower] * (1 - fraction) + mels[upper] * fraction
+    stacked: FloatArray = np.stack([shorter, *(mels[at : at + frames] for at in first)])
+    return stacked

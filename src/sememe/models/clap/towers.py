@@ -1,4 +1,4 @@
-"""CLAP's two towers ready to run: texts in batches, clips side by side."""
+"""Run CLAP's two towers: texts in batches, clips in parallel."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe.models.clap.graph import audio_graph, text_graph
-from sememe.models.clap.weights import read_audio_weights, read_text_weights, scale_of
-from sememe.models.clip.weights import logit_scale
+from sememe.models.clap.weights import read_audio_weights, read_text_weights
+from sememe.models.clip.weights import read_logit_scale
 from sememe.models.onnx.session import LazySession
 from sememe.models.onnx.token_engine import TokenEngine
 
@@ -25,8 +25,8 @@ class ClapAudioEngine:
     """The audio tower and its projection. Safe to share between threads.
 
     Attributes:
-        features: How clips become what it reads.
-        threads: How many clips may run side by side.
+        features: Converts audio to spectrograms.
+        threads: How many clips may run in parallel.
     """
 
     def __init__(
@@ -39,18 +39,17 @@ class ClapAudioEngine:
         self._fused = LazySession(partial(make, fused=True))
 
     def row(self, sound: Any) -> FloatArray:
-        """Return the (dim,) mean of the unit rows of a recording's windows.
+        """Return the (dim,) mean of the unit rows of the audio's windows.
 
         Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: The recording; see
-                `stream_sound`.
+            CorruptFileError, InvalidInputError, MissingExtraError: See `stream_sound`.
         """
         rows = [self._run(mels) for mels in self.features.windows(sound)]
-        found: FloatArray = np.mean(rows, axis=0)
-        return found
+        mean: FloatArray = np.mean(rows, axis=0)
+        return mean
 
     def open(self) -> None:
-        """Make the graph, if that is not done: one thread does, the others find it."""
+        """Build the graph if that is not done."""
         self._whole.open()
 
     def release(self) -> None:
@@ -69,7 +68,7 @@ class ClapTowers:
 
     Attributes:
         dim: Width of the common space.
-        logit_scale: Logarithm of what cosines are multiplied by.
+        logit_scale: Logarithm of the factor of cosines.
     """
 
     def __init__(self, folder: ClapFolder) -> None:
@@ -82,10 +81,10 @@ class ClapTowers:
         self._where = str(folder.path)
         self._tensors = folder.tensors()
         self.dim = folder.config.dim
-        self.logit_scale = logit_scale(scale_of(self._tensors), where=self._where)
+        self.logit_scale = read_logit_scale(self._tensors, "logit_scale_a", where=self._where)
 
     def texts(self, threads: int | None) -> TokenEngine:
-        """Make the text tower ready."""
+        """Open the text tower."""
         weights = read_text_weights(self._folder.config, self._tensors, where=self._where)
         return TokenEngine(
             partial(text_graph, weights),
@@ -95,6 +94,6 @@ class ClapTowers:
         )
 
     def sounds(self, threads: int | None) -> ClapAudioEngine:
-        """Make the audio tower ready."""
+        """Open the audio tower."""
         weights = read_audio_weights(self._folder.config, self._tensors, where=self._where)
         return ClapAudioEngine(weights, self._folder.features, threads=threads)

@@ -1,6 +1,6 @@
-"""The weights of CLAP's two towers under one set of names, checked: what its graphs are made of.
+"""Read the weights of CLAP's two towers under one set of names.
 
-Normalisation of a batch, whose figures were learnt, becomes part of the product before it.
+Batch normalisation is folded into the layer before it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _ATTENTION = ("attention.self.query", "attention.self.key", "attention.self.valu
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Block:
-    """A layer of HTSAT, and what each head adds to a score by distance.
+    """A layer of HTSAT and its relative position bias.
 
-    distances: (heads, window², window²).
+    distances: (heads, window², window²), added to attention scores.
     """
 
     layer: Layer
@@ -39,7 +39,7 @@ class Block:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Merging:
-    """What makes one state of four: their normalisation, and the product (4 width, 2 width)."""
+    """Patch merging: a normalisation of four states, and the matrix (4 width, 2 width)."""
 
     norm: Norm
     matrix: FloatArray
@@ -47,11 +47,11 @@ class Merging:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Fusion:
-    """What weighs a spectrogram of the whole clip against three of parts of it.
+    """Fusion of the spectrograms of a clip and of three parts of it.
 
     Attributes:
-        patches: The convolution that reads the parts: (width, 1, rows, columns), and bias.
-        local, general: Two products each, for a patch and for the mean of all.
+        patches: Patch embedding of the parts: kernel (width, 1, rows, columns), and bias.
+        local, general: Two linear layers each, for a patch and for the mean of all.
     """
 
     patches: Product
@@ -64,15 +64,15 @@ class ClapAudioWeights:
     """The audio tower.
 
     Attributes:
-        tower: What it is made of.
-        scale: What multiplies each mel bin, and what is added, (mels,) each.
-        patches: The convolution that makes patches: (width, 1, rows, columns), and bias.
+        tower: Its config.
+        scale: Factor and summand of each mel bin, (mels,) each.
+        patches: Patch embedding: kernel (width, 1, rows, columns), and bias.
         patch_norm: Of patches, or None.
-        stages: The layers of each.
-        merging: Between stages, one fewer.
+        stages: The layers of each stage.
+        merging: Between stages, one less than stages.
         norm: Of the last stage's states.
-        projection: Into the common space; `activation` stands between its products.
-        fusion: None where the network knows none.
+        projection: Two linear layers into the common space, with `activation` between.
+        fusion: None if the network has none.
     """
 
     tower: AudioTower
@@ -93,7 +93,7 @@ class ClapTextWeights:
 
     Attributes:
         network: RoBERTa's layers.
-        pooler: The product, before a tangent, that reads the first token's state.
+        pooler: Linear layer, before tanh, on the first token's state.
         projection, activation: See `ClapAudioWeights`.
     """
 
@@ -104,12 +104,12 @@ class ClapTextWeights:
 
 
 def read_audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapAudioWeights:
-    """Take the audio tower out of a checkpoint's tensors.
+    """Read the audio tower from a checkpoint's tensors.
 
     where: The checkpoint's name, for messages.
 
     Raises:
-        CorruptFileError: A tensor is missing, of another shape than the config says, or holds NaN.
+        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
     """
     tower = config.audio
     reader, outer = Reader(tensors, where, prefix=_AUDIO), Reader(tensors, where, prefix="")
@@ -121,22 +121,24 @@ def read_audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> C
         patches=(patches, reader.array(f"{start}proj.bias", width)),
         patch_norm=reader.norm(f"{start}norm", width) if tower.patch_norm else None,
         stages=tuple(
-            tuple(_block(reader, tower, stage, i) for i in range(depth))
+            tuple(_read_block(reader, tower, stage, i) for i in range(depth))
             for stage, depth in enumerate(tower.depths)
         ),
-        merging=tuple(_merging(reader, tower, stage) for stage in range(len(tower.depths) - 1)),
+        merging=tuple(
+            _read_merging(reader, tower, stage) for stage in range(len(tower.depths) - 1)
+        ),
         norm=reader.norm("norm", tower.dim),
-        projection=_projection(outer, "audio_projection", tower.dim, config.dim),
+        projection=_read_projection(outer, "audio_projection", tower.dim, config.dim),
         activation=config.activation,
-        fusion=_fusion(reader, tower) if tower.fused else None,
+        fusion=_read_fusion(reader, tower) if tower.fused else None,
     )
 
 
 def read_text_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapTextWeights:
-    """Take the text tower out of a checkpoint's tensors; see `read_audio_weights`.
+    """Read the text tower from a checkpoint's tensors; see `read_audio_weights`.
 
     Raises:
-        InvalidInputError: Its activation is none that sememe computes.
+        InvalidInputError: If sememe does not compute its activation.
         CorruptFileError: As `read_audio_weights`.
     """
     own = {name.removeprefix(_TEXT): x for name, x in tensors.items() if name.startswith(_TEXT)}
@@ -146,22 +148,17 @@ def read_text_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> Cl
     return ClapTextWeights(
         network=network,
         pooler=outer.linear(f"{_TEXT}pooler.dense", inputs=dim, outputs=dim),
-        projection=_projection(outer, "text_projection", dim, config.dim),
+        projection=_read_projection(outer, "text_projection", dim, config.dim),
         activation=config.activation,
     )
 
 
-def scale_of(tensors: Tensors) -> dict[str, FloatArray]:
-    """Return the tensor of the scale of sounds by the name that CLIP's has, {} if there is none."""
-    return {"logit_scale": tensors["logit_scale_a"]} if "logit_scale_a" in tensors else {}
-
-
-def _projection(reader: Reader, name: str, width: int, dim: int) -> Projection:
+def _read_projection(reader: Reader, name: str, width: int, dim: int) -> Projection:
     first = reader.linear(f"{name}.linear1", inputs=width, outputs=dim)
     return first, reader.linear(f"{name}.linear2", inputs=dim, outputs=dim)
 
 
-def _block(reader: Reader, tower: AudioTower, stage: int, number: int) -> Block:
+def _read_block(reader: Reader, tower: AudioTower, stage: int, number: int) -> Block:
     start, dim = f"layers.{stage}.blocks.{number}.", tower.width << stage
     layer = read_layer(
         reader,
@@ -179,46 +176,46 @@ def _block(reader: Reader, tower: AudioTower, stage: int, number: int) -> Block:
 
 
 def expand_distances(table: FloatArray, side: int) -> FloatArray:
-    """Return (heads, side², side²): what is added to the score of a state that another sees.
+    """Return (heads, side², side²): the relative position bias of a window.
 
-    table: ((2 side - 1)², heads), a row for each distance down and across, from the most negative.
+    table: ((2 side - 1)², heads), a row for each distance down and across, the most negative first.
     """
     rows, columns = np.divmod(np.arange(side * side), side)
     down = rows[:, None] - rows + side - 1
     across = columns[:, None] - columns + side - 1
-    found: FloatArray = np.ascontiguousarray(
+    bias: FloatArray = np.ascontiguousarray(
         table[down * (2 * side - 1) + across].transpose(2, 0, 1)
     )
-    return found
+    return bias
 
 
-def _merging(reader: Reader, tower: AudioTower, stage: int) -> Merging:
+def _read_merging(reader: Reader, tower: AudioTower, stage: int) -> Merging:
     start, dim = f"layers.{stage}.downsample.", tower.width << stage
     matrix = np.ascontiguousarray(reader.array(f"{start}reduction.weight", 2 * dim, 4 * dim).T)
     return Merging(reader.norm(f"{start}norm", 4 * dim), matrix)
 
 
-def _fusion(reader: Reader, tower: AudioTower) -> Fusion:
+def _read_fusion(reader: Reader, tower: AudioTower) -> Fusion:
     start, (rows, columns) = "patch_embed.", tower.patch
     kernel = reader.array(f"{start}mel_conv2d.weight", tower.width, 1, rows, 3 * columns)
     return Fusion(
         patches=(kernel, reader.array(f"{start}mel_conv2d.bias", tower.width)),
-        local=_weighing(reader, tower, f"{start}fusion_model.local_att.", first=0),
-        general=_weighing(reader, tower, f"{start}fusion_model.global_att.", first=1),
+        local=_read_gate(reader, tower, f"{start}fusion_model.local_att.", first=0),
+        general=_read_gate(reader, tower, f"{start}fusion_model.global_att.", first=1),
     )
 
 
-def _weighing(
+def _read_gate(
     reader: Reader, tower: AudioTower, start: str, *, first: int
 ) -> tuple[Product, Product]:
-    """Return two products; after each a normalisation, and between them one that lets go."""
+    """Return two linear layers, each with the batch normalisation after it folded in."""
     width, inner = tower.width, tower.width // tower.fusion_ratio
-    down = _normed_product(reader, start, first, width, inner)
-    return down, _normed_product(reader, start, first + 3, inner, width)
+    down = _read_normed(reader, start, first, width, inner)
+    return down, _read_normed(reader, start, first + 3, inner, width)
 
 
-def _normed_product(reader: Reader, start: str, at: int, inputs: int, outputs: int) -> Product:
-    """Return a convolution of one pixel as a product, the normalisation after it within."""
+def _read_normed(reader: Reader, start: str, at: int, inputs: int, outputs: int) -> Product:
+    """Return a 1 x 1 convolution as a linear layer, with batch normalisation folded in."""
     matrix = reader.array(f"{start}{at}.weight", outputs, inputs, 1, 1)[:, :, 0, 0]
     bias = reader.array(f"{start}{at}.bias", outputs)
     scale, shift = reader.batch_norm(f"{start}{at + 1}", outputs)

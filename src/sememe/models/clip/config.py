@@ -1,6 +1,6 @@
-"""What a CLIP network is made of, from the config of transformers or of open_clip.
+"""Read the config of a CLIP network, as transformers or open_clip writes it.
 
-Each has names and defaults of its own, and writes down no more than differs from them.
+Both write only what differs from their own defaults.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import expect_valid
 from sememe.models.weights.config import check_activation, check_heads, fill_defaults
 
-_OLD_EOS = 2  # written by old versions of transformers whatever the vocabulary
+_OLD_EOS = 2  # written by old versions of transformers for any vocabulary
 
 
 @dataclass(frozen=True, slots=True)
 class Tower:
-    """A stack of layers: width of a state, how many layers and heads, width between.
+    """A stack of layers.
 
     Attributes:
-        activation: One of ACTIVATIONS.
+        width: Width of a state.
+        layers, heads: Numbers of layers and of attention heads.
+        inner: Width of the feed-forward part.
+        activation: Of the feed-forward part.
         epsilon: What normalisation adds to the variance.
     """
 
@@ -39,9 +42,9 @@ class ClipConfig:
 
     Attributes:
         dim: Width of the common space.
-        patch_size: Width and height of the squares that a picture is cut into, in pixels.
-        max_tokens: The longest text, marks included.
-        eos: Id of the token whose state is the text's; None: the highest id in the text.
+        patch_size: Width and height of a patch, in pixels.
+        max_tokens: The longest text, special tokens included.
+        eos: Id of the token whose state represents the text; None for the highest id in it.
         norm_first: Whether patches are normalised before the first layer.
     """
 
@@ -71,39 +74,39 @@ _VISION: dict[str, Any] = {
 def read_config(config: Mapping[str, Any], where: str) -> ClipConfig:
     """Read the config.json of transformers, model_type "clip".
 
-    where: The folder's name, for messages.
+    where: Name of the folder, for messages.
 
     Raises:
-        InvalidInputError: A network that sememe has no graph for.
-        CorruptFileError: Something in it makes no sense.
+        InvalidInputError: If sememe has no graph for the network.
+        CorruptFileError: If an entry makes no sense.
     """
     with expect_valid(f"{where}: config.json"):
-        text = fill_defaults(_TEXT, _own(config, "text_config"))
-        vision = fill_defaults(_VISION, _own(config, "vision_config"))
+        text = fill_defaults(_TEXT, _select_tower(config, "text_config"))
+        vision = fill_defaults(_VISION, _select_tower(config, "vision_config"))
         eos = text["eos_token_id"]
         eos = eos[0] if isinstance(eos, list) else eos
-        found = ClipConfig(
+        network = ClipConfig(
             dim=int(config.get("projection_dim", 512)),
-            image=_tower(vision),
-            text=_tower(text),
-            image_size=_side(vision["image_size"], "image_size", where),
-            patch_size=_side(vision["patch_size"], "patch_size", where),
+            image=_read_tower(vision),
+            text=_read_tower(text),
+            image_size=_read_side(vision["image_size"], "image_size", where),
+            patch_size=_read_side(vision["patch_size"], "patch_size", where),
             vocab_size=int(text["vocab_size"]),
             max_tokens=int(text["max_position_embeddings"]),
             eos=None if eos == _OLD_EOS else int(eos),
         )
         channels = int(vision["num_channels"])
     if channels != 3:
-        raise InvalidInputError(f"{where} reads pictures of {channels} channels; sememe gives 3")
-    return _checked(found, where)
+        raise InvalidInputError(f"{where} reads images of {channels} channels; sememe gives 3")
+    return _check(network, where)
 
 
 def read_open_clip_config(config: Mapping[str, Any], where: str) -> ClipConfig:
     """Read the open_clip_config.json of open_clip.
 
     Raises:
-        InvalidInputError: A network that sememe has no graph for.
-        CorruptFileError: Something in it makes no sense.
+        InvalidInputError: If sememe has no graph for the network.
+        CorruptFileError: If an entry makes no sense.
     """
     with expect_valid(f"{where}: open_clip_config.json"):
         model = config["model_cfg"]
@@ -111,26 +114,27 @@ def read_open_clip_config(config: Mapping[str, Any], where: str) -> ClipConfig:
         _refuse_kinds(vision, text, where)
         gelu = "quick_gelu" if model.get("quick_gelu") else "gelu"
         width = int(vision.get("width", 768))
-        found = ClipConfig(
+        heads = width // int(vision.get("head_width", 64)), int(text.get("heads", 8))
+        network = ClipConfig(
             dim=int(model["embed_dim"]),
-            image=_open_tower(vision, width, width // int(vision.get("head_width", 64)), gelu),
-            text=_open_tower(text, int(text.get("width", 512)), int(text.get("heads", 8)), gelu),
-            image_size=_side(vision.get("image_size", 224), "image_size", where),
-            patch_size=_side(vision.get("patch_size", 16), "patch_size", where),
+            image=_read_open_tower(vision, width, heads[0], gelu),
+            text=_read_open_tower(text, int(text.get("width", 512)), heads[1], gelu),
+            image_size=_read_side(vision.get("image_size", 224), "image_size", where),
+            patch_size=_read_side(vision.get("patch_size", 16), "patch_size", where),
             vocab_size=int(text.get("vocab_size", 49408)),
             max_tokens=int(text.get("context_length", 77)),
             eos=int(text.get("eos_id", 2)) if text.get("pool_type") == "eos" else None,
             norm_first=not vision.get("no_ln_pre"),
         )
-    return _checked(found, where)
+    return _check(network, where)
 
 
-def _own(config: Mapping[str, Any], part: str) -> dict[str, Any]:
+def _select_tower(config: Mapping[str, Any], part: str) -> dict[str, Any]:
     """Return a tower's entries; those of old configs' "_dict" come before."""
     return {**(config.get(part) or {}), **(config.get(f"{part}_dict") or {})}
 
 
-def _tower(facts: Mapping[str, Any]) -> Tower:
+def _read_tower(facts: Mapping[str, Any]) -> Tower:
     return Tower(
         width=int(facts["hidden_size"]),
         layers=int(facts["num_hidden_layers"]),
@@ -141,7 +145,7 @@ def _tower(facts: Mapping[str, Any]) -> Tower:
     )
 
 
-def _open_tower(facts: Mapping[str, Any], width: int, heads: int, gelu: str) -> Tower:
+def _read_open_tower(facts: Mapping[str, Any], width: int, heads: int, gelu: str) -> Tower:
     rough = (facts.get("act_kwargs") or {}).get("approximate") == "tanh" and gelu == "gelu"
     return Tower(
         width=width,
@@ -153,8 +157,8 @@ def _open_tower(facts: Mapping[str, Any], width: int, heads: int, gelu: str) -> 
     )
 
 
-# What a tower of open_clip may have beyond CLIP's own; none of it has a graph here.
-_BEYOND = (
+# Options of open_clip's towers for which there is no graph.
+_UNSUPPORTED = (
     "timm_model_name", "hf_model_name", "attentional_pool", "embed_cls", "no_causal_mask",
     "block_type", "qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner",
     "scale_attn", "scale_fc", "tokenizer_mode",
@@ -162,14 +166,14 @@ _BEYOND = (
 
 
 def _refuse_kinds(vision: Mapping[str, Any], text: Mapping[str, Any], where: str) -> None:
-    """Refuse what is no plain CLIP."""
+    """Refuse variants of CLIP."""
     if isinstance(vision.get("layers"), list | tuple):
         raise InvalidInputError(
             f"{where} sees with a modified ResNet; sememe has a graph for vision transformers "
             f"alone. {_CURE}"
         )
     for part, facts in (("vision_cfg", vision), ("text_cfg", text)):
-        if odd := [name for name in _BEYOND if facts.get(name)]:
+        if odd := [name for name in _UNSUPPORTED if facts.get(name)]:
             raise InvalidInputError(
                 f"{where}: its {part} has {odd[0]}={facts[odd[0]]!r}, for which sememe has no "
                 f"graph. {_CURE}"
@@ -177,7 +181,7 @@ def _refuse_kinds(vision: Mapping[str, Any], text: Mapping[str, Any], where: str
     pools = (vision.get("pool_type", "tok"), text.get("pool_type", "argmax"))
     if pools[0] != "tok" or pools[1] not in ("argmax", "eos"):
         raise InvalidInputError(
-            f"{where} pools pictures by {pools[0]!r} and texts by {pools[1]!r}; sememe by 'tok' "
+            f"{where} pools images by {pools[0]!r} and texts by {pools[1]!r}; sememe by 'tok' "
             f"and by 'argmax' or 'eos'. {_CURE}"
         )
     clean = (text.get("tokenizer_kwargs") or {}).get("clean", "whitespace")
@@ -189,12 +193,12 @@ def _refuse_kinds(vision: Mapping[str, Any], text: Mapping[str, Any], where: str
 
 
 _CURE = (
-    "Export it where you have it: onnx/text_model.onnx and onnx/vision_model.onnx, beside a "
+    "Export it where you have it: onnx/text_model.onnx and onnx/vision_model.onnx, with a "
     "config.json and a preprocessor_config.json"
 )
 
 
-def _side(value: Any, name: str, where: str) -> int:
+def _read_side(value: Any, name: str, where: str) -> int:
     """Return the side of a square."""
     sides = {int(x) for x in (value if isinstance(value, list | tuple) else [value])}
     if len(sides) != 1 or min(sides) < 1:
@@ -202,7 +206,7 @@ def _side(value: Any, name: str, where: str) -> int:
     return sides.pop()
 
 
-def _checked(config: ClipConfig, where: str) -> ClipConfig:
+def _check(config: ClipConfig, where: str) -> ClipConfig:
     for name, tower in (("image", config.image), ("text", config.text)):
         check_activation(tower.activation, "hidden_act", f"{where}: its {name} tower")
         if min(tower.width, tower.layers, tower.heads, tower.inner) < 1:
@@ -210,10 +214,12 @@ def _checked(config: ClipConfig, where: str) -> ClipConfig:
         check_heads(tower.width, tower.heads, f"{where}: its {name} tower")
     if config.patch_size > config.image_size:
         raise CorruptFileError(
-            f"{where}: patches of {config.patch_size} pixels in pictures of {config.image_size}"
+            f"{where}: patches of {config.patch_size} pixels in images of {config.image_size}"
         )
     if config.max_tokens < 3:
-        raise CorruptFileError(f"{where}: texts of {config.max_tokens} tokens, marks included")
+        raise CorruptFileError(
+            f"{where}: texts of {config.max_tokens} tokens, special tokens included"
+        )
     if config.eos is not None and not 0 <= config.eos < config.vocab_size:
         raise CorruptFileError(
             f"{where}: the text's end is id {config.eos}, the vocabulary has {config.vocab_size}"

@@ -73,8 +73,8 @@ def read_clip_folder(path: Path) -> ClipFolder:
         folder = folder.within(folder.steps[0][1])
     tokenizer = _find_tokenizer(folder)
     for read in (_read_transformers, _read_onnx, _read_open_clip):
-        if (found := read(folder, tokenizer)) is not None:
-            return found
+        if (result := read(folder, tokenizer)) is not None:
+            return result
     folder.weight_files()  # reports what is wrong with them
     raise InvalidInputError(f"{folder.path} holds no network that sememe can read")
 

@@ -1,11 +1,11 @@
-"""CLIP's towers as ONNX files that a folder brings, whatever kind of network is in them.
+"""CLIP's towers as the ONNX files of a folder, of any architecture.
 
-    onnx/text_model.onnx     "input_ids" (N, T), "attention_mask" (N, T) if it likes, to
+    onnx/text_model.onnx     "input_ids" (N, T), optionally "attention_mask" (N, T), to
                              "text_embeds" (N, dim)
     onnx/vision_model.onnx   "pixel_values" (N, 3, size, size) float32 to "image_embeds" (N, dim)
 
-A text tower that takes no mask is given texts of its full length, padded as in training; but for
-CLIP's own kind, in which no token that counts sees the padding.
+A text tower without a mask gets texts of its full length, padded as in training; except for CLIP's
+own architecture, in which no used state sees the padding.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class OnnxTowers:
         """Open both.
 
         Raises:
-            CorruptFileError: One cannot be opened, or they do not fit each other or the folder.
-            InvalidInputError: One takes or gives something else.
+            CorruptFileError: If one cannot be opened, or they do not fit each other or the folder.
+            InvalidInputError: If one has other inputs or outputs.
         """
         self._folder = folder
         text = _read_text_config(folder)
         self.max_tokens = text["max_position_embeddings"]
-        self.logit_scale = MAX_SCALE  # the files do not hold what was learnt
+        self.logit_scale = MAX_SCALE  # the learnt one is in neither file
         self._text = _Tower(folder.files[0], _TEXT, takes={"input_ids", "attention_mask"})
         self._image = _Tower(folder.files[1], _IMAGE, takes={"pixel_values"})
         self._pad_id = text["pad_token_id"]
@@ -69,12 +69,12 @@ class OnnxTowers:
             )
 
     def texts(self, threads: int | None) -> _TextEngine:
-        """Make the text tower ready."""
+        """Open the text tower."""
         full = self.max_tokens if self._folder.facts.get("model_type") != "clip" else 0
         return _TextEngine(self._text, self.dim, self.max_tokens, full, self._pad_id, threads)
 
     def images(self, threads: int | None) -> VisionEngine:
-        """Make the image tower ready, with the output "features"."""
+        """Open the image tower, with the output "features"."""
         return _ImageEngine(self._image, self._folder.preprocess, self.dim, threads=threads)
 
 
@@ -142,8 +142,8 @@ class _TextEngine:
             rows = np.pad(rows, ((0, 0), (0, max(0, self._full - rows.shape[1]))))
             inside = np.arange(rows.shape[1]) < lengths[batch][:, None]  # (N, T)
             rows = np.where(inside, rows, self._pad_id)
-            found = self._tower.encode({"input_ids": rows, "attention_mask": inside})
-            unit: FloatArray = found / np.linalg.norm(found, axis=1, keepdims=True)
+            vectors = self._tower.encode({"input_ids": rows, "attention_mask": inside})
+            unit: FloatArray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
             return unit
 
         return self._batches.rows(ids, self._dim, run)

@@ -1,4 +1,4 @@
-"""How CLIP's pictures are made, from the preprocessor's config of transformers or of open_clip."""
+"""Read how images are prepared for CLIP, from the config of transformers or open_clip."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ _RESAMPLE: dict[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bilinear"
 
 
 def read_preprocess(facts: Mapping[str, Any], where: str) -> Preprocess:
-    """Read a preprocessor_config.json of transformers; what it leaves out is as in CLIP's.
+    """Read a preprocessor_config.json of transformers; the defaults are CLIP's.
 
-    where: The file's name, for messages.
+    where: Name of the file, for messages.
 
     Raises:
-        InvalidInputError: It makes pictures in another way than sememe can.
-        CorruptFileError: Something in it makes no sense.
+        InvalidInputError: If sememe cannot prepare images so.
+        CorruptFileError: If an entry makes no sense.
     """
     if facts.get("do_resize") is False or facts.get("do_rescale") is False:
-        _refuse(where, "does not scale pictures, or their values")
+        _refuse(where, "does not scale images, or their values")
     factor = facts.get("rescale_factor", 1 / 255)
     with expect_valid(where):
         if abs(float(factor) * 255 - 1) > 1e-6:
             _refuse(where, f"multiplies values by {factor} and not by 1/255")
-        size, resize = _sizes(facts, where)
+        size, resize = _read_sizes(facts, where)
         plain = facts.get("do_normalize") is False
         mean = (0, 0, 0) if plain else facts.get("image_mean") or _MEAN
         std = (1, 1, 1) if plain else facts.get("image_std") or _STD
         way = _RESAMPLE.get(int(facts.get("resample", 3)))
         if way is None:
             _refuse(where, f"scales by resample={facts['resample']}")
-        return _made(size, resize, way, mean, std, half="below")
+        return _make(size, resize, way, mean, std, half="below")
 
 
 def read_open_clip_preprocess(facts: Mapping[str, Any], *, size: int, where: str) -> Preprocess:
-    """Read what open_clip_config.json says of pictures; what it leaves out is as in CLIP's.
+    """Read the preprocessing of an open_clip_config.json; the defaults are CLIP's.
 
-    size: Of the pictures that the network reads.
+    size: Of the images that the network reads.
 
     Raises:
         InvalidInputError, CorruptFileError: As `read_preprocess`.
@@ -53,36 +53,36 @@ def read_open_clip_preprocess(facts: Mapping[str, Any], *, size: int, where: str
         if mode not in ("shortest", "squash"):
             _refuse(where, f"scales by resize_mode={mode!r}")
         resize = size if mode == "shortest" else None
-        way = "bicubic" if way == "random" else way  # chosen by chance in training alone
-        return _made(size, resize, way, given.get("mean") or _MEAN, given.get("std") or _STD)
+        way = "bicubic" if way == "random" else way  # random in training only
+        return _make(size, resize, way, given.get("mean") or _MEAN, given.get("std") or _STD)
 
 
-def _sizes(facts: Mapping[str, Any], where: str) -> tuple[int, int | None]:
-    """Return the side of the picture, and the length its shorter side is scaled to or None."""
+def _read_sizes(facts: Mapping[str, Any], where: str) -> tuple[int, int | None]:
+    """Return the side of the image, and the length its shorter side is scaled to or None."""
     size = facts.get("size", 224)
     size = {"shortest_edge": size} if isinstance(size, int) else size
     edge = size.get("shortest_edge") if isinstance(size, dict) else None
     cuts = facts.get("do_center_crop", True)
     if edge is None:
-        square = _square(size, where)
-        if cuts and _square(facts.get("crop_size") or square, where) != square:
-            _refuse(where, "scales pictures to one square and cuts another")
+        square = _read_square(size, where)
+        if cuts and _read_square(facts.get("crop_size") or square, where) != square:
+            _refuse(where, "scales images to one square and cuts another")
         return square, None
     if not cuts:
-        _refuse(where, "scales the shorter side and cuts nothing, so that pictures differ in shape")
-    return _square(facts.get("crop_size") or 224, where), int(edge)
+        _refuse(where, "scales the shorter side and cuts nothing, so that images differ in shape")
+    return _read_square(facts.get("crop_size") or 224, where), int(edge)
 
 
-def _square(size: Any, where: str) -> int:
+def _read_square(size: Any, where: str) -> int:
     if isinstance(size, dict):
         height, width = int(size["height"]), int(size["width"])
         if height != width:
-            _refuse(where, f"makes pictures of {width} x {height} pixels, and no squares")
+            _refuse(where, f"makes images of {width} x {height} pixels, and no squares")
         return height
     return int(size)
 
 
-def _made(
+def _make(
     size: int, resize: int | None, way: str, mean: Any, std: Any, *, half: str = "even"
 ) -> Preprocess:
     facts = {"size": size, "resize": resize, "interpolation": way, "mean": mean, "std": std}
@@ -91,6 +91,6 @@ def _made(
 
 def _refuse(where: str, what: str) -> NoReturn:
     raise InvalidInputError(
-        f"{where} {what}; sememe scales pictures, cuts out a square and divides by 255. Take "
+        f"{where} {what}; sememe scales images, cuts out a square and divides by 255. Take "
         "another checkpoint"
     )

@@ -1,7 +1,7 @@
-"""The folder of a joint space: two encoders that stay as they are, and a projection for each.
+"""The folder of a joint space: a projection for each of two frozen encoders.
 
 sememe.json       format version, kind, the names and spaces of both encoders, temperature
-projections.npz   of each side: mean and scale of what comes in, then matrices and biases
+projections.npz   of each side: mean and scale of the inputs, then matrices and biases
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Projection:
     """Rows of one space to unit rows of another, through layers with a GELU between.
 
     Attributes:
-        mean, scale: (dim in,) what is taken from the rows, and what divides them.
+        mean, scale: (dim in,), subtracted from the rows, and dividing them.
         layers: (matrix (in, out), bias (out,)) each.
     """
 
@@ -42,27 +42,27 @@ class Projection:
 
     @property
     def dim(self) -> int:
-        """Width of what comes out."""
+        """Width of the outputs."""
         return int(self.layers[-1][0].shape[1])
 
     def __call__(self, rows: FloatArray) -> FloatArray:
-        """Return (n, dim) unit rows; a row of NaN stays one."""
+        """Return (n, dim) unit rows; a row of NaN stays NaN."""
         y = (rows - self.mean) / self.scale
         for i, (matrix, bias) in enumerate(self.layers):
             y = (gelu(y) if i else y) @ matrix + bias
-        found: FloatArray = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
-        return found.astype(np.float32, copy=False)
+        unit: FloatArray = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
+        return unit.astype(np.float32, copy=False)
 
     def arrays(self, side: str) -> dict[str, NDArray[Any]]:
-        """Return its arrays by the names they have in the file."""
-        found = {f"{side}.mean": self.mean, f"{side}.scale": self.scale}
+        """Return the arrays by their names in the file."""
+        arrays = {f"{side}.mean": self.mean, f"{side}.scale": self.scale}
         for i, (matrix, bias) in enumerate(self.layers):
-            found |= {f"{side}.{i}.matrix": matrix, f"{side}.{i}.bias": bias}
-        return found
+            arrays |= {f"{side}.{i}.matrix": matrix, f"{side}.{i}.bias": bias}
+        return arrays
 
     @classmethod
     def of(cls, arrays: Any, side: str) -> Projection:
-        """Return the projection of one side; KeyError or ValueError where it makes no sense."""
+        """Return the projection of one side; KeyError or ValueError if it makes no sense."""
         mean, scale = arrays[f"{side}.mean"], arrays[f"{side}.scale"]
         layers: list[tuple[FloatArray, FloatArray]] = []
         while f"{side}.{len(layers)}.matrix" in arrays:
@@ -75,21 +75,21 @@ class Projection:
         )
         if not layers or not fits or scale.shape != mean.shape:
             raise ValueError(f"the projection of the {side} side is of no shape")
-        found = cls(mean, scale, tuple(layers))
-        if not all(np.isfinite(array).all() for array in found.arrays(side).values()):
+        projection = cls(mean, scale, tuple(layers))
+        if not all(np.isfinite(array).all() for array in projection.arrays(side).values()):
             raise ValueError(f"the projection of the {side} side holds NaN or infinity")
-        return found
+        return projection
 
 
 @dataclass(frozen=True, slots=True)
 class JointFolder:
-    """What a folder holds.
+    """The content of a folder.
 
     Attributes:
-        names: Of the encoder of each side, as `sememe.load` takes them.
+        names: Of the encoder of each side, for `sememe.load`.
         spaces: Their fingerprints.
         projections: Of each side.
-        scale: What multiplies a cosine before probabilities are taken: 1 / temperature.
+        scale: Factor of cosines before a softmax: 1 / temperature.
         digest: sha256 of the arrays.
     """
 
@@ -102,12 +102,12 @@ class JointFolder:
 
 def gelu(x: FloatArray) -> FloatArray:
     """Return the Gaussian error linear unit, in the form with tanh (arXiv:1606.08415)."""
-    found: FloatArray = 0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x**3)))
-    return found
+    result: FloatArray = 0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x**3)))
+    return result
 
 
 def write_projections(folder: Path, projections: dict[str, Projection]) -> None:
-    """Write the arrays of both sides into a folder that is there."""
+    """Write the arrays of both sides into an existing folder."""
     arrays: dict[str, Any] = {}
     for side, projection in projections.items():
         arrays |= projection.arrays(side)

@@ -1,4 +1,4 @@
-"""CLIP's two towers ready to run: from the weights, or from the ONNX files that a folder brings."""
+"""Run CLIP's two towers: graphs built from the weights, or ONNX files of the folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sememe._errors import InvalidInputError
 from sememe.models.clip.graph import image_graph, text_graph
-from sememe.models.clip.weights import logit_scale, read_image_weights, read_text_weights
+from sememe.models.clip.weights import read_image_weights, read_logit_scale, read_text_weights
 from sememe.models.image.engine import VisionEngine
 from sememe.models.onnx.token_engine import TokenEngine
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from sememe.models.clip.weights import TextWeights
     from sememe.models.onnx.transformer import Layer
 
-_MOST = (1 << 31) - (64 << 20)  # bytes of a protobuf message, less what is not matrices
+_MOST = (1 << 31) - (64 << 20)  # bytes of a protobuf message, less what is not weights
 
 
 class TextTower(Protocol):
-    """What runs the text tower.
+    """Runs the text tower.
 
     Attributes:
-        tokens_at_once: How many it is given in one call, at most, but for a longer sequence.
+        tokens_at_once: The most tokens in one call, except for a longer sequence.
     """
 
     tokens_at_once: int
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
-        """Return one unit row for each sequence, marks included."""
+        """Return one unit row for each sequence, special tokens included."""
         ...
 
     def release(self) -> None:
-        """Give back the memory that only makes the next call faster."""
+        """Free memory that only makes the next call faster."""
         ...
 
 
@@ -45,8 +45,8 @@ class Towers(Protocol):
 
     Attributes:
         dim: Width of the common space.
-        max_tokens: The longest text, marks included.
-        logit_scale: Logarithm of what cosines are multiplied by.
+        max_tokens: The longest text, special tokens included.
+        logit_scale: Logarithm of the factor of cosines.
     """
 
     dim: int
@@ -54,20 +54,20 @@ class Towers(Protocol):
     logit_scale: float
 
     def texts(self, threads: int | None) -> TextTower:
-        """Make the text tower ready."""
+        """Open the text tower."""
         ...
 
     def images(self, threads: int | None) -> VisionEngine:
-        """Make the image tower ready, with the output "features"."""
+        """Open the image tower, with the output "features"."""
         ...
 
 
 def open_towers(folder: ClipFolder) -> Towers:
-    """Return what runs a folder's towers.
+    """Open a folder's towers.
 
     Raises:
-        InvalidInputError, CorruptFileError, MissingExtraError: The weights or ONNX files are
-            damaged, or do not fit what else is in the folder.
+        InvalidInputError, CorruptFileError, MissingExtraError: If the weights or ONNX files are
+            damaged, or do not fit the folder.
     """
     if folder.config is None:
         from sememe.models.clip.onnx_towers import OnnxTowers
@@ -77,7 +77,7 @@ def open_towers(folder: ClipFolder) -> Towers:
 
 
 class _GraphTowers:
-    """Towers whose graphs are written out from the weights."""
+    """Towers whose graphs are built from the weights."""
 
     def __init__(self, folder: ClipFolder, config: ClipConfig) -> None:
         self._folder = folder
@@ -86,7 +86,7 @@ class _GraphTowers:
         self._tensors = folder.tensors()
         self.dim = config.dim
         self.max_tokens = config.max_tokens
-        self.logit_scale = logit_scale(self._tensors, where=self._where)
+        self.logit_scale = read_logit_scale(self._tensors, where=self._where)
 
     def texts(self, threads: int | None) -> TextTower:
         weights = read_text_weights(self._config, self._tensors, where=self._where)
@@ -115,13 +115,13 @@ def check_size(first: Sequence[FloatArray], layers: Sequence[Layer], *, where: s
     """Refuse a tower whose graph would be larger than ONNX allows in one piece.
 
     Raises:
-        InvalidInputError: Its matrices take 2 GB or more, as those of ViT-H/14 do.
+        InvalidInputError: If its matrices take 2 GB or more, as those of ViT-H/14 do.
     """
     matrices = [m for one in layers for m in (one.qkv, one.out, one.up, one.down)]
     size = sum(matrix.nbytes for matrix in (*first, *matrices))
     if size >= _MOST:
         raise InvalidInputError(
             f"{where}: a tower has {size / 1e9:.1f} GB of weights in float32, and a graph holds "
-            f"less than {_MOST / 1e9:.1f}. Put its export beside it: onnx/text_model.onnx and "
+            f"less than {_MOST / 1e9:.1f}. Put its export there: onnx/text_model.onnx and "
             "onnx/vision_model.onnx"
         )

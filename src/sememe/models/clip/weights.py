@@ -1,7 +1,7 @@
-"""The weights of CLIP's two towers under one set of names, checked: what `clip_graph` takes.
+"""Read the weights of CLIP's two towers under one set of names.
 
-transformers and open_clip call the tensors differently; open_clip keeps query, key and value in one
-matrix, and the matrices to the common space the other way round.
+transformers and open_clip name the tensors differently; open_clip keeps query, key and value in one
+matrix, and transposes the projections.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sememe.models.clip.config import ClipConfig, Tower
     from sememe.models.weights.safetensors import Tensors
 
-MAX_SCALE = float(np.log(100))  # that training allows (section 2.5); taken where none is known
+MAX_SCALE = float(np.log(100))  # the most that training allows (section 2.5); used if unknown
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -29,7 +29,7 @@ class ImageWeights:
 
     Attributes:
         patches: (width, 3, patch_size, patch_size).
-        places: (1 + patches, width); the first is the class token with its position.
+        positions: (1 + patches, width); the first is the class token plus its position.
         first: Gain and bias of the normalisation before the first layer, or None.
         last: Gain and bias of the normalisation after the last layer.
         projection: (width, dim).
@@ -37,7 +37,7 @@ class ImageWeights:
 
     tower: Tower
     patches: FloatArray
-    places: FloatArray
+    positions: FloatArray
     first: tuple[FloatArray, FloatArray] | None
     layers: tuple[Layer, ...]
     last: tuple[FloatArray, FloatArray]
@@ -50,16 +50,16 @@ class TextWeights:
 
     Attributes:
         words: (vocabulary, width).
-        places: (most tokens, width).
+        positions: (max_tokens, width).
         last: Gain and bias of the normalisation after the last layer.
         projection: (width, dim).
         bias: (dim,), added after the projection, or None.
-        eos: Id of the token whose state is the text's; None: the highest id in the text.
+        eos: Id of the token whose state represents the text; None for the highest id in it.
     """
 
     tower: Tower
     words: FloatArray
-    places: FloatArray
+    positions: FloatArray
     layers: tuple[Layer, ...]
     last: tuple[FloatArray, FloatArray]
     projection: FloatArray
@@ -68,47 +68,47 @@ class TextWeights:
 
     @property
     def max_tokens(self) -> int:
-        """How long a sequence may be, marks included."""
-        return len(self.places)
+        """The longest sequence, special tokens included."""
+        return len(self.positions)
 
 
 def is_open_clip(tensors: Tensors) -> bool:
-    """Say whether tensors go by open_clip's names."""
+    """Return whether tensors have open_clip's names."""
     return "visual.class_embedding" in tensors
 
 
 def read_image_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> ImageWeights:
-    """Take the image tower out of a checkpoint's tensors.
+    """Read the image tower from a checkpoint's tensors.
 
     where: The checkpoint's name, for messages.
 
     Raises:
-        CorruptFileError: A tensor is missing, of another shape than the config says, or holds NaN.
+        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
     """
     tower, size = config.image, config.patch_size
     n = (config.image_size // size) ** 2
     reader, width = Reader(tensors, where, prefix=""), tower.width
     if is_open_clip(tensors):
         token, patches = "visual.class_embedding", "visual.conv1.weight"
-        places, first, last = (
+        positions, first, last = (
             f"visual.{name}" for name in ("positional_embedding", "ln_pre", "ln_post")
         )
-        layers = _open_layers(reader, "visual.transformer.resblocks.{}.", tower)
+        layers = _read_open_clip_layers(reader, "visual.transformer.resblocks.{}.", tower)
         projection = reader.array("visual.proj", width, config.dim)
     else:
-        token, patches, places = (
+        token, patches, positions = (
             f"vision_model.embeddings.{name}"
             for name in ("class_embedding", "patch_embedding.weight", "position_embedding.weight")
         )
         first, last = "vision_model.pre_layrnorm", "vision_model.post_layernorm"
-        layers = _layers(reader, "vision_model.encoder.layers.{}.", tower)
-        projection = _turned(reader.array("visual_projection.weight", config.dim, width))
-    table = reader.array(places, 1 + n, width)
+        layers = _read_layers(reader, "vision_model.encoder.layers.{}.", tower)
+        projection = _transpose(reader.array("visual_projection.weight", config.dim, width))
+    table = reader.array(positions, 1 + n, width)
     class_token = reader.array(token, width)
     return ImageWeights(
         tower=tower,
         patches=reader.array(patches, width, 3, size, size),
-        places=np.concatenate([table[:1] + class_token, table[1:]]),
+        positions=np.concatenate([table[:1] + class_token, table[1:]]),
         first=reader.norm(first, width) if config.norm_first else None,
         layers=layers,
         last=reader.norm(last, width),
@@ -117,7 +117,7 @@ def read_image_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> I
 
 
 def read_text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> TextWeights:
-    """Take the text tower out of a checkpoint's tensors; see `read_image_weights`.
+    """Read the text tower from a checkpoint's tensors; see `read_image_weights`.
 
     Raises:
         CorruptFileError: As `read_image_weights`.
@@ -126,26 +126,26 @@ def read_text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> Te
     reader, bias = Reader(tensors, where, prefix=""), None
     if is_open_clip(tensors):
         start = "text." if "text.positional_embedding" in tensors else ""
-        words, places, last = (
+        words, positions, last = (
             start + name for name in ("token_embedding.weight", "positional_embedding", "ln_final")
         )
-        layers = _open_layers(reader, f"{start}transformer.resblocks.{{}}.", tower)
+        layers = _read_open_clip_layers(reader, f"{start}transformer.resblocks.{{}}.", tower)
         if reader.has(f"{start}text_projection.weight"):
             name = f"{start}text_projection"
             projection, bias = reader.linear(name, inputs=width, outputs=config.dim)
         else:
             projection = reader.array(f"{start}text_projection", width, config.dim)
     else:
-        words, places = (
+        words, positions = (
             f"text_model.embeddings.{name}_embedding.weight" for name in ("token", "position")
         )
         last = "text_model.final_layer_norm"
-        layers = _layers(reader, "text_model.encoder.layers.{}.", tower)
-        projection = _turned(reader.array("text_projection.weight", config.dim, width))
+        layers = _read_layers(reader, "text_model.encoder.layers.{}.", tower)
+        projection = _transpose(reader.array("text_projection.weight", config.dim, width))
     return TextWeights(
         tower=tower,
         words=reader.array(words, config.vocab_size, width),
-        places=reader.array(places, config.max_tokens, width),
+        positions=reader.array(positions, config.max_tokens, width),
         layers=layers,
         last=reader.norm(last, width),
         projection=projection,
@@ -154,22 +154,22 @@ def read_text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> Te
     )
 
 
-def logit_scale(tensors: Tensors, *, where: str) -> float:
-    """Return the logarithm of what cosines are multiplied by, as training learnt it.
+def read_logit_scale(tensors: Tensors, name: str = "logit_scale", *, where: str) -> float:
+    """Return the learnt logarithm of the factor of cosines.
 
     Raises:
-        CorruptFileError: It is no number, or none that training could have learnt.
+        CorruptFileError: If it is no number, or out of the range of training.
     """
-    found = tensors.get("logit_scale")
-    if found is None:
+    scale = tensors.get(name)
+    if scale is None:
         return MAX_SCALE
-    value = float(found.reshape(-1)[0]) if found.size == 1 else float("nan")
+    value = float(scale.reshape(-1)[0]) if scale.size == 1 else float("nan")
     if not -20 < value < 20:  # e to the 20th is half a billion
-        raise CorruptFileError(f"{where}: logit_scale holds {found}. Fetch it anew")
+        raise CorruptFileError(f"{where}: {name} holds {scale}. Fetch it anew")
     return value
 
 
-def _layers(reader: Reader, name: str, tower: Tower) -> tuple[Layer, ...]:
+def _read_layers(reader: Reader, name: str, tower: Tower) -> tuple[Layer, ...]:
     """Read layers by the names of transformers."""
     return tuple(
         read_layer(
@@ -185,12 +185,12 @@ def _layers(reader: Reader, name: str, tower: Tower) -> tuple[Layer, ...]:
     )
 
 
-def _open_layers(reader: Reader, name: str, tower: Tower) -> tuple[Layer, ...]:
-    """Read layers as open_clip calls them; a layer's scale goes into the matrices before it."""
-    found = []
+def _read_open_clip_layers(reader: Reader, name: str, tower: Tower) -> tuple[Layer, ...]:
+    """Read layers by the names of open_clip, layer scale folded into the matrices."""
+    layers = []
     for i in range(tower.layers):
         start, width = name.format(i), tower.width
-        qkv = _turned(reader.array(f"{start}attn.in_proj_weight", 3 * width, width))
+        qkv = _transpose(reader.array(f"{start}attn.in_proj_weight", 3 * width, width))
         bias = reader.array(f"{start}attn.in_proj_bias", 3 * width)
         out = reader.linear(f"{start}attn.out_proj", inputs=width, outputs=width)
         up = reader.linear(f"{start}mlp.c_fc", inputs=width, outputs=tower.inner)
@@ -199,9 +199,9 @@ def _open_layers(reader: Reader, name: str, tower: Tower) -> tuple[Layer, ...]:
             first, second = (reader.array(f"{start}ls_{i}.gamma", width) for i in (1, 2))
             out, down = (out[0] * first, out[1] * first), (down[0] * second, down[1] * second)
         norms = [reader.norm(f"{start}ln_{i}", width) for i in (1, 2)]
-        found.append(Layer(qkv, bias, *out, norms[0], *up, *down, norms[1]))
-    return tuple(found)
+        layers.append(Layer(qkv, bias, *out, norms[0], *up, *down, norms[1]))
+    return tuple(layers)
 
 
-def _turned(matrix: FloatArray) -> FloatArray:
+def _transpose(matrix: FloatArray) -> FloatArray:
     return np.ascontiguousarray(matrix.T)

@@ -54,7 +54,7 @@ class CrossEngine:
 
 
 def cross_graph(weights: BertWeights, head: Head, *, typed: bool) -> bytes:
-    """Token ids to "scores" (N, outputs); typed: with the input "types" (N, T) too."""
+    """Build the graph of token ids to "scores" (N, outputs); typed: with the input "types"."""
     g = Graph()
     x = add_states(g, weights, in_float32, depth=len(weights.layers), typed=typed)[-1]
     first = g.reshape(g("Gather", x, g.constant(np.array([0])), axis=1), -1, weights.dim)

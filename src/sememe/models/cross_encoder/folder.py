@@ -1,7 +1,7 @@
 """The folder of a cross-encoder, as transformers or sentence-transformers' CrossEncoder writes it.
 
-config.json                         the network; labels; up to sentence-transformers 5 what
-                                    becomes of a score
+config.json                         the network; labels; up to sentence-transformers 5 the
+                                    activation of scores
 tokenizer.json                      the tokenizer, in Hugging Face's format
 tokenizer_config.json               model_max_length, model_input_names
 modules.json                        one step: Transformer (may be missing)
@@ -33,19 +33,18 @@ _ARCHITECTURE = "ForSequenceClassification"
 
 @dataclass(frozen=True, eq=False, slots=True)
 class CrossFolder:
-    """What a folder says of its cross-encoder.
+    """The content of a cross-encoder's folder.
 
     Attributes:
         weights: The network.
-        head: What makes scores of its states.
-        activation: What a single score passes through.
+        head: The classification head.
+        activation: Of a single score.
         labels: Names of the outputs.
-        exclusive: Whether one label alone holds for a pair, so that their probabilities add up
-            to 1.
-        tokenizer: The tokenizer's file.
-        window: The longest sequence, marks included.
-        typed: Whether the network is told which text a token is of.
-        prompt: What stands before the first text of every pair.
+        exclusive: Whether exactly one label applies to a pair, so that probabilities sum to 1.
+        tokenizer: Path of the tokenizer.
+        window: The longest sequence, special tokens included.
+        typed: Whether the network gets token types.
+        prompt: Prefix of the first text of every pair.
     """
 
     weights: BertWeights
@@ -60,49 +59,47 @@ class CrossFolder:
 
 
 def read_cross_folder(path: Path) -> CrossFolder:
-    """Read a folder, weights and all.
+    """Read a folder, weights included.
 
     Raises:
-        InvalidInputError: A folder without a network or a head, or with one sememe does not know.
-        CorruptFileError: A file is damaged, or its tensors are not those its config.json says.
+        InvalidInputError: If there is no network or head, or none that sememe knows.
+        CorruptFileError: If a file is damaged, or its tensors do not fit config.json.
     """
     folder = read_sentence_folder(path)
     config, tensors = folder.config, folder.tensors()
     weights = read_bert_weights(config, tensors, where=str(path))
     head = read_classification_head(config, tensors, dim=weights.dim, where=str(path))
-    facts = ModelFolder.open(path).json("config_sentence_transformers.json", missing={})
-    prompts = facts.get("prompts") or {}
-    said = ModelFolder(folder.tokenizer().parent).json("tokenizer_config.json", missing={})
+    own = ModelFolder.open(path).json("config_sentence_transformers.json", missing={})
+    prompts = own.get("prompts") or {}
+    settings = ModelFolder(folder.tokenizer().parent).json("tokenizer_config.json", missing={})
     return CrossFolder(
         weights=weights,
         head=head,
-        activation=_activation(config, facts, path),
+        activation=_activation(config, own, path),
         labels=_labels(config, head.outputs, path),
         exclusive=config.get("problem_type") != "multi_label_classification",
         tokenizer=folder.tokenizer(),
-        window=_window(folder, said, weights.max_tokens),
-        typed=_is_typed(said),
-        prompt=prompts.get(facts.get("default_prompt_name") or "") or "",
+        window=_window(folder, settings, weights.max_tokens),
+        typed=_is_typed(settings),
+        prompt=prompts.get(own.get("default_prompt_name") or "") or "",
     )
 
 
-def _is_typed(said: Mapping[str, Any]) -> bool:
-    """Say whether the tokenizer tells texts apart: the class of BERT does unless told otherwise.
+def _is_typed(settings: Mapping[str, Any]) -> bool:
+    """Return whether the tokenizer marks token types, as BERT's does by default.
 
-    Transformers 5 writes TokenizersBackend for a tokenizer of no family, and that does not.
+    transformers 5 writes TokenizersBackend for a generic tokenizer, which does not.
     """
-    names = said.get("model_input_names")
+    names = settings.get("model_input_names")
     if names is None:
-        return said.get("tokenizer_class") != "TokenizersBackend"
+        return settings.get("tokenizer_class") != "TokenizersBackend"
     return "token_type_ids" in names
 
 
-def _activation(config: Mapping[str, Any], facts: Mapping[str, Any], path: Path) -> Activation:
-    """Return what sentence-transformers takes: the first that says so, else the sigmoid."""
+def _activation(config: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> Activation:
+    """Return the activation that sentence-transformers uses: the first given, else the sigmoid."""
     older = (config.get("sentence_transformers") or {}).get("activation_fn")
-    given = (
-        facts.get("activation_fn") or older or config.get("sbert_ce_default_activation_function")
-    )
+    given = own.get("activation_fn") or older or config.get("sbert_ce_default_activation_function")
     name = str(given or "Sigmoid").rsplit(".", 1)[-1].lower()
     for known in get_args(Activation):
         if name == known:
@@ -117,14 +114,14 @@ def _activation(config: Mapping[str, Any], facts: Mapping[str, Any], path: Path)
 def _labels(config: Mapping[str, Any], outputs: int, path: Path) -> tuple[str, ...]:
     named = config.get("id2label") or {i: f"LABEL_{i}" for i in range(outputs)}
     try:
-        by_place = {int(place): str(name) for place, name in named.items()}
-        return tuple(by_place[i] for i in range(outputs))
+        by_index = {int(index): str(name) for index, name in named.items()}
+        return tuple(by_index[i] for i in range(outputs))
     except (AttributeError, ValueError, KeyError) as error:
         raise CorruptFileError(
             f"{path}: id2label of its config.json does not name the labels 0 to {outputs - 1}"
         ) from error
 
 
-def _window(folder: SentenceFolder, said: Mapping[str, Any], positions: int) -> int:
-    longest = folder.max_tokens or said.get("model_max_length") or positions
+def _window(folder: SentenceFolder, settings: Mapping[str, Any], positions: int) -> int:
+    longest = folder.max_tokens or settings.get("model_max_length") or positions
     return min(int(longest), positions)

@@ -1,7 +1,7 @@
-"""The head of a cross-encoder: from the state of the first token to one score or one per label.
+"""The classification head of a cross-encoder: the first token's state to scores.
 
-BERT puts a pooler between (a matrix and tanh), RoBERTa and MPNet have the same under another name,
-DistilBERT takes relu: all are act(x A + a) B + b (Devlin et al. 2019, 4.1; Reimers and Gurevych
+BERT has a pooler between (a linear layer and tanh), RoBERTa and MPNet the same under another name,
+DistilBERT uses ReLU: all are act(x A + a) B + b (Devlin et al. 2019, 4.1; Reimers and Gurevych
 2019, arXiv:1908.10084, compare such networks with sentence encoders).
 """
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What a family calls its head.
+    """Names of a family's head.
 
     Attributes:
-        dense, out: The two matrices.
-        pooler: Whether the first is the network's own and carries its prefix.
-        activation: What stands between them, as ONNX calls it.
+        dense, out: The two linear layers.
+        pooler: Whether the first belongs to the network and has its prefix.
+        activation: Between them, by ONNX's name.
     """
 
     dense: str
@@ -48,7 +48,7 @@ _HEADS = {
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Head:
-    """Two matrices (inputs, outputs) with their biases, and the ONNX name of what is between."""
+    """Two matrices (inputs, outputs) with biases, and the ONNX name of the activation between."""
 
     dense: FloatArray
     dense_bias: FloatArray
@@ -58,21 +58,20 @@ class Head:
 
     @property
     def outputs(self) -> int:
-        """How many numbers a pair of texts gets."""
+        """Number of scores of a pair of texts."""
         return len(self.out_bias)
 
 
 def read_classification_head(
     config: Mapping[str, Any], tensors: Tensors, *, dim: int, where: str
 ) -> Head:
-    """Take the head out of a checkpoint's tensors; the network is read by `read_bert_weights`.
+    """Read the head from a checkpoint's tensors; the network is read by `read_bert_weights`.
 
     dim: Width of the network.
 
     Raises:
-        InvalidInputError: The checkpoint has no head.
-        CorruptFileError: A part of it is missing, of another shape than its config.json says, or
-            holds NaN.
+        InvalidInputError: If the checkpoint has no head.
+        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
     """
     names = _HEADS[config["model_type"]]
     outer, inner = Reader(tensors, where, prefix=""), Reader(tensors, where)
@@ -88,7 +87,7 @@ def read_classification_head(
 
 
 def _outputs(config: Mapping[str, Any], where: str) -> int:
-    """Return how many labels a config has: as transformers says, two where it names none."""
+    """Return the number of labels of a config: two by default, as in transformers."""
     named = config.get("id2label")
     try:
         return int(config.get("num_labels", 2)) if named is None else len(named)

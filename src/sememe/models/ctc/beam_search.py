@@ -1,11 +1,10 @@
-"""Prefix beam search: the text whose readings add up to the most, of a list of words if told.
+"""CTC prefix beam search: the text of highest probability, optionally over a list of words.
 
-A beginning of a text (a prefix) is kept with what all its readings add up to, those that end in a
-blank apart from those that end in its last unit: the same unit again lengthens the one and repeats
-after the other. At each frame the best beginnings are kept. With enough of them the answer is
-exact: the tests add up all readings one by one and find the same.
+Each prefix is kept with the total probability of its alignments, separately for those that end in a
+blank and in its last unit: after a blank the same unit extends the prefix, otherwise it repeats. At
+each frame the best prefixes are kept. With enough of them the result is exact.
 
-For when things were said, each beginning also keeps its best single reading.
+For the times of units, each prefix also keeps its best single alignment.
 
 Reference: Hannun et al. 2014 (arXiv:1408.2873), algorithm 1, without a language model.
 """
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.models.ctc.greedy import NEVER, Reading, Spoken
+from sememe.models.ctc.greedy import NEVER, Hypothesis, TimedUnit
 from sememe.models.ctc.word_trie import START
 
 if TYPE_CHECKING:
@@ -26,68 +25,67 @@ if TYPE_CHECKING:
 
     from sememe.models.ctc.word_trie import WordTrie
 
-_MODULUS, _FACTOR = (1 << 89) - 1, 1_000_003  # of keys: so long that no two are met alike
+_MODULUS, _FACTOR = (1 << 89) - 1, 1_000_003  # of keys: large enough that no two collide
 
 
 class _Path:
-    """A reading's units, the last first; readings that begin alike share what comes before."""
+    """The units of an alignment as a linked list, the last first."""
 
     __slots__ = ("before", "spoken")
 
-    def __init__(self, before: _Path | None, spoken: Spoken) -> None:
+    def __init__(self, before: _Path | None, spoken: TimedUnit) -> None:
         self.before = before
         self.spoken = spoken
 
-    def longer(self, frame: int) -> _Path:
-        """Return the path whose last unit is still heard in a frame."""
+    def extend(self, frame: int) -> _Path:
+        """Return the path whose last unit goes on in a frame."""
         return _Path(self.before, self.spoken._replace(end=frame + 1))
 
 
 class _Best(NamedTuple):
-    """The best single reading of a kind: its logarithm, and its path."""
+    """The best single alignment: its log-probability and its path."""
 
     score: float = NEVER
     path: _Path | None = None
 
-    def plus(self, log_prob: float) -> _Best:
+    def add(self, log_prob: float) -> _Best:
         return _Best(self.score + log_prob, self.path)
 
 
 class _Prefix(NamedTuple):
-    """A beginning of a text.
+    """A prefix of a text.
 
     Attributes:
-        key: Tells beginnings apart: equal for equal units.
-        above: The key without the last unit.
-        last: The last unit, -1 where there is none.
-        place: Where in the list of words it ends.
-        blank, unit: The best reading that ends in a blank, and that ends in the last unit.
+        key: Hash of the units.
+        parent_key: Key without the last unit.
+        last: The last unit, -1 if there is none.
+        node: Node of the word trie.
+        blank, unit: The best alignment that ends in a blank, and in the last unit.
     """
 
     key: int
-    above: int
+    parent_key: int
     last: int
-    place: int
+    node: int
     blank: _Best
     unit: _Best
 
     @property
     def best(self) -> _Best:
-        """The best reading of either kind; of equals the one that ends in a blank."""
+        """The best alignment of both; of equals the one that ends in a blank."""
         return self.blank if self.blank.score >= self.unit.score else self.unit
 
 
-class Beam:
-    """Beam decoding; of equal beginnings the shorter is kept, then that of the lower unit."""
+class BeamDecoder:
+    """Beam decoding; of equal prefixes the shorter is kept, then that of the lower unit."""
 
     def __init__(self, blank: int, *, size: int, words: WordTrie | None = None) -> None:
-        """Begin with nothing understood.
+        """Begin with the empty prefix.
 
-        blank: The unit that stands for none. size: How many beginnings are kept.
-        words: What a text may be made of.
+        blank: The blank unit. size: How many prefixes are kept. words: Vocabulary of the text.
 
         Raises:
-            InvalidInputError: A size below 1.
+            InvalidInputError: If the size is below 1.
         """
         if size < 1:
             raise InvalidInputError(f"beam_size={size}; give a whole number of at least 1.")
@@ -96,43 +94,43 @@ class Beam:
         self._words = words
         self._frames = 0
         self._prefixes = [_Prefix(1, 0, -1, START, _Best(0.0), _Best())]
-        # What all readings add up to: those that end in a blank, and in the last unit.
+        # Total log-probability of alignments that end in a blank, and in the last unit.
         self._in_blank = np.zeros(1)
         self._in_unit = np.full(1, NEVER)
 
     def feed(self, log_probs: NDArray[np.float64]) -> None:
-        """Read more frames, (frames, units) as `log_probabilities` gives them."""
+        """Read more frames: (frames, units) of `log_probabilities`."""
         for row in log_probs:
             self._read(row)
             self._frames += 1
 
-    def finish(self) -> Reading:
+    def finish(self) -> Hypothesis:
         """Return the best text."""
-        return self.readings()[0]
+        return self.hypotheses()[0]
 
-    def readings(self) -> list[Reading]:
-        """Return the texts that are kept, best first; their scores are sums over all readings kept.
+    def hypotheses(self) -> list[Hypothesis]:
+        """Return the hypotheses, best first; scores are sums over all alignments kept.
 
-        With a list of words, those that end in the middle of one are set aside; when all do, they
-        lose what they began of it.
+        With a list of words, those that end within a word are dropped; if all do, their last,
+        partial word is.
         """
         scores = np.logaddexp(self._in_blank, self._in_unit).tolist()
         words = self._words
-        whole = [words is None or words.is_whole(prefix.place) for prefix in self._prefixes]
-        found = [
-            Reading(_spoken(prefix.best.path), score)
-            for prefix, score, fits in zip(self._prefixes, scores, whole, strict=True)
+        complete = [words is None or words.is_end(prefix.node) for prefix in self._prefixes]
+        hypotheses = [
+            Hypothesis(_unroll(prefix.best.path), score)
+            for prefix, score, fits in zip(self._prefixes, scores, complete, strict=True)
             if fits
         ]
-        if not found and words is not None:
-            found = [
-                Reading(_whole(_spoken(prefix.best.path), words), score)
+        if not hypotheses and words is not None:
+            hypotheses = [
+                Hypothesis(_cut_partial_word(_unroll(prefix.best.path), words), score)
                 for prefix, score in zip(self._prefixes, scores, strict=True)
             ]
-        return sorted(found, key=lambda one: (-one.score, one.ids))
+        return sorted(hypotheses, key=lambda one: (-one.score, one.ids))
 
     def _read(self, row: NDArray[np.float64]) -> None:
-        """Read a frame: each beginning stays, or grows by a unit; the best are kept."""
+        """Read a frame: each prefix stays or is extended by a unit; the best are kept."""
         prefixes = self._prefixes
         n, width = len(prefixes), len(row)
         last = np.array([prefix.last for prefix in prefixes])
@@ -144,86 +142,86 @@ class Beam:
         grown[has, last[has]] = self._in_blank[has] + row[last[has]]  # the same again
         grown[:, self._blank_unit] = NEVER
         if self._words is not None:
-            allowed = [self._words.allowed(prefix.place) for prefix in prefixes]
+            allowed = [self._words.next_mask(prefix.node) for prefix in prefixes]
             grown[~np.stack(allowed)] = NEVER
-        parents = self._parents()
-        for child, parent in parents.items():  # it grows to what is there already
+        parents = self._find_parents()
+        for child, parent in parents.items():  # its extension exists already
             unit = prefixes[child].last
             stay_unit[child] = np.logaddexp(stay_unit[child], grown[parent, unit])
             grown[parent, unit] = NEVER
         scores = np.concatenate([np.logaddexp(stay_blank, stay_unit), grown.ravel()])
         kept, in_blank, in_unit = [], [], []
-        for choice in _highest(scores, self._size):
+        for choice in _select_top(scores, self._size):
             if choice < n:
-                kept.append(self._stayed(choice, parents.get(choice), row))
+                kept.append(self._stay(choice, parents.get(choice), row))
                 in_blank.append(stay_blank[choice])
                 in_unit.append(stay_unit[choice])
             else:
                 parent, unit = divmod(choice - n, width)
-                kept.append(self._grown(prefixes[parent], unit, float(row[unit])))
+                kept.append(self._extend(prefixes[parent], unit, float(row[unit])))
                 in_blank.append(NEVER)
                 in_unit.append(scores[choice])
         self._prefixes = kept
         self._in_blank, self._in_unit = np.array(in_blank), np.array(in_unit)
 
-    def _parents(self) -> dict[int, int]:
-        """Return the places of beginnings that are another's, with a unit after it -> the other."""
-        places = {prefix.key: i for i, prefix in enumerate(self._prefixes)}
+    def _find_parents(self) -> dict[int, int]:
+        """Return {index: index of the parent} of prefixes whose parent is kept too."""
+        indices = {prefix.key: i for i, prefix in enumerate(self._prefixes)}
         return {
-            i: places[prefix.above]
+            i: indices[prefix.parent_key]
             for i, prefix in enumerate(self._prefixes)
-            if prefix.above in places
+            if prefix.parent_key in indices
         }
 
-    def _stayed(self, choice: int, parent: int | None, row: NDArray[np.float64]) -> _Prefix:
-        """Return a beginning after a blank, or its last unit again, or the last unit at last."""
+    def _stay(self, choice: int, parent: int | None, row: NDArray[np.float64]) -> _Prefix:
+        """Return a prefix after a blank, or after its last unit."""
         prefix = self._prefixes[choice]
-        blank = prefix.best.plus(float(row[self._blank_unit]))
+        blank = prefix.best.add(float(row[self._blank_unit]))
         unit = _Best()
         if prefix.unit.path is not None:
-            held = prefix.unit.path.longer(self._frames)
+            held = prefix.unit.path.extend(self._frames)
             unit = _Best(prefix.unit.score + float(row[prefix.last]), held)
         if parent is not None:
-            other = self._after(self._prefixes[parent], prefix.last, float(row[prefix.last]))
+            other = self._append(self._prefixes[parent], prefix.last, float(row[prefix.last]))
             unit = other if other.score > unit.score else unit
         return prefix._replace(blank=blank, unit=unit)
 
-    def _grown(self, prefix: _Prefix, unit: int, log_prob: float) -> _Prefix:
-        place = START if self._words is None else self._words.after(prefix.place, unit)
+    def _extend(self, prefix: _Prefix, unit: int, log_prob: float) -> _Prefix:
+        node = START if self._words is None else self._words.step(prefix.node, unit)
         key = (prefix.key * _FACTOR + unit + 1) % _MODULUS
-        return _Prefix(key, prefix.key, unit, place, _Best(), self._after(prefix, unit, log_prob))
+        return _Prefix(key, prefix.key, unit, node, _Best(), self._append(prefix, unit, log_prob))
 
-    def _after(self, prefix: _Prefix, unit: int, log_prob: float) -> _Best:
-        """Return the best reading of a beginning with a unit after it, heard in this frame."""
+    def _append(self, prefix: _Prefix, unit: int, log_prob: float) -> _Best:
+        """Return the best alignment of a prefix with a unit appended in this frame."""
         before = prefix.blank if unit == prefix.last else prefix.best
-        spoken = Spoken(unit, self._frames, self._frames + 1)
+        spoken = TimedUnit(unit, self._frames, self._frames + 1)
         return _Best(before.score + log_prob, _Path(before.path, spoken))
 
 
-def _highest(scores: NDArray[np.float64], k: int) -> Iterator[int]:
-    """Yield the places of the k highest that are possible, of equals the first ones."""
+def _select_top(scores: NDArray[np.float64], k: int) -> Iterator[int]:
+    """Yield the indices of the k highest finite scores, of equals the first ones."""
     if len(scores) > k:
         least = np.partition(scores, -k)[-k]
-        places = np.flatnonzero(scores >= least)
+        indices = np.flatnonzero(scores >= least)
     else:
-        places = np.arange(len(scores))
-    order = places[np.argsort(-scores[places], kind="stable")][:k]
+        indices = np.arange(len(scores))
+    order = indices[np.argsort(-scores[indices], kind="stable")][:k]
     yield from order[scores[order] > NEVER].tolist()
 
 
-def _spoken(path: _Path | None) -> tuple[Spoken, ...]:
-    found = []
+def _unroll(path: _Path | None) -> tuple[TimedUnit, ...]:
+    units = []
     while path is not None:
-        found.append(path.spoken)
+        units.append(path.spoken)
         path = path.before
-    return tuple(reversed(found))
+    return tuple(reversed(units))
 
 
-def _whole(spoken: tuple[Spoken, ...], words: WordTrie) -> tuple[Spoken, ...]:
-    """Return the units up to the last at which a text may end."""
-    place, stop = START, 0
-    for i, one in enumerate(spoken, 1):
-        place = words.after(place, one.unit)
-        if words.is_whole(place):
+def _cut_partial_word(units: tuple[TimedUnit, ...], words: WordTrie) -> tuple[TimedUnit, ...]:
+    """Return the units up to the last complete word."""
+    node, stop = START, 0
+    for i, one in enumerate(units, 1):
+        node = words.step(node, one.unit)
+        if words.is_end(node):
             stop = i
-    return spoken[:stop]
+    return units[:stop]

@@ -1,12 +1,12 @@
-"""What a recogniser's scores say: decoding of connectionist temporal classification (CTC).
+"""Greedy decoding of connectionist temporal classification (CTC), and what all decoders share.
 
-At each frame a network gives a probability to each unit and to blank. A text has as many readings
-as there are ways to spread its units over the frames, repeating them and with blanks between; its
-probability is the sum over them.
+At each frame a network gives a probability to each unit and to blank. A text has as many alignments
+as there are ways to spread its units over the frames, with repetitions and blanks; its probability
+is the sum over them.
 
-Here is what all decoding shares, and the simplest: the best unit of each frame, which is one
-reading, and the text that it spells. `sememe.models.ctc.beam_search` looks for the text of the most
-probable readings together. Decoders are fed scores as they come and keep no more than their answer.
+Greedy decoding takes the best unit of each frame, which is one alignment. Beam search
+(`sememe.models.ctc.beam_search`) looks for the text whose alignments have the highest sum. Decoders
+are fed frames as they come, in bounded memory.
 
 Reference: Graves et al. 2006, Connectionist Temporal Classification, sections 3.1 and 3.2 (ICML).
 """
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 NEVER = -np.inf  # the logarithm of an impossible probability
 
 
-class Spoken(NamedTuple):
-    """A unit, and in which frames it was found: from start up to, not including, end."""
+class TimedUnit(NamedTuple):
+    """A unit, and its frames: from start up to, not including, end."""
 
     unit: int
     start: int
     end: int
 
 
-class Reading(NamedTuple):
-    """What was understood: units without blanks, and the natural logarithm of the probability."""
+class Hypothesis(NamedTuple):
+    """A decoded sequence: units without blanks, and the natural logarithm of its probability."""
 
-    units: tuple[Spoken, ...]
+    units: tuple[TimedUnit, ...]
     score: float
 
     @property
@@ -47,7 +47,7 @@ class Reading(NamedTuple):
 
 
 def log_probabilities(logits: FloatArray, silent: Sequence[int] = ()) -> NDArray[np.float64]:
-    """Return log-probabilities of units, (frames, units): a softmax in which `silent` ones are 0.
+    """Return log-probabilities (frames, units): a softmax that excludes `silent` units.
 
     >>> np.exp(log_probabilities(np.zeros((1, 3), np.float32), silent=[2])).round(2)
     array([[0.5, 0.5, 0. ]])
@@ -55,32 +55,32 @@ def log_probabilities(logits: FloatArray, silent: Sequence[int] = ()) -> NDArray
     scores = np.asarray(logits, np.float64).copy()
     scores[:, list(silent)] = NEVER
     scores -= scores.max(axis=1, keepdims=True)
-    found: NDArray[np.float64] = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    return found
+    log_probs: NDArray[np.float64] = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    return log_probs
 
 
-class Best:
-    """Greedy decoding: the best unit of each frame, of equals the one of the lower number."""
+class GreedyDecoder:
+    """Greedy decoding: the best unit of each frame; of equals the lower one."""
 
     def __init__(self, blank: int) -> None:
         self._blank = blank
-        self._units: list[Spoken] = []
+        self._units: list[TimedUnit] = []
         self._last = blank
         self._frames = 0
         self._score = 0.0
 
     def feed(self, log_probs: NDArray[np.float64]) -> None:
-        """Read more frames, (frames, units) as `log_probabilities` gives them."""
+        """Read more frames: (frames, units) of `log_probabilities`."""
         best = log_probs.argmax(axis=1)
         self._score += float(log_probs[np.arange(len(best)), best].sum())
         for unit in best.tolist():
             if unit != self._blank and unit == self._last:
                 self._units[-1] = self._units[-1]._replace(end=self._frames + 1)
             elif unit != self._blank:
-                self._units.append(Spoken(unit, self._frames, self._frames + 1))
+                self._units.append(TimedUnit(unit, self._frames, self._frames + 1))
             self._last = unit
             self._frames += 1
 
-    def finish(self) -> Reading:
-        """Return what was understood; its score is of the one reading that was taken."""
-        return Reading(tuple(self._units), self._score)
+    def finish(self) -> Hypothesis:
+        """Return the hypothesis; its score is that of one alignment."""
+        return Hypothesis(tuple(self._units), self._score)

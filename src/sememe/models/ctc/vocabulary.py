@@ -1,10 +1,10 @@
-"""What the outputs of a recogniser write: letters, a space between words, and blank for none.
+"""The vocabulary of a CTC recogniser: letters, the space between words, and blank.
 
     vocab.json              letter -> number, as transformers' tokenizer for CTC reads it
-    tokenizer_config.json   which of them are marks: pad (CTC's blank), unknown, the space ("|")
+    tokenizer_config.json   the special ones: pad (CTC's blank), unknown, the space ("|")
 
-Korean is written in syllables, in their letters as Unicode decomposes them (U+1100...), or in the
-letters of a keyboard (ㄱ, ㅏ): letters become syllables again.
+Korean is written in syllables, in conjoining jamo (U+1100...), or in compatibility jamo (ㄱ, ㅏ);
+jamo are composed to syllables again.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from sememe.text.jamo import compose, decompose, is_keyboard
 
 _VOCAB, _CONFIG = "vocab.json", "tokenizer_config.json"
 _SPACE = "|"
-_MARKS = ("pad_token", "unk_token", "bos_token", "eos_token")
-_USUAL = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
+_SPECIAL = ("pad_token", "unk_token", "bos_token", "eos_token")
+_DEFAULTS = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The units of a recogniser.
+    """The units of a recogniser. The repr is part of fingerprints.
 
     Attributes:
-        units: What each output writes; "" for marks and what is not used.
-        blank: Which output is CTC's blank.
-        space: Which output ends a word, None where there is none.
+        units: Text of each output; "" for special and unused ones.
+        blank: Output of CTC's blank.
+        space: Output that ends a word, None if there is none.
     """
 
     units: tuple[str, ...]
@@ -42,12 +42,12 @@ class Vocabulary:
 
     @cached_property
     def silent(self) -> tuple[int, ...]:
-        """Outputs that write nothing and are not blank: no answer holds them."""
+        """Outputs without text that are not blank; decoding never uses them."""
         spared = (self.blank, self.space)
         return tuple(i for i, unit in enumerate(self.units) if not unit and i not in spared)
 
     def text(self, ids: Iterable[int]) -> str:
-        """Return what units write, words parted by single spaces.
+        """Return the text of units, words separated by single spaces.
 
         >>> Vocabulary(("", "a", "b", ""), blank=0, space=3).text([3, 1, 3, 3, 2, 1])
         'a ba'
@@ -56,31 +56,31 @@ class Vocabulary:
         return " ".join(self._syllables(written).split())
 
     def spell(self, word: str) -> tuple[int, ...] | None:
-        """Return the units that write a word; None where one of its letters is not there.
+        """Return the units that spell a word; None if one of its letters is not among them.
 
-        Written small or capital as the units are, where they are of one kind.
+        Lower or upper case is used if the units have only one of them.
         """
         word = unicodedata.normalize("NFC", word)
         for form in dict.fromkeys((word, word.lower(), word.upper())):
             for letters in dict.fromkeys(
                 (form, unicodedata.normalize("NFD", form), decompose(form))
             ):
-                found = self._fewest(letters)
-                if found is not None:
-                    return found
+                units = self._spell_letters(letters)
+                if units is not None:
+                    return units
         return None
 
-    def _fewest(self, letters: str) -> tuple[int, ...] | None:
-        """Return units that write these letters, longest first."""
-        found, at = [], 0
+    def _spell_letters(self, letters: str) -> tuple[int, ...] | None:
+        """Return units that spell these letters, longest match first."""
+        units, at = [], 0
         while at < len(letters):
             sizes = range(min(self._longest, len(letters) - at), 0, -1)
-            size = next((n for n in sizes if letters[at : at + n] in self._numbers), None)
+            size = next((n for n in sizes if letters[at : at + n] in self._ids), None)
             if size is None:
                 return None
-            found.append(self._numbers[letters[at : at + size]])
+            units.append(self._ids[letters[at : at + size]])
             at += size
-        return tuple(found)
+        return tuple(units)
 
     def _syllables(self, written: str) -> str:
         if self._keyboard:
@@ -88,7 +88,7 @@ class Vocabulary:
         return unicodedata.normalize("NFC", written)
 
     @cached_property
-    def _numbers(self) -> dict[str, int]:
+    def _ids(self) -> dict[str, int]:
         return {unit: i for i, unit in enumerate(self.units) if unit}
 
     @cached_property
@@ -97,24 +97,24 @@ class Vocabulary:
 
     @cached_property
     def _keyboard(self) -> bool:
-        """Whether vowels stand alone, as on a keyboard: then letters are to be put together."""
-        apart = any("\u1100" <= unit[:1] <= "\u11ff" for unit in self.units)  # ㅋㅋ beside them
+        """Whether the units are compatibility jamo, which are composed to syllables."""
+        apart = any("\u1100" <= unit[:1] <= "\u11ff" for unit in self.units)  # ㅋㅋ among them
         return not apart and any(is_keyboard(unit) for unit in self.units)
 
 
 def read_vocabulary(folder: Path, *, size: int, blank: int) -> Vocabulary:
     """Read the vocabulary of a folder.
 
-    size: How many outputs the network has. blank: The output for none by its config, where the
-    tokenizer does not say.
+    size: Number of outputs of the network. blank: The blank of its config, used if the tokenizer
+    has none.
 
     Raises:
-        InvalidInputError: There is none.
-        CorruptFileError: It is damaged, or another network's.
+        InvalidInputError: If there is none.
+        CorruptFileError: If it is damaged, or another network's.
     """
     documents = ModelFolder.open(folder)
     config = documents.object(_CONFIG, missing={})
-    numbers = _numbers(documents, config.get("target_lang"))
+    numbers = _read_numbers(documents, config.get("target_lang"))
     units = [""] * size
     for unit, number in numbers.items():
         if not isinstance(number, int) or not 0 <= number < size:
@@ -123,59 +123,59 @@ def read_vocabulary(folder: Path, *, size: int, blank: int) -> Vocabulary:
                 f"0 to {size - 1}. Take the vocabulary that it was trained with"
             )
         units[number] = unit
-    marks = {name: _mark(config, name) for name in _MARKS}
-    space = numbers.get(_mark(config, "word_delimiter_token", _SPACE))
-    blank = numbers.get(marks["pad_token"], blank)
+    special = {name: _read_token(config, name) for name in _SPECIAL}
+    space = numbers.get(_read_token(config, "word_delimiter_token", _SPACE))
+    blank = numbers.get(special["pad_token"], blank)
     if not 0 <= blank < size:
         raise CorruptFileError(f"{folder}: pad is the number {blank}, of {size} outputs")
-    for mark in marks.values():
-        if mark in numbers:
-            units[numbers[mark]] = ""
+    for token in special.values():
+        if token in numbers:
+            units[numbers[token]] = ""
     units[blank] = ""
     if space is not None:
         units[space] = ""
     return Vocabulary(tuple(units), blank, space)
 
 
-def _numbers(folder: ModelFolder, language: Any) -> Mapping[str, Any]:
+def _read_numbers(folder: ModelFolder, language: Any) -> Mapping[str, Any]:
     if not folder.has(_VOCAB):
         path = str(folder.path)
         raise InvalidInputError(
             f"{path} holds no {_VOCAB}, so what its outputs write is not known. Write it there "
             f"with transformers: AutoTokenizer.from_pretrained(NAME).save_pretrained({path!r})"
         )
-    found = folder.object(_VOCAB)
-    if any(isinstance(value, dict) for value in found.values()):
-        if not isinstance(found.get(language), dict):
-            some = ", ".join(list(found)[:9])
+    numbers = folder.object(_VOCAB)
+    if any(isinstance(value, dict) for value in numbers.values()):
+        if not isinstance(numbers.get(language), dict):
+            some = ", ".join(list(numbers)[:9])
             raise InvalidInputError(
-                f"{folder.path / _VOCAB} has a vocabulary for each of {len(found)} languages "
+                f"{folder.path / _VOCAB} has a vocabulary for each of {len(numbers)} languages "
                 f"({some}), and target_lang={language!r}. Write that of its weights into "
                 f'{_CONFIG}: "target_lang": "kor"'
             )
-        found = found[language]
-    return dict(found)
+        numbers = numbers[language]
+    return dict(numbers)
 
 
-def _mark(config: Mapping[str, Any], name: str, usual: str = "") -> str:
-    said = config.get(name, usual or _USUAL.get(name, ""))
-    said = said.get("content", "") if isinstance(said, dict) else said
-    return str(said or "")
+def _read_token(config: Mapping[str, Any], name: str, default: str = "") -> str:
+    token = config.get(name, default or _DEFAULTS.get(name, ""))
+    token = token.get("content", "") if isinstance(token, dict) else token
+    return str(token or "")
 
 
 def spell_words(vocabulary: Vocabulary, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Return the units of each word; those that cannot be written with them are left out.
+    """Return the units of each word, leaving out words that they cannot spell.
 
     Raises:
-        InvalidInputError: None can be.
+        InvalidInputError: If no word can be spelled.
     """
-    spelt = {word: vocabulary.spell(word) for word in dict.fromkeys(words) if word.strip()}
-    found = {word: units for word, units in spelt.items() if units}
-    if not found:
-        some = ", ".join(repr(word) for word in list(spelt)[:3]) or "nothing"
+    spelled = {word: vocabulary.spell(word) for word in dict.fromkeys(words) if word.strip()}
+    usable = {word: units for word, units in spelled.items() if units}
+    if not usable:
+        some = ", ".join(repr(word) for word in list(spelled)[:3]) or "nothing"
         known = "".join(unit for unit in vocabulary.units if unit)[:60]
         raise InvalidInputError(
             f"words={some}: none can be written with the recogniser's letters, {known}. Give words "
             "of its language"
         )
-    return found
+    return usable

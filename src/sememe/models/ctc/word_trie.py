@@ -1,4 +1,4 @@
-"""A list of words as a tree of their units: which unit may follow what has been understood."""
+"""A trie of words over units: which unit may follow a prefix."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ START = 0  # between words
 
 
 class WordTrie:
-    """Places in words. A place is a number; START lies before each word.
+    """Nodes are numbers; START is the root.
 
-    Between two words stands the space, any number of times; without a space among the units, a
-    text is one word.
+    Words are separated by one or more spaces; without a space among the units, a text is one word.
     """
 
     def __init__(self, words: Iterable[Sequence[int]], *, n_units: int, space: int | None) -> None:
@@ -28,29 +27,29 @@ class WordTrie:
         self._space = space
         self._masks: dict[int, NDArray[np.bool_]] = {}
         for word in words:
-            place = START
+            node = START
             for unit in word:
-                if unit not in self._next[place]:
-                    self._next[place][unit] = len(self._next)
+                if unit not in self._next[node]:
+                    self._next[node][unit] = len(self._next)
                     self._next.append({})
-                place = self._next[place][unit]
-            self._ends.add(place)
+                node = self._next[node][unit]
+            self._ends.add(node)
 
-    def allowed(self, place: int) -> NDArray[np.bool_]:
-        """Return (units,) which may follow."""
-        found = self._masks.get(place)
-        if found is None:
-            found = np.zeros(self._n_units, bool)
-            found[list(self._next[place])] = True
+    def next_mask(self, node: int) -> NDArray[np.bool_]:
+        """Return (units,) of whether a unit may follow a node."""
+        mask = self._masks.get(node)
+        if mask is None:
+            mask = np.zeros(self._n_units, bool)
+            mask[list(self._next[node])] = True
             if self._space is not None:
-                found[self._space] = self.is_whole(place)
-            self._masks[place] = found
-        return found
+                mask[self._space] = self.is_end(node)
+            self._masks[node] = mask
+        return mask
 
-    def after(self, place: int, unit: int) -> int:
-        """Return the place after a unit that is allowed."""
-        return START if unit == self._space else self._next[place][unit]
+    def step(self, node: int, unit: int) -> int:
+        """Return the node after a unit that `next_mask` allows."""
+        return START if unit == self._space else self._next[node][unit]
 
-    def is_whole(self, place: int) -> bool:
-        """Say whether a text may end here: after a word, or between words."""
-        return place == START or place in self._ends
+    def is_end(self, node: int) -> bool:
+        """Return whether a text may end here: after a word, or between words."""
+        return node == START or node in self._ends

@@ -1,10 +1,10 @@
-"""EfficientNet-Lite0: its weights, as their package ships them, to an ONNX graph.
+"""Build the ONNX graph of EfficientNet-Lite0 from its packaged weights.
 
 The network: a 3 x 3 convolution of stride 2 to 32 channels; 16 blocks, each a 1 x 1 convolution
 that widens (but the first), a convolution of each channel by itself, and a 1 x 1 convolution that
 narrows, added to the block's input where shapes agree; a 1 x 1 convolution to 1,280 channels; their
-mean over the picture is the feature vector, and one linear layer names 1,000 classes. Rectifiers
-end at 6. Batch norms are folded into the convolutions. Padding is TensorFlow's ("same": at stride
+mean over the image is the feature vector, and one linear layer gives 1,000 logits. Activations are
+ReLU6. Batch norms are folded into the convolutions. Padding is TensorFlow's ("same": at stride
 2 the extra row is at the lower right).
 
 Reference: Tan & Le 2019 (arXiv:1905.11946); the "lite" form has no squeeze-and-excitation.
@@ -32,14 +32,16 @@ PREPROCESS = Preprocess(
     std=(128 / 255, 128 / 255, 128 / 255),
 )
 _STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)
-_EPS = 1e-3  # that the batch norms add to the variance
+_EPS = 1e-3  # added to the variance by batch norms
 
 
 def image_graph(tensors: Mapping[str, Any], preprocess: Preprocess = PREPROCESS) -> bytes:
-    """Pixels (N, 224, 224, 3) uint8 to "map" (N, 1280, 7, 7), "features" and "logits".
+    """Build the graph of (N, 224, 224, 3) uint8 to "map", "features" and "logits".
+
+    "map" is (N, 1280, 7, 7), "features" (N, 1280), "logits" (N, 1000).
 
     Raises:
-        CorruptFileError: A tensor is missing or of another shape.
+        CorruptFileError: If a tensor is missing or misshapen.
     """
     g = Graph()
     size = preprocess.size
@@ -67,7 +69,7 @@ def image_graph(tensors: Mapping[str, Any], preprocess: Preprocess = PREPROCESS)
 
 
 def normalise_pixels(g: Graph, pixels: str, preprocess: Preprocess) -> str:
-    """Pixels (N, H, W, 3) uint8 to (N, 3, H, W) float32, less the mean, over the deviation."""
+    """Append (pixels / 255 - mean) / std: (N, H, W, 3) uint8 to (N, 3, H, W) float32."""
     x = g("Transpose", g("Cast", pixels, to=1), perm=[0, 3, 1, 2])
     mean = np.array(preprocess.mean, np.float64)
     scale = 1 / (255 * np.array(preprocess.std, np.float64))

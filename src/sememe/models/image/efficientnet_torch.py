@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 in torch, to train it further: its weights in timm's network of that shape."""
+"""EfficientNet-Lite0 in torch, to train it further: its weights in timm's network."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw
 
 
 def build_efficientnet(tensors: Mapping[str, Any]) -> TimmImage:
-    """Return the network with the weights that its package ships, naming ImageNet's classes.
+    """Return the network with its packaged weights and ImageNet's classes.
 
     Raises:
-        MissingExtraError: torch or timm is not installed.
+        MissingExtraError: If torch or timm is not installed.
     """
     import torch
 
@@ -42,17 +42,17 @@ def build_efficientnet(tensors: Mapping[str, Any]) -> TimmImage:
 
 
 def timm_name(name: str) -> str:
-    """Return what timm calls a tensor.
+    """Return timm's name of a tensor.
 
     >>> timm_name("_blocks.3._depthwise_conv.weight")
     'blocks.2.0.conv_dw.weight'
     """
-    found = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name)
-    if found is None:
+    match = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name)
+    if match is None:
         part, _, kind = name.partition(".")
         return f"{_TOP[part]}.{kind}"
-    stage, block = 0, int(found[1])
+    stage, block = 0, int(match[1])
     while block >= _STAGES[stage]:
         block, stage = block - _STAGES[stage], stage + 1
     parts = _FIRST if stage == 0 else _WIDENING
-    return f"blocks.{stage}.{block}.{parts[found[2]]}.{found[3]}"
+    return f"blocks.{stage}.{block}.{parts[match[2]]}.{match[3]}"

@@ -1,4 +1,4 @@
-"""Run a network that reads pixels: pictures are decoded and scaled beside it, a few at a time."""
+"""Run a network on images, which are decoded and scaled a few at a time."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from sememe.models.image.preprocess import Preprocess
 
 PIXELS = "pixels"  # the graph's input, (N, size, size, 3) uint8
-_MICRO = 8  # pictures in one run of the graph, on one thread: what it makes stays in cache
+_MICRO = 8  # images in one run of the graph, on one thread: activations stay in cache
 
 
 class VisionEngine:
-    """A graph that reads pixels, and what makes them. Safe to share between threads.
+    """A graph that reads pixels, with its preprocessing. Safe to share between threads.
 
-    Each thread decodes, scales and runs a few pictures by itself, so that no thread waits for
+    Each thread decodes, scales and runs a few images by itself, so that no thread waits for
     another, and memory is bounded by the number of threads.
     """
 
@@ -37,7 +37,7 @@ class VisionEngine:
         *,
         threads: int | None = None,
     ) -> None:
-        """Take what makes the graph (its bytes, or the path of its file) when it is first needed.
+        """Take a function that returns the graph, its bytes or path, when it is first needed.
 
         The graph's input is "pixels", (N, size, size, 3) uint8.
         """
@@ -46,23 +46,23 @@ class VisionEngine:
         self._threads = threads or os.cpu_count() or 1
 
     def run(
-        self, pictures: Sequence[Any], outputs: Sequence[str]
+        self, images: Sequence[Any], outputs: Sequence[str]
     ) -> Iterator[tuple[list[int], list[FloatArray], dict[int, str]]]:
-        """Yield, a few pictures at a time, in order, what the graph's `outputs` say of them.
+        """Yield the graph's `outputs` for images, a few at a time, in order.
 
-        pictures: what `sememe.sources.media.image_decoding.open_image` opens.
+        images: What `sememe.sources.media.image_decoding.open_image` opens.
 
-        Yields their places in `pictures`, of each output an array with a row for each, and why
-        others could not be read: place -> reason.
+        Yields indices of images, for each output an array with a row for each of these, and
+        {index: reason} of images that cannot be read.
 
         Raises:
-            InvalidInputError: Something that can be no picture.
+            InvalidInputError: If an item cannot be an image.
             CorruptFileError, MissingExtraError: Of the network's weights.
         """
-        groups = [range(i, min(i + _MICRO, len(pictures))) for i in range(0, len(pictures), _MICRO)]
+        groups = [range(i, min(i + _MICRO, len(images))) for i in range(0, len(images), _MICRO)]
 
         def work(group: range) -> tuple[list[int], list[FloatArray], dict[int, str]]:
-            return self._run([(place, pictures[place]) for place in group], outputs)
+            return self._run([(index, images[index]) for index in group], outputs)
 
         self._open()  # its errors are not those of an image
         if len(groups) == 1 or self._threads == 1:
@@ -76,7 +76,7 @@ class VisionEngine:
                 running.extend(pool.submit(work, group) for group in islice(waiting, 1))
 
     def outputs(self) -> dict[str, list[Any]]:
-        """Return the graph's outputs: name -> shape, "N" or another word for what varies."""
+        """Return the graph's outputs: name -> shape, with names for dimensions that vary."""
         return {port.name: list(port.shape) for port in self._session.open().get_outputs()}
 
     def release(self) -> None:
@@ -91,15 +91,15 @@ class VisionEngine:
         return self._session.run({PIXELS: pixels}, outputs)
 
     def _run(
-        self, pictures: list[tuple[int, Any]], outputs: Sequence[str]
+        self, images: list[tuple[int, Any]], outputs: Sequence[str]
     ) -> tuple[list[int], list[FloatArray], dict[int, str]]:
-        places, pixels, reasons = [], [], {}
-        for place, picture in pictures:
+        indices, pixels, reasons = [], [], {}
+        for index, image in images:
             try:
-                pixels.append(self.preprocess.pixels(open_image(picture)))
-                places.append(place)
+                pixels.append(self.preprocess.pixels(open_image(image)))
+                indices.append(index)
             except CorruptFileError as error:
-                reasons[place] = str(error)
+                reasons[index] = str(error)
         if not pixels:
             return [], [], reasons
-        return places, self._infer(np.stack(pixels), outputs), reasons
+        return indices, self._infer(np.stack(pixels), outputs), reasons

@@ -1,4 +1,4 @@
-"""Export an image network of torch to the graph `sememe.models.image.engine` runs, and compare."""
+"""Export an image network of torch to a graph for `sememe.models.image.engine`, and check it."""
 
 from __future__ import annotations
 
@@ -9,28 +9,27 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe.models.image.engine import PIXELS
-from sememe.models.onnx.export import export_module
+from sememe.models.onnx.export import MAX_BYTES, export_module
 
 if TYPE_CHECKING:
     from sememe.models.image.preprocess import Preprocess
 
-_MOST = 2_000_000_000  # bytes that one ONNX file can hold
-_FAR = 1e-4  # of the largest value, beyond which an export is of no use
+_TOLERANCE = 1e-4  # of the largest value
 
 
 def export_image(module: Any, preprocess: Preprocess, *, outputs: tuple[str, ...]) -> bytes:
-    """Return the ONNX file of a torch module that reads pictures; normalisation goes into it.
+    """Return the ONNX file of a torch module that reads images, normalisation included.
 
-    module: Takes (N, 3, size, size) float32, normalised, and returns a tensor, or a tuple of them.
-    It is exported as it answers in evaluation, and left as it was.
-    outputs: The names of what it returns, in order, such as ("features", "logits").
+    module: Maps (N, 3, size, size) float32, normalised, to a tensor or a tuple of tensors. It is
+        exported in evaluation mode, and left as it was.
+    outputs: Names of its outputs, in order, such as ("features", "logits").
 
-    The graph's input is "pixels", (N, size, size, 3) uint8. It is run on pictures of noise, one
-    and several at once, and must answer as torch does.
+    The graph's input is "pixels", (N, size, size, 3) uint8. It is run on noise, one image and
+    several at once, and its outputs are compared with torch's.
 
     Raises:
-        MissingExtraError: torch or onnxscript is not installed.
-        InvalidInputError: It cannot be exported, or what came out computes something else.
+        MissingExtraError: If torch or onnxscript is not installed.
+        InvalidInputError: If it cannot be exported, or the export computes something else.
     """
     for name in ("torch", "onnxscript"):
         require(name, "exporting an image network")
@@ -38,10 +37,10 @@ def export_image(module: Any, preprocess: Preprocess, *, outputs: tuple[str, ...
     try:
         return _export(module.eval(), preprocess, outputs)
     except Exception as error:  # of torch, the exporter or the network: any
-        said = next(iter(str(error).splitlines()), "")
+        why = next(iter(str(error).splitlines()), "")
         raise InvalidInputError(
-            f"the network cannot be exported: {type(error).__name__}: {said[:300]}. Give one that "
-            "takes normalised pictures and returns tensors, without branches on their values"
+            f"the network cannot be exported: {type(error).__name__}: {why[:300]}. Give one that "
+            "takes normalised images and returns tensors, without branches on their values"
         ) from error
     finally:
         module.train(training)
@@ -51,9 +50,9 @@ def _export(module: Any, preprocess: Preprocess, outputs: tuple[str, ...]) -> by
     import torch
 
     size = sum(t.numel() * t.element_size() for t in module.state_dict().values())
-    if size > _MOST:
+    if size > MAX_BYTES:
         raise ValueError(f"its weights take {size / 1e9:.1f} GB, one ONNX file holds 2")
-    wrapped = _reading_pixels(module, preprocess).eval()
+    wrapped = _wrap(module, preprocess).eval()
     shape = (5, preprocess.size, preprocess.size, 3)
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     made = export_module(
@@ -62,15 +61,15 @@ def _export(module: Any, preprocess: Preprocess, outputs: tuple[str, ...]) -> by
         outputs=outputs,
         axes={PIXELS: {0: torch.export.Dim("N")}},
     )
-    for n in (1, 5):  # some exporters fix what they saw
+    for n in (1, 5):  # some exports only hold for the batch size that was traced
         with torch.no_grad():
             expected = wrapped(torch.from_numpy(pixels[:n]))
         _compare(made, pixels[:n], outputs, expected)
     return made
 
 
-def _reading_pixels(module: Any, preprocess: Preprocess) -> Any:
-    """Return the module behind the normalisation, on pixels as they are decoded."""
+def _wrap(module: Any, preprocess: Preprocess) -> Any:
+    """Return the module with normalisation before it, on pixels (N, H, W, 3) uint8."""
     import torch
 
     class ReadingPixels(torch.nn.Module):  # type: ignore[misc]
@@ -88,7 +87,7 @@ def _reading_pixels(module: Any, preprocess: Preprocess) -> Any:
 
 
 def _compare(made: bytes, pixels: Any, outputs: tuple[str, ...], expected: Any) -> None:
-    """Refuse an export whose outputs are not torch's."""
+    """Refuse an export whose outputs differ from torch's."""
     from sememe.models.onnx.session import open_session
 
     tensors = expected if isinstance(expected, tuple | list) else (expected,)
@@ -96,5 +95,5 @@ def _compare(made: bytes, pixels: Any, outputs: tuple[str, ...], expected: Any) 
     for name, ours, theirs in zip(outputs, got, tensors, strict=True):
         true = theirs.numpy()
         far = float(np.abs(ours - true).max()) / max(1.0, float(np.abs(true).max()))
-        if ours.shape != true.shape or not far <= _FAR:
+        if ours.shape != true.shape or not far <= _TOLERANCE:
             raise ValueError(f"its {name} are {far:.5f} from torch's")

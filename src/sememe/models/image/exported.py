@@ -1,10 +1,10 @@
-"""Image networks that others trained: exported once with the extra `train`, then run without torch.
+"""Image networks of timm and torchvision: exported once with the extra `train`, run without torch.
 
     hf:timm/resnet18.a1_in1k    a checkpoint of timm on the hub, or a folder with its files
     resnet18-f37072fd.pth       a file of torchvision's weights under torchvision's own name
 
-What is made of them is kept in the cache as a folder of `sememe.models.image.folder`, under the
-hash of the weights and of what says how to read them.
+The export is kept in the cache as a folder of `sememe.models.image.folder`, under the hash of the
+weights and their config.
 """
 
 from __future__ import annotations
@@ -15,48 +15,48 @@ from pathlib import Path
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
+from sememe._persistence import hash_file
 from sememe.models.image.folder import ImageFolder, read_image_folder, write_image_folder
-from sememe.models.image.timm import CONFIG, weights_file
+from sememe.models.image.timm import CONFIG, find_weights
 from sememe.models.weights.cache import cache_folder
 from sememe.models.weights.folder import ModelKind
 from sememe.vectors.atomic import replaced
 
 FOREIGN = (ModelKind.TIMM, ModelKind.TORCHVISION)
-_VERSION = 1  # of what is made; another one is made anew
+_VERSION = 1  # of exports; older ones are exported again
 
 
 def export_once(path: Path) -> ImageFolder:
-    """Return the exported network of a checkpoint; made when it is not kept yet.
+    """Return the exported network of a checkpoint, exporting it unless the cache has it.
 
     Raises:
-        MissingExtraError: torch, timm or torchvision is not installed, and it is not kept yet.
-        InvalidInputError: It cannot be built or exported, or there is no room for it.
-        CorruptFileError: Its files are damaged.
+        MissingExtraError: If it must be exported and torch, timm or torchvision is not installed.
+        InvalidInputError: If it cannot be built or exported, or there is no room for it.
+        CorruptFileError: If its files are damaged.
     """
     kept = export_path(path)
     try:
         return read_image_folder(kept)
-    except CorruptFileError:  # not there, or not whole
-        _make(path, kept)
+    except CorruptFileError:  # missing or incomplete
+        _export(path, kept)
     return read_image_folder(kept)
 
 
 def export_path(path: Path) -> Path:
-    """Return where the export of a checkpoint's folder, or of a file of weights, is kept.
+    """Return the folder in the cache for the export of a checkpoint's folder or file.
 
     Raises:
-        InvalidInputError: The folder holds no weights.
+        InvalidInputError: If the folder holds no weights.
     """
-    found = hashlib.sha256(f"{_VERSION} ".encode())
-    files = [path / CONFIG, weights_file(path)] if path.is_dir() else [path]
+    digest = hashlib.sha256(f"{_VERSION} ".encode())
+    files = [path / CONFIG, find_weights(path)] if path.is_dir() else [path]
     for file in files:
-        found.update(file.name.encode() + b"\0")
-        with file.open("rb") as stream:
-            found.update(hashlib.file_digest(stream, "sha256").digest())
-    return cache_folder() / "images" / found.hexdigest()[:32]
+        digest.update(file.name.encode() + b"\0")
+        digest.update(hash_file(file).digest())
+    return cache_folder() / "images" / digest.hexdigest()[:32]
 
 
-def _make(path: Path, kept: Path) -> None:
+def _export(path: Path, kept: Path) -> None:
     for name in ("torch", "timm" if path.is_dir() else "torchvision", "onnxscript"):
         require(name, f"exporting {path.name}, which is done once,")
     from sememe.models.image.backends import open_checkpoint
@@ -65,9 +65,9 @@ def _make(path: Path, kept: Path) -> None:
     graph, dim, maps = image.export()
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        with replaced(kept) as fresh:
+        with replaced(kept) as folder:
             write_image_folder(
-                fresh,
+                folder,
                 graph,
                 preprocess=image.preprocess,
                 dim=dim,

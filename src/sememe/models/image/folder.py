@@ -1,9 +1,9 @@
-"""The folder of an image encoder that sememe wrote: trained here, or exported once.
+"""The folder of an image encoder that was trained here, or exported once.
 
 sememe.json         format version, kind, preprocessing, labels, widths, provenance, metrics
-model.onnx          "pixels" (N, size, size, 3) uint8 to "features" (N, dim), and where there
-                    are classes "logits" (N, classes); "map" (N, dim, height, width) if known
-model.safetensors   the same weights for torch, where training can go on from them
+model.onnx          "pixels" (N, size, size, 3) uint8 to "features" (N, dim), with
+                    classes "logits" (N, classes); optionally "map" (N, dim, height, width)
+model.safetensors   the same weights for torch, if training can continue from them
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ KIND = "image-encoder"
 
 @dataclass(frozen=True, slots=True)
 class ImageFolder:
-    """What a folder holds.
+    """The content of a folder.
 
     Attributes:
         graph: The ONNX file.
-        preprocess: How its pictures are made.
+        preprocess: How images are prepared.
         dim: Width of its features.
-        labels: Its classes, in the order of "logits"; () where it has none.
+        labels: Its classes, in the order of "logits"; () if it has none.
         maps: Whether the graph gives feature maps.
         digest: sha256 of the ONNX file.
     """
@@ -56,9 +56,9 @@ def write_image_folder(
     maps: bool = False,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the graph and what it needs into a folder that is there.
+    """Write the graph and its description into an existing folder.
 
-    facts: more for sememe.json, in the types of JSON: parameters, provenance, metrics.
+    facts: More for sememe.json, in the types of JSON: parameters, provenance, metrics.
     """
     with written(folder / GRAPH) as file:
         file.write(graph)
@@ -76,7 +76,7 @@ def describe_graph(
     labels: tuple[str, ...] = (),
     maps: bool = False,
 ) -> dict[str, Any]:
-    """Return what sememe.json says of a graph, for those who write more into it themselves."""
+    """Return the entries of sememe.json that describe a graph."""
     return {
         "format": FORMAT,
         "kind": KIND,

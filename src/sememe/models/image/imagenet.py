@@ -1,8 +1,8 @@
-"""The 1,000 classes of ImageNet's challenge, in the order in which networks give them.
+"""The 1,000 classes of the ImageNet challenge, in the order of networks' outputs.
 
-Each has a name, which may be a word that few people use ("Blenheim spaniel"), and a kind, the word
-that people look for it with ("dog"), both in two languages. English names are WordNet's; the Korean
-ones and the kinds are ours.
+Each has a name, which may be a rare word ("Blenheim spaniel"), and a kind, the word that people
+search by ("dog"), both in English and Korean. English names are WordNet's; the Korean ones and the
+kinds are ours.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class ImageClass(NamedTuple):
-    """A class of pictures: its name and its kind, in English and in Korean."""
+    """A class of images: its name and its kind, in English and in Korean."""
 
     name: str
     name_ko: str

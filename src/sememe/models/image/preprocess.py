@@ -1,8 +1,7 @@
-"""From a picture to what an image network reads: scaled, cut and normalised as its maker did.
+"""Prepare images for a network: scale, crop and normalise.
 
-Two steps: `pixels` scales and cuts with Pillow, in whole numbers of 8 bits, as torchvision and
-timm do it; the subtraction of the mean and the division by the standard deviation are the first
-nodes of each network's graph.
+`pixels` scales and crops 8-bit values with Pillow, as torchvision and timm do; mean and standard
+deviation are applied by the first nodes of each network's graph.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """How a network's pictures are made.
+    """How images are prepared for a network. `facts` is part of fingerprints.
 
     Attributes:
-        size: Width and height of what the network reads, in pixels.
-        resize: Length to which the picture's shorter side is scaled before the middle is cut out;
-            None scales the whole picture to size x size, whatever its shape.
-        interpolation: How pixels are scaled; all but "nearest" smooth when they shrink.
+        size: Width and height of the network's input, in pixels.
+        resize: Length to which the shorter side is scaled before the centre crop; None scales the
+            whole image to size x size, whatever its shape.
+        interpolation: Of scaling; all but "nearest" antialias.
         mean, std: Of each channel, R, G, B, of values from 0 to 1.
-        half: Where the cut begins if half of what is over is no whole number: at the "even" one
-            beside it, as torchvision has it, or at the one "below", as transformers has it.
+        half: How half of an odd margin is rounded: to the "even" neighbour, as in torchvision, or
+            down to the one "below", as in transformers.
     """
 
     size: int
@@ -45,13 +44,13 @@ class Preprocess:
     half: Half = "even"
 
     def facts(self) -> dict[str, Any]:
-        """Return all of it in the types of JSON, as a fingerprint needs it; "even" is not said."""
-        found = {name: list(x) if isinstance(x, tuple) else x for name, x in asdict(self).items()}
-        return {name: x for name, x in found.items() if (name, x) != ("half", "even")}
+        """Return all settings in the types of JSON, for a fingerprint; "even" is left out."""
+        entries = {name: list(x) if isinstance(x, tuple) else x for name, x in asdict(self).items()}
+        return {name: x for name, x in entries.items() if (name, x) != ("half", "even")}
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Preprocess:
-        """Return what `facts` gave; ValueError, KeyError or TypeError where it makes no sense."""
+        """Read what `facts` returns; ValueError, KeyError or TypeError if it makes no sense."""
         if facts["interpolation"] not in get_args(Interpolation):
             raise ValueError(f"interpolation {facts['interpolation']!r}")
         half = facts.get("half", "even")
@@ -64,12 +63,12 @@ class Preprocess:
         return cls(int(facts["size"]), resize, facts["interpolation"], mean, std, half)
 
     def pixels(self, image: Image) -> NDArray[np.uint8]:
-        """Return the picture as the network reads it, (size, size, 3) uint8, R, G, B.
+        """Return the network's input for an image, (size, size, 3) uint8, R, G, B.
 
-        image: upright and in RGB, as `sememe.sources.media.image_decoding.open_image` gives it.
+        image: Upright and in RGB, as `sememe.sources.media.image_decoding.open_image` returns it.
 
-        The lengths are torchvision's: the longer side is cut to a whole number after scaling, the
-        cut begins at half of what is over, see `half`; what is too small is framed in black.
+        Lengths are torchvision's: the longer side is rounded down after scaling, the crop begins at
+        half of the margin, see `half`; an image that is too small is framed in black.
         """
         from PIL import Image as pillow
 
@@ -81,22 +80,22 @@ class Preprocess:
         short, long = min(width, height), max(width, height)
         new = max(1, int(self.resize * long / short))
         shape = (self.resize, new) if width <= height else (new, self.resize)
-        if new > _LONGEST * self.resize:  # a strip: cut first, its ends would not be seen anyway
-            image, shape = _middle(image, short), (self.resize, self.resize)
+        if new > _LONGEST * self.resize:  # a strip: crop first, as its ends are cropped anyway
+            image, shape = _crop_strip(image, short), (self.resize, self.resize)
         scaled = image if image.size == shape else image.resize(shape, way)
-        return np.asarray(_cut(scaled, self.size, self.half))
+        return np.asarray(_crop(scaled, self.size, self.half))
 
 
-_LONGEST = 64  # times the shorter side, beyond which a strip is cut before it is scaled
+_LONGEST = 64  # ratio of sides from which a strip is cropped before it is scaled
 
 
-def _cut(image: Image, size: int, half: Half) -> Image:
+def _crop(image: Image, size: int, half: Half) -> Image:
     start = round if half == "even" else math.floor
     left, top = (start((side - size) / 2) for side in image.size)
     return image.crop((left, top, left + size, top + size))
 
 
-def _middle(image: Image, short: int) -> Image:
+def _crop_strip(image: Image, short: int) -> Image:
     keep = 3 * short
     width, height = min(image.size[0], keep), min(image.size[1], keep)
     left, top = (image.size[0] - width) // 2, (image.size[1] - height) // 2
@@ -104,7 +103,7 @@ def _middle(image: Image, short: int) -> Image:
 
 
 def resize_side(size: int, crop: float) -> int:
-    """Return timm's length of the shorter side for a crop of that share.
+    """Return the length that timm scales the shorter side to, for a crop ratio.
 
     >>> resize_side(224, 0.875)
     256

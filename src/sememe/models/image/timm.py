@@ -1,10 +1,10 @@
 """Networks of timm: the folder of a checkpoint as timm writes it, or an architecture by name.
 
-config.json         architecture, num_classes, pretrained_cfg (how pictures are made), label_names
+config.json         architecture, num_classes, pretrained_cfg (preprocessing), label_names
 model.safetensors   the weights (pytorch_model.bin is read too, without running what is in it)
 
-"features" is what timm's forward_head(pre_logits=True) gives: in its VGG the 4,096 behind the
-hidden layers, in ResNet and EfficientNet the mean of the feature map.
+"features" is the output of timm's forward_head(pre_logits=True): in VGG the 4,096 of the hidden
+layers, in ResNet and EfficientNet the mean of the feature map.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ CONFIG, WEIGHTS = "config.json", ("model.safetensors", "pytorch_model.bin")
 _NEEDED = "opening a network of timm"
 
 
-def weights_file(folder: Path) -> Path:
+def find_weights(folder: Path) -> Path:
     """Return the file with a checkpoint's weights.
 
     Raises:
-        InvalidInputError: There is none.
+        InvalidInputError: If there is none.
     """
-    found = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
-    if found is None:
+    file = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    if file is None:
         raise InvalidInputError(f"{folder} holds no {WEIGHTS[0]}. Give the folder of a checkpoint")
-    return found
+    return file
 
 
 class TimmImage(TorchImage):
@@ -46,9 +46,9 @@ class TimmImage(TorchImage):
         """Open the folder of a checkpoint.
 
         Raises:
-            InvalidInputError: timm does not know its architecture, or sememe not its preprocessing.
-            CorruptFileError: Its config or weights are damaged, or of another network.
-            MissingExtraError: timm is not installed.
+            InvalidInputError: If timm does not know its architecture, or sememe its preprocessing.
+            CorruptFileError: If its config or weights are damaged, or of another network.
+            MissingExtraError: If timm is not installed.
         """
         config = read_json(folder / CONFIG)
         name = str(config["architecture"])
@@ -64,8 +64,8 @@ class TimmImage(TorchImage):
         except InvalidInputError:
             arguments.pop("global_pool", None)  # some architectures take none
             model = cls.build(name, arguments, classes=classes)
-        load_weights(model, weights_file(folder))
-        labels = _labels(config, pretrained, classes)
+        load_weights(model, find_weights(folder))
+        labels = _read_labels(config, pretrained, classes)
         preprocess = convert_config(pretrained, str(folder))
         return cls(name, arguments, model, preprocess, labels)
 
@@ -74,8 +74,8 @@ class TimmImage(TorchImage):
         """Return timm's module with random weights.
 
         Raises:
-            InvalidInputError: timm does not build it so.
-            MissingExtraError: timm is not installed.
+            InvalidInputError: If timm cannot build it.
+            MissingExtraError: If timm is not installed.
         """
         timm = require("timm", _NEEDED)
         try:
@@ -83,9 +83,9 @@ class TimmImage(TorchImage):
                 architecture, pretrained=False, num_classes=classes, **arguments
             )
         except (RuntimeError, TypeError, ValueError, AssertionError, KeyError) as error:
-            said = " ".join(str(error).split())[:200]
+            why = " ".join(str(error).split())[:200]
             raise InvalidInputError(
-                f"timm cannot build {architecture!r}: {said}. Look at timm.list_models(), or run: "
+                f"timm cannot build {architecture!r}: {why}. Look at timm.list_models(), or run: "
                 "pip install --upgrade timm"
             ) from error
 
@@ -139,10 +139,10 @@ def _wrap(model: Any, *, named: bool) -> Any:
 
 
 def load_weights(model: Any, weights: Path) -> None:
-    """Read weights into a module; names of older checkpoints are changed as timm does it.
+    """Read weights into a module; names of older checkpoints are converted by timm.
 
     Raises:
-        CorruptFileError: The file is damaged, or holds another network's weights.
+        CorruptFileError: If the file is damaged, or holds another network's weights.
     """
     from sememe.models.weights.torch_tensors import read_torch_state
 
@@ -156,16 +156,16 @@ def load_weights(model: Any, weights: Path) -> None:
                 raise
             model.load_state_dict(names(state, model))
     except (RuntimeError, KeyError, ValueError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise CorruptFileError(f"{weights} holds other weights: {said}. Fetch it anew") from error
+        reason = " ".join(str(error).split())[:200]
+        raise CorruptFileError(f"{weights} holds other weights: {reason}. Fetch it anew") from error
 
 
 def convert_config(pretrained: Mapping[str, Any], where: str) -> Preprocess:
-    """Return how pictures are made, from timm's pretrained_cfg; what it leaves out is timm's own.
+    """Return the preprocessing of timm's pretrained_cfg; the defaults are timm's.
 
     Raises:
-        InvalidInputError: In a way that sememe does not know.
-        MissingExtraError: timm is not installed.
+        InvalidInputError: If sememe cannot prepare images so.
+        MissingExtraError: If timm is not installed.
     """
     data = require("timm.data", _NEEDED)
     facts = data.resolve_data_config({}, pretrained_cfg={"_": None, **pretrained})
@@ -174,7 +174,7 @@ def convert_config(pretrained: Mapping[str, Any], where: str) -> Preprocess:
     whole = mode == "squash" and crop == 1
     if channels != 3 or height != width or not (mode == "center" or whole):
         raise InvalidInputError(
-            f"{where} reads pictures of {channels} x {height} x {width}, cut by {mode!r} to {crop};"
+            f"{where} reads images of {channels} x {height} x {width}, cut by {mode!r} to {crop};"
             " allowed: 3 channels, as high as wide, 'center', or 'squash' to 1.0."
         )
     try:
@@ -189,21 +189,21 @@ def convert_config(pretrained: Mapping[str, Any], where: str) -> Preprocess:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInputError(
-            f"{where}: its pictures are made with {error}; sememe knows nearest, bilinear, bicubic "
+            f"{where}: its preprocessing has {error}; sememe knows nearest, bilinear, bicubic "
             "and lanczos, and a mean and deviation for each of three channels."
         ) from error
 
 
-def _labels(
+def _read_labels(
     config: Mapping[str, Any], pretrained: Mapping[str, Any], classes: int
 ) -> tuple[str, ...]:
     """Return the classes' names: the checkpoint's own, or ImageNet's where there are 1,000."""
     names = config.get("label_names") or config.get("labels") or pretrained.get("label_names")
-    told = config.get("label_descriptions") or pretrained.get("label_descriptions") or {}
+    descriptions = config.get("label_descriptions") or pretrained.get("label_descriptions") or {}
     if isinstance(names, Mapping):
         names = [names.get(str(i), str(i)) for i in range(classes)]
     if names and len(names) == classes:
-        return tuple(str(told.get(name, name)) for name in names)
+        return tuple(str(descriptions.get(name, name)) for name in names)
     if classes == 1000:
         from sememe.models.image.imagenet import imagenet_classes
 

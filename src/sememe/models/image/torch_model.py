@@ -1,8 +1,7 @@
 """An image network in torch, whichever library built it.
 
-A subclass per library says how a network is built, where its features are and how it gets a new
-last layer. The libraries keep their own names for the tensors, so that a network trained here opens
-there.
+A subclass per library builds networks, finds their features and gives them new last layers.
+Tensors keep the library's names, so that a network trained here opens there.
 """
 
 from __future__ import annotations

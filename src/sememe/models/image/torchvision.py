@@ -2,11 +2,11 @@
 
     resnet18-f37072fd.pth   vgg16-397923af.pth   efficientnet_b0_rwightman-7f5810bc.pth
 
-The name tells which architecture it is, how its pictures are made and what its classes are.
+Architecture, preprocessing and classes follow from the name.
 
-"features" is the tensor that the last linear layer reads, through torchvision's
-create_feature_extractor: in VGG the 4,096 of the last hidden layer, behind its rectifier, in
-ResNet and EfficientNet the mean of the feature map.
+"features" is the input of the last linear layer, by torchvision's create_feature_extractor: in VGG
+the 4,096 of the last hidden layer after ReLU, in ResNet and EfficientNet the mean of the feature
+map.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ class TorchvisionImage(TorchImage):
         """Open a file of weights.
 
         Raises:
-            InvalidInputError: torchvision has no weights of that name for naming pictures.
-            CorruptFileError: The file is damaged, or holds another network's weights.
-            MissingExtraError: torchvision is not installed.
+            InvalidInputError: If torchvision has no classification weights of that name.
+            CorruptFileError: If the file is damaged, or holds another network's weights.
+            MissingExtraError: If torchvision is not installed.
         """
         from sememe.models.weights.torch_tensors import read_torch_state
 
-        architecture, weights = _published(path.name)
+        architecture, weights = _find_weights(path.name)
         labels = tuple(map(str, weights.meta["categories"]))
         model = cls.build(architecture, {}, classes=len(labels))
         state = {_OLD.sub(r"\1\2", name): tensor for name, tensor in read_torch_state(path).items()}
         try:
             model.load_state_dict(state)
         except RuntimeError as error:
-            said = " ".join(str(error).split())[:200]
-            raise CorruptFileError(f"{path} holds other weights: {said}. Fetch it anew") from error
+            why = " ".join(str(error).split())[:200]
+            raise CorruptFileError(f"{path} holds other weights: {why}. Fetch it anew") from error
         return cls(architecture, {}, model, convert_transforms(weights.transforms()), labels)
 
     @staticmethod
@@ -58,8 +58,8 @@ class TorchvisionImage(TorchImage):
         """Return torchvision's module with random weights.
 
         Raises:
-            InvalidInputError: torchvision has none of that name.
-            MissingExtraError: torchvision is not installed.
+            InvalidInputError: If torchvision has no network of that name.
+            MissingExtraError: If torchvision is not installed.
         """
         models = require("torchvision.models", _NEEDED)
         try:
@@ -74,7 +74,7 @@ class TorchvisionImage(TorchImage):
         """Give the module a new last layer; see `TorchImage.new_head`.
 
         Raises:
-            InvalidInputError: It does not end in one linear layer.
+            InvalidInputError: If it does not end in one linear layer.
         """
         import torch
 
@@ -89,7 +89,7 @@ class TorchvisionImage(TorchImage):
         """Return a module that gives map, features and logits; see `TorchImage.parts`.
 
         Raises:
-            InvalidInputError: It does not end in one linear layer.
+            InvalidInputError: If it does not end in one linear layer.
         """
         import torch
 
@@ -113,15 +113,15 @@ class TorchvisionImage(TorchImage):
                 super().__init__()
                 self.model = extractor
 
-            def forward(self, pictures: Any) -> Any:
-                found = self.model(pictures)
-                return tuple(found[name] for name in names)
+            def forward(self, images: Any) -> Any:
+                outputs = self.model(images)
+                return tuple(outputs[name] for name in names)
 
         return Parts(), names
 
 
 def convert_transforms(transforms: Any) -> Preprocess:
-    """Return how pictures are made, from what torchvision's Weights.transforms() gives."""
+    """Return the preprocessing of torchvision's Weights.transforms()."""
     return Preprocess.of(
         {
             "size": transforms.crop_size[0],
@@ -140,7 +140,7 @@ def _no_features(model: Any) -> InvalidInputError:
     )
 
 
-def _published(name: str) -> tuple[str, Any]:
+def _find_weights(name: str) -> tuple[str, Any]:
     """Return the architecture and the entry of torchvision's list whose file has that name."""
     models = require("torchvision.models", _NEEDED)
     for architecture in models.list_models(module=models):
@@ -148,6 +148,6 @@ def _published(name: str) -> tuple[str, Any]:
             if weights.url.rsplit("/", 1)[-1] == name:
                 return architecture, weights
     raise InvalidInputError(
-        f"torchvision has no weights {name!r} for naming pictures. Give a file as torchvision "
+        f"torchvision has no weights {name!r} for classification. Give a file as torchvision "
         "names it, such as resnet18-f37072fd.pth, or run: pip install --upgrade torchvision"
     )

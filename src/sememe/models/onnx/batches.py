@@ -1,8 +1,8 @@
 """Sequences of token ids in batches of like length, each core running batches of its own.
 
 Sequences are sorted by length and cut into batches of at most `_BUDGET` tokens, padding included:
-so hardly any padding is computed, memory is bounded, and what a core works on stays in its cache.
-A core for each batch costs less than many cores on one.
+so hardly any padding is computed, memory is bounded, and a core's data stays in its cache. One core
+a batch is faster than many cores on one.
 """
 
 from __future__ import annotations
@@ -22,44 +22,58 @@ if TYPE_CHECKING:
 
     from sememe._types import FloatArray
 
-    # all lengths (n,) and the places of a batch's sequences to what a network makes of them
+    # all lengths (n,), and the indices of a batch's sequences, to the network's output for these
     Run = Callable[[NDArray[np.int64], NDArray[np.int64]], FloatArray]
 
 _BUDGET = 1024  # tokens in one run of the graph
 
 
 class Batches:
-    """What all networks of BERT's family do with sequences before their graph runs."""
+    """Runs a network on batches of sequences of like length."""
 
-    def __init__(self, *, max_tokens: int, threads: int | None) -> None:
+    def __init__(
+        self,
+        *,
+        max_tokens: int = 0,
+        threads: int | None,
+        budget: int = _BUDGET,
+        equal: bool = False,
+    ) -> None:
+        """Choose how sequences are batched.
+
+        max_tokens: The longest sequence that `lengths` allows. budget: Tokens of a batch, padding
+        included. equal: Whether a batch holds sequences of one length only.
+        """
         self._max_tokens = max_tokens
         self._threads = threads or os.cpu_count() or 1
+        self._budget = budget
+        self._equal = equal
 
     def lengths(self, ids: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-        """Return (n,) how many tokens each sequence has, marks included.
+        """Return (n,) how many tokens each sequence has, special tokens included.
 
         Raises:
-            InvalidInputError: None, or more than there are positions.
+            InvalidInputError: If a sequence has none, or more than `max_tokens`.
         """
         lengths = np.fromiter(map(len, ids), np.int64, len(ids))
         for i in np.flatnonzero((lengths < 1) | (lengths > self._max_tokens))[:1].tolist():
             raise InvalidInputError(
-                f"sequence {i} has {lengths[i]} tokens, marks included; the network has positions "
-                f"for 1 to {self._max_tokens}. Cut it"
+                f"sequence {i} has {lengths[i]} tokens, special ones included; the network has "
+                f"positions for 1 to {self._max_tokens}. Cut it"
             )
         return lengths
 
     def each(self, lengths: NDArray[np.int64], run: Callable[[NDArray[np.int64]], None]) -> None:
-        """Call `run` with the places of each batch's sequences; batches run side by side."""
-        batches = list(split_by_budget(lengths, _BUDGET))
-        if len(batches) < 2:
+        """Call `run` with the indices of each batch's sequences; batches run in parallel."""
+        batches = list(split_by_budget(lengths, self._budget, equal=self._equal))
+        if len(batches) < 2 or self._threads == 1:
             for batch in batches:
                 run(batch)
         else:
             list(self._pool.map(run, batches))
 
     def rows(self, ids: Sequence[Sequence[int]], width: int, run: Run) -> FloatArray:
-        """Return (n, width), one row for each sequence; `run` gives a batch's (N, width).
+        """Return (n, width), one row for each sequence; `run` returns a batch's (N, width).
 
         Raises:
             InvalidInputError: See `lengths`.
@@ -74,28 +88,32 @@ class Batches:
         return out
 
     def states(self, ids: Sequence[Sequence[int]], run: Run) -> list[FloatArray]:
-        """Return each sequence's own rows; `run` gives a batch's (N, T, width), padding and all.
+        """Return each sequence's own rows; `run` returns a batch's (N, T, width), padding included.
 
         Raises:
             InvalidInputError: See `lengths`.
         """
         lengths = self.lengths(ids)
-        found: list[Any] = [None] * len(ids)
+        states: list[Any] = [None] * len(ids)
 
         def one(batch: NDArray[np.int64]) -> None:
             for i, rows in zip(batch.tolist(), run(lengths, batch), strict=True):
-                found[i] = rows[: lengths[i]].copy()
+                states[i] = rows[: lengths[i]].copy()
 
         self.each(lengths, one)
-        return found
+        return states
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._threads, thread_name_prefix="sememe-batch")
 
 
-def split_by_budget(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
-    """Yield places of sequences, longest first, in batches of at most `budget` padded tokens.
+def split_by_budget(
+    lengths: NDArray[np.int64], budget: int, *, equal: bool = False
+) -> Iterator[NDArray[np.int64]]:
+    """Yield indices of sequences, longest first, in batches of at most `budget` padded tokens.
+
+    equal: Whether a batch holds sequences of one length only.
 
     >>> [batch.tolist() for batch in split_by_budget(np.array([2, 5, 2, 4]), 10)]
     [[1, 3], [0, 2]]
@@ -103,7 +121,10 @@ def split_by_budget(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
-        stop = start + max(1, budget // int(lengths[order[start]]))
+        longest = int(lengths[order[start]])
+        stop = start + max(1, budget // longest)
+        if equal:
+            stop = min(stop, start + int((lengths[order[start:]] == longest).sum()))
         yield order[start:stop]
         start = stop
 

@@ -1,4 +1,4 @@
-"""A network that sememe has no graph for, exported to ONNX once, with the extra `train`."""
+"""Export a text network for which there is no graph to ONNX, once, with the extra `train`."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe.models.weights.cache import cache_folder, keep
 
-_MOST = 2_000_000_000  # bytes that one ONNX file can hold
-_FAR = 1e-3  # from torch's states, beyond which an export is of no use
+MAX_BYTES = 2_000_000_000  # of one ONNX file
+_TOLERANCE = 1e-3  # of states, to torch's
 
 
 def export_network(network: Path, *, key: str, where: str) -> Path:
-    """Return the ONNX file of a network as transformers opens it; made when it is not kept yet.
+    """Return the ONNX file of a network of transformers, exporting it unless the cache has it.
 
-    key: The hash of its files, under which it is kept.
+    key: Hash of its files, by which the cache finds it.
 
     Raises:
-        MissingExtraError: torch, transformers or onnxscript is not installed.
-        InvalidInputError: transformers cannot open it without code of its own, it cannot be
-            exported, or what came out computes something else.
+        MissingExtraError: If torch, transformers or onnxscript is not installed.
+        InvalidInputError: If transformers cannot open it without remote code, it cannot be
+            exported, or the export computes something else.
     """
-    place = cache_folder() / "onnx" / f"{key}.onnx"
-    if place.is_file():
-        return place
+    file = cache_folder() / "onnx" / f"{key}.onnx"
+    if file.is_file():
+        return file
     for name in ("torch", "transformers", "onnxscript"):
         require(name, f"exporting {where}, for whose architecture sememe has no graph,")
     try:
-        made = _export(network)
+        data = _export(network)
     except Exception as error:  # of transformers, torch or the exporter: any
-        said = next(iter(str(error).splitlines()), "")
+        why = next(iter(str(error).splitlines()), "")
         raise InvalidInputError(
-            f"{where} cannot be exported: {type(error).__name__}: {said[:300]}. Put its ONNX "
+            f"{where} cannot be exported: {type(error).__name__}: {why[:300]}. Put its ONNX "
             "file there as onnx/model.onnx"
         ) from error
-    keep(place, made)
-    if not place.is_file():
-        raise InvalidInputError(f"{place} cannot be written. Make room, or set XDG_CACHE_HOME")
-    return place
+    keep(file, data)
+    if not file.is_file():
+        raise InvalidInputError(f"{file} cannot be written. Make room, or set XDG_CACHE_HOME")
+    return file
 
 
 def _export(network: Path) -> bytes:
@@ -70,13 +70,13 @@ def _export(network: Path) -> bytes:
             logging.enable_progress_bar()
     states = States(model.eval().float())
     size = sum(p.numel() * p.element_size() for p in states.parameters())
-    if size > _MOST:
+    if size > MAX_BYTES:
         raise ValueError(f"its weights take {size / 1e9:.1f} GB, one ONNX file holds 2")
     ids = torch.arange(1, 25).reshape(2, 12) % int(model.config.vocab_size)
     mask = torch.ones_like(ids)
     mask[1, 7:] = 0
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length", min=2)}
-    made = export_module(
+    data = export_module(
         states,
         {"input_ids": ids, "attention_mask": mask},
         outputs=("last_hidden_state",),
@@ -84,8 +84,8 @@ def _export(network: Path) -> bytes:
     )
     with torch.no_grad():
         expected = states(ids, mask).numpy()
-    _compare(made, ids.numpy(), mask.numpy(), expected)
-    return made
+    _compare(data, ids.numpy(), mask.numpy(), expected)
+    return data
 
 
 def export_module(
@@ -93,16 +93,16 @@ def export_module(
 ) -> bytes:
     """Return the bytes of the ONNX file of a torch module.
 
-    inputs: Examples of its inputs by name. axes: Which of their axes vary, by name of the input.
+    inputs: Examples of its inputs by name. axes: Dynamic axes by name of the input.
     """
     import logging
     import warnings
 
     import torch
 
-    quiet = logging.getLogger("torch.onnx")
-    level = quiet.level
-    quiet.setLevel(logging.ERROR)
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -119,14 +119,14 @@ def export_module(
             )
             return file.read_bytes()
     finally:
-        quiet.setLevel(level)
+        logger.setLevel(level)
 
 
-def _compare(made: bytes, ids: Any, mask: Any, expected: Any) -> None:
-    """Refuse an export whose states are not torch's."""
+def _compare(data: bytes, ids: Any, mask: Any, expected: Any) -> None:
+    """Refuse an export whose states differ from torch's."""
     from sememe.models.onnx.session import open_session
 
-    got = open_session(made).run(None, {"input_ids": ids, "attention_mask": mask})[0]
+    got = open_session(data).run(None, {"input_ids": ids, "attention_mask": mask})[0]
     inside = mask.astype(bool)
-    if (far := float(np.abs(got - expected)[inside].max())) > _FAR:
+    if (far := float(np.abs(got - expected)[inside].max())) > _TOLERANCE:
         raise ValueError(f"its states are {far:.4f} from torch's")

@@ -163,8 +163,8 @@ def embed_tokens(g: Graph, words: FloatArray, positions: FloatArray) -> str:
     """
     zero, one, two = (g.constant(np.array([i])) for i in range(3))
     length = g("Slice", g("Shape", "ids"), one, two, zero)  # (1,): T
-    places = g("Slice", g.constant(positions), zero, length, zero)  # (T, dim)
-    return g("Add", g("Gather", g.constant(words), "ids", axis=0), places)
+    rows = g("Slice", g.constant(positions), zero, length, zero)  # (T, dim)
+    return g("Add", g("Gather", g.constant(words), "ids", axis=0), rows)
 
 
 def read_layer(

@@ -1,7 +1,7 @@
 """Run a static encoder: each token has one row, and a text is the sum of its tokens' rows.
 
-There is no network. Texts of equal length are gathered together, (texts, tokens, dim), and summed:
-one gather of NumPy for each length in a batch. What takes time is the tokenizer.
+Texts of equal length are gathered together, (texts, tokens, dim), and summed: one gather of NumPy
+for each length in a batch. Most time is spent in the tokenizer.
 
 Reference: Tulkens & van Dongen 2024, Model2Vec (github.com/MinishLab/model2vec).
 """
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sememe.models.onnx.token_engine import TOKENS_AT_ONCE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,15 +27,15 @@ _BLOCK = 4096  # tokens gathered at once, 4 MB of 256 numbers each: they stay in
 class StaticEngine:
     """Token ids to unit rows.
 
-    The mean of a text's rows and their sum point the same way, so the sum is enough. Tokens that
-    are to play no part, such as the unknown one, have a row of zeros.
+    The mean of a text's rows and their sum have the same direction, so the sum is enough. Tokens to
+    ignore, such as the unknown one, have a row of zeros.
 
     >>> engine = StaticEngine(np.array([[0, 0], [3, 0], [0, 4]], np.float32))
     >>> np.allclose(engine.forward([[1, 2, 0], [2]]), [[0.6, 0.8], [0, 1]])
     True
     """
 
-    tokens_at_once = 65_536
+    tokens_at_once = TOKENS_AT_ONCE
 
     def __init__(self, rows: FloatArray) -> None:
         """Take the rows, (tokens, dim) float32."""
@@ -45,7 +47,7 @@ class StaticEngine:
         return int(self.rows.shape[1])
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
-        """Return (n, dim) float32 unit rows for n sequences, zeros where no token counts."""
+        """Return (n, dim) float32 unit rows for n sequences, zeros if all rows are zero."""
         sums = self.sums(ids)
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         np.divide(sums, lengths, out=sums, where=lengths > 0)
@@ -64,7 +66,7 @@ class StaticEngine:
         return out
 
     def release(self) -> None:
-        """Give back the memory that only makes the next call faster: there is none."""
+        """Do nothing: no memory is kept."""
 
     def _sum_equals(
         self,
@@ -74,7 +76,7 @@ class StaticEngine:
         texts: NDArray[np.int64],
         out: FloatArray,
     ) -> None:
-        """Add up texts of one length, in blocks; a text longer than a block in several."""
+        """Sum texts of one length, in blocks; a text longer than a block in several."""
         for first in range(0, length, _BLOCK):
             part = np.arange(first, min(first + _BLOCK, length))
             many = max(_BLOCK // len(part), 1)

@@ -1,11 +1,11 @@
-"""The folder of a static encoder, as Model2Vec writes it and reads it.
+"""The folder of a static encoder, in the format of Model2Vec.
 
     config.json         model_type "model2vec", normalize, max_length
     model.safetensors   "embeddings" (rows, dim); "weights" (tokens,) and "mapping" (tokens,) if
                         many tokens share a row: the token i has weights[i] * embeddings[mapping[i]]
     tokenizer.json      the tokenizer, in Hugging Face's format
     modules.json        the same for sentence-transformers: StaticEmbedding, Normalize
-    sememe.json         where it comes from, where sememe made it
+    sememe.json         provenance, if it was distilled here
 
 sentence-transformers itself names the tensor "embedding.weight" and may put it, and the tokenizer,
 into a folder "0_StaticEmbedding". That is read too.
@@ -92,14 +92,14 @@ def write_static_files(
 ) -> None:
     """Write the files of a static encoder into an empty folder.
 
-    rows: (tokens, dim) float32, weighted. tokenizer: what tokenizer.json holds. facts: for
+    rows: (tokens, dim) float32, weighted. tokenizer: Content of tokenizer.json. facts: For
     sememe.json, "teacher" and "parameters" among them.
     """
     library = require("safetensors.numpy", "writing a static encoder")
     steps = ((".", "StaticEmbedding"), ("1_Normalize", "Normalize"))
     modules = [
-        {"idx": i, "name": str(i), "path": place, "type": f"{_TYPES}.{kind}"}
-        for i, (place, kind) in enumerate(steps)
+        {"idx": i, "name": str(i), "path": path, "type": f"{_TYPES}.{kind}"}
+        for i, (path, kind) in enumerate(steps)
     ]
     (folder / WEIGHTS).write_bytes(library.save({"embeddings": np.ascontiguousarray(rows)}))
     (folder / TOKENIZER).write_text(tokenizer, encoding="utf-8", newline="\n")
@@ -112,7 +112,7 @@ def write_static_files(
 
 
 def _config(rows: FloatArray, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config.json that model2vec reads; max_length null: no text is cut off."""
+    """Return the config.json for model2vec; max_length null, so that no text is truncated."""
     given = facts.get("parameters", {})
     return {
         "model_type": "model2vec",
@@ -130,7 +130,7 @@ def _config(rows: FloatArray, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _weigh_rows(tensors: dict[str, Any], path: Path) -> FloatArray:
-    """Return (tokens, dim) float32 of the tensors there are."""
+    """Return (tokens, dim) float32: rows looked up by `mapping` and weighted."""
     table = next((tensors[n] for n in ("embeddings", "embedding.weight") if n in tensors), None)
     if table is None or table.ndim != 2:
         names = ", ".join(f"{name} {array.shape}" for name, array in tensors.items()) or "nothing"

@@ -9,7 +9,7 @@ Two forms compute it. `forward_few` follows that paragraph in NumPy and serves s
 which starting ONNX Runtime would cost more than it saves. `forward_many` serves corpora by doing
 less: what depends on a piece alone (projection, norm, and the first convolution's product at each
 place of its window: two thirds of the arithmetic) is computed once for a piece and looked up after
-(`PieceTable`), so that only the second convolution is left for each token (`use_graph`).
+(`PieceTable`), so that only the second convolution is left for each token (`use.graph`).
 
 Reference: Yang et al. 2019 (arXiv:1907.04307); weights from the package named in the catalogue.
 """
@@ -49,7 +49,7 @@ class UseEngine:
         self._threads = threads or os.cpu_count() or 1
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
-        """Return (n, 512) unit rows for n sequences of piece ids, begin and end marks included."""
+        """Return (n, 512) unit rows for n sequences of piece ids, begin and end tokens included."""
         if not ids:
             return np.empty((0, DIM), np.float32)
         out = np.empty((len(ids), DIM), np.float32)
@@ -63,7 +63,7 @@ class UseEngine:
         return out
 
     def release(self) -> None:
-        """Give back the memory that only makes the next call faster."""
+        """Free memory that only makes the next call faster."""
         self.__dict__.pop("_graph", None)
         if "_table" in self.__dict__:
             self._table.clear()
@@ -100,7 +100,7 @@ class UseEngine:
         def run(group: tuple[int, int]) -> FloatArray:
             first, last = group
             span = slice(starts[first], starts[last])
-            batch = use_graph.batch_inputs(slots[span], lens[first:last])
+            batch = use_graph.lay_out_batch(slots[span], lens[first:last])
             rows: FloatArray = self._graph.run(None, batch | self._table.inputs)[0]
             return rows
 
@@ -127,10 +127,10 @@ class UseEngine:
 
 
 class PieceTable:
-    """What the network computes from a piece alone, remembered for the pieces met lately.
+    """Cache of what the network computes from a piece alone.
 
-    Slot 0 holds zeros and stands for "outside the sentence". The others are a ring: new pieces
-    take the place of those that came first, side by side, so that the graph writes where they stay.
+    Slot 0 holds zeros, for tokens outside the sentence. The others are a ring: new pieces replace
+    the oldest in adjacent slots, so that the graph writes into the table itself.
     """
 
     def __init__(
@@ -144,12 +144,12 @@ class PieceTable:
         self._reserve(capacity)
 
     def slots(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return where each piece's rows stand, computing those of pieces not met lately."""
+        """Return the slot of each piece, computing the rows of pieces that are not cached."""
         pieces = np.unique(ids)
         if len(pieces) >= len(self._piece):
             self._reserve(len(pieces) + 1)
         new = pieces[self._slot[pieces] == 0]
-        while True:  # what makes room may itself be needed, and comes in anew
+        while True:  # an evicted piece may itself be needed, and is computed again
             if self._next + len(new) > len(self._piece):
                 self._next = 1
             room = slice(self._next, self._next + len(new))
@@ -182,7 +182,7 @@ class PieceTable:
     def _reserve(self, capacity: int) -> None:
         """Make `capacity` empty slots; pages of memory are taken as they fill."""
         self._slot[:] = 0
-        self._piece = np.zeros(capacity, np.int64)  # in each slot; piece 0 also where there is none
+        self._piece = np.zeros(capacity, np.int64)  # in each slot; 0 for an empty one too
         self._next = 1
         self.inputs: dict[str, FloatArray] = {
             name: np.zeros((capacity, width), np.float32)

@@ -1,7 +1,7 @@
 """The ONNX graphs of `sememe.models.use.engine`, written out node by node, and what they are fed.
 
 Two graphs: `piece_graph` computes what depends on a piece alone; `sentence_graph` gathers those
-rows for every token of a batch and computes the rest. Sentences of a batch lie end to end, without
+rows for every token of a batch and computes the rest. Sentences of a batch are concatenated without
 padding; a window that reaches beyond its sentence reads a row of zeros.
 
 The second convolution is three quarters of what is left. It is done four outputs at a time by
@@ -30,7 +30,10 @@ TABLES = {"E": DIM, "X": len(ORDERS) * BRANCH} | {f"P{j}": BRANCH for j in range
 
 
 def piece_graph(weights: UseWeights) -> bytes:
-    """E (U, 512) to X (U, 768) and P0..P9 (U, 256), P: X times one place of a first window."""
+    """Build the graph of E (U, 512) to X (U, 768) and P0..P9 (U, 256).
+
+    Each P is X times one offset of a first convolution.
+    """
     g, w = Graph(), weights.arrays
     join = {
         key: np.concatenate([w[f"{key}{n}"] for n in ORDERS], axis=-1)
@@ -39,30 +42,30 @@ def piece_graph(weights: UseWeights) -> bytes:
     x = g("Gemm", "E", g.constant(join["proj"]), g.constant(join["proj_b"]))
     norm = [g.constant(join["ln_g"]), g.constant(join["ln_b"])]
     x = g.output("X", "LayerNormalization", x, *norm, epsilon=weights.eps)
-    place = 0
+    number = 0
     for i, n in enumerate(ORDERS):
         own = g.columns(x, i * BRANCH, (i + 1) * BRANCH)
         for k in range(n):
             product = w[f"w1_{n}"][k * BRANCH : (k + 1) * BRANCH]
-            g.output(f"P{place}", "MatMul", own, g.constant(product))
-            place += 1
+            g.output(f"P{number}", "MatMul", own, g.constant(product))
+            number += 1
     outputs = {name: floats("U", width) for name, width in TABLES.items() if name != "E"}
     return g.build({"E": floats("U", DIM)}, outputs)
 
 
 def sentence_graph(weights: UseWeights) -> bytes:
-    """Pieces' rows and the batch's layout to "out" (S, 512), unit rows. See `batch_inputs`."""
+    """Build the graph of pieces' rows and a batch's layout to unit rows; see `lay_out_batch`."""
     g, w = Graph(), weights.arrays
     middle = f"S{REACH}"
     x = g("Gather", "X", middle, axis=0)
-    features, place = [g("Gather", "E", middle, axis=0)], 0
+    features, number = [g("Gather", "E", middle, axis=0)], 0
     for i, n in enumerate(ORDERS):
         first = _first(n)
         total = g.constant(w[f"b1_{n}"])
         for k in range(n):
-            row = g("Gather", f"P{place}", f"S{first + k}", axis=0)
+            row = g("Gather", f"P{number}", f"S{first + k}", axis=0)
             total = g("Add", row, total)
-            place += 1
+            number += 1
         h = g("Add", g("Relu", total), g.columns(x, i * BRANCH, (i + 1) * BRANCH))
         conv = g("Add", _convolve(g, h, n, w[f"w2_{n}"]), g.constant(w[f"b2_{n}"]))
         features.append(g("Add", g("Relu", conv), h))
@@ -78,7 +81,7 @@ def sentence_graph(weights: UseWeights) -> bytes:
 
 
 def _first(n: int) -> int:
-    """Return a window's first place, counted from the widest window's."""
+    """Return a window's first offset within the widest window."""
     return REACH - (n - 1) // 2
 
 
@@ -110,20 +113,20 @@ def _head(g: Graph, w: dict[str, Any], total: str) -> str:
     return g("LpNormalization", z, axis=1, p=2)
 
 
-def batch_inputs(slots: NDArray[np.int64], lens: NDArray[np.int64]) -> dict[str, Any]:
+def lay_out_batch(slots: NDArray[np.int64], lens: NDArray[np.int64]) -> dict[str, Any]:
     """Lay out a batch for `sentence_graph`.
 
-    slots: (T,) rows of the tokens' pieces in the tables, sentences end to end; lens: (N,) their
-    lengths, T in all. Gives S0..S4 (T,), the piece at each place of the widest window, 0 outside
+    slots: (T,) rows of the tokens' pieces in the tables, sentences concatenated. lens: (N,) their
+    lengths, T in all. Returns S0..S4 (T,), the slot at each offset of the widest window, 0 outside
     the sentence; tiles (8, K), the tokens that each group of four outputs reads, T outside; back
-    (T,), where a token's output stands among those groups'; members (N, T), 1 where the token is
-    the sentence's; length (N, 1).
+    (T,), the index of a token's output among those of the groups; members (N, T), 1 for tokens of
+    the sentence; length (N, 1).
     """
     total, count = len(slots), len(lens)
     numbers = np.arange(count)
     start, stop = np.cumsum(lens) - lens, np.cumsum(lens)
     sentence = np.repeat(numbers, lens)  # (T,)
-    place = np.arange(total) - start[sentence]
+    position = np.arange(total) - start[sentence]
     groups = (lens + TILE - 1) // TILE
     first = np.cumsum(groups) - groups
     of = np.repeat(numbers, groups)  # (K,)
@@ -133,11 +136,11 @@ def batch_inputs(slots: NDArray[np.int64], lens: NDArray[np.int64]) -> dict[str,
     members[sentence, np.arange(total)] = 1
     inputs: dict[str, Any] = {
         "tiles": np.where((reads >= start[of]) & (reads < stop[of]), reads, total),
-        "back": place % TILE * len(of) + first[sentence] + place // TILE,
+        "back": position % TILE * len(of) + first[sentence] + position // TILE,
         "members": members,
         "length": lens[:, None].astype(np.float32),
     }
     for d in range(-REACH, REACH + 1):
-        inside = (place + d >= 0) & (place + d < lens[sentence])
+        inside = (position + d >= 0) & (position + d < lens[sentence])
         inputs[f"S{d + REACH}"] = np.where(inside, np.roll(slots, -d), 0)
     return inputs

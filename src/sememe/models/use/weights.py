@@ -76,12 +76,12 @@ class UseWeights:
     def _read(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Read the rows of pieces off the compressed blocks, each up to its last row wanted."""
         which, row = ids % self._blocks, ids // self._blocks
-        found: dict[int, NDArray[np.uint8]] = {}
+        rows: dict[int, NDArray[np.uint8]] = {}
         with zipfile.ZipFile(io.BytesIO(self._data)) as archive:
             for block in np.unique(which).tolist():
                 wanted = row[which == block]
-                found[block] = _front(archive, f"q{block + 1}.npy", int(wanted.max()) + 1)
-        return np.stack([found[b][r] for b, r in zip(which.tolist(), row.tolist(), strict=True)])
+                rows[block] = _front(archive, f"q{block + 1}.npy", int(wanted.max()) + 1)
+        return np.stack([rows[b][r] for b, r in zip(which.tolist(), row.tolist(), strict=True)])
 
     def _load(self, names: Sequence[str]) -> list[Any]:
         """Read arrays by name, side by side: their inflation does not hold the interpreter."""
@@ -92,10 +92,10 @@ class UseWeights:
 
         with ThreadPoolExecutor(self._threads) as pool:
             parts = list(pool.map(read, [names[i :: self._threads] for i in range(self._threads)]))
-        found: list[Any] = [None] * len(names)
+        arrays: list[Any] = [None] * len(names)
         for i, part in enumerate(parts):
-            found[i :: self._threads] = part
-        return found
+            arrays[i :: self._threads] = part
+        return arrays
 
     def _open(self) -> Any:
         return np.load(io.BytesIO(self._data), allow_pickle=False)

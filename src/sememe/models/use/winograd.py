@@ -2,7 +2,7 @@
 
 Sliding a filter of n over a sequence takes n products an output. Read as polynomials, m outputs are
 m + n - 1 values of a product, so m + n - 1 products are enough, if the sums before and after them
-are cheap: 8 in place of 20 for four outputs of a filter of five. Where each "product" is one of
+are cheap: 8 instead of 20 for four outputs of a filter of five. Where each "product" is one of
 matrices, as in a network, the sums weigh little.
 
 Reference: Winograd 1980; Lavin and Gray 2016 (arXiv:1509.09308), section 4.

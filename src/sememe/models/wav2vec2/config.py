@@ -1,9 +1,9 @@
-"""What a wav2vec 2.0 or HuBERT network is made of, from the config.json of transformers.
+"""Read the config.json of a wav2vec 2.0 or HuBERT network, as transformers writes it.
 
     samples -> convolutions (feature encoder) -> projection -> positions -> layers -> states
 
 wav2vec 2.0 (Baevski et al. 2020, arXiv:2006.11477), HuBERT (Hsu et al. 2021, arXiv:2106.07447) and
-UniSpeech (Wang et al. 2021, arXiv:2101.07597) are one network that is trained differently.
+UniSpeech (Wang et al. 2021, arXiv:2101.07597) share one architecture.
 """
 
 from __future__ import annotations
@@ -40,23 +40,21 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True)
 class SpeechConfig:
-    """The network.
+    """The network. The repr is part of fingerprints, so fields keep their names and order.
 
     Attributes:
         convolutions: Of the feature encoder, in order.
-        conv_norm: "group": what the first convolution gives is normalised for each channel over
-            the whole clip; "layer": what each gives is, for each frame.
+        conv_norm: "group" if the output of the first convolution is normalised by channel over the
+            whole clip; "layer" if the output of each is normalised by frame.
         conv_activation: After each convolution, and after that of positions.
         dim: Width of a state.
-        position_kernel, position_groups: Of the convolution that positions come from.
-        position_norm: Whether what it reads is normalised, with figures learnt in training.
-        project_norm: Whether frames are normalised before they are brought to the states' width.
-        norm_first: Whether a layer normalises what it reads (do_stable_layer_norm) and not what it
-            gives.
-        adapter: Width inside the small network that follows each layer, which is fitted to one
-            language (adapter_attn_dim); 0 where there is none.
-        vocab_size: How many units a head for recognition tells apart.
-        blank: Which of them stands for none.
+        position_kernel, position_groups: Of the convolutional positional embedding.
+        position_norm: Whether its input is batch-normalised.
+        project_norm: Whether frames are normalised before the projection.
+        norm_first: Whether layers are pre-norm (do_stable_layer_norm) rather than post-norm.
+        adapter: Width inside the language adapter after each layer (adapter_attn_dim); 0 for none.
+        vocab_size: Units of a CTC head.
+        blank: The unit that is CTC's blank.
     """
 
     convolutions: tuple[Convolution, ...]
@@ -80,19 +78,19 @@ class SpeechConfig:
 
     @property
     def stride(self) -> int:
-        """How many samples lie between the beginnings of two frames."""
-        found = 1
+        """Samples from the beginning of one frame to that of the next."""
+        product = 1
         for one in self.convolutions:
-            found *= one.stride
-        return found
+            product *= one.stride
+        return product
 
     @property
     def receptive_field(self) -> int:
-        """How many samples a frame is made of, which is what the shortest clip must have."""
+        """Samples of one frame, the least that a clip must have."""
         return self.samples(1)
 
     def samples(self, frames: int) -> int:
-        """Return the fewest samples that give so many frames.
+        """Return the fewest samples that make so many frames.
 
         >>> read_config({}, "").samples(2)
         720
@@ -102,7 +100,7 @@ class SpeechConfig:
         return frames
 
     def frames(self, samples: int) -> int:
-        """Return how many frames so many samples give, 0 where they are too few.
+        """Return how many frames so many samples make, 0 if they are too few.
 
         >>> read_config({}, "").frames(16000)
         49
@@ -115,53 +113,55 @@ class SpeechConfig:
 def read_config(config: Mapping[str, Any], where: str) -> SpeechConfig:
     """Read a config.json whose model_type is one of SPEECH_TYPES.
 
-    where: The folder's name, for messages.
+    where: Name of the folder, for messages.
 
     Raises:
-        InvalidInputError: A network that sememe has no graph for.
-        CorruptFileError: Something in it makes no sense.
+        InvalidInputError: If sememe has no graph for the network.
+        CorruptFileError: If an entry makes no sense.
     """
-    said = fill_defaults(_DEFAULTS, config)
-    _refuse(said, where)
+    entries = fill_defaults(_DEFAULTS, config)
+    _refuse_variants(entries, where)
     with expect_valid(f"{where}: config.json"):
-        sizes = zip(said["conv_dim"], said["conv_kernel"], said["conv_stride"], strict=True)
-        found = SpeechConfig(
-            convolutions=tuple(Convolution(*map(int, size)) for size in sizes),
-            conv_norm=said["feat_extract_norm"],
-            conv_bias=bool(said["conv_bias"]),
-            conv_activation=said["feat_extract_activation"],
-            dim=int(said["hidden_size"]),
-            layers=int(said["num_hidden_layers"]),
-            heads=int(said["num_attention_heads"]),
-            inner=int(said["intermediate_size"]),
-            activation=said["hidden_act"],
-            epsilon=float(said["layer_norm_eps"]),
-            position_kernel=int(said["num_conv_pos_embeddings"]),
-            position_groups=int(said["num_conv_pos_embedding_groups"]),
-            position_norm=bool(said["conv_pos_batch_norm"]),
-            project_norm=bool(said["feat_proj_layer_norm"]),
-            norm_first=bool(said["do_stable_layer_norm"]),
-            adapter=int(said["adapter_attn_dim"] or 0) if said["do_stable_layer_norm"] else 0,
-            vocab_size=int(said["vocab_size"]),
-            blank=int(said["pad_token_id"]),
+        shapes = [entries[f"conv_{name}"] for name in ("dim", "kernel", "stride")]
+        network = SpeechConfig(
+            convolutions=tuple(
+                Convolution(*map(int, shape)) for shape in zip(*shapes, strict=True)
+            ),
+            conv_norm=entries["feat_extract_norm"],
+            conv_bias=bool(entries["conv_bias"]),
+            conv_activation=entries["feat_extract_activation"],
+            dim=int(entries["hidden_size"]),
+            layers=int(entries["num_hidden_layers"]),
+            heads=int(entries["num_attention_heads"]),
+            inner=int(entries["intermediate_size"]),
+            activation=entries["hidden_act"],
+            epsilon=float(entries["layer_norm_eps"]),
+            position_kernel=int(entries["num_conv_pos_embeddings"]),
+            position_groups=int(entries["num_conv_pos_embedding_groups"]),
+            position_norm=bool(entries["conv_pos_batch_norm"]),
+            project_norm=bool(entries["feat_proj_layer_norm"]),
+            norm_first=bool(entries["do_stable_layer_norm"]),
+            adapter=int(entries["adapter_attn_dim"] or 0) if entries["do_stable_layer_norm"] else 0,
+            vocab_size=int(entries["vocab_size"]),
+            blank=int(entries["pad_token_id"]),
         )
-    return _checked(found, where)
+    return _check(network, where)
 
 
-def _refuse(said: Mapping[str, Any], where: str) -> None:
+def _refuse_variants(entries: Mapping[str, Any], where: str) -> None:
     for key in ("hidden_act", "feat_extract_activation"):
-        check_activation(said[key], key, where)
-    if said["feat_extract_norm"] not in _NORMS:
-        got, known = said["feat_extract_norm"], ", ".join(_NORMS)
+        check_activation(entries[key], key, where)
+    if entries["feat_extract_norm"] not in _NORMS:
+        got, known = entries["feat_extract_norm"], ", ".join(_NORMS)
         raise InvalidInputError(f"{where} has feat_extract_norm={got!r}; sememe computes {known}")
-    if said["add_adapter"]:
+    if entries["add_adapter"]:
         raise InvalidInputError(
             f"{where} has add_adapter=True, convolutions after its last layer, which sememe has no "
             "graph for. Give a network without them"
         )
 
 
-def _checked(config: SpeechConfig, where: str) -> SpeechConfig:
+def _check(config: SpeechConfig, where: str) -> SpeechConfig:
     numbers = [
         config.dim, config.layers, config.heads, config.inner, config.position_kernel,
         config.position_groups, config.vocab_size,

@@ -1,16 +1,15 @@
-"""Run a network that reads samples: clips in batches of like length, each core one of its own."""
+"""Run a network on audio: clips in batches of like length, each core a batch of its own."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.onnx.batches import Batches
 from sememe.models.onnx.session import LazySession
 from sememe.models.wav2vec2.graph import speech_graph
 from sememe.models.wav2vec2.windows import cut_windows
@@ -24,57 +23,63 @@ if TYPE_CHECKING:
     from sememe.models.wav2vec2.folder import SpeechFolder
     from sememe.models.wav2vec2.windows import Window
 
-_BUDGET = 4.0  # seconds of sound in one run of the graph, where clips are shorter
-_FRAMES = 1500  # in one run at most: attention compares each with each
-_BESIDE = 2.0  # seconds that are only read, on each side of a window
+_BUDGET = 4.0  # seconds of audio in one run of the graph, if clips are shorter
+_FRAMES = 1500  # in one run at most, as attention is quadratic
+_CONTEXT = 2.0  # seconds on each side of a window
 
 
 class SpeechEngine:
-    """A network's states of one layer, or its scores of units. Safe to share between threads."""
+    """A network's states of one layer, or its logits of units. Safe to share between threads."""
 
     def __init__(
         self, folder: SpeechFolder, *, layer: int | None = None, threads: int | None = None
     ) -> None:
-        """Take the network; it is read when it is first needed.
+        """Take the network; its weights are read when they are first needed.
 
-        layer: Whose states come out; None: the scores of a head for recognition.
+        layer: Layer whose states are returned; None for the logits of a CTC head.
         """
         self.folder = folder
         self.layer = layer
         self._threads = threads or os.cpu_count() or 1
         self._session = LazySession(self._make_graph)
+        config = folder.config
+        self._batches = Batches(
+            budget=round(min(_BUDGET * folder.sample_rate, _FRAMES * config.stride)),
+            equal=config.conv_norm == "group",  # padding would count in normalisation
+            threads=threads,
+        )
 
     @property
     def width(self) -> int:
-        """Of a row that comes out."""
+        """Width of an output row."""
         config = self.folder.config
         return config.vocab_size if self.layer is None else config.dim
 
     @property
     def seconds_per_frame(self) -> float:
-        """How far apart two frames begin."""
+        """Time from one frame to the next."""
         return self.folder.config.stride / self.folder.sample_rate
 
     def windows(self, content: Any, seconds: float) -> Iterator[Window]:
-        """Read a recording in windows of so many seconds, or fewer; see `speech_windows`.
+        """Read audio in windows of so many seconds, or fewer; see `cut_windows`.
 
         Raises:
             CorruptFileError, InvalidInputError, MissingExtraError: As `stream_sound`.
         """
         rate, config = self.folder.sample_rate, self.folder.config
         full = max(3, min(_FRAMES, config.frames(round(seconds * rate))))
-        beside = min(full // 4, round(_BESIDE * rate / config.stride))
+        context = min(full // 4, round(_CONTEXT * rate / config.stride))
         blocks = stream_sound(content, sample_rate=rate, seconds=seconds)
-        yield from cut_windows(blocks, config, own=full - 2 * beside, beside=beside)
+        yield from cut_windows(blocks, config, own=full - 2 * context, context=context)
 
     def stream(
-        self, sounds: Sequence[Any], reasons: dict[int, str], *, seconds: float, held: float
+        self, items: Sequence[Any], reasons: dict[int, str], *, seconds: float, held: float
     ) -> Iterator[tuple[int, FloatArray]]:
-        """Yield (place, rows) of each window of each recording: its own frames, in order.
+        """Yield (index, rows) of each window of each item: its own frames, in order.
 
-        seconds: Of a window. held: How many seconds of sound are in memory before they are run,
-        more where there are many cores. A recording that cannot be read goes to `reasons`, place ->
-        reason; what came of it, if anything did, does not count.
+        seconds: Of a window. held: Seconds of audio in memory before they are run, more with many
+        cores. The reason why an item cannot be read is entered in `reasons` under its index; rows
+        that were yielded for it before are void.
 
         Raises:
             InvalidInputError, CorruptFileError, MissingExtraError: Of the network's weights.
@@ -83,80 +88,62 @@ class SpeechEngine:
         pieces: list[tuple[int, Window]] = []
         samples, rate = 0, self.folder.sample_rate
         most = max(held, 2 * self._threads * seconds) * rate  # work for every core
-        for place, sound in enumerate(sounds):
+        for index, item in enumerate(items):
             try:
-                for window in self.windows(sound, seconds):
-                    pieces.append((place, window))
+                for window in self.windows(item, seconds):
+                    pieces.append((index, window))
                     samples += len(window.samples)
                     if samples >= most:
-                        yield from self._own(pieces)
+                        yield from self._run_windows(pieces)
                         pieces, samples = [], 0
             except CorruptFileError as error:
-                reasons[place] = str(error)
-        yield from self._own(pieces)
+                reasons[index] = str(error)
+        yield from self._run_windows(pieces)
 
     def run(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
-        """Return (frames, width) of each clip, whatever others are with it.
+        """Return (frames, width) of each clip, independent of the others.
 
         clips: (n,) float32 each, at the network's sample rate, of one frame or more.
         """
         lengths = np.array([len(clip) for clip in clips], np.int64)
-        found: list[Any] = [None] * len(clips)
+        outputs: list[Any] = [None] * len(clips)
 
         def work(batch: NDArray[np.int64]) -> None:
-            some = [self._made(clips[i]) for i in batch.tolist()]
+            some = [self._normalise(clips[i]) for i in batch.tolist()]
             for i, rows in zip(batch.tolist(), self._run(some), strict=True):
-                found[i] = rows
+                outputs[i] = rows
 
-        batches = list(self._batches(lengths))
         self.open()
-        if len(batches) < 2 or self._threads == 1:
-            for batch in batches:
-                work(batch)
-        else:
-            list(self._pool.map(work, batches))
-        return found
+        self._batches.each(lengths, work)
+        return outputs
 
     def open(self) -> None:
-        """Read the weights, if that is not done: one thread does, the others find them.
+        """Read the weights if that is not done.
 
         Raises:
-            InvalidInputError: It has no head for recognition, where scores are to come out.
+            InvalidInputError: If logits are asked for and it has no CTC head.
             CorruptFileError, MissingExtraError: As `SpeechFolder.weights`.
         """
         self._session.open()
 
     def release(self) -> None:
-        """Give back the memory that only makes the next call faster."""
+        """Free memory that only makes the next call faster."""
         self._session.release()
 
-    def _own(self, pieces: Sequence[tuple[int, Window]]) -> Iterator[tuple[int, FloatArray]]:
+    def _run_windows(
+        self, pieces: Sequence[tuple[int, Window]]
+    ) -> Iterator[tuple[int, FloatArray]]:
         rows = self.run([window.samples for _, window in pieces])
-        for (place, window), one in zip(pieces, rows, strict=True):
-            yield place, one[window.skip : window.skip + window.keep]
+        for (index, window), one in zip(pieces, rows, strict=True):
+            yield index, one[window.skip : window.skip + window.keep]
 
-    def _batches(self, lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Yield places of clips, longest first: alike in length, or equal where padding counts."""
-        config = self.folder.config
-        budget = min(_BUDGET * self.folder.sample_rate, _FRAMES * config.stride)
-        equal = config.conv_norm == "group"
-        order = np.argsort(-lengths, kind="stable")
-        start = 0
-        while start < len(order):
-            longest = lengths[order[start]]
-            stop = start + max(1, int(budget / longest))
-            if equal:
-                stop = min(stop, start + int((lengths[order[start:]] == longest).sum()))
-            yield order[start:stop]
-            start = stop
-
-    def _made(self, clip: FloatArray) -> FloatArray:
-        """Return a clip as the network reads it: at mean 0 and variance 1, where it learnt so."""
+    def _normalise(self, clip: FloatArray) -> FloatArray:
+        """Return a clip at mean 0 and variance 1, if the network was trained so."""
         if not self.folder.normalize:
             return clip
         exact = clip.astype(np.float64)
-        found: FloatArray = ((exact - exact.mean()) / np.sqrt(exact.var() + 1e-7)).astype("f4")
-        return found
+        normalised: FloatArray = ((exact - exact.mean()) / np.sqrt(exact.var() + 1e-7)).astype("f4")
+        return normalised
 
     def _run(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
         frames = [self.folder.config.frames(len(clip)) for clip in clips]
@@ -170,17 +157,13 @@ class SpeechEngine:
     def _make_graph(self) -> LargeGraph:
         weights = self.folder.weights()
         if self.layer is None and weights.head is None:
-            raise InvalidInputError(no_head(str(self.folder.path)))
+            raise InvalidInputError(describe_missing_head(str(self.folder.path)))
         layers = () if self.layer is None else (self.layer,)
         return speech_graph(weights, layers=layers, logits=self.layer is None)
 
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._threads, thread_name_prefix="sememe-speech")
 
-
-def no_head(where: str) -> str:
-    """Say that a network has not learnt to recognise speech."""
+def describe_missing_head(where: str) -> str:
+    """Return the message for a network without a CTC head."""
     return (
         f"{where} has no head for recognition: the tensor lm_head.weight is not there. Give one "
         "that learnt it, as Wav2Vec2ForCTC of transformers or `sememe train speech` writes it"

@@ -1,8 +1,8 @@
-"""The weights of wav2vec 2.0 under one set of names, checked: what `wav2vec2_graph` computes with.
+"""Read the weights of wav2vec 2.0 under one set of names.
 
-Checkpoints for pre-training, for recognition and of the network alone differ in what their tensors'
-names begin with. The convolution of positions is kept as directions and lengths (weight
-normalisation, Salimans and Kingma 2016, arXiv:1602.07868), which torch has spelt in two ways.
+Checkpoints for pre-training, for recognition and of the bare network differ in the prefix of names.
+The positional convolution is stored as directions and lengths (weight normalisation, Salimans and
+Kingma 2016, arXiv:1602.07868), under two names in torch's versions.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LENGTHS = (
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Filter:
-    """A convolution: (channels out, channels in, kernel), its bias, the gain and bias after it."""
+    """A convolution (channels out, channels in, kernel), its bias, and the norm after it."""
 
     matrix: FloatArray
     bias: FloatArray | None
@@ -45,7 +45,7 @@ class Filter:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Adapter:
-    """The small network after a layer: gain and bias of its normalisation, and two products."""
+    """The language adapter after a layer: a normalisation and two linear layers."""
 
     norm: Norm
     down: tuple[FloatArray, FloatArray]
@@ -57,15 +57,15 @@ class SpeechWeights:
     """The network.
 
     Attributes:
-        config: What it is made of.
-        filters: The feature encoder's convolutions.
-        project_norm: Of frames, before the projection; None where there is none.
+        config: Of the network.
+        filters: Convolutions of the feature encoder.
+        project_norm: Of frames before the projection, or None.
         projection: (channels, dim), and its bias.
-        positions: The convolution of positions, (dim, dim / groups, kernel), and its bias.
-        position_norm: What multiplies each channel that it reads, and what is added; or None.
+        positions: Positional convolution (dim, dim / groups, kernel), and its bias.
+        position_norm: Factor and summand of each of its input channels, or None.
         norm: Before the first layer, or after the last with `config.norm_first`.
-        adapters: One after each layer, or () where there are none.
-        head: (dim, units) and bias, or None where there is no head for recognition.
+        adapters: One for each layer, or ().
+        head: CTC head (dim, units) and bias, or None.
     """
 
     config: SpeechConfig
@@ -81,12 +81,12 @@ class SpeechWeights:
 
 
 def read_speech_weights(config: SpeechConfig, tensors: Tensors, *, where: str) -> SpeechWeights:
-    """Take the network out of a checkpoint's tensors.
+    """Read the network from a checkpoint's tensors.
 
     where: The checkpoint's name, for messages.
 
     Raises:
-        CorruptFileError: A tensor is missing, of another shape than the config says, or holds NaN.
+        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
     """
     prefix = next((one for one in _PREFIXES if one + _PROBE in tensors), "")
     reader, dim = Reader(tensors, where, prefix=prefix), config.dim
@@ -98,28 +98,28 @@ def read_speech_weights(config: SpeechConfig, tensors: Tensors, *, where: str) -
         head = outer.linear(HEAD, inputs=dim, outputs=config.vocab_size)
     return SpeechWeights(
         config=config,
-        filters=_filters(reader, config),
+        filters=_read_filters(reader, config),
         project_norm=norm,
         projection=reader.linear("feature_projection.projection", inputs=last, outputs=dim),
-        positions=(_positions(reader, config, where), reader.array(f"{_POSITIONS}.bias", dim)),
+        positions=(_read_positions(reader, config, where), reader.array(f"{_POSITIONS}.bias", dim)),
         position_norm=reader.batch_norm("encoder.pos_conv_embed.batch_norm", dim)
         if config.position_norm
         else None,
         norm=reader.norm("encoder.layer_norm", dim),
-        layers=tuple(_layer(reader, config, i) for i in range(config.layers)),
-        adapters=tuple(_adapter(reader, config, i) for i in range(config.layers))
+        layers=tuple(_read_layer(reader, config, i) for i in range(config.layers)),
+        adapters=tuple(_read_adapter(reader, config, i) for i in range(config.layers))
         if config.adapter
         else (),
         head=head,
     )
 
 
-def _filters(reader: Reader, config: SpeechConfig) -> tuple[Filter, ...]:
-    found, channels = [], 1
+def _read_filters(reader: Reader, config: SpeechConfig) -> tuple[Filter, ...]:
+    filters, channels = [], 1
     for i, one in enumerate(config.convolutions):
         start = f"feature_extractor.conv_layers.{i}"
         normed = config.conv_norm == "layer" or i == 0
-        found.append(
+        filters.append(
             Filter(
                 matrix=reader.array(f"{start}.conv.weight", one.dim, channels, one.kernel),
                 bias=reader.array(f"{start}.conv.bias", one.dim) if config.conv_bias else None,
@@ -127,11 +127,11 @@ def _filters(reader: Reader, config: SpeechConfig) -> tuple[Filter, ...]:
             )
         )
         channels = one.dim
-    return tuple(found)
+    return tuple(filters)
 
 
-def _positions(reader: Reader, config: SpeechConfig, where: str) -> FloatArray:
-    """Return (dim, dim / groups, kernel): for each step of the kernel, a length and a direction."""
+def _read_positions(reader: Reader, config: SpeechConfig, where: str) -> FloatArray:
+    """Return (dim, dim / groups, kernel), multiplied out of lengths and directions."""
     dim, kernel = config.dim, config.position_kernel
     shape = (dim, dim // config.position_groups, kernel)
     for lengths, directions in _LENGTHS:
@@ -143,12 +143,12 @@ def _positions(reader: Reader, config: SpeechConfig, where: str) -> FloatArray:
                 raise CorruptFileError(
                     f"{where}: {_POSITIONS}.{directions} holds zeros alone. Train it anew"
                 )
-            found: FloatArray = (g * (v / norms)).astype(np.float32)
-            return found
+            matrix: FloatArray = (g * (v / norms)).astype(np.float32)
+            return matrix
     return reader.array(f"{_POSITIONS}.weight", *shape)
 
 
-def _layer(reader: Reader, config: SpeechConfig, number: int) -> Layer:
+def _read_layer(reader: Reader, config: SpeechConfig, number: int) -> Layer:
     return read_layer(
         reader,
         f"encoder.layers.{number}.",
@@ -160,7 +160,7 @@ def _layer(reader: Reader, config: SpeechConfig, number: int) -> Layer:
     )
 
 
-def _adapter(reader: Reader, config: SpeechConfig, number: int) -> Adapter:
+def _read_adapter(reader: Reader, config: SpeechConfig, number: int) -> Adapter:
     start, dim = f"encoder.layers.{number}.adapter_layer.", config.dim
     return Adapter(
         norm=reader.norm(f"{start}norm", dim),

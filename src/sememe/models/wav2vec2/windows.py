@@ -1,13 +1,13 @@
-"""Long recordings in windows: a network that reads seconds reads hours, a window at a time.
+"""Cut long audio into overlapping windows, in bounded memory.
 
-A window is some frames of its own, and on both sides frames that are only read, so that its own are
-made as they would be in the middle of the whole. Frames of neighbouring windows join without a gap.
+A window has frames of its own and context on both sides, so that its frames are computed as in the
+middle of the whole. Frames of neighbouring windows join without a gap.
 
-    |-- read --|------ own ------|-- read --|
-                        |-- read --|------ own ------|-- read --|
+    |-- context --|------ own ------|-- context --|
+                     |-- context --|------ own ------|-- context --|
 
-A recording that fits one window is read as a whole. The last window ends with the recording and is
-as long as the others: a short one would be normalised by itself and sound louder than it is.
+Audio that fits one window is read as a whole. The last window ends with the audio and is as long as
+the others: a short one would be normalised by itself and be louder than it is.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class Window(NamedTuple):
-    """A stretch of a recording.
+    """A window.
 
     Attributes:
-        samples: What the network reads, (n,).
-        skip: How many of its first frames are another window's.
-        keep: How many of the frames after those are its own.
+        samples: (n,) float32.
+        skip: Number of frames of context before its own.
+        keep: Number of its own frames.
     """
 
     samples: FloatArray
@@ -37,23 +37,23 @@ class Window(NamedTuple):
 
 
 def cut_windows(
-    blocks: Iterable[FloatArray], config: SpeechConfig, *, own: int, beside: int
+    blocks: Iterable[FloatArray], config: SpeechConfig, *, own: int, context: int
 ) -> Iterator[Window]:
-    """Cut a recording into windows, in memory bounded by the window.
+    """Cut a stream of samples into windows, in memory bounded by the window.
 
-    blocks: Its samples, in pieces of any length. own: frames of a window; beside: frames that are
-    only read, on each side. A recording shorter than a frame becomes one, with silence at its end.
+    blocks: Samples, in pieces of any length. own: Frames of a window. context: Frames of context on
+    each side. Audio shorter than a frame is padded with silence to one.
     """
     stride = config.stride
-    full = own + 2 * beside
+    full = own + 2 * context
     buffer = np.empty(0, np.float32)
-    first = done = 0  # the frame that the buffer begins with, and the first that is in no window
+    first = done = 0  # first frame of the buffer; first frame in no window yet
     for block in blocks:
         buffer = np.concatenate([buffer, block])
-        # Anything beyond is in the last window, which may reach back a whole window.
+        # The rest is in the last window, which may reach back a whole window.
         while first * stride + len(buffer) >= config.samples(done + full + 1):
-            begin = max(0, done - beside)
-            stop = config.samples(done + own + beside)
+            begin = max(0, done - context)
+            stop = config.samples(done + own + context)
             yield Window(buffer[(begin - first) * stride : stop - first * stride],
                          done - begin, own)  # fmt: skip
             done += own
@@ -62,5 +62,5 @@ def cut_windows(
     if not first and len(buffer) < config.receptive_field:
         buffer = np.pad(buffer, (0, config.receptive_field - len(buffer)))
     count = first + config.frames(len(buffer))
-    begin = max(first, min(done - beside, count - full)) if done else 0
+    begin = max(first, min(done - context, count - full)) if done else 0
     yield Window(buffer[(begin - first) * stride :], done - begin, count - done)

@@ -1,4 +1,4 @@
-"""Where sememe keeps what it can make or measure again."""
+"""The cache of files that can be made again."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def cache_folder() -> Path:
 
 
 def keep(path: Path, data: bytes) -> None:
-    """Write a file of the cache, whole or not at all.
+    """Write a file of the cache, atomically.
 
-    Without room, or the right to write, nothing is kept, and it is made again next time.
+    Without room or permission nothing is written, and it is made again next time.
     """
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sememe._errors import CorruptFileError, MissingExtraError, UnknownNameError
+from sememe._persistence import hash_file
 from sememe._types import Modality
 
 
@@ -21,11 +22,11 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a user should know of a model before loading it.
+    """Description of a model.
 
     Attributes:
-        name: What `sememe.load` takes.
-        modality: What it encodes.
+        name: For `sememe.load`.
+        modality: Of its inputs.
         dim: Width of its vectors.
         languages: ISO 639-1 codes.
         licence: SPDX identifier of the weights.
@@ -52,21 +53,21 @@ class ModelInfo:
     reference: str
 
     def folder(self) -> Path | None:
-        """Return the installed package's folder, or None where it is not installed."""
+        """Return the installed package's folder, or None if it is not installed."""
         spec = importlib.util.find_spec(self.module)  # finds the folder without importing
-        places = list(spec.submodule_search_locations or []) if spec else []
-        return Path(places[0]) if places else None
+        paths = list(spec.submodule_search_locations or []) if spec else []
+        return Path(paths[0]) if paths else None
 
     def available(self) -> bool:
-        """Say whether the model's files are on this machine."""
+        """Return whether the model's files are on this machine."""
         folder = self.folder()
         return folder is not None and all((folder / f.path).is_file() for f in self.files.values())
 
     def require(self) -> None:
-        """Check that the package with the weights is there; its files are checked when read.
+        """Check that the package with the weights is installed; its files are checked when read.
 
         Raises:
-            MissingExtraError: It is not installed.
+            MissingExtraError: If it is not installed.
         """
         for role in self.files:
             self._path(role)
@@ -75,8 +76,8 @@ class ModelInfo:
         """Return one file's bytes, checked against the catalogue's sha256.
 
         Raises:
-            MissingExtraError: The package that carries the weights is not installed.
-            CorruptFileError: The file is missing or is not the one the catalogue means.
+            MissingExtraError: If the package that carries the weights is not installed.
+            CorruptFileError: If the file is missing or is not the one of the catalogue.
         """
         path = self._path(role)
         try:
@@ -87,15 +88,14 @@ class ModelInfo:
         return data
 
     def check_path(self, role: str) -> Path:
-        """Return where one file lies, after the check that `read` makes: for files to map.
+        """Return the path of one file, checked like `read` does: for files to memory-map.
 
         Raises:
             MissingExtraError, CorruptFileError: As `read`.
         """
         path = self._path(role)
         try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hash_file(path).hexdigest()
         except OSError as error:
             raise self._unreadable(path, error) from error
         self._check(role, path, digest)
@@ -115,7 +115,7 @@ class ModelInfo:
     def _check(self, role: str, path: Path, got: str) -> None:
         expected = self.files[role].sha256
         if got != expected:
-            message = f"{path}: sha256 is {got}, the catalogue says {expected}. {self._cure()}"
+            message = f"{path}: sha256 is {got}, the catalogue has {expected}. {self._cure()}"
             raise CorruptFileError(message)
 
     def _cure(self) -> str:
@@ -221,7 +221,7 @@ CATALOG: dict[str, ModelInfo] = {
             about="EfficientNet-Lite0: photos to features, or to the names of 1,000 classes",
             reference="Tan & Le 2019 (arXiv:1905.11946)",
         ),
-        ModelInfo(  # of no weights: what it needs is what reads sound
+        ModelInfo(  # without weights: it needs only what reads audio
             name=SOUND_MODEL,
             modality="audio",
             dim=192,
@@ -232,7 +232,7 @@ CATALOG: dict[str, ModelInfo] = {
             module="soxr",
             files={},
             extra="audio",
-            about="How the mel spectrogram and MFCC of a sound lie and move: any kind of sound",
+            about="Statistics of the mel spectrogram and MFCC: any kind of sound",
             reference="Davis & Mermelstein 1980 (MFCC); McDermott & Simoncelli 2011",
         ),
     ]
@@ -243,7 +243,7 @@ def model_info(name: str) -> ModelInfo:
     """Return the catalogue's entry for `name`.
 
     Raises:
-        UnknownNameError: No model of that name; the message lists the names there are.
+        UnknownNameError: If there is no model of that name; lists the names.
     """
     if name not in CATALOG:
         raise UnknownNameError.of("model", name, CATALOG)

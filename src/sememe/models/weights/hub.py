@@ -1,9 +1,9 @@
 """Checkpoints from the Hugging Face hub: hf:org/name, or hf:org/name@revision.
 
-Only names that begin so reach for the network, and only the first time: once all files of a
-revision are here and whole, they are used without asking again. `huggingface_hub` downloads into
-its own cache, takes up what was broken off, and honours HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE.
-Here every file is compared with the hash that the hub gave for it.
+Only such names use the network, and only the first time: once all files of a revision are complete,
+they are used without a request. `huggingface_hub` downloads into its own cache, resumes interrupted
+downloads, and honours HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE. Here every file is compared with
+the hub's hash.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ _NEVER = ["openvino/*"]
 
 
 def fetch(name: str, *, instead: Mapping[str, Sequence[str]]) -> Path:
-    """Return the folder with the files of hf:org/name[@revision], downloading what is not here.
+    """Return the folder with the files of hf:org/name[@revision], downloading missing files.
 
     instead: For each model type whose graph is built from safetensors, the patterns of the files
         that serve where a repository has none. A network of another type comes with ONNX files.
 
     Raises:
-        InvalidInputError: The name is not of that form.
-        UnknownNameError: The hub has no such repository or revision, or shows it to others only.
-        HubError: It cannot be reached.
-        CorruptFileError: A file is not the one the hub names; it is removed, to be fetched anew.
-        MissingExtraError: The package huggingface_hub is not installed.
+        InvalidInputError: If the name is not of that form.
+        UnknownNameError: If the hub has no such repository or revision, or it is private.
+        HubError: If the hub cannot be reached.
+        CorruptFileError: If a file does not have the hub's hash; it is removed.
+        MissingExtraError: If huggingface_hub is not installed.
     """
-    found = _NAME.fullmatch(name.removeprefix(PREFIX))
-    if found is None:
+    match = _NAME.fullmatch(name.removeprefix(PREFIX))
+    if match is None:
         raise InvalidInputError(
             f"{name!r} names no model of the hub; give hf:org/name or hf:org/name@revision."
         )
-    repository, revision = found[1], found[2] or "main"
-    note = cache_folder() / "hub" / f"{repository.replace('/', '--')}@{_plain(revision)}.json"
-    if (kept := _complete(note)) is not None:
+    repository, revision = match[1], match[2] or "main"
+    note = cache_folder() / "hub" / f"{repository.replace('/', '--')}@{_escape(revision)}.json"
+    if (kept := _read_note(note)) is not None:
         return kept
     folder = _download(repository, revision, _WANTED, _UNWANTED)
-    if more := _also(folder, instead):
+    if more := _find_missing(folder, instead):
         unwanted = _NEVER if more == ONNX_FILES else _UNWANTED
         folder = _download(repository, revision, [*_WANTED, *more], unwanted)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -67,8 +67,8 @@ def fetch(name: str, *, instead: Mapping[str, Sequence[str]]) -> Path:
     return folder
 
 
-def _also(folder: Path, instead: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return the patterns of more files that a network needs, () if it is complete."""
+def _find_missing(folder: Path, instead: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return the patterns of files that a network still needs, () if it is complete."""
     kind = ModelFolder.open(folder).peek("config.json").get("model_type")
     complete = kind is None or (kind in instead and any(folder.rglob("*.safetensors")))
     return () if complete else tuple(instead.get(str(kind), ONNX_FILES))
@@ -79,9 +79,9 @@ def _download(repository: str, revision: str, wanted: list[str], unwanted: list[
     errors = require("huggingface_hub.errors", "loading from the hub")
     where: dict[str, Any] = {}
     if endpoint := os.environ.get("HF_ENDPOINT"):
-        where["endpoint"] = endpoint  # the library reads it once, when it is imported
+        where["endpoint"] = endpoint  # the library reads it only once, at import
     try:
-        found = hub.snapshot_download(
+        folder = hub.snapshot_download(
             repository,
             revision=revision,
             allow_patterns=wanted,
@@ -102,11 +102,11 @@ def _download(repository: str, revision: str, wanted: list[str], unwanted: list[
         raise HubError(
             f"{repository}@{revision} could not be fetched: {error}. Try again; what came is kept"
         ) from error
-    return Path(found)
+    return Path(folder)
 
 
 def _check(path: Path) -> None:
-    """Compare a file with its hash: the name of what it links to, sha256 or git's sha1."""
+    """Compare a file with its hash: the name of its link's target, sha256 or git's sha1."""
     blob = path.resolve()
     size = blob.stat().st_size
     with blob.open("rb") as file:
@@ -123,13 +123,13 @@ def _check(path: Path) -> None:
         blob.unlink()
         path.unlink(missing_ok=True)
         raise CorruptFileError(
-            f"{path.name} came with the hash {got}, the hub says {blob.name}. It is removed; "
+            f"{path.name} came with the hash {got}, the hub has {blob.name}. It is removed; "
             "load the model again to fetch it anew"
         )
 
 
-def _complete(note: Path) -> Path | None:
-    """Return the folder that a note tells of, if all its files are still there."""
+def _read_note(note: Path) -> Path | None:
+    """Return the folder of a note, if all its files still exist."""
     try:
         document = json.loads(note.read_text(encoding="utf-8"))
         folder, files = Path(document["folder"]), document["files"]
@@ -138,5 +138,5 @@ def _complete(note: Path) -> Path | None:
         return None
 
 
-def _plain(revision: str) -> str:
+def _escape(revision: str) -> str:
     return revision.replace("/", "--")

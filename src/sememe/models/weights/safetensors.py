@@ -1,4 +1,4 @@
-"""Reading the tensors of a checkpoint: safetensors alone, as anything pickled may run code."""
+"""Read the tensors of a safetensors file, which cannot run code as a pickle can."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def read_tensors(path: Path) -> Tensors:
     """Return the tensors of a safetensors file by name, half precision as float32.
 
     Raises:
-        CorruptFileError: The file is cut off or damaged, or of a type sememe does not know.
-        MissingExtraError: The package safetensors is not installed.
+        CorruptFileError: If the file is cut off or damaged, or of a type that sememe does not know.
+        MissingExtraError: If safetensors is not installed.
     """
     library = require("safetensors", "reading a checkpoint")
     try:

@@ -1,15 +1,15 @@
-"""The tensors of a .pt or .pth file, read without torch and without running what is in it.
+"""Read the tensors of a .pt or .pth file without torch and without running code in it.
 
-Such a file is a pickle, and a pickle may call anything. This reader admits the few names that a
-dictionary of tensors needs and answers each with its own harmless code; any other name ends the
-reading. Both layouts are read: the ZIP archive of torch 1.6 and newer, and the stream before it.
+Such a file is a pickle, which may call anything. This reader allows the few names that a dictionary
+of tensors needs and replaces each by its own harmless code; any other name ends the reading. Both
+layouts are read: the ZIP archive of torch 1.6 and newer, and the older stream.
 """
 
 from __future__ import annotations
 
 import io
 import math
-import pickle  # used through a reader that admits tensors alone
+import pickle  # only through a reader that allows nothing but tensors
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -35,7 +35,7 @@ _STORAGES = {
 
 
 class _Storage(NamedTuple):
-    """Where a tensor's numbers lie: which storage, of which type."""
+    """The storage of a tensor's numbers, and its type."""
 
     key: str
     kind: str
@@ -54,11 +54,11 @@ class _Tensor(NamedTuple):
 def read_torch_file(path: Path) -> Tensors:
     """Return the tensors of a state dictionary by name; half precision becomes float32.
 
-    A dictionary within the dictionary ("state_dict", "model") that holds the tensors is found.
+    The tensors may be in an inner dictionary ("state_dict", "model").
 
     Raises:
-        InvalidInputError: The file holds more than tensors, and might run code when opened.
-        CorruptFileError: It is damaged or cut off, or no file of torch.
+        InvalidInputError: If the file holds more than tensors, and might run code when opened.
+        CorruptFileError: If it is damaged or cut off, or no file of torch.
     """
     return parse_torch_file(path.read_bytes(), where=str(path))
 
@@ -66,8 +66,8 @@ def read_torch_file(path: Path) -> Tensors:
 def parse_torch_file(data: bytes, *, where: str) -> Tensors:
     """Return the tensors in the bytes of such a file; see `read_torch_file`."""
     try:
-        found, storages = _from_zip(data) if data[:2] == b"PK" else _from_stream(data)
-        state = _state_dict(found, where)
+        document, storages = _from_zip(data) if data[:2] == b"PK" else _from_stream(data)
+        state = _find_state_dict(document, where)
         return {name: _array(tensor, storages) for name, tensor in state.items()}
     except InvalidInputError as error:
         raise InvalidInputError(f"{where}: {error}") from None
@@ -76,12 +76,12 @@ def parse_torch_file(data: bytes, *, where: str) -> Tensors:
         TypeError, AttributeError, OverflowError, MemoryError, NotImplementedError, RuntimeError,
         RecursionError,
     ) as error:  # fmt: skip
-        said = " ".join(str(error).split())[:200]
-        raise damaged(where, said) from error
+        why = " ".join(str(error).split())[:200]
+        raise damaged(where, why) from error
 
 
 class _Reader(pickle.Unpickler):
-    """Admits what a dictionary of tensors is made of, and nothing else."""
+    """Allows the names of a dictionary of tensors, and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module == "collections" and name == "OrderedDict":
@@ -126,8 +126,8 @@ def _from_zip(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
     folder = pickled.removesuffix("data.pkl")
     if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") != b"little":
         raise pickle.UnpicklingError("its numbers are big-endian")
-    found = _Reader(io.BytesIO(archive.read(pickled))).load()
-    return found, lambda storage: archive.read(f"{folder}data/{storage.key}")
+    document = _Reader(io.BytesIO(archive.read(pickled))).load()
+    return document, lambda storage: archive.read(f"{folder}data/{storage.key}")
 
 
 def _from_stream(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
@@ -136,19 +136,19 @@ def _from_stream(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
         raise pickle.UnpicklingError("its first bytes are not those of torch")
     if _Reader(stream).load().get("little_endian") is not True:
         raise pickle.UnpicklingError("its numbers are big-endian")
-    reader = _Sized(stream)
-    found = reader.load()
-    places: dict[str, bytes] = {}
+    reader = _SizeReader(stream)
+    document = reader.load()
+    storages: dict[str, bytes] = {}
     for key in _Reader(stream).load():
         kind, size = reader.sizes[key]
         if int.from_bytes(stream.read(8), "little") != size:
             raise pickle.UnpicklingError(f"storage {key} has another length")
-        places[key] = stream.read(size * np.dtype(_STORAGES[kind]).itemsize)
-    return found, lambda storage: places[storage.key]
+        storages[key] = stream.read(size * np.dtype(_STORAGES[kind]).itemsize)
+    return document, lambda storage: storages[storage.key]
 
 
-class _Sized(_Reader):
-    """Remembers the type and size of each storage met: the stream's lengths are checked by it."""
+class _SizeReader(_Reader):
+    """Records the type and size of each storage, to check the stream's lengths."""
 
     def __init__(self, stream: io.BytesIO) -> None:
         super().__init__(stream)
@@ -160,15 +160,15 @@ class _Sized(_Reader):
         return storage
 
 
-def _state_dict(found: Any, where: str) -> dict[str, _Tensor]:
-    """Return the dictionary of tensors, which may lie within another under a usual name."""
+def _find_state_dict(document: Any, where: str) -> dict[str, _Tensor]:
+    """Return the dictionary of tensors, which may be within another under a usual name."""
     for inner in ("state_dict", "model_state_dict", "model", "module"):
-        if isinstance(found, dict) and isinstance(found.get(inner), dict):
-            found = found[inner]
+        if isinstance(document, dict) and isinstance(document.get(inner), dict):
+            document = document[inner]
             break
     tensors = (
-        {name: value for name, value in found.items() if isinstance(value, _Tensor)}
-        if isinstance(found, dict)
+        {name: value for name, value in document.items() if isinstance(value, _Tensor)}
+        if isinstance(document, dict)
         else {}
     )
     if not tensors:

@@ -1,4 +1,4 @@
-"""Weights of a file as torch's tensors, read without running what may be in it."""
+"""Read the weights of a file as torch tensors, without running code in it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def read_torch_state(path: Path) -> dict[str, Any]:
     """Return the tensors of a .safetensors file, or of a .bin, .pt or .pth file, for torch.
 
     Raises:
-        InvalidInputError: The file holds more than tensors, and might run code when opened.
-        CorruptFileError: It is damaged.
-        MissingExtraError: torch or safetensors is not installed.
+        InvalidInputError: If the file holds more than tensors, and might run code when opened.
+        CorruptFileError: If it is damaged.
+        MissingExtraError: If torch or safetensors is not installed.
     """
     from sememe._lazy import require
     from sememe.models.weights.safetensors import read_tensors

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe.models.ctc.greedy import Best, log_probabilities
+from sememe.models.ctc.greedy import GreedyDecoder, log_probabilities
 from sememe.train.base.torch_loop import Objective
 from sememe.train.speech.examples import make_batches
 from sememe.train.speech.network import spans
@@ -186,7 +186,7 @@ class SpeechObjective(Objective[SpeechFigures]):
             logits, frames = self.network.logits(clips)  # (B, T, letters), (B,)
             rows, ends = logits.cpu().numpy(), frames.cpu().tolist()
             for place, row, n in zip(places, rows, ends, strict=True):
-                best = Best(BLANK)
+                best = GreedyDecoder(BLANK)
                 best.feed(log_probabilities(row[:n], silent=[UNKNOWN]))
                 found[place] = self.vocabulary.decode(best.finish().ids)
         return found

@@ -13,13 +13,13 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from sememe._atomic import replace_folder
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe.models.image.folder import ImageFolder, read_image_folder, write_image_folder
 from sememe.models.image.timm import CONFIG, weights_file
 from sememe.models.weights.cache import cache_folder
 from sememe.models.weights.folder import ModelKind
-from sememe.vectors.atomic import replaced
 
 FOREIGN = (ModelKind.TIMM, ModelKind.TORCHVISION)
 _VERSION = 1  # of what is made; another one is made anew
@@ -65,7 +65,7 @@ def _make(path: Path, kept: Path) -> None:
     graph, dim, maps = image.export()
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        with replaced(kept) as fresh:
+        with replace_folder(kept) as fresh:
             write_image_folder(
                 fresh,
                 graph,

@@ -20,10 +20,10 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import FloatArray
 from sememe.text.ngrams import Ngrams
-from sememe.vectors.atomic import written
 from sememe.vectors.formats.file_errors import (
     check_distinct,
     error_at_byte,
@@ -111,7 +111,7 @@ def write(vectors: VectorRecord, path: Path) -> Path:
             "with format='fasttext-vec'."
         )
     encoded = [_encode_key(key, row) for row, key in enumerate(vectors.keys)]
-    with written(path) as file:
+    with write_atomically(path) as file:
         file.write(
             MAGIC + struct.pack("<i", _VERSIONS[-1]) + _pack_arguments(vectors.dim, table.subwords)
         )

@@ -11,8 +11,8 @@ from typing import IO
 
 import numpy as np
 
+from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError
-from sememe.vectors.atomic import written
 from sememe.vectors.formats.file_errors import (
     check_distinct,
     error_at_byte,
@@ -82,7 +82,7 @@ def write(vectors: VectorRecord, path: Path) -> Path:
         InvalidInputError: A key that the format cannot hold.
     """
     check_writable(vectors, "word2vec-binary")
-    with written(path) as file:
+    with write_atomically(path) as file:
         file.write(f"{len(vectors)} {vectors.dim}\n".encode())
         for start in range(0, len(vectors), _ROWS):
             rows = np.ascontiguousarray(vectors.matrix[start : start + _ROWS], "<f4")

@@ -86,7 +86,7 @@ def test_the_command_trains_classifies_and_goes_on(made, tmp_path, capsys):
 
 
 def test_a_run_that_was_stopped_comes_out_the_same(made, tmp_path, monkeypatch):
-    from sememe.train.classify.objective import Tuner
+    from sememe.train.classify.objective import ClassifierObjective
 
     place, _, _ = made
     sounds, labels = syllables(16, seed=3), [CLASSES[i % 4] for i in range(16)]
@@ -97,17 +97,17 @@ def test_a_run_that_was_stopped_comes_out_the_same(made, tmp_path, monkeypatch):
         return recipe.fit((sounds, labels), checkpoint=folder)
 
     whole = run(tmp_path / "whole").probabilities(sounds)
-    step = Tuner._step
+    loss = ClassifierObjective.loss
 
-    def stopped(self, items, labels, number, optimiser):
-        if number == 5:
+    def stopped(self, batch, step):
+        if step == 5:
             raise KeyboardInterrupt
-        return step(self, items, labels, number, optimiser)
+        return loss(self, batch, step)
 
-    monkeypatch.setattr(Tuner, "_step", stopped)
+    monkeypatch.setattr(ClassifierObjective, "loss", stopped)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "part")
-    monkeypatch.setattr(Tuner, "_step", step)
+    monkeypatch.setattr(ClassifierObjective, "loss", loss)
     found = run(tmp_path / "part")
     assert found.report_.curve.resumed_at > 0
     np.testing.assert_array_equal(found.probabilities(sounds), whole)

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from sememe.app.cli import main
 from sememe.evaluate.runners.image_retrieval import evaluate_image_retrieval
 from sememe.sources.datasets.image_text import read_image_texts
 from sememe.text.tokenizers.clip_bpe import ClipTokenizer
+from sememe.train.base.curve import Plan
 from sememe.train.clip.objective import Batches, Captioned
 from sememe.train.clip.vocabulary import learn_vocabulary, smallest_vocabulary, token_rows
 
@@ -236,13 +238,15 @@ def test_a_step_leaves_the_temperature_within_its_limit(learnt):
     ids[:, -1] = network.config.text_config.eos_token_id
     pixels = rng.integers(0, 256, (16, 32, 32, 3), dtype=np.uint8)
     data = Captioned(pixels, ids, np.full(16, 6), pairs)
-    learner = training._learner(network, Batches(pairs, 16, seed=0))
+    objective = training._objective(network, data, data)
+    loop = replace(training._loop(objective), plan=Plan(1, 1, 1))
     with torch.no_grad():
         network.logit_scale.fill_(-20)  # all logits 0
-    assert learner._step(data, 0, learner._optimiser()) == pytest.approx(math.log(16), abs=1e-4)
+    first = objective.loss(objective.batch(0), 0)
+    assert first.item() == pytest.approx(math.log(16), abs=1e-4)
     with torch.no_grad():
         network.logit_scale.fill_(6)
-    learner._step(data, 1, learner._optimiser())
+    loop.run(replace(objective, held=replace(data, pairs=pairs[:0])), None)
     assert network.logit_scale.item() == pytest.approx(math.log(100))
 
 

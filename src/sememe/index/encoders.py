@@ -43,12 +43,11 @@ class Encoders:
         self._entries = list(entries)
         self._loaded: dict[str, BaseEncoder] = {}
         for encoder in given:
-            alike = [
-                e for e in entries if (e.modality, e.space) == (encoder.modality, encoder.space)
-            ]
-            if not alike:
-                raise _another_space(encoder, entries)
-            self._loaded[alike[0].name] = as_encoder(encoder)
+            kind = encoder.modality, encoder.space
+            entry = next((one for one in entries if (one.modality, one.space) == kind), None)
+            if entry is None:
+                raise _make_mismatch(encoder, entries)
+            self._loaded[entry.name] = as_encoder(encoder)
 
     def list_columns(self, modality: str) -> list[str]:
         """Return the vector columns that queries of a modality are compared with; loads nothing."""
@@ -105,7 +104,7 @@ class Encoders:
     def _load(self, entry: EncoderEntry) -> BaseEncoder:
         if entry.name not in self._loaded:
             try:
-                found = load_encoders(entry.name, loaded=self._loaded.values())[0]
+                encoder = load_encoders(entry.name, loaded=self._loaded.values())[0]
             except UnknownNameError as error:
                 if os.sep in entry.name:
                     raise UnknownNameError(
@@ -116,9 +115,9 @@ class Encoders:
                     f"{error} The index was made with an encoder of your own: open it with "
                     "Index.open(path, encoders=[...])."
                 ) from error
-            if found.space != entry.space:
-                raise _another_space(found, self._entries)
-            self._loaded[entry.name] = found
+            if encoder.space != entry.space:
+                raise _make_mismatch(encoder, self._entries)
+            self._loaded[entry.name] = encoder
         return self._loaded[entry.name]
 
 
@@ -131,9 +130,9 @@ def list_default_encoders() -> list[str]:
     """Return the default encoder for text, those for images and audio where they are installed."""
     images = [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
     has_images = model_info(IMAGE_MODEL).available() and importlib.util.find_spec("PIL") is not None
-    has_sounds = importlib.util.find_spec("soundfile") and model_info(SOUND_MODEL).available()
-    sounds = [SOUND_MODEL] if has_sounds else []
-    return [DEFAULT_MODEL, *(images if has_images else []), *sounds]
+    has_audio = importlib.util.find_spec("soundfile") and model_info(SOUND_MODEL).available()
+    audio = [SOUND_MODEL] if has_audio else []
+    return [DEFAULT_MODEL, *(images if has_images else []), *audio]
 
 
 def load_all(given: Sequence[Encoder | str]) -> list[BaseEncoder]:
@@ -141,12 +140,12 @@ def load_all(given: Sequence[Encoder | str]) -> list[BaseEncoder]:
 
     Where none is for text, the one whose space images share comes first, else the default one.
     """
-    found: list[BaseEncoder] = []
+    loaded: list[BaseEncoder] = []
     for one in given:
-        found += load_encoders(one, loaded=found) if isinstance(one, str) else [as_encoder(one)]
-    if found and not any(encoder.modality == "text" for encoder in found):
-        found.insert(0, next((e.text_encoder for e in found if e.text_encoder), None) or load())
-    return found
+        loaded += load_encoders(one, loaded=loaded) if isinstance(one, str) else [as_encoder(one)]
+    if loaded and not any(encoder.modality == "text" for encoder in loaded):
+        loaded.insert(0, next((e.text_encoder for e in loaded if e.text_encoder), None) or load())
+    return loaded
 
 
 def match_entries(names: Sequence[str], entries: Sequence[EncoderEntry]) -> bool:
@@ -195,7 +194,7 @@ def check_encoders(encoders: Sequence[BaseEncoder]) -> None:
         )
 
 
-def _another_space(encoder: Encoder, entries: Sequence[EncoderEntry]) -> SpaceMismatchError:
+def _make_mismatch(encoder: Encoder, entries: Sequence[EncoderEntry]) -> SpaceMismatchError:
     stored = ", ".join(f"{e.name} ({e.space})" for e in entries)
     return SpaceMismatchError(
         f"the index holds vectors of {stored}; {encoder.name} makes vectors of another space "

@@ -80,15 +80,15 @@ def mine_pairs(
         raise InvalidInputError(
             f"got {len(firsts)} texts with content among {len(texts)}; allowed: two or more."
         )
-    found = [(place, copy, 1.0) for copy, place in copies.items()] if repeats else []
+    pairs = [(first, copy, 1.0) for copy, first in copies.items()] if repeats else []
     if len(firsts) > 1:
         vectors = _encode(texts, firsts, encoder, show_progress=show_progress)
-        pairs = similar_pairs(
+        similar = similar_pairs(
             vectors, max_pairs=max_pairs, threshold=threshold, show_progress=show_progress
         )
-        found += [(firsts[i], firsts[j], score) for i, j, score in pairs]
-    ranked = rank([score for _, _, score in found], [(i, j) for i, j, _ in found])[:max_pairs]
-    best = [(*found[place][:2], score) for place, score in ranked]
+        pairs += [(firsts[i], firsts[j], score) for i, j, score in similar]
+    ranked = rank([score for _, _, score in pairs], [(i, j) for i, j, _ in pairs])[:max_pairs]
+    best = [(*pairs[at][:2], score) for at, score in ranked]
     return [TextPair(i, j, score, (texts[i], texts[j])) for i, j, score in best]
 
 
@@ -121,17 +121,17 @@ def deduplicate(
     if not firsts:
         raise InvalidInputError(f"got {len(texts)} texts, none with content; give one or more.")
     vectors = _encode(texts, firsts, encoder, show_progress=show_progress)
-    found = duplicates(vectors, threshold=threshold, show_progress=show_progress)
-    places = np.array(firsts, np.int64)
+    result = duplicates(vectors, threshold=threshold, show_progress=show_progress)
+    positions = np.array(firsts, np.int64)
     of = dict.fromkeys(firsts, (-1, 1.0))  # -1: kept
-    columns = (places[found.dropped], places[found.duplicate_of], found.scores)
+    columns = (positions[result.dropped], positions[result.duplicate_of], result.scores)
     for row, kept, score in zip(*(column.tolist() for column in columns), strict=True):
         of[row] = kept, score
     for copy, first in copies.items():
         of[copy] = of[first] if of[first][0] >= 0 else (first, 1.0)
     dropped = sorted(row for row, (kept, _) in of.items() if kept >= 0)
     return Duplicates(
-        places[found.kept],
+        positions[result.kept],
         np.array(dropped, np.int64),
         np.array([of[row][0] for row in dropped], np.int64),
         np.array([of[row][1] for row in dropped], np.float32),

@@ -17,9 +17,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe.train.base.device import Precision
 
 if TYPE_CHECKING:
     from sememe.train.base.curve import Curve
@@ -173,12 +174,14 @@ class Recipe:
         learning_rate: Peak learning rate of AdamW.
         evaluations: Number of evaluations during a run; the state is saved at each.
         seed: Seed of all random numbers. On CPU the same seed gives the same weights.
+        device: Device to train on: auto, cpu, cuda, cuda:1 or mps; auto is a GPU if there is one.
     """
 
     epochs: float = field(metadata=rule(above=0, group="optimisation"))
     learning_rate: float | None = field(metadata=rule(above=0, group="optimisation"))
     evaluations: int | None = field(metadata=rule(at_least=1, group="evaluation"))
     seed: int = option(0, at_least=0, group="optimisation")
+    device: str = option("auto", group="optimisation")
     model_: Any = field(default=None, init=False, repr=False)
 
     def __init_subclass__(cls) -> None:
@@ -217,10 +220,14 @@ class LoopRecipe(Recipe):
     Attributes:
         weight_decay: Weight decay of AdamW.
         warmup: Warm-up, fraction of steps; after it the learning rate falls along a cosine.
+        precision: Precision of the steps: float32, bfloat16, or auto, which is bfloat16 on a GPU
+            with instructions for it. On CPUs bfloat16 is faster with avx512_bf16 or amx_bf16 and
+            slower without. Saved weights are float32.
     """
 
     weight_decay: float = option(0.01, at_least=0, group="optimisation")
     warmup: float = option(0.1, at_least=0, below=1, group="optimisation")
+    precision: Precision = option("auto", choices=get_args(Precision), group="optimisation")
 
 
 def parameters(recipe: Any) -> dict[str, Any]:

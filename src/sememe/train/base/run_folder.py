@@ -32,7 +32,7 @@ def checkpoint_folder(given: str | Path | None, facts: Mapping[str, Any]) -> Ite
         with tempfile.TemporaryDirectory(prefix="sememe-train-") as fresh:
             yield Path(fresh)
         return
-    folder = Path(given)
+    folder, facts = Path(given), _on_any_device(facts)
     with held(folder):
         document = folder / "run.json"
         if not has_learnt(folder):
@@ -49,6 +49,12 @@ def checkpoint_folder(given: str | Path | None, facts: Mapping[str, Any]) -> Ite
         except FloatingPointError:
             _empty(folder)  # what diverged is of no use, and other options are to come
             raise
+
+
+def _on_any_device(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a run without its device: it may go on with another."""
+    options = {k: v for k, v in facts.get("parameters", {}).items() if k != "device"}
+    return {**facts, "parameters": options} if "parameters" in facts else dict(facts)
 
 
 def has_learnt(folder: Path) -> bool:

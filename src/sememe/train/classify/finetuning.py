@@ -19,13 +19,14 @@ from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.evaluate.metrics.confusion import measure_accuracy
 from sememe.space.probe import split_folds
+from sememe.train.base.device import Compute
 from sememe.train.base.hf_callbacks import a_quiet_guest
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import fell, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.classify.features import none_to_measure, several
-from sememe.train.classify.objective import tuner_of
+from sememe.train.classify.objective import finetune
 from sememe.train.classify.report import few_note, report_of, skipped_note
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class FineTuning(ABC):
         recipe = self.recipe
         for name in self.packages:
             require(name, f"{type(recipe).__name__}.fit with method='finetune'")
+        compute = Compute.of(recipe.device, recipe.precision)
         classes = several(given, "the data").classes
         with a_quiet_guest():
             network, base = self.open_network(classes)
@@ -146,14 +148,16 @@ class FineTuning(ABC):
             }
             with checkpoint_folder(checkpoint, facts) as folder:
                 train, held = _split(self, given, aside, network, folder, show=show_progress)
-                tuner = tuner_of(recipe, network, n_train=len(train.items), clip=self.max_grad_norm)
-                curve = tuner.run(
+                curve, predicted = finetune(
+                    recipe,
+                    network,
                     (train.items, train.numbers(classes)),
                     (held.items, held.numbers(classes)),
                     folder,
+                    compute=compute,
+                    max_grad_norm=self.max_grad_norm,
                     show_progress=show_progress,
                 )
-                predicted = tuner.told(held.items)
             model, tuned = self.export(network, classes)
         if aside is None:
             notes += (_FIFTH,)

@@ -26,21 +26,14 @@ from sememe.encoders.base import as_encoder
 from sememe.evaluate.runners.image_retrieval import Retrieved, retrieve
 from sememe.models.clip.projection_folder import KIND, Projection, write_projections
 from sememe.sources.datasets.image_text import ImageTexts
+from sememe.train.base.device import Compute
 from sememe.train.base.options import Recipe as BaseRecipe
 from sememe.train.base.options import option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
-from sememe.train.clip.pairs import (
-    card,
-    check_enough,
-    figure,
-    held_out_pairs,
-    image_texts,
-    pairs_digest,
-    part,
-)
+from sememe.train.clip.pairs import card, check_enough, divide, figure, part, read_tables
 from sememe.train.clip.projections import Recipe, learn_projections
-from sememe.train.clip.report import ClipReport
+from sememe.train.clip.report import ClipReport, clip_report
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
@@ -105,28 +98,19 @@ class ClipTraining(BaseRecipe):
         """
         require("torch", "ClipTraining.fit")
         self._check()
-        columns = tuple(text_columns)
-
+        compute = Compute.of(self.device)
+        tables = read_tables(data, evaluate, image_column=image_column, text_columns=text_columns)
         towers = _towers(self)
-        found = image_texts(data, image_column, columns)
-        aside = None if evaluate is None else image_texts(evaluate, image_column, columns)
         self._encoders = {side: {"name": t.name, "space": t.space} for side, t in towers.items()}
-        facts = {
-            "encoders": self._encoders,
-            "data": pairs_digest(found),
-            "evaluate": None if aside is None else pairs_digest(aside),
-        }
+        facts = {"encoders": self._encoders, **tables.digests}
         with checkpoint_folder(checkpoint, facts) as state:
-            seen = _Encoded.of(found, towers, state / "checkpoint-vectors" / "data", show_progress)
-            other = (
-                None
-                if aside is None
-                else _Encoded.of(
-                    aside, towers, state / "checkpoint-vectors" / "evaluate", show_progress
-                )
-            )
+            vectors, other = state / "checkpoint-vectors", None
+            seen = _Encoded.of(tables.data, towers, vectors / "data", show_progress)
+            if tables.evaluate is not None:
+                place = vectors / "evaluate"
+                other = _Encoded.of(tables.evaluate, towers, place, show_progress)
         try:
-            self._learn(seen, other, show_progress=show_progress)
+            self._learn(seen, other, compute, show_progress=show_progress)
         except InvalidInputError:
             if checkpoint is not None:  # other data are to come, and would find another run's state
                 shutil.rmtree(checkpoint, ignore_errors=True)
@@ -161,46 +145,35 @@ class ClipTraining(BaseRecipe):
             curve=report.curve,
         )
 
-    def _learn(self, seen: _Encoded, other: _Encoded | None, *, show_progress: bool) -> None:
-        pairs, notes = seen.data.pairs, list(seen.data.notes)
-        if other is None:
-            aside = held_out_pairs(pairs[:, 2], self.held_out, self.seed)
-            other = seen.part(aside)
-            pairs = pairs[~aside]
-        else:
-            notes += [f"held out: {note}" for note in other.data.notes]
-        check_enough(pairs, notes)
+    def _learn(
+        self, seen: _Encoded, other: _Encoded | None, compute: Compute, *, show_progress: bool
+    ) -> None:
+        train, held, notes = divide(seen, other, share=self.held_out, seed=self.seed)
+        check_enough(train.data.pairs, notes)
 
-        def measured(model: dict[str, Projection]) -> Retrieved:
-            return retrieve(
-                model["image"](other.images),
-                model["text"](other.texts),
-                other.data.pairs,
-                other.data.columns,
-                seed=self.seed,
-            )
+        def retrieved(model: dict[str, Projection]) -> Retrieved:
+            if not len(held.data.pairs):
+                return Retrieved({}, {})
+            rows = model["image"](held.images), model["text"](held.texts)
+            return retrieve(*rows, held.data.pairs, held.data.columns, seed=self.seed)
 
-        some = len(other.data.pairs) > 0
         model, scale, curve = learn_projections(
-            seen.images,
-            seen.texts,
-            pairs,
+            train.images,
+            train.texts,
+            train.data.pairs,
             Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__}),
-            measure=(lambda model: figure(measured(model))) if some else None,
+            measure=(lambda found: figure(retrieved(found))) if len(held.data.pairs) else None,
+            compute=compute,
             show_progress=show_progress,
         )
-        last = measured(model) if some else Retrieved({}, {})
         self.model_ = model
-        self.report_ = ClipReport(
-            n_images=len(np.unique(pairs[:, 0])),
-            n_texts=len(np.unique(pairs[:, 1])),
-            n_pairs=len(pairs),
-            n_held_out=len(other.data.pairs),
+        self.report_ = clip_report(
+            train.data,
+            held.data,
+            retrieved(model),
             curve=curve,
-            recalls=last.metrics,
-            control=last.control,
             temperature=1 / scale,
-            notes=tuple(notes),
+            notes=notes,
         )
 
 

@@ -24,24 +24,23 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe.evaluate.runners.image_retrieval import Retrieved, retrieve
 from sememe.train.base.curve import plan
-from sememe.train.base.options import LoopRecipe, check, fell, fitted, option, parameters
+from sememe.train.base.device import Compute
+from sememe.train.base.options import (
+    LoopRecipe,
+    check,
+    fell,
+    fitted,
+    option,
+    parameters,
+)
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
+from sememe.train.base.torch_loop import Loop
 from sememe.train.clip.network import HEAD, Sizes, new_network, write_network
-from sememe.train.clip.objective import Batches, Captioned, Learner
-from sememe.train.clip.pairs import (
-    FIGURE,
-    card,
-    check_enough,
-    figure,
-    held_out_pairs,
-    image_texts,
-    pairs_digest,
-    part,
-)
-from sememe.train.clip.report import ClipReport
+from sememe.train.clip.objective import Batches, Captioned, ClipObjective
+from sememe.train.clip.pairs import card, check_enough, divide, part, read_tables
+from sememe.train.clip.report import ClipReport, clip_report
 from sememe.train.clip.vocabulary import (
     MERGES,
     VOCAB,
@@ -68,6 +67,7 @@ _NEEDED = (
 )
 _HALF: Half = "below"  # as transformers cuts pictures
 _COLOUR = 0.1  # strength of the changes of colour: red stays red
+_BETAS, _EPSILON = (0.9, 0.98), 1e-6  # of Adam, the paper's table 18
 
 
 @dataclass
@@ -137,26 +137,18 @@ class ClipFromScratch(LoopRecipe):
         for name in _NEEDED:
             require(name, "ClipFromScratch.fit")
         self._check()
-        columns = tuple(text_columns)
-        found = image_texts(data, image_column, columns)
-        aside = None if evaluate is None else image_texts(evaluate, image_column, columns)
-        facts = {
-            "parameters": parameters(self),
-            "data": pairs_digest(found),
-            "evaluate": None if aside is None else pairs_digest(aside),
-        }
+        Compute.of(self.device, self.precision)
+        tables = read_tables(data, evaluate, image_column=image_column, text_columns=text_columns)
+        facts = {"parameters": parameters(self), **tables.digests}
         with checkpoint_folder(checkpoint, facts) as folder:
-            seen = _Read.of(found, self.image_size, folder / "pictures", show_progress)
-            notes = list(seen.data.notes)
-            if aside is None:
-                which = held_out_pairs(seen.data.pairs[:, 2], self.held_out, self.seed)
-                seen, other = seen.part(~which), seen.part(which)
-            else:
-                beside = folder / "pictures" / "evaluate"
-                other = _Read.of(aside, self.image_size, beside, show_progress)
-                notes += [f"held out: {note}" for note in other.data.notes]
-            _check_pictures(seen.data.pairs, notes)
-            self._train(seen, other, notes, folder, show_progress=show_progress)
+            beside, other = folder / "pictures", None
+            seen = _Read.of(tables.data, self.image_size, beside, show_progress)
+            if tables.evaluate is not None:
+                place = beside / "evaluate"
+                other = _Read.of(tables.evaluate, self.image_size, place, show_progress)
+            train, held, notes = divide(seen, other, share=self.held_out, seed=self.seed)
+            _check_pictures(train.data.pairs, notes)
+            self._train(train, held, notes, folder, show_progress=show_progress)
         return self
 
     def save(self, folder: str | Path) -> Path:
@@ -195,7 +187,6 @@ class ClipFromScratch(LoopRecipe):
     def _train(
         self, seen: _Read, other: _Read, notes: list[str], folder: Path, *, show_progress: bool
     ) -> None:
-        pairs = seen.data.pairs
         tokenizer = self._vocabulary(seen.data, folder / "tokenizer")
         data, cut = seen.captioned(tokenizer, self.max_tokens)
         if cut:
@@ -204,27 +195,18 @@ class ClipFromScratch(LoopRecipe):
             self.image_size, *seen.pictures.colours(), half=_HALF
         )
         sizes = Sizes(**{name: getattr(self, name) for name in Sizes.__dataclass_fields__})
-        network = new_network(sizes, tokenizer, seed=self.seed)
-        learner = self._learner(network, Batches(data.pairs, self.batch_size, self.seed))
-        asked, _ = other.captioned(tokenizer, self.max_tokens)
-
-        def retrieved() -> Retrieved:
-            images, texts = learner.encode(asked)
-            return retrieve(images, texts, asked.pairs, other.data.columns, seed=self.seed)
-
-        some = len(asked.pairs) > 0
-        measure = (lambda: figure(retrieved())) if some else None
-        curve = learner.run(data, measure, folder, metric=FIGURE, show_progress=show_progress)
-        last = retrieved() if some else Retrieved({}, {})
-        self.model_ = network.eval()
-        self.report_ = ClipReport(
-            n_images=len(np.unique(pairs[:, 0])),
-            n_texts=len(np.unique(pairs[:, 1])),
-            n_pairs=len(pairs),
-            n_held_out=len(asked.pairs),
+        objective = self._objective(
+            new_network(sizes, tokenizer, seed=self.seed),
+            data,
+            other.captioned(tokenizer, self.max_tokens)[0],
+        )
+        curve, _ = self._loop(objective).run(objective, folder, show_progress=show_progress)
+        self.model_ = objective.network
+        self.report_ = clip_report(
+            seen.data,
+            other.data,
+            objective.retrieve(),
             curve=curve,
-            recalls=last.metrics,
-            control=last.control,
             temperature=float(1 / self.model_.logit_scale.detach().exp()),
             notes=(*notes, *fell(curve)),
         )
@@ -236,21 +218,31 @@ class ClipFromScratch(LoopRecipe):
         self._files = {name: (place / name).read_bytes() for name in (VOCAB, MERGES)}
         return tokenizer
 
-    def _learner(self, network: Any, batches: Batches) -> Learner:
-        return Learner(
+    def _objective(self, network: Any, data: Captioned, held: Captioned) -> ClipObjective:
+        return ClipObjective(
             network=network,
             preprocess=self.preprocess_,
             augmentation=Augmentation(crop=self.crop, flip=0, colour=_COLOUR, grey=0, blur=0),
+            batches=Batches(data.pairs, self.batch_size, self.seed),
+            data=data,
+            held=held,
+            seed=self.seed,
+            compute=Compute.of(self.device, self.precision),
+        )
+
+    def _loop(self, objective: ClipObjective) -> Loop:
+        return Loop(
             plan=plan(
-                batches.per_epoch,
+                objective.batches.per_epoch,
                 epochs=self.epochs,
                 accumulate=1,
                 evaluations=self.evaluations,
             ),
-            batches=batches,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             warmup=self.warmup,
+            betas=_BETAS,
+            epsilon=_EPSILON,
             seed=self.seed,
         )
 
@@ -286,7 +278,7 @@ class _Read:
         pairs = self.data.pairs.copy()
         pairs[:, 0] = self.place[pairs[:, 0]]
         pairs[:, 1] = np.searchsorted(rows, pairs[:, 1])
-        return Captioned(self.pictures.pixels, ids, lengths, pairs), cut
+        return Captioned(self.pictures.pixels, ids, lengths, pairs, self.data.columns), cut
 
 
 def _check_pictures(pairs: NDArray[np.int64], notes: list[str]) -> None:

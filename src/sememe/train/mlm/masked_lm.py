@@ -141,7 +141,7 @@ class MaskedTraining(TrainerRecipe):
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("MaskedTraining.fit")
+        check_train_extra("MaskedTraining.fit", self.device)
         self._check()
         check_corpus(corpus)
         facts = {"parameters": parameters(self), "corpus": digest(corpus)}
@@ -263,6 +263,7 @@ class MaskedTraining(TrainerRecipe):
             warmup=self.warmup,
             accumulate=self.accumulate,
             seed=self.seed,
+            device=self.device,
             evaluated=True,
             metric_for_best_model="eval_accuracy",
             greater_is_better=True,

@@ -106,7 +106,7 @@ class SentenceTraining(TrainerRecipe):
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("SentenceTraining.fit")
+        check_train_extra("SentenceTraining.fit", self.device)
         self._check()
         base = trainable(self.base)
         examples = read_examples(data)

@@ -101,7 +101,7 @@ class CrossTraining(TrainerRecipe):
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("CrossTraining.fit")
+        check_train_extra("CrossTraining.fit", self.device)
         self._check()
         read = _of_pairs(read_examples(data), "the training data")
         if self.miner is not None and read.kind != "pairs":

@@ -112,7 +112,7 @@ class DomainAdaptation(Recipe):
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("DomainAdaptation.fit")
+        check_train_extra("DomainAdaptation.fit", self.device)
         check_corpus(corpus)
         self._check()
         base = trainable(self.base)
@@ -203,6 +203,7 @@ class DomainAdaptation(Recipe):
             held_out=_HELD,
             evaluations=self.evaluations,
             seed=self.seed,
+            device=self.device,
         )
 
     def _sentence(self, base: str) -> SentenceTraining:
@@ -215,6 +216,7 @@ class DomainAdaptation(Recipe):
             evaluations=self.evaluations,
             patience=self.patience,
             seed=self.seed,
+            device=self.device,
         )
 
     def _check(self) -> None:

@@ -117,7 +117,7 @@ class MultilingualTraining(TrainerRecipe):
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("MultilingualTraining.fit")
+        check_train_extra("MultilingualTraining.fit", self.device)
         self._check()
         examples = _translations(data, "the training data")
         aside = None if evaluate is None else _translations(evaluate, "the data of evaluate")

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,16 +23,18 @@ from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.models.image.folder import GRAPH, KIND, describe_graph
 from sememe.train.base.curve import plan
+from sememe.train.base.device import Compute
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import LoopRecipe, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
+from sememe.train.base.torch_loop import Loop
 from sememe.train.data.augment import Augmentation
 from sememe.train.data.files import pictures_digest
 from sememe.train.data.images import find_pictures, read_pictures, training_preprocess
 from sememe.train.simclr.backbones import SMALL, backbone
-from sememe.train.simclr.monitor import collapse, labelled_pictures
-from sememe.train.simclr.objective import Learner
+from sememe.train.simclr.monitor import Monitor, collapse, labelled_pictures
+from sememe.train.simclr.objective import SimCLRObjective
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
     from sememe.train.data.images import Pictures
     from sememe.train.simclr.monitor import Figures
 
-Precision = Literal["float32", "bfloat16"]
 _NAMED = 5  # unreadable pictures that notes name
 _WEIGHTS = "model.safetensors"
 
@@ -85,8 +86,6 @@ class SimCLRTraining(LoopRecipe):
         projection: Dimension of the projection that the loss compares; its head is discarded.
         crop: Smallest fraction of an image that a random crop keeps.
         colour: Strength of the colour jitter, 0 to 1.
-        precision: Precision of the steps: float32, or bfloat16, which is nearly twice as fast on
-            processors with avx512_bf16 or amx_bf16 and slower on others. Saved weights are float32.
 
     Further options are those of `LoopRecipe`.
     """
@@ -103,7 +102,6 @@ class SimCLRTraining(LoopRecipe):
     crop: float = option(0.2, above=0, at_most=1, group="data")
     colour: float = option(0.5, at_least=0, at_most=1, group="data")
     evaluations: int = 10
-    precision: Precision = option("float32", choices=get_args(Precision), group="optimisation")
     preprocess_: Preprocess = field(init=False, repr=False)
     report_: SimCLRReport = field(init=False, repr=False)
 
@@ -139,6 +137,7 @@ class SimCLRTraining(LoopRecipe):
         for name in ("torch", "safetensors", "onnxscript", "matplotlib", "sklearn", "PIL"):
             require(name, "SimCLRTraining.fit")
         self._check()
+        Compute.of(self.device, self.precision)
         found, left_out = find_pictures(pictures)
         self._check_enough(len(found), "found")
         network, dim = self._network()
@@ -200,28 +199,21 @@ class SimCLRTraining(LoopRecipe):
         network, dim = made
         labelled = None if aside is None else labelled_pictures(aside, read)
         self.preprocess_ = training_preprocess(self.size, *read.colours())
-        learner = Learner(
+        objective = SimCLRObjective(
             network=network,
             head=self._head(dim),
+            pixels=read.pixels,
             preprocess=self.preprocess_,
             augmentation=Augmentation(crop=self.crop, colour=self.colour),
-            plan=plan(
-                len(read.sources) // self.batch_size,
-                epochs=self.epochs,
-                accumulate=1,
-                evaluations=self.evaluations,
-            ),
+            monitor=Monitor(read.pixels, labelled),
             batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
             temperature=self.temperature,
-            precision=self.precision,
             seed=self.seed,
             second=self._second,
+            compute=Compute.of(self.device, self.precision),
         )
-        curve, figures = learner.run(read.pixels, labelled, folder, show_progress=show)
-        self.model_ = network.eval()
+        curve, figures = self._loop(len(read.sources)).run(objective, folder, show_progress=show)
+        self.model_ = network
         skipped = (*left_out, *read.skipped)
         self.report_ = SimCLRReport(
             n_pictures=len(read.sources),
@@ -232,6 +224,21 @@ class SimCLRTraining(LoopRecipe):
             figures=figures,
             raw=None if labelled is None else labelled.raw(),
             notes=_notes(skipped, aside, figures),
+        )
+
+    def _loop(self, n: int) -> Loop:
+        """Return how n pictures are passed over."""
+        return Loop(
+            plan=plan(
+                n // self.batch_size,
+                epochs=self.epochs,
+                accumulate=1,
+                evaluations=self.evaluations,
+            ),
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            warmup=self.warmup,
+            seed=self.seed,
         )
 
     def _second(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -24,14 +24,17 @@ from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.sources.datasets.transcripts import read_transcripts
 from sememe.train.base.base_model import weights_digest
+from sememe.train.base.curve import even_plan
+from sememe.train.base.device import Compute
 from sememe.train.base.options import LoopRecipe, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
+from sememe.train.base.torch_loop import Loop
 from sememe.train.data.files import Named
 from sememe.train.data.waveforms import read_waveforms, sounds_digest
 from sememe.train.speech.examples import Spoken, Variation, check_spoken, spoken
 from sememe.train.speech.network import base_folder, network_of, new_network, own_vocabulary
-from sememe.train.speech.objective import SpeechLearner
+from sememe.train.speech.objective import SpeechBatches, SpeechObjective
 from sememe.train.speech.report import SpeechReport, control_rate, speech_card, speech_notes
 from sememe.train.speech.vocabulary import SpeechVocabulary, Units
 from sememe.train.wav2vec2.network import Size, preprocessor
@@ -45,6 +48,8 @@ KIND = "speech"
 # Step sizes fall with the width: 1.5e-3 from scratch and 1e-3 from a base at 128.
 _FROM_SCRATCH, _GOING_ON = 0.192, 0.128
 _NARROW = 128  # networks so narrow learn from small batches
+_BETAS = (0.9, 0.98)  # of Adam
+_MAX_GRAD_NORM = 1.0  # CTC's first gradients are wild
 _MODULES = ("torch", "transformers", "safetensors", "soundfile", "soxr", "matplotlib")
 
 
@@ -150,6 +155,7 @@ class SpeechTraining(LoopRecipe):
         for name in _MODULES:
             require(name, "SpeechTraining.fit")
         self._check()
+        Compute.of(self.device, self.precision)
         base = None if self.base is None else base_folder(self.base)
         given, aside = _pairs(transcripts), None if evaluate is None else _pairs(evaluate)
         facts = {
@@ -227,8 +233,9 @@ class SpeechTraining(LoopRecipe):
                         f"{missed[0].source}: {missed[0].reason}."
                     )
             check_spoken(data)
-            learner = self._learner(network, vocabulary, data, held)
-            curve, seen = learner.run(folder, show_progress=show)
+            objective = self._objective(network, vocabulary, data, held)
+            loop = self._loop(objective)
+            curve, seen = loop.run(objective, folder, show_progress=show)
         self.model_, self.vocabulary_ = network.module, vocabulary
         self.sample_rate_ = network.sample_rate
         self.report_ = SpeechReport(
@@ -307,28 +314,43 @@ class SpeechTraining(LoopRecipe):
             network.module.freeze_feature_encoder()
         return network
 
-    def _learner(
+    def _objective(
         self, network: SpeechNetwork, vocabulary: SpeechVocabulary, data: Spoken, held: Spoken
-    ) -> SpeechLearner:
+    ) -> SpeechObjective:
         new = self.base is not None and not network.kept_head
         dim = network.config.dim
-        usual = (_FROM_SCRATCH if self.base is None else _GOING_ON) / dim
         seconds = self.batch_seconds or (8.0 if dim <= _NARROW else 20.0)
-        return SpeechLearner(
+        batches = SpeechBatches(
+            data=data,
+            config=network.config,
+            variation=Variation(self.speed, self.noise, self.colour, self.join),
+            max_batch_samples=round(seconds * network.sample_rate),
+            epochs=self.epochs,
+            seed=self.seed,
+        )
+        return SpeechObjective(
             network=network,
             vocabulary=vocabulary,
-            data=data,
+            batches=batches,
             held=held,
-            variation=Variation(self.speed, self.noise, self.colour, self.join),
-            most=round(seconds * network.sample_rate),
-            epochs=self.epochs,
-            evaluations=self.evaluations or max(1, math.ceil(self.epochs)),
-            patience=self.patience,
+            head_share=(0.1 if new else 0.0) if self.head_share is None else self.head_share,
+            spans=(self.mask_time, self.mask_length, self.mask_feature, dim // 10),
+            seed=self.seed,
+            compute=Compute.of(self.device, self.precision),
+        )
+
+    def _loop(self, objective: SpeechObjective) -> Loop:
+        usual = (_FROM_SCRATCH if self.base is None else _GOING_ON) / objective.network.config.dim
+        evaluations = self.evaluations or max(1, math.ceil(self.epochs))
+        return Loop(
+            plan=even_plan(objective.batches.steps, evaluations=evaluations),
             learning_rate=self.learning_rate or usual,
             weight_decay=self.weight_decay,
             warmup=self.warmup,
-            head_share=(0.1 if new else 0.0) if self.head_share is None else self.head_share,
-            spans=(self.mask_time, self.mask_length, self.mask_feature, dim // 10),
+            betas=_BETAS,
+            max_grad_norm=_MAX_GRAD_NORM,
+            keep="best",
+            patience=self.patience,
             seed=self.seed,
         )
 

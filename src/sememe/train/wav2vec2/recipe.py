@@ -16,15 +16,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.train.base.curve import plan
+from sememe.train.base.device import Compute
 from sememe.train.base.options import LoopRecipe, check, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
+from sememe.train.base.torch_loop import Loop
 from sememe.train.data.waveforms import find_sounds, read_waveforms, sounds_digest
 from sememe.train.wav2vec2.batches import Crops
 from sememe.train.wav2vec2.layer_probe import labelled_sounds
@@ -36,7 +38,7 @@ from sememe.train.wav2vec2.network import (
     preprocessor,
     shape_of,
 )
-from sememe.train.wav2vec2.objective import Learner
+from sememe.train.wav2vec2.objective import Wav2Vec2Objective
 from sememe.train.wav2vec2.report import Wav2Vec2Report, wav2vec2_card, wav2vec2_notes
 
 if TYPE_CHECKING:
@@ -44,8 +46,8 @@ if TYPE_CHECKING:
     from sememe.train.data.waveforms import Waveforms
 
 KIND = "wav2vec2"
-Precision = Literal["float32", "bfloat16"]
 _NEEDED = ("torch", "transformers", "safetensors", "matplotlib", "sklearn", "soundfile", "soxr")
+_BETAS, _EPSILON = (0.9, 0.98), 1e-6  # of Adam, as in the paper's code
 _LONGEST = 15.0  # seconds; longer sounds are cut into pieces
 
 
@@ -62,7 +64,7 @@ class Wav2Vec2Training(LoopRecipe):
         crop: Length of a crop in seconds; short clips share one, long ones are split.
         batch_seconds: Seconds of audio per step.
         learning_rate: Peak learning rate of AdamW; by default that of the size.
-        clip: Maximum norm of the gradient.
+        max_grad_norm: Maximum norm of the gradient; longer ones are scaled down to it.
         mask_prob: Fraction of the frames to mask, not counting overlaps.
         mask_length: Length of a masked span, in frames of 20 ms.
         negatives: Negatives per masked frame, other masked frames of the same crop.
@@ -70,8 +72,6 @@ class Wav2Vec2Training(LoopRecipe):
         entries: Entries per codebook; by default that of the size.
         diversity: Weight of the codebook diversity loss.
         gumbel: Temperature of the Gumbel softmax: first, and from 0.7 of the steps on.
-        precision: Precision of the steps: float32, or bfloat16, which is faster on processors with
-            avx512_bf16 or amx_bf16 and slower on others. Saved weights are float32.
 
     Further options are those of `LoopRecipe`.
     """
@@ -83,7 +83,9 @@ class Wav2Vec2Training(LoopRecipe):
     batch_seconds: float = option(15.0, group="optimisation")
     epochs: float = 40
     learning_rate: float | None = None
-    clip: float = option(1.0, above=0, group="optimisation")
+    max_grad_norm: float = option(
+        1.0, above=0, group="optimisation", names=("--max-grad-norm", "--clip")
+    )
     mask_prob: float = option(0.5, above=0, at_most=1, group="model")
     mask_length: int = option(5, at_least=1, group="model")
     negatives: int = option(50, at_least=1, group="model")
@@ -92,7 +94,6 @@ class Wav2Vec2Training(LoopRecipe):
     diversity: float = option(0.3, at_least=0, group="optimisation")
     gumbel: tuple[float, float] = option((2.0, 0.5), above=0, group="optimisation")
     evaluations: int = 10
-    precision: Precision = option("float32", choices=get_args(Precision), group="optimisation")
     report_: Wav2Vec2Report = field(init=False, repr=False)
 
     def fit(
@@ -128,6 +129,7 @@ class Wav2Vec2Training(LoopRecipe):
         for name in _NEEDED:
             require(name, "Wav2Vec2Training.fit")
         self._check()
+        Compute.of(self.device, self.precision)
         found, left_out = find_sounds(sounds)
         if not found:
             raise InvalidInputError(f"no sounds in {sounds}; give a folder of .wav, .flac, .mp3...")
@@ -196,28 +198,24 @@ class Wav2Vec2Training(LoopRecipe):
         model.config.num_negatives = self.negatives
         model.config.diversity_loss_weight = self.diversity
         crops = self._crops(read)
-        learner = Learner(
-            model=model.train(),
+        loop = self._loop(crops.n_batches)
+        objective = Wav2Vec2Objective(
+            model=model,
             crops=crops,
-            plan=plan(
-                crops.n_batches, epochs=self.epochs, accumulate=1, evaluations=self.evaluations
-            ),
-            learning_rate=self.learning_rate or shape.learning_rate,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
-            clip=self.clip,
+            sample_rate=self.sample_rate,
+            steps=loop.plan.steps,
             mask_prob=self.mask_prob,
             mask_length=self.mask_length,
             negatives=self.negatives,
             diversity=self.diversity,
             gumbel=self.gumbel,
-            precision=self.precision,
             seed=self.seed,
-            sample_rate=self.sample_rate,
+            metric="share of frames told apart" if labelled is None else "probe accuracy",
             probe=None if labelled is None else labelled.probe,
+            compute=Compute.of(self.device, self.precision),
         )
-        curve, figures = learner.run(folder, show_progress=show)
-        self.model_ = model.eval()
+        curve, figures = loop.run(objective, folder, show_progress=show)
+        self.model_ = model
         skipped = (*left_out, *read.skipped)
         unheard = () if aside is None else aside.skipped
         self.report_ = Wav2Vec2Report(
@@ -229,6 +227,18 @@ class Wav2Vec2Training(LoopRecipe):
             curve=curve,
             figures=figures,
             notes=wav2vec2_notes(skipped, unheard, figures, curve.steps),
+        )
+
+    def _loop(self, n_batches: int) -> Loop:
+        return Loop(
+            plan=plan(n_batches, epochs=self.epochs, accumulate=1, evaluations=self.evaluations),
+            learning_rate=self.learning_rate or shape_of(self.size).learning_rate,
+            weight_decay=self.weight_decay,
+            warmup=self.warmup,
+            betas=_BETAS,
+            epsilon=_EPSILON,
+            max_grad_norm=self.max_grad_norm,
+            seed=self.seed,
         )
 
     def _crops(self, read: Waveforms) -> Crops:

@@ -186,7 +186,7 @@ def _read_dictionary(source: _Source) -> tuple[list[str], NDArray[np.int64]]:
         )
     if size != words or size < 1:
         raise source.error(f"the dictionary has {size} entries, {words} of them words")
-    found: list[str] = []
+    keys: list[str] = []
     counts: list[int] = []
     for _ in range(size):
         word = source.until_zero()
@@ -194,11 +194,11 @@ def _read_dictionary(source: _Source) -> tuple[list[str], NDArray[np.int64]]:
         if kind != 0 or count < 0:
             raise source.error(f"entry {show_bytes(word)} has count {count}, type {kind}")
         try:
-            found.append(word.decode())
+            keys.append(word.decode())
         except UnicodeDecodeError:
             raise source.error(f"the word {show_bytes(word)} is not UTF-8") from None
         counts.append(count)
-    return found, np.array(counts, np.int64)
+    return keys, np.array(counts, np.int64)
 
 
 class _Source:

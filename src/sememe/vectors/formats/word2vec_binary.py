@@ -62,7 +62,7 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
     left = data[at:] + file.read(1)
     if left.strip(b"\n"):
         raise error_at_byte(
-            path, base + at, f"the header says {count} vectors, and here is more than those",
+            path, base + at, f"the header says {count} vectors, but more bytes follow",
             do="Write the true number in the header, or cut the file here.",
         )  # fmt: skip
     matrix.resize((count, dim), refcheck=False)
@@ -104,6 +104,6 @@ def _decode_key(key: bytes, path: Path, byte: int, row: int) -> str:
 
 def _truncation_error(path: Path, byte: int, got: int, count: int) -> CorruptFileError:
     return error_at_byte(
-        path, byte, f"the header says {count} vectors, and the file ends within vector {got + 1}",
+        path, byte, f"the header says {count} vectors, but the file ends within vector {got + 1}",
         do=f"{_AGAIN}: it is cut short, or of another format.",
     )  # fmt: skip

@@ -182,7 +182,7 @@ def test_what_cannot_be_read_has_a_reason(folder, tmp_path):
              (np.full(9, np.nan, np.float32), RATE), good.getvalue()]  # fmt: skip
     rows, reasons = encode_all(encoder, items)
     assert list(reasons) == [1, 2, 3, 4]
-    assert "empty" in reasons[1] and "not a sound file" in reasons[2] and "NaN" in reasons[4]
+    assert "empty" in reasons[1] and "not an audio file" in reasons[2] and "NaN" in reasons[4]
     np.testing.assert_array_equal(np.isnan(rows).all(axis=1), [False, *[True] * 4, False])
     np.testing.assert_allclose(rows[0], rows[5], atol=1e-6)
     for call in (encoder.encode, encoder.encode_frames):

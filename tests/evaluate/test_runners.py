@@ -129,7 +129,7 @@ def test_a_repeated_sentence_counts_at_its_first_line_only(table_encoder):
 
 @pytest.mark.parametrize("block", [1, 7, 1024])
 def test_retrieval_keeps_the_best_whatever_block_and_order(monkeypatch, random_encoder, block):
-    """Parity with a full sort; every text stands twice, so that ties must go to the lower id."""
+    """Parity with a full sort; every text occurs twice, so that ties must go to the lower id."""
     monkeypatch.setattr(retrieval, "DOCUMENTS_AT_ONCE", block)
     monkeypatch.setattr(retrieval, "DEPTH", 5)
     corpus = {f"{side}{i}": f"text {i}" for i in range(40) for side in "ba"}
@@ -252,7 +252,7 @@ def test_bad_systems_and_options(table_encoder, random_encoder):
         evaluate_bitext(random_encoder, GROUPS, score="margins")
     with pytest.raises(UnknownNameError, match="mode='semantics'"):
         evaluate_retrieval(random_encoder, collection(), mode="semantics")
-    with pytest.raises(DuplicateIdError, match="'d' stands twice"):
+    with pytest.raises(DuplicateIdError, match="'d' occurs twice"):
         twice = RetrievalData([("d", "x"), ("d", "y")], {"q": "x"}, {"q": {"d": 1}})
         evaluate_retrieval(random_encoder, twice)
     for runner in (evaluate_sts, evaluate_bitext):

@@ -105,8 +105,8 @@ def test_nan_and_infinity_are_silence_unless_there_is_nothing_else():
     ("content", "says"),
     [
         (b"", "empty: it holds no bytes"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(50), "not a sound file.*a PNG image"),
-        (b"plain words " * 9, "not a sound file"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50), "not an audio file.*a PNG image"),
+        (b"plain words " * 9, "not an audio file"),
         (b"OggS\x00" + bytes(90), "cut off or damaged .*Ogg audio"),
         ((np.zeros(0, "f4"), RATE), "it holds no samples"),
         ((np.zeros(9, "f4"), 5), "samples a second; allowed are"),

@@ -149,7 +149,7 @@ def text(*lines):
         (b"", "is empty"),
         (b"\n\n", "is empty"),
         (text("3 2", "a 1 2", "b 3 4"), "line 3: the header says 3 vectors, .* after 2"),
-        (text("1 2", "a 1 2", "b 3 4"), "line 3: the header says 1 vectors, and here begins"),
+        (text("1 2", "a 1 2", "b 3 4"), "line 3: the header says 1 vectors, but another"),
         (text("2 2", "a 1 2", "b 3"), "line 3: got 1 numbers after the key, .* have 2"),
         (text("2 2", "a 1 2", "b 3 4 5"), "line 3: got 3 numbers"),
         (text("a 1 2", "b 3 4 5"), "line 2: got 3 numbers"),

@@ -249,12 +249,12 @@ def _read_probe(paths: Paths, split: str) -> tuple[Labelled, Labelled]:
     return read_labelled(paths[0]), read_labelled(paths[1])
 
 
-def _read_sounds(task: str, paths: Paths) -> Labelled:
+def _read_audio(task: str, paths: Paths) -> Labelled:
     return read_labelled(_only(task, paths), modality="audio")
 
 
-_SOUNDS = (
-    "a folder with a folder of recordings for each class, or a table (.csv, .tsv, .jsonl, "
+_AUDIO_DATA = (
+    "a folder with a subfolder of audio files for each class, or a table (.csv, .tsv, .jsonl, "
     ".parquet) of path and label"
 )
 TASKS: dict[str, Task] = {
@@ -295,32 +295,32 @@ TASKS: dict[str, Task] = {
         takes_masked=True,
     ),
     "probe": Task(
-        data="two folders with a folder of pictures for each class, to learn from and to ask about",
+        data="two folders with a subfolder of images for each class: to train on, to test on",
         read=_read_probe,
         run=evaluate_probe,
         takes_images=True,
     ),
     "zero-shot": Task(
-        data="a folder with a folder of pictures for each class",
+        data="a folder with a subfolder of images for each class",
         read=lambda paths, split: read_labelled(_only("zero-shot", paths)),
         run=_run_judge,
         takes_judge=True,
     ),
     "audio-classification": Task(
-        data=f"{_SOUNDS}, with the fold and group if you like",
-        read=lambda paths, split: _read_sounds("audio-classification", paths),
+        data=f"{_AUDIO_DATA}, with the fold and group if you like",
+        read=lambda paths, split: _read_audio("audio-classification", paths),
         run=evaluate_classification,
         takes_sounds=True,
     ),
     "audio-retrieval": Task(
-        data=_SOUNDS,
-        read=lambda paths, split: _read_sounds("audio-retrieval", paths),
+        data=_AUDIO_DATA,
+        read=lambda paths, split: _read_audio("audio-retrieval", paths),
         run=evaluate_class_retrieval,
         takes_sounds=True,
     ),
     "speech": Task(
         data="a table (.csv, .tsv, .jsonl, .parquet) of path and text, or a folder with NAME.wav "
-        "beside NAME.txt",
+        "and NAME.txt",
         read=lambda paths, split: read_transcripts(_only("speech", paths)),
         run=_run_speech,
         takes_speech=True,

@@ -38,7 +38,7 @@ class TopK:
         for identifier in ids:
             if identifier in self._seen:
                 raise DuplicateIdError(
-                    f"document id {identifier!r} stands twice in the corpus; allowed: once. "
+                    f"document id {identifier!r} occurs twice in the corpus; allowed: once. "
                     "Remove one of the two."
                 )
             self._seen.add(identifier)
@@ -63,7 +63,7 @@ class TopK:
     def _choose(self, scores: FloatArray, numbers: NDArray[np.int64]) -> NDArray[np.intp]:
         """Return (n_queries, room) columns of the best.
 
-        Where many tie at the last place, those with the lowest ids are among them.
+        If many tie at the last rank, those with the lowest ids are among them.
         """
         chosen = np.argpartition(-scores, self._room - 1, axis=1)[:, : self._room]
         last = np.take_along_axis(scores, chosen, axis=1).min(axis=1)  # (n_queries,)

@@ -23,7 +23,7 @@ UNREAD = {
     "no reader for this kind of image; save it as .jpg or .png": (
         ".heic .heif .svg .ico .psd .raw .cr2 .nef .arw .dng"
     ),
-    "no reader for this kind of sound; save it as .flac or .mp3": ".m4a .aac .wma .mid .amr .ape",
+    "no reader for this kind of audio; save it as .flac or .mp3": ".m4a .aac .wma .mid .amr .ape",
     "no encoder yet: video": ".mp4 .mkv .avi .mov .webm .wmv .flv .m4v .mpg .mpeg",
     "no reader for archives; unpack it first": (
         ".zip .tar .tgz .txz .tbz2 .7z .rar .bz2 .zst .lz4 .jar .whl .iso .dmg .egg .alz"

@@ -111,7 +111,7 @@ def cluster(
     ]
     if not tried:
         return _clusters(rows, np.zeros(len(rows), dtype=np.int64), method, normalize)
-    return max(tried, key=lambda found: (found.silhouette, -found.k))
+    return max(tried, key=lambda clusters: (clusters.silhouette, -clusters.k))
 
 
 def _check_numbers(n: int, k: int | None, method: Method, max_k: int, min_size: int) -> None:

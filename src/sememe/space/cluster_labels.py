@@ -44,7 +44,7 @@ def central_words(
         members = clusters.members(label)
         own = [words[i] for i in members]
         ranked = rank(rows[members] @ center, own)
-        named.append(list(dict.fromkeys(own[place] for place, _ in ranked))[:k])
+        named.append(list(dict.fromkeys(own[index] for index, _ in ranked))[:k])
     return named
 
 

@@ -97,12 +97,12 @@ def _greedy(
                 products = rows.products(left, some, held)
                 i, j, exact = rows.sift(products, block, some, cut=float(lowest))
                 good = exact >= lowest
-                _take_best(best, scores, i[good], j[good], exact[good])
+                _update_best(best, scores, i[good], j[good], exact[good])
             products = rows.products(left, slice(start, start + rows.size), held)
             products[np.triu_indices(len(block))] = -np.inf
             i, j, exact = rows.sift(products, block, block, cut=float(lowest))
             good = exact >= lowest
-            _take_in_order(best, scores, i[good], j[good], exact[good])
+            _update_in_order(best, scores, i[good], j[good], exact[good])
             fresh = block[best[block] < 0]
             kept[count : count + len(fresh)] = fresh
             count += len(fresh)
@@ -110,7 +110,7 @@ def _greedy(
     return kept[:count].copy(), best, scores
 
 
-def _take_best(best: Ids, scores: FloatArray, i: Ids, j: Ids, exact: FloatArray) -> None:
+def _update_best(best: Ids, scores: FloatArray, i: Ids, j: Ids, exact: FloatArray) -> None:
     """Update each row i with the best of its kept rows j, if that beats the best so far."""
     if not len(i):
         return
@@ -124,7 +124,7 @@ def _take_best(best: Ids, scores: FloatArray, i: Ids, j: Ids, exact: FloatArray)
     scores[rows[better]] = exact[chosen[better]]
 
 
-def _take_in_order(best: Ids, scores: FloatArray, i: Ids, j: Ids, exact: FloatArray) -> None:
+def _update_in_order(best: Ids, scores: FloatArray, i: Ids, j: Ids, exact: FloatArray) -> None:
     """Process the rows i of a block in order; an earlier row j counts only if it is kept."""
     rows, starts, counts = np.unique(i, return_index=True, return_counts=True)
     ends = starts + counts

@@ -256,7 +256,7 @@ class KeyedMatrix:
             InvalidInputError: Fewer than 3 keys.
         """
         if len(check_keys(keys)) < 3:
-            raise InvalidInputError(f"got {len(keys)} keys; the odd one of 3 or more can be told.")
+            raise InvalidInputError(f"got {len(keys)} keys; give 3 or more.")
         rows = nearest.unit(self.rows(keys))
         odd, _ = rank(-(rows @ nearest.unit(rows.mean(axis=0))), keys)[0]
         return keys[odd]

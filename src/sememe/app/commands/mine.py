@@ -300,8 +300,8 @@ def _describe_output(output: Path | None) -> str:
 
 
 def _write(output: Path, lines: Iterable[str]) -> None:
-    from sememe.vectors.atomic import written
+    from sememe._atomic import write_atomically
 
-    with written(output) as file:
+    with write_atomically(output) as file:
         for line in lines:
             file.write(line.encode("utf-8"))

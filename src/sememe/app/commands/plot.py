@@ -30,10 +30,10 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Plot a recording: its waveform and mel spectrogram, with a window marked in both."""
+    from sememe._atomic import write_atomically
     from sememe.app.files.arguments import check_output_file
     from sememe.sources.media.audio_decoding import read_audio_metadata
     from sememe.tasks.audio_plot import plot_audio
-    from sememe.vectors.atomic import written
 
     if not file.is_file():
         raise InvalidInputError(f"{file}: no such file. Give a recording.")
@@ -47,7 +47,7 @@ def show(
         picture = plot_audio(file, width=width, height=height, start=start, end=end)
     except CorruptFileError as error:
         raise CorruptFileError(f"{file}: {error}") from error
-    with written(path) as out:
+    with write_atomically(path) as out:
         out.write(picture)
     if as_json:
         window = {"start": start, "end": end, "score": score}

@@ -132,11 +132,11 @@ class SoundEncoder(BaseAudioEncoder):
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the whitening to a folder that `sememe.load` opens, and return the folder."""
-        from sememe.vectors.atomic import written
+        from sememe._atomic import write_atomically
 
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        with written(folder / _SCALE) as file:
+        with write_atomically(folder / _SCALE) as file:
             file.write(self.whitening.to_bytes())
         about = {
             "format": _FORMAT,
@@ -145,7 +145,7 @@ class SoundEncoder(BaseAudioEncoder):
             "dim": self.dim,
             "files": {_SCALE: noted(folder / _SCALE)},
         }
-        with written(folder / ABOUT) as file:
+        with write_atomically(folder / ABOUT) as file:
             file.write(json.dumps(about, indent=2).encode())
         return folder
 

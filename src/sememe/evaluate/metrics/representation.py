@@ -83,5 +83,5 @@ def effective_rank(rows: FloatArray) -> float:
 
 def _nearest(cosine: FloatArray, k: int) -> NDArray[np.int64]:
     """Return the columns of the k highest of each row, of equal ones the first."""
-    found: NDArray[np.int64] = np.argsort(-cosine, axis=1, kind="stable")[:, :k]
-    return found
+    columns: NDArray[np.int64] = np.argsort(-cosine, axis=1, kind="stable")[:, :k]
+    return columns

@@ -78,7 +78,7 @@ def evaluate_analogies(
     if not questions:
         raise InvalidInputError("task 'analogies' got no question. Give what read_analogies gives.")
     if among is not None and among < 1:
-        raise InvalidInputError(f"among={among}; give how many keys may be found, at least 1.")
+        raise InvalidInputError(f"among={among}; give the number of keys to search, at least 1.")
     vectors, name = _vectors(system, questions, batch_size, show_progress)
     right, wrong = _answer(vectors, questions, among=among, method=method, seed=seed)
     return _evaluation(name, _parts(questions), right, wrong, resamples=resamples, seed=seed)

@@ -58,7 +58,7 @@ def evaluate_class_retrieval(
     if not asked.any():
         raise InvalidInputError(
             f"no {data.noun} has another of its class"
-            f"{' in another group' if names is not None else ''} that could be found."
+            f"{' in another group' if names is not None else ''} that could be retrieved."
         )
     shuffled = measure_by_class(rows[kept], np.random.default_rng(seed).permutation(y), group)
     return Evaluation(

@@ -1,6 +1,6 @@
 """Classification of an encoder's vectors by a probe, with cross-validation.
 
-data = read_labelled("sounds", modality="audio")
+data = read_labelled("audio", modality="audio")
 result = evaluate_classification(encoder, data, folds=Folds(pattern="^."), probe="linear")
 result.metrics["accuracy"], result.confused
 """

@@ -57,7 +57,7 @@ def evaluate_probe(
     classes, y = np.unique(np.array(train.labels)[known], return_inverse=True)
     if len(classes) < 2:
         raise InvalidInputError(
-            f"task 'probe' got {len(classes)} class with pictures to learn from. Give two or more."
+            f"task 'probe' got {len(classes)} class with images to train on. Give two or more."
         )
     test_rows, readable = encode_labelled(encoder, test, "probe", show_progress=show_progress)
     number = {label: i for i, label in enumerate(classes.tolist())}
@@ -65,7 +65,7 @@ def evaluate_probe(
     fit = readable & (truth >= 0)
     if not fit.any():
         raise InvalidInputError(
-            "task 'probe' got no readable picture of a class that is learnt. Name folders alike."
+            "task 'probe' got no readable test image of a training class. Name the folders alike."
         )
     y = y.astype(np.int64)
     shuffled = np.random.default_rng(seed).permutation(y)

@@ -64,18 +64,18 @@ def evaluate_speech(
     """
     check_recogniser(recogniser)
     if not data:
-        raise InvalidInputError("task 'speech' got no recordings. Give one or more.")
+        raise InvalidInputError("task 'speech' got no audio. Give one or more.")
     transcripts, reasons = recogniser.transcribe_with_failures(
         [path for path, _ in data], beam_size=beam_size, words=words, show_progress=show_progress
     )
     known = [i for i in range(len(data)) if i not in reasons]
     if not known:
         raise InvalidInputError(
-            f"task 'speech' got no recording that can be read: {data[0][0]}: {reasons[0]}"
+            f"task 'speech' got no audio that can be read: {data[0][0]}: {reasons[0]}"
         )
     references = [normalize(data[i][1]) for i in known]
     if not any(references):
-        raise InvalidInputError("task 'speech' got recordings in which no word is said. Give some.")
+        raise InvalidInputError("task 'speech' got only empty transcripts. Give some with words.")
     hypotheses = [normalize(transcripts[i].text) for i in known]
     options: dict[str, Any] = {"resamples": resamples, "seed": seed}
     rates = _rates(references, hypotheses, **options)

@@ -62,7 +62,7 @@ def evaluate_zero_shot(
     guesses, reasons = judge.classify_with_failures(data.items, k=5)
     kept = [i for i in range(len(data)) if i not in reasons]
     if not kept:
-        raise InvalidInputError(f"no picture can be read: {next(iter(reasons.values()))}")
+        raise InvalidInputError(f"no image can be read: {next(iter(reasons.values()))}")
     number = {label: i for i, label in enumerate(data.classes)}
     truth = np.array([number[data.labels[i]] for i in kept])
     index_of = {label: i for i, label in enumerate(judge.labels)}

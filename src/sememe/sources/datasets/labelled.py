@@ -72,7 +72,7 @@ def _read_folder(folder: Path, modality: Modality, pattern: str | None) -> Label
         if isinstance(file, Skipped):
             skipped.append(file)
         elif "/" not in file.source and pattern is None:
-            skipped.append(Skipped(file.source, "it lies in no class's folder"))
+            skipped.append(Skipped(file.source, "not in the folder of a class"))
         elif format_of(file.source)[0] != modality:
             why = f"by its ending no {noun(modality)} that can be read"
             skipped.append(Skipped(file.source, why))

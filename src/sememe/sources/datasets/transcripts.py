@@ -29,7 +29,7 @@ TEXT_NAMES = (
 )
 _LAYOUT = (
     "a table (.csv, .tsv, .jsonl, .parquet) with columns path and text, or a folder that holds "
-    "NAME.wav beside NAME.txt"
+    "NAME.wav and NAME.txt"
 )
 
 
@@ -55,9 +55,9 @@ def read_transcripts(path: str | Path) -> list[tuple[Path, str]]:
 
 
 def _read_table(table: Path) -> list[tuple[Path, str]]:
-    rows = read_table(table, "recordings and texts")
+    rows = read_table(table, "audio files and texts")
     names = list_columns(rows)
-    paths = require_column(names, PATH_NAMES, "recordings", table)
+    paths = require_column(names, PATH_NAMES, "audio files", table)
     texts = require_column(names, TEXT_NAMES, "texts", table)
     pairs = [(_resolve_path(table, number, row, paths), _normalize(row.get(texts)))
              for number, row in enumerate(rows, 1)]  # fmt: skip
@@ -65,7 +65,7 @@ def _read_table(table: Path) -> list[tuple[Path, str]]:
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InvalidInputError(
-            f"{table} names recordings that are not there: {', '.join(missing[:3])}{more}. Paths "
+            f"{table} names audio files that do not exist: {', '.join(missing[:3])}{more}. Paths "
             f"are relative to {table.parent}; mend or remove these rows."
         )
     return pairs
@@ -89,7 +89,7 @@ def _read_folder(folder: Path) -> list[tuple[Path, str]]:
         if format_of(audio.name)[0] == "audio" and text.is_file():
             pairs.append((audio, _read_text(text)))
     if not pairs:
-        raise InvalidInputError(f"{folder} holds no recording beside its text; give {_LAYOUT}.")
+        raise InvalidInputError(f"{folder} holds no audio file with its text; give {_LAYOUT}.")
     return pairs
 
 

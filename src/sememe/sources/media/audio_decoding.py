@@ -37,7 +37,7 @@ _BLOCK = 1 << 18  # samples decoded at a time
 _LEAST_BLOCK = 1 << 10  # ... of a damaged file
 _UNKNOWN = 1 << 40  # frames, if the header does not give the length; no file has as many
 _RATES = 100, 10_000_000
-_NEEDED_BY = "reading sound"
+_NEEDED_BY = "reading audio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +116,19 @@ def read_audio_metadata(content: Any) -> dict[str, str | int | float]:
         CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`, as far as the
             header shows.
     """
-    with open_audio(content) as sound:
-        _check_rate(sound.samplerate)
-        if not sound.frames:
+    with open_audio(content) as audio:
+        _check_rate(audio.samplerate)
+        if not audio.frames:
             raise CorruptFileError(_describe_empty())
-        known = sound.frames < _UNKNOWN
+        known = audio.frames < _UNKNOWN
         facts: dict[str, str | int | float] = {
             "seconds": round(
-                sound.frames / sound.samplerate if known else measure_seconds(content), 3
+                audio.frames / audio.samplerate if known else measure_seconds(content), 3
             ),
-            "sample_rate": int(sound.samplerate),
-            "channels": int(sound.channels),
+            "sample_rate": int(audio.samplerate),
+            "channels": int(audio.channels),
         }
-        named = sound.copy_metadata() if hasattr(sound, "copy_metadata") else {}
+        named = audio.copy_metadata() if hasattr(audio, "copy_metadata") else {}
         return facts | {k: v for k in ("title", "artist") if (v := str(named.get(k, "")).strip())}
 
 
@@ -141,22 +141,22 @@ def measure_seconds(content: Any) -> float:
     import numpy as np
 
     count = finite = 0
-    with open_audio(content) as sound:
-        for block in decode_blocks(sound, 0.0, None):
+    with open_audio(content) as audio:
+        for block in decode_blocks(audio, 0.0, None):
             count += len(block)
             finite += int(np.isfinite(block).sum())
         _check_finite(count, finite)
-        return count / float(sound.samplerate)
+        return count / float(audio.samplerate)
 
 
 def is_cut_off(content: Any) -> bool:
     """Return whether the audio ends before the duration of its header, as far as can be seen."""
-    with open_audio(content) as sound:
-        if sound.frames >= _UNKNOWN:
+    with open_audio(content) as audio:
+        if audio.frames >= _UNKNOWN:
             return False
         try:
-            sound.seek(max(sound.frames - 1, 0))
-            return not len(sound.read(1, dtype="float32"))
+            audio.seek(max(audio.frames - 1, 0))
+            return not len(audio.read(1, dtype="float32"))
         except RuntimeError:
             return True
 
@@ -168,7 +168,7 @@ def check_audio(content: Any, name: str) -> None:
         InvalidInputError: The message begins with `name`.
     """
     if isinstance(content, Clip):
-        _check_stretch(content.start, content.end)
+        _check_range(content.start, content.end)
         content = content.content
     if isinstance(content, str | PathLike | bytes | bytearray | memoryview):
         return
@@ -210,11 +210,11 @@ def _resample(
     if within:
         start, end, content = content.start, content.end, content.content
     given = finite = count = 0
-    with open_audio(content) as sound:
-        _check_rate(sound.samplerate)
-        rate, other = sound.samplerate, sound.samplerate != sample_rate
+    with open_audio(content) as audio:
+        _check_rate(audio.samplerate)
+        rate, other = audio.samplerate, audio.samplerate != sample_rate
         stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32") if other else None
-        for block in decode_blocks(sound, start, end):
+        for block in decode_blocks(audio, start, end):
             given += len(block)
             finite += int(np.isfinite(block).sum())
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
@@ -234,26 +234,26 @@ def _resample(
         yield np.zeros(1, np.float32)
 
 
-def decode_blocks(sound: Any, start: float, end: float | None) -> Iterator[FloatArray]:
+def decode_blocks(audio: Any, start: float, end: float | None) -> Iterator[FloatArray]:
     """Yield mono float32 blocks, until the end or until the file is damaged."""
     import numpy as np
 
-    _check_stretch(start, end)
-    first = round(start * sound.samplerate)
-    last = None if end is None else max(round(end * sound.samplerate), first + 1)
-    at, size = first, max(1, _BLOCK // sound.channels)
-    if sound.frames >= _UNKNOWN:  # the end raises an error and loses the block before it
+    _check_range(start, end)
+    first = round(start * audio.samplerate)
+    last = None if end is None else max(round(end * audio.samplerate), first + 1)
+    at, size = first, max(1, _BLOCK // audio.channels)
+    if audio.frames >= _UNKNOWN:  # the end raises an error and loses the block before it
         size = _LEAST_BLOCK
     moved = first > 0
     while last is None or at < last:
         try:
             count = size if last is None else min(size, last - at)
             if moved:
-                sound.seek(min(at, sound.frames))
-            block = sound.read(count, dtype="float32", always_2d=True)
+                audio.seek(min(at, audio.frames))
+            block = audio.read(count, dtype="float32", always_2d=True)
         except RuntimeError as error:
             # Smaller blocks recover what precedes the damage.
-            if size > _LEAST_BLOCK and sound.frames < _UNKNOWN:
+            if size > _LEAST_BLOCK and audio.frames < _UNKNOWN:
                 moved, size = True, size // 8
                 continue
             if at == first:
@@ -273,15 +273,15 @@ def open_audio(content: Any) -> Iterator[Any]:
         content = content.content
     pair = as_samples(content)
     if pair is not None:
-        check_audio(content, "the sound")
+        check_audio(content, "the audio")
         yield _Samples(*pair)
         return
     soundfile = require("soundfile", _NEEDED_BY)
     stream = _open_stream(content)
     try:
-        sound = _open_soundfile(stream, lambda: soundfile.SoundFile(stream))
-        with sound:
-            yield sound
+        audio = _open_soundfile(stream, lambda: soundfile.SoundFile(stream))
+        with audio:
+            yield audio
     finally:
         stream.close()
 
@@ -296,7 +296,7 @@ def _open_stream(content: Any) -> Any:
             raise CorruptFileError(reason(error)) from error
     if not isinstance(content, bytes | bytearray | memoryview):
         raise InvalidInputError(
-            f"a sound is {type(content).__name__}; give a path, the bytes of a file, or "
+            f"audio is {type(content).__name__}; give a path, the bytes of a file, or "
             "(samples, sample rate)"
         )
     return io.BytesIO(content)
@@ -314,7 +314,7 @@ def _open_soundfile(stream: Any, opened: Callable[[], Any]) -> Any:
         if what and "audio" in what:
             raise CorruptFileError(f"cut off or damaged (by its first bytes {what})") from error
         seen = f": by its first bytes {what}" if what else ""
-        raise CorruptFileError(f"not a sound file that can be read{seen}") from error
+        raise CorruptFileError(f"not an audio file that can be read{seen}") from error
 
 
 class _Samples:
@@ -354,7 +354,7 @@ def as_samples(content: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def _check_stretch(start: Any, end: Any) -> None:
+def _check_range(start: Any, end: Any) -> None:
     """Refuse what is not 0 <= start < end."""
     last = float("inf") if end is None else end
     numbers = isinstance(start, Real) and isinstance(last, Real)

@@ -148,7 +148,7 @@ def _open(content: Any) -> Image:
     if not isinstance(content, bytes | bytearray | memoryview):
         raise InvalidInputError(
             f"an image is {type(content).__name__}; give a path, the bytes of a file, an array of "
-            "uint8 (height, width, 3), or a picture of Pillow"
+            "uint8 (height, width, 3), or a Pillow image"
         )
     data = bytes(content)
     if not data:

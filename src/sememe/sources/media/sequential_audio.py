@@ -64,7 +64,7 @@ class SequentialReader:
 
     def _begin(self, content: Any) -> None:
         self.close()
-        sound = self._open.enter_context(open_audio(content))
-        self._content, self._rate = content, sound.samplerate
-        self._blocks = decode_blocks(sound, 0.0, None)
+        audio = self._open.enter_context(open_audio(content))
+        self._content, self._rate = content, audio.samplerate
+        self._blocks = decode_blocks(audio, 0.0, None)
         self._start = self._end = 0

@@ -61,8 +61,8 @@ class PairTokenizer:
         self._room = window - sum(map(len, self._marks[:3]))
         if self._room < 2:
             raise InvalidInputError(
-                f"a window of {window} tokens holds {self._room} beside the marks of {path}; give "
-                "one that holds two or more"
+                f"a window of {window} tokens leaves {self._room} besides the special tokens of "
+                f"{path}; give one that leaves two or more"
             )
 
     def encode(self, pairs: Sequence[Pair]) -> list[PairTokens]:

@@ -10,11 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError
 from sememe._persistence import made_by, noted, refuse_other_kinds
 from sememe.train.base.curve import write_curve
 from sememe.train.base.run_folder import ABOUT
-from sememe.vectors.atomic import replaced
 
 if TYPE_CHECKING:
     from sememe.train.base.curve import Curve
@@ -39,7 +39,7 @@ def write_trained(
         InvalidInputError: What `check_trained_place` refuses.
     """
     check_trained_place(place)
-    with replaced(place.resolve()) as fresh:
+    with replace_folder(place.resolve()) as fresh:
         write(fresh)
         (fresh / "README.md").write_text(card, encoding="utf-8")
         write_curve(fresh, curve)

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sememe._atomic import write_atomically
 from sememe._errors import InvalidInputError
 from sememe.train.base.run_lock import held
-from sememe.vectors.atomic import written
 
 ABOUT = "sememe.json"
 
@@ -69,7 +69,7 @@ def _begin(folder: Path, facts: Mapping[str, Any]) -> None:
     told = json.dumps(facts, ensure_ascii=False, indent=1)
     if document.is_file() and document.read_text(encoding="utf-8") != told:
         _empty(folder)
-    with written(document) as file:
+    with write_atomically(document) as file:
         file.write(told.encode())
 
 

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError
 from sememe.train.base.run_folder import whole_states
-from sememe.vectors.atomic import written
 
 _TENSORS, _DOCUMENT = "state.safetensors", "trainer_state.json"
 
@@ -38,9 +38,9 @@ def keep_state(
     before = whole_states(folder)
     fresh = folder / f"checkpoint-{step}"
     fresh.mkdir(parents=True, exist_ok=True)
-    with written(fresh / _TENSORS) as file:
+    with write_atomically(fresh / _TENSORS) as file:
         file.write(save(tensors))
-    with written(fresh / _DOCUMENT) as file:
+    with write_atomically(fresh / _DOCUMENT) as file:
         file.write(json.dumps({"step": step, **document}).encode())
     for state in before:
         if state != fresh:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, get_ar
 
 import numpy as np
 
+from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError
 from sememe._nouns import noun
 from sememe._persistence import made_by
@@ -47,7 +48,6 @@ from sememe.train.classify.report import (
     skipped_note,
     without_copies,
 )
-from sememe.vectors.atomic import replaced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -192,7 +192,7 @@ class ClassLearner(LoopRecipe, ABC):
         if not isinstance(model, ProbeClassifier):
             return self._fine_tuning().save(place, self._tuned)
         check_probe_place(place)
-        with replaced(place.resolve()) as fresh:
+        with replace_folder(place.resolve()) as fresh:
             model.write(fresh, facts)
         return place
 

@@ -205,8 +205,8 @@ def _in_blocks(
     encoder: Encoder, items: tuple[Any, ...], state: Path, show_progress: bool
 ) -> tuple[FloatArray, dict[int, str]]:
     """Encode items block by block, each kept in a file: a run that was killed goes on there."""
+    from sememe._atomic import write_atomically
     from sememe._progress import progress
-    from sememe.vectors.atomic import written
 
     rows, reasons = np.empty((len(items), encoder.dim), np.float32), {}
     state.mkdir(parents=True, exist_ok=True)
@@ -218,7 +218,7 @@ def _in_blocks(
                 found = np.load(file, allow_pickle=False)
             else:
                 found = encode(some).vectors
-                with written(file) as out:
+                with write_atomically(file) as out:
                     np.save(out, found, allow_pickle=False)
             rows[start : start + len(some)] = found
             advance(start + len(some))

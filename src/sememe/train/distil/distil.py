@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._persistence import made_by
 from sememe._progress import progress
@@ -36,7 +37,6 @@ from sememe.train.distil.token_weights import (
     token_ranks,
     zipf_weights,
 )
-from sememe.vectors.atomic import replaced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class Distilled:
         """
         place = Path(folder)
         check_output(place)
-        with replaced(place.resolve()) as fresh:
+        with replace_folder(place.resolve()) as fresh:
             write_static_files(fresh, self.rows, self.tokenizer, self.facts)
         return place
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError
 from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.text.normalize import well_formed
@@ -39,7 +40,6 @@ from sememe.train.sentence.domain_report import DomainReport, card, notes_on
 from sememe.train.sentence.evaluator import score_model
 from sememe.train.sentence.examples import Data, Examples, notes_of, read_examples
 from sememe.train.sentence.losses import check_loss
-from sememe.vectors.atomic import replaced
 
 KIND = "domain"
 _HELD = 0.1  # of the text, for masked accuracy
@@ -248,7 +248,7 @@ class _Run:
         place = self.state / "start"
         if not place.is_dir():
             model = grafted(self.training.base, self.state / "masked", keep=self.training.keep)
-            with replaced(place) as fresh:
+            with replace_folder(place) as fresh:
                 write_quietly(model, fresh)
         return place
 

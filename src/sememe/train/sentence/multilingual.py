@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sememe._atomic import write_atomically
 from sememe._errors import InvalidInputError
 from sememe.train.base.base_model import trainable
 from sememe.train.base.hf_trainer import check_train_extra, fit_model, write_quietly
@@ -36,7 +37,6 @@ from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.sentence.bi_encoder import open_model
 from sememe.train.sentence.examples import Data, Examples, notes_of, read_examples, run_facts
 from sememe.train.sentence.tokenizer_coverage import check_legible, check_share
-from sememe.vectors.atomic import written
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
@@ -258,7 +258,7 @@ def _goals(teacher: Encoder, examples: Examples, state: Path, *, show_progress: 
         rows = np.load(place, allow_pickle=False)
     else:
         rows = np.asarray(teacher.encode(texts, show_progress=show_progress), np.float32)
-        with written(place) as file:
+        with write_atomically(place) as file:
             np.save(file, rows)
     numbers = {text: i for i, text in enumerate(texts)}
     goals: FloatArray = rows[[numbers[text] for text in sources]]

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from sememe._atomic import replace_folder, write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.report import TrainingReport
-from sememe.vectors.atomic import replaced, written
 from sememe.vectors.formats.folder import FILES, read_document, read_vectors, write_vectors
 from sememe.vectors.keyed import KeyedVectors, from_record
 
@@ -50,10 +50,10 @@ def write_model(folder: Path, saved: SavedModel, arrays: Mapping[str, Any]) -> P
         "corpus": {name: getattr(saved.vocabulary, name) for name in _SUMS},
         "training": asdict(saved.report),
     }
-    with replaced(folder.resolve()) as fresh:
+    with replace_folder(folder.resolve()) as fresh:
         (fresh / "state").mkdir()
         for name, rows in arrays.items():
-            with written(fresh / "state" / f"{name}.npy") as file:
+            with write_atomically(fresh / "state" / f"{name}.npy") as file:
                 np.save(file, rows[:, : saved.vectors.dim], allow_pickle=False)
         write_vectors(fresh, saved.vectors.record, kind=saved.kind, facts=facts)
     return folder

@@ -20,10 +20,10 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import FloatArray
 from sememe.text.ngrams import Ngrams
-from sememe.vectors.atomic import written
 from sememe.vectors.formats.file_errors import (
     check_distinct,
     error_at_byte,
@@ -111,7 +111,7 @@ def write(vectors: VectorRecord, path: Path) -> Path:
             "with format='fasttext-vec'."
         )
     encoded = [_encode_key(key, row) for row, key in enumerate(vectors.keys)]
-    with written(path) as file:
+    with write_atomically(path) as file:
         file.write(
             MAGIC + struct.pack("<i", _VERSIONS[-1]) + _pack_arguments(vectors.dim, table.subwords)
         )
@@ -186,7 +186,7 @@ def _read_dictionary(source: _Source) -> tuple[list[str], NDArray[np.int64]]:
         )
     if size != words or size < 1:
         raise source.error(f"the dictionary has {size} entries, {words} of them words")
-    found: list[str] = []
+    keys: list[str] = []
     counts: list[int] = []
     for _ in range(size):
         word = source.until_zero()
@@ -194,11 +194,11 @@ def _read_dictionary(source: _Source) -> tuple[list[str], NDArray[np.int64]]:
         if kind != 0 or count < 0:
             raise source.error(f"entry {show_bytes(word)} has count {count}, type {kind}")
         try:
-            found.append(word.decode())
+            keys.append(word.decode())
         except UnicodeDecodeError:
             raise source.error(f"the word {show_bytes(word)} is not UTF-8") from None
         counts.append(count)
-    return found, np.array(counts, np.int64)
+    return keys, np.array(counts, np.int64)
 
 
 class _Source:

@@ -28,10 +28,10 @@ from typing import Any
 
 import numpy as np
 
+from sememe._atomic import find_leftovers, write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import made_by, noted, refuse_other_kinds
 from sememe.text.ngrams import Ngrams
-from sememe.vectors.atomic import beside, written
 from sememe.vectors.keys import MappedKeys, make_mapped_arrays
 from sememe.vectors.record import StrPath, SubwordTable, VectorRecord
 
@@ -74,9 +74,9 @@ def write_vectors(
     arrays = _make_arrays(vectors)
     files = {}
     with ExitStack() as stack:  # exits in reverse order: sememe.json is renamed last
-        about = stack.enter_context(written(root / FILE))
+        about = stack.enter_context(write_atomically(root / FILE))
         for name, array in arrays.items():
-            file = stack.enter_context(written(root / name))
+            file = stack.enter_context(write_atomically(root / name))
             if name.endswith(".npy"):
                 np.save(file, array, allow_pickle=False)
             else:
@@ -202,7 +202,11 @@ def refuse_interrupted_save(folder: Path) -> None:
     Raises:
         CorruptFileError: A complete model is there under a temporary name; gives it.
     """
-    whole = [] if folder.exists() else [path for path in beside(folder) if (path / FILE).exists()]
+    whole = (
+        []
+        if folder.exists()
+        else [path for path in find_leftovers(folder) if (path / FILE).exists()]
+    )
     if whole:
         raise CorruptFileError(
             f"{folder} is missing: a save was broken off, and {whole[0]} holds the complete "

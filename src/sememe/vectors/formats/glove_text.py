@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO
 
-from sememe.vectors.atomic import written
+from sememe._atomic import write_atomically
 from sememe.vectors.formats.file_errors import error_at_line, show_bytes
 from sememe.vectors.formats.text_rows import (
     check_writable,
@@ -44,6 +44,6 @@ def write(vectors: VectorRecord, path: Path) -> Path:
         InvalidInputError: A key that the format cannot hold.
     """
     check_writable(vectors, "glove-text")
-    with written(path) as file:
+    with write_atomically(path) as file:
         write_rows(file, vectors)
     return path

@@ -61,7 +61,7 @@ def read_rows(
             raise error_at_line(
                 path,
                 first_line + count,
-                f"the header says {count} vectors, and here begins another",
+                f"the header says {count} vectors, but another vector follows",
                 do=f"Write the true number in line 1, or cut the file after line {count + 1}.",
             )
         reserve_rows(matrix, end)
@@ -71,7 +71,7 @@ def read_rows(
         raise error_at_line(
             path,
             first_line + len(keys) - 1,
-            f"the header says {count} vectors, and the file ends after {len(keys)}",
+            f"the header says {count} vectors, but the file ends after {len(keys)}",
             do=f"Fetch the file again, or write {len(keys)} in line 1.",
         )
     if not keys:

@@ -11,8 +11,8 @@ from typing import IO
 
 import numpy as np
 
+from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError
-from sememe.vectors.atomic import written
 from sememe.vectors.formats.file_errors import (
     check_distinct,
     error_at_byte,
@@ -62,7 +62,7 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
     left = data[at:] + file.read(1)
     if left.strip(b"\n"):
         raise error_at_byte(
-            path, base + at, f"the header says {count} vectors, and here is more than those",
+            path, base + at, f"the header says {count} vectors, but more bytes follow",
             do="Write the true number in the header, or cut the file here.",
         )  # fmt: skip
     matrix.resize((count, dim), refcheck=False)
@@ -82,7 +82,7 @@ def write(vectors: VectorRecord, path: Path) -> Path:
         InvalidInputError: A key that the format cannot hold.
     """
     check_writable(vectors, "word2vec-binary")
-    with written(path) as file:
+    with write_atomically(path) as file:
         file.write(f"{len(vectors)} {vectors.dim}\n".encode())
         for start in range(0, len(vectors), _ROWS):
             rows = np.ascontiguousarray(vectors.matrix[start : start + _ROWS], "<f4")
@@ -104,6 +104,6 @@ def _decode_key(key: bytes, path: Path, byte: int, row: int) -> str:
 
 def _truncation_error(path: Path, byte: int, got: int, count: int) -> CorruptFileError:
     return error_at_byte(
-        path, byte, f"the header says {count} vectors, and the file ends within vector {got + 1}",
+        path, byte, f"the header says {count} vectors, but the file ends within vector {got + 1}",
         do=f"{_AGAIN}: it is cut short, or of another format.",
     )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO
 
-from sememe.vectors.atomic import written
+from sememe._atomic import write_atomically
 from sememe.vectors.formats.file_errors import error_at_line, show_bytes
 from sememe.vectors.formats.text_rows import check_writable, read_first_line, read_rows, write_rows
 from sememe.vectors.record import VectorRecord
@@ -34,7 +34,7 @@ def write(vectors: VectorRecord, path: Path, *, vec: bool = False) -> Path:
         InvalidInputError: A key that the format cannot hold.
     """
     check_writable(vectors, "fasttext-vec" if vec else "word2vec-text")
-    with written(path) as file:
+    with write_atomically(path) as file:
         file.write(f"{len(vectors)} {vectors.dim}\n".encode())
         write_rows(file, vectors, trailing=" " if vec else "")
     return path

@@ -22,6 +22,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.text.words import LINE_END, Tokens
 from sememe.train.words.corpus.counting import Counter, count
@@ -40,7 +41,6 @@ from sememe.train.words.corpus.reader import (
 from sememe.train.words.corpus.vocabulary import Vocabulary, build_vocabulary
 from sememe.train.words.report import plain
 from sememe.train.words.subprocess_call import call, can_call
-from sememe.vectors.atomic import written
 
 Scoring = Literal["default", "npmi"]
 SCORINGS: tuple[Scoring, ...] = ("default", "npmi")
@@ -144,7 +144,7 @@ class Phrases:
             "phrases": [[*pair, score] for pair, score in self.phrases_.items()],
         }
         path = Path(path)
-        with written(path) as file:
+        with write_atomically(path) as file:
             file.write(json.dumps(document, ensure_ascii=False, indent=0).encode())
         return path
 

@@ -181,11 +181,8 @@ def test_items_without_text_leave_no_trace(encoder, tmp_path):
 
 
 def test_two_text_spaces_are_refused_until_they_can_be_searched(encoder, tmp_path):
-    class Other(OtherSpace):
-        dim = 8
-
     with pytest.raises(InvalidInputError, match="2 spaces"):
-        Index.create(tmp_path / "index", [encoder, Other()])
+        Index.create(tmp_path / "index", [encoder, OtherSpace()])
     assert not (tmp_path / "index").exists()
 
 

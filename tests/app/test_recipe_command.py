@@ -18,6 +18,7 @@ import sememe
 from sememe.app import cli
 from sememe.app.cli import main
 from sememe.app.field_options import describe_fields, make_options
+from sememe.app.options import TextColumns
 from sememe.app.train.recipe_command import make_recipe, recipe_command
 from sememe.app.train.run import make_evaluate_option, make_path_argument
 from sememe.train.base.options import Recipe, option, options_of
@@ -154,13 +155,15 @@ class Made(Recipe):
     sizes: Sequence[int] = option((), at_least=1, group="data")
     report_: MadeReport = field(init=False, repr=False)
 
-    def fit(self, data, *, evaluate=None, checkpoint=None, show_progress=False):
+    def fit(self, data, *, evaluate=None, columns=(), checkpoint=None, show_progress=False):
         self._check()
         if data.read_text() == "wait":
             (checkpoint / "checkpoint-1").mkdir(parents=True)
             signal.raise_signal(signal.SIGINT)
         warnings.warn("it collapses", RuntimeWarning, stacklevel=2)
-        self.report_ = MadeReport(str(evaluate), checkpoint.name, self.width, ("one note",))
+        self.report_ = MadeReport(
+            str(evaluate), tuple(columns), checkpoint.name, self.width, ("one note",)
+        )
         return self
 
     def save(self, folder):
@@ -171,6 +174,7 @@ class Made(Recipe):
 @dataclass
 class MadeReport:
     evaluate: str
+    columns: tuple[str, ...]
     checkpoint: str
     width: int | None
     notes: tuple[str, ...]
@@ -182,7 +186,7 @@ def run(tmp_path):
     command = recipe_command(
         Made,
         make_path_argument("FILE", "What is trained on."),
-        fit={"evaluate": make_evaluate_option("Evaluated on.")},
+        fit={"evaluate": make_evaluate_option("Evaluated on."), "columns": TextColumns},
         summarise=lambda report, written: f"width {report.width} to {written.name}",
         following="sememe use {}",
     )
@@ -209,6 +213,7 @@ def test_json_is_the_report(run, tmp_path, capsys):
     assert document == {
         "path": str(tmp_path / "my out"),
         "evaluate": "None",
+        "columns": [],
         "checkpoint": "my out.checkpoint",
         "width": None,
         "notes": ["one note"],

@@ -66,7 +66,8 @@ def recipe_command(
         as_json: bool,
         **values: Any,
     ) -> None:
-        keywords = {name: values.pop(name) for name in fit}
+        given = {name: values.pop(name) for name in fit}
+        keywords = {name: value for name, value in given.items() if value is not None}
         _refuse_two_evaluations(context, keywords)
         training = make(context, values) if make else make_recipe(recipe, values)
         written = train(training, data, output, overwrite=overwrite, **keywords)
@@ -77,13 +78,13 @@ def recipe_command(
             next_command = following.format(shlex.quote(str(written)))
             print_run(summarise(report, written), report.notes, next_command)
 
-    given = [make_parameter(name, kind, None) for name, kind in fit.items()]
-    given += make_options(recipe) if options is None else options
-    return set_training_signature(command, data, OutputFolder, given)
+    parameters = [make_parameter(name, kind, None) for name, kind in fit.items()]
+    parameters += make_options(recipe) if options is None else options
+    return set_training_signature(command, data, OutputFolder, parameters)
 
 
 def _refuse_two_evaluations(context: typer.Context, keywords: Values) -> None:
-    if keywords.get("evaluate") is not None and is_typed(context, "held_out"):
+    if "evaluate" in keywords and is_typed(context, "held_out"):
         raise InvalidInputError(
             "--held-out and --evaluate both set the evaluation data. Leave one out."
         )

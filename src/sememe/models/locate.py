@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sememe.models.bert.weights import FAMILIES
+from sememe.models.bert.weights import ARCHITECTURES
 from sememe.models.weights import hub
 from sememe.models.weights.folder import SPEECH_TYPES, ModelFolder, ModelKind
 
 # What else is fetched where a network of that type comes without safetensors.
 _INSTEAD = {
-    **dict.fromkeys([*FAMILIES, "clip"], hub.ONNX_FILES),
+    **dict.fromkeys([*ARCHITECTURES, "clip"], hub.ONNX_FILES),
     **dict.fromkeys([*SPEECH_TYPES, "clap"], hub.TORCH_FILES),
 }
 

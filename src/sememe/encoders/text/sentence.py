@@ -213,11 +213,11 @@ def _open_engine(
     from sememe.models.bert.calibrate import calibrate_int8
     from sememe.models.bert.engine import SentenceEngine
     from sememe.models.bert.onnx_engine import find_onnx_files
-    from sememe.models.bert.weights import FAMILIES, read_bert_weights
+    from sememe.models.bert.weights import ARCHITECTURES, read_bert_weights
     from sememe.models.onnx.transformer import in_float32
 
     onnx = find_onnx_files(folder.network, int8=int8)
-    known = folder.config.get("model_type") in FAMILIES
+    known = folder.config.get("model_type") in ARCHITECTURES
     if not known or (onnx and not any(folder.network.glob("*.safetensors"))):
         return _open_onnx(folder, onnx, threads=threads, int8=int8)
     where = str(folder.path)

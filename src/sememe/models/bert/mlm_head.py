@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.models.bert.weights import FAMILIES
+from sememe.models.bert.weights import ARCHITECTURES
 from sememe.models.onnx.builder import Graph, floats
 from sememe.models.onnx.session import open_session
 from sememe.models.onnx.transformer import activate, linear
@@ -128,7 +128,7 @@ def read_masked_head(
 def check_has_head(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> None:
     """Refuse a checkpoint of a known type that has no head for masked tokens."""
     kind = config.get("model_type")
-    if kind not in FAMILIES:
+    if kind not in ARCHITECTURES:
         return  # `read_bert_weights` refuses it
     wanted = f"{_HEADS[kind].dense}.weight"
     if wanted not in tensors:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.onnx.transformer import read_layer
+from sememe.models.onnx.transformer import LayerNames, read_layer
 from sememe.models.weights.config import check_activation, check_heads
 from sememe.models.weights.reader import Reader
 
@@ -25,51 +25,58 @@ if TYPE_CHECKING:
     from sememe.models.weights.safetensors import Tensors
 
 
+_BERT = LayerNames(
+    attention=(
+        "attention.self.query", "attention.self.key", "attention.self.value",
+        "attention.output.dense",
+    ),
+    feed=("intermediate.dense", "output.dense"),
+    norms=("attention.output.LayerNorm", "output.LayerNorm"),
+)  # fmt: skip
+_KEYS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+
+
 @dataclass(frozen=True, slots=True)
-class Family:
-    """Names of the tensors of an architecture, "{}" for the layer's number.
+class Architecture:
+    """Names of an architecture's tensors and config entries.
 
     Attributes:
-        layer: Prefix of a layer's tensors.
-        attention: Query, key, value and output.
-        norms: The normalisation after attention and after the feed-forward part.
-        feed: The two matrices of the feed-forward part.
+        layer: Prefix of a layer's tensors, "{}" for its number.
+        names: Of a layer's tensors.
         first_position: "pad" if positions begin after the padding's id, as in RoBERTa.
-        keys: Names of width, layers, heads and inner width in its config.
-        activation: Name of the activation in its config.
+        keys: Width, layers, heads and inner width in the config.
+        activation: The activation in the config.
     """
 
     layer: str = "encoder.layer.{}."
-    attention: tuple[str, str, str, str] = (
-        "attention.self.query", "attention.self.key", "attention.self.value",
-        "attention.output.dense",
-    )  # fmt: skip
-    norms: tuple[str, str] = ("attention.output.LayerNorm", "output.LayerNorm")
-    feed: tuple[str, str] = ("intermediate.dense", "output.dense")
+    names: LayerNames = _BERT
     first_position: str = "0"
-    keys: tuple[str, str, str, str] = (
-        "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
-    )  # fmt: skip
+    keys: tuple[str, str, str, str] = _KEYS
     activation: str = "hidden_act"
 
 
-_ROBERTA = Family(first_position="pad")
-FAMILIES = {
-    "bert": Family(),
+_ROBERTA = Architecture(first_position="pad")
+ARCHITECTURES = {
+    "bert": Architecture(),
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
-    "distilbert": Family(
+    "distilbert": Architecture(
         layer="transformer.layer.{}.",
-        attention=("attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin"),
-        norms=("sa_layer_norm", "output_layer_norm"),
-        feed=("ffn.lin1", "ffn.lin2"),
+        names=LayerNames(
+            ("attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin"),
+            feed=("ffn.lin1", "ffn.lin2"),
+            norms=("sa_layer_norm", "output_layer_norm"),
+        ),
         keys=("dim", "n_layers", "n_heads", "hidden_dim"),
         activation="activation",
     ),
-    "mpnet": Family(
-        attention=("attention.attn.q", "attention.attn.k", "attention.attn.v", "attention.attn.o"),
-        norms=("attention.LayerNorm", "output.LayerNorm"),
+    "mpnet": Architecture(
+        names=LayerNames(
+            ("attention.attn.q", "attention.attn.k", "attention.attn.v", "attention.attn.o"),
+            feed=_BERT.feed,
+            norms=("attention.LayerNorm", "output.LayerNorm"),
+        ),
         first_position="pad",
     ),
 }
@@ -119,33 +126,19 @@ def read_bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str
         InvalidInputError: If sememe has no graph for the architecture.
         CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
     """
-    family = _family(config, where)
+    kind = _find_architecture(config, where)
     reader = Reader(tensors, where)
     try:
-        dim, depth, heads, inner = (int(config[key]) for key in family.keys)
+        dim, depth, heads, inner = (int(config[key]) for key in kind.keys)
         n_words, most = int(config["vocab_size"]), int(config["max_position_embeddings"])
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(f"{where}: config.json lacks {error}. Fetch it anew") from error
     check_heads(dim, heads, where)
-    words = reader.array("embeddings.word_embeddings.weight", n_words, dim)
-    positions = reader.array("embeddings.position_embeddings.weight", most, dim)
-    types = None
-    if reader.has("embeddings.token_type_embeddings.weight"):
-        given = reader.array("embeddings.token_type_embeddings.weight", -1, dim)
-        positions = positions + given[0]
-        types = given - given[0] if len(given) > 1 else None
-    if family.first_position == "pad":
+    positions, types = _read_positions(reader, most, dim)
+    if kind.first_position == "pad":
         positions = positions[int(config.get("pad_token_id", 1)) + 1 :]
     layers = tuple(
-        read_layer(
-            reader,
-            family.layer.format(i),
-            attention=family.attention,
-            feed=family.feed,
-            norms=family.norms,
-            dim=dim,
-            inner=inner,
-        )
+        read_layer(reader, kind.layer.format(i), kind.names, dim=dim, inner=inner)
         for i in range(depth)
     )
     distances = None
@@ -153,31 +146,40 @@ def read_bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str
         table = reader.array("encoder.relative_attention_bias.weight", -1, heads)
         distances = distance_bias(table, len(positions))
     return BertWeights(
-        words=words,
+        words=reader.array("embeddings.word_embeddings.weight", n_words, dim),
         positions=positions,
         norm=reader.norm("embeddings.LayerNorm", dim),
         layers=layers,
         distances=distances,
         heads=heads,
         epsilon=float(config.get("layer_norm_eps", 1e-12)),
-        activation=config[family.activation],
+        activation=config[kind.activation],
         types=types,
     )
 
 
-def _family(config: Mapping[str, Any], where: str) -> Family:
-    kind = config.get("model_type")
-    if kind not in FAMILIES:
-        known = ", ".join(FAMILIES)
+def _read_positions(reader: Reader, most: int, dim: int) -> tuple[FloatArray, FloatArray | None]:
+    """Return the position and the token type embeddings; see `BertWeights`."""
+    positions = reader.array("embeddings.position_embeddings.weight", most, dim)
+    if not reader.has("embeddings.token_type_embeddings.weight"):
+        return positions, None
+    types = reader.array("embeddings.token_type_embeddings.weight", -1, dim)
+    return positions + types[0], types - types[0] if len(types) > 1 else None
+
+
+def _find_architecture(config: Mapping[str, Any], where: str) -> Architecture:
+    name = config.get("model_type")
+    if name not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
         raise InvalidInputError(
-            f"{where} is of the type {kind!r}; sememe builds graphs for {known}. Of another type "
+            f"{where} is of the type {name!r}; sememe builds graphs for {known}. Of another type "
             "only sentence encoders run, by their onnx/model.onnx"
         )
-    family = FAMILIES[kind]
+    kind = ARCHITECTURES[name]
     if config.get("position_embedding_type", "absolute") != "absolute":
         raise InvalidInputError(f"{where} has relative positions, which sememe's graph does not")
-    check_activation(config.get(family.activation), family.activation, where)
-    return family
+    check_activation(config.get(kind.activation), kind.activation, where)
+    return kind
 
 
 def distance_bias(table: FloatArray, n: int) -> FloatArray:

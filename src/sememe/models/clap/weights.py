@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe.models.bert.weights import BertWeights, read_bert_weights
-from sememe.models.onnx.transformer import Layer, read_layer
+from sememe.models.onnx.transformer import Layer, LayerNames, read_layer
 from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     Projection = tuple[Product, Product]
 
 _AUDIO, _TEXT = "audio_model.audio_encoder.", "text_model."
-_ATTENTION = ("attention.self.query", "attention.self.key", "attention.self.value")
+_NAMES = LayerNames(
+    attention=(
+        "attention.self.query", "attention.self.key", "attention.self.value",
+        "attention.output.dense",
+    ),
+    feed=("intermediate.dense", "output.dense"),
+    norms=("layernorm_before", "layernorm_after"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -161,14 +168,7 @@ def _read_projection(reader: Reader, name: str, width: int, dim: int) -> Project
 def _read_block(reader: Reader, tower: AudioTower, stage: int, number: int) -> Block:
     start, dim = f"layers.{stage}.blocks.{number}.", tower.width << stage
     layer = read_layer(
-        reader,
-        start,
-        attention=(*_ATTENTION, "attention.output.dense"),
-        feed=("intermediate.dense", "output.dense"),
-        norms=("layernorm_before", "layernorm_after"),
-        dim=dim,
-        inner=tower.inner(stage),
-        qkv_bias=tower.qkv_bias,
+        reader, start, _NAMES, dim=dim, inner=tower.inner(stage), qkv_bias=tower.qkv_bias
     )
     heads, side = tower.heads[stage], tower.window
     table = f"{start}attention.self.relative_position_bias_table"

@@ -40,7 +40,7 @@ _DEFAULTS = {"max_position_embeddings": 77, "pad_token_id": 0}
 
 
 class OnnxTowers:
-    """Both files; see `sememe.models.clip.towers.Towers`."""
+    """Both files; attributes and methods are those of `sememe.models.clip.towers.ClipTowers`."""
 
     def __init__(self, folder: ClipFolder) -> None:
         """Open both.

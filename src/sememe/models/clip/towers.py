@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
 from sememe.models.clip.graph import image_graph, text_graph
+from sememe.models.clip.onnx_towers import OnnxTowers
 from sememe.models.clip.weights import read_image_weights, read_logit_scale, read_text_weights
 from sememe.models.image.engine import VisionEngine
 from sememe.models.onnx.token_engine import TokenEngine
@@ -22,47 +23,7 @@ if TYPE_CHECKING:
 _MOST = (1 << 31) - (64 << 20)  # bytes of a protobuf message, less what is not weights
 
 
-class TextTower(Protocol):
-    """Runs the text tower.
-
-    Attributes:
-        tokens_at_once: The most tokens in one call, except for a longer sequence.
-    """
-
-    tokens_at_once: int
-
-    def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
-        """Return one unit row for each sequence, special tokens included."""
-        ...
-
-    def release(self) -> None:
-        """Free memory that only makes the next call faster."""
-        ...
-
-
-class Towers(Protocol):
-    """Both towers of a folder.
-
-    Attributes:
-        dim: Width of the common space.
-        max_tokens: The longest text, special tokens included.
-        logit_scale: Logarithm of the factor of cosines.
-    """
-
-    dim: int
-    max_tokens: int
-    logit_scale: float
-
-    def texts(self, threads: int | None) -> TextTower:
-        """Open the text tower."""
-        ...
-
-    def images(self, threads: int | None) -> VisionEngine:
-        """Open the image tower, with the output "features"."""
-        ...
-
-
-def open_towers(folder: ClipFolder) -> Towers:
+def open_towers(folder: ClipFolder) -> ClipTowers | OnnxTowers:
     """Open a folder's towers.
 
     Raises:
@@ -70,14 +31,18 @@ def open_towers(folder: ClipFolder) -> Towers:
             damaged, or do not fit the folder.
     """
     if folder.config is None:
-        from sememe.models.clip.onnx_towers import OnnxTowers
-
         return OnnxTowers(folder)
-    return _GraphTowers(folder, folder.config)
+    return ClipTowers(folder, folder.config)
 
 
-class _GraphTowers:
-    """Towers whose graphs are built from the weights."""
+class ClipTowers:
+    """Both towers of a folder, with graphs built from the weights.
+
+    Attributes:
+        dim: Width of the common space.
+        max_tokens: The longest text, special tokens included.
+        logit_scale: Logarithm of the factor of cosines.
+    """
 
     def __init__(self, folder: ClipFolder, config: ClipConfig) -> None:
         self._folder = folder
@@ -88,12 +53,14 @@ class _GraphTowers:
         self.max_tokens = config.max_tokens
         self.logit_scale = read_logit_scale(self._tensors, where=self._where)
 
-    def texts(self, threads: int | None) -> TextTower:
+    def texts(self, threads: int | None) -> TokenEngine:
+        """Open the text tower."""
         weights = read_text_weights(self._config, self._tensors, where=self._where)
         check_size([weights.words], weights.layers, where=self._where)
         return make_text_engine(weights, threads=threads)
 
     def images(self, threads: int | None) -> VisionEngine:
+        """Open the image tower, with the output "features"."""
         weights = read_image_weights(self._config, self._tensors, where=self._where)
         check_size([weights.patches], weights.layers, where=self._where)
         preprocess = self._folder.preprocess

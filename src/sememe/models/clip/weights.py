@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import CorruptFileError
-from sememe.models.onnx.transformer import Layer, read_layer
+from sememe.models.onnx.transformer import Layer, LayerNames, read_layer
 from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from sememe.models.clip.config import ClipConfig, Tower
     from sememe.models.weights.safetensors import Tensors
 
+_NAMES = LayerNames(
+    ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj"),
+    feed=("mlp.fc1", "mlp.fc2"),
+    norms=("layer_norm1", "layer_norm2"),
+)
 MAX_SCALE = float(np.log(100))  # the most that training allows (section 2.5); used if unknown
 
 
@@ -172,15 +177,7 @@ def read_logit_scale(tensors: Tensors, name: str = "logit_scale", *, where: str)
 def _read_layers(reader: Reader, name: str, tower: Tower) -> tuple[Layer, ...]:
     """Read layers by the names of transformers."""
     return tuple(
-        read_layer(
-            reader,
-            name.format(i),
-            attention=[f"self_attn.{part}_proj" for part in ("q", "k", "v", "out")],
-            feed=("mlp.fc1", "mlp.fc2"),
-            norms=("layer_norm1", "layer_norm2"),
-            dim=tower.width,
-            inner=tower.inner,
-        )
+        read_layer(reader, name.format(i), _NAMES, dim=tower.width, inner=tower.inner)
         for i in range(tower.layers)
     )
 

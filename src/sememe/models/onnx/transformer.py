@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -50,6 +50,20 @@ class Layer:
     down: FloatArray
     down_bias: FloatArray
     norm2: Norm
+
+
+class LayerNames(NamedTuple):
+    """Names of a layer's tensors, without ".weight" and ".bias".
+
+    Attributes:
+        attention: Query, key, value and output.
+        feed: The two matrices of the feed-forward part.
+        norms: The normalisation of attention and of the feed-forward part.
+    """
+
+    attention: tuple[str, str, str, str]
+    feed: tuple[str, str]
+    norms: tuple[str, str]
 
 
 class Products(Protocol):
@@ -168,43 +182,33 @@ def embed_tokens(g: Graph, words: FloatArray, positions: FloatArray) -> str:
 
 
 def read_layer(
-    reader: Reader,
-    start: str,
-    *,
-    attention: Sequence[str],
-    feed: Sequence[str],
-    norms: Sequence[str],
-    dim: int,
-    inner: int,
-    qkv_bias: bool = True,
+    reader: Reader, start: str, names: LayerNames, *, dim: int, inner: int, qkv_bias: bool = True
 ) -> Layer:
     """Read a layer whose query, key and value are tensors of their own.
 
     Args:
         reader: The checkpoint.
-        start: What the names of the layer's tensors begin with.
-        attention: Names of query, key, value and output.
-        feed: Names of the feed-forward part's two matrices.
-        norms: Names of both normalisations.
+        start: Prefix of the names.
+        names: Of the tensors.
         dim: Width of a state.
         inner: Width inside the feed-forward part.
         qkv_bias: Whether query, key and value have a bias; without one it is zero.
 
     Raises:
-        CorruptFileError: If a tensor is missing, has another shape, or holds NaN.
+        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
     """
-    *qkv, out = (start + name for name in attention)
+    *qkv, out = (start + name for name in names.attention)
+    up, down = (start + name for name in names.feed)
+    norm1, norm2 = (reader.norm(start + name, dim) for name in names.norms)
     matrices = [reader.array(f"{name}.weight", dim, dim).T for name in qkv]
-    biases = [
-        reader.array(f"{name}.bias", dim) if qkv_bias else np.zeros(dim, np.float32) for name in qkv
-    ]
-    norm1, norm2 = (reader.norm(start + name, dim) for name in norms)
+    zero = np.zeros(dim, np.float32)
+    biases = [reader.array(f"{name}.bias", dim) if qkv_bias else zero for name in qkv]
     return Layer(
         np.ascontiguousarray(np.concatenate(matrices, axis=1)),
         np.concatenate(biases),
         *reader.linear(out, inputs=dim, outputs=dim),
         norm1,
-        *reader.linear(start + feed[0], inputs=dim, outputs=inner),
-        *reader.linear(start + feed[1], inputs=inner, outputs=dim),
+        *reader.linear(up, inputs=dim, outputs=inner),
+        *reader.linear(down, inputs=inner, outputs=dim),
         norm2,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import CorruptFileError
-from sememe.models.onnx.transformer import Layer, read_layer
+from sememe.models.onnx.transformer import Layer, LayerNames, read_layer
 from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ HEAD = "lm_head"
 _PREFIXES = ("", "wav2vec2.", "hubert.", "unispeech.", "unispeech_sat.")
 _PROBE = "feature_extractor.conv_layers.0.conv.weight"
 _POSITIONS = "encoder.pos_conv_embed.conv"
+_NAMES = LayerNames(
+    ("attention.q_proj", "attention.k_proj", "attention.v_proj", "attention.out_proj"),
+    feed=("feed_forward.intermediate_dense", "feed_forward.output_dense"),
+    norms=("layer_norm", "final_layer_norm"),
+)
 # Names of lengths and directions.
 _LENGTHS = (
     ("weight_g", "weight_v"),
@@ -106,7 +111,10 @@ def read_speech_weights(config: SpeechConfig, tensors: Tensors, *, where: str) -
         if config.position_norm
         else None,
         norm=reader.norm("encoder.layer_norm", dim),
-        layers=tuple(_read_layer(reader, config, i) for i in range(config.layers)),
+        layers=tuple(
+            read_layer(reader, f"encoder.layers.{i}.", _NAMES, dim=dim, inner=config.inner)
+            for i in range(config.layers)
+        ),
         adapters=tuple(_read_adapter(reader, config, i) for i in range(config.layers))
         if config.adapter
         else (),
@@ -146,18 +154,6 @@ def _read_positions(reader: Reader, config: SpeechConfig, where: str) -> FloatAr
             matrix: FloatArray = (g * (v / norms)).astype(np.float32)
             return matrix
     return reader.array(f"{_POSITIONS}.weight", *shape)
-
-
-def _read_layer(reader: Reader, config: SpeechConfig, number: int) -> Layer:
-    return read_layer(
-        reader,
-        f"encoder.layers.{number}.",
-        attention=[f"attention.{part}_proj" for part in ("q", "k", "v", "out")],
-        feed=("feed_forward.intermediate_dense", "feed_forward.output_dense"),
-        norms=("layer_norm", "final_layer_norm"),
-        dim=config.dim,
-        inner=config.inner,
-    )
 
 
 def _read_adapter(reader: Reader, config: SpeechConfig, number: int) -> Adapter:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sememe._ties import TOLERANCE, best_places, first_best, highest, rank, settle
+from sememe._ties import TOLERANCE, best_places, first_best, highest, rank, settle, tolerance_of_outputs
 from sememe.evaluate.top_k import TopK
 from sememe.index.querying.hits import Hit, Hits
 from sememe.search.ranking.documents import Ranking
@@ -83,6 +83,7 @@ def test_nan_and_infinities_stay():
     for relative in (False, True):
         np.testing.assert_array_equal(settle(scores, relative=relative), scores)
     assert settle([]).tolist() == [] and rank([], []) == []
+    assert rank([], [], tolerance=tolerance_of_outputs([])) == []
     assert first_best(np.array([[0.1, 0.5, 0.5 + 1e-7], [0, -np.inf, -1]])).tolist() == [1, 0]
 
 

@@ -4,7 +4,7 @@ BIN := .venv/bin
 THREADS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-train test-slow lint types format bench core clean
+.PHONY: help demo install test test-train test-slow lint types format bench core extras clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ types: .venv/.dev ## Check types
 
 core: ## Install the bare package elsewhere and run the demo and a search with it
 	PYTHON=$(PYTHON) bash .ci/core
+
+extras: .venv/.dev core ## Install each extra by itself and run the README's lines for it
+	bash .ci/extras
 
 bench: .venv/.dev ## List the benchmarks and how to run each
 	@$(BIN)/python benchmarks/list.py

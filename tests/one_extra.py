@@ -92,13 +92,15 @@ def audio(folder: Path) -> str:
     import soundfile
 
     import sememe
+    from sememe.app.cli import main
 
     samples = np.sin(np.arange(16_000) / 6).astype(np.float32)
     soundfile.write(folder / "tone.flac", samples, 16_000)
     rows = sememe.Mfcc(n_mfcc=13).mfcc(str(folder / "tone.flac"))
-    low = sememe.read_sound(str(folder / "tone.flac"), rate=8000)
-    encoder = sememe.load("mel-statistics")
-    return f"{rows.shape[0]} {len(low.samples)} {encoder.encode([low]).shape[0]}"
+    low = sememe.read_sound(str(folder / "tone.flac"), sample_rate=8000)
+    vectors = sememe.load("mel-statistics").encode([str(folder / "tone.flac")])
+    code = main(["show", str(folder / "tone.flac"), "-o", str(folder / "tone.png")])
+    return f"{len(rows)} {len(low)} {len(vectors)} {code}"
 
 
 def documents(folder: Path) -> str:

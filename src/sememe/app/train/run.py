@@ -113,9 +113,16 @@ def check_output(output: Path, data: list[Path], *, overwrite: bool) -> None:
 
 @contextmanager
 def going_on_later(state: Path) -> Iterator[None]:
-    """Say on Ctrl-C where the state is kept, and leave with the exit code of that."""
+    """Say on Ctrl-C where the state is kept, and leave with the exit code of that.
+
+    Of several processes of one run only the main one goes on from here: it saves and reports.
+    """
+    from sememe.train.base.device import is_main_process
+
     try:
         yield
+        if not is_main_process():
+            raise SystemExit
     except KeyboardInterrupt:
         from sememe.train.base.run_folder import has_learnt
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._persistence import made_by, noted
 from sememe.train.base.curve import write_curve
+from sememe.train.base.device import is_main_process
 from sememe.train.base.run_folder import ABOUT
 from sememe.train.words.model_folder import is_replaceable, refuse_others
 from sememe.vectors.atomic import replaced
@@ -31,12 +32,16 @@ def write_trained(
 ) -> Path:
     """Write a folder whole or not at all, in place of a trained one that may be there.
 
+    Of several processes of one run the main one writes it.
+
     write: Puts the network's own files into a folder. facts: What sememe.json says besides.
 
     Raises:
         InvalidInputError: What `check_trained_place` refuses.
     """
     check_trained_place(place)
+    if not is_main_process():
+        return place
     with replaced(place.resolve()) as fresh:
         write(fresh)
         (fresh / "README.md").write_text(card, encoding="utf-8")

@@ -73,7 +73,7 @@ class AudioClassifier(ClassLearner):
         *,
         checkpoint: str | Path | None,
         show_progress: bool,
-    ) -> tuple[Judge, ClassifierReport, Any]:
+    ) -> tuple[Judge | None, ClassifierReport, Any]:
         from sememe.train.classify.finetune_audio import finetuned
 
         return finetuned(

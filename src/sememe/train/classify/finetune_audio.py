@@ -75,8 +75,8 @@ def finetuned(
     *,
     checkpoint: str | Path | None,
     show_progress: bool,
-) -> tuple[SpeechClasses, ClassifierReport, Tuned]:
-    """Train a network; see `AudioClassifier.fit`."""
+) -> tuple[SpeechClasses | None, ClassifierReport, Tuned]:
+    """Train a network; see `AudioClassifier.fit`. Of several processes the main one opens it."""
     for name in ("torch", "transformers", "safetensors", "matplotlib", "soundfile"):
         require(name, "AudioClassifier.fit with method='finetune'")
     from sememe.train.base.hf_callbacks import a_quiet_guest
@@ -108,7 +108,8 @@ def finetuned(
     said = (*notes, *(() if aside is not None else (_FIFTH,)))
     missed = () if aside is None else held.skipped
     report = _report(recipe, train, held._replace(skipped=missed), told, curve, said)
-    return load_speech_classes(tuned.folder), report, tuned
+    made = load_speech_classes(tuned.folder) if compute.is_main else None  # which alone has written
+    return made, report, tuned
 
 
 def _report(

@@ -28,7 +28,7 @@ from sememe.sources.labelled import read_labelled
 from sememe.sources.labelled_data import Labelled, layout
 from sememe.space.classes import folds
 from sememe.space.kernel_probe import MOST_KERNEL
-from sememe.train.base.device import Precision
+from sememe.train.base.device import Precision, is_main_process
 from sememe.train.base.options import Rule, fitted, parameters
 from sememe.train.base.options import refuse as refuse_options
 from sememe.train.classify.features import asked_rows, learnt_rows, none_to_measure, several
@@ -147,8 +147,10 @@ class ClassLearner(ABC):
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        report: ClassifierReport = fitted(self)
-        place, model = Path(folder), self._model()
+        place = Path(folder)
+        if not is_main_process():
+            return place
+        report, model = fitted(self), self._model()
         facts = {
             "method": self.method,
             "made_by": made_by(),
@@ -186,7 +188,7 @@ class ClassLearner(ABC):
         *,
         checkpoint: str | Path | None,
         show_progress: bool,
-    ) -> tuple[Judge, ClassifierReport, Any]:
+    ) -> tuple[Judge | None, ClassifierReport, Any]:
         """Train the whole network: what tells classes, the report, and what is to be saved."""
 
     @abstractmethod

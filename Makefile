@@ -4,7 +4,7 @@ BIN := .venv/bin
 THREADS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-train test-slow lint types format bench core clean
+.PHONY: help demo install test test-train test-slow lint types format bench core extras clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,14 +29,15 @@ install: .venv/.dev ## Install sememe and its development tools into .venv
 
 .venv-train/.done: pyproject.toml
 	$(PYTHON) -m venv .venv-train
-	.venv-train/bin/python -m pip install --quiet --editable '.[train,weights,words]' open_clip_torch pytest
+	.venv-train/bin/python -m pip install --quiet --editable '.[train,weights]' open_clip_torch pytest
 	@touch $@
 
 test: .venv/.dev test-train ## Run all tests, offline
 	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -q
 
 test-train: .venv-train/.done ## Run the tests of training, in an environment with torch
-	OMP_NUM_THREADS=$(THREADS) .venv-train/bin/python -m pytest -q tests/trained
+	OMP_NUM_THREADS=$(THREADS) .venv-train/bin/python -m pytest -q tests/trained \
+		'tests/test_extras.py::test_an_extra_works_alone[train]'
 
 test-slow: .venv/.dev ## Run the tests that take longer than a minute, too
 	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -q -m 'not external'
@@ -54,6 +55,9 @@ types: .venv/.dev ## Check types
 
 core: ## Install the bare package elsewhere and run the demo and a search with it
 	PYTHON=$(PYTHON) bash .ci/core
+
+extras: .venv/.dev core ## Install each extra by itself and run the README's lines for it
+	bash .ci/extras
 
 bench: .venv/.dev ## List the benchmarks and how to run each
 	@$(BIN)/python benchmarks/list.py

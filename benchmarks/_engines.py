@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from _made import DIM
 
-from sememe.search.ann import EXACT_LIMIT
+from sememe.search.ranking.approximate import EXACT_LIMIT
 
 K = 10
 Batches = Iterator[tuple[int, np.ndarray, list[str]]]  # number of the first row, vectors, texts
@@ -50,8 +50,8 @@ _COLUMN = "vector_00000000"
 
 
 def _build_sememe(folder: Path, batches: Batches, threads: int) -> str:
-    from sememe.search.rows import Row
     from sememe.search.store import Store
+    from sememe.search.table.rows import Row
 
     store = Store.create(folder, {_COLUMN: DIM})
     for first, vectors, texts in batches:

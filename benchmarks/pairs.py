@@ -20,8 +20,8 @@ from pathlib import Path
 from _shared import head, machine, row, run, versions
 
 import sememe
-from sememe.evaluate.similarity import evaluate_sts
-from sememe.evaluate.tables import read_sts
+from sememe.evaluate.data.scored_pairs import read_sts
+from sememe.evaluate.runners.similarity import evaluate_sts
 
 _RATED = 2000  # pairs on which the rate is taken
 _MANY = 10_000

@@ -14,9 +14,9 @@ import sememe
 
 SOURCE = Path(sememe.__file__).parent
 LAYER = {
-    "text": 1, "vectors": 1, "sources": 1, "space": 2, "search": 2, "bias": 2, "evaluate": 2,
-    "models": 3, "encoders": 4, "train": 4, "recommend": 4, "index": 5, "tasks": 5, "scale": 5,
-    "app": 6,
+    "text": 1, "vectors": 1, "sources": 1, "space": 2, "search": 2, "bias": 2,
+    "models": 3, "encoders": 4, "evaluate": 4, "train": 4, "recommend": 4,
+    "index": 5, "tasks": 5, "scale": 5, "app": 6,
 }  # fmt: skip
 HEAVY = {
     "torch", "transformers", "onnx", "onnxruntime", "lance", "lancedb", "pyarrow", "sklearn",
@@ -99,9 +99,10 @@ def test_importing_sememe_loads_nothing_heavy():
     )
 
 
-def test_help_loads_nothing_heavy():
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["evaluate", "--help"]])
+def test_help_loads_nothing_heavy(arguments):
     code = "from sememe.app.cli import main\nimport contextlib, io\n"
-    code += "with contextlib.redirect_stdout(io.StringIO()): main(['--help'])"
+    code += f"with contextlib.redirect_stdout(io.StringIO()): main({arguments})"
     assert loaded_after(code) & (HEAVY | {"numpy"}) == set()
 
 
@@ -165,3 +166,25 @@ def test_nothing_is_pickled_printed_or_asserted_on_users():
         tree = ast.parse(text)
         asserts = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Assert)]
         assert asserts == [], path
+
+
+def test_encoders_are_used_by_what_their_base_declares():
+    """`as_encoder` completes an encoder once; after it, nothing is looked up by name."""
+    from sememe.encoders.base import BaseEncoder
+
+    declared = {name for name in vars(BaseEncoder) if not name.startswith("_")} - {
+        "name",
+        "release",
+    }
+    assert {"encode_query", "encode_with_receipt", "split", "scale"} <= declared
+    bad = []
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in (
+                "getattr",
+                "hasattr",
+            ):
+                owner, name = map(ast.unparse, node.args[:2])
+                if "encoder" in owner.lower() or name.strip("'\"") in declared:
+                    bad.append(f"{path.relative_to(SOURCE)}:{node.lineno} {ast.unparse(node)}")
+    assert {line.split(":")[0] for line in bad} == {"encoders/base.py"}, bad

@@ -1,4 +1,8 @@
-"""What the READMEs say to type is typed here, so that it stays true; and both say the same."""
+"""What the READMEs say to type is typed here, so that it stays true; and both say the same.
+
+Each section has the extra of its `pip install` line. `make extras` runs the rows of an extra with
+an interpreter that has that extra alone: its path is in README_PYTHON.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,12 @@ import pytest
 
 from tests.drawings import DRAWINGS
 from tests.sounds import clicks, noise, tone, write
+from tests.sources.helpers import pdf
 
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.ko.md")
+EXTRAS = ("core", "words", "sentences", "images", "audio")  # those with a section; and train
+PYTHON = os.environ.get("README_PYTHON", sys.executable)
 NOT_RUN = ("make ", "pip install ")  # they set up the very environment the tests run in
 TRAINED = ("sememe train sentence", "sememe evaluate sts", "sememe train mlm", "sememe fill-mask")
 NOTES = {
@@ -41,8 +48,21 @@ def blocks(readme: str) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
-def commands(readme: str) -> list[str]:
-    lines = [line for language, code in blocks(readme) if not language for line in code.split("\n")]
+def section(readme: str, extra: str) -> list[tuple[str, str]]:
+    """The blocks from the line that installs an extra to the line that installs the next."""
+    found, current = [], ""
+    for language, code in blocks(readme):
+        if install := re.search(r"^pip install '?\.(?:\[(\w+))?", code, flags=re.MULTILINE):
+            current = install[1] or "core"
+        found += [(language, code)] if current == extra else []
+    assert found, f"{readme} does not install {extra}"
+    return found
+
+
+def commands(readme: str, extra: str | None = None) -> list[str]:
+    """The lines for the shell, of one section or of all."""
+    chosen = blocks(readme) if extra is None else section(readme, extra)
+    lines = [line for language, code in chosen if not language for line in code.split("\n")]
     return [bare for line in lines if (bare := without_comment(line)).strip()]
 
 
@@ -66,22 +86,26 @@ def home(tmp_path):
         write(tmp_path / "sounds" / name, samples)
     command = tmp_path / "bin" / "sememe"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m sememe.app.cli "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{PYTHON}" -m sememe.app.cli "$@"\n')
     command.chmod(0o755)
     return tmp_path
 
 
 def type_in(home: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
     path = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"HOME": str(home), "PATH": path, "PYTHONPATH": str(ROOT / "src")}
+    environment = os.environ | {"HOME": str(home), "PATH": path}
+    if PYTHON == sys.executable:
+        environment["PYTHONPATH"] = str(ROOT / "src")
+    else:  # which has sememe itself, as pip installed it
+        environment.pop("PYTHONPATH", None)
     return subprocess.run(arguments, cwd=home, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.parametrize("extra", EXTRAS)
 @pytest.mark.parametrize("readme", READMES)
-def test_the_commands_run_and_find_something(readme, home):
-    # those of TRAINED need torch and are typed in tests/trained/test_readme.py
-    typed = [line for line in commands(readme) if not line.startswith((*NOT_RUN, *TRAINED))]
-    assert len(typed) >= 6 and all(line.startswith("sememe ") for line in typed)
+def test_the_commands_run_and_find_something(readme, extra, home):
+    typed = [line for line in commands(readme, extra) if not line.startswith(NOT_RUN)]
+    assert len(typed) >= 3 and all(line.startswith("sememe ") for line in typed)
     for line in typed:
         done = type_in(home, ["bash", "-c", line])
         assert done.returncode == 0, f"{line}: {done.stderr}"
@@ -91,33 +115,89 @@ def test_the_commands_run_and_find_something(readme, home):
             assert first is None or done.stdout.split()[2] == first
         if line.startswith("sememe mine ~/sounds"):
             assert "rain again.flac" in done.stdout and "alarm.wav" not in done.stdout
-    assert "회의록" in next(line for line in typed if "--where" in line)
 
 
 @pytest.mark.parametrize("readme", READMES)
-def test_the_python_runs(readme, home):
-    python = [code for language, code in blocks(readme) if language == "python"]
-    search, words, sentences, images, sounds = python
-    done = type_in(home, [sys.executable, "-W", "error", "-c", search])
-    assert done.returncode == 0, done.stderr
-    first, *rest = done.stdout.splitlines()
+def test_every_command_is_typed_somewhere(readme):
+    # those of TRAINED need torch and are typed in tests/trained/test_readme.py
+    typed = [line for extra in EXTRAS for line in commands(readme, extra)]
+    assert [line for line in commands(readme) if line not in typed] == [
+        *(line for line in commands(readme) if line.startswith("make ")),
+        *(line for line in commands(readme, "train")),
+    ]
+    assert all(line.startswith((*NOT_RUN, *TRAINED)) for line in commands(readme, "train"))
+    assert "회의록" in next(line for line in typed if "--where" in line)
+
+
+@pytest.mark.parametrize(
+    ("extra", "option", "query", "file"),
+    [
+        ("documents", "", "refund", "letter.pdf"),
+        ("documents", "", "고양이", "diary.docx"),
+        ("korean", " --terms kiwi", "아름답다", "sea.txt"),
+    ],
+)
+def test_an_extra_that_is_only_named(extra, option, query, file, home):
+    """The first five minutes with `pip install '.[documents]'`, and with `'.[korean]'`."""
+    assert all(f"'.[{extra}]'" in (ROOT / readme).read_text("utf-8") for readme in READMES)
+    notes = home / "notes"
+    (notes / "letter.pdf").write_bytes(pdf("The refund is on its way, says the letter"))
+    (notes / "sea.txt").write_text("바다가 아름다웠다", encoding="utf-8")
+    write_docx(notes / "diary.docx", "고양이가 창가에서 하루 종일 잤다.")
+    install, index, *_ = commands(READMES[0], "core")
+    assert install.startswith("pip install")
+    search = f'sememe search notes-index "{query}" --mode keyword -k 1'
+    for line in (f"{index}{option}", search):
+        done = type_in(home, ["bash", "-c", line])
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+    assert file in done.stdout
+
+
+def write_docx(path: Path, text: str) -> None:
+    import docx
+
+    document = docx.Document()
+    document.add_paragraph(text)
+    document.save(str(path))
+
+
+def check_core(printed: str) -> None:
+    first, *rest = printed.splitlines()
     assert first.startswith("train ")
     assert rest and all(rest)
-    done = type_in(home, [sys.executable, "-W", "error", "-c", words])
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("[('고양이가', ")
-    done = type_in(home, [sys.executable, "-W", "error", "-c", sentences])
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout) > 0
-    done = type_in(home, [sys.executable, "-W", "error", "-c", images])
-    assert done.returncode == 0, done.stderr
-    umbrella, clock = map(float, done.stdout.strip("[]\n").split())
+
+
+def check_words(printed: str) -> None:
+    assert printed.startswith("[('고양이가', ")
+
+
+def check_sentences(printed: str) -> None:
+    assert float(printed) > 0
+
+
+def check_images(printed: str) -> None:
+    umbrella, clock = map(float, printed.strip("[]\n").split())
     assert clock > umbrella + 0.2
-    done = type_in(home, [sys.executable, "-W", "error", "-c", sounds])
-    assert done.returncode == 0, done.stderr
-    rows, shape = done.stdout.rsplit("\n", 2)[:2]
+
+
+def check_audio(printed: str) -> None:
+    rows, shape = printed.rsplit("\n", 2)[:2]
     alarm, bell, rain = (float(cell) for cell in rows.split("\n")[0].strip("[ ]").split())
     assert alarm > bell > rain and shape.startswith("(13, ")
+
+
+CHECKS = dict(
+    zip(EXTRAS, (check_core, check_words, check_sentences, check_images, check_audio), strict=True)
+)
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+@pytest.mark.parametrize("readme", READMES)
+def test_the_python_runs(readme, extra, home):
+    (code,) = [code for language, code in section(readme, extra) if language == "python"]
+    done = type_in(home, [PYTHON, "-W", "error", "-c", code])
+    assert done.returncode == 0, done.stderr
+    CHECKS[extra](done.stdout)
 
 
 @pytest.mark.parametrize("readme", READMES)

@@ -72,7 +72,7 @@ def tune(data: str) -> list[list[Fill]]:
 def see(name: str, pictures: list[str]) -> list[str]:
     texts, images = sememe.load_encoders(name)
     judge = sememe.ZeroShot(images, texts, ["cat", "dog"], templates=["a photo of a {}."])
-    found, reasons = judge.classify_readable(pictures, k=1)
+    found, reasons = judge.classify_with_failures(pictures, k=1)
     assert_type(reasons, dict[int, str])
     assert_type(judge.probabilities(pictures), FloatArray)
     return [best[0].label for best in found if best]

@@ -19,7 +19,7 @@ from sememe._version import __version__
 _EXPORTS = {
     "AudioClassifier": "sememe.train.classify.audio",
     "CATALOG": "sememe.models.weights.catalog",
-    "Clip": "sememe.sources.sound",
+    "Clip": "sememe.sources.media.audio_decoding",
     "ClipFromScratch": "sememe.train.clip.scratch",
     "ClipTraining": "sememe.train.clip.locked",
     "ConseEncoder": "sememe.encoders.image.conse",
@@ -31,12 +31,12 @@ _EXPORTS = {
     "Encoder": "sememe._types",
     "FastText": "sememe.train.words.fasttext",
     "FilterError": "sememe._errors",
-    "Hit": "sememe.index.hits",
-    "Hits": "sememe.index.hits",
+    "Hit": "sememe.index.querying.hits",
+    "Hits": "sememe.index.querying.hits",
     "HubError": "sememe._errors",
     "ImageClassifier": "sememe.train.classify.image",
     "ImageEncoder": "sememe.encoders.image.encoder",
-    "ImagePair": "sememe.index.alike",
+    "ImagePair": "sememe.index.near_duplicates",
     "Index": "sememe.index.index",
     "IndexExistsError": "sememe._errors",
     "IndexFormatError": "sememe._errors",
@@ -60,13 +60,13 @@ _EXPORTS = {
     "SimCLRTraining": "sememe.train.simclr.recipe",
     "Skipped": "sememe._types",
     "SoundEncoder": "sememe.encoders.audio.statistics",
-    "SoundPair": "sememe.index.alike",
+    "SoundPair": "sememe.index.near_duplicates",
     "SpaceMismatchError": "sememe._errors",
     "SpeechEncoder": "sememe.encoders.audio.speech",
     "SpeechTraining": "sememe.train.speech.recipe",
     "StaticEncoder": "sememe.encoders.text.static",
-    "SubwordTokenizer": "sememe.text.subwords",
-    "SubwordVectors": "sememe.vectors.subword",
+    "SubwordTokenizer": "sememe.text.tokenizers.subwords",
+    "SubwordVectors": "sememe.vectors.keyed",
     "TextEncoder": "sememe.encoders.text.encoder",
     "TextTooLongError": "sememe._errors",
     "TrainingReport": "sememe.train.words.report",
@@ -83,8 +83,8 @@ _EXPORTS = {
     "load": "sememe.encoders.load.by_name",
     "load_encoders": "sememe.encoders.load.by_name",
     "mine_pairs": "sememe.tasks.mining",
-    "read_sound": "sememe.sources.sound",
-    "stream_sound": "sememe.sources.sound",
+    "read_sound": "sememe.sources.media.audio_decoding",
+    "stream_sound": "sememe.sources.media.audio_decoding",
 }
 
 __all__ = [*sorted(_EXPORTS), "__version__"]  # noqa: PLE0604
@@ -122,23 +122,23 @@ if TYPE_CHECKING:
     from sememe.encoders.text.sentence import SentenceEncoder as SentenceEncoder
     from sememe.encoders.text.static import StaticEncoder as StaticEncoder
     from sememe.encoders.text.word_vectors import WordEncoder as WordEncoder
-    from sememe.index.alike import ImagePair as ImagePair
-    from sememe.index.alike import SoundPair as SoundPair
-    from sememe.index.hits import Hit as Hit
-    from sememe.index.hits import Hits as Hits
     from sememe.index.index import Index as Index
+    from sememe.index.near_duplicates import ImagePair as ImagePair
+    from sememe.index.near_duplicates import SoundPair as SoundPair
+    from sememe.index.querying.hits import Hit as Hit
+    from sememe.index.querying.hits import Hits as Hits
     from sememe.index.report import Report as Report
     from sememe.models.audio.mfcc import Mfcc as Mfcc
     from sememe.models.audio.mfcc import delta as delta
     from sememe.models.weights.catalog import CATALOG as CATALOG
     from sememe.models.weights.catalog import ModelInfo as ModelInfo
-    from sememe.sources.sound import Clip as Clip
-    from sememe.sources.sound import read_sound as read_sound
-    from sememe.sources.sound import stream_sound as stream_sound
+    from sememe.sources.media.audio_decoding import Clip as Clip
+    from sememe.sources.media.audio_decoding import read_sound as read_sound
+    from sememe.sources.media.audio_decoding import stream_sound as stream_sound
     from sememe.tasks.mining import deduplicate as deduplicate
     from sememe.tasks.mining import mine_pairs as mine_pairs
     from sememe.tasks.zero_shot import ZeroShot as ZeroShot
-    from sememe.text.subwords import SubwordTokenizer as SubwordTokenizer
+    from sememe.text.tokenizers.subwords import SubwordTokenizer as SubwordTokenizer
     from sememe.train.classify.audio import AudioClassifier as AudioClassifier
     from sememe.train.classify.image import ImageClassifier as ImageClassifier
     from sememe.train.clip.locked import ClipTraining as ClipTraining
@@ -157,7 +157,7 @@ if TYPE_CHECKING:
     from sememe.train.words.report import TrainingReport as TrainingReport
     from sememe.train.words.word2vec import Word2Vec as Word2Vec
     from sememe.vectors.keyed import KeyedVectors as KeyedVectors
-    from sememe.vectors.subword import SubwordVectors as SubwordVectors
+    from sememe.vectors.keyed import SubwordVectors as SubwordVectors
 
 
 def __getattr__(name: str) -> Any:

@@ -72,6 +72,20 @@ def read_json(path: Path, **missing: Any) -> Any:
         raise CorruptFileError(f"{path} cannot be read: {error}. Fetch it anew") from error
 
 
+def refuse_other_kinds(place: Path, kind: str) -> None:
+    """Refuse a folder whose sememe.json is not of vectors alone or of the same kind of model."""
+    try:
+        found = json.loads((place / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # nothing there, or nothing that could be used
+    old = found.get("kind") if isinstance(found, dict) else None
+    if old not in ("vectors", kind):
+        raise InvalidInputError(
+            f"{place} holds {old or 'an index'!r}, which {kind} would overwrite. Name another "
+            "folder, or delete that one first."
+        )
+
+
 def damaged(
     path: Path | str, why: BaseException | str, *, cure: str = "Fetch it anew"
 ) -> CorruptFileError:

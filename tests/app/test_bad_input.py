@@ -174,7 +174,7 @@ def test_odd_names_of_files(shell):
 
 
 def test_a_file_that_vanishes_while_reading(shell, monkeypatch):
-    from sememe.sources import text
+    from sememe.sources.documents import text
 
     shell.write("brief.txt", "곧 사라진다")
     refuse_binary = text.refuse_binary

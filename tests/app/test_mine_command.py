@@ -126,8 +126,8 @@ def test_duplicates_to_a_file_of_the_same_kind(tmp_path, run):
         (["{file}", "--duplicates", "-o", "out.xz"], ".xz is not written"),
         (["{file}", "--duplicates", "-o", "{folder}"], "is a folder; give the name of a file"),
         (["{file}", "-m", "nothing"], "use-multilingual-v3"),
-        (["{folder}/photo.png"], "an image file; allowed: one text a line"),
-        (["{folder}/table.csv"], "a csv file; allowed: one text a line"),
+        (["{folder}/photo.png"], "an image file; allowed: one text per line"),
+        (["{folder}/table.csv"], "a csv file; allowed: one text per line"),
         (["{folder}/one.txt"], "got 1 texts, 1 empty lines and 0 skipped; give two texts"),
     ],
 )

@@ -102,7 +102,7 @@ def test_encoders_are_measured(run, tmp_path):
         "evaluate", "audio-classification", "mel-statistics", folder,
         "--label-pattern", "^.", "--group-pattern", "_(.+)[.]", "--folds", "3", "--probe", "knn",
     )  # fmt: skip
-    assert "told to be" in apart.out  # what the names say here, nothing in the sound does
+    assert "predicted as" in apart.out  # what the names say here, nothing in the sound does
     for arguments, said in (
         (
             ["audio-retrieval", "mel-statistics", folder, "--probe", "knn"],

@@ -97,6 +97,6 @@ def test_ctrl_c_says_that_nothing_stored_is_lost(tmp_path, capsys):
         child.send_signal(signal.SIGINT)
         out, err = child.communicate()
     assert (child.returncode, out) == (1, "")
-    assert err == "sememe: stopped; what was stored before stays stored\n"
+    assert err == "sememe: stopped; everything stored so far is kept\n"
     (tmp_path / "later.txt").write_text("나중의 글")
     assert main(["index", str(tmp_path / "later.txt"), "--into", str(target)]) == 0

@@ -15,8 +15,8 @@ from sememe.app.cli import main
 from sememe.train.words.corpus.phrases import Phrases
 from sememe.train.words.word2vec import Word2Vec
 from sememe.vectors.keyed import KeyedVectors
-from tests.train.made import topics
-from tests.train.test_phrases import sentences_with_phrases
+from tests.train.words.test_phrases import sentences_with_phrases
+from tests.train.words.topic_corpora import topics
 
 FEW = ["--dim", "16", "--min-count", "1", "--subsample", "0", "--epochs", "3", "--workers", "1"]
 PLAIN = ["--tokens", "whitespace"]  # t3_w1 is one word
@@ -141,7 +141,7 @@ def test_what_could_not_be_stored_is_refused_before_training(
     (tmp_path / "holds" / "text").write_text("a b c d\n" * 20)
     (tmp_path / "model.vec").write_text("a b c d\n" * 20)
     monkeypatch.chdir(here / "deep")
-    monkeypatch.setattr("sememe.train.words.word2vec.open_corpus", _no_training)
+    monkeypatch.setattr("sememe.train.words.model.open_corpus", _no_training)
     for text, output, message in [
         (corpus, f"{corpus}/model", "corpus.txt is not a folder"),
         (corpus, f"{corpus}/model.vec", "corpus.txt is not a folder"),
@@ -173,7 +173,7 @@ def test_ctrl_c_names_the_command_that_goes_on(go_on, corpus, tmp_path, capsys):
         command = ["train", "word2vec", corpus, "-o", str(model), "--from", f"{model}0"]
         command += ["--epochs", "300"]
     code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    code += "from sememe.train import run\nkept = run.StateKeeping.__init__\n"
+    code += "from sememe.train.words import training_run as run\nkept = run.StateKeeping.__init__\n"
     code += "run.StateKeeping.__init__ = lambda s, f, n, keep: kept(s, f, 0.0, keep)\n"
     code += "from sememe.app.cli import main; sys.exit(main())"
     child = subprocess.Popen(
@@ -187,7 +187,7 @@ def test_ctrl_c_names_the_command_that_goes_on(go_on, corpus, tmp_path, capsys):
         child.send_signal(signal.SIGINT)
         _, err = child.communicate()
     assert child.returncode == 130, err
-    assert f"what was learnt is kept in {state}. To go on from there type:" in err
+    assert f"progress is saved in {state}. To resume, type:" in err
     _, *again = shlex.split(err.splitlines()[1])
     assert "--workers" not in again if go_on else "--min-count" in again
     assert not model.exists()

@@ -63,7 +63,7 @@ def test_a_list_of_words(model, recordings, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["one.wav"], "no recogniser arrives by pip; name one: -m FOLDER"),
+        (["one.wav"], "no recogniser is installed with sememe; name one: -m FOLDER"),
         (["one.wav", "-m", "nothing"], "'nothing' is no network of speech"),
         (["none.wav", "-m", "MODEL"], "none.wav: no such file or folder"),
         (["one.wav", "-m", "MODEL", "--beam-size", "0"], "beam_size=0"),

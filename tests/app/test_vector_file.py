@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from sememe import InvalidInputError, Item, UnknownNameError
-from sememe.app.files.vectors import vector_file
+from sememe.app.files.vectors import open_vector_file
 
 ENDINGS = [".npy", ".parquet", ".jsonl"]
 
@@ -36,7 +36,7 @@ def read(path):
 def test_batches_read_back_in_order(tmp_path, ending, sizes):
     path = tmp_path / f"out{ending}"
     written = list(batches(sizes))
-    with vector_file(path, 3) as file:
+    with open_vector_file(path, 3) as file:
         for items, vectors in written:
             file.write(items, vectors)
     ids, vectors = read(path)
@@ -50,7 +50,7 @@ def test_an_interruption_leaves_what_was_there(tmp_path, ending):
     path = tmp_path / f"out{ending}"
     path.write_text("older")
     [(items, vectors)] = batches([4])
-    with pytest.raises(RuntimeError, match="interrupted"), vector_file(path, 3) as file:
+    with pytest.raises(RuntimeError, match="interrupted"), open_vector_file(path, 3) as file:
         file.write(items, vectors)
         raise RuntimeError("interrupted")
     assert path.read_text() == "older"
@@ -60,7 +60,7 @@ def test_an_interruption_leaves_what_was_there(tmp_path, ending):
 def test_another_ending_is_named(tmp_path):
     with (
         pytest.raises(UnknownNameError, match=r"'\.txt' is not one of \.npy, \.parquet, \.jsonl"),
-        vector_file(tmp_path / "out.txt", 3),
+        open_vector_file(tmp_path / "out.txt", 3),
     ):
         pass
 
@@ -68,6 +68,6 @@ def test_another_ending_is_named(tmp_path):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with (
         pytest.raises(InvalidInputError, match="nowhere is no folder"),
-        vector_file(tmp_path / "nowhere" / "out.npy", 3),
+        open_vector_file(tmp_path / "nowhere" / "out.npy", 3),
     ):
         pass

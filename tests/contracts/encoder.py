@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from sememe import Encoder, InvalidInputError
+from sememe._types import FloatArray
+from sememe.encoders.base import BaseEncoder, as_encoder
+
+
+def encode_all(encoder: BaseEncoder, items: Sequence[Any]) -> tuple[FloatArray, dict[int, str]]:
+    """Return (n, dim) rows, NaN for items that cannot be read, and {index: reason}."""
+    done = encoder.encode_with_receipt(items)
+    assert done.receipt.items == len(items)
+    return done.vectors, done.receipt.failed
 
 
 class EncoderContract:
@@ -26,6 +36,20 @@ class EncoderContract:
         assert subject.modality in ("text", "image", "audio")
         assert len(subject.space) == 16
         int(subject.space, 16)
+
+    def test_it_has_all_that_the_base_declares(self, subject, items):
+        assert as_encoder(subject) is subject
+        vectors, failed = encode_all(subject, items)
+        assert failed == {}
+        for encode in (subject.encode, subject.encode_document):
+            np.testing.assert_array_equal(encode(items), vectors)
+        queries = subject.encode_query(items)
+        assert queries.shape == vectors.shape
+        if subject.modality == "text":
+            *passages, none = subject.split([*items, " "])
+            assert len(passages) == len(items) and any(passages) and none == []
+        subject.release()
+        np.testing.assert_array_equal(subject.encode(items), vectors)
 
     def test_rows_are_unit_float32(self, subject, items):
         vectors = subject.encode(items)

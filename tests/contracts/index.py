@@ -185,7 +185,7 @@ class IndexContract:
         assert report.added == 0
         reasons = {skipped.source: skipped.reason for skipped in report.skipped}
         assert reasons["empty"] == "no text in it"
-        assert reasons["song"].startswith("the index has no encoder for sounds")
+        assert reasons["song"].startswith("the index has no encoder for audio")
 
     def test_odd_text_and_ids_survive(self, index):
         odd = [("a'b\"c", "it's"), ("줄\n바꿈", "줄을 바꾼 이름"), ("🙂", "smile 🙂 \ud800 end"),

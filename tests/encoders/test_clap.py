@@ -15,10 +15,10 @@ import soundfile
 import sememe
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.app.cli import main
-from sememe.encoders.joint.clap import ClapAudioEncoder, ClapTextEncoder
-from sememe.sources.sound import Clip
+from sememe.encoders.joint.clap import ClapAudioEncoder
+from sememe.sources.media.audio_decoding import Clip
 from sememe.tasks.zero_shot import OF_SOUNDS
-from tests.contracts.encoder import EncoderContract
+from tests.contracts.encoder import EncoderContract, encode_all
 from tests.models import clap_checkpoints as small
 from tests.models.clap_checkpoints import DIM, FUSED, RATE, SOUNDS, TEXT, sounding
 from tests.models.hub_server import Hub, serving
@@ -68,7 +68,8 @@ def folder(tmp_path):
 
 def test_each_goes_by_its_own_name(folder):
     texts, sounds = sememe.load_encoders(str(folder))
-    assert isinstance(texts, ClapTextEncoder) and isinstance(sounds, ClapAudioEncoder)
+    assert isinstance(texts, sememe.TextEncoder) and isinstance(sounds, ClapAudioEncoder)
+    assert texts.reads_captions and sounds.reads_captions
     assert (texts.modality, sounds.modality) == ("text", "audio")
     assert texts.space == sounds.space and texts.dim == sounds.dim == DIM
     assert texts.scale == sounds.scale == pytest.approx(np.exp(3))
@@ -79,7 +80,9 @@ def test_each_goes_by_its_own_name(folder):
         assert [one.name for one in sememe.load_encoders(encoder.name)] == [encoder.name]
         encoder.release()
         np.testing.assert_array_equal(again.encode(items), encoder.encode(items))
-    with pytest.raises(InvalidInputError, match=r"for sounds.*:text'\) or .*:audio'\); or both"):
+    with pytest.raises(
+        InvalidInputError, match=r"for texts and audio, .*:text'\) or .*:audio'\); or both"
+    ):
         sememe.load(str(folder))
     for name in ("nowhere:audio", "nowhere:text", ":audio"):
         with pytest.raises(UnknownNameError):
@@ -153,7 +156,7 @@ def test_what_cannot_be_read_has_a_reason(folder, tmp_path):
     sounds = sememe.load(f"{folder}:audio")
     items = [good.getvalue(), tmp_path / "empty.wav", b"no sound", tmp_path / "none.wav",
              (np.full(9, np.nan, np.float32), RATE), good.getvalue()]  # fmt: skip
-    rows, reasons = sounds.encode_readable(items)
+    rows, reasons = encode_all(sounds, items)
     assert list(reasons) == [1, 2, 3, 4]
     np.testing.assert_array_equal(np.isnan(rows).all(axis=1), [False, *[True] * 4, False])
     np.testing.assert_array_equal(rows[0], rows[5])
@@ -161,7 +164,7 @@ def test_what_cannot_be_read_has_a_reason(folder, tmp_path):
         sounds.encode(items)
     with pytest.raises(InvalidInputError, match="item 0"):
         sounds.encode([3])
-    with pytest.raises(InvalidInputError, match="list of recordings"):
+    with pytest.raises(InvalidInputError, match="list of audio items"):
         sounds.encode("a.wav")
 
 
@@ -284,7 +287,9 @@ def test_a_model_of_the_hub(folder, tmp_path):
         assert found == [["hf:org/name:text", space], ["hf:org/name:audio", space]]
         assert load_from(hub, "hf:org/name:text", tmp_path, program=one) == space
         assert load_from(hub, "hf:org/name:audio", tmp_path, program=one) == space
-        assert "for sounds, in one space" in load_from(hub, "hf:org/name", tmp_path, program=one)
+        assert "for texts and audio, in one space" in load_from(
+            hub, "hf:org/name", tmp_path, program=one
+        )
         assert not any(path.endswith(".bin") for _, path in hub.asked)
         load_from(hub, "hf:org/old:audio", tmp_path, program=one)
         assert any(path.endswith("pytorch_model.bin") for _, path in hub.asked)
@@ -309,7 +314,7 @@ def test_classes_of_sounds_by_their_names(tmp_path, capsys):
     judge = sememe.ZeroShot(sounds, texts, list(SOUNDS))
     found = judge.classify([(sounding(name, 3), RATE) for name in SOUNDS], k=1)
     assert [guesses[0].label for guesses in found] == list(SOUNDS)
-    assert judge._usual("horn") == OF_SOUNDS
+    assert judge._default_templates("horn") == OF_SOUNDS
     for name in SOUNDS:
         soundfile.write(tmp_path / f"{name}.wav", sounding(name), RATE)
     told = ["--labels", "hum,horn,whistle", "-m", str(place), "--json"]

@@ -10,8 +10,7 @@ import pytest
 
 import sememe
 from sememe import CorruptFileError, InvalidInputError, TextTooLongError, UnknownNameError
-from sememe.encoders.joint.clip import ClipImageEncoder, ClipTextEncoder
-from tests.contracts.encoder import EncoderContract
+from tests.contracts.encoder import EncoderContract, encode_all
 from tests.models import checkpoints
 from tests.models import clip_checkpoints as small
 from tests.models.clip_checkpoints import DIM, SIZE, TOKENS, WORDS
@@ -45,7 +44,8 @@ def test_both_encoders_give_what_the_plain_towers_give(form, tmp_path):
     np.testing.assert_allclose(texts.encode([text])[0], expected, atol=2e-5)
     for picture, row in zip(pictures(), images.encode(pictures()), strict=True):
         np.testing.assert_allclose(row, small.plain_image(found, picture), atol=2e-5)
-    assert isinstance(texts, ClipTextEncoder) and isinstance(images, ClipImageEncoder)
+    assert isinstance(texts, sememe.TextEncoder) and isinstance(images, sememe.ImageEncoder)
+    assert texts.reads_captions and images.reads_captions
     assert texts.dim == images.dim == DIM
     assert texts.scale == images.scale == pytest.approx(np.exp(3.0))
 
@@ -86,7 +86,7 @@ class TestPictures(EncoderContract):
         return pictures(9)
 
     def test_a_bare_item_is_refused(self, subject):
-        with pytest.raises(InvalidInputError, match=r"encode\(\[picture\]\)"):
+        with pytest.raises(InvalidInputError, match=r"encode_one"):
             subject.encode("picture.jpg")
 
     def test_a_stream_comes_in_batches(self, subject, items):
@@ -149,9 +149,9 @@ def test_all_rows_are_unit_rows(tmp_path):
     rows = images.encode(pictures(20))
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(images.encode_one(pictures()[1]), rows[1], atol=1e-6)
-    found, reasons = images.encode_readable([pictures()[0], b"no picture", pictures()[1]])
+    found, reasons = encode_all(images, [pictures()[0], b"no picture", pictures()[1]])
     assert list(reasons) == [1] and np.isnan(found[1]).all()
-    assert images.encode_readable([b"none"])[0].shape == (1, DIM)
+    assert encode_all(images, [b"none"])[0].shape == (1, DIM)
     assert texts.encode([]).shape == images.encode([]).shape == (0, DIM)
     texts.release()
     images.release()
@@ -165,7 +165,7 @@ def test_the_tokenizer_of_two_files_and_of_one(tmp_path):
     place = small.write(tmp_path / "clip")
     texts = sememe.load(f"{place}:text")
     names = small.vocabulary()
-    encode = texts._tokenizer.encode
+    encode = texts.tokenizer.encode
     assert encode(["A  Photo\nof a CAT"]) == encode(["a photo of a cat"])
     assert encode(["cat"]) == [[names["cat</w>"]]]
     assert encode(["ca"]) == [[names["c"], names["a</w>"]]]  # the pair has no "</w>"
@@ -342,7 +342,7 @@ def test_towers_of_another_kind_come_as_onnx_files(mask, tmp_path):
         row = ((picture / 255 - small.MEAN) / small.STD).mean(axis=(0, 1)) @ matrix
         np.testing.assert_allclose(got, row / np.linalg.norm(row), atol=1e-4)
     assert texts.space == images.space and texts.scale == pytest.approx(100)
-    found, reasons = images.encode_readable([b"none"])
+    found, reasons = encode_all(images, [b"none"])
     assert found.shape == (1, 5) and np.isnan(found).all() and list(reasons) == [0]
 
 

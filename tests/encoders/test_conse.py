@@ -11,6 +11,7 @@ from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.image.shared_pass import encode_together
 from sememe.models.image.engine import VisionEngine
 from sememe.models.image.imagenet import imagenet_classes
+from tests.contracts.encoder import encode_all
 from tests.drawings import DRAWINGS, clock
 
 
@@ -26,7 +27,7 @@ class Told(ImageEncoder):
         labels = tuple(one.name for one in imagenet_classes())
         super().__init__(ImageModel("told", 8, "told", labels=labels), None)
 
-    def probabilities_readable(self, items):
+    def probabilities_with_failures(self, items):
         return np.array(items, np.float32).reshape(-1, 1000), {}
 
 
@@ -81,7 +82,7 @@ def test_other_text_encoders_and_what_cannot_be(images, encoder):
 def test_features_and_conse_come_of_one_pass(images, monkeypatch):
     features = sememe.load("efficientnet-lite0")
     pictures = [clock(), b"nothing", *(draw() for draw in DRAWINGS.values())]
-    apart = [encoder.encode_readable(pictures) for encoder in (images, features)]
+    apart = [encode_all(encoder, pictures) for encoder in (images, features)]
     runs = []
     run = VisionEngine.run
     monkeypatch.setattr(VisionEngine, "run", lambda self, *a: runs.append(a) or run(self, *a))
@@ -94,11 +95,11 @@ def test_features_and_conse_come_of_one_pass(images, monkeypatch):
 
 
 def test_what_cannot_be_read_is_told(images):
-    vectors, reasons = images.encode_readable([b"", clock()])
+    vectors, reasons = encode_all(images, [b"", clock()])
     assert list(reasons) == [0]
     assert np.isnan(vectors[0]).all()
     assert np.isfinite(vectors[1]).all()
-    vectors, reasons = images.encode_readable([b""])
+    vectors, reasons = encode_all(images, [b""])
     assert vectors.shape == (1, 512)
     with pytest.raises(sememe.CorruptFileError, match="item 0"):
         images.encode([b""])

@@ -93,7 +93,7 @@ def test_neither_order_nor_batch_nor_threads_matter(folder, model, monkeypatch):
     together = model.score(pairs)
     order = np.random.default_rng(1).permutation(len(pairs))
     np.testing.assert_allclose(model.score([pairs[i] for i in order]), together[order], atol=1e-5)
-    monkeypatch.setattr("sememe.encoders.text.cross_encoder._PAIRS", 7)
+    monkeypatch.setattr("sememe.encoders.text.cross_encoder._BATCH", 7)
     one = CrossEncoder.load(str(folder), threads=1)
     np.testing.assert_allclose(one.score(pairs), together, atol=1e-5)
     assert together.std() > 0.01
@@ -121,7 +121,7 @@ def test_rank(model):
 def test_what_does_not_fit_is_told(folder, model):
     long = "the cat sat on " * 20
     pairs = [("a", "dog"), ("a", long), (long, "dog"), ("a", "mat")]
-    assert model.cut(pairs) == [1, 2]
+    assert model.find_truncated(pairs) == [1, 2]
     scores = model.score(pairs)
     assert scores[1] == pytest.approx(float(model.score([("a", long + "bank")])[0]), abs=1e-6)
     strict = CrossEncoder.load(str(folder), overflow="error")
@@ -132,7 +132,7 @@ def test_what_does_not_fit_is_told(folder, model):
 
 def test_no_pairs_no_scores(model):
     assert model.score([]).shape == (0,)
-    assert model.cut([]) == []
+    assert model.find_truncated([]) == []
 
 
 @pytest.mark.parametrize(
@@ -140,15 +140,15 @@ def test_no_pairs_no_scores(model):
     [
         ("text", "pair 0 is str; give pairs"),
         (["text", "other"], "pair 0 is str; give pairs"),
-        ([("a", "b"), ("a",)], "pair 1 is 1 things"),
-        ([("a", "b", "c")], "pair 0 is 3 things"),
+        ([("a", "b"), ("a",)], "pair 1 is 1 items"),
+        ([("a", "b", "c")], "pair 0 is 3 items"),
         ([("a", "b"), ("a", None)], "pair 1 holds NoneType"),
         ([(b"a", "b")], "pair 0 holds bytes"),
         ([("a", "b"), None], "pair 1 is NoneType"),
     ],
 )
 def test_what_is_no_pair_is_refused(model, pairs, message):
-    for call in (model.score, model.cut):
+    for call in (model.score, model.find_truncated):
         with pytest.raises(InvalidInputError, match=message):
             call(pairs)
 

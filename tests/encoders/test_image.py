@@ -9,6 +9,7 @@ import pytest
 
 import sememe
 from sememe.encoders.base import unit_rows
+from tests.contracts.encoder import encode_all
 from tests.drawings import DRAWINGS, clock, noise, web
 
 
@@ -68,23 +69,23 @@ def test_pictures_that_cannot_be_read_are_told_and_the_others_encoded(images, tm
     clock().save(out, "JPEG")
     bad = [b"", b"hello", out.getvalue()[:3000], tmp_path / "none.jpg"]
     items = [clock(), bad[0], bad[1], web(), bad[2], bad[3]]
-    vectors, reasons = images.encode_readable(items)
+    vectors, reasons = encode_all(images, items)
     assert sorted(reasons) == [1, 2, 4, 5]
     assert reasons[5] == "no longer there"
     assert np.isnan(vectors[[1, 2, 4, 5]]).all()
     np.testing.assert_allclose(vectors[[0, 3]], images.encode([clock(), web()]), atol=1e-6)
     with pytest.raises(sememe.CorruptFileError, match=r"item 1: empty.*; 3 others cannot"):
         images.encode(items)
-    vectors, reasons = images.encode_readable(bad)
+    vectors, reasons = encode_all(images, bad)
     assert vectors.shape == (4, 1280)
     assert np.isnan(vectors).all()
-    probabilities, _ = images.probabilities_readable(bad)
+    probabilities, _ = images.probabilities_with_failures(bad)
     assert probabilities.shape == (4, 1000)
 
 
 def test_misuse_is_told(images):
     for one in ("a.jpg", b"...", clock()):
-        with pytest.raises(sememe.InvalidInputError, match=r"takes a list of pictures"):
+        with pytest.raises(sememe.InvalidInputError, match=r"takes a list of images"):
             images.encode(one)
     with pytest.raises(sememe.InvalidInputError, match="an image is int"):
         images.encode([3])
@@ -98,7 +99,7 @@ def test_generators_and_odd_calls(images):
     assert images.encode(noise(i) for i in range(3)).shape == (3, 1280)
     with pytest.raises(sememe.CorruptFileError, match="item 1"):
         images.encode(item for item in [clock(), b"nothing"])
-    vectors, reasons = images.encode_readable(["a\0b", clock()])
+    vectors, reasons = encode_all(images, ["a\0b", clock()])
     assert list(reasons) == [0]
     assert np.isfinite(vectors[1]).all()
     with pytest.raises(sememe.InvalidInputError, match="got NoneType"):

@@ -106,7 +106,7 @@ def test_a_batch_changes_nothing(tmp_path, monkeypatch):
     ids = model.token_ids(texts)
     places = [list(range(0, len(one), 3)) for one in ids]
     whole = model.predict(ids, places)
-    monkeypatch.setattr(module, "_AT_ONCE", 50)
+    monkeypatch.setattr(module, "_TOKENS", 50)
     parts = [model.predict([one], [some]) for one, some in zip(ids, places, strict=True)]
     for i in (0, 1):
         np.testing.assert_allclose(np.concatenate([part[i] for part in parts]), whole[i], atol=1e-5)
@@ -158,7 +158,7 @@ def test_special_tokens_are_not_asked_for(tmp_path):
 )
 def test_how_a_token_stands_in_the_text(text, written, expected):
     at = text.index("_")
-    assert module._spliced(text, (at, at + 1), written) == expected
+    assert module._replace_mask(text, (at, at + 1), written) == expected
 
 
 def test_pieces_are_written_by_the_tokenizers_own_decoder(tmp_path):
@@ -167,7 +167,7 @@ def test_pieces_are_written_by_the_tokenizers_own_decoder(tmp_path):
     from tokenizers import models as kinds
 
     model = made(tmp_path, "roberta")
-    assert model._tokenizer.written([number("cat"), number("##ing")]) == [" cat", "ing"]
+    assert model._tokenizer.render_pieces([number("cat"), number("##ing")]) == [" cat", "ing"]
     vocabulary = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4, "a": 5, "Ġa": 6,
                   "b": 7, "Ġb": 8, "Ġ": 9}  # fmt: skip
     tokenizer = Tokenizer(kinds.BPE(vocabulary, [("Ġ", "a"), ("Ġ", "b")]))
@@ -180,7 +180,7 @@ def test_pieces_are_written_by_the_tokenizers_own_decoder(tmp_path):
     model = MaskedLM.load(str(tmp_path / "roberta"))
     assert model.mask_token == "<mask>"
     assert model.special_ids == {0, 1, 2, 3, 4}
-    assert model._tokenizer.written([5, 6]) == ["a", " a"]
+    assert model._tokenizer.render_pieces([5, 6]) == ["a", " a"]
     texts = {fill.token: fill.text for fill in model.fill("a b [MASK] b", k=10)[0]}
     assert (texts["a"], texts["Ġa"]) == ("a ba b", "a b a b")
     assert {f.token: f.written for f in model.fill("<mask>", k=10)[0]}["Ġb"] == " b"
@@ -221,7 +221,7 @@ def test_a_vocabulary_without_a_mask(tmp_path):
             "the cat sat",
             5,
             InvalidInputError,
-            r"has no mask; write \[MASK\] where a word is sought",
+            r"has no mask; write \[MASK\] for the missing word",
         ),
         ("", 5, InvalidInputError, "has no mask"),
         ("a " * 38 + "[MASK]", 5, TextTooLongError, "has 39 tokens; .* reads 38 at once"),

@@ -14,7 +14,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.models.audio import synthetic_sounds as made_sounds
 from sememe.models.audio import whitening as sound_scale
 from sememe.models.audio.statistics import MEL, WIDTHS, measure_statistics
-from tests.contracts.encoder import EncoderContract
+from tests.contracts.encoder import EncoderContract, encode_all
 from tests.sounds import RATE, clicks, noise, tone, write
 
 ENDS = list(accumulate(WIDTHS.values()))
@@ -153,12 +153,12 @@ def test_what_cannot_be_read_has_a_reason_and_the_others_a_vector(tmp_path):
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"RIFF....WAVE")
     encoder = SoundEncoder()
-    rows, reasons = encoder.encode_readable([broken, (noise(), RATE), (np.zeros(0, "f4"), RATE)])
+    rows, reasons = encode_all(encoder, [broken, (noise(), RATE), (np.zeros(0, "f4"), RATE)])
     assert sorted(reasons) == [0, 2] and "damaged" in reasons[0]
     assert np.isnan(rows[0]).all() and np.isfinite(rows[1]).all()
-    with pytest.raises(CorruptFileError, match=r"item 0 \(.*broken.wav\): .*encode_readable"):
+    with pytest.raises(CorruptFileError, match=r"item 0 \(.*broken.wav\): .*encode_with_receipt"):
         encoder.encode([broken])
-    with pytest.raises(InvalidInputError, match="a list of recordings, got one str"):
+    with pytest.raises(InvalidInputError, match="a list of audio items, got one str"):
         encoder.encode("a.wav")
     with pytest.raises(InvalidInputError, match="item 1"):
         encoder.encode([(noise(), RATE), 5])
@@ -166,19 +166,19 @@ def test_what_cannot_be_read_has_a_reason_and_the_others_a_vector(tmp_path):
 
 def test_a_scale_of_ones_own_is_saved_and_loaded(tmp_path):
     made = [(noise(0.3, seed=i) * tone(50 * i, 0.3), RATE) for i in range(1, 56)]
-    encoder = SoundEncoder.fitted(made, dim=16)
+    encoder = SoundEncoder.fit(made, dim=16)
     assert encoder.dim == 16 and encoder.space != SoundEncoder().space
     loaded = sememe.load(str(encoder.save(tmp_path / "own")))
     assert loaded.space == encoder.space and loaded.name == str(tmp_path / "own")
     np.testing.assert_allclose(loaded.encode(made[:2]), encoder.encode(made[:2]), atol=1e-6)
     with pytest.raises(InvalidInputError, match="got 3 recordings that can be read; a scale needs"):
-        SoundEncoder.fitted(made[:3])
+        SoundEncoder.fit(made[:3])
     with pytest.raises(InvalidInputError, match="dim=0; give a whole number, 1 to 512"):
-        SoundEncoder.fitted(made, dim=0)
+        SoundEncoder.fit(made, dim=0)
     with pytest.raises(InvalidInputError, match="all alike"):
-        SoundEncoder.fitted([(noise(), RATE)] * 60)
+        SoundEncoder.fit([(noise(), RATE)] * 60)
     with pytest.raises(InvalidInputError, match="got one str"):
-        SoundEncoder.fitted("a.wav")
+        SoundEncoder.fit("a.wav")
     with pytest.raises(InvalidInputError, match="threads=-1"):
         SoundEncoder(threads=-1)
     (tmp_path / "own" / "scale.npz").write_bytes(b"no")

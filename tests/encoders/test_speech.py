@@ -14,8 +14,8 @@ import soundfile
 import sememe
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.encoders.audio.speech import SpeechEncoder
-from sememe.sources.sound import Clip
-from tests.contracts.encoder import EncoderContract
+from sememe.sources.media.audio_decoding import Clip
+from tests.contracts.encoder import EncoderContract, encode_all
 from tests.models import speech_checkpoints as small
 from tests.models.hub_server import Hub, serving
 from tests.models.speech_checkpoints import BASE, GROUP, RATE
@@ -180,9 +180,9 @@ def test_what_cannot_be_read_has_a_reason(folder, tmp_path):
     encoder = sememe.load(str(folder))
     items = [good.getvalue(), tmp_path / "empty.wav", tmp_path / "text.wav", tmp_path / "none.wav",
              (np.full(9, np.nan, np.float32), RATE), good.getvalue()]  # fmt: skip
-    rows, reasons = encoder.encode_readable(items)
+    rows, reasons = encode_all(encoder, items)
     assert list(reasons) == [1, 2, 3, 4]
-    assert "empty" in reasons[1] and "not a sound file" in reasons[2] and "NaN" in reasons[4]
+    assert "empty" in reasons[1] and "not an audio file" in reasons[2] and "NaN" in reasons[4]
     np.testing.assert_array_equal(np.isnan(rows).all(axis=1), [False, *[True] * 4, False])
     np.testing.assert_allclose(rows[0], rows[5], atol=1e-6)
     for call in (encoder.encode, encoder.encode_frames):
@@ -192,7 +192,7 @@ def test_what_cannot_be_read_has_a_reason(folder, tmp_path):
         with pytest.raises(InvalidInputError, match="item 0"):
             encoder.encode(wrong)
     for bare in ("a.wav", b"", (tone(300), RATE), 3):
-        with pytest.raises(InvalidInputError, match="list of recordings"):
+        with pytest.raises(InvalidInputError, match="list of audio items"):
             encoder.encode(bare)
 
 

@@ -67,11 +67,11 @@ def test_a_long_text_is_its_tokens_wherever_it_is_cut(subject, monkeypatch):
     text = " ".join(["the cat sat on the mat", "a dog ran"] * 300)
     whole = subject.encode([text, "cat", text])
     monkeypatch.setattr(static, "_CHARS", 1500)
-    assert len(static._parts(text)) > 3
-    assert "".join(static._parts(text)) == text
+    assert len(static._split_long(text)) > 3
+    assert "".join(static._split_long(text)) == text
     np.testing.assert_allclose(subject.encode([text, "cat", text]), whole, atol=1e-5)
     assert subject.encode_with_receipt([text]).receipt.tokens == 2700
-    assert "".join(static._parts("x" * 4000)) == "x" * 4000
+    assert "".join(static._split_long("x" * 4000)) == "x" * 4000
 
 
 def test_passages_for_an_index(subject):

@@ -39,18 +39,18 @@ class TestContract(EncoderContract):
 def test_ids_and_vectors_are_those_of_the_wheel(encoder, wheel):
     """2,000 texts: 16 languages, emoji, digits, noise. Ids equal, cosine >= 0.999."""
     texts = texts_in_sixteen_languages(2000)
-    ids = encoder._tokenizer.encode(texts)
+    ids = encoder.tokenizer.encode(texts)
     expected = [wheel._tokenizer.encode(t, add_bos=False, add_eos=False) for t in texts]
     assert ids == expected
-    vectors = encoder._engine.forward([encoder._marked(row) for row in ids])
+    vectors = encoder.engine.forward([encoder._add_marks(row) for row in ids])
     assert (vectors * wheel.encode(texts)).sum(axis=1).min() >= 0.99999
 
 
 def test_the_engine_has_the_vectors_of_the_wheel_for_long_sequences_too(encoder, wheel):
     text = LONG[:3000]
-    ids = encoder._marked(encoder._tokenizer.encode([text])[0])
+    ids = encoder._add_marks(encoder.tokenizer.encode([text])[0])
     assert len(ids) > 500
-    assert encoder._engine.forward([ids, ids])[1] @ wheel.encode(text) >= 0.99999
+    assert encoder.engine.forward([ids, ids])[1] @ wheel.encode(text) >= 0.99999
 
 
 def test_meaning_crosses_languages_and_a_shuffled_pairing_does_not(encoder):
@@ -84,7 +84,7 @@ def test_a_long_text_is_the_weighted_mean_of_its_chunks(encoder):
 def test_what_fits_the_window_is_encoded_whole_and_kept_in_passages(encoder, wheel):
     """200 tokens: one vector, the network's own, and two passages for an index."""
     text = LONG[:450]
-    ids = encoder._tokenizer.encode([text])[0]
+    ids = encoder.tokenizer.encode([text])[0]
     assert encoder.model.passage < len(ids) <= encoder.model.window
     assert encoder.encode_one(text) @ wheel.encode(text) >= 0.99999
     [spans] = encoder.split([text])
@@ -110,7 +110,7 @@ def test_receipt_counts_by_hand(encoder):
     assert (
         receipt.tokens
         == receipt.encoded
-        == sum(len(row) for row in encoder._tokenizer.encode(["고양이", "고양이", "𓀀"]))
+        == sum(len(row) for row in encoder.tokenizer.encode(["고양이", "고양이", "𓀀"]))
     )
     assert "2 empty" in receipt.summary()
 
@@ -121,7 +121,7 @@ def test_no_token_disappears_unsaid(overflow):
     receipt = encoder.encode_with_receipt([LONG, "짧은 글"]).receipt
     assert receipt.tokens == receipt.encoded + receipt.dropped
     assert (receipt.dropped > 0) == (overflow == "truncate")
-    whole = sum(len(row) for row in encoder._tokenizer.encode([LONG, "짧은 글"]))
+    whole = sum(len(row) for row in encoder.tokenizer.encode([LONG, "짧은 글"]))
     assert abs(receipt.tokens - whole) <= 0.05 * whole  # a mark for each chunk's first word
     assert receipt.chunks[0].start == 0
 

@@ -7,9 +7,9 @@ import pytest
 
 import sememe
 from sememe import InvalidInputError, KeyedVectors, SubwordVectors, UnknownNameError, WordEncoder
-from sememe.encoders.load.by_name import load_vectors
+from sememe.encoders.load.text import load_vectors
 from sememe.text.ngrams import Ngrams
-from sememe.vectors.folder import write_vectors
+from sememe.vectors.formats.folder import write_vectors
 from tests.contracts.encoder import EncoderContract
 
 ITEMS = [
@@ -185,7 +185,7 @@ def test_vectors_load_by_name_folder_and_file(tmp_path):
 def test_a_models_folder_says_how_its_texts_were_cut(tmp_path):
     kv = KeyedVectors(["a,b", "a"], np.eye(2))
     facts = {"parameters": {"tokens": "whitespace"}}
-    write_vectors(tmp_path / "model", kv, kind="word2vec", facts=facts)
+    write_vectors(tmp_path / "model", kv.record, kind="word2vec", facts=facts)
     encoder = sememe.load(f"{tmp_path / 'model'}:mean")
     np.testing.assert_allclose(encoder.encode_one("a,b"), [1, 0])
 
@@ -213,7 +213,7 @@ def test_an_index_is_built_on_word_vectors_and_searched(tmp_path):
         (lambda: sememe.load("glove-6b-50"), UnknownNameError, "Did you mean 'glove-6b-50d'"),
         (lambda: WordEncoder(KeyedVectors([], np.empty((0, 3)))), InvalidInputError, "one key"),
         (lambda: sememe.load(""), UnknownNameError, "model=''"),
-        (lambda: sememe.load(":mean"), UnknownNameError, "model=''"),
+        (lambda: sememe.load(":mean"), UnknownNameError, "model=':mean'"),
         (lambda: sememe.load("a" * 5000), UnknownNameError, "Nor is there a folder"),
         (lambda: load_vectors("use-multilingual-v3"), InvalidInputError, "holds no word vectors"),
     ],

@@ -8,7 +8,7 @@ import unicodedata
 import numpy as np
 import pytest
 
-import sememe.evaluate._answers as answers
+import sememe.evaluate.analogy_search as answers
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
 from sememe.evaluate import (
@@ -19,10 +19,9 @@ from sememe.evaluate import (
     read_analogies,
     run_task,
 )
-from sememe.evaluate.questions import kind_of
+from sememe.evaluate.data.analogy_questions import infer_kind
 from sememe.text.ngrams import Ngrams
-from sememe.vectors.keyed import KeyedVectors
-from sememe.vectors.subword import SubwordVectors
+from sememe.vectors.keyed import KeyedVectors, SubwordVectors
 
 FAST = {"resamples": 50}
 
@@ -192,7 +191,7 @@ def test_reader_takes_what_files_hold(tmp_path):
 
 def test_kinds():
     names = ["gram1-x", "syn4_form", "kor_analogy_syntactic", "family", "sem1_x", "programme"]
-    kinds = [kind_of(name) for name in names]
+    kinds = [infer_kind(name) for name in names]
     assert kinds == ["syntactic"] * 3 + ["semantic"] * 3
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from sememe import InvalidInputError
 from sememe.evaluate import average_precision, run_task
-from sememe.evaluate.class_retrieval import evaluate_class_retrieval, found_by_class
-from sememe.sources.labelled_data import Labelled
-from tests.evaluate.sounds import SetRows
+from sememe.evaluate.runners.class_retrieval import evaluate_class_retrieval, measure_by_class
+from sememe.sources.datasets.labelled_data import Labelled
+from tests.evaluate.audio_encoders import SetRows
 from tests.made_sounds import folder_of_sounds
 
 ANGLES = [0, 10, 15, 25, 90]  # degrees, on a circle: cosines fall with the difference
@@ -26,7 +26,7 @@ def test_worked_by_hand():
     precision@1 0, @5 2/4 (four answers), average precision (1/2 + 2/3) / 2. Of 90° (b): 25 a, 15 a,
     10 b, 0 a: 0, 1/4, 1/3.
     """
-    found = found_by_class(rows(), np.array([0, 1, 0, 0, 1]), np.arange(5))
+    found = measure_by_class(rows(), np.array([0, 1, 0, 0, 1]), np.arange(5))
     np.testing.assert_allclose(found[0], [0, 0.5, (1 / 2 + 2 / 3) / 2], atol=1e-12)
     np.testing.assert_allclose(found[4], [0, 0.25, 1 / 3], atol=1e-12)
     known = average_precision({"q": {"1": 4, "2": 3, "3": 2, "4": 1}}, {"q": {"2": 1, "3": 1}})
@@ -36,9 +36,9 @@ def test_worked_by_hand():
 def test_the_own_group_is_no_answer():
     """With 0° and 15° of one group, 0° has 10 b, 25 a, 90 b: average precision 1/2."""
     group = np.array([0, 1, 0, 2, 3])
-    found = found_by_class(rows(), np.array([0, 1, 0, 0, 1]), group)
+    found = measure_by_class(rows(), np.array([0, 1, 0, 0, 1]), group)
     np.testing.assert_allclose(found[0], [0, 1 / 3, 1 / 2], atol=1e-12)
-    alone = found_by_class(rows(), np.array([0, 1, 0, 2, 1]), group)
+    alone = measure_by_class(rows(), np.array([0, 1, 0, 2, 1]), group)
     assert np.isnan(alone[0]).all() and np.isnan(alone[3]).all()
     assert not np.isnan(alone[1]).any()
 

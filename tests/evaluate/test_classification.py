@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from sememe import InvalidInputError, UnknownNameError
-from sememe.evaluate.classification import evaluate_classification
-from sememe.evaluate.confusion import Confused
-from sememe.evaluate.folds import Folds
-from sememe.sources.labelled_data import Labelled
-from tests.evaluate.sounds import SetRows
+from sememe.evaluate.data.folds import Folds
+from sememe.evaluate.metrics.confusion import Confusion
+from sememe.evaluate.runners.classification import evaluate_classification
+from sememe.sources.datasets.labelled_data import Labelled
+from tests.evaluate.audio_encoders import SetRows
 
 FAST = {"resamples": 50}
 
@@ -107,7 +107,7 @@ def test_by_hand_which_classes_are_confused():
     folds = tuple(str(i % 3) for i in range(12))
     data = Labelled(tuple(rows), tuple(labels), modality="audio", folds=folds)
     found = evaluate_classification(SetRows(rows), data, probe="knn", **FAST)
-    assert found.confused[0] == Confused("b", "a", 2, 6)
+    assert found.confused[0] == Confusion("b", "a", 2, 6)
     assert found.to_dict()["confused"][0] == {"label": "b", "told": "a", "count": 2, "of": 6}
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sememe import InvalidInputError
-from sememe.evaluate.folds import Folds
-from sememe.sources.labelled_data import Labelled
+from sememe.evaluate.data.folds import Folds
+from sememe.sources.datasets.labelled_data import Labelled
 
 
 def labelled(names, labels, **more):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import sememe
-from sememe.evaluate.image_retrieval import RECALLS, evaluate_image_retrieval, retrieve
+from sememe.evaluate.runners.image_retrieval import RECALLS, evaluate_image_retrieval, retrieve
 from sememe.evaluate.tasks import run_task
-from sememe.sources.image_text import read_image_texts
+from sememe.sources.datasets.image_text import read_image_texts
 from tests.drawings import DRAWINGS
 
 

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import sememe.evaluate._cosine as cosine
-import sememe.evaluate.bitext as bitext
-import sememe.evaluate.retrieval as retrieval
+import sememe.evaluate.runners.bitext as bitext
+import sememe.evaluate.runners.retrieval as retrieval
+import sememe.evaluate.unit_vectors as cosine
 from sememe._errors import DuplicateIdError, InvalidInputError, UnknownNameError
 from sememe.evaluate import (
     RetrievalData,
@@ -129,7 +129,7 @@ def test_a_repeated_sentence_counts_at_its_first_line_only(table_encoder):
 
 @pytest.mark.parametrize("block", [1, 7, 1024])
 def test_retrieval_keeps_the_best_whatever_block_and_order(monkeypatch, random_encoder, block):
-    """Parity with a full sort; every text stands twice, so that ties must go to the lower id."""
+    """Parity with a full sort; every text occurs twice, so that ties must go to the lower id."""
     monkeypatch.setattr(retrieval, "DOCUMENTS_AT_ONCE", block)
     monkeypatch.setattr(retrieval, "DEPTH", 5)
     corpus = {f"{side}{i}": f"text {i}" for i in range(40) for side in "ba"}
@@ -148,7 +148,7 @@ def test_retrieval_keeps_the_best_whatever_block_and_order(monkeypatch, random_e
 
 
 def test_topk_gives_boundary_ties_to_the_lower_id():
-    from sememe.evaluate._topk import TopK
+    from sememe.evaluate.top_k import TopK
 
     scores = np.array([[0.5, 0.9, 0.5, 0.5]], dtype=np.float32)
     for order in ([0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]):
@@ -252,7 +252,7 @@ def test_bad_systems_and_options(table_encoder, random_encoder):
         evaluate_bitext(random_encoder, GROUPS, score="margins")
     with pytest.raises(UnknownNameError, match="mode='semantics'"):
         evaluate_retrieval(random_encoder, collection(), mode="semantics")
-    with pytest.raises(DuplicateIdError, match="'d' stands twice"):
+    with pytest.raises(DuplicateIdError, match="'d' occurs twice"):
         twice = RetrievalData([("d", "x"), ("d", "y")], {"q": "x"}, {"q": {"d": 1}})
         evaluate_retrieval(random_encoder, twice)
     for runner in (evaluate_sts, evaluate_bitext):

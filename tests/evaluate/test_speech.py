@@ -12,11 +12,11 @@ import soundfile
 from sememe import InvalidInputError
 from sememe.encoders.audio.transcriber import Transcriber
 from sememe.evaluate import run_task
-from sememe.evaluate.error_rates import edit_distance
-from sememe.evaluate.speech import (
+from sememe.evaluate.metrics.error_rates import edit_distance
+from sememe.evaluate.runners.speech import (
     character_error_rate,
-    compared,
     evaluate_speech,
+    normalize,
     word_error_rate,
 )
 from tests.models import speech_checkpoints as small
@@ -84,9 +84,9 @@ def test_an_interval_holds_the_truth():
 
 
 def test_texts_are_compared_without_case_and_signs():
-    assert compared("ＡB... Don’t — “STOP”!") == "ａb don't stop"
-    assert compared("' a 'b'") == "a b"
-    assert compared("3.5") == "3 5"
+    assert normalize("ＡB... Don’t — “STOP”!") == "ａb don't stop"
+    assert normalize("' a 'b'") == "a b"
+    assert normalize("3.5") == "3 5"
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_what_it_cannot_do_says_so(data, recogniser, random_encoder):
         run_task("speech", random_encoder, data / "table.csv")
     with pytest.raises(InvalidInputError, match="beam_size=4 is for 'speech'"):
         run_task("sts", random_encoder, data / "table.csv", beam_size=4)
-    with pytest.raises(InvalidInputError, match="in which no word is said"):
+    with pytest.raises(InvalidInputError, match="only empty transcripts"):
         evaluate_speech(recogniser, [(data / "4.wav", "...")])
-    with pytest.raises(InvalidInputError, match="got no recordings"):
+    with pytest.raises(InvalidInputError, match="got no audio"):
         evaluate_speech(recogniser, [])

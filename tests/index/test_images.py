@@ -12,10 +12,11 @@ import pytest
 
 import sememe
 from sememe import Index, Item
-from sememe.encoders.load.image import load_image
+from sememe.encoders.load.by_name import load_encoders
 from sememe.models.clip.projection_folder import Projection, write_projections
-from sememe.sources.pixels import open_image
+from sememe.sources.media.image_decoding import open_image
 from tests.drawings import DRAWINGS, clock, noise, umbrella, web
+from tests.other_processor import move_last_bits
 
 NOTES = {
     "rain.txt": "우산을 챙기지 않아 비를 흠뻑 맞았다.",
@@ -47,7 +48,7 @@ def folder(tmp_path):
 def encoders(encoder):
     """The default ones of an index, loaded once."""
     names = ["efficientnet-lite0:conse", "efficientnet-lite0"]
-    return [encoder, *(load_image(name, texts=encoder) for name in names)]
+    return [encoder, *(load_encoders(name, loaded=[encoder])[0] for name in names)]
 
 
 @pytest.fixture
@@ -310,3 +311,18 @@ def test_an_index_of_another_image_encoder_refuses_it(tmp_path, folder):
     assert index.search_image(clock(), where="modality = 'text'").ids == []
     with pytest.raises(sememe.SpaceMismatchError):
         Index.open(tmp_path / "i", [sememe.load("efficientnet-lite0:conse:all-minilm-l6-v2")])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_copies_keep_their_order_on_another_processor(index, tmp_path, monkeypatch, seed):
+    """Pictures that are equal, encoded in batches of different sizes: the id decides."""
+    move_last_bits(monkeypatch, seed=seed)
+    for names in (("d", "a"), ("f",), ("c", "e", "b")):
+        index.add([{"id": name, "image": umbrella()} for name in names])
+    index.add([{"id": "web", "image": web()}])
+    assert index.search("umbrella", k=7, mode="semantic").ids == [*"abcdef", "web"]
+    assert index.search("umbrella", k=3, mode="semantic").ids == [*"abc"]
+    assert index.search("umbrella", k=4).ids == [*"abcd"]
+    assert index.search_image(umbrella(), k=5).ids == [*"abcde"]
+    pairs = index.similar_images(max_pairs=4, threshold=0.9)
+    assert [pair[:2] for pair in pairs] == [("a", one) for one in "bcde"]

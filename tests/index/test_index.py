@@ -18,6 +18,7 @@ from sememe import (
     InvalidInputError,
     SpaceMismatchError,
 )
+from sememe.app.cli import main
 from tests.contracts.index import IndexContract
 
 
@@ -157,10 +158,8 @@ def test_verify_finds_a_changed_row(tmp_path, encoder):
 
 def test_a_long_run_reads_the_catalogue_again_and_forgets_nothing(tmp_path, encoder, monkeypatch):
     """What bounds memory (items remembered, batches) made small: the same index comes out."""
-    from sememe.index import writer
-
-    for name, value in (("_RECENT", 7), ("_BATCH_ITEMS", 3), ("BATCH_ROWS", 4)):
-        monkeypatch.setattr(writer, name, value)
+    for name, value in (("plan.RECENT", 7), ("read.BATCH_ITEMS", 3), ("chunks.BATCH_ROWS", 4)):
+        monkeypatch.setattr(f"sememe.index.writing.{name}", value)
     index = Index.create(tmp_path / "index", [encoder])
     items = [(f"id{i % 20}", f"글 번호 {i % 20}, 판 {i // 20}") for i in range(60)]
     report = index.upsert(items)
@@ -182,9 +181,33 @@ def test_items_without_text_leave_no_trace(encoder, tmp_path):
 
 
 def test_two_text_spaces_are_refused_until_they_can_be_searched(encoder, tmp_path):
-    class Other:
-        name, dim, modality, space = "other", 8, "text", "0" * 16
-
     with pytest.raises(InvalidInputError, match="2 spaces"):
-        Index.create(tmp_path / "index", [encoder, Other()])
+        Index.create(tmp_path / "index", [encoder, OtherSpace()])
     assert not (tmp_path / "index").exists()
+
+
+def test_no_model_is_loaded_where_nothing_is_encoded(encoder, tmp_path, capsys, monkeypatch):
+    """Not to compare names, to sync what did not change, or to search by words."""
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("고양이가 잔다")
+    names = ["use-multilingual-v3", "efficientnet-lite0", "mel-statistics"]
+    Index.create(tmp_path / "index", [encoder, *names[1:]]).sync(tmp_path / "notes")
+
+    def load(*args, **given):
+        raise AssertionError("a model was loaded")
+
+    for name in ("load_all", "Encoders._load"):
+        monkeypatch.setattr(f"sememe.index.encoders.{name}", load)
+    at = str(tmp_path / "index")
+    for models in ([], names, names[1:]):
+        options = [option for name in models for option in ("-m", name)]
+        assert main(["index", str(tmp_path / "notes"), "--into", at, "--json", *options]) == 0
+        assert json.loads(capsys.readouterr().out)["unchanged"] == 1
+    assert main(["search", at, "고양이", "--mode", "keyword", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["id"] == "notes/a.txt"
+    assert main(["verify", at]) == 0
+    assert main(["index", str(tmp_path / "notes"), "--into", at, "-m", "all-minilm-l6-v2"]) == 2
+    assert "got -m all-minilm-l6-v2. Leave" in capsys.readouterr().err
+    (tmp_path / "notes" / "b.txt").write_text("개가 짖는다")
+    with pytest.raises(AssertionError, match="a model was loaded"):  # the control
+        main(["index", str(tmp_path / "notes"), "--into", at])

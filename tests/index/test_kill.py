@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import sememe.index.sync
+import sememe.index.writing.sync
 from sememe import Index
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -31,9 +31,9 @@ CHILD = f"""
 import os, sys
 from sememe.app.cli import main
 from sememe.encoders.text.encoder import TextEncoder
-from sememe.index import writer
-from sememe.search import upkeep
+from sememe.index.writing import chunks, read
 from sememe.search.store import Store
+from sememe.search.table import maintenance
 
 def say(*words):
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
@@ -54,9 +54,9 @@ def compact_and_say(self):
 
 TextEncoder.encode_with_receipt = encode_and_say
 Store.replace, Store.compact = replace_and_say, compact_and_say
-writer.BATCH_ROWS, writer._BATCH_ITEMS = {BATCH}, 24
-upkeep.merge_small.__kwdefaults__["more_than"], upkeep.FEW_SMALL = 5, 3
-upkeep.drop_old_versions.__kwdefaults__["keep_seconds"] = 0.0
+chunks.BATCH_ROWS, read.BATCH_ITEMS = {BATCH}, 24
+maintenance.merge_small.__kwdefaults__["more_than"], maintenance.FEW_SMALL = 5, 3
+maintenance.drop_old_versions.__kwdefaults__["keep_seconds"] = 0.0
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -265,7 +265,7 @@ def assert_third_reads_nothing(stage: Stage, into: Path, encoder: Any) -> None:
         raise AssertionError(f"{file} was read again")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sememe.index.sync, "read_file", read)
+        patch.setattr(sememe.index.writing.sync, "read_file", read)
         report = Index.open(into, [encoder]).sync(stage.folder)
     assert (report.added, report.updated, report.removed, report.chunks) == (0, 0, 0, 0)
 

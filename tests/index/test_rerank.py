@@ -7,7 +7,7 @@ import math
 import pytest
 
 from sememe import Index, InvalidInputError
-from sememe.index.hits import Hit, Hits
+from sememe.index.querying.hits import Hit, Hits
 
 ANSWER = "doc 57"
 

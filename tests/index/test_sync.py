@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from sememe import Index, InvalidInputError, Item, Skipped
-from sememe.index import sync
+from sememe.index.writing import sync
 
 
 @pytest.fixture

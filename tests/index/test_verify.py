@@ -11,9 +11,9 @@ import pytest
 
 from sememe._errors import CorruptFileError
 from sememe.index.verify import Verification, verify_store
-from sememe.search.ledger import SourceRecord
-from sememe.search.rows import Row
 from sememe.search.store import Store
+from sememe.search.table.file_ledger import SourceRecord
+from sememe.search.table.rows import Row
 from tests.search.conftest import COLUMN, DIM, make_row
 
 
@@ -156,9 +156,9 @@ def test_a_keyword_index_that_lags_behind(store):
 
 
 def test_a_keyword_index_of_other_rows(store, monkeypatch):
-    from sememe.search.keyword import TermLeg
+    from sememe.search.ranking.keyword import TermRanking
 
-    empty = TermLeg([], np.empty(0, np.uint64), np.empty(0, np.float32), ())
+    empty = TermRanking([], np.empty(0, np.uint64), np.empty(0, np.float32), ())
     monkeypatch.setattr(Store, "search_terms", lambda *args, **given: empty)
     problems = verified(store).problems
     assert "the keyword index does not find id='a1' by its 'common'" in problems[0]
@@ -183,7 +183,7 @@ def test_notes_of_the_vector_index_that_cannot_be_read(tmp_path):
 def test_a_version_thrown_away_meanwhile_is_read_again(store, monkeypatch):
     """No fault of the index: `Store.reading` refreshes and runs the check once more."""
     reader = Store.open(store.path)
-    known, calls = Store.known, []
+    known, calls = Store.read_catalogue, []
 
     def thrown_away(self):
         calls.append(self.version)
@@ -193,8 +193,8 @@ def test_a_version_thrown_away_meanwhile_is_read_again(store, monkeypatch):
             raise CorruptFileError("a file of an old version is gone")
         return known(self)
 
-    monkeypatch.setattr(Store, "known", thrown_away)
-    found = reader.reading(lambda: verify_store(reader, {COLUMN: DIM}))
+    monkeypatch.setattr(Store, "read_catalogue", thrown_away)
+    found = reader.run_read(lambda: verify_store(reader, {COLUMN: DIM}))
     assert found == Verification(rows=5, items=4)
     assert len(calls) == 2
 
@@ -203,7 +203,7 @@ def test_what_is_no_damage_is_raised(store, monkeypatch):
     def broken(self) -> None:
         raise TypeError("a mistake of ours")
 
-    monkeypatch.setattr(Store, "known", broken)
+    monkeypatch.setattr(Store, "read_catalogue", broken)
     with pytest.raises(TypeError):
         verified(store)
 

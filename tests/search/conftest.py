@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from sememe.search.rows import Row
 from sememe.search.store import Store
+from sememe.search.table.rows import Row
 
 COLUMN = "vector_0a1b2c3d"
 DIM = 16

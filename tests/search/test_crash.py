@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sememe.search.catalogue import State
-from sememe.search.rows import checksums
 from sememe.search.store import Store
+from sememe.search.table.item_catalogue import State
+from sememe.search.table.rows import recompute_checksums
 from tests.search.conftest import COLUMN, DIM, make_row
 
 BATCH = 40
@@ -24,11 +24,11 @@ ROOT = Path(__file__).parents[2]
 # Each step replaces the batch's items and those of the batch before, and says so when it is done.
 WRITER = """
 import sys
-from sememe.search import upkeep
-from sememe.search.ledger import SourceRecord
+from sememe.search.table import maintenance
+from sememe.search.table.file_ledger import SourceRecord
 from sememe.search.store import Store
 from tests.search.test_crash import step
-upkeep.merge_small.__kwdefaults__["more_than"] = 6
+maintenance.merge_small.__kwdefaults__["more_than"] = 6
 store = Store.open(sys.argv[1])
 for number in range(int(sys.argv[2]), 100_000):
     store.replace(step(number))
@@ -87,14 +87,14 @@ def check(store: Store, last: int) -> int:
     held = expected(reached)  # a batch may be committed and not yet acknowledged: all of it, then
     found: dict[str, list[tuple[str, int]]] = {}
     for batch in store.iterate():
-        assert checksums(batch) == batch.column("checksum").to_pylist()
+        assert recompute_checksums(batch) == batch.column("checksum").to_pylist()
         for row in batch.select(["id", "hash", "part"]).to_pylist():
             found.setdefault(row["id"], []).append((row["hash"], row["part"]))
     assert {i: sorted(rows) for i, rows in found.items()} == {
         i: [(hash, part) for part in range(parts)] for i, (hash, parts) in held.items()
     }
-    states = store.known().states(list(held), [hash for hash, _ in held.values()])
-    assert (states == State.SAME).all() and len(store.known()) == len(held)
+    states = store.read_catalogue().states(list(held), [hash for hash, _ in held.values()])
+    assert (states == State.SAME).all() and len(store.read_catalogue()) == len(held)
     return reached
 
 
@@ -147,12 +147,12 @@ def test_a_reader_beside_a_writer_sees_whole_batches(tmp_path):
     query = make_row("d0").vectors[COLUMN][None]
     while not done.is_set():
         reader.refresh()
-        hashes = reader.reading(
+        hashes = reader.run_read(
             lambda: [h for b in reader.iterate(["hash"]) for h in b.column("hash").to_pylist()]
         )
         assert len(hashes) == 30 and len(set(hashes)) == 1
-        leg = reader.reading(lambda: reader.search_vectors(COLUMN, query, 40)[0])
-        assert len(leg.ids) == 30
+        ranking = reader.run_read(lambda: reader.search_vectors(COLUMN, query, 40)[0])
+        assert len(ranking.ids) == 30
         seen.add(hashes[0])
     thread.join()
     assert len(seen) > 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sememe import _errors
-from sememe.search import keyword
+from sememe.search.ranking import keyword
 from sememe.search.store import Store
 from tests.search.conftest import COLUMN, DIM, make_row, naive_bm25
 
@@ -29,12 +29,12 @@ def rows(texts: dict[str, str]) -> list:
 def assert_same_as_naive(store: Store, held: dict[str, str], *queries: list[str], atol=1e-4):
     ids = list(held)
     for query in queries:
-        leg = store.search_terms(query, len(ids))
+        ranking = store.search_terms(query, len(ids))
         scores = dict(zip(ids, naive_bm25(query, list(held.values())), strict=True))
         expected = sorted((i for i in ids if scores[i] > 0), key=lambda i: (-scores[i], i))
-        assert set(leg.ids) == set(expected)
-        np.testing.assert_allclose(leg.scores, [scores[i] for i in leg.ids], atol=atol)
-        np.testing.assert_allclose(leg.scores, [scores[i] for i in expected], atol=atol)
+        assert set(ranking.ids) == set(expected)
+        np.testing.assert_allclose(ranking.scores, [scores[i] for i in ranking.ids], atol=atol)
+        np.testing.assert_allclose(ranking.scores, [scores[i] for i in expected], atol=atol)
 
 
 def test_worked_by_hand(store):
@@ -45,9 +45,9 @@ def test_worked_by_hand(store):
     """
     store.append(rows({"one": "a", "two": "b b c"}))
     store.compact()
-    leg = store.search_terms(["a"], 5)
-    assert leg.ids == ["one"]
-    assert leg.scores[0] == pytest.approx(math.log(2) * 2.2 / 1.75, abs=1e-6)
+    ranking = store.search_terms(["a"], 5)
+    assert ranking.ids == ["one"]
+    assert ranking.scores[0] == pytest.approx(math.log(2) * 2.2 / 1.75, abs=1e-6)
 
 
 def test_equals_the_formula_through_batches_replacements_and_removals(store):
@@ -85,15 +85,15 @@ def test_unindexed_rows_are_found_before_compact(store):
 def test_terms_are_taken_as_they_are(store, term):
     store.append(rows({"a": f"before {term} after", "b": "émile EMILE c net x 서 東"}))
     store.compact()
-    leg = store.search_terms([term], 5)
-    assert leg.ids == ["a"] and leg.missing == ()
+    ranking = store.search_terms([term], 5)
+    assert ranking.ids == ["a"] and ranking.missing == ()
 
 
 def test_missing_terms_are_named_in_the_order_of_the_query(store):
     store.append(rows({"a": "x y", "b": "y z"}))
     store.compact()
-    leg = store.search_terms(["q", "x", "nope", "z", "y", "q2"], 5)
-    assert leg.missing == ("q", "nope", "q2")
+    ranking = store.search_terms(["q", "x", "nope", "z", "y", "q2"], 5)
+    assert ranking.missing == ("q", "nope", "q2")
     assert store.search_terms(["q"], 5).ids == []
     assert store.document_frequency("y") == 2 and store.document_frequency("q") == 0
     store.append(rows({"c": "q"}))
@@ -108,11 +108,11 @@ def test_boosts_multiply_what_a_term_adds(store, high, low):
     held = {f"d{i}": text for i, text in enumerate(documents(60))}
     store.append(rows(held))
     store.compact()
-    leg = store.search_terms({"w1": high, "w5": low}, 60)
+    ranking = store.search_terms({"w1": high, "w5": low}, 60)
     one, five = (naive_bm25([w], list(held.values())) for w in ("w1", "w5"))
     scores = dict(zip(held, high * one + low * five, strict=True))
-    np.testing.assert_allclose(leg.scores, [scores[i] for i in leg.ids], atol=1e-4)
-    assert set(leg.ids) == {i for i in held if scores[i] > 0}
+    np.testing.assert_allclose(ranking.scores, [scores[i] for i in ranking.ids], atol=1e-4)
+    assert set(ranking.ids) == {i for i in held if scores[i] > 0}
 
 
 @pytest.mark.parametrize("boosts", [{"w1": 1.0, "w5": 1.0}, {"w1": 1.0, "w5": 0.37}])
@@ -145,9 +145,9 @@ def test_an_item_is_found_once_by_its_best_block(store):
         ]
     )
     store.compact()
-    leg = store.search_terms(["x"], 5)
-    assert leg.ids == ["a", "b"]
-    assert store.rows(leg.rows, ["part"])[0]["part"] == 2
+    ranking = store.search_terms(["x"], 5)
+    assert ranking.ids == ["a", "b"]
+    assert store.rows(ranking.rows, ["part"])[0]["part"] == 2
 
 
 def test_where_restricts_and_keeps_scores(store):
@@ -190,9 +190,9 @@ def test_where_over_chunks_keeps_documents_of_which_any_chunk_passes(store, oper
         ("text LIKE '%needle%' AND part = 0", []),
     ):
         for k in (1, 3, 200):
-            leg = store.search_terms(["common"], k, where=where, operator=operator)
-            assert leg.ids == ids[:k], where
-            np.testing.assert_allclose(leg.scores, [scores[i] for i in leg.ids], atol=1e-6)
+            ranking = store.search_terms(["common"], k, where=where, operator=operator)
+            assert ranking.ids == ids[:k], where
+            np.testing.assert_allclose(ranking.scores, [scores[i] for i in ranking.ids], atol=1e-6)
     assert store.search_terms(["absent"], 3, where="text LIKE '%needle%'").ids == []
 
 
@@ -200,8 +200,8 @@ def test_where_over_chunks_looks_past_the_rows_fetched_for_ties(store, monkeypat
     monkeypatch.setattr(keyword, "_TIES_AT_MOST", 64)
     store.append([make_row(f"d{i:04d}", terms="same", text=f"{i}") for i in range(2000)])
     store.compact()
-    leg = store.search_terms(["same"], 3, where="text IN ('1999', '1500', '3')")
-    assert leg.ids == ["d0003", "d1500", "d1999"]
+    ranking = store.search_terms(["same"], 3, where="text IN ('1999', '1500', '3')")
+    assert ranking.ids == ["d0003", "d1500", "d1999"]
 
 
 def test_queries_that_make_no_sense(store):
@@ -255,21 +255,21 @@ def test_removed_documents_leave_the_statistics_of_a_large_index(tmp_path, monke
 
 
 def test_common_unit():
-    assert keyword._common_unit([1.0]) == 1.0
-    assert keyword._common_unit([1.0, 0.5]) == 0.5
-    assert keyword._common_unit([3.0, 2.0]) == 1.0
-    assert keyword._common_unit([1.0, 0.37]) is None
-    assert keyword._common_unit([100.0, 1.0]) is None
+    assert keyword._find_unit([1.0]) == 1.0
+    assert keyword._find_unit([1.0, 0.5]) == 0.5
+    assert keyword._find_unit([3.0, 2.0]) == 1.0
+    assert keyword._find_unit([1.0, 0.37]) is None
+    assert keyword._find_unit([100.0, 1.0]) is None
 
 
 def test_extra_terms_add_to_the_score_and_find_nothing(store):
     held = {f"d{i}": text for i, text in enumerate(documents(80))}
     store.append(rows(held))
     store.compact()
-    leg = store.search_terms(["w4"], 80, extra={"w1": 0.5, "w9": 0.25})
+    ranking = store.search_terms(["w4"], 80, extra={"w1": 0.5, "w9": 0.25})
     four, one, nine = (naive_bm25([w], list(held.values())) for w in ("w4", "w1", "w9"))
     scores = dict(zip(held, four + 0.5 * one + 0.25 * nine, strict=True))
-    assert set(leg.ids) == {i for i, text in held.items() if "w4" in text.split()}
-    np.testing.assert_allclose(leg.scores, [scores[i] for i in leg.ids], atol=1e-4)
+    assert set(ranking.ids) == {i for i, text in held.items() if "w4" in text.split()}
+    np.testing.assert_allclose(ranking.scores, [scores[i] for i in ranking.ids], atol=1e-4)
     few = store.search_terms(["w4"], 5, extra={"w1": 0.5, "w9": 0.25})
-    assert few.ids == leg.ids[:5]
+    assert few.ids == ranking.ids[:5]

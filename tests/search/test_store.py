@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sememe import _errors
-from sememe.search.catalogue import State
-from sememe.search.rows import checksum, checksums
 from sememe.search.store import Store
+from sememe.search.table.item_catalogue import State
+from sememe.search.table.rows import compute_checksum, recompute_checksums
 from tests.search.conftest import COLUMN, DIM, make_row
 
 
@@ -55,7 +55,7 @@ def test_emptied_store_takes_rows_again(store, contents):
 
 def test_catalogue_tells_the_four_states_apart(store):
     store.append([make_row("same"), make_row("changed"), make_row("partial", 1, 3)])
-    states = store.known().states(
+    states = store.read_catalogue().states(
         ["same", "changed", "partial", "new", "partial"], ["h", "other", "h", "h", "other"]
     )
     assert [State(s).name for s in states] == ["SAME", "CHANGED", "PARTIAL", "NEW", "CHANGED"]
@@ -66,18 +66,18 @@ def test_catalogue_tells_the_four_states_apart(store):
 def test_rows_that_disagree_about_their_item_are_never_the_same(store):
     store.append([make_row("a", 0, 2, hash="x"), make_row("a", 1, 2, hash="y")])
     for hash in ("x", "y"):
-        assert store.known().states(["a"], [hash])[0] in (State.CHANGED, State.PARTIAL)
+        assert store.read_catalogue().states(["a"], [hash])[0] in (State.CHANGED, State.PARTIAL)
 
 
 def test_empty_store_knows_nothing_and_finds_nothing(store):
-    assert len(store.known()) == 0
-    assert store.known().states(["a"], ["h"]).tolist() == [State.NEW]
-    assert store.known().states([], []).tolist() == []
+    assert len(store.read_catalogue()) == 0
+    assert store.read_catalogue().states(["a"], ["h"]).tolist() == [State.NEW]
+    assert store.read_catalogue().states([], []).tolist() == []
     query = np.zeros((2, DIM), dtype=np.float32)
-    assert [leg.ids for leg in store.search_vectors(COLUMN, query, 3)] == [[], []]
+    assert [ranking.ids for ranking in store.search_vectors(COLUMN, query, 3)] == [[], []]
     assert np.isnan(store.score_ids(COLUMN, query[0], ["a"])).all()
-    leg = store.search_terms(["a"], 3)
-    assert leg.ids == [] and leg.missing == ("a",)
+    ranking = store.search_terms(["a"], 3)
+    assert ranking.ids == [] and ranking.missing == ("a",)
     assert store.statistics().rows == 0
     store.compact()
 
@@ -86,9 +86,9 @@ def test_checksums_are_of_what_is_stored(store):
     no_vector = make_row("b", vectors={}, terms=None)
     store.append([make_row("a"), no_vector, make_row("c")])
     (batch,) = store.iterate()
-    assert checksums(batch) == batch.column("checksum").to_pylist()
+    assert recompute_checksums(batch) == batch.column("checksum").to_pylist()
     altered = batch.set_column(5, "text", batch.column("source").cast("large_string"))
-    assert not set(checksums(altered)) & set(batch.column("checksum").to_pylist())
+    assert not set(recompute_checksums(altered)) & set(batch.column("checksum").to_pylist())
 
 
 FACTS = {"year": 2019, "weight": 0.5, "good": True, "tag": "seoul", "gone": None}
@@ -106,7 +106,7 @@ def test_every_column_stands_in_the_checksum(store):
         was = batch.column(place).to_pylist()
         for other in (others.get(str(column.type), "x"), None):
             changed = batch.set_column(place, column, pa.array([other, was[1]], type=column.type))
-            found = checksums(changed)
+            found = recompute_checksums(changed)
             assert found[0] != batch.column("checksum")[0].as_py(), (column.name, other)
             assert found[1] == batch.column("checksum")[1].as_py()
 
@@ -114,8 +114,10 @@ def test_every_column_stands_in_the_checksum(store):
 def test_values_that_look_alike_have_checksums_of_their_own():
     facts = [{"n": True}, {"n": 1}, {"n": "1"}, {"m": 1}, {}, {"n": "1", "m": ""}, {"n": 1.5}]
     rows = [make_row("a", metadata=given) for given in facts]
-    assert len({checksum(row, row.metadata, []) for row in rows}) == len(facts)
-    assert checksum(rows[1], {"n": 1.0, "new": None}, []) == checksum(rows[1], {"n": 1}, [])
+    assert len({compute_checksum(row, row.metadata, []) for row in rows}) == len(facts)
+    assert compute_checksum(rows[1], {"n": 1.0, "new": None}, []) == compute_checksum(
+        rows[1], {"n": 1}, []
+    )
 
 
 def test_checksums_hold_when_columns_are_added_or_widened_later(store):
@@ -126,11 +128,11 @@ def test_checksums_hold_when_columns_are_added_or_widened_later(store):
     assert store.metadata["n"] == "double"
     batch = pa.Table.from_batches(list(store.iterate())).combine_chunks().to_batches()[0]
     assert batch.num_rows == 4
-    assert checksums(batch) == batch.column("checksum").to_pylist()
+    assert recompute_checksums(batch) == batch.column("checksum").to_pylist()
     place = batch.schema.get_field_index("n")
     half = batch.schema.with_metadata(None).field(place).with_name("widening__n")
     renamed = batch.set_column(place, half, batch.column(place))  # as an interruption leaves it
-    assert checksums(renamed) == batch.column("checksum").to_pylist()
+    assert recompute_checksums(renamed) == batch.column("checksum").to_pylist()
 
 
 def test_statistics(store):
@@ -146,10 +148,10 @@ def test_statistics(store):
 
 def test_rows_come_in_the_order_asked_for(store):
     store.append([make_row(id) for id in "abc"])
-    leg = store.search_terms(["common"], 3)
-    rows = store.rows(leg.rows[::-1], ["id", "text"])
+    ranking = store.search_terms(["common"], 3)
+    rows = store.rows(ranking.rows[::-1], ["id", "text"])
     assert [row["id"] for row in rows] == ["c", "b", "a"]
-    assert COLUMN not in store.rows(leg.rows[:1])[0]
+    assert COLUMN not in store.rows(ranking.rows[:1])[0]
     with pytest.raises(_errors.InvalidInputError, match="refresh"):
         store.rows(np.array([2**40], dtype=np.uint64))
 
@@ -163,10 +165,10 @@ def test_addresses_of_items_come_item_by_item_parts_ascending(store):
 
 
 def test_many_small_batches_leave_few_files(tmp_path, monkeypatch, contents):
-    from sememe.search import upkeep
+    from sememe.search.table import maintenance
 
-    monkeypatch.setattr(upkeep, "MANY_SMALL", 8)
-    monkeypatch.setattr(upkeep.merge_small, "__kwdefaults__", {"more_than": 8})
+    monkeypatch.setattr(maintenance, "MANY_SMALL", 8)
+    monkeypatch.setattr(maintenance.merge_small, "__kwdefaults__", {"more_than": 8})
     store = Store.create(tmp_path / "s", {COLUMN: DIM})
     for i in range(30):
         store.append([make_row(f"d{i}")])
@@ -236,7 +238,7 @@ def spoil(folder, how="cut") -> None:
 
 @pytest.mark.parametrize("how", ["cut", "zeros"])
 def test_damaged_data_is_named_by_every_read(store, how):
-    from sememe.search.ledger import SourceRecord
+    from sememe.search.table.file_ledger import SourceRecord
 
     store.append([make_row("a"), make_row("b")])
     store.compact()
@@ -245,12 +247,12 @@ def test_damaged_data_is_named_by_every_read(store, how):
     spoil(store.path / "sources.lance" / "data", how)
     query = make_row("a").vectors[COLUMN][None]
     reads = {
-        "known": lambda s: s.known(),
+        "known": lambda s: s.read_catalogue(),
         "sources": lambda s: s.sources(),
         "iterate": lambda s: list(s.iterate()),
         "statistics": lambda s: s.statistics(),
-        "vectors": lambda s: s.reading(lambda: s.search_vectors(COLUMN, query, 1)),
-        "terms": lambda s: s.reading(lambda: s.search_terms(["a"], 1)),
+        "vectors": lambda s: s.run_read(lambda: s.search_vectors(COLUMN, query, 1)),
+        "terms": lambda s: s.run_read(lambda: s.search_terms(["a"], 1)),
     }
     for name, read in reads.items():
         with pytest.raises(_errors.CorruptFileError) as damage:
@@ -280,12 +282,12 @@ def test_reading_lets_our_own_errors_and_those_of_encoders_pass(store):
         (Panic, _errors.CorruptFileError),
     ):
         with pytest.raises(got) as raised:
-            store.reading(lambda kind=kind: fail(kind("for good")))
+            store.run_read(lambda kind=kind: fail(kind("for good")))
         assert raised.type is got
     scope = {"__name__": "sememe.encoders.text.encoder"}
     exec("def encode(): raise RuntimeError('of the encoder')", scope)
     with pytest.raises(RuntimeError, match="of the encoder") as raised:
-        store.reading(scope["encode"])
+        store.run_read(scope["encode"])
     assert raised.type is RuntimeError
 
 
@@ -317,7 +319,7 @@ def test_a_missing_keyword_index_is_made_good(store):
 
 
 def test_sources_are_recorded_replaced_and_forgotten(store):
-    from sememe.search.ledger import SourceRecord
+    from sememe.search.table.file_ledger import SourceRecord
 
     first = SourceRecord("a.md", 10, 2**62, 3)
     store.record_sources([first, SourceRecord("b.bin", 5, 1, 0, "not text")])
@@ -348,8 +350,8 @@ def test_a_reader_keeps_its_version_until_it_refreshes(store):
     store.compact()
     reader.refresh()
     again = make_row("a", hash="x").vectors[COLUMN][None]
-    leg = reader.search_vectors(COLUMN, again, 2)[0]
-    assert leg.ids == ["a", "b"] and leg.scores[0] == pytest.approx(1.0, abs=1e-6)
+    ranking = reader.search_vectors(COLUMN, again, 2)[0]
+    assert ranking.ids == ["a", "b"] and ranking.scores[0] == pytest.approx(1.0, abs=1e-6)
 
 
 def test_reading_starts_over_when_its_version_is_thrown_away(store):
@@ -363,9 +365,9 @@ def test_reading_starts_over_when_its_version_is_thrown_away(store):
         return reader.count()
 
     reader = Store.open(store.path)
-    assert reader.reading(work) == 1
+    assert reader.run_read(work) == 1
     with pytest.raises(OSError, match="for good"):
-        reader.reading(lambda: (_ for _ in ()).throw(OSError("for good")))
+        reader.run_read(lambda: (_ for _ in ()).throw(OSError("for good")))
 
 
 def test_lancedb_opens_the_table(store):
@@ -412,7 +414,9 @@ def test_any_sequence_of_changes_equals_a_dict(tmp_path_factory, contents, steps
         else:
             store = Store.open(store.path)
     assert contents(store) == {i: [(p, h) for p in range(n)] for i, (n, h) in model.items()}
-    states = store.known().states(list("abcdef"), [model.get(i, (0, "q"))[1] for i in "abcdef"])
+    states = store.read_catalogue().states(
+        list("abcdef"), [model.get(i, (0, "q"))[1] for i in "abcdef"]
+    )
     expected = [State.SAME if i in model else State.NEW for i in "abcdef"]
     assert states.tolist() == expected
     for id, (_, hash) in model.items():
@@ -430,6 +434,6 @@ def test_the_catalogue_remembered_is_the_catalogue_read_anew(store):
         store.delete([f"{rng.integers(step + 1)}-{rng.integers(1, 5)}"])
         if step % 4 == 3:
             store.compact()
-        kept, anew = store.known(), Store.open(store.path).known()
+        kept, anew = store.read_catalogue(), Store.open(store.path).read_catalogue()
         for name in ("ids", "contents", "present", "parts"):
             np.testing.assert_array_equal(getattr(kept, name), getattr(anew, name))

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from sememe._types import Item, Skipped
-from sememe.sources import SourceFile, find_files, read_file, streams
+from sememe.sources import SourceFile, find_files, read_file
+from sememe.sources import open_file as streams
 
 from .helpers import pdf, read, reasons, write
 
@@ -236,7 +237,7 @@ def test_an_encrypted_pdf(tmp_path):
 
 
 def test_a_docx_bomb(tmp_path, monkeypatch):
-    from sememe.sources import docx as reader
+    from sememe.sources.documents import docx as reader
 
     monkeypatch.setattr(reader, "MAX_TEXT_BYTES", 1 << 20)
     with zipfile.ZipFile(tmp_path / "a.docx", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -9,8 +9,8 @@ import sys
 import docx
 import pytest
 
-from sememe.sources.html import visible_text
-from sememe.sources.markdown import first_heading, split_front_matter
+from sememe.sources.documents.html import extract_text
+from sememe.sources.documents.markdown import first_heading, split_front_matter
 
 from .helpers import pdf, read, reasons, write
 
@@ -92,8 +92,8 @@ def test_html_in_the_encoding_it_declares(tmp_path):
 
 
 def test_unclosed_and_crossed_tags_do_not_swallow_the_page():
-    assert visible_text("<p>a<svg><title>no</title></svg>b</p></svg></p>c") == ("", "ab\n\nc")
-    assert visible_text("<title>T</title><title>U</title>a<script/>b")[0] == "T"
+    assert extract_text("<p>a<svg><title>no</title></svg>b</p></svg></p>c") == ("", "ab\n\nc")
+    assert extract_text("<title>T</title><title>U</title>a<script/>b")[0] == "T"
 
 
 def test_pdf_pages(tmp_path):

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sememe._errors import InvalidInputError
-from sememe.sources.image_text import read_image_texts
+from sememe.sources.datasets.image_text import read_image_texts
 from tests.drawings import noise
 
 

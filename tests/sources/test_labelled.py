@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from sememe import InvalidInputError
-from sememe.sources.labelled import read_labelled
+from sememe.sources.datasets.labelled import read_labelled
 
 
 @pytest.fixture

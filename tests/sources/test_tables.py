@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sememe.sources.csv_rows import Rows
-from sememe.sources.names import ColumnNames
-from sememe.sources.seen import SeenIds
+from sememe.sources.tables.column_names import ColumnNames
+from sememe.sources.tables.csv_rows import Rows
+from sememe.sources.tables.id_set import IdSet
 
 from .helpers import read, reasons, write
 
@@ -283,10 +283,10 @@ def test_column_names_are_identifiers_and_distinct():
 
 
 def test_seen_ids_against_a_set():
-    seen, known = SeenIds(), set()
+    seen, known = IdSet(), set()
     for at in range(20_000):
         key = f"id-{at * 7919 % 12_345}"
-        assert seen.is_new(key) == (key not in known)
+        assert seen.add(key) == (key not in known)
         known.add(key)
     assert sys.getsizeof(seen._slots) <= 32 * len(known) + 16_384
-    assert not seen.name_rows()
+    assert not seen.has_distinct_ids()

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sememe import CorruptFileError, InvalidInputError
-from sememe.sources.transcripts import read_transcripts
+from sememe.sources.datasets.transcripts import read_transcripts
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from sememe._errors import InvalidInputError
 from sememe.space import _cosines, duplicates
 from tests.space.test_pairs import loop, samples
+from tests.ties import TOLERANCE
 
 
 def at(*degrees):
@@ -15,13 +16,14 @@ def at(*degrees):
 
 
 def greedy(vectors, threshold):
-    """Row by row: (kept, [(dropped, kept one, score)])."""
-    scores = {(i, j): score for i, j, score in loop(vectors)}
+    """Row by row: (kept, [(dropped, kept one, score)]); of those that tie, the first."""
+    scores = dict(loop(vectors))
     kept, dropped = [], []
     for row in range(len(vectors)):
-        hits = [(-scores[k, row], k) for k in kept if scores[k, row] >= np.float32(threshold)]
+        hits = [(scores[k, row], k) for k in kept if scores[k, row] >= np.float32(threshold)]
         if hits:
-            dropped.append((row, min(hits)[1], -min(hits)[0]))
+            best = np.float32(max(hits)[0]) - np.float32(TOLERANCE)
+            dropped.append((row, *next((k, score) for score, k in hits if score >= best)))
         else:
             kept.append(row)
     return kept, dropped

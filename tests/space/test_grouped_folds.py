@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sememe.space.classes import folds
 from sememe.space.kernel_probe import KernelProbe
 from sememe.space.linear_probe import LinearProbe
 from sememe.space.neighbour_probe import NeighbourProbe
+from sememe.space.probe import split_folds
 
 
 def test_no_group_is_on_both_sides_and_every_class_is_learnt():
     rng = np.random.default_rng(0)
     groups, labels = rng.integers(0, 7, 200), rng.integers(0, 3, 200)
-    found = list(folds(labels, groups=groups))
+    found = list(split_folds(labels, groups=groups))
     assert len(found) == 5
     for learnt, aside in found:
         assert not set(groups[learnt]) & set(groups[aside])
@@ -24,14 +24,14 @@ def test_no_group_is_on_both_sides_and_every_class_is_learnt():
 
 def test_a_class_of_one_group_alone_is_never_held_out():
     labels, groups = np.array([0, 0, 1, 1, 0, 0]), np.array([0, 0, 1, 1, 2, 2])
-    for learnt, _ in folds(labels, groups=groups):
+    for learnt, _ in split_folds(labels, groups=groups):
         assert 1 in groups[learnt]
 
 
 def test_one_group_is_as_none():
     labels = np.array([0, 1] * 10)
     (one, *_), (none, *_) = (
-        list(folds(labels, groups=groups)) for groups in (np.zeros(20, int), None)
+        list(split_folds(labels, groups=groups)) for groups in (np.zeros(20, int), None)
     )
     np.testing.assert_array_equal(one[1], none[1])
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe.evaluate.few_shot import PROBES, drawn, few_shot, new_probe
-from sememe.space.classes import Standard, folds, rooted, standardisation, standardised
+from sememe.evaluate.runners.few_shot import PROBES, draw_shots, few_shot, new_probe
 from sememe.space.kernel_probe import KernelProbe
 from sememe.space.linear_probe import LinearProbe
 from sememe.space.neighbour_probe import NeighbourProbe
+from sememe.space.probe import Standard, fit_standard, split_folds, standardize, take_root
 
 
 def clusters(n, seed=0, *, classes=3, dim=12, spread=1.0):
@@ -65,7 +65,7 @@ def test_the_linear_probe_minimises_its_loss():
     rows, labels = clusters(90, spread=2.0)
     probe = LinearProbe(regularization=0.1).fit(rows, labels)
     learnt = probe.arrays()
-    x = standardised(rows, Standard.among(learnt)).astype(np.float64)
+    x = standardize(rows, Standard.among(learnt)).astype(np.float64)
     wrong = probe.probabilities(rows) - np.eye(3)[labels]
     np.testing.assert_allclose(wrong.T @ x / 90 + 0.1 * learnt["weight"], 0, atol=2e-3)
     np.testing.assert_allclose(wrong.mean(0), 0, atol=2e-3)
@@ -76,7 +76,7 @@ def test_of_two_classes_the_linear_probe_is_logistic():
     probe = LinearProbe(regularization=1.0).fit(rows, labels)
     learnt = probe.arrays()
     assert not learnt["weight"][0].any()
-    x = standardised(rows, Standard.among(learnt))
+    x = standardize(rows, Standard.among(learnt))
     second = 1 / (1 + np.exp(-(x @ learnt["weight"][1] + learnt["bias"][1])))
     np.testing.assert_allclose(probe.probabilities(rows)[:, 1], second, atol=1e-5)
 
@@ -105,7 +105,7 @@ def test_the_kernel_probe_is_gaussian_process_regression():
     learnt = probe.arrays()
 
     def points(x):
-        found = standardised(x, Standard.among(learnt))
+        found = standardize(x, Standard.among(learnt))
         return found / np.linalg.norm(found, axis=1, keepdims=True)
 
     kernel = RBF(length_scale=(2 * probe.width_) ** -0.5)  # exp(-d² / 2 l²)
@@ -136,7 +136,7 @@ def test_k_is_chosen_by_asking_each_example_of_the_others():
 
 
 def test_roots_keep_signs_and_length():
-    found = rooted(np.array([[9.0, -16.0], [0.0, 0.0]], np.float32), np.zeros(2, np.float32))
+    found = take_root(np.array([[9.0, -16.0], [0.0, 0.0]], np.float32), np.zeros(2, np.float32))
     np.testing.assert_allclose(found[0], np.array([3, -4]) / 5, atol=1e-6)
     assert not found[1].any()
 
@@ -144,19 +144,19 @@ def test_roots_keep_signs_and_length():
 def test_a_column_that_never_changes_does_no_harm():
     rows, labels = clusters(30)
     rows = np.hstack([rows, np.zeros((30, 1), np.float32)])
-    assert np.isfinite(standardised(rows, standardisation(rows))).all()
+    assert np.isfinite(standardize(rows, fit_standard(rows))).all()
     assert np.isfinite(LinearProbe().fit(rows, labels).probabilities(rows)).all()
 
 
 def test_folds_hold_out_each_example_once_and_every_class_stays():
     labels = np.array([0] * 7 + [1] * 2 + [2])
     held = []
-    for learnt, aside in folds(labels):
+    for learnt, aside in split_folds(labels):
         assert set(labels[learnt]) == {0, 1, 2}
         assert not set(learnt) & set(aside)
         held += aside.tolist()
     assert sorted(held) == list(range(9))  # the one example of a class is only learnt from
-    assert len(list(folds(np.arange(4000) % 2))) == 1
+    assert len(list(split_folds(np.arange(4000) % 2))) == 1
 
 
 def test_more_shots_tell_more_and_shuffled_ones_do_not():
@@ -183,6 +183,6 @@ def test_few_shot_refuses_what_there_is_not():
 
 def test_a_draw_has_as_many_of_each_class():
     labels = np.array([0] * 9 + [1] * 4)
-    places = drawn(labels, 3, np.random.default_rng(0))
+    places = draw_shots(labels, 3, np.random.default_rng(0))
     assert len(set(places.tolist())) == 6
     assert np.bincount(labels[places]).tolist() == [3, 3]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sememe.space.classes import Standard, standardisation, standardised
 from sememe.space.kernel_probe import KernelProbe
 from sememe.space.linear_probe import LinearProbe
+from sememe.space.probe import Standard, fit_standard, standardize
 
 
 def shifted(seed=0, *, n=200, dim=6):
@@ -20,8 +20,8 @@ def shifted(seed=0, *, n=200, dim=6):
 
 def test_the_centre_is_that_of_unit_rows_and_0_without_signs():
     rows = np.array([[3, 4], [3, -4]], np.float32)
-    np.testing.assert_allclose(standardisation(rows).centre, [0.6, 0.0], atol=1e-7)
-    assert standardisation(np.abs(rows)).centre.tolist() == [0.0, 0.0]
+    np.testing.assert_allclose(fit_standard(rows).centre, [0.6, 0.0], atol=1e-7)
+    assert fit_standard(np.abs(rows)).centre.tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("kind", [LinearProbe, KernelProbe])
@@ -38,7 +38,7 @@ def test_what_is_stored_gives_the_same_and_older_ones_open(kind):
 
 def test_columns_are_brought_to_one_scale_where_roots_about_0_say_nothing():
     rows, y = shifted()
-    standard = standardisation(rows)
-    x = standardised(rows, standard)
+    standard = fit_standard(rows)
+    x = standardize(rows, standard)
     np.testing.assert_allclose(x.mean(0), 0, atol=1e-4)
     np.testing.assert_allclose(x.std(0), 1, atol=0.02)

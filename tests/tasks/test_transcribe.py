@@ -12,7 +12,7 @@ import soundfile
 
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.encoders.audio.transcriber import Transcriber
-from sememe.sources.sound import Clip
+from sememe.sources.media.audio_decoding import Clip
 from tests.models import speech_checkpoints as small
 from tests.models.speech_checkpoints import RATE, said
 
@@ -151,19 +151,19 @@ def test_silence_and_one_sample_say_nothing(transcriber):
 def test_what_cannot_be_read_has_a_reason(transcriber, tmp_path):
     (tmp_path / "empty.wav").write_bytes(b"")
     items = [*recordings(["ab"]), tmp_path / "empty.wav", *recordings(["cd"])]
-    found, reasons = transcriber.transcribe_readable(items)
+    found, reasons = transcriber.transcribe_with_failures(items)
     assert [one.text for one in found] == ["ab", "", "cd"]
     assert list(reasons) == [1] and "empty" in reasons[1]
     with pytest.raises(CorruptFileError, match=r"item 1 .*empty"):
         transcriber.transcribe(items)
     with pytest.raises(InvalidInputError, match="beam_size=0"):
         transcriber.transcribe(items, beam_size=0)
-    with pytest.raises(InvalidInputError, match="list of recordings"):
+    with pytest.raises(InvalidInputError, match="list of audio items"):
         transcriber.transcribe("a.wav")
 
 
 def test_what_is_no_recogniser_says_so(tmp_path, place):
-    with pytest.raises(UnknownNameError, match="'nothing' is no network of speech. None arrives"):
+    with pytest.raises(UnknownNameError, match="'nothing' is no network of speech. None is"):
         Transcriber.load("nothing")
     with pytest.raises(InvalidInputError, match="no head for recognition"):
         Transcriber.load(small.write(tmp_path / "bare", head=False))

@@ -117,7 +117,7 @@ def test_pictures_by_conse(encoder):
         judge = ZeroShot(images, encoder, [*far, own])
         right += judge.classify([picture], k=1)[0][0].label == own
     assert right >= 3
-    found, reasons = ZeroShot(images, encoder, LABELS).classify_readable([b"none"])
+    found, reasons = ZeroShot(images, encoder, LABELS).classify_with_failures([b"none"])
     assert found == [[]] and list(reasons) == [0]
 
 
@@ -125,14 +125,14 @@ def test_pictures_that_cannot_be_read(pair):
     texts, images = pair
     judge = ZeroShot(images, texts, LABELS)
     shown = [pictures()[0], b"none", pictures()[1]]
-    found, reasons = judge.classify_readable(shown, k=1)
+    found, reasons = judge.classify_with_failures(shown, k=1)
     assert list(reasons) == [1] and found[1] == []
     assert found[0][0].label == judge.classify(shown[:1], k=1)[0][0].label
     assert found[2][0].label == judge.classify(shown[2:], k=1)[0][0].label
     with pytest.raises(CorruptFileError, match="item 1"):
         judge.classify(shown)
-    assert judge.classify_readable([b"none"]) == ([[]], {0: reasons[1]})
-    assert judge.classify([]) == [] and judge.classify_readable([]) == ([], {})
+    assert judge.classify_with_failures([b"none"]) == ([[]], {0: reasons[1]})
+    assert judge.classify([]) == [] and judge.classify_with_failures([]) == ([], {})
 
 
 def test_ties_go_by_place(pair):

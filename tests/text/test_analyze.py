@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sememe import _errors
-from sememe.text.analyze import Analyzer, QueryTerms, analyzer
+from sememe.text.terms.analyze import Analyzer, QueryTerms, analyzer
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -164,7 +164,7 @@ def test_a_long_line_without_spaces_gives_short_terms(unit):
 
 
 def test_the_cache_is_bounded(monkeypatch):
-    monkeypatch.setattr("sememe.text.analyze._CACHE_SIZE", 10)
+    monkeypatch.setattr("sememe.text.terms.analyze._CACHE_SIZE", 10)
     small = Analyzer()
     text = " ".join(f"낱말{number}" for number in range(100))
     assert small.analyze(text) == Analyzer().analyze(text)
@@ -186,9 +186,8 @@ def test_kiwi_missing_names_its_cure(monkeypatch):
 
 
 def test_import_is_light():
-    code = (
-        "import sys, sememe.text.analyze; print(*sorted({'numpy', 'kiwipiepy'} & set(sys.modules)))"
-    )
+    code = "import sys, sememe.text.terms.analyze\n"
+    code += "print(*sorted({'numpy', 'kiwipiepy'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""
 

@@ -9,8 +9,8 @@ from sememe.text.hangul import (
     other_readings,
     short_noun,
     stems,
-    without_ending,
-    without_particle,
+    strip_ending,
+    strip_particle,
 )
 
 WORDS = st.text(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3), min_size=1, max_size=12)
@@ -35,7 +35,7 @@ WORDS = st.text(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3), min_s
     ],
 )
 def test_particles(word, stem):
-    assert without_particle(word) == stem
+    assert strip_particle(word) == stem
     assert stems(word)[0] == stem
 
 
@@ -67,7 +67,7 @@ def test_different_forms_of_a_verb_share_a_stem():
 
 
 def test_a_light_verb_alone_leaves_nothing():
-    assert without_ending("하나요") == ""
+    assert strip_ending("하나요") == ""
     assert stems("했습니다") == ("",)
 
 
@@ -119,7 +119,7 @@ def test_a_stem_is_shorter_or_the_word(word):
 
 @given(WORDS, st.sampled_from(["에서는", "까지", "부터"]))
 def test_a_long_particle_is_always_seen(word, particle):
-    assert without_particle(word + particle) != word + particle
+    assert strip_particle(word + particle) != word + particle
 
 
 @given(WORDS)

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("kiwipiepy")
 
-from sememe.text.analyze import Analyzer, analyzer
+from sememe.text.terms.analyze import Analyzer, analyzer
 
 
 @pytest.fixture(scope="module")

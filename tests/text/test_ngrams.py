@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sememe import InvalidInputError, UnknownNameError
-from sememe.text.ngrams import Ngrams, fnv1a, letters_of
+from sememe.text.ngrams import Ngrams, fnv1a, spell
 
 ANYTHING = st.text(st.characters(categories=None), max_size=12)  # lone surrogates too
 
@@ -25,8 +25,8 @@ def test_by_hand():
     parts = ["<ㄱㅏ", "<ㄱㅏㅁ", "ㄱㅏㅁ", "ㄱㅏㅁa"]  # "ㅏㅁa" begins inside a syllable
     assert Ngrams(3, 4, hangul="jamo").of("감a") == parts
     assert Ngrams(2, 2, hangul="jamo").of("감a") == ["<ㄱ", "ㄱㅏ", "a>"]
-    assert letters_of("값을") == "ㄱㅏㅄㅇㅡㄹ"
-    assert letters_of("ㅋㅋ가") == "ㅋㅋㄱㅏ∅"
+    assert spell("값을") == "ㄱㅏㅄㅇㅡㄹ"
+    assert spell("ㅋㅋ가") == "ㅋㅋㄱㅏ∅"
 
 
 def test_the_hash_is_fnv1a_with_signed_bytes():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sememe.text.normalize import normalize, without_accents
+from sememe.text.normalize import normalize, strip_accents
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates included
 
@@ -50,6 +50,6 @@ def test_leaves_no_surrogate_and_no_control(text):
 
 
 def test_accents_are_letters_marks():
-    assert without_accents("crème brûlée") == "creme brulee"
-    assert without_accents("한국") == "한국"
-    assert without_accents("हिन्दी") == "हिन्दी"  # vowel signs are no accents
+    assert strip_accents("crème brûlée") == "creme brulee"
+    assert strip_accents("한국") == "한국"
+    assert strip_accents("हिन्दी") == "हिन्दी"  # vowel signs are no accents

@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from sememe import InvalidInputError
-from sememe.text.pairs import PairTokenizer, longest_first
+from sememe.text.tokenizers.pairs import PairTokenizer, longest_first
 from tests.models import cross_checkpoints
 
 WORDS = "the a cat dog sat ran on mat bank river money 배 를 강 바다 xyz , .".split()

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.models.weights.catalog import model_info
-from sememe.text.subword_report import measure_subwords, script_of
-from sememe.text.subwords import SubwordTokenizer, byte_letters
-from sememe.text.unigram import UnigramTokenizer
+from sememe.text.tokenizers.subword_report import measure_subwords, script_of
+from sememe.text.tokenizers.subwords import SubwordTokenizer, byte_letters
+from sememe.text.tokenizers.unigram import UnigramTokenizer
 from tests.encoders.sixteen import texts_in_sixteen_languages
 
 KOREAN = [stem + ending for stem in "고양이 강아지 토끼 학교 나무 바다 도서관 다람쥐".split()
@@ -149,7 +149,7 @@ def test_two_processes_give_the_same_bytes(model, level, tmp_path):
     corpus.write_text("\n".join(CORPUS), encoding="utf-8")
     size = {"bytes": 300}.get(level, 85 if model == "unigram" else 110)
     code = (
-        "import sys; from sememe.text.subwords import SubwordTokenizer as S; "
+        "import sys; from sememe.text.tokenizers.subwords import SubwordTokenizer as S; "
         f"S.train({str(corpus)!r}, model={model!r}, level={level!r}, vocab_size={size})"
         ".save(sys.argv[1])"
     )

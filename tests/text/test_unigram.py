@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sememe import CorruptFileError
 from sememe.models.weights.catalog import model_info
-from sememe.text.unigram import BOS, EOS, UNK, UnigramTokenizer
+from sememe.text.tokenizers.unigram import BOS, EOS, UNK, UnigramTokenizer
 from tests.encoders.sixteen import texts_in_sixteen_languages
 
 

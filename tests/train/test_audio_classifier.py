@@ -9,7 +9,7 @@ import pytest
 
 from sememe import CorruptFileError, InvalidInputError
 from sememe.app.cli import main
-from sememe.encoders.classify.probe_classifier import load_class_probe
+from sememe.encoders.classify.probe_classifier import load_probe_classifier
 from sememe.train.classify.audio import AudioClassifier
 from sememe.train.classify.image import ImageClassifier
 from tests.made_sounds import KINDS, RATE, folder_of_sounds, make, tone, written
@@ -63,12 +63,12 @@ def test_groups_are_held_out_whole(tmp_path):
 def test_folders_of_pictures_and_of_sounds_are_told_apart(sounds, tmp_path):
     saved = AudioClassifier(method="knn").fit(sounds[0]).save(tmp_path / "mine")
     assert json.loads((saved / "sememe.json").read_text())["kind"] == "audio-classifier"
-    assert load_class_probe(saved).modality == "audio"
+    assert load_probe_classifier(saved).modality == "audio"
     with pytest.raises(InvalidInputError, match="not 'image-classifier'"):
         ImageClassifier.load(saved)
     with pytest.raises(InvalidInputError, match="allowed: audio"):
         AudioClassifier("efficientnet-lite0").fit(sounds[0])
-    with pytest.raises(InvalidInputError, match="a folder of recordings for each"):
+    with pytest.raises(InvalidInputError, match="a subfolder of audio files for each"):
         AudioClassifier().fit(([b"x"], ["one"]))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sememe import InvalidInputError
-from sememe.text.subwords import SubwordTokenizer
+from sememe.text.tokenizers.subwords import SubwordTokenizer
 from sememe.train.base.curve import Curve, plan
 from sememe.train.mlm.packing import MARK, WITHIN, WORD, Marks, masked, read_blocks
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from sememe import CorruptFileError, InvalidInputError, SpaceMismatchError, UnknownNameError
 from sememe.app.cli import main
-from sememe.encoders.image.test_time_augmentation import encode_views
+from sememe.encoders.image.test_time_augmentation import encode_augmented
 from sememe.train.classify.image import ImageClassifier
 from tests.train.image_encoders import COLOURS, coloured, quarters
 
@@ -103,10 +103,10 @@ def test_views_are_what_they_say(encoder):
 
     left = np.zeros((8, 8, 3), np.uint8)
     left[:, :4, 0] = 255
-    one, two = (encode_views(sememe.load(encoder), [left], views=n)[0][0] for n in (1, 2))
+    one, two = (encode_augmented(sememe.load(encoder), [left], views=n)[0][0] for n in (1, 2))
     np.testing.assert_allclose(one[:4], [0.5**0.5, 0, 0.5**0.5, 0], atol=1e-6)
     np.testing.assert_allclose(two[:4], [0.5, 0.5, 0.5, 0.5], atol=1e-6)
-    rows, reasons = encode_views(sememe.load(encoder), [b"no picture", left], views=4)
+    rows, reasons = encode_augmented(sememe.load(encoder), [b"no picture", left], views=4)
     assert np.isnan(rows[0]).all() and list(reasons) == [0]
     np.testing.assert_allclose(np.linalg.norm(rows[1]), 1, atol=1e-6)
 
@@ -116,7 +116,7 @@ def test_another_space_is_refused(encoder, pictures, tmp_path):
     saved = ImageClassifier(str(place), views=1).fit(pictures[0]).save(tmp_path / "mine")
     shutil.rmtree(place)
     quarters(place, gain=2.0)
-    with pytest.raises(SpaceMismatchError, match="teach it anew"):
+    with pytest.raises(SpaceMismatchError, match="train it again"):
         ImageClassifier.load(saved)
 
 

@@ -231,9 +231,9 @@ def test_a_teacher_with_a_prompt_is_distilled_without(tmp_path):
 )
 def test_bad_options_are_refused_before_the_vocabulary_is_read(small, options, says, monkeypatch):
     calls = []
-    states = type(small._network).states
+    states = type(small.network).states
     monkeypatch.setattr(
-        type(small._network),
+        type(small.network),
         "states",
         lambda self, ids, **more: calls.append(len(ids)) or states(self, ids, **more),
     )

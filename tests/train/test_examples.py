@@ -156,8 +156,10 @@ def test_a_collapsed_model_finds_nothing():
 class Angles:
     """An encoder of numbers as angles in degrees."""
 
-    def encode(self, texts):
-        radians = np.deg2rad([float(text) for text in texts])
+    name, dim, modality, space = "angles", 2, "text", "plane"
+
+    def encode(self, items, *, batch_size=None, show_progress=False):
+        radians = np.deg2rad([float(text) for text in items])
         return np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32)
 
 

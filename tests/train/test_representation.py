@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from sememe.evaluate.representation import effective_rank, knn_accuracy, linear_probe
-from sememe.train.simclr.monitor import Figures, Watch, collapse
+from sememe.evaluate.metrics.representation import effective_rank, knn_accuracy, linear_probe
+from sememe.train.simclr.monitor import Figures, Monitor, collapse, warn_of_collapse
 
 
 def test_effective_rank_by_hand():
@@ -77,14 +77,19 @@ def test_a_collapse_warns_once_and_a_rise_does_not():
     pixels = np.zeros((64, 2, 2, 3), np.uint8)
     full = rng.standard_normal((64, 16)).astype(np.float32)
     narrow = full * (np.arange(16) < 5)
-    watch = Watch(pixels, None, ())
-    for step, rows in enumerate((narrow, full)):
-        watch.look(step, lambda _, rows=rows: rows)  # a warning would be an error
-    assert collapse(watch.figures) == ""
+    monitor, figures = Monitor(pixels, None), []
+
+    def evaluate(rows):
+        figures.append(monitor.evaluate(len(figures), lambda _: rows))
+        warn_of_collapse(figures)
+
+    for rows in (narrow, full):
+        evaluate(rows)  # a warning would be an error
+    assert collapse(figures) == ""
     with pytest.warns(RuntimeWarning, match="collapse"):
-        watch.look(2, lambda _: np.ones((64, 16), np.float32))
-    watch.look(3, lambda _: np.ones((64, 16), np.float32))
-    assert "by step 2" in collapse(watch.figures)
+        evaluate(np.ones((64, 16), np.float32))
+    evaluate(np.ones((64, 16), np.float32))
+    assert "by step 2" in collapse(figures)
 
 
 def test_collapse_is_less_than_half_of_the_highest():

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from sememe import InvalidInputError
-from sememe.sources.sound import Clip
+from sememe.sources.media.audio_decoding import Clip
 from sememe.train.data.waveforms import batches, find_sounds, read_waveforms, sounds_digest
 from sememe.train.wav2vec2.batches import Crops
-from sememe.train.wav2vec2.masking import hidden_spans, negatives
+from sememe.train.wav2vec2.masking import draw_negatives, mask_spans
 
 RATE = 1000
 
@@ -92,14 +92,14 @@ def test_a_digest_tells_sounds_apart():
 def test_batches_hold_each_sound_once_and_little_padding():
     rng = np.random.default_rng(0)
     lengths = rng.integers(100, 1000, 500)
-    made = batches(lengths, most=8000, rng=rng)
+    made = batches(lengths, max_batch_samples=8000, rng=rng)
     assert sorted(np.concatenate(made).tolist()) == list(range(500))
     padded = [len(part) * lengths[part].max() for part in made]
     assert max(padded) <= 8000
     assert lengths.sum() / sum(padded) > 0.85
     shuffled = np.array_split(rng.permutation(500), len(made))  # the control: lengths not minded
     assert lengths.sum() / sum(len(x) * lengths[x].max() for x in shuffled) < 0.75
-    alone = batches(np.array([9000, 50, 9000]), most=1000, rng=rng)
+    alone = batches(np.array([9000, 50, 9000]), max_batch_samples=1000, rng=rng)
     assert sorted(len(part) for part in alone) == [1, 1, 1]
 
 
@@ -137,16 +137,16 @@ def test_a_sound_longer_than_a_stretch_runs_on():
 def test_spans_hide_what_was_asked_for():
     rng = np.random.default_rng(0)
     frames = np.full(400, 100)
-    hidden = hidden_spans(frames, rng, prob=0.5, length=5)
+    hidden = mask_spans(frames, rng, prob=0.5, length=5)
     expected = 1 - (1 - 10 / 96) ** 5  # a frame in the middle: no span begins at its five places
     assert abs(hidden[:, 10:90].mean() - expected) < 0.02
-    single = hidden_spans(np.array([100]), rng, prob=0.05, length=5)[0]
+    single = mask_spans(np.array([100]), rng, prob=0.05, length=5)[0]
     assert single.sum() == 5 and np.flatnonzero(single)[-1] - np.flatnonzero(single)[0] == 4
 
 
 def test_spans_of_short_sounds_stay_within_them():
     frames = np.array([1, 2, 3, 6, 40])
-    hidden = hidden_spans(frames, np.random.default_rng(0), prob=0.3, length=10)
+    hidden = mask_spans(frames, np.random.default_rng(0), prob=0.3, length=10)
     assert hidden.shape == (5, 40)
     assert hidden.sum(1)[:4].tolist() == [0, 2, 2, 3]
     for row, n in zip(hidden, frames, strict=True):
@@ -156,12 +156,12 @@ def test_spans_of_short_sounds_stay_within_them():
 def test_negatives_are_others_of_the_same_sound_alike_often():
     hidden = np.zeros((3, 20), bool)
     hidden[0, 3:9] = hidden[1, :2] = hidden[2, 15:18] = True
-    drawn = negatives(hidden, np.random.default_rng(0), 3000)
+    drawn = draw_negatives(hidden, np.random.default_rng(0), 3000)
     assert drawn.shape == (11, 3000)
     sound = np.repeat([0, 1, 2], [6, 2, 3])
     assert (sound[drawn] == sound[:, None]).all()
     assert (drawn != np.arange(11)[:, None]).all()
     counts = np.bincount(drawn[2], minlength=11)
     assert counts[[0, 1, 3, 4, 5]].min() > 500 and counts.sum() == 3000
-    alone = negatives(np.array([[True, False]]), np.random.default_rng(0), 4)
+    alone = draw_negatives(np.array([[True, False]]), np.random.default_rng(0), 4)
     assert alone.tolist() == [[0, 0, 0, 0]]

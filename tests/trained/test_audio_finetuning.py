@@ -9,7 +9,8 @@ import pytest
 
 from sememe import InvalidInputError
 from sememe.app.cli import main
-from sememe.encoders.classify.speech_classifier import is_speech_classifier, load_speech_classes
+from sememe.encoders.classify.speech_classifier import load_speech_classifier
+from sememe.models.weights.folder import ModelFolder, ModelKind
 from sememe.train.classify.audio import AudioClassifier
 from tests.trained.sounds import RATE, syllables, write
 from tests.trained.tones import base
@@ -37,7 +38,7 @@ def test_it_learns_what_a_network_can_and_saves_it(made, tmp_path):
     assert report.curve.metrics[0][1] < 0.6  # before training
     assert report.n_train == dict.fromkeys(sorted(CLASSES), 16)
     saved = found.save(tmp_path / "mine")
-    assert is_speech_classifier(saved)
+    assert ModelFolder.open(saved).holds(ModelKind.SPEECH_CLASSIFIER)
     again = AudioClassifier.load(saved)
     assert (again.method, again.labels) == ("finetune", tuple(sorted(CLASSES)))
     np.testing.assert_allclose(again.probabilities(held), found.probabilities(held), atol=1e-6)
@@ -54,7 +55,7 @@ def test_it_is_transformers_own_network(made, tmp_path):
     model = AutoModelForAudioClassification.from_pretrained(saved).eval()
     extract = AutoFeatureExtractor.from_pretrained(saved)
     assert [model.config.id2label[i] for i in range(4)] == sorted(CLASSES)
-    ours = load_speech_classes(saved).probabilities(held[:6])
+    ours = load_speech_classifier(saved).probabilities(held[:6])
     for row, (samples, rate) in zip(ours, held, strict=False):
         inputs = extract(samples, sampling_rate=rate, return_tensors="pt")
         with torch.no_grad():
@@ -85,7 +86,7 @@ def test_the_command_trains_classifies_and_goes_on(made, tmp_path, capsys):
 
 
 def test_a_run_that_was_stopped_comes_out_the_same(made, tmp_path, monkeypatch):
-    from sememe.train.classify.objective import Tuner
+    from sememe.train.classify.objective import ClassifierObjective
 
     place, _, _ = made
     sounds, labels = syllables(16, seed=3), [CLASSES[i % 4] for i in range(16)]
@@ -96,17 +97,17 @@ def test_a_run_that_was_stopped_comes_out_the_same(made, tmp_path, monkeypatch):
         return recipe.fit((sounds, labels), checkpoint=folder)
 
     whole = run(tmp_path / "whole").probabilities(sounds)
-    step = Tuner._step
+    loss = ClassifierObjective.loss
 
-    def stopped(self, items, labels, number, optimiser):
-        if number == 5:
+    def stopped(self, batch, step):
+        if step == 5:
             raise KeyboardInterrupt
-        return step(self, items, labels, number, optimiser)
+        return loss(self, batch, step)
 
-    monkeypatch.setattr(Tuner, "_step", stopped)
+    monkeypatch.setattr(ClassifierObjective, "loss", stopped)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "part")
-    monkeypatch.setattr(Tuner, "_step", step)
+    monkeypatch.setattr(ClassifierObjective, "loss", loss)
     found = run(tmp_path / "part")
     assert found.report_.curve.resumed_at > 0
     np.testing.assert_array_equal(found.probabilities(sounds), whole)

@@ -24,13 +24,13 @@ BASE = "timm/test_resnet"
 KILLED = """
 import os, signal, sys
 from sememe.app.cli import main
-from sememe.train.classify.objective import Tuner
-step, rows = int(sys.argv[1]), Tuner._rows
-def killed(self, n, at):
+from sememe.train.classify.objective import ClassifierObjective
+step, batch = int(sys.argv[1]), ClassifierObjective.batch
+def killed(self, at):
     if at == step:
         os.kill(os.getpid(), signal.SIGKILL)
-    return rows(self, n, at)
-Tuner._rows = killed
+    return batch(self, at)
+ClassifierObjective.batch = killed
 sys.exit(main(sys.argv[2:]))
 """
 

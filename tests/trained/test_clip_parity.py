@@ -12,7 +12,7 @@ from PIL import Image
 
 import sememe
 from sememe.models.clip.preprocess import read_preprocess
-from sememe.sources.pixels import open_image
+from sememe.sources.media.image_decoding import open_image
 from tests.models import clip_checkpoints as small
 from tests.models.clip_checkpoints import WORDS
 
@@ -86,11 +86,11 @@ def test_vectors_are_those_of_transformers(kind, fast, tmp_path):
     texts, images = sememe.load_encoders(str(tmp_path), overflow="truncate", threads=1)
     for text in TEXTS:
         theirs = tokenizer(text, truncation=True, max_length=77, return_tensors="pt")
-        marked = [*texts.model.begin, *texts._tokenizer.encode([text])[0][:75], *texts.model.end]
+        marked = [*texts.model.begin, *texts.tokenizer.encode([text])[0][:75], *texts.model.end]
         assert marked == theirs.input_ids[0].tolist()
         with torch.no_grad():
             row = unit(model.get_text_features(**theirs).pooler_output)
-        np.testing.assert_allclose(texts._engine.forward([marked]), row, atol=1e-4)
+        np.testing.assert_allclose(texts.engine.forward([marked]), row, atol=1e-4)
         if text:
             np.testing.assert_allclose(texts.encode([text]), row, atol=1e-4)
     processor = t.CLIPImageProcessorPil.from_pretrained(tmp_path)
@@ -99,7 +99,7 @@ def test_vectors_are_those_of_transformers(kind, fast, tmp_path):
         rows = unit(model.get_image_features(**pixels).pooler_output)
     np.testing.assert_allclose(images.encode(PICTURES), rows, atol=1e-4)
     assert np.abs(np.roll(rows, 1, axis=0) - rows).max() > 0.01
-    assert images.logit_scale == pytest.approx(model.logit_scale.item())
+    assert np.log(images.scale) == pytest.approx(model.logit_scale.item())
 
 
 def test_a_folder_that_the_processor_wrote(tmp_path):
@@ -189,7 +189,7 @@ def test_vectors_are_those_of_open_clip(changes, tmp_path):
     texts, images = sememe.load_encoders(str(tmp_path), overflow="truncate", threads=1)
     some = [text for text in TEXTS if text]
     ids = [
-        [*texts.model.begin, *row[:75], *texts.model.end] for row in texts._tokenizer.encode(some)
+        [*texts.model.begin, *row[:75], *texts.model.end] for row in texts.tokenizer.encode(some)
     ]
     padded = torch.tensor([row + [0] * (77 - len(row)) for row in ids])
     transform = image_transform(
@@ -201,7 +201,7 @@ def test_vectors_are_those_of_open_clip(changes, tmp_path):
     np.testing.assert_allclose(texts.encode(some), rows, atol=1e-4)
     np.testing.assert_allclose(images.encode(PICTURES), pictures, atol=1e-4)
     assert np.abs(np.roll(rows, 1, axis=0) - rows).max() > 0.01
-    assert images.logit_scale == pytest.approx(model.logit_scale.item())
+    assert np.log(images.scale) == pytest.approx(model.logit_scale.item())
 
 
 def test_the_tokenizer_is_that_of_open_clip(tmp_path):
@@ -209,7 +209,7 @@ def test_the_tokenizer_is_that_of_open_clip(tmp_path):
     import open_clip
     from open_clip.tokenizer import SimpleTokenizer
 
-    from sememe.text.clip_tokens import ClipTokenizer
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
 
     theirs = SimpleTokenizer()
     marks = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,9 +19,10 @@ from PIL import Image, ImageDraw
 import sememe
 from sememe import ClipFromScratch, CorruptFileError, InvalidInputError
 from sememe.app.cli import main
-from sememe.evaluate.image_retrieval import evaluate_image_retrieval
-from sememe.sources.image_text import read_image_texts
-from sememe.text.clip_tokens import ClipTokenizer
+from sememe.evaluate.runners.image_retrieval import evaluate_image_retrieval
+from sememe.sources.datasets.image_text import read_image_texts
+from sememe.text.tokenizers.clip_bpe import ClipTokenizer
+from sememe.train.base.curve import Plan
 from sememe.train.clip.objective import Batches, Captioned
 from sememe.train.clip.vocabulary import learn_vocabulary, smallest_vocabulary, token_rows
 
@@ -159,7 +161,7 @@ def test_transformers_opens_the_folder_and_has_the_same_vectors(learnt):
         rows = unit(model.get_text_features(**read))
         np.testing.assert_allclose(texts.encode(said[:-1]), rows[:-1], atol=1e-4)
         empty = [*texts.model.begin, *texts.model.end]
-        np.testing.assert_allclose(texts._engine.forward([empty]), rows[-1:], atol=1e-4)
+        np.testing.assert_allclose(texts.engine.forward([empty]), rows[-1:], atol=1e-4)
         np.testing.assert_allclose(
             images.encode(seen), unit(model.get_image_features(**pixels)), atol=1e-4
         )
@@ -236,13 +238,15 @@ def test_a_step_leaves_the_temperature_within_its_limit(learnt):
     ids[:, -1] = network.config.text_config.eos_token_id
     pixels = rng.integers(0, 256, (16, 32, 32, 3), dtype=np.uint8)
     data = Captioned(pixels, ids, np.full(16, 6), pairs)
-    learner = training._learner(network, Batches(pairs, 16, seed=0))
+    objective = training._objective(network, data, data)
+    loop = replace(training._loop(objective), plan=Plan(1, 1, 1))
     with torch.no_grad():
         network.logit_scale.fill_(-20)  # all logits 0
-    assert learner._step(data, 0, learner._optimiser()) == pytest.approx(math.log(16), abs=1e-4)
+    first = objective.loss(objective.batch(0), 0)
+    assert first.item() == pytest.approx(math.log(16), abs=1e-4)
     with torch.no_grad():
         network.logit_scale.fill_(6)
-    learner._step(data, 1, learner._optimiser())
+    loop.run(replace(objective, held=replace(data, pairs=pairs[:0])), None)
     assert network.logit_scale.item() == pytest.approx(math.log(100))
 
 
@@ -275,9 +279,9 @@ def test_bad_options_and_data_are_told(tables, tmp_path):
     few = tables["few"]
     for name, value, allowed in [
         ("image_size", 30, "a multiple of patch_size=8"), ("width", 48, "a multiple of 32"),
-        ("vocab_size", 300, "514 or more"), ("max_tokens", 2, "4 or more"), ("crop", 0, "0.6"),
-        ("warmup", 1, "0 to 1"), ("batch_size", 1, "2 or more"), ("held_out", 1, "0 to 1"),
-        ("patch_size", 0, "1 or more"),
+        ("vocab_size", 300, "514 or more"), ("max_tokens", 2, "at least 4"), ("crop", 0, "0.6"),
+        ("warmup", 1, "below 1"), ("batch_size", 1, "at least 2"), ("held_out", 1, "below 1"),
+        ("patch_size", 0, "at least 1"),
     ]:  # fmt: skip
         with pytest.raises(InvalidInputError, match=f"{name}={value}; give .*{allowed}"):
             ClipFromScratch(**{name: value}).fit(few, text_columns=COLUMNS)

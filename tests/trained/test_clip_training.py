@@ -16,8 +16,15 @@ from sememe import ClipTraining, Index
 from sememe.app.cli import main
 from sememe.encoders.image.encoder import ImageEncoder
 from sememe.models.clip.projection_folder import Projection, gelu, read_joint_folder
+from sememe.train.base.device import Compute
 from sememe.train.clip.loss import clip_loss
-from sememe.train.clip.projections import Recipe, _Towers, _Twins
+from sememe.train.clip.projections import (
+    ProjectionObjective,
+    Recipe,
+    _Twins,
+    projection_loop,
+)
+from tests.contracts.encoder import encode_all
 
 COLOURS = {"red": ("빨간", (220, 30, 30)), "green": ("초록", (20, 150, 40)),
            "blue": ("파란", (30, 60, 220)), "yellow": ("노란", (240, 220, 30)),
@@ -108,13 +115,15 @@ def test_projections_compute_what_torch_trained():
     rng = np.random.default_rng(0)
     images, texts = (rng.normal(size=(6, n)).astype(np.float32) for n in (7, 4))
     pairs = np.stack([np.arange(6)] * 3, axis=1)
-    towers = _Towers(images, texts, pairs, Recipe(3, 5, 1, 6, 0.1, 0.0, 0.0, 1, 0))
-    for _ in range(5):
-        towers.step(pairs, 1.0)
+    recipe = Recipe(3, 5, 5, 6, 0.1, 0.0, 0.0, 1, 0)
+    objective = ProjectionObjective(images, texts, pairs, recipe, None, Compute.of("cpu"))
+    before = objective.projections()
+    projection_loop(recipe, objective.per_epoch).run(objective, None)
     for side, rows in (("image", images), ("text", texts)):
         with torch.no_grad():
-            expected = towers._forward(side, torch.arange(6)).numpy()
-        np.testing.assert_allclose(towers.projections()[side](rows), expected, atol=1e-6)
+            expected = objective.project(side, torch.from_numpy(objective._rows[side])).numpy()
+        np.testing.assert_allclose(objective.projections()[side](rows), expected, atol=1e-6)
+        assert np.abs(before[side](rows) - expected).max() > 0.1
     x = torch.linspace(-4, 4, 33)
     expected = torch.nn.functional.gelu(x, approximate="tanh").numpy()
     np.testing.assert_allclose(gelu(x.numpy()), expected, atol=1e-6)
@@ -168,7 +177,7 @@ def test_both_sides_load_and_are_one_space(learnt, tmp_path):
     assert cosines.argmax(axis=1).tolist() == [0, 1]
     judge = sememe.ZeroShot(images, texts, ["빨간 고리", "파란 네모", "초록 세모"])
     assert judge.classify(pictures, k=1)[1][0].label == "파란 네모"
-    assert images.encode_readable([b"", pictures[0]])[1] == {0: "empty: it holds no bytes"}
+    assert encode_all(images, [b"", pictures[0]])[1] == {0: "empty: it holds no bytes"}
     with pytest.raises(sememe.InvalidInputError, match="has two encoders"):
         sememe.load(str(place))
     index = Index.create(tmp_path / "index", [str(place)])
@@ -186,7 +195,7 @@ def test_a_run_goes_on_with_the_vectors_it_has(learnt, tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise RuntimeError("encoded again")
 
-    monkeypatch.setattr(ImageEncoder, "encode_readable", refuse)
+    monkeypatch.setattr(ImageEncoder, "encode_with_receipt", refuse)
     again = ClipTraining(**quick).fit(path, checkpoint=tmp_path / "state", **COLUMNS)
     assert (again.report_.recalls, again.report_.n_pairs) == ({}, 100)
     with pytest.raises(RuntimeError, match="encoded again"):
@@ -230,7 +239,7 @@ def test_bad_options_and_data_are_told(learnt, tmp_path):
         ClipTraining(image="use-multilingual-v3").fit(path, **options)
     with pytest.raises(sememe.InvalidInputError, match="nothing is trained"):
         ClipTraining().save(tmp_path / "x")
-    with pytest.raises(FloatingPointError, match="smaller --learning-rate"):
+    with pytest.raises(FloatingPointError, match="lower learning rate"):
         ClipTraining(learning_rate=1e30, **QUICK).fit(path, **options)
     found = read_joint_folder(place)
     with pytest.raises(ValueError, match="of no shape"):

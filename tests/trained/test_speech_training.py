@@ -16,7 +16,7 @@ from sememe.app.cli import main
 from sememe.encoders.audio.transcriber import Transcriber
 from sememe.models.wav2vec2.config import read_config
 from sememe.train.data.waveforms import find_sounds, read_waveforms
-from sememe.train.speech.examples import Row, Variation, deal, spoken
+from sememe.train.speech.examples import Row, Variation, make_batches, spoken
 from sememe.train.speech.network import network_of, spans
 from sememe.train.speech.recipe import SpeechTraining
 from sememe.train.speech.vocabulary import SpeechVocabulary, frames_needed
@@ -31,13 +31,13 @@ QUICK = {
 KILLED = """
 import os, signal, sys
 from sememe.app.cli import main
-from sememe.train.speech.objective import SpeechLearner
-loss = SpeechLearner._loss
-def _loss(self, batch, step):
+from sememe.train.speech.objective import SpeechObjective
+of_step = SpeechObjective.loss
+def loss(self, batch, step):
     if step == int(sys.argv[1]):
         os.kill(os.getpid(), signal.SIGKILL)
-    return loss(self, batch, step)
-SpeechLearner._loss = _loss
+    return of_step(self, batch, step)
+SpeechObjective.loss = loss
 sys.exit(main(sys.argv[2:]))
 """
 
@@ -198,8 +198,9 @@ def test_each_recording_is_dealt_once_an_epoch_and_every_row_has_frames_enough()
     data, left_out = spoken(sounds, [text for _, text in pairs], vocabulary, config)
     assert len(data) + len(left_out) == len(sounds) >= 48
     variation = Variation(speed=0.5, noise=0.3, join=0.7)
+    most = {"max_batch_samples": 40_000}
     for epoch in range(3):
-        batches = deal(data, config, variation, most=40_000, seed=0, epoch=epoch)
+        batches = make_batches(data, config, variation, **most, seed=0, epoch=epoch)
         rows = [row for batch in batches for row in batch]
         assert sorted(i for row in rows for i in row.places) == list(range(len(data)))
         assert any(len(row.places) > 1 for row in rows)
@@ -210,9 +211,9 @@ def test_each_recording_is_dealt_once_an_epoch_and_every_row_has_frames_enough()
         longest = [max(sum(row.samples) + sum(row.gaps) for row in batch) for batch in batches]
         sizes = [len(batch) * n for batch, n in zip(batches, longest, strict=True)]
         assert max(sizes) <= 40_000
-    again = deal(data, config, variation, most=40_000, seed=0, epoch=2)
+    again = make_batches(data, config, variation, **most, seed=0, epoch=2)
     assert again == batches
-    assert deal(data, config, variation, most=40_000, seed=1, epoch=2) != batches
+    assert make_batches(data, config, variation, **most, seed=1, epoch=2) != batches
 
 
 def test_a_third_at_most_of_a_clip_is_a_span():

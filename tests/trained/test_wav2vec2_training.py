@@ -18,8 +18,8 @@ from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
 from sememe.train.data.waveforms import find_sounds, read_waveforms
 from sememe.train.wav2vec2.layer_probe import labelled_sounds, layer_means
-from sememe.train.wav2vec2.loss import hidden_loss, told_apart, unused
-from sememe.train.wav2vec2.masking import hidden_spans, negatives
+from sememe.train.wav2vec2.loss import contrastive_loss, diversity_loss, pretraining_loss
+from sememe.train.wav2vec2.masking import draw_negatives, mask_spans
 from sememe.train.wav2vec2.network import fresh_network, n_frames
 from sememe.train.wav2vec2.recipe import Wav2Vec2Training
 from tests.trained.sounds import noise, syllables, write
@@ -63,9 +63,9 @@ def test_the_loss_is_that_of_transformers():
     frames = n_frames(model.config, np.full(3, 8000))
     assert frames.tolist() == [model._get_feat_extract_output_lengths(8000)] * 3
     for sampled, prob in ((False, 0.5), (True, 1.0)):
-        hidden = hidden_spans(frames, rng, prob=prob, length=5 if prob < 1 else 1)
+        hidden = mask_spans(frames, rng, prob=prob, length=5 if prob < 1 else 1)
         assert hidden.all() == sampled
-        others = negatives(hidden, rng, 7)
+        others = draw_negatives(hidden, rng, 7)
         places = np.flatnonzero(hidden.ravel())  # transformers counts all frames of the batch
         theirs = np.zeros((*hidden.shape, 7), np.int64)
         theirs[hidden] = places[others]
@@ -75,7 +75,7 @@ def test_the_loss_is_that_of_transformers():
         expected = model(values, mask_time_indices=mask, sampled_negative_indices=_long(theirs))
         torch.manual_seed(3)
         outputs = model.wav2vec2(values, mask_time_indices=mask)
-        got = hidden_loss(model, outputs, mask, torch.from_numpy(others), sampled=sampled)
+        got = pretraining_loss(model, outputs, mask, torch.from_numpy(others), sampled=sampled)
         m = int(hidden.sum())
         assert abs(got.contrastive.item() * m / expected.contrastive_loss.item() - 1) < 1e-5
         if sampled:  # transformers counts taken codes where there is no chance, not likely ones
@@ -96,19 +96,19 @@ def test_a_loss_worked_by_hand():
     targets = torch.tensor([[1.0, 0.0], [0.0, 5.0], [1.0, 0.0]])
     codes = torch.tensor([[4], [2], [4]])
     others = torch.tensor([[1, 2], [0, 0], [0, 1]])
-    loss, accuracy, chance = told_apart(predicted, targets, codes, others, temperature=1.0)
+    loss, accuracy, chance = contrastive_loss(predicted, targets, codes, others, temperature=1.0)
     by_hand = (2 * np.log(1 + 1 / np.e) + np.log(1 + 2 * np.e)) / 3
     assert abs(float(loss) - by_hand) < 1e-6
     assert accuracy == chance == pytest.approx(2 / 3)  # all predictions are alike
     predicted = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
-    accuracy, chance = told_apart(predicted, targets, codes, others, temperature=1.0)[1:]
+    accuracy, chance = contrastive_loss(predicted, targets, codes, others, temperature=1.0)[1:]
     assert accuracy == 1 and chance == pytest.approx(1 / 3)  # given the third's, first's, second's
     same = torch.zeros(3, 1, dtype=torch.int64)
-    assert told_apart(predicted, targets, same, others, temperature=1.0)[1:] == (0.0, 1.0)
+    assert contrastive_loss(predicted, targets, same, others, temperature=1.0)[1:] == (0.0, 1.0)
     even = torch.full((5, 2, 4), 0.25)
-    assert float(unused(even)) == pytest.approx(0, abs=1e-6)
+    assert float(diversity_loss(even)) == pytest.approx(0, abs=1e-6)
     one = torch.nn.functional.one_hot(torch.zeros(5, 2, dtype=torch.int64), 4).float()
-    assert float(unused(one)) == pytest.approx(1 - 1 / 4)
+    assert float(diversity_loss(one)) == pytest.approx(1 - 1 / 4)
 
 
 @pytest.mark.parametrize("rate", [8000, 16_000, 32_000])
@@ -213,8 +213,9 @@ def test_a_checkpoint_of_other_sounds_or_options_is_refused(folder, tmp_path):
         ({"crop": 0.05}, "crop=0.05; give"),
         ({"batch_seconds": 1.0}, "a crop or more"),
         ({"codebooks": 3}, "divides"),
-        ({"gumbel": (1.0, 0.0)}, "two numbers above 0"),
-        ({"mask_prob": 0}, "a share of the frames"),
+        ({"gumbel": (1.0, 0.0)}, "gumbel=.* give a number above 0"),
+        ({"gumbel": (1.0,)}, "two numbers above 0"),
+        ({"mask_prob": 0}, "mask_prob=0; give a number above 0 and at most 1"),
         ({"size": "huge"}, "not one of tiny, small, base"),
         ({"precision": "half"}, "bfloat16"),
     ],

@@ -16,7 +16,7 @@ from sememe import (
     UnknownNameError,
 )
 from sememe.text.ngrams import Ngrams
-from sememe.vectors.files import FORMATS
+from sememe.vectors.formats.registry import FORMATS
 
 TEXTS = ["word2vec-text", "glove-text", "fasttext-vec"]
 FLAT = [*TEXTS, "word2vec-binary"]
@@ -84,7 +84,7 @@ def test_tabs_separate_as_spaces_do(vectors, tmp_path, format):
 
 
 def test_small_blocks_make_no_difference(vectors, tmp_path, monkeypatch):
-    from sememe.vectors import text_rows, word2vec_binary
+    from sememe.vectors.formats import text_rows, word2vec_binary
 
     paths = [vectors.save(tmp_path / format, format=format) for format in FLAT]
     for size in (1, 7, 150):
@@ -149,7 +149,7 @@ def text(*lines):
         (b"", "is empty"),
         (b"\n\n", "is empty"),
         (text("3 2", "a 1 2", "b 3 4"), "line 3: the header says 3 vectors, .* after 2"),
-        (text("1 2", "a 1 2", "b 3 4"), "line 3: the header says 1 vectors, and here begins"),
+        (text("1 2", "a 1 2", "b 3 4"), "line 3: the header says 1 vectors, but another"),
         (text("2 2", "a 1 2", "b 3"), "line 3: got 1 numbers after the key, .* have 2"),
         (text("2 2", "a 1 2", "b 3 4 5"), "line 3: got 3 numbers"),
         (text("a 1 2", "b 3 4 5"), "line 2: got 3 numbers"),
@@ -266,7 +266,7 @@ def test_formats_by_ending(vectors, subword_vectors, tmp_path):
 
 
 def test_a_failed_write_leaves_the_old_file(vectors, tmp_path, monkeypatch):
-    from sememe.vectors import word2vec_text
+    from sememe.vectors.formats import word2vec_text
 
     path = vectors.save(tmp_path / "a.vec")
     before = path.read_bytes()

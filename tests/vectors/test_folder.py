@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from sememe import CorruptFileError, InvalidInputError, KeyedVectors, SubwordVectors
 from sememe.text.ngrams import Ngrams
-from sememe.vectors.folder import read_vectors, verify_vectors, write_vectors
-from sememe.vectors.keys import ListKeys, MappedKeys, hash64, mapped
+from sememe.vectors.formats.folder import verify_vectors, write_vectors
+from sememe.vectors.keys import ListKeys, MappedKeys, hash64, make_mapped_arrays
 from tests.text.test_ngrams import ANYTHING
 
 
 def of_arrays(keys):
-    arrays = mapped(keys)
+    arrays = make_mapped_arrays(keys)
     return MappedKeys(
         arrays["blob"], arrays["offsets"], hashes=arrays["hashes"], rows=arrays["rows"]
     )
@@ -40,13 +40,13 @@ def test_mapped_keys_are_as_listed_ones(keys, others):
 def test_the_hash_is_fnv1a_of_64_bits():
     """(offset basis ^ 0x61) * prime, mod 2**64, for one byte."""
     assert hash64(b"a") == (0xCBF29CE484222325 ^ 0x61) * 0x100000001B3 % 2**64
-    arrays = mapped(["b", "", "고양이"])
+    arrays = make_mapped_arrays(["b", "", "고양이"])
     for value, row in zip(arrays["hashes"].tolist(), arrays["rows"].tolist(), strict=True):
         assert value == hash64(["b", "", "고양이"][row].encode())
 
 
 def test_keys_of_one_hash_are_told_apart():
-    arrays = mapped(["a", "b"])
+    arrays = make_mapped_arrays(["a", "b"])
     arrays["hashes"][:] = hash64(b"b")
     keys = MappedKeys(
         arrays["blob"], arrays["offsets"], hashes=arrays["hashes"], rows=arrays["rows"]
@@ -87,22 +87,22 @@ def test_jamo_subwords_are_kept(vectors, tmp_path):
 
 def test_nothing_makes_a_folder_too(tmp_path):
     empty = KeyedVectors([], np.empty((0, 3)))
-    assert len(read_vectors(write_vectors(tmp_path / "none", empty))) == 0
+    assert len(KeyedVectors.load(write_vectors(tmp_path / "none", empty.record))) == 0
     one = KeyedVectors([""], [[1.0]])
-    assert "" in read_vectors(write_vectors(tmp_path / "one", one))
+    assert "" in KeyedVectors.load(write_vectors(tmp_path / "one", one.record))
 
 
 def test_a_model_keeps_its_own_facts_and_files_beside(vectors, tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "output.npy").write_bytes(b"its own")
     facts = {"parameters": {"window": 5}}
-    write_vectors(tmp_path / "model", vectors, kind="word2vec", facts=facts)
+    write_vectors(tmp_path / "model", vectors.record, kind="word2vec", facts=facts)
     document = json.loads((tmp_path / "model" / "sememe.json").read_text())
     assert (document["kind"], document["parameters"]) == ("word2vec", {"window": 5})
     assert list(KeyedVectors.load(tmp_path / "model")) == list(vectors)
     assert (tmp_path / "model" / "output.npy").read_bytes() == b"its own"
     with pytest.raises(InvalidInputError, match="dim"):
-        write_vectors(tmp_path / "model", vectors, facts={"dim": 3})
+        write_vectors(tmp_path / "model", vectors.record, facts={"dim": 3})
 
 
 def test_the_fingerprint_is_of_keys_and_values(vectors, subword_vectors):
@@ -179,9 +179,9 @@ def test_no_other_thing_is_overwritten(vectors, tmp_path, found):
 
 def test_a_model_replaces_itself_and_plain_vectors(vectors, tmp_path):
     for _ in range(2):
-        write_vectors(tmp_path, vectors, kind="word2vec", facts={"seed": 1})
-    assert read_vectors(vectors.save(tmp_path / "plain")).fingerprint == vectors.fingerprint
-    write_vectors(tmp_path / "plain", vectors, kind="word2vec")
+        write_vectors(tmp_path, vectors.record, kind="word2vec", facts={"seed": 1})
+    assert KeyedVectors.load(vectors.save(tmp_path / "plain")).fingerprint == vectors.fingerprint
+    write_vectors(tmp_path / "plain", vectors.record, kind="word2vec")
 
 
 def test_new_vectors_over_old_ones_are_never_a_mixture(vectors, tmp_path, monkeypatch):
@@ -196,19 +196,19 @@ def test_new_vectors_over_old_ones_are_never_a_mixture(vectors, tmp_path, monkey
             except OSError:
                 assert not list(folder.glob(".*"))
         try:
-            read_vectors(folder)
+            KeyedVectors.load(folder)
         except CorruptFileError as error:
             assert "broken off" in str(error)
             continue
         verify_vectors(folder)
-    assert read_vectors(folder).fingerprint == twice.fingerprint
+    assert KeyedVectors.load(folder).fingerprint == twice.fingerprint
 
 
 def _fail_at(patch, step):
     """Let the given one of the renamings and of the file hashes fail."""
     from pathlib import Path
 
-    from sememe.vectors import folder as module
+    from sememe.vectors.formats import folder as module
 
     left, replace, noted = [step], Path.replace, module.noted
 
@@ -226,7 +226,7 @@ def _fail_at(patch, step):
 
 
 def test_a_folder_written_while_it_is_opened_is_not_mixed(vectors, tmp_path, monkeypatch):
-    from sememe.vectors import folder as module
+    from sememe.vectors.formats import folder as module
 
     folder = vectors.save(tmp_path / "v")
     twice = KeyedVectors(vectors.keys, vectors.matrix * 2, counts=vectors.counts)
@@ -240,5 +240,5 @@ def test_a_folder_written_while_it_is_opened_is_not_mixed(vectors, tmp_path, mon
 
     monkeypatch.setattr(module, "_check_size", checked)
     with pytest.raises(CorruptFileError, match="written anew"):
-        read_vectors(folder)
-    assert read_vectors(folder).fingerprint == twice.fingerprint
+        KeyedVectors.load(folder)
+    assert KeyedVectors.load(folder).fingerprint == twice.fingerprint

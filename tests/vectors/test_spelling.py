@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sememe.text.ngrams import Ngrams, letters_of
-from sememe.vectors.keyed import KeyedVectors
+from sememe.text.ngrams import Ngrams, spell
+from sememe.vectors.keyed import KeyedVectors, SubwordVectors
 from sememe.vectors.spelling import Spellings
-from sememe.vectors.subword import SubwordVectors
 
 KEYS = ["history", "hostel", "far", "for", "a", "강아지", "고양이", "😀😀", ""]
 
@@ -38,16 +37,16 @@ def test_all_pairs_one_letter_apart_are_found_and_no_wild_ones(jamo):
     made = ["".join(rng.choice(alphabet, size=rng.integers(1, 6))) for _ in range(300)]
     words = list(dict.fromkeys(made))
     found = near(Spellings(words, jamo=jamo), words)
-    spell = letters_of if jamo else str
+    letters = spell if jamo else str
     right = {
         (i, j)
         for i, a in enumerate(words)
         for j, b in enumerate(words)
-        if one_letter_apart(spell(a), spell(b))
+        if one_letter_apart(letters(a), letters(b))
     }
     assert right <= found
     for i, j in found - right:  # one letter moved by one place: two neighbours replaced at most
-        a, b = spell(words[i]), spell(words[j])
+        a, b = letters(words[i]), letters(words[j])
         assert len(a) == len(b) and sum(x != y for x, y in zip(a, b, strict=True)) == 2
     assert len(found) < len(words) ** 2 / 4
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from sememe import InvalidInputError, SubwordVectors, UnknownKeyError
 from sememe.text.ngrams import Ngrams
-from sememe.vectors.subword import with_own_rows
+from sememe.vectors.ngram_rows import average_with_ngrams
 from tests.text.test_ngrams import ANYTHING
 
 ROWS = np.random.default_rng(0).normal(size=(997, 6)).astype(np.float32)
@@ -34,7 +34,7 @@ def test_by_hand(subword_vectors):
 def test_own_rows_are_averaged_with_the_n_grams():
     subwords = Ngrams(3, 3, 997)
     own = np.ones((2, 6), np.float32)
-    got = with_own_rows(["ab", "고양이"], own, ngrams=ROWS, subwords=subwords)
+    got = average_with_ngrams(["ab", "고양이"], own, ngrams=ROWS, subwords=subwords)
     for i, word in enumerate(["ab", "고양이"]):
         expected = np.vstack([own[i : i + 1], ROWS[subwords.ids(word)]]).mean(axis=0)
         np.testing.assert_allclose(got[i], expected, rtol=1e-5)
@@ -81,13 +81,13 @@ def test_untrained_buckets_still_give_each_string_its_own_vector():
 
 
 def test_long_words_are_summed_in_pieces(monkeypatch):
-    import sememe.vectors.subword as module
+    from sememe.vectors import keyed, ngram_rows
 
     kv = of_one_word()
     words = ["ab" * 40, "", "x", "고양이" * 30, "tail"]
     expected = kv.rows(words)
-    monkeypatch.setattr(module, "_GATHERED", 7)
-    monkeypatch.setattr(module, "_WORDS", 2)
+    monkeypatch.setattr(ngram_rows, "_GATHERED", 7)
+    monkeypatch.setattr(keyed, "_WORDS", 2)
     np.testing.assert_allclose(kv.rows(words), expected, rtol=1e-5)
 
 

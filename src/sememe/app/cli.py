@@ -1,4 +1,4 @@
-"""The command `sememe`: each subcommand calls the function of the same name and shows what it gave.
+"""The command `sememe`: each subcommand calls the function of the same name and prints its result.
 
 Exit codes: 0 done, 1 failed while running, 2 bad usage or bad input.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import ctypes
 import io
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 
 import typer
 
@@ -27,9 +27,30 @@ from sememe.app.commands import (
     words,
 )
 from sememe.app.evaluate import command as evaluate
+from sememe.app.native_stderr import discard_native_stderr
 from sememe.app.train import commands as train
 
-_CTRL_C = 130  # what typer makes of a KeyboardInterrupt
+_CTRL_C = 130  # Typer's result for a KeyboardInterrupt
+
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "models": encode.models,
+    "embed": encode.embed,
+    "similar": encode.similar,
+    "demo": index.demo,
+    "index": index.index,
+    "search": index.search,
+    "verify": index.verify,
+    "evaluate": evaluate.evaluate,
+    "neighbors": words.neighbors,
+    "analogy": words.analogy,
+    "distil": distil.distil,
+    "cluster": cluster.cluster,
+    "mine": mine.mine,
+    "fill-mask": fill_mask.fill_mask,
+    "classify": classify.classify,
+    "show": plot.show,
+    "transcribe": transcribe.transcribe,
+}
 
 app = typer.Typer(
     name="sememe",
@@ -38,23 +59,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-encode.register(app)
-index.register(app)
-evaluate.register(app)
-words.register(app)
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(_command)
 train.register(app)
-distil.register(app)
-cluster.register(app)
-mine.register(app)
-fill_mask.register(app)
-classify.register(app)
-plot.register(app)
-transcribe.register(app)
 
 
 @app.callback(invoke_without_command=True)
 def _root(
-    version: bool = typer.Option(False, "--version", help="Show the version and stop."),
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     if version:
         from sememe import __version__
@@ -76,44 +88,45 @@ def main(argv: Sequence[str] | None = None) -> int:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal that is not UTF-8
     try:
-        result = app(args=list(argv) if argv is not None else None, standalone_mode=False)
-        return _interrupted() if result == _CTRL_C else int(result or 0)
+        with discard_native_stderr() if argv is None else nullcontext():
+            result = app(args=list(argv) if argv is not None else None, standalone_mode=False)
+        return _report_interrupt() if result == _CTRL_C else int(result or 0)
     except SememeError as error:
         typer.echo(f"sememe: {error}", err=True)
         return 1 if isinstance(error, CorruptFileError | IndexLockedError) else 2
     except typer.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return _interrupted()
+        return _report_interrupt()
     except SystemExit as stop:
         if isinstance(stop.__context__, BrokenPipeError):
-            return 0  # the reader of our output has seen enough
+            return 0  # the reader of our output closed it
         raise
     except (OSError, FloatingPointError) as error:
         typer.echo(f"sememe: {error}", err=True)
         return 1
     except Exception as error:
-        return _usage_error(error)
+        return _report_usage(error)
 
 
 def _share_heaps() -> None:
-    """Let threads share two heaps: with one each, as glibc has it, freed memory lies about unused.
+    """Let threads share two heaps; with glibc's one per thread, freed memory stays unused.
 
     Building an index of 50,000 documents took a tenth less memory and no more time.
     """
     if sys.platform == "linux":
         arena_max = -8  # M_ARENA_MAX of malloc.h
-        with suppress(AttributeError):  # another C library
+        with suppress(AttributeError):  # not glibc
             ctypes.CDLL(None).mallopt(arena_max, 2)
 
 
-def _interrupted() -> int:
-    typer.echo("sememe: stopped; what was stored before stays stored", err=True)
+def _report_interrupt() -> int:
+    typer.echo("sememe: stopped; everything stored so far is kept", err=True)
     return 1
 
 
-def _usage_error(error: Exception) -> int:
-    """Show what click found wrong with the arguments; anything else is ours and is raised."""
+def _report_usage(error: Exception) -> int:
+    """Print the usage error of click; raise any other error, which is a bug."""
     show = getattr(error, "show", None)
     if show is None:
         raise error

@@ -1,28 +1,128 @@
-"""One item, and any number of them: what follows from `encode` alone, for every encoder."""
+"""The base class of encoders, and what makes one of anybody's.
+
+    class Lengths(BaseEncoder):
+        modality = "text"
+
+        def encode_with_receipt(self, items, *, batch_size=None, show_progress=False):
+            rows = np.array([[len(text), 1] for text in items], np.float32).reshape(-1, 2)
+            return Encoded(unit_rows(rows, 2), Receipt(items=len(rows)))
+
+    encoder = Lengths(name="lengths", dim=2, space="lengths-1")
+
+Code that is given an encoder calls `as_encoder` once and then relies on all that is declared here.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._types import Encoder, Modality
+from sememe.encoders.receipt import Encoded, Receipt
+from sememe.text.split import Span
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
+    from sememe.vectors.keyed import KeyedVectors
 
 
-class Streams:
-    """Gives an encoder `encode_one` and `encode_batches`.
+class BaseEncoder(ABC):
+    """Encode items of one modality as unit vectors of one space.
+
+    A subclass sets `modality`, passes the rest to `__init__` and implements `encode_with_receipt`.
 
     Attributes:
-        encode: What the encoder itself has.
-        items_at_once: How many items make a batch of a stream, unless told.
+        modality: "text", "image" or "audio".
+        stream_batch: Items of a batch in `encode_batches`, by default.
+        window: Tokens of a text that are read at once; None where there is no limit.
+        scale: Factor of cosines before a softmax, 1 / temperature, where training found one.
+        reads_captions: Whether it was trained on captions, so that labels are best put into some.
+        text_encoder: The text encoder whose space it shares by construction, as ConSE does.
+        vectors: The word vectors it averages.
     """
 
-    encode: Callable[..., FloatArray]
-    items_at_once = 1024
+    modality: Modality
+    stream_batch = 1024
+    window: int | None = None
+    scale: float | None = None
+    reads_captions = False
+    text_encoder: BaseEncoder | None = None
+    vectors: KeyedVectors | None = None
+
+    def __init__(self, *, name: str, dim: int, space: str | Callable[[], str]) -> None:
+        """Take what every encoder has; `space` may be a function that computes it when needed."""
+        self._name = name
+        self._dim = dim
+        self._space = space
+
+    @property
+    def name(self) -> str:
+        """How to load it again with `sememe.load`."""
+        return self._name
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        return self._dim
+
+    @cached_property
+    def space(self) -> str:
+        """Fingerprint of the vector space: equal if and only if vectors may be compared."""
+        return self._space if isinstance(self._space, str) else self._space()
+
+    @abstractmethod
+    def encode_with_receipt(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> Encoded:
+        """Encode, collecting failures: rows of items that cannot be read are NaN.
+
+        Returns the (n, dim) float32 vectors and a receipt that counts tokens and, in `failed`,
+        gives the reason for each item that has no vector.
+
+        Raises:
+            InvalidInputError: An item of a type that the encoder does not take.
+        """
+
+    def encode(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        """Return (n, dim) float32, one unit row for each item.
+
+        Args:
+            items: Texts (str); images (paths, bytes of files, arrays (height, width, 3) of uint8
+                or Pillow images); or audio (paths, bytes of files, (samples, sample rate) or
+                `sememe.Clip`).
+            batch_size: Texts tokenised at once. It bounds memory and does not change the vectors;
+                images and audio are read a few at a time whatever it is.
+            show_progress: Draw a progress bar on standard error.
+
+        Raises:
+            InvalidInputError: One item instead of a list, or an item of another type.
+            TextTooLongError: overflow="error" and a text exceeds the window.
+            CorruptFileError: An item cannot be read; `encode_with_receipt` goes on instead.
+            MissingExtraError: Reading such items needs an extra that is not installed.
+        """
+        given = list(items) if isinstance(items, Iterator) else items  # read once, named in errors
+        done = self.encode_with_receipt(given, batch_size=batch_size, show_progress=show_progress)
+        raise_failures(given, done.receipt.failed)
+        return done.vectors
+
+    def encode_query(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        """Encode what is searched for; as `encode`, but for models with a prompt for queries."""
+        return self.encode(items, batch_size=batch_size, show_progress=show_progress)
+
+    def encode_document(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        """Encode what is searched; as `encode`."""
+        return self.encode(items, batch_size=batch_size, show_progress=show_progress)
 
     def encode_one(self, item: Any) -> FloatArray:
         """Return the (dim,) vector of one item."""
@@ -35,41 +135,168 @@ class Streams:
         """Yield (batch_size, dim) arrays for a stream of items, in memory bounded by the batch."""
         check_batch_size(batch_size)
         stream = iter(items)
-        while batch := list(islice(stream, batch_size or self.items_at_once)):
+        while batch := list(islice(stream, batch_size or self.stream_batch)):
             yield self.encode(batch)
+
+    def split(
+        self, items: Sequence[str], *, headings: Sequence[str] | None = None
+    ) -> list[list[Span]]:
+        """Cut each text into the passages an index keeps; by default a text is one, blank none.
+
+        headings: One for each text, to be put before its passages, which leave room for it.
+        """
+        return [[Span(0, len(text), 0)] if text.strip() else [] for text in items]
+
+    def estimate_background(self, query: FloatArray) -> tuple[float, float] | None:
+        """Return mean and deviation of a query's similarity to unrelated items, if they are known.
+
+        query: (dim,), a unit row of the text encoder.
+        """
+        return None
+
+    def release(self) -> None:  # noqa: B027, most hold none
+        """Free memory that only makes the next call faster."""
+
+
+class MediaEncoder(BaseEncoder):
+    """Base of image and audio encoders, whose items are files that may be damaged."""
+
+    def encode_with_receipt(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> Encoded:
+        """Encode, collecting failures: rows of items that cannot be read are NaN.
+
+        Raises:
+            InvalidInputError: One item instead of a list, or an item of another type.
+            MissingExtraError: Reading such items needs an extra that is not installed.
+        """
+        check_batch_size(batch_size)
+        given = self.check_items(items)
+        rows, failed = self._encode(given, show_progress)
+        return Encoded(rows, Receipt(items=len(given), failed=failed))
+
+    @abstractmethod
+    def check_items(self, items: Iterable[Any]) -> list[Any]:
+        """Return the items as a list, or raise InvalidInputError."""
+
+    @abstractmethod
+    def _encode(self, items: list[Any], show_progress: bool) -> tuple[FloatArray, dict[int, str]]:
+        """Return (n, dim) unit rows, NaN for failures, and {index: reason}."""
+
+
+class _Outsider(BaseEncoder):
+    """An encoder of another class; what it lacks of `BaseEncoder` has the defaults.
+
+    Attributes:
+        wrapped: That encoder.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__(name=encoder.name, dim=encoder.dim, space=encoder.space)
+        self.modality = encoder.modality
+        self.wrapped: Any = encoder
+        self.scale = getattr(encoder, "scale", None)
+        self.vectors = getattr(encoder, "vectors", None)
+
+    def encode(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        return self._call("encode", items, batch_size, show_progress)
+
+    def encode_query(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        return self._call("encode_query", items, batch_size, show_progress)
+
+    def encode_document(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        return self._call("encode_document", items, batch_size, show_progress)
+
+    def encode_with_receipt(
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> Encoded:
+        if hasattr(self.wrapped, "encode_with_receipt"):
+            done: Encoded = self.wrapped.encode_with_receipt(
+                items, batch_size=batch_size, show_progress=show_progress
+            )
+            return done
+        rows = self._call("encode", items, batch_size, show_progress)
+        return Encoded(rows, Receipt(items=len(rows)))
+
+    def split(
+        self, items: Sequence[str], *, headings: Sequence[str] | None = None
+    ) -> list[list[Span]]:
+        cut = getattr(self.wrapped, "split", super().split)
+        passages: list[list[Span]] = cut(items, headings=headings)
+        return passages
+
+    def release(self) -> None:
+        getattr(self.wrapped, "release", super().release)()
+
+    def _call(
+        self, method: str, items: Sequence[Any], batch_size: int | None, show_progress: bool
+    ) -> FloatArray:
+        encode = getattr(self.wrapped, method, self.wrapped.encode)
+        rows: FloatArray = encode(items, batch_size=batch_size, show_progress=show_progress)
+        return rows
+
+
+def as_encoder(encoder: Encoder) -> BaseEncoder:
+    """Return an encoder with all that `BaseEncoder` declares; one of another class is wrapped.
+
+    Such a class needs what `sememe.Encoder` has; of `encode_query`, `encode_document`,
+    `encode_with_receipt`, `split`, `release`, `scale` and `vectors` it may have any.
+
+    Raises:
+        InvalidInputError: The object is no encoder.
+    """
+    if isinstance(encoder, BaseEncoder):
+        return encoder
+    if not isinstance(encoder, Encoder):
+        raise InvalidInputError(
+            f"got {type(encoder).__name__}, which has no encode, name, dim, modality and space. "
+            "Give an encoder, such as sememe.load(NAME)."
+        )
+    return _Outsider(encoder)
 
 
 def check_batch_size(batch_size: int | None) -> None:
-    """Refuse a batch of none."""
+    """Raise InvalidInputError if a batch size is below 1."""
     if batch_size is not None and batch_size < 1:
         raise InvalidInputError(f"batch_size={batch_size}; give a whole number of at least 1.")
 
 
 def check_threads(threads: int | None) -> None:
-    """Refuse threads that are none."""
+    """Raise InvalidInputError if a number of threads is below 1."""
     if threads is not None and threads < 1:
         raise InvalidInputError(f"threads={threads}; give a whole number of at least 1, or None.")
 
 
-def refuse(items: Sequence[Any], reasons: dict[int, str]) -> None:
-    """Raise the first reason why pictures could not be read, if there is one."""
-    if reasons:
-        place = min(reasons)
-        item = items[place]
+def raise_failures(
+    items: Iterable[Any], failed: dict[int, str], *, instead: str = "encode_with_receipt"
+) -> None:
+    """Raise CorruptFileError for the first item that failed, if any.
+
+    instead: The method that collects failures.
+    """
+    if failed:
+        index = min(failed)
+        item = list(items)[index]
         name = f" ({item})" if isinstance(item, str | PathLike) else ""
-        more = f"; {len(reasons) - 1} others cannot be read either" if len(reasons) > 1 else ""
+        more = f"; {len(failed) - 1} others cannot be read either" if len(failed) > 1 else ""
         raise CorruptFileError(
-            f"item {place}{name}: {reasons[place]}{more}. Leave it out, or use encode_readable"
+            f"item {index}{name}: {failed[index]}{more}. Leave it out, or use {instead}"
         )
 
 
 def unit_rows(rows: FloatArray, dim: int) -> FloatArray:
-    """Return the rows at unit length; one of zeros, which has no direction, becomes even."""
+    """Scale (n, dim) rows to unit length; a row of zeros becomes the all-equal direction."""
     import numpy as np
 
     if not len(rows):
         return np.empty((0, dim), np.float32)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     even = np.full_like(rows, dim**-0.5)
-    found: FloatArray = np.where(norms == 0, even, rows / np.where(norms == 0, 1, norms))
-    return found
+    unit: FloatArray = np.where(norms == 0, even, rows / np.where(norms == 0, 1, norms))
+    return unit

@@ -1,29 +1,97 @@
-"""What a classifier predicts for an item."""
+"""Classifiers: what they predict, and what follows from their probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sememe._ties import best_places
+from sememe._types import Modality
+from sememe.encoders.base import raise_failures
+from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 
-class Guess(NamedTuple):
-    """A class that a picture may be of, and how probable that is, from 0 to 1."""
+class Prediction(NamedTuple):
+    """A class and its probability, from 0 to 1."""
 
     label: str
     probability: float
 
 
-def best_guesses(labels: Sequence[str], probabilities: FloatArray, k: int) -> list[Guess]:
-    """Return the k most probable of some classes, best first; ties by place.
+class Classifier(ABC):
+    """Predict classes of items.
+
+    Attributes:
+        modality: What it classifies: "text", "image" or "audio".
+        labels: The classes.
+    """
+
+    modality: Modality
+    labels: tuple[str, ...]
+
+    @abstractmethod
+    def probabilities_with_failures(
+        self, items: Sequence[Any]
+    ) -> tuple[FloatArray, dict[int, str]]:
+        """Compute probabilities, collecting failures.
+
+        Returns (n, classes) float32, rows of items that cannot be read being NaN, and
+        {index: reason}.
+
+        Raises:
+            InvalidInputError: An item of another type.
+        """
+
+    def probabilities(self, items: Sequence[Any]) -> FloatArray:
+        """Return (n, classes) float32, the probability of each of `labels`; rows sum to 1.
+
+        Raises:
+            CorruptFileError: An item cannot be read; `probabilities_with_failures` goes on instead.
+            InvalidInputError: An item of another type.
+        """
+        given = list(items) if isinstance(items, Iterator) else items
+        rows, failed = self.probabilities_with_failures(given)
+        raise_failures(given, failed, instead="probabilities_with_failures")
+        return rows
+
+    def classify(self, items: Sequence[Any], *, k: int = 5) -> list[list[Prediction]]:
+        """Return the k most probable classes of each item, best first; ties in order of `labels`.
+
+        Raises:
+            CorruptFileError, InvalidInputError: As `probabilities`; or k below 1.
+        """
+        k = check_k(k)
+        return [rank_labels(self.labels, row, k) for row in self.probabilities(items)]
+
+    def classify_with_failures(
+        self, items: Sequence[Any], *, k: int = 5
+    ) -> tuple[list[list[Prediction]], dict[int, str]]:
+        """Classify, collecting failures: (predictions, {index: reason}); failed items have none.
+
+        Raises:
+            InvalidInputError: An item of another type, or k below 1.
+        """
+        k = check_k(k)
+        rows, failed = self.probabilities_with_failures(items)
+        ranked = [
+            [] if i in failed else rank_labels(self.labels, row, k) for i, row in enumerate(rows)
+        ]
+        return ranked, failed
+
+
+def rank_labels(labels: Sequence[str], probabilities: FloatArray, k: int) -> list[Prediction]:
+    """Return the k most probable of some classes, best first; ties in order.
 
     >>> import numpy as np
-    >>> best_guesses(["cat", "dog"], np.array([0.25, 0.75]), 1)
-    [Guess(label='dog', probability=0.75)]
+    >>> rank_labels(["cat", "dog"], np.array([0.25, 0.75]), 1)
+    [Prediction(label='dog', probability=0.75)]
     """
     import numpy as np
 
-    order = np.argsort(-probabilities, kind="stable")[:k].tolist()
-    return [Guess(labels[place], float(probabilities[place])) for place in order]
+    logs = np.log(np.fmax(probabilities, np.finfo(np.float32).tiny))  # keeps small ones apart
+    best = best_places(logs, k).tolist()
+    return [Prediction(labels[i], float(probabilities[i])) for i in best]

@@ -1,4 +1,4 @@
-"""The control that must fail: every answer is dealt to a question that is not its own."""
+"""The control that must fail: every answer is assigned to another question."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.evaluate.intervals import Seed
+    from sememe.evaluate.metrics.intervals import Seed
 
 
 def derangement(n: int, *, seed: Seed = 0) -> NDArray[np.intp]:
-    """Return (n,) a permutation without a fixed point: one random cycle through all n.
+    """Return (n,) a permutation without fixed points: one random cycle through all n.
 
-    For n = 1 there is none, and [0] is returned.
+    For n = 1, [0].
 
     >>> bool((derangement(5) == np.arange(5)).any())
     False

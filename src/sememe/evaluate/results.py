@@ -1,4 +1,4 @@
-"""What an evaluation found: figures, how sure they are, and the control that must fail."""
+"""The result of an evaluation: metrics, intervals, and the control that must fail."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sememe.evaluate.confusion import Confused
+from sememe.evaluate.metrics.confusion import Confusion
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +17,15 @@ class Evaluation:
     Attributes:
         task: Name of the task, as in `sememe evaluate TASK`.
         model: Name of the encoder, or of the index with its search mode.
-        n: Units that were given: judged queries or pairs.
-        metrics: Name -> value; NaN when it is undefined.
-        covered: Fraction of the n units that the model could be asked about, in [0, 1].
+        n: Number of units: judged queries or pairs.
+        metrics: Name -> value; NaN if undefined.
+        covered: Fraction of the n units that could be evaluated, in [0, 1].
         intervals: Name -> (low, high), the 95 % bootstrap interval over the units.
-        control: The same metrics with the answers dealt to the wrong questions, or from random
-            vectors. They must be near chance; if they are not, the figures above measure something
-            else than meaning.
-        coverage: Name -> fraction of its own units that the model could be asked about, where a
-            metric is taken over a part of the units.
-        confused: The classes that are taken for each other most often, where the task has classes.
+        control: The same metrics with answers assigned to the wrong questions, or from random
+            vectors. They must be near chance; otherwise the metrics do not measure meaning.
+        coverage: Name -> fraction of a metric's units that could be evaluated, for metrics over
+            part of the units.
+        confused: The most frequently confused classes, if the task has classes.
     """
 
     task: str
@@ -37,26 +36,27 @@ class Evaluation:
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     control: dict[str, float] = field(default_factory=dict)
     coverage: dict[str, float] = field(default_factory=dict)
-    confused: tuple[Confused, ...] = ()
+    confused: tuple[Confusion, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values in a fixed order; NaN becomes None, which JSON can hold."""
+        """Return plain values in a fixed order; NaN becomes None, for JSON."""
         return {
             "task": self.task,
             "model": self.model,
             "n": self.n,
-            "metrics": {name: _known(value) for name, value in self.metrics.items()},
+            "metrics": {name: _nan_to_none(value) for name, value in self.metrics.items()},
             "covered": self.covered,
             "intervals": {
-                name: [_known(low), _known(high)] for name, (low, high) in self.intervals.items()
+                name: [_nan_to_none(low), _nan_to_none(high)]
+                for name, (low, high) in self.intervals.items()
             },
-            "control": {name: _known(value) for name, value in self.control.items()},
+            "control": {name: _nan_to_none(value) for name, value in self.control.items()},
             "coverage": dict(self.coverage),
             "confused": [asdict(pair) for pair in self.confused],
         }
 
     def to_json(self) -> str:
-        """Return what `to_dict` does as one JSON document.
+        """Return `to_dict` as one JSON document.
 
         >>> print(Evaluation("sts", "demo", 2, {"spearman": 1.0}, covered=1.0).to_json()[:46])
         {"task": "sts", "model": "demo", "n": 2, "metr
@@ -64,5 +64,5 @@ class Evaluation:
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
 
-def _known(value: float) -> float | None:
+def _nan_to_none(value: float) -> float | None:
     return None if math.isnan(value) else value

@@ -9,28 +9,28 @@ from typing import Any
 
 from sememe._errors import InvalidInputError, SpaceMismatchError, UnknownNameError
 from sememe._types import Encoder, PairScorer
-from sememe.evaluate._cosine import check_encoder_of, check_image_encoder, check_text_encoder
-from sememe.evaluate.aligned import find_aligned, read_aligned
-from sememe.evaluate.analogies import evaluate_analogies
-from sememe.evaluate.beir import read_beir
-from sememe.evaluate.bitext import evaluate_bitext
-from sememe.evaluate.class_retrieval import evaluate_class_retrieval
-from sememe.evaluate.classification import evaluate_classification
-from sememe.evaluate.image_retrieval import evaluate_image_retrieval
-from sememe.evaluate.intervals import Seed
-from sememe.evaluate.masked import MaskedModel, check_masked_model, evaluate_masked
-from sememe.evaluate.probe import evaluate_probe
-from sememe.evaluate.questions import read_analogies
+from sememe.evaluate.data.aligned import find_aligned, read_aligned
+from sememe.evaluate.data.analogy_questions import read_analogies
+from sememe.evaluate.data.beir import read_beir
+from sememe.evaluate.data.scored_pairs import read_sts, read_word_pairs
+from sememe.evaluate.metrics.intervals import Seed
 from sememe.evaluate.results import Evaluation
-from sememe.evaluate.retrieval import Searcher, SearchMode, evaluate_retrieval
-from sememe.evaluate.similarity import evaluate_sts, evaluate_word_similarity
-from sememe.evaluate.speech import Recogniser, check_recogniser, evaluate_speech
-from sememe.evaluate.tables import read_sts, read_word_pairs
-from sememe.evaluate.zero_shot import Judge, evaluate_zero_shot
-from sememe.sources.image_text import read_image_texts
-from sememe.sources.labelled import read_labelled
-from sememe.sources.labelled_data import Labelled
-from sememe.sources.transcripts import read_transcripts
+from sememe.evaluate.runners.analogies import evaluate_analogies
+from sememe.evaluate.runners.bitext import evaluate_bitext
+from sememe.evaluate.runners.class_retrieval import evaluate_class_retrieval
+from sememe.evaluate.runners.classification import evaluate_classification
+from sememe.evaluate.runners.image_retrieval import evaluate_image_retrieval
+from sememe.evaluate.runners.masked_lm import MaskedModel, check_masked_model, evaluate_masked
+from sememe.evaluate.runners.probe import evaluate_probe
+from sememe.evaluate.runners.retrieval import Searcher, SearchMode, evaluate_retrieval
+from sememe.evaluate.runners.similarity import evaluate_sts, evaluate_word_similarity
+from sememe.evaluate.runners.speech import Recogniser, check_recogniser, evaluate_speech
+from sememe.evaluate.runners.zero_shot import ZeroShotClassifier, evaluate_zero_shot
+from sememe.evaluate.unit_vectors import check_encoder_of, check_image_encoder, check_text_encoder
+from sememe.sources.datasets.image_text import read_image_texts
+from sememe.sources.datasets.labelled import read_labelled
+from sememe.sources.datasets.labelled_data import Labelled
+from sememe.sources.datasets.transcripts import read_transcripts
 from sememe.text.lines import check_corpus, read_texts
 from sememe.vectors.keyed import KeyedVectors
 
@@ -43,20 +43,20 @@ class Task:
     """One row of the table.
 
     Attributes:
-        data: What the data looks like, for help and messages.
+        data: Description of the data, for help and messages.
         read: (paths, split) -> the data.
         run: (system, data, **options) -> Evaluation; options are batch_size, show_progress,
             resamples and seed.
-        takes_searcher: Whether an index may stand in the encoder's place, with a search mode.
-        takes_vectors: Whether word vectors may stand in the encoder's place.
-        takes_scorer: Whether what scores pairs may stand in the encoder's place.
-        takes_among: Whether the answers can be sought among the first keys alone.
-        takes_masked: Whether it is for masked language models, and not for encoders.
-        takes_images: Whether it is for encoders of images, and not of text.
-        takes_sounds: Whether it is for encoders of sound, and not of text.
-        takes_pair: Whether it is for two encoders of one space, of images and of texts.
-        takes_judge: Whether it is for what names the classes of images.
-        takes_speech: Whether it is for what writes down recordings.
+        takes_searcher: Whether it takes an index, with a search mode, besides text encoders.
+        takes_vectors: Whether it takes word vectors besides text encoders.
+        takes_scorer: Whether it takes cross-encoders besides text encoders.
+        takes_among: Whether answers can be restricted to the first keys.
+        takes_masked: Whether it takes masked language models.
+        takes_images: Whether it takes image encoders.
+        takes_sounds: Whether it takes audio encoders.
+        takes_pair: Whether it takes an image and a text encoder of one space.
+        takes_judge: Whether it takes zero-shot classifiers of images.
+        takes_speech: Whether it takes speech recognisers.
     """
 
     data: str
@@ -82,7 +82,7 @@ def run_task(
     | PairScorer
     | MaskedModel
     | Pair
-    | Judge
+    | ZeroShotClassifier
     | Recogniser,
     data: str | Path | Sequence[str | Path],
     *,
@@ -96,22 +96,22 @@ def run_task(
     resamples: int = 1000,
     seed: Seed = 0,
 ) -> Evaluation:
-    """Read a task's data and evaluate an encoder on it.
+    """Read a task's data and evaluate a system on it.
 
-    For "retrieval" the system may be an index, for "word-similarity" and "analogies" word vectors,
-    for "sts" a cross-encoder; "masked" is for masked language models, whose batches are their own,
-    "image-retrieval" for an encoder of images and one of texts, "zero-shot" for `sememe.ZeroShot`,
-    "speech" for `sememe.encoders.audio.transcriber.Transcriber`.
+    The system is a text encoder, or an index for "retrieval", word vectors for "word-similarity"
+    and "analogies", a cross-encoder for "sts". "masked" takes a masked language model, which
+    chooses its own batches; "image-retrieval" an image and a text encoder; "zero-shot" a
+    `sememe.ZeroShot`; "speech" a `sememe.encoders.audio.transcriber.Transcriber`.
 
-    task: a name in TASKS. data: one path, or two for "bitext" and "probe". split: which qrels of a
-    retrieval folder, or which table of an STS folder. mode: how an index searches. among: how many
-    keys, the first, are known and can answer an analogy; all unless told. pseudo_texts: of how many
-    texts, the first, a masked language model's pseudo-perplexity is taken. beam_size: how a
-    recogniser decodes.
+    task: A name in TASKS. data: One path, or two for "bitext" and "probe". split: The qrels of a
+    retrieval folder, or the table of an STS folder. mode: Search mode of an index. among: Number of
+    keys, from the first, that can answer an analogy; by default all. pseudo_texts: Number of texts,
+    from the first, for the pseudo-perplexity of a masked language model. beam_size: Beam size of a
+    recogniser.
 
     Raises:
         UnknownNameError: No such task, split or mode.
-        InvalidInputError: The data or the system is not what the task takes.
+        InvalidInputError: The task does not take such data or such a system.
     """
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
@@ -163,7 +163,7 @@ def _check_pair(system: object, task: str) -> None:
 
 
 def _check_judge(system: object, task: str) -> None:
-    if not (hasattr(system, "labels") and hasattr(system, "classify_readable")):
+    if not (hasattr(system, "labels") and hasattr(system, "classify_with_failures")):
         raise InvalidInputError(
             f"task {task!r} got {type(system).__name__}; give "
             "sememe.ZeroShot(images, texts, labels)."
@@ -173,7 +173,7 @@ def _check_judge(system: object, task: str) -> None:
 def _options(
     task: str, *, mode: SearchMode, among: int | None, pseudo_texts: int, beam_size: int
 ) -> dict[str, Any]:
-    """Return what only this task takes, or refuse what another one does."""
+    """Return the options of this task, or refuse those of others."""
     row = TASKS[task]
     if among is not None and not row.takes_among:
         raise InvalidInputError(
@@ -223,7 +223,12 @@ def _read_bitext(paths: Paths, split: str) -> list[tuple[str, str]]:
 
 
 def _run_judge(
-    judge: Judge, data: Labelled, *, batch_size: int | None, show_progress: bool, **options: Any
+    judge: ZeroShotClassifier,
+    data: Labelled,
+    *,
+    batch_size: int | None,
+    show_progress: bool,
+    **options: Any,
 ) -> Evaluation:
     return evaluate_zero_shot(judge, data, **options)
 
@@ -244,12 +249,12 @@ def _read_probe(paths: Paths, split: str) -> tuple[Labelled, Labelled]:
     return read_labelled(paths[0]), read_labelled(paths[1])
 
 
-def _read_sounds(task: str, paths: Paths) -> Labelled:
+def _read_audio(task: str, paths: Paths) -> Labelled:
     return read_labelled(_only(task, paths), modality="audio")
 
 
-_SOUNDS = (
-    "a folder with a folder of recordings for each class, or a table (.csv, .tsv, .jsonl, "
+_AUDIO_DATA = (
+    "a folder with a subfolder of audio files for each class, or a table (.csv, .tsv, .jsonl, "
     ".parquet) of path and label"
 )
 TASKS: dict[str, Task] = {
@@ -290,32 +295,32 @@ TASKS: dict[str, Task] = {
         takes_masked=True,
     ),
     "probe": Task(
-        data="two folders with a folder of pictures for each class, to learn from and to ask about",
+        data="two folders with a subfolder of images for each class: to train on, to test on",
         read=_read_probe,
         run=evaluate_probe,
         takes_images=True,
     ),
     "zero-shot": Task(
-        data="a folder with a folder of pictures for each class",
+        data="a folder with a subfolder of images for each class",
         read=lambda paths, split: read_labelled(_only("zero-shot", paths)),
         run=_run_judge,
         takes_judge=True,
     ),
     "audio-classification": Task(
-        data=f"{_SOUNDS}, with the fold and group if you like",
-        read=lambda paths, split: _read_sounds("audio-classification", paths),
+        data=f"{_AUDIO_DATA}, with the fold and group if you like",
+        read=lambda paths, split: _read_audio("audio-classification", paths),
         run=evaluate_classification,
         takes_sounds=True,
     ),
     "audio-retrieval": Task(
-        data=_SOUNDS,
-        read=lambda paths, split: _read_sounds("audio-retrieval", paths),
+        data=_AUDIO_DATA,
+        read=lambda paths, split: _read_audio("audio-retrieval", paths),
         run=evaluate_class_retrieval,
         takes_sounds=True,
     ),
     "speech": Task(
         data="a table (.csv, .tsv, .jsonl, .parquet) of path and text, or a folder with NAME.wav "
-        "beside NAME.txt",
+        "and NAME.txt",
         read=lambda paths, split: read_transcripts(_only("speech", paths)),
         run=_run_speech,
         takes_speech=True,

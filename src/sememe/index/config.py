@@ -1,15 +1,17 @@
-"""`sememe.json`: what an index is made of, beside its tables."""
+"""`sememe.json` of an index: its encoders, analyser and followed folders; and where it may go."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sememe._errors import IndexFormatError, IndexNotFoundError
+from sememe._errors import IndexExistsError, IndexFormatError, IndexNotFoundError
 from sememe._types import Encoder
+from sememe.search.store import CHUNKS, SOURCES, Store
 
 FILE = "sememe.json"
 FORMAT = 1
@@ -17,7 +19,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class EncoderEntry:
-    """One encoder of an index: how to load it, and the space its vectors are of."""
+    """One encoder of an index: how to load it, and the space of its vectors."""
 
     name: str
     modality: str
@@ -26,7 +28,7 @@ class EncoderEntry:
 
     @classmethod
     def of(cls, encoder: Encoder) -> EncoderEntry:
-        """Note down an encoder."""
+        """Describe an encoder."""
         return cls(encoder.name, encoder.modality, encoder.dim, encoder.space)
 
     @property
@@ -37,15 +39,16 @@ class EncoderEntry:
 
 @dataclass(slots=True)
 class Config:
-    """What `sememe.json` holds.
+    """Contents of `sememe.json`.
 
     Attributes:
         encoders: In the order given when the index was created.
-        analyzer: Name of the term analyser, and the fingerprint its terms were made with.
-        roots: Folders or files kept in sync -> what their sources' names begin with.
-        thumbnails: Longer side of the small pictures kept of images, in pixels; 0: none.
-        transcriber: Name of what writes down what is said in sounds; "": nothing does.
-        hearing: Its fingerprint.
+        analyzer: Name of the term analyser.
+        terms: Fingerprint of the analyser that made the stored terms.
+        roots: Folders or files kept in sync -> prefix of their sources.
+        thumbnails: Longer side of the thumbnails of images, in pixels; 0: none.
+        transcriber: Name of the recogniser that transcribes audio; "": none.
+        hearing: Fingerprint of the recogniser.
     """
 
     encoders: list[EncoderEntry]
@@ -62,7 +65,7 @@ class Config:
         return {entry.column: entry.dim for entry in self.encoders}
 
     def save(self, folder: Path) -> None:
-        """Write the file: whole or not at all."""
+        """Write the file atomically."""
         document = {"format": FORMAT, "kind": "index", **asdict(self)}
         fresh = folder / f".{FILE}.{os.getpid()}"
         with fresh.open("w", encoding="utf-8") as file:
@@ -76,8 +79,8 @@ class Config:
         """Read the file of the index in `folder`.
 
         Raises:
-            IndexNotFoundError: There is no index in that folder.
-            IndexFormatError: The index is of a newer format, or its file is damaged.
+            IndexNotFoundError: If there is no index in that folder.
+            IndexFormatError: If the index is of a newer format, or its file is damaged.
         """
         path = folder / FILE
         make = f"To make one, run: sememe index PATH --into {folder}"
@@ -114,3 +117,26 @@ class Config:
             raise IndexFormatError(
                 f"{path} is damaged ({error!r}). Build the index again into another folder."
             ) from error
+
+
+def prepare_folder(folder: Path) -> None:
+    """Accept a folder for a new index: missing, empty, or left by an interrupted creation.
+
+    Raises:
+        IndexExistsError: If it holds an index, or anything else.
+    """
+    if (folder / FILE).exists():
+        raise IndexExistsError(f"{folder} is an index already. Use Index.open({str(folder)!r}).")
+    if folder.exists() and not folder.is_dir():
+        raise IndexExistsError(f"{folder} is a file. Give the path of a new folder.")
+    ours = {CHUNKS, SOURCES}
+    locks = {"write.lock", "write.lock.json"}
+    inside = {entry.name for entry in folder.iterdir()} - locks if folder.exists() else set()
+    if inside - ours:
+        some = ", ".join(sorted(inside - ours)[:3])
+        raise IndexExistsError(f"{folder} holds other files ({some}). Give an empty folder.")
+    if inside:
+        if (folder / CHUNKS).exists() and Store.open(folder).count():
+            raise IndexExistsError(f"{folder} holds a table of rows but no {FILE}.")
+        for name in inside:
+            shutil.rmtree(folder / name)

@@ -4,102 +4,108 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from sememe._errors import InvalidInputError, SpaceMismatchError, UnknownNameError
 from sememe._types import Encoder
-from sememe.encoders.image.conse import ConseEncoder
+from sememe.encoders.base import BaseEncoder, as_encoder
 from sememe.encoders.load.by_name import load, load_encoders
-from sememe.encoders.load.image import is_image, load_image
+from sememe.encoders.load.families import resolve
+from sememe.encoders.name import ModelName
 from sememe.index.config import EncoderEntry
 from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL, model_info
 
-NO_IMAGES = (
-    "the index has no encoder for images. Build one that has: pip install 'sememe[images]', then "
-    "sememe index PATH --into OTHER"
-)
-NO_SOUNDS = (
-    "the index has no encoder for sounds. Build one that has: pip install 'sememe[audio]' if it is "
-    "not there, then sememe index PATH --into OTHER, without -m or with -m mel-statistics beside"
-)
-Column = tuple[str, Encoder]  # the store's vector column, and an encoder that fills it
+_NO_ENCODER = {
+    "image": (
+        "the index has no encoder for images. Build one that has: pip install 'sememe[images]', "
+        "then sememe index PATH --into OTHER"
+    ),
+    "audio": (
+        "the index has no encoder for audio. Build one that has: pip install 'sememe[audio]', then "
+        "sememe index PATH --into OTHER, without -m or with -m mel-statistics as well"
+    ),
+}
+Column = tuple[str, BaseEncoder]  # the store's vector column, and an encoder that fills it
 
 
 class Encoders:
-    """What an index's entries name, as encoders.
+    """The encoders of an index, by modality and vector column.
 
-    Text is stored by the first encoder for text alone. Another one is there because its space is
-    that of an encoder for images or sounds: it turns what people ask into vectors to find them by.
+    Only the first encoder for text stores texts. Another one shares its space with an encoder for
+    images or audio: it encodes queries that find these.
     """
 
     def __init__(self, entries: Sequence[EncoderEntry], given: Sequence[Encoder] = ()) -> None:
-        """Take the entries, and encoders to use in the place of those they name.
+        """Take the entries, and encoders to use in place of those they name.
 
         Raises:
-            SpaceMismatchError: One that is given makes vectors of another space.
+            SpaceMismatchError: If an encoder makes vectors of a space that no entry has.
         """
         self._entries = list(entries)
-        self._loaded: dict[str, Encoder] = {}
+        self._loaded: dict[str, BaseEncoder] = {}
         for encoder in given:
-            alike = [
-                e for e in entries if (e.modality, e.space) == (encoder.modality, encoder.space)
-            ]
-            if not alike:
-                raise _another_space(encoder, entries)
-            self._loaded[alike[0].name] = encoder
+            kind = encoder.modality, encoder.space
+            entry = next((one for one in entries if (one.modality, one.space) == kind), None)
+            if entry is None:
+                raise _make_mismatch(encoder, entries)
+            self._loaded[entry.name] = as_encoder(encoder)
 
-    def storing(self, modality: str) -> list[Column]:
-        """Return the encoders that fill a column for items of a modality; [] where there is none.
+    def list_columns(self, modality: str) -> list[str]:
+        """Return the vector columns that queries of a modality are compared with; loads nothing."""
+        return [entry.column for entry in self._of(modality)]
 
-        Raises:
-            UnknownNameError: One was made by a program and has to be given to `Index.open`.
-            SpaceMismatchError: What goes by an entry's name now makes vectors of another space.
-        """
-        entries = [entry for entry in self._entries if entry.modality == modality]
-        if modality == "text":
-            entries = entries[:1]
-        return [(entry.column, self._load(entry)) for entry in entries]
-
-    def asking(self, modality: str) -> list[Column]:
-        """Return the encoders for a query of a modality; see `storing`."""
-        entries = [entry for entry in self._entries if entry.modality == modality]
-        return [(entry.column, self._load(entry)) for entry in entries]
-
-    def alike(self, modality: str) -> tuple[str, int]:
-        """Return the column and width by which images, or sounds, are alike: their own, if any.
+    def load_for_documents(self, modality: str) -> list[Column]:
+        """Return the encoders that fill columns for items of a modality; [] where there is none.
 
         Raises:
-            InvalidInputError: There is no encoder for them.
+            UnknownNameError: If an encoder of the program's own was not given to `Index.open`.
+            SpaceMismatchError: If the model of an entry's name now makes vectors of another space.
         """
-        texts = {entry.column for entry in self._entries if entry.modality == "text"}
-        found = [entry for entry in self._entries if entry.modality == modality]
-        if not found:
-            raise InvalidInputError(NO_IMAGES if modality == "image" else NO_SOUNDS)
-        entry = min(found, key=lambda one: one.column in texts)
+        entries = self._of(modality)[: 1 if modality == "text" else None]
+        return [(entry.column, self._load(entry)) for entry in entries]
+
+    def load_for_queries(self, modality: str) -> list[Column]:
+        """Return the encoders for a query of a modality; raises as `load_for_documents`."""
+        return [(entry.column, self._load(entry)) for entry in self._of(modality)]
+
+    def load_column(self, column: str, modality: str) -> BaseEncoder:
+        """Return the encoder that fills a column for a modality; raises as `load_for_documents`."""
+        return self._load(next(one for one in self._of(modality) if one.column == column))
+
+    def find_similarity_column(self, modality: str) -> tuple[str, int]:
+        """Return the column and width by which images, or audio, are compared: their own, if any.
+
+        Raises:
+            InvalidInputError: If there is no encoder for them.
+        """
+        texts = self.list_columns("text")
+        entries = self._of(modality)
+        if not entries:
+            raise InvalidInputError(explain_no_encoder(modality))
+        entry = min(entries, key=lambda one: one.column in texts)
         return entry.column, entry.dim
 
-    def stores(self, modality: str) -> bool:
-        """Say whether items of a modality can be stored."""
-        return any(entry.modality == modality for entry in self._entries)
+    def can_store(self, modality: str) -> bool:
+        """Return whether items of a modality can be stored."""
+        return bool(self._of(modality))
 
-    def shares(self, column: str, modality: str) -> bool:
-        """Say whether items of a modality have vectors in a column."""
-        return any(e.column == column and e.modality == modality for e in self._entries)
-
-    def loaded(self) -> Iterator[Encoder]:
-        """Go through the encoders that are in memory."""
+    def loaded(self) -> Iterator[BaseEncoder]:
+        """Iterate over the encoders that are in memory."""
         return iter(self._loaded.values())
 
     @property
     def text_column(self) -> tuple[str, int]:
         """The column and width of the vectors of text."""
-        entry = next(entry for entry in self._entries if entry.modality == "text")
+        entry = self._of("text")[0]
         return entry.column, entry.dim
 
-    def _load(self, entry: EncoderEntry) -> Encoder:
+    def _of(self, modality: str) -> list[EncoderEntry]:
+        return [entry for entry in self._entries if entry.modality == modality]
+
+    def _load(self, entry: EncoderEntry) -> BaseEncoder:
         if entry.name not in self._loaded:
             try:
-                found = _by_name(entry.name, self._loaded.values())
+                encoder = load_encoders(entry.name, loaded=self._loaded.values())[0]
             except UnknownNameError as error:
                 if os.sep in entry.name:
                     raise UnknownNameError(
@@ -110,56 +116,70 @@ class Encoders:
                     f"{error} The index was made with an encoder of your own: open it with "
                     "Index.open(path, encoders=[...])."
                 ) from error
-            if found.space != entry.space:
-                raise _another_space(found, self._entries)
-            self._loaded[entry.name] = found
+            if encoder.space != entry.space:
+                raise _make_mismatch(encoder, self._entries)
+            self._loaded[entry.name] = encoder
         return self._loaded[entry.name]
 
 
-def default_encoders() -> list[str]:
-    """Return the default encoder for text, those for images and sounds where they are installed."""
+def explain_no_encoder(modality: str) -> str:
+    """Return why items of a modality cannot be stored or searched by, and what to do about it."""
+    return _NO_ENCODER.get(modality, f"no encoder yet: {modality}")
+
+
+def list_default_encoders() -> list[str]:
+    """Return the default encoder for text, those for images and audio where they are installed."""
     images = [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
     has_images = model_info(IMAGE_MODEL).available() and importlib.util.find_spec("PIL") is not None
-    has_sounds = importlib.util.find_spec("soundfile") and model_info(SOUND_MODEL).available()
-    sounds = [SOUND_MODEL] if has_sounds else []
-    return [DEFAULT_MODEL, *(images if has_images else []), *sounds]
+    has_audio = importlib.util.find_spec("soundfile") and model_info(SOUND_MODEL).available()
+    audio = [SOUND_MODEL] if has_audio else []
+    return [DEFAULT_MODEL, *(images if has_images else []), *audio]
 
 
-def loaded_encoders(given: Sequence[Encoder | str]) -> list[Encoder]:
+def load_all(given: Sequence[Encoder | str]) -> list[BaseEncoder]:
     """Return encoders, loading those that are given by name; a joint name gives two.
 
-    Where none is for text, the one in whose space images lie comes first, else the default one.
+    Where none is for text, the one whose space images share comes first, else the default one.
     """
-    found: list[Encoder] = []
+    loaded: list[BaseEncoder] = []
     for one in given:
-        if not isinstance(one, str):
-            found.append(one)
-        elif is_image(one):
-            found.append(_by_name(one, found))
-        else:
-            found += load_encoders(one)
-    if found and not any(encoder.modality == "text" for encoder in found):
-        texts = next((e.texts for e in found if isinstance(e, ConseEncoder)), None)
-        found.insert(0, texts or load())
-    return found
+        loaded += load_encoders(one, loaded=loaded) if isinstance(one, str) else [as_encoder(one)]
+    if loaded and not any(encoder.modality == "text" for encoder in loaded):
+        loaded.insert(0, next((e.text_encoder for e in loaded if e.text_encoder), None) or load())
+    return loaded
 
 
-def check_encoders(encoders: Sequence[Encoder]) -> None:
-    """Refuse encoders that cannot make an index together.
+def list_names(given: Sequence[str]) -> list[str]:
+    """Return the names of the encoders that `load_all` returns; loads nothing.
 
     Raises:
-        InvalidInputError: None is for text; or one for text has a space of its own, that is neither
-            the first one's nor that of an encoder for images or sounds.
+        UnknownNameError, InvalidInputError: If a name leads to no encoder.
+    """
+    models = [resolve(name) for name in given]
+    names = [name for model in models for name in model.names]
+    if models and not any("text" in model.modalities for model in models):
+        shared = (model.text_encoder for model in models if model.text_encoder)
+        names.insert(0, next(shared, DEFAULT_MODEL))
+    return names
+
+
+def check_encoders(encoders: Sequence[BaseEncoder]) -> None:
+    """Refuse encoders that cannot be used together in one index.
+
+    Raises:
+        InvalidInputError: If none is for text, or one for text has a space that is neither the
+            first one's nor that of an encoder for images or audio.
     """
     texts = [encoder for encoder in encoders if encoder.modality == "text"]
     if not texts:
         raise InvalidInputError("encoders has none for text; add one: sememe.load()")
     joint = {encoder.space for encoder in encoders if encoder.modality != "text"}
     for encoder in encoders:
-        if isinstance(encoder, ConseEncoder) and all(encoder.space != t.space for t in texts):
-            network = encoder.name.partition(":conse")[0]
+        shared = encoder.text_encoder
+        if shared is not None and all(encoder.space != text.space for text in texts):
+            network = ModelName.parse(encoder.name).source
             raise InvalidInputError(
-                f"{encoder.name} puts images where {encoder.texts.name} puts texts, and "
+                f"{encoder.name} puts images where {shared.name} puts texts, and "
                 f"{texts[0].name} finds none there. Give {network}:conse:{texts[0].name}"
             )
     kinds = [(encoder.modality, encoder.space) for encoder in encoders]
@@ -174,17 +194,11 @@ def check_encoders(encoders: Sequence[Encoder]) -> None:
         names = ", ".join(encoder.name for encoder in texts)
         raise InvalidInputError(
             f"encoders={names} make text vectors of {len(own) + 1} spaces; an index has one, and "
-            "those that its images or sounds share. Build an index for each."
+            "those that its images or audio share. Build an index for each."
         )
 
 
-def _by_name(name: str, others: Iterable[Encoder]) -> Encoder:
-    """Load an encoder; an image encoder in a text space takes the text encoder that is there."""
-    texts = next((one for one in others if one.modality == "text"), None)
-    return load_image(name, texts=texts) or load(name)
-
-
-def _another_space(encoder: Encoder, entries: Sequence[EncoderEntry]) -> SpaceMismatchError:
+def _make_mismatch(encoder: Encoder, entries: Sequence[EncoderEntry]) -> SpaceMismatchError:
     stored = ", ".join(f"{e.name} ({e.space})" for e in entries)
     return SpaceMismatchError(
         f"the index holds vectors of {stored}; {encoder.name} makes vectors of another space "

@@ -1,9 +1,9 @@
-"""The index: items in, and found again by meaning, by words, or by both."""
+"""The index: stores items and finds them by meaning, by words, or by both."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from os import PathLike
@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe._types import Encoder, Item
-from sememe.index.config import Config, EncoderEntry
-from sememe.index.encoders import Encoders, check_encoders, default_encoders, loaded_encoders
-from sememe.index.facts import Facts
-from sememe.index.items import ItemLike, as_items
-from sememe.index.place import make_room
+from sememe._types import Encoder, Item, Skipped
+from sememe.index.config import Config, EncoderEntry, prepare_folder
+from sememe.index.encoders import Encoders, check_encoders, list_default_encoders, load_all
+from sememe.index.followed_folders import assign_prefix
 from sememe.index.report import Report
-from sememe.index.roots import prefix_of
 from sememe.index.searchable import Searchable
-from sememe.index.sync import FolderSync
-from sememe.index.writer import OnChange, Writer
+from sememe.index.writing.items import ItemLike, parse_items
+from sememe.index.writing.metadata import MetadataSchema
+from sememe.index.writing.plan import OnChange
+from sememe.index.writing.sync import FolderSync
+from sememe.index.writing.writer import Writer
 from sememe.search.lock import writer_lock
 from sememe.search.store import Store
-from sememe.text.analyze import analyzer
+from sememe.text.terms.analyze import analyzer
 
 if TYPE_CHECKING:
     from sememe.encoders.audio.transcriber import Transcriber
@@ -36,7 +36,7 @@ class Index(Searchable):
     """A collection on disk, searchable while it grows.
 
     One process writes at a time; any number read. What a call has reported as stored stays stored,
-    whatever happens to the process after.
+    whatever happens to the process afterwards.
 
     >>> import tempfile
     >>> index = Index.create(tempfile.mkdtemp() + "/index")
@@ -56,28 +56,29 @@ class Index(Searchable):
         thumbnails: int = 0,
         transcriber: str = "",
     ) -> Index:
-        """Make an empty index in a folder that is empty or not there yet.
+        """Create an empty index in a folder that is empty or missing.
 
         Args:
             path: The folder.
-            encoders: Encoders or their names, one vector column for each space. If None, the
-                default text encoder; for images, where the extra `images` is installed,
-                "efficientnet-lite0:conse", which text finds, and "efficientnet-lite0", by whose
-                features a picture finds its like; and for sounds, where the extra `audio` is
-                installed, "mel-statistics".
+            encoders: Encoders or their names, one vector column for each space. By default the text
+                encoder; for images, where the extra `images` is installed,
+                "efficientnet-lite0:conse", whose images text finds, and "efficientnet-lite0", by
+                whose features an image finds similar ones; and for audio, where the extra `audio`
+                is installed, "mel-statistics".
             terms: The analyser of keyword search: "default", or "kiwi" with the extra `korean`.
             thumbnails: Keep a small JPEG of each image, its longer side so many pixels, as a data
                 URI in the metadata "thumbnail"; 0 keeps none.
-            transcriber: A recogniser (see `sememe.Transcriber`) that writes down what is said in
-                sounds, so that text finds them by it; "" for none.
+            transcriber: A recogniser (see `sememe.Transcriber`) that transcribes audio, so that
+                text finds what is spoken in it; "" for none.
 
         Raises:
-            IndexExistsError: Something lies there already.
-            UnknownNameError: A name that is not in the catalogue.
-            InvalidInputError: No encoder for text, or two of spaces that no images or sounds share.
+            IndexExistsError: If the folder holds anything already.
+            UnknownNameError: If a name is not in the catalogue.
+            InvalidInputError: If there is no encoder for text, or two of spaces that no images or
+                audio share.
         """
         folder = Path(path)
-        loaded = loaded_encoders(encoders or default_encoders())
+        loaded = load_all(encoders or list_default_encoders())
         check_encoders(loaded)
         if not 0 <= thumbnails <= 1024:
             raise InvalidInputError(f"thumbnails={thumbnails}; give 0 to 1024 pixels, such as 160.")
@@ -90,12 +91,12 @@ class Index(Searchable):
         if transcriber:
             if all(encoder.modality != "audio" for encoder in loaded):
                 raise InvalidInputError(
-                    f"transcriber={transcriber!r} hears sounds, and none of the encoders is for "
-                    "sounds. Add mel-statistics to them."
+                    f"transcriber={transcriber!r} needs audio, and none of the encoders is for "
+                    "audio. Add mel-statistics to them."
                 )
-            hearing = _recogniser(transcriber)
-            config.transcriber, config.hearing = hearing.name, hearing.fingerprint
-        make_room(folder)
+            recogniser = _load_transcriber(transcriber)
+            config.transcriber, config.hearing = recogniser.name, recogniser.fingerprint
+        prepare_folder(folder)
         store = Store.create(folder, config.dims)
         config.save(folder)  # last: without it, the folder is not an index
         index = cls(folder, config, store)
@@ -111,19 +112,19 @@ class Index(Searchable):
         Args:
             path: The folder.
             encoders: To use in place of those the index names; their spaces must be the same.
-            preload: Begin to load the encoder for text at once, beside the tables; else the first
+            preload: Load the encoder for text while the tables are opened; by default the first
                 search or change loads what it needs.
 
         Raises:
-            IndexNotFoundError: There is no index in the folder.
-            IndexFormatError: It is of a newer format, or damaged.
-            SpaceMismatchError: An encoder of another space.
+            IndexNotFoundError: If there is no index in the folder.
+            IndexFormatError: If it is of a newer format, or damaged.
+            SpaceMismatchError: If an encoder is of another space.
         """
         folder = Path(path)
         config = Config.read(folder)
         loaders = Encoders(config.encoders, encoders or ())
         with ThreadPoolExecutor(1) as background:
-            loading = background.submit(loaders.storing, "text") if preload else None
+            loading = background.submit(loaders.load_for_documents, "text") if preload else None
             index = cls(folder, config, Store.open(folder))
             if loading is not None:
                 loading.result()
@@ -133,16 +134,17 @@ class Index(Searchable):
     # Writing
 
     def add(self, items: Iterable[ItemLike], *, show_progress: bool = False) -> Report:
-        """Store new items; those that are there already, unchanged, cost nothing.
+        """Store new items; those that are stored already, unchanged, cost nothing.
 
-        items: texts, (id, text) pairs, mappings with "id" and "text" or "image", paths of images
-        (`pathlib.Path`), or Items; any iterable, read once, in memory bounded by the batch.
+        items: texts, (id, text) pairs, mappings with "id" and "text", "image" or "audio", paths of
+        images and audio (`pathlib.Path`), or Items; any iterable, read once, in memory bounded by
+        the batch.
 
         Raises:
-            DuplicateIdError: An id is stored with other content; the items before it are stored.
-            InvalidInputError: Something that is not an item, or whose metadata the index cannot
-                hold; the items before it are stored.
-            IndexLockedError: Another process is writing.
+            DuplicateIdError: If an id is stored with other content; the items before it are stored.
+            InvalidInputError: If something is not an item, or its metadata does not fit the index;
+                the items before it are stored.
+            IndexLockedError: If another process is writing.
         """
         return self._put(items, "refuse", show_progress)
 
@@ -155,9 +157,9 @@ class Index(Searchable):
         wanted = [ids] if isinstance(ids, str) else [str(id_) for id_ in ids]
         report = Report()
         with self._writing() as started:
-            before = len(self._store.known())
+            before = len(self._store.read_catalogue())
             self._store.delete(wanted)
-            report.removed = before - len(self._store.known())
+            report.removed = before - len(self._store.read_catalogue())
             self._store.compact()
             report.seconds = time.monotonic() - started
         return report
@@ -165,20 +167,20 @@ class Index(Searchable):
     def sync(
         self, *paths: StrPath, ignore: Sequence[str] = (), show_progress: bool = False
     ) -> Report:
-        """Bring the index to the state of folders and files: store what is new, forget what left.
+        """Bring the index to the state of folders and files: store what is new, remove what left.
 
         Files of unchanged size and time are passed over; of a changed file only the items that
         changed are encoded. Items of other folders are left alone, and so are those given to `add`,
-        unless they go by the source of a file that is followed.
+        unless they have the source of a file that is followed.
 
         Args:
             paths: Folders or files. What one holds gets sources and ids that begin with its name.
-            ignore: Patterns to leave out, in the language of `.gitignore`.
+            ignore: Patterns to leave out, as in `.gitignore`.
             show_progress: Draw a progress bar on standard error.
 
         Raises:
-            InvalidInputError: There is nothing at a path.
-            IndexLockedError: Another process is writing.
+            InvalidInputError: If there is nothing at a path.
+            IndexLockedError: If another process is writing.
         """
         if not paths or not all(isinstance(path, str | PathLike) for path in paths):
             raise InvalidInputError(f"sync got {paths!r}. Give folders or files: sync('notes').")
@@ -189,59 +191,78 @@ class Index(Searchable):
             if not root.exists():
                 raise InvalidInputError(f"{root} does not exist. Give a folder or a file.")
         with self._writing() as started:
-            roots = {root: self._prefix(root) for root in given}
-            writer = self._writer("replace")
-            FolderSync(self._store, writer, roots).run(ignore=ignore, show_progress=show_progress)
+            roots = {root: self._follow(root) for root in given}
+            sync = FolderSync(self._store, roots)
+            report = sync.run(self._make_writer(), ignore=ignore, show_progress=show_progress)
             self._tidy()
-            writer.report.seconds = time.monotonic() - started
-        return writer.report
+            report.seconds = time.monotonic() - started
+        return report
 
     def forget(self, path: StrPath) -> Report:
         """Stop following a folder or file and remove what came from it; it may be gone itself.
 
         Raises:
-            InvalidInputError: The index does not follow it; the message lists what it follows.
-            IndexLockedError: Another process is writing.
+            InvalidInputError: If the index does not follow it; the message lists what it follows.
+            IndexLockedError: If another process is writing.
         """
+        report = Report()
         with self._writing() as started:
             root = Path(path).resolve()
             if str(root) not in self._config.roots:
                 followed = ", ".join(self._config.roots) or "nothing"
                 raise InvalidInputError(f"{self.path} does not follow {root}, but {followed}.")
-            writer = self._writer("replace")
-            FolderSync(self._store, writer, {root: self._config.roots[str(root)]}).remove()
+            sync = FolderSync(self._store, {root: self._config.roots[str(root)]})
+            report.removed = sync.remove_missing()
             del self._config.roots[str(root)]
             self._config.save(self.path)
             self._tidy()
-            writer.report.seconds = time.monotonic() - started
-        return writer.report
+            report.seconds = time.monotonic() - started
+        return report
+
+    def use_transcriber(self, name: str) -> None:
+        """Set where the index's recogniser is now, if it moved.
+
+        Raises:
+            InvalidInputError: If it is another one.
+            UnknownNameError, CorruptFileError, MissingExtraError: As `Transcriber.load`.
+        """
+        recogniser = _load_transcriber(name)
+        self._check_transcriber(recogniser)
+        with self._writing():
+            self._config.transcriber = recogniser.name
+            self._config.save(self.path)
+        self._transcriber = recogniser
 
     # Inside
 
     def _put(self, items: Iterable[ItemLike], on_change: OnChange, show_progress: bool) -> Report:
         from sememe._progress import progress
 
-        things = as_items(items)
-        with self._writing() as started, progress("items", total=None, show=show_progress) as tell:
-            writer, facts = self._writer(on_change), Facts(self._store.metadata)
+        with self._writing() as started, progress("items", total=None, show=show_progress) as step:
+            things = self._check_metadata(parse_items(items), step)
             try:
-                for done, thing in enumerate(things, start=1):
-                    if isinstance(thing, Item):
-                        facts.check(thing)
-                    writer.put(thing)
-                    tell(done)
-                writer.flush()
+                report = self._make_writer().write(things, on_change=on_change).report
             except InvalidInputError:
-                writer.flush()  # what came before is not lost
-                self._tidy()
+                self._tidy()  # what came before it is stored
                 raise
             self._tidy()
-            writer.report.seconds = time.monotonic() - started
-        return writer.report
+            report.seconds = time.monotonic() - started
+        return report
+
+    def _check_metadata(
+        self, things: Iterable[Item | Skipped], advance: Callable[[int], None]
+    ) -> Iterator[Item | Skipped]:
+        """Pass items on, refusing metadata that the index cannot hold."""
+        schema = MetadataSchema(self._store.metadata)
+        for done, thing in enumerate(things, start=1):
+            if isinstance(thing, Item):
+                schema.check(thing)
+            yield thing
+            advance(done)
 
     @contextmanager
     def _writing(self) -> Iterator[float]:
-        """Hold the writer's lock and see the newest state; yields the time of the start."""
+        """Hold the writer lock and see the newest state; yields the time of the start."""
         started = time.monotonic()
         with writer_lock(self.path / "write.lock"):
             self._store.refresh()
@@ -249,71 +270,57 @@ class Index(Searchable):
             yield started
 
     def _tidy(self) -> None:
-        """End a change: merge and index the tables, in the memory that encoding no longer needs."""
-        for part in (*self._encoders.loaded(), self._terms()):
-            release = getattr(part, "release", None)
-            if release is not None:
-                release()
+        """End a change: release memory that encoding took, then merge and index the tables."""
+        for encoder in self._encoders.loaded():
+            encoder.release()
+        release = getattr(self._load_analyzer(), "release", None)
+        if release is not None:
+            release()
         self._store.compact()
 
-    def _prefix(self, root: Path) -> str:
-        """Return what the sources of a root begin with; a root that is new is followed from now."""
-        prefix, roots = prefix_of(root, self._config.roots, self._store.sources)
+    def _follow(self, root: Path) -> str:
+        """Return the prefix of a root's sources; a root that is new is followed from now on."""
+        prefix, roots = assign_prefix(root, self._config.roots, self._store.sources)
         if roots != self._config.roots:
             self._config.roots = roots
             self._config.save(self.path)
         return prefix
 
-    def _writer(self, on_change: OnChange) -> Writer:
+    def _make_writer(self) -> Writer:
         return Writer(
             self._store,
             self._encoders,
-            self._terms(),
-            on_change=on_change,
+            self._load_analyzer(),
             thumbnails=self._config.thumbnails,
-            transcriber=self._hearing if self._config.transcriber else None,
+            load_transcriber=self._own_transcriber if self._config.transcriber else None,
         )
 
-    def _hearing(self) -> Transcriber:
-        """Return the recogniser, loaded when the first sound comes."""
+    def _own_transcriber(self) -> Transcriber:
+        """Return the index's recogniser, loaded when the first audio comes."""
         if self._transcriber is None:
             name = self._config.transcriber
-            where = f"sememe index PATH --into {self.path} --transcriber PLACE"
             try:
-                found = _recogniser(name)
+                recogniser = _load_transcriber(name)
             except UnknownNameError:
                 raise UnknownNameError(
                     f"the index was made with the recogniser {name}, which is not there any more. "
-                    f"Put it back, or say where it is now: {where}"
+                    "Put it back, or give its new folder: sememe index PATH --into "
+                    f"{self.path} --transcriber FOLDER"
                 ) from None
-            self._check_hearing(found)
-            self._transcriber = found
+            self._check_transcriber(recogniser)
+            self._transcriber = recogniser
         return self._transcriber
 
-    def use_transcriber(self, name: str) -> None:
-        """Say where the index's recogniser is now, if it moved.
-
-        Raises:
-            InvalidInputError: It is another one.
-            UnknownNameError, CorruptFileError, MissingExtraError: As `Transcriber.load`.
-        """
-        found = _recogniser(name)
-        self._check_hearing(found)
-        with self._writing():
-            self._config.transcriber = found.name
-            self._config.save(self.path)
-        self._transcriber = found
-
-    def _check_hearing(self, found: Transcriber) -> None:
-        if found.fingerprint != self._config.hearing:
+    def _check_transcriber(self, recogniser: Transcriber) -> None:
+        if recogniser.fingerprint != self._config.hearing:
             raise InvalidInputError(
                 f"{self.path} was made with {self._config.transcriber or 'no recogniser'}, and "
-                f"{found.name} is another one now. Build another index: sememe index PATH --into "
-                f"OTHER --transcriber {found.name}"
+                f"{recogniser.name} is another one now. Build another index: sememe index PATH "
+                f"--into OTHER --transcriber {recogniser.name}"
             )
 
 
-def _recogniser(name: str) -> Transcriber:
+def _load_transcriber(name: str) -> Transcriber:
     from sememe.encoders.audio.transcriber import Transcriber
 
     return Transcriber.load(name)

@@ -1,4 +1,4 @@
-"""What a change of an index did: nothing is lost without a line here."""
+"""The account of a change of an index: whatever is not stored has a line in it."""
 
 from __future__ import annotations
 

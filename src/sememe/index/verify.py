@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError
-from sememe.search.catalogue import digests
-from sememe.search.damage import comes_from_reading
-from sememe.search.rows import checksums
+from sememe.search.table.corruption import comes_from_reading
+from sememe.search.table.item_catalogue import digests
+from sememe.search.table.rows import recompute_checksums
 
 if TYPE_CHECKING:
     from sememe.search.store import Store
@@ -23,7 +23,7 @@ _AGAIN = "Run: sememe index again"
 
 @dataclass(slots=True)
 class Verification:
-    """What a check of an index found.
+    """Result of a check of an index.
 
     Attributes:
         rows: Rows checked.
@@ -51,8 +51,8 @@ class Verification:
             "problems": self.problems,
         }
 
-    def fault(self, problem: str) -> None:
-        """Enter a problem."""
+    def add(self, problem: str) -> None:
+        """Add a problem."""
         self.faults += 1
         if len(self.problems) < _LISTED:
             self.problems.append(problem)
@@ -61,24 +61,24 @@ class Verification:
 def verify_store(store: Store, dims: dict[str, int]) -> Verification:
     """Read every row once, in batches, and check it.
 
-    Checked are: vector columns and widths against `dims` (what the encoders make); each row's
-    checksum over all it holds; unit length of each vector; that a row has a vector at all; that
-    each item has each of its parts once, all of one content; that of each file read as many items
-    are stored as were read; and that the indices of terms and vectors cover the rows and answer.
+    Checked are: vector columns and widths against `dims` (of the encoders); each row's checksum;
+    unit length of each vector; that a row has a vector at all; that each item has each of its parts
+    once, all of one content; that of each file read as many items are stored as were read; and that
+    the indices of terms and vectors cover the rows and find them.
 
     Raises:
-        CorruptFileError: A writer threw the version away meanwhile; refresh and verify again.
+        CorruptFileError: If a writer deleted the version meanwhile; refresh and verify again.
     """
-    found = Verification()
+    result = Verification()
     if store.dims != dims:
-        found.fault(f"vector columns are {store.dims}, the encoders make {dims}")
+        result.add(f"vector columns are {store.dims}, the encoders make {dims}")
     probes: dict[str, str] = {}
     checks: list[tuple[str, Callable[[], None]]] = [
-        ("the rows", lambda: _check_rows(store, found, probes)),
-        ("the items", lambda: _check_items(store, found)),
-        ("the list of files read", lambda: _check_sources(store, found)),
-        ("the keyword index", lambda: _check_terms(store, probes, found)),
-        ("the vector index", lambda: _check_neighbours(store, found)),
+        ("the rows", lambda: _check_rows(store, result, probes)),
+        ("the items", lambda: _check_items(store, result)),
+        ("the list of files read", lambda: _check_sources(store, result)),
+        ("the keyword index", lambda: _check_terms(store, probes, result)),
+        ("the vector index", lambda: _check_vector_index(store, result)),
     ]
     for name, check in checks:
         try:
@@ -88,29 +88,29 @@ def verify_store(store: Store, dims: dict[str, int]) -> Verification:
                 raise
             if not (isinstance(error, CorruptFileError) or comes_from_reading(error)):
                 raise
-            found.fault(f"{name}: {_one_line(error)}")
-    return found
+            result.add(f"{name}: {_to_line(error)}")
+    return result
 
 
-def _one_line(error: BaseException) -> str:
+def _to_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _check_rows(store: Store, found: Verification, probes: dict[str, str]) -> None:
-    """Check each row on its own, and note an item and a term of it here and there in `probes`."""
+def _check_rows(store: Store, result: Verification, probes: dict[str, str]) -> None:
+    """Check each row, and collect an item and a term of it from some batches in `probes`."""
     columns = sorted(store.dims)
     for batch in store.iterate():
-        found.rows += batch.num_rows
-        for problem in _problems(batch, columns):
-            found.fault(problem)
+        result.rows += batch.num_rows
+        for problem in _find_problems(batch, columns):
+            result.add(problem)
         if len(probes) < _PROBES:
-            probes.update(_probe(batch))
+            probes.update(_draw_probe(batch))
 
 
-def _problems(batch: Any, columns: list[str]) -> list[str]:
-    """Return what is wrong in a batch; if it cannot be told, of each row of it on its own."""
+def _find_problems(batch: Any, columns: list[str]) -> list[str]:
+    """Return what is wrong in a batch; if it cannot be read as a whole, row by row."""
     try:
-        return _problems_of(batch, columns)
+        return _check_batch(batch, columns)
     except BaseException as error:
         if not comes_from_reading(error):
             raise
@@ -118,13 +118,13 @@ def _problems(batch: Any, columns: list[str]) -> list[str]:
             id_ = batch.column("id").cast("large_binary")[0].as_py()
             return [f"id={(id_ or b'').decode(errors='replace')!r} cannot be read: {error}"]
     single = (batch.slice(i, 1) for i in range(batch.num_rows))
-    return [problem for row in single for problem in _problems(row, columns)]
+    return [problem for row in single for problem in _find_problems(row, columns)]
 
 
-def _problems_of(batch: Any, columns: list[str]) -> list[str]:
+def _check_batch(batch: Any, columns: list[str]) -> list[str]:
     import numpy as np
 
-    found: list[str] = []
+    problems: list[str] = []
     names = ["id", "part", "modality", "start", "end", "text", "checksum"]
     rows = batch.select(names).to_pylist()
     lengths = {}
@@ -135,30 +135,30 @@ def _problems_of(batch: Any, columns: list[str]) -> list[str]:
         with np.errstate(all="ignore"):  # of damaged numbers
             lengths[name][np.asarray(column.is_valid())] = np.linalg.norm(matrix, axis=1)
     present = {name: np.asarray(batch.column(name).is_valid()) for name in columns}
-    for i, (row, sum_) in enumerate(zip(rows, checksums(batch), strict=True)):
+    for i, (row, sum_) in enumerate(zip(rows, recompute_checksums(batch), strict=True)):
         where = f"id={row['id']!r} part {row['part']}"
         own = [name for name in columns if present[name][i]]
         if not own:
-            found.append(f"{where} has no vector")
+            problems.append(f"{where} has no vector")
         for name in own:
             if not abs(lengths[name][i] - 1) <= _NORM:
-                found.append(f"{where}: {name} has length {lengths[name][i]:.4f}, not 1")
+                problems.append(f"{where}: {name} has length {lengths[name][i]:.4f}, not 1")
         if sum_ != row["checksum"]:
-            found.append(f"{where} does not match its checksum")
+            problems.append(f"{where} does not match its checksum")
         if not _offsets_fit(row):
-            found.append(f"{where}: offsets {row['start']} to {row['end']} do not fit its text")
-    return found
+            problems.append(f"{where}: offsets {row['start']} to {row['end']} do not fit its text")
+    return problems
 
 
 def _offsets_fit(row: dict[str, Any]) -> bool:
-    """Say whether start and end are those of the text, or of some time in a recording."""
+    """Return whether start and end fit the text, or are a stretch of audio."""
     start, end, text = row["start"], row["end"], row["text"]
     if None in (start, end, text):
         return False
     return bool(end > start if row["modality"] == "audio" else end - start == len(text))
 
 
-def _probe(batch: Any) -> dict[str, str]:
+def _draw_probe(batch: Any) -> dict[str, str]:
     """Return the id and the last term of the batch's first row that carries terms."""
     for id_, terms in zip(
         batch.column("id").to_pylist(), batch.column("terms").to_pylist(), strict=True
@@ -168,33 +168,33 @@ def _probe(batch: Any) -> dict[str, str]:
     return {}
 
 
-def _check_terms(store: Store, probes: dict[str, str], found: Verification) -> None:
-    """The keyword index covers every row, and finds a row here and there by a term of it."""
+def _check_terms(store: Store, probes: dict[str, str], result: Verification) -> None:
+    """Check that the keyword index covers every row, and finds some by a term of theirs."""
     coverage = store.keyword_coverage()
     if coverage < 1.0:
-        found.fault(f"the keyword index covers {coverage:.1%} of the rows. {_AGAIN}")
+        result.add(f"the keyword index covers {coverage:.1%} of the rows. {_AGAIN}")
     for id_, term in probes.items():
         quoted = id_.replace("'", "''")
         if store.search_terms([term], 1, where=f"id = '{quoted}'").ids != [id_]:
-            found.fault(f"the keyword index does not find id={id_!r} by its {term!r}. {_AGAIN}")
+            result.add(f"the keyword index does not find id={id_!r} by its {term!r}. {_AGAIN}")
 
 
-def _check_neighbours(store: Store, found: Verification) -> None:
+def _check_vector_index(store: Store, result: Verification) -> None:
     for problem in store.vector_index_faults():
-        found.fault(f"{problem}. {_AGAIN}")
+        result.add(f"{problem}. {_AGAIN}")
 
 
-def _check_sources(store: Store, found: Verification) -> None:
-    """Of each file that was read to its end, as many items are stored as were read."""
+def _check_sources(store: Store, result: Verification) -> None:
+    """Check that of each file read to its end as many items are stored as were read."""
     import numpy as np
 
     records = {s: r for s, r in store.sources().items() if r.size >= 0 and r.items > 0}
-    place = {source: i for i, source in enumerate(records)}
+    index = {source: i for i, source in enumerate(records)}
     owners, items = [np.empty(0, np.int64)], [digests([])]
     for batch in store.iterate(["id", "source"]):
         ids: list[Any] = batch.column("id").to_pylist()
         sources: list[Any] = batch.column("source").to_pylist()
-        owner = np.array([place.get(source, -1) for source in sources], np.int64)
+        owner = np.array([index.get(source, -1) for source in sources], np.int64)
         ours = owner >= 0
         owners.append(owner[ours])
         items.append(digests(ids)[ours])
@@ -205,17 +205,17 @@ def _check_sources(store: Store, found: Verification) -> None:
         return  # a writer is at work: the list and the rows are of different moments
     for (source, record), count in zip(records.items(), stored.tolist(), strict=True):
         if count != record.items:
-            found.fault(
+            result.add(
                 f"source {source}: {record.items} items were read, {count} are stored. {_AGAIN}"
             )
 
 
-def _check_items(store: Store, found: Verification) -> None:
-    """Each item has each part once: the sum of 1 and of the part numbers say so without a list."""
+def _check_items(store: Store, result: Verification) -> None:
+    """Check that each item has each part once, by the count and the sum of its part numbers."""
     import numpy as np
 
-    known = store.known()
-    found.items = len(known)
+    known = store.read_catalogue()
+    result.items = len(known)
     sums = np.zeros(len(known), np.int64)
     for batch in store.iterate(["id", "part"]):
         ids: list[Any] = batch.column("id").to_pylist()
@@ -225,10 +225,10 @@ def _check_items(store: Store, found: Verification) -> None:
     broken = (known.present != known.parts) | (sums != parts * (parts - 1) // 2)
     suspects = set(known.ids[broken].tolist())
     if suspects:
-        _name_broken(store, suspects, found)
+        _name_broken(store, suspects, result)
 
 
-def _name_broken(store: Store, suspects: set[int], found: Verification) -> None:
+def _name_broken(store: Store, suspects: set[int], result: Verification) -> None:
     rows: dict[str, list[tuple[int, int, str]]] = {}
     for batch in store.iterate(["id", "part", "parts", "hash"]):
         for row in batch.to_pylist():
@@ -241,8 +241,8 @@ def _name_broken(store: Store, suspects: set[int], found: Verification) -> None:
         lacking = [part for part in range(expected) if part not in counted]
         twice = [part for part, count in counted.items() if count > 1]
         if contents > 1:
-            found.fault(f"id={id_!r} mixes {contents} contents")
+            result.add(f"id={id_!r} mixes {contents} contents")
         if lacking:
-            found.fault(f"id={id_!r} lacks parts {lacking[:10]} of {expected}: index it again")
+            result.add(f"id={id_!r} lacks parts {lacking[:10]} of {expected}: index it again")
         if twice:
-            found.fault(f"id={id_!r} holds parts {twice[:10]} more than once")
+            result.add(f"id={id_!r} holds parts {twice[:10]} more than once")

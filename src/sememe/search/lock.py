@@ -2,8 +2,8 @@
 
 The lock is the operating system's (through `filelock`): it belongs to the open file, so the kernel
 releases it when the process that holds it dies, however it dies. Nothing has to be cleaned up.
-Beside the lock lies a note, `write.lock.json`, that says who holds it; the note is for people and
-decides nothing, so a note left behind by a dead writer does no harm.
+A note next to it, `write.lock.json`, names the holder; it is for people and decides nothing, so a
+note left behind by a dead writer does no harm.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def writer_lock(path: str | os.PathLike[str]) -> Iterator[None]:
         path: The lock file, for example `folder/write.lock`. Its folder must exist.
 
     Raises:
-        IndexLockedError: Someone else holds it: another process, or this one through another call.
+        IndexLockedError: If another process holds it, or this one through another call.
     """
     file = Path(path)
     note = file.with_name(file.name + ".json")
@@ -37,7 +37,7 @@ def writer_lock(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise IndexLockedError(_refusal(file, note)) from None
+        raise IndexLockedError(_describe_holder(file, note)) from None
     try:
         _write_note(note)
         yield
@@ -58,7 +58,7 @@ def _write_note(note: Path) -> None:
     fresh.replace(note)
 
 
-def _refusal(file: Path, note: Path) -> str:
+def _describe_holder(file: Path, note: Path) -> str:
     try:
         holder = json.loads(note.read_text(encoding="utf-8"))
         pid, host, since = int(holder["pid"]), str(holder["host"]), str(holder["since"])

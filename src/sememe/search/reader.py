@@ -1,4 +1,4 @@
-"""Searching one table, and what is kept in memory between searches of the same version."""
+"""Search of one table, with what is kept in memory between searches of one version."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
-from sememe.search import ann, keyword
-from sememe.search.keyword import Operator, TermLeg
-from sememe.search.rows import vector_dims
-from sememe.search.similarity import VectorColumn, VectorLeg
-from sememe.search.snapshot import Snapshot, read_snapshot
-from sememe.search.table import LanceTable
-from sememe.search.where import matching_rows, names_chunk_columns
+from sememe.search.ranking import approximate, keyword
+from sememe.search.ranking.exact import VectorColumn, VectorRanking
+from sememe.search.ranking.filters import find_rows, names_chunk_columns
+from sememe.search.ranking.keyword import Operator, TermRanking
+from sememe.search.table.lance_table import LanceTable
+from sememe.search.table.rows import vector_dims
+from sememe.search.table.snapshot import Snapshot, read_snapshot
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,10 +26,10 @@ _MASKS_KEPT = 8
 
 
 class Reader:
-    """Answers searches; `Store` documents each.
+    """Runs searches; `Store` documents each.
 
-    It keeps the snapshot of one version, the vectors of the columns searched, the rows that passed
-    the last few filters, and which terms occur. Each call gets the table at the version to search.
+    Keeps the snapshot of one version, the vectors of the columns searched, the rows that passed the
+    last few filters, and which terms occur. Each call is given the table at the version to search.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,12 +49,12 @@ class Reader:
         where: str | None,
         *,
         exact_limit: int,
-    ) -> list[VectorLeg]:
+    ) -> list[VectorRanking]:
         """Rank documents by similarity, exactly up to `exact_limit` rows."""
         vectors = self._column(table, column, queries, k)
-        notes = ann.usable(table, self._folder, column, exact_limit)
+        notes = approximate.find_usable_notes(table, self._folder, column, exact_limit)
         if notes is not None:
-            return ann.search(table, notes, column, queries, k, where)
+            return approximate.search(table, notes, column, queries, k, where)
         snapshot = self.snapshot(table)
         mask = None if where is None else self._mask(table, where)
         keep = len(snapshot) <= exact_limit
@@ -70,13 +70,15 @@ class Reader:
         groups: Sequence[str],
         *,
         exact_limit: int,
-    ) -> list[VectorLeg]:
+    ) -> list[VectorRanking]:
         """Rank the documents of each group of rows by itself; `groups` is SQL."""
         vectors = self._column(table, column, query[None], k)
-        notes = ann.usable(table, self._folder, column, exact_limit)
+        notes = approximate.find_usable_notes(table, self._folder, column, exact_limit)
         if notes is not None:
             narrowed = [f"({where}) AND ({group})" if where else group for group in groups]
-            return [ann.search(table, notes, column, query[None], k, one)[0] for one in narrowed]
+            return [
+                approximate.search(table, notes, column, query[None], k, one)[0] for one in narrowed
+            ]
         snapshot = self.snapshot(table)
         mask = None if where is None else self._mask(table, where)
         inside = [self._mask(table, group) for group in groups]
@@ -99,7 +101,7 @@ class Reader:
         extra: Mapping[str, float] | None,
         where: str | None,
         operator: Operator,
-    ) -> TermLeg:
+    ) -> TermRanking:
         """Rank documents by BM25."""
         import numpy as np
 
@@ -107,7 +109,7 @@ class Reader:
         snapshot, documents = self.snapshot(table), None
         if where is not None:
             mask = self._mask(table, where)  # raises FilterError before the engine sees it
-            if names_chunk_columns(where):  # terms stand on some rows, others may be what passes
+            if names_chunk_columns(where):  # terms are on some rows, others may be what passes
                 documents = np.zeros(len(snapshot.ids), dtype=bool)
                 documents[snapshot.documents[mask]] = True
         return keyword.search_terms(
@@ -139,7 +141,7 @@ class Reader:
             if key in self._masks:
                 self._masks.move_to_end(key)
                 return self._masks[key]
-        positions = snapshot.positions(matching_rows(table.dataset, where))
+        positions = snapshot.positions(find_rows(table.dataset, where))
         mask = np.zeros(len(snapshot), dtype=bool)
         mask[positions[positions >= 0]] = True
         with self._lock:

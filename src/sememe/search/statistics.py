@@ -1,4 +1,4 @@
-"""What a store holds and how it lies on disk."""
+"""Figures of a store: its rows and its files on disk."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sememe.search import ann, keyword
-from sememe.search.table import LanceTable
+from sememe.search.ranking import approximate, keyword
+from sememe.search.table.lance_table import LanceTable
 
 
 @dataclass(frozen=True, slots=True)
 class StoreStatistics:
-    """A store in figures.
+    """Figures of a store.
 
     Attributes:
         rows: Rows (chunks).
@@ -23,8 +23,8 @@ class StoreStatistics:
         bytes: Size of the folder on disk.
         version: Newest table version.
         versions: Versions still readable.
-        fragments: Files the rows lie in.
-        deleted_rows: Removed rows that still take room.
+        fragments: Files of rows.
+        deleted_rows: Removed rows that still take space.
         keyword_coverage: Fraction of the rows that the keyword index covers.
         ann: Vector column -> report of its approximate index: parameters, measured recall@10,
             fraction of the rows it covers.
@@ -43,7 +43,7 @@ class StoreStatistics:
 
 
 def read_statistics(table: LanceTable, folder: Path) -> StoreStatistics:
-    """Gather the figures; reads two narrow columns of every row."""
+    """Read the figures; scans two narrow columns of every row."""
     import pyarrow.compute as pc
 
     dataset = table.dataset
@@ -56,17 +56,17 @@ def read_statistics(table: LanceTable, folder: Path) -> StoreStatistics:
         rows=scanned.num_rows,
         items=pc.count_distinct(scanned["id"]).as_py(),
         modalities=dict(sorted(modalities.items())),
-        bytes=sum(_size(file) for file in folder.rglob("*")),
+        bytes=sum(_file_size(file) for file in folder.rglob("*")),
         version=table.version,
         versions=sum(1 for _ in (table.path / "_versions").glob("*.manifest")),
         fragments=len(fragments),
         deleted_rows=sum(f.num_deletions for f in fragments),
         keyword_coverage=keyword.keyword_coverage(table),
-        ann=ann.report(table, folder),
+        ann=approximate.report_indices(table, folder),
     )
 
 
-def _size(file: Path) -> int:
+def _file_size(file: Path) -> int:
     try:
         return file.stat().st_size if file.is_file() else 0
     except FileNotFoundError:  # a writer is tidying up

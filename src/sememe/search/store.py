@@ -1,9 +1,10 @@
 """The store under an index: rows in a Lance table, searched by vector and by term.
 
 A store is a folder on local disk: `chunks.lance` holds the rows, `sources.lance` the files they
-came from, `ann.json` what the approximate index is worth. Changes need the writer lock
+came from, `ann.json` the recall of the approximate index. Changes need the writer lock
 (`sememe.search.lock`), which the caller holds; reading needs nothing. A store sees one version of
-the table until `refresh` is called, so the legs of one search and the rows fetched for it agree.
+the table until `refresh` is called, so that the rankings of one search and the
+rows fetched for it agree.
 """
 
 from __future__ import annotations
@@ -24,22 +25,23 @@ from sememe._errors import (
     SememeError,
 )
 from sememe._types import FloatArray
-from sememe.search import ann, keyword, upkeep
-from sememe.search.catalogue import Catalogue, CatalogueReader
-from sememe.search.damage import comes_from_reading, translated
-from sememe.search.keyword import Operator, TermLeg
-from sememe.search.ledger import Ledger, SourceRecord
-from sememe.search.metadata import metadata_types, plan
+from sememe.search.ranking import approximate, keyword
+from sememe.search.ranking.exact import VectorRanking
+from sememe.search.ranking.keyword import Operator, TermRanking
 from sememe.search.reader import Reader
-from sememe.search.rows import FIXED_COLUMNS, Row, base_schema, to_table, vector_dims
-from sememe.search.similarity import VectorLeg
 from sememe.search.statistics import StoreStatistics, read_statistics
-from sememe.search.table import LanceTable
+from sememe.search.table import maintenance
+from sememe.search.table.corruption import comes_from_reading, translate_errors
+from sememe.search.table.file_ledger import Ledger, SourceRecord
+from sememe.search.table.item_catalogue import Catalogue, CatalogueReader
+from sememe.search.table.lance_table import LanceTable
+from sememe.search.table.metadata_columns import metadata_types, plan_evolution
+from sememe.search.table.rows import FIXED_COLUMNS, Row, base_schema, to_table, vector_dims
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from sememe.search.table import Addresses
+    from sememe.search.table.lance_table import Addresses
 
 T = TypeVar("T")
 CHUNKS = "chunks.lance"
@@ -57,7 +59,7 @@ class Store:
 
     def __init__(self, path: Path, chunks: LanceTable, ledger: Ledger) -> None:
         self.path = path
-        self.exact_limit = ann.EXACT_LIMIT
+        self.exact_limit = approximate.EXACT_LIMIT
         self._chunks = chunks
         self._ledger = ledger
         self._lock = threading.RLock()
@@ -76,8 +78,8 @@ class Store:
             dims: Vector column (`vector_<8 hex>`) -> width.
 
         Raises:
-            IndexExistsError: The folder already holds a store.
-            InvalidInputError: A name or width that no vector column can have.
+            IndexExistsError: If the folder already holds a store.
+            InvalidInputError: If a name or width is none that a vector column can have.
         """
         folder = Path(path)
         schema = base_schema(dims)
@@ -98,8 +100,8 @@ class Store:
         """Open the store in a folder, at its newest version.
 
         Raises:
-            IndexNotFoundError: There is none.
-            IndexFormatError: There is one that cannot be opened, or has other columns.
+            IndexNotFoundError: If there is none.
+            IndexFormatError: If it cannot be opened, or has other columns.
         """
         folder = Path(path)
         if not _holds_table(folder / CHUNKS):
@@ -107,7 +109,7 @@ class Store:
                 f"{folder} holds no index ({CHUNKS} is missing). Check the path, or build one."
             )
         try:
-            with translated(folder):
+            with translate_errors(folder):
                 chunks, ledger = LanceTable.open(folder / CHUNKS), Ledger.open(folder / SOURCES)
                 missing = set(FIXED_COLUMNS) - set(chunks.dataset.schema.names)
         except CorruptFileError as error:
@@ -135,7 +137,7 @@ class Store:
         return metadata_types(self._chunks.dataset.schema)
 
     def refresh(self) -> bool:
-        """See the newest version; return whether it is another. Costs 0.1 ms if it is not."""
+        """Move to the newest version; return whether it is another. Costs 0.1 ms if it is not."""
         with self._lock:
             moved = self._ledger.table.refresh()
             return self._chunks.refresh() or moved
@@ -146,13 +148,13 @@ class Store:
         tables = (self._chunks, self._ledger.table)
         return all(table.dataset.latest_version == table.version for table in tables)
 
-    def reading(self, work: Callable[[], T]) -> T:
+    def run_read(self, work: Callable[[], T]) -> T:
         """Run a read; if a writer threw its version away meanwhile, refresh and run it again.
 
         Raises:
-            CorruptFileError: The engine cannot read a file of the newest version.
+            CorruptFileError: If the engine cannot read a file of the newest version.
         """
-        with translated(self.path):
+        with translate_errors(self.path):
             try:
                 return work()
             except BaseException as error:
@@ -168,7 +170,7 @@ class Store:
         """Add rows: one batch, one commit, safe on disk when this returns.
 
         Raises:
-            InvalidInputError: A row that does not fit; nothing was written.
+            InvalidInputError: If a row does not fit; nothing was written.
         """
         self.replace(rows, ())
 
@@ -180,20 +182,20 @@ class Store:
             ids: The items whose old rows go; those of `rows` where None.
 
         Raises:
-            InvalidInputError: A row that does not fit; nothing was written.
+            InvalidInputError: If a row does not fit; nothing was written.
         """
         gone = dict.fromkeys(row.id for row in rows) if ids is None else dict.fromkeys(ids)
         with self._lock:
             self._prepare_to_write()
-            change = plan(rows, self.metadata)
+            change = plan_evolution(rows, self.metadata)
             if change.new or change.widen:
                 to_table(rows, base_schema(self.dims))  # refuse bad rows before any commit
-                upkeep.evolve(self._chunks, change)
+                maintenance.evolve(self._chunks, change)
             table = to_table(rows, self._chunks.dataset.schema)
             self._chunks.swap(table, self._chunks.find("id", gone) if gone else None)
-            with upkeep.modest_reads():
-                if upkeep.merge_small(self._chunks):
-                    upkeep.drop_old_versions(self._chunks)
+            with maintenance.limit_read_ahead():
+                if maintenance.merge_small(self._chunks):
+                    maintenance.drop_old_versions(self._chunks)
 
     def delete(self, ids: Iterable[str]) -> int:
         """Remove every row of `ids` in one commit; return how many rows that was."""
@@ -207,35 +209,35 @@ class Store:
             return len(addresses)
 
     def compact(self) -> None:
-        """Tidy up at the end of a write: merge small files, index new rows, drop old versions.
+        """End a write: merge small files, index new rows, drop old versions.
 
         May be killed at any moment. Costs little when there is little to do.
         """
-        with self._lock, upkeep.modest_reads():
+        with self._lock, maintenance.limit_read_ahead():
             self._prepare_to_write()
-            upkeep.merge_small(self._chunks, more_than=upkeep.FEW_SMALL)
+            maintenance.merge_small(self._chunks, more_than=maintenance.FEW_SMALL)
             keyword.refresh_keyword_index(self._chunks)
             for column in self.dims:
-                ann.refresh(self._chunks, self.path, column, self.exact_limit)
-            upkeep.drop_old_versions(self._chunks)
-            upkeep.merge_small(self._ledger.table, more_than=upkeep.FEW_SMALL)
-            upkeep.drop_old_versions(self._ledger.table)
+                approximate.refresh(self._chunks, self.path, column, self.exact_limit)
+            maintenance.drop_old_versions(self._chunks)
+            maintenance.merge_small(self._ledger.table, more_than=maintenance.FEW_SMALL)
+            maintenance.drop_old_versions(self._ledger.table)
 
     def record_sources(self, records: Sequence[SourceRecord]) -> None:
-        """Write down files whose rows are all committed, in one commit."""
+        """Enter files in the ledger, in one commit."""
         self._ledger.record(records)
 
     def forget_sources(self, sources: Iterable[str]) -> None:
-        """Strike files off the list, in one commit."""
+        """Remove files from the ledger, in one commit."""
         self._ledger.forget(sources)
 
     def sources(self) -> dict[str, SourceRecord]:
-        """Return the files written down, by source.
+        """Return the files in the ledger, by source.
 
         Raises:
-            CorruptFileError: The list cannot be read.
+            CorruptFileError: If the ledger cannot be read.
         """
-        with translated(self.path):
+        with translate_errors(self.path):
             return self._ledger.read()
 
     # Reading
@@ -244,21 +246,21 @@ class Store:
         """Return the number of rows."""
         return int(self._chunks.dataset.count_rows())
 
-    def known(self) -> Catalogue:
+    def read_catalogue(self) -> Catalogue:
         """Return the catalogue of stored items, 24 bytes each."""
-        with self._lock, translated(self.path):
+        with self._lock, translate_errors(self.path):
             return self._catalogue.read(self._chunks)
 
     def present_parts(self, id: str) -> list[int]:
         """Return which parts of an item are stored, ascending."""
         import pyarrow.compute as pc
 
-        found = self._chunks.dataset.to_table(columns=["part"], filter=pc.field("id") == id)
-        return sorted(found["part"].to_pylist())
+        rows = self._chunks.dataset.to_table(columns=["part"], filter=pc.field("id") == id)
+        return sorted(rows["part"].to_pylist())
 
     def statistics(self) -> StoreStatistics:
-        """Return what the store holds and how it lies on disk."""
-        with translated(self.path):
+        """Return figures of the rows and of the files on disk."""
+        with translate_errors(self.path):
             return read_statistics(self._chunks, self.path)
 
     def iterate(
@@ -267,7 +269,7 @@ class Store:
         """Stream the rows as Arrow batches, all columns where none are named."""
         names = None if columns is None else list(columns)
         scanner = self._chunks.dataset.scanner
-        with translated(self.path):
+        with translate_errors(self.path):
             yield from scanner(columns=names, batch_size=batch_size).to_batches()
 
     def rows(
@@ -276,11 +278,11 @@ class Store:
         """Fetch rows by address, in the order given.
 
         Args:
-            addresses: (k,) uint64, from a leg of the same version.
+            addresses: (k,) uint64, from a ranking of the same version.
             columns: Which columns; all but the vectors where None.
 
         Raises:
-            InvalidInputError: An address of another version.
+            InvalidInputError: If an address is of another version.
         """
         if not len(addresses):
             return []
@@ -299,14 +301,14 @@ class Store:
         snapshot = self._reader.snapshot(self._chunks)
         positions, which = snapshot.positions_of(ids)
         order = np.lexsort((snapshot.parts[positions], which))
-        found: Addresses = snapshot.addresses[positions[order]]
-        return found
+        addresses: Addresses = snapshot.addresses[positions[order]]
+        return addresses
 
     # Searching
 
     def search_vectors(
         self, column: str, queries: FloatArray, k: int, *, where: str | None = None
-    ) -> list[VectorLeg]:
+    ) -> list[VectorRanking]:
         """Rank documents by inner product, which for unit vectors is the cosine.
 
         Args:
@@ -316,8 +318,8 @@ class Store:
             where: SQL over the columns; only rows that pass are found.
 
         Raises:
-            InvalidInputError: No such column, or queries of another width.
-            FilterError: `where` cannot be run.
+            InvalidInputError: If there is no such column, or the queries have another width.
+            FilterError: If `where` cannot be run.
         """
         return self._reader.search_vectors(
             self._chunks, column, queries, k, where, exact_limit=self.exact_limit
@@ -325,11 +327,11 @@ class Store:
 
     def search_groups(
         self, column: str, query: FloatArray, k: int, groups: Sequence[str], *, where: str | None
-    ) -> list[VectorLeg]:
+    ) -> list[VectorRanking]:
         """Rank the documents of each group of rows by itself, as `search_vectors` does for one.
 
-        query: (dim,) float32. groups: SQL over the columns, one for each leg that is returned; its
-        mean and deviation are those over its group, whatever `where` says.
+        query: (dim,) float32. groups: SQL over the columns, one for each ranking that is returned;
+        its mean and deviation are those over its group, whatever `where` is.
         """
         return self._reader.search_groups(
             self._chunks, column, query, k, where, groups, exact_limit=self.exact_limit
@@ -353,8 +355,8 @@ class Store:
         extra: Mapping[str, float] | None = None,
         where: str | None = None,
         operator: Operator = "any",
-    ) -> TermLeg:
-        """Rank documents by BM25 (k1=1.2, b=0.75); see `sememe.search.keyword` for the formula.
+    ) -> TermRanking:
+        """Rank documents by BM25 (k1=1.2, b=0.75); formula: `ranking.keyword`.
 
         Args:
             terms: The analysed query: a list (a repeated term counts twice) or term -> boost.
@@ -364,8 +366,8 @@ class Store:
             operator: "any" term, or "all" of them.
 
         Raises:
-            InvalidInputError: A term with white space, or a boost that is not above 0.
-            FilterError: `where` cannot be run.
+            InvalidInputError: If a term has white space, or a boost is not above 0.
+            FilterError: If `where` cannot be run.
         """
         return self._reader.search_terms(
             self._chunks, terms, k, extra=extra, where=where, operator=operator
@@ -377,18 +379,18 @@ class Store:
 
     def keyword_coverage(self) -> float:
         """Return the fraction of the rows that the keyword index covers."""
-        with translated(self.path):
+        with translate_errors(self.path):
             return keyword.keyword_coverage(self._chunks)
 
     def vector_index_faults(self) -> list[str]:
         """Return what is wrong with the approximate indices, if there are any."""
-        with translated(self.path):
-            return ann.faults(self._chunks, self.path)
+        with translate_errors(self.path):
+            return approximate.find_faults(self._chunks, self.path)
 
     def _prepare_to_write(self) -> None:
         self._chunks.refresh()
         if not self._ready_to_write:
-            upkeep.finish_widening(self._chunks)
+            maintenance.finish_widening(self._chunks)
             keyword.ensure_keyword_index(self._chunks)
             self._ready_to_write = True
 

@@ -1,7 +1,7 @@
-"""Find out which characters bytes stand for; Korean legacy text is recognised even when short.
+"""Detect the encoding of text; Korean legacy text is recognized even when it is short.
 
 In this order: a byte order mark; UTF-16 without one; UTF-8; the encoding the document declares;
-UTF-8 with a few broken bytes; CP949 (EUC-KR and its extension); what charset-normalizer thinks.
+UTF-8 with a few broken bytes; CP949 (EUC-KR and its extension); the guess of charset-normalizer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
-# Declared name -> the superset that is really used under that name (as in the WHATWG standard).
+# Declared name -> the superset actually used under that name (WHATWG Encoding Standard).
 SUPERSETS = {
     "euc_kr": "cp949",
     "ascii": "cp1252",
@@ -23,14 +23,14 @@ SUPERSETS = {
 }
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins with the mark of UTF-16-LE: must come first
+    (codecs.BOM_UTF32_LE, "utf-32"),  # starts with that of UTF-16-LE, so must come before it
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# What is left once UTF-8 and everyday Korean are ruled out; of equally clean readings the first.
+# Candidates once UTF-8 and common Korean are ruled out; ties go to the first.
 LEGACY = ["cp932", "gb18030", "big5", "euc_jp", "cp1252", "cp1250", "cp1251", "koi8_r", "cp949"]
-UNCOMMON_KOREAN = 0.1  # reads nearly everything: it must be cleaner than the others by this
+UNCOMMON_KOREAN = 0.1  # penalty of CP949, which decodes nearly everything
 SAMPLE_BYTES = 1 << 16
 # Syllables that make up most of any Korean text: other scripts read as CP949 rarely hit them.
 COMMON_SYLLABLES = frozenset(
@@ -41,7 +41,7 @@ COMMON_SYLLABLES = frozenset(
     "유육은을음의이인일입있자작장재저적전점정제조족종좋주중즈증지직진집짜차참창책처천철청체초최추축출치"
     "카크키타터테토통트특파판페편평포표품프피하학한할함합항해했행향현형호혼화확환활회후히힘"
 )
-CONTROLS = bytes({*range(1, 32), 127} - {8, 9, 10, 12, 13, 27})  # those that no text has; not NUL
+CONTROLS = bytes({*range(1, 32), 127} - {8, 9, 10, 12, 13, 27})  # never in text; NUL not counted
 MAX_CONTROLS = 0.05
 MAX_NULS = 0.25
 MAX_REPLACED = 0.1
@@ -49,12 +49,12 @@ MAX_REPLACED = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Text, and what became of it on the way.
+    """Decoded text.
 
     Attributes:
         text: The characters, without a byte order mark.
-        encoding: The codec that read them.
-        replaced: How many U+FFFD stand for bytes that are not of that encoding.
+        encoding: The codec.
+        replaced: Number of U+FFFD that replace undecodable bytes.
     """
 
     text: str
@@ -63,11 +63,11 @@ class Decoded:
 
 
 def decode(data: bytes, declared: str | None = None) -> Decoded:
-    """Decode text of unknown encoding, counting what had to be replaced.
+    """Decode text of unknown encoding, counting replaced characters.
 
     Args:
         data: All bytes of the text.
-        declared: The encoding that the document names itself, for example in its HTML header.
+        declared: The encoding that the document declares, for example in its HTML header.
 
     >>> decode("자동차".encode("cp949"))
     Decoded(text='자동차', encoding='cp949', replaced=0)
@@ -82,7 +82,7 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
 
 
 def guess_encoding(data: bytes, declared: str | None = None) -> str:
-    """Name the codec for these bytes, as `decode` would choose it."""
+    """Return the codec that `decode` uses for these bytes."""
     for mark, encoding in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return encoding
@@ -93,13 +93,13 @@ def guess_encoding(data: bytes, declared: str | None = None) -> str:
         return "utf-8"
     except UnicodeDecodeError as error:
         start = max(0, error.start - SAMPLE_BYTES // 2)
-    if declared and (known := _known(declared)) and _can_read(data, known):
+    if declared and (known := _resolve_codec(declared)) and _can_read(data, known):
         return known
     return guess_legacy(data[start : start + SAMPLE_BYTES])
 
 
 def guess_legacy(sample: bytes) -> str:
-    """Name the codec of bytes that are not valid UTF-8; damaged UTF-8 is still "utf-8"."""
+    """Return the codec of bytes that are not valid UTF-8; damaged UTF-8 is still "utf-8"."""
     if _is_damaged_utf8(sample):
         return "utf-8"
     if _is_korean(sample):
@@ -117,7 +117,7 @@ def guess_legacy(sample: bytes) -> str:
 
 
 def looks_binary(sample: bytes) -> bool:
-    """Tell bytes that are no text in any encoding, from the start of a file."""
+    """Return whether the start of a file is not text in any encoding."""
     if not sample or sample.startswith(tuple(mark for mark, _ in BYTE_ORDER_MARKS)):
         return False
     nuls = sample.count(0)
@@ -127,11 +127,11 @@ def looks_binary(sample: bytes) -> bool:
     return nuls > MAX_NULS * len(sample) or controls > MAX_CONTROLS * len(sample)
 
 
-def _known(declared: str) -> str | None:
+def _resolve_codec(declared: str) -> str | None:
     try:
         name = codecs.lookup(declared.strip()).name
         "".encode(name)
-    except (LookupError, UnicodeError, ValueError):  # "hex" and the like are no text encodings
+    except (LookupError, UnicodeError, ValueError):  # "hex" and the like are not text encodings
         return None
     return SUPERSETS.get(name, name)
 
@@ -145,7 +145,7 @@ def _can_read(data: bytes, encoding: str) -> bool:
 
 
 def _guess_utf16(sample: bytes) -> str | None:
-    """Find the byte order by spaces, digits and line ends: in the right one they are ASCII."""
+    """Detect the byte order in which spaces, digits and line ends are ASCII."""
     valid = codecs.getincrementaldecoder("utf-8")("ignore").decode(sample)
     stays = len(valid.encode()) > len(sample) - 4  # at most cut at the end
     if len(sample) % 2 or (stays and sample.count(0) < MAX_NULS * len(sample)):
@@ -166,7 +166,7 @@ def _guess_utf16(sample: bytes) -> str | None:
 
 
 def _is_damaged_utf8(sample: bytes) -> bool:
-    """Tell UTF-8 with a few bad bytes: whole characters far outnumber the broken ones."""
+    """Return whether this is UTF-8 with a few bad bytes: valid characters far outnumber them."""
     text = sample.decode("utf-8", "replace")
     broken = text.count("\ufffd")
     whole = sum(char > "\x7f" for char in text) - broken
@@ -174,7 +174,7 @@ def _is_damaged_utf8(sample: bytes) -> bool:
 
 
 def _is_korean(sample: bytes) -> bool:
-    """Tell CP949: nearly all double bytes are Hangul, and enough of them everyday syllables."""
+    """Return whether this is CP949: nearly all double bytes are Hangul, many of them frequent."""
     try:
         text = sample.decode("cp949")
     except UnicodeDecodeError as error:
@@ -185,7 +185,7 @@ def _is_korean(sample: bytes) -> bool:
 
 
 def _is_mostly_korean(sample: bytes) -> bool:
-    """Tell CP949 with a few bad bytes, or a sample that begins inside a character."""
+    """Return whether this is CP949 with a few bad bytes, or starting inside a character."""
     text = sample.decode("cp949", "replace")
     return text.count("\ufffd") < 0.02 * len(text) and _has_everyday_hangul(text)
 
@@ -198,7 +198,7 @@ def _has_everyday_hangul(text: str) -> bool:
 
 
 def _is_western(sample: bytes) -> bool:
-    """Tell Latin text with accents: its high bytes stand alone among ASCII and read as letters."""
+    """Return whether this is accented Latin text: single high bytes, letters among ASCII."""
     runs = re.findall(rb"[\x80-\xff]+", sample)
     if sum(len(run) == 1 for run in runs) < 0.8 * len(runs):
         return False

@@ -1,4 +1,4 @@
-"""Walk a folder and list the files in it, one at a time and always in the same order."""
+"""Walk a folder and list its files lazily, always in the same order."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sememe._types import Skipped
 from sememe.sources.ignore import IgnoreRules
 
 MAX_INDEX_CARD_BYTES = 1 << 20
-EMPTY = "empty"  # begins the reason why a file that could be read gives nothing
-UNLISTED = "this folder cannot be listed"  # begins the reason; what is in it is not known
+EMPTY = "empty"  # prefix of the reason for a readable file without items
+UNLISTED = "this folder cannot be listed"  # prefix of the reason for a folder of unknown content
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class SourceFile:
     """A regular file that may be read.
 
     Attributes:
-        path: Where it lies.
-        source: Its name for people and in ids: the posix path relative to the root of the walk,
-            or the file name when the root is a file. Composed Unicode (NFC), whatever the disk
-            holds, so that the same folder has the same sources on every system.
-        size: In bytes.
-        mtime_ns: When it was last written, in nanoseconds.
+        path: Path of the file.
+        source: Display name, also used in ids: the posix path relative to the root of the walk, or
+            the file name if the root is a file. Always NFC, so that the same folder has the same
+            sources on every system.
+        size: Size in bytes.
+        mtime_ns: Time of the last modification, in nanoseconds.
     """
 
     path: Path
@@ -39,17 +39,17 @@ class SourceFile:
 
 
 def find_files(root: Path, *, ignore: Sequence[str] = ()) -> Iterator[SourceFile | Skipped]:
-    """List the files under a folder, or the one file that `root` is.
+    """List the files under a folder, or `root` itself if it is a file.
 
-    Sorted by name, folder by folder; memory is bounded by the largest folder. Left out without
-    a word: hidden files, `node_modules` and the like (see `sememe.sources.ignore.DEFAULTS`), what
-    `.gitignore` and `.sememeignore` in the root name, and what `ignore` names. Listed as skipped:
-    links to folders (they are not followed, so no loop can catch the walk), links that lead
-    nowhere, unreadable folders, named pipes and devices, and folders that are sememe indexes.
+    Sorted by name, folder by folder; memory is bounded by the largest folder. Silently ignored:
+    hidden files, `node_modules` and the like (see `sememe.sources.ignore.DEFAULTS`), patterns of
+    `.gitignore` and `.sememeignore` in the root, and `ignore`. Reported as skipped: links to
+    folders (not followed, so that the walk ends), broken links, unreadable folders, named pipes and
+    devices, and folders that are sememe indexes.
 
     Args:
         root: A folder or a file.
-        ignore: Further patterns in the language of `.gitignore`, relative to the root.
+        ignore: More patterns in `.gitignore` syntax, relative to the root.
 
     Raises:
         InvalidInputError: There is nothing at `root`, or a pattern is malformed.
@@ -62,16 +62,16 @@ def find_files(root: Path, *, ignore: Sequence[str] = ()) -> Iterator[SourceFile
         message = f"root={str(root)!r}: {why}. Give the path of an existing folder or file."
         raise InvalidInputError(message) from None
     if not is_folder:
-        return iter([_look_at(root, readable_name(root.name))])
+        return iter([_inspect(root, make_readable(root.name))])
     return _walk(root, IgnoreRules(root, ignore))
 
 
-def readable_name(name: str) -> str:
-    """Give a file name as people read it: NFC, and never an undecodable byte.
+def make_readable(name: str) -> str:
+    """Return a file name in NFC, with undecodable bytes decoded.
 
-    Old Korean archives unpack to names in CP949, which Python shows as lone surrogates.
+    Old Korean archives unpack to names in CP949, which Python reads as lone surrogates.
 
-    >>> readable_name(os.fsdecode("보고서.txt".encode("cp949")))
+    >>> make_readable(os.fsdecode("보고서.txt".encode("cp949")))
     '보고서.txt'
     """
     if any("\ud800" <= char <= "\udfff" for char in name):
@@ -82,7 +82,7 @@ def readable_name(name: str) -> str:
 
 
 def _walk(root: Path, rules: IgnoreRules) -> Iterator[SourceFile | Skipped]:
-    """Visit depth first with a stack of our own: the deepest folder outlives no recursion limit."""
+    """Walk depth first with an explicit stack, so that depth is not bounded by recursion."""
     yield from rules.skipped
     if _is_index(root):
         yield Skipped("", "this folder is a sememe index, not a folder of documents")
@@ -103,7 +103,7 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[SourceFile | Skipped]:
         if rules.hides(source, is_folder=is_folder):
             continue
         if not is_folder:
-            yield _look_at(path, source)
+            yield _inspect(path, source)
         elif _is_index(path):
             yield Skipped(source, "a sememe index, not a folder of documents")
         else:
@@ -114,26 +114,26 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[SourceFile | Skipped]:
 
 
 def _list(folder: Path) -> tuple[list[tuple[str, str]], str]:
-    """Return the (name, readable name) pairs in order, and why the folder is unread, or ""."""
+    """Return sorted (name, readable name) pairs, and why the folder is unreadable, or ""."""
     try:
         names = os.listdir(folder)  # noqa: PTH208 (names are all we keep of a folder)
     except OSError as error:
         return [], f"{UNLISTED}: {error.strerror or error}"
-    return sorted(_distinct(names), key=lambda pair: (pair[1], pair[0])), ""
+    return sorted(_pair_with_readable(names), key=lambda pair: (pair[1], pair[0])), ""
 
 
-def _distinct(names: list[str]) -> Iterator[tuple[str, str]]:
-    """Pair each name with its readable form, or with itself where two would read the same."""
+def _pair_with_readable(names: list[str]) -> Iterator[tuple[str, str]]:
+    """Pair each name with its readable form; if two would be equal, escape one."""
     taken = set(names)
     for name in sorted(names):
-        readable = name if name.isascii() else readable_name(name)
+        readable = name if name.isascii() else make_readable(name)
         if readable != name and readable in taken:
             readable = name.encode("utf-8", "backslashreplace").decode("utf-8")
         taken.add(readable)
         yield name, readable
 
 
-def _look_at(path: Path, source: str) -> SourceFile | Skipped:
+def _inspect(path: Path, source: str) -> SourceFile | Skipped:
     try:
         status = path.stat()
     except OSError as error:
@@ -148,7 +148,7 @@ def _look_at(path: Path, source: str) -> SourceFile | Skipped:
 
 
 def _is_folder(path: Path) -> bool:
-    """Tell a folder from files and from links, those to folders included."""
+    """Return whether a path is a folder and not a link to one."""
     try:
         return stat.S_ISDIR(path.lstat().st_mode)
     except OSError:
@@ -156,7 +156,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _is_index(folder: Path) -> bool:
-    """Tell whether the folder's sememe.json says that it is an index."""
+    """Return whether the folder's sememe.json is that of an index."""
     card = folder / "sememe.json"
     try:
         if not card.is_file():

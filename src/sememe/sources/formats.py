@@ -1,13 +1,13 @@
-"""Which format a file has, by the end of its name."""
+"""Detect the format of a file from its suffix."""
 
 from __future__ import annotations
 
 from pathlib import PurePath
 
-from sememe.sources.streams import PACKED
+from sememe.sources.open_file import PACKED
 
-# Extension -> the module of this room that reads it. Extensions on no list are read as text if the
-# file turns out to hold text: .txt, .rst, .log, source code, and the ones nobody thought of.
+# Format -> suffixes. Files with unknown suffixes are read as text if they hold text: .txt, .rst,
+# .log, source code, ...
 READERS = {
     "audio": ".wav .wave .mp3 .flac .ogg .oga .opus .aiff .aif .aifc .au .caf .w64 .rf64".split(),
     "csv": (".csv", ".tsv"),
@@ -23,7 +23,7 @@ UNREAD = {
     "no reader for this kind of image; save it as .jpg or .png": (
         ".heic .heif .svg .ico .psd .raw .cr2 .nef .arw .dng"
     ),
-    "no reader for this kind of sound; save it as .flac or .mp3": ".m4a .aac .wma .mid .amr .ape",
+    "no reader for this kind of audio; save it as .flac or .mp3": ".m4a .aac .wma .mid .amr .ape",
     "no encoder yet: video": ".mp4 .mkv .avi .mov .webm .wmv .flv .m4v .mpg .mpeg",
     "no reader for archives; unpack it first": (
         ".zip .tar .tgz .txz .tbz2 .7z .rar .bz2 .zst .lz4 .jar .whl .iso .dmg .egg .alz"
@@ -42,7 +42,7 @@ REASONS = {end: reason for reason, ends in UNREAD.items() for end in ends.split(
 
 
 def kind_of_file(name: str) -> str:
-    """Return a format in words.
+    """Return a format as a noun phrase.
 
     >>> kind_of_file("image"), kind_of_file("csv")
     ('an image file', 'a csv file')
@@ -51,7 +51,7 @@ def kind_of_file(name: str) -> str:
 
 
 def format_of(name: str) -> tuple[str, str | None]:
-    """Return the format ("text" for want of a better one) and why it is not read, or None.
+    """Return the format ("text" by default) and why it cannot be read, or None.
 
     >>> format_of("Data.JSONL.xz"), format_of("clip.mp4")
     (('jsonl', None), ('text', 'no encoder yet: video'))

@@ -1,4 +1,4 @@
-"""Which paths of a folder are left out, in the language of `.gitignore`."""
+"""Ignore rules of a folder, in `.gitignore` syntax."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ MAX_IGNORE_BYTES = 1 << 20
 
 
 class IgnoreRules:
-    """Patterns in the order defaults, `.gitignore`, `.sememeignore`, caller: the last match wins.
+    """Patterns in the order defaults, `.gitignore`, `.sememeignore`, caller; the last match wins.
 
-    A later `!pattern` therefore takes back an earlier one: `!.github/` lets that folder in.
+    A later `!pattern` therefore overrides an earlier one: `!.github/` includes that folder.
     """
 
     def __init__(self, root: Path, ignore: Sequence[str]) -> None:
@@ -52,7 +52,7 @@ class IgnoreRules:
         self._spec += given
 
     def hides(self, relative: str, *, is_folder: bool) -> bool:
-        """Tell whether a posix path relative to the root is left out."""
+        """Return whether a posix path relative to the root is ignored."""
         return self._spec.match_file(relative + "/" if is_folder else relative)
 
     def _from_file(self, path: Path) -> GitIgnoreSpec:

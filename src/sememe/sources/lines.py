@@ -1,4 +1,4 @@
-"""The numbered lines of a text of any size, decoded as they are read."""
+"""Numbered lines of a text file of any size, decoded while reading."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import BinaryIO
 
 from sememe._errors import CorruptFileError
 from sememe._types import Skipped
-from sememe.sources.clean import Cleaner
 from sememe.sources.encoding import SAMPLE_BYTES, guess_encoding, looks_binary
-from sememe.sources.streams import CHUNK_BYTES, open_bytes
+from sememe.sources.open_file import CHUNK_BYTES, open_bytes
+from sememe.sources.sanitize import Sanitizer
 
-MAX_LINE = 64 << 20  # characters: longer lines of a table are left out, and said to be
+MAX_LINE = 64 << 20  # characters; longer lines are left out, with a note
 
 
 class Lines:
-    r"""Iterates (number from 1, line with its line end); afterwards `notes` tells what was lost.
+    r"""Iterates (number from 1, line with its line end); `notes` then lists what was lost.
 
     Line ends become "\n". Lines longer than `MAX_LINE` are left out.
     """
 
     def __init__(self, stream: BinaryIO, *, source: str, encoding: str, exact: bool) -> None:
-        """Read from `stream`; `exact` says that every byte is known to be of that encoding."""
-        self.cleaner = Cleaner()
+        """Read from `stream`; with `exact`, all of it is known to be valid in that encoding."""
+        self.sanitizer = Sanitizer()
         self._text = io.TextIOWrapper(stream, encoding, "replace", newline=None)
         self._source = source
         self._encoding = encoding
@@ -45,21 +45,21 @@ class Lines:
             if not self._exact and "\ufffd" in line:
                 self._replaced += line.count("\ufffd")
                 self._damaged += [number] if len(self._damaged) < 3 else []
-            yield number, self.cleaner.clean(line)
+            yield number, self.sanitizer.sanitize(line)
 
     def notes(self) -> Iterator[Skipped]:
-        """Say once for the whole file what was replaced, removed or left out."""
+        """Yield what was replaced, removed or left out, once for the whole file."""
         if self._replaced:
             where = ", ".join(map(str, self._damaged))
-            yield Skipped(self._source, replaced_note(self._replaced, self._encoding, where))
-        for note in self.cleaner.notes():
+            yield Skipped(self._source, describe_replaced(self._replaced, self._encoding, where))
+        for note in self.sanitizer.notes():
             yield Skipped(self._source, note)
         for number in self._too_long:
             limit = f"{MAX_LINE >> 20} million characters"
             yield Skipped(self._source, f"line {number}: longer than {limit}, left out")
 
     def close(self) -> None:
-        """Close the stream below."""
+        """Close the underlying stream."""
         self._text.close()
 
     def __enter__(self) -> Lines:
@@ -73,10 +73,10 @@ class Lines:
             pass
 
 
-def replaced_note(count: int, encoding: str, lines: str) -> str:
-    """Say how much could not be decoded.
+def describe_replaced(count: int, encoding: str, lines: str) -> str:
+    """Return a note on how much could not be decoded.
 
-    >>> replaced_note(2, "utf-8", "7")
+    >>> describe_replaced(2, "utf-8", "7")
     '2 characters were not utf-8 and were replaced by U+FFFD (first on line 7)'
     """
     what = f"{count} characters were not {encoding} and were replaced by U+FFFD"
@@ -84,10 +84,10 @@ def replaced_note(count: int, encoding: str, lines: str) -> str:
 
 
 def open_lines(path: Path, source: str) -> Lines:
-    """Open a text file of any size; a first pass over it finds the encoding.
+    """Open a text file of any size; a first pass over it detects the encoding.
 
     Raises:
-        CorruptFileError: The file is binary, or its packing is broken.
+        CorruptFileError: The file is binary, or its compression is damaged.
     """
     with open_bytes(path) as stream:
         encoding, exact = _survey(stream)
@@ -95,7 +95,7 @@ def open_lines(path: Path, source: str) -> Lines:
 
 
 def _survey(stream: BinaryIO) -> tuple[str, bool]:
-    """Return the encoding, and whether all of the stream is known to be valid in it."""
+    """Return the encoding, and whether the whole stream is known to be valid in it."""
     head = stream.read(SAMPLE_BYTES)
     if looks_binary(head):
         raise CorruptFileError("binary file: it holds no text")

@@ -1,4 +1,4 @@
-"""Read one file, whatever its format, into items."""
+"""Read the items of one file of any format."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from sememe._errors import MissingExtraError
 from sememe._types import Item, Skipped
 from sememe.sources.files import SourceFile
 from sememe.sources.formats import format_of
-from sememe.sources.streams import reason
+from sememe.sources.open_file import reason
 
 Reader = Callable[[SourceFile], Iterator[Item | Skipped]]
 
 
 def read_file(file: SourceFile) -> Iterator[Item | Skipped]:
-    """Read the items of a file, lazily; what cannot be used comes as `Skipped`, never as an error.
+    """Read the items of a file lazily; what cannot be used is yielded as `Skipped`, not raised.
 
-    The format follows from the end of the name, in any case of letters, also below .gz and .xz
-    ("notes.txt.gz"). Text, Markdown, HTML, PDF and DOCX give one item for the file, with the
-    source as id, and so do images and sounds, whose content is their path. CSV, TSV, JSON Lines
-    and Parquet give one for each record, with the id `source#<id or row number>`. A file of any
-    other name is read as text if it holds text.
+    The suffix decides the format, ignoring case and a final .gz or .xz ("notes.txt.gz"). Text,
+    Markdown, HTML, PDF and DOCX give one item per file, with the source as id, and so do images and
+    audio, whose content is their path. CSV, TSV, JSON Lines and Parquet give one item per record,
+    with the id `source#<id or row number>`. A file with any other suffix is read as text if it
+    holds text.
 
-    A `Skipped` that follows items tells of a part of the file: rows that could not be used,
-    characters that had to be replaced.
+    A `Skipped` after items concerns part of the file: rows that could not be used, characters that
+    were replaced.
 
     Args:
-        file: As `find_files` lists it.
+        file: As listed by `find_files`.
     """
     name, unread = format_of(file.path.name)
     if unread is not None:
@@ -41,25 +41,25 @@ def read_file(file: SourceFile) -> Iterator[Item | Skipped]:
 
 
 def _reader(name: str) -> Reader:
-    """Import the module of a format: each brings its own libraries."""
+    """Import the reader of a format, which imports its own libraries."""
     if name == "audio":
-        from sememe.sources.audio import read
+        from sememe.sources.media.audio import read
     elif name == "csv":
-        from sememe.sources.csv_table import read
+        from sememe.sources.tables.csv_table import read
     elif name == "docx":
-        from sememe.sources.docx import read
+        from sememe.sources.documents.docx import read
     elif name == "html":
-        from sememe.sources.html import read
+        from sememe.sources.documents.html import read
     elif name == "image":
-        from sememe.sources.image import read
+        from sememe.sources.media.image import read
     elif name == "jsonl":
-        from sememe.sources.jsonl import read
+        from sememe.sources.tables.jsonl import read
     elif name == "markdown":
-        from sememe.sources.markdown import read
+        from sememe.sources.documents.markdown import read
     elif name == "parquet":
-        from sememe.sources.parquet import read
+        from sememe.sources.tables.parquet import read
     elif name == "pdf":
-        from sememe.sources.pdf import read
+        from sememe.sources.documents.pdf import read
     else:
-        from sememe.sources.text import read
+        from sememe.sources.documents.text import read
     return read

@@ -1,8 +1,8 @@
-"""The geometry of vectors: groups and what to call them, the most similar pairs, duplicates."""
+"""The geometry of vectors: clusters and their labels, similar pairs, duplicates, probes."""
 
 from sememe.space.cluster import Clusters, cluster
+from sememe.space.cluster_labels import central_words, distinctive_terms
 from sememe.space.cluster_quality import purity, silhouette
-from sememe.space.cluster_words import central_words, distinctive_terms
 from sememe.space.duplicates import Duplicates, duplicates
 from sememe.space.pairs import Pair, most_similar_pair, similar_pairs
 

@@ -1,9 +1,9 @@
-"""Cosines between the rows of one matrix, in blocks: float32 to sift, float64 to decide.
+"""Cosines between the rows of one matrix, in blocks: float32 to filter, float64 to decide.
 
-A product of float32 matrices is fast and off by a few units of the last place, which depend on
-where in a block a pair falls. So it only sifts: whatever comes within `margin` of the bound is
-computed again in float64 and rounded to float32. Scores are thus the same on every machine, a row
-and its copy score 1, and equal scores are equal.
+A product of float32 matrices is fast but inexact in the last bits, which depend on the position of
+a pair in its block. So it only filters: pairs within `margin` of the threshold are recomputed in
+float64 and rounded to float32. Scores are thus the same on every machine, and a row and its copy
+score 1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.vectors.checks import numbers
+from sememe.vectors.checks import to_float32
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
     At = slice | Ids
 
 _BLOCK = 1024  # rows of a block; its scores take 4 MB
-_CELLS = 1 << 20  # numbers that the rows of a block may hold: wide vectors come in smaller blocks
-_MANY = 128  # where more than 1 in this many is sifted out, a float64 product of all is faster
+_CELLS = 1 << 20  # numbers in the rows of a block: wide vectors have smaller blocks
+_MANY = 128  # if more than 1 in this many passes, a float64 product of all is faster
 
 
 class Cosines:
-    """The rows of a matrix, their lengths, and the cosines between any two of them.
+    """The rows of a matrix, their norms, and the cosines between any two of them.
 
     Attributes:
         n: Number of rows.
         size: Rows of a block.
-        margin: The most by which a sifted score differs from the exact one.
+        margin: Maximum difference of a float32 score from the exact one.
     """
 
     def __init__(self, vectors: ArrayLike, *, at_least: int = 1) -> None:
-        """Take (n, dim) vectors, which are not copied where they are float32.
+        """Take (n, dim) vectors; float32 is not copied.
 
         Raises:
             InvalidInputError: Fewer than `at_least` rows, or a row of zeros, NaN or infinity.
         """
-        rows = numbers(vectors, "vectors")
+        rows = to_float32(vectors, "vectors")
         if rows.ndim != 2 or rows.shape[0] < at_least or rows.shape[1] == 0:
             raise InvalidInputError(
                 f"got vectors of shape {rows.shape}; allowed: (n, dim), at least ({at_least}, 1)."
@@ -54,14 +54,14 @@ class Cosines:
         self.n, dim = rows.shape
         self.size = min(max(_CELLS // dim, 16), _BLOCK)
         self._rows = rows
-        self._lengths = self._checked_lengths()
+        self._lengths = self._compute_lengths()
         self._are_unit = bool(np.abs(self._lengths - 1).max() <= 1e-6)
         usual = 1e-15 < self._lengths.min() and self._lengths.max() < 1e15
         self._divisors = self._lengths.astype(np.float32) if usual else self._lengths
-        self.margin = (dim + 32) * 2.0**-23  # sum of |a b| is at most 1: a bound for any order
+        self.margin = (dim + 32) * 2.0**-23  # since the sum of |a b| is at most 1, in any order
 
     def unit(self, at: At) -> FloatArray:
-        """Return (m, dim) float32 rows of length 1, to a few units of the last place."""
+        """Return (m, dim) float32 unit rows, exact to a few units in the last place."""
         rows = self._rows[at]
         if self._are_unit:
             return rows
@@ -75,14 +75,14 @@ class Cosines:
             part = slice(start, start + step)
             a, b = first[part], second[part]
             products = np.einsum("ij,ij->i", self._wide(a), self._wide(b))
-            scores[part] = _cosine(products, self._lengths[a] * self._lengths[b])
+            scores[part] = _divide(products, self._lengths[a] * self._lengths[b])
         return scores
 
-    def sifted(self, scores: FloatArray, first: Ids, second: Ids, *, cut: float) -> Any:
-        """Return the pairs of a block that score `cut` or more: rows, columns, exact scores.
+    def sift(self, scores: FloatArray, first: Ids, second: Ids, *, cut: float) -> Any:
+        """Return the pairs of a block that may score `cut` or more: rows, columns, exact scores.
 
-        scores: (a, b) float32 products of the rows `first` (a,) and `second` (b,). What lies up to
-        twice the margin below the cut comes too, for the caller to judge by the exact score.
+        scores: (a, b) float32 products of the rows `first` (a,) and `second` (b,). Pairs up to
+        twice the margin below the cut are included; the caller filters by the exact score.
         """
         at = np.flatnonzero(scores.ravel() >= np.float32(cut - 2 * self.margin))
         row, column = np.divmod(at, len(second))
@@ -91,14 +91,14 @@ class Cosines:
             return i, j, self.exact(i, j)
         products = self._wide(first) @ self._wide(second).T
         lengths = self._lengths[i] * self._lengths[j]
-        return i, j, _cosine(products.ravel()[at], lengths)
+        return i, j, _divide(products.ravel()[at], lengths)
 
     def blocks(self) -> Iterator[tuple[Ids, Ids, FloatArray]]:
-        """Yield the half of all pairs in which the first row comes before the second.
+        """Yield the pairs in which the first row comes before the second.
 
         Yields:
-            Rows `first` (a,), rows `second` (b,) and (a, b) products, which are overwritten later;
-            pairs of the other half have -inf.
+            Rows `first` (a,), rows `second` (b,) and (a, b) products, which are overwritten by the
+            next block; other pairs have -inf.
         """
         held = np.empty(self.size * self.size, np.float32)
         for start in range(0, self.n, self.size):
@@ -112,7 +112,7 @@ class Cosines:
                 yield first, second, scores
 
     def products(self, left: FloatArray, at: At, held: FloatArray) -> FloatArray:
-        """Return (a, b) products of unit rows with the unit rows `at`, in the memory `held`."""
+        """Return (a, b) products of unit rows with the unit rows `at`, stored in `held`."""
         right = self.unit(at)
         out = held[: len(left) * len(right)].reshape(len(left), len(right))
         np.matmul(left, right.T, out=out)
@@ -121,7 +121,7 @@ class Cosines:
     def _wide(self, at: At) -> NDArray[np.float64]:
         return self._rows[at].astype(np.float64)
 
-    def _checked_lengths(self) -> NDArray[np.float64]:
+    def _compute_lengths(self) -> NDArray[np.float64]:
         lengths = np.empty(self.n)
         for start in range(0, self.n, self.size):
             rows = self._wide(slice(start, start + self.size))
@@ -136,5 +136,5 @@ class Cosines:
         return lengths
 
 
-def _cosine(products: NDArray[np.float64], lengths: NDArray[np.float64]) -> FloatArray:
+def _divide(products: NDArray[np.float64], lengths: NDArray[np.float64]) -> FloatArray:
     return np.clip(products / lengths, -1, 1).astype(np.float32)

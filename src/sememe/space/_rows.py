@@ -1,4 +1,4 @@
-"""Vectors as this room takes them: finite rows, at unit length where nearness is cosine."""
+"""Validation of input vectors: finite rows, optionally at unit length."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.vectors.checks import numbers
+from sememe.vectors.checks import to_float32
 from sememe.vectors.nearest import unit
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 
-def checked_vectors(vectors: ArrayLike, *, normalize: bool) -> FloatArray:
-    """Return (n, dim) float32 finite rows, at unit length if asked; a zero row stays zero."""
-    rows = numbers(vectors, "vectors")
+def check_vectors(vectors: ArrayLike, *, normalize: bool) -> FloatArray:
+    """Return finite (n, dim) float32 rows, at unit length if `normalize`; zero rows stay zero."""
+    rows = to_float32(vectors, "vectors")
     if rows.ndim != 2 or 0 in rows.shape:
         raise InvalidInputError(
             f"got vectors of shape {rows.shape}; allowed: (n, dim), at least (1, 1)."

@@ -1,7 +1,7 @@
-"""Groups of vectors: k-means, agglomerative and HDBSCAN, through scikit-learn.
+"""Clustering: k-means, agglomerative and HDBSCAN, through scikit-learn.
 
-    found = cluster(encoder.encode(words), k=2)
-    found.labels, central_words(found, words, vectors)
+    clusters = cluster(encoder.encode(words), k=2)
+    clusters.labels, central_words(clusters, words, vectors)
 
 Reference: Lloyd 1982 with k-means++ (Arthur and Vassilvitskii 2007); Ward 1963; Campello et al.
 2013 (doi:10.1007/978-3-642-37456-2_14).
@@ -16,7 +16,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._lazy import require
-from sememe.space._rows import checked_vectors
+from sememe.space._rows import check_vectors
 from sememe.space.cluster_quality import NOISE, silhouette
 from sememe.vectors.nearest import check_k
 
@@ -34,14 +34,15 @@ _LARGEST = 20_000  # items whose n x n distances agglomerative clustering can ho
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clusters:
-    """What `cluster` found.
+    """The result of `cluster`.
 
     Attributes:
-        labels: (n,) int64, the cluster of each item; -1 is noise, in no cluster. Clusters are
-            numbered in the order in which the items first meet them.
-        centers: (k, dim) float32, the mean of each cluster's vectors, at unit length if they were.
-        silhouette: How well they are separated, in [-1, 1]; NaN for one cluster.
-        method: How they were found.
+        labels: (n,) int64, the cluster of each item; -1 is noise. Clusters are numbered in order of
+            first appearance.
+        centers: (k, dim) float32, the mean of each cluster's vectors, at unit length if they were
+            normalized.
+        silhouette: Silhouette coefficient, in [-1, 1]; NaN for one cluster.
+        method: The clustering method.
     """
 
     labels: Labels
@@ -51,7 +52,7 @@ class Clusters:
 
     @property
     def k(self) -> int:
-        """Number of clusters, noise not counted."""
+        """Number of clusters, without noise."""
         return len(self.centers)
 
     def members(self, label: int) -> Labels:
@@ -69,48 +70,48 @@ def cluster(
     min_size: int = 5,
     seed: int = 0,
 ) -> Clusters:
-    """Group vectors that lie together. The same seed gives the same groups.
+    """Cluster vectors. The same seed gives the same clusters.
 
     Args:
         vectors: (n, dim), finite.
-        k: Number of clusters; None takes that of 2 to `max_k` with the best silhouette, the lower
-            one of two that tie (and 1 where 2 are impossible). "hdbscan" finds its own.
+        k: Number of clusters; None takes the number from 2 to `max_k` with the best silhouette, of
+            ties the lowest (and 1 if 2 is impossible). "hdbscan" chooses its own.
         method: "kmeans"; "agglomerative" (Ward's linkage; at most 20,000 items); "hdbscan" (dense
-            regions of at least `min_size`; what lies between them is noise, -1).
-        normalize: Bring rows to unit length first, so that nearness is cosine.
-        max_k: The most clusters tried when k is None.
-        min_size: The fewest items of a cluster of "hdbscan", 2 or more.
-        seed: Of the starts of k-means.
+            regions of at least `min_size` items; the rest is noise, -1).
+        normalize: Scale rows to unit length first, so that similarity is the cosine.
+        max_k: Maximum number of clusters if k is None.
+        min_size: Minimum size of a cluster of "hdbscan", 2 or more.
+        seed: Seed of the initialisations of k-means.
 
     Raises:
-        InvalidInputError: NaN or infinity, no vector, fewer different vectors than k, k with
+        InvalidInputError: NaN or infinity, no vector, fewer distinct vectors than k, k with
             "hdbscan", or a number out of range.
         UnknownNameError: No such method.
         MissingExtraError: scikit-learn is not installed.
     """
     if method not in get_args(Method):
         raise UnknownNameError.of("method", method, get_args(Method))
-    rows = checked_vectors(vectors, normalize=normalize)
+    rows = check_vectors(vectors, normalize=normalize)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
         raise InvalidInputError(f"seed={seed!r}; allowed: a whole number from 0 to 2**32 - 1.")
     _check_numbers(len(rows), k, method, max_k, min_size)
     if method == "hdbscan":
         labels = _hdbscan(rows, min_size)
         return _clusters(rows, labels, method, normalize)
-    different = _different(rows, limit=max(k or 0, max_k))
+    distinct = _count_distinct(rows, limit=max(k or 0, max_k))
     if k is not None:
-        if k > different:
+        if k > distinct:
             raise InvalidInputError(
-                f"k={k}, but there are {different} different vectors. Give k={different} or less."
+                f"k={k}, but there are {distinct} different vectors. Give k={distinct} or less."
             )
         return _clusters(rows, _partition(rows, k, method, seed), method, normalize)
     tried = [
         _clusters(rows, _partition(rows, size, method, seed), method, normalize)
-        for size in range(2, min(max_k, different, len(rows) - 1) + 1)
+        for size in range(2, min(max_k, distinct, len(rows) - 1) + 1)
     ]
     if not tried:
         return _clusters(rows, np.zeros(len(rows), dtype=np.int64), method, normalize)
-    return max(tried, key=lambda found: (found.silhouette, -found.k))
+    return max(tried, key=lambda clusters: (clusters.silhouette, -clusters.k))
 
 
 def _check_numbers(n: int, k: int | None, method: Method, max_k: int, min_size: int) -> None:
@@ -132,8 +133,8 @@ def _check_numbers(n: int, k: int | None, method: Method, max_k: int, min_size: 
         )
 
 
-def _different(rows: FloatArray, *, limit: int) -> int:
-    """Count the rows that differ in the sixth decimal; stop at the limit."""
+def _count_distinct(rows: FloatArray, *, limit: int) -> int:
+    """Count the rows that differ when rounded to six decimals, up to `limit`."""
     seen: set[bytes] = set()
     for row in rows:
         seen.add((np.round(row, 6) + 0.0).tobytes())  # + 0.0: -0 is 0
@@ -174,6 +175,6 @@ def _clusters(rows: FloatArray, labels: Labels, method: Method, normalize: bool)
     for label in range(len(numbers)):
         centers[label] = rows[ordered == label].mean(axis=0, dtype=np.float64)
     if normalize and len(centers):
-        centers = checked_vectors(centers, normalize=True)
+        centers = check_vectors(centers, normalize=True)
     quality = silhouette(rows, ordered, normalize=normalize)
     return Clusters(ordered, centers, quality, method)

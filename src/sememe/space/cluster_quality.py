@@ -1,4 +1,4 @@
-"""How good a grouping is: against the truth (purity), or by itself (silhouette)."""
+"""Quality of a clustering: purity against known classes, and the silhouette without them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe.space._rows import checked_vectors
+from sememe.space._rows import check_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -21,13 +21,13 @@ _SAMPLE = 5000  # points whose distances to each other are computed: 200 MB
 
 
 def purity(labels: Sequence[int] | NDArray[np.int64], truth: Sequence[Hashable]) -> float:
-    """Return the share of items that are of their cluster's most frequent class, in [0, 1].
+    """Return the fraction of items that are of their cluster's most frequent class, in [0, 1].
 
-    labels, truth: (n,). Items labelled -1 (noise) are in no cluster and count as wrong. More
-    clusters make it easier: n clusters of one item have purity 1, so state k beside it.
+    labels, truth: (n,). Items labelled -1 (noise) count as wrong. Purity rises with the number of
+    clusters (n clusters of one item have purity 1), so report k with it.
 
     Raises:
-        InvalidInputError: The two differ in length, or hold nothing.
+        InvalidInputError: The two differ in length, or are empty.
 
     Reference: Manning, Raghavan and Schuetze 2008, Introduction to Information Retrieval, 16.3.
 
@@ -56,14 +56,14 @@ def silhouette(
 ) -> float:
     """Return the mean of (b - a) / max(a, b), in [-1, 1]; higher is better separated.
 
-    a: an item's mean distance to the others of its cluster, b: to those of the nearest other
-    cluster; 0 for the only item of a cluster. vectors: (n, dim), at unit length unless told, and
-    distances are then 1 - cosine, else Euclidean. Noise (-1) is left out. NaN with fewer than two
-    clusters, or where every item is one. Above 5,000 items it is taken on 5,000 drawn by `seed`.
+    a: Mean distance of an item to the others of its cluster, b: to those of the nearest other
+    cluster; 0 for the only item of a cluster. vectors: (n, dim). Distances are 1 - cosine, or
+    Euclidean without `normalize`. Noise (-1) is left out. NaN with fewer than two clusters, or as
+    many as items. Above 5,000 items it is computed on a random sample of 5,000.
 
     Reference: Rousseeuw 1987 (doi:10.1016/0377-0427(87)90125-7).
     """
-    rows, given = checked_vectors(vectors, normalize=normalize), np.asarray(labels)
+    rows, given = check_vectors(vectors, normalize=normalize), np.asarray(labels)
     if given.shape != (len(rows),):
         raise InvalidInputError(
             f"got {len(rows)} vectors and labels of shape {given.shape}; give one label for each."

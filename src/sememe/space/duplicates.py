@@ -1,14 +1,14 @@
-"""Semantic deduplication: keep the first of what says the same.
+"""Semantic deduplication: keep the first of near-duplicate rows.
 
-    found = duplicates(encoder.encode(texts), threshold=0.9)
-    kept = [texts[i] for i in found.kept]
+    result = duplicates(encoder.encode(texts), threshold=0.9)
+    kept = [texts[i] for i in result.kept]
 
-Greedy, as in SemHash: rows are taken in order, and one is dropped if a row kept before it scores
-the threshold or more. So no two kept rows are duplicates, and each dropped one has a kept one to
-stand for it. Connected groups, the other way, would chain: of a ~ b ~ c only a stays, though a and
-c may have nothing in common. Which rows are kept depends on their order: put the better ones first.
+Greedy, as in SemHash: a row is dropped if its cosine with a row kept before it is at least the
+threshold. So no two kept rows are duplicates, and each dropped row is represented by a kept one.
+Connected components would chain instead: of a ~ b ~ c only a is kept, though a and c may differ.
+Which rows are kept depends on their order: put the better ones first.
 
-At most n * n * dim multiplications and additions, less where much is dropped.
+At most n * n * dim multiply-adds, fewer if many rows are dropped.
 
 Reference: Abbas et al. 2023, SemDeDup (arXiv:2303.09540), of which this is the exact form, without
 its clusters.
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._progress import progress
+from sememe._ties import TOLERANCE, first_best
 from sememe.space._cosines import Cosines
 from sememe.space.pairs import check_threshold
 
@@ -35,12 +36,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Duplicates:
-    """What to keep, and what each dropped row is a duplicate of.
+    """Kept rows, and what each dropped row is a duplicate of.
 
     Attributes:
         kept: (k,) int64, the rows to keep, ascending.
-        dropped: (d,) int64, the others, ascending.
-        duplicate_of: (d,) int64, for each dropped row the most similar of the rows kept before it.
+        dropped: (d,) int64, the other rows, ascending.
+        duplicate_of: (d,) int64, the most similar of the rows kept before each dropped one.
         scores: (d,) float32, their cosines.
     """
 
@@ -50,26 +51,26 @@ class Duplicates:
     scores: FloatArray
 
     def groups(self) -> dict[int, list[int]]:
-        """Return for each kept row that has duplicates the rows that it stands for."""
-        found: dict[int, list[int]] = {}
+        """Return {kept row: its dropped duplicates}, for kept rows with duplicates."""
+        groups: dict[int, list[int]] = {}
         for row, kept in zip(self.dropped.tolist(), self.duplicate_of.tolist(), strict=True):
-            found.setdefault(kept, []).append(row)
-        return dict(sorted(found.items()))
+            groups.setdefault(kept, []).append(row)
+        return dict(sorted(groups.items()))
 
 
 def duplicates(
     vectors: ArrayLike, *, threshold: float = 0.9, show_progress: bool = False
 ) -> Duplicates:
-    """Keep the first of rows that are alike: greedy, in order, exact.
+    """Keep the first of near-duplicate rows: greedy, in order, exact.
 
     Args:
-        vectors: (n, dim), one or more; of any length, which does not count.
-        threshold: The cosine from which a row is a duplicate, -1 to 1; compared in float32.
-        show_progress: Draw a bar on standard error.
+        vectors: (n, dim), one or more; norms are ignored.
+        threshold: Minimum cosine of a duplicate, -1 to 1; compared in float32.
+        show_progress: Draw a progress bar on standard error.
 
     Raises:
-        InvalidInputError: No row, a row of zeros, NaN or infinity (it is named), or a threshold
-            out of range.
+        InvalidInputError: No row, a row of zeros, NaN or infinity (names it), or a threshold out of
+            range.
     """
     lowest = np.float32(check_threshold(threshold))
     rows = Cosines(vectors)
@@ -81,7 +82,7 @@ def duplicates(
 def _greedy(
     rows: Cosines, lowest: np.float32, *, show_progress: bool
 ) -> tuple[Ids, Ids, FloatArray]:
-    """Return the kept rows, and for each row the kept one it repeats, or -1, and their cosine."""
+    """Return the kept rows, and for each row the kept one it duplicates, or -1, and the cosine."""
     best = np.full(rows.n, -1, np.int64)
     scores = np.full(rows.n, -np.inf, np.float32)
     kept = np.empty(rows.n, np.int64)
@@ -94,14 +95,14 @@ def _greedy(
             for first in range(0, count, rows.size):
                 some = kept[first : min(first + rows.size, count)]
                 products = rows.products(left, some, held)
-                i, j, exact = rows.sifted(products, block, some, cut=float(lowest))
+                i, j, exact = rows.sift(products, block, some, cut=float(lowest))
                 good = exact >= lowest
-                _take_best(best, scores, i[good], j[good], exact[good])
+                _update_best(best, scores, i[good], j[good], exact[good])
             products = rows.products(left, slice(start, start + rows.size), held)
             products[np.triu_indices(len(block))] = -np.inf
-            i, j, exact = rows.sifted(products, block, block, cut=float(lowest))
+            i, j, exact = rows.sift(products, block, block, cut=float(lowest))
             good = exact >= lowest
-            _take_in_order(best, scores, i[good], j[good], exact[good])
+            _update_in_order(best, scores, i[good], j[good], exact[good])
             fresh = block[best[block] < 0]
             kept[count : count + len(fresh)] = fresh
             count += len(fresh)
@@ -109,24 +110,28 @@ def _greedy(
     return kept[:count].copy(), best, scores
 
 
-def _take_best(best: Ids, scores: FloatArray, i: Ids, j: Ids, exact: FloatArray) -> None:
-    """Enter for each row i the best of its kept rows j, if it beats what stands there."""
-    order = np.lexsort((j, -exact, i))
-    rows, at = np.unique(i[order], return_index=True)
-    chosen = order[at]
-    better = exact[chosen] > scores[rows]  # those that tie came earlier
+def _update_best(best: Ids, scores: FloatArray, i: Ids, j: Ids, exact: FloatArray) -> None:
+    """Update each row i with the best of its kept rows j, if that beats the best so far."""
+    if not len(i):
+        return
+    order = np.lexsort((j, i))
+    rows, starts, counts = np.unique(i[order], return_index=True, return_counts=True)
+    top = np.repeat(np.maximum.reduceat(exact[order], starts), counts)
+    near = np.flatnonzero(exact[order] >= top - np.float32(TOLERANCE))
+    chosen = order[near[np.searchsorted(near, starts)]]
+    better = exact[chosen] > scores[rows] + np.float32(TOLERANCE)  # those that tie came earlier
     best[rows[better]] = j[chosen[better]]
     scores[rows[better]] = exact[chosen[better]]
 
 
-def _take_in_order(best: Ids, scores: FloatArray, i: Ids, j: Ids, exact: FloatArray) -> None:
-    """Go through the rows i of a block, ascending; a row j before them counts only if kept."""
+def _update_in_order(best: Ids, scores: FloatArray, i: Ids, j: Ids, exact: FloatArray) -> None:
+    """Process the rows i of a block in order; an earlier row j counts only if it is kept."""
     rows, starts, counts = np.unique(i, return_index=True, return_counts=True)
     ends = starts + counts
     for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True):
         others = j[start:end]
         alive = np.flatnonzero(best[others] < 0)
         if len(alive):
-            at = alive[exact[start + alive].argmax()]
-            if exact[start + at] > scores[row]:
+            at = alive[first_best(exact[None, start + alive])[0]]
+            if exact[start + at] > scores[row] + np.float32(TOLERANCE):
                 best[row], scores[row] = others[at], exact[start + at]

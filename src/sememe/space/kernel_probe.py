@@ -1,8 +1,8 @@
-"""Kernel ridge regression to classes: what lies near a class's examples, however they are spread.
+"""Kernel probe: classification by kernel ridge regression with a Gaussian kernel.
 
-Examples x_i with a row of Y, 1 at their class and 0 elsewhere, less the mean of that row. Scores of
-x are Σ_i k(x, x_i) a_i where (K + ridge I) a = Y and k(x, z) = exp(-width |x - z|²) of standardised
-rows at unit length. It costs one solution of n equations and keeps all examples.
+Examples x_i have one-hot rows of Y, centred by column. The scores of x are Σ_i k(x, x_i) a_i, where
+(K + ridge I) a = Y and k(x, z) = exp(-width |x - z|²) of standardised rows at unit length. Fitting
+solves n equations and keeps all examples.
 
 Reference: Saunders et al. 1998, Ridge regression learning algorithm in dual variables.
 """
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.space.classes import (
+from sememe.space.probe import (
     Standard,
-    checked_examples,
-    folds,
+    check_examples,
+    fit_standard,
     row_blocks,
     softmax,
-    standardisation,
-    standardised,
+    split_folds,
+    standardize,
 )
 from sememe.vectors.nearest import unit
 
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
-    from sememe.space.classes import Labels
+    from sememe.space.probe import Labels
 
 _WIDTHS, _RIDGES = (0.5, 1.0), (0.1, 0.3, 1.0)
-_SHARP = (5.0, 10.0, 20.0)  # scores are times one of these before the softmax
-MOST_KERNEL = 20_000  # examples whose n x n kernel is held: 3.2 GB
-_CHOSEN_BY = 3000  # examples, at most, that width and ridge are chosen with
+_SHARP = (5.0, 10.0, 20.0)  # inverse temperatures of the softmax
+MAX_KERNEL_EXAMPLES = 20_000  # whose n x n kernel takes 3.2 GB
+_CHOSEN_BY = 3000  # examples, at most, to select width and ridge
 
 
 @dataclass
 class KernelProbe:
-    """Tells classes by kernel ridge regression; width and ridge are chosen on examples held out.
+    """Kernel ridge regression; width and ridge are selected on held-out examples.
 
     Attributes:
-        seed: Of which examples those are.
-        width_, ridge_: What was taken.
-        held_out_: The accuracy by which they were chosen, slightly flattered by that; NaN where
-            there were too few examples.
+        seed: Seed of the held-out examples.
+        width_, ridge_: The selected values.
+        held_out_: Held-out accuracy of the selected values, slightly optimistic; NaN with too few
+            examples.
     """
 
     seed: int = 0
@@ -57,23 +57,23 @@ class KernelProbe:
     _learnt: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
     def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> KernelProbe:
-        """Learn from (n, dim) rows and (n,) numbers of classes, each with an example.
+        """Fit to (n, dim) rows and (n,) class indices; each class has an example.
 
-        groups: (n,) numbers, such as of who speaks: what is chosen is so by whole groups held out.
+        groups: (n,) group indices, such as speakers: selection is on whole groups held out.
 
         Raises:
             InvalidInputError: Fewer than two classes, or more than 20,000 examples.
         """
-        n_classes = checked_examples(rows, labels)
-        if len(rows) > MOST_KERNEL:
+        n_classes = check_examples(rows, labels)
+        if len(rows) > MAX_KERNEL_EXAMPLES:
             raise InvalidInputError(
-                f"got {len(rows):,} examples; the kernel of {MOST_KERNEL:,} is the largest that is "
-                "held. Use a linear probe."
+                f"got {len(rows):,} examples; the kernel of {MAX_KERNEL_EXAMPLES:,} is the largest "
+                "that is held. Use a linear probe."
             )
-        standard = standardisation(rows)
-        x = unit(standardised(rows, standard))
+        standard = fit_standard(rows)
+        x = unit(standardize(rows, standard))
         sharp = self._choose(x, labels, n_classes, groups)
-        weight = _solved(_kernel(x, x, self.width_), labels, n_classes, (self.ridge_,))[0]
+        weight = _solve(_kernel(x, x, self.width_), labels, n_classes, (self.ridge_,))[0]
         self._learnt = {
             **standard._asdict(),
             "examples": x,
@@ -84,9 +84,9 @@ class KernelProbe:
         return self
 
     def probabilities(self, rows: FloatArray) -> FloatArray:
-        """Return (n, classes) float32, rows adding up to 1."""
+        """Return (n, classes) float32; each row sums to 1."""
         learnt = self._learnt
-        x = unit(standardised(rows, Standard.among(learnt)))
+        x = unit(standardize(rows, Standard.among(learnt)))
         scores = [
             _kernel(block, learnt["examples"], float(learnt["width"])) @ learnt["weight"]
             for block in row_blocks(x)
@@ -96,12 +96,12 @@ class KernelProbe:
         return softmax(float(learnt["sharp"]) * np.concatenate(scores))
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """Return what was learnt: the examples (n, dim), their weights (n, classes), numbers."""
+        """Return the fitted state: the examples (n, dim), their weights (n, classes), scalars."""
         return self._learnt
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> KernelProbe:
-        """Return the probe whose `arrays` these are."""
+        """Return the probe with this fitted state."""
         probe = cls()
         names = ("examples", "weight", "width", "sharp")
         standard = Standard.among(arrays)._asdict()
@@ -111,23 +111,23 @@ class KernelProbe:
     def _choose(
         self, x: FloatArray, labels: Labels, n_classes: int, groups: Labels | None
     ) -> float:
-        """Choose width and ridge by accuracy, and what scores are multiplied by, by likelihood."""
-        right: dict[tuple[float, float], list[Any]] = {}
+        """Select width and ridge by accuracy; return the inverse temperature by likelihood."""
+        by_value: dict[tuple[float, float], list[Any]] = {}
         truth: list[Labels] = []
-        for learnt, aside in folds(labels, seed=self.seed, groups=groups):
-            truth.append(labels[aside])
-            learnt = np.random.default_rng(self.seed).permutation(learnt)[:_CHOSEN_BY]
+        for train, held_out in split_folds(labels, seed=self.seed, groups=groups):
+            truth.append(labels[held_out])
+            train = np.random.default_rng(self.seed).permutation(train)[:_CHOSEN_BY]
             for width in _WIDTHS:
-                kernel = _kernel(x[learnt], x[learnt], width)
-                asked = _kernel(x[aside], x[learnt], width)
+                kernel = _kernel(x[train], x[train], width)
+                queries = _kernel(x[held_out], x[train], width)
                 for ridge, weight in zip(
-                    _RIDGES, _solved(kernel, labels[learnt], n_classes, _RIDGES), strict=True
+                    _RIDGES, _solve(kernel, labels[train], n_classes, _RIDGES), strict=True
                 ):
-                    right.setdefault((width, ridge), []).append(asked @ weight)
+                    by_value.setdefault((width, ridge), []).append(queries @ weight)
         if not truth:
             return _SHARP[1]
         true = np.concatenate(truth)
-        scores = {key: np.concatenate(found) for key, found in right.items()}
+        scores = {key: np.concatenate(parts) for key, parts in by_value.items()}
         accuracy = {key: float((s.argmax(1) == true).mean()) for key, s in scores.items()}
         self.width_, self.ridge_ = max(accuracy, key=lambda key: accuracy[key])
         best = scores[self.width_, self.ridge_]
@@ -138,19 +138,19 @@ class KernelProbe:
 
 def _kernel(a: FloatArray, b: FloatArray, width: float) -> FloatArray:
     """Return (len(a), len(b)) exp(-width |a - b|²) of unit rows."""
-    found: FloatArray = np.exp(2 * width * (a @ b.T - 1))
-    return found
+    kernel: FloatArray = np.exp(2 * width * (a @ b.T - 1))
+    return kernel
 
 
-def _solved(
+def _solve(
     kernel: FloatArray, labels: Labels, n_classes: int, ridges: tuple[float, ...]
 ) -> list[NDArray[np.float64]]:
     """Return the weights (n, classes) for each ridge."""
     target = np.eye(n_classes)[labels]
     target -= target.mean(axis=0)
-    found = []
+    weights = []
     for ridge in ridges:
         matrix = kernel.astype(np.float64)
         matrix[np.diag_indices(len(matrix))] += ridge
-        found.append(np.asarray(np.linalg.solve(matrix, target), np.float64))
-    return found
+        weights.append(np.asarray(np.linalg.solve(matrix, target), np.float64))
+    return weights

@@ -1,4 +1,4 @@
-"""A linear probe: multinomial logistic regression on standardised vectors, through scikit-learn."""
+"""Linear probe: multinomial logistic regression on standardised vectors, through scikit-learn."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe.space.classes import (
+from sememe.space.probe import (
     Standard,
-    checked_examples,
-    folds,
+    check_examples,
+    fit_standard,
     softmax,
-    standardisation,
-    standardised,
+    split_folds,
+    standardize,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
-    from sememe.space.classes import Labels
+    from sememe.space.probe import Labels
 
 _GRID = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
-_FEW = 1.0  # where there is nothing to choose by
-_ITERATIONS = 200  # of L-BFGS; the penalty is large enough for these
+_FEW = 1.0  # with too few examples to select
+_ITERATIONS = 200  # of L-BFGS; enough for these penalties
 
 
 @dataclass
 class LinearProbe:
-    """Tells classes by one linear layer, fitted to minimise mean cross-entropy + λ/2 |W|².
+    """One linear layer that minimises mean cross-entropy + λ/2 |W|².
 
     Attributes:
-        regularization: λ; None chooses the best of six on examples held out.
-        seed: Of which examples those are.
-        regularization_: The λ that was taken.
-        held_out_: The accuracy by which it was chosen, slightly flattered by that; NaN where there
-            were too few examples.
+        regularization: λ; None selects the best of six on held-out examples.
+        seed: Seed of the held-out examples.
+        regularization_: The λ used.
+        held_out_: Held-out accuracy of the selected λ, slightly optimistic; NaN with too few
+            examples.
     """
 
     regularization: float | None = None
@@ -50,20 +50,20 @@ class LinearProbe:
     _learnt: dict[str, FloatArray] = field(default_factory=dict, init=False, repr=False)
 
     def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> LinearProbe:
-        """Learn from (n, dim) rows and (n,) numbers of classes, each with an example.
+        """Fit to (n, dim) rows and (n,) class indices; each class has an example.
 
-        groups: (n,) numbers, such as of who speaks: λ is chosen by whole groups held out.
+        groups: (n,) group indices, such as speakers: λ is selected on whole groups held out.
 
         Raises:
             InvalidInputError: Fewer than two classes, or a regularization of 0 or less.
             MissingExtraError: scikit-learn is not installed.
         """
-        checked_examples(rows, labels)
+        check_examples(rows, labels)
         given = self.regularization
         if given is not None and not 0 < given < np.inf:
             raise InvalidInputError(f"regularization={given}; give a number above 0, such as 0.1.")
-        standard = standardisation(rows)
-        x = standardised(rows, standard)
+        standard = fit_standard(rows)
+        x = standardize(rows, standard)
         if given is None:
             self._choose(x, labels, groups)
         else:
@@ -74,9 +74,9 @@ class LinearProbe:
         return self
 
     def probabilities(self, rows: FloatArray) -> FloatArray:
-        """Return (n, classes) float32, rows adding up to 1."""
+        """Return (n, classes) float32; each row sums to 1."""
         learnt = self._learnt
-        x = standardised(rows, Standard.among(learnt))
+        x = standardize(rows, Standard.among(learnt))
         return softmax(x @ learnt["weight"].T + learnt["bias"])
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
@@ -85,37 +85,38 @@ class LinearProbe:
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> LinearProbe:
-        """Return the probe whose `arrays` these are."""
+        """Return the probe with this fitted state."""
         probe = cls()
         standard = Standard.among(arrays)._asdict()
         probe._learnt = {**standard, **{name: arrays[name] for name in ("weight", "bias")}}
         return probe
 
     def _choose(self, x: FloatArray, labels: Labels, groups: Labels | None) -> None:
-        right, n = np.zeros(len(_GRID)), 0
-        for learnt, aside in folds(labels, seed=self.seed, groups=groups):
-            for i, (weight, bias) in enumerate(_path(x[learnt], labels[learnt], _GRID)):
-                right[i] += int(((x[aside] @ weight.T + bias).argmax(1) == labels[aside]).sum())
-            n += len(aside)
+        hits, n = np.zeros(len(_GRID)), 0
+        for train, held_out in split_folds(labels, seed=self.seed, groups=groups):
+            truth = labels[held_out]
+            for i, (weight, bias) in enumerate(_path(x[train], labels[train], _GRID)):
+                hits[i] += int(((x[held_out] @ weight.T + bias).argmax(1) == truth).sum())
+            n += len(held_out)
         if n:
-            best = int(right.argmax())  # of equals the strongest penalty
-            self.regularization_, self.held_out_ = _GRID[best], float(right[best] / n)
+            best = int(hits.argmax())  # ties go to the strongest penalty
+            self.regularization_, self.held_out_ = _GRID[best], float(hits[best] / n)
 
 
 def _path(
     x: FloatArray, labels: Labels, strengths: tuple[float, ...]
 ) -> list[tuple[FloatArray, FloatArray]]:
-    """Return weight (classes, dim) and bias (classes,) for each strength, each from the last."""
+    """Return weight (classes, dim) and bias (classes,) per strength, each warm-started."""
     linear_model = require("sklearn.linear_model", "a linear probe")
     model = linear_model.LogisticRegression(max_iter=_ITERATIONS, tol=1e-3, warm_start=True)
-    found = []
+    layers = []
     for strength in strengths:
         model.set_params(C=1 / (strength * len(x)))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of steps that ran out: they are enough
+            warnings.simplefilter("ignore")  # of unfinished convergence
             model.fit(x, labels)
         weight, bias = model.coef_.astype(np.float32), model.intercept_.astype(np.float32)
-        if len(weight) == 1:  # of two classes the second's score against the first's
+        if len(weight) == 1:  # two classes: the score of the second against the first
             weight, bias = np.vstack([0 * weight, weight]), np.concatenate([0 * bias, bias])
-        found.append((weight, bias))
-    return found
+        layers.append((weight, bias))
+    return layers

@@ -1,6 +1,6 @@
-"""Nearest neighbours as a classifier: the k examples of the highest cosine vote, nearer ones more.
+"""Weighted k-nearest-neighbour classification by cosine.
 
-Reference: Wu et al. 2018 (arXiv:1805.01978), section 3.4: a vote weighs exp(cosine / 0.07).
+Reference: Wu et al. 2018 (arXiv:1805.01978), section 3.4: a vote has the weight exp(cosine / 0.07).
 """
 
 from __future__ import annotations
@@ -11,30 +11,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe.space.classes import checked_examples, row_blocks
+from sememe._ties import best_places
+from sememe.space.probe import check_examples, row_blocks
 from sememe.vectors.nearest import check_k, unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
-    from sememe.space.classes import Labels
+    from sememe.space.probe import Labels
 
 _TEMPERATURE = 0.07
 _GRID = (1, 3, 5, 10, 20, 50)
-_ASKED = 2000  # examples that are asked about the others to choose k
+_ASKED = 2000  # examples, at most, classified by the others to select k
 
 
 @dataclass
 class NeighbourProbe:
-    """Tells classes by the nearest examples.
+    """Weighted k-nearest-neighbour classifier.
 
     Attributes:
-        k: How many vote; None chooses of six the one by which the examples, each asked of all
-            others, are told best.
-        seed: Of which examples are asked, where there are many.
-        k_: How many vote.
-        held_out_: The accuracy by which it was chosen, slightly flattered by that.
+        k: Number of neighbours; None selects the best of six by leave-one-out accuracy.
+        seed: Seed of the sample of examples for that, if there are many.
+        k_: The number of neighbours used.
+        held_out_: Leave-one-out accuracy of the selected k, slightly optimistic.
     """
 
     k: int | None = None
@@ -46,14 +46,14 @@ class NeighbourProbe:
     def fit(
         self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None
     ) -> NeighbourProbe:
-        """Keep (n, dim) rows and (n,) numbers of classes.
+        """Store (n, dim) rows and (n,) class indices.
 
-        groups: (n,) numbers, such as of who speaks: k is chosen by neighbours of other groups.
+        groups: (n,) group indices, such as speakers: k is selected by neighbours in other groups.
 
         Raises:
             InvalidInputError: Fewer than two classes, or k below 1.
         """
-        n_classes = checked_examples(rows, labels)
+        n_classes = check_examples(rows, labels)
         rows = unit(rows)
         if self.k is None:
             self._choose(rows, labels, n_classes, groups)
@@ -63,15 +63,15 @@ class NeighbourProbe:
         return self
 
     def probabilities(self, rows: FloatArray) -> FloatArray:
-        """Return (n, classes) float32: each class's share of the votes."""
+        """Return (n, classes) float32: the fraction of the votes for each class."""
         learnt = self._learnt
         labels, k = learnt["labels"], int(learnt["k"])
         n_classes = int(labels.max()) + 1
-        found = [
+        votes = [
             _votes(block @ learnt["examples"].T, labels, (k,), n_classes)[0]
             for block in row_blocks(unit(rows))
         ]
-        return np.concatenate(found) if found else np.empty((0, n_classes), np.float32)
+        return np.concatenate(votes) if votes else np.empty((0, n_classes), np.float32)
 
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         """Return examples (n, dim), labels (n,) and k."""
@@ -79,7 +79,7 @@ class NeighbourProbe:
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> NeighbourProbe:
-        """Return the probe whose `arrays` these are."""
+        """Return the probe with this fitted state."""
         probe = cls()
         probe._learnt = {name: arrays[name] for name in ("examples", "labels", "k")}
         return probe
@@ -89,31 +89,31 @@ class NeighbourProbe:
     ) -> None:
         asked = np.random.default_rng(self.seed).permutation(len(rows))[:_ASKED]
         grid = tuple(k for k in _GRID if k < len(rows))
-        right, start = np.zeros(len(grid)), 0
+        hits, start = np.zeros(len(grid)), 0
         for block in row_blocks(rows[asked]):
-            places = asked[start : start + len(block)]
+            own = asked[start : start + len(block)]
             cosine = block @ rows.T
-            cosine[np.arange(len(block)), places] = -np.inf  # each is asked of the others
+            cosine[np.arange(len(block)), own] = -np.inf  # not its own neighbour
             if groups is not None and len(np.unique(groups)) > 1:
-                cosine[groups[places][:, None] == groups] = -np.inf
+                cosine[groups[own][:, None] == groups] = -np.inf
             for i, votes in enumerate(_votes(cosine, labels, grid, n_classes)):
-                right[i] += int((votes.argmax(1) == labels[places]).sum())
+                hits[i] += int((votes.argmax(1) == labels[own]).sum())
             start += len(block)
-        best = int(right.argmax())
-        self.k_, self.held_out_ = grid[best], float(right[best] / len(asked))
+        best = int(hits.argmax())
+        self.k_, self.held_out_ = grid[best], float(hits[best] / len(asked))
 
 
 def _votes(
     cosine: FloatArray, labels: Labels, ks: tuple[int, ...], n_classes: int
 ) -> list[FloatArray]:
-    """Return for each k the shares (n, classes) of the votes; of equal cosines the first votes."""
-    near = np.argsort(-cosine, axis=1, kind="stable")[:, : max(ks)]
+    """Return for each k the (n, classes) fractions of the votes; ties go to the first example."""
+    near = best_places(cosine, max(ks))
     scores = np.take_along_axis(cosine, near, axis=1)
     weights = np.exp((scores - scores[:, :1]) / _TEMPERATURE)
-    found = []
+    by_k = []
     for k in ks:
         votes = np.zeros((len(cosine), n_classes), np.float32)
-        places = np.arange(len(cosine))[:, None]
-        np.add.at(votes, (places, labels[near[:, :k]]), weights[:, :k].astype(np.float32))
-        found.append(votes / votes.sum(axis=1, keepdims=True))
-    return found
+        rows = np.arange(len(cosine))[:, None]
+        np.add.at(votes, (rows, labels[near[:, :k]]), weights[:, :k].astype(np.float32))
+        by_k.append(votes / votes.sum(axis=1, keepdims=True))
+    return by_k

@@ -3,10 +3,10 @@
     pairs = similar_pairs(encoder.encode(texts), max_pairs=20, threshold=0.8)
     pairs[0].first, pairs[0].second, pairs[0].score
 
-This is paraphrase mining as in sentence-transformers. Every pair is looked at once: n * n * dim
-multiplications and additions, four times as many for twice the vectors. 100,000 x 512 take about
-half a minute on two cores, a million about an hour. Beside the vectors, memory holds a block of
-scores and at most three times `max_pairs`.
+This is paraphrase mining as in sentence-transformers. Every pair is compared once: n * n * dim
+multiply-adds, four times as many for twice the vectors. 100,000 x 512 take about half a minute on
+two cores, a million about an hour. In addition to the vectors, memory holds a block of scores and
+at most three times `max_pairs`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
+from sememe._ties import TOLERANCE, settle
 from sememe.space._cosines import Cosines
 from sememe.vectors.nearest import check_k
 
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 
 
 class Pair(NamedTuple):
-    """Two rows that are alike.
+    """Two similar rows.
 
     Attributes:
-        first: The row that comes first.
-        second: The other one; `first < second`.
-        score: Their cosine, in [-1, 1]: float32, rounded from float64.
+        first: The first row.
+        second: The second row; `first < second`.
+        score: Their cosine, in [-1, 1]: float32, rounded from float64. Pairs that tie have the
+            score of the best of them; see `sememe._ties`.
     """
 
     first: int
@@ -46,11 +48,11 @@ def most_similar_pair(vectors: ArrayLike, *, show_progress: bool = False) -> Pai
     """Return the two rows with the highest cosine; of pairs that tie, the one that comes first.
 
     Args:
-        vectors: (n, dim), two or more; of any length, which does not count.
-        show_progress: Draw a bar on standard error.
+        vectors: (n, dim), two or more; norms are ignored.
+        show_progress: Draw a progress bar on standard error.
 
     Raises:
-        InvalidInputError: Fewer than two rows, or one of zeros, NaN or infinity; it is named.
+        InvalidInputError: Fewer than two rows, or one of zeros, NaN or infinity (names it).
     """
     return similar_pairs(vectors, max_pairs=1, show_progress=show_progress)[0]
 
@@ -65,13 +67,13 @@ def similar_pairs(
     """Return the pairs of rows with the highest cosines, highest first; ties by row.
 
     Args:
-        vectors: (n, dim), two or more; of any length, which does not count.
-        max_pairs: The most pairs returned. m copies of a row make m(m-1)/2 pairs of score 1.
-        threshold: Leave out pairs that score less, -1 to 1; compared in float32.
-        show_progress: Draw a bar on standard error.
+        vectors: (n, dim), two or more; norms are ignored.
+        max_pairs: Maximum number of pairs. m copies of a row make m(m-1)/2 pairs of score 1.
+        threshold: Minimum score of a pair, -1 to 1; compared in float32.
+        show_progress: Draw a progress bar on standard error.
 
     Raises:
-        InvalidInputError: Fewer than two rows, a row of zeros, NaN or infinity (it is named), or a
+        InvalidInputError: Fewer than two rows, a row of zeros, NaN or infinity (names it), or a
             number out of range.
     """
     max_pairs = check_k(max_pairs, "max_pairs")
@@ -90,7 +92,7 @@ def similar_pairs(
 
 
 def check_threshold(threshold: float) -> float:
-    """Return a cosine to compare with, or refuse it."""
+    """Return a threshold on cosines as a float, or refuse what is not from -1 to 1."""
     if (
         isinstance(threshold, bool)
         or not isinstance(threshold, int | float | np.integer | np.floating)
@@ -101,7 +103,7 @@ def check_threshold(threshold: float) -> float:
 
 
 class _Best:
-    """The best pairs so far. Ordered by score, then by key: first * n + second."""
+    """The best pairs so far. Ordered by score, ties by key: first * n + second."""
 
     def __init__(self, n: int, limit: int, lowest: np.float32) -> None:
         self._n = n
@@ -109,23 +111,26 @@ class _Best:
         self._keys: list[Ids] = []
         self._scores: list[FloatArray] = []
         self._held = 0
+        self._lowest = lowest
         self._edge = lowest  # a pair must score this
-        self._last: int | None = None  # and at the edge come before this key, once all are held
+        self._last: int | None = None  # once all are held: more than the last, or before this key
+        self._least = lowest
 
     def offer(self, rows: Cosines, first: Ids, second: Ids, scores: FloatArray) -> None:
-        """Take from a block of products what may be among the best."""
+        """Add the pairs of a block of products that may be among the best."""
         cut = float(self._edge)
         if np.count_nonzero(scores >= self._edge) > 2 * self._limit:
-            cut = max(cut, float(np.partition(scores, -self._limit, axis=None)[-self._limit]))
+            last = np.partition(scores, -self._limit, axis=None)[-self._limit]
+            cut = max(cut, float(last) - TOLERANCE)
         if cut == -np.inf:
             cut = -2.0  # all but the other half of the pairs
         if not scores.max() >= np.float32(cut - 2 * rows.margin):
             return
-        i, j, exact = rows.sifted(scores, first, second, cut=cut)
+        i, j, exact = rows.sift(scores, first, second, cut=cut)
         keys = i * self._n + j
         good = exact >= self._edge
         if self._last is not None:
-            good &= (exact > self._edge) | (keys < self._last)
+            good &= (exact > self._least) | (keys < self._last)
         self._keys.append(keys[good])
         self._scores.append(exact[good])
         self._held += len(self._keys[-1])
@@ -134,19 +139,27 @@ class _Best:
             self._trim()
 
     def pairs(self) -> list[Pair]:
-        """Return them in order."""
+        """Return the best pairs in order."""
         if not self._held:
             return []
-        self._trim()
-        first, second = np.divmod(self._keys[0], self._n)
-        columns = first.tolist(), second.tolist(), self._scores[0].tolist()
+        settled = self._trim()
+        first, second = np.divmod(self._keys[0][: self._limit], self._n)
+        columns = first.tolist(), second.tolist(), settled.tolist()
         return [Pair(*pair) for pair in zip(*columns, strict=True)]
 
-    def _trim(self) -> None:
-        """Keep the best `limit`, in order, and remember the last of them."""
+    def _trim(self) -> FloatArray:
+        """Keep the best `limit`, in order, remember the last, and return their settled scores."""
         keys, scores = np.concatenate(self._keys), np.concatenate(self._scores)
-        order = np.lexsort((keys, -scores))[: self._limit]
-        self._keys, self._scores = [keys[order]], [scores[order]]
-        self._held = len(order)
-        if self._held == self._limit:
-            self._edge, self._last = self._scores[0][-1], int(self._keys[0][-1])
+        settled = settle(scores)
+        order = np.lexsort((keys, -settled))
+        kept, rest = order[: self._limit], order[self._limit :]
+        if len(kept) == self._limit:
+            self._least, self._last = settled[kept[-1]], int(keys[kept[-1]])
+            self._edge = max(self._lowest, self._least - np.float32(TOLERANCE))
+            tied = rest[settled[rest] == self._least]
+            kept = np.append(
+                kept, tied[scores[tied].argsort()[-1:]]
+            )  # the score of those it ties with
+        self._keys, self._scores = [keys[kept]], [scores[kept]]
+        self._held = len(kept)
+        return settled[order[: self._limit]]

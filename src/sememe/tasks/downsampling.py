@@ -1,9 +1,11 @@
-"""A stream of rows in few columns, however long it is: bins that double in size when they are many.
+"""Downsample a stream of rows to few columns, however long it is.
 
-peaks = Pooled(1000, np.maximum)
-for block in blocks:                # (n, channels) each
-    peaks.add(block)
-peaks.columns(500)                  # (500, channels)
+    peaks = Downsampler(1000, np.maximum)
+    for block in blocks:                # (n, channels) each
+        peaks.add(block)
+    peaks.columns(500)                  # (500, channels)
+
+Rows are pooled into bins, which double in size when there are too many.
 """
 
 from __future__ import annotations
@@ -16,18 +18,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Pooled:
-    """Reduces rows to columns of equal length by `np.minimum`, `np.maximum` or `np.add`.
+class Downsampler:
+    """Pools rows into columns of equal length by `np.minimum`, `np.maximum` or `np.add`.
 
-    With `np.add` a column is the mean of its rows. At most twice `most` bins are held, each of so
+    With `np.add` a column is the mean of its rows. At most twice `most` bins are held, each of as
     many rows, a power of two.
 
     Attributes:
-        count: How many rows came in.
+        count: Number of rows added.
     """
 
     def __init__(self, most: int, reduce: np.ufunc) -> None:
-        """Take how many bins there are at least in the end, of so many rows, and how they pool."""
+        """Take how many bins there are at least in the end, given as many rows, and how to pool."""
         self.count = 0
         self._most = most
         self._reduce = reduce
@@ -37,7 +39,7 @@ class Pooled:
         self._rest: NDArray[np.float64] | None = None
 
     def add(self, rows: NDArray[np.floating]) -> None:
-        """Take (n, channels) more rows."""
+        """Add rows, (n, channels)."""
         self.count += len(rows)
         left: NDArray[np.float64] = rows.astype(np.float64)
         if self._rest is not None:
@@ -58,7 +60,7 @@ class Pooled:
     def columns(self, n: int) -> NDArray[np.float64]:
         """Return (n, channels): column i pools the rows from i to i + 1 nths of all.
 
-        Of fewer rows than columns each stands in several.
+        If there are fewer rows than columns, a row is repeated in several.
         """
         parts = [*self._bins]
         if self._rest is not None and len(self._rest):
@@ -67,7 +69,7 @@ class Pooled:
         sizes = np.full(len(bins), float(self._size))
         sizes[-1] -= len(bins) * self._size - self.count  # the last is not full
         starts = np.arange(n) * self.count // (n * self._size)
-        found: NDArray[np.float64] = self._reduce.reduceat(bins, starts, axis=0)
+        columns: NDArray[np.float64] = self._reduce.reduceat(bins, starts, axis=0)
         if self._reduce is np.add:
-            found /= np.add.reduceat(sizes, starts)[:, None]
-        return found
+            columns /= np.add.reduceat(sizes, starts)[:, None]
+        return columns

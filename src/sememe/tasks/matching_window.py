@@ -1,4 +1,4 @@
-"""Where in a recording of an index a query is answered: the window of its best hit there."""
+"""Find where in an audio file of an index a query is answered: the window of its best hit."""
 
 from __future__ import annotations
 
@@ -6,57 +6,57 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
-from sememe.sources.files import readable_name
+from sememe.sources.files import make_readable
 from sememe.sources.formats import format_of
 
 if TYPE_CHECKING:
-    from sememe.index.hits import Hit
     from sememe.index.index import Index
+    from sememe.index.querying.hits import Hit
 
 
-def matching_window(index: Index, recording: str | Path, query: str | Path) -> Hit:
-    """Return the hit in one recording; its start and end say where, in seconds.
+def find_matching_window(index: Index, file: str | Path, query: str | Path) -> Hit:
+    """Return the best hit in one audio file, with its start and end in seconds.
 
-    recording: a file that the index follows. query: the path of a recording, which is sought by its
-    sound, or a text, which is sought in what is said, or by an encoder of both.
+    file: one that the index follows. query: the path of audio, which is compared by its vectors, or
+    a text, which is searched for in the words spoken, or by an encoder of both.
 
     Raises:
-        InvalidInputError: The index does not have the recording, or nothing in it answers.
-        CorruptFileError: A recording as the query cannot be read.
+        InvalidInputError: If the index does not hold the file, or nothing in it answers.
+        CorruptFileError: If audio as the query cannot be read.
     """
-    source = source_of(index, Path(recording)).replace("'", "''")
+    source = find_source(index, Path(file)).replace("'", "''")
     where = f"source = '{source}' AND modality = 'audio'"
-    if _is_recording(query):
-        found = index.search_sound(query, k=1, where=where)
+    if _is_audio_file(query):
+        hits = index.search_sound(query, k=1, where=where)
     else:
-        found = index.search(str(query), k=1, where=where)
-    if not len(found):
+        hits = index.search(str(query), k=1, where=where)
+    if not len(hits):
         raise InvalidInputError(
-            f"nothing in {recording} answers {str(query)!r} in {index.path}. Give another query, "
-            "or the path of a recording as the query."
+            f"nothing in {file} answers {str(query)!r} in {index.path}. Give another query, "
+            "or the path of an audio file as the query."
         )
-    return found[0]
+    return hits[0]
 
 
-def source_of(index: Index, file: Path) -> str:
-    """Return what an index calls a file.
+def find_source(index: Index, file: Path) -> str:
+    """Return the source of a file in an index.
 
     Raises:
-        InvalidInputError: It lies in no folder that the index follows.
+        InvalidInputError: If it is in no folder that the index follows.
     """
     path = file.resolve()
     for root, prefix in index.statistics()["roots"].items():
         if path == Path(root):
-            return str(prefix) + readable_name(path.name)
+            return str(prefix) + make_readable(path.name)
         if path.is_relative_to(root):
-            parts = map(readable_name, path.relative_to(root).parts)
+            parts = map(make_readable, path.relative_to(root).parts)
             return str(prefix) + "/".join(parts)
     raise InvalidInputError(
         f"{index.path} does not follow {file}. Type: sememe index {file} --into {index.path}"
     )
 
 
-def _is_recording(query: str | Path) -> bool:
+def _is_audio_file(query: str | Path) -> bool:
     try:
         return format_of(str(query))[0] == "audio" and Path(query).is_file()
     except (OSError, ValueError):  # too long for a name, or a NUL in it: a text

@@ -1,4 +1,4 @@
-"""Similar texts among up to a million: the most similar pairs, and what to keep of them.
+"""Similar texts among up to a million: the most similar pairs, and deduplication.
 
     encoder = sememe.load()
     for pair in sememe.mine_pairs(texts, encoder, threshold=0.8): ...
@@ -17,7 +17,8 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
-from sememe.encoders.text.encoder import checked_texts
+from sememe._ties import rank
+from sememe.encoders.text.encoder import check_texts
 from sememe.space.duplicates import Duplicates, duplicates
 from sememe.space.pairs import check_threshold, similar_pairs
 from sememe.vectors.nearest import check_k
@@ -29,7 +30,7 @@ _BATCH = 4096  # texts given to the encoder at once
 
 
 class TextPair(NamedTuple):
-    """Two texts that are alike.
+    """Two similar texts.
 
     Attributes:
         first: Position of the text that comes first.
@@ -53,10 +54,10 @@ def mine_pairs(
     repeats: bool = True,
     show_progress: bool = False,
 ) -> list[TextPair]:
-    """Return the pairs of texts that are most alike, highest score first; ties by position.
+    """Return the most similar pairs of texts, highest score first; ties by position.
 
-    A text that stands there m times is encoded and compared once, where it stands first, and makes
-    m - 1 pairs of score 1 with that place, not m(m-1)/2. Texts without content take no part.
+    A text that occurs m times is encoded and compared once, at its first position, and makes m - 1
+    pairs of score 1 with it, not m(m-1)/2. Texts without content are left out.
 
     Args:
         texts: n texts, two or more with content.
@@ -67,27 +68,28 @@ def mine_pairs(
         show_progress: Draw bars on standard error.
 
     Raises:
-        InvalidInputError: Fewer than two texts, something that is no text, or a number out of
-            range.
+        InvalidInputError: If there are fewer than two texts, something is not a text, or a number
+            is out of range.
     """
     max_pairs = check_k(max_pairs, "max_pairs")
     if threshold is not None:
         check_threshold(threshold)
-    texts = checked_texts(texts)
-    firsts, copies = _first_places(texts)
+    texts = check_texts(texts)
+    firsts, copies = _find_first_positions(texts)
     if len(firsts) + len(copies) < 2:
         raise InvalidInputError(
             f"got {len(firsts)} texts with content among {len(texts)}; allowed: two or more."
         )
-    found = [(place, copy, 1.0) for copy, place in copies.items()] if repeats else []
+    pairs = [(first, copy, 1.0) for copy, first in copies.items()] if repeats else []
     if len(firsts) > 1:
-        vectors = _encoded(texts, firsts, encoder, show_progress=show_progress)
-        pairs = similar_pairs(
+        vectors = _encode(texts, firsts, encoder, show_progress=show_progress)
+        similar = similar_pairs(
             vectors, max_pairs=max_pairs, threshold=threshold, show_progress=show_progress
         )
-        found += [(firsts[i], firsts[j], score) for i, j, score in pairs]
-    found.sort(key=lambda pair: (-pair[2], pair[0], pair[1]))
-    return [TextPair(i, j, score, (texts[i], texts[j])) for i, j, score in found[:max_pairs]]
+        pairs += [(firsts[i], firsts[j], score) for i, j, score in similar]
+    ranked = rank([score for _, _, score in pairs], [(i, j) for i, j, _ in pairs])[:max_pairs]
+    best = [(*pairs[at][:2], score) for at, score in ranked]
+    return [TextPair(i, j, score, (texts[i], texts[j])) for i, j, score in best]
 
 
 def deduplicate(
@@ -97,7 +99,7 @@ def deduplicate(
     threshold: float = 0.9,
     show_progress: bool = False,
 ) -> Duplicates:
-    """Say which texts to keep: the first of those that say the same.
+    """Return which texts to keep: the first of those with the same meaning.
 
     Greedy, in the order of the texts; see `sememe.space.duplicates`. A text equal to an earlier
     one is dropped with it, or for it with score 1. Texts without content are neither kept nor
@@ -110,55 +112,55 @@ def deduplicate(
         show_progress: Draw bars on standard error.
 
     Raises:
-        InvalidInputError: No text with content, something that is no text, or a threshold out of
-            range.
+        InvalidInputError: If no text has content, something is not a text, or the threshold is out
+            of range.
     """
     check_threshold(threshold)
-    texts = checked_texts(texts)
-    firsts, copies = _first_places(texts)
+    texts = check_texts(texts)
+    firsts, copies = _find_first_positions(texts)
     if not firsts:
         raise InvalidInputError(f"got {len(texts)} texts, none with content; give one or more.")
-    vectors = _encoded(texts, firsts, encoder, show_progress=show_progress)
-    found = duplicates(vectors, threshold=threshold, show_progress=show_progress)
-    places = np.array(firsts, np.int64)
+    vectors = _encode(texts, firsts, encoder, show_progress=show_progress)
+    result = duplicates(vectors, threshold=threshold, show_progress=show_progress)
+    positions = np.array(firsts, np.int64)
     of = dict.fromkeys(firsts, (-1, 1.0))  # -1: kept
-    columns = (places[found.dropped], places[found.duplicate_of], found.scores)
+    columns = (positions[result.dropped], positions[result.duplicate_of], result.scores)
     for row, kept, score in zip(*(column.tolist() for column in columns), strict=True):
         of[row] = kept, score
     for copy, first in copies.items():
         of[copy] = of[first] if of[first][0] >= 0 else (first, 1.0)
     dropped = sorted(row for row, (kept, _) in of.items() if kept >= 0)
     return Duplicates(
-        places[found.kept],
+        positions[result.kept],
         np.array(dropped, np.int64),
         np.array([of[row][0] for row in dropped], np.int64),
         np.array([of[row][1] for row in dropped], np.float32),
     )
 
 
-def _first_places(texts: list[str]) -> tuple[list[int], dict[int, int]]:
-    """Return where each different text stands first, and for each copy where its first stands."""
-    seen: dict[str, int] = {}
+def _find_first_positions(texts: list[str]) -> tuple[list[int], dict[int, int]]:
+    """Return the first position of each distinct text, and of each copy that of its first."""
+    first: dict[str, int] = {}
     copies: dict[int, int] = {}
     for i, text in enumerate(texts):
-        if text.strip() and seen.setdefault(text, i) != i:
-            copies[i] = seen[text]
-    return list(seen.values()), copies
+        if text.strip() and first.setdefault(text, i) != i:
+            copies[i] = first[text]
+    return list(first.values()), copies
 
 
-def _encoded(
-    texts: list[str], places: list[int], encoder: Encoder, *, show_progress: bool
+def _encode(
+    texts: list[str], positions: list[int], encoder: Encoder, *, show_progress: bool
 ) -> FloatArray:
-    """Return (n, dim) vectors of some texts, encoded in batches to bound what an encoder notes."""
-    vectors = np.empty((len(places), encoder.dim), np.float32)
-    with progress("encoding", total=len(places), show=show_progress) as advance:
-        for start in range(0, len(places), _BATCH):
-            some = places[start : start + _BATCH]
+    """Return (n, dim) vectors of some texts, encoded in batches to bound an encoder's memory."""
+    vectors = np.empty((len(positions), encoder.dim), np.float32)
+    with progress("encoding", total=len(positions), show=show_progress) as advance:
+        for start in range(0, len(positions), _BATCH):
+            some = positions[start : start + _BATCH]
             rows = encoder.encode([texts[i] for i in some])
-            right = np.isfinite(rows).all(axis=1) & rows.any(axis=1)
-            if not right.all():
+            valid = np.isfinite(rows).all(axis=1) & rows.any(axis=1)
+            if not valid.all():
                 raise InvalidInputError(
-                    f"{encoder.name} gives text {some[int(right.argmin())]} a vector of zeros, NaN "
+                    f"{encoder.name} gives text {some[int(valid.argmin())]} a vector of zeros, NaN "
                     "or infinity; leave the text out, or take another encoder."
                 )
             vectors[start : start + len(some)] = rows

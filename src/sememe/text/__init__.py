@@ -1,1 +1,1 @@
-"""Text before vectors: normalise, split, chunk, tokenise, and the terms of keyword search."""
+"""Text processing: normalisation, chunking, tokenizers, and the terms of keyword search."""

@@ -1,24 +1,24 @@
-"""Hangul syllables from the letters of a keyboard, and back: ㅎㅏㄴ is 한.
+"""Hangul syllables from keyboard letters (compatibility jamo), and back: ㅎㅏㄴ is 한.
 
-The letters of a keyboard (U+3131 to U+3163) do not say whether a consonant begins a syllable or
-ends one. It begins one if a vowel follows, else it ends the one before: so 한국 and 하늘 are
-written in one way only.
+Keyboard letters (U+3131 to U+3163) do not distinguish initial from final consonants. A consonant is
+an initial if a vowel follows, else the final of the syllable before: so 한국 and 하늘 have only one
+spelling.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 
-_FIRST = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
-_VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
-_LAST = "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"
-# A vowel with the consonant before it, and the one after it unless that begins a syllable itself.
-_SYLLABLE = re.compile(f"([{_FIRST}])([{_VOWELS}])(?:([{_LAST}])(?![{_VOWELS}]))?")
+FIRST_SYLLABLE, LAST_SYLLABLE = "가", "힣"  # the blocks, ordered by initial, vowel, final
+INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
+FINALS = "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"
+# A consonant, a vowel, and the next consonant unless it begins a syllable itself.
+_SYLLABLE = re.compile(f"([{INITIALS}])([{VOWELS}])(?:([{FINALS}])(?![{VOWELS}]))?")
 
 
 def is_keyboard(text: str) -> bool:
-    """Say whether a text is of letters as a keyboard has them.
+    """Return whether a text consists of keyboard letters.
 
     >>> is_keyboard("ㅏ"), is_keyboard("가"), is_keyboard("")
     (True, False, False)
@@ -26,30 +26,35 @@ def is_keyboard(text: str) -> bool:
     return bool(text) and all("\u3131" <= letter <= "\u3163" for letter in text)
 
 
-def composed(text: str) -> str:
-    """Put letters of a keyboard together to syllables; all else stays.
+def compose(text: str) -> str:
+    """Combine keyboard letters into syllables; other characters are unchanged.
 
-    >>> composed("ㅎㅏㄴㄱㅡㄹ"), composed("ㅎㅏㄴㅡㄹ"), composed("ㅇㅓㅄㅇㅓ ㅋㅋ ok")
+    >>> compose("ㅎㅏㄴㄱㅡㄹ"), compose("ㅎㅏㄴㅡㄹ"), compose("ㅇㅓㅄㅇㅓ ㅋㅋ ok")
     ('한글', '하늘', '없어 ㅋㅋ ok')
     """
-    return _SYLLABLE.sub(lambda found: _syllable(found[1], found[2], found[3]), text)
+    return _SYLLABLE.sub(lambda match: _join(match[1], match[2], match[3]), text)
 
 
-def keyed(text: str) -> str:
-    """Write each syllable in letters of a keyboard; all else stays.
+def decompose(text: str, *, no_final: str = "") -> str:
+    """Split each syllable into keyboard letters; other characters are unchanged.
 
-    >>> keyed("한글 ok")
-    'ㅎㅏㄴㄱㅡㄹ ok'
+    no_final: Written after a syllable without a final consonant.
+
+    >>> decompose("한글 ok"), decompose("가", no_final="∅")
+    ('ㅎㅏㄴㄱㅡㄹ ok', 'ㄱㅏ∅')
     """
-    return "".join(_letters(one) if "가" <= one <= "힣" else one for one in text)
+    return "".join(
+        _split(char, no_final) if FIRST_SYLLABLE <= char <= LAST_SYLLABLE else char for char in text
+    )
 
 
-def _syllable(first: str, vowel: str, last: str | None) -> str:
-    final = 0 if last is None else _LAST.index(last) + 1
-    return chr(0xAC00 + (_FIRST.index(first) * 21 + _VOWELS.index(vowel)) * 28 + final)
+def _join(initial: str, vowel: str, final: str | None) -> str:
+    index = INITIALS.index(initial) * len(VOWELS) + VOWELS.index(vowel)
+    index = index * (len(FINALS) + 1) + (0 if final is None else FINALS.index(final) + 1)
+    return chr(ord(FIRST_SYLLABLE) + index)
 
 
-def _letters(syllable: str) -> str:
-    parts = unicodedata.normalize("NFD", syllable)
-    found = _FIRST[ord(parts[0]) - 0x1100] + _VOWELS[ord(parts[1]) - 0x1161]
-    return found + (_LAST[ord(parts[2]) - 0x11A8] if len(parts) > 2 else "")
+def _split(syllable: str, no_final: str) -> str:
+    rest, final = divmod(ord(syllable) - ord(FIRST_SYLLABLE), len(FINALS) + 1)
+    initial, vowel = divmod(rest, len(VOWELS))
+    return INITIALS[initial] + VOWELS[vowel] + (FINALS[final - 1] if final else no_final)

@@ -1,4 +1,4 @@
-"""A corpus of texts: a file, plain or packed, or an iterable that can be read more than once."""
+"""A corpus of texts: a file, plain or compressed, or a restartable iterable."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.sources.streams import open_bytes, reason
+from sememe.sources.open_file import open_bytes, reason
 
 Corpus = str | Path | Iterable[str]  # a str is a path
 
 
 def check_corpus(corpus: Corpus) -> None:
-    """Refuse what cannot be read twice: training reads its corpus more than once.
+    """Refuse a corpus that cannot be read twice, as training does.
 
     Raises:
-        InvalidInputError: No such file, or an iterator, which is spent after one pass.
+        InvalidInputError: No such file, or an iterator, which is exhausted after one pass.
     """
     if isinstance(corpus, str | Path):
         if not Path(corpus).is_file():
@@ -31,12 +31,12 @@ def check_corpus(corpus: Corpus) -> None:
 
 
 def read_texts(corpus: Corpus) -> Iterator[str]:
-    r"""Yield the lines of a UTF-8 file without their ends, or the texts of an iterable.
+    r"""Yield the lines of a UTF-8 file without line ends, or the texts of an iterable.
 
-    Only \n ends a line; one \r before it and a byte order mark are dropped.
+    Only \n ends a line; a \r before it and a byte order mark are dropped.
 
     Raises:
-        InvalidInputError: A file that is not UTF-8 (the line is named), or an item that is no str.
+        InvalidInputError: A file that is not UTF-8 (names the line), or an item that is not a str.
         CorruptFileError: The file cannot be read to its end.
     """
     if isinstance(corpus, str | Path):
@@ -55,14 +55,14 @@ def _lines(path: Path) -> Iterator[str]:
     try:
         with open_bytes(path) as stream:
             for number, raw in enumerate(stream, 1):
-                yield _decoded(raw, path, number)
+                yield _decode_line(raw, path, number)
     except CorruptFileError as error:
         raise CorruptFileError(f"{path}: {error}. Fetch or compress it again.") from error
     except OSError as error:
         raise InvalidInputError(f"{path}: {reason(error)}. Check its permissions.") from error
 
 
-def _decoded(raw: bytes, path: Path, number: int) -> str:
+def _decode_line(raw: bytes, path: Path, number: int) -> str:
     encoding = "utf-8-sig" if number == 1 else "utf-8"
     try:
         return raw.removesuffix(b"\n").removesuffix(b"\r").decode(encoding)

@@ -1,14 +1,14 @@
-"""Character n-grams of words, hashed into buckets as fastText does, over jamo for Hangul.
+"""Character n-grams of words, hashed into buckets as in fastText, over jamo for Hangul.
 
-Bojanowski et al. 2017 (arXiv:1607.04606) give a word the vectors of its character n-grams, between
-the marks "<" and ">". For Korean, Park et al. 2018 ("Subword-level Word Vector Representations for
-Korean", ACL) take the n-grams over the letters of the syllables instead, so that 갔다 and 간다 have
-a part in common. A syllable becomes three letters, the last "∅" if no final consonant closes it.
-Here an n-gram of letters ends anywhere but begins with a syllable, unlike theirs: what begins
-inside one says little of the meaning (docs/decisions.md has the figures).
+Bojanowski et al. 2017 (arXiv:1607.04606) represent a word by its character n-grams, between the
+marks "<" and ">". For Korean, Park et al. 2018 ("Subword-level Word Vector Representations for
+Korean", ACL) use n-grams over the letters of the syllables, so that 갔다 and 간다 share some. A
+syllable is three letters, the last "∅" if it has no final consonant. Unlike theirs, an n-gram here
+begins with a syllable and ends at any letter: n-grams that begin inside a syllable carry little
+meaning (figures in docs/decisions.md).
 
-The hash is that of the official fastText: FNV-1a, 32 bits, over UTF-8 bytes taken as signed.
-`Ngrams.of` is to be read; `Ngrams.ids_of_many` does the same for many words at once in NumPy.
+The hash is that of the official fastText: 32-bit FNV-1a over UTF-8 bytes taken as signed.
+`Ngrams.of` is the readable reference; `Ngrams.ids_of_many` computes many words at once in NumPy.
 """
 
 from __future__ import annotations
@@ -19,6 +19,14 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe.text.jamo import (
+    FINALS,
+    FIRST_SYLLABLE,
+    INITIALS,
+    LAST_SYLLABLE,
+    VOWELS,
+    decompose,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,10 +37,8 @@ if TYPE_CHECKING:
 
 Hangul = Literal["jamo", "syllables"]
 NO_FINAL = "\u2205"
-_INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
-_VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
-_FINALS = NO_FINAL + "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"
-_FIRST, _LAST = 0xAC00, 0xD7A3  # the syllable blocks, in the order initial, vowel, final
+_FINALS = NO_FINAL + FINALS
+_FIRST, _LAST = ord(FIRST_SYLLABLE), ord(LAST_SYLLABLE)
 _SEED, _PRIME, _MASK = 2166136261, 16777619, 0xFFFFFFFF
 _LETTERS = 2_000_000  # letters hashed at once
 
@@ -44,8 +50,8 @@ class Ngrams:
     Attributes:
         min_n, max_n: Shortest and longest n-gram in letters, "<" and ">" counted.
         buckets: How many rows the n-grams share.
-        hangul: "jamo" takes syllables apart into three letters, n-grams beginning with a syllable;
-            "syllables" leaves them whole, as the official fastText does.
+        hangul: "jamo" splits syllables into three letters, with n-grams that begin with a syllable;
+            "syllables" keeps them whole, as in the official fastText.
 
     A word too short for any n-gram has one: itself between the marks.
 
@@ -56,7 +62,7 @@ class Ngrams:
 
     Raises:
         InvalidInputError: Not 1 <= min_n <= max_n, or buckets outside 1..2**31 - 1.
-        UnknownNameError: `hangul` is another word.
+        UnknownNameError: Another `hangul`.
     """
 
     min_n: int = 3
@@ -78,15 +84,15 @@ class Ngrams:
 
     def of(self, word: str) -> list[str]:
         """Return the n-grams of a word in letters, by start, then by length."""
-        signs = ["<", *(map(letters_of, word) if self.hangul == "jamo" else word), ">"]
+        signs = ["<", *(map(spell, word) if self.hangul == "jamo" else word), ">"]
         letters, starts = "".join(signs), accumulate(map(len, signs[:-1]), initial=0)
-        found = []
+        ngrams = []
         for start in starts:
             for end in range(start + self.min_n, min(start + self.max_n, len(letters)) + 1):
                 alone = end - start == 1
                 if not (alone and (start == 0 or end == len(letters))):
-                    found.append(letters[start:end])
-        return found or [letters]
+                    ngrams.append(letters[start:end])
+        return ngrams or [letters]
 
     def ids(self, word: str) -> Ids:
         """Return the bucket of each of the word's n-grams: (n,) int32 in 0..buckets-1, n >= 1."""
@@ -97,14 +103,14 @@ class Ngrams:
     ) -> tuple[Offsets, Ids]:
         """Return the buckets of many words: those of word i are ids[offsets[i]:offsets[i + 1]].
 
-        offsets: (len(words) + 1,) int64. ids: int32, in the order of `of`. short: what a word too
-        short for any n-gram has: the bucket of the whole, or none, as in the official fastText.
+        offsets: (len(words) + 1,) int64. ids: int32, in the order of `of`. short: Buckets of a word
+        too short for any n-gram: that of the whole word, or none, as in the official fastText.
         """
         import numpy as np
 
         lengths = np.fromiter(map(len, words), np.int64, len(words)) + 2
         if self.hangul == "jamo":
-            lengths = lengths + 2 * (lengths - 2)  # at most: what bounds a batch
+            lengths = lengths + 2 * (lengths - 2)  # upper bound, for the size of a batch
         parts = [self._batch(words[start:end], short) for start, end in _batches(lengths)]
         if not parts:
             return np.zeros(1, np.int64), np.empty(0, np.int32)
@@ -117,10 +123,10 @@ class Ngrams:
         """Return how many n-grams each word has, and the buckets of all."""
         import numpy as np
 
-        letters, ends, begins = _bracketed(words, jamo=self.hangul == "jamo")
+        letters, ends, begins = _bracket_words(words, jamo=self.hangul == "jamo")
         starts = np.concatenate([[0], ends[:-1]])
-        room = np.repeat(ends, ends - starts) - np.arange(len(letters))  # letters to the word's end
-        first = np.full(len(letters), self.min_n)  # shortest n-gram that begins here
+        room = np.repeat(ends, ends - starts) - np.arange(len(letters))  # letters left in the word
+        first = np.full(len(letters), self.min_n)  # shortest n-gram from here
         if self.min_n == 1:
             first[starts] = first[ends - 1] = 2
         counts = np.where(begins, np.maximum(np.minimum(room, self.max_n) - first + 1, 0), 0)
@@ -141,23 +147,17 @@ class Ngrams:
 
         short = np.flatnonzero(counts == 0)
         whole = [fnv1a(self.of(words[i])[0]) % self.buckets for i in short.tolist()]
-        places = np.concatenate([[0], np.cumsum(counts)])[short]
-        return np.maximum(counts, 1), np.insert(ids, places, np.array(whole, np.int32))
+        positions = np.concatenate([[0], np.cumsum(counts)])[short]
+        return np.maximum(counts, 1), np.insert(ids, positions, np.array(whole, np.int32))
 
 
-def letters_of(word: str) -> str:
-    """Take each Hangul syllable apart into initial, vowel and final or "∅"; the rest stays.
+def spell(word: str) -> str:
+    """Split each Hangul syllable into initial, vowel and final or "∅"; the rest is unchanged.
 
-    >>> letters_of("강아지 a")
+    >>> spell("강아지 a")
     'ㄱㅏㅇㅇㅏ∅ㅈㅣ∅ a'
     """
-    return "".join(_apart(c) if _FIRST <= ord(c) <= _LAST else c for c in word)
-
-
-def _apart(syllable: str) -> str:
-    rest, final = divmod(ord(syllable) - _FIRST, len(_FINALS))
-    initial, vowel = divmod(rest, len(_VOWELS))
-    return _INITIALS[initial] + _VOWELS[vowel] + _FINALS[final]
+    return decompose(word, no_final=NO_FINAL)
 
 
 def fnv1a(text: str) -> int:
@@ -183,10 +183,10 @@ def _batches(lengths: Offsets) -> list[tuple[int, int]]:
     return list(zip(cuts[:-1], cuts[1:], strict=True))
 
 
-def _bracketed(words: Sequence[str], *, jamo: bool) -> tuple[Any, Offsets, Any]:
+def _bracket_words(words: Sequence[str], *, jamo: bool) -> tuple[Any, Offsets, Any]:
     """Return the code points of "<word>" for all words, where each ends, and where n-grams begin.
 
-    The last is a bool for each letter: False inside a syllable that was taken apart.
+    The last is a bool per letter: False inside a syllable.
     """
     import numpy as np
 
@@ -203,19 +203,17 @@ def _bracketed(words: Sequence[str], *, jamo: bool) -> tuple[Any, Offsets, Any]:
     begins[after - sizes] = True
     at = after[is_syllable] - 3
     rest, final = np.divmod(points[is_syllable] - np.uint32(_FIRST), np.uint32(len(_FINALS)))
-    initial, vowel = np.divmod(rest, np.uint32(len(_VOWELS)))
-    for place, (table, index) in enumerate(
-        ((_INITIALS, initial), (_VOWELS, vowel), (_FINALS, final))
-    ):
-        letters[at + place] = np.array([ord(c) for c in table], np.uint32)[index]
+    initial, vowel = np.divmod(rest, np.uint32(len(VOWELS)))
+    for i, (table, index) in enumerate(((INITIALS, initial), (VOWELS, vowel), (_FINALS, final))):
+        letters[at + i] = np.array([ord(c) for c in table], np.uint32)[index]
     return letters, after[ends - 1], begins
 
 
 def _hashes(letters: Any, at: Any, room: Offsets, max_n: int) -> Any:
-    """Yield (n, places, hash of the n letters from each place) for the places `at` where n fit."""
+    """Yield (n, positions, hash of the n letters from each) for the positions `at` where n fit."""
     import numpy as np
 
-    size, units = _signed_bytes(letters)
+    size, units = _split_bytes(letters)
     prime = np.uint32(_PRIME)
     hashes = np.full(len(at), _SEED, np.uint32)
     for n in range(1, max_n + 1):
@@ -225,16 +223,16 @@ def _hashes(letters: Any, at: Any, room: Offsets, max_n: int) -> Any:
         if not len(at):
             return
         last = at + (n - 1)
-        for place, unit in enumerate(units):
+        for i, unit in enumerate(units):
             more = (hashes ^ unit[last]) * prime
-            hashes = more if place == 0 else np.where(size[last] > place, more, hashes)
+            hashes = more if i == 0 else np.where(size[last] > i, more, hashes)
         yield n, at, hashes
 
 
-def _signed_bytes(letters: Any) -> tuple[Any, list[Any]]:
+def _split_bytes(letters: Any) -> tuple[Any, list[Any]]:
     """Return how many UTF-8 bytes each letter has, and the first, second... byte of each.
 
-    Bytes come as uint32 with the sign spread over the upper bits; a missing one is arbitrary.
+    Bytes are uint32 with the sign extended to the upper bits; a missing one is arbitrary.
     """
     import numpy as np
 
@@ -242,10 +240,10 @@ def _signed_bytes(letters: Any) -> tuple[Any, list[Any]]:
     size = 1 + (letters > 0x7F) + (letters > 0x7FF) + (letters > 0xFFFF)
     longest = int(size.max(initial=1))
     units = []
-    for place in range(longest):
-        shift = (6 * np.maximum(size - 1 - place, 0)).astype(u32)
+    for i in range(longest):
+        shift = (6 * np.maximum(size - 1 - i, 0)).astype(u32)
         value = letters >> shift
-        if place == 0:
+        if i == 0:
             mark = np.array([0, 0, 0xFFFFFFC0, 0xFFFFFFE0, 0xFFFFFFF0], u32)[size]
             units.append(value | mark)
         else:

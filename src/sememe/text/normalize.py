@@ -1,8 +1,8 @@
-"""One spelling for one text: the normal form under which terms are compared.
+"""Unicode normalisation, so that texts that look the same give the same terms.
 
-Two texts that a reader cannot tell apart should give the same terms: composed and decomposed
-Hangul, full-width and plain letters, upper and lower case. The form is Unicode's NFKC with full
-case folding (Unicode Standard Annex #15 and chapter 3.13), less the characters nobody sees.
+The normal form is NFKC with full case folding (Unicode Standard Annex #15 and chapter 3.13),
+without invisible characters: it equates composed and decomposed Hangul, full-width and plain
+letters, upper and lower case.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Soft hyphen, joiners, direction marks, word joiner, variation selectors, byte-order mark: these
-# shape how text is drawn, not what it says.
+# Soft hyphen, joiners, direction marks, word joiner, variation selectors, byte order mark: these
+# affect rendering only.
 _UNSEEN = "\u00ad\u034f\u061c\u180b-\u180e\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
 _UNSEEN_MORE = "\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff"
-_INVISIBLE = re.compile(f"[{_UNSEEN}{_UNSEEN_MORE}]")
-# A zero-width space marks a word boundary; controls and lone surrogates can only separate words.
+INVISIBLE = re.compile(f"[{_UNSEEN}{_UNSEEN_MORE}]")
+# A zero-width space is a word boundary; controls and lone surrogates can only separate words.
 _SEPARATORS = re.compile("[\x00-\x1f\x7f-\x9f\u200b\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def well_formed(text: str) -> str:
-    r"""Replace lone surrogates, which no encoding can carry, by U+FFFD.
+    r"""Replace lone surrogates, which cannot be encoded, by U+FFFD.
 
     >>> well_formed("a\ud800b") == "a\ufffdb"
     True
@@ -30,11 +30,11 @@ def well_formed(text: str) -> str:
 
 
 def normalize(text: str) -> str:
-    """Return the text in the form under which terms are compared.
+    """Return the normal form in which terms are compared.
 
     Idempotent, and equal for composed (NFC) and decomposed (NFD) input. Line breaks and other
-    controls become spaces: this form is for matching, not for showing, and offsets into it are
-    not offsets into the text.
+    controls become spaces: the form is for matching, not for display, and its offsets are not
+    offsets into the text.
 
     >>> normalize("ＳＵＶ 차량")
     'suv 차량'
@@ -43,9 +43,9 @@ def normalize(text: str) -> str:
     """
     if text.isascii():
         return _SEPARATORS.sub(" ", text).lower()
-    text = _SEPARATORS.sub(" ", _INVISIBLE.sub("", text))
-    for _ in range(4):  # folding may undo composition and composition folding: settle both
-        folded = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold())
+    text = _SEPARATORS.sub(" ", INVISIBLE.sub("", text))
+    for _ in range(4):  # folding may undo composition and vice versa: iterate to a fixed point
+        folded = INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold())
         settled = unicodedata.normalize("NFKC", folded)
         if settled == text:
             break
@@ -53,10 +53,10 @@ def normalize(text: str) -> str:
     return text
 
 
-def without_accents(word: str) -> str:
+def strip_accents(word: str) -> str:
     """Return the word without its combining marks, for Latin, Greek and Cyrillic letters.
 
-    >>> without_accents("café")
+    >>> strip_accents("café")
     'cafe'
     """
     if word.isascii():

@@ -1,9 +1,9 @@
-"""Cut long text into overlapping chunks at paragraph and sentence bounds, with offsets.
+"""Split long text into overlapping chunks at paragraph and sentence bounds, with offsets.
 
-A chunk holds whole sentences as long as they fit the window; a sentence that does not fit is cut
-between words, and a word that does not fit between characters. The next chunk begins with the last
-sentences of the one before, as many as the overlap allows, so that what stands at a border is read
-in context once. Together the chunks cover every character but white space.
+A chunk holds whole sentences as long as they fit the window; a longer sentence is split between
+words, and a longer word between characters. The next chunk repeats the last sentences of the one
+before, as many as the overlap allows, so that text at a border is seen in context once. Together
+the chunks cover every character but white space.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from dataclasses import dataclass
 
 Count = Callable[[Sequence[str]], list[int]]
 
-# After a sentence: its end mark with closing quotes, and white space; CJK marks need no space.
-# Marks and spaces are tried from the first of a row only: a megabyte of dots takes no longer.
+# End of a sentence: its end mark with closing quotes, and white space; CJK marks need no space.
+# Runs are matched from their first character only, so that a megabyte of dots takes linear time.
 _BOUND = re.compile(
     r"(?<![.!?…؟۔])[.!?…؟۔]++[\"'”’»)\]]*+\s+|[。！？｡]+[」』”’）]*\s*|(?<!\s)[^\S\n]*+\n\s*"
 )
-# A dot after these ends no sentence: initials, and what stands before a name or a number.
+# A dot after these does not end a sentence: initials, titles and other abbreviations.
 _ABBREVIATION = re.compile(
     r"\b(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Rev|Gen|vs|cf|ca|pp|al|No|Nos|Fig|Eq|Vol)\Z"
 )
 _LONGEST_ABBREVIATION = 5
 _PARAGRAPH = re.compile(r"\n\s*\n")
-_CHARS = 8  # times the window: characters beyond which a sentence is cut before it is counted
-_FILL = 0.9  # of the window that each piece of a sentence too long for it should take
+_CHARS = 8  # characters per token of the window; longer sentences are split before counting
+_FILL = 0.9  # fraction of the window that the pieces of a long sentence should fill
 _BATCH = 4096  # sentences counted at once, so that memory does not grow with the text
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters start to end (exclusive) of a text, and the tokens they make.
+    """Characters start to end (exclusive) of a text, and their number of tokens.
 
-    `repeated` of the tokens stand at the end of the span before, too.
+    `repeated` is the number of tokens shared with the end of the previous span.
     """
 
     start: int
@@ -52,11 +52,11 @@ class _Unit:
 
 
 def split(text: str, *, count: Count, window: int, overlap: int) -> list[Span]:
-    """Cut `text` into spans of at most `window` tokens, each repeating up to `overlap`.
+    """Split `text` into spans of at most `window` tokens that overlap by up to `overlap`.
 
-    count: gives the number of tokens of each text of a list. A span's tokens are the sum of its
-    sentences'. Text of white space alone gives no span. A single character is never cut, whatever
-    it counts.
+    count: Returns the number of tokens of each text of a list. The tokens of a span are the sum
+    over its sentences. White space alone gives no span. A single character is never split, even if
+    it has more tokens.
 
     >>> by_words = lambda texts: [len(text.split()) for text in texts]
     >>> text = "One two three. Four five. Six seven eight nine."
@@ -66,9 +66,9 @@ def split(text: str, *, count: Count, window: int, overlap: int) -> list[Span]:
     6 Four five. Six seven eight nine.
     """
     spans: list[Span] = []
-    held: list[_Unit] = []  # the sentences of the chunk being filled
-    repeated = 0  # tokens among them that the last chunk ended with
-    fresh = False  # whether they are more than those
+    held: list[_Unit] = []  # sentences of the current chunk
+    repeated = 0  # tokens among them that end the previous chunk
+    fresh = False  # whether there are others
     for unit in _units(text, count, window):
         used = sum(u.tokens for u in held)
         full = used + unit.tokens > window
@@ -89,7 +89,7 @@ def _span(units: Sequence[_Unit], repeated: int) -> Span:
 
 
 def _tail(units: Sequence[_Unit], overlap: int) -> list[_Unit]:
-    """Return the last units that together count at most `overlap` tokens, not all of them."""
+    """Return the last units with at most `overlap` tokens in total, but not all units."""
     first, tokens = len(units), 0
     while first > 1 and tokens + units[first - 1].tokens <= overlap:
         first -= 1
@@ -98,17 +98,17 @@ def _tail(units: Sequence[_Unit], overlap: int) -> list[_Unit]:
 
 
 def _units(text: str, count: Count, window: int) -> Iterator[_Unit]:
-    """Yield sentences in order, cut where one exceeds the window, each with its tokens."""
+    """Yield sentences in order with their tokens, split if they exceed the window."""
     batch: list[tuple[int, int, bool]] = []
     for bounds in _sentences(text, window * _CHARS):
         batch.append(bounds)
         if len(batch) == _BATCH:
-            yield from _counted(text, batch, count, window)
+            yield from _count_tokens(text, batch, count, window)
             batch = []
-    yield from _counted(text, batch, count, window)
+    yield from _count_tokens(text, batch, count, window)
 
 
-def _counted(
+def _count_tokens(
     text: str, bounds: list[tuple[int, int, bool]], count: Count, window: int
 ) -> Iterator[_Unit]:
     tokens = count([text[start:end] for start, end, _ in bounds]) if bounds else []
@@ -117,8 +117,8 @@ def _counted(
             yield _Unit(start, end, n, last)
         else:
             longest = max(1, int(_FILL * window / n * (end - start)))
-            pieces = list(_trimmed(text, _cuts(text, start, end, longest), last))
-            yield from _counted(text, pieces, count, window)
+            pieces = list(_trim(text, _cuts(text, start, end, longest), last))
+            yield from _count_tokens(text, pieces, count, window)
 
 
 def _sentences(text: str, longest: int) -> Iterator[tuple[int, int, bool]]:
@@ -128,9 +128,9 @@ def _sentences(text: str, longest: int) -> Iterator[tuple[int, int, bool]]:
         if match.group() == ". " and _is_abbreviation(text, match.start()):
             continue
         last = bool(_PARAGRAPH.search(match.group()))
-        yield from _trimmed(text, _cuts(text, start, match.end(), longest), last)
+        yield from _trim(text, _cuts(text, start, match.end(), longest), last)
         start = match.end()
-    yield from _trimmed(text, _cuts(text, start, len(text), longest), True)
+    yield from _trim(text, _cuts(text, start, len(text), longest), True)
 
 
 def _is_abbreviation(text: str, dot: int) -> bool:
@@ -138,7 +138,7 @@ def _is_abbreviation(text: str, dot: int) -> bool:
 
 
 def _cuts(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:
-    """Cut a stretch into pieces of at most `longest` characters, after white space if there is."""
+    """Yield pieces of at most `longest` characters, split after white space if there is any."""
     while end - start > longest:
         at = max(text.rfind(space, start + 1, start + longest) for space in " \t\n")
         cut = at + 1 if at > 0 else start + longest
@@ -147,10 +147,10 @@ def _cuts(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, 
     yield start, end
 
 
-def _trimmed(
+def _trim(
     text: str, pieces: Iterator[tuple[int, int]], last: bool
 ) -> Iterator[tuple[int, int, bool]]:
-    """Drop white space at the ends of pieces, and pieces that are nothing else."""
+    """Strip white space from pieces, and drop empty ones."""
     for start, end in pieces:
         piece = text[start:end]
         left = start + len(piece) - len(piece.lstrip())

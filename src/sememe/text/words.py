@@ -1,15 +1,15 @@
-"""Cut text into words for word vectors: fast over gigabytes, the same for every script with spaces.
+"""Word tokenization for word vectors: fast over gigabytes, for every script with spaces.
 
 A word is a run of letters, digits and combining marks that begins with a letter or digit;
-apostrophes inside it stay ("don't", and "don’t" is the same word). Words are lower-cased and
-composed (NFC). Scripts without spaces (Chinese, Japanese, Thai) come out as long runs: cut such
-text beforehand and train with tokens="whitespace".
+apostrophes inside it are kept ("don't", and "don’t" is the same word). Words are lower-cased and
+composed (NFC). Scripts without spaces (Chinese, Japanese, Thai) give long runs: segment such text
+beforehand and train with tokens="whitespace".
 
-The work is in two steps, so that a large corpus needs the slow one only for each distinct chunk:
+There are two steps, so that a large corpus needs the slow one only once per distinct chunk:
 
-1. `separate` turns ASCII upper case, punctuation and line ends into lower case, spaces and a mark;
-   what stands between spaces is a chunk.
-2. `words_of` cuts one chunk into words by the rules of Unicode; most chunks are one word.
+1. `separate` maps ASCII upper case, punctuation and line ends to lower case, spaces and a mark; the
+   text between spaces is a chunk.
+2. `words_of` splits one chunk into words by Unicode rules; most chunks are one word.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import Literal
 from unicodedata import category, normalize
 
 from sememe._errors import UnknownNameError
-from sememe.text.normalize import _INVISIBLE, well_formed
+from sememe.text.normalize import INVISIBLE, well_formed
 
 Tokens = Literal["words", "whitespace"]
 TOKENS: tuple[Tokens, ...] = ("words", "whitespace")
 LINE_END = b"\xff"  # a byte that UTF-8 never uses
-# Most chunks consist of these characters alone and are one word as they stand; both Python and
-# RE2 (Arrow) read these patterns.
+# Most chunks consist of these characters only and are one word unchanged; the patterns are valid in
+# both Python and RE2 (Arrow).
 _SETTLED = "à-öø-ÿа-яё가-힣一-鿿ぁ-ゖァ-ヺー"
 PLAIN = {
     "words": f"^[a-z0-9{_SETTLED}]+$",
@@ -35,7 +35,7 @@ PLAIN = {
 
 
 def check_tokens(tokens: str) -> None:
-    """Raise unless `tokens` names a way to cut text.
+    """Raise unless `tokens` names a tokenization.
 
     Raises:
         UnknownNameError: It is neither "words" nor "whitespace".
@@ -45,7 +45,7 @@ def check_tokens(tokens: str) -> None:
 
 
 def tokenize(text: str) -> list[str]:
-    """Return the words of a text, as training on a file with tokens="words" sees them.
+    """Return the words of a text, as in training on a file with tokens="words".
 
     >>> tokenize("The cat's ‘state-of-the-art’ 고양이, don’t!")
     ['the', "cat's", 'state', 'of', 'the', 'art', '고양이', "don't"]
@@ -73,14 +73,14 @@ def words_of(chunk: bytes, tokens: Tokens) -> list[str]:
     if tokens == "whitespace":
         return text.split()
     if not text.isascii():
-        text = _INVISIBLE.sub("", text).replace("\u2019", "'")
+        text = INVISIBLE.sub("", text).replace("\u2019", "'")
         text = normalize("NFC", text.lower())
     return [text] if text.isalnum() else _pattern().findall(text)
 
 
 @cache
 def _table(tokens: Tokens) -> bytes:
-    """Return what each byte becomes; bytes of no ASCII character stay."""
+    """Return the translation table of bytes; only ASCII characters are changed."""
     table = bytearray(range(256))
     if tokens == "words":
         for code in range(128):
@@ -93,7 +93,7 @@ def _table(tokens: Tokens) -> bytes:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    """Return the pattern of a word; marks are looked for where Unicode has alphabets."""
+    """Return the pattern of a word, with the combining marks of Unicode's alphabets."""
     alphabets = (*range(0x300, 0x3400), *range(0xA000, 0xAC00), *range(0xF900, 0x20000))
     marks = (char for char in map(chr, alphabets) if category(char).startswith("M"))
     letter = f"(?:[^\\W_]|[{''.join(marks)}])"

@@ -1,4 +1,4 @@
-"""What vectors are checked for, and the names of the ways to compare two."""
+"""Validation of vectors, keys and counts, and the names of metrics."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import FloatArray
 
 
-def checked_matrix(matrix: ArrayLike, name: str) -> FloatArray:
-    """Return a read-only (n, dim) float32 array, each row in one piece, all of it finite.
+def check_matrix(matrix: ArrayLike, name: str) -> FloatArray:
+    """Return a read-only (n, dim) float32 view with contiguous rows, all finite.
 
-    A memory-mapped file is taken as it is: reading all of it is what it is there to avoid. Rows
-    may lie apart, as the first columns of a wider array do; they are not copied.
+    A memory-mapped file is not read. Rows need not be adjacent, as in the first columns of a wider
+    array; they are not copied.
+
+    Raises:
+        InvalidInputError: Another shape, no numbers, NaN or infinity.
     """
     mapped = isinstance(matrix, np.memmap)
-    rows = numbers(matrix, name)
+    rows = to_float32(matrix, name)
     if rows.ndim == 2 and rows.strides[1] != rows.itemsize:
         rows = np.ascontiguousarray(rows)
     if rows.ndim != 2 or rows.shape[1] == 0:
@@ -37,10 +40,10 @@ def checked_matrix(matrix: ArrayLike, name: str) -> FloatArray:
     return view
 
 
-def numbers(values: ArrayLike, name: str) -> FloatArray:
-    """Return values as float32, or refuse what is no array of numbers.
+def to_float32(values: ArrayLike, name: str) -> FloatArray:
+    """Convert values to float32, or refuse what is not an array of numbers.
 
-    One too large for float32 becomes infinity without a warning, for the caller to name.
+    Numbers too large for float32 become infinity without a warning; the caller checks for it.
     """
     try:
         with np.errstate(over="ignore"):
@@ -51,20 +54,20 @@ def numbers(values: ArrayLike, name: str) -> FloatArray:
         ) from None
 
 
-def checked_counts(counts: ArrayLike, n: int) -> NDArray[np.int64]:
-    """Return (n,) int64, none negative."""
+def check_counts(counts: ArrayLike, n: int) -> NDArray[np.int64]:
+    """Return counts as (n,) int64, or refuse negative ones and other shapes."""
     given = np.asarray(counts)
     if given.shape == (n,) and given.dtype.kind in "iu":
         whole = given.astype(np.int64, copy=False)
-        if not n or whole.min() >= 0:  # what int64 cannot hold has become negative
+        if not n or whole.min() >= 0:  # uint64 that overflows int64 is negative
             return whole
     raise InvalidInputError(
         f"counts has shape {given.shape}, dtype {given.dtype}; give {n} whole numbers >= 0."
     )
 
 
-def listed(keys: Sequence[str]) -> Sequence[str]:
-    """Return the keys, or refuse a single str."""
+def check_keys(keys: Sequence[str]) -> Sequence[str]:
+    """Return the keys, or refuse a single str in place of a list."""
     if isinstance(keys, str):
         raise InvalidInputError(f"keys={keys!r} is one str; give a list of keys: [{keys!r}].")
     return keys
@@ -73,15 +76,15 @@ def listed(keys: Sequence[str]) -> Sequence[str]:
 _ALIASES = {"cos": "cosine", "ip": "dot", "l2": "euclidean", "l1": "manhattan"}
 
 
-def known_metric(name: str, allowed: tuple[str, ...]) -> Any:
-    """Return the metric's own name, or refuse one that is not allowed here."""
+def resolve_metric(name: str, allowed: tuple[str, ...]) -> Any:
+    """Return the canonical name of a metric, or refuse one that is not in `allowed`."""
     metric = _ALIASES.get(name, name)
     if metric not in allowed:
         raise UnknownNameError.of("metric", name, allowed)
     return metric
 
 
-def cosine(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Return the cosine of two vectors, 0 where one is all zeros."""
+def cosine_similarity(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Return the cosine of two vectors, 0 if one is all zeros."""
     lengths = float(np.linalg.norm(x) * np.linalg.norm(y))
     return float(np.clip(x @ y / lengths, -1, 1)) if lengths else 0.0

@@ -1,36 +1,35 @@
-"""KeyedVectors: labelled vectors, their neighbours and the arithmetic people know them for."""
+"""KeyedVectors and SubwordVectors: labelled vectors that can be queried, saved and loaded."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterator, Sequence
-from functools import cached_property, partial
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from sememe._errors import InvalidInputError, UnknownKeyError, UnknownNameError
+from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
-from sememe.vectors import arithmetic, checks, nearest
-from sememe.vectors.arithmetic import Method
-from sememe.vectors.checks import checked_counts, checked_matrix, cosine, known_metric, listed
-from sememe.vectors.keys import Keys, ListKeys
-from sememe.vectors.nearest import Ranked
+from sememe.text.ngrams import Ngrams
+from sememe.vectors import nearest
+from sememe.vectors.checks import check_keys, check_matrix
+from sememe.vectors.formats import registry
+from sememe.vectors.keyed_matrix import KeyedMatrix
+from sememe.vectors.ngram_rows import sum_ngram_rows
+from sememe.vectors.record import StrPath, SubwordTable, VectorRecord
+from sememe.vectors.spelling import Spellings
 
-StrPath = str | os.PathLike[str]
-Similarity = Literal["cosine", "dot"]
-Distance = Literal["cosine", "euclidean", "manhattan"]
-_Default = TypeVar("_Default")
+_WORDS = 20_000  # strings composed at once
+_PULL = 2  # weight of keys one letter away, against 1 of the n-grams
 
 
-class KeyedVectors:
-    """Vectors with labels, in the order given: by frequency, wherever that is known.
+class KeyedVectors(KeyedMatrix):
+    """Labelled vectors, in the order given: by frequency where it is known.
 
-    A score or similarity is higher for what is nearer, a distance lower. Results come best first,
-    equal ones by key. Looking up an unknown key raises UnknownKeyError, which is a KeyError;
+    A score or similarity is higher for nearer vectors, a distance lower. Results are sorted best
+    first, ties by key. Looking up an unknown key raises UnknownKeyError, which is a KeyError;
     `get` and `in` do not.
 
     >>> vectors = KeyedVectors(["king", "queen", "car"], [[1, 0], [0.9, 0.1], [0, 1]])
@@ -40,268 +39,20 @@ class KeyedVectors:
     'queen'
     """
 
-    def __init__(
-        self,
-        keys: Sequence[str],
-        matrix: ArrayLike,
-        *,
-        counts: ArrayLike | None = None,
-    ) -> None:
-        """Take n keys, their (n, dim) vectors and how often each was seen.
-
-        The matrix is taken as float32 and not copied where it is that already; do not change it
-        afterwards.
-
-        Raises:
-            InvalidInputError: Keys that repeat, another number of them than rows, a matrix that is
-                not 2-D, NaN or infinity in it, counts that are negative or not n.
-        """
-        self._keys = keys if isinstance(keys, Keys) else ListKeys(keys)
-        self._matrix = checked_matrix(matrix, "matrix")
-        if len(self._matrix) != len(self._keys):
-            raise InvalidInputError(
-                f"got {len(self._keys)} keys and {len(self._matrix)} rows; give one row for each."
-            )
-        self._counts = None if counts is None else checked_counts(counts, len(self._keys))
-
-    @property
-    def keys(self) -> Keys:
-        """The keys in order: a sequence of str that also knows fast what is in it."""
-        return self._keys
-
-    @property
-    def matrix(self) -> FloatArray:
-        """The vectors, (n, dim) float32, read-only; maybe a memory-mapped file."""
-        return self._matrix
-
-    @property
-    def counts(self) -> NDArray[np.int64] | None:
-        """How often each key was seen where the vectors were trained, (n,), or None."""
-        return self._counts
-
-    @property
-    def dim(self) -> int:
-        """Width of a vector."""
-        return int(self._matrix.shape[1])
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._keys
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self):,} keys, dim={self.dim})"
-
-    def __getitem__(self, key: str) -> FloatArray:
-        row: FloatArray = self._matrix[self.index_of(key)].copy()
-        return row
-
-    def get(self, key: str, default: _Default | None = None) -> FloatArray | _Default | None:
-        """Return the (dim,) vector of a key, or `default` where there is none."""
-        row = self._keys.find(key)
-        return default if row < 0 else self._matrix[row].copy()
-
-    def index_of(self, key: str) -> int:
-        """Return the row of a key.
-
-        Raises:
-            UnknownKeyError: It has none; the message names keys spelt like it.
-        """
-        row = self._keys.find(key)
-        if row < 0:
-            raise self._unknown(key)
-        return row
-
-    def _unknown(self, key: object) -> UnknownKeyError:
-        close = partial(self._keys.close_to, key) if isinstance(key, str) else list[str]
-        return UnknownKeyError.of(key, close, len(self))
-
-    def rows(self, keys: Sequence[str]) -> FloatArray:
-        """Return the vectors of keys, (n, dim); refuses an unknown one as `index_of` does."""
-        return self._matrix[[self.index_of(key) for key in listed(keys)]]
-
-    # How near two keys are
-
-    def similarity(self, a: str, b: str, *, metric: Similarity = "cosine") -> float:
-        """Return the cosine (in [-1, 1]) or inner product of two keys' vectors."""
-        metric = known_metric(metric, get_args(Similarity))
-        x, y = (row.astype(np.float64) for row in self.rows([a, b]))
-        return float(x @ y) if metric == "dot" else cosine(x, y)
-
-    def distance(self, a: str, b: str, *, metric: Distance = "cosine") -> float:
-        """Return how far apart two keys are: 1 - cosine, or the norm of the difference."""
-        metric = known_metric(metric, get_args(Distance))
-        x, y = (row.astype(np.float64) for row in self.rows([a, b]))
-        if metric == "cosine":
-            return 1 - cosine(x, y)
-        return float(np.linalg.norm(x - y, ord=2 if metric == "euclidean" else 1))
-
-    # Neighbours
-
-    def most_similar(
-        self,
-        key: str,
-        k: int = 10,
-        *,
-        metric: Similarity = "cosine",
-        among: int | None = None,
-    ) -> Ranked:
-        """Return the k keys nearest to a key, itself left out, as (key, score).
-
-        among: only the first `among` keys may be found: the most frequent ones.
-        """
-        return self.most_similar_of_many([key], k, metric=metric, among=among)[0]
-
-    def most_similar_of_many(
-        self,
-        keys: Sequence[str],
-        k: int = 10,
-        *,
-        metric: Similarity = "cosine",
-        among: int | None = None,
-    ) -> list[Ranked]:
-        """Return for each key what `most_similar` does, many at a time."""
-        queries = self.rows(keys)
-        return self._search(queries, k, metric, among, [[self._keys.find(key)] for key in keys])
-
-    def search(
-        self,
-        vector: ArrayLike,
-        k: int = 10,
-        *,
-        metric: Similarity = "cosine",
-        among: int | None = None,
-    ) -> Ranked:
-        """Return the k keys nearest to a (dim,) vector as (key, score)."""
-        query = self._checked_queries([vector])
-        return self._search(query, k, metric, among, [[]])[0]
-
-    def search_many(
-        self,
-        vectors: ArrayLike,
-        k: int = 10,
-        *,
-        metric: Similarity = "cosine",
-        among: int | None = None,
-    ) -> list[Ranked]:
-        """Return for each row of (n, dim) vectors what `search` does, many at a time."""
-        queries = self._checked_queries(vectors)
-        return self._search(queries, k, metric, among, [[] for _ in queries])
-
-    def nearest(
-        self, vector: ArrayLike, k: int = 10, *, metric: Distance = "euclidean"
-    ) -> list[tuple[str, float]]:
-        """Return the k keys least distant from a (dim,) vector as (key, distance), nearest first.
-
-        To ask for the neighbours of a key, give its vector: it comes first, at distance 0.
-        """
-        metric = known_metric(metric, get_args(Distance))
-        query = self._checked_queries([vector])
-        norms = self._norms  # refuses NaN
-        if metric == "cosine":
-            scores = nearest.cosines(self._matrix, norms, query)[0] - 1
-        else:
-            scores = -getattr(nearest, metric)(self._matrix, query[0])
-        found = nearest.best(scores, self._keys, k=nearest.check_k(k))
-        return [(key, abs(score)) for key, score in found]
-
-    # Arithmetic
-
-    def analogy(
-        self,
-        a: str,
-        b: str,
-        c: str,
-        k: int = 1,
-        *,
-        method: Method = "3CosAdd",
-        among: int | None = None,
-    ) -> Ranked:
-        """Answer "a is to b as c is to ?" with the k best keys, none of them a, b or c.
-
-        method: "3CosAdd" (b - a + c over unit vectors) or "3CosMul" (Levy & Goldberg 2014).
-        """
-        return self.analogies([(a, b, c)], k, method=method, among=among)[0]
-
-    def analogies(
-        self,
-        questions: Sequence[tuple[str, str, str]],
-        k: int = 1,
-        *,
-        method: Method = "3CosAdd",
-        among: int | None = None,
-    ) -> list[Ranked]:
-        """Return for each question (a, b, c) what `analogy` does, many at a time."""
-        if method not in get_args(Method):
-            raise UnknownNameError.of("method", method, get_args(Method))
-        k = nearest.check_k(k)
-        if odd := [q for q in questions if isinstance(q, str) or len(q) != 3]:
-            raise InvalidInputError(f"got the question {odd[0]!r}; give three keys: (a, b, c).")
-        matrix, norms = self._first(among)
-        score = arithmetic.three_cos_add if method == "3CosAdd" else arithmetic.three_cos_mul
-        found: list[Ranked] = []
-        for block in nearest.blocks(len(questions), len(matrix)):
-            a, b, c = (self.rows([q[i] for q in questions[block]]) for i in range(3))
-            scores = score(matrix, norms, a, b, c)
-            for row, question in zip(scores, questions[block], strict=True):
-                skip = [self._keys.find(key) for key in question]
-                found.append(nearest.best(row, self._keys, k=k, without=skip))
-        return found
-
-    def odd_one_out(self, keys: Sequence[str]) -> str:
-        """Return the key least similar to the centroid of all of them; ties by key.
-
-        Raises:
-            InvalidInputError: Fewer than 3 keys.
-        """
-        if len(listed(keys)) < 3:
-            raise InvalidInputError(f"got {len(keys)} keys; the odd one of 3 or more can be told.")
-        rows = nearest.unit(self.rows(keys))
-        scores = (rows @ nearest.unit(rows.mean(axis=0))).tolist()
-        return min(zip(scores, keys, strict=True))[1]
-
-    def centroid(
-        self,
-        keys: Sequence[str],
-        *,
-        weights: ArrayLike | None = None,
-        normalize: bool = True,
-    ) -> FloatArray:
-        """Return the (dim,) mean of the keys' vectors.
-
-        weights: (n,), one for each key, not all 0. normalize: each vector counts at unit length.
-        """
-        if not len(listed(keys)):
-            raise InvalidInputError("keys is empty; the mean of none is not defined. Give some.")
-        rows = self.rows(keys)
-        shares = np.ones(len(keys)) if weights is None else np.asarray(weights, np.float64)
-        if shares.shape != (len(keys),) or not np.isfinite(shares).all() or not shares.sum():
-            raise InvalidInputError(
-                f"weights={weights!r}; give {len(keys)} finite numbers whose sum is not 0."
-            )
-        mean = shares @ (nearest.unit(rows) if normalize else rows) / shares.sum()
-        return np.asarray(mean, np.float32)
-
-    # Smaller and other sets
-
     def subset(self, keys: Sequence[str]) -> Self:
-        """Return the vectors of these keys alone, in the order given."""
-        rows = [self.index_of(key) for key in listed(keys)]
+        """Return the vectors of these keys only, in the order given."""
+        rows = [self.index_of(key) for key in check_keys(keys)]
         counts = None if self._counts is None else self._counts[rows]
         return self._like(list(keys), self._matrix[rows], counts)
 
     def cut(self, dim: int) -> Self:
-        """Return the vectors' first `dim` numbers."""
+        """Truncate the vectors to their first `dim` numbers."""
         if (dim := nearest.check_k(dim, "dim")) > self.dim:
             raise InvalidInputError(f"dim={dim}; these vectors can be cut to 1..{self.dim}.")
         return self._like(self._keys, self._matrix[:, :dim], self._counts)
 
     def normalized(self) -> KeyedVectors:
-        """Return the vectors at unit length; a vector of zeros stays so."""
+        """Return the vectors at unit length; zero vectors stay zero."""
         units = np.empty(self._matrix.shape, np.float32)
         np.divide(self._matrix, self._norms[:, None], out=units)
         return KeyedVectors(self._keys, units, counts=self._counts)
@@ -309,86 +60,205 @@ class KeyedVectors:
     def _like(self, keys: Sequence[str], matrix: FloatArray, counts: Any) -> Self:
         return type(self)(keys, matrix, counts=counts)
 
-    # Files
-
     def save(self, path: StrPath, *, format: str | None = None) -> Path:
-        """Write the vectors and return where to; see `sememe.vectors.files.FORMATS`.
+        """Write the vectors and return the path.
 
-        format: "sememe" (a folder that opens at once), "word2vec-text", "word2vec-binary",
-            "glove-text", "fasttext-vec" or "fasttext-bin"; by the path's ending unless told.
+        format: One of `sememe.vectors.formats.registry.FORMATS`: "sememe" (a folder, read by
+            memory-mapping), "word2vec-text", "word2vec-binary", "glove-text", "fasttext-vec" or
+            "fasttext-bin". By default the suffix decides.
         """
-        from sememe.vectors.files import save
-
-        return save(self, path, format=format)
+        return registry.write(self.record, path, format=format)
 
     @classmethod
     def load(cls, path: StrPath, *, format: str | None = None) -> KeyedVectors:
-        """Read vectors from a folder or file, whose format is recognised unless told.
+        """Read vectors from a folder or file; SubwordVectors if it holds n-gram rows.
 
-        Vectors with subwords come as SubwordVectors.
+        format: See `save`. By default the first bytes decide.
 
         Raises:
-            CorruptFileError: The file is damaged or not of the format; says in which line or byte.
+            CorruptFileError: The file is damaged or not of the format; names the line or byte.
             FileNotFoundError: There is no such file.
         """
-        from sememe.vectors.files import load
-
-        return load(path, format=format)
+        return from_record(registry.read(path, format=format))
 
     @cached_property
+    def record(self) -> VectorRecord:
+        """What a file holds of these vectors; arrays are shared, not copied."""
+        return VectorRecord(self._keys, self._matrix, self._counts, self._subword_table())
+
+    def _subword_table(self) -> SubwordTable | None:
+        return None
+
+    @property
     def fingerprint(self) -> str:
         """32 hex digits of keys and vectors: equal if both are. Folders keep it, files do not."""
-        digest = hashlib.blake2b(digest_size=16)
-        for start in range(0, len(self), 65_536):
-            keys = "\0".join(self._keys[start : start + 65_536])
-            digest.update(keys.encode("utf-8", "surrogatepass"))
-            digest.update(self._matrix[start : start + 65_536].tobytes())
-        self._extend_fingerprint(digest)
-        return digest.hexdigest()
+        return self.record.fingerprint
 
-    def _extend_fingerprint(self, digest: Any) -> None:
-        """Add what else shapes a vector."""
 
-    # What searches share
+class SubwordVectors(KeyedVectors):
+    """Labelled vectors with a row for each bucket of character n-grams.
+
+    A key's vector is the mean of its own row and its n-gram rows, as in fastText, and is stored in
+    `matrix`. Any other string gets the mean of its n-gram rows; if that is zero (none of its
+    buckets was trained), random numbers seeded by the string. So every string has a finite,
+    non-zero vector, always the same one.
+
+    With `spelling`, a string one letter (in Hangul one jamo) away from keys is moved towards them,
+    most towards frequent ones, which corrects misspellings. Models trained here do so; files of
+    fastText are read without, as in the official program.
+
+    `in`, `get`, `index_of` and `keys` cover the keys only. Queries take any string and return keys.
+
+    >>> subwords = Ngrams(3, 3, buckets=50)
+    >>> rows = np.random.default_rng(0).normal(size=(50, 4))
+    >>> vectors = SubwordVectors(["cat"], [[1, 0, 0, 1]], ngrams=rows, subwords=subwords)
+    >>> "dog" in vectors, vectors["dog"].shape
+    (False, (4,))
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[str],
+        matrix: ArrayLike,
+        *,
+        ngrams: ArrayLike,
+        subwords: Ngrams,
+        counts: ArrayLike | None = None,
+        spelling: bool = False,
+    ) -> None:
+        """Take n keys with their (n, dim) vectors, and the (buckets, dim) rows of n-grams.
+
+        spelling: Whether an unknown string is moved towards keys one letter away.
+
+        Raises:
+            InvalidInputError: What KeyedVectors refuses, or n-gram rows that do not fit.
+        """
+        super().__init__(keys, matrix, counts=counts)
+        self._ngrams = check_matrix(ngrams, "ngrams")
+        self.subwords = subwords
+        self.spelling = spelling
+        if self._ngrams.shape != (subwords.buckets, self.dim):
+            raise InvalidInputError(
+                f"ngrams has shape {self._ngrams.shape}; {subwords.buckets} buckets of vectors "
+                f"with {self.dim} numbers need ({subwords.buckets}, {self.dim})."
+            )
+
+    @property
+    def ngrams(self) -> FloatArray:
+        """The n-gram rows, (buckets, dim) float32, read-only."""
+        return self._ngrams
+
+    def __getitem__(self, key: str) -> FloatArray:
+        row: FloatArray = self.rows([key])[0]
+        return row
+
+    def rows(self, keys: Sequence[str]) -> FloatArray:
+        """Return the vectors of any strings, (n, dim): a key's own, else made of its n-grams."""
+        rows = np.fromiter(map(self._keys.find, check_keys(keys)), np.int64, len(keys))
+        vectors = np.empty((len(keys), self.dim), np.float32)
+        known = rows >= 0
+        vectors[known] = self._matrix[rows[known]]
+        if not known.all():
+            others = np.flatnonzero(~known)
+            words = [_check_text(keys[i]) for i in others.tolist()]
+            vectors[others] = self.compose(words)
+            if self.spelling:
+                vectors[others] = self._correct_spelling(words, vectors[others])
+        return vectors
+
+    def _correct_spelling(self, words: Sequence[str], vectors: FloatArray) -> FloatArray:
+        """Move the vectors of words most of the way to those of the keys one letter away.
+
+        A key is weighted by the square root of its count. Lengths are kept.
+        """
+        for start in range(0, len(words), _WORDS):
+            number, row = self._spellings.near(words[start : start + _WORDS])
+            if not len(number):
+                continue
+            weight = 1 / (row + 1) if self._counts is None else np.maximum(self._counts[row], 1)
+            pull = nearest.unit(self._matrix[row]) * np.sqrt(weight)[:, None]
+            begins = np.flatnonzero(np.diff(number, prepend=-1))
+            moved = start + number[begins]
+            pulls = nearest.unit(np.add.reduceat(pull, begins).astype(np.float32))
+            length = np.linalg.norm(vectors[moved], axis=1, keepdims=True)
+            both = nearest.unit(vectors[moved]) + _PULL * pulls
+            vectors[moved] = np.where(both.any(axis=1, keepdims=True), both, pulls) * length
+        return vectors
 
     @cached_property
-    def _norms(self) -> FloatArray:
-        return nearest.norms_of(self._matrix)
+    def _spellings(self) -> Spellings:
+        return Spellings(self._keys, jamo=self.subwords.hangul == "jamo")
 
-    def _first(self, among: int | None) -> tuple[FloatArray, FloatArray]:
-        """Return the rows that may be found, and their lengths."""
-        if among is None:
-            return self._matrix, self._norms
-        first = nearest.check_k(among, "among")
-        return self._matrix[:first], self._norms[:first]
+    def compose(self, words: Sequence[str]) -> FloatArray:
+        """Return (n, dim), the mean of each string's n-gram rows, whether it is a key or not."""
+        vectors = np.empty((len(words), self.dim), np.float32)
+        for start in range(0, len(words), _WORDS):
+            some = words[start : start + _WORDS]
+            offsets, ids = self.subwords.ids_of_many(some)
+            means = sum_ngram_rows(self._ngrams, offsets, ids)
+            means /= np.diff(offsets)[:, None]
+            vectors[start : start + len(some)] = means
+            bare = ~(vectors[start : start + len(some)].any(axis=1))
+            for i in np.flatnonzero(bare).tolist():
+                seed = ids[offsets[i] : offsets[i + 1]].tolist()
+                drawn = np.random.default_rng([len(seed), *seed[:64]]).uniform(-1, 1, self.dim)
+                vectors[start + i] = drawn / self.dim
+        return vectors
 
-    def _search(
-        self,
-        queries: FloatArray,
-        k: int,
-        metric: str,
-        among: int | None,
-        without: Sequence[Sequence[int]],
-    ) -> list[Ranked]:
-        metric = known_metric(metric, get_args(Similarity))
-        k = nearest.check_k(k)
-        matrix, norms = self._first(among)
-        found: list[Ranked] = []
-        for block in nearest.blocks(len(queries), len(matrix)):
-            if metric == "cosine":
-                scores = nearest.cosines(matrix, norms, queries[block])
-            else:
-                scores = nearest.products(matrix, queries[block])
-            for row, skip in zip(scores, without[block], strict=True):
-                found.append(nearest.best(row, self._keys, k=k, without=skip))
-        return found
+    def cut(self, dim: int) -> Self:
+        """Truncate the vectors and the n-gram rows to their first `dim` numbers."""
+        if (dim := nearest.check_k(dim, "dim")) > self.dim:
+            raise InvalidInputError(f"dim={dim}; these vectors can be cut to 1..{self.dim}.")
+        return type(self)(
+            self._keys,
+            self._matrix[:, :dim],
+            ngrams=self._ngrams[:, :dim],
+            subwords=self.subwords,
+            counts=self._counts,
+            spelling=self.spelling,
+        )
 
-    def _checked_queries(self, vectors: Any) -> FloatArray:
-        queries = checks.numbers(vectors, "the query")
-        if queries.ndim != 2 or queries.shape[1] != self.dim:
-            raise InvalidInputError(
-                f"got vectors of shape {queries.shape}; a query here has {self.dim} numbers."
-            )
-        if not np.isfinite(queries).all():
-            raise InvalidInputError("the query holds NaN or infinity; leave such vectors out.")
-        return queries
+    def subset(self, keys: Sequence[str]) -> Self:
+        """Return the vectors of these keys only, with all n-gram rows."""
+        return super().subset(keys)
+
+    def _subword_table(self) -> SubwordTable:
+        return SubwordTable(self._ngrams, self.subwords, self.spelling)
+
+    def _like(self, keys: Sequence[str], matrix: FloatArray, counts: Any) -> Self:
+        return type(self)(
+            keys,
+            matrix,
+            ngrams=self._ngrams,
+            subwords=self.subwords,
+            counts=counts,
+            spelling=self.spelling,
+        )
+
+
+def from_record(record: VectorRecord) -> KeyedVectors:
+    """Return KeyedVectors, or SubwordVectors if the record holds n-gram rows.
+
+    Raises:
+        InvalidInputError: What the constructors refuse.
+    """
+    keys, matrix, table = record.keys, record.matrix, record.table
+    if table is None:
+        vectors = KeyedVectors(keys, matrix, counts=record.counts)
+    else:
+        vectors = SubwordVectors(
+            keys,
+            matrix,
+            ngrams=table.ngrams,
+            subwords=table.subwords,
+            counts=record.counts,
+            spelling=table.spelling,
+        )
+    vectors.record = record  # with the fingerprint that was read
+    return vectors
+
+
+def _check_text(key: object) -> str:
+    if not isinstance(key, str):
+        raise InvalidInputError(f"key={key!r} is {type(key).__name__}; a key is a str.")
+    return key

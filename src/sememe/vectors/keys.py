@@ -1,8 +1,8 @@
-"""Which row a key has: in a dict, or in files that need no reading to be asked.
+"""Keys and the row of each: in a dict, or in memory-mapped arrays that are not read to be opened.
 
-`MappedKeys` holds the keys as one UTF-8 blob with offsets, and the 64-bit hashes of all keys in
-order with the row of each: a lookup is a binary search over the hashes, and the key found is
-compared with the one asked for. Opened from memory-mapped files it costs nothing at the start.
+`MappedKeys` holds the keys as one UTF-8 blob with offsets, and the sorted 64-bit hashes of all keys
+with the row of each: a lookup is a binary search over the hashes, and the key of that row is
+compared with the one asked for.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SEED, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
-_SPELT = 50_000  # keys among which misspelt ones are sought: the most frequent
-_WRITTEN = 262_144  # keys hashed at once
+_SUGGESTED = 50_000  # keys compared for suggestions: the most frequent
+_RUN = 262_144  # keys hashed or decoded at once
 
 
 class Keys(Sequence[str]):
-    """A fixed sequence of distinct str, and the row of each."""
+    """A fixed sequence of distinct str with a fast lookup of their rows."""
 
     def find(self, key: object) -> int:
         """Return the row of a key, -1 if there is none."""
@@ -34,28 +34,28 @@ class Keys(Sequence[str]):
         return self.find(key) >= 0
 
     def close_to(self, key: str, n: int = 3) -> list[str]:
-        """Return up to n keys spelt like `key`: its letters in other forms or cases first.
+        """Return up to n keys spelled like `key`: other Unicode forms and cases of it first.
 
         >>> ListKeys(["king", "queen", "ring"]).close_to("King")
         ['king']
         >>> ListKeys(["king", "queen"]).close_to("quen")
         ['queen']
         """
-        composed, apart = (unicodedata.normalize(form, key) for form in ("NFC", "NFD"))
+        nfc, nfd = (unicodedata.normalize(form, key) for form in ("NFC", "NFD"))
         cases = dict.fromkeys(
-            (composed, apart, composed.lower(), key.casefold(), key.upper(), key.capitalize())
+            (nfc, nfd, nfc.lower(), key.casefold(), key.upper(), key.capitalize())
         )
-        found = [case for case in cases if case != key and case in self]
-        if found or len(key) > 40:
-            return found[:n]
+        known = [case for case in cases if case != key and case in self]
+        if known or len(key) > 40:
+            return known[:n]
         sizes, ends = range(len(key) - 1, len(key) + 2), (key[:1], key[:1].lower())
         near = [
             other
-            for other in self[:_SPELT]
+            for other in self[:_SUGGESTED]
             if len(other) in sizes and (other[:1] in ends or other[-1:] == key[-1:])
         ]
-        found = difflib.get_close_matches(key, near, n=n, cutoff=0.7)
-        return found or difflib.get_close_matches(key.lower(), near, n=n, cutoff=0.7)
+        close = difflib.get_close_matches(key, near, n=n, cutoff=0.7)
+        return close or difflib.get_close_matches(key.lower(), near, n=n, cutoff=0.7)
 
 
 class ListKeys(Keys):
@@ -65,7 +65,7 @@ class ListKeys(Keys):
         """Take the keys in order.
 
         Raises:
-            InvalidInputError: One is no str, or comes twice; or `keys` is a single str.
+            InvalidInputError: One is not a str, or occurs twice; or `keys` is a single str.
         """
         if isinstance(keys, str):
             raise InvalidInputError(f"keys={keys!r} is one str; give a list of keys: [{keys!r}].")
@@ -105,8 +105,11 @@ class ListKeys(Keys):
 class MappedKeys(Keys):
     """Keys in arrays that may be memory-mapped.
 
-    blob: (bytes,) uint8, the keys' UTF-8 one after the other; offsets: (n + 1,) int64, where each
-    begins; hashes: (n,) uint64, ascending; rows: (n,) int32, whose key each hash is.
+    Attributes:
+        blob: (bytes,) uint8, the concatenated UTF-8 of the keys.
+        offsets: (n + 1,) int64, where each key begins.
+        hashes: (n,) uint64, ascending.
+        rows: (n,) int32, the row of each hash.
     """
 
     def __init__(
@@ -154,8 +157,8 @@ class MappedKeys(Keys):
         return self._bytes(row).decode("utf-8", "surrogatepass")
 
     def __iter__(self) -> Iterator[str]:
-        for start in range(0, len(self), _WRITTEN):
-            yield from self._run(start, min(start + _WRITTEN, len(self)))
+        for start in range(0, len(self), _RUN):
+            yield from self._run(start, min(start + _RUN, len(self)))
 
     def _run(self, start: int, end: int) -> list[str]:
         """Return the keys of a run of rows."""
@@ -183,7 +186,7 @@ def hash64(data: bytes) -> int:
     return value
 
 
-def mapped(keys: Sequence[str]) -> dict[str, Any]:
+def make_mapped_arrays(keys: Sequence[str]) -> dict[str, Any]:
     """Return the four arrays that `MappedKeys` reads."""
     import numpy as np
 
@@ -192,8 +195,7 @@ def mapped(keys: Sequence[str]) -> dict[str, Any]:
     np.cumsum(np.fromiter(map(len, data), np.int64, len(data)), out=offsets[1:])
     blob = np.frombuffer(b"".join(data), np.uint8)
     runs = [
-        _hashes(blob, offsets[start : start + _WRITTEN + 1])
-        for start in range(0, len(data), _WRITTEN)
+        _hash_keys(blob, offsets[start : start + _RUN + 1]) for start in range(0, len(data), _RUN)
     ]
     hashes = np.concatenate(runs) if runs else np.empty(0, np.uint64)
     order = np.argsort(hashes, kind="stable")
@@ -205,18 +207,18 @@ def mapped(keys: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _hashes(blob: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Return hash64 of each key of a run: one pass for each byte of the longest of them."""
+def _hash_keys(blob: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return hash64 of each key of a run: one pass per byte of the longest key."""
     import numpy as np
 
     starts, sizes = offsets[:-1], np.diff(offsets)
     hashes = np.full(len(starts), _SEED, np.uint64)
-    order = np.argsort(-sizes, kind="stable")  # the longest first, so that a prefix is hashed on
+    order = np.argsort(-sizes, kind="stable")  # longest first: a prefix of them has a byte i
     starts, sizes = starts[order], sizes[order]
-    for place in range(int(sizes[0]) if len(sizes) else 0):
-        n = int(np.searchsorted(-sizes, -place, side="left"))  # keys longer than `place`
+    for i in range(int(sizes[0]) if len(sizes) else 0):
+        n = int(np.searchsorted(-sizes, -i, side="left"))  # keys longer than i bytes
         head = hashes[:n]
-        head ^= blob[starts[:n] + place]
+        head ^= blob[starts[:n] + i]
         head *= np.uint64(_PRIME)
     back = np.empty_like(hashes)
     back[order] = hashes

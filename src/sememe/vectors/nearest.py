@@ -1,4 +1,4 @@
-"""The best rows of a matrix for each of many queries: exact, in blocks, ties by key."""
+"""Exact nearest-neighbour search over the rows of a matrix, in blocks; ties by key."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from sememe._blas import one_thread
 from sememe._errors import InvalidInputError
+from sememe._ties import highest
 from sememe._types import FloatArray
 
 Ranked = list[tuple[str, float]]  # (key, score), best first
@@ -16,23 +17,23 @@ _CELLS = 8_000_000  # scores held at once: 32 MB
 
 
 def check_k(k: int, name: str = "k") -> int:
-    """Return k as an int, or refuse it."""
+    """Return k as an int, or refuse what is not a whole number of at least 1."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise InvalidInputError(f"{name}={k!r}; give a whole number of at least 1.")
     return int(k)
 
 
-def norms_of(matrix: FloatArray) -> FloatArray:
-    """Return the length of each row, (n,) float32; a row of zeros counts as 1 and scores 0.
+def compute_norms(matrix: FloatArray) -> FloatArray:
+    """Return the norm of each row, (n,) float32; 1 for a zero row, so that it scores 0.
 
     Raises:
-        InvalidInputError: A row holds NaN or infinity, as a damaged mapped file may.
+        InvalidInputError: A row holds NaN or infinity, as a damaged memory-mapped file may.
     """
     lengths = np.empty(len(matrix), np.float32)
     for start in range(0, len(matrix), 65_536):
         block = np.asarray(matrix[start : start + 65_536], np.float32)
         np.sqrt(np.einsum("ij,ij->i", block, block), out=lengths[start : start + len(block)])
-        _exact_where_odd(lengths[start : start + len(block)], block)
+        _recompute_extremes(lengths[start : start + len(block)], block)
     if not np.isfinite(lengths).all():
         row = int(np.isfinite(lengths).argmin())
         raise InvalidInputError(
@@ -43,8 +44,8 @@ def norms_of(matrix: FloatArray) -> FloatArray:
     return lengths
 
 
-def _exact_where_odd(lengths: FloatArray, rows: FloatArray) -> None:
-    """Compute in float64, in place, the lengths whose squares float32 cannot hold."""
+def _recompute_extremes(lengths: FloatArray, rows: FloatArray) -> None:
+    """Recompute in float64, in place, the norms whose squares overflow or underflow float32."""
     odd = ~((lengths > 1e-15) & (lengths < 1e15))
     if odd.any():
         with np.errstate(over="ignore"):
@@ -52,72 +53,80 @@ def _exact_where_odd(lengths: FloatArray, rows: FloatArray) -> None:
 
 
 def unit(vectors: FloatArray) -> FloatArray:
-    """Return rows of length 1; a row of zeros stays as it is."""
+    """Scale rows to unit length; zero rows stay zero."""
     with np.errstate(over="ignore"):
         lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    _exact_where_odd(lengths[..., 0], vectors)
+    _recompute_extremes(lengths[..., 0], vectors)
     return np.asarray(vectors / np.where(lengths == 0, 1, lengths), np.float32)
 
 
-def blocks(queries: int, rows: int) -> Iterator[slice]:
-    """Cut the queries so that the scores of one block fit in memory."""
+def iterate_blocks(queries: int, rows: int) -> Iterator[slice]:
+    """Yield slices of the queries whose scores fit in memory."""
     size = max(_CELLS // max(rows, 1), 1)
     for start in range(0, queries, size):
         yield slice(start, min(start + size, queries))
 
 
 def products(matrix: FloatArray, queries: FloatArray) -> FloatArray:
-    """Return (queries, rows) inner products, on one thread where they are few."""
+    """Return (queries, rows) inner products; few queries run on one thread."""
     if len(queries) > 8:
-        return _product(queries, matrix.T)
+        return _multiply(queries, matrix.T)
     with one_thread():
-        if len(queries) == 1:  # twice as fast as a product of matrices
-            return _product(matrix, queries[0])[None]
-        return _product(queries, matrix.T)
+        if len(queries) == 1:  # matrix-vector: twice as fast as matrix-matrix
+            return _multiply(matrix, queries[0])[None]
+        return _multiply(queries, matrix.T)
 
 
-def _product(a: Any, b: Any) -> FloatArray:
+def _multiply(a: Any, b: Any) -> FloatArray:
     scores: FloatArray = np.matmul(a, b)
     return scores
 
 
-def best(scores: FloatArray, keys: Sequence[str], *, k: int, without: Sequence[int] = ()) -> Ranked:
-    """Return the k highest of (rows,) scores with their keys: descending, ties by key.
+def rank_best(
+    scores: FloatArray,
+    keys: Sequence[str],
+    *,
+    k: int,
+    without: Sequence[int] = (),
+    relative: bool = False,
+) -> Ranked:
+    """Return the keys of the k highest of (rows,) scores as (key, score): descending, ties by key.
 
-    without: rows to pass over; -1 is none. The scores are overwritten.
+    without: Rows to exclude; -1 excludes none. relative: The scores have no scale of their own; see
+    `sememe._ties.settle`. The scores are overwritten.
     """
     skip = {row for row in without if 0 <= row < len(scores)}
     scores[list(skip)] = -np.inf
     k = min(k, len(scores) - len(skip))
     if k <= 0:
         return []
-    edge = np.partition(scores, len(scores) - k)[len(scores) - k]
-    rows = np.flatnonzero(scores >= edge)
-    rows = rows[scores[rows] > -np.inf]
-    found = [
-        (keys[row], score) for row, score in zip(rows.tolist(), scores[rows].tolist(), strict=True)
+    rows, settled = highest(scores, k, relative=relative)
+    ranked = [
+        (keys[row], score)
+        for row, score in zip(rows.tolist(), settled.tolist(), strict=True)
+        if score > -np.inf
     ]
-    return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
+    return sorted(ranked, key=lambda pair: (-pair[1], pair[0]))[:k]
 
 
 def cosines(matrix: FloatArray, norms: FloatArray, queries: FloatArray) -> FloatArray:
-    """Return (queries, rows) cosines; `norms` are the rows' lengths."""
+    """Return (queries, rows) cosines; norms: (rows,) of the matrix."""
     scores = products(matrix, unit(queries))
     scores /= norms
     return np.clip(scores, -1, 1, out=scores)
 
 
 def euclidean(matrix: FloatArray, query: FloatArray) -> FloatArray:
-    """Return (rows,) distances, from the differences themselves: near ones are exact."""
-    return _by_blocks(matrix, lambda block: np.sqrt(np.square(block - query).sum(axis=1)))
+    """Return (rows,) distances, computed from differences, so that small ones are exact."""
+    return _apply_in_blocks(matrix, lambda block: np.sqrt(np.square(block - query).sum(axis=1)))
 
 
 def manhattan(matrix: FloatArray, query: FloatArray) -> FloatArray:
     """Return (rows,) sums of absolute differences."""
-    return _by_blocks(matrix, lambda block: np.abs(block - query).sum(axis=1))
+    return _apply_in_blocks(matrix, lambda block: np.abs(block - query).sum(axis=1))
 
 
-def _by_blocks(matrix: FloatArray, distance: Callable[[FloatArray], Any]) -> FloatArray:
+def _apply_in_blocks(matrix: FloatArray, distance: Callable[[FloatArray], Any]) -> FloatArray:
     step = max(_CELLS // (8 * max(matrix.shape[1], 1)), 1)
     parts = [distance(matrix[start : start + step]) for start in range(0, len(matrix), step)]
     return np.concatenate(parts).astype(np.float32) if parts else np.empty(0, np.float32)

@@ -9,102 +9,96 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sememe._errors import InvalidInputError
-from sememe.app import terminal as show
+from sememe.app import terminal
+from sememe.app.options import Json
 from sememe.models.weights.catalog import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from sememe.space.cluster import Clusters
 
-_SHOWN = 8  # items of a cluster in the table; --json lists all
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(cluster)
+_ITEMS = 8  # items of a cluster in the table; --json lists all
 
 
 def cluster(
     items: Annotated[
-        list[str], typer.Argument(metavar="ITEM... | FILE", help="Texts, or a file, one a line.")
+        list[str],
+        typer.Argument(metavar="ITEM... | FILE", help="Texts, or a file with one per line."),
     ],
     model: Annotated[
-        str, typer.Option("-m", "--model", help="A name that `sememe models` lists, or a path.")
+        str,
+        typer.Option(
+            "-m", "--model", help="Encoder: a name listed by `sememe models`, or a folder."
+        ),
     ] = DEFAULT_MODEL,
     k: Annotated[
-        int | None, typer.Option("-k", help="How many clusters; chosen by silhouette unless told.")
+        int | None, typer.Option("-k", help="Number of clusters; by default set by silhouette.")
     ] = None,
     method: Annotated[
-        str, typer.Option("--method", help="kmeans, agglomerative or hdbscan")
+        str, typer.Option("--method", help="kmeans, agglomerative or hdbscan.")
     ] = "kmeans",
     min_size: Annotated[
-        int, typer.Option("--min-size", help="The fewest items of a cluster of hdbscan.")
+        int, typer.Option("--min-size", help="Minimum size of a cluster, for hdbscan.")
     ] = 5,
-    seed: Annotated[int, typer.Option("--seed", help="Of the starts of kmeans.")] = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of kmeans.")] = 0,
+    as_json: Json = False,
 ) -> None:
-    """Group words or texts that mean alike, and name each group by its own words."""
+    """Cluster words or texts by meaning, and name each cluster by its own words."""
     from sememe.encoders.load.by_name import load_text
-    from sememe.space import cluster as group
+    from sememe.space import cluster as find_clusters
 
-    texts = _texts(items)
+    texts = _read_texts(items)
     vectors = load_text(model).encode(texts)
-    found = group(
+    clusters = find_clusters(
         vectors,
         k=k,
         method=method,  # type: ignore[arg-type]
         min_size=min_size,
         seed=seed,
     )
-    groups = _groups(found, texts, vectors)
-    noise = [texts[i] for i in found.members(-1)]
+    groups = _name_clusters(clusters, texts, vectors)
+    noise = [texts[i] for i in clusters.members(-1)]
     if as_json:
-        quality = None if math.isnan(found.silhouette) else found.silhouette
-        facts = {"model": model, "method": found.method, "k": found.k, "silhouette": quality}
-        show.as_json({**facts, "clusters": groups, "noise": noise})
+        quality = None if math.isnan(clusters.silhouette) else clusters.silhouette
+        facts = {"method": clusters.method, "k": clusters.k, "silhouette": quality}
+        terminal.print_json({"model": model, **facts, "clusters": groups, "noise": noise})
         return
-    rows = [(str(i), ", ".join(g["name"]), _some(g["items"])) for i, g in enumerate(groups)]
+    rows = [(str(i), ", ".join(g["name"]), _join_items(g["items"])) for i, g in enumerate(groups)]
     if noise:
-        rows.append(("-", "in no cluster", _some(noise)))
-    show.table(("cluster", "name", "items"), rows)
-    typer.echo(f"{found.k} clusters by {found.method}, silhouette {found.silhouette:.3f}", err=True)
+        rows.append(("-", "in no cluster", _join_items(noise)))
+    terminal.print_table(("cluster", "name", "items"), rows)
+    quality_of = f"{clusters.k} clusters by {clusters.method}"
+    typer.echo(f"{quality_of}, silhouette {clusters.silhouette:.3f}", err=True)
 
 
-def _texts(items: list[str]) -> list[str]:
-    """Return the arguments, or the lines of the file that is the only one; blanks are nothing."""
+def _read_texts(items: list[str]) -> list[str]:
+    """Return the arguments, or the lines of the file that is the only one, without blank ones."""
+    from sememe.app.files.arguments import is_path
     from sememe.text.lines import read_texts
 
-    texts = list(read_texts(Path(items[0]))) if len(items) == 1 and _is_file(items[0]) else items
+    is_file = len(items) == 1 and is_path(items[0]) and Path(items[0]).is_file()
+    texts = list(read_texts(Path(items[0]))) if is_file else items
     texts = [text for text in texts if text.strip()]
     if len(texts) < 2:
         raise InvalidInputError(
             f"got {len(texts)} items; give two or more: sememe cluster ITEM ITEM, or a FILE with "
-            "one a line"
+            "one per line"
         )
     return texts
 
 
-def _is_file(argument: str) -> bool:
-    try:
-        return Path(argument).is_file()
-    except (OSError, ValueError):  # too long for a name, or a NUL in it: a text
-        return False
-
-
-def _groups(found: Clusters, texts: list[str], vectors: Any) -> list[dict[str, Any]]:
-    """Return each cluster's name, size and items; texts of several words are named by terms."""
+def _name_clusters(clusters: Clusters, texts: list[str], vectors: Any) -> list[dict[str, Any]]:
+    """Return name, size and items of each cluster; the name of texts is their terms."""
     from sememe.space import central_words, distinctive_terms
 
     words = all(len(text.split()) == 1 for text in texts)
-    names = central_words(found, texts, vectors) if words else distinctive_terms(found, texts)
+    names = central_words(clusters, texts, vectors) if words else distinctive_terms(clusters, texts)
+    members = [[texts[i] for i in clusters.members(label)] for label in range(len(names))]
     return [
-        {"name": name, "size": len(found.members(label)),
-         "items": [texts[i] for i in found.members(label)]}
-        for label, name in enumerate(names)
-    ]  # fmt: skip
+        {"name": name, "size": len(items), "items": items}
+        for name, items in zip(names, members, strict=True)
+    ]
 
 
-def _some(items: list[str]) -> str:
-    shown = ", ".join(show.snippet(item) for item in items[:_SHOWN])
-    return shown if len(items) <= _SHOWN else f"{shown} and {len(items) - _SHOWN} more"
+def _join_items(items: list[str]) -> str:
+    listed = ", ".join(terminal.shorten(item) for item in items[:_ITEMS])
+    return listed if len(items) <= _ITEMS else f"{listed} and {len(items) - _ITEMS} more"

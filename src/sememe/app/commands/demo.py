@@ -1,4 +1,4 @@
-"""The tour: index the bundled samples, then search them by words, by meaning, across languages."""
+"""The tour: index the bundled samples, then search by words, by meaning, across languages."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._types import Item
-from sememe.app import terminal as show
+from sememe.app import terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sememe.index.hits import Mode
     from sememe.index.index import Index
+    from sememe.index.querying.hits import Mode
 
-_SHOWN = 3  # hits of each query
-_TOLD = {
+_TOP_K = 3
+_HEADINGS = {
     "meaning": "The meaning, not the words",
     "ko-en": "A Korean question, an English answer",
     "en-ko": "An English question, a Korean answer",
 }
 
 
-def samples() -> Iterator[Item]:
+def read_samples() -> Iterator[Item]:
     """Yield the bundled documents, Korean and English."""
-    for line in _resource("samples.jsonl").splitlines():
+    for line in _read("samples.jsonl").splitlines():
         record = json.loads(line)
         yield Item(
             id=record["id"],
@@ -40,7 +40,7 @@ def samples() -> Iterator[Item]:
 
 
 def run() -> None:
-    """Take the tour; it needs no network and leaves nothing behind."""
+    """Run the tour, without network; it leaves no files."""
     from rich.console import Console
 
     from sememe.index.index import Index
@@ -49,39 +49,39 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         index = Index.create(Path(folder) / "index")
-        added = index.add(samples()).added
+        added = index.add(read_samples()).added
         taken = time.monotonic() - started
         console.print(f"{added} short documents, Korean and English, indexed in {taken:.1f} s")
-        _words_against_meaning(index, console)
-        for heading in _TOLD:
-            console.print(f"\n[bold]{_TOLD[heading]}[/bold]")
-            for query in _queries(heading):
-                _ask(index, console, query["query"])
+        _compare_modes(index, console)
+        for shows, heading in _HEADINGS.items():
+            console.print(f"\n[bold]{heading}[/bold]")
+            for query in _read_queries(shows):
+                _print_answers(index, console, query["query"])
         console.print("\nNow your own folder:  sememe index FOLDER --into my-index")
         console.print('                      sememe search my-index "무엇이든 물어보세요"')
 
 
-def _words_against_meaning(index: Index, console: Console) -> None:
+def _compare_modes(index: Index, console: Console) -> None:
     console.print("\n[bold]자동차 (car), by words and by meaning[/bold]")
     modes: tuple[Mode, ...] = ("keyword", "semantic")
     for mode in modes:
-        found = index.search("자동차", k=6, mode=mode)
-        titles = ", ".join(str(hit.metadata["title"]) for hit in found)
+        hits = index.search("자동차", k=6, mode=mode)
+        titles = ", ".join(str(hit.metadata["title"]) for hit in hits)
         console.print(f"  {mode:<9}{titles}", no_wrap=True, overflow="ellipsis")
 
 
-def _ask(index: Index, console: Console, query: str) -> None:
+def _print_answers(index: Index, console: Console, query: str) -> None:
     console.print(f"  [cyan]{query}[/cyan]")
-    for hit in index.search(query, k=_SHOWN, mode="semantic"):
+    for hit in index.search(query, k=_TOP_K, mode="semantic"):
         title = str(hit.metadata["title"])
-        line = f"    {hit.score:.2f}  {title}: {show.snippet(hit.text[len(title) :])}"
+        line = f"    {hit.score:.2f}  {title}: {terminal.shorten(hit.text[len(title) :])}"
         console.print(line, no_wrap=True, overflow="ellipsis", markup=False, highlight=False)
 
 
-def _queries(shows: str) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = json.loads(_resource("queries.json"))
+def _read_queries(shows: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = json.loads(_read("queries.json"))
     return [query for query in listed if query["shows"] == shows]
 
 
-def _resource(name: str) -> str:
+def _read(name: str) -> str:
     return (files("sememe.app") / "samples" / name).read_text(encoding="utf-8")

@@ -7,60 +7,52 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sememe.app import terminal as show
+from sememe.app import terminal
+from sememe.app.options import Json, TopK
 
 if TYPE_CHECKING:
     from sememe.encoders.text.masked_lm import Fill
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("fill-mask")(fill_mask)
-
-
 def fill_mask(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="The folder of a masked language model, or hf:..."),
+        typer.Argument(metavar="MODEL", help="Masked language model: a folder, or hf:org/name."),
     ],
     texts: Annotated[
         list[str],
         typer.Argument(metavar="TEXT...", help='Texts with masks: "The cat sat on the [MASK]."'),
     ],
-    top_k: Annotated[int, typer.Option("-k", "--top-k", help="How many tokens for a mask.")] = 5,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    top_k: TopK = 5,
+    as_json: Json = False,
 ) -> None:
-    """Show which words a masked language model expects where a text has a mask.
+    """Predict the words behind masks with a masked language model.
 
-    A mask is written as the model writes it, or as [MASK] or <mask>.
+    Write a mask as the model's own token, or as [MASK] or <mask>.
     """
     from sememe.encoders.text.masked_lm import MaskedLM
     from sememe.vectors.nearest import check_k
 
     check_k(top_k, "--top-k")
     loaded = MaskedLM.load(model)
-    found = [(text, loaded.fill(text, k=top_k)) for text in texts]
+    filled = [(text, loaded.fill(text, k=top_k)) for text in texts]
     if as_json:
-        documents = [
-            {
-                "text": text,
-                "masks": [[asdict(fill) for fill in fills] for fills in masks],
-            }
-            for text, masks in found
-        ]
-        show.as_json(documents)
+        terminal.print_json(
+            [
+                {"text": text, "masks": [[asdict(fill) for fill in fills] for fills in masks]}
+                for text, masks in filled
+            ]
+        )
         return
-    for text, masks in found:
+    for text, masks in filled:
         for number, fills in enumerate(masks, start=1):
             which = f"mask {number} of {len(masks)}: " if len(masks) > 1 else ""
-            typer.echo(which + show.snippet(text))
-            rows = [(f"{f.score:.4f}", _readable(f), show.snippet(f.text)) for f in fills]
-            show.table(("probability", "token", "text"), rows)
+            typer.echo(which + terminal.shorten(text))
+            rows = [(f"{f.score:.4f}", _describe_token(f), terminal.shorten(f.text)) for f in fills]
+            terminal.print_table(("probability", "token", "text"), rows)
 
 
-def _readable(fill: Fill) -> str:
-    """Return the token as it is written; bytes that are no whole letter have their name alone."""
+def _describe_token(fill: Fill) -> str:
+    """Return the token as text, or its name where its bytes are not whole characters."""
     word = fill.written.strip()
     return fill.token if not word or "\ufffd" in word else word

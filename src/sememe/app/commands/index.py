@@ -1,4 +1,4 @@
-"""Commands that make and use an index: index, search, verify, demo."""
+"""The commands `sememe demo`, `index`, `search` and `verify`."""
 
 from __future__ import annotations
 
@@ -9,57 +9,50 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe.app import terminal as show
-from sememe.app.options import IndexDir, Json, Models, SearchMode
+from sememe.app import terminal
+from sememe.app.options import IndexDir, Json, NewIndexModels, SearchMode, TopK
 
 if TYPE_CHECKING:
     from sememe.encoders.text.cross_encoder import CrossEncoder
-    from sememe.index.hits import Hits
     from sememe.index.index import Index
+    from sememe.index.querying.hits import Hits
     from sememe.index.report import Report
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    app.command()(demo)
-    app.command()(index)
-    app.command()(search)
-    app.command()(verify)
-
-
 def demo() -> None:
-    """Index the bundled samples and search them in two languages: the tour, offline."""
+    """Index the bundled samples and search them in two languages: a tour, offline."""
     from sememe.app.commands.demo import run
 
     run()
 
 
+_TERMS = typer.Option("--terms", help="Keyword analyser of a new index: default or kiwi.")
+_THUMBNAILS = typer.Option(
+    "--thumbnails", help="Thumbnail size of a new index, in pixels; 0 for none."
+)
+_TRANSCRIBER = typer.Option(
+    "--transcriber", help="Speech recogniser of a new index, to search audio by text."
+)
+_IGNORE = typer.Option("--ignore", help="Pattern to leave out, as in .gitignore; repeatable.")
+_FORGET = typer.Option("--forget", help="Folder or file to remove from the index; repeatable.")
+_IMAGE = typer.Option("--image", help="Find images like this one, and texts that describe it.")
+_AUDIO = typer.Option("--audio", help="Find audio that sounds like this recording.")
+_WHERE = typer.Option("--where", help='SQL filter on metadata: "year >= 2020".')
+_RERANK = typer.Option("--rerank", help="Cross-encoder, a folder or hf:org/name, to rerank hits.")
+
+
 def index(
-    into: Annotated[Path, typer.Option("--into", help="The folder of the index.")],
+    into: Annotated[Path, typer.Option("--into", help="Folder of the index.")],
     paths: Annotated[
         list[str] | None,
         typer.Argument(metavar="PATH...", help="Folders or files; - is standard input."),
     ] = None,
-    model: Models = None,
-    terms: Annotated[
-        str | None,
-        typer.Option("--terms", help="Keyword analyser of a new index: default or kiwi."),
-    ] = None,
-    thumbnails: Annotated[
-        int,
-        typer.Option("--thumbnails", help="Of a new index: keep images this small; 0: none."),
-    ] = 0,
-    transcriber: Annotated[
-        str,
-        typer.Option("--transcriber", help="Of a new index: a recogniser; text then finds speech."),
-    ] = "",
-    ignore: Annotated[
-        list[str] | None, typer.Option("--ignore", help="Pattern to leave out, as in .gitignore.")
-    ] = None,
-    forget: Annotated[
-        list[str] | None,
-        typer.Option("--forget", help="A folder or file to follow no longer; repeatable."),
-    ] = None,
+    model: NewIndexModels = None,
+    terms: Annotated[str | None, _TERMS] = None,
+    thumbnails: Annotated[int, _THUMBNAILS] = 0,
+    transcriber: Annotated[str, _TRANSCRIBER] = "",
+    ignore: Annotated[list[str] | None, _IGNORE] = None,
+    forget: Annotated[list[str] | None, _FORGET] = None,
     as_json: Json = False,
 ) -> None:
     """Build an index, or bring it up to date: only what changed is encoded again."""
@@ -73,37 +66,28 @@ def index(
             f"longer, type: sememe index --forget {missing[0]} --into {into}"
         )
     target = _open_or_create(into, model, terms, thumbnails, transcriber, create=bool(given))
-    total = _sum([target.forget(path) for path in gone] + _take(target, given, ignore or []))
-    held = len(target)
+    reports = [target.forget(path) for path in gone] + _sync(target, given, ignore or [])
+    report, n_items = _sum(reports), len(target)
     if as_json:
-        show.as_json({**total.to_dict(), "items": held})
+        terminal.print_json({**report.to_dict(), "items": n_items})
     else:
-        show.report(total, rows=held)
-    if given and not held:
+        terminal.print_report(report, rows=n_items)
+    if given and not n_items:
         raise InvalidInputError(f"nothing in {', '.join(given)} could be indexed")
 
 
 def search(
     folder: IndexDir,
-    query: Annotated[str | None, typer.Argument(metavar="QUERY", help="What to look for.")] = None,
-    image: Annotated[
-        Path | None, typer.Option("--image", help="Find what looks like this picture, or is told.")
-    ] = None,
-    audio: Annotated[
-        Path | None, typer.Option("--audio", help="Find what sounds like this recording.")
-    ] = None,
-    top_k: Annotated[int, typer.Option("-k", "--top-k", help="How many hits.")] = 10,
+    query: Annotated[str | None, typer.Argument(metavar="QUERY", help="What to find.")] = None,
+    image: Annotated[Path | None, _IMAGE] = None,
+    audio: Annotated[Path | None, _AUDIO] = None,
+    top_k: TopK = 10,
     mode: SearchMode = "hybrid",
-    where: Annotated[
-        str | None, typer.Option("--where", help='SQL over the metadata: "year >= 2020"')
-    ] = None,
-    rerank: Annotated[
-        str | None,
-        typer.Option("--rerank", help="A cross-encoder (a folder or hf:org/name) to rank hits."),
-    ] = None,
+    where: Annotated[str | None, _WHERE] = None,
+    rerank: Annotated[str | None, _RERANK] = None,
     as_json: Json = False,
 ) -> None:
-    """Find the items of an index that answer a query, or that are like a picture or a sound."""
+    """Search an index by text, by an image or by a recording."""
     from sememe.index.index import Index
 
     if image is not None or audio is not None:
@@ -113,24 +97,24 @@ def search(
                 "--image and --audio are queries by themselves; give one of them, and leave out "
                 "QUERY, --mode, --rerank"
             )
-        found = _search_like(Index.open(folder), image, audio, top_k, where)
+        hits = _search_by_example(Index.open(folder), image, audio, top_k, where)
     else:
         if query is None or not query.strip():
             raise InvalidInputError(
                 "the query is empty; give words or a sentence to look for, or --image FILE, "
                 "or --audio FILE"
             )
-        scorer = _cross_encoder(rerank) if rerank else None
-        opened = Index.open(folder, preload=True)
-        found = opened.search(query, k=top_k, mode=mode, where=where, rerank=scorer)  # type: ignore[arg-type]
+        scorer = _load_cross_encoder(rerank) if rerank else None
+        opened = Index.open(folder, preload=mode != "keyword")
+        hits = opened.search(query, k=top_k, mode=mode, where=where, rerank=scorer)  # type: ignore[arg-type]
     if as_json:
-        show.as_json([hit.to_dict() for hit in found])
+        terminal.print_json([hit.to_dict() for hit in hits])
     else:
-        show.hits(found)
-    show.note(found)
+        terminal.print_hits(hits)
+    terminal.print_note(hits)
 
 
-def _search_like(
+def _search_by_example(
     index: Index, image: Path | None, audio: Path | None, top_k: int, where: str | None
 ) -> Hits:
     given, option, noun = (
@@ -143,18 +127,18 @@ def _search_like(
 
 
 def verify(folder: IndexDir, as_json: Json = False) -> None:
-    """Check an index end to end: rows, checksums, offsets, vector widths and lengths."""
+    """Check an index end to end: rows, checksums, offsets, vector dimensions and norms."""
     from sememe.index.index import Index
 
-    found = Index.open(folder).verify()
+    result = Index.open(folder).verify()
     if as_json:
-        show.as_json(found.to_dict())
+        terminal.print_json(result.to_dict())
     else:
-        state = "sound" if found.sound else f"{found.faults} faults"
-        typer.echo(f"{folder}: {found.rows} rows of {found.items} items checked, {state}")
-        for problem in found.problems:
+        state = "sound" if result.sound else f"{result.faults} faults"
+        typer.echo(f"{folder}: {result.rows} rows of {result.items} items checked, {state}")
+        for problem in result.problems:
             typer.echo(problem, err=True)
-    if not found.sound:
+    if not result.sound:
         raise typer.Exit(1)
 
 
@@ -167,6 +151,8 @@ def _open_or_create(
     *,
     create: bool,
 ) -> Index:
+    """Open an index, or create one; refuse options that differ from those it was built with."""
+    from sememe.encoders.name import ModelName
     from sememe.index.config import FILE
     from sememe.index.index import Index
 
@@ -184,9 +170,10 @@ def _open_or_create(
             f"{into} keeps thumbnails of {opened.thumbnails} pixels; got {thumbnails}. Leave "
             "--thumbnails out, or build another index: --into OTHER"
         )
-    encoders = ", ".join(entry.name for entry in opened.encoders)
+    names = [ModelName.parse(entry.name).canonical for entry in opened.encoders]
+    encoders = ", ".join(map(str, names))
     asked_for = (
-        ("-m", _names(models or []), encoders),
+        ("-m", _name_encoders(models or []), encoders),
         ("--terms", terms, opened.terms),
     )
     for option, asked, built in asked_for:
@@ -200,41 +187,42 @@ def _open_or_create(
     return opened
 
 
-def _names(models: list[str]) -> str:
-    """Return the names of the encoders that an index of these models has."""
-    from sememe.index.encoders import loaded_encoders
+def _name_encoders(models: list[str]) -> str:
+    """Return the names of the encoders that an index of these models has; loads nothing."""
+    from sememe.index.encoders import list_names
 
     try:
-        return ", ".join(encoder.name for encoder in loaded_encoders(models)) if models else ""
+        return ", ".join(list_names(models))
     except UnknownNameError:  # no model, so not the one that the index was built with
         return ", ".join(models)
 
 
-def _take(target: Index, paths: list[str], ignore: list[str]) -> list[Report]:
+def _sync(target: Index, paths: list[str], ignore: list[str]) -> list[Report]:
     """Sync the folders and files, then read standard input if it is among them."""
     followed = [path for path in paths if path != "-"]
-    done = []
+    reports = []
+    show = terminal.is_interactive()
     if followed:
-        done.append(target.sync(*followed, ignore=ignore, show_progress=show.is_interactive()))
+        reports.append(target.sync(*followed, ignore=ignore, show_progress=show))
     if "-" in paths:
-        from sememe.index.facts import fitted
+        from sememe.index.writing.metadata import fit_items
         from sememe.sources import read_lines
 
-        lines = fitted(read_lines(sys.stdin.buffer), target.statistics()["columns"], "stdin")
-        done.append(target.upsert(lines, show_progress=show.is_interactive()))
-    return done
+        lines = fit_items(read_lines(sys.stdin.buffer), target.statistics()["columns"], "stdin")
+        reports.append(target.upsert(lines, show_progress=show))
+    return reports
 
 
-def _cross_encoder(name: str) -> CrossEncoder:
+def _load_cross_encoder(name: str) -> CrossEncoder:
     from sememe.encoders.text.cross_encoder import CrossEncoder
 
-    found = CrossEncoder.load(name)
-    if len(found.labels) > 1:
+    model = CrossEncoder.load(name)
+    if len(model.labels) > 1:
         raise InvalidInputError(
-            f"--rerank {name} gives {len(found.labels)} labels ({', '.join(found.labels)}); give a "
+            f"--rerank {name} gives {len(model.labels)} labels ({', '.join(model.labels)}); give a "
             "cross-encoder with one score, such as hf:cross-encoder/ms-marco-MiniLM-L6-v2"
         )
-    return found
+    return model
 
 
 def _sum(reports: list[Report]) -> Report:

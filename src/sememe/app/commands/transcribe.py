@@ -2,94 +2,75 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sememe._errors import InvalidInputError
-from sememe.app import terminal as show
-from sememe.app.commands.classify import given_files
+from sememe.app import terminal
+from sememe.app.options import BeamSize, Json
 
 if TYPE_CHECKING:
     from sememe.encoders.audio.transcriber import Transcript
 
-_DAMAGED = 1
+_DAMAGED = 1  # exit code
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(transcribe)
+_MODEL = typer.Option(
+    "-m",
+    "--model",
+    help="Speech recogniser: a folder written by `train speech` or Wav2Vec2ForCTC of transformers, "
+    "or hf:org/name. Required: none is installed with sememe.",
+)
+_WORDS = typer.Option("--words", help="File with a word per line, to restrict recognition to.")
 
 
 def transcribe(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE...", help="Recordings, or folders of them.")
     ],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "-m",
-            "--model",
-            help="The folder of a recogniser, as `train speech` writes it or Wav2Vec2ForCTC of "
-            "transformers, or hf:ORG/NAME. None arrives by pip.",
-        ),
-    ] = None,
-    beam_size: Annotated[
-        int,
-        typer.Option("--beam-size", help="1 is quick; 16 looks for the most probable text."),
-    ] = 1,
-    words: Annotated[
-        Path | None,
-        typer.Option("--words", help="A file with a word a line: nothing else is understood."),
-    ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json", help="Print one JSON document, with the seconds of each word, and no more."
-        ),
-    ] = False,
+    model: Annotated[str | None, _MODEL] = None,
+    beam_size: BeamSize = 1,
+    words: Annotated[Path | None, _WORDS] = None,
+    as_json: Json = False,
 ) -> None:
-    """Write down what is said in recordings."""
+    """Transcribe recordings. With --json, each word has its start and end in seconds."""
+    from sememe.app.files.arguments import list_files
     from sememe.encoders.audio.transcriber import Transcriber
 
     if model is None:
         raise InvalidInputError(
-            "no recogniser arrives by pip; name one: -m FOLDER, as `sememe train speech` writes "
-            "it or Wav2Vec2ForCTC of transformers, or -m hf:ORG/NAME"
+            "no recogniser is installed with sememe; name one: -m FOLDER, as `sememe train speech` "
+            "or Wav2Vec2ForCTC of transformers write it, or -m hf:ORG/NAME"
         )
-    paths, skipped = given_files(files, "audio")
+    paths, skipped = list_files(files, "audio")
     if not paths and not skipped:
         raise InvalidInputError(f"{', '.join(files)}: no recordings in there. Give some.")
     transcriber = Transcriber.load(model)
-    allowed = _words(words)
-    if lost := transcriber.unwritable(allowed or []):
+    allowed = _read_allowed(words)
+    if lost := transcriber.find_unwritable(allowed or []):
         some = ", ".join(lost[:5])
         note = f"{len(lost)} of the words cannot be written with the recogniser's letters: {some}"
-        typer.echo(show.visible(note), err=True)
-    found, reasons = transcriber.transcribe_readable(
-        paths, beam_size=beam_size, words=allowed, show_progress=sys.stderr.isatty()
+        typer.echo(terminal.escape_controls(note), err=True)
+    transcripts, reasons = transcriber.transcribe_with_failures(
+        paths, beam_size=beam_size, words=allowed, show_progress=terminal.is_interactive()
     )
-    rows = [
-        (path, transcript)
-        for place, (path, transcript) in enumerate(zip(paths, found, strict=True))
-        if place not in reasons
-    ]
-    skipped |= {paths[place]: why for place, why in reasons.items()}
+    pairs = enumerate(zip(paths, transcripts, strict=True))
+    rows = [pair for i, pair in pairs if i not in reasons]
+    skipped |= {paths[i]: reason for i, reason in reasons.items()}
     if as_json:
-        show.as_json([_facts(path, transcript) for path, transcript in rows])
+        terminal.print_json([_as_document(path, transcript) for path, transcript in rows])
     else:
         for path, transcript in rows:
-            named = f"{path}: " if len(paths) > 1 else ""
-            typer.echo(show.visible(f"{named}{transcript.text}"))
-    for source, why in skipped.items():
-        typer.echo(show.visible(f"skipped {source}: {why}"), err=True)
+            source = f"{path}: " if len(paths) > 1 else ""
+            typer.echo(terminal.escape_controls(f"{source}{transcript.text}"))
+    terminal.print_skipped(skipped.items())
     if skipped:
         raise typer.Exit(_DAMAGED)
 
 
-def _facts(path: str, transcript: Transcript) -> dict[str, object]:
+def _as_document(path: str, transcript: Transcript) -> dict[str, Any]:
     return {
         "source": path,
         "text": transcript.text,
@@ -99,10 +80,7 @@ def _facts(path: str, transcript: Transcript) -> dict[str, object]:
     }
 
 
-def _words(path: Path | None) -> list[str] | None:
-    if path is None:
-        return None
-    from sememe.text.lines import check_corpus, read_texts
+def _read_allowed(path: Path | None) -> list[str] | None:
+    from sememe.app.files.texts import read_words
 
-    check_corpus(path)
-    return [word for line in read_texts(path) for word in line.split()]
+    return None if path is None else [word for line in read_words(path) for word in line.split()]

@@ -1,4 +1,4 @@
-"""A file of texts, one a line or one a JSON object, with the lines that they stand on."""
+"""Files of texts: one per line or one per JSON object, with their line numbers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import Skipped
 from sememe.sources.formats import format_of, kind_of_file
-from sememe.sources.jsonl import parse
 from sememe.sources.lines import open_lines
-from sememe.sources.records import Records
-from sememe.sources.streams import reason
+from sememe.sources.open_file import reason
+from sememe.sources.tables.jsonl import parse_line
+from sememe.sources.tables.records import Records
 from sememe.text.normalize import well_formed
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class TextFile:
-    """What a file holds.
+    """Texts of a file.
 
     Attributes:
         texts: Those with content.
-        lines: The line of each, from 1.
-        empty: How many lines are blank.
+        lines: The line number of each, from 1.
+        empty: Number of blank lines.
         skipped: What could not be used, and why.
     """
 
@@ -38,69 +38,81 @@ class TextFile:
 
 
 def read_text_file(path: Path) -> TextFile:
-    """Read a file in memory: plain text or .jsonl, both also below .gz and .xz.
+    """Read a file into memory: plain text or .jsonl, both also as .gz and .xz.
 
-    A record's text is found as `sememe index` finds it: the field text, content, 내용...
+    The text of a record is the field that `sememe index` takes: text, content, 내용...
 
     Raises:
         InvalidInputError: There is no such file, or it is of another kind.
-        CorruptFileError: It is binary, or its packing is broken.
+        CorruptFileError: It is binary, or its compression is broken.
     """
-    records = Records(path.name, has_ids=False) if _holds_records(path) else None
-    found = TextFile()
-    for number, line in _numbered(path, found.skipped):
+    records = Records(path.name, has_ids=False) if _is_jsonl(path) else None
+    file = TextFile()
+    for number, line in _read_numbered(path, file.skipped):
         text: str | Skipped = line.removesuffix("\n")
         if not line.strip():
-            found.empty += 1
+            file.empty += 1
             continue
         if records is not None:
-            text = _text_of(line, number, records)
+            text = _read_record(line, number, records)
         if isinstance(text, Skipped):
-            found.skipped.append(text)
+            file.skipped.append(text)
         else:
-            found.texts.append(well_formed(text))
-            found.lines.append(number)
-    found.skipped += [] if records is None else records.notes()
-    return found
+            file.texts.append(well_formed(text))
+            file.lines.append(number)
+    file.skipped += [] if records is None else records.notes()
+    return file
 
 
-def chosen_lines(path: Path, lines: Container[int]) -> Iterator[str]:
-    """Yield some lines of a file as they stand there, each with its end."""
-    for number, line in _numbered(path, []):
-        if number in lines:
+def read_lines_at(path: Path, numbers: Container[int]) -> Iterator[str]:
+    """Yield the lines with these numbers unchanged, each with its line end."""
+    for number, line in _read_numbered(path, []):
+        if number in numbers:
             yield line if line.endswith("\n") else f"{line}\n"
 
 
-def _holds_records(path: Path) -> bool:
-    """Tell .jsonl from plain text, and refuse other formats."""
+def read_words(path: Path) -> list[str]:
+    """Read a file of words, one per line, without blank lines.
+
+    Raises:
+        InvalidInputError: It is not a file, or not UTF-8.
+    """
+    from sememe.text.lines import check_corpus, read_texts
+
+    check_corpus(path)
+    return [word for line in read_texts(path) if (word := line.strip())]
+
+
+def _is_jsonl(path: Path) -> bool:
+    """Distinguish .jsonl from plain text, and refuse other formats."""
     kind, unread = format_of(path.name)
     if unread is not None or kind not in ("text", "markdown", "jsonl"):
         raise InvalidInputError(
-            f"{path}: {unread or kind_of_file(kind)}; allowed: one text a line, or .jsonl with "
+            f"{path}: {unread or kind_of_file(kind)}; allowed: one text per line, or .jsonl with "
             '"text", both also as .gz and .xz.'
         )
     return kind == "jsonl"
 
 
-def _numbered(path: Path, notes: list[Skipped]) -> Iterator[tuple[int, str]]:
+def _read_numbered(path: Path, notes: list[Skipped]) -> Iterator[tuple[int, str]]:
     try:
         with open_lines(path, path.name) as lines:
             yield from lines
             notes.extend(lines.notes())
     except CorruptFileError as error:
-        raise CorruptFileError(f"{path}: {error}. Give a file of texts, one a line.") from error
+        raise CorruptFileError(f"{path}: {error}. Give a file of texts, one per line.") from error
     except FileNotFoundError:
-        raise InvalidInputError(f"{path}: no such file; give one with a text a line.") from None
+        raise InvalidInputError(f"{path}: no such file; give one with a text per line.") from None
     except (OSError, ValueError) as error:
         raise InvalidInputError(f"{path}: {reason(error)}. Give a file of texts.") from error
 
 
-def _text_of(line: str, number: int, records: Records) -> str | Skipped:
-    place = f"line {number}"
-    record = parse(line)
+def _read_record(line: str, number: int, records: Records) -> str | Skipped:
+    where = f"line {number}"
+    record = parse_line(line)
     if isinstance(record, ValueError):
-        return Skipped("", f"{place}: not JSON ({record})")
+        return Skipped("", f"{where}: not JSON ({record})")
     if not isinstance(record, dict):
-        return Skipped("", f"{place}: not a JSON object but {type(record).__name__}")
-    item = records.read(record, number, place)
+        return Skipped("", f"{where}: not a JSON object but {type(record).__name__}")
+    item = records.read(record, number, where)
     return item if isinstance(item, Skipped) else str(item.content)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe.app.files.arguments import check_output_file
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray, Item
@@ -28,17 +28,14 @@ class VectorFile(Protocol):
 
 
 @contextmanager
-def vector_file(path: Path, dim: int) -> Iterator[VectorFile]:
-    """Open a file for vectors by its ending; it is there whole at the end, or not at all.
+def open_vector_file(path: Path, dim: int) -> Iterator[VectorFile]:
+    """Open a file for vectors in the format of its ending; it is written whole or not at all.
 
     Raises:
         UnknownNameError: The ending is not .npy, .parquet or .jsonl.
         InvalidInputError: There is no such folder.
     """
-    if path.suffix not in _KINDS:
-        raise UnknownNameError.of("the output's ending", path.suffix, _KINDS)
-    if not path.parent.is_dir():
-        raise InvalidInputError(f"{path.parent} is no folder; make it first, or write elsewhere.")
+    check_output_file(path, tuple(_KINDS))
     fresh = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
     try:
         file = _KINDS[path.suffix](fresh, dim)
@@ -53,19 +50,19 @@ def vector_file(path: Path, dim: int) -> Iterator[VectorFile]:
         raise
 
 
-def json_line(item: Item, vector: FloatArray) -> str:
-    """Return the line that stands for an item in a .jsonl file."""
+def format_line(item: Item, vector: FloatArray) -> str:
+    """Return the line of a .jsonl file for an item: its id and vector."""
     return json.dumps({"id": item.id, "vector": vector.tolist()}, ensure_ascii=False)
 
 
 class _Npy:
-    """NumPy's format: a header, then the rows. Its size does not depend on how many there are."""
+    """NumPy's format: a header, whose size does not depend on the number of rows, then the rows."""
 
     def __init__(self, path: Path, dim: int) -> None:
         self._file: BinaryIO = path.open("wb")
         self._dim = dim
         self._rows = 0
-        self._head()
+        self._write_header()
 
     def write(self, items: Sequence[Item], vectors: FloatArray) -> None:
         self._file.write(vectors.tobytes())
@@ -73,10 +70,10 @@ class _Npy:
 
     def close(self) -> None:
         self._file.seek(0)
-        self._head()
+        self._write_header()
         self._file.close()
 
-    def _head(self) -> None:
+    def _write_header(self) -> None:
         from numpy.lib import format as npy
 
         shape = (self._rows, self._dim)
@@ -85,14 +82,14 @@ class _Npy:
 
 
 class _JsonLines:
-    """One JSON object a line: id and vector."""
+    """One JSON object per line: id and vector."""
 
     def __init__(self, path: Path, dim: int) -> None:
         self._file = path.open("w", encoding="utf-8")
 
     def write(self, items: Sequence[Item], vectors: FloatArray) -> None:
         self._file.writelines(
-            json_line(item, vector) + "\n" for item, vector in zip(items, vectors, strict=True)
+            format_line(item, vector) + "\n" for item, vector in zip(items, vectors, strict=True)
         )
 
     def close(self) -> None:

@@ -1,106 +1,118 @@
-"""The command `sememe train classifier`."""
+"""`sememe train classifier` and `sememe train audio-classifier`."""
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sememe.app import terminal as show
-from sememe.app.train.classifier_summary import refuse_idle, summary
+from sememe._errors import InvalidInputError
+from sememe.app import terminal
+from sememe.app.field_options import Command, Values
+from sememe.app.train.recipe_command import make_recipe, recipe_command
 from sememe.app.train.run import (
-    Evaluations,
-    Json,
-    Output,
-    Overwrite,
-    Seed,
-    Warmup,
     check_free,
-    check_output,
-    going_on_later,
-    state_folder,
-    tell,
+    describe_curve,
+    fit_and_save,
+    is_typed,
+    make_evaluate_option,
+    make_path_argument,
+    train_and_save,
 )
 
+if TYPE_CHECKING:
+    from sememe.train.classify.learner import ClassLearner
+    from sememe.train.classify.report import ClassifierReport
 
-def classifier(
-    context: typer.Context,
-    folder: Annotated[
-        Path,
-        typer.Argument(metavar="FOLDER", help="A folder with a folder of pictures for each class."),
-    ],
-    output: Output,
-    model: Annotated[
-        str, typer.Option("-m", "--model", help="The encoder; to fine-tune, the network.")
-    ] = "efficientnet-lite0",
-    method: Annotated[
-        str, typer.Option("--method", help="kernel, probe, knn or finetune.")
-    ] = "kernel",
-    views: Annotated[
-        int, typer.Option("--views", help="Views of a picture: 1, 2 (mirrored) or 4 (and whole).")
-    ] = 4,
-    shots: Annotated[
-        int | None, typer.Option("--shots", help="Learn from so many pictures of each class.")
-    ] = None,
-    draws: Annotated[int, typer.Option("--draws", help="How often these are drawn.")] = 5,
-    evaluate: Annotated[
-        Path | None,
-        typer.Option("--evaluate", help="Such a folder to measure with; a fifth without."),
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option("--size", help="Fine-tuning: width of the pictures.")
-    ] = None,
-    epochs: Annotated[float, typer.Option("--epochs", help="Fine-tuning: passes.")] = 5,
-    evaluations: Evaluations = 5,
-    batch_size: Annotated[int, typer.Option("--batch-size", help="Fine-tuning.")] = 32,
-    learning_rate: Annotated[
-        float, typer.Option("--learning-rate", help="Fine-tuning: step size at its highest.")
-    ] = 3e-4,
-    warmup: Warmup = 0.1,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-) -> None:
-    """Teach classes of your own from examples. Fine-tuning goes on after a stop."""
+_TUNING = (
+    *("epochs", "evaluations", "batch_size", "learning_rate", "weight_decay", "warmup"),
+    *("size", "seconds"),
+)
+_EVALUATE = make_evaluate_option("Such data to evaluate on; by default a fifth is held out.")
+
+
+def classifier() -> Command:
+    """Train a classifier of images on your own classes. Fine-tuning resumes after a stop."""
     from sememe.train.classify.image import ImageClassifier
+
+    data = make_path_argument("FOLDER", "Folder with a folder of images per class.")
+    return _make_command(ImageClassifier, data, "pictures", "PICTURE")
+
+
+def audio_classifier() -> Command:
+    """Train a classifier of audio on your own classes. Fine-tuning resumes after a stop."""
+    from sememe.train.classify.audio import AudioClassifier
+
+    data = make_path_argument(
+        "DATA", "Folder with a folder of recordings per class, or a table of path and label."
+    )
+    return _make_command(AudioClassifier, data, "recordings", "RECORDING")
+
+
+def _make_command(recipe: type[ClassLearner], data: Any, noun: str, example: str) -> Command:
+    def make(context: typer.Context, values: Values) -> ClassLearner:
+        _refuse_idle(context, values)
+        training: ClassLearner = make_recipe(recipe, values)
+        return training
+
+    def summarise(report: ClassifierReport, written: Path) -> str:
+        return _summarise(report, written, noun)
+
+    return recipe_command(
+        recipe,
+        data,
+        fit={"evaluate": _EVALUATE},
+        make=make,
+        train=_train_classifier,
+        summarise=summarise,
+        following=f"sememe classify {example} -m {{}}",
+    )
+
+
+def _refuse_idle(context: typer.Context, values: Values) -> None:
+    """Refuse options that would have no effect.
+
+    Raises:
+        InvalidInputError: One was typed.
+    """
+    for name in _TUNING:
+        if values["method"] != "finetune" and is_typed(context, name):
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidInputError(f"{option} is for --method finetune; leave it out.")
+    if values["shots"] is None and is_typed(context, "draws"):
+        raise InvalidInputError("--draws goes with --shots; leave it out.")
+
+
+def _train_classifier(
+    training: ClassLearner, data: Path, output: Path, *, overwrite: bool, **more: Any
+) -> Path:
+    """Fine-tune, with a state to resume from, or fit a probe, which is quick."""
     from sememe.train.classify.learner import check_probe_place
 
-    refuse_idle(context, method, shots, more=("size",))
-    data = [folder, *([evaluate] if evaluate else [])]
-    if method == "finetune":
-        check_output(output, data, overwrite=overwrite)
-    else:
-        check_free(output, overwrite=overwrite)
-        check_probe_place(output)
-    training = ImageClassifier(
-        model,
-        method=method,  # type: ignore[arg-type]
-        views=views,
-        shots=shots,
-        draws=draws,
-        size=size,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        warmup=warmup,
-        evaluations=evaluations,
-        seed=seed,
-    )
-    state = state_folder(output) if method == "finetune" else None
-    with going_on_later(state_folder(output)):
-        training.fit(folder, evaluate=evaluate, checkpoint=state, show_progress=sys.stderr.isatty())
-        output.parent.mkdir(parents=True, exist_ok=True)
-        written = training.save(output)
-    if state is not None:
-        shutil.rmtree(state, ignore_errors=True)
-    report = training.report_
-    if as_json:
-        show.as_json({"path": str(written), **asdict(report)})
-        return
-    following = f"sememe classify PICTURE -m {shlex.quote(str(written))}"
-    tell(summary(report, written, "pictures"), report.notes, following)
+    if training.method == "finetune":
+        return train_and_save(training, data, output, overwrite=overwrite, **more)
+    check_free(output, overwrite=overwrite)
+    check_probe_place(output)
+    return fit_and_save(training, data, output, **more)
+
+
+def _summarise(report: ClassifierReport, written: Path, noun: str) -> str:
+    low, high = report.interval
+    n = sum(report.n_train.values())
+    lines = [
+        f"{n:,} {noun} of {len(report.n_train)} classes to {written}",
+        f"  accuracy on {report.n_held:,} held out: {report.accuracy:.4f} ({low:.4f} to "
+        f"{high:.4f}); learnt from shuffled labels: {report.control:.4f}",
+    ]
+    if report.curve is not None:
+        lines.append(f"  {describe_curve(report.curve)}")
+    if (few := report.few_shot) is not None:
+        lines.append(
+            f"  {few.shots} of each class, {len(few.accuracies)} draws: {few.mean:.4f} ± "
+            f"{few.deviation:.4f} (shuffled labels: {few.control:.4f})"
+        )
+    worst = sorted(report.per_class.items(), key=lambda pair: pair[1])
+    lines += [f"  {terminal.escape_controls(label)}: {value:.4f}" for label, value in worst]
+    lines += [f"  {line}" for line in map(terminal.describe_confusion, report.confused)]
+    return "\n".join(lines)

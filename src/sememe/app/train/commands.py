@@ -1,46 +1,69 @@
-"""`sememe train RECIPE`: one subcommand for each thing that can be trained."""
+"""`sememe train RECIPE`: one subcommand per recipe."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import typer
+from typer.core import TyperCommand
+from typer.main import get_command
 
 from sememe.app.train import (
-    audio_classifier,
     audio_recipes,
     classifiers,
-    clip,
-    cross_encoder,
-    domain,
     image_recipes,
-    mlm,
-    multilingual,
-    speech,
     text_recipes,
     tokenizer,
     whitening,
     words,
 )
 
-train_app = typer.Typer(
-    name="train", help="Train a model on your own text, pictures or sound.", no_args_is_help=True
-)
+_RECIPES: dict[str, Callable[[], Callable[..., None]]] = {
+    "word2vec": words.word2vec,
+    "fasttext": words.fasttext,
+    "mlm": text_recipes.mlm,
+    "sentence": text_recipes.sentence,
+    "cross": text_recipes.cross,
+    "multilingual": text_recipes.multilingual,
+    "domain": text_recipes.domain,
+    "simclr": image_recipes.simclr,
+    "wav2vec2": audio_recipes.wav2vec2,
+    "clip": image_recipes.clip,
+    "speech": audio_recipes.speech,
+    "classifier": classifiers.classifier,
+    "audio-classifier": classifiers.audio_classifier,
+}
+
+
+class LazyCommand(TyperCommand):
+    """A command made on first use: the function registered returns it, its docstring is the help.
+
+    Listing commands imports no recipe.
+    """
+
+    def __init__(self, *arguments: Any, callback: Callable[[], Any], **options: Any) -> None:
+        super().__init__(*arguments, callback=callback, **options)
+        self._make = callback
+        del self.params, self.callback
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("params", "callback"):
+            raise AttributeError(name)
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        app.command()(self._make())
+        made = get_command(app)
+        self.params, self.callback = made.params, made.callback
+        return getattr(self, name)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    train_app.command("word2vec")(words.word2vec)
-    train_app.command("fasttext")(words.fasttext)
-    train_app.command("mlm")(mlm.mlm)
-    train_app.command("sentence")(text_recipes.sentence)
-    train_app.command("cross")(cross_encoder.cross)
-    train_app.command("multilingual")(multilingual.multilingual)
-    train_app.command("domain")(domain.domain)
-    train_app.command("simclr")(image_recipes.simclr)
-    train_app.command("wav2vec2")(audio_recipes.wav2vec2)
-    train_app.command("clip")(clip.clip)
-    train_app.command("speech")(speech.speech)
-    train_app.command("classifier")(classifiers.classifier)
-    train_app.command("audio-classifier")(audio_classifier.audio_classifier)
-    train_app.command("mel-statistics")(whitening.mel_statistics)
-    train_app.command("tokenizer")(tokenizer.tokenizer)
-    app.add_typer(train_app)
+    train = typer.Typer(
+        name="train", help="Train a model on your own text, images or audio.", no_args_is_help=True
+    )
+    for name, make in _RECIPES.items():
+        train.command(name, cls=LazyCommand)(make)
+    train.command("mel-statistics")(whitening.mel_statistics)
+    train.command("tokenizer")(tokenizer.tokenizer)
+    app.add_typer(train)

@@ -1,118 +1,50 @@
-"""The command `sememe train simclr`."""
+"""`sememe train simclr` and `sememe train clip`."""
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import asdict
+from inspect import Parameter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from sememe.app import terminal as show
-from sememe.app.train.run import (
-    Evaluations,
-    Json,
-    Output,
-    Overwrite,
-    Seed,
-    Warmup,
-    check_output,
-    tell,
-    told,
-    train_and_save,
-    warnings_as_lines,
-)
+from sememe._errors import InvalidInputError
+from sememe.app.field_options import Command, Values, make_options, make_parameter
+from sememe.app.options import ImageColumn, TextColumns
+from sememe.app.train.recipe_command import make_recipe, recipe_command
+from sememe.app.train.run import describe_curve, is_typed, make_evaluate_option, make_path_argument
 
 if TYPE_CHECKING:
+    from sememe.train.clip.report import ClipReport
     from sememe.train.simclr.recipe import SimCLRReport
 
-Folder = Annotated[
-    Path, typer.Argument(metavar="FOLDER", help="Pictures, in folders within it too; no labels.")
+_FROM_SCRATCH = Annotated[
+    bool,
+    typer.Option(
+        "--from-scratch",
+        help="Train both encoders from scratch, which takes thousands of images.",
+        rich_help_panel="Model",
+    ),
 ]
 
 
-def simclr(
-    pictures: Folder,
-    output: Output,
-    evaluate: Annotated[
-        Path | None,
-        typer.Option(
-            "--evaluate",
-            help="A folder with a folder of pictures for each class: to measure, never to train.",
-        ),
-    ] = None,
-    backbone: Annotated[
-        str, typer.Option("--backbone", help="small, a name of torchvision, or timm/NAME.")
-    ] = "small",
-    size: Annotated[
-        int, typer.Option("--size", help="Pictures are scaled and cut to so many pixels a side.")
-    ] = 32,
-    epochs: Annotated[float, typer.Option("--epochs", help="Passes over the pictures.")] = 40,
-    batch_size: Annotated[int, typer.Option("--batch-size", help="Pictures a step.")] = 256,
-    learning_rate: Annotated[
-        float, typer.Option("--learning-rate", help="Step size at its highest.")
-    ] = 2e-3,
-    weight_decay: Annotated[float, typer.Option("--weight-decay", help="Of the weights.")] = 1e-4,
-    warmup: Warmup = 0.1,
-    temperature: Annotated[
-        float, typer.Option("--temperature", help="Cosines are divided by it.")
-    ] = 0.2,
-    projection: Annotated[
-        int, typer.Option("--projection", help="Width of what the loss compares.")
-    ] = 128,
-    crop: Annotated[
-        float, typer.Option("--crop", help="Smallest share of a picture that a view shows.")
-    ] = 0.2,
-    colour: Annotated[
-        float, typer.Option("--colour", help="Strength of the changes of colour, 0 to 1.")
-    ] = 0.5,
-    evaluations: Evaluations = 10,
-    precision: Annotated[
-        str,
-        typer.Option(
-            "--precision",
-            help="float32, or bfloat16: quicker where the processor has avx512_bf16 or amx_bf16.",
-        ),
-    ] = "float32",
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-) -> None:
-    """Train an image encoder on pictures alone. Stopped or killed, the same command goes on."""
+def simclr() -> Command:
+    """Train an image encoder without labels by SimCLR. Resumes an interrupted run."""
     from sememe.train.simclr.recipe import SimCLRTraining
 
-    check_output(output, [pictures, *([evaluate] if evaluate else [])], overwrite=overwrite)
-    training = SimCLRTraining(
-        backbone=backbone,
-        size=size,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        warmup=warmup,
-        temperature=temperature,
-        projection=projection,
-        crop=crop,
-        colour=colour,
-        evaluations=evaluations,
-        precision=precision,  # type: ignore[arg-type]
-        seed=seed,
+    return recipe_command(
+        SimCLRTraining,
+        make_path_argument("FOLDER", "Folder of images, searched recursively; no labels."),
+        fit={"labelled": make_evaluate_option("Folder with a folder of images per class.")},
+        summarise=_summarise_simclr,
+        following="sememe embed -m {} PICTURE",
     )
-    with warnings_as_lines():
-        written = train_and_save(training, pictures, output, labelled=evaluate)
-    report = training.report_
-    if as_json:
-        show.as_json({"path": str(written), **asdict(report)})
-        return
-    following = f"sememe embed -m {shlex.quote(str(written))} PICTURE"
-    tell(_summary(report, written), report.notes, following)
 
 
-def _summary(report: SimCLRReport, written: Path) -> str:
+def _summarise_simclr(report: SimCLRReport, written: Path) -> str:
     first, last = report.figures[0], report.figures[-1]
     lines = [
-        f"{report.n_pictures:,} pictures: {told(report.curve)} to {written}",
+        f"{report.n_pictures:,} pictures: {describe_curve(report.curve)} to {written}",
         f"  effective rank of {report.dim}: {first.rank:.1f} to {last.rank:.1f}",
     ]
     if last.probe is not None and first.probe is not None and report.raw is not None:
@@ -121,3 +53,76 @@ def _summary(report: SimCLRReport, written: Path) -> str:
             f"  kNN accuracy of raw pixels: {report.raw:.4f}",
         ]
     return "\n".join(lines)
+
+
+def clip() -> Command:
+    """Train a joint space of images and texts, from images with captions."""
+    from sememe.train.clip.locked import ClipTraining
+    from sememe.train.clip.scratch import ClipFromScratch
+
+    locked, scratch = make_options(ClipTraining), make_options(ClipFromScratch)
+
+    def make(context: typer.Context, values: Values) -> Any:
+        """Make the recipe chosen, with the options that were typed."""
+        from_scratch = values.pop("from_scratch")
+        own, others = (scratch, locked) if from_scratch else (locked, scratch)
+        typed = {name: value for name, value in values.items() if is_typed(context, name)}
+        if wrong := typed.keys() - {one.name for one in own}:
+            name = next(one.name for one in others if one.name in wrong)
+            raise InvalidInputError(_explain_other_recipe(name, from_scratch=from_scratch))
+        return make_recipe(ClipFromScratch if from_scratch else ClipTraining, typed)
+
+    return recipe_command(
+        ClipTraining,
+        make_path_argument(
+            "TABLE",
+            "Table (.csv, .tsv, .jsonl, .parquet) of images, as paths relative to its folder, and "
+            "texts.",
+        ),
+        fit={
+            "image_column": ImageColumn,
+            "text_columns": TextColumns,
+            "evaluate": make_evaluate_option(
+                "Such a table for evaluation, in place of --held-out."
+            ),
+        },
+        options=[make_parameter("from_scratch", _FROM_SCRATCH, False), *_merge(locked, scratch)],
+        make=make,
+        summarise=_summarise_clip,
+        following="sememe index FOLDER --into DIR -m {}",
+    )
+
+
+def _merge(locked: list[Parameter], scratch: list[Parameter]) -> list[Parameter]:
+    """Return the options of both recipes; those with two defaults have none, and show both."""
+    merged = {one.name: one for one in locked}
+    for one in scratch:
+        other = merged.setdefault(one.name, one)
+        kind, option = get_args(one.annotation)
+        if other is one:
+            option.help = f"From scratch: {option.help[0].lower()}{option.help[1:]}"
+        elif other.default != one.default:
+            option.show_default = f"{other.default}; from scratch {one.default}"
+            merged[one.name] = make_parameter(one.name, Annotated[kind | None, option], None)
+    return list(merged.values())
+
+
+def _explain_other_recipe(name: str, *, from_scratch: bool) -> str:
+    option = f"--{name.replace('_', '-')}"
+    if from_scratch:
+        return (
+            f"{option} is of encoders that stay as they are, and --from-scratch trains new ones. "
+            f"Leave {option} or --from-scratch out."
+        )
+    return (
+        f"{option} is of encoders that are trained anew. Add --from-scratch, or leave {option} out."
+    )
+
+
+def _summarise_clip(report: ClipReport, written: Path) -> str:
+    head = f"{report.n_pairs:,} pairs of {report.n_images:,} images and {report.n_texts:,} texts"
+    recalls = (
+        f"  {name}: {value:.4f} (dealt to others {report.control[name]:.4f})"
+        for name, value in report.recalls.items()
+    )
+    return "\n".join((f"{head}: {describe_curve(report.curve)} to {written}", *recalls))

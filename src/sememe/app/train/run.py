@@ -1,12 +1,11 @@
-"""What the training commands share: options, and a run that a stopped command goes on with.
+"""What the training commands share: data options, and a run that an interrupted command resumes.
 
-Its state lies beside the output, and goes at the end.
+The state of a run is kept next to the output and deleted at the end.
 """
 
 from __future__ import annotations
 
 import shutil
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,63 +15,68 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sememe._errors import InvalidInputError
+from sememe.app import terminal
 
 if TYPE_CHECKING:
     from sememe.train.base.curve import Curve
 
-CTRL_C = 130  # what shells make of a SIGINT
-Output = Annotated[Path, typer.Option("-o", "--output", help="A folder for the model.")]
-Evaluate = Annotated[
-    Path | None,
-    typer.Option("--evaluate", help="Such examples held out: the best weights on them are kept."),
-]
-Epochs = Annotated[float, typer.Option("--epochs", help="Passes over the data.")]
-Batch = Annotated[int, typer.Option("--batch-size", help="Examples a step.")]
-Rate = Annotated[float, typer.Option("--learning-rate", help="Step size at its highest.")]
-Warmup = Annotated[float, typer.Option("--warmup", help="Share of the steps in which it rises.")]
-Accumulate = Annotated[int, typer.Option("--accumulate", help="Batches that make a step.")]
-MaxTokens = Annotated[int | None, typer.Option("--max-tokens", help="Longer texts are cut.")]
-Evaluations = Annotated[
-    int, typer.Option("--evaluations", help="How often a run is measured and its state saved.")
-]
-Patience = Annotated[
-    int, typer.Option("--patience", help="Stop after so many without a better figure; 0: never.")
-]
-Seed = Annotated[int, typer.Option("--seed", help="Of all random numbers.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a model that is there.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+CTRL_C = 130  # the exit code of shells for SIGINT
 
 
-def train_and_save(training: Any, data: Path, output: Path, **more: Any) -> Path:
-    """Fit a recipe to a file and save what came out; stopped, the same call goes on.
+def make_path_argument(metavar: str, text: str) -> Any:
+    """Return the type of the argument that training data are read from."""
+    return Annotated[Path, typer.Argument(metavar=metavar, help=text)]
 
-    more: What its `fit` takes besides.
+
+def make_evaluate_option(text: str) -> Any:
+    """Return the type of the option --evaluate."""
+    option = typer.Option("--evaluate", help=text, rich_help_panel="Evaluation")
+    return Annotated[Path | None, option]
+
+
+def train_and_save(
+    training: Any, data: Path, output: Path, *, overwrite: bool, **more: Any
+) -> Path:
+    """Fit a recipe to a file and save the model; called again after a stop, it resumes.
+
+    more: Further keywords of `fit`.
+
+    Raises:
+        InvalidInputError: The output cannot be written; before training.
     """
-    state = state_folder(output)
-    with going_on_later(state):
-        training.fit(data, checkpoint=state, show_progress=sys.stderr.isatty(), **more)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        written: Path = training.save(output)
+    paths = [data, *(value for value in more.values() if isinstance(value, Path))]
+    check_output(output, paths, overwrite=overwrite)
+    state = locate_state(output)
+    written = fit_and_save(training, data, output, checkpoint=state, **more)
     shutil.rmtree(state, ignore_errors=True)
     return written
 
 
+def fit_and_save(training: Any, data: Path, output: Path, **more: Any) -> Path:
+    """Fit a recipe and save the model, with a message on Ctrl-C. more: Keywords of `fit`."""
+    with _explain_interrupt(locate_state(output)), _print_warnings():
+        training.fit(data, show_progress=terminal.is_interactive(), **more)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        written: Path = training.save(output)
+    return written
+
+
 def is_typed(context: typer.Context, name: str) -> bool:
-    """Say whether an option stands on the command line, not its default alone."""
+    """Return whether an option was given on the command line, not by its default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 
 
-def tell(summary: str, notes: tuple[str, ...], following: str) -> None:
-    """Print a run's notes on standard error, then what came out and the next command."""
+def print_run(summary: str, notes: tuple[str, ...], following: str) -> None:
+    """Print a run's notes on standard error, then its summary and the next command."""
     for note in notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(summary)
     typer.echo(f"Next: {following}")
 
 
-def told(curve: Curve) -> str:
-    """Return a run in a few words."""
+def describe_curve(curve: Curve) -> str:
+    """Return a run in a few words: steps, seconds, loss, and the held-out metric."""
     words = f"{curve.steps} steps in {curve.seconds:.0f} s"
     if curve.losses:
         words += f", loss {curve.losses[0][1]:.3f} to {curve.losses[-1][1]:.3f}"
@@ -81,26 +85,26 @@ def told(curve: Curve) -> str:
     return words
 
 
-def state_folder(output: Path) -> Path:
-    """Return where a run keeps its state: beside its output."""
+def locate_state(output: Path) -> Path:
+    """Return the folder of a run's state: next to its output."""
     return output.with_name(f"{output.name}.checkpoint")
 
 
 def check_free(output: Path, *, overwrite: bool) -> None:
-    """Refuse an output that is there already, but for an empty folder, unless it may be replaced.
+    """Refuse an output that exists, except an empty folder, unless it may be replaced.
 
     Raises:
-        InvalidInputError: So it is.
+        InvalidInputError: It exists.
     """
     if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
         raise InvalidInputError(f"{output} is there already. Name another, or add --overwrite.")
 
 
 def check_output(output: Path, data: list[Path], *, overwrite: bool) -> None:
-    """Refuse before training what could not be stored after it.
+    """Refuse, before training, an output that could not be saved.
 
     Raises:
-        InvalidInputError: It is there already, cannot be replaced, or holds the data.
+        InvalidInputError: It exists, cannot be replaced, or contains the data.
     """
     from sememe.train.base.output_folder import check_trained_place
 
@@ -112,28 +116,31 @@ def check_output(output: Path, data: list[Path], *, overwrite: bool) -> None:
 
 
 @contextmanager
-def going_on_later(state: Path) -> Iterator[None]:
-    """Say on Ctrl-C where the state is kept, and leave with the exit code of that."""
+def _explain_interrupt(state: Path) -> Iterator[None]:
+    """On Ctrl-C, print where the state is kept and exit with the code for it."""
     try:
         yield
     except KeyboardInterrupt:
         from sememe.train.base.run_folder import has_learnt
 
         kept = has_learnt(state)
-        what = f"what was learnt is kept in {state}" if kept else "nothing is kept yet"
-        typer.echo(f"sememe: stopped; {what}. To go on type the same command again.", err=True)
+        what = f"progress is saved in {state}" if kept else "nothing is saved yet"
+        typer.echo(f"sememe: stopped; {what}. To resume, type the same command again.", err=True)
         raise SystemExit(CTRL_C) from None
 
 
 @contextmanager
-def warnings_as_lines() -> Iterator[None]:
-    """Show what the recipe warns of as one line each, without the place in the code."""
+def _print_warnings() -> Iterator[None]:
+    """Print a RuntimeWarning as one line, without the file and line of the code."""
+    show = warnings.showwarning
 
-    def line(message: Any, category: Any, *_: Any, **__: Any) -> None:
+    def line(message: Any, category: Any, *arguments: Any, **options: Any) -> None:
         if issubclass(category, RuntimeWarning):
             typer.echo(f"warning: {message}", err=True)
+        else:
+            show(message, category, *arguments, **options)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("always", RuntimeWarning)
+        warnings.simplefilter("default", RuntimeWarning)
         warnings.showwarning = line
         yield

@@ -1,115 +1,135 @@
-"""The command `sememe train sentence`."""
+"""`sememe train sentence`, `cross`, `multilingual`, `domain` and `mlm`."""
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sememe.app import terminal as show
-from sememe.app.train.run import (
-    Accumulate,
-    Batch,
-    Epochs,
-    Evaluate,
-    Evaluations,
-    Json,
-    MaxTokens,
-    Output,
-    Overwrite,
-    Patience,
-    Rate,
-    Seed,
-    Warmup,
-    check_output,
-    tell,
-    told,
-    train_and_save,
-)
+from sememe.app.field_options import Command
+from sememe.app.train.recipe_command import recipe_command
+from sememe.app.train.run import describe_curve, make_evaluate_option, make_path_argument
 
-Data = Annotated[
-    Path,
-    typer.Argument(
-        metavar="DATA",
-        help="A table (.tsv, .csv, .jsonl, .parquet) of pairs (anchor, positive), scored pairs "
-        "(sentence1, sentence2, score), triplets (anchor, positive, negative) or labels (text, "
-        "label); or a .txt file, a text a line.",
+if TYPE_CHECKING:
+    from sememe.train.mlm.masked_lm import MaskedReport
+    from sememe.train.sentence.bi_encoder import SentenceReport
+    from sememe.train.sentence.cross_encoder import CrossReport
+    from sememe.train.sentence.domain_report import DomainReport
+    from sememe.train.sentence.multilingual import MultilingualReport
+
+_EVALUATE = {
+    "evaluate": make_evaluate_option("Held-out examples; the best weights on them are kept.")
+}
+_COMPARE = "sememe similar -m {} TEXT TEXT"  # the command to type next
+_EXAMPLES = Annotated[
+    Path | None,
+    typer.Option(
+        "--examples",
+        help="Pairs, scored pairs, triplets, labels or texts, as for `sememe train sentence`; by "
+        "default the texts of the corpus.",
+        rich_help_panel="Data",
     ),
 ]
 
 
-def sentence(
-    data: Data,
-    output: Output,
-    model: Annotated[
-        str, typer.Option("-m", "--model", help="What is trained: a name, a folder or hf:org/name.")
-    ] = "all-minilm-l6-v2",
-    evaluate: Evaluate = None,
-    loss: Annotated[
-        str | None,
-        typer.Option(
-            "--loss",
-            help="multiple-negatives-ranking or triplet; cosent or cosine; batch-all-triplet; "
-            "simcse or tsdae. By the data unless told.",
-        ),
-    ] = None,
-    epochs: Epochs = 4,
-    batch_size: Batch = 32,
-    learning_rate: Rate = 5e-5,
-    warmup: Warmup = 0.1,
-    accumulate: Accumulate = 1,
-    max_tokens: MaxTokens = None,
-    temperature: Annotated[
-        float, typer.Option("--temperature", help="Cosines are divided by it.")
-    ] = 0.05,
-    margin: Annotated[float, typer.Option("--margin", help="Of the triplet losses.")] = 0.3,
-    dims: Annotated[
-        list[int] | None,
-        typer.Option("--dims", help="A width vectors can be cut to (Matryoshka); repeatable."),
-    ] = None,
-    hard_negatives: Annotated[
-        int, typer.Option("--hard-negatives", help="So many for each pair, found by the model.")
-    ] = 0,
-    evaluations: Evaluations = 12,
-    patience: Patience = 0,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-) -> None:
-    """Train a sentence encoder on examples. Stopped or killed, the same command goes on."""
+def sentence() -> Command:
+    """Train a sentence encoder on examples. The same command resumes an interrupted run."""
     from sememe.train.sentence.bi_encoder import SentenceTraining
 
-    check_output(output, [data, *([evaluate] if evaluate else [])], overwrite=overwrite)
-    training = SentenceTraining(
-        model,
-        loss=loss,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        warmup=warmup,
-        accumulate=accumulate,
-        max_tokens=max_tokens,
-        temperature=temperature,
-        margin=margin,
-        dims=tuple(dims or ()),
-        hard_negatives=hard_negatives,
-        evaluations=evaluations,
-        patience=patience or None,
-        seed=seed,
+    data = make_path_argument(
+        "DATA",
+        "Table (.tsv, .csv, .jsonl, .parquet) of pairs (anchor, positive), scored pairs "
+        "(sentence1, sentence2, score), triplets (anchor, positive, negative) or labels (text, "
+        "label); or a .txt file with a text per line.",
     )
-    written = train_and_save(training, data, output, evaluate=evaluate)
-    report = training.report_
-    if as_json:
-        show.as_json({"path": str(written), **asdict(report)})
-        return
-    lines = [
-        f"{report.n_examples:,} {report.kind}, {report.loss}: {told(report.curve)} to {written}",
-        *(
-            f"  {report.curve.metric} with {dim} dimensions: {value:.4f}"
-            for dim, value in report.dims.items()
-        ),
-    ]
-    tell("\n".join(lines), report.notes, f"sememe similar -m {shlex.quote(str(written))} TEXT TEXT")
+    summarise = _summarise_sentence
+    return recipe_command(
+        SentenceTraining, data, fit=_EVALUATE, summarise=summarise, following=_COMPARE
+    )
+
+
+def _summarise_sentence(report: SentenceReport, written: Path) -> str:
+    curve = report.curve
+    head = f"{report.n_examples:,} {report.kind}, {report.loss}: {describe_curve(curve)}"
+    widths = (
+        f"  {curve.metric} with {dim} dimensions: {value:.4f}" for dim, value in report.dims.items()
+    )
+    return "\n".join((f"{head} to {written}", *widths))
+
+
+def cross() -> Command:
+    """Train a cross-encoder, which scores a pair of texts. Resumes an interrupted run."""
+    from sememe.train.sentence.cross_encoder import CrossTraining
+
+    data = make_path_argument(
+        "DATA",
+        "Table (.tsv, .csv, .jsonl, .parquet) of scored pairs (sentence1, sentence2, score), pairs "
+        "(anchor, positive) or triplets (anchor, positive, negative).",
+    )
+    following = "sememe evaluate sts {} DATA"
+    return recipe_command(
+        CrossTraining, data, fit=_EVALUATE, summarise=_summarise_cross, following=following
+    )
+
+
+def _summarise_cross(report: CrossReport, written: Path) -> str:
+    return f"{report.n_examples:,} pairs of texts: {describe_curve(report.curve)} to {written}"
+
+
+def multilingual() -> Command:
+    """Teach an encoder other languages from translations. Resumes an interrupted run."""
+    from sememe.train.sentence.multilingual import MultilingualTraining
+
+    data = make_path_argument(
+        "PAIRS",
+        "Table (.tsv, .csv, .jsonl, .parquet) of sentences and their translations, with columns "
+        "source and target; the teacher knows the language of the sources.",
+    )
+    summarise = _summarise_multilingual
+    return recipe_command(
+        MultilingualTraining, data, fit=_EVALUATE, summarise=summarise, following=_COMPARE
+    )
+
+
+def _summarise_multilingual(report: MultilingualReport, written: Path) -> str:
+    words = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in report.directions.items()]
+    curve = "; ".join([describe_curve(report.curve), *words])
+    return f"{report.n_examples:,} pairs: {curve} to {written}"
+
+
+def domain() -> Command:
+    """Adapt a sentence encoder to a domain: new words, masked language modelling, fine-tuning."""
+    from sememe.train.sentence.domain_adaptation import DomainAdaptation
+
+    return recipe_command(
+        DomainAdaptation,
+        make_path_argument("CORPUS", "Text file of the domain, plain, .gz or .xz."),
+        fit={"examples": _EXAMPLES, **_EVALUATE},
+        summarise=_summarise_domain,
+        following=_COMPARE,
+    )
+
+
+def _summarise_domain(report: DomainReport, written: Path) -> str:
+    lines = [f"{name}: {first} to {last}" for name, first, last in report.rows()]
+    words = f"{len(report.new_words)} new words, {report.n_examples:,} {report.kind}"
+    return "\n".join([*lines, f"{words}, {report.loss}: to {written}"])
+
+
+def mlm() -> Command:
+    """Train a masked language model. The same command resumes an interrupted run."""
+    from sememe.train.mlm.masked_lm import MaskedTraining
+
+    return recipe_command(
+        MaskedTraining,
+        make_path_argument("CORPUS", "Text file, plain, .gz or .xz."),
+        summarise=_summarise_mlm,
+        following="sememe fill-mask {} 'a text with one [MASK] in it'",
+    )
+
+
+def _summarise_mlm(report: MaskedReport, written: Path) -> str:
+    head = f"{report.n_tokens:,} tokens, vocabulary {report.vocab_size:,}"
+    alone = f"(most frequent token alone: {report.unigram:.4f})"
+    return f"{head}: {describe_curve(report.curve)} {alone} to {written}"

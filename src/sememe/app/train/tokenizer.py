@@ -1,4 +1,4 @@
-"""The command `sememe train tokenizer`."""
+"""`sememe train tokenizer`."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sememe.app import terminal as show
+from sememe.app import terminal
+from sememe.app.options import Json
 
 if TYPE_CHECKING:
-    from sememe.text.subword_report import SubwordReport
+    from sememe.text.tokenizers.subword_report import SubwordReport
 
-_SAMPLE = 100_000  # texts of the corpus that the report is made on
+_SAMPLE = 100_000  # texts of the corpus that the report measures
 
 
 def tokenizer(
-    corpus: Annotated[
-        Path, typer.Argument(metavar="CORPUS", help="A text file; .gz and .xz are unpacked.")
+    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="Text file, plain, .gz or .xz.")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="Folder, or a .json file.", rich_help_panel="Output"),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A folder, or a .json file.")],
-    model: Annotated[str, typer.Option("--model", help="bpe or unigram")] = "bpe",
-    vocab_size: Annotated[int, typer.Option("--vocab-size", help="Number of pieces.")] = 16_000,
+    model: Annotated[str, typer.Option("--model", help="bpe or unigram.")] = "bpe",
+    vocab_size: Annotated[int, typer.Option("--vocab-size", help="Vocabulary size.")] = 16_000,
     level: Annotated[
-        str | None, typer.Option("--level", help="What bpe begins with: bytes or characters.")
+        str | None, typer.Option("--level", help="Initial units of bpe: bytes or characters.")
     ] = None,
     special: Annotated[
-        list[str] | None, typer.Option("--special", help="A name that is never cut; repeatable.")
+        list[str] | None,
+        typer.Option("--special", help="Special token, which is never split; repeatable."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Train a subword tokenizer, and show how it cuts each script of the corpus."""
+    """Train a subword tokenizer, and report how it splits each script of the corpus."""
     from itertools import islice
 
     from sememe.text.lines import read_texts
-    from sememe.text.subword_report import measure_subwords
-    from sememe.text.subwords import SubwordTokenizer
+    from sememe.text.tokenizers.subword_report import measure_subwords
+    from sememe.text.tokenizers.subwords import SubwordTokenizer
 
     trained = SubwordTokenizer.train(
         corpus,
@@ -50,13 +51,13 @@ def tokenizer(
     written = trained.save(output)
     if as_json:
         facts = {"path": str(written), "model": model, "vocab_size": trained.vocab_size}
-        show.as_json({**facts, "report": report.to_dict()})
+        terminal.print_json({**facts, "report": report.to_dict()})
         return
     typer.echo(f"{trained.vocab_size} pieces to {written}", err=True)
-    _table(report)
+    _print_report(report)
 
 
-def _table(report: SubwordReport) -> None:
+def _print_report(report: SubwordReport) -> None:
     rows = [
         (
             row.script,
@@ -69,4 +70,4 @@ def _table(report: SubwordReport) -> None:
         for row in (*report.rows, report.total)
     ]
     columns = ("script", "words", "tokens per word", "whole", "covered", "unknown tokens")
-    show.table(columns, rows)
+    terminal.print_table(columns, rows)

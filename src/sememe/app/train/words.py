@@ -1,9 +1,9 @@
-"""The commands `sememe train word2vec` and `sememe train fasttext`."""
+"""`sememe train word2vec` and `sememe train fasttext`."""
 
 from __future__ import annotations
 
 import shlex
-import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -12,16 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sememe._errors import InvalidInputError
-from sememe.app import terminal as show
-from sememe.app.train.run import (
-    CTRL_C,
-    Json,
-    Overwrite,
-    Seed,
-    check_free,
-    is_typed,
-    state_folder,
-)
+from sememe.app import terminal
+from sememe.app.field_options import Command, Values, convert_values, make_options, make_parameter
+from sememe.app.train.recipe_command import set_training_signature
+from sememe.app.train.run import CTRL_C, check_free, is_typed, locate_state, make_path_argument
 
 if TYPE_CHECKING:
     from sememe.train.words.corpus.phrases import Phrases
@@ -31,161 +25,130 @@ _FILES = (".vec", ".bin")
 _PHRASES = "phrases.json"
 _FIXED = ("mode", "objective", "dim", "min_n", "max_n", "buckets", "hangul")  # of --from's model
 
-Corpus = Annotated[
-    Path,
-    typer.Argument(
-        metavar="CORPUS", help="A text file, a sentence or paragraph a line; also .gz and .xz."
-    ),
-]
-Output = Annotated[
+_CORPUS = make_path_argument(
+    "CORPUS", "Text file with a sentence or paragraph per line, plain, .gz or .xz."
+)
+_OUTPUT = Annotated[
     Path,
     typer.Option(
-        "-o", "--output", help="A folder for the model, or a .vec or .bin file for its vectors."
+        "-o",
+        "--output",
+        help="Folder for the model, or a .vec or .bin file for its vectors.",
+        rich_help_panel="Output",
     ),
 ]
-Start = Annotated[
+_START = Annotated[
     Path | None,
     typer.Option(
-        "--from", help="Go on from the model in this folder; its parameters hold unless typed."
+        "--from",
+        help="Continue from the model in this folder, with its parameters unless they are typed.",
+        rich_help_panel="Model",
     ),
 ]
-Mode = Annotated[str, typer.Option("--mode", help="skipgram or cbow")]
-Objective = Annotated[
-    str, typer.Option("--objective", help="negative-sampling or hierarchical-softmax")
-]
-Dim = Annotated[int, typer.Option("--dim", help="Width of a vector.")]
-Window = Annotated[int, typer.Option("--window", help="Neighbours on each side, at most.")]
-Negatives = Annotated[int, typer.Option("--negatives", help="Noise words for each window.")]
-MinCount = Annotated[int, typer.Option("--min-count", help="Rarer words get no vector.")]
-MaxVocab = Annotated[int | None, typer.Option("--max-vocab", help="At most so many words.")]
-Epochs = Annotated[int, typer.Option("--epochs", help="Passes over the corpus.")]
-Subsample = Annotated[float, typer.Option("--subsample", help="Thins out words above it.")]
-Rate = Annotated[
-    float | None,
-    typer.Option(
-        "--learning-rate", help="Step size at first: 0.025 skipgram, 0.05 cbow and fasttext."
-    ),
-]
-Tokens = Annotated[
-    str, typer.Option("--tokens", help="words (any text) or whitespace (tokenised text)")
-]
-Join = Annotated[
+_JOIN = Annotated[
     bool,
     typer.Option(
         "--phrases",
         help="Join pairs of words that occur together more than by chance (new_york) before "
         "counting. Text is not held in memory but read four times, the last two by one thread. The "
-        "pairs are stored as phrases.json; --from a model that has some joins those.",
+        "pairs are saved as phrases.json; --from a model that has some joins those.",
+        rich_help_panel="Data",
     ),
 ]
-Workers = Annotated[int | None, typer.Option("--workers", help="Threads; one each core.")]
-Deterministic = Annotated[
-    bool, typer.Option("--deterministic", help="The same bytes each time; one thread trains.")
-]
 
 
-def word2vec(
-    context: typer.Context,
-    corpus: Corpus,
-    output: Output,
-    start: Start = None,
-    mode: Mode = "skipgram",
-    objective: Objective = "negative-sampling",
-    dim: Dim = 100,
-    window: Window = 5,
-    negatives: Negatives = 5,
-    min_count: MinCount = 5,
-    max_vocab: MaxVocab = None,
-    epochs: Epochs = 5,
-    subsample: Subsample = 1e-3,
-    learning_rate: Rate = None,
-    tokens: Tokens = "words",
-    phrases: Join = False,
-    workers: Workers = None,
-    deterministic: Deterministic = False,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-) -> None:
-    """Learn a vector for each word. Stopped or killed, the same command goes on from there."""
-    given = dict(locals())
+def word2vec() -> Command:
+    """Learn word vectors. The same command resumes an interrupted run."""
     from sememe.train.words.word2vec import Word2Vec
 
-    _train(Word2Vec, given)
+    return _make_command(Word2Vec, make_parameter("phrases", _JOIN, False))
 
 
-def fasttext(
-    context: typer.Context,
-    corpus: Corpus,
-    output: Output,
-    start: Start = None,
-    mode: Mode = "skipgram",
-    objective: Objective = "negative-sampling",
-    dim: Dim = 100,
-    window: Window = 5,
-    negatives: Negatives = 5,
-    min_count: MinCount = 5,
-    max_vocab: MaxVocab = None,
-    epochs: Epochs = 5,
-    subsample: Subsample = 1e-4,
-    learning_rate: Rate = None,
-    min_n: Annotated[int, typer.Option("--min-n", help="Shortest n-gram, in letters.")] = 3,
-    max_n: Annotated[int, typer.Option("--max-n", help="Longest n-gram, in letters.")] = 6,
-    buckets: Annotated[int, typer.Option("--buckets", help="Rows the n-grams share.")] = 2_000_000,
-    hangul: Annotated[
-        str, typer.Option("--hangul", help="jamo (letters) or syllables (for a .bin file)")
-    ] = "jamo",
-    tokens: Tokens = "words",
-    workers: Workers = None,
-    deterministic: Deterministic = False,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-) -> None:
-    """Learn vectors of words and of their parts: no word is unknown. Resumes like word2vec."""
-    given = dict(locals())
+def fasttext() -> Command:
+    """Learn vectors of words and of character n-grams, which represent unseen words too."""
     from sememe.train.words.fasttext import FastText
 
-    _train(FastText, given)
+    return _make_command(FastText)
 
 
-def _train(kind: type[Word2Vec], given: dict[str, Any]) -> None:
-    """Train, store, and report."""
+def _make_command(recipe: type[Word2Vec], *more: Any) -> Command:
+    def command(
+        context: typer.Context,
+        data: Path,
+        output: Path,
+        start: Path | None,
+        overwrite: bool,
+        as_json: bool,
+        phrases: bool = False,
+        **values: Any,
+    ) -> None:
+        model = _make_model(context, recipe, start, values)
+        _check_output(output, data, model, overwrite=overwrite)
+        learn = model.fit if start is None else model.partial_fit
+        joined, written = _train(context, model, learn, data, output, start, join=phrases)
+        _report(model, joined, written, as_json=as_json)
+
+    options = [make_parameter("start", _START, None), *make_options(recipe), *more]
+    return set_training_signature(command, _CORPUS, _OUTPUT, options)
+
+
+def _make_model(
+    context: typer.Context, recipe: type[Word2Vec], start: Path | None, values: Values
+) -> Word2Vec:
+    """Return a new model, or the one of --from with the options typed, unless its rows forbid it.
+
+    Raises:
+        InvalidInputError: An option is typed that the trained rows depend on.
+    """
+    values = convert_values(recipe, values)
+    if start is None:
+        return recipe(**values)
+    model = recipe.load(start)
+    for name, value in values.items():
+        if not is_typed(context, name):
+            continue
+        if name in _FIXED and value != getattr(model, name):
+            raise InvalidInputError(
+                f"--{name.replace('_', '-')} {value}: the model of --from was trained with "
+                f"{getattr(model, name)}, which cannot change. Leave the option out."
+            )
+        setattr(model, name, value)
+    return model
+
+
+def _train(
+    context: typer.Context,
+    model: Word2Vec,
+    learn: Callable[..., Any],
+    corpus: Path,
+    output: Path,
+    start: Path | None,
+    *,
+    join: bool,
+) -> tuple[Phrases | None, Path]:
+    """Learn from the corpus and save; return the phrases joined, and what was written."""
     from sememe.train.words.checkpoint import remove_checkpoint
 
-    corpus, output, start = given.pop("corpus"), given.pop("output"), given.pop("start")
-    context: typer.Context = given.pop("context")
-    overwrite, as_json = given.pop("overwrite"), given.pop("as_json")
-    join = given.pop("phrases", False)
-    if start is None:
-        model = kind(**given)
-    else:
-        model = kind.load(start)
-        _take(model, {name: given[name] for name in given if is_typed(context, name)})
-    _check_output(output, corpus, model, overwrite=overwrite)
-    state = state_folder(output)
-    learn = model.fit if start is None else model.partial_fit
-    keeping: dict[str, Any] = {
-        "checkpoint": state,
-        "keep_checkpoint": True,
-        "show_progress": _shown(),
-    }
+    state = locate_state(output)
     try:
-        phrases = _phrases(corpus, model, start, join=join)
-        learn(phrases.transform(corpus) if phrases else corpus, **keeping)
+        phrases = _find_phrases(corpus, model, start, join=join)
+        learn(
+            phrases.transform(corpus) if phrases else corpus,
+            checkpoint=state,
+            keep_checkpoint=True,
+            show_progress=terminal.is_interactive(),
+        )
         written = _save(model, phrases, output)
     except KeyboardInterrupt:
-        typer.echo(_how_to_go_on(context, state), err=True)
+        typer.echo(_explain_resuming(context, state), err=True)
         raise SystemExit(CTRL_C) from None
-    remove_checkpoint(state)  # only now is nothing lost without it
-    _report(model, phrases, written, as_json=as_json)
+    remove_checkpoint(state)  # only once the model is saved
+    return phrases, written
 
 
-def _shown() -> bool:
-    return sys.stderr.isatty()
-
-
-def _phrases(corpus: Path, model: Word2Vec, start: Path | None, *, join: bool) -> Phrases | None:
+def _find_phrases(
+    corpus: Path, model: Word2Vec, start: Path | None, *, join: bool
+) -> Phrases | None:
     """Return the phrases to join: those of --from's model, else of the corpus if wanted."""
     from sememe.train.words.corpus.phrases import Phrases
 
@@ -193,12 +156,12 @@ def _phrases(corpus: Path, model: Word2Vec, start: Path | None, *, join: bool) -
         return Phrases.load(kept)
     if not join:
         return None
-    found = Phrases(min_count=model.min_count, tokens=model.tokens, workers=model.n_threads())
-    return found.fit(corpus, show_progress=_shown())
+    phrases = Phrases(min_count=model.min_count, tokens=model.tokens, workers=model.n_threads())
+    return phrases.fit(corpus, show_progress=terminal.is_interactive())
 
 
-def _how_to_go_on(context: typer.Context, state: Path) -> str:
-    """Return what to say after Ctrl-C: what is kept, and the command that goes on from there."""
+def _explain_resuming(context: typer.Context, state: Path) -> str:
+    """Return the message after Ctrl-C: what is kept, and the command that resumes."""
     from sememe.train.words.checkpoint import holds_state
 
     words = context.command_path.split()
@@ -210,30 +173,19 @@ def _how_to_go_on(context: typer.Context, state: Path) -> str:
             words.append(max(option.opts, key=len))
         if not getattr(option, "is_flag", False):
             words.append(str(context.params[name]))
-    kept = f"what was learnt is kept in {state}. To go on from there"
-    kept = kept if holds_state(state) else "training had not begun, nothing is kept. To begin again"
-    return f"sememe: stopped; {kept} type:\n  {shlex.join(words)}"
-
-
-def _take(model: Word2Vec, typed: dict[str, Any]) -> None:
-    """Give a loaded model the options typed beside --from, but for those its rows depend on."""
-    for name, value in typed.items():
-        if name in _FIXED and value != getattr(model, name):
-            raise InvalidInputError(
-                f"--{name.replace('_', '-')} {value}: the model of --from was trained with "
-                f"{getattr(model, name)}, which cannot change. Leave the option out."
-            )
-        setattr(model, name, value)
+    saved = f"progress is saved in {state}. To resume"
+    saved = saved if holds_state(state) else "training had not started. To start again"
+    return f"sememe: stopped; {saved}, type:\n  {shlex.join(words)}"
 
 
 def _check_output(output: Path, corpus: Path, model: Word2Vec, *, overwrite: bool) -> None:
-    """Refuse before training what could not be stored after it."""
-    from sememe.train.words.checkpoint import check_room
-    from sememe.train.words.model_folder import check_place
+    """Refuse, before training, an output that could not be saved."""
+    from sememe.train.base.output_folder import check_place, check_room
+    from sememe.train.words.model_folder import MODEL_FILES
 
     check_free(output, overwrite=overwrite)
     if output.suffix not in _FILES:
-        check_place(output, model.kind)
+        check_place(output, model.kind, files=MODEL_FILES)
     elif output.is_dir():
         raise InvalidInputError(f"{output} is a folder, which cannot be replaced. Name another.")
     check_room(output.parent, "the folder of -o")
@@ -247,7 +199,7 @@ def _check_output(output: Path, corpus: Path, model: Word2Vec, *, overwrite: boo
 
 
 def _save(model: Word2Vec, phrases: Phrases | None, output: Path) -> Path:
-    """Write vectors into a file of that ending, else the model into a folder."""
+    """Write vectors to a file, if the output ends in .vec or .bin, else the model to a folder."""
     output.parent.mkdir(parents=True, exist_ok=True)
     alone = output.suffix in _FILES
     written = model.vectors_.save(output) if alone else model.save(output)
@@ -260,7 +212,7 @@ def _report(model: Word2Vec, phrases: Phrases | None, written: Path, *, as_json:
     report = model.report_
     if as_json:
         facts = {"path": str(written), "kind": model.kind, **asdict(report)}
-        show.as_json(facts | ({"n_phrases": len(phrases.phrases_)} if phrases else {}))
+        terminal.print_json(facts | ({"n_phrases": len(phrases.phrases_)} if phrases else {}))
         return
     for note in report.notes:
         typer.echo(f"note: {note}", err=True)

@@ -1,167 +1,141 @@
-"""Encode recordings by the states of a network that learnt from speech: wav2vec 2.0 or HuBERT.
+"""Encode audio by the mean hidden states of a speech network: wav2vec 2.0 or HuBERT.
 
     encoder = sememe.load("hf:org/name:layer6")
     vectors = encoder.encode(["one.wav", "two.mp3"])
 
-A vector is the mean of a layer's states over time. Layers in the middle tell best what is said and
-who says it; the last ones serve what the network was trained for (Pasad et al. 2021,
-arXiv:2107.04734).
+Middle layers represent words and speakers best; the last ones are specialised to the training
+objective (Pasad et al. 2021, arXiv:2107.04734).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
-from sememe.encoders.audio.base import Sounds, checked_sounds
-from sememe.encoders.base import check_threads, refuse, unit_rows
-from sememe.encoders.text.encoder import digest
+from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items
+from sememe.encoders.base import check_threads, raise_failures, unit_rows
+from sememe.encoders.name import ModelName
+from sememe.encoders.space import fingerprint_space
 from sememe.models.wav2vec2.engine import SpeechEngine
 from sememe.models.wav2vec2.folder import read_speech_folder
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
 
-_SECONDS = 30.0  # of sound that the network reads at once
-_HELD = 120.0  # seconds of sound in memory before they are run
-_LAYER = re.compile(r"(.+):layer(\d+)", re.DOTALL)
+_SECONDS = 30.0  # of audio that the network reads at once
+_HELD = 120.0  # seconds of audio in memory before they are run
 
 
-class SpeechEncoder(Sounds):
-    """Turn recordings into unit vectors: paths, bytes of files, or (samples, sample rate).
+class SpeechEncoder(BaseAudioEncoder):
+    """Encode audio as unit vectors: paths, bytes of files, or (samples, sample rate).
 
-    Recordings longer than 30 s are read in windows, and the mean is over the frames of all of them;
-    one shorter than a frame is read with silence after it. Give recordings that are alike in
-    loudness as they are: each is brought to one loudness where the network learnt so.
+    Audio longer than 30 s is read in windows, and the mean is over the frames of all of them; audio
+    shorter than a frame is padded with silence. Loudness is normalised where the network was
+    trained with normalised audio.
     """
 
     def __init__(self, engine: SpeechEngine, *, name: str, space: str) -> None:
-        """Take what runs the network; `SpeechEncoder.load` makes it."""
-        self.name = name
-        self.space = space
+        """Take the engine of the network; see `load`."""
+        super().__init__(name=name, dim=engine.width, space=space)
         self._engine = engine
 
     @classmethod
     def load(
         cls, folder: str | Path, *, name: str = "", threads: int | None = None
     ) -> SpeechEncoder:
-        """Load the network of a folder, ":layer6" after it for the states of another layer.
+        """Load the network in a folder.
 
-        Layer 0 is what the first layer reads; the last, unless told, what the network gives. name:
-        how to load it again, where that is not the folder. threads: all cores unless told.
+        Args:
+            folder: The folder, followed by ":layer6" for the states of another layer than the last;
+                layer 0 is the input of the first.
+            name: How to load it again; by default the folder.
+            threads: CPU threads; all cores by default.
 
         Raises:
             InvalidInputError: No such network or no such layer.
             CorruptFileError, MissingExtraError: Its files are damaged, or need an extra.
         """
         check_threads(threads)
-        source, layer = split_layer(str(folder))
-        found = read_speech_folder(Path(source).resolve())
-        most = found.config.layers
-        if layer is not None and layer > most:
+        parsed = ModelName.parse(str(folder))
+        network = read_speech_folder(Path(parsed.source).resolve())
+        last, layer = network.config.layers, parsed.layer
+        if layer is not None and layer > last:
             raise InvalidInputError(
-                f"{source} has no layer {layer}; give :layer0 to :layer{most}, or none for the "
-                "last."
+                f"{parsed.source} has no layer {layer}; give :layer0 to :layer{last}, or none for "
+                "the last."
             )
-        depth = most if layer is None else layer
-        mark = "" if layer is None else f":layer{layer}"
-        engine = SpeechEngine(found, layer=depth, threads=threads)
-        space = digest(v=1, network=found.fingerprint(), layer=depth, pooling="mean")
-        return cls(engine, name=name or f"{found.path}{mark}", space=space)
-
-    @property
-    def dim(self) -> int:
-        """Width of a vector."""
-        return self._engine.width
+        depth = last if layer is None else layer
+        engine = SpeechEngine(network, layer=depth, threads=threads)
+        space = fingerprint_space(v=1, network=network.fingerprint(), layer=depth, pooling="mean")
+        return cls(engine, name=name or f"{network.path}{parsed.suffix}", space=space)
 
     @property
     def layer(self) -> int:
-        """Of which layer its states are."""
+        """The layer whose states are averaged."""
         return self._engine.layer or 0
 
     @property
     def seconds_per_frame(self) -> float:
-        """How far apart the beginnings of two frames are."""
+        """Hop between two frames, in seconds."""
         return self._engine.seconds_per_frame
 
-    def encode_readable(
-        self, items: Sequence[Any], *, show_progress: bool = False
-    ) -> tuple[FloatArray, dict[int, str]]:
-        """Return what `encode` does, and why recordings could not be read: place -> reason.
-
-        The rows of those recordings hold NaN.
-        """
-        import numpy as np
-
-        means, reasons = self.mean_states(items, show_progress=show_progress)
-        vectors = np.full_like(means, np.nan)
-        known = ~np.isin(np.arange(len(means)), list(reasons))
-        vectors[known] = unit_rows(means[known], self.dim)
-        return vectors, reasons
+    def _encode(self, items: list[Any], show_progress: bool) -> tuple[FloatArray, dict[int, str]]:
+        means, failed = self.mean_states(items, show_progress=show_progress)
+        return unit_rows(means, self.dim), failed
 
     def mean_states(
         self, items: Sequence[Any], *, show_progress: bool = False
     ) -> tuple[FloatArray, dict[int, str]]:
-        """Return (n, dim) float32 means over time of the layer's states, as they are.
+        """Average the layer's states over time: (n, dim) float32, not normalised, {index: reason}.
 
-        And why recordings could not be read, place -> reason; their rows hold NaN.
+        Failed rows are NaN.
         """
         import numpy as np
 
-        sounds = checked_sounds(items)
-        sums = np.zeros((len(sounds), self.dim), np.float64)
-        counts = np.zeros((len(sounds), 1), np.int64)
-        reasons: dict[int, str] = {}
-        with progress("encoding", total=len(sounds), show=show_progress) as advance:
-            for place, rows in self._frames(sounds, reasons):
-                sums[place] += rows.sum(axis=0, dtype=np.float64)
-                counts[place] += len(rows)
-                advance(place + 1)
-        known = ~np.isin(np.arange(len(sounds)), list(reasons))
-        means = np.full((len(sounds), self.dim), np.nan, np.float32)
+        given = check_audio_items(items)
+        sums = np.zeros((len(given), self.dim), np.float64)
+        counts = np.zeros((len(given), 1), np.int64)
+        failed: dict[int, str] = {}
+        with progress("encoding", total=len(given), show=show_progress) as advance:
+            for index, rows in self._stream_states(given, failed):  # rows: (frames, dim)
+                sums[index] += rows.sum(axis=0, dtype=np.float64)
+                counts[index] += len(rows)
+                advance(index + 1)
+        known = ~np.isin(np.arange(len(given)), list(failed))
+        means = np.full((len(given), self.dim), np.nan, np.float32)
         means[known] = sums[known] / np.maximum(counts[known], 1)
-        for place in np.flatnonzero(known & ~np.isfinite(means).all(axis=1)).tolist():
-            means[place] = np.nan
-            reasons[place] = "the network's states for it are infinite; make it less loud"
-        return means, reasons
+        for index in np.flatnonzero(known & ~np.isfinite(means).all(axis=1)).tolist():
+            means[index] = np.nan
+            failed[index] = "the network's states for it are infinite; make it less loud"
+        return means, failed
 
     def encode_frames(self, items: Sequence[Any]) -> list[FloatArray]:
-        """Return (frames, dim) float32 for each recording: the layer's states, as they are.
+        """Return (frames, dim) float32 states of the layer for each item, not normalised.
 
-        Frame i begins i * `seconds_per_frame` seconds into the recording.
+        Frame i starts at i * `seconds_per_frame` seconds.
 
         Raises:
             CorruptFileError, InvalidInputError, MissingExtraError: As `encode`.
         """
         import numpy as np
 
-        sounds = checked_sounds(items)
-        found: list[list[FloatArray]] = [[] for _ in sounds]
-        reasons: dict[int, str] = {}
-        for place, rows in self._frames(sounds, reasons):
-            found[place].append(rows)
-        refuse(sounds, reasons)
-        return [np.concatenate(parts) for parts in found]
+        given = check_audio_items(items)
+        frames: list[list[FloatArray]] = [[] for _ in given]
+        failed: dict[int, str] = {}
+        for index, rows in self._stream_states(given, failed):
+            frames[index].append(rows)
+        raise_failures(given, failed)
+        return [np.concatenate(parts) for parts in frames]
 
     def release(self) -> None:
-        """Give back the memory that only makes the next encode faster."""
+        """Free memory that only makes the next encode faster."""
         self._engine.release()
 
-    def _frames(
-        self, sounds: Sequence[Any], reasons: dict[int, str]
+    def _stream_states(
+        self, items: Sequence[Any], failed: dict[int, str]
     ) -> Iterator[tuple[int, FloatArray]]:
-        return self._engine.stream(sounds, reasons, seconds=_SECONDS, held=_HELD)
-
-
-def split_layer(name: str) -> tuple[str, int | None]:
-    """Cut ":layer6" from the end of a name.
-
-    >>> split_layer("hf:org/name:layer6"), split_layer("folder")
-    (('hf:org/name', 6), ('folder', None))
-    """
-    found = _LAYER.fullmatch(name)
-    return (found[1], int(found[2])) if found else (name, None)
+        """Yield an item's index and states (frames, dim), window by window; fill `failed`."""
+        return self._engine.stream(items, failed, seconds=_SECONDS, held=_HELD)

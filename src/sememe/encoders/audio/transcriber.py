@@ -1,12 +1,12 @@
-"""Speech recognition: what is said in recordings, and when.
+"""Speech recognition with word times.
 
     transcriber = Transcriber.load("FOLDER")
-    said = transcriber.transcribe(["interview.mp3"], beam_size=16)[0]
-    said.text, said.words[0].start
+    transcript = transcriber.transcribe(["interview.mp3"], beam_size=16)[0]
+    transcript.text, transcript.words[0].start
 
-The network gives each frame a score for each letter (CTC, Graves et al. 2006); decoding makes a
-text of them. Long recordings are read in windows that overlap, and their frames are joined before
-anything is decoded, so that no word is cut at a border.
+The network scores each letter for each frame (CTC, Graves et al. 2006); decoding turns the scores
+into text. Long audio is read in overlapping windows, and their frames are joined before decoding,
+so that no word is split at a boundary.
 """
 
 from __future__ import annotations
@@ -18,30 +18,32 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._progress import progress
-from sememe.encoders.audio.base import checked_sounds
-from sememe.encoders.base import refuse
-from sememe.encoders.load.audio import speech_place
-from sememe.encoders.text.encoder import digest
+from sememe.encoders.audio.base import check_audio_items
+from sememe.encoders.base import raise_failures
+from sememe.encoders.name import ModelName
+from sememe.encoders.space import fingerprint_space
 from sememe.models.ctc.beam_search import BeamDecoder
 from sememe.models.ctc.greedy import GreedyDecoder, log_probabilities
 from sememe.models.ctc.vocabulary import read_vocabulary, spell_words
 from sememe.models.ctc.word_trie import WordTrie
+from sememe.models.locate import locate
 from sememe.models.wav2vec2.engine import SpeechEngine
 from sememe.models.wav2vec2.folder import read_speech_folder
+from sememe.models.weights.folder import ModelKind
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.models.ctc.greedy import Hypothesis, TimedUnit
     from sememe.models.ctc.vocabulary import Vocabulary
 
-_SECONDS = 15.0  # of sound that the network reads at once
-_HELD = 60.0  # seconds of sound in memory before they are run
-_PAUSE = 1.0  # seconds without a letter that end a word, whether a space was heard or not
-_BEAM = 16  # the least with a list of words: what is most like a word is seldom one at first
+_SECONDS = 15.0  # of audio that the network reads at once
+_HELD = 60.0  # seconds of audio in memory before they are run
+_PAUSE = 1.0  # seconds without a letter that end a word even without a space
+_BEAM = 16  # least beam with a word list: the best start of a word is rarely the best at first
 
 
 class Word(NamedTuple):
-    """A word, and from when to when it is said, in seconds of the recording."""
+    """A word, and its start and end in seconds."""
 
     text: str
     start: float
@@ -50,14 +52,14 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was understood of a recording.
+    """The recognised text of an audio item.
 
     Attributes:
-        text: The words, parted by single spaces; "" where nothing was understood.
-        words: Each of them, and when it was said.
-        score: Natural logarithm of the text's probability: with a beam, of all readings kept;
-            without, of the one that was taken. Longer recordings have lower ones.
-        seconds: How much of the recording was heard.
+        text: The words, separated by single spaces; "" if none was recognised.
+        words: The words with their times.
+        score: Log-probability of the text, in nats: summed over the alignments that the beam kept,
+            or of the best alignment with beam_size=1. It falls with the length of the audio.
+        seconds: Duration of the audio that was read.
     """
 
     text: str
@@ -70,42 +72,45 @@ _NOTHING = Transcript("", (), 0.0, 0.0)
 
 
 class Transcriber:
-    """A network that learnt to write what it hears.
+    """A speech recogniser: a network of wav2vec 2.0's layout with a CTC head.
 
-    No such network arrives by pip: give the folder of one, as `sememe train speech` or
-    Wav2Vec2ForCTC of transformers writes it, or hf:org/name.
+    None is installed by pip: give a folder that `sememe train speech` or transformers'
+    Wav2Vec2ForCTC wrote, or hf:org/name.
+
+    Attributes:
+        name: How to load it again.
+        vocabulary: The letters of its outputs.
     """
 
     def __init__(self, engine: SpeechEngine, vocabulary: Vocabulary, *, name: str) -> None:
-        """Take what runs the network and what its outputs write; see `Transcriber.load`."""
+        """Take the engine of the network and its vocabulary; see `load`."""
         self.name = name
         self.vocabulary = vocabulary
         self._engine = engine
 
     @classmethod
     def load(cls, name: str | Path, *, threads: int | None = None) -> Transcriber:
-        """Load a recogniser by its folder, or hf:org/name. threads: all cores unless told.
+        """Load a recogniser from its folder, or hf:org/name. threads: all cores by default.
 
         Raises:
-            UnknownNameError: No network of speech goes by that name.
-            InvalidInputError: It has not learnt to recognise, or holds no vocabulary.
+            UnknownNameError: There is no speech network of that name.
+            InvalidInputError: It has no CTC head, or no vocabulary.
             CorruptFileError, MissingExtraError, HubError: Its files are damaged, need an extra, or
                 cannot be fetched.
         """
-        place = speech_place(str(name))
-        if place is None:
+        located = locate(str(name), ModelKind.SPEECH)
+        if located is None:
             raise UnknownNameError(
-                f"model={str(name)!r} is no network of speech. None arrives by pip: give the "
-                "folder of one that learnt to recognise (`sememe train speech`, or Wav2Vec2ForCTC "
-                "of transformers), or hf:org/name"
+                f"model={str(name)!r} is no network of speech. None is installed by pip: give the "
+                "folder of a recogniser (`sememe train speech`, or Wav2Vec2ForCTC of "
+                "transformers), or hf:org/name"
             )
-        folder = read_speech_folder(place)
+        folder = read_speech_folder(located.path)
         engine = SpeechEngine(folder, threads=threads)
         engine.open()
         config = folder.config
-        vocabulary = read_vocabulary(place, size=config.vocab_size, blank=config.blank)
-        named = str(name) if str(name).startswith("hf:") else str(place)
-        return cls(engine, vocabulary, name=named)
+        vocabulary = read_vocabulary(located.path, size=config.vocab_size, blank=config.blank)
+        return cls(engine, vocabulary, name=str(ModelName.parse(str(name)).canonical))
 
     def transcribe(
         self,
@@ -115,30 +120,30 @@ class Transcriber:
         words: Sequence[str] | None = None,
         show_progress: bool = False,
     ) -> list[Transcript]:
-        """Return what is said in each recording.
+        """Transcribe audio.
 
         Args:
-            items: Paths, bytes of files, (samples, sample rate) or `sememe.sources.sound.Clip`.
-            beam_size: 1 takes the best letter of each frame; more, such as 16, looks for the text
-                that is most probable in all, so many at a time.
-            words: What alone may be said; those that the network has no letters for are left out.
-                With words, a beam_size below 16 counts as 16.
-            show_progress: Show a bar.
+            items: Paths, bytes of files, (samples, sample rate) or `sememe.Clip`.
+            beam_size: 1 decodes greedily, the best letter of each frame; more, such as 16, is the
+                number of hypotheses of a beam search.
+            words: Restrict the text to these words; those that the network has no letters for are
+                left out. With words, a beam_size below 16 counts as 16.
+            show_progress: Draw a progress bar on standard error.
 
         Raises:
-            CorruptFileError: One that cannot be read. `transcribe_readable` goes on instead.
-            InvalidInputError: Something that can be no recording, a beam_size below 1, or no word
-                that can be written.
+            CorruptFileError: An item cannot be read; `transcribe_with_failures` goes on instead.
+            InvalidInputError: An item that is no audio, a beam_size below 1, or no word that can
+                be spelt.
             MissingExtraError: The extra `audio` is not installed.
         """
-        sounds = checked_sounds(items)
-        found, reasons = self.transcribe_readable(
-            sounds, beam_size=beam_size, words=words, show_progress=show_progress
+        given = check_audio_items(items)
+        transcripts, failed = self.transcribe_with_failures(
+            given, beam_size=beam_size, words=words, show_progress=show_progress
         )
-        refuse(sounds, reasons)
-        return found
+        raise_failures(given, failed, instead="transcribe_with_failures")
+        return transcripts
 
-    def transcribe_readable(
+    def transcribe_with_failures(
         self,
         items: Sequence[Any],
         *,
@@ -146,54 +151,55 @@ class Transcriber:
         words: Sequence[str] | None = None,
         show_progress: bool = False,
     ) -> tuple[list[Transcript], dict[int, str]]:
-        """Return what `transcribe` does, and why recordings could not be read: place -> reason.
+        """Transcribe, collecting failures: (transcripts, {index: reason}).
 
-        Of those nothing is understood.
+        Transcripts of failed items are empty.
         """
-        sounds = checked_sounds(items)
+        given = check_audio_items(items)
         if isinstance(beam_size, bool) or not isinstance(beam_size, int) or beam_size < 1:
             raise InvalidInputError(f"beam_size={beam_size}; give a whole number of at least 1.")
-        listener = _Listener(self.vocabulary, beam_size, self._tree(words), self._engine)
-        found = [_NOTHING] * len(sounds)
-        reasons: dict[int, str] = {}
-        with progress("listening", total=len(sounds), show=show_progress) as advance:
-            for place, logits in self._engine.stream(sounds, reasons, seconds=_SECONDS, held=_HELD):
-                for done, transcript in listener.hear(place, logits):
-                    found[done] = transcript
+        decoder = _StreamDecoder(self.vocabulary, beam_size, self._make_trie(words), self._engine)
+        transcripts = [_NOTHING] * len(given)
+        failed: dict[int, str] = {}
+        with progress("transcribing", total=len(given), show=show_progress) as advance:
+            for index, logits in self._engine.stream(given, failed, seconds=_SECONDS, held=_HELD):
+                for done, transcript in decoder.feed(index, logits):
+                    transcripts[done] = transcript
                     advance(done + 1)
-            for done, transcript in listener.finish():
-                found[done] = transcript
-        for place in reasons:
-            found[place] = _NOTHING
-        return found, reasons
+            for done, transcript in decoder.finish():
+                transcripts[done] = transcript
+        for index in failed:
+            transcripts[index] = _NOTHING
+        return transcripts, failed
 
-    def unwritable(self, words: Sequence[str]) -> list[str]:
-        """Return the words that the network has no letters for: it can never understand them."""
+    def find_unwritable(self, words: Sequence[str]) -> list[str]:
+        """Return the words that the network has no letters for, which it never recognises."""
         return [word for word in dict.fromkeys(words) if not self.vocabulary.spell(word)]
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits of the network and of what its outputs write."""
-        return digest(v=1, network=self._engine.folder.fingerprint(), units=repr(self.vocabulary))
+        """16 hex digits of the network and its vocabulary."""
+        network = self._engine.folder.fingerprint()
+        return fingerprint_space(v=1, network=network, units=repr(self.vocabulary))
 
     def release(self) -> None:
-        """Give back the memory that only makes the next call faster."""
+        """Free memory that only makes the next call faster."""
         self._engine.release()
 
-    def _tree(self, words: Sequence[str] | None) -> WordTrie | None:
+    def _make_trie(self, words: Sequence[str] | None) -> WordTrie | None:
         if words is None:
             return None
         if isinstance(words, str):
             raise InvalidInputError(f"words={words!r} is one str; give a list: [{words!r}]")
         if not all(isinstance(word, str) for word in words):
             raise InvalidInputError(f"words={list(words)!r:.80}; give a list of str.")
-        known = self.vocabulary
-        spelt = spell_words(known, words)
-        return WordTrie(spelt.values(), n_units=len(known.units), space=known.space)
+        vocabulary = self.vocabulary
+        spelt = spell_words(vocabulary, words)
+        return WordTrie(spelt.values(), n_units=len(vocabulary.units), space=vocabulary.space)
 
 
-class _Listener:
-    """Makes texts of scores, one recording after another, each as its last scores have come."""
+class _StreamDecoder:
+    """Decode scores that arrive window by window, one item after another."""
 
     def __init__(
         self, vocabulary: Vocabulary, beam_size: int, words: WordTrie | None, engine: SpeechEngine
@@ -202,15 +208,15 @@ class _Listener:
         self._size = beam_size if words is None else max(beam_size, _BEAM)
         self._words = words
         self._engine = engine
-        self._place = -1
+        self._index = -1
         self._frames = 0
         self._decoder: GreedyDecoder | BeamDecoder | None = None
 
-    def hear(self, place: int, logits: FloatArray) -> Iterator[tuple[int, Transcript]]:
-        """Read scores of a recording, (frames, units); yield the one before it, which is done."""
-        if place != self._place:
+    def feed(self, index: int, logits: FloatArray) -> Iterator[tuple[int, Transcript]]:
+        """Decode (frames, units) scores of an item; yield the previous item once it is complete."""
+        if index != self._index:
             yield from self.finish()
-            self._place, self._frames = place, 0
+            self._index, self._frames = index, 0
             blank = self._vocabulary.blank
             plain = self._size == 1
             self._decoder = (
@@ -223,16 +229,16 @@ class _Listener:
             self._frames += len(logits)
 
     def finish(self) -> Iterator[tuple[int, Transcript]]:
-        """Yield the recording whose scores were read, if there is one."""
+        """Yield the last item, if there is one."""
         if self._decoder is not None:
-            yield self._place, self._transcript(self._decoder.finish())
+            yield self._index, self._make_transcript(self._decoder.finish())
             self._decoder = None
 
-    def _transcript(self, reading: Hypothesis) -> Transcript:
+    def _make_transcript(self, reading: Hypothesis) -> Transcript:
         folder, step = self._engine.folder, self._engine.seconds_per_frame
         seconds = folder.config.samples(self._frames) / folder.sample_rate
         words = []
-        for spoken in _split(reading.units, self._vocabulary.space, _PAUSE / step):
+        for spoken in _split_words(reading.units, self._vocabulary.space, _PAUSE / step):
             text = self._vocabulary.text(one.unit for one in spoken)
             if text:
                 end = min(spoken[-1].end * step, seconds)
@@ -241,10 +247,10 @@ class _Listener:
         return Transcript(text, tuple(words), reading.score, round(seconds, 3))
 
 
-def _split(
+def _split_words(
     units: Sequence[TimedUnit], space: int | None, pause: float
 ) -> Iterator[list[TimedUnit]]:
-    """Yield the units of each word, none of them empty; so many frames of pause end one, too."""
+    """Yield the units of each word. A word ends at a space, or at a pause of so many frames."""
     held: list[TimedUnit] = []
     for one in units:
         if held and (one.unit == space or one.start - held[-1].end > pause):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sememe.encoders.base import as_encoder
+from sememe.encoders.image.conse import ConseEncoder
 from sememe.encoders.image.encoder import ImageEncoder
 
 if TYPE_CHECKING:
@@ -14,25 +16,25 @@ if TYPE_CHECKING:
 def encode_together(
     encoders: Sequence[Encoder], items: Sequence[Any]
 ) -> list[tuple[FloatArray, dict[int, str]]]:
-    """Return of each encoder what `encode_readable` does; a network that two need runs once.
+    """Encode items with several encoders, running a network that two of them share only once.
 
-    So it is with features and ConSE, which are of one network.
+    ConSE shares its network with the encoder of its features.
+
+    Returns, for each encoder, the (n, dim) vectors and {index: reason}; failed rows are NaN.
     """
-    from sememe.encoders.image.conse import ConseEncoder
-
-    networks = [e.images if isinstance(e, ConseEncoder) else e for e in encoders]
+    networks = [one.images if isinstance(one, ConseEncoder) else one for one in encoders]
     spaces = [network.space for network in networks]
     runs: dict[str, tuple[FloatArray, FloatArray, dict[int, str]]] = {}
-    found: list[tuple[FloatArray, dict[int, str]]] = []
+    encoded: list[tuple[FloatArray, dict[int, str]]] = []
     for encoder, network in zip(encoders, networks, strict=True):
-        account = getattr(encoder, "encode_readable", None)
         if spaces.count(network.space) > 1 and isinstance(network, ImageEncoder):
             if network.space not in runs:
-                runs[network.space] = network.both_readable(items)
-            vectors, probabilities, reasons = runs[network.space]
+                runs[network.space] = network.encode_and_classify(items)
+            vectors, probabilities, failed = runs[network.space]
             if isinstance(encoder, ConseEncoder):
-                vectors = encoder.combined(probabilities)
-            found.append((vectors, reasons))
+                vectors = encoder.combine(probabilities)
+            encoded.append((vectors, failed))
         else:
-            found.append(account(items) if account else (encoder.encode(items), {}))
-    return found
+            done = as_encoder(encoder).encode_with_receipt(items)
+            encoded.append((done.vectors, done.receipt.failed))
+    return encoded

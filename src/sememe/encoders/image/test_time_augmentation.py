@@ -1,9 +1,9 @@
-"""Pictures seen several ways, as an encoder's vectors: the mean of the views says more than one.
+"""Test-time augmentation: average an image's vector over 1, 2 or 4 views.
 
-1   as the encoder makes its pictures
+1   the image as the encoder reads it
 2   and mirrored
-4   and both with the picture's edges drawn out by a seventh, so that what most networks cut
-    off (they look at the middle 7/8) is seen too
+4   and both with the image's edges extended by a seventh, so that the margin that most networks
+    crop away (they read the central 7/8) is seen too
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._progress import progress
-from sememe.encoders.image.encoder import Pictures
-from sememe.sources.pixels import open_image
+from sememe.encoders.base import as_encoder
+from sememe.encoders.image.base import BaseImageEncoder
+from sememe.sources.media.image_decoding import open_image
 from sememe.vectors.nearest import unit
 
 if TYPE_CHECKING:
@@ -25,83 +26,75 @@ if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
 
 VIEWS = (1, 2, 4)
-_BATCH = 64  # pictures that are open at once
+_BATCH = 64  # images that are open at once
 
 
-def encode_views(
+class AugmentedEncoder(BaseImageEncoder):
+    """An image encoder whose vectors are the mean over several views of an image.
+
+    Its name and its space are the encoder's with the number of views.
+    """
+
+    def __init__(self, encoder: Encoder, views: int) -> None:
+        super().__init__(
+            name=f"{encoder.name} ({views} views)",
+            dim=encoder.dim,
+            space=f"{encoder.space}-{views}",
+        )
+        self._encoder = encoder
+        self._views = views
+
+    def _encode(self, items: list[Any], show_progress: bool) -> tuple[FloatArray, dict[int, str]]:
+        return encode_augmented(
+            self._encoder, items, views=self._views, show_progress=show_progress
+        )
+
+
+def encode_augmented(
     encoder: Encoder, items: Sequence[Any], *, views: int, show_progress: bool = False
 ) -> tuple[FloatArray, dict[int, str]]:
-    """Return (n, dim) float32 unit rows, and why pictures could not be read: place -> reason.
+    """Encode, averaging over views: (n, dim) float32 unit rows and {index: reason}.
 
-    The rows of those pictures hold NaN. An encoder of something else than pictures has one view.
+    Failed rows are NaN. Audio and texts have one view.
 
     Raises:
-        InvalidInputError: views is none of 1, 2 and 4, or something that can be no picture.
+        InvalidInputError: `views` is not 1, 2 or 4, or not 1 for audio; or an item of another type.
     """
     if views not in VIEWS:
         raise InvalidInputError(f"views={views}; give 1, 2 or 4.")
     if encoder.modality != "image":
-        return _as_it_is(encoder, items, views, show_progress)
+        if views != 1:
+            raise InvalidInputError(f"views={views} are of images; {encoder.name} has one: give 1.")
+        done = as_encoder(encoder).encode_with_receipt(items, show_progress=show_progress)
+        return done.vectors, done.receipt.failed
     rows = np.full((len(items), encoder.dim), np.nan, np.float32)
-    reasons: dict[int, str] = {}
+    failed: dict[int, str] = {}
     with progress("encoding", total=len(items), show=show_progress) as advance:
         for start in range(0, len(items), _BATCH):
-            places, seen = [], []
-            for place, item in enumerate(items[start : start + _BATCH], start):
+            indices, augmented = [], []
+            for index, item in enumerate(items[start : start + _BATCH], start):
                 try:
-                    seen += _views(open_image(item), views)
-                    places.append(place)
+                    augmented += _make_views(open_image(item), views)
+                    indices.append(index)
                 except CorruptFileError as error:
-                    reasons[place] = str(error)
-            if places:
-                found = np.asarray(encoder.encode(seen), np.float32)
-                rows[places] = unit(found.reshape(len(places), views, -1).mean(axis=1))
+                    failed[index] = str(error)
+            if indices:
+                vectors = np.asarray(encoder.encode(augmented), np.float32)
+                vectors = vectors.reshape(len(indices), views, -1)  # (images, views, dim)
+                rows[indices] = unit(vectors.mean(axis=1))
             advance(min(start + _BATCH, len(items)))
-    return rows, reasons
+    return rows, failed
 
 
-def _as_it_is(
-    encoder: Any, items: Sequence[Any], views: int, show: bool
-) -> tuple[FloatArray, dict[int, str]]:
-    if views != 1:
-        raise InvalidInputError(f"views={views} are of pictures; {encoder.name} has one: give 1.")
-    readable = getattr(encoder, "encode_readable", None)
-    if readable is None:
-        return encoder.encode(items, show_progress=show), {}
-    found: tuple[FloatArray, dict[int, str]] = readable(items, show_progress=show)
-    return found
-
-
-class Viewed(Pictures):
-    """An image encoder whose vectors are the mean of several views of a picture.
-
-    Attributes:
-        name, dim, space: The encoder's; the name and the space say how many views.
-    """
-
-    def __init__(self, encoder: Encoder, views: int) -> None:
-        self.name = f"{encoder.name} ({views} views)"
-        self.dim = encoder.dim
-        self.space = f"{encoder.space}-{views}"
-        self._encoder = encoder
-        self._views = views
-
-    def encode_readable(
-        self, items: Sequence[Any], *, show_progress: bool = False
-    ) -> tuple[FloatArray, dict[int, str]]:
-        """Return what `encode` does, and why pictures could not be read; their rows hold NaN."""
-        return encode_views(self._encoder, items, views=self._views, show_progress=show_progress)
-
-
-def _views(image: Image, n: int) -> list[Image]:
+def _make_views(image: Image, n: int) -> list[Image]:
     from PIL import ImageOps
 
-    found = [image] if n < 4 else [image, _drawn_out(image)]
-    return found if n == 1 else [view for one in found for view in (one, ImageOps.mirror(one))]
+    sizes = [image] if n < 4 else [image, _extend_edges(image)]
+    return sizes if n == 1 else [view for one in sizes for view in (one, ImageOps.mirror(one))]
 
 
-def _drawn_out(image: Image) -> Image:
-    """Return a picture with its outermost pixels repeated by a fourteenth on each side."""
+def _extend_edges(image: Image) -> Image:
+    """Return an image with its outermost pixels repeated by a fourteenth on each side."""
     from PIL import Image as pillow
 
     pixels = np.asarray(image)

@@ -1,1 +1,1 @@
-"""Encoders of several modalities in one space: CLIP, CLAP, learnt projections."""
+"""Encoders of several modalities in one space: CLIP, CLAP, learned projections."""

@@ -1,116 +1,89 @@
-"""Two encoders brought into one space by projections: what `sememe train clip` makes."""
+"""Encoders brought into one space by learned projections: what `sememe train clip` writes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sememe._errors import SpaceMismatchError
+from sememe._errors import InvalidInputError, SpaceMismatchError
 from sememe._types import Encoder, Modality
-from sememe.encoders.base import Streams
-from sememe.encoders.image.encoder import Pictures
-from sememe.encoders.text.encoder import digest
-from sememe.models.clip.projection_folder import JointFolder, Projection
+from sememe.encoders.base import BaseEncoder, as_encoder
+from sememe.encoders.space import fingerprint_space
+from sememe.models.clip.projection_folder import Projection, read_joint_folder
+from sememe.text.split import Span
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
     from sememe.encoders.receipt import Encoded
 
 
-class JointEncoder(Streams):
-    """One side of a joint space: an encoder, and a projection of its vectors.
+class ProjectedEncoder(BaseEncoder):
+    """An encoder followed by a projection of its vectors into a joint space.
 
     Attributes:
-        scale: What cosines with the other side are multiplied by before a softmax.
+        base: The encoder.
+        projection: The projection.
     """
-
-    items_at_once = 256
 
     def __init__(
         self, base: Encoder, projection: Projection, *, name: str, space: str, scale: float
     ) -> None:
-        self.name = name
-        self.space = space
+        super().__init__(name=name, dim=projection.dim, space=space)
+        self.base = as_encoder(base)
+        self.projection = projection
+        self.modality = self.base.modality
+        self.stream_batch = self.base.stream_batch
+        self.window = self.base.window
         self.scale = scale
-        self._base: Any = base
-        self._projection = projection
-
-    @property
-    def dim(self) -> int:
-        """Width of a vector."""
-        return self._projection.dim
-
-    @property
-    def modality(self) -> Modality:
-        """What it encodes."""
-        modality: Modality = self._base.modality
-        return modality
-
-    def encode(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> FloatArray:
-        """Return (n, dim) float32, one unit row for each item.
-
-        Raises:
-            SememeError: As the encoder of its side.
-        """
-        return self._projection(
-            self._base.encode(items, batch_size=batch_size, show_progress=show_progress)
-        )
-
-    def release(self) -> None:
-        """Give back the memory that only makes the next encode faster."""
-        self._base.release()
-
-
-class JointText(JointEncoder):
-    """The text side."""
 
     def encode_with_receipt(
-        self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
+        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
     ) -> Encoded:
-        """Return the vectors as `encode` does, and the account of every token."""
-        found: Encoded = self._base.encode_with_receipt(
+        """Encode, collecting failures; see `BaseEncoder`."""
+        done = self.base.encode_with_receipt(
             items, batch_size=batch_size, show_progress=show_progress
         )
-        return replace(found, vectors=self._projection(found.vectors))
+        return replace(done, vectors=self.projection(done.vectors))  # (n, base.dim) -> (n, dim)
 
-    def split(self, items: Sequence[str], *, headings: Sequence[str] | None = None) -> Any:
-        """Cut each text into passages as the text encoder does."""
-        return self._base.split(items, headings=headings)
+    def split(
+        self, items: Sequence[str], *, headings: Sequence[str] | None = None
+    ) -> list[list[Span]]:
+        """Split each text into passages as the base encoder does."""
+        return self.base.split(items, headings=headings)
 
-
-class JointImage(Pictures, JointEncoder):
-    """The image side."""
-
-    def encode_readable(
-        self, items: Sequence[Any], *, show_progress: bool = False
-    ) -> tuple[FloatArray, dict[int, str]]:
-        """Return what `encode` does, and why pictures could not be read; their rows hold NaN."""
-        rows, reasons = self._base.encode_readable(items, show_progress=show_progress)
-        return self._projection(rows), reasons
+    def release(self) -> None:
+        """Free memory that only makes the next encode faster."""
+        self.base.release()
 
 
-def joint_encoder(place: Path, found: JointFolder, side: str, base: Encoder) -> JointEncoder:
-    """Return one side of the joint space in a folder.
-
-    base: The encoder that the folder names for that side.
+def load_projected(
+    path: Path, modality: Modality, *, load: Callable[[str], BaseEncoder]
+) -> ProjectedEncoder:
+    """Load one encoder of the joint space in a folder. load: Loads its base encoder by name.
 
     Raises:
-        SpaceMismatchError: What goes by that name now makes other vectors.
+        InvalidInputError: The name of the base now leads to an encoder of another modality.
+        SpaceMismatchError: It leads to an encoder of another space.
+        SememeError: As `load`, and as `read_joint_folder`.
     """
-    if base.space != found.spaces[side]:
-        raise SpaceMismatchError(
-            f"{place} was trained on {found.names[side]} of the space {found.spaces[side]}; what "
-            f"goes by that name now makes vectors of {base.space}. Train it again"
+    folder = read_joint_folder(path)
+    name, space = folder.names[modality], folder.spaces[modality]
+    base = load(name)
+    if base.modality != modality:
+        raise InvalidInputError(
+            f"{path} was trained on {name}, which is no {modality} encoder here. Put it back where "
+            "it was"
         )
-    kind = JointText if side == "text" else JointImage
-    return kind(
+    if base.space != space:
+        raise SpaceMismatchError(
+            f"{path} was trained on {name} of the space {space}; that name now leads to vectors of "
+            f"{base.space}. Train it again"
+        )
+    return ProjectedEncoder(
         base,
-        found.projections[side],
-        name=f"{place}:{side}",
-        space=digest(v=1, joint=found.digest, encoders=found.spaces),
-        scale=found.scale,
+        folder.projections[modality],
+        name=f"{path}:{modality}",
+        space=fingerprint_space(v=1, joint=folder.digest, encoders=folder.spaces),
+        scale=folder.scale,
     )

@@ -1,4 +1,4 @@
-"""Masked language models: what stands behind a mask, and how probable a text's own words are."""
+"""Masked language models: fill masks, and score texts by pseudo-perplexity."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError, TextTooLongError
-from sememe.encoders.text.encoder import checked_texts, within_budget
+from sememe._ties import best_places
+from sememe.encoders.base import check_threads
+from sememe.encoders.text.encoder import batch_by_tokens, check_texts
 from sememe.models.bert.mask_token import USUAL, mask_token
 from sememe.text.normalize import well_formed
-from sememe.text.tokenizer_file import FileTokenizer
+from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
@@ -26,20 +28,20 @@ if TYPE_CHECKING:
     from sememe.models.bert.engine import SentenceEngine
     from sememe.models.bert.mlm_head import HeadEngine
 
-_AT_ONCE = 8192  # tokens whose states are held at once
+_TOKENS = 8192  # tokens whose states are in memory at once
 _HAN_AND_KANA = re.compile("[\u3040-\u30ff\u3400-\u9fff]")  # written without spaces between words
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """A token that may stand behind a mask.
+    """A token that a mask may be replaced with.
 
     Attributes:
-        token: What the vocabulary calls it ("##ing").
+        token: Its name in the vocabulary ("##ing").
         score: Its probability among all tokens, in [0, 1].
-        text: The text with it in the mask's place; other masks stay.
-        written: How it is written after a word (" late", "ing"); vocabularies of bytes name their
-            tokens otherwise.
+        text: The text with the mask replaced by it; other masks are kept.
+        written: Its spelling after a word (" late", "ing"), which differs from `token` in
+            byte-level vocabularies.
     """
 
     token: str
@@ -50,10 +52,10 @@ class Fill:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Job:
-    """A sequence as the network reads it, and (m,) places in it where `targets` (m,) are masked."""
+    """A sequence with marks, (m,) positions of the masks in it, and the (m,) ids they hide."""
 
     ids: list[int]
-    places: NDArray[np.int64]
+    positions: NDArray[np.int64]
     targets: NDArray[np.int64]
 
 
@@ -71,7 +73,7 @@ class MaskedLM:
         self, name: str, engine: SentenceEngine, head: HeadEngine, tokenizer: FileTokenizer,
         *, mask: str,
     ) -> None:  # fmt: skip
-        """Take the network, its head, its tokenizer and the mask's name; see `load`."""
+        """Take the network, its head, its tokenizer and the mask token; see `load`."""
         self._name = name
         self._engine = engine
         self._head = head
@@ -84,7 +86,7 @@ class MaskedLM:
     def load(cls, name: str, *, threads: int | None = None) -> MaskedLM:
         """Load a folder as transformers writes it, or hf:org/name[@revision] from the hub.
 
-        threads: CPU threads of the network; all cores unless told.
+        threads: CPU threads of the network; all cores by default.
 
         Raises:
             InvalidInputError: No such folder, no head for masked tokens, no mask token, or an
@@ -97,11 +99,8 @@ class MaskedLM:
         from sememe.models.bert.mlm_head import HeadEngine, check_has_head, read_masked_head
         from sememe.models.bert.weights import read_bert_weights
 
-        if threads is not None and threads < 1:
-            raise InvalidInputError(
-                f"threads={threads}; give a whole number of at least 1, or None."
-            )
-        folder = read_sentence_folder(_place(name))
+        check_threads(threads)
+        folder = read_sentence_folder(_locate(name))
         tensors = folder.tensors()
         check_has_head(folder.config, tensors, where=name)
         tokenizer = FileTokenizer(folder.tokenizer())
@@ -123,115 +122,118 @@ class MaskedLM:
 
     @property
     def mask_token(self) -> str:
-        """How a mask is written in a text; "[MASK]" and "<mask>" are understood too."""
+        """The mask in a text; "[MASK]" and "<mask>" are understood too."""
         return self._mask
 
     @property
     def window(self) -> int:
-        """Tokens that the network reads at once, its marks not counted."""
+        """Tokens that the network reads at once, marks excluded."""
         tokenizer = self._tokenizer
         return self._engine.max_tokens - len(tokenizer.begin) - len(tokenizer.end)
 
     @cached_property
     def special_ids(self) -> frozenset[int]:
-        """The ids that are never predicted: marks, the mask, and what is unknown."""
+        """The ids that are never predicted: marks, the mask and the unknown token."""
         return self._tokenizer.special_ids() | {self._mask_id}
 
     def fill(self, text: str, *, k: int = 5) -> list[list[Fill]]:
         """Return the k most probable tokens for each mask of a text, best first, ties by id.
 
-        The masks of a text are filled each for itself, the others being masked.
+        Each mask is filled independently, while the others stay masked.
 
         Raises:
-            InvalidInputError: The text has no mask, or is no str; k below 1.
+            InvalidInputError: The text has no mask, or is not a str; k below 1.
             TextTooLongError: It has more tokens than the network reads at once.
         """
         check_k(k)
-        text = well_formed(checked_texts([text])[0])
-        spans = [found.span() for found in self._masks.finditer(text)]
+        text = well_formed(check_texts([text])[0])
+        spans = [match.span() for match in self._masks.finditer(text)]
         if not spans:
             raise InvalidInputError(
-                f"{text[:80]!r} has no mask; write {self._mask} where a word is sought, as in "
+                f"{text[:80]!r} has no mask; write {self._mask} for the missing word, as in "
                 f"'The cat sat on the {self._mask}.'"
             )
         ids = self.token_ids([self._masks.sub(lambda _: self._mask, text)])[0]
-        places = np.flatnonzero(np.array(ids) == self._mask_id)
+        positions = np.flatnonzero(np.array(ids) == self._mask_id)
         if len(ids) > self.window:
             raise TextTooLongError(
                 f"{text[:80]!r} has {len(ids)} tokens; {self._name} reads {self.window} at once. "
                 "Give the sentence around the mask"
             )
-        if len(places) != len(spans):
+        if len(positions) != len(spans):
             raise InvalidInputError(
-                f"{text[:80]!r}: the tokenizer sees {len(places)} masks of {len(spans)}. Write "
+                f"{text[:80]!r}: the tokenizer finds {len(positions)} masks of {len(spans)}. Write "
                 f"{self._mask} with spaces around it"
             )
-        job = _Job(self._marked(ids), places + len(self._tokenizer.begin), places)
-        found: list[list[Fill]] = []
-        for _, scores in self._scores([job]):
-            found += [
-                self._best(row, k, text, spans[len(found) + i]) for i, row in enumerate(scores)
-            ]
-        return found
+        job = _Job(self._add_marks(ids), positions + len(self._tokenizer.begin), positions)
+        rows = [row for _, scores in self._score([job]) for row in scores]
+        return [self._rank(row, k, text, span) for row, span in zip(rows, spans, strict=True)]
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids of each text's tokens, without marks.
 
         Raises:
-            InvalidInputError: An item is no str.
+            InvalidInputError: An item is not a str.
             CorruptFileError: The tokenizer gives an id that the network has no row for.
         """
-        found = self._tokenizer.encode(checked_texts(texts))
-        if (most := max((max(ids) for ids in found if ids), default=0)) >= self._head.n_tokens:
+        ids = self._tokenizer.encode(check_texts(texts))
+        if (largest := max((max(own) for own in ids if own), default=0)) >= self._head.n_tokens:
             raise CorruptFileError(
-                f"{self._name}: the tokenizer gives the id {most}, the network has rows for "
-                f"{self._head.n_tokens} tokens. Put the tokenizer there that it was trained with"
+                f"{self._name}: the tokenizer gives the id {largest}, the network has rows for "
+                f"{self._head.n_tokens} tokens. Use the tokenizer that it was trained with"
             )
-        return found
+        return ids
 
     def predict(
-        self, ids: Sequence[Sequence[int]], places: Sequence[Sequence[int]]
+        self, ids: Sequence[Sequence[int]], positions: Sequence[Sequence[int]]
     ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Mask some tokens of each text and ask for all of them at once.
+        """Mask some tokens of each text and predict all of them at once.
 
-        ids: each text's tokens, as `token_ids` gives them. places: which of them are masked, in
-        rising order. A text longer than the window is read in pieces of like length, none of which
-        sees another.
+        A text longer than the window is read in pieces of similar length, independently.
 
-        Returns the (m,) log-probabilities, in nats, of the tokens that stood there, and the (m,)
-        ids of the most probable tokens (of equal ones the lowest), text after text.
+        Args:
+            ids: Tokens of each text, as `token_ids` returns them.
+            positions: Which of them are masked, ascending.
+
+        Returns:
+            The (m,) log-probabilities, in nats, of the masked tokens, and the (m,) ids of the most
+            probable tokens (the lowest id among equals), text after text.
         """
-        jobs = (job for one, some in zip(ids, places, strict=True) for job in self._jobs(one, some))
-        return self._answers(jobs)
+        jobs = (
+            job
+            for own, masked in zip(ids, positions, strict=True)
+            for job in self._split(own, masked)
+        )
+        return self._predict(jobs)
 
     def token_log_probabilities(self, texts: Sequence[str]) -> list[FloatArray]:
         """Return the log-probability, in nats, of each token of each text, masked alone.
 
-        The rest of the text is its context; in a text longer than the window, the window in whose
-        middle it stands. Tokens in `special_ids` are not asked for. A text of n tokens costs n
-        passes through the network.
+        Its context is the rest of the text or, in a text longer than the window, the window centred
+        on it. Tokens in `special_ids` are skipped. A text of n tokens costs n passes through the
+        network.
         """
         ids = self.token_ids(texts)
-        counts = [sum(i not in self.special_ids for i in one) for one in ids]
-        log_probs, _ = self._answers(job for one in ids for job in self._one_by_one(one))
+        counts = [sum(i not in self.special_ids for i in own) for own in ids]
+        log_probs, _ = self._predict(job for own in ids for job in self._mask_each(own))
         return np.split(log_probs, np.cumsum(counts)[:-1]) if counts else []
 
     def pseudo_perplexity(self, texts: Sequence[str]) -> float:
         """Return exp(-mean log p) over all tokens of the texts, each masked in turn; 1 is best.
 
-        It depends on the vocabulary: compare models that cut words alike.
+        It depends on the vocabulary: compare models of the same tokenizer.
         Reference: Salazar et al. 2020, Masked Language Model Scoring (arXiv:1910.14659).
 
         Raises:
-            InvalidInputError: The texts hold no token that the model knows.
+            InvalidInputError: No token of the texts is in the vocabulary.
         """
-        found = self.token_log_probabilities(texts)
-        if not sum(map(len, found)):
+        log_probs = self.token_log_probabilities(texts)
+        if not sum(map(len, log_probs)):
             raise InvalidInputError(
-                f"got {len(found)} texts without a token that {self._name} knows. Give texts in "
-                "a language of the model"
+                f"got {len(log_probs)} texts without a token that {self._name} knows. Give texts "
+                "in a language of the model"
             )
-        return float(np.exp(-np.concatenate(found).mean(dtype=np.float64)))
+        return float(np.exp(-np.concatenate(log_probs).mean(dtype=np.float64)))
 
     @cached_property
     def _masks(self) -> re.Pattern[str]:
@@ -240,80 +242,80 @@ class MaskedLM:
 
     @cached_property
     def _named(self) -> NDArray[np.int64]:
-        """The ids that have a name; a network may have rows for more."""
+        """Ids that have a name; a network may have rows for more."""
         n = min(self._head.n_tokens, self._tokenizer.vocab_size)
         names = self._tokenizer.names(range(n))
         return np.array([number for number, name in enumerate(names) if name], np.int64)
 
-    def _best(self, scores: FloatArray, k: int, text: str, span: tuple[int, int]) -> list[Fill]:
+    def _rank(self, scores: FloatArray, k: int, text: str, span: tuple[int, int]) -> list[Fill]:
         top = scores.max()
         log_total = np.log(np.exp(scores - top).sum(dtype=np.float64))
-        order = np.argsort(-scores[self._named], kind="stable")[:k]
-        ids = self._named[order].tolist()
-        names, written = self._tokenizer.names(ids), self._tokenizer.written(ids)
+        ids = self._named[best_places(scores[self._named], k)].tolist()
+        names, written = self._tokenizer.names(ids), self._tokenizer.render_pieces(ids)
         probabilities = np.exp(scores[ids] - top - log_total)
         return [
-            Fill(name, float(p), _spliced(text, span, word), word)
+            Fill(name, float(p), _replace_mask(text, span, word), word)
             for name, word, p in zip(names, written, probabilities, strict=True)
         ]
 
-    def _marked(self, ids: Sequence[int]) -> list[int]:
+    def _add_marks(self, ids: Sequence[int]) -> list[int]:
         return [*self._tokenizer.begin, *ids, *self._tokenizer.end]
 
-    def _job(self, ids: Sequence[int], places: NDArray[np.int64]) -> _Job:
-        """Mask the places of a piece of a text."""
+    def _make_job(self, ids: Sequence[int], positions: NDArray[np.int64]) -> _Job:
         masked = np.array(ids, np.int64)
-        targets = masked[places]
-        masked[places] = self._mask_id
-        return _Job(self._marked(masked.tolist()), places + len(self._tokenizer.begin), targets)
+        targets = masked[positions]
+        masked[positions] = self._mask_id
+        begin = len(self._tokenizer.begin)
+        return _Job(self._add_marks(masked.tolist()), positions + begin, targets)
 
-    def _jobs(self, ids: Sequence[int], places: Sequence[int]) -> Iterator[_Job]:
-        """Cut a text into pieces of like length; those without a mask are left out."""
+    def _split(self, ids: Sequence[int], positions: Sequence[int]) -> Iterator[_Job]:
+        """Split a text into pieces of similar length; those without a mask are left out."""
         pieces = max(1, -(-len(ids) // self.window))
         edges = np.linspace(0, len(ids), pieces + 1).round().astype(np.int64).tolist()
-        chosen = np.array(places, np.int64)
+        chosen = np.array(positions, np.int64)
         for start, stop in zip(edges, edges[1:], strict=False):
             own = chosen[(chosen >= start) & (chosen < stop)] - start
             if len(own):
-                yield self._job(ids[start:stop], own)
+                yield self._make_job(ids[start:stop], own)
 
-    def _one_by_one(self, ids: Sequence[int]) -> Iterator[_Job]:
+    def _mask_each(self, ids: Sequence[int]) -> Iterator[_Job]:
+        """Yield a sequence for each token, which alone is masked in it."""
         size = self.window
         for i, number in enumerate(ids):
             if number not in self.special_ids:
                 start = min(max(i - size // 2, 0), max(len(ids) - size, 0))
-                yield self._job(ids[start : start + size], np.array([i - start]))
+                yield self._make_job(ids[start : start + size], np.array([i - start]))
 
-    def _answers(self, jobs: Iterable[_Job]) -> tuple[FloatArray, NDArray[np.int64]]:
+    def _predict(self, jobs: Iterable[_Job]) -> tuple[FloatArray, NDArray[np.int64]]:
         log_probs: list[FloatArray] = [np.empty(0, np.float32)]
         best: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
-        for targets, scores in self._scores(jobs):
+        for targets, scores in self._score(jobs):
             log_probs.append(_log_softmax(scores, targets))
             best.append(scores.argmax(axis=1))
         return np.concatenate(log_probs), np.concatenate(best)
 
-    def _scores(self, jobs: Iterable[_Job]) -> Iterator[tuple[NDArray[np.int64], FloatArray]]:
-        """Yield targets (some,) and scores (some, vocabulary), job after job."""
-        for batch in within_budget(jobs, _AT_ONCE):
+    def _score(self, jobs: Iterable[_Job]) -> Iterator[tuple[NDArray[np.int64], FloatArray]]:
+        """Yield targets (m,) and scores (m, vocabulary), job after job."""
+        for batch in batch_by_tokens(jobs, _TOKENS):
             states = self._engine.states([job.ids for job in batch])
-            rows = [own[job.places] for own, job in zip(states, batch, strict=True)]
+            rows = [own[job.positions] for own, job in zip(states, batch, strict=True)]
             targets = np.concatenate([job.targets for job in batch])
             for part, scores in self._head.blocks(np.concatenate(rows)):
                 yield targets[part], scores
 
 
 def _log_softmax(scores: FloatArray, targets: NDArray[np.int64]) -> FloatArray:
-    """Return (n,) log-probabilities of one target for each of (n, vocabulary) scores."""
+    """Return the (n,) log-probabilities of (n,) targets under (n, vocabulary) scores."""
     top = scores.max(axis=1)
     total = np.exp(scores - top[:, None]).sum(axis=1, dtype=np.float64)
-    found: FloatArray = scores[np.arange(len(scores)), targets] - top - np.log(total)
-    return found.astype(np.float32)
+    log_probs: FloatArray = scores[np.arange(len(scores)), targets] - top - np.log(total)
+    return log_probs.astype(np.float32)
 
 
-def _spliced(text: str, span: tuple[int, int], written: str) -> str:
-    """Put a piece, as it is written after a word, in the mask's place.
+def _replace_mask(text: str, span: tuple[int, int], written: str) -> str:
+    """Replace a mask by a token as it is written after a word.
 
-    >>> _spliced("I was _.", (6, 7), " late"), _spliced("I was walk _.", (11, 12), "ing")
+    >>> _replace_mask("I was _.", (6, 7), " late"), _replace_mask("I was walk _.", (11, 12), "ing")
     ('I was late.', 'I was walking.')
     """
     before, after = text[: span[0]], text[span[1] :]
@@ -328,16 +330,16 @@ def _is_word(letter: str) -> bool:
     return letter.isalnum() and not _HAN_AND_KANA.match(letter)
 
 
-def _place(name: str) -> Path:
+def _locate(name: str) -> Path:
     if name.startswith("hf:"):
         from sememe.models.locate import fetch
 
         return fetch(name)
     try:
-        known = bool(name) and Path(name).is_dir()
-    except (OSError, ValueError):  # too long for a name, or a NUL in it
-        known = False
-    if not known:
+        is_folder = bool(name) and Path(name).is_dir()
+    except (OSError, ValueError):  # too long for a path, or a NUL in it
+        is_folder = False
+    if not is_folder:
         raise InvalidInputError(
             f"{name[:200]!r} is no folder; allowed: the folder of a masked language model, or "
             "hf:org/name from the hub, such as hf:google-bert/bert-base-uncased."

@@ -1,4 +1,4 @@
-"""Encode text with a sentence encoder of BERT's family, whole texts or token by token."""
+"""Sentence encoders of the BERT family: vectors of whole texts, of queries and of tokens."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, checked_texts, digest
-from sememe.text.tokenizer_file import FileTokenizer, Pieces
+from sememe.encoders.space import fingerprint_space
+from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, check_texts
+from sememe.text.tokenizers.tokenizer_file import FileTokenizer, Pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,14 +29,14 @@ _PASSAGE = 128  # tokens of a passage in an index, where the window allows
 
 @dataclass(frozen=True, eq=False, slots=True)
 class TokenVectors:
-    """A text's tokens in their context.
+    """Contextual vectors of a text's tokens.
 
     Attributes:
         text: The text.
-        tokens: What the vocabulary calls them ("##ing").
-        spans: (n, 2), characters start to end of each in the text.
-        words: (n,), which word of the text each is a piece of; -1 for none.
-        vectors: (n, dim) float32, as the network gives them, not normalised.
+        tokens: Names of the tokens in the vocabulary ("##ing").
+        spans: (n, 2), characters start to end of each token in the text.
+        words: (n,), index of the word that each token is a piece of; -1 for none.
+        vectors: (n, dim) float32 states of the network, not normalised.
     """
 
     text: str
@@ -45,7 +46,7 @@ class TokenVectors:
     vectors: FloatArray
 
     def word_vectors(self) -> tuple[list[str], FloatArray]:
-        """Return the words as they stand in the text, and the (n, dim) means of their pieces."""
+        """Return the words of the text, and the (n, dim) means of their tokens."""
         names, rows = [], []
         for word in np.unique(self.words[self.words >= 0]).tolist():
             own = np.flatnonzero(self.words == word)
@@ -55,21 +56,21 @@ class TokenVectors:
         return names, np.stack(rows) if rows else np.empty((0, width), np.float32)
 
     def at(self, word: str) -> FloatArray:
-        """Return the (dim,) mean of the pieces of the first place where `word` stands.
+        """Return the (dim,) mean of the tokens of the first occurrence of `word`.
 
         Raises:
-            InvalidInputError: The text does not have it.
+            InvalidInputError: The text does not contain it.
         """
         start = self.text.find(word)
         own = (self.spans[:, 0] < start + len(word)) & (self.spans[:, 1] > start)
         if start < 0 or not own.any():
-            raise InvalidInputError(f"{word!r} does not stand in {self.text[:80]!r}.")
+            raise InvalidInputError(f"{word!r} does not occur in {self.text[:80]!r}.")
         mean: FloatArray = self.vectors[own].mean(axis=0)
         return mean
 
 
-class _Skipping:
-    """An engine that reads a prompt of `skip` tokens, marks included, without pooling it."""
+class _PromptSkippingEngine:
+    """An engine that leaves the first `skip` tokens, a prompt and its marks, out of the pooling."""
 
     def __init__(self, engine: SentenceEngine | OnnxEngine, skip: int) -> None:
         self.tokens_at_once = engine.tokens_at_once
@@ -84,11 +85,11 @@ class _Skipping:
 
 
 class SentenceEncoder(TextEncoder):
-    """A text encoder whose tokens can be looked at, and whose queries may be encoded differently.
+    """A text encoder that also gives vectors of tokens, and has prompts for queries and documents.
 
-    `encode` puts the model's prompt for documents before each text, `encode_query` that for
-    queries, where its folder names such ("query: " in E5). What a text longer than the window
-    becomes is as in TextEncoder.
+    `encode` prepends the model's prompt for documents to each text, `encode_query` that for
+    queries, where the folder names them ("query: " in E5). Texts longer than the window are
+    treated as in TextEncoder.
     """
 
     def __init__(
@@ -101,14 +102,14 @@ class SentenceEncoder(TextEncoder):
         query: FileTokenizer | None = None,
         pool_prompt: bool = True,
     ) -> None:
-        """Take the network, the tokenizer of documents and that of queries if it is another.
+        """Take the network, the tokenizer of documents, and that of queries if it differs.
 
-        pool_prompt: Whether a prompt's tokens are pooled with the text's.
+        pool_prompt: Whether the tokens of a prompt are pooled with those of the text.
         """
         skip = 0 if pool_prompt or tokenizer.marks == len(tokenizer.begin) else len(tokenizer.begin)
-        used = _Skipping(engine, skip) if skip else engine
+        used = _PromptSkippingEngine(engine, skip) if skip else engine
         super().__init__(model, tokenizer, used, overflow=overflow)
-        self._network = engine
+        self.network = engine
         self._pieces = tokenizer
         self._query_tokenizer = query
         self._pool_prompt = pool_prompt
@@ -116,44 +117,45 @@ class SentenceEncoder(TextEncoder):
     def encode_query(
         self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
     ) -> FloatArray:
-        """Return (n, dim) float32, one unit row for each query; see `encode`."""
+        """Return (n, dim) float32, one unit row for each query, with the prompt for queries."""
         encode = self._queries.encode if self._queries else self.encode
         return encode(items, batch_size=batch_size, show_progress=show_progress)
 
     def encode_tokens(
         self, texts: Sequence[str], *, layers: Sequence[int] | None = None
     ) -> list[TokenVectors]:
-        """Return each text's tokens with their vectors in context (Devlin et al. 2019, 5.3).
+        """Return each text's tokens with their contextual vectors (Devlin et al. 2019, 5.3).
 
-        layers: Whose mean is taken, 0 being the embeddings; the last layer unless told. A text
-        longer than the network's window is read in windows that overlap by half, and each token
-        has its vector from the one in which it lies farthest from the edge.
+        A text longer than the network's window is read in windows that overlap by half; a token
+        takes its vector from the window in which it is farthest from the edge.
+
+        layers: Layers whose states are averaged, 0 being the embeddings; the last by default.
 
         Raises:
-            InvalidInputError: An item is no str, or a layer that there is not.
+            InvalidInputError: An item is not a str, or there is no such layer.
         """
-        found = []
-        for text in checked_texts(texts):
+        encoded = []
+        for text in check_texts(texts):
             pieces = self._pieces.pieces(text)
-            vectors = self._in_context(pieces, layers)
+            vectors = self._encode_pieces(pieces, layers)
             names = self._pieces.names(pieces.ids)
-            found.append(TokenVectors(text, names, pieces.spans, pieces.words, vectors))
-        return found
+            encoded.append(TokenVectors(text, names, pieces.spans, pieces.words, vectors))
+        return encoded
 
-    def _in_context(self, pieces: Pieces, layers: Sequence[int] | None) -> FloatArray:
+    def _encode_pieces(self, pieces: Pieces, layers: Sequence[int] | None) -> FloatArray:
         begin, end = self._pieces.begin[: self._pieces.marks], self._pieces.end
-        size = self._network.max_tokens - len(begin) - len(end)
+        size = self.network.max_tokens - len(begin) - len(end)
         n = len(pieces.ids)
         starts = list(range(0, max(n - size, 0), max(size // 2, 1))) + [max(n - size, 0)]
         windows = [pieces.ids[start : start + size] for start in starts]
-        states = self._network.states([[*begin, *ids, *end] for ids in windows], layers=layers)
+        states = self.network.states([[*begin, *ids, *end] for ids in windows], layers=layers)
         vectors = np.empty((n, states[0].shape[1]), np.float32)
-        depth = np.full(n, -1)  # how far from the edge each token has been seen
+        depth = np.full(n, -1)  # (n,) largest distance from a window's edge so far
         for start, ids, rows in zip(starts, windows, states, strict=True):
-            place = np.arange(len(ids))
+            index = np.arange(len(ids))
             inward = np.minimum(
-                place if start else np.full(len(ids), n),
-                len(ids) - 1 - place if start + len(ids) < n else n,
+                index if start else np.full(len(ids), n),
+                len(ids) - 1 - index if start + len(ids) < n else n,
             )
             better = inward > depth[start : start + len(ids)]
             at = start + np.flatnonzero(better)
@@ -166,28 +168,28 @@ class SentenceEncoder(TextEncoder):
         if self._query_tokenizer is None:
             return None
         return SentenceEncoder(
-            self.model.around(self._query_tokenizer.begin, self._query_tokenizer.end),
-            self._network,
+            self.model.replace_marks(self._query_tokenizer.begin, self._query_tokenizer.end),
+            self.network,
             self._query_tokenizer,
             overflow=self.overflow,
             pool_prompt=self._pool_prompt,
         )
 
 
-def sentence_encoder(
-    place: Path, name: str, *, overflow: Overflow, threads: int | None, int8: bool
+def load_sentence_encoder(
+    path: Path, name: str, *, overflow: Overflow, threads: int | None, int8: bool
 ) -> SentenceEncoder:
     """Load the encoder in a folder; see `sememe.load`."""
     from sememe.models.bert.folder import read_sentence_folder
 
-    folder = read_sentence_folder(place)
+    folder = read_sentence_folder(path)
     tokenizer = FileTokenizer(folder.tokenizer(), prompt=folder.document_prompt)
     query = None
     if folder.query_prompt != folder.document_prompt:
         query = FileTokenizer(folder.tokenizer(), prompt=folder.query_prompt)
-    engine, key = _engine(folder, tokenizer, threads=threads, int8=int8)
-    most = min(folder.max_tokens or engine.max_tokens, engine.max_tokens)
-    window = most - len(tokenizer.begin) - len(tokenizer.end)
+    engine, key = _open_engine(folder, tokenizer, threads=threads, int8=int8)
+    limit = min(folder.max_tokens or engine.max_tokens, engine.max_tokens)
+    window = limit - len(tokenizer.begin) - len(tokenizer.end)
     model = TextModel(
         name=name,
         dim=engine.dim,
@@ -197,54 +199,54 @@ def sentence_encoder(
         begin=tokenizer.begin,
         end=tokenizer.end,
         unknown=tokenizer.unknown,
-        space=digest(v=1, files=key, dtype="int8" if int8 else "float32"),
+        space=fingerprint_space(v=1, files=key, dtype="int8" if int8 else "float32"),
     )
     return SentenceEncoder(
         model, engine, tokenizer, overflow=overflow, query=query, pool_prompt=folder.pool_prompt
     )
 
 
-def _engine(
+def _open_engine(
     folder: SentenceFolder, tokenizer: FileTokenizer, *, threads: int | None, int8: bool
 ) -> tuple[SentenceEngine | OnnxEngine, str]:
-    """Return what runs a folder's network, and the fingerprint of its files."""
+    """Return the engine of a folder's network, and the fingerprint of its files."""
     from sememe.models.bert.calibrate import calibrate_int8
     from sememe.models.bert.engine import SentenceEngine
     from sememe.models.bert.onnx_engine import find_onnx_files
     from sememe.models.bert.weights import ARCHITECTURES, read_bert_weights
     from sememe.models.onnx.transformer import in_float32
 
-    brought = find_onnx_files(folder.network, int8=int8)
+    onnx = find_onnx_files(folder.network, int8=int8)
     known = folder.config.get("model_type") in ARCHITECTURES
-    if not known or (brought and not any(folder.network.glob("*.safetensors"))):
-        return _foreign(folder, brought, threads=threads, int8=int8)
+    if not known or (onnx and not any(folder.network.glob("*.safetensors"))):
+        return _open_onnx(folder, onnx, threads=threads, int8=int8)
     where = str(folder.path)
     weights = read_bert_weights(folder.config, folder.tensors(), where=where)
     key = folder.fingerprint()
     products: Products = in_float32
     if int8:
-        products = calibrate_int8(weights, tokenizer.marked, key=key, pooling=folder.pooling)
+        products = calibrate_int8(weights, tokenizer.encode_marked, key=key, pooling=folder.pooling)
     engine = SentenceEngine(
         weights, pooling=folder.pooling, dense=folder.dense, products=products, threads=threads
     )
     return engine, key
 
 
-def _foreign(
-    folder: SentenceFolder, brought: list[Path], *, threads: int | None, int8: bool
+def _open_onnx(
+    folder: SentenceFolder, files: list[Path], *, threads: int | None, int8: bool
 ) -> tuple[OnnxEngine, str]:
-    """Run the ONNX file that a folder brings, or that is exported from it."""
+    """Open the ONNX file of a folder, or one that is exported from it."""
     from sememe.models.bert.onnx_engine import OnnxEngine
     from sememe.models.onnx.export import export_network
 
     where = str(folder.path)
-    if int8 and not brought:
+    if int8 and not files:
         raise InvalidInputError(
             f"{where} is of the type {folder.config.get('model_type')!r}, for which sememe makes "
-            "no int8 form, and brings none as onnx/model_quantized.onnx. Leave :int8 out"
+            "no int8 form, and has no onnx/model_quantized.onnx. Leave :int8 out"
         )
-    key = folder.fingerprint(brought or None)
-    file = brought[0] if brought else export_network(folder.network, key=key, where=where)
+    key = folder.fingerprint(files or None)
+    file = files[0] if files else export_network(folder.network, key=key, where=where)
     engine = OnnxEngine(
         file,
         where=where,

@@ -1,4 +1,4 @@
-"""Encode text with a static encoder: no window, no network, thousands of texts a second."""
+"""Static text encoders: the mean of token vectors; no network, thousands of texts a second."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import numpy as np
 
 from sememe._progress import progress
 from sememe.encoders.base import check_batch_size
-from sememe.encoders.receipt import ChunkNote, Encoded, Receipt, duplicates
-from sememe.encoders.text.encoder import TextEncoder, TextModel, checked_texts
-from sememe.encoders.text.word_vectors import drawn
+from sememe.encoders.receipt import ChunkNote, Encoded, Receipt, find_duplicates
+from sememe.encoders.text.encoder import TextEncoder, TextModel, check_texts
+from sememe.encoders.text.word_vectors import draw_vector
 from sememe.models.static.engine import StaticEngine
 from sememe.models.static.folder import read_static_folder
-from sememe.text.tokenizer_file import FileTokenizer
+from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 _BATCH = 1024  # texts at once
-_CHARS = 200_000  # of a text, or of a batch, tokenised at once
+_CHARS = 200_000  # characters of a text, or of a batch, tokenised at once
 _SPACE = re.compile(r"\s")
 
 
 class StaticEncoder(TextEncoder):
-    """Turn texts into unit vectors by the rows of their tokens, whatever their length.
+    """Encode texts of any length as the mean of their tokens' vectors, at unit length.
 
-    A vector is the mean of the tokens' rows at unit length; the rows carry the tokens' weights.
-    Unknown tokens are left out and counted in the receipt. A text of which no token is known has a
-    vector all the same: numbers drawn from its spelling, so that it is like no other text.
+    The rows of the table carry the tokens' weights. Unknown tokens are left out and counted in the
+    receipt. A text without a known token gets a random vector seeded by its spelling, so that it
+    is similar to no other text.
 
-    Nothing is ever cut off: `overflow` changes nothing here.
+    Texts are never truncated: `overflow` has no effect.
     """
 
     def __init__(self, model: TextModel, tokenizer: FileTokenizer, engine: StaticEngine) -> None:
@@ -44,49 +44,43 @@ class StaticEncoder(TextEncoder):
     def load(cls, folder: str | Path, *, name: str | None = None) -> StaticEncoder:
         """Open a folder that `sememe distil` or model2vec wrote.
 
-        name: How to load it again; the folder's path unless told.
+        name: How to load it again; by default the folder's path.
 
         Raises:
             InvalidInputError, CorruptFileError, MissingExtraError: See `read_static_folder`.
         """
-        place = Path(folder).resolve()
-        found = read_static_folder(place)
-        tokenizer = FileTokenizer(found.tokenizer)
-        found.check(tokenizer.vocab_size)
-        rows = found.rows
+        path = Path(folder).resolve()
+        contents = read_static_folder(path)
+        tokenizer = FileTokenizer(contents.tokenizer)
+        contents.check(tokenizer.vocab_size)
+        rows = contents.rows
         if tokenizer.unknown >= 0:
             rows[tokenizer.unknown] = 0
         model = TextModel(
-            name=name or str(place),
+            name=name or str(path),
             dim=int(rows.shape[1]),
-            window=8192,  # up to so many tokens, `split` need not cut a text to count them
+            window=8192,  # `split` counts the tokens of a text up to here without splitting it
             passage=128,
             overlap=24,
             begin=(),
             end=(),
             unknown=tokenizer.unknown,
-            space=found.digest[:16],
+            space=contents.digest[:16],
         )
         return cls(model, tokenizer, StaticEngine(rows))
 
     def encode(
         self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
     ) -> FloatArray:
-        """Return (n, dim) float32, one unit row for each text.
-
-        batch_size: texts at once; it bounds memory and does not change the vectors.
-
-        Raises:
-            InvalidInputError: An item is not a str, or `items` is a single str.
-        """
-        return self._encode(checked_texts(items), None, batch_size, show_progress)
+        """Return (n, dim) float32, one unit row for each text; faster than with a receipt."""
+        return self._encode(check_texts(items), None, batch_size, show_progress)
 
     def encode_with_receipt(
         self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
     ) -> Encoded:
-        """Return the vectors as `encode` does, and the account of every token."""
-        texts = checked_texts(items)
-        receipt = Receipt(items=len(texts), duplicates=duplicates(texts))
+        """Encode, counting every token; see `encode`."""
+        texts = check_texts(items)
+        receipt = Receipt(items=len(texts), duplicates=find_duplicates(texts))
         return Encoded(self._encode(texts, receipt, batch_size, show_progress), receipt)
 
     def _encode(
@@ -95,18 +89,19 @@ class StaticEncoder(TextEncoder):
         check_batch_size(batch_size)
         vectors = np.empty((len(texts), self.dim), np.float32)
         with progress("encoding", total=len(texts), show=show) as advance:
-            for first, stop in _batches(texts, batch_size or _BATCH):
-                some = texts[first:stop]
-                parts = [_parts(text) for text in some]
-                ids = self._tokenizer.encode([part for own in parts for part in own])
-                vectors[first:stop] = self._rows(some, list(map(len, parts)), ids)
+            for first, stop in _batch_bounds(texts, batch_size or _BATCH):
+                batch = texts[first:stop]
+                parts = [_split_long(text) for text in batch]
+                ids = self.tokenizer.encode([part for own in parts for part in own])
+                counts = list(map(len, parts))
+                vectors[first:stop] = self._pool(batch, counts, ids)
                 if receipt is not None:
-                    self._account(receipt, first, some, list(map(len, parts)), ids)
+                    self._record_batch(receipt, first, batch, counts, ids)
                 advance(stop)
         return vectors
 
-    def _rows(self, texts: list[str], parts: list[int], ids: list[list[int]]) -> FloatArray:
-        """Return unit rows; `parts` says how many of the sequences each text has."""
+    def _pool(self, texts: list[str], parts: list[int], ids: list[list[int]]) -> FloatArray:
+        """Return unit rows. parts: Number of sequences in `ids` that belong to each text."""
         sums = self._static.sums(ids)
         if len(ids) > len(texts):
             owner = np.repeat(np.arange(len(texts)), parts)
@@ -115,18 +110,18 @@ class StaticEncoder(TextEncoder):
             sums = whole
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         for i in np.flatnonzero(lengths[:, 0] < 1e-12).tolist():
-            sums[i] = drawn(texts[i].strip(), self.dim)
+            sums[i] = draw_vector(texts[i].strip(), self.dim)
             lengths[i] = np.linalg.norm(sums[i])
         sums /= lengths
         return sums
 
-    def _account(
+    def _record_batch(
         self, receipt: Receipt, first: int, texts: list[str], parts: list[int], ids: list[list[int]]
     ) -> None:
-        """Write the tokens of a batch into the receipt."""
+        """Record the tokens of a batch in the receipt."""
         stream = iter(ids)
-        for i, (text, many) in enumerate(zip(texts, parts, strict=True), start=first):
-            own = [next(stream) for _ in range(many)]
+        for i, (text, count) in enumerate(zip(texts, parts, strict=True), start=first):
+            own = [next(stream) for _ in range(count)]
             tokens = sum(map(len, own))
             receipt.tokens += tokens
             receipt.encoded += tokens
@@ -137,10 +132,10 @@ class StaticEncoder(TextEncoder):
                 receipt.empty.append(i)
 
 
-def _batches(texts: list[str], size: int) -> Iterator[tuple[int, int]]:
-    """Yield first and stop of batches of at most `size` texts, and few characters.
+def _batch_bounds(texts: list[str], size: int) -> Iterator[tuple[int, int]]:
+    """Yield first and stop of batches with at most `size` texts and a bounded number of characters.
 
-    >>> list(_batches(["a", "b", "c" * 300_000, "d"], 2))
+    >>> list(_batch_bounds(["a", "b", "c" * 300_000, "d"], 2))
     [(0, 2), (2, 3), (3, 4)]
     """
     first, chars = 0, 0
@@ -153,15 +148,15 @@ def _batches(texts: list[str], size: int) -> Iterator[tuple[int, int]]:
         yield first, len(texts)
 
 
-def _parts(text: str) -> list[str]:
-    """Cut a text of more characters than are tokenised at once, before white space if it can be."""
+def _split_long(text: str) -> list[str]:
+    """Split a text of more characters than are tokenised at once, at white space if possible."""
     if len(text) <= _CHARS:
         return [text]
     parts, start = [], 0
     while len(text) - start > _CHARS:
         stop = start + _CHARS
         tail = text[stop - 1000 : stop]
-        space = max((found.start() for found in _SPACE.finditer(tail)), default=0)
+        space = max((match.start() for match in _SPACE.finditer(tail)), default=0)
         stop = stop - 1000 + space if space else stop
         parts.append(text[start:stop])
         start = stop

@@ -1,4 +1,4 @@
-"""Cut a text into the words of a vocabulary: in its case, and apart where it has the parts only."""
+"""Split a text into the words of a vocabulary, in the spelling that the vocabulary knows."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sememe.text.normalize import well_formed
 from sememe.vectors.keys import Keys
 
 Tokens = Literal["words", "whitespace"]
-_LOOKED_AT = 20_000  # keys that tell whether the vocabulary has capitals
+_INSPECTED = 20_000  # keys that decide whether the vocabulary has capitals
 
 
 class WordSplitter:
-    """Words of a text, as the vocabulary spells them where it knows them.
+    """Split texts into words, spelled as in the vocabulary where it has them.
 
     >>> from sememe.vectors.keys import ListKeys
     >>> WordSplitter(ListKeys(["the", "cat", "'s", "toy"]), "words").words("The cat's toy")
@@ -25,24 +25,22 @@ class WordSplitter:
     """
 
     def __init__(self, keys: Keys, tokens: str) -> None:
-        """Take the vocabulary and how texts are cut: "words" or "whitespace"."""
+        """Take the vocabulary and the tokenisation, "words" or "whitespace"."""
         if tokens not in ("words", "whitespace"):
             raise UnknownNameError.of("tokens", tokens, ("words", "whitespace"))
         self.tokens = tokens
-        self.lower = not any(key != key.lower() for key in keys[:_LOOKED_AT])
+        self.lower = not any(key != key.lower() for key in keys[:_INSPECTED])
         self._keys = keys
 
     def words(self, text: str) -> list[str]:
-        """Return the words in order; punctuation is left out unless cut at white space."""
-        found: list[str] = []
-        for word in self._cut(text):
-            if word not in self._keys:
-                found += self._respelt(word)
-            else:
-                found.append(word)
-        return found
+        """Return the words in order; punctuation is kept only if split at white space."""
+        return [
+            spelling
+            for word in self._split(text)
+            for spelling in ([word] if word in self._keys else self._respell(word))
+        ]
 
-    def _cut(self, text: str) -> list[str]:
+    def _split(self, text: str) -> list[str]:
         if self.tokens == "whitespace":
             return well_formed(text).split()
         if self.lower:
@@ -50,8 +48,8 @@ class WordSplitter:
         text = unicodedata.normalize("NFC", well_formed(text)).replace("\u2019", "'")
         return text_words._pattern().findall(text)
 
-    def _respelt(self, word: str) -> list[str]:
-        """Return an unknown word as the vocabulary has it: in lower case, or cut at its '."""
+    def _respell(self, word: str) -> list[str]:
+        """Return an unknown word in lower case, or split at its apostrophe, if that is known."""
         lower = word.lower()
         if lower in self._keys:
             return [lower]

@@ -19,7 +19,7 @@ from sememe.models.audio.spectrogram import (
     map_frames,
     split_frames,
 )
-from sememe.sources.sound import read_sound, stream_sound
+from sememe.sources.media.audio_decoding import read_sound, stream_sound
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -86,7 +86,7 @@ class Mfcc:
     def mel(self, sound: Any) -> FloatArray:
         """Return (n_mels, frames) float32: the mel spectrogram of audio.
 
-        sound: what `sememe.sources.sound.read_sound` takes: a path, bytes of a file, or (samples,
+        sound: what `sememe.read_sound` takes: a path, bytes of a file, or (samples,
         sample rate).
 
         Raises:

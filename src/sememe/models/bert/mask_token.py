@@ -10,7 +10,7 @@ from sememe._errors import InvalidInputError
 from sememe.models.weights.folder import ModelFolder
 
 if TYPE_CHECKING:
-    from sememe.text.tokenizer_file import FileTokenizer
+    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
 USUAL = ("[MASK]", "<mask>")
 _FILES = ("special_tokens_map.json", "tokenizer_config.json")

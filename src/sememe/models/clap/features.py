@@ -21,7 +21,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import expect_valid
 from sememe.models.audio.mfcc import Mfcc
 from sememe.models.weights.config import fill_defaults
-from sememe.sources.sound import stream_sound
+from sememe.sources.media.audio_decoding import stream_sound
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sememe._atomic import write_atomically
 from sememe._persistence import expect_valid
 from sememe.models.weights.folder import ModelFolder
-from sememe.vectors.atomic import written
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,7 +111,7 @@ def write_projections(folder: Path, projections: dict[str, Projection]) -> None:
     arrays: dict[str, Any] = {}
     for side, projection in projections.items():
         arrays |= projection.arrays(side)
-    with written(folder / ARRAYS) as file:
+    with write_atomically(folder / ARRAYS) as file:
         np.savez(file, **arrays)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.models.weights.folder import ModelFolder
-from sememe.text.jamo import composed, is_keyboard, keyed
+from sememe.text.jamo import compose, decompose, is_keyboard
 
 _VOCAB, _CONFIG = "vocab.json", "tokenizer_config.json"
 _SPACE = "|"
@@ -62,7 +62,9 @@ class Vocabulary:
         """
         word = unicodedata.normalize("NFC", word)
         for form in dict.fromkeys((word, word.lower(), word.upper())):
-            for letters in dict.fromkeys((form, unicodedata.normalize("NFD", form), keyed(form))):
+            for letters in dict.fromkeys(
+                (form, unicodedata.normalize("NFD", form), decompose(form))
+            ):
                 units = self._spell_letters(letters)
                 if units is not None:
                     return units
@@ -82,7 +84,7 @@ class Vocabulary:
 
     def _syllables(self, written: str) -> str:
         if self._keyboard:
-            return composed(written)
+            return compose(written)
         return unicodedata.normalize("NFC", written)
 
     @cached_property

@@ -13,7 +13,7 @@ import numpy as np
 
 from sememe._errors import CorruptFileError
 from sememe.models.onnx.session import LazySession
-from sememe.sources.pixels import open_image
+from sememe.sources.media.image_decoding import open_image
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -50,7 +50,7 @@ class VisionEngine:
     ) -> Iterator[tuple[list[int], list[FloatArray], dict[int, str]]]:
         """Yield the graph's `outputs` for images, a few at a time, in order.
 
-        images: What `sememe.sources.pixels.open_image` opens.
+        images: What `sememe.sources.media.image_decoding.open_image` opens.
 
         Yields indices of images, for each output an array with a row for each of these, and
         {index: reason} of images that cannot be read.

@@ -13,6 +13,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from sememe._atomic import replace_folder
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe._persistence import hash_file
@@ -20,7 +21,6 @@ from sememe.models.image.folder import ImageFolder, read_image_folder, write_ima
 from sememe.models.image.timm import CONFIG, find_weights
 from sememe.models.weights.cache import cache_folder
 from sememe.models.weights.folder import ModelKind
-from sememe.vectors.atomic import replaced
 
 FOREIGN = (ModelKind.TIMM, ModelKind.TORCHVISION)
 _VERSION = 1  # of exports; older ones are exported again
@@ -65,7 +65,7 @@ def _export(path: Path, kept: Path) -> None:
     graph, dim, maps = image.export()
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        with replaced(kept) as folder:
+        with replace_folder(kept) as folder:
             write_image_folder(
                 folder,
                 graph,

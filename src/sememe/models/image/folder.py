@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError
 from sememe._persistence import ABOUT, FORMAT, expect_valid, hash_file
 from sememe.models.image.preprocess import Preprocess
 from sememe.models.weights.folder import ModelFolder
-from sememe.vectors.atomic import written
 
 GRAPH = "model.onnx"
 KIND = "image-encoder"
@@ -60,11 +60,11 @@ def write_image_folder(
 
     facts: More for sememe.json, in the types of JSON: parameters, provenance, metrics.
     """
-    with written(folder / GRAPH) as file:
+    with write_atomically(folder / GRAPH) as file:
         file.write(graph)
     about = describe_graph(graph, preprocess=preprocess, dim=dim, labels=labels, maps=maps)
     document = about | dict(facts or {})
-    with written(folder / ABOUT) as file:
+    with write_atomically(folder / ABOUT) as file:
         file.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
 
 

@@ -65,7 +65,7 @@ class Preprocess:
     def pixels(self, image: Image) -> NDArray[np.uint8]:
         """Return the network's input for an image, (size, size, 3) uint8, R, G, B.
 
-        image: Upright and in RGB, as `sememe.sources.pixels.open_image` returns it.
+        image: Upright and in RGB, as `sememe.sources.media.image_decoding.open_image` returns it.
 
         Lengths are torchvision's: the longer side is rounded down after scaling, the crop begins at
         half of the margin, see `half`; an image that is too small is framed in black.

@@ -41,9 +41,9 @@ def open_session(graph: bytes | Path | LargeGraph, *, threads: int = 1) -> Any:
     }
     if values:
         options.add_external_initializers(list(values), list(values.values()))
-    data = graph.graph if isinstance(graph, LargeGraph) else graph
-    source = str(data) if isinstance(data, Path) else data
-    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    source = graph.graph if isinstance(graph, LargeGraph) else graph
+    data = str(source) if isinstance(source, Path) else source
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     session.external_values = values  # some are read in place: they must live as long
     return session
 

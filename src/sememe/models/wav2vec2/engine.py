@@ -13,7 +13,7 @@ from sememe.models.onnx.batches import Batches
 from sememe.models.onnx.session import LazySession
 from sememe.models.wav2vec2.graph import speech_graph
 from sememe.models.wav2vec2.windows import cut_windows
-from sememe.sources.sound import stream_sound
+from sememe.sources.media.audio_decoding import stream_sound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

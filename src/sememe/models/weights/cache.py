@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from sememe.vectors.atomic import written
+from sememe._atomic import write_atomically
 
 
 def cache_folder() -> Path:
@@ -21,5 +21,5 @@ def keep(path: Path, data: bytes) -> None:
     """
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written(path) as file:
+        with write_atomically(path) as file:
             file.write(data)

@@ -138,13 +138,13 @@ def _from_stream(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
         raise pickle.UnpicklingError("its numbers are big-endian")
     reader = _SizeReader(stream)
     document = reader.load()
-    data: dict[str, bytes] = {}
+    storages: dict[str, bytes] = {}
     for key in _Reader(stream).load():
         kind, size = reader.sizes[key]
         if int.from_bytes(stream.read(8), "little") != size:
             raise pickle.UnpicklingError(f"storage {key} has another length")
-        data[key] = stream.read(size * np.dtype(_STORAGES[kind]).itemsize)
-    return document, lambda storage: data[storage.key]
+        storages[key] = stream.read(size * np.dtype(_STORAGES[kind]).itemsize)
+    return document, lambda storage: storages[storage.key]
 
 
 class _SizeReader(_Reader):

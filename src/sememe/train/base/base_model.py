@@ -30,10 +30,10 @@ def network_folder(base: str) -> Path:
     Raises:
         InvalidInputError, UnknownNameError: It is no network of BERT's family.
     """
-    from sememe.encoders.load.by_name import network
+    from sememe.encoders.load.text import locate_network
     from sememe.models.weights.catalog import CATALOG
 
-    folder = network(base)
+    folder = locate_network(base)
     if folder is None and base not in CATALOG and not Path(base).exists():
         raise UnknownNameError.of("model", base, CATALOG)
     if folder is None:

@@ -1,9 +1,9 @@
-"""The plan of a run and its learning curve."""
+"""The plan of a run, its learning curve, and the error of one that diverges."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sememe._lazy import require
@@ -46,17 +46,27 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long a run is and where it stops to look; see `plan`.
+    """How many steps a run has, and after which of them it logs and evaluates; see `plan`.
 
     Attributes:
-        steps: Steps of the optimiser in all.
+        steps: Optimiser steps in all.
         every: Steps between two evaluations and checkpoints.
-        log: Steps between two points of the curve; divides `every`.
+        log: Steps between two points of the curve; divides `every` in what `plan` returns.
+        points: The steps to evaluate after, where `every` does not give them.
     """
 
     steps: int
     every: int
     log: int
+    points: frozenset[int] = field(default=frozenset(), repr=False)
+
+    def logs_after(self, step: int) -> bool:
+        """Return whether the curve has a point after this step, counted from 1."""
+        return step % self.log == 0 or step == self.steps
+
+    def evaluates_after(self, step: int) -> bool:
+        """Return whether to evaluate after this step, counted from 1."""
+        return step in self.points if self.points else step % self.every == 0 or step == self.steps
 
 
 def plan(
@@ -71,6 +81,40 @@ def plan(
     log = max(1, steps // _POINTS)
     every = max(1, steps // max(1, evaluations) // log) * log
     return Plan(steps, every, log)
+
+
+def even_plan(steps: int, *, evaluations: int) -> Plan:
+    """Divide a run of so many steps so that it evaluates `evaluations` times at equal distances.
+
+    >>> sorted(even_plan(10, evaluations=3).points)
+    [3, 7, 10]
+    """
+    n = min(evaluations, steps)
+    points = frozenset(round(steps * i / n) for i in range(1, n + 1))
+    return Plan(steps, max(1, steps // n), max(1, steps // _POINTS), points)
+
+
+def diverged(what: str, step: int) -> FloatingPointError:
+    """Return the error of a run that diverged.
+
+    >>> diverged("loss is NaN", 3)
+    FloatingPointError('loss is NaN at step 3: training diverged. Give a lower learning rate, \
+or a longer warm-up.')
+    """
+    return FloatingPointError(
+        f"{what} at step {step}: training diverged. Give a lower learning rate, or a longer "
+        "warm-up."
+    )
+
+
+def check_finite(loss: float, step: int) -> None:
+    """Refuse to go on from a loss that is not finite.
+
+    Raises:
+        FloatingPointError: It is NaN or infinite; the message says what to change.
+    """
+    if not math.isfinite(loss):
+        raise diverged(f"loss is {'NaN' if math.isnan(loss) else loss}", step)
 
 
 def write_curve(folder: Path, curve: Curve) -> None:

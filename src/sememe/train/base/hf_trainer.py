@@ -6,45 +6,53 @@
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import Any
 
+from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe._progress import progress
-from sememe.train.base.curve import Curve, Plan, plan
+from sememe.train.base.curve import Curve, Plan, check_finite, plan
+from sememe.train.base.device import pick_device
 from sememe.train.base.run_folder import whole_states
 
 
-def check_train_extra(needed_by: str) -> None:
-    """Refuse, before any work, to train without the packages that the extra `train` brings.
+def check_train_extra(needed_by: str, device: str) -> None:
+    """Refuse, before any work, to train without the extra `train`, or on a device of no use.
 
     Raises:
-        MissingExtraError: One of them is not installed.
+        MissingExtraError: A package that the extra brings is not installed.
+        InvalidInputError: There is no such device here, or the Trainer does not take it.
     """
     for name in ("torch", "transformers", "sentence_transformers", "datasets", "accelerate"):
         require(name, needed_by)
+    if pick_device(device).index:
+        raise InvalidInputError(
+            f"device={device!r}: transformers' Trainer takes the first GPU that it sees. Give "
+            f"cuda, and set CUDA_VISIBLE_DEVICES={pick_device(device).index} to choose this one."
+        )
 
 
 def arguments(
     cls: Any,
     folder: Path,
-    found: Plan,
+    planned: Plan,
     *,
     batch_size: int,
     learning_rate: float,
     warmup: float,
     accumulate: int,
     seed: int,
+    device: str,
     evaluated: bool,
     **more: Any,
 ) -> Any:
     """Return the Trainer's arguments, of the class `cls`."""
-    when = "steps" if evaluated else "no"
-    return cls(
+    when, kind = "steps" if evaluated else "no", pick_device(device).type
+    found = cls(
         str(folder),
-        max_steps=found.steps,
+        max_steps=planned.steps,
         per_device_train_batch_size=batch_size,
         gradient_accumulation_steps=accumulate,
         learning_rate=learning_rate,
@@ -52,27 +60,30 @@ def arguments(
         weight_decay=0.01,
         seed=seed,
         data_seed=seed,
-        logging_steps=found.log,
+        logging_steps=planned.log,
         logging_nan_inf_filter=False,
         save_strategy="steps",
-        save_steps=found.every,
+        save_steps=planned.every,
         save_total_limit=2,
         eval_strategy=when,
-        eval_steps=found.every,
+        eval_steps=planned.every,
         eval_on_start=evaluated,
         load_best_model_at_end=evaluated,
         disable_tqdm=True,
         report_to="none",
-        dataloader_pin_memory=False,
+        dataloader_pin_memory=kind == "cuda",
+        use_cpu=kind == "cpu",
         **more,
     )
+    found._n_gpu = min(found.n_gpu, 1)  # else a batch is one for each GPU: DataParallel
+    return found
 
 
 def run(trainer: Any, folder: Path, *, show_progress: bool = False) -> Curve:
     """Train, from the last whole state in the folder if there is one; see `Curve`.
 
     Raises:
-        FloatingPointError: The loss is no number any more; the message says what to change.
+        FloatingPointError: Training diverged; the message says what to change.
     """
     from sememe.train.base.hf_callbacks import Bar, hush
 
@@ -90,12 +101,8 @@ def run(trainer: Any, folder: Path, *, show_progress: bool = False) -> Curve:
 
 def _curve(state: Any, *, resumed: int, seconds: float) -> Curve:
     losses = tuple((e["step"], float(e["loss"])) for e in state.log_history if "loss" in e)
-    bad = next((step for step, loss in losses if not math.isfinite(loss)), None)
-    if bad is not None:
-        raise FloatingPointError(
-            f"the loss is no number at step {bad}: training diverged. Give a lower learning rate, "
-            "or a longer warm-up."
-        )
+    for step, loss in losses:
+        check_finite(loss, step)
     metrics, metric = {}, ""
     for entry in state.log_history:
         for name in ("spearman", "accuracy"):
@@ -130,9 +137,10 @@ def fit_model(
 ) -> Curve:
     """Train a model in place, from the last state in the folder; see `trainer.run`.
 
-    training: A recipe: epochs, batch_size, learning_rate, warmup, accumulate, evaluations, patience
-    and seed are read. trainer: The class of the trainer. options: The class of its arguments; more:
-    such arguments. held_out: An evaluator, or None. metric: Its figure, where higher is better.
+    training: A recipe: epochs, batch_size, learning_rate, warmup, accumulate, evaluations,
+    patience, seed and device are read. trainer: The class of the trainer. options: The class of its
+    arguments; more: such arguments. held_out: An evaluator, or None. metric: Its figure, where
+    higher is better.
 
     Raises:
         FloatingPointError: Training diverged.
@@ -156,6 +164,7 @@ def fit_model(
         warmup=training.warmup,
         accumulate=training.accumulate,
         seed=training.seed,
+        device=training.device,
         evaluated=held_out is not None,
         **more,
     )

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sememe._atomic import write_atomically
 from sememe._errors import InvalidInputError
 from sememe.train.base.run_lock import held
-from sememe.vectors.atomic import written
 
 ABOUT = "sememe.json"
 
@@ -32,7 +32,7 @@ def checkpoint_folder(given: str | Path | None, facts: Mapping[str, Any]) -> Ite
         with tempfile.TemporaryDirectory(prefix="sememe-train-") as fresh:
             yield Path(fresh)
         return
-    folder = Path(given)
+    folder, facts = Path(given), _on_any_device(facts)
     with held(folder):
         document = folder / "run.json"
         if not has_learnt(folder):
@@ -51,6 +51,12 @@ def checkpoint_folder(given: str | Path | None, facts: Mapping[str, Any]) -> Ite
             raise
 
 
+def _on_any_device(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a run without its device: it may go on with another."""
+    options = {k: v for k, v in facts.get("parameters", {}).items() if k != "device"}
+    return {**facts, "parameters": options} if "parameters" in facts else dict(facts)
+
+
 def has_learnt(folder: Path) -> bool:
     """Return whether a run has left a state there, or a stage that it finished."""
     found = (path for path in folder.rglob("*") if path.is_dir())
@@ -63,7 +69,7 @@ def _begin(folder: Path, facts: Mapping[str, Any]) -> None:
     told = json.dumps(facts, ensure_ascii=False, indent=1)
     if document.is_file() and document.read_text(encoding="utf-8") != told:
         _empty(folder)
-    with written(document) as file:
+    with write_atomically(document) as file:
         file.write(told.encode())
 
 

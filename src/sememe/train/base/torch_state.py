@@ -1,9 +1,10 @@
-"""The state of a network that learns from pictures, so that a killed run goes on exactly.
+"""The state of a run of `torch_loop`, so that one that was killed goes on exactly.
 
-<checkpoint>/checkpoint-<n>/state.safetensors      weights and the optimiser's memory after step n
+<checkpoint>/checkpoint-<n>/state.safetensors      weights and the optimiser's moments after step n
 <checkpoint>/checkpoint-<n>/trainer_state.json     what was measured until then; makes it valid
 
-Nothing is pickled. The state before goes when the new one is whole.
+Tensors are stored as they are on a CPU, and loaded to whatever device the modules are on. Nothing
+is pickled. The state before is deleted when the new one is complete.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError
 from sememe.train.base.run_folder import whole_states
-from sememe.vectors.atomic import written
 
 _TENSORS, _DOCUMENT = "state.safetensors", "trainer_state.json"
 
@@ -24,22 +25,22 @@ _TENSORS, _DOCUMENT = "state.safetensors", "trainer_state.json"
 def keep_state(
     folder: Path, step: int, modules: Mapping[str, Any], optimiser: Any, document: Mapping[str, Any]
 ) -> None:
-    """Store the modules' weights and the optimiser's memory after a step."""
+    """Store the modules' weights and the optimiser's moments after a step."""
     from safetensors.torch import save
 
+    states = {name: module.state_dict() for name, module in modules.items()}
+    states |= {f"optimiser.{i}": x for i, x in optimiser.state_dict()["state"].items()}
     tensors = {
-        f"{name}.{key}": value.contiguous()
-        for name, module in modules.items()
-        for key, value in module.state_dict().items()
+        f"{name}.{key}": value.cpu().contiguous()
+        for name, state in states.items()
+        for key, value in state.items()
     }
-    for place, (_, memory) in enumerate(_memories(optimiser)):
-        tensors |= {f"optimiser.{place}.{key}": value.contiguous() for key, value in memory.items()}
     before = whole_states(folder)
     fresh = folder / f"checkpoint-{step}"
     fresh.mkdir(parents=True, exist_ok=True)
-    with written(fresh / _TENSORS) as file:
+    with write_atomically(fresh / _TENSORS) as file:
         file.write(save(tensors))
-    with written(fresh / _DOCUMENT) as file:
+    with write_atomically(fresh / _DOCUMENT) as file:
         file.write(json.dumps({"step": step, **document}).encode())
     for state in before:
         if state != fresh:
@@ -61,9 +62,11 @@ def take_state(folder: Path, modules: Mapping[str, Any], optimiser: Any) -> dict
         tensors = load((states[-1] / _TENSORS).read_bytes())
         for name, module in modules.items():
             module.load_state_dict(_beneath(tensors, f"{name}."))
-        for place, (parameter, _) in enumerate(_memories(optimiser)):
-            if memory := _beneath(tensors, f"optimiser.{place}."):
-                optimiser.state[parameter] = memory
+        moments = optimiser.state_dict()
+        n = sum(len(group["params"]) for group in moments["param_groups"])
+        found = {i: _beneath(tensors, f"optimiser.{i}.") for i in range(n)}
+        moments["state"] = {i: memory for i, memory in found.items() if memory}
+        optimiser.load_state_dict(moments)
         document = json.loads((states[-1] / _DOCUMENT).read_text(encoding="utf-8"))
     except Exception as error:  # of the disk, safetensors or torch: any
         said = " ".join(str(error).split())[:200]
@@ -71,12 +74,6 @@ def take_state(folder: Path, modules: Mapping[str, Any], optimiser: Any) -> dict
             f"{states[-1]} is damaged ({said}). Delete it and give the same command again"
         ) from error
     return dict(document)
-
-
-def _memories(optimiser: Any) -> list[tuple[Any, dict[str, Any]]]:
-    """Return the parameters in their order, and what the optimiser remembers of each."""
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    return [(p, optimiser.state.get(p, {})) for p in parameters]
 
 
 def _beneath(tensors: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -11,87 +11,60 @@ wav2vec 2.0's layout is trained further ("finetune"), which takes torch and long
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sememe._types import Modality
-from sememe.evaluate.folds import groups_of
-from sememe.sources.labelled import read_labelled
-from sememe.sources.labelled_data import Labelled
-from sememe.train.classify.learner import ClassLearner
+from sememe.evaluate.data.folds import read_groups
+from sememe.sources.datasets.labelled import read_labelled
+from sememe.sources.datasets.labelled_data import Labelled
+from sememe.train.base.options import option
+from sememe.train.classify.learner import ClassLearner, FineTuner
 
 if TYPE_CHECKING:
-    from sememe.encoders.classify.probe_classifier import Judge
-    from sememe.train.base.options import Rule
-    from sememe.train.classify.report import ClassifierReport
+    from sememe.encoders.prediction import Classifier
 
 
 @dataclass
 class AudioClassifier(ClassLearner):
-    """Learns to tell classes of recordings from examples.
+    """Learns to classify recordings from examples.
 
     Attributes:
-        base: The encoder whose vectors are told apart, as `sememe.load` takes it; to fine-tune,
-            the folder of a network of wav2vec 2.0's layout.
-        method: "kernel" is kernel ridge regression, which tells best and keeps all examples, up to
-            20,000 (of more a "probe" is made); "probe" one linear layer; "knn" the nearest
-            examples; "finetune" trains the network.
-        shots: Learn from so many recordings of each class, and report the accuracy over `draws`.
-        draws: How often they are drawn.
-        epochs, batch_size, learning_rate, weight_decay, warmup, evaluations: Fine-tuning.
-        seed: Of all random numbers.
-        label_pattern: A regular expression that finds the label in the name of each file; without
-            it, folders or a table have the labels.
-        group_pattern: One that finds the group, such as who speaks. What is held out to measure and
-            to choose by are whole groups then, as far as each class is in the others.
-        seconds: Fine-tuning: at most so much of each recording is learnt from at a time.
+        base: Encoder whose vectors are classified, as `sememe.load` takes it; to fine-tune, a
+            folder with the layout of wav2vec 2.0.
+        label_pattern: Regular expression that finds the label in a file's name, such as "^[^_]+";
+            by default folders or a table give the labels.
+        group_pattern: Regular expression that finds the group in a file's name, such as the
+            speaker, "_(.+)_"; whole groups are held out then, as far as every class has others.
+        seconds: Length of audio to fine-tune on per recording and step, in seconds.
+
+    Further options are those of `ClassLearner` and `LoopRecipe`.
     """
 
     modality: ClassVar[Modality] = "audio"
     command: ClassVar[str] = "train audio-classifier"
 
     base: str = "mel-statistics"
-    label_pattern: str | None = None
-    group_pattern: str | None = None
-    seconds: float = 5.0
+    label_pattern: str | None = option(None, group="data")
+    group_pattern: str | None = option(None, group="data")
+    seconds: float = option(5.0, above=0, group="data")
 
     def _read(self, data: Any) -> Labelled:
         found = super()._read(
             read_labelled(data, modality=self.modality, label_pattern=self.label_pattern)
         )
-        return replace(found, groups=groups_of(found, self.group_pattern) or ())
+        return replace(found, groups=read_groups(found, self.group_pattern) or ())
 
-    def _finetuned(
-        self,
-        given: Labelled,
-        aside: Labelled | None,
-        notes: tuple[str, ...],
-        *,
-        checkpoint: str | Path | None,
-        show_progress: bool,
-    ) -> tuple[Judge, ClassifierReport, Any]:
-        from sememe.train.classify.finetune_audio import finetuned
+    def _fine_tuning(self) -> FineTuner:
+        from sememe.train.classify.finetune_audio import AudioFineTuning
 
-        return finetuned(
-            self, given, aside, notes, checkpoint=checkpoint, show_progress=show_progress
-        )
-
-    def _write_finetuned(self, place: Path) -> Path:
-        from sememe.train.classify.finetune_audio import write_finetuned
-
-        return write_finetuned(place, self, self._tuned)
+        return AudioFineTuning(self, seconds=self.seconds)
 
     @classmethod
-    def _load_finetuned(cls, folder: Path) -> Judge | None:
-        from sememe.encoders.classify.speech_classifier import (
-            is_speech_classifier,
-            load_speech_classes,
-        )
+    def _load_finetuned(cls, folder: Path) -> Classifier | None:
+        from sememe.encoders.classify.speech_classifier import load_speech_classifier
+        from sememe.models.weights.folder import ModelFolder, ModelKind
 
-        return load_speech_classes(folder) if is_speech_classifier(folder) else None
-
-    def _check(self, more: Sequence[Rule] = ()) -> None:
-        rules: list[Rule] = [("seconds", self.seconds > 0, "seconds above 0, such as 5")]
-        super()._check([*rules, *more])
+        is_tuned = ModelFolder.open(folder).holds(ModelKind.SPEECH_CLASSIFIER)
+        return load_speech_classifier(folder) if is_tuned else None

@@ -43,23 +43,30 @@ class TunableSounds:
         """Of torch, which is trained."""
         return self.network.module
 
-    def logits(self, items: Sequence[Any], rng: np.random.Generator | None = None) -> Any:
-        """Return (n, classes) before the softmax; rng: clips are varied by it, to learn from.
-
-        items: Clips (samples,) of mean 0 and variance 1.
-        """
+    def batch(self, items: Sequence[Any], rng: np.random.Generator | None = None) -> dict[str, Any]:
+        """Return clips (samples,) of mean 0 and variance 1, varied by `rng` to learn from."""
         import torch
 
-        masks = None
-        clips: list[FloatArray] = list(items)
-        if rng is not None:
-            clips = [self._stretch(clip, rng) for clip in clips]
-            frames = [self.network.config.frames(len(clip)) for clip in clips]
-            hidden = spans(frames, max(frames), prob=_HIDDEN, length=_SPAN, rng=rng)
-            masks = hidden, np.zeros((len(clips), self.network.config.dim), bool)
-        states, lengths = self.network.states(clips, masks=masks)
-        known = (torch.arange(states.shape[1])[None] < lengths[:, None])[:, :, None]
-        projected = self.module.projector(states)
+        if rng is None:
+            return {"clips": [torch.from_numpy(clip) for clip in items]}
+        clips = [self._stretch(clip, rng) for clip in items]
+        frames = [self.network.config.frames(len(clip)) for clip in clips]
+        hidden = spans(frames, max(frames), prob=_HIDDEN, length=_SPAN, rng=rng)
+        return {
+            "clips": [torch.from_numpy(clip) for clip in clips],  # B of (samples,)
+            "time_mask": torch.from_numpy(hidden),  # (B, T)
+            "feature_mask": torch.zeros(len(clips), self.network.config.dim, dtype=torch.bool),
+        }
+
+    def logits(self, batch: dict[str, Any]) -> Any:
+        """Return (n, classes) before the softmax."""
+        import torch
+
+        masks = (batch["time_mask"], batch["feature_mask"]) if "time_mask" in batch else None
+        states, lengths = self.network.states(batch["clips"], masks=masks)  # (B, T, dim), (B,)
+        places = torch.arange(states.shape[1], device=lengths.device)
+        known = (places[None] < lengths[:, None])[:, :, None]  # (B, T, 1)
+        projected = self.module.projector(states)  # (B, T, width)
         means = (projected * known).sum(1) / lengths[:, None]
         return self.module.classifier(means)
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._types import Skipped
-from sememe.encoders.image.test_time_augmentation import encode_views
-from sememe.sources.labelled_data import Labelled, layout
+from sememe.encoders.image.test_time_augmentation import encode_augmented
+from sememe.sources.datasets.labelled_data import Labelled, describe_layout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ def several(data: Labelled, what: str) -> Labelled:
     if len(data.classes) < 2:
         raise InvalidInputError(
             f"{what} has one class, {data.classes[0] if data.classes else 'none'}; give two or "
-            f"more: {layout(data.modality)}."
+            f"more: {describe_layout(data.modality)}."
         )
     return data
 
@@ -40,9 +40,9 @@ def learnt_rows(
     Raises:
         InvalidInputError: What can be read is of one class alone.
     """
-    rows, reasons = encode_views(encoder, data.items, views=views, show_progress=show)
+    rows, reasons = encode_augmented(encoder, data.items, views=views, show_progress=show)
     known = [place for place in range(len(data)) if place not in reasons]
-    read = several(data.some(known), "what can be read of the data")
+    read = several(data.select(known), "what can be read of the data")
     return rows[known], read, (*data.skipped, *_skipped(data, reasons))
 
 
@@ -51,7 +51,7 @@ def asked_rows(
 ) -> tuple[FloatArray, NDArray[np.int64], tuple[Skipped, ...]]:
     """Return rows to measure with, numbers of their classes, and what is left out."""
     number = {label: i for i, label in enumerate(labels)}
-    rows, reasons = encode_views(encoder, aside.items, views=views, show_progress=show)
+    rows, reasons = encode_augmented(encoder, aside.items, views=views, show_progress=show)
     for place, label in enumerate(aside.labels):
         if label not in number:
             reasons.setdefault(place, f"its class {label} is not learnt")

@@ -1,228 +1,146 @@
-"""Fine-tuning behind `ImageClassifier`: which pictures, the run, and the folder that is saved."""
+"""Fine-tuning of image networks for `ImageClassifier`: what is read, trained and written."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
-from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._lazy import require
+from sememe._errors import CorruptFileError
 from sememe._types import Skipped
 from sememe.encoders.image.encoder import ImageEncoder, ImageModel
-from sememe.encoders.text.encoder import digest
-from sememe.evaluate.confusion import measured
+from sememe.encoders.space import fingerprint_space
 from sememe.models.image.engine import VisionEngine
 from sememe.models.image.folder import GRAPH, KIND, describe_graph
-from sememe.sources.labelled_data import Labelled
-from sememe.sources.pixels import open_image
-from sememe.space.classes import folds
-from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
-from sememe.train.base.options import fell, parameters
-from sememe.train.base.output_folder import write_trained
-from sememe.train.base.run_folder import checkpoint_folder
+from sememe.sources.datasets.labelled_data import Labelled
+from sememe.sources.media.image_decoding import open_image
+from sememe.train.classify.finetuning import Examples, FineTuning, item_name
 from sememe.train.classify.image_batches import TunablePictures
 from sememe.train.classify.image_network import WEIGHTS, trainable_image
-from sememe.train.classify.objective import tuner_of
-from sememe.train.classify.report import few_note, report_of, skipped_note
 
 if TYPE_CHECKING:
-    from sememe.train.classify.image import ImageClassifier
+    from sememe.models.image.preprocess import Preprocess
+    from sememe.sources.datasets.labelled_data import Labelled
     from sememe.train.classify.image_network import Trainable
-    from sememe.train.classify.report import ClassifierReport
-
-_FIFTH = "measured on a fifth held out, which it has not learnt from"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Tuned:
-    """What came out: the ONNX file, what sememe.json says of it, and the weights for torch."""
+class TunedImage:
+    """A trained network: the ONNX file, its facts for sememe.json, and the weights for torch."""
 
     graph: bytes
     facts: Mapping[str, Any]
     state: Mapping[str, Any]
 
 
-class _Pictures(NamedTuple):
-    """Those to learn from, those to measure with, the classes, and what cannot be read of each."""
+@dataclass(frozen=True)
+class ImageFineTuning(FineTuning):
+    """Fine-tuning of an image network; the result is a folder that `sememe.load` opens.
 
-    train: Labelled
-    held: Labelled
-    labels: tuple[str, ...]
-    skipped: tuple[Skipped, ...]
-    missed: tuple[Skipped, ...]
-
-
-def finetuned(
-    recipe: ImageClassifier,
-    given: Labelled,
-    aside: Labelled | None,
-    notes: tuple[str, ...],
-    *,
-    checkpoint: str | Path | None,
-    show_progress: bool,
-) -> tuple[ImageEncoder, ClassifierReport, Tuned]:
-    """Train a network; see `ImageClassifier.fit`."""
-    for name in ("torch", "safetensors", "onnxscript", "matplotlib", "PIL"):
-        require(name, "ImageClassifier.fit with method='finetune'")
-    pictures = _divided(given, aside, seed=recipe.seed)
-    labels = pictures.labels
-    network = _network(recipe, labels)
-    tuner = tuner_of(recipe, TunablePictures(network), n_train=len(pictures.train))
-    facts = {
-        "parameters": parameters(recipe),
-        "data": _hash(pictures.train),
-        "evaluate": _hash(pictures.held),
-        "weights of the base": _weights(network.kept),
-    }
-    train, held = (_numbered(data, labels) for data in (pictures.train, pictures.held))
-    with checkpoint_folder(checkpoint, facts) as folder:
-        curve = tuner.run(train, held, folder, show_progress=show_progress)
-    told = tuner.told(held[0])
-    shuffled = np.random.default_rng(recipe.seed).permutation(held[1])
-    n_train = {label: pictures.train.labels.count(label) for label in labels}
-    report = report_of(
-        measured(told, held[1], labels, seed=recipe.seed),
-        n_train=n_train,
-        n_held=len(held[1]),
-        control=float((told == shuffled).mean()),
-        curve=curve,
-        skipped=(*pictures.skipped, *pictures.missed),
-        notes=(
-            *notes,
-            *(() if aside is not None else (_FIFTH,)),
-            *few_note(n_train, given.noun),
-            *fell(curve),
-            *skipped_note("", pictures.skipped),
-            *skipped_note("held out: ", pictures.missed),
-        ),
-    )
-    tuned = _exported(network, labels)
-    return _encoder(recipe, tuned, network.preprocess, labels), report, tuned
-
-
-def _network(recipe: ImageClassifier, labels: tuple[str, ...]) -> Trainable:
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
-        return trainable_image(recipe.base, labels, size=recipe.size)
-
-
-def _divided(given: Labelled, aside: Labelled | None, *, seed: int) -> _Pictures:
-    """Return the pictures that can be read: to learn from, and to measure with."""
-    train, skipped = _readable(given)
-    labels = train.classes
-    missed: tuple[Skipped, ...] = ()
-    if aside is None:
-        y = np.unique(np.array(train.labels), return_inverse=True)[1]
-        learnt, places = next(folds(y, seed=seed), (np.arange(len(y)), np.arange(0)))
-        held, train = train.some(places.tolist()), train.some(learnt.tolist())
-    else:
-        held, missed = _readable(aside, classes=labels)
-    if not len(held) or len(labels) < 2:
-        raise InvalidInputError(
-            "there is no picture to measure with, or one class alone. Give two or more pictures of "
-            "each class, or evaluate."
-        )
-    return _Pictures(train, held, labels, skipped, missed)
-
-
-def write_finetuned(place: Path, recipe: ImageClassifier, tuned: Tuned) -> Path:
-    """Write model.onnx, which runs without torch, its weights, a card and the curve.
-
-    Raises:
-        InvalidInputError: The folder holds something else.
+    Attributes:
+        recipe: The options.
+        size: Width and height of the images in pixels; None: the network's own.
     """
-    report = recipe.report_
-    if report.curve is None:
-        raise InvalidInputError("nothing is trained yet. Call fit first.")
-    training = {name: value for name, value in asdict(report).items() if name != "curve"}
 
-    def write(fresh: Path) -> None:
+    packages: ClassVar[tuple[str, ...]] = (
+        "torch",
+        "safetensors",
+        "onnxscript",
+        "matplotlib",
+        "PIL",
+    )
+    recipe_name: ClassVar[str] = "classifier"
+    kind: ClassVar[str] = KIND
+    card_head: ClassVar[Mapping[str, Any]] = {"pipeline_tag": "image-classification"}
+    card_use: ClassVar[Sequence[str]] = (
+        "```python",
+        "import sememe",
+        "",
+        'sememe.load("this-folder").classify(["a.jpg"])',
+        "```",
+        "",
+        "It runs without torch.",
+    )
+
+    size: int | None = None
+
+    def open_network(self, classes: tuple[str, ...]) -> tuple[TunablePictures, str]:
+        """Return the base with a layer for the classes, and a hash of all its weights."""
+        import torch
+
+        recipe = self.recipe
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            network = trainable_image(recipe.base, classes, size=self.size)
+        return TunablePictures(network), _digest_weights(network.kept)
+
+    def read(
+        self, data: Labelled, rows: Sequence[int], network: Any, folder: Path, *, show: bool
+    ) -> Examples:
+        """Open each image once; it is decoded again, in the size it is trained at, in each step."""
+        readable, skipped = [], []
+        for row in rows:
+            try:
+                open_image(data.items[row])
+                readable.append(row)
+            except CorruptFileError as error:
+                skipped.append(Skipped(item_name(data, row), str(error)))
+        return Examples.of(data, [data.items[row] for row in readable], readable, skipped)
+
+    def export(self, network: Any, classes: tuple[str, ...]) -> tuple[ImageEncoder, TunedImage]:
+        """Return the network as an image encoder, and its ONNX file with the weights."""
+        tuned = _export(network.network, classes)
+        preprocess = network.network.preprocess
+        return _open_encoder(f"{self.recipe.base}, fine-tuned", tuned, preprocess, classes), tuned
+
+    def write(self, folder: Path, tuned: TunedImage) -> None:
+        """Write model.onnx, and its weights for torch."""
         from safetensors.torch import save_file
 
-        (fresh / GRAPH).write_bytes(tuned.graph)
-        save_file(dict(tuned.state), str(fresh / WEIGHTS))
+        (folder / GRAPH).write_bytes(tuned.graph)
+        save_file(dict(tuned.state), str(folder / WEIGHTS))
 
-    facts = {**tuned.facts, "recipe": "classifier", "parameters": parameters(recipe)}
-    return write_trained(
-        place,
-        KIND,
-        write=write,
-        facts=facts | {"training": training},
-        card=_card(recipe),
-        curve=report.curve,
-    )
+    def facts(self, tuned: TunedImage) -> Mapping[str, Any]:
+        """Return what `read_image_folder` reads of sememe.json."""
+        return tuned.facts
 
 
-def _readable(
-    data: Labelled, *, classes: tuple[str, ...] | None = None
-) -> tuple[Labelled, tuple[Skipped, ...]]:
-    """Return the pictures that can be opened and are of these classes, and what is left out."""
-    known, skipped = [], list(data.skipped)
-    for place, (item, label) in enumerate(zip(data.items, data.labels, strict=True)):
-        try:
-            if classes is not None and label not in classes:
-                raise CorruptFileError(f"its class {label} is not learnt")
-            open_image(item)
-            known.append(place)
-        except CorruptFileError as error:
-            name = str(item) if isinstance(item, str | Path) else f"picture {place}"
-            skipped.append(Skipped(name, str(error)))
-    return data.some(known), tuple(skipped)
-
-
-def _numbered(data: Labelled, labels: tuple[str, ...]) -> tuple[tuple[Any, ...], Any]:
-    number = {label: i for i, label in enumerate(labels)}
-    return data.items, np.array([number[label] for label in data.labels], np.int64)
-
-
-def _hash(data: Labelled) -> str:
-    found = hashlib.sha256()
-    for picture, label in zip(data.digests(), data.labels, strict=True):
-        found.update(picture + label.encode("utf-8", "surrogatepass") + b"\0")
-    return found.hexdigest()
-
-
-def _weights(module: Any) -> str:
-    found = hashlib.sha256()
+def _digest_weights(module: Any) -> str:
+    hashed = hashlib.sha256()
     for name, tensor in module.state_dict().items():
-        found.update(name.encode() + tensor.numpy().tobytes())
-    return found.hexdigest()
+        hashed.update(name.encode() + tensor.numpy().tobytes())
+    return hashed.hexdigest()
 
 
-def _exported(network: Any, labels: tuple[str, ...]) -> Tuned:
+def _export(network: Trainable, classes: tuple[str, ...]) -> TunedImage:
     import torch
 
     from sememe.models.image.export import export_image
 
     size = network.preprocess.size
     with torch.no_grad():
-        found = network.module(torch.zeros(1, 3, size, size))
-    shapes = dict(zip(network.outputs, found, strict=True))
+        outputs = network.module(torch.zeros(1, 3, size, size))
+    shapes = {name: tuple(x.shape) for name, x in zip(network.outputs, outputs, strict=True)}
     graph = export_image(network.module, network.preprocess, outputs=network.outputs)
     facts = describe_graph(
         graph,
         preprocess=network.preprocess,
-        dim=int(shapes["features"].shape[1]),
-        labels=labels,
+        dim=int(shapes["features"][1]),  # (1, dim)
+        labels=classes,
         maps="map" in shapes,
     )
     if network.facts["library"] in ("timm", "torchvision"):
         facts["network"] = dict(network.facts)
     state = {name: x.contiguous() for name, x in network.kept.state_dict().items()}
-    return Tuned(graph, facts, state)
+    return TunedImage(graph, facts, state)
 
 
-def _encoder(
-    recipe: ImageClassifier, tuned: Tuned, preprocess: Any, labels: tuple[str, ...]
+def _open_encoder(
+    name: str, tuned: TunedImage, preprocess: Preprocess, classes: tuple[str, ...]
 ) -> ImageEncoder:
-    space = digest(
+    space = fingerprint_space(
         v=1,
         graph=tuned.facts["sha256"],
         preprocess=preprocess.facts(),
@@ -230,27 +148,5 @@ def _encoder(
         normalize=True,
     )
     maps, dim = tuned.facts["maps"], tuned.facts["dim"]
-    model = ImageModel(f"{recipe.base}, fine-tuned", dim, space, labels=labels, maps=maps)
+    model = ImageModel(name, dim, space, labels=classes, maps=maps)
     return ImageEncoder(model, VisionEngine(lambda: tuned.graph, preprocess))
-
-
-def _card(recipe: ImageClassifier) -> str:
-    report = recipe.report_
-    use = ["```python", "import sememe", "", 'sememe.load("this-folder").classify(["a.jpg"])']
-    results = {} if report.curve is None else curve_rows(report.curve)
-    low, high = report.interval
-    results["accuracy held out"] = f"{report.accuracy:.4f} ({low:.4f} to {high:.4f})"
-    results["accuracy on shuffled labels (control)"] = f"{report.control:.4f}"
-    sections = {
-        "Use": [*use, "```", "", "It runs without torch."],
-        "Data": [
-            f"{sum(report.n_train.values()):,} pictures of {len(report.n_train)} classes.",
-            "",
-            *note_lines(report.notes),
-        ],
-        "Results": table(results),
-        "Accuracy by class": table({k: f"{v:.4f}" for k, v in report.per_class.items()}),
-        "Settings": table(parameters(recipe)),
-    }
-    head = {"pipeline_tag": "image-classification", "tags": ["sememe"]}
-    return model_card(f"A classifier, fine-tuned from {recipe.base}", head=head, sections=sections)

@@ -11,69 +11,47 @@ network is trained further ("finetune"), which takes torch and far longer, and t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sememe._errors import InvalidInputError
 from sememe._types import Modality
 from sememe.encoders.image.encoder import ImageEncoder
 from sememe.encoders.image.test_time_augmentation import VIEWS
 from sememe.models.weights.folder import ModelFolder, ModelKind
-from sememe.train.classify.learner import ClassLearner
+from sememe.train.base.options import check, option
+from sememe.train.classify.learner import ClassLearner, FineTuner
 
 if TYPE_CHECKING:
-    from sememe.sources.labelled_data import Labelled
-    from sememe.train.base.options import Rule
-    from sememe.train.classify.report import ClassifierReport
+    pass
 
 
 @dataclass
 class ImageClassifier(ClassLearner):
-    """Learns to tell classes of pictures from examples.
+    """Learns to classify images from examples.
 
     Attributes:
-        base: The encoder whose vectors are told apart, as `sememe.load` takes it; to fine-tune,
-            the network (see `sememe.train.classify.image_network`).
-        method: "kernel" is kernel ridge regression, which tells best and keeps all examples, up to
-            20,000 (of more a "probe" is made); "probe" one linear layer; "knn" the nearest
-            examples; "finetune" trains the network.
-        shots: Learn from so many pictures of each class, and report the accuracy over `draws`.
-        draws: How often they are drawn.
-        epochs, batch_size, learning_rate, weight_decay, warmup, evaluations: Fine-tuning.
-        seed: Of all random numbers.
-        views: Each picture's vector is the mean of 1, 2 (and mirrored) or 4 (and with its edges
-            drawn out) views, which take as many times as long.
-        size: Fine-tuning: width of the pictures, the network's own unless told.
+        base: Encoder whose vectors are classified, as `sememe.load` takes it; to fine-tune, the
+            network (see `sememe.train.classify.image_network`).
+        views: Test-time augmentation: average an image's vector over 1, 2 (mirrored) or 4 (also
+            resized without cropping) views; the time grows with them.
+        size: Side of the images in pixels for fine-tuning; by default the network's own.
+
+    Further options are those of `ClassLearner` and `LoopRecipe`.
     """
 
     modality: ClassVar[Modality] = "image"
     command: ClassVar[str] = "train classifier"
 
     base: str = "efficientnet-lite0"
-    views: int = 4
-    size: int | None = None
+    views: int = option(4, group="data")
+    size: int | None = option(None, at_least=8, group="data")
 
-    def _finetuned(
-        self,
-        given: Labelled,
-        aside: Labelled | None,
-        notes: tuple[str, ...],
-        *,
-        checkpoint: str | Path | None,
-        show_progress: bool,
-    ) -> tuple[ImageEncoder, ClassifierReport, Any]:
-        from sememe.train.classify.finetune_image import finetuned
+    def _fine_tuning(self) -> FineTuner:
+        from sememe.train.classify.finetune_image import ImageFineTuning
 
-        return finetuned(
-            self, given, aside, notes, checkpoint=checkpoint, show_progress=show_progress
-        )
-
-    def _write_finetuned(self, place: Path) -> Path:
-        from sememe.train.classify.finetune_image import write_finetuned
-
-        return write_finetuned(place, self, self._tuned)
+        return ImageFineTuning(self, size=self.size)
 
     @classmethod
     def _load_finetuned(cls, folder: Path) -> ImageEncoder | None:
@@ -89,9 +67,6 @@ class ImageClassifier(ClassLearner):
     def _n_views(self) -> int:
         return self.views
 
-    def _check(self, more: Sequence[Rule] = ()) -> None:
-        rules: list[Rule] = [
-            ("views", self.views in VIEWS, "1, 2 or 4"),
-            ("size", self.size is None or self.size >= 8, "8 pixels or more, or None"),
-        ]
-        super()._check([*rules, *more])
+    def _check(self) -> None:
+        super()._check()
+        check(self, ("views", self.views in VIEWS, "1, 2 or 4"))

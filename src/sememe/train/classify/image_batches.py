@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe.sources.pixels import open_image
-from sememe.train.data.augment import Augmentation, view
+from sememe.sources.media.image_decoding import open_image
+from sememe.train.data.augment import Augmentation, normalised, scaled, view
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,26 +33,18 @@ class TunablePictures:
         """Of torch, which is trained."""
         return self.network.module
 
-    def logits(self, items: Sequence[Any], rng: np.random.Generator | None = None) -> Any:
-        """Return (n, classes) before the softmax; rng: pictures are varied by it, to learn from."""
-        import torch
-
+    def batch(self, items: Sequence[Any], rng: np.random.Generator | None = None) -> dict[str, Any]:
+        """Decode pictures; rng: they are varied by it, to learn from."""
         pixels = self._pixels(items)
-        if rng is None:
-            seen = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-        else:
-            seen = view(pixels, _LIGHT, rng)
-        return self.module(self._normalised(seen))[-1]
+        pictures = scaled(pixels) if rng is None else view(pixels, _LIGHT, rng)
+        return {"pictures": normalised(pictures, self.network.preprocess)}  # (B, 3, size, size)
+
+    def logits(self, batch: dict[str, Any]) -> Any:
+        """Return (n, classes) before the softmax."""
+        return self.module(batch["pictures"])[-1]
 
     def _pixels(self, items: Sequence[Any]) -> NDArray[np.uint8]:
         """Decode pictures, in threads: (n, size, size, 3)."""
         make = self.network.preprocess.pixels
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="sememe-pictures") as pool:
             return np.stack(list(pool.map(lambda item: make(open_image(item)), items)))
-
-    def _normalised(self, pictures: Any) -> Any:
-        import torch
-
-        preprocess = self.network.preprocess
-        mean, std = (torch.tensor(x) for x in (preprocess.mean, preprocess.std))
-        return (pictures - mean[:, None, None]) / std[:, None, None]

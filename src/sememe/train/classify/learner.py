@@ -5,31 +5,40 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, get_args
 
 import numpy as np
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._atomic import replace_folder
+from sememe._errors import InvalidInputError
 from sememe._nouns import noun
 from sememe._persistence import made_by
 from sememe._types import Modality, Skipped
-from sememe.encoders.base import refuse
-from sememe.encoders.classify.probe_classifier import ClassProbe, load_class_probe
-from sememe.evaluate._cosine import check_encoder_of
-from sememe.evaluate.confusion import measured
-from sememe.evaluate.few_shot import FewShot, ProbeKind, drawn, few_shot, new_probe
-from sememe.evaluate.folds import groups_of
-from sememe.sources.labelled import read_labelled
-from sememe.sources.labelled_data import Labelled, layout
-from sememe.space.classes import folds
-from sememe.space.kernel_probe import MOST_KERNEL
-from sememe.train.base.options import Rule, fitted, parameters
-from sememe.train.base.options import refuse as refuse_options
+from sememe.encoders.base import raise_failures
+from sememe.encoders.classify.probe_classifier import (
+    ProbeClassifier,
+    load_probe_classifier,
+)
+from sememe.evaluate.data.folds import read_groups
+from sememe.evaluate.metrics.confusion import measure_accuracy
+from sememe.evaluate.runners.few_shot import (
+    FewShot,
+    ProbeKind,
+    draw_shots,
+    few_shot,
+    new_probe,
+)
+from sememe.evaluate.unit_vectors import check_encoder_of
+from sememe.sources.datasets.labelled import read_labelled
+from sememe.sources.datasets.labelled_data import Labelled, describe_layout
+from sememe.space.kernel_probe import MAX_KERNEL_EXAMPLES
+from sememe.space.probe import split_folds
+from sememe.train.base.options import LoopRecipe, check, fitted, option, parameters, rule
+from sememe.train.base.output_folder import is_replaceable, refuse_others
 from sememe.train.classify.features import asked_rows, learnt_rows, none_to_measure, several
 from sememe.train.classify.report import (
     ClassifierReport,
@@ -39,39 +48,67 @@ from sememe.train.classify.report import (
     skipped_note,
     without_copies,
 )
-from sememe.train.words.model_folder import is_replaceable, refuse_others
-from sememe.vectors.atomic import replaced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
-    from sememe.encoders.classify.probe_classifier import Judge
+    from sememe.encoders.prediction import Classifier
 
 Method = Literal["probe", "kernel", "knn", "finetune"]
 _CONTROL = 2000  # examples, at most, that the control learns from
 _FILES = {"sememe.json", "weights.npz"}
 
 
+class FineTuner(Protocol):
+    """Trains a whole network for a learner, and saves it."""
+
+    def run(
+        self,
+        given: Labelled,
+        aside: Labelled | None,
+        notes: tuple[str, ...],
+        *,
+        checkpoint: str | Path | None,
+        show_progress: bool,
+    ) -> tuple[Classifier, ClassifierReport, Any]:
+        """Train; return the classifier, the report and what `save` needs."""
+        ...
+
+    def save(self, folder: Path, tuned: Any) -> Path:
+        """Write the trained network, a card and the curve."""
+        ...
+
+
 @dataclass
-class ClassLearner(ABC):
-    """Learns to tell classes; see those that are made of it for the attributes."""
+class ClassLearner(LoopRecipe, ABC):
+    """Learns classes from examples; `ImageClassifier` and `AudioClassifier` set the base.
+
+    Attributes:
+        base: Encoder whose vectors are classified, as `sememe.load` takes it; to fine-tune, the
+            network.
+        method: Classifier: kernel (kernel ridge regression, the most accurate; of more than 20,000
+            examples it becomes a probe), probe (a linear layer), knn (nearest neighbours), or
+            finetune, which trains the whole network.
+        shots: Train on this many examples of each class, and report the accuracy over `draws`.
+        draws: Number of random draws of `shots`.
+        batch_size: Examples per step.
+    """
 
     modality: ClassVar[Modality]
     command: ClassVar[str]
 
-    base: str
-    method: Method = "kernel"
-    shots: int | None = None
-    draws: int = 5
+    base: str = field(metadata=rule(group="model", names=("-m", "--model")))
+    method: Method = option("kernel", choices=get_args(Method), group="model")
+    _: KW_ONLY
+    shots: int | None = option(None, at_least=1, group="data")
+    draws: int = option(5, at_least=1, group="evaluation")
     epochs: float = 5
-    batch_size: int = 32
+    batch_size: int = option(32, at_least=2, group="optimisation")
     learning_rate: float = 3e-4
     weight_decay: float = 1e-4
-    warmup: float = 0.1
     evaluations: int = 5
-    seed: int = 0
-    model_: Judge | None = field(default=None, init=False, repr=False)
+    model_: Classifier | None = field(default=None, init=False, repr=False)
     report_: ClassifierReport = field(init=False, repr=False)
     _tuned: Any = field(default=None, init=False, repr=False)
 
@@ -86,7 +123,7 @@ class ClassLearner(ABC):
         """Learn from a folder with a folder for each class, a table of path and label, or a pair.
 
         Args:
-            data: What is learnt from; see `sememe.sources.labelled.read_labelled`. What cannot be
+            data: What is learnt from; see `sememe.sources.datasets.labelled`. What cannot be
                 read is reported, and exact copies are left out.
             evaluate: Such data to measure with. Without it a fifth of each class is held out and
                 measured with; then a probe learns from that fifth too.
@@ -106,7 +143,7 @@ class ClassLearner(ABC):
         if aside is not None:
             notes += shared_note(given, aside)
         if self.method == "finetune":
-            self.model_, self.report_, self._tuned = self._finetuned(
+            self.model_, self.report_, self._tuned = self._fine_tuning().run(
                 given, aside, notes, checkpoint=checkpoint, show_progress=show_progress
             )
             return self
@@ -129,8 +166,8 @@ class ClassLearner(ABC):
         Raises:
             CorruptFileError, InvalidInputError: As `predict`.
         """
-        rows, reasons = self._model().probabilities_readable(items)
-        refuse(items, reasons)
+        rows, reasons = self._model().probabilities_with_failures(items)
+        raise_failures(items, reasons)
         return rows
 
     @property
@@ -152,10 +189,10 @@ class ClassLearner(ABC):
             "parameters": parameters(self),
             "training": asdict(report),
         }
-        if not isinstance(model, ClassProbe):
-            return self._write_finetuned(place)
+        if not isinstance(model, ProbeClassifier):
+            return self._fine_tuning().save(place, self._tuned)
         check_probe_place(place)
-        with replaced(place.resolve()) as fresh:
+        with replace_folder(place.resolve()) as fresh:
             model.write(fresh, facts)
         return place
 
@@ -171,34 +208,22 @@ class ClassLearner(ABC):
         found = cls()  # type: ignore[call-arg]
         tuned = cls._load_finetuned(Path(folder))
         found.method = found.method if tuned is None else "finetune"
-        found.model_ = load_class_probe(folder, modality=cls.modality) if tuned is None else tuned
+        found.model_ = tuned or load_probe_classifier(folder, modality=cls.modality)
         return found
 
     @abstractmethod
-    def _finetuned(
-        self,
-        given: Labelled,
-        aside: Labelled | None,
-        notes: tuple[str, ...],
-        *,
-        checkpoint: str | Path | None,
-        show_progress: bool,
-    ) -> tuple[Judge, ClassifierReport, Any]:
-        """Train the whole network: what tells classes, the report, and what is to be saved."""
-
-    @abstractmethod
-    def _write_finetuned(self, place: Path) -> Path:
-        """Write the network that was trained."""
+    def _fine_tuning(self) -> FineTuner:
+        """Return what fine-tuning needs of the modality."""
 
     @classmethod
     @abstractmethod
-    def _load_finetuned(cls, folder: Path) -> Judge | None:
+    def _load_finetuned(cls, folder: Path) -> Classifier | None:
         """Open a network that was trained, None where the folder holds none."""
 
     def _read(self, data: Any) -> Labelled:
         found = read_labelled(data, modality=self.modality)
         if found.modality != self.modality:
-            raise InvalidInputError(f"got {found.noun}s; give {layout(self.modality)}.")
+            raise InvalidInputError(f"got {found.noun}s; give {describe_layout(self.modality)}.")
         return found
 
     def _n_views(self) -> int:
@@ -206,7 +231,7 @@ class ClassLearner(ABC):
 
     def _groups(self, data: Labelled) -> NDArray[np.int64] | None:
         """Return the number of each item's group, None where there are no groups."""
-        names = groups_of(data, None)
+        names = read_groups(data, None)
         return None if names is None else np.unique(np.array(names), return_inverse=True)[1]
 
     def _fit_probe(
@@ -226,7 +251,7 @@ class ClassLearner(ABC):
         y = np.searchsorted(np.array(labels), np.array(read.labels)).astype(np.int64)
         missed: tuple[Skipped, ...] = ()
         if aside is None:
-            parts = folds(y, seed=self.seed, groups=groups)
+            parts = split_folds(y, seed=self.seed, groups=groups)
             learnt, held = next(parts, (np.arange(len(y)), np.arange(0)))
             asked, truth = rows[held], y[held]
         else:
@@ -237,22 +262,24 @@ class ClassLearner(ABC):
         if not len(truth):
             raise InvalidInputError(none_to_measure(given, aside, labels))
         kind: Any = self.method
-        if kind == "kernel" and self.shots is None and len(y) > MOST_KERNEL:
+        if kind == "kernel" and self.shots is None and len(y) > MAX_KERNEL_EXAMPLES:
             kind = "probe"
             notes += (f"{len(y):,} examples are too many for a kernel; a probe was made",)
         shots = self._few_shot(rows[learnt], y[learnt], (asked, truth))
         if self.shots is not None:
             rng = np.random.default_rng([self.seed, 0])
-            learnt = learnt[drawn(y[learnt], self.shots, rng)]
+            learnt = learnt[draw_shots(y[learnt], self.shots, rng)]
         probe = self._probe(kind, rows, y, groups, learnt)
-        found = measured(probe.probabilities(asked).argmax(1), truth, labels, seed=self.seed)
+        found = measure_accuracy(
+            probe.probabilities(asked).argmax(1), truth, labels, seed=self.seed
+        )
         control = self._control(kind, rows[learnt], y[learnt], asked, truth)
         if aside is None and self.shots is None:
             learnt = np.arange(len(y))
             probe = self._probe(kind, rows, y, groups, learnt)
             part = "a fifth" if groups is None else "a fifth of the groups"
             notes += (f"measured on {part} held out; what is saved has learnt from that too",)
-        self.model_ = ClassProbe(encoder, probe, labels, views=views)
+        self.model_ = ProbeClassifier(encoder, probe, labels, views=views)
         n_train = {labels[i]: int(n) for i, n in enumerate(np.bincount(y[learnt]))}
         notes += few_note(n_train, given.noun)
         notes += (*skipped_note("", skipped), *skipped_note("held out: ", missed))
@@ -304,28 +331,14 @@ class ClassLearner(ABC):
         probe = new_probe(kind, seed=self.seed).fit(rows[some], rng.permutation(y[some]))
         return float((probe.probabilities(asked).argmax(1) == truth).mean())
 
-    def _model(self) -> Judge:
+    def _model(self) -> Classifier:
         if self.model_ is None:
             raise InvalidInputError("nothing is trained yet. Call fit first.")
         return self.model_
 
-    def _check(self, more: Sequence[Rule] = ()) -> None:
-        if self.method not in get_args(Method):
-            raise UnknownNameError.of("method", self.method, get_args(Method))
-        tuned, what = self.method == "finetune", f"{noun(self.modality)}s"
-        rules = (
-            *more,
-            ("shots", self.shots is None or self.shots >= 1, "1 or more, or None"),
-            ("shots", self.shots is None or not tuned, f"none: fine-tuning takes all {what}"),
-            ("draws", self.draws >= 1, "1 or more"),
-            ("epochs", 0 < self.epochs < math.inf, "a number above 0"),
-            ("batch_size", self.batch_size >= 2, "2 or more"),
-            ("learning_rate", 0 < self.learning_rate < math.inf, "a number such as 3e-4"),
-            ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more, such as 1e-4"),
-            ("warmup", 0 <= self.warmup < 1, "a share of the steps, 0 to 1"),
-            ("evaluations", self.evaluations >= 1, "1 or more"),
-        )
-        refuse_options(self, rules)
+    def _check(self) -> None:
+        alone = self.shots is None or self.method != "finetune"
+        check(self, ("shots", alone, f"none: fine-tuning takes all {noun(self.modality)}s"))
 
 
 def check_probe_place(place: Path) -> None:

@@ -1,13 +1,7 @@
-"""Train a whole network to name classes: cross-entropy on varied examples, AdamW, cosine.
-
-What a step does is a function of the seed, of its number and of the state before it, so that a run
-that goes on after a kill comes out the same.
-"""
+"""What a step of fine-tuning a classifier learns from: varied examples, by cross-entropy."""
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +9,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sememe._progress import progress
-from sememe.train.base.curve import Curve, Plan, plan
-from sememe.train.base.torch_state import keep_state, take_state
-from sememe.train.simclr.objective import schedule
+from sememe.train.base.curve import Curve, plan
+from sememe.train.base.torch_loop import Figure, Loop, Objective, shuffled_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sememe.train.base.device import Compute
     from sememe.train.classify.learner import ClassLearner
+
+    Examples = tuple[Sequence[Any], NDArray[np.int64]]
 
 
 class Tunable(Protocol):
@@ -39,167 +34,121 @@ class Tunable(Protocol):
         """Of torch, which is trained."""
         ...
 
-    def logits(self, items: Sequence[Any], rng: np.random.Generator | None = None) -> Any:
-        """Return (n, classes) before the softmax; rng: examples are varied by it, to learn from."""
+    def batch(self, items: Sequence[Any], rng: np.random.Generator | None = None) -> dict[str, Any]:
+        """Return items as tensors; rng: they are varied by it, to learn from."""
+        ...
+
+    def logits(self, batch: dict[str, Any]) -> Any:
+        """Return (n, classes) before the softmax."""
         ...
 
 
-@dataclass(frozen=True)
-class Tuner:
-    """What is trained, and how.
+@dataclass(frozen=True, kw_only=True)
+class ClassifierObjective(Objective[Figure]):
+    """A network that names classes, its examples, and those held out.
 
     Attributes:
         network: See `Tunable`.
-        plan: How many steps, and when to look.
-        batch_size, learning_rate, weight_decay, warmup, seed: As `ImageClassifier` has them.
-        clip: The largest norm of a gradient; None: any.
+        train: Examples that can be read, and numbers of their classes.
+        held: Such examples to measure with; never to train, nor to choose by.
+        batch_size, seed: As `ImageClassifier` has them.
+        compute: The device and the precision.
     """
 
+    metric = "accuracy"
+    figures_type = Figure
+
     network: Tunable
-    plan: Plan
+    train: Examples
+    held: Examples
     batch_size: int
-    learning_rate: float
-    weight_decay: float
-    warmup: float
     seed: int
-    clip: float | None = None
+    compute: Compute
 
-    def run(
-        self,
-        train: tuple[Sequence[Any], NDArray[np.int64]],
-        held: tuple[Sequence[Any], NDArray[np.int64]],
-        folder: Path,
-        *,
-        show_progress: bool = False,
-    ) -> Curve:
-        """Train in place, from the last whole state in the folder if there is one.
+    @property
+    def modules(self) -> dict[str, Any]:
+        """The network with its layer of classes."""
+        return {"network": self.network.module}
 
-        train: Examples that can be read, and numbers of their classes. held: Such examples to
-        measure with; never to train, nor to choose by: the weights of the last step are kept.
-
-        Raises:
-            FloatingPointError: The loss is no number any more; the message says what to change.
-            CorruptFileError: The state in the folder is damaged.
-        """
+    def batch(self, step: int) -> dict[str, Any]:
+        """Return the varied examples of a step, and their classes."""
         import torch
 
-        module = self.network.module.train()
-        optimiser = self._optimiser()
-        with torch.random.fork_rng(devices=[]):
-            kept = take_state(folder, {"network": module}, optimiser)
-            first = int(kept.get("step", 0))
-            losses = [(int(step), float(loss)) for step, loss in kept.get("losses", ())]
-            metrics = [(int(step), float(value)) for step, value in kept.get("metrics", ())]
-            if not metrics:
-                metrics.append((0, self.accuracy(*held)))
-            begun, recent = time.perf_counter(), list(kept.get("recent", ()))
-            with progress("steps", total=self.plan.steps, show=show_progress) as advance:
-                for done in range(first + 1, self.plan.steps + 1):
-                    recent.append(self._step(*train, done - 1, optimiser))
-                    if done % self.plan.log == 0 or done == self.plan.steps:
-                        losses.append((done, float(np.mean(recent))))
-                        recent = []
-                    if done % self.plan.every == 0 or done == self.plan.steps:
-                        metrics.append((done, self.accuracy(*held)))
-                        document = {"losses": losses, "metrics": metrics, "recent": recent}
-                        keep_state(folder, done, {"network": module}, optimiser, document)
-                    told = f"accuracy {metrics[-1][1]:.3f}"
-                    advance(done, f"loss {losses[-1][1]:.3f}, {told}" if losses else told)
-        module.eval()
-        return Curve(
-            losses=tuple(losses),
-            metrics=tuple(metrics),
-            metric="accuracy",
-            steps=self.plan.steps,
-            best_step=self.plan.steps,
-            resumed_at=first,
-            seconds=time.perf_counter() - begun,
-        )
+        items, labels = self.train
+        rows = shuffled_rows(len(items), self.batch_size, step, seed=self.seed)
+        rng = np.random.default_rng([self.seed, 1, step])
+        batch = self.network.batch([items[i] for i in rows.tolist()], rng)
+        return batch | {"labels": torch.from_numpy(labels[rows])}  # (B,)
 
-    def accuracy(self, items: Sequence[Any], labels: NDArray[np.int64]) -> float:
-        """Return the share of examples that are told right, as they are; NaN of none."""
-        return float((self.told(items) == labels).mean()) if len(labels) else float("nan")
-
-    def told(self, items: Sequence[Any]) -> NDArray[np.int64]:
-        """Return the number of the most probable class of each example, (n,)."""
-        import torch
-
-        module = self.network.module
-        training = module.training
-        module.eval()
-        found = []
-        with torch.no_grad():
-            size = self.network.asked_at_once
-            for start in range(0, len(items), size):
-                logits = self.network.logits(items[start : start + size])
-                found.append(logits.argmax(1).numpy())
-        module.train(training)
-        return np.concatenate(found) if found else np.empty(0, np.int64)
-
-    def _step(
-        self, items: Sequence[Any], labels: NDArray[np.int64], step: int, optimiser: Any
-    ) -> float:
-        """Take one step and return the loss."""
-        import torch
+    def loss(self, batch: dict[str, Any], step: int) -> Any:
+        """Return the cross-entropy of a batch, in nats."""
         from torch.nn.functional import cross_entropy
 
-        torch.manual_seed(self.seed + 1_000_003 * step)  # of dropout, where there is any
-        rate = self.learning_rate * schedule(step, self.plan.steps, warmup=self.warmup)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        rows = self._rows(len(items), step)
-        rng = np.random.default_rng([self.seed, 1, step])
-        logits = self.network.logits([items[i] for i in rows.tolist()], rng)
-        loss = cross_entropy(logits, torch.from_numpy(labels[rows]))
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        if self.clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.network.module.parameters(), self.clip)
-        optimiser.step()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"the loss is no number at step {step + 1}: training diverged. Give a lower "
-                "learning rate, or a longer warm-up."
-            )
-        return value
+        with self.compute.autocast():
+            logits = self.network.logits(batch)  # (B, classes)
+        return cross_entropy(logits.float(), batch["labels"])
 
-    def _rows(self, n: int, step: int) -> NDArray[np.int64]:
-        """Return which examples a step sees: each epoch all, but for the last part of a batch."""
-        size = min(self.batch_size, n)
-        epoch, batch = divmod(step, n // size)
-        order = np.random.default_rng([self.seed, 0, epoch]).permutation(n)
-        return order[batch * size : (batch + 1) * size]
+    def evaluate(self, step: int) -> Figure:
+        """Measure the share of examples held out that are classified right; NaN of none."""
+        items, labels = self.held
+        right = self.predict(items) == labels
+        return Figure(step, float(right.mean()) if len(labels) else float("nan"))
 
-    def _optimiser(self) -> Any:
-        """Return AdamW; weights decay, and biases and what norms learn do not."""
+    def value(self, figures: Figure) -> float:
+        """Return the accuracy."""
+        return figures.value
+
+    def predict(self, items: Sequence[Any]) -> NDArray[np.int64]:
+        """Return the number of the most probable class of each item as it is, (n,)."""
         import torch
 
-        found = [p for p in self.network.module.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in found if p.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=self.learning_rate)
+        found, size = [np.empty(0, np.int64)], self.network.asked_at_once
+        with torch.no_grad(), self.compute.hosting(self.modules.values()):
+            for start in range(0, len(items), size):
+                batch = self.compute.put(self.network.batch(items[start : start + size]))
+                found.append(self.network.logits(batch).argmax(1).cpu().numpy())
+        return np.concatenate(found)
 
 
-def tuner_of(
-    recipe: ClassLearner, network: Tunable, *, n_train: int, clip: float | None = None
-) -> Tuner:
-    """Return what trains a network by the options of a recipe. n_train: How many examples."""
-    found = plan(
-        max(1, n_train // recipe.batch_size),
-        epochs=recipe.epochs,
-        accumulate=1,
-        evaluations=recipe.evaluations,
-    )
-    return Tuner(
-        network,
-        found,
+def finetune(
+    recipe: ClassLearner,
+    network: Tunable,
+    train: Examples,
+    held: Examples,
+    folder: Path,
+    *,
+    compute: Compute,
+    max_grad_norm: float | None = None,
+    show_progress: bool,
+) -> tuple[Curve, NDArray[np.int64]]:
+    """Train a network in place by a recipe's options; return the curve and what it says of `held`.
+
+    train, held: As `ClassifierObjective` has them. folder: Of the run's state.
+
+    Raises:
+        FloatingPointError: Training diverged; the message says what to change.
+        CorruptFileError: The state in the folder is damaged.
+    """
+    objective = ClassifierObjective(
+        network=network,
+        train=train,
+        held=held,
         batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        compute=compute,
+    )
+    loop = Loop(
+        plan=plan(
+            max(1, len(train[1]) // recipe.batch_size),
+            epochs=recipe.epochs,
+            accumulate=1,
+            evaluations=recipe.evaluations,
+        ),
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         warmup=recipe.warmup,
+        max_grad_norm=max_grad_norm,
         seed=recipe.seed,
-        clip=clip,
     )
+    curve, _ = loop.run(objective, folder, show_progress=show_progress)
+    return curve, objective.predict(held[0])

@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from sememe._types import Skipped
-from sememe.evaluate.confusion import Confused, Measured
+from sememe.evaluate.metrics.confusion import AccuracyReport, Confusion
 
 if TYPE_CHECKING:
-    from sememe.evaluate.few_shot import FewShot
-    from sememe.sources.labelled_data import Labelled
+    from sememe.evaluate.runners.few_shot import FewShot
+    from sememe.sources.datasets.labelled_data import Labelled
     from sememe.train.base.curve import Curve
 
 _NAMED = 5  # unreadable examples that a note names
@@ -42,7 +42,7 @@ class ClassifierReport:
     accuracy: float
     interval: tuple[float, float]
     per_class: dict[str, float]
-    confused: tuple[Confused, ...]
+    confused: tuple[Confusion, ...]
     control: float
     few_shot: FewShot | None = None
     curve: Curve | None = None
@@ -50,7 +50,7 @@ class ClassifierReport:
     notes: tuple[str, ...] = ()
 
 
-def report_of(found: Measured, **more: Any) -> ClassifierReport:
+def report_of(found: AccuracyReport, **more: Any) -> ClassifierReport:
     """Return a report with these figures, and with more."""
     figures = {item.name: getattr(found, item.name) for item in fields(found)}
     return ClassifierReport(**figures, **more)
@@ -88,7 +88,7 @@ def without_copies(data: Labelled) -> tuple[Labelled, tuple[str, ...]]:
         notes.append(
             f"{torn} {data.noun}s lie in several classes: at most one of them can be right"
         )
-    return data.some(sorted(first.values())), tuple(notes)
+    return data.select(sorted(first.values())), tuple(notes)
 
 
 def shared_note(train: Labelled, held: Labelled) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,23 +22,18 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe.evaluate.image_retrieval import Retrieved, retrieve
+from sememe.encoders.base import as_encoder
+from sememe.evaluate.runners.image_retrieval import Retrieved, retrieve
 from sememe.models.clip.projection_folder import KIND, Projection, write_projections
-from sememe.sources.image_text import ImageTexts
-from sememe.train.base.options import Rule, parameters, refuse
+from sememe.sources.datasets.image_text import ImageTexts
+from sememe.train.base.device import Compute
+from sememe.train.base.options import Recipe as BaseRecipe
+from sememe.train.base.options import option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
-from sememe.train.clip.pairs import (
-    card,
-    check_enough,
-    figure,
-    held_out_pairs,
-    image_texts,
-    pairs_digest,
-    part,
-)
+from sememe.train.clip.pairs import card, check_enough, divide, figure, part, read_tables
 from sememe.train.clip.projections import Recipe, learn_projections
-from sememe.train.clip.report import ClipReport
+from sememe.train.clip.report import ClipReport, clip_report
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
@@ -47,36 +42,36 @@ _BLOCK = 1024  # items encoded between two files of a run's state
 
 
 @dataclass
-class ClipTraining:
+class ClipTraining(BaseRecipe):
     """Trains projections of an image encoder and a text encoder into one space.
 
     Attributes:
-        image: The encoder of images, by its name; it stays as it is.
-        text: That of texts.
-        dim: Width of the joint space.
-        hidden: Width of a layer between, on the side of images; 0 leaves it out.
+        image: Image encoder, by name; it stays frozen.
+        text: Text encoder, by name; it stays frozen.
+        dim: Dimension of the joint space.
+        hidden: Width of a hidden layer in the projection of images; 0 for none.
         epochs: Passes over the pairs.
-        batch_size: Pairs a step; each is told apart from all others of its step.
-        learning_rate: Step size at its highest (AdamW, falling to 0).
-        dropout: Share of the image's numbers that a step does not see; of the text's, half of it.
-        weight_decay: How strongly weights are drawn to 0.
-        held_out: Share of the groups that are held out to measure, where `fit` gets no other data.
-        evaluations: How often a run is measured on them.
-        seed: Of all random numbers. On CPU the same seed gives the same weights.
+        batch_size: Pairs per step; all others in the batch are a pair's negatives.
+        dropout: Dropout on image features; on text features half of it.
+        weight_decay: Weight decay of AdamW.
+        held_out: Fraction of the groups held out for evaluation, unless other data are given.
+        evaluations: Number of evaluations during a run.
+
+    Further options are those of `Recipe`.
     """
 
-    image: str = "efficientnet-lite0"
-    text: str = "use-multilingual-v3"
-    dim: int = 256
-    hidden: int = 512
+    image: str = option("efficientnet-lite0", group="model")
+    text: str = option("use-multilingual-v3", group="model")
+    _: KW_ONLY
+    dim: int = option(256, at_least=2, group="model")
+    hidden: int = option(512, at_least=0, group="model")
     epochs: float = 60
-    batch_size: int = 512
+    batch_size: int = option(512, at_least=2, group="optimisation")
     learning_rate: float = 1e-3
-    dropout: float = 0.5
-    weight_decay: float = 0.1
-    held_out: float = 0.1
+    dropout: float = option(0.5, at_least=0, below=1, group="optimisation")
+    weight_decay: float = option(0.1, at_least=0, group="optimisation")
+    held_out: float = option(0.1, at_least=0, below=1, group="evaluation")
     evaluations: int = 6
-    seed: int = 0
     model_: dict[str, Projection] | None = field(default=None, init=False, repr=False)
     report_: ClipReport = field(init=False, repr=False)
 
@@ -90,7 +85,7 @@ class ClipTraining:
         checkpoint: str | Path | None = None,
         show_progress: bool = False,
     ) -> ClipTraining:
-        """Train on a table of images and texts; see `sememe.sources.image_text`.
+        """Train on a table of images and texts; see `sememe.sources.datasets.image_text`.
 
         evaluate: Such a table to measure on, in place of a share of the data. checkpoint: A folder
         for the vectors of both towers: killed, the same call goes on with those it has. It is left
@@ -102,29 +97,20 @@ class ClipTraining:
             FloatingPointError: Training diverged.
         """
         require("torch", "ClipTraining.fit")
-        refuse(self, _rules(self))
-        columns = tuple(text_columns)
-
+        self._check()
+        compute = Compute.of(self.device)
+        tables = read_tables(data, evaluate, image_column=image_column, text_columns=text_columns)
         towers = _towers(self)
-        found = image_texts(data, image_column, columns)
-        aside = None if evaluate is None else image_texts(evaluate, image_column, columns)
         self._encoders = {side: {"name": t.name, "space": t.space} for side, t in towers.items()}
-        facts = {
-            "encoders": self._encoders,
-            "data": pairs_digest(found),
-            "evaluate": None if aside is None else pairs_digest(aside),
-        }
+        facts = {"encoders": self._encoders, **tables.digests}
         with checkpoint_folder(checkpoint, facts) as state:
-            seen = _Encoded.of(found, towers, state / "checkpoint-vectors" / "data", show_progress)
-            other = (
-                None
-                if aside is None
-                else _Encoded.of(
-                    aside, towers, state / "checkpoint-vectors" / "evaluate", show_progress
-                )
-            )
+            vectors, other = state / "checkpoint-vectors", None
+            seen = _Encoded.of(tables.data, towers, vectors / "data", show_progress)
+            if tables.evaluate is not None:
+                place = vectors / "evaluate"
+                other = _Encoded.of(tables.evaluate, towers, place, show_progress)
         try:
-            self._learn(seen, other, show_progress=show_progress)
+            self._learn(seen, other, compute, show_progress=show_progress)
         except InvalidInputError:
             if checkpoint is not None:  # other data are to come, and would find another run's state
                 shutil.rmtree(checkpoint, ignore_errors=True)
@@ -159,46 +145,35 @@ class ClipTraining:
             curve=report.curve,
         )
 
-    def _learn(self, seen: _Encoded, other: _Encoded | None, *, show_progress: bool) -> None:
-        pairs, notes = seen.data.pairs, list(seen.data.notes)
-        if other is None:
-            aside = held_out_pairs(pairs[:, 2], self.held_out, self.seed)
-            other = seen.part(aside)
-            pairs = pairs[~aside]
-        else:
-            notes += [f"held out: {note}" for note in other.data.notes]
-        check_enough(pairs, notes)
+    def _learn(
+        self, seen: _Encoded, other: _Encoded | None, compute: Compute, *, show_progress: bool
+    ) -> None:
+        train, held, notes = divide(seen, other, share=self.held_out, seed=self.seed)
+        check_enough(train.data.pairs, notes)
 
-        def measured(model: dict[str, Projection]) -> Retrieved:
-            return retrieve(
-                model["image"](other.images),
-                model["text"](other.texts),
-                other.data.pairs,
-                other.data.columns,
-                seed=self.seed,
-            )
+        def retrieved(model: dict[str, Projection]) -> Retrieved:
+            if not len(held.data.pairs):
+                return Retrieved({}, {})
+            rows = model["image"](held.images), model["text"](held.texts)
+            return retrieve(*rows, held.data.pairs, held.data.columns, seed=self.seed)
 
-        some = len(other.data.pairs) > 0
         model, scale, curve = learn_projections(
-            seen.images,
-            seen.texts,
-            pairs,
+            train.images,
+            train.texts,
+            train.data.pairs,
             Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__}),
-            measure=(lambda model: figure(measured(model))) if some else None,
+            measure=(lambda found: figure(retrieved(found))) if len(held.data.pairs) else None,
+            compute=compute,
             show_progress=show_progress,
         )
-        last = measured(model) if some else Retrieved({}, {})
         self.model_ = model
-        self.report_ = ClipReport(
-            n_images=len(np.unique(pairs[:, 0])),
-            n_texts=len(np.unique(pairs[:, 1])),
-            n_pairs=len(pairs),
-            n_held_out=len(other.data.pairs),
+        self.report_ = clip_report(
+            train.data,
+            held.data,
+            retrieved(model),
             curve=curve,
-            recalls=last.metrics,
-            control=last.control,
             temperature=1 / scale,
-            notes=tuple(notes),
+            notes=notes,
         )
 
 
@@ -230,26 +205,26 @@ def _in_blocks(
     encoder: Encoder, items: tuple[Any, ...], state: Path, show_progress: bool
 ) -> tuple[FloatArray, dict[int, str]]:
     """Encode items block by block, each kept in a file: a run that was killed goes on there."""
+    from sememe._atomic import write_atomically
     from sememe._progress import progress
-    from sememe.vectors.atomic import written
 
     rows, reasons = np.empty((len(items), encoder.dim), np.float32), {}
     state.mkdir(parents=True, exist_ok=True)
-    readable = getattr(encoder, "encode_readable", None)
+    encode = as_encoder(encoder).encode_with_receipt
     with progress(f"encoding {state.name}s", total=len(items), show=show_progress) as advance:
         for start in range(0, len(items), _BLOCK):
             some, file = items[start : start + _BLOCK], state / f"{start}.npy"
             if file.is_file():
                 found = np.load(file, allow_pickle=False)
             else:
-                found, _ = readable(some) if readable else (encoder.encode(some), {})
-                with written(file) as out:
+                found = encode(some).vectors
+                with write_atomically(file) as out:
                     np.save(out, found, allow_pickle=False)
             rows[start : start + len(some)] = found
             advance(start + len(some))
     lost = np.flatnonzero(np.isnan(rows).any(axis=1)).tolist()
-    if lost and readable:
-        _, why = readable([items[place] for place in lost])
+    if lost:
+        why = encode([items[place] for place in lost]).receipt.failed
         reasons = {place: why.get(i, "cannot be read") for i, place in enumerate(lost)}
     return rows, reasons
 
@@ -264,18 +239,3 @@ def _towers(training: ClipTraining) -> dict[str, Encoder]:
             "as 'efficientnet-lite0'."
         )
     return {"image": images, "text": texts}
-
-
-def _rules(training: ClipTraining) -> list[Rule]:
-    t = training
-    return [
-        ("dim", t.dim >= 2, "2 or more"),
-        ("hidden", t.hidden >= 0, "a width, or 0 for none"),
-        ("epochs", 0 < t.epochs < float("inf"), "a number above 0"),
-        ("batch_size", t.batch_size >= 2, "2 or more"),
-        ("learning_rate", 0 < t.learning_rate < float("inf"), "a number such as 1e-3"),
-        ("dropout", 0 <= t.dropout < 1, "a share, 0 to 1"),
-        ("weight_decay", t.weight_decay >= 0, "0 or more"),
-        ("held_out", 0 <= t.held_out < 1, "a share of the data, 0 to 1"),
-        ("evaluations", t.evaluations >= 1, "1 or more"),
-    ]

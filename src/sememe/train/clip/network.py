@@ -12,7 +12,7 @@ from sememe.train.clip.vocabulary import tokenizer_facts
 
 if TYPE_CHECKING:
     from sememe.models.image.preprocess import Preprocess
-    from sememe.text.clip_tokens import ClipTokenizer
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
 
 HEAD = 32  # width of a head of attention
 HOTTEST = math.log(100.0)  # the paper's limit of the logarithm of 1 / temperature

@@ -1,37 +1,28 @@
-"""The loop of CLIP: a batch of pictures with a caption each, one step, and now and then a look.
-
-What a step does is a function of the seed, of its number and of the state before it, so that a run
-that goes on after a kill comes out the same.
-"""
+"""What a step of CLIP learns from: a batch of pictures with a caption each."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe._progress import progress
-from sememe.train.base.curve import Curve, Plan
-from sememe.train.base.torch_state import keep_state, take_state
+from sememe.evaluate.runners.image_retrieval import Retrieved, retrieve
+from sememe.train.base.torch_loop import Figure, Objective
 from sememe.train.clip.loss import clip_loss
 from sememe.train.clip.network import HOTTEST, image_rows, text_rows
-from sememe.train.data.augment import scaled, view
-from sememe.train.simclr.objective import schedule
+from sememe.train.clip.pairs import FIGURE, figure
+from sememe.train.data.augment import normalised, scaled, view
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
     from sememe.models.image.preprocess import Preprocess
+    from sememe.train.base.device import Compute
     from sememe.train.data.augment import Augmentation
 
 _ENCODED = 256  # pictures or texts at once
-_BETAS, _EPSILON = (0.9, 0.98), 1e-6  # of Adam, the paper's table 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +33,20 @@ class Captioned:
         pixels: (n, size, size, 3) uint8.
         ids, lengths: (m, tokens) int32 and (m,) int64; see `token_rows`.
         pairs: (p, 3) int64: a row of pixels, a row of ids, and their group.
+        columns: The column of each pair's caption, by which recall is reported.
     """
 
     pixels: NDArray[np.uint8]
     ids: NDArray[np.int32]
     lengths: NDArray[np.int64]
     pairs: NDArray[np.int64]
+    columns: tuple[str, ...] = ()
+
+    def tokens(self, rows: NDArray[np.int64]) -> Any:
+        """Return the ids of some captions, as far as the longest of them goes."""
+        import torch
+
+        return torch.from_numpy(self.ids[rows, : self.lengths[rows].max()]).long()
 
 
 class Batches:
@@ -89,78 +88,81 @@ class Batches:
         return found
 
 
-@dataclass(frozen=True)
-class Learner:
-    """What learns, and how.
+@dataclass(frozen=True, kw_only=True)
+class ClipObjective(Objective[Figure]):
+    """CLIP's two towers, the pairs they learn from, and the pairs held out.
 
     Attributes:
         network: A CLIPModel.
         preprocess: How pictures are made; its mean and deviation normalise them.
         augmentation: How much a picture changes from epoch to epoch.
-        plan: How many steps, and when to look.
         batches: Which pairs a step sees.
-        learning_rate, weight_decay, warmup, seed: As `ClipFromScratch` has them.
+        data: What is trained on.
+        held: What is measured on; without pairs nothing is.
+        seed: As `ClipFromScratch` has it.
+        compute: The device and the precision.
     """
+
+    metric = FIGURE
+    figures_type = Figure
 
     network: Any
     preprocess: Preprocess
     augmentation: Augmentation
-    plan: Plan
     batches: Batches
-    learning_rate: float
-    weight_decay: float
-    warmup: float
+    data: Captioned
+    held: Captioned
     seed: int
+    compute: Compute
 
-    def run(
-        self,
-        data: Captioned,
-        measure: Callable[[], float] | None,
-        folder: Path,
-        *,
-        metric: str,
-        show_progress: bool = False,
-    ) -> Curve:
-        """Train, from the last whole state in the folder if there is one.
+    @property
+    def modules(self) -> dict[str, Any]:
+        """Both towers and the temperature."""
+        return {"network": self.network}
 
-        measure: A figure of the network as it is, called `metric`; higher is better.
+    def batch(self, step: int) -> dict[str, Any]:
+        """Return B pictures, a caption of each, and which captions are right for which."""
+        import torch
 
-        Raises:
-            FloatingPointError: The loss is no number any more; the message says what to change.
-            CorruptFileError: The state in the folder is damaged.
-        """
-        modules, optimiser = {"network": self.network}, self._optimiser()
-        kept = take_state(folder, modules, optimiser)
-        resumed = done = int(kept.get("step", 0))
-        losses, metrics = (_points(kept.get(name, ())) for name in ("losses", "metrics"))
-        begun, total, since = time.perf_counter(), 0.0, 0
+        pairs = self.batches.of(step)  # (B, 3)
+        rng = np.random.default_rng([self.seed, 1, step])
+        pictures = view(self.data.pixels[pairs[:, 0]], self.augmentation, rng)
+        return {
+            "pictures": normalised(pictures, self.preprocess),  # (B, 3, size, size)
+            "tokens": self.data.tokens(pairs[:, 1]),  # (B, longest)
+            "right": torch.from_numpy(self.batches.right(pairs)),  # (B, B)
+        }
 
-        def look() -> None:
-            if measure is not None:
-                metrics.append((done, measure()))
+    def loss(self, batch: dict[str, Any], step: int) -> Any:
+        """Return the symmetric InfoNCE of a batch."""
+        with self.compute.autocast():
+            images = image_rows(self.network, batch["pictures"])
+            texts = text_rows(self.network, batch["tokens"])
+        images, texts = images.float(), texts.float()  # (B, dim) both
+        return clip_loss(images, texts, self.network.logit_scale.exp(), batch["right"])
 
-        with progress("steps", total=self.plan.steps, show=show_progress) as advance:
-            if not done:
-                look()
-            for step in range(done, self.plan.steps):
-                total, since, done = total + self._step(data, step, optimiser), since + 1, step + 1
-                if done % self.plan.log == 0 or done == self.plan.steps:
-                    losses.append((done, total / since))
-                    total, since = 0.0, 0
-                if done % self.plan.every == 0 or done == self.plan.steps:
-                    look()
-                    document = {"losses": losses, "metrics": metrics}
-                    keep_state(folder, done, modules, optimiser, document)
-                advance(done, _told(losses, metrics, metric))
-        return Curve(
-            losses=tuple(losses),
-            metrics=tuple(metrics),
-            metric=metric if metrics else "",
-            steps=done,
-            best_step=done,
-            resumed_at=resumed,
-            seconds=time.perf_counter() - begun,
-        )
+    def after_step(self) -> None:
+        """Keep the temperature within the paper's limit."""
+        import torch
+
+        with torch.no_grad():
+            self.network.logit_scale.clamp_(max=HOTTEST)
+
+    def evaluate(self, step: int) -> Figure | None:
+        """Measure recall on the pairs held out, where there are any."""
+        return Figure(step, figure(self.retrieve())) if len(self.held.pairs) else None
+
+    def value(self, figures: Figure) -> float:
+        """Return the recall."""
+        return figures.value
+
+    def retrieve(self) -> Retrieved:
+        """Return how the pairs held out find one another."""
+        if not len(self.held.pairs):
+            return Retrieved({}, {})
+        with self.compute.hosting(self.modules.values()):
+            images, texts = self.encode(self.held)
+        return retrieve(images, texts, self.held.pairs, self.held.columns, seed=self.seed)
 
     def encode(self, data: Captioned) -> tuple[FloatArray, FloatArray]:
         """Return (n, dim) and (m, dim) unit rows of what the pairs name; the other rows are 0."""
@@ -170,77 +172,17 @@ class Learner:
             np.zeros((len(items), self.network.projection_dim), np.float32)
             for items in (data.pixels, data.ids)
         )
-        self.network.eval()
         with torch.no_grad():
             for rows in _blocks(data.pairs[:, 0]):
-                pictures = self._normalised(scaled(data.pixels[rows]))
-                images[rows] = image_rows(self.network, pictures).numpy()
+                pictures = normalised(scaled(data.pixels[rows]), self.preprocess)
+                images[rows] = image_rows(self.network, self.compute.put(pictures)).cpu().numpy()
             for rows in _blocks(data.pairs[:, 1]):
-                texts[rows] = text_rows(self.network, _cut(data, rows)).numpy()
-        self.network.train()
+                ids = self.compute.put(data.tokens(rows))
+                texts[rows] = text_rows(self.network, ids).cpu().numpy()
         return images, texts
-
-    def _step(self, data: Captioned, step: int, optimiser: Any) -> float:
-        """Take one step and return the loss."""
-        import torch
-
-        for group in optimiser.param_groups:
-            group["lr"] = self.learning_rate * schedule(step, self.plan.steps, warmup=self.warmup)
-        batch = self.batches.of(step)
-        rng = np.random.default_rng([self.seed, 1, step])
-        pictures = view(data.pixels[batch[:, 0]], self.augmentation, rng)
-        images = image_rows(self.network, self._normalised(pictures))
-        texts = text_rows(self.network, _cut(data, batch[:, 1]))
-        right = torch.from_numpy(self.batches.right(batch))
-        loss = clip_loss(images, texts, self.network.logit_scale.exp(), right)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"the loss is no number at step {step + 1}: training diverged. Give a lower "
-                "learning rate, or a longer warm-up."
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        with torch.no_grad():
-            self.network.logit_scale.clamp_(max=HOTTEST)
-        return value
-
-    def _normalised(self, pictures: Any) -> Any:
-        import torch
-
-        mean, std = (torch.tensor(x) for x in (self.preprocess.mean, self.preprocess.std))
-        return (pictures - mean[:, None, None]) / std[:, None, None]
-
-    def _optimiser(self) -> Any:
-        """Return AdamW; weights decay, and biases, gains and the temperature do not."""
-        import torch
-
-        parameters = list(self.network.parameters())
-        groups = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=self.learning_rate, betas=_BETAS, eps=_EPSILON)
-
-
-def _cut(data: Captioned, rows: NDArray[np.int64]) -> Any:
-    """Return the ids of some captions, as far as the longest of them goes."""
-    import torch
-
-    return torch.from_numpy(data.ids[rows, : data.lengths[rows].max()]).long()
 
 
 def _blocks(column: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Return the rows that a column names, each once, in parts."""
     rows = np.unique(column)
     return [rows[start : start + _ENCODED] for start in range(0, len(rows), _ENCODED)]
-
-
-def _points(found: Any) -> list[tuple[int, float]]:
-    return [(int(step), float(value)) for step, value in found]
-
-
-def _told(losses: list[tuple[int, float]], metrics: list[tuple[int, float]], metric: str) -> str:
-    words = [f"loss {losses[-1][1]:.3f}"] if losses else []
-    return ", ".join([*words, *(f"{metric} {value:.3f}" for _, value in metrics[-1:])])

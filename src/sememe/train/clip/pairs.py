@@ -3,32 +3,82 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.sources.image_text import ImageTexts, read_image_texts
+from sememe.sources.datasets.image_text import ImageTexts, read_image_texts
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.evaluate.image_retrieval import Retrieved
+    from sememe.evaluate.runners.image_retrieval import Retrieved
     from sememe.train.clip.report import ClipReport
 
 FIGURE = "recall@10"
+D = TypeVar("D", bound="Divisible")
 
 
-def image_texts(
-    given: str | Path | ImageTexts, image_column: str | None, text_columns: Sequence[str]
-) -> ImageTexts:
-    """Return a table, read where it is given by its path; see `read_image_texts`."""
-    if isinstance(given, ImageTexts):
-        return given
-    return read_image_texts(Path(given), image_column=image_column, text_columns=text_columns)
+class Tables(NamedTuple):
+    """A table to train on, and one to evaluate on; None: a share of the first is held out.
+
+    Attributes:
+        data, evaluate: The tables.
+        digests: What they hold, by the names of both, as a run's facts.
+    """
+
+    data: ImageTexts
+    evaluate: ImageTexts | None
+    digests: dict[str, str | None]
+
+
+class Divisible(Protocol):
+    """A table with what was made of its images and texts."""
+
+    @property
+    def data(self) -> ImageTexts:
+        """The table."""
+        ...
+
+    def part(self, which: NDArray[np.bool_]) -> Self:
+        """Return the same with some of the pairs."""
+        ...
+
+
+def read_tables(
+    data: str | Path | ImageTexts,
+    evaluate: str | Path | ImageTexts | None,
+    *,
+    image_column: str | None,
+    text_columns: Iterable[str],
+) -> Tables:
+    """Read tables where they are given by their paths; see `read_image_texts`."""
+    columns = tuple(text_columns)
+
+    def read(given: str | Path | ImageTexts) -> ImageTexts:
+        if isinstance(given, ImageTexts):
+            return given
+        return read_image_texts(Path(given), image_column=image_column, text_columns=columns)
+
+    found, aside = read(data), None if evaluate is None else read(evaluate)
+    digest = None if aside is None else pairs_digest(aside)
+    return Tables(found, aside, {"data": pairs_digest(found), "evaluate": digest})
+
+
+def divide(seen: D, held: D | None, *, share: float, seed: int) -> tuple[D, D, list[str]]:
+    """Return what is trained on, what is held out, and notes on both tables.
+
+    held: What is held out; None: a share of the groups of `seen`.
+    """
+    notes = list(seen.data.notes)
+    if held is None:
+        which = held_out_pairs(seen.data.pairs[:, 2], share, seed)
+        return seen.part(~which), seen.part(which), notes
+    return seen, held, [*notes, *(f"held out: {note}" for note in held.data.notes)]
 
 
 def held_out_pairs(groups: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:

@@ -12,25 +12,28 @@ picture is also brought to another of its group, at half the weight.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe._progress import progress
 from sememe.models.clip.projection_folder import Projection
-from sememe.train.base.curve import Curve
+from sememe.train.base.curve import Curve, Plan, diverged
+from sememe.train.base.torch_loop import Figure, Loop, Objective
 from sememe.train.clip.loss import clip_loss
+from sememe.train.clip.pairs import FIGURE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
+    from sememe.train.base.device import Compute
 
 _WARMEST, _HOTTEST = math.log(1 / 0.07), math.log(100.0)  # where the temperature begins, and ends
-_POINTS = 100
+_POINTS = 100  # of the curve of losses
+_WARMUP = 0.1  # share of the steps
 _TWINS = 0.5  # weight of the loss between pictures of a group
 
 
@@ -56,130 +59,156 @@ def learn_projections(
     recipe: Recipe,
     *,
     measure: Callable[[dict[str, Projection]], float] | None,
+    compute: Compute,
     show_progress: bool,
 ) -> tuple[dict[str, Projection], float, Curve]:
     """Return the projections, 1 / temperature, and how the run went.
 
     images: (n, dim of theirs); texts: (m, dim of theirs); pairs: (p, 3), rows of both and groups.
-    measure: a figure on examples held out, higher is better, for the curve.
+    measure: A figure on examples held out, higher is better, for the curve.
 
     Raises:
         FloatingPointError: Training diverged.
     """
-    import torch
+    objective = ProjectionObjective(images, texts, pairs, recipe, measure, compute)
+    loop = projection_loop(recipe, objective.per_epoch)
+    curve, _ = loop.run(objective, None, show_progress=show_progress)
+    scale, learnt = float(objective.scale().detach()), objective.projections()
+    arrays = [array for one in learnt.values() for array in one.arrays("").values()]
+    if not (scale > 0 and all(np.isfinite(array).all() for array in arrays)):
+        raise diverged("weights are NaN or infinite", curve.steps)
+    return learnt, scale, curve
 
-    started = time.monotonic()
-    rng = np.random.default_rng(recipe.seed)
-    towers = _Towers(images, texts, pairs, recipe)
-    size = min(recipe.batch_size, len(pairs))
-    per_epoch = max(1, len(pairs) // size)
+
+def projection_loop(recipe: Recipe, per_epoch: int) -> Loop:
+    """Return how projections are trained. per_epoch: Batches of an epoch."""
     steps = max(1, math.ceil(per_epoch * recipe.epochs))
-    every = max(1, steps // recipe.evaluations)
-    log = max(1, steps // _POINTS)
-    losses: list[tuple[int, float]] = []
-    metrics: list[tuple[int, float]] = []
-    recent: list[float] = []
-    batches: list[NDArray[np.int64]] = []
-    with progress("steps", total=steps, show=show_progress) as advance:
-        for step in range(1, steps + 1):
-            if not batches:
-                order = rng.permutation(len(pairs))
-                batches = [order[i * size : (i + 1) * size] for i in range(per_epoch)]
-            loss = towers.step(pairs[batches.pop()], _rate(step, steps))
-            if not math.isfinite(loss):
-                raise FloatingPointError(
-                    f"training diverged at step {step}. Give a smaller --learning-rate"
-                )
-            recent.append(loss)
-            if step % log == 0 or step == steps:
-                losses.append((step, float(np.mean(recent))))
-                recent = []
-            if measure is not None and (step % every == 0 or step == steps):
-                metrics.append((step, measure(towers.projections())))
-            advance(step)
-    with torch.no_grad():
-        scale = float(towers.scale())
-    learnt = [
-        array for side in towers.projections().items() for array in side[1].arrays("").values()
-    ]
-    if not (scale > 0 and all(np.isfinite(array).all() for array in learnt)):
-        raise FloatingPointError("training diverged. Give a smaller --learning-rate")
-    name = "recall@10" if measure is not None else ""
-    seconds = time.monotonic() - started
-    curve = Curve(tuple(losses), tuple(metrics), name, steps, steps, 0, seconds)
-    return towers.projections(), scale, curve
+    return Loop(
+        plan=Plan(steps, max(1, steps // recipe.evaluations), max(1, steps // _POINTS)),
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        warmup=_WARMUP,
+        seed=recipe.seed,
+        schedule=_warmup_cosine_to_zero,
+    )
 
 
-def _rate(step: int, steps: int, warm: float = 0.1) -> float:
-    """Return the share of the step size: up in a straight line, then down by a cosine."""
-    up = max(1, int(steps * warm))
-    if step <= up:
-        return step / up
-    return 0.5 * (1 + math.cos(math.pi * (step - up) / max(1, steps - up)))
+def _warmup_cosine_to_zero(step: int, steps: int, warmup: float) -> float:
+    """Return `warmup_cosine` a step ahead: the last step of all has a learning rate of 0.
+
+    >>> [round(_warmup_cosine_to_zero(step, 10, 0.2), 2) for step in (0, 1, 2, 5, 9)]
+    [0.5, 1.0, 0.96, 0.5, 0.0]
+    """
+    rising = max(1, int(steps * warmup))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step + 1 - rising) / max(1, steps - rising)))
 
 
-class _Towers:
-    """Both projections as torch has them, and one step of learning."""
+class ProjectionObjective(Objective[Figure]):
+    """Two projections, the vectors that they project, and the pairs that they learn from."""
+
+    metric = FIGURE
+    figures_type = Figure
 
     def __init__(
-        self, images: FloatArray, texts: FloatArray, pairs: NDArray[np.int64], recipe: Recipe
+        self,
+        images: FloatArray,
+        texts: FloatArray,
+        pairs: NDArray[np.int64],
+        recipe: Recipe,
+        measure: Callable[[dict[str, Projection]], float] | None,
+        compute: Compute,
     ) -> None:
+        """Take what `learn_projections` takes, and draw the weights by the seed."""
         import torch
+        from torch.nn import Parameter, ParameterList
 
-        generator = torch.Generator().manual_seed(recipe.seed)
-        self._recipe = recipe
-        self._generator = generator
+        self._pairs, self._recipe, self._measure = pairs, recipe, measure
+        self.compute = compute
+        self._generator = torch.Generator().manual_seed(recipe.seed)  # of weights, then of dropout
+        self._rng = np.random.default_rng(recipe.seed)  # of the order
         seen = {"image": images[np.unique(pairs[:, 0])], "text": texts[np.unique(pairs[:, 1])]}
         self._mean = {side: rows.mean(axis=0) for side, rows in seen.items()}
         self._std = {side: _spread(rows, each=side == "image") for side, rows in seen.items()}
-        rows = {"image": images, "text": texts}
         self._rows = {
-            side: torch.from_numpy((rows[side] - self._mean[side]) / self._std[side])
-            for side in rows
+            side: (rows - self._mean[side]) / self._std[side]
+            for side, rows in (("image", images), ("text", texts))
         }
+        between = [recipe.hidden] if recipe.hidden else []
         widths = {
-            "image": [images.shape[1], *([recipe.hidden] if recipe.hidden else []), recipe.dim],
+            "image": [images.shape[1], *between, recipe.dim],
             "text": [texts.shape[1], recipe.dim],
         }
-        self._layers = {
-            side: [_linear(n, m, generator) for n, m in zip(w[:-1], w[1:], strict=True)]
-            for side, w in widths.items()
+        self._modules = {
+            side: ParameterList(
+                tensor for n, m in pairwise(width) for tensor in _linear(n, m, self._generator)
+            )
+            for side, width in widths.items()
         }
+        self._modules["scale"] = ParameterList([Parameter(torch.tensor(_WARMEST))])
         self._twins = _Twins(pairs, recipe.seed) if _Twins.are_in(pairs) else None
-        self._log_scale = torch.tensor(_WARMEST, requires_grad=True)
-        weights = [t for layers in self._layers.values() for layer in layers for t in layer]
-        self._optimizer = torch.optim.AdamW(
-            [
-                {"params": weights, "weight_decay": recipe.weight_decay},
-                {"params": [self._log_scale], "weight_decay": 0.0},
-            ],
-            lr=recipe.learning_rate,
-        )
+        self._size = min(recipe.batch_size, len(pairs))
+        self._waiting: list[NDArray[np.int64]] = []  # batches of the epoch that are left
 
-    def step(self, batch: NDArray[np.int64], rate: float) -> float:
-        """Take a step on some pairs and return the loss before it."""
+    @property
+    def modules(self) -> dict[str, Any]:
+        """The layers of both sides, and the logarithm of 1 / temperature."""
+        return self._modules
+
+    @property
+    def per_epoch(self) -> int:
+        """Whole batches in an epoch."""
+        return max(1, len(self._pairs) // self._size)
+
+    def batch(self, step: int) -> dict[str, Any]:
+        """Return the vectors of B pairs, and which texts are right for which images.
+
+        The order is drawn as it goes: steps are asked for one after the other, from 0.
+        """
         import torch
 
-        alike = np.zeros((len(batch), len(batch)), bool)
-        for column in range(3):
-            alike |= batch[:, column][:, None] == batch[:, column][None]
-        images = self._forward("image", torch.from_numpy(batch[:, 0]))
-        texts = self._forward("text", torch.from_numpy(batch[:, 1]))
-        right = torch.from_numpy(alike)
-        loss = clip_loss(images, texts, self.scale(), right)
+        size = self._size
+        if not self._waiting:
+            order = self._rng.permutation(len(self._pairs))
+            self._waiting = [order[i * size : (i + 1) * size] for i in range(self.per_epoch)]
+        pairs = self._pairs[self._waiting.pop()]  # (B, 3)
+        right = (pairs[:, None] == pairs[None]).any(axis=2)  # (B, B)
+        batch = {
+            "image": torch.from_numpy(self._rows["image"][pairs[:, 0]]),  # (B, dim of theirs)
+            "text": torch.from_numpy(self._rows["text"][pairs[:, 1]]),
+            "right": torch.from_numpy(right),
+        }
         if self._twins is not None:
-            others = self._forward("image", torch.from_numpy(self._twins.of(batch)))
-            loss = loss + _TWINS * clip_loss(images, others, self.scale(), right)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._recipe.learning_rate * rate
-        self._optimizer.zero_grad()
-        loss.backward()
-        self._optimizer.step()
-        return float(loss.detach())
+            batch["twin"] = torch.from_numpy(self._rows["image"][self._twins.of(pairs)])
+        return batch
+
+    def loss(self, batch: dict[str, Any], step: int) -> Any:
+        """Return the symmetric InfoNCE, and that between pictures of a group."""
+        images, texts = (self.project(side, batch[side]) for side in ("image", "text"))  # (B, dim)
+        loss = clip_loss(images, texts, self.scale(), batch["right"])
+        if "twin" in batch:
+            twins = self.project("image", batch["twin"])
+            loss = loss + _TWINS * clip_loss(images, twins, self.scale(), batch["right"])
+        return loss
+
+    def evaluate(self, step: int) -> Figure | None:
+        """Measure on what is held out, once something is learnt."""
+        if self._measure is None or not step:
+            return None
+        return Figure(step, self._measure(self.projections()))
+
+    def value(self, figures: Figure) -> float:
+        """Return the figure."""
+        return figures.value
+
+    def decays(self, parameter: Any) -> bool:
+        """Return whether weight decay applies: to all but the temperature."""
+        return bool(parameter.ndim > 0)
 
     def scale(self) -> Any:
         """Return 1 / temperature, at most 100 as in the paper."""
-        return self._log_scale.clamp(max=_HOTTEST).exp()
+        return self.modules["scale"][0].clamp(max=_HOTTEST).exp()
 
     def projections(self) -> dict[str, Projection]:
         """Return what has been learnt so far."""
@@ -187,18 +216,20 @@ class _Towers:
             side: Projection(
                 self._mean[side],
                 self._std[side],
-                tuple((m.detach().numpy().copy(), b.detach().numpy().copy()) for m, b in layers),
+                tuple(_layers([x.detach().cpu().numpy().copy() for x in self.modules[side]])),
             )
-            for side, layers in self._layers.items()
+            for side in self._rows
         }
 
-    def _forward(self, side: str, rows: Any) -> Any:
+    def project(self, side: str, rows: Any) -> Any:
+        """Return (n, dim) unit rows of standardised vectors, dropout included."""
         import torch.nn.functional as functional
 
-        y = self._drop(self._rows[side][rows], self._recipe.dropout / (1 + (side == "text")))
-        for i, (matrix, bias) in enumerate(self._layers[side]):
+        share = self._recipe.dropout
+        y = self._drop(rows, share / (1 + (side == "text")))
+        for i, (matrix, bias) in enumerate(_layers(self.modules[side])):
             if i:
-                y = self._drop(functional.gelu(y, approximate="tanh"), self._recipe.dropout)
+                y = self._drop(functional.gelu(y, approximate="tanh"), share)
             y = y @ matrix + bias
         return functional.normalize(y, dim=1)
 
@@ -208,7 +239,7 @@ class _Towers:
         if not share:
             return y
         kept = torch.rand(y.shape, generator=self._generator) >= share
-        return y * kept / (1 - share)
+        return y * self.compute.put(kept) / (1 - share)
 
 
 class _Twins:
@@ -251,7 +282,14 @@ def _spread(rows: FloatArray, *, each: bool) -> FloatArray:
 def _linear(n: int, m: int, generator: Any) -> tuple[Any, Any]:
     """Return a matrix (n, m) and a bias as torch begins them."""
     import torch
+    from torch.nn import Parameter
 
     bound = n**-0.5
     matrix = (torch.rand((n, m), generator=generator) * 2 - 1) * bound
-    return matrix.requires_grad_(), torch.zeros(m).requires_grad_()
+    return Parameter(matrix), Parameter(torch.zeros(m))
+
+
+def _layers(weights: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield each layer's matrix and bias."""
+    found = iter(weights)
+    return zip(found, found, strict=True)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sememe.evaluate.runners.image_retrieval import Retrieved
+    from sememe.sources.datasets.image_text import ImageTexts
     from sememe.train.base.curve import Curve
 
 
@@ -32,3 +38,26 @@ class ClipReport:
     control: dict[str, float]
     temperature: float
     notes: tuple[str, ...]
+
+
+def clip_report(
+    data: ImageTexts,
+    held: ImageTexts,
+    found: Retrieved,
+    *,
+    curve: Curve,
+    temperature: float,
+    notes: Iterable[str],
+) -> ClipReport:
+    """Return the report of a run. found: How the pairs held out find one another."""
+    return ClipReport(
+        n_images=len(np.unique(data.pairs[:, 0])),
+        n_texts=len(np.unique(data.pairs[:, 1])),
+        n_pairs=len(data.pairs),
+        n_held_out=len(held.pairs),
+        curve=curve,
+        recalls=found.metrics,
+        control=found.control,
+        temperature=temperature,
+        notes=tuple(notes),
+    )

@@ -15,9 +15,8 @@ emoji among the first 10 of the 764 drawings held out for 30 % (English) and 29 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,24 +24,23 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe.evaluate.image_retrieval import Retrieved, retrieve
 from sememe.train.base.curve import plan
-from sememe.train.base.options import Rule, fell, fitted, parameters, refuse
+from sememe.train.base.device import Compute
+from sememe.train.base.options import (
+    LoopRecipe,
+    check,
+    fell,
+    fitted,
+    option,
+    parameters,
+)
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
+from sememe.train.base.torch_loop import Loop
 from sememe.train.clip.network import HEAD, Sizes, new_network, write_network
-from sememe.train.clip.objective import Batches, Captioned, Learner
-from sememe.train.clip.pairs import (
-    FIGURE,
-    card,
-    check_enough,
-    figure,
-    held_out_pairs,
-    image_texts,
-    pairs_digest,
-    part,
-)
-from sememe.train.clip.report import ClipReport
+from sememe.train.clip.objective import Batches, Captioned, ClipObjective
+from sememe.train.clip.pairs import card, check_enough, divide, part, read_tables
+from sememe.train.clip.report import ClipReport, clip_report
 from sememe.train.clip.vocabulary import (
     MERGES,
     VOCAB,
@@ -58,8 +56,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe.models.image.preprocess import Half, Preprocess
-    from sememe.sources.image_text import ImageTexts
-    from sememe.text.clip_tokens import ClipTokenizer
+    from sememe.sources.datasets.image_text import ImageTexts
+    from sememe.text.tokenizers.clip_bpe import ClipTokenizer
     from sememe.train.data.images import Pictures
 
 KIND = "clip"
@@ -69,51 +67,48 @@ _NEEDED = (
 )
 _HALF: Half = "below"  # as transformers cuts pictures
 _COLOUR = 0.1  # strength of the changes of colour: red stays red
+_BETAS, _EPSILON = (0.9, 0.98), 1e-6  # of Adam, the paper's table 18
 
 
 @dataclass
-class ClipFromScratch:
-    """Trains a vision transformer and a text transformer whose vectors lie in one space.
+class ClipFromScratch(LoopRecipe):
+    """Trains a vision transformer and a text transformer into one space, from scratch.
 
-    The defaults are for small pictures on a CPU.
+    The defaults are for small images on a CPU.
 
     Attributes:
-        image_size: Pictures are scaled and cut to so many pixels a side.
-        patch_size: Side of the squares they are cut into; divides image_size.
-        width: Of a state, in both towers; a multiple of 32, the width of a head of attention.
-        layers: Of each tower.
-        dim: Width of the joint space.
-        max_tokens: The longest caption, both marks included; what is longer is cut.
-        vocab_size: The largest vocabulary; few captions give a smaller one.
-        epochs: Passes over the pictures, each with one of its captions at a time.
-        batch_size: Pictures a step; each is told apart from all others of its step.
-        learning_rate: Step size at its highest, of AdamW.
-        weight_decay: How strongly weights are drawn to 0.
-        warmup: Share of the steps in which the step size rises; then it falls as a cosine.
-        crop: The smallest share of a picture that a step sees. Nothing is mirrored and colours
-            hardly change, as captions speak of both.
-        held_out: Share of the groups that are held out to measure, where `fit` gets no other data.
-        evaluations: How often a run is measured on them and its state saved.
-        seed: Of all random numbers. On CPU the same seed gives the same weights.
+        image_size: Side of the images in pixels; they are resized and cropped to a square.
+        patch_size: Side of a patch in pixels; divides `image_size`.
+        width: Width of both transformers, a multiple of 32.
+        layers: Layers of each transformer.
+        dim: Dimension of the joint space.
+        max_tokens: Maximum length of a caption in tokens, special tokens included; longer ones are
+            truncated.
+        vocab_size: Vocabulary size; few captions give a smaller one.
+        epochs: Passes over the images, each with one of its captions.
+        batch_size: Images per step; all others in the batch are an image's negatives.
+        crop: Smallest fraction of an image that a random crop keeps. Images are not mirrored and
+            colours hardly change, since captions mention both.
+        held_out: Fraction of the groups held out for evaluation, unless other data are given.
+
+    Further options are those of `LoopRecipe`.
     """
 
-    image_size: int = 64
-    patch_size: int = 8
-    width: int = 128
-    layers: int = 4
-    dim: int = 128
-    max_tokens: int = 64
-    vocab_size: int = 8192
+    image_size: int = option(64, at_least=8, group="model")
+    patch_size: int = option(8, at_least=1, group="model")
+    width: int = option(128, at_least=HEAD, group="model")
+    _: KW_ONLY
+    layers: int = option(4, at_least=1, group="model")
+    dim: int = option(128, at_least=2, group="model")
+    max_tokens: int = option(64, at_least=4, group="data")
+    vocab_size: int = option(8192, group="model")
     epochs: float = 40
-    batch_size: int = 128
+    batch_size: int = option(128, at_least=2, group="optimisation")
     learning_rate: float = 1e-3
     weight_decay: float = 0.1
-    warmup: float = 0.1
-    crop: float = 0.6
-    held_out: float = 0.1
+    crop: float = option(0.6, above=0, at_most=1, group="data")
+    held_out: float = option(0.1, at_least=0, below=1, group="evaluation")
     evaluations: int = 10
-    seed: int = 0
-    model_: Any = field(default=None, init=False, repr=False)
     preprocess_: Preprocess = field(init=False, repr=False)
     report_: ClipReport = field(init=False, repr=False)
 
@@ -127,7 +122,7 @@ class ClipFromScratch:
         checkpoint: str | Path | None = None,
         show_progress: bool = False,
     ) -> ClipFromScratch:
-        """Train on a table of images and texts; see `sememe.sources.image_text`.
+        """Train on a table of images and texts; see `sememe.sources.datasets.image_text`.
 
         evaluate: Such a table to measure on, in place of a share of the data. checkpoint: A folder
         for the run's state: killed, the same call goes on from there. It is left for the caller to
@@ -141,27 +136,19 @@ class ClipFromScratch:
         """
         for name in _NEEDED:
             require(name, "ClipFromScratch.fit")
-        refuse(self, _rules(self))
-        columns = tuple(text_columns)
-        found = image_texts(data, image_column, columns)
-        aside = None if evaluate is None else image_texts(evaluate, image_column, columns)
-        facts = {
-            "parameters": parameters(self),
-            "data": pairs_digest(found),
-            "evaluate": None if aside is None else pairs_digest(aside),
-        }
+        self._check()
+        Compute.of(self.device, self.precision)
+        tables = read_tables(data, evaluate, image_column=image_column, text_columns=text_columns)
+        facts = {"parameters": parameters(self), **tables.digests}
         with checkpoint_folder(checkpoint, facts) as folder:
-            seen = _Read.of(found, self.image_size, folder / "pictures", show_progress)
-            notes = list(seen.data.notes)
-            if aside is None:
-                which = held_out_pairs(seen.data.pairs[:, 2], self.held_out, self.seed)
-                seen, other = seen.part(~which), seen.part(which)
-            else:
-                beside = folder / "pictures" / "evaluate"
-                other = _Read.of(aside, self.image_size, beside, show_progress)
-                notes += [f"held out: {note}" for note in other.data.notes]
-            _check_pictures(seen.data.pairs, notes)
-            self._train(seen, other, notes, folder, show_progress=show_progress)
+            beside, other = folder / "pictures", None
+            seen = _Read.of(tables.data, self.image_size, beside, show_progress)
+            if tables.evaluate is not None:
+                place = beside / "evaluate"
+                other = _Read.of(tables.evaluate, self.image_size, place, show_progress)
+            train, held, notes = divide(seen, other, share=self.held_out, seed=self.seed)
+            _check_pictures(train.data.pairs, notes)
+            self._train(train, held, notes, folder, show_progress=show_progress)
         return self
 
     def save(self, folder: str | Path) -> Path:
@@ -187,10 +174,19 @@ class ClipFromScratch:
             curve=report.curve,
         )
 
+    def _check(self) -> None:
+        least, patch = smallest_vocabulary(), self.patch_size
+        check(self)
+        check(
+            self,
+            ("image_size", self.image_size % patch == 0, f"a multiple of patch_size={patch}"),
+            ("width", self.width % HEAD == 0, f"a multiple of {HEAD}"),
+            ("vocab_size", self.vocab_size >= least, f"{least} or more: bytes and special tokens"),
+        )
+
     def _train(
         self, seen: _Read, other: _Read, notes: list[str], folder: Path, *, show_progress: bool
     ) -> None:
-        pairs = seen.data.pairs
         tokenizer = self._vocabulary(seen.data, folder / "tokenizer")
         data, cut = seen.captioned(tokenizer, self.max_tokens)
         if cut:
@@ -199,27 +195,18 @@ class ClipFromScratch:
             self.image_size, *seen.pictures.colours(), half=_HALF
         )
         sizes = Sizes(**{name: getattr(self, name) for name in Sizes.__dataclass_fields__})
-        network = new_network(sizes, tokenizer, seed=self.seed)
-        learner = self._learner(network, Batches(data.pairs, self.batch_size, self.seed))
-        asked, _ = other.captioned(tokenizer, self.max_tokens)
-
-        def retrieved() -> Retrieved:
-            images, texts = learner.encode(asked)
-            return retrieve(images, texts, asked.pairs, other.data.columns, seed=self.seed)
-
-        some = len(asked.pairs) > 0
-        measure = (lambda: figure(retrieved())) if some else None
-        curve = learner.run(data, measure, folder, metric=FIGURE, show_progress=show_progress)
-        last = retrieved() if some else Retrieved({}, {})
-        self.model_ = network.eval()
-        self.report_ = ClipReport(
-            n_images=len(np.unique(pairs[:, 0])),
-            n_texts=len(np.unique(pairs[:, 1])),
-            n_pairs=len(pairs),
-            n_held_out=len(asked.pairs),
+        objective = self._objective(
+            new_network(sizes, tokenizer, seed=self.seed),
+            data,
+            other.captioned(tokenizer, self.max_tokens)[0],
+        )
+        curve, _ = self._loop(objective).run(objective, folder, show_progress=show_progress)
+        self.model_ = objective.network
+        self.report_ = clip_report(
+            seen.data,
+            other.data,
+            objective.retrieve(),
             curve=curve,
-            recalls=last.metrics,
-            control=last.control,
             temperature=float(1 / self.model_.logit_scale.detach().exp()),
             notes=(*notes, *fell(curve)),
         )
@@ -231,21 +218,31 @@ class ClipFromScratch:
         self._files = {name: (place / name).read_bytes() for name in (VOCAB, MERGES)}
         return tokenizer
 
-    def _learner(self, network: Any, batches: Batches) -> Learner:
-        return Learner(
+    def _objective(self, network: Any, data: Captioned, held: Captioned) -> ClipObjective:
+        return ClipObjective(
             network=network,
             preprocess=self.preprocess_,
             augmentation=Augmentation(crop=self.crop, flip=0, colour=_COLOUR, grey=0, blur=0),
+            batches=Batches(data.pairs, self.batch_size, self.seed),
+            data=data,
+            held=held,
+            seed=self.seed,
+            compute=Compute.of(self.device, self.precision),
+        )
+
+    def _loop(self, objective: ClipObjective) -> Loop:
+        return Loop(
             plan=plan(
-                batches.per_epoch,
+                objective.batches.per_epoch,
                 epochs=self.epochs,
                 accumulate=1,
                 evaluations=self.evaluations,
             ),
-            batches=batches,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             warmup=self.warmup,
+            betas=_BETAS,
+            epsilon=_EPSILON,
             seed=self.seed,
         )
 
@@ -281,7 +278,7 @@ class _Read:
         pairs = self.data.pairs.copy()
         pairs[:, 0] = self.place[pairs[:, 0]]
         pairs[:, 1] = np.searchsorted(rows, pairs[:, 1])
-        return Captioned(self.pictures.pixels, ids, lengths, pairs), cut
+        return Captioned(self.pictures.pixels, ids, lengths, pairs, self.data.columns), cut
 
 
 def _check_pictures(pairs: NDArray[np.int64], notes: list[str]) -> None:
@@ -291,28 +288,3 @@ def _check_pictures(pairs: NDArray[np.int64], notes: list[str]) -> None:
             "all pairs are of one picture, and pictures are learnt by what tells them apart. Give "
             "a table of more images."
         )
-
-
-def _rules(training: ClipFromScratch) -> list[Rule]:
-    t, least = training, smallest_vocabulary()
-    return [
-        ("patch_size", t.patch_size >= 1, "1 or more"),
-        (
-            "image_size",
-            t.image_size >= 8 and t.image_size % max(t.patch_size, 1) == 0,
-            f"8 or more, a multiple of patch_size={t.patch_size}",
-        ),
-        ("width", t.width >= HEAD and t.width % HEAD == 0, f"a multiple of {HEAD}"),
-        ("layers", t.layers >= 1, "1 or more"),
-        ("dim", t.dim >= 2, "2 or more"),
-        ("max_tokens", t.max_tokens >= 4, "4 or more, both marks included"),
-        ("vocab_size", t.vocab_size >= least, f"{least} or more: bytes, and marks"),
-        ("epochs", 0 < t.epochs < math.inf, "a number above 0"),
-        ("batch_size", t.batch_size >= 2, "2 or more"),
-        ("learning_rate", 0 < t.learning_rate < math.inf, "a number such as 1e-3"),
-        ("weight_decay", 0 <= t.weight_decay < math.inf, "0 or more, such as 0.1"),
-        ("warmup", 0 <= t.warmup < 1, "a share of the steps, 0 to 1"),
-        ("crop", 0 < t.crop <= 1, "a share of the picture above 0, such as 0.6"),
-        ("held_out", 0 <= t.held_out < 1, "a share of the data, 0 to 1"),
-        ("evaluations", t.evaluations >= 1, "1 or more"),
-    ]

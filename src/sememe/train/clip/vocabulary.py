@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._lazy import require
-from sememe.text.clip_tokens import END, START, ClipTokenizer, cut_as_clip
 from sememe.text.normalize import well_formed
+from sememe.text.tokenizers.clip_bpe import END, START, ClipTokenizer, set_clip_pre_tokenizer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def learn_vocabulary(texts: Sequence[str], folder: Path, *, size: int) -> ClipTo
     signs = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
     pieces = [*signs, *(f"{sign}{_WORD_END}" for sign in signs)]
     learner = tokenizers.Tokenizer(tokenizers.models.BPE(end_of_word_suffix=_WORD_END))
-    cut_as_clip(learner)
+    set_clip_pre_tokenizer(learner)
     trainer = tokenizers.trainers.BpeTrainer(
         vocab_size=size - 2,
         min_frequency=_TWICE,

@@ -17,6 +17,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sememe.models.image.preprocess import Preprocess
+
 _GREY = np.array([0.299, 0.587, 0.114])  # of R, G, B, as television has it
 _YIQ = np.array([_GREY, [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]])
 _RATIO = math.log(4 / 3)  # of a crop's width to its height, either way
@@ -166,3 +168,14 @@ def scaled(pixels: NDArray[np.uint8]) -> Any:
     import torch
 
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255
+
+
+def normalised(pictures: Any, preprocess: Preprocess) -> Any:
+    """Return pictures (n, 3, size, size) less the mean of each channel, by its deviation."""
+    import torch
+
+    mean, std = (
+        torch.tensor(x, device=pictures.device)[:, None, None]  # (3, 1, 1)
+        for x in (preprocess.mean, preprocess.std)
+    )
+    return (pictures - mean) / std

@@ -14,7 +14,7 @@ from sememe._errors import CorruptFileError
 from sememe._progress import progress
 from sememe._types import Skipped
 from sememe.models.image.preprocess import Preprocess
-from sememe.sources.pixels import open_image
+from sememe.sources.media.image_decoding import open_image
 from sememe.train.data.files import Named, find_named
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
     found, left_out = find_sounds("recordings/")
     sounds = read_waveforms(found, sample_rate=16_000)
-    for places in batches(sounds.lengths, most=16_000 * 60, rng=rng):
+    for places in batches(sounds.lengths, max_batch_samples=16_000 * 60, rng=rng):
         values, mask = sounds.padded(places)
 
 Each has mean 0 and variance 1, as wav2vec 2.0 takes them. A half float keeps 11 bits at any
@@ -21,7 +21,7 @@ import numpy as np
 from sememe._errors import CorruptFileError
 from sememe._progress import progress
 from sememe._types import Skipped
-from sememe.sources.sound import Clip, stream_sound
+from sememe.sources.media.audio_decoding import Clip, stream_sound
 from sememe.train.data.files import Named, find_named, pictures_digest
 
 if TYPE_CHECKING:
@@ -155,23 +155,23 @@ def read_waveforms(
 
 
 def batches(
-    lengths: NDArray[np.int64], *, most: int, rng: np.random.Generator
+    lengths: NDArray[np.int64], *, max_batch_samples: int, rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
     """Deal all sounds to batches of like lengths: the places of each.
 
     Sounds are shuffled, pools of 16 batches or an eighth of the data sorted by length and cut, and
     the batches shuffled, as `sememe.train.sentence.length_batching` does with texts. A batch has at
-    most `most` samples, padding counted, and one sound at least.
+    most so many samples, padding counted, and one sound at least.
     """
     order = rng.permutation(len(lengths))
     total = int(lengths.sum())
-    pools = max(1, min(len(order), max(-(-total // (_POOL * most)), _SHARE)))
+    pools = max(1, min(len(order), max(-(-total // (_POOL * max_batch_samples)), _SHARE)))
     found: list[NDArray[np.int64]] = []
     for pool in np.array_split(order, pools):
         pool = pool[np.argsort(lengths[pool], kind="stable")]
         begin = 0
         for end in range(1, len(pool) + 1):
-            if end == len(pool) or (end + 1 - begin) * lengths[pool[end]] > most:
+            if end == len(pool) or (end + 1 - begin) * lengths[pool[end]] > max_batch_samples:
                 found.append(pool[begin:end])
                 begin = end
     return [found[place] for place in rng.permutation(len(found)) if len(found[place])]

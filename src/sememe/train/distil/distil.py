@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._persistence import made_by
 from sememe._progress import progress
 from sememe.models.static.folder import FILES, KIND, write_static_files
 from sememe.text.lines import Corpus, check_corpus
+from sememe.train.base.output_folder import check_place
 from sememe.train.distil.teacher import Pooling, Teacher
 from sememe.train.distil.token_weights import (
     kept_tokens,
@@ -35,8 +37,6 @@ from sememe.train.distil.token_weights import (
     token_ranks,
     zipf_weights,
 )
-from sememe.train.words.model_folder import check_place
-from sememe.vectors.atomic import replaced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class Distilled:
         """
         place = Path(folder)
         check_output(place)
-        with replaced(place.resolve()) as fresh:
+        with replace_folder(place.resolve()) as fresh:
             write_static_files(fresh, self.rows, self.tokenizer, self.facts)
         return place
 

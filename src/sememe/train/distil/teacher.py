@@ -10,12 +10,14 @@ import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._lazy import require
+from sememe._types import Encoder
 from sememe.encoders.text.encoder import TextEncoder
 from sememe.encoders.text.sentence import SentenceEncoder
-from sememe.text.sentencepiece_file import convert
-from sememe.text.subwords import SubwordTokenizer
-from sememe.text.tokenizer_file import FileTokenizer
-from sememe.text.unigram import UnigramTokenizer
+from sememe.models.static.engine import StaticEngine
+from sememe.text.tokenizers.sentencepiece_file import convert
+from sememe.text.tokenizers.subwords import SubwordTokenizer
+from sememe.text.tokenizers.tokenizer_file import FileTokenizer
+from sememe.text.tokenizers.unigram import UnigramTokenizer
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray
@@ -39,13 +41,11 @@ class Teacher:
         Raises:
             InvalidInputError, UnknownNameError, MissingExtraError: So it is.
         """
-        tokenizer = getattr(encoder, "_tokenizer", None)
-        known = isinstance(tokenizer, FileTokenizer | UnigramTokenizer)
-        if not isinstance(encoder, TextEncoder) or not known or not _has_network(encoder):
-            raise InvalidInputError(
-                f"{getattr(encoder, 'name', encoder)!r} is {type(encoder).__name__}, which has no "
-                "network to distil. Give a sentence encoder, as sememe.load('all-minilm-l6-v2')."
-            )
+        if not isinstance(encoder, TextEncoder) or isinstance(encoder.engine, StaticEngine):
+            raise _no_network(encoder)
+        tokenizer = encoder.tokenizer
+        if not isinstance(tokenizer, FileTokenizer | UnigramTokenizer):
+            raise _no_network(encoder)
         has_states = isinstance(encoder, SentenceEncoder)
         if pooling is not None and pooling not in POOLINGS:
             raise UnknownNameError.of("pooling", pooling, POOLINGS)
@@ -67,18 +67,20 @@ class Teacher:
             some = [[*self.begin, *own, *encoder.model.end] for own in ids[start : start + _BATCH]]
             if self.pooling == "states" and isinstance(encoder, SentenceEncoder):
                 stop = -len(encoder.model.end) or None
-                states = encoder._network.states(some)
+                states = encoder.network.states(some)
                 yield np.stack([own[:stop].mean(axis=0) for own in states])
             elif isinstance(encoder, SentenceEncoder):
-                yield encoder._network.forward(some)
+                yield encoder.network.forward(some)
             else:
-                yield encoder._engine.forward(some)
+                yield encoder.engine.forward(some)
 
 
-def _has_network(encoder: TextEncoder) -> bool:
-    from sememe.models.static.engine import StaticEngine
-
-    return not isinstance(encoder._engine, StaticEngine)
+def _no_network(encoder: Any) -> InvalidInputError:
+    name = encoder.name if isinstance(encoder, Encoder) else encoder
+    return InvalidInputError(
+        f"{name!r} is {type(encoder).__name__}, which has no network to distil. Give a sentence "
+        "encoder, as sememe.load('all-minilm-l6-v2')."
+    )
 
 
 def _tokenizer(tokenizer: Any) -> Any:

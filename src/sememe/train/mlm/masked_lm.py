@@ -11,22 +11,21 @@ tokenizer is trained on the same text. transformers opens the folder.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._errors import InvalidInputError
 from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.train.base.base_model import trainable, weights_digest
 from sememe.train.base.curve import Plan, plan
 from sememe.train.base.hf_trainer import arguments, check_train_extra, run
 from sememe.train.base.model_card import curve_rows, model_card, table
-from sememe.train.base.options import fell, fitted, parameters, refuse
+from sememe.train.base.options import TrainerRecipe, check, fell, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.mlm.network import (
@@ -80,51 +79,46 @@ class MaskedReport:
 
 
 @dataclass
-class MaskedTraining:
-    """Trains a masked language model, from scratch or on from a base.
+class MaskedTraining(TrainerRecipe):
+    """Trains a masked language model, from scratch or further from a base.
 
     Attributes:
-        size: From scratch: tiny, mini, small, medium or base.
-        base: What training goes on from instead: a folder or hf:org/name of BERT's family.
-        vocab_size: From scratch, tokens of the vocabulary; a small corpus gives fewer.
-        new_words: Onto a base: words that become tokens, each beginning as the mean of its pieces;
-            or how many, and the corpus's most frequent words of three pieces and more are taken.
-        max_tokens: Length of a row, marks included; from scratch, of all that the model can read.
-        mask_prob: Share of the tokens that are hidden.
-        whole_word: Hide all pieces of a word together.
-        epochs: Passes over the corpus.
-        steps: Steps of the optimiser instead of epochs.
-        batch_size: Rows a step.
-        accumulate: Batches whose gradients make a step.
-        learning_rate: Step size at its highest; by the size, or 5e-5 onto a base, unless told.
-        warmup: Share of the steps in which it rises.
-        held_out: Share of the corpus's rows, its last, on which accuracy is measured; 500 at most.
-        dropout: From scratch; a corpus that is seen but a few times needs none (Geiping & Goldstein
-            2022, arXiv:2212.14034).
-        evaluations: How often accuracy is measured and the state saved.
-        patience: Evaluations without a better accuracy after which it stops; None: never.
-        seed: Of all random numbers. On CPU the same seed gives the same weights.
+        size: Size of the network: tiny, mini, small, medium or base; from scratch only.
+        base: Model to continue from: a folder or hf:org/name of the BERT family; by default
+            training starts from scratch.
+        vocab_size: Vocabulary size, from scratch only; a small corpus gives fewer tokens.
+        new_words: Words that become tokens of the base, each initialised to the mean of its pieces;
+            or their number, taken from the corpus's most frequent words of three pieces or more.
+        max_tokens: Length of a row, special tokens included; from scratch also the maximum length
+            of a text.
+        mask_prob: Fraction of the tokens to mask.
+        whole_word: Mask all pieces of a word together.
+        steps: Optimiser steps, in place of epochs.
+        batch_size: Rows per step.
+        learning_rate: Peak learning rate of AdamW; by default that of the size, with a base 5e-5.
+        dropout: Dropout, from scratch only; a corpus seen only a few times needs none (Geiping &
+            Goldstein 2022, arXiv:2212.14034).
+        held_out: Fraction of the corpus held out for evaluation, from its end; at most 500 rows.
+
+    Further options are those of `TrainerRecipe`.
     """
 
-    size: Size = "tiny"
-    base: str | None = None
-    vocab_size: int = 8192
-    new_words: int | Sequence[str] = 0
-    max_tokens: int = 128
-    mask_prob: float = 0.15
-    whole_word: bool = False
+    size: Size = option("tiny", choices=tuple(SIZES), group="model")
+    base: str | None = option(None, group="model", names=("-m", "--model"))
+    _: KW_ONLY
+    vocab_size: int = option(8192, at_least=300, group="model")
+    new_words: int | Sequence[str] = option(0, group="model")
+    max_tokens: int = option(128, at_least=8, at_most=POSITIONS, group="data")
+    mask_prob: float = option(0.15, above=0, below=1, group="data")
+    whole_word: bool = option(False, group="data")
     epochs: float = 1
-    steps: int | None = None
-    batch_size: int = 64
-    accumulate: int = 1
+    steps: int | None = option(None, at_least=1, group="optimisation")
+    batch_size: int = option(64, at_least=1, group="optimisation")
     learning_rate: float | None = None
     warmup: float = 0.06
-    dropout: float = 0.0
-    held_out: float = 0.02
+    dropout: float = option(0.0, at_least=0, below=1, group="model")
+    held_out: float = option(0.02, above=0, below=1, group="evaluation")
     evaluations: int = 20
-    patience: int | None = None
-    seed: int = 0
-    model_: Any = field(default=None, init=False, repr=False)
     tokenizer_: Any = field(default=None, init=False, repr=False)
     report_: MaskedReport = field(init=False, repr=False)
 
@@ -147,7 +141,7 @@ class MaskedTraining:
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("MaskedTraining.fit")
+        check_train_extra("MaskedTraining.fit", self.device)
         self._check()
         check_corpus(corpus)
         facts = {"parameters": parameters(self), "corpus": digest(corpus)}
@@ -269,6 +263,7 @@ class MaskedTraining:
             warmup=self.warmup,
             accumulate=self.accumulate,
             seed=self.seed,
+            device=self.device,
             evaluated=True,
             metric_for_best_model="eval_accuracy",
             greater_is_better=True,
@@ -306,29 +301,12 @@ class MaskedTraining:
         return _GOING_ON if self.base is not None else SIZES[self.size][3]
 
     def _check(self) -> None:
-        if self.size not in SIZES:
-            raise UnknownNameError.of("size", self.size, SIZES)
         words = self.new_words
         if words and self.base is None:
-            raise InvalidInputError("new_words go onto a base; from scratch, raise vocab_size.")
+            raise InvalidInputError("new_words extend a base; from scratch, raise vocab_size.")
         n_words = words if isinstance(words, int) else 0
-        rules = (
-            ("vocab_size", self.vocab_size >= 300, "300 or more"),
-            ("new_words", n_words >= 0 and not isinstance(words, str), "a number, or a list"),
-            ("max_tokens", 8 <= self.max_tokens <= POSITIONS, f"8 to {POSITIONS}"),
-            ("mask_prob", 0 < self.mask_prob < 1, "a share between 0 and 1, such as 0.15"),
-            ("epochs", 0 < self.epochs < math.inf, "a number above 0"),
-            ("steps", self.steps is None or self.steps >= 1, "1 or more, or None"),
-            ("batch_size", self.batch_size >= 1, "1 or more"),
-            ("accumulate", self.accumulate >= 1, "1 or more"),
-            ("learning_rate", self.learning_rate is None or self.learning_rate > 0, "above 0"),
-            ("warmup", 0 <= self.warmup < 1, "a share of the steps, 0 to 1"),
-            ("dropout", 0 <= self.dropout < 1, "a share between 0 and 1"),
-            ("held_out", 0 < self.held_out < 1, "a share between 0 and 1, such as 0.02"),
-            ("evaluations", self.evaluations >= 1, "1 or more"),
-            ("patience", self.patience is None or self.patience >= 1, "1 or more, or None"),
-        )
-        refuse(self, rules)
+        valid = n_words >= 0 and not isinstance(words, str)
+        check(self, ("new_words", valid, "a number of at least 0, or a list of words"))
 
 
 def has_head(base: str) -> bool:

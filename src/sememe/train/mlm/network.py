@@ -35,7 +35,7 @@ def trained_tokenizer(corpus: Corpus, vocab_size: int, folder: Path, *, max_toke
     from tokenizers.processors import ByteLevel, Sequence, TemplateProcessing
     from transformers import PreTrainedTokenizerFast
 
-    from sememe.text.subwords import SubwordTokenizer
+    from sememe.text.tokenizers.subwords import SubwordTokenizer
 
     if not (folder / "tokenizer.json").is_file():
         trained = SubwordTokenizer.train(

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sememe._atomic import write_atomically
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
 from sememe.text.lines import Corpus, read_texts
 from sememe.text.normalize import well_formed
-from sememe.vectors.atomic import written
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,7 +87,7 @@ def read_blocks(
                 starts.write(kinds.tobytes())
                 n_tokens += int((kinds != MARK).sum())
                 advance(n_texts)
-        with written(done) as file:
+        with write_atomically(done) as file:
             file.write(json.dumps({"tokens": n_tokens, "length": length}).encode())
     n_tokens = json.loads(done.read_text(encoding="utf-8"))["tokens"]
     if not n_tokens:

@@ -11,7 +11,7 @@ all-minilm-l6-v2 on the STS benchmark (5,749 pairs) takes minutes on 2 cores.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from sememe._errors import InvalidInputError
 from sememe.train.base.base_model import trainable
 from sememe.train.base.hf_trainer import check_train_extra, fit_model, write_quietly
 from sememe.train.base.model_card import curve_rows, encoder_card, table
-from sememe.train.base.options import check_options, fell, fitted, parameters
+from sememe.train.base.options import TrainerRecipe, fell, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.sentence.evaluator import metric_of, score_model
@@ -54,45 +54,36 @@ class SentenceReport:
 
 
 @dataclass
-class SentenceTraining:
-    """Trains a sentence encoder from pairs, scored pairs, triplets, labels or bare texts.
+class SentenceTraining(TrainerRecipe):
+    """Trains a sentence encoder on pairs, scored pairs, triplets, labels or bare texts.
 
     Attributes:
-        base: What is trained: a name of the catalogue, a folder (a sentence encoder, or a bare
-            network such as `sememe train mlm` writes, whose states are averaged) or hf:org/name.
-        loss: See `sememe.train.sentence.losses`; by the examples unless told.
-        epochs: Passes over the examples.
-        batch_size: Examples a step. With in-batch negatives, more are better.
-        learning_rate: Step size at its highest (AdamW, falling to 0).
-        warmup: Share of the steps in which it rises.
-        accumulate: Batches whose gradients make a step.
-        max_tokens: Longer texts are cut; the base's own limit unless told.
-        temperature: Cosines are divided by it: in-batch negatives, SimCSE and CoSENT.
-        margin: Of cosine distance, in the triplet losses.
-        dims: Widths that the vectors can be cut to afterwards (Matryoshka).
-        hard_negatives: So many for each pair, found by the base before training.
-        evaluations: How often a run looks at the examples held out, and saves its state.
-        patience: Evaluations without a better figure after which it stops; None: never. The step
-            size falls to the end, and the best figure often comes only there.
-        seed: Of all random numbers. On CPU the same seed gives the same weights.
+        base: Model to fine-tune: a name of the catalogue, a folder (a sentence encoder, or a bare
+            network as `sememe train mlm` writes it, pooled by the mean) or hf:org/name.
+        loss: Loss function: multiple-negatives-ranking or triplet for pairs and triplets, cosent or
+            cosine for scored pairs, batch-all-triplet for labels, simcse or tsdae for texts; by
+            default the first for the kind of examples. See `sememe.train.sentence.losses`.
+        max_tokens: Maximum length of a text, in tokens; longer ones are truncated. By default the
+            base's own limit.
+        temperature: Divisor of cosines in multiple-negatives-ranking, simcse and cosent.
+        margin: Margin of the triplet losses, in cosine distance.
+        dims: Dimensions that vectors can be truncated to (Matryoshka).
+        hard_negatives: Hard negatives per pair, mined by the base before training.
+
+    Further options are those of `TrainerRecipe`. Larger batches give more in-batch negatives.
     """
 
-    base: str = "all-minilm-l6-v2"
-    loss: str | None = None
+    base: str = option("all-minilm-l6-v2", group="model", names=("-m", "--model"))
+    loss: str | None = option(None, group="optimisation")
+    _: KW_ONLY
     epochs: float = 4
-    batch_size: int = 32
     learning_rate: float = 5e-5
-    warmup: float = 0.1
-    accumulate: int = 1
-    max_tokens: int | None = None
-    temperature: float = 0.05
-    margin: float = 0.3
-    dims: Sequence[int] = ()
-    hard_negatives: int = 0
+    max_tokens: int | None = option(None, at_least=3, group="data")
+    temperature: float = option(0.05, above=0, group="optimisation")
+    margin: float = option(0.3, above=0, below=2, group="optimisation")
+    dims: Sequence[int] = option((), at_least=1, group="model")
+    hard_negatives: int = option(0, at_least=0, group="data")
     evaluations: int = 12
-    patience: int | None = None
-    seed: int = 0
-    model_: Any = field(default=None, init=False, repr=False)
     report_: SentenceReport = field(init=False, repr=False)
 
     def fit(
@@ -115,7 +106,7 @@ class SentenceTraining:
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("SentenceTraining.fit")
+        check_train_extra("SentenceTraining.fit", self.device)
         self._check()
         base = trainable(self.base)
         examples = read_examples(data)
@@ -214,17 +205,6 @@ class SentenceTraining:
         from sememe.train.sentence.negatives import with_hard_negatives
 
         return with_hard_negatives(examples, load_text(self.base), n=self.hard_negatives)
-
-    def _check(self) -> None:
-        check_options(
-            self,
-            [
-                ("temperature", self.temperature > 0, "a number above 0, such as 0.05"),
-                ("margin", 0 < self.margin < 2, "a cosine distance between 0 and 2"),
-                ("hard_negatives", self.hard_negatives >= 0, "0 or more"),
-                ("dims", all(dim >= 1 for dim in self.dims), "widths of at least 1"),
-            ],
-        )
 
 
 def open_model(

@@ -12,7 +12,7 @@ benchmark: minutes on a core, Spearman 0.77 on its test pairs (one seed).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from sememe._errors import InvalidInputError
 from sememe.train.base.base_model import trainable
 from sememe.train.base.hf_trainer import check_train_extra, fit_model, write_quietly
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
-from sememe.train.base.options import check_options, fell, fitted, parameters
+from sememe.train.base.options import TrainerRecipe, fell, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.sentence.evaluator import metric_of, score_model
@@ -53,42 +53,31 @@ class CrossReport:
 
 
 @dataclass
-class CrossTraining:
-    """Trains a cross-encoder from scored pairs, pairs or triplets.
+class CrossTraining(TrainerRecipe):
+    """Trains a cross-encoder on scored pairs, pairs or triplets.
 
-    Scored pairs: the score is what the network is to say. Pairs: 1, and 0 for the anchor with
-    `negatives` others. Triplets: 1 for the positive, 0 for the negative.
+    The target of a scored pair is its score. Pairs: 1, and 0 for the anchor with each of its
+    `negatives`. Triplets: 1 for the positive, 0 for the negative.
 
     Attributes:
-        base: What is trained: a name of the catalogue, a folder (a network of BERT's family, or a
-            cross-encoder) or hf:org/name. Without a layer for scores it gets a new one.
-        epochs: Passes over the examples.
-        batch_size: Pairs of texts a step.
-        learning_rate: Step size at its highest (AdamW, falling to 0).
-        warmup: Share of the steps in which it rises.
-        accumulate: Batches whose gradients make a step.
-        max_tokens: Longer pairs are cut; the base's own limit unless told.
-        negatives: So many other texts for each pair, where the examples are pairs.
-        miner: An encoder that finds them near to the anchor, by its name; None: drawn at random.
-        evaluations: How often a run looks at the examples held out, and saves its state.
-        patience: Evaluations without a better figure after which it stops; None: never. The step
-            size falls to the end, and the best figure often comes only there.
-        seed: Of all random numbers. On CPU the same seed gives the same weights.
+        base: Model to fine-tune: a name of the catalogue, a folder (a network of the BERT family or
+            a cross-encoder) or hf:org/name. A base without a scoring head gets a new one.
+        max_tokens: Maximum length of a pair, in tokens; longer ones are truncated. By default the
+            base's own limit.
+        negatives: Negatives per pair, where the examples are pairs.
+        miner: Encoder that mines them as hard negatives; by default they are drawn at random.
+
+    Further options are those of `TrainerRecipe`.
     """
 
-    base: str = "all-minilm-l6-v2"
+    base: str = option("all-minilm-l6-v2", group="model", names=("-m", "--model"))
+    _: KW_ONLY
     epochs: float = 4
-    batch_size: int = 32
     learning_rate: float = 5e-5
-    warmup: float = 0.1
-    accumulate: int = 1
-    max_tokens: int | None = None
-    negatives: int = 4
-    miner: str | None = None
+    max_tokens: int | None = option(None, at_least=3, group="data")
+    negatives: int = option(4, at_least=1, group="data")
+    miner: str | None = option(None, group="data")
     evaluations: int = 12
-    patience: int | None = None
-    seed: int = 0
-    model_: Any = field(default=None, init=False, repr=False)
     report_: CrossReport = field(init=False, repr=False)
 
     def fit(
@@ -112,8 +101,8 @@ class CrossTraining:
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("CrossTraining.fit")
-        check_options(self, [("negatives", self.negatives >= 1, "1 or more")])
+        check_train_extra("CrossTraining.fit", self.device)
+        self._check()
         read = _of_pairs(read_examples(data), "the training data")
         if self.miner is not None and read.kind != "pairs":
             raise InvalidInputError(

@@ -17,20 +17,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError
 from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.text.normalize import well_formed
 from sememe.train.base.base_model import trainable, weights_digest
 from sememe.train.base.curve import Curve
 from sememe.train.base.hf_trainer import check_train_extra, write_quietly
-from sememe.train.base.options import fitted, parameters, refuse
+from sememe.train.base.options import Recipe, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import ABOUT, checkpoint_folder
 from sememe.train.mlm.masked_lm import MaskedTraining, digest, has_head
@@ -39,7 +40,6 @@ from sememe.train.sentence.domain_report import DomainReport, card, notes_on
 from sememe.train.sentence.evaluator import score_model
 from sememe.train.sentence.examples import Data, Examples, notes_of, read_examples
 from sememe.train.sentence.losses import check_loss
-from sememe.vectors.atomic import replaced
 
 KIND = "domain"
 _HELD = 0.1  # of the text, for masked accuracy
@@ -48,45 +48,46 @@ _LINES = 2000  # texts cut into tokens at once
 
 
 @dataclass
-class DomainAdaptation:
+class DomainAdaptation(Recipe):
     """Adapts a sentence encoder to the text of a domain, and to examples where there are any.
 
     Attributes:
-        base: What is adapted: a name of the catalogue, a folder or hf:org/name, of BERT's family.
-        new_words: Words that become tokens, each beginning as the mean of its pieces; or how many,
-            and the corpus's most frequent words of three pieces and more are taken.
-        mlm_epochs: Passes over the corpus with masked words; 0: none, and no new words.
-        mlm_learning_rate: Step size of that at its highest.
-        mlm_batch_size: Rows of 128 tokens a step.
-        keep: Share of the base's weights in the mean with those that masking left: 0 is the new
-            weights alone (Wortsman et al. 2022, arXiv:2109.01903).
-        loss: Of the sentence stage, see `sememe.train.sentence.losses`; by the examples unless
-        told.
+        base: Model to adapt: a name of the catalogue, a folder or hf:org/name, of the BERT family.
+        new_words: Words that become tokens, each initialised to the mean of its pieces; or their
+            number, taken from the corpus's most frequent words of three pieces or more.
+        mlm_epochs: Passes over the corpus with masked words; 0 skips masking, and new words with
+            it.
+        mlm_learning_rate: Peak learning rate of masked language modelling.
+        mlm_batch_size: Rows of 128 tokens per step of masked language modelling.
+        keep: Weight of the base in the average with the weights after masking; 0 takes those alone
+            (Wortsman et al. 2022, arXiv:2109.01903).
+        loss: Loss of the sentence stage, see `sememe.train.sentence.losses`; by default the first
+            for the kind of examples.
         epochs: Passes over the examples.
-        batch_size: Examples a step.
-        learning_rate: Step size of the sentence stage at its highest.
-        compare: Train the sentence stage from the base itself too, to know what the new words and
-            the masking gave.
-        evaluations: How often a stage is measured and its state saved.
-        patience: Evaluations without a better figure after which the sentence stage stops.
-        seed: Of all random numbers. On CPU the same seed gives the same weights.
+        batch_size: Examples per step.
+        learning_rate: Peak learning rate of the sentence stage.
+        compare: Also train the sentence stage from the base itself, to measure the gain of new
+            words and masking.
+        patience: Evaluations without improvement after which the sentence stage stops; by default
+            it does not.
+
+    Further options are those of `Recipe`.
     """
 
-    base: str = "all-minilm-l6-v2"
-    new_words: int | Sequence[str] = 100
-    mlm_epochs: float = 5
-    mlm_learning_rate: float = 5e-5
-    mlm_batch_size: int = 16
-    keep: float = 0.0
-    loss: str | None = None
+    base: str = option("all-minilm-l6-v2", group="model", names=("-m", "--model"))
+    _: KW_ONLY
+    new_words: int | Sequence[str] = option(100, group="data")
+    mlm_epochs: float = option(5, at_least=0, group="optimisation")
+    mlm_learning_rate: float = option(5e-5, above=0, group="optimisation")
+    mlm_batch_size: int = option(16, at_least=1, group="optimisation")
+    keep: float = option(0.0, at_least=0, below=1, group="optimisation")
+    loss: str | None = option(None, group="optimisation")
     epochs: float = 4
-    batch_size: int = 32
+    batch_size: int = option(32, at_least=2, group="optimisation")
     learning_rate: float = 5e-5
-    compare: bool = False
+    compare: bool = option(False, group="evaluation")
     evaluations: int = 12
-    patience: int | None = None
-    seed: int = 0
-    model_: Any = field(default=None, init=False, repr=False)
+    patience: int | None = option(None, at_least=1, group="evaluation", none=0)
     report_: DomainReport = field(init=False, repr=False)
 
     def fit(
@@ -111,7 +112,7 @@ class DomainAdaptation:
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("DomainAdaptation.fit")
+        check_train_extra("DomainAdaptation.fit", self.device)
         check_corpus(corpus)
         self._check()
         base = trainable(self.base)
@@ -202,6 +203,7 @@ class DomainAdaptation:
             held_out=_HELD,
             evaluations=self.evaluations,
             seed=self.seed,
+            device=self.device,
         )
 
     def _sentence(self, base: str) -> SentenceTraining:
@@ -214,16 +216,11 @@ class DomainAdaptation:
             evaluations=self.evaluations,
             patience=self.patience,
             seed=self.seed,
+            device=self.device,
         )
 
     def _check(self) -> None:
-        rules = (
-            ("mlm_epochs", self.mlm_epochs >= 0, "a number of at least 0"),
-            ("mlm_learning_rate", self.mlm_learning_rate > 0, "a number above 0, such as 5e-5"),
-            ("mlm_batch_size", self.mlm_batch_size >= 1, "1 or more"),
-            ("keep", 0 <= self.keep < 1, "a share from 0 to below 1"),
-        )
-        refuse(self, rules)
+        super()._check()
         self._masked()._check()
         self._sentence(self.base)._check()
 
@@ -251,7 +248,7 @@ class _Run:
         place = self.state / "start"
         if not place.is_dir():
             model = grafted(self.training.base, self.state / "masked", keep=self.training.keep)
-            with replaced(place) as fresh:
+            with replace_folder(place) as fresh:
                 write_quietly(model, fresh)
         return place
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.evaluate.correlation import spearman
+from sememe.evaluate.metrics.correlation import spearman
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray

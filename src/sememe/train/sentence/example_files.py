@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.sources.csv_rows import Rows
 from sememe.sources.formats import format_of, kind_of_file
-from sememe.sources.jsonl import parse
 from sememe.sources.lines import open_lines
-from sememe.sources.streams import reason
+from sememe.sources.open_file import reason
+from sememe.sources.tables.csv_rows import Rows
+from sememe.sources.tables.jsonl import parse_line
 
 _SAME = {  # what others call a column, in lower case -> our name
     "anchor": ("query", "question", "premise", "source", "질문"),
@@ -104,7 +104,7 @@ def _jsonl(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
     for number, line in lines:
         if not line.strip():
             continue
-        record = parse(line)
+        record = parse_line(line)
         if not isinstance(record, dict):
             what = f"not JSON ({record})" if isinstance(record, ValueError) else "no JSON object"
             raise InvalidInputError(f"{path}, line {number}: {what}. Mend or remove it.")

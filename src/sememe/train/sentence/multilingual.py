@@ -13,23 +13,30 @@ torch; the folder opens in sentence-transformers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sememe._atomic import write_atomically
 from sememe._errors import InvalidInputError
 from sememe.train.base.base_model import trainable
 from sememe.train.base.hf_trainer import check_train_extra, fit_model, write_quietly
 from sememe.train.base.model_card import curve_rows, encoder_card, table
-from sememe.train.base.options import check_options, fell, fitted, parameters
+from sememe.train.base.options import (
+    TrainerRecipe,
+    fell,
+    fitted,
+    option,
+    parameters,
+    rule,
+)
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.sentence.bi_encoder import open_model
 from sememe.train.sentence.examples import Data, Examples, notes_of, read_examples, run_facts
 from sememe.train.sentence.tokenizer_coverage import check_legible, check_share
-from sememe.vectors.atomic import written
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
@@ -63,38 +70,29 @@ class MultilingualReport:
 
 
 @dataclass
-class MultilingualTraining:
-    """Trains a student to read other languages as its teacher reads one.
+class MultilingualTraining(TrainerRecipe):
+    """Trains a student to give other languages the vectors of its teacher's language.
 
     Attributes:
-        teacher: Any text encoder that `sememe.load` knows; it reads the sources only.
-        student: What is trained: a name of the catalogue, a folder of BERT's family or hf:org/name.
-            Its vocabulary must hold the script of the targets. Where its vectors have another
-            width than the teacher's, a linear layer is added to it.
-        epochs: Passes over the pairs.
-        batch_size: Pairs a step.
-        learning_rate: Step size at its highest (AdamW, falling to 0).
-        warmup: Share of the steps in which it rises.
-        accumulate: Batches whose gradients make a step.
-        max_tokens: Longer texts are cut; the student's own limit unless told.
-        evaluations: How often a run looks at the pairs held out, and saves its state.
-        patience: Evaluations without a better figure after which it stops; None: never. The step
-            size falls to the end, and the best figure often comes only there.
-        seed: Of all random numbers. On CPU the same seed gives the same weights.
+        teacher: Text encoder whose vectors are learnt, as `sememe.load` takes it. It encodes the
+            sources only.
+        student: Model to train: a name of the catalogue, a folder of the BERT family or
+            hf:org/name. Its vocabulary must cover the script of the targets. Where its dimension
+            differs from the teacher's, a linear layer is added to it.
+        max_tokens: Maximum length of a text, in tokens; longer ones are truncated. By default the
+            student's own limit.
+
+    Further options are those of `TrainerRecipe`.
     """
 
-    teacher: str
-    student: str
+    teacher: str = field(metadata=rule(group="model"))
+    student: str = field(metadata=rule(group="model", names=("-m", "--model")))
+    _: KW_ONLY
     epochs: float = 5
     batch_size: int = 64
     learning_rate: float = 1e-4
-    warmup: float = 0.1
-    accumulate: int = 1
-    max_tokens: int | None = None
+    max_tokens: int | None = option(None, at_least=3, group="data")
     evaluations: int = 12
-    patience: int | None = None
-    seed: int = 0
-    model_: Any = field(default=None, init=False, repr=False)
     report_: MultilingualReport = field(init=False, repr=False)
 
     def fit(
@@ -119,8 +117,8 @@ class MultilingualTraining:
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("MultilingualTraining.fit")
-        check_options(self)
+        check_train_extra("MultilingualTraining.fit", self.device)
+        self._check()
         examples = _translations(data, "the training data")
         aside = None if evaluate is None else _translations(evaluate, "the data of evaluate")
         notes = [*notes_of(examples, aside)]
@@ -202,7 +200,7 @@ def directions(model: Any, pairs: Examples) -> dict[str, float]:
 
     Its metrics: accuracy, the mean of source_to_target and target_to_source.
     """
-    from sememe.evaluate.bitext import evaluate_bitext
+    from sememe.evaluate.runners.bitext import evaluate_bitext
 
     rows = list(zip(pairs.columns["anchor"], pairs.columns["positive"], strict=True))
     return evaluate_bitext(_Student(model), rows, resamples=1).metrics
@@ -260,7 +258,7 @@ def _goals(teacher: Encoder, examples: Examples, state: Path, *, show_progress: 
         rows = np.load(place, allow_pickle=False)
     else:
         rows = np.asarray(teacher.encode(texts, show_progress=show_progress), np.float32)
-        with written(place) as file:
+        with write_atomically(place) as file:
             np.save(file, rows)
     numbers = {text: i for i, text in enumerate(texts)}
     goals: FloatArray = rows[[numbers[text] for text in sources]]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sememe.encoders.base import as_encoder
 from sememe.train.sentence.examples import Examples
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def with_hard_negatives(
     texts = list(dict.fromkeys(positives))
     numbers = {text: i for i, text in enumerate(texts)}
     own = examples.positives()
-    queries = getattr(encoder, "encode_query", encoder.encode)(anchors)
+    queries = as_encoder(encoder).encode_query(anchors)
     rows = encoder.encode(texts)
     found: dict[str, list[Any]] = {"anchor": [], "positive": [], "negative": []}
     none = 0

@@ -37,7 +37,7 @@ def legibility(tokenizer: Path, texts: Sequence[str]) -> Legibility:
         MissingExtraError: `tokenizers` is not installed.
         CorruptFileError: The file is no tokenizer.
     """
-    from sememe.text.subwords import SubwordTokenizer
+    from sememe.text.tokenizers.subwords import SubwordTokenizer
 
     library = require("tokenizers", "legibility")
     opened = SubwordTokenizer.load(tokenizer)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.evaluate.representation import effective_rank, knn_accuracy, linear_probe
+from sememe.evaluate.metrics.representation import effective_rank, knn_accuracy, linear_probe
+from sememe.train.base.curve import diverged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,36 +112,36 @@ def labelled_pictures(labelled: Pictures, trained_on: Pictures) -> Labelled:
     return Labelled(pixels[bank], own[bank], pixels[asked], own[asked], classes)
 
 
-class Watch:
-    """Measures a network, and warns once when its effective rank has fallen."""
+class Monitor:
+    """Measures the features of a network."""
 
-    def __init__(
-        self, trained_on: NDArray[np.uint8], labelled: Labelled | None, known: Sequence[Figures]
-    ) -> None:
-        """Take what a run before has measured, if this one goes on with it."""
+    def __init__(self, trained_on: NDArray[np.uint8], labelled: Labelled | None) -> None:
+        """Take the pictures trained on, (n, size, size, 3), and labelled ones to measure with."""
         self.labelled = labelled
-        self.figures = list(known)
         self._ranked = np.asarray(trained_on[_some(np.zeros(len(trained_on)), _RANKED)])
 
-    def look(self, step: int, encode: Encode) -> Figures:
-        """Measure what `encode` makes of pictures."""
+    def evaluate(self, step: int, encode: Encode) -> Figures:
+        """Measure what `encode` makes of pictures.
+
+        Raises:
+            FloatingPointError: The features are not finite.
+        """
         rows = encode(self._ranked)
         if not np.isfinite(rows).all():
-            raise FloatingPointError(
-                f"the vectors are no numbers at step {step}: training diverged. Give a lower "
-                "learning rate, or a longer warm-up."
-            )
+            raise diverged("features are NaN or infinite", step)
         rank = effective_rank(rows)
         knn = probe = None
         if (known := self.labelled) is not None:
             bank, asked = encode(known.bank), encode(known.asked)
             knn = knn_accuracy(bank, known.bank_labels, asked, known.asked_labels, k=K)
             probe = linear_probe(bank, known.bank_labels, asked, known.asked_labels)
-        before = collapse(self.figures)
-        self.figures.append(Figures(step, rank, knn, probe))
-        if (told := collapse(self.figures)) and not before:
-            warnings.warn(told, RuntimeWarning, stacklevel=2)
-        return self.figures[-1]
+        return Figures(step, rank, knn, probe)
+
+
+def warn_of_collapse(figures: Sequence[Figures]) -> None:
+    """Warn if the last of the figures is the first to show a collapse."""
+    if (told := collapse(figures)) and not collapse(figures[:-1]):
+        warnings.warn(told, RuntimeWarning, stacklevel=2)
 
 
 def collapse(figures: Sequence[Figures]) -> str:

@@ -11,29 +11,30 @@ not needed; where some are known they measure what was learnt.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.models.image.folder import GRAPH, KIND, describe_graph
 from sememe.train.base.curve import plan
+from sememe.train.base.device import Compute
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
-from sememe.train.base.options import fitted, parameters, refuse
+from sememe.train.base.options import LoopRecipe, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
+from sememe.train.base.torch_loop import Loop
 from sememe.train.data.augment import Augmentation
 from sememe.train.data.files import pictures_digest
 from sememe.train.data.images import find_pictures, read_pictures, training_preprocess
 from sememe.train.simclr.backbones import SMALL, backbone
-from sememe.train.simclr.monitor import collapse, labelled_pictures
-from sememe.train.simclr.objective import Learner
+from sememe.train.simclr.monitor import Monitor, collapse, labelled_pictures
+from sememe.train.simclr.objective import SimCLRObjective
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from sememe.train.data.images import Pictures
     from sememe.train.simclr.monitor import Figures
 
-Precision = Literal["float32", "bfloat16"]
 _NAMED = 5  # unreadable pictures that notes name
 _WEIGHTS = "model.safetensors"
 
@@ -75,45 +75,33 @@ class SimCLRReport:
 
 
 @dataclass
-class SimCLRTraining:
-    """Trains an image encoder on pictures without labels.
-
-    The defaults are for small pictures on a CPU.
+class SimCLRTraining(LoopRecipe):
+    """Trains an image encoder without labels. The defaults are for small images on a CPU.
 
     Attributes:
-        backbone: The network: small, a name of torchvision such as resnet18, or timm/NAME.
-        size: Pictures are scaled and cut to size x size pixels.
-        epochs: Passes over the pictures.
-        batch_size: Pictures a step; all others of the batch are what a picture is not.
-        learning_rate: Step size at its highest, of AdamW.
-        weight_decay: Of the weights.
-        warmup: Share of the steps in which the step size rises; then it falls as a cosine.
-        temperature: Cosines are divided by it.
-        projection: Width of what the loss compares, behind a layer that is thrown away.
-        crop: The smallest share of a picture that a view shows.
-        colour: Strength of the changes of colour.
-        evaluations: How often a run is measured and its state saved.
-        precision: Of the steps. bfloat16 is nearly twice as quick on a processor that has
-            instructions for it (avx512_bf16, amx_bf16), and slower on others. What is saved is
-            float32 either way.
-        seed: Of all random numbers. On CPU the same seed gives the same weights.
+        backbone: Network: small, a torchvision name such as resnet18, or timm/NAME.
+        size: Side of the images in pixels; they are resized and cropped to a square.
+        batch_size: Images per step; all others in the batch are an image's negatives.
+        temperature: Divisor of cosines in the loss.
+        projection: Dimension of the projection that the loss compares; its head is discarded.
+        crop: Smallest fraction of an image that a random crop keeps.
+        colour: Strength of the colour jitter, 0 to 1.
+
+    Further options are those of `LoopRecipe`.
     """
 
-    backbone: str = SMALL
-    size: int = 32
+    backbone: str = option(SMALL, group="model")
+    size: int = option(32, at_least=8, group="data")
+    _: KW_ONLY
     epochs: float = 40
-    batch_size: int = 256
+    batch_size: int = option(256, at_least=2, group="optimisation")
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
-    warmup: float = 0.1
-    temperature: float = 0.2
-    projection: int = 128
-    crop: float = 0.2
-    colour: float = 0.5
+    temperature: float = option(0.2, above=0, group="optimisation")
+    projection: int = option(128, at_least=1, group="model")
+    crop: float = option(0.2, above=0, at_most=1, group="data")
+    colour: float = option(0.5, at_least=0, at_most=1, group="data")
     evaluations: int = 10
-    precision: Precision = "float32"
-    seed: int = 0
-    model_: Any = field(default=None, init=False, repr=False)
     preprocess_: Preprocess = field(init=False, repr=False)
     report_: SimCLRReport = field(init=False, repr=False)
 
@@ -149,6 +137,7 @@ class SimCLRTraining:
         for name in ("torch", "safetensors", "onnxscript", "matplotlib", "sklearn", "PIL"):
             require(name, "SimCLRTraining.fit")
         self._check()
+        Compute.of(self.device, self.precision)
         found, left_out = find_pictures(pictures)
         self._check_enough(len(found), "found")
         network, dim = self._network()
@@ -210,28 +199,21 @@ class SimCLRTraining:
         network, dim = made
         labelled = None if aside is None else labelled_pictures(aside, read)
         self.preprocess_ = training_preprocess(self.size, *read.colours())
-        learner = Learner(
+        objective = SimCLRObjective(
             network=network,
             head=self._head(dim),
+            pixels=read.pixels,
             preprocess=self.preprocess_,
             augmentation=Augmentation(crop=self.crop, colour=self.colour),
-            plan=plan(
-                len(read.sources) // self.batch_size,
-                epochs=self.epochs,
-                accumulate=1,
-                evaluations=self.evaluations,
-            ),
+            monitor=Monitor(read.pixels, labelled),
             batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
             temperature=self.temperature,
-            precision=self.precision,
             seed=self.seed,
             second=self._second,
+            compute=Compute.of(self.device, self.precision),
         )
-        curve, figures = learner.run(read.pixels, labelled, folder, show_progress=show)
-        self.model_ = network.eval()
+        curve, figures = self._loop(len(read.sources)).run(objective, folder, show_progress=show)
+        self.model_ = network
         skipped = (*left_out, *read.skipped)
         self.report_ = SimCLRReport(
             n_pictures=len(read.sources),
@@ -242,6 +224,21 @@ class SimCLRTraining:
             figures=figures,
             raw=None if labelled is None else labelled.raw(),
             notes=_notes(skipped, aside, figures),
+        )
+
+    def _loop(self, n: int) -> Loop:
+        """Return how n pictures are passed over."""
+        return Loop(
+            plan=plan(
+                n // self.batch_size,
+                epochs=self.epochs,
+                accumulate=1,
+                evaluations=self.evaluations,
+            ),
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            warmup=self.warmup,
+            seed=self.seed,
         )
 
     def _second(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -270,24 +267,6 @@ class SimCLRTraining:
                 nn.ReLU(),
                 nn.Linear(dim, self.projection, bias=False),
             ).train()
-
-    def _check(self) -> None:
-        if self.precision not in get_args(Precision):
-            raise UnknownNameError.of("precision", self.precision, get_args(Precision))
-        rules = (
-            ("size", self.size >= 8, "8 pixels or more"),
-            ("epochs", 0 < self.epochs < math.inf, "a number above 0"),
-            ("batch_size", self.batch_size >= 2, "2 or more"),
-            ("learning_rate", 0 < self.learning_rate < math.inf, "a number such as 2e-3"),
-            ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more, such as 1e-4"),
-            ("warmup", 0 <= self.warmup < 1, "a share of the steps, 0 to 1"),
-            ("temperature", 0 < self.temperature < math.inf, "a number above 0, such as 0.2"),
-            ("projection", self.projection >= 1, "1 or more"),
-            ("crop", 0 < self.crop <= 1, "a share of the picture above 0, such as 0.2"),
-            ("colour", 0 <= self.colour <= 1, "0 to 1"),
-            ("evaluations", self.evaluations >= 1, "1 or more"),
-        )
-        refuse(self, rules)
 
     def _check_enough(self, n: int, what: str) -> None:
         if n < 2 * self.batch_size:

@@ -173,10 +173,16 @@ def check_spoken(data: Spoken) -> None:
         )
 
 
-def deal(
-    data: Spoken, config: SpeechConfig, variation: Variation, *, most: int, seed: int, epoch: int
+def make_batches(
+    data: Spoken,
+    config: SpeechConfig,
+    variation: Variation,
+    *,
+    max_batch_samples: int,
+    seed: int,
+    epoch: int,
 ) -> list[Batch]:
-    """Return the batches of an epoch: rows of like lengths, together at most `most` samples.
+    """Return the batches of an epoch: rows of like lengths, at most so many samples together.
 
     Every recording occurs once. One that would have too few frames for its letters when said
     faster is said as it is.
@@ -197,7 +203,8 @@ def deal(
     total = 0
     for place in order.tolist():
         own = int(varied[place] + gaps[place])
-        if rows and follows[place] and len(rows[-1]) < variation.joined and total + own <= most:
+        fits = total + own <= max_batch_samples
+        if rows and follows[place] and len(rows[-1]) < variation.joined and fits:
             rows[-1].append(place)
             total += own
         else:
@@ -205,7 +212,8 @@ def deal(
             total = own
     made = [_row(places, varied, gaps) for places in rows]
     sizes = np.array([sum(row.samples) + sum(row.gaps) for row in made])
-    return [[made[i] for i in found.tolist()] for found in batches(sizes, most=most, rng=rng)]
+    cut = batches(sizes, max_batch_samples=max_batch_samples, rng=rng)
+    return [[made[i] for i in found.tolist()] for found in cut]
 
 
 def _row(places: list[int], samples: NDArray[np.int64], gaps: NDArray[np.int64]) -> Row:

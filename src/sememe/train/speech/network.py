@@ -24,8 +24,6 @@ from sememe.train.speech.vocabulary import BLANK, SPACE, SpeechVocabulary
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe._types import FloatArray
-
     Spans = tuple[float, int, float, int]
 
 _DROPOUTS = (
@@ -59,15 +57,16 @@ class SpeechNetwork:
 
     def logits(
         self,
-        clips: Sequence[FloatArray],
+        clips: Sequence[Any],
         *,
-        masks: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
+        masks: tuple[Any, Any] | None = None,
         head_only: bool = False,
     ) -> tuple[Any, Any]:
         """Return (n, frames, letters) before the softmax, and the frames of each clip, (n,).
 
-        clips: Of mean 0 and variance 1, each long enough for a frame. masks: Frames (n, frames)
-        that are hidden, and features (n, dim). head_only: Nothing beneath the letters learns.
+        clips: Arrays or tensors (samples,) of mean 0 and variance 1, each long enough for a frame.
+        masks: Which frames are hidden, (n, frames), and which features, (n, dim), both tensors.
+        head_only: Nothing beneath the letters learns.
         """
         import torch
 
@@ -78,9 +77,9 @@ class SpeechNetwork:
 
     def states(
         self,
-        clips: Sequence[FloatArray],
+        clips: Sequence[Any],
         *,
-        masks: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
+        masks: tuple[Any, Any] | None = None,
     ) -> tuple[Any, Any]:
         """Return (n, frames, dim) states of the last layer, and the frames of each clip, (n,).
 
@@ -91,21 +90,26 @@ class SpeechNetwork:
         hidden, lengths = self._features(clips)
         if masks is not None:
             hidden = _hidden(hidden, getattr(self._body, "masked_spec_embed", None), masks)
-        known = torch.arange(hidden.shape[1])[None] < lengths[:, None]
+        known = torch.arange(hidden.shape[1], device=self.device)[None] < lengths[:, None]  # (B, T)
         return self._body.encoder(hidden, attention_mask=known)[0], lengths
+
+    @property
+    def device(self) -> Any:
+        """The device of its weights."""
+        return next(self.module.parameters()).device
 
     @property
     def _body(self) -> Any:
         return getattr(self.module, self.module.base_model_prefix)
 
-    def _features(self, clips: Sequence[FloatArray]) -> tuple[Any, Any]:
+    def _features(self, clips: Sequence[Any]) -> tuple[Any, Any]:
         """Return what the context network reads, (n, frames, dim), and the frames of each clip."""
         import torch
         from torch.nn.utils.rnn import pad_sequence
 
         encoder = self._body.feature_extractor
-        lengths = torch.tensor([self.config.frames(len(clip)) for clip in clips])
-        sounds = [torch.from_numpy(np.ascontiguousarray(clip, np.float32)) for clip in clips]
+        lengths = torch.tensor([self.config.frames(len(clip)) for clip in clips]).to(self.device)
+        sounds = [torch.as_tensor(clip, dtype=torch.float32).to(self.device) for clip in clips]
         if self.module.config.feat_extract_norm == "layer":  # no frame knows of the others
             found = encoder(pad_sequence(sounds, batch_first=True)).transpose(1, 2)
         else:
@@ -219,11 +223,11 @@ def spans(
     return found
 
 
-def _hidden(hidden: Any, mark: Any, masks: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> Any:
+def _hidden(hidden: Any, mark: Any, masks: tuple[Any, Any]) -> Any:
     """Return the frames with some hidden behind the learnt mark, and some features at 0."""
     import torch
 
-    time, feature = (torch.from_numpy(mask) for mask in masks)
+    time, feature = masks
     if mark is not None:
         hidden = torch.where(time[:, :, None], mark.to(hidden.dtype), hidden)
     return torch.where(feature[:, None, :], 0.0, hidden)

@@ -13,28 +13,31 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe._types import Skipped
-from sememe.sources.transcripts import read_transcripts
+from sememe.sources.datasets.transcripts import read_transcripts
 from sememe.train.base.base_model import weights_digest
-from sememe.train.base.options import fitted, parameters, refuse
+from sememe.train.base.curve import even_plan
+from sememe.train.base.device import Compute
+from sememe.train.base.options import LoopRecipe, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
+from sememe.train.base.torch_loop import Loop
 from sememe.train.data.files import Named
 from sememe.train.data.waveforms import read_waveforms, sounds_digest
 from sememe.train.speech.examples import Spoken, Variation, check_spoken, spoken
 from sememe.train.speech.network import base_folder, network_of, new_network, own_vocabulary
-from sememe.train.speech.objective import SpeechLearner
+from sememe.train.speech.objective import SpeechBatches, SpeechObjective
 from sememe.train.speech.report import SpeechReport, control_rate, speech_card, speech_notes
 from sememe.train.speech.vocabulary import SpeechVocabulary, Units
-from sememe.train.wav2vec2.network import preprocessor, shape_of
+from sememe.train.wav2vec2.network import Size, preprocessor
 
 if TYPE_CHECKING:
     from sememe.train.speech.network import SpeechNetwork
@@ -45,74 +48,80 @@ KIND = "speech"
 # Step sizes fall with the width: 1.5e-3 from scratch and 1e-3 from a base at 128.
 _FROM_SCRATCH, _GOING_ON = 0.192, 0.128
 _NARROW = 128  # networks so narrow learn from small batches
+_BETAS = (0.9, 0.98)  # of Adam
+_MAX_GRAD_NORM = 1.0  # CTC's first gradients are wild
 _MODULES = ("torch", "transformers", "safetensors", "soundfile", "soxr", "matplotlib")
 
 
 @dataclass
-class SpeechTraining:
-    """Trains a recogniser of speech, from a base or from scratch.
+class SpeechTraining(LoopRecipe):
+    """Trains a speech recogniser, from a base or from scratch.
 
     Attributes:
-        base: What training goes on from: a folder or hf:org/name of the layout of wav2vec2 or
-            HuBERT, trained without texts or with them. None: from scratch.
-        size: From scratch: tiny, small or base.
-        sample_rate: From scratch: what recordings are brought to; a base has its own.
-        units: What it writes: "characters", or "jamo", the letters of Hangul.
-        lower: Texts are made lower case.
-        punctuation: Signs are learnt too; else all but those within words go.
+        base: Model to fine-tune: a folder or hf:org/name with the layout of wav2vec 2.0 or HuBERT,
+            pre-trained or fine-tuned; by default training starts from scratch.
+        size: Size of the network: tiny, small or base; from scratch only.
+        sample_rate: Sample rate that audio is resampled to: 8000, 16000 or 32000; from scratch
+            only, a base has its own.
+        units: Output units: characters, or jamo, the letters of Hangul.
+        lower: Lower-case the transcripts.
+        punctuation: Keep punctuation; without it, only signs within words are kept.
         epochs: Passes over the recordings.
-        batch_seconds: Seconds of sound a step, padding counted; None: 8 in a tiny network, else 20.
-        learning_rate: Step size at its highest; None: by the network's width, 1.5e-3 in a tiny one
-            from scratch and 1e-3 from a base.
-        weight_decay: Of the weights.
-        warmup: Share of the steps in which the step size rises; then it falls as a cosine.
-        freeze_feature_encoder: The convolutions that hear the waveform stay as they are; unless
-            told, those of a base do and others do not.
-        head_share: Share of the steps in which only the layer of letters learns: what a base knows
-            is not to be lost to a layer that knows nothing yet.
-        dropout: In all places of the network that have one.
-        mask_time: Share of frames that are hidden while it learns, in spans of `mask_length`.
-        mask_length: Frames.
-        mask_feature: Share of features that are hidden, in spans of a tenth.
-        speed: Largest change of a recording's speed and pitch, either way; 0: none.
-        noise: Loudest noise laid over it, as a share of its own level; 0: none.
-        colour: How many decibels a range of pitches is made louder or softer, at most, as other
-            microphones and rooms do; 0: none.
-        join: How probable it is that one more recording follows in the same example, up to four.
-        longest: Seconds of the longest recording that is learnt from.
-        held_out: Share of the recordings that is held out, where no others are given for that.
-        evaluations: How often it is measured and its state saved; None: after every epoch.
-        patience: Evaluations without a better word error rate after which it stops; None: never.
-        seed: Of all random numbers. On CPU the same seed gives the same weights.
+        batch_seconds: Seconds of audio per step, padding included; by default 8 for a tiny network,
+            else 20.
+        learning_rate: Peak learning rate of AdamW; by default set by the network's width: 1.5e-3
+            for tiny from scratch, 1e-3 with a base.
+        freeze_feature_encoder: Freeze the convolutions that read the waveform; by default those of
+            a base are frozen.
+        head_share: Fraction of the steps in which only the output layer is trained, so that a new
+            one does not disturb the base; by default 0.1 for a new layer on a base, else 0.
+        dropout: Dropout everywhere in the network.
+        mask_time: Fraction of the frames to mask, in spans of `mask_length` (SpecAugment).
+        mask_length: Length of a masked span, in frames.
+        mask_feature: Fraction of the features to mask, in spans of a tenth.
+        speed: Speed perturbation, largest change either way, pitch included; 0 disables it.
+        noise: Additive noise, largest level relative to the recording's; 0 disables it.
+        colour: Random equalisation, largest gain of a frequency band in decibels, as different
+            microphones and rooms cause; 0 disables it.
+        join: Probability that one more recording is appended to an example, up to four.
+        longest: Maximum length of a recording in seconds; longer ones are left out.
+        held_out: Fraction of the recordings held out for evaluation, unless others are given.
+        evaluations: Number of evaluations during a run; the state is saved at each. By default one
+            per epoch.
+        patience: Evaluations without a better word error rate after which training stops; by
+            default it does not.
+
+    Further options are those of `LoopRecipe`.
     """
 
-    base: str | None = None
-    size: str = "tiny"
-    sample_rate: int = 16_000
-    units: Units = "characters"
-    lower: bool = True
-    punctuation: bool = False
+    base: str | None = option(None, group="model", names=("-m", "--base"))
+    size: str = option("tiny", choices=get_args(Size), group="model")
+    _: KW_ONLY
+    sample_rate: int = option(16_000, group="data")
+    units: Units = option("characters", choices=get_args(Units), group="data")
+    lower: bool = option(True, group="data", names=("--keep-case",))
+    punctuation: bool = option(False, group="data")
     epochs: float = 30
-    batch_seconds: float | None = None
+    batch_seconds: float | None = option(None, above=0, group="optimisation")
     learning_rate: float | None = None
-    weight_decay: float = 0.01
-    warmup: float = 0.1
-    freeze_feature_encoder: bool | None = None
-    head_share: float | None = None
-    dropout: float = 0.1
-    mask_time: float = 0.05
-    mask_length: int = 4
-    mask_feature: float = 0.0
-    speed: float = 0.2
-    noise: float = 0.3
-    colour: float = 0.0
-    join: float = 0.3
-    longest: float = 15.0
-    held_out: float = 0.1
+    freeze_feature_encoder: bool | None = option(
+        None,
+        group="optimisation",
+        names=("--freeze-feature-encoder/--train-feature-encoder",),
+    )
+    head_share: float | None = option(None, at_least=0, below=1, group="optimisation")
+    dropout: float = option(0.1, at_least=0, below=1, group="model")
+    mask_time: float = option(0.05, at_least=0, below=1, group="data")
+    mask_length: int = option(4, at_least=1, group="data")
+    mask_feature: float = option(0.0, at_least=0, below=1, group="data")
+    speed: float = option(0.2, at_least=0, at_most=0.5, group="data")
+    noise: float = option(0.3, at_least=0, at_most=10, group="data")
+    colour: float = option(0.0, at_least=0, at_most=40, group="data")
+    join: float = option(0.3, at_least=0, below=1, group="data")
+    longest: float = option(15.0, above=0.1, group="data")
+    held_out: float = option(0.1, above=0, below=1, group="evaluation")
     evaluations: int | None = None
-    patience: int | None = None
-    seed: int = 0
-    model_: Any = field(default=None, init=False, repr=False)
+    patience: int | None = option(None, at_least=1, group="evaluation", none=0)
     vocabulary_: SpeechVocabulary = field(init=False, repr=False)
     sample_rate_: int = field(init=False, repr=False)
     report_: SpeechReport = field(init=False, repr=False)
@@ -146,6 +155,7 @@ class SpeechTraining:
         for name in _MODULES:
             require(name, "SpeechTraining.fit")
         self._check()
+        Compute.of(self.device, self.precision)
         base = None if self.base is None else base_folder(self.base)
         given, aside = _pairs(transcripts), None if evaluate is None else _pairs(evaluate)
         facts = {
@@ -223,8 +233,9 @@ class SpeechTraining:
                         f"{missed[0].source}: {missed[0].reason}."
                     )
             check_spoken(data)
-            learner = self._learner(network, vocabulary, data, held)
-            curve, seen = learner.run(folder, show_progress=show)
+            objective = self._objective(network, vocabulary, data, held)
+            loop = self._loop(objective)
+            curve, seen = loop.run(objective, folder, show_progress=show)
         self.model_, self.vocabulary_ = network.module, vocabulary
         self.sample_rate_ = network.sample_rate
         self.report_ = SpeechReport(
@@ -303,57 +314,45 @@ class SpeechTraining:
             network.module.freeze_feature_encoder()
         return network
 
-    def _learner(
+    def _objective(
         self, network: SpeechNetwork, vocabulary: SpeechVocabulary, data: Spoken, held: Spoken
-    ) -> SpeechLearner:
+    ) -> SpeechObjective:
         new = self.base is not None and not network.kept_head
         dim = network.config.dim
-        usual = (_FROM_SCRATCH if self.base is None else _GOING_ON) / dim
         seconds = self.batch_seconds or (8.0 if dim <= _NARROW else 20.0)
-        return SpeechLearner(
+        batches = SpeechBatches(
+            data=data,
+            config=network.config,
+            variation=Variation(self.speed, self.noise, self.colour, self.join),
+            max_batch_samples=round(seconds * network.sample_rate),
+            epochs=self.epochs,
+            seed=self.seed,
+        )
+        return SpeechObjective(
             network=network,
             vocabulary=vocabulary,
-            data=data,
+            batches=batches,
             held=held,
-            variation=Variation(self.speed, self.noise, self.colour, self.join),
-            most=round(seconds * network.sample_rate),
-            epochs=self.epochs,
-            evaluations=self.evaluations or max(1, math.ceil(self.epochs)),
-            patience=self.patience,
-            learning_rate=self.learning_rate or usual,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
             head_share=(0.1 if new else 0.0) if self.head_share is None else self.head_share,
             spans=(self.mask_time, self.mask_length, self.mask_feature, dim // 10),
             seed=self.seed,
+            compute=Compute.of(self.device, self.precision),
         )
 
-    def _check(self) -> None:
-        if self.units not in get_args(Units):
-            raise UnknownNameError.of("units", self.units, get_args(Units))
-        shape_of(self.size)
-        rate, share, seconds = self.learning_rate, self.head_share, self.batch_seconds
-        rules = (
-            ("epochs", 0 < self.epochs < math.inf, "a number above 0"),
-            ("batch_seconds", seconds is None or 0 < seconds < math.inf, "seconds, such as 20"),
-            ("learning_rate", rate is None or 0 < rate < math.inf, "a number such as 3e-4"),
-            ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more, such as 0.01"),
-            ("warmup", 0 <= self.warmup < 1, "a share of the steps, 0 to 1"),
-            ("head_share", share is None or 0 <= share < 1, "a share of the steps, 0 to 1"),
-            ("dropout", 0 <= self.dropout < 1, "a share between 0 and 1"),
-            ("mask_time", 0 <= self.mask_time < 1, "a share between 0 and 1, such as 0.05"),
-            ("mask_length", self.mask_length >= 1, "1 frame or more"),
-            ("mask_feature", 0 <= self.mask_feature < 1, "a share between 0 and 1"),
-            ("speed", 0 <= self.speed <= 0.5, "0 to 0.5, such as 0.1"),
-            ("noise", 0 <= self.noise <= 10, "0 to 10, such as 0.3"),
-            ("colour", 0 <= self.colour <= 40, "decibels from 0 to 40, such as 10"),
-            ("join", 0 <= self.join < 1, "a share between 0 and 1"),
-            ("longest", self.longest > 0.1, "seconds, such as 15"),
-            ("held_out", 0 < self.held_out < 1, "a share between 0 and 1, such as 0.1"),
-            ("evaluations", self.evaluations is None or self.evaluations >= 1, "1 or more, None"),
-            ("patience", self.patience is None or self.patience >= 1, "1 or more, or None"),
+    def _loop(self, objective: SpeechObjective) -> Loop:
+        usual = (_FROM_SCRATCH if self.base is None else _GOING_ON) / objective.network.config.dim
+        evaluations = self.evaluations or max(1, math.ceil(self.epochs))
+        return Loop(
+            plan=even_plan(objective.batches.steps, evaluations=evaluations),
+            learning_rate=self.learning_rate or usual,
+            weight_decay=self.weight_decay,
+            warmup=self.warmup,
+            betas=_BETAS,
+            max_grad_norm=_MAX_GRAD_NORM,
+            keep="best",
+            patience=self.patience,
+            seed=self.seed,
         )
-        refuse(self, rules)
 
 
 def _pairs(given: Transcripts) -> list[tuple[Any, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sememe.evaluate.error_rates import character_error_rate, word_error_rate
+from sememe.evaluate.metrics.error_rates import character_error_rate, word_error_rate
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
 from sememe.train.base.options import parameters
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.evaluate.representation import linear_probe
+from sememe.evaluate.metrics.representation import linear_probe
 from sememe.train.wav2vec2.network import n_frames
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def layer_means(model: Any, sounds: Waveforms, places: NDArray[np.int64]) -> lis
     import torch
 
     network = getattr(model, "wav2vec2", model)
+    device = next(network.parameters()).device
     found: list[FloatArray] = []
     order = places[np.argsort(sounds.lengths[places], kind="stable")]
     many = max(1, int(_SECONDS * sounds.sample_rate / max(int(sounds.lengths[order].max()), 1)))
@@ -104,18 +105,18 @@ def layer_means(model: Any, sounds: Waveforms, places: NDArray[np.int64]) -> lis
         values, mask = sounds.padded(order[start : start + many].tolist())
         with torch.no_grad():
             outputs = network(
-                torch.from_numpy(values),
-                attention_mask=torch.from_numpy(mask),
+                torch.from_numpy(values).to(device),
+                attention_mask=torch.from_numpy(mask).to(device),
                 output_hidden_states=True,
             )
         frames = n_frames(network.config, mask.sum(1))
         width = outputs.hidden_states[0].shape[1]
-        kept = torch.from_numpy(np.arange(width) < frames[:, None])[..., None]
-        means = [(x * kept).sum(1) / kept.sum(1) for x in outputs.hidden_states]
+        kept = torch.from_numpy(np.arange(width) < frames[:, None]).to(device)[..., None]
+        means = [(x * kept).sum(1) / kept.sum(1) for x in outputs.hidden_states]  # (B, dim) each
         if not found:
             found = [np.empty((len(order), x.shape[1]), np.float32) for x in means]
         for whole, part in zip(found, means, strict=True):
-            whole[start : start + len(part)] = part.numpy()
+            whole[start : start + len(part)] = part.cpu().numpy()
     back = np.argsort(np.argsort(sounds.lengths[places], kind="stable"))
     return [whole[back] for whole in found]
 

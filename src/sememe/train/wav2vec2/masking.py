@@ -1,4 +1,4 @@
-"""What a step of wav2vec 2.0 hides, and what it is told apart from.
+"""Masks and negatives of wav2vec 2.0.
 
 Reference: Baevski et al. 2020, sections 3.1 and 3.2 (arXiv:2006.11477).
 """
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def hidden_spans(
+def mask_spans(
     frames: NDArray[np.int64], rng: np.random.Generator, *, prob: float, length: int
 ) -> NDArray[np.bool_]:
-    """Return which frames are hidden: (n, most frames) of bool, False after a sound's end.
+    """Return which frames are masked: (n, most frames) of bool, False after a sound's end.
 
     Spans of `length` frames begin at places drawn without repetition, so many that they would hide
     the share `prob` if none overlapped; a fraction of a span is one more by chance, as transformers
@@ -25,10 +25,10 @@ def hidden_spans(
 
     frames: (n,) frames of each sound.
 
-    >>> hidden_spans(np.array([9]), np.random.default_rng(0), prob=0.34, length=3).sum()
+    >>> mask_spans(np.array([9]), np.random.default_rng(0), prob=0.34, length=3).sum()
     np.int64(3)
     """
-    hidden = np.zeros((len(frames), int(frames.max())), np.bool_)
+    mask = np.zeros((len(frames), int(frames.max())), np.bool_)
     for row, n in enumerate(frames.tolist()):
         span = length if n > length else max(2, n // 2)
         last = n - span  # where a span may begin at the latest
@@ -36,17 +36,17 @@ def hidden_spans(
             continue
         count = min(max(1, int(prob * n / span + rng.random())), last + 1)
         begins = rng.choice(last + 1, count, replace=False)
-        hidden[row, (begins[:, None] + np.arange(span)).ravel()] = True
-    return hidden
+        mask[row, (begins[:, None] + np.arange(span)).ravel()] = True
+    return mask
 
 
-def negatives(hidden: NDArray[np.bool_], rng: np.random.Generator, k: int) -> NDArray[np.int64]:
-    """Draw k others for each hidden frame, among the hidden frames of the same sound.
+def draw_negatives(mask: NDArray[np.bool_], rng: np.random.Generator, k: int) -> NDArray[np.int64]:
+    """Draw k others for each masked frame, among the masked frames of the same sound.
 
-    hidden: (n, frames). Returns (m, k): places among the m hidden frames, row by row. Each other
-    one is as likely; the frame itself is never drawn, but where it is alone.
+    mask: (n, frames). Returns (m, k): rows among the m masked frames. Each other one is as likely;
+    the frame itself is never drawn, but where it is alone.
     """
-    counts = hidden.sum(1)
+    counts = mask.sum(1)
     total = int(counts.sum())
     count = np.repeat(counts, counts)[:, None]
     first = np.repeat(np.cumsum(counts) - counts, counts)[:, None]

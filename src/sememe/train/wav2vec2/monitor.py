@@ -6,10 +6,11 @@ apart. So the codes in use are counted, and how often a frame's own code is foun
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from sememe.train.base.curve import check_finite
 
 _FEW = 0.25  # of the perplexity that the codes once had: fewer are a collapse
 _LEAST = 1.5  # perplexity of a codebook; 1 is one entry for all
@@ -49,18 +50,14 @@ class Figures:
         return self.probes[self.best] if self.probes else None
 
 
-def warn_of(figures: Sequence[Figures], steps: int) -> None:
+def warn_of_failure(figures: Sequence[Figures], steps: int) -> None:
     """Warn if the last of the figures is the first to alarm.
 
     Raises:
-        FloatingPointError: The last loss is no number.
+        FloatingPointError: The last loss is not finite.
     """
     last = figures[-1]
-    if not math.isfinite(last.loss):
-        raise FloatingPointError(
-            f"the loss is no number at step {last.step}: training diverged. Give a lower learning "
-            "rate, or a longer warm-up."
-        )
+    check_finite(last.loss, last.step)
     if (told := alarm(figures, steps)) and not alarm(figures[:-1], steps):
         warnings.warn(told, RuntimeWarning, stacklevel=3)
 

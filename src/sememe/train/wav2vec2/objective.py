@@ -1,126 +1,104 @@
-"""The loop of wav2vec 2.0: hide frames of a batch, one step, and now and then a look.
-
-What a step does is a function of the seed, of its number and of the state before it, so that a run
-that goes on after a kill comes out the same.
-"""
+"""What a step of wav2vec 2.0 learns from: a batch of stretches, some of their frames hidden."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe._progress import progress
-from sememe.train.base.curve import Curve, Plan
-from sememe.train.base.torch_state import keep_state, take_state
-from sememe.train.simclr.objective import schedule
-from sememe.train.wav2vec2.loss import hidden_loss
-from sememe.train.wav2vec2.masking import hidden_spans, negatives
-from sememe.train.wav2vec2.monitor import Figures, warn_of
+from sememe.train.base.torch_loop import Objective
+from sememe.train.wav2vec2.loss import pretraining_loss
+from sememe.train.wav2vec2.masking import draw_negatives, mask_spans
+from sememe.train.wav2vec2.monitor import Figures, warn_of_failure
 from sememe.train.wav2vec2.network import n_frames
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sememe._types import FloatArray
+    from sememe.train.base.device import Compute
     from sememe.train.wav2vec2.batches import Crops
     from sememe.train.wav2vec2.loss import Loss
 
     Probe = Callable[[Any], tuple[tuple[float, ...], int]]
 
-_MEASURED = 60.0  # seconds of sound, at most, that each look measures with
+_MEASURED = 60.0  # seconds of sound, at most, that each evaluation measures with
 _COOLED = 0.7  # share of the steps after which the Gumbel softmax is at its coldest
 _MEANS = {"loss": "contrastive", "accuracy": "accuracy", "chance": "chance"}
-_BETAS, _EPSILON = (0.9, 0.98), 1e-6  # of Adam, as in the paper's code
 
 
-@dataclass(frozen=True)
-class Learner:
-    """What learns, and how.
+@dataclass(frozen=True, kw_only=True)
+class Wav2Vec2Objective(Objective[Figures]):
+    """wav2vec 2.0's network, the stretches it learns from, and what is measured of it.
 
     Attributes:
         model: A Wav2Vec2ForPreTraining.
         crops: What it learns from.
-        plan: How many steps, and when to look.
-        learning_rate, weight_decay, warmup, clip, mask_prob, mask_length, negatives, diversity,
-            gumbel, precision, seed: As `Wav2Vec2Training` has them.
         sample_rate: Of the crops.
-        probe: What tells of labelled sounds how well each layer serves; None without.
+        steps: Of the run, by which the Gumbel softmax cools.
+        mask_prob, mask_length, negatives, diversity, gumbel, seed: As `Wav2Vec2Training` has them.
+        metric: "probe accuracy" with a probe, "share of frames told apart" without.
+        probe: A network to the accuracy of a linear layer on each of its layers, on labelled
+            sounds, and the layer chosen; None without labels.
+        compute: The device and the precision.
     """
+
+    figures_type = Figures
 
     model: Any
     crops: Crops
-    plan: Plan
-    learning_rate: float
-    weight_decay: float
-    warmup: float
-    clip: float
+    sample_rate: int
+    steps: int
     mask_prob: float
     mask_length: int
     negatives: int
     diversity: float
     gumbel: tuple[float, float]
-    precision: str
     seed: int
-    sample_rate: int
-    probe: Probe | None = None
+    metric: str
+    probe: Probe | None
+    compute: Compute
 
-    def run(
-        self, folder: Path, *, show_progress: bool = False
-    ) -> tuple[Curve, tuple[Figures, ...]]:
-        """Train, from the last whole state in the folder if there is one.
+    @property
+    def modules(self) -> dict[str, Any]:
+        """The network, its quantiser included."""
+        return {"model": self.model}
 
-        Raises:
-            FloatingPointError: The loss is no number any more; the message says what to change.
-            CorruptFileError: The state in the folder is damaged.
-        """
-        import torch
+    def batch(self, step: int) -> dict[str, Any]:
+        """Return the stretches of a step, which frames are hidden, and their negatives."""
+        rng = np.random.default_rng([self.seed, 1, step])
+        return self._masked(self.crops.of_step(step), rng)
 
-        modules, optimiser = {"model": self.model}, self._optimiser()
-        kept = take_state(folder, modules, optimiser)
-        done = resumed = int(kept.get("step", 0))
-        losses = [(int(step), float(loss)) for step, loss in kept.get("losses", ())]
-        figures = [_figures(one) for one in kept.get("figures", ())]
-        begun, steps, since = time.perf_counter(), self.plan.steps, []
-        with progress("steps", total=steps, show=show_progress) as advance, _apart():
-            if not done:
-                figures.append(self.look(0))
-            for step in range(done, steps):
-                torch.manual_seed(self.seed + 1_000_003 * step)  # of the Gumbel noise
-                since.append(self._step(step, optimiser))
-                done = step + 1
-                if done % self.plan.log == 0 or done == steps:
-                    losses.append((done, float(np.mean(since))))
-                    since = []
-                if done % self.plan.every == 0 or done == steps:
-                    figures.append(self.look(done))
-                    warn_of(figures, steps)
-                    document = {"losses": losses, "figures": [asdict(one) for one in figures]}
-                    keep_state(folder, done, modules, optimiser, document)
-                advance(done, _told(losses, figures))
-        seconds = time.perf_counter() - begun
-        return _curve(losses, figures, resumed=resumed, seconds=seconds), tuple(figures)
+    def loss(self, batch: dict[str, Any], step: int) -> tuple[Any, Any]:
+        """Return the loss with the diversity of the codes, and the contrastive part alone."""
+        self.model.quantizer.temperature = gumbel_temperature(step, self.steps, self.gumbel)
+        found = self.pretraining_loss(batch, sampled=True)
+        return found.contrastive + self.diversity * found.diversity, found.contrastive
 
-    def look(self, step: int) -> Figures:
+    def pretraining_loss(self, batch: dict[str, Any], *, sampled: bool) -> Loss:
+        """Return what a batch costs. sampled: Draw codes, and compute as a step does."""
+        with self.compute.autocast() if sampled else nullcontext():
+            outputs = self.model.wav2vec2(batch["sounds"], mask_time_indices=batch["mask"])
+        return pretraining_loss(
+            self.model, outputs, batch["mask"], batch["negatives"], sampled=sampled
+        )
+
+    def evaluate(self, step: int) -> Figures:
         """Measure the network on the same stretches each time, the same frames hidden."""
-        import torch
-
-        model, rng = self.model.eval(), np.random.default_rng([self.seed, 2])
-        found: list[Loss] = []
-        with torch.no_grad():
-            seconds = self.crops.size / self.sample_rate
-            rows = self.crops.some(max(1, int(_MEASURED / seconds)))
-            for start in range(0, len(rows), self.crops.batch):
-                part = rows[start : start + self.crops.batch]
-                found.append(self.loss(part, rng, sampled=False))
-            probes, best = self.probe(model) if self.probe else ((), 0)
-        model.train()
-        codes = np.concatenate([one.codes.numpy() for one in found])
-        entries = model.config.num_codevectors_per_group
+        rng = np.random.default_rng([self.seed, 2])
+        seconds = self.crops.size / self.sample_rate
+        rows = self.crops.some(max(1, int(_MEASURED / seconds)))  # (n, samples)
+        size = self.crops.batch
+        found = [
+            self.pretraining_loss(self.compute.put(self._masked(part, rng)), sampled=False)
+            for part in (rows[i : i + size] for i in range(0, len(rows), size))
+        ]
+        probes, best = self.probe(self.model) if self.probe else ((), 0)
+        codes = np.concatenate([one.codes.cpu().numpy() for one in found])  # (frames, codebooks)
+        entries = self.model.config.num_codevectors_per_group
         shares = [np.bincount(book, minlength=entries) / len(codes) for book in codes.T]
         means = {
             name: float(np.mean([float(getattr(one, own)) for one in found]))
@@ -135,59 +113,41 @@ class Learner:
             best=best,
         )
 
-    def loss(self, values: FloatArray, rng: np.random.Generator, *, sampled: bool) -> Loss:
-        """Hide frames of a batch (n, samples) and return what telling them costs."""
+    def value(self, figures: Figures) -> float:
+        """Return the accuracy of a linear layer, or of telling frames apart without labels."""
+        return figures.accuracy if figures.probe is None else figures.probe
+
+    def check(self, figures: Sequence[Figures]) -> None:
+        """Warn once when the codes collapse or nothing is learnt."""
+        warn_of_failure(figures, self.steps)
+
+    def describe(self, figures: Figures) -> str:
+        """Return how frames are told apart, and how the codes are used."""
+        near = "" if figures.probe is None else f", probe {figures.probe:.3f}"
+        return (
+            f"told apart {figures.accuracy:.1%}, codebooks used {figures.usage:.0%}, "
+            f"perplexity {figures.perplexity:.1f}{near}"
+        )
+
+    def _masked(self, values: FloatArray, rng: np.random.Generator) -> dict[str, Any]:
+        """Hide frames of sounds (B, samples), and draw what each is to be told from."""
         import torch
 
         frames = n_frames(self.model.config, np.full(len(values), values.shape[1]))
-        hidden = hidden_spans(frames, rng, prob=self.mask_prob, length=self.mask_length)
-        others = torch.from_numpy(negatives(hidden, rng, self.negatives))
-        mask = torch.from_numpy(hidden)
-        quick = sampled and self.precision == "bfloat16"
-        with torch.autocast("cpu", torch.bfloat16, enabled=quick):
-            outputs = self.model.wav2vec2(torch.from_numpy(values), mask_time_indices=mask)
-        return hidden_loss(self.model, outputs, mask, others, sampled=sampled)
-
-    def _step(self, step: int, optimiser: Any) -> float:
-        """Take one step and return the contrastive loss."""
-        import torch
-
-        rate = self.learning_rate * schedule(step, self.plan.steps, warmup=self.warmup)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        self.model.quantizer.temperature = cooled(step, self.plan.steps, self.gumbel)
-        rng = np.random.default_rng([self.seed, 1, step])
-        loss = self.loss(self.crops.of_step(step), rng, sampled=True)
-        optimiser.zero_grad(set_to_none=True)
-        (loss.contrastive + self.diversity * loss.diversity).backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
-        optimiser.step()
-        value = float(loss.contrastive.detach())
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"the loss is no number at step {step + 1}: training diverged. Give a lower "
-                "learning rate, or a longer warm-up."
-            )
-        return value
-
-    def _optimiser(self) -> Any:
-        """Return AdamW; weights decay, and biases and what norms learn do not."""
-        import torch
-
-        parameters = list(self.model.parameters())
-        groups = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=self.learning_rate, betas=_BETAS, eps=_EPSILON)
+        mask = mask_spans(frames, rng, prob=self.mask_prob, length=self.mask_length)
+        return {
+            "sounds": torch.from_numpy(values),  # (B, samples)
+            "mask": torch.from_numpy(mask),  # (B, T), m of them True
+            "negatives": torch.from_numpy(draw_negatives(mask, rng, self.negatives)),  # (m, k)
+        }
 
 
-def cooled(step: int, steps: int, gumbel: tuple[float, float]) -> float:
+def gumbel_temperature(step: int, steps: int, gumbel: tuple[float, float]) -> float:
     """Return the temperature of the Gumbel softmax: it falls by the same factor each step.
 
     At 0.7 of the steps it has reached the second of `gumbel`, and stays there.
 
-    >>> [round(cooled(step, 100, (2.0, 0.5)), 3) for step in (0, 35, 70, 99)]
+    >>> [round(gumbel_temperature(step, 100, (2.0, 0.5)), 3) for step in (0, 35, 70, 99)]
     [2.0, 1.0, 0.5, 0.5]
     """
     first, last = gumbel
@@ -198,41 +158,3 @@ def _perplexity(share: Any) -> float:
     """Return exp(entropy) of shares that add up to 1."""
     some = share[share > 0]
     return float(np.exp(-(some * np.log(some)).sum()))
-
-
-def _figures(document: dict[str, Any]) -> Figures:
-    return Figures(**{**document, "probes": tuple(document["probes"])})
-
-
-def _told(losses: list[tuple[int, float]], figures: list[Figures]) -> str:
-    words = f"loss {losses[-1][1]:.3f}, " if losses else ""
-    last = figures[-1]
-    words += f"told apart {last.accuracy:.1%}, codebooks used {last.usage:.0%}, perplexity "
-    near = f", probe {last.probe:.3f}" if last.probe is not None else ""
-    return f"{words}{last.perplexity:.1f}{near}"
-
-
-def _curve(
-    losses: list[tuple[int, float]], figures: list[Figures], *, resumed: int, seconds: float
-) -> Curve:
-    labelled = bool(figures[0].probes)
-    return Curve(
-        losses=tuple(losses),
-        metrics=tuple(
-            (one.step, one.probes[one.best] if labelled else one.accuracy) for one in figures
-        ),
-        metric="probe accuracy" if labelled else "share of frames told apart",
-        steps=figures[-1].step,
-        best_step=figures[-1].step,
-        resumed_at=resumed,
-        seconds=seconds,
-    )
-
-
-@contextmanager
-def _apart() -> Iterator[None]:
-    """Leave torch's random numbers as they were."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        yield

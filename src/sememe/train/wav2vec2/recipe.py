@@ -14,17 +14,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.train.base.curve import plan
-from sememe.train.base.options import fitted, parameters, refuse
+from sememe.train.base.device import Compute
+from sememe.train.base.options import LoopRecipe, check, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
+from sememe.train.base.torch_loop import Loop
 from sememe.train.data.waveforms import find_sounds, read_waveforms, sounds_digest
 from sememe.train.wav2vec2.batches import Crops
 from sememe.train.wav2vec2.layer_probe import labelled_sounds
@@ -36,7 +38,7 @@ from sememe.train.wav2vec2.network import (
     preprocessor,
     shape_of,
 )
-from sememe.train.wav2vec2.objective import Learner
+from sememe.train.wav2vec2.objective import Wav2Vec2Objective
 from sememe.train.wav2vec2.report import Wav2Vec2Report, wav2vec2_card, wav2vec2_notes
 
 if TYPE_CHECKING:
@@ -44,60 +46,54 @@ if TYPE_CHECKING:
     from sememe.train.data.waveforms import Waveforms
 
 KIND = "wav2vec2"
-Precision = Literal["float32", "bfloat16"]
 _NEEDED = ("torch", "transformers", "safetensors", "matplotlib", "sklearn", "soundfile", "soxr")
+_BETAS, _EPSILON = (0.9, 0.98), 1e-6  # of Adam, as in the paper's code
 _LONGEST = 15.0  # seconds; longer sounds are cut into pieces
 
 
 @dataclass
-class Wav2Vec2Training:
-    """Trains wav2vec 2.0 on sounds without labels.
+class Wav2Vec2Training(LoopRecipe):
+    """Trains wav2vec 2.0 on audio without labels.
 
-    The defaults are for a small network, few hours of sound and a CPU.
+    The defaults are for a small network, a few hours of audio and a CPU.
 
     Attributes:
-        size: tiny, small or base.
-        sample_rate: Sounds are brought to it: 8000, 16000 or 32000. A frame is 20 ms at each.
-        crop: Seconds of a stretch; short clips share one, long ones are in several.
-        batch_seconds: Seconds of sound a step.
-        epochs: Passes over the sounds.
-        learning_rate: Step size at its highest, of AdamW; by the size unless told.
-        weight_decay: Of the weights.
-        warmup: Share of the steps in which the step size rises; then it falls as a cosine.
-        clip: Longest gradient; a longer one is cut to it.
-        mask_prob: Share of the frames that would be hidden if no spans overlapped.
-        mask_length: Frames of a hidden span.
-        negatives: Other hidden frames of the stretch that each is told from.
-        codebooks: How many entries make a code, each of a codebook of its own.
-        entries: Of each codebook; by the size unless told.
-        diversity: Weight of the loss that wants all entries used.
-        gumbel: Temperature of the choice of codes at first, and from 0.7 of the steps on.
-        evaluations: How often a run is measured and its state saved.
-        precision: Of the steps. bfloat16 is quicker on a processor that has instructions for it
-            (avx512_bf16, amx_bf16), and slower on others. What is saved is float32 either way.
-        seed: Of all random numbers. On CPU the same seed gives the same weights.
+        size: Size of the network: tiny, small or base.
+        sample_rate: Sample rate that audio is resampled to: 8000, 16000 or 32000. A frame is 20 ms
+            at each.
+        crop: Length of a crop in seconds; short clips share one, long ones are split.
+        batch_seconds: Seconds of audio per step.
+        learning_rate: Peak learning rate of AdamW; by default that of the size.
+        max_grad_norm: Maximum norm of the gradient; longer ones are scaled down to it.
+        mask_prob: Fraction of the frames to mask, not counting overlaps.
+        mask_length: Length of a masked span, in frames of 20 ms.
+        negatives: Negatives per masked frame, other masked frames of the same crop.
+        codebooks: Number of codebooks; a code has an entry of each.
+        entries: Entries per codebook; by default that of the size.
+        diversity: Weight of the codebook diversity loss.
+        gumbel: Temperature of the Gumbel softmax: first, and from 0.7 of the steps on.
+
+    Further options are those of `LoopRecipe`.
     """
 
-    size: Size = "tiny"
-    sample_rate: int = 16_000
-    crop: float = 2.5
-    batch_seconds: float = 15.0
+    size: Size = option("tiny", choices=get_args(Size), group="model")
+    sample_rate: int = option(16_000, group="data")
+    _: KW_ONLY
+    crop: float = option(2.5, group="data")
+    batch_seconds: float = option(15.0, group="optimisation")
     epochs: float = 40
     learning_rate: float | None = None
-    weight_decay: float = 0.01
-    warmup: float = 0.1
-    clip: float = 1.0
-    mask_prob: float = 0.5
-    mask_length: int = 5
-    negatives: int = 50
-    codebooks: int = 2
-    entries: int | None = None
-    diversity: float = 0.3
-    gumbel: tuple[float, float] = (2.0, 0.5)
+    max_grad_norm: float = option(
+        1.0, above=0, group="optimisation", names=("--max-grad-norm", "--clip")
+    )
+    mask_prob: float = option(0.5, above=0, at_most=1, group="model")
+    mask_length: int = option(5, at_least=1, group="model")
+    negatives: int = option(50, at_least=1, group="model")
+    codebooks: int = option(2, at_least=1, group="model")
+    entries: int | None = option(None, at_least=2, group="model")
+    diversity: float = option(0.3, at_least=0, group="optimisation")
+    gumbel: tuple[float, float] = option((2.0, 0.5), above=0, group="optimisation")
     evaluations: int = 10
-    precision: Precision = "float32"
-    seed: int = 0
-    model_: Any = field(default=None, init=False, repr=False)
     report_: Wav2Vec2Report = field(init=False, repr=False)
 
     def fit(
@@ -133,6 +129,7 @@ class Wav2Vec2Training:
         for name in _NEEDED:
             require(name, "Wav2Vec2Training.fit")
         self._check()
+        Compute.of(self.device, self.precision)
         found, left_out = find_sounds(sounds)
         if not found:
             raise InvalidInputError(f"no sounds in {sounds}; give a folder of .wav, .flac, .mp3...")
@@ -201,28 +198,24 @@ class Wav2Vec2Training:
         model.config.num_negatives = self.negatives
         model.config.diversity_loss_weight = self.diversity
         crops = self._crops(read)
-        learner = Learner(
-            model=model.train(),
+        loop = self._loop(crops.n_batches)
+        objective = Wav2Vec2Objective(
+            model=model,
             crops=crops,
-            plan=plan(
-                crops.n_batches, epochs=self.epochs, accumulate=1, evaluations=self.evaluations
-            ),
-            learning_rate=self.learning_rate or shape.learning_rate,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
-            clip=self.clip,
+            sample_rate=self.sample_rate,
+            steps=loop.plan.steps,
             mask_prob=self.mask_prob,
             mask_length=self.mask_length,
             negatives=self.negatives,
             diversity=self.diversity,
             gumbel=self.gumbel,
-            precision=self.precision,
             seed=self.seed,
-            sample_rate=self.sample_rate,
+            metric="share of frames told apart" if labelled is None else "probe accuracy",
             probe=None if labelled is None else labelled.probe,
+            compute=Compute.of(self.device, self.precision),
         )
-        curve, figures = learner.run(folder, show_progress=show)
-        self.model_ = model.eval()
+        curve, figures = loop.run(objective, folder, show_progress=show)
+        self.model_ = model
         skipped = (*left_out, *read.skipped)
         unheard = () if aside is None else aside.skipped
         self.report_ = Wav2Vec2Report(
@@ -236,40 +229,34 @@ class Wav2Vec2Training:
             notes=wav2vec2_notes(skipped, unheard, figures, curve.steps),
         )
 
+    def _loop(self, n_batches: int) -> Loop:
+        return Loop(
+            plan=plan(n_batches, epochs=self.epochs, accumulate=1, evaluations=self.evaluations),
+            learning_rate=self.learning_rate or shape_of(self.size).learning_rate,
+            weight_decay=self.weight_decay,
+            warmup=self.warmup,
+            betas=_BETAS,
+            epsilon=_EPSILON,
+            max_grad_norm=self.max_grad_norm,
+            seed=self.seed,
+        )
+
     def _crops(self, read: Waveforms) -> Crops:
         size = round(self.crop * self.sample_rate)
         batch = max(1, round(self.batch_seconds / self.crop))
         return Crops(read, size, batch, self.seed)
 
     def _check(self) -> None:
-        if self.precision not in get_args(Precision):
-            raise UnknownNameError.of("precision", self.precision, get_args(Precision))
-        shape = shape_of(self.size)
+        pair = isinstance(self.gumbel, tuple | list) and len(self.gumbel) == 2
+        check(self, ("gumbel", pair, "two numbers above 0: first, last"))
         layers_of(self.size, self.sample_rate)
-        rate, entries = self.learning_rate, self.entries
-        span = (self.mask_length + 2) * FRAME
-        warm = isinstance(self.gumbel, tuple | list) and len(self.gumbel) == 2
-        rules = (
+        width, span = shape_of(self.size).code_dim, (self.mask_length + 2) * FRAME
+        check(
+            self,
             ("crop", span <= self.crop <= 60, f"{span:.2f} to 60 seconds"),
             ("batch_seconds", self.crop <= self.batch_seconds < math.inf, "a crop or more"),
-            ("epochs", 0 < self.epochs < math.inf, "a number above 0"),
-            ("learning_rate", rate is None or 0 < rate < math.inf, "a number such as 1e-3"),
-            ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more, such as 0.01"),
-            ("warmup", 0 <= self.warmup < 1, "a share of the steps, 0 to 1"),
-            ("clip", 0 < self.clip, "a number above 0, such as 1"),
-            ("mask_prob", 0 < self.mask_prob <= 1, "a share of the frames, such as 0.5"),
-            ("mask_length", self.mask_length >= 1, "1 or more"),
-            ("negatives", self.negatives >= 1, "1 or more"),
-            ("codebooks", self._parts(shape.code_dim), f"a number that divides {shape.code_dim}"),
-            ("entries", entries is None or entries >= 2, "2 or more"),
-            ("diversity", 0 <= self.diversity < math.inf, "0 or more, such as 0.3"),
-            ("gumbel", warm and 0 < min(self.gumbel), "two numbers above 0: first, last"),
-            ("evaluations", self.evaluations >= 1, "1 or more"),
+            ("codebooks", width % self.codebooks == 0, f"a number that divides {width}"),
         )
-        refuse(self, rules)
-
-    def _parts(self, width: int) -> bool:
-        return self.codebooks >= 1 and width % self.codebooks == 0
 
     def _check_enough(self, read: Waveforms) -> None:
         needed = 2 * max(1, round(self.batch_seconds / self.crop)) * self.crop

@@ -1,9 +1,9 @@
-"""The state of a training run on disk, whole or not at all, so that it survives a kill.
+"""Checkpoints of a training run, written atomically, so that a run can be killed at any moment.
 
     <folder>/job-<number>/     the bytes of each array, then state.json, which makes it valid
 
-The next state is written beside the last one and takes its name when it is complete; only then is
-the last one removed.
+The next state is written under a temporary name and renamed when it is complete; only then is the
+previous one removed.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _ANEW = "Delete the checkpoint and train anew."
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a run keeps its state, and what the run is.
+    """A folder for the state of a run.
 
-    facts: Parameters and corpus: a state of other facts is refused.
+    facts: Parameters and corpus of the run; a state with others is refused.
     """
 
     folder: Path
     facts: Mapping[str, Any]
 
     def save(self, job: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Store the arrays as they are before `job`, unless a state of that job is there.
+        """Save the arrays as they are before `job`, unless that state is saved already.
 
-        That one is as good, and to replace it would leave a moment without any.
+        Replacing it would leave a moment without any state.
         """
         done = self.folder / f"job-{job}"
         if done in self._states():
@@ -65,17 +65,17 @@ class Checkpoint:
             _remove_state(other)
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> int:
-        """Fill the arrays with the last state stored and return its job; 0 where there is none.
+        """Fill the arrays with the last saved state and return its job, 0 if there is none.
 
         Raises:
-            InvalidInputError: The state belongs to other parameters or another corpus.
+            InvalidInputError: The state has other parameters or another corpus.
             CorruptFileError: It is damaged or of another version.
         """
-        found = [(self._job(state), state) for state in self._states()]
-        if not found:
+        states = [(self._job(state), state) for state in self._states()]
+        if not states:
             return 0
-        job, state = max(found)
-        self._check(_facts(state / _STATE))
+        job, state = max(states)
+        self._check(_read_facts(state / _STATE))
         for name, array in arrays.items():
             if not (state / name).is_file():
                 raise CorruptFileError(f"{state} lacks {name}. {_ANEW}")
@@ -110,7 +110,7 @@ class Checkpoint:
 
 
 def holds_state(folder: Path) -> bool:
-    """Say whether a folder holds a state to go on from."""
+    """Return whether a folder holds a state to resume from."""
     return bool(_states_in(folder))
 
 
@@ -124,8 +124,8 @@ def remove_checkpoint(folder: Path) -> None:
         folder.rmdir()
 
 
-def _facts(path: Path) -> dict[str, Any]:
-    """Return what the run of a state is."""
+def _read_facts(path: Path) -> dict[str, Any]:
+    """Return the facts of a saved state."""
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
         version, facts = state["format"], dict(state["facts"])
@@ -138,7 +138,7 @@ def _facts(path: Path) -> dict[str, Any]:
 
 
 def _read_all(file: FileIO, room: memoryview) -> None:
-    """Fill `room` from the file: a mapped file would count as memory in use."""
+    """Fill `room` from the file; a memory-mapped file would count as memory in use."""
     filled = 0
     while filled < len(room):
         got = file.readinto(room[filled : filled + 2**30])
@@ -154,24 +154,6 @@ def _states_in(folder: Path) -> set[Path]:
 
 
 def _remove_state(state: Path) -> None:
-    """Delete a state; what a kill leaves of it is none."""
+    """Delete a state, state.json first, so that a partly deleted one is not valid."""
     (state / _STATE).unlink(missing_ok=True)
     shutil.rmtree(state, ignore_errors=True)
-
-
-def check_room(folder: Path, what: str = "checkpoint") -> None:
-    """Raise before any work if nothing could be stored in `folder`; nothing is made.
-
-    what: The word for it in the message.
-
-    Raises:
-        InvalidInputError: It is a file, lies beneath one, or must not be written.
-    """
-    place = folder.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    problem = "is not a folder" if not place.is_dir() else "cannot be written to"
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise InvalidInputError(
-            f"{what} {str(folder)!r}: {place} {problem}. Name a folder, which may be a new one."
-        )

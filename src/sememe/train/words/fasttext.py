@@ -1,4 +1,4 @@
-"""FastText: vectors of words and of their parts, so that no word is unknown.
+"""FastText: vectors of words and their character n-grams, so that no word is unknown.
 
 Bojanowski et al. 2017 (arXiv:1607.04606); for Hangul over letters, Park et al. 2018 (ACL).
 """
@@ -6,54 +6,55 @@ Bojanowski et al. 2017 (arXiv:1607.04606); for Hangul over letters, Park et al. 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 import numpy as np
 
-from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.text.ngrams import Hangul, Ngrams
+from sememe.train.base.options import option
 from sememe.train.words.corpus.vocabulary import Vocabulary
+from sememe.train.words.kernels.choose import Kind, Step, subword_step
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.kernels.sampling import make_sampler
-from sememe.train.words.kernels.subword import Parts, subword_block
+from sememe.train.words.kernels.subword import Parts
 from sememe.train.words.prediction_targets import Targets, stem_rows
 from sememe.train.words.word2vec import Word2Vec
-from sememe.vectors.common import common_part
-from sememe.vectors.subword import SubwordVectors, with_own_rows
+from sememe.vectors.all_but_the_top import find_common_part
+from sememe.vectors.keyed import SubwordVectors
+from sememe.vectors.ngram_rows import average_with_ngrams
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.train.words.schedule import Step
-    from sememe.train.words.word2vec import Arrays
+    from sememe.train.words.model import Arrays
 
-_FREQUENT = 10_000  # words that show what all have in common
-_ENOUGH = 1_000  # fewer would lose what they do not share
+_FREQUENT = 10_000  # words from which the common directions are computed
+_ENOUGH = 1_000  # words, at least, to remove common directions
 
 
 @dataclass(kw_only=True, eq=False)
 class FastText(Word2Vec):
     """Learn vectors for the words of a corpus and for their character n-grams.
 
-    A word is the mean of its own row and its n-grams' rows, and any other string the mean of its
-    n-grams' rows. All parameters of Word2Vec hold; what the official program does otherwise is the
-    default here: a higher rate, stronger subsampling, flatter noise.
+    A word is the mean of its own row and its n-gram rows, and any other string the mean of its
+    n-gram rows. It has all parameters of Word2Vec, with the defaults of the official program: a
+    higher learning rate, stronger subsampling, flatter noise.
 
     Attributes:
-        min_n, max_n: Shortest and longest n-gram in letters (-minn, -maxn).
-        buckets: Rows that the n-grams share by hash (-bucket); memory is buckets x dim x 4 bytes.
-        hangul: "jamo" takes syllables apart into letters, so that 먹다 and 먹었다 share parts;
-            "syllables" leaves them whole, as the official program does.
-        targets: "stems" predicts a Korean neighbour without its particles and endings, 학교는 and
-            학교에서 alike, so that each is seen often enough; "words" predicts it as it stands, as
-            the official program does. Words of other scripts are predicted as they stand.
-        common_directions: What all vectors have in common is taken away from every trained row at
-            the end: the mean of the most frequent words, and so many directions in which they
-            differ most (Mu & Viswanath 2018, arXiv:1702.01417). Shared n-grams make it large, and
-            it tells no word from another. None keeps the rows as the official program does, and
-            so does a vocabulary of fewer than 1,000 words.
-        spelling: A word that was never seen leans on frequent words one letter away, so that a
-            slip of the pen is understood; False leaves it to its n-grams alone, as fastText does.
+        min_n: Shortest n-gram, in letters (-minn).
+        max_n: Longest n-gram, in letters (-maxn).
+        buckets: Hash buckets of the n-grams (-bucket); memory is buckets x dim x 4 bytes.
+        hangul: Letters of Hangul in n-grams: jamo decomposes syllables, so that 먹다 and 먹었다
+            share n-grams; syllables keeps them whole, as the official program and a .bin file do.
+        targets: Predicted words: stems strips particles and endings from a Korean neighbour, so
+            that 학교는 and 학교에서 count as one; words predicts it unchanged, as the official
+            program does. Words of other scripts are predicted unchanged.
+        common_directions: Principal directions, besides the mean, that are removed from every
+            trained row (Mu & Viswanath 2018, arXiv:1702.01417): shared n-grams make what all
+            vectors have in common large. Nothing is removed with None, as in the official program,
+            and with a vocabulary of fewer than 1,000 words.
+        spelling: Let unseen words borrow from frequent words one letter away, which corrects
+            misspellings; fastText uses n-grams alone.
 
     After `fit`: `vectors_` (SubwordVectors), `vocabulary_` and `report_`.
 
@@ -63,17 +64,17 @@ class FastText(Word2Vec):
     (8,)
     """
 
-    kind: ClassVar[str] = "fasttext"
+    kind: ClassVar[Kind] = "fasttext"
 
     noise_exponent: float = 0.5
     subsample: float = 1e-4
-    min_n: int = 3
-    max_n: int = 6
-    buckets: int = 2_000_000
-    hangul: Hangul = "jamo"
-    targets: Targets = "stems"
-    common_directions: int | None = 2
-    spelling: bool = True
+    min_n: int = option(3, at_least=1, group="model")
+    max_n: int = option(6, at_least=1, group="model")
+    buckets: int = option(2_000_000, at_least=1, at_most=2**31 - 1, group="model")
+    hangul: Hangul = option("jamo", group="model")
+    targets: Targets = option("stems", choices=get_args(Targets), group="model")
+    common_directions: int | None = option(2, at_least=0, group="model", none=-1)
+    spelling: bool = option(True, group="model", names=("--no-spelling",))
 
     def _subwords(self) -> Ngrams:
         return Ngrams(int(self.min_n), int(self.max_n), int(self.buckets), self.hangul)
@@ -85,13 +86,6 @@ class FastText(Word2Vec):
     def _check(self) -> None:
         super()._check()
         self._subwords()
-        if self.targets not in get_args(Targets):
-            raise UnknownNameError.of("targets", self.targets, get_args(Targets))
-        if self.common_directions is not None and self.common_directions < 0:
-            raise InvalidInputError(
-                f"common_directions={self.common_directions}; give a number such as 2, or None to "
-                "keep all that the vectors have in common."
-            )
 
     def _sizes(self, n: int) -> dict[str, int]:
         return {"words": n, "ngrams": self.buckets, "outputs": n}
@@ -101,12 +95,7 @@ class FastText(Word2Vec):
             return stem_rows(vocabulary.keys)
         return np.arange(len(vocabulary), dtype=np.int32)
 
-    def kernel(self) -> Any:
-        """Return the compiled function that trains on a block."""
-        return subword_block
-
-    def new_arrays(self, vocabulary: Vocabulary, known: Arrays) -> Arrays:
-        """Return the rows to train: random words and n-grams, zero outputs, beneath those known."""
+    def _new_arrays(self, vocabulary: Vocabulary, known: Arrays) -> Arrays:
         n, dim, width = len(vocabulary), self.dim, row_width(self.dim)
         seed, rows = self.seed, self.buckets
         ngrams = known.get("ngrams")
@@ -116,9 +105,8 @@ class FastText(Word2Vec):
             "outputs": self._new_outputs(n, known),
         }
 
-    def make_step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
-        """Return the function that trains on one block."""
-        negatives, tree = self._outputs(vocabulary)
+    def _make_step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
+        tree, negatives = self._choose_tree(vocabulary)
         targets = self._targets(vocabulary)
         sampler = make_sampler(
             vocabulary.counts,
@@ -126,24 +114,26 @@ class FastText(Word2Vec):
             noise_exponent=self.noise_exponent,
             noise_counts=np.bincount(targets, vocabulary.counts, len(targets)),
         )
-        places = self._subwords().ids_of_many(vocabulary.keys)
-        parts, outputs = Parts(arrays["words"], arrays["ngrams"], *places), arrays["outputs"]
-        block, cbow = self.kernel(), self.mode == "cbow"
-        fixed = parts, targets, outputs, sampler, tree, cbow, self.window, negatives
-
-        def step(ids: NDArray[np.int32], rate: float, last: float, seed: np.uint64) -> float:
-            return float(block(ids, *fixed, rate, last, seed))
-
-        return step
+        buckets = self._subwords().ids_of_many(vocabulary.keys)
+        return subword_step(
+            self.mode,
+            Parts(arrays["words"], arrays["ngrams"], *buckets),
+            arrays["outputs"],
+            targets=targets,
+            sampler=sampler,
+            tree=tree,
+            window=self.window,
+            negatives=negatives,
+        )
 
     def _make_vectors(self, vocabulary: Vocabulary, arrays: Arrays) -> SubwordVectors:
         words, ngrams = arrays["words"][:, : self.dim], arrays["ngrams"][:, : self.dim]
         subwords = self._subwords()
-        matrix = with_own_rows(vocabulary.keys, words, ngrams=ngrams, subwords=subwords)
+        matrix = average_with_ngrams(vocabulary.keys, words, ngrams=ngrams, subwords=subwords)
         if self.common_directions is not None and len(matrix) >= _ENOUGH:
             trained = np.unique(subwords.ids_of_many(vocabulary.keys)[1])
             directions = min(self.common_directions, self.dim - 1)
-            without = common_part(matrix[:_FREQUENT], directions=directions)
+            without = find_common_part(matrix[:_FREQUENT], directions=directions)
             matrix, ngrams = without(matrix), np.array(ngrams)
             for start in range(0, len(trained), _FREQUENT):
                 some = trained[start : start + _FREQUENT]

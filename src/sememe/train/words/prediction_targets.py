@@ -1,8 +1,8 @@
-"""What a word is trained to predict: its neighbours as they stand, or in Korean their stems.
+"""Prediction targets of training: neighbours unchanged, or their stems in Korean.
 
-A Korean noun or verb comes in dozens of forms (학교, 학교는, 학교에서도...), most of them rare: six
-million words of Wikipedia have 134,000 forms of 52,000 stems. As something to be predicted, each
-form alone is seen too seldom to say much; together they tell what the text is about.
+A Korean noun or verb has dozens of forms (학교, 학교는, 학교에서도...), most of them rare: six
+million words of Wikipedia have 134,000 forms of 52,000 stems. A single form is too rare to be a
+useful target; the forms of a stem together indicate the topic of the text.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _SYLLABLE = re.compile("[가-힣]")
 
 
 def stem_rows(keys: Sequence[str]) -> NDArray[np.int32]:
-    """Return (n,): for each key the place of the first key that has its stem, its own if none has.
+    """Return (n,): for each key the row of the first key with the same stem.
 
-    Words without Hangul are their own stem. Places stay when keys are added at the end.
+    Words without Hangul are their own stem. Rows do not change when keys are appended.
 
     >>> stem_rows(["학교는", "school", "학교에서", "schools", "학교"]).tolist()
     [0, 1, 0, 3, 0]

@@ -1,4 +1,4 @@
-"""What a training run did, in figures."""
+"""The report of a training run."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import numpy as np
 
 
 def plain(value: Any) -> Any:
-    """Return a number of numpy as Python's, which JSON can hold, and anything else as it is."""
+    """Convert a NumPy scalar to a Python one, for JSON; return anything else unchanged."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """What `fit` did.
+    """The report of `fit`.
 
     Attributes:
-        n_words: Words of the corpus, those outside the vocabulary included.
-        n_keys: Words that got a vector.
-        n_new: Those among them that the model did not know before.
+        n_words: Number of words of the corpus, including those outside the vocabulary.
+        n_keys: Number of words with a vector.
+        n_new: Number of those that the model did not have before.
         covered: Fraction of the corpus's words that are in the vocabulary, in [0, 1].
-        seconds_reading: Time to count the words and to number them.
-        seconds_training: Time to train, in this process.
-        words_per_second: Words passed by the training alone, all epochs, in this process.
-        losses: Mean loss of each epoch, sampled, in nats: for a pair of words in skip-gram, for a
-            window in CBOW. It compares epochs of one run, not runs of other settings.
-        resumed_at: Fraction of the run that a checkpoint had done before, in [0, 1].
+        seconds_reading: Time to count and encode the words.
+        seconds_training: Training time, in this process.
+        words_per_second: Training speed over all epochs, in this process.
+        losses: Mean sampled loss of each epoch, in nats: per pair of words in skip-gram, per window
+            in CBOW. Comparable between epochs of one run, not between settings.
+        resumed_at: Fraction of the run done before by a checkpoint, in [0, 1].
         notes: What was replaced or left out while reading.
     """
 
@@ -45,6 +45,6 @@ class TrainingReport:
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> TrainingReport:
-        """Read back what `dataclasses.asdict` gave and JSON kept."""
+        """Return the report from its `dataclasses.asdict`, as read from JSON."""
         lists = {name: tuple(facts[name]) for name in ("losses", "notes")}
         return cls(**{**facts, **lists})

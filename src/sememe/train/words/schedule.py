@@ -1,7 +1,7 @@
-"""The order of work: every block of the corpus once an epoch, the learning rate falling over all.
+"""Schedule of training: every block once per epoch, with a learning rate that falls linearly.
 
-A job is one block in one epoch. What it does depends on its number alone (which block, which rates,
-which random numbers), so a run can be taken up at any job.
+A job is one block in one epoch. Its block, learning rates and random numbers depend only on its
+number, so that a run can be resumed at any job.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from sememe.train.words.corpus.encoded import EncodedCorpus
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Step = Callable[[NDArray[np.int32], float, float, np.uint64], float]
+    from sememe.train.words.kernels.choose import Step
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Epochs over a corpus with a learning rate that falls linearly with the words passed.
+    """Epochs over a corpus with a learning rate that falls linearly with the number of words.
 
     learning_rate, min_learning_rate: At the first and after the last word.
     """
@@ -42,7 +42,7 @@ class Schedule:
 
     @property
     def n_words(self) -> int:
-        """Words passed in all epochs, those outside the vocabulary included."""
+        """Number of words in all epochs, including those outside the vocabulary."""
         return self.corpus.n_words * self.epochs
 
     @cached_property
@@ -50,17 +50,17 @@ class Schedule:
         return np.concatenate([[0], np.cumsum(self.corpus.words)])
 
     def words_before(self, job: int) -> int:
-        """Return how many words all earlier jobs pass."""
+        """Return the number of words of all earlier jobs."""
         epoch, block = divmod(job, self.corpus.n_blocks)
         return epoch * self.corpus.n_words + int(self._passed[block])
 
     def rate_at(self, job: int) -> float:
-        """Return the learning rate where a job begins."""
+        """Return the learning rate at the start of a job."""
         done = self.words_before(job) / self.n_words
         return self.learning_rate + (self.min_learning_rate - self.learning_rate) * done
 
     def seed_of(self, job: int) -> np.uint64:
-        """Return the state of the job's random numbers, never 0."""
+        """Return the initial random state of a job, never 0."""
         epoch, block = divmod(job, self.corpus.n_blocks)
         mixed = np.random.SeedSequence([self.seed, epoch, block]).generate_state(1, np.uint64)[0]
         return np.uint64(mixed | np.uint64(1))
@@ -75,14 +75,14 @@ def run_jobs(
     workers: int,
     pause: Callable[[int], bool],
 ) -> int:
-    """Do the jobs from `start` on in `workers` threads; return the next job not begun.
+    """Run the jobs from `start` in `workers` threads; return the first job not started.
 
-    step: (numbers of a block, rate at its begin, rate at its end, seed) -> mean loss; it runs
-    without the interpreter lock. losses: (n_jobs,), filled in. pause: asked before each job, with
-    its number; once it says yes no thread takes another, and those at work finish.
+    step: (ids of a block, rate at its begin, rate at its end, seed) -> mean loss; it releases the
+    interpreter lock. losses: (n_jobs,), filled in. pause: Called with the number of each job before
+    it starts; once it returns True no job is started, and running ones are finished.
 
     Raises:
-        BaseException: What a step or `pause` raised, after all threads have stopped.
+        BaseException: As raised by a step or `pause`, after all threads have stopped.
     """
     lock = threading.Lock()
     next_job, stopped = start, False
@@ -119,7 +119,7 @@ def run_jobs(
 
 
 def _in_threads(work: Callable[[], None], n: int, stop: Callable[[], None]) -> None:
-    """Run `work` in n threads; on Ctrl-C call `stop` and raise once all of them have ended."""
+    """Run `work` in n threads; on Ctrl-C call `stop`, and raise after all of them have ended."""
     threads = [threading.Thread(target=work, daemon=True) for _ in range(n)]
     try:
         for thread in threads:
@@ -129,6 +129,6 @@ def _in_threads(work: Callable[[], None], n: int, stop: Callable[[], None]) -> N
     except BaseException:
         stop()
         for thread in threads:
-            if thread.is_alive():  # one that has not begun yet finds that it shall stop
+            if thread.is_alive():  # one that has not started yet will see the stop
                 thread.join()
         raise

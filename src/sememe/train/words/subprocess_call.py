@@ -1,8 +1,8 @@
-"""Call a function in a process of its own, whose memory goes back to the system when it ends.
+"""Call a function in a subprocess, whose memory is returned to the system when it ends.
 
-A plain child process, not `multiprocessing`: that would run the user's script a second time where
-it has no `if __name__ == "__main__"` guard, and cannot start from a notebook's or a pipe's code.
-The child takes over `sys.path`, and ends when its parent does.
+It is a plain child process, not `multiprocessing`, which would run the user's script again without
+an `if __name__ == "__main__"` guard, and cannot start from a notebook or piped code. The child
+inherits `sys.path`, and ends when its parent does.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from typing import Any
 
 import sememe._errors as errors
 
-# Arrow's own allocators, and one heap for each thread, keep much of what was freed.
+# Arrow's own allocators, and one heap per thread, retain freed memory.
 _FRUGAL = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
 _BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
 _BOOT += "from sememe.train.words.subprocess_call import main; main()"
 
 
 def can_call() -> bool:
-    """Return whether a second Python can be started: not from a frozen or embedded one."""
+    """Return whether another Python can be started: not from a frozen or embedded one."""
     return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
@@ -36,23 +36,23 @@ def call(
     module: str,
     function: str,
     arguments: dict[str, Any],
-    tell: Callable[[int], None] | None = None,
+    report: Callable[[int], None] | None = None,
 ) -> Any:
-    """Return what module.function(**arguments) returns in another process; all of it is JSON.
+    """Return module.function(**arguments) as run in a subprocess; arguments and result are JSON.
 
-    tell: given to the function as `tell`; what it is told there is told here.
+    report: If given, the function takes a callback `report`, whose calls are forwarded to this one.
 
     Raises:
-        SememeError: What the function raised.
-        RuntimeError: Anything else it raised, or an end without an answer.
+        SememeError: As raised by the function.
+        RuntimeError: Anything else it raised, or an exit without an answer.
     """
     argv = [sys.executable, "-P", "-c", _BOOT, json.dumps([str(part) for part in sys.path])]
     fields = {"module": module, "function": function, "arguments": arguments}
-    request = json.dumps(fields | {"tell": tell is not None})
+    request = json.dumps(fields | {"report": report is not None})
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(argv, env=os.environ | _FRUGAL, **pipes) as child:
         try:
-            answer = _ask(child, request.encode(), tell)
+            answer = _ask(child, request.encode(), report)
         except BaseException:
             child.terminate()
             raise
@@ -63,9 +63,9 @@ def call(
 
 
 def _ask(
-    child: subprocess.Popen[bytes], request: bytes, tell: Callable[[int], None] | None
+    child: subprocess.Popen[bytes], request: bytes, report: Callable[[int], None] | None
 ) -> dict[str, Any]:
-    """Send the request; its pipe stays open as long as this process lives."""
+    """Send the request and return the answer; the pipe stays open while this process runs."""
     if child.stdin is None or child.stdout is None:
         raise RuntimeError("the child process has no pipes")
     try:
@@ -75,24 +75,24 @@ def _ask(
         pass
     for line in child.stdout:
         answer: dict[str, Any] = json.loads(line)
-        if "told" not in answer:
+        if "reported" not in answer:
             return answer
-        if tell:
-            tell(answer["told"])
+        if report:
+            report(answer["reported"])
     code = child.wait()
     return {"error": "", "message": f"the process that reads the corpus ended with code {code}"}
 
 
 def main() -> None:
-    """Be the child: answer one request."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends this process
+    """Answer one request, as the child process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives it and ends this process
     signal.signal(signal.SIGTERM, _leave)
     request = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         function = getattr(importlib.import_module(request["module"]), request["function"])
-        tell = {"tell": _tell} if request["tell"] else {}
-        answer = {"value": function(**request["arguments"], **tell)}
+        report = {"report": _report} if request["report"] else {}
+        answer = {"value": function(**request["arguments"], **report)}
     except errors.SememeError as error:
         answer = {"error": type(error).__name__, "message": str(error)}
     except Exception:
@@ -100,8 +100,8 @@ def main() -> None:
     _answer(answer)
 
 
-def _tell(done: int) -> None:
-    _answer({"told": done})
+def _report(done: int) -> None:
+    _answer({"reported": done})
 
 
 def _answer(answer: dict[str, Any]) -> None:
@@ -110,10 +110,10 @@ def _answer(answer: dict[str, Any]) -> None:
 
 
 def _end_with_parent() -> None:
-    os.read(sys.stdin.fileno(), 1)  # nothing more is sent: it returns when the pipe closes
+    os.read(sys.stdin.fileno(), 1)  # returns when the pipe closes
     _thread.interrupt_main(signal.SIGTERM)
 
 
 def _leave(*_: object) -> None:
-    """End the work so that temporary folders are deleted."""
+    """Exit so that temporary folders are deleted."""
     sys.exit(1)

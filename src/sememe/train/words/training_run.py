@@ -1,4 +1,4 @@
-"""One training run: its jobs, its checkpoint and its figures."""
+"""One training run: its jobs, checkpoints and report."""
 
 from __future__ import annotations
 
@@ -9,31 +9,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sememe._progress import Advance, progress
+from sememe.train.base.output_folder import check_room
 from sememe.train.base.run_lock import held
-from sememe.train.words.checkpoint import Checkpoint, check_room
-from sememe.train.words.corpus.encoded import EncodedCorpus
-from sememe.train.words.corpus.vocabulary import Vocabulary
+from sememe.train.words.checkpoint import Checkpoint
+from sememe.train.words.kernels.choose import run_on_nothing
 from sememe.train.words.report import TrainingReport
 from sememe.train.words.schedule import Schedule, run_jobs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.train.words.schedule import Step
-    from sememe.train.words.word2vec import Word2Vec
-    from sememe.vectors.keyed import KeyedVectors
+    from sememe.train.words.kernels.choose import Step
 
-_NOT_DONE = -1.0  # in place of a job's loss
+_NOT_DONE = -1.0  # loss of a job that is not done
 
 
 @dataclass(frozen=True, slots=True)
 class StateKeeping:
-    """Where the state of a run goes, every how many seconds, and whether it stays at the end."""
+    """Where and how often the state of a run is saved, and whether it is kept at the end."""
 
     folder: Path
     seconds: float
@@ -41,13 +39,13 @@ class StateKeeping:
 
 
 @contextmanager
-def kept_state(
+def hold_state(
     folder: str | os.PathLike[str] | None, seconds: float, *, keep: bool
 ) -> Iterator[StateKeeping | None]:
-    """Hold the folder of a checkpoint while a run lasts; None where there is none.
+    """Lock the folder of checkpoints during a run; None without a folder.
 
     Raises:
-        InvalidInputError: Nothing could be stored there, or another run holds it.
+        InvalidInputError: The folder cannot be written, or another run has locked it.
     """
     if folder is None:
         yield None
@@ -62,34 +60,36 @@ class Run:
 
     def __init__(
         self,
-        model: Word2Vec,
-        corpus: EncodedCorpus,
-        vocabulary: Vocabulary,
+        schedule: Schedule,
         arrays: Mapping[str, NDArray[np.float32]],
+        *,
+        workers: int,
         state: StateKeeping | None,
-        start: KeyedVectors | None,
+        facts: Mapping[str, Any],
     ) -> None:
-        """Take up what a checkpoint holds. start: The vectors that training goes on from."""
-        self._schedule = Schedule(
-            corpus, model.epochs, model.rate(), model.min_learning_rate, model.seed
-        )
-        self._workers = 1 if model.deterministic else model.n_threads()
-        self._losses = np.full(self._schedule.n_jobs, _NOT_DONE, np.float32)
+        """Restore a checkpoint, if there is one.
+
+        Args:
+            schedule: The jobs.
+            arrays: The rows that are trained, in place.
+            workers: Number of training threads.
+            state: Where checkpoints are saved, if at all.
+            facts: Identity of the run; a checkpoint with another one is refused.
+        """
+        self._schedule = schedule
+        self._workers = workers
+        self._losses = np.full(schedule.n_jobs, _NOT_DONE, np.float32)
         self._arrays = {**arrays, "losses": self._losses}
-        self._n_keys = len(vocabulary)
         self._seconds = state.seconds if state else math.inf
         self._keep = state is not None and state.keep
-        facts = {"kind": model.kind, **model.lasting_parameters(), "corpus": corpus.fingerprint}
-        if state and start is not None:
-            facts["from"] = start.fingerprint
         self._checkpoint = Checkpoint(state.folder, facts) if state else None
         self._first = self._checkpoint.restore(self._arrays) if self._checkpoint else 0
         self._training = 0.0
 
     def go(self, step: Step, *, show_progress: bool) -> None:
-        """Do all jobs that are left, storing the state now and then, and when interrupted."""
+        """Run all remaining jobs, saving the state periodically and when interrupted."""
         schedule, job = self._schedule, self._first
-        step(np.empty(0, np.int32), 0.0, 0.0, np.uint64(1))  # compiles what is not compiled yet
+        run_on_nothing(step)  # compiles the kernel or loads it from the cache
         with progress("training", total=schedule.n_words, show=show_progress) as advance:
             began = time.perf_counter()
             while job < schedule.n_jobs:
@@ -103,10 +103,10 @@ class Run:
             self._training = time.perf_counter() - began
 
     def _store(self) -> int:
-        """Store the state where it is to be; return the next job.
+        """Save the state if necessary; return the next job.
 
-        Jobs begin in order, and those begun are finished, unless one failed: the state among the
-        jobs that others finished after it is no state to resume at.
+        Jobs start in order and are finished, unless one failed: then later jobs may be done, and
+        the state cannot be resumed from.
         """
         done = self._losses != _NOT_DONE
         job = int(np.count_nonzero(done))
@@ -118,7 +118,7 @@ class Run:
     def _pause(
         self, advance: Advance, began: float, first: int, until: float
     ) -> Callable[[int], bool]:
-        """Return what is asked before each job: shall the state be stored first?"""
+        """Return the callback before each job, which decides whether to save the state first."""
 
         def pause(job: int) -> bool:
             now = time.perf_counter()
@@ -132,15 +132,17 @@ class Run:
 
         return pause
 
-    def report(self, *, reading: float, n_known: int, notes: Sequence[str]) -> TrainingReport:
-        """Return the figures of the run."""
+    def report(
+        self, *, reading: float, n_keys: int, n_known: int, notes: Sequence[str]
+    ) -> TrainingReport:
+        """Return the report of the run."""
         schedule = self._schedule
         passed = schedule.n_words - schedule.words_before(self._first)
         losses = self._losses.reshape(schedule.epochs, -1).mean(axis=1, dtype=np.float64)
         return TrainingReport(
             n_words=schedule.corpus.n_words,
-            n_keys=self._n_keys,
-            n_new=self._n_keys - n_known,
+            n_keys=n_keys,
+            n_new=n_keys - n_known,
             covered=schedule.corpus.n_kept / schedule.corpus.n_words,
             seconds_reading=reading,
             seconds_training=self._training,
@@ -151,6 +153,6 @@ class Run:
         )
 
     def forget(self) -> None:
-        """Remove the checkpoint, unless it is to be kept: the run is over."""
+        """Remove the checkpoint after the run, unless it is to be kept."""
         if self._checkpoint and not self._keep:
             self._checkpoint.remove()

@@ -1,6 +1,6 @@
-"""Count the strings of a stream of pieces exactly, in bounded memory, in threads.
+"""Count strings exactly, in threads and bounded memory.
 
-Each thread adds up Arrow arrays; more than `MAX_DISTINCT` strings go to disk.
+Each thread sums Arrow arrays; more than `MAX_DISTINCT` strings are spilled to disk.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 from sememe.train.words.corpus.disk_counts import ROWS, Counts, Spill, add_up
 from sememe.train.words.corpus.reader import in_order
 
-MAX_DISTINCT = 100_000  # strings in the memory of a thread
+MAX_DISTINCT = 100_000  # strings in memory per thread
 
 
 class Counter:
-    """What one thread counts; subclasses say what of a piece."""
+    """The counts of one thread; subclasses define the strings of a piece."""
 
     def __init__(self, spill: Spill) -> None:
-        """Counters of one count share the spill."""
+        """Share the spill with the other counters."""
         self._spill = spill
         self._rows: list[Counts] = []
         self._waiting = 0
@@ -29,21 +29,21 @@ class Counter:
         raise NotImplementedError
 
     def settle(self, counts: Counts) -> Counts:
-        """Turn counts of the strings met into those wanted; called with each string but once."""
+        """Map the counts of strings to the final ones; each string is passed once per call."""
         return counts
 
     def add(self, piece: Any) -> None:
         """Count the strings of one piece."""
-        found = self.strings(piece).value_counts()
-        self._rows.append((found.field(0), found.field(1)))
-        self._waiting += len(found)
+        counts = self.strings(piece).value_counts()
+        self._rows.append((counts.field(0), counts.field(1)))
+        self._waiting += len(counts)
         if self._waiting > ROWS:
             self._rows, self._waiting = [add_up(self._rows)], 0
             if len(self._rows[0][0]) > MAX_DISTINCT:
                 self._spill.add(self.rest()[0])
 
     def rest(self) -> list[Counts]:
-        """Return what is in memory, in a list of one or none, and forget it."""
+        """Return the counts in memory, in a list of one or none, and clear them."""
         if not self._rows:
             return []
         counts = self.settle(add_up(self._rows))
@@ -52,7 +52,7 @@ class Counter:
 
 
 def count(pieces: Iterable[Any], counters: Sequence[Counter], spill: Spill) -> Iterator[Counts]:
-    """Yield the counts of all strings, each once, by as many threads as there are counters."""
+    """Yield the counts of all strings, each once, with one thread per counter."""
     free: SimpleQueue[Counter] = SimpleQueue()
     for counter in counters:
         free.put(counter)

@@ -1,7 +1,7 @@
-"""Counts by word as Arrow columns: added up in memory, and on disk when they are too many.
+"""Word counts as Arrow columns: summed in memory, and spilled to disk if there are too many.
 
-`Spill` deals words out to 64 files by a sum over their bytes, so that equal words meet in the same
-file and each file can be added up alone, in a sixty-fourth of the memory.
+`Spill` distributes words over 64 files by the sum of their bytes, so that equal words are in the
+same file and each file can be summed alone, in a sixty-fourth of the memory.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILES = 64
-ROWS = 50_000  # rows that wait before they are added up
+ROWS = 50_000  # rows collected before they are summed
 
 Counts = tuple[Any, Any]  # Arrow arrays of equal length: words (binary), how often each (int64)
 
 
 def add_up(rows: Sequence[Counts]) -> Counts:
-    """Return each word once with the sum of its counts; at least one pair of arrays is needed."""
+    """Return each word once with the sum of its counts; takes at least one pair of arrays."""
     import pyarrow as pa
 
     columns: list[Any] = [pa.chunked_array(list(column)) for column in zip(*rows, strict=True)]
@@ -32,10 +32,10 @@ def add_up(rows: Sequence[Counts]) -> Counts:
 
 
 class Spill:
-    """Counts on disk, in a folder that the caller deletes; add from any thread."""
+    """Counts on disk, in a folder that the caller deletes; `add` is thread-safe."""
 
     def __init__(self, folder: Path) -> None:
-        """Nothing is written until something is added."""
+        """Write nothing until something is added."""
         self._folder = folder
         self._writers: list[Any] = []
         self._files: list[Any] = []
@@ -45,16 +45,16 @@ class Spill:
         return bool(self._writers)
 
     def add(self, counts: Counts) -> None:
-        """Write counts of words that are not empty; a word may come again and again."""
+        """Write counts of non-empty words; a word may be added repeatedly."""
         import numpy as np
         import pyarrow as pa
 
         words, numbers = counts
         if not len(words):
             return
-        place = _places(words)
-        order = np.argsort(place, kind="stable")
-        bounds = np.searchsorted(place[order], np.arange(FILES + 1))
+        number = _assign_files(words)
+        order = np.argsort(number, kind="stable")
+        bounds = np.searchsorted(number[order], np.arange(FILES + 1))
         batch = pa.record_batch([words, numbers], names=["word", "n"]).take(order)
         with self._lock:
             if not self._writers:
@@ -63,7 +63,7 @@ class Spill:
                 writer.write_batch(batch.slice(bounds[i], bounds[i + 1] - bounds[i]))
 
     def read(self) -> Iterator[Counts]:
-        """Yield the counts of one file after another, each word once; nothing is added later."""
+        """Close the files and yield their counts in turn, each word once."""
         import pyarrow as pa
 
         for file in (*self._writers, *self._files):
@@ -92,8 +92,8 @@ class Spill:
         return self._folder / f"{number}.arrows"
 
 
-def _places(words: Any) -> NDArray[np.int64]:
-    """Return (n,) the file of each word: the sum of its bytes, so that it needs no loop."""
+def _assign_files(words: Any) -> NDArray[np.int64]:
+    """Return (n,) the file number of each word: the sum of its bytes, which is vectorised."""
     import numpy as np
 
     _, offsets, data = words.buffers()

@@ -1,9 +1,9 @@
-"""A corpus as numbers on disk: the second pass over it, from which training reads.
+"""Encode a corpus as word ids on disk, the second pass over it, from which training reads.
 
-Each word becomes the row of its vector, an int32, and -1 ends a sentence: 4 bytes a word on disk,
-in one temporary file, instead of cutting the text again in every epoch. Words outside the
-vocabulary are dropped and the window closes over the gap, as in word2vec.c and gensim. The file is
-the same byte for byte whatever the number of threads.
+Each word becomes the row of its vector, an int32, and -1 ends a sentence: 4 bytes per word in one
+temporary file, instead of tokenizing the text in every epoch. Words outside the vocabulary are
+dropped before windows are formed, as in word2vec.c and gensim. The file is identical for any number
+of threads.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from sememe.text.words import LINE_END, Tokens
 from sememe.train.words.corpus.reader import (
     Corpus,
     ListCorpus,
+    Report,
     Source,
-    Tell,
     TextCorpus,
+    draw_bar,
     in_order,
+    limit_threads,
     open_corpus,
-    reading_bar,
-    threads_for,
-    told,
+    report_progress,
 )
 from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.subprocess_call import call, can_call
@@ -42,24 +42,24 @@ if TYPE_CHECKING:
     Positions = NDArray[np.int64]
 
 END = -1  # after each sentence
-MAX_SENTENCE = 10_000  # words; longer lines are cut, as in gensim
-BLOCK = 50_000  # numbers of a block, to the next end of a sentence
+MAX_SENTENCE = 10_000  # words; longer lines are split, as in gensim
+BLOCK = 50_000  # ids of a block, up to the next end of a sentence
 _UNKNOWN = -2
-_MAX_MEMO = 100_000  # chunks that are no plain words
+_MAX_MEMO = 100_000  # memoized chunks that are not plain words
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedCorpus:
-    """Word numbers in one file, read in blocks.
+    """Word ids in one file, read in blocks.
 
     Attributes:
         path: int32, little-endian: rows of the vocabulary, -1 after each sentence.
-        n_words: Words of the corpus, those outside the vocabulary included.
-        n_kept: Words in the file.
-        n_sentences: Sentences in the file, after long ones were cut.
-        starts: (n_blocks + 1,) where each block begins, in numbers; the last is the file's length.
-        words: (n_blocks,) words of the corpus that each block stands for, dropped ones included.
-        fingerprint: Of the vocabulary and all numbers: equal if training would see the same.
+        n_words: Number of words of the corpus, including those outside the vocabulary.
+        n_kept: Number of words in the file.
+        n_sentences: Number of sentences in the file, after splitting long ones.
+        starts: (n_blocks + 1,) where each block begins, in ids; the last is the file's length.
+        words: (n_blocks,) number of words of the corpus per block, including dropped ones.
+        fingerprint: Hash of the vocabulary and all ids: equal if training data is equal.
     """
 
     path: Path
@@ -72,11 +72,11 @@ class EncodedCorpus:
 
     @property
     def n_blocks(self) -> int:
-        """How many blocks there are; each ends with a sentence."""
+        """Number of blocks; each ends with a sentence."""
         return len(self.words)
 
     def read(self, block: int) -> Numbers:
-        """Return the numbers of a block, at most 60,001; safe from several threads.
+        """Return the ids of a block, at most 60,001; thread-safe.
 
         Raises:
             CorruptFileError: The file is shorter than it was.
@@ -90,7 +90,7 @@ class EncodedCorpus:
         return numbers.astype(np.int32, copy=False)
 
     def raw_words(self, block: int) -> int:
-        """Return how many words of the corpus a block stands for; over all blocks `n_words`."""
+        """Return the number of words of the corpus in a block; the sum over blocks is `n_words`."""
         return int(self.words[block])
 
 
@@ -103,52 +103,53 @@ def encode_corpus(
     workers: int = 1,
     show_progress: bool = False,
 ) -> EncodedCorpus:
-    """Write the corpus as word numbers into a file in `folder`, which the caller deletes.
+    """Write the corpus as word ids into a file in `folder`, which the caller deletes.
 
-    It takes 4 bytes for each word of the vocabulary that occurs, and 4 for each sentence.
+    It takes 4 bytes per occurrence of a known word, and 4 per sentence.
 
     Args:
-        corpus: See `open_corpus`; one that was opened is checked against its first pass.
-        vocabulary: Which word has which number.
+        corpus: See `open_corpus`; an open one is checked against its first pass.
+        vocabulary: The ids of words.
         folder: An existing folder, in which "corpus.i32" is written.
-        tokens: How a text file is cut, see `open_corpus`.
-        workers: Threads for a file (lists take one); the file is the same for any number.
-        show_progress: Draw a bar.
+        tokens: Tokenization of a text file, see `open_corpus`.
+        workers: Threads for a file (lists use one); the file is the same for any number.
+        show_progress: Draw a progress bar.
 
     Raises:
-        InvalidInputError: No corpus, or one with other words than when they were counted.
+        InvalidInputError: Not a corpus, or one with other words than in the first pass.
     """
     import numpy as np
 
     corpus, workers = open_corpus(corpus, tokens=tokens), int(workers)
     path = Path(folder) / "corpus.i32"
-    with reading_bar("numbering words", corpus, show=show_progress) as tell:
+    with draw_bar("numbering words", corpus, show=show_progress) as report:
         if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
-            found = _encode_apart(corpus, vocabulary, path, tell, workers=workers)
+            fields = _encode_in_subprocess(corpus, vocabulary, path, report, workers=workers)
         else:
             counts = vocabulary.counts.tolist()
-            found = _encode(corpus, vocabulary.keys, counts, path, tell, workers=workers)
-    _check_same(corpus, found["n_words"], found.pop("digest"))
-    starts, passed = (np.array(found.pop(name), dtype=np.int64) for name in ("starts", "passed"))
-    return EncodedCorpus(path=path, starts=starts, words=passed[1:] - passed[:-1], **found)
+            fields = _encode(corpus, vocabulary.keys, counts, path, report, workers=workers)
+    _check_same(corpus, fields["n_words"], fields.pop("digest"))
+    starts, passed = (np.array(fields.pop(name), dtype=np.int64) for name in ("starts", "passed"))
+    return EncodedCorpus(path=path, starts=starts, words=passed[1:] - passed[:-1], **fields)
 
 
-def _encode_apart(
-    corpus: TextCorpus, vocabulary: Vocabulary, path: Path, tell: Tell, *, workers: int
+def _encode_in_subprocess(
+    corpus: TextCorpus, vocabulary: Vocabulary, path: Path, report: Report, *, workers: int
 ) -> dict[str, Any]:
-    """Encode in another process, which gets the vocabulary in a file."""
+    """Encode in a subprocess, which reads the vocabulary from a file."""
     request = path.with_name("vocabulary.json")
     fields = {"keys": vocabulary.keys, "counts": vocabulary.counts.tolist()}
     request.write_text(json.dumps(fields), encoding="utf-8")
-    where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
     work = {"vocabulary": str(request.absolute()), "out": str(path.absolute())}
-    found: dict[str, Any] = call(__name__, "encode_file", where | work | {"workers": workers}, tell)
+    answer: dict[str, Any] = call(
+        __name__, "encode_file", corpus.arguments() | work | {"workers": workers}, report
+    )
     request.unlink()
-    return found
+    return answer
 
 
 def _check_same(corpus: Corpus, n_words: int, digest: int) -> None:
-    """Refuse a corpus that gave other words when they were counted."""
+    """Refuse a corpus with other words than in the first pass."""
     change = ""
     if corpus.n_words not in (None, n_words):
         change = f"{corpus.n_words} words when they were counted and {n_words} when read again"
@@ -160,12 +161,12 @@ def _check_same(corpus: Corpus, n_words: int, digest: int) -> None:
 
 
 def encode_file(
-    path: str, tokens: Tokens, vocabulary: str, out: str, workers: int, tell: Tell
+    path: str, tokens: Tokens, vocabulary: str, out: str, workers: int, report: Report
 ) -> dict[str, Any]:
-    """Encode a text file in a process of its own; see `train.words.subprocess_call`."""
+    """Encode a text file in a subprocess; see `sememe.train.words.subprocess_call`."""
     fields = json.loads(Path(vocabulary).read_text(encoding="utf-8"))
     corpus = TextCorpus(Path(path), tokens)
-    return _encode(corpus, fields["keys"], fields["counts"], Path(out), tell, workers=workers)
+    return _encode(corpus, fields["keys"], fields["counts"], Path(out), report, workers=workers)
 
 
 def _encode(
@@ -173,19 +174,19 @@ def _encode(
     keys: Sequence[str],
     counts: Sequence[int],
     path: Path,
-    tell: Tell,
+    report: Report,
     *,
     workers: int,
 ) -> dict[str, Any]:
-    """Return what is known of the file, in the types of JSON."""
+    """Write the file and return the fields of EncodedCorpus, in JSON types."""
     encoder = _Encoder(corpus, keys)
     blocks = _Blocks()
     digest = hashlib.blake2b(json.dumps([keys, counts]).encode(), digest_size=16)
-    workers = threads_for(corpus, workers)
+    workers = limit_threads(corpus, workers)
     hashes = _hashes(keys) if isinstance(corpus, ListCorpus) else None
     seen = 0
     with path.open("wb") as file:
-        for part in in_order(encoder.encode, told(corpus, tell), workers=workers):
+        for part in in_order(encoder.encode, report_progress(corpus, report), workers=workers):
             data = part.numbers.astype("<i4", copy=False).data
             file.write(data)
             digest.update(data)
@@ -197,7 +198,7 @@ def _encode(
 
 
 def _hashes(keys: Sequence[str]) -> NDArray[np.uint64]:
-    """Return (n,) what a word adds to `digest_of` each time it occurs."""
+    """Return (n,) the contribution of each occurrence of a word to `compute_digest`."""
     import numpy as np
 
     return np.fromiter(map(hash, keys), np.int64, len(keys)).view(np.uint64)
@@ -205,13 +206,13 @@ def _hashes(keys: Sequence[str]) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """One piece, encoded.
+    """One encoded piece.
 
     Attributes:
-        numbers: Words and ends; the last is an end.
+        numbers: Word ids and ends; the last is an end.
         ends: Position of each end, plus one.
-        words: (n_ends,) words of the piece before each end, dropped ones included.
-        n_words: Words of the piece.
+        words: (n_ends,) number of words of the piece before each end, including dropped ones.
+        n_words: Number of words of the piece.
     """
 
     numbers: Numbers
@@ -221,7 +222,7 @@ class _Part:
 
 
 class _Encoder:
-    """Turns pieces of the corpus into numbers, from several threads at once."""
+    """Encodes pieces of the corpus, from several threads at once."""
 
     def __init__(self, corpus: Corpus, keys: Sequence[str]) -> None:
         import pyarrow as pa
@@ -234,30 +235,30 @@ class _Encoder:
         self._memo: dict[bytes, list[int]] = {}
 
     def encode(self, piece: Any) -> _Part:
-        """Encode one piece: a key stands for itself, other chunks are cut into words."""
+        """Encode one piece: chunks that are keys at once, others after splitting into words."""
         import numpy as np
         import pyarrow.compute as pc
 
         chunks = self._corpus.chunks(piece)
-        found = pc.index_in(chunks, value_set=self._known)
-        numbers = found.fill_null(_UNKNOWN).to_numpy(zero_copy_only=False)
+        rows = pc.index_in(chunks, value_set=self._known)
+        numbers = rows.fill_null(_UNKNOWN).to_numpy(zero_copy_only=False)
         numbers = np.where(numbers == self._end, np.int32(END), numbers)
         odd, lists = self._odd(chunks, numbers)
         return _drop_unknown(_cut_long(_spread(numbers, odd, lists)))
 
     def _odd(self, chunks: Any, numbers: Numbers) -> tuple[Positions, list[list[int]]]:
-        """Return the chunks that are no plain words: (n,) where, and the rows of their words."""
+        """Return the chunks that are not plain words: (n,) positions, and their words' rows."""
         import numpy as np
 
         unknown = np.flatnonzero(numbers == _UNKNOWN)
-        found = chunks.take(unknown).dictionary_encode()
-        plain = self._corpus.plain(found.dictionary).to_numpy(zero_copy_only=False)
+        encoded = chunks.take(unknown).dictionary_encode()
+        plain = self._corpus.plain(encoded.dictionary).to_numpy(zero_copy_only=False)
         distinct = np.flatnonzero(~plain)
-        rows = [self._words(chunk) for chunk in found.dictionary.take(distinct).to_pylist()]
-        place = np.full(len(plain), -1)
-        place[distinct] = np.arange(len(distinct))
-        place = place[found.indices.to_numpy()]  # (n_unknown,) which of the rows, or -1
-        return unknown[place >= 0], [rows[i] for i in place[place >= 0].tolist()]
+        rows = [self._words(chunk) for chunk in encoded.dictionary.take(distinct).to_pylist()]
+        which = np.full(len(plain), -1)
+        which[distinct] = np.arange(len(distinct))
+        which = which[encoded.indices.to_numpy()]  # (n_unknown,) index into rows, or -1
+        return unknown[which >= 0], [rows[i] for i in which[which >= 0].tolist()]
 
     def _words(self, chunk: bytes) -> list[int]:
         memo = self._memo
@@ -270,7 +271,7 @@ class _Encoder:
 
 
 def _spread(numbers: Numbers, odd: Positions, lists: list[list[int]]) -> Numbers:
-    """Put lists of any length in place of the numbers at the positions `odd`."""
+    """Replace the numbers at the positions `odd` by lists of any length."""
     import numpy as np
 
     lengths = np.fromiter(map(len, lists), np.int64, len(lists))
@@ -279,17 +280,17 @@ def _spread(numbers: Numbers, odd: Positions, lists: list[list[int]]) -> Numbers
     if not len(others):
         return numbers
     several = [row for row in lists if len(row) != 1]
-    places = np.repeat(others, lengths[lengths != 1])
-    spread = np.insert(numbers, places, np.fromiter(chain.from_iterable(several), np.int32))
+    positions = np.repeat(others, lengths[lengths != 1])
+    spread = np.insert(numbers, positions, np.fromiter(chain.from_iterable(several), np.int32))
     kept = np.ones(len(spread), dtype=bool)
-    ends = others + np.cumsum(lengths[lengths != 1])  # where each replaced number has moved
+    ends = others + np.cumsum(lengths[lengths != 1])  # new positions of the replaced numbers
     kept[ends] = False
     out: Numbers = spread[kept]
     return out
 
 
 def _cut_long(numbers: Numbers) -> Numbers:
-    """Put an end after every 10,000 words of a longer line."""
+    """Insert an end after every 10,000 words of a longer line."""
     import numpy as np
 
     ends = np.flatnonzero(numbers == END)
@@ -302,7 +303,7 @@ def _cut_long(numbers: Numbers) -> Numbers:
 
 
 def _drop_unknown(numbers: Numbers) -> _Part:
-    """Leave out unknown words, and sentences that are empty without them."""
+    """Drop unknown words, and sentences that are then empty."""
     import numpy as np
 
     words = np.cumsum(numbers != END)
@@ -317,7 +318,7 @@ def _drop_unknown(numbers: Numbers) -> _Part:
 
 @dataclass
 class _Blocks:
-    """Where blocks begin: after the first end of a sentence that is BLOCK numbers on."""
+    """Starts of blocks: after the first end of a sentence at least BLOCK ids further."""
 
     starts: list[int] = field(default_factory=lambda: [0])
     passed: list[int] = field(default_factory=lambda: [0])  # words of the corpus before each start
@@ -326,7 +327,7 @@ class _Blocks:
     n_sentences: int = 0
 
     def add(self, part: _Part) -> None:
-        """Go over the next piece."""
+        """Add the next piece."""
         ends = part.ends + self.length
         while (i := int(ends.searchsorted(self.starts[-1] + BLOCK))) < len(ends):
             self.starts.append(int(ends[i]))

@@ -1,14 +1,14 @@
-"""Find word pairs that belong together ("new york") and join them before training.
+"""Detect phrases of two words ("new york") and join them before training.
 
-Mikolov et al. 2013 (arXiv:1310.4546), section 4: two neighbours make a phrase if they occur
+Mikolov et al. 2013 (arXiv:1310.4546), section 4: two adjacent words are a phrase if they occur
 together more often than by chance,
 
     score(a, b) = (count(a b) - min_count) / (count(a) * count(b)) * size            (equation 6)
 
-where `size` is the number of different words and pairs, as in gensim, so that the default threshold
-of 10 means the same there (word2phrase.c takes the number of words of the corpus, and 100).
-scoring="npmi" is normalised pointwise mutual information (Bouma 2009), from -1 to 1: a threshold of
-0.5 is a good start. Counts are exact and in bounded memory.
+where `size` is the number of distinct words and pairs, as in gensim, so that the default threshold
+of 10 is the same (word2phrase.c uses the number of words of the corpus, and 100). scoring="npmi" is
+normalised pointwise mutual information (Bouma 2009), from -1 to 1; start with a threshold of 0.5.
+Counts are exact, in bounded memory.
 """
 
 from __future__ import annotations
@@ -22,42 +22,42 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.text.words import LINE_END, Tokens
 from sememe.train.words.corpus.counting import Counter, count
 from sememe.train.words.corpus.disk_counts import Spill
 from sememe.train.words.corpus.reader import (
     Corpus,
+    Report,
     Source,
-    Tell,
     TextCorpus,
+    draw_bar,
+    extract_words,
+    limit_threads,
     open_corpus,
-    reading_bar,
-    threads_for,
-    told,
-    words_in,
+    report_progress,
 )
 from sememe.train.words.corpus.vocabulary import Vocabulary, build_vocabulary
 from sememe.train.words.report import plain
 from sememe.train.words.subprocess_call import call, can_call
-from sememe.vectors.atomic import written
 
 Scoring = Literal["default", "npmi"]
 SCORINGS: tuple[Scoring, ...] = ("default", "npmi")
 _KIND, _VERSION = "sememe phrases", 1
-_BETWEEN = LINE_END  # no word holds this byte
+_BETWEEN = LINE_END  # a byte that no word contains
 
 
 class Phrases:
-    """Learns which neighbours are phrases, then joins them in any sentences.
+    """Learns phrases of adjacent words, and joins them in any sentences.
 
-    For phrases of three or four words fit a second one on what the first gives, as in the paper.
+    For phrases of three or four words fit another one on the output of the first, as in the paper.
 
         phrases = Phrases().fit("text.txt")
         Word2Vec().fit(phrases.transform("text.txt"))
 
     Attributes:
-        phrases_: (first word, second word) -> score, for the pairs above the threshold.
+        phrases_: (first word, second word) -> score, of the pairs above the threshold.
     """
 
     phrases_: dict[tuple[str, str], float]
@@ -72,15 +72,16 @@ class Phrases:
         tokens: Tokens = "words",
         workers: int = 1,
     ) -> None:
-        """Keep the parameters.
+        """Store the parameters.
 
         Args:
-            min_count: Taken off each count of a pair; with "npmi" rarer pairs are left out.
-            threshold: Pairs that score higher are joined.
-            delimiter: Stands between the words of a phrase.
+            min_count: Discount of pair counts; with "npmi" the minimum count of a pair.
+            threshold: Pairs with a higher score are joined.
+            delimiter: String between the words of a phrase.
             scoring: "default" (equation 6) or "npmi".
-            tokens: How a text file is cut, see `sememe.train.words.corpus.reader.open_corpus`.
-            workers: Threads.
+            tokens: Tokenization of a text file, see
+                `sememe.train.words.corpus.reader.open_corpus`.
+            workers: Number of threads.
         """
         self.min_count = min_count
         self.threshold = threshold
@@ -90,12 +91,12 @@ class Phrases:
         self.workers = workers
 
     def fit(self, corpus: Source | Corpus, *, show_progress: bool = False) -> Self:
-        """Count the words and pairs of a corpus; it is read twice.
+        """Count the words and pairs of a corpus, which is read twice.
 
-        show_progress: Draw a bar for each.
+        show_progress: Draw a progress bar for each pass.
 
         Raises:
-            InvalidInputError: A parameter out of range, no corpus, or no word that occurs
+            InvalidInputError: A parameter out of range, not a corpus, or no word that occurs
                 `min_count` times.
         """
         self._check()
@@ -104,22 +105,22 @@ class Phrases:
             corpus, min_count=self.min_count, workers=self.workers, show_progress=show_progress
         )
         limits: dict[str, Any] = {"min_count": int(self.min_count), "workers": int(self.workers)}
-        with reading_bar("counting pairs", corpus, show=show_progress) as tell:
+        with draw_bar("counting pairs", corpus, show=show_progress) as report:
             if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
-                where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
-                found = call(__name__, "count_file", where | limits, tell)
+                counted = call(__name__, "count_file", corpus.arguments() | limits, report)
             else:
-                found = _count(corpus, tell, **limits)
-        self.phrases_ = self._select(words, found["pairs"], words.n_distinct + found["n_distinct"])
+                counted = _count(corpus, report, **limits)
+        size = words.n_distinct + counted["n_distinct"]
+        self.phrases_ = self._select(words, counted["pairs"], size)
         return self
 
     def transform(self, corpus: Source | Corpus) -> Phrased:
-        """Return the sentences with phrases joined, made anew each time they are iterated."""
+        """Return the sentences with phrases joined, as a restartable iterable."""
         self._check_fitted()
         return Phrased(self, open_corpus(corpus, tokens=self.tokens))
 
     def transform_one(self, sentence: Sequence[str]) -> list[str]:
-        """Join the phrases of one sentence, from left to right; no word is in two of them."""
+        """Join the phrases of one sentence, from left to right, without overlaps."""
         self._check_fitted()
         joined: list[str] = []
         open_word: str | None = None  # the last word, if it may still begin a phrase
@@ -133,7 +134,7 @@ class Phrases:
         return joined
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a JSON file, whole or not at all; return its path."""
+        """Write a JSON file atomically; return its path."""
         self._check_fitted()
         names = ("min_count", "threshold", "delimiter", "scoring", "tokens")
         document = {
@@ -143,7 +144,7 @@ class Phrases:
             "phrases": [[*pair, score] for pair, score in self.phrases_.items()],
         }
         path = Path(path)
-        with written(path) as file:
+        with write_atomically(path) as file:
             file.write(json.dumps(document, ensure_ascii=False, indent=0).encode())
         return path
 
@@ -152,16 +153,16 @@ class Phrases:
         """Read what `save` wrote.
 
         Raises:
-            InvalidInputError: There is no file.
-            CorruptFileError: It is no such file, or of a later version.
+            InvalidInputError: There is no such file.
+            CorruptFileError: It does not hold phrases, or is of a later version.
         """
         if not Path(path).is_file():
             raise InvalidInputError(f"{path} is no file. Give one that Phrases.save wrote.")
         try:
             document = json.loads(Path(path).read_text(encoding="utf-8"))
             if (document["kind"], document["version"]) != (_KIND, _VERSION):
-                found = f"{document['kind']!r}, version {document['version']}"
-                raise CorruptFileError(f"{path}: {found}, not {_KIND!r}, version {_VERSION}")
+                got = f"{document['kind']!r}, version {document['version']}"
+                raise CorruptFileError(f"{path}: {got}, not {_KIND!r}, version {_VERSION}")
             phrases = cls(**document["parameters"])
             phrases.phrases_ = {(a, b): float(score) for a, b, score in document["phrases"]}
         except (ValueError, KeyError, TypeError) as error:
@@ -200,14 +201,14 @@ class Phrased:
     """Sentences of a corpus with phrases joined; each iteration reads the corpus again."""
 
     def __init__(self, phrases: Phrases, corpus: Corpus) -> None:
-        """Read nothing yet."""
+        """Take fitted phrases and an open corpus."""
         self._phrases = phrases
         self._corpus = corpus
 
     def __iter__(self) -> Iterator[list[str]]:
         for piece in self._corpus.pieces():
             sentence: list[str] = []
-            for word in words_in(self._corpus, piece).to_pylist():
+            for word in extract_words(self._corpus, piece).to_pylist():
                 if word != LINE_END:
                     sentence.append(word.decode())
                     continue
@@ -225,13 +226,13 @@ def npmi(a: int, b: int, together: int, *, n_words: int) -> float:
     return math.log(p / (a / n_words * b / n_words)) / -math.log(p) if p < 1 else 1.0
 
 
-def count_file(path: str, tokens: Tokens, tell: Tell, **limits: Any) -> dict[str, Any]:
-    """Count the pairs of a text file in a process of its own; see `train.words.subprocess_call`."""
-    return _count(TextCorpus(Path(path), tokens), tell, **limits)
+def count_file(path: str, tokens: Tokens, report: Report, **limits: Any) -> dict[str, Any]:
+    """Count the pairs of a text file in a subprocess; see `sememe.train.words.subprocess_call`."""
+    return _count(TextCorpus(Path(path), tokens), report, **limits)
 
 
-def _count(corpus: Corpus, tell: Tell, *, min_count: int, workers: int) -> dict[str, Any]:
-    """Return the pairs seen `min_count` times and how many different ones there are."""
+def _count(corpus: Corpus, report: Report, *, min_count: int, workers: int) -> dict[str, Any]:
+    """Return the pairs that occur `min_count` times, and the number of distinct pairs."""
     import pyarrow.compute as pc
 
     pairs: list[tuple[str, str, int]] = []
@@ -239,12 +240,12 @@ def _count(corpus: Corpus, tell: Tell, *, min_count: int, workers: int) -> dict[
     least: Any = min_count
     with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
         spill = Spill(Path(folder))
-        counters = [_PairCounter(corpus, spill) for _ in range(threads_for(corpus, workers))]
-        for found, counts in count(told(corpus, tell), counters, spill):
-            distinct += len(found)
+        counters = [_PairCounter(corpus, spill) for _ in range(limit_threads(corpus, workers))]
+        for strings, counts in count(report_progress(corpus, report), counters, spill):
+            distinct += len(strings)
             often = pc.greater_equal(counts, least)
             kept = zip(
-                found.filter(often).to_pylist(), counts.filter(often).to_pylist(), strict=True
+                strings.filter(often).to_pylist(), counts.filter(often).to_pylist(), strict=True
             )
             for pair, n in kept:
                 a, _, b = pair.partition(_BETWEEN)
@@ -253,18 +254,18 @@ def _count(corpus: Corpus, tell: Tell, *, min_count: int, workers: int) -> dict[
 
 
 class _PairCounter(Counter):
-    """Counts neighbours within a sentence."""
+    """Counts adjacent words of a sentence."""
 
     def __init__(self, corpus: Corpus, spill: Spill) -> None:
         super().__init__(spill)
         self._corpus = corpus
 
     def strings(self, piece: Any) -> Any:
-        """Return the pairs of a piece, joined by a byte that no word holds."""
+        """Return the pairs of a piece, joined by a byte that no word contains."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        words = words_in(self._corpus, piece)
+        words = extract_words(self._corpus, piece)
         end: Any = LINE_END
         inside = pc.not_equal(words, end)
         both = pc.and_(inside[:-1], inside[1:])

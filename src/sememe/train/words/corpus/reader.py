@@ -1,8 +1,8 @@
-"""A corpus to train word vectors on: a text file or lists of tokens, read in pieces.
+"""Corpora of word vectors: a text file or lists of tokens, read in pieces.
 
-Both kinds give the same thing: for each piece an Arrow array of chunks (what stands between
-spaces, or a token of a list) with a mark after each sentence. Arrow counts and numbers them
-outside Python, so that threads run side by side.
+Both give for each piece an Arrow array of chunks (text between spaces, or a token of a list) with a
+mark after each sentence. Arrow counts and encodes them outside Python, so that threads run in
+parallel.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from typing import Any, TypeAlias, TypeVar
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._progress import progress
 from sememe.sources.encoding import guess_encoding, looks_binary
-from sememe.sources.streams import PACKED, open_bytes, reason
+from sememe.sources.open_file import PACKED, open_bytes, reason
 from sememe.text.normalize import well_formed
 from sememe.text.words import LINE_END, PLAIN, Tokens, check_tokens, separate, words_of
 
 PIECE_BYTES = 1 << 20
 PIECE_TOKENS = 50_000
-_CUT_BYTES = 1 << 16  # where a line longer than a piece is cut: at a space this near to the end
+_CUT_BYTES = 1 << 16  # from the end of a piece in which a longer line is split, at a space
 _MASK = 2**64 - 1
 _HOW = "Give a path, a list of token lists, or an object whose __iter__ starts anew each time"
 
 P = TypeVar("P")
 R = TypeVar("R")
 Source = str | os.PathLike[str] | Iterable[Sequence[str]]
-Tell = Callable[[int], None]  # is told how much of a corpus has been read
+Report = Callable[[int], None]  # takes how much of a corpus has been read
 Corpus: TypeAlias = "TextCorpus | ListCorpus"
 
 
 def open_corpus(corpus: Source | Corpus, *, tokens: Tokens = "words") -> Corpus:
-    """Check a corpus and make it readable as often as needed.
+    """Check a corpus and return it as one that can be read repeatedly.
 
     Args:
-        corpus: Path of a UTF-8 text file (.gz and .xz are unpacked), one sentence or paragraph a
-            line; or an iterable of token lists that can be iterated again and again.
-        tokens: For a path: "words" (lower-cased words, see `sememe.text.words`) or "whitespace"
-            (the text is tokenised already and taken as it is). Token lists are taken as they are.
+        corpus: Path of a UTF-8 text file (plain, .gz or .xz), one sentence or paragraph per line;
+            or a restartable iterable of token lists.
+        tokens: Tokenization of a file: "words" (lower-cased words, see `sememe.text.words`) or
+            "whitespace" (the text is tokenised already). Token lists are not changed.
 
     Raises:
-        InvalidInputError: It is no such thing: a generator, a folder, a missing or empty file, text
-            in another encoding, plain strings in place of token lists.
+        InvalidInputError: Anything else: a generator, a folder, a missing or empty file, text in
+            another encoding, plain strings instead of token lists.
     """
     check_tokens(tokens)
     if isinstance(corpus, (TextCorpus, ListCorpus)):
@@ -58,14 +58,14 @@ def open_corpus(corpus: Source | Corpus, *, tokens: Tokens = "words") -> Corpus:
 
 
 class TextCorpus:
-    """A text file, one sentence or paragraph a line.
+    """A text file, one sentence or paragraph per line.
 
     Attributes:
-        path: Where it lies.
-        tokens: How it is cut.
-        n_words: Words met by the first pass; None before it.
-        notes: What the first pass replaced or left out, in words.
-        unit: What its length is told in.
+        path: Path of the file.
+        tokens: Its tokenization.
+        n_words: Number of words in the first pass; None before it.
+        notes: What the first pass replaced or left out.
+        unit: Unit of its length.
     """
 
     unit = "MB"
@@ -80,17 +80,21 @@ class TextCorpus:
             what = "no regular file" if path.exists() else "there is no such file"
             what = "a folder, not a file" if path.is_dir() else what
             raise InvalidInputError(f"corpus {str(path)[:80]!r}: {what}. {_HOW}")
-        with _named(path), open_bytes(path) as stream:
+        with _name_errors(path), open_bytes(path) as stream:
             _check_text(path, stream.read(_CUT_BYTES))
 
     @property
     def is_large(self) -> bool:
-        """Whether reading it takes longer than starting a process."""
+        """Whether reading it takes longer than starting a subprocess."""
         return self.path.stat().st_size > (1 << 20 if self.path.suffix in PACKED else 4 << 20)
+
+    def arguments(self) -> dict[str, str]:
+        """Return the arguments with which a subprocess opens it."""
+        return {"path": str(self.path.absolute()), "tokens": self.tokens}
 
     @property
     def length(self) -> int | None:
-        """How many megabytes of text there are; None where that shows only on unpacking."""
+        """Size in megabytes; None if the file is compressed."""
         return None if self.path.suffix in PACKED else self.path.stat().st_size // 1_000_000
 
     def length_of(self, piece: Any) -> float:
@@ -100,9 +104,9 @@ class TextCorpus:
     def pieces(self) -> Iterator[bytes]:
         """Yield the text in pieces of about 1 MB that end at line ends.
 
-        A line much longer than a piece is cut at a space.
+        A line much longer than a piece is split at a space.
         """
-        with _named(self.path), open_bytes(self.path) as stream:
+        with _name_errors(self.path), open_bytes(self.path) as stream:
             rest = stream.read(3).removeprefix(b"\xef\xbb\xbf")
             while block := stream.read(PIECE_BYTES):
                 piece, rest = _cut(rest + block + stream.readline(PIECE_BYTES))
@@ -123,7 +127,7 @@ class TextCorpus:
         return pc.ascii_split_whitespace(whole).flatten().view(pa.binary())
 
     def plain(self, chunks: Any) -> Any:
-        """Return which chunks surely are one word as they stand, as an Arrow array of bool."""
+        """Return which chunks are certainly one word unchanged, as an Arrow array of bool."""
         import pyarrow.compute as pc
 
         return pc.match_substring_regex(chunks.view("string"), PLAIN[self.tokens])
@@ -134,21 +138,21 @@ class TextCorpus:
 
 
 class ListCorpus:
-    """An iterable of token lists that can be iterated again and again.
+    """A restartable iterable of token lists.
 
     Attributes:
         sentences: The lists.
-        tokens: "whitespace": tokens are taken as they are.
-        n_words: Words met by the first pass; None before it.
-        counted: `digest_of` what was counted; None before it.
-        notes: What the first pass replaced or left out, in words.
-        unit: What its length is told in.
+        tokens: "whitespace": tokens are not changed.
+        n_words: Number of words in the first pass; None before it.
+        counted: `compute_digest` of the first pass; None before it.
+        notes: What the first pass replaced or left out.
+        unit: Unit of its length.
     """
 
     unit = "sentences"
 
     def __init__(self, sentences: Iterable[Sequence[str]]) -> None:
-        """Check that it is iterable and starts anew."""
+        """Check that it is iterable and restartable."""
         if not isinstance(sentences, Iterable):
             raise InvalidInputError(f"corpus is a {type(sentences).__name__}. {_HOW}")
         if isinstance(sentences, Iterator):
@@ -163,7 +167,7 @@ class ListCorpus:
 
     @property
     def length(self) -> int | None:
-        """How many sentences there are, where that is known beforehand."""
+        """Number of sentences, if it is known beforehand."""
         return len(self.sentences) if isinstance(self.sentences, Sized) else None
 
     def length_of(self, piece: Any) -> float:
@@ -177,7 +181,7 @@ class ListCorpus:
         count = 0
         for number, sentence in enumerate(self.sentences):
             if isinstance(sentence, (str, bytes)) or not isinstance(sentence, Iterable):
-                raise InvalidInputError(_no_list(number, sentence))
+                raise InvalidInputError(_describe_sentence(number, sentence))
             flat.extend(sentence)
             flat.append(None)
             count += 1
@@ -213,47 +217,47 @@ class ListCorpus:
         return pc.invert(pc.is_in(chunks, value_set=pa.array([b"", LINE_END])))
 
     def words_of(self, chunk: bytes) -> list[str]:
-        """Return the token itself; an empty one is no word."""
+        """Return the token itself, or nothing if it is empty."""
         return [chunk.decode()] if chunk else []
 
 
-def told(corpus: Corpus, tell: Tell) -> Iterator[Any]:
-    """Yield the pieces of a corpus, and tell how much of its length has been taken."""
+def report_progress(corpus: Corpus, report: Report) -> Iterator[Any]:
+    """Yield the pieces of a corpus, and report how much of its length has been read."""
     done = 0.0
     for piece in corpus.pieces():
         yield piece
         done += corpus.length_of(piece)
-        tell(int(done))
+        report(int(done))
 
 
 @contextmanager
-def reading_bar(what: str, corpus: Corpus, *, show: bool) -> Iterator[Tell]:
-    """Draw a bar on standard error for one pass over a corpus, if `show`."""
+def draw_bar(what: str, corpus: Corpus, *, show: bool) -> Iterator[Report]:
+    """Draw a progress bar on standard error for one pass over a corpus, if `show`."""
     with progress(what, total=corpus.length, show=show) as advance:
         yield lambda done: advance(done, corpus.unit)
 
 
-def digest_of(keys: Sequence[str], counts: Iterable[int]) -> int:
-    """Return a number for how often each word occurs: the sum of hash x count modulo 2**64.
+def compute_digest(keys: Sequence[str], counts: Iterable[int]) -> int:
+    """Return a digest of the counts of words: the sum of hash x count modulo 2**64.
 
-    The order of the words does not matter; it holds within one process alone, as `hash` does.
+    It is independent of order, and valid within one process only, like `hash`.
     """
     total: int = sum(map(operator.mul, map(hash, keys), counts))
     return total & _MASK
 
 
-def threads_for(corpus: Corpus, workers: int) -> int:
-    """Return how many threads help: lists are made by Python, which runs one at a time."""
+def limit_threads(corpus: Corpus, workers: int) -> int:
+    """Return how many threads are useful: one for lists, which are read under Python's lock."""
     return workers if isinstance(corpus, TextCorpus) else 1
 
 
-def words_in(corpus: Corpus, piece: Any) -> Any:
+def extract_words(corpus: Corpus, piece: Any) -> Any:
     """Return the words of a piece as an Arrow array of bytes, `LINE_END` after each sentence."""
     import numpy as np
     import pyarrow as pa
 
-    found = corpus.chunks(piece).dictionary_encode()
-    table = found.dictionary
+    encoded = corpus.chunks(piece).dictionary_encode()
+    table = encoded.dictionary
     plain = corpus.plain(table).to_numpy(zero_copy_only=False)
     begins, lengths = np.arange(len(table)), np.ones(len(table), dtype=np.int64)
     words: list[bytes] = []
@@ -262,15 +266,15 @@ def words_in(corpus: Corpus, piece: Any) -> Any:
             new = corpus.words_of(chunk)
             begins[i], lengths[i] = len(table) + len(words), len(new)
             words += (word.encode() for word in new)
-    chunks = found.indices.to_numpy()
+    chunks = encoded.indices.to_numpy()
     length = lengths[chunks]
     shift = begins[chunks] - (np.cumsum(length) - length)
-    places = np.repeat(shift, length) + np.arange(length.sum())
-    return pa.concat_arrays([table, pa.array(words, type=pa.binary())]).take(pa.array(places))
+    indices = np.repeat(shift, length) + np.arange(length.sum())
+    return pa.concat_arrays([table, pa.array(words, type=pa.binary())]).take(pa.array(indices))
 
 
 def in_order(work: Callable[[P], R], pieces: Iterable[P], *, workers: int) -> Iterator[R]:
-    """Yield work(piece) in the order of the pieces, `workers` threads ahead and no further."""
+    """Yield work(piece) in the order of the pieces, at most `workers` pieces ahead."""
     if workers == 1:
         yield from map(work, pieces)
         return
@@ -289,12 +293,12 @@ def in_order(work: Callable[[P], R], pieces: Iterable[P], *, workers: int) -> It
 
 
 def _cut(text: bytes) -> tuple[bytes, bytes]:
-    """Return (a piece, what is left of a line that is too long for it)."""
+    """Return (a piece, the rest of a line that is too long for it)."""
     if text.endswith(b"\n") or len(text) < 2 * PIECE_BYTES:
         return text, b""
     near = len(text) - _CUT_BYTES
     cut = max(text.rfind(space, near) for space in (b" ", b"\t", b"\r")) + 1
-    if not cut:  # no space in sight: between two characters, at least
+    if not cut:  # no space: between two characters
         cut = len(text) - 1
         while cut > near and text[cut] & 0xC0 == 0x80:
             cut -= 1
@@ -302,7 +306,7 @@ def _cut(text: bytes) -> tuple[bytes, bytes]:
 
 
 def _check_text(path: Path, head: bytes) -> None:
-    """Raise if the first bytes of a file show that it is no UTF-8 text."""
+    """Raise if the first bytes of a file show that it is not UTF-8 text."""
     if not head:
         raise InvalidInputError(f"corpus {str(path)!r}: the file is empty. {_HOW}")
     if looks_binary(head):
@@ -320,8 +324,8 @@ def _check_text(path: Path, head: bytes) -> None:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Add the name of the file to errors of reading it."""
+def _name_errors(path: Path) -> Iterator[None]:
+    """Add the name of the file to reading errors."""
     try:
         yield
     except CorruptFileError as error:
@@ -330,7 +334,7 @@ def _named(path: Path) -> Iterator[None]:
         raise InvalidInputError(f"corpus {str(path)!r}: {reason(error)}. {_HOW}") from None
 
 
-def _no_list(number: int, sentence: object) -> str:
+def _describe_sentence(number: int, sentence: object) -> str:
     kind = type(sentence).__name__
     what = f"sentence {number} of the corpus is a {kind} ({sentence!r:.40}), not a list of tokens"
     return f"{what}. Type: [text.split() for text in corpus]"

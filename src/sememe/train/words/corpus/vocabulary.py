@@ -1,11 +1,10 @@
-"""Which words a corpus holds, and how often: the first pass over it, in bounded memory.
+"""Count the words of a corpus, the first pass over it, in bounded memory.
 
-Threads count chunks of text in Arrow, outside Python; the rules of Unicode are needed only for the
-distinct chunks that are not plain words. What does not fit goes to disk (see
-`sememe.train.words.corpus.counting`). So memory does not grow with the corpus, only with the
-vocabulary that is
-kept, and counts are exact: word2vec.c and gensim prune rare words on the way, and their counts
-depend on the order of the text.
+Threads count chunks of text in Arrow, outside Python; Unicode rules are applied only to distinct
+chunks that are not plain words. What does not fit in memory is spilled to disk (see
+`sememe.train.words.corpus.counting`). So memory grows with the vocabulary, not with the corpus, and
+counts are exact: word2vec.c and gensim prune rare words on the way, so that their counts depend on
+the order of the text.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from sememe.train.words.corpus.disk_counts import Counts, Spill
 from sememe.train.words.corpus.reader import (
     Corpus,
     ListCorpus,
+    Report,
     Source,
-    Tell,
     TextCorpus,
-    digest_of,
+    compute_digest,
+    draw_bar,
+    limit_threads,
     open_corpus,
-    reading_bar,
-    threads_for,
-    told,
+    report_progress,
 )
 from sememe.train.words.subprocess_call import call, can_call
 
@@ -45,12 +44,12 @@ class Vocabulary:
     """The words that get a vector, most frequent first.
 
     Attributes:
-        keys: The words, by count descending, then by word.
+        keys: The words, by descending count, then by word.
         counts: (n,) int64, how often each occurs.
-        n_words: Words of the corpus in all, those left out included.
-        n_sentences: Lines or lists that are not empty, before long ones are cut; a line of nothing
-            but dashes or quotation marks may count.
-        n_distinct: Different words of the corpus, those left out included.
+        n_words: Total number of words of the corpus, including those left out.
+        n_sentences: Number of lines or lists that are not empty, before splitting long ones; a line
+            of only dashes or quotation marks may count.
+        n_distinct: Number of distinct words of the corpus, including those left out.
     """
 
     keys: tuple[str, ...]
@@ -64,7 +63,7 @@ class Vocabulary:
 
     @cached_property
     def numbers(self) -> dict[str, int]:
-        """Key -> its row."""
+        """Key -> row."""
         return {key: row for row, key in enumerate(self.keys)}
 
 
@@ -82,16 +81,16 @@ def build_vocabulary(
 
     Args:
         corpus: See `open_corpus`.
-        tokens: How a text file is cut, see `open_corpus`.
-        min_count: Words that occur less often are left out (word2vec.c's -min-count).
-        max_vocab: Keep only so many, the most frequent; words of equal count by the alphabet.
-        workers: Threads for a file (lists take one); the result is the same for any number.
-        known: Words that are kept however rare they are. `max_vocab` counts all of them in, and
-            cuts none: other words get the room that is left.
-        show_progress: Draw a bar.
+        tokens: Tokenization of a text file, see `open_corpus`.
+        min_count: Minimum count of a word (word2vec.c's -min-count).
+        max_vocab: Maximum size, most frequent words first; ties in alphabetical order.
+        workers: Threads for a file (lists use one); the result is the same for any number.
+        known: Words that are kept at any count. They count towards `max_vocab`; other words get the
+            remaining room.
+        show_progress: Draw a progress bar.
 
     Raises:
-        InvalidInputError: No corpus, no words, or none that occurs `min_count` times.
+        InvalidInputError: Not a corpus, no words, or none that occurs `min_count` times.
     """
     import numpy as np
 
@@ -102,41 +101,64 @@ def build_vocabulary(
     limits["max_vocab"] = None if max_vocab is None else int(max_vocab)
     limits["known"] = list(known)
     corpus = open_corpus(corpus, tokens=tokens)
-    with reading_bar("counting words", corpus, show=show_progress) as tell:
+    with draw_bar("counting words", corpus, show=show_progress) as report:
         if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
-            where = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
-            found = call(__name__, "count_file", where | limits, tell)
+            counted = call(__name__, "count_file", corpus.arguments() | limits, report)
         else:
-            found = _count(corpus, tell, **limits)
-    corpus.n_words = found["sums"]["n_words"]
-    corpus.notes[:] = found["notes"]
+            counted = _count(corpus, report, **limits)
+    corpus.n_words = counted["sums"]["n_words"]
+    corpus.notes[:] = counted["notes"]
     if isinstance(corpus, ListCorpus):
-        corpus.counted = digest_of(found["keys"], found["counts"])
-    counts = np.array(found["counts"], dtype=np.int64)
-    return Vocabulary(keys=tuple(found["keys"]), counts=counts, **found["sums"])
+        corpus.counted = compute_digest(counted["keys"], counted["counts"])
+    counts = np.array(counted["counts"], dtype=np.int64)
+    return Vocabulary(keys=tuple(counted["keys"]), counts=counts, **counted["sums"])
 
 
-def count_file(path: str, tokens: Tokens, tell: Tell, **limits: Any) -> dict[str, Any]:
-    """Count the words of a text file in a process of its own; see `train.words.subprocess_call`."""
-    return _count(TextCorpus(Path(path), tokens), tell, **limits)
+def merge_vocabularies(old: Vocabulary, new: Vocabulary) -> Vocabulary:
+    """Return the old words in their order, then the new ones; counts are added.
+
+    So a word keeps its row.
+    """
+    import numpy as np
+
+    counts = np.array(old.counts)
+    keys, fresh = list(old.keys), []
+    for key, n in zip(new.keys, new.counts.tolist(), strict=True):
+        if (row := old.numbers.get(key)) is not None:
+            counts[row] += n
+        else:
+            keys.append(key)
+            fresh.append(n)
+    return Vocabulary(
+        keys=tuple(keys),
+        counts=np.concatenate([counts, np.array(fresh, np.int64)]),
+        n_words=old.n_words + new.n_words,
+        n_sentences=old.n_sentences + new.n_sentences,
+        n_distinct=len(keys),
+    )
+
+
+def count_file(path: str, tokens: Tokens, report: Report, **limits: Any) -> dict[str, Any]:
+    """Count the words of a text file in a subprocess; see `sememe.train.words.subprocess_call`."""
+    return _count(TextCorpus(Path(path), tokens), report, **limits)
 
 
 def _count(
     corpus: Corpus,
-    tell: Tell,
+    report: Report,
     *,
     min_count: int,
     max_vocab: int | None,
     workers: int,
     known: Sequence[str],
 ) -> dict[str, Any]:
-    """Return the fields of a vocabulary and the notes, in the types of JSON."""
+    """Return the fields of a vocabulary and the notes, in JSON types."""
     with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
         spill = Spill(Path(folder))
-        counters = [_WordCounter(corpus, spill) for _ in range(threads_for(corpus, workers))]
-        found = count(told(corpus, tell), counters, spill)
+        counters = [_WordCounter(corpus, spill) for _ in range(limit_threads(corpus, workers))]
+        counts = count(report_progress(corpus, report), counters, spill)
         tally = Tally()
-        kept = _select(found, tally, min_count=min_count, max_vocab=max_vocab, known=known)
+        kept = _select(counts, tally, min_count=min_count, max_vocab=max_vocab, known=known)
     for counter in counters:
         tally.n_sentences += counter.tally.n_sentences
         tally.replaced += counter.tally.replaced
@@ -167,7 +189,7 @@ class Tally:
     crowded: int = 0
 
     def notes(self) -> list[str]:
-        """Say what was replaced or left out."""
+        """Return what was replaced or left out."""
         notes = []
         if self.replaced:
             notes.append(f"{self.replaced} characters were not UTF-8 and were replaced by U+FFFD")
@@ -179,7 +201,7 @@ class Tally:
 
 
 class _WordCounter(Counter):
-    """Counts chunks of text, and turns them into words when there are many."""
+    """Counts chunks of text, and splits them into words once there are many."""
 
     def __init__(self, corpus: Corpus, spill: Spill) -> None:
         super().__init__(spill)
@@ -189,11 +211,11 @@ class _WordCounter(Counter):
     def strings(self, piece: Any) -> Any:
         """Return the chunks of a piece."""
         chunks = self._corpus.chunks(piece)
-        self.tally.n_sentences += _sentences(chunks)
+        self.tally.n_sentences += _count_sentences(chunks)
         return chunks
 
     def settle(self, counts: Counts) -> Counts:
-        """Turn chunks into words; a word may come twice."""
+        """Split chunks into words; a word may occur twice."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -218,11 +240,11 @@ class _WordCounter(Counter):
         for word in self._corpus.words_of(chunk):
             counts[word] = counts.get(word, 0) + n
         if not chunk.isascii():
-            self.tally.replaced += n * replaced(chunk)
+            self.tally.replaced += n * count_replaced(chunk)
 
 
-def replaced(chunk: bytes) -> int:
-    """Return how many U+FFFD stand for bytes that are not UTF-8."""
+def count_replaced(chunk: bytes) -> int:
+    """Return the number of U+FFFD that replace bytes that are not UTF-8."""
     try:
         chunk.decode()
     except UnicodeDecodeError:
@@ -230,8 +252,8 @@ def replaced(chunk: bytes) -> int:
     return 0
 
 
-def _sentences(chunks: Any) -> int:
-    """Return how many sentences hold a chunk."""
+def _count_sentences(chunks: Any) -> int:
+    """Return the number of sentences that are not empty."""
     import numpy as np
     import pyarrow.compute as pc
 
@@ -241,16 +263,16 @@ def _sentences(chunks: Any) -> int:
 
 
 def _select(
-    found: Iterable[Counts],
+    batches: Iterable[Counts],
     tally: Tally,
     *,
     min_count: int,
     max_vocab: int | None,
     known: Sequence[str],
 ) -> list[tuple[str, int]]:
-    """Return the words to keep, in order; a long list is cut to the room there is again and again.
+    """Return the words to keep, in order; a long list is repeatedly truncated to the room.
 
-    The room is `max_vocab` without the known words, which are kept in any case.
+    The room is `max_vocab` without the known words, which are always kept.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -264,7 +286,7 @@ def _select(
     new: list[tuple[str, int]] = []
     least: Any = min_count
     crowded = 0
-    for words, counts in found:
+    for words, counts in batches:
         if not len(words):
             continue
         tally.n_words += pc.sum(counts).as_py()

@@ -1,10 +1,10 @@
-"""The CBOW kernel: the mean of a window's words predicts the word in its middle.
+"""The CBOW kernel: the mean of the context words predicts the middle word of a window.
 
     h = mean of the n input rows;  s = sigmoid(O h);  g = rate * (labels - s)
     every input row += O' g    and    O += g h'      both from the O of before the window
 
 Objective: Mikolov et al. 2013 (arXiv:1301.3781), with negative sampling or hierarchical softmax. As
-in word2vec.c, each context word gets the whole of the hidden layer's change.
+in word2vec.c, each context word gets the whole change of the hidden layer.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def cbow_window(
 ) -> None:
     """Train one window: context[:n] are input rows, rows[:k] output rows with labels[:k].
 
-    hidden, change: (dim,) scratch. g: (>= k,) scratch; it is left holding sigmoid(O h).
+    hidden, change: (dim,) scratch. g: (>= k,) scratch, set to sigmoid(O h).
     """
     dim = hidden.shape[0]
     for d in range(dim):
@@ -77,9 +77,9 @@ def cbow_block(
     last_rate: float,
     seed: np.uint64,
 ) -> float:
-    """Train on ids, sentences of word numbers with -1 after each; return the mean loss a window.
+    """Train on ids, sentences of word ids with -1 after each; return the mean loss per window.
 
-    The rate falls linearly from `rate` to `last_rate` over the block.
+    The learning rate falls linearly from `rate` to `last_rate` over the block.
     """
     dim = inputs.shape[1]
     most = negatives + 1 if negatives else MAX_PATH

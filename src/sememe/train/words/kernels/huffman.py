@@ -1,4 +1,4 @@
-"""The Huffman tree over the words, for hierarchical softmax."""
+"""Huffman tree over the words, for hierarchical softmax."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def no_tree() -> Tree:
 
 
 def make_tree(counts: NDArray[np.int64]) -> Tree:
-    """Return each word's path from the root: frequent words get short paths (Huffman 1952).
+    """Return each word's path from the root: frequent words have short paths (Huffman 1952).
 
     counts: (n,), n >= 2. The n - 1 inner nodes are rows 0..n-2 of the output matrix; the root is
-    n - 2. A bit is 1 towards the less frequent half, as word2vec.c's label for a code of 0.
+    n - 2. A bit is 1 towards the less frequent child, which is word2vec.c's label of code 0.
 
     >>> tree = make_tree(np.array([4, 2, 1, 1]))
     >>> np.diff(tree.starts).tolist()
@@ -44,7 +44,7 @@ def make_tree(counts: NDArray[np.int64]) -> Tree:
 
 @compiled
 def _merge(counts: NDArray[np.float64]) -> tuple[Numbers, Floats]:
-    """Join the two lightest nodes until one is left; leaves ascend, and so do the new nodes."""
+    """Merge the two lightest nodes until one is left; leaves and new nodes are both ascending."""
     n = counts.shape[0]
     weight = np.concatenate((counts, np.zeros(n - 1)))
     parent = np.zeros(2 * n - 1, np.int64)
@@ -66,7 +66,7 @@ def _merge(counts: NDArray[np.float64]) -> tuple[Numbers, Floats]:
 
 @compiled
 def _depths(parent: Numbers) -> Numbers:
-    """Return how many steps each node is from the root, the last node."""
+    """Return the depth of each node; the root is the last one."""
     depth = np.zeros(parent.shape[0], np.int64)
     for node in range(parent.shape[0] - 2, -1, -1):
         depth[node] = depth[parent[node]] + 1
@@ -75,14 +75,14 @@ def _depths(parent: Numbers) -> Numbers:
 
 @compiled
 def _paths(leaf: Numbers, starts: Numbers, parent: Numbers, bit: Floats) -> tuple[Ids, Floats]:
-    """Write each word's inner nodes, root first, and the turn taken at each."""
+    """Return each word's inner nodes, root first, and the bit at each."""
     n = leaf.shape[0]
     points = np.empty(starts[n], np.int32)
     bits = np.empty(starts[n], np.float32)
     for word in range(n):
         node = leaf[word]
-        for place in range(starts[word + 1] - 1, starts[word] - 1, -1):
-            points[place] = parent[node] - n
-            bits[place] = bit[node]
+        for at in range(starts[word + 1] - 1, starts[word] - 1, -1):
+            points[at] = parent[node] - n
+            bits[at] = bit[node]
             node = parent[node]
     return points, bits

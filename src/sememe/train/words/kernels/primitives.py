@@ -1,10 +1,10 @@
-"""The small compiled pieces that every word-vector kernel is made of.
+"""Compiled building blocks of the word-vector kernels.
 
-Rows are float32, padded with zeros to a multiple of 16 (one cache line), so that the compiler turns
-each loop over a row into whole vector instructions. All functions run without the interpreter lock.
+Rows are float32, padded with zeros to a multiple of 16 (one cache line), so that the compiler
+vectorises each loop over a row. All functions release the interpreter lock.
 
     state[0]            the random number generator: xorshift64* (Vigna 2016, arXiv:1402.6246)
-    Sampler             which tokens to keep, and which words to draw as negatives
+    Sampler             subsampling of tokens, and sampling of negatives
     Tree                the Huffman tree of hierarchical softmax
 """
 
@@ -38,19 +38,19 @@ _ONE = np.float32(1)
 
 
 def compiled(function: Any) -> Any:
-    """Compile with the options of all kernels: no lock, no checks, vector arithmetic, cached."""
+    """Compile with the options of all kernels: no lock, no checks, fast math, cached."""
     return _numba.njit(**_OPTIONS)(function)
 
 
 def inlined(function: Any) -> Any:
-    """Compile as part of each caller: a row handed to a function would be counted and released."""
+    """Compile inline in each caller, which avoids reference counting of array arguments."""
     return _numba.njit(inline="always", **_OPTIONS)(function)
 
 
 class Sampler(NamedTuple):
-    """What is drawn at random, for each of n words.
+    """Sampling tables of n words.
 
-    keep: (n,) float32, the chance that a token of the word survives subsampling.
+    keep: (n,) float32, the probability that a token of the word survives subsampling.
     accept, alias: (n,) float32 and int32, Walker's alias table of the noise distribution.
     """
 
@@ -60,9 +60,9 @@ class Sampler(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """The Huffman tree: word w passes points[starts[w]:starts[w + 1]], root first.
+    """Huffman paths: word w has the nodes points[starts[w]:starts[w + 1]], root first.
 
-    points: int32 rows of the output matrix. bits: float32, 1 where the path turns left.
+    points: int32 rows of the output matrix. bits: float32, 1 if the path turns left.
     """
 
     starts: Numbers
@@ -72,7 +72,7 @@ class Tree(NamedTuple):
 
 @inlined
 def next_random(state: State) -> np.uint64:
-    """Advance `state` and return 64 random bits, the higher ones being the better ones."""
+    """Advance `state` and return 64 random bits, of which the higher ones are better."""
     x = state[0]
     x ^= x >> np.uint64(12)
     x ^= x << np.uint64(25)
@@ -84,7 +84,7 @@ def next_random(state: State) -> np.uint64:
 
 @inlined
 def below(state: State, n: int) -> np.int64:
-    """Return a whole number in [0, n), n < 2**32 (Lemire's multiplication)."""
+    """Return a random integer in [0, n), n < 2**32 (Lemire's multiplication)."""
     return np.int64(((next_random(state) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
 
 
@@ -101,9 +101,9 @@ def draw_word(state: State, sampler: Sampler) -> np.int64:
 
 @inlined
 def keep_tokens(state: State, ids: Ids, start: int, keep: Floats, sentence: Ids) -> tuple[int, int]:
-    """Copy the tokens that survive subsampling from ids[start:] up to the sentence's end (-1).
+    """Copy the tokens that survive subsampling from ids[start:] to the end of the sentence (-1).
 
-    Returns (n, next): how many were copied into `sentence`, and where the next sentence starts.
+    Returns (n, next): how many were copied into `sentence`, and the start of the next sentence.
     """
     n = 0
     while start < ids.shape[0] and ids[start] >= 0:
@@ -118,7 +118,7 @@ def keep_tokens(state: State, ids: Ids, start: int, keep: Floats, sentence: Ids)
 
 @inlined
 def neighbours(sentence: Ids, length: int, middle: int, reach: int, context: Numbers) -> int:
-    """Copy the words within `reach` of the middle one into `context`; return how many."""
+    """Copy the words within `reach` of the middle one into `context`; return their number."""
     n = 0
     for j in range(max(0, middle - reach), min(length, middle + reach + 1)):
         if j != middle:
@@ -138,10 +138,10 @@ def predict(
     change: Floats,
     g: Floats,
 ) -> None:
-    """Train rows[:k] of the outputs to predict labels[:k] from `hidden`; add its move to `change`.
+    """Train rows[:k] of the outputs to predict labels[:k] from `hidden`; accumulate its change.
 
-    s = sigmoid(O h), step = rate * (labels - s), change += O' step, O += step h'. g: (k or more,);
-    it is left holding s.
+    s = sigmoid(O h), step = rate * (labels - s), change += O' step, O += step h'. g: (k or more,),
+    set to s.
     """
     dim = hidden.shape[0]
     for j in range(k):
@@ -169,10 +169,10 @@ def choose_outputs(
     rows: Numbers,
     labels: Floats,
 ) -> int:
-    """Write the output rows that predict `target`, and their labels; return how many.
+    """Write the output rows that predict `target`, and their labels; return their number.
 
-    Negative sampling: the target, labelled 1, and words of the noise distribution, labelled 0 (a
-    draw of the target itself is left out). Without negatives: the nodes on the target's path.
+    Negative sampling: the target with label 1, and words of the noise distribution with label 0
+    (draws of the target itself are skipped). Without negatives: the nodes on the target's path.
     """
     if negatives == 0:
         start = tree.starts[target]
@@ -195,7 +195,7 @@ def choose_outputs(
 
 @inlined
 def sigmoid_(values: Floats, n: int) -> None:
-    """Replace values[:n] by 1 / (1 + exp(-value)), in vector instructions.
+    """Replace values[:n] by 1 / (1 + exp(-value)), vectorised.
 
     exp(x) = 2**i * 2**f; 2**f for |f| <= 1/2 by its Taylor polynomial (relative error below 2e-7).
     """

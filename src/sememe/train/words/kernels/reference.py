@@ -1,8 +1,8 @@
-"""One training step of each kernel in plain NumPy: what the compiled code must compute.
+"""Reference implementation: one training step of each kernel in plain NumPy.
 
-Slow on purpose, to be read beside the papers; tests hold the kernels to it. Every function changes
-its matrices in place. labels: 1 for what belongs to the window, 0 for noise; for hierarchical
-softmax rows are the inner nodes of the path and labels its turns.
+Written for readability, close to the papers; tests compare the kernels with it. Every function
+updates its matrices in place. labels: 1 for words of the window, 0 for noise; in hierarchical
+softmax rows are the inner nodes of the path and labels its bits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def skipgram_step(
     labels: Sequence[float],
     rate: float,
 ) -> None:
-    """Move every context word towards the outputs labelled 1 and away from those labelled 0.
+    """Update every context word towards the outputs with label 1 and away from those with 0.
 
     inputs, outputs: (n, dim). Ascends sum over pairs of label log s + (1 - label) log(1 - s), s =
     sigmoid(x o'): its gradient in x is (label - s) o. Mikolov et al. 2013 (arXiv:1310.4546), eq. 4.
@@ -52,9 +52,9 @@ def cbow_step(
     labels: Sequence[float],
     rate: float,
 ) -> None:
-    """Predict with the mean of the context words; each of them gets the whole change.
+    """Predict with the mean of the context words, each of which gets the whole change.
 
-    Rows of the outputs are trained one after the other. Mikolov et al. 2013 (arXiv:1301.3781).
+    Output rows are updated one after the other. Mikolov et al. 2013 (arXiv:1301.3781).
     """
     hidden = inputs[list(context)].mean(axis=0)  # (dim,)
     change = predict(outputs, hidden, rows=rows, labels=labels, rate=rate)
@@ -71,10 +71,10 @@ def subword_skipgram_step(
 ) -> None:
     """Predict each neighbour in turn with the mean of one word's own row and n-gram rows.
 
-    Each row gets the whole change of a pair, so their mean moves by it too.
+    Each row gets the whole change of a pair, so that their mean changes by it too.
 
-    parts: (n, dim), all rows that inputs are made of. own: which of them are the middle word's.
-    targets: for each neighbour its output rows and their labels.
+    parts: (n, dim), word and n-gram rows. own: Those of the middle word. targets: The output rows
+    of each neighbour and their labels.
     """
     hidden = parts[list(own)].mean(axis=0)
     change = np.zeros_like(hidden)
@@ -93,7 +93,7 @@ def predict(
     labels: Sequence[float],
     rate: float,
 ) -> Matrix:
-    """Train the outputs to predict their labels from `hidden`; return its change, (dim,)."""
+    """Train the outputs to predict their labels from `hidden`; return the change of it, (dim,)."""
     errors = rate * (np.asarray(labels) - sigmoid(outputs[list(rows)] @ hidden))  # (k,)
     change = np.zeros_like(hidden)
     for row, error in zip(rows, errors, strict=True):

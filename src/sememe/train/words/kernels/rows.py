@@ -15,7 +15,7 @@ _CHUNK = 65_536  # rows drawn at once
 
 
 def row_width(dim: int) -> int:
-    """Return the width of a padded row: whole cache lines where that costs at most an eighth.
+    """Return the width of a padded row: whole cache lines if that adds at most an eighth.
 
     >>> row_width(100), row_width(50), row_width(3)
     (112, 56, 8)
@@ -32,10 +32,10 @@ def new_rows(
     seed: int | None,
     known: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Return (n, width) rows that begin on a cache line: those known first, then new ones.
+    """Return (n, width) rows aligned to cache lines: the known ones first, then new ones.
 
-    New rows are drawn from [-1 / dim, 1 / dim) in their first `dim` places, as in gensim and
-    fastText; with seed=None they are zero. What row i holds depends on i and the seed alone.
+    New rows are uniform in [-1 / dim, 1 / dim) in their first `dim` columns, as in gensim and
+    fastText; with seed=None they are zero. Row i depends only on i and the seed.
     """
     room = np.zeros(n * width + ROW_PADDING, np.float32)
     start = -room.ctypes.data // 4 % ROW_PADDING

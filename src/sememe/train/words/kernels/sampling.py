@@ -1,4 +1,4 @@
-"""What is drawn at random while training, set up once from the counts of the words."""
+"""Sampling tables of training, made from the counts of the words."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def make_sampler(
 ) -> Sampler:
     """Return the tables for words that occur `counts` times (Mikolov et al. 2013, 1310.4546).
 
-    noise_counts: (n,) how often each is to be predicted, if not as often as it occurs; what is
-    never predicted (0) is no noise either.
+    noise_counts: (n,) how often each word is a target, by default `counts`; words that never are
+    (0) are not noise either.
 
-    A word of frequency f survives with chance sqrt(t / f) + t / f, t = `subsample`, as word2vec.c
-    has it (the paper leaves out the second term); 0 keeps all. Noise is count ** noise_exponent.
+    A word of frequency f is kept with probability sqrt(t / f) + t / f, t = `subsample`, as in
+    word2vec.c (the paper omits the second term); 0 keeps all. Noise is count ** noise_exponent.
 
     >>> keep = make_sampler(np.array([900, 99, 1]), subsample=0.01).keep
     >>> [round(float(chance), 3) for chance in keep]
@@ -48,7 +48,7 @@ def make_sampler(
 
 @compiled
 def _fill_alias(share: NDArray[np.float64], accept: Floats, alias: Ids) -> None:
-    """Vose's method: each word short of its even share 1 is topped up by one that has more."""
+    """Fill the alias table by Vose's method: a share below 1 is topped up by one above 1."""
     n = share.shape[0]
     short, rich = np.empty(n, np.int64), np.empty(n, np.int64)
     n_short, n_rich = 0, 0

@@ -7,9 +7,8 @@ A window is one small matrix problem, as in Ji et al. 2016 (arXiv:1604.04661): i
     G = rate * (labels - S)
     X += G O    and    O += G' X        both from the X and O of before the window
 
-so that an output row is read once a window, not once for each pair. One window is written out in
-numpy in `reference.py`. Objective: Mikolov et al. 2013 (arXiv:1310.4546), eq. 4 or hierarchical
-softmax, eq. 3.
+so that an output row is read once per window, not once per pair. `reference.py` has one window in
+NumPy. Objective: Mikolov et al. 2013 (arXiv:1310.4546), eq. 4, or hierarchical softmax, eq. 3.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
     from sememe.train.words.kernels.primitives import Floats, Ids, Numbers, Rows, Sampler, Tree
 
 
-LOSS_EVERY = 64  # windows; the loss is a sample, its logarithms would cost time
-MAX_PATH = 96  # nodes of a path; a deeper Huffman tree would need more than 2**63 words
+LOSS_EVERY = 64  # windows between samples of the loss, whose logarithms are slow
+MAX_PATH = 96  # nodes of a path; a deeper Huffman tree needs more than 2**63 words
 
 
 @inlined
@@ -52,7 +51,7 @@ def skipgram_window(
     """Train one window: context[:n] are input rows, rows[:k] output rows with labels[:k].
 
     scratch: (1 + 2 * k or more, dim), for one input row, the output rows and their changes. g: (n *
-    k or more,); it is left holding sigmoid(X O').
+    k or more,), set to sigmoid(X O').
     """
     dim = scratch.shape[1]
     for j in range(k):
@@ -77,7 +76,7 @@ def skipgram_window(
         while j < k:
             left = k - j
             a = rate * (labels[j] - g[i * k + j])
-            if left >= 3:  # three at a time: the input row is read and written once
+            if left >= 3:  # three at a time, to read and write the input row once
                 b = rate * (labels[j + 1] - g[i * k + j + 1])
                 c = rate * (labels[j + 2] - g[i * k + j + 2])
                 three(inputs, row, scratch, 1 + 2 * j, a, b, c)
@@ -96,7 +95,7 @@ def skipgram_window(
 
 @inlined
 def three(inputs: Rows, row: int, scratch: Rows, o: int, a: float, b: float, c: float) -> None:
-    """Exchange an input row, kept in scratch[0], with the three output rows from scratch[o] on."""
+    """Update an input row, copied in scratch[0], and the three output rows from scratch[o] on."""
     for d in range(scratch.shape[1]):
         x = scratch[0, d]
         inputs[row, d] += a * scratch[o, d] + b * scratch[o + 2, d] + c * scratch[o + 4, d]
@@ -129,9 +128,9 @@ def skipgram_block(
     last_rate: float,
     seed: np.uint64,
 ) -> float:
-    """Train on ids, sentences of word numbers with -1 after each; return the mean loss a pair.
+    """Train on ids, sentences of word ids with -1 after each; return the mean loss per pair.
 
-    The rate falls linearly from `rate` to `last_rate` over the block.
+    The learning rate falls linearly from `rate` to `last_rate` over the block.
     """
     dim = inputs.shape[1]
     most = negatives + 1 if negatives else MAX_PATH

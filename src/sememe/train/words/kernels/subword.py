@@ -5,9 +5,9 @@ skip-gram   h = mean of the middle word's rows. For each of its neighbours t in 
             O += g h', h += O' g. At the end every row of the middle word moves as h has.
 CBOW        h = mean of all rows of all the window's words, which predicts the middle word.
 
-The official program builds h anew for every pair; but as each row gets the whole of a pair's
-change, not its share, their mean moves by just that, and h can be kept. Here it is built once a
-window, which is where the time goes (a word has some twenty rows). Bojanowski et al. 2017
+The official program recomputes h for every pair; but since each row gets the whole change of a
+pair, not a share, their mean changes by exactly that, and h can be updated. Here it is computed
+once per window, which dominates the time (a word has some twenty rows). Bojanowski et al. 2017
 (arXiv:1607.04606).
 """
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 
 class Parts(NamedTuple):
-    """The rows that inputs are made of.
+    """The rows of which inputs are the mean.
 
-    words: (n_words, width), one of its own for each word. ngrams: (buckets, width). Word w has the
-    n-gram rows ids[starts[w]:starts[w + 1]].
+    words: (n_words, width), one per word. ngrams: (buckets, width). Word w has the n-gram rows
+    ids[starts[w]:starts[w + 1]].
     """
 
     words: Rows
@@ -46,12 +46,12 @@ class Parts(NamedTuple):
 
 @inlined
 def add_rows(hidden: Floats, parts: Parts, word: int) -> int:
-    """Add all rows of a word to `hidden` (dim,); return how many there are."""
+    """Add all rows of a word to `hidden` (dim,); return their number."""
     dim = hidden.shape[0]
     for d in range(dim):
         hidden[d] += parts.words[word, d]
-    for place in range(parts.starts[word], parts.starts[word + 1]):
-        row = parts.ids[place]
+    for at in range(parts.starts[word], parts.starts[word + 1]):
+        row = parts.ids[at]
         for d in range(dim):
             hidden[d] += parts.ngrams[row, d]
     n: int = 1 + parts.starts[word + 1] - parts.starts[word]
@@ -64,15 +64,15 @@ def change_rows(change: Floats, parts: Parts, word: int) -> None:
     dim = change.shape[0]
     for d in range(dim):
         parts.words[word, d] += change[d]
-    for place in range(parts.starts[word], parts.starts[word + 1]):
-        row = parts.ids[place]
+    for at in range(parts.starts[word], parts.starts[word + 1]):
+        row = parts.ids[at]
         for d in range(dim):
             parts.ngrams[row, d] += change[d]
 
 
 @inlined
 def move(hidden: Floats, change: Floats, own: Floats) -> None:
-    """Add a pair's own move to the hidden layer, and to its change over the window."""
+    """Add the change of one pair to the hidden layer, and to its change over the window."""
     for d in range(hidden.shape[0]):
         hidden[d] += own[d]
         change[d] += own[d]
@@ -93,10 +93,10 @@ def subword_block(
     last_rate: float,
     seed: np.uint64,
 ) -> float:
-    """Train on ids, sentences of word numbers with -1 after each; return the mean loss a pair.
+    """Train on ids, sentences of word ids with -1 after each; return the mean loss per pair.
 
-    targets: (n_words,), the output row that stands for each word where it is to be predicted. The
-    rate falls linearly from `rate` to `last_rate` over the block.
+    targets: (n_words,), the output row of each word as a target. The learning rate falls linearly
+    from `rate` to `last_rate` over the block.
     """
     most = negatives + 1 if negatives else MAX_PATH
     state = np.array([seed], np.uint64)
@@ -139,7 +139,7 @@ def subword_block(
 def mean_of_window(
     sentence: Ids, first: int, middle: int, last: int, cbow: bool, parts: Parts, hidden: Floats
 ) -> None:
-    """Make `hidden` the mean of the middle word's rows, or in CBOW of all its neighbours' rows."""
+    """Set `hidden` to the mean of the middle word's rows, or in CBOW of its neighbours' rows."""
     hidden[:] = 0
     n = 0
     for j in range(first, last):

@@ -1,0 +1,169 @@
+"""Families of text encoders, and the word vectors and networks below them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sememe._errors import InvalidInputError, UnknownNameError
+from sememe.encoders.load.family import Candidate, Family, Request
+from sememe.encoders.name import path_exists
+from sememe.models.weights.catalog import CATALOG, DEFAULT_MODEL, model_info
+from sememe.models.weights.folder import ModelKind
+from sememe.models.weights.glove import GLOVE
+
+if TYPE_CHECKING:
+    from sememe._types import Encoder
+    from sememe.encoders.text.word_tokens import Tokens
+    from sememe.vectors.keyed import KeyedVectors
+
+
+def load_vectors(name: str) -> KeyedVectors:
+    """Load word vectors: of the catalogue, or from a folder or file.
+
+    >>> load_vectors("glove-6b-50d").analogy("man", "king", "woman")[0][0]
+    'queen'
+
+    Raises:
+        UnknownNameError: There are no word vectors and no file of that name.
+        InvalidInputError: The name is of another model of the catalogue.
+        MissingExtraError, CorruptFileError: As `sememe.load`.
+    """
+    if name == GLOVE:
+        from sememe.models.weights.glove import load_glove
+
+        return load_glove()
+    if name in CATALOG:
+        modality = CATALOG[name].modality
+        raise InvalidInputError(
+            f"{name} encodes {modality} and holds no word vectors; give {GLOVE!r}."
+        )
+    if not path_exists(name):
+        raise unknown_name(name)
+    from sememe.vectors.keyed import KeyedVectors
+
+    return KeyedVectors.load(name)
+
+
+def locate_network(name: str) -> Path | None:
+    """Return the folder of a network of the BERT family that goes by a name, None if none does."""
+    model = Candidate(name)
+    return model.path if _is_sentence_encoder(model) else None
+
+
+def unknown_name(name: str) -> UnknownNameError:
+    """Return the error for a name that leads to no model."""
+    error = UnknownNameError.of("model", name, CATALOG)
+    return UnknownNameError(f"{error} Nor is there a folder or file of that name.")
+
+
+def _open_use(request: Request) -> list[Encoder]:
+    from sememe.encoders.space import fingerprint_model
+    from sememe.encoders.text.encoder import TextEncoder, TextModel
+    from sememe.models.use.engine import UseEngine
+    from sememe.models.use.weights import UseWeights
+    from sememe.text.tokenizers.unigram import BOS, EOS, UNK, UnigramTokenizer
+
+    info, threads = model_info(DEFAULT_MODEL), request.threads or os.cpu_count() or 1
+    tokenizer = UnigramTokenizer(info.read("tokenizer"))
+    weights = UseWeights(info.read("weights"), threads=threads)
+    space = fingerprint_model(
+        info, dtype="float32", pooling="sum over root of length", normalize=True
+    )
+    model = TextModel(
+        name=info.name,
+        dim=info.dim,
+        window=256,
+        passage=128,
+        overlap=24,
+        begin=(BOS,),
+        end=(EOS,),
+        unknown=UNK,
+        space=space,
+    )
+    engine = UseEngine(weights, threads=threads)
+    return [TextEncoder(model, tokenizer, engine, overflow=request.overflow)]
+
+
+def _is_sentence_encoder(model: Candidate) -> bool:
+    if model.info is not None:
+        return "network" in model.info.files
+    return model.holds(ModelKind.SENTENCE)
+
+
+def _open_sentence_encoder(request: Request) -> list[Encoder]:
+    from sememe.encoders.text.sentence import load_sentence_encoder
+
+    encoder = load_sentence_encoder(
+        request.path,
+        request.name,
+        overflow=request.overflow,
+        threads=request.threads,
+        int8=request.model.name.int8,
+    )
+    return [encoder]
+
+
+def _open_static(request: Request) -> list[Encoder]:
+    from sememe.encoders.text.static import StaticEncoder
+
+    return [StaticEncoder.load(request.path, name=request.name)]
+
+
+def _is_word_vectors(model: Candidate) -> bool:
+    """Return whether a name leads to GloVe, or to any file or folder: the last family to ask."""
+    known = model.name.source == GLOVE or model.folder is not None
+    return known and model.name.form in (None, "pooling")
+
+
+def _open_words(request: Request) -> list[Encoder]:
+    from sememe.encoders.text.word_vectors import WordEncoder
+
+    source = request.model.name.source
+    vectors = load_vectors(source)
+    tokens: Tokens = "words" if source == GLOVE else _read_tokenisation(Path(source))
+    pooling = request.model.name.pooling or "sif"
+    return [WordEncoder(vectors, name=request.name, pooling=pooling, tokens=tokens)]
+
+
+def _read_tokenisation(path: Path) -> Tokens:
+    """Return how the training corpus of word vectors was tokenised, if that is known."""
+    from sememe.vectors.formats.folder import read_document
+
+    if not path.is_dir():
+        return "words"
+    parameters = read_document(path).get("parameters")
+    tokens = parameters.get("tokens") if isinstance(parameters, dict) else None
+    return "whitespace" if tokens == "whitespace" else "words"
+
+
+USE = Family(
+    name="Universal Sentence Encoder",
+    names=DEFAULT_MODEL,
+    recognises=lambda model: model.name.source == DEFAULT_MODEL,
+    open=_open_use,
+)
+STATIC = Family(
+    name="static encoder",
+    names="a folder that `sememe distil` or model2vec wrote",
+    recognises=lambda model: model.holds(ModelKind.STATIC),
+    open=_open_static,
+)
+SENTENCE = Family(
+    name="sentence encoder",
+    names="all-minilm-l6-v2, or a folder that sentence-transformers or transformers wrote (BERT, "
+    "RoBERTa, XLM-R, DistilBERT, MPNet; others by their onnx/model.onnx or, with the extra "
+    "`train`, by an export); :int8 computes in 8 bits, faster and a little less exact",
+    recognises=_is_sentence_encoder,
+    open=_open_sentence_encoder,
+    form="int8",
+)
+WORDS = Family(
+    name="word vectors",
+    names="glove-6b-50d, a folder that sememe wrote, or a file of word2vec, GloVe or fastText; "
+    ":sif (the default) or :mean pools words to texts",
+    recognises=_is_word_vectors,
+    open=_open_words,
+    form="pooling",
+)

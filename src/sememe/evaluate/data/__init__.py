@@ -1,0 +1,1 @@
+"""Readers of evaluation data: BEIR, scored pairs, analogies, aligned lines, folds."""

@@ -1,0 +1,1 @@
+"""Metrics as functions: rankings, correlation, error rates, confusion, bootstrap intervals."""

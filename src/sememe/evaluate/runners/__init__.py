@@ -1,0 +1,1 @@
+"""One runner per task: an encoder, index or model in, an Evaluation out."""

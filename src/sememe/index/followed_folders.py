@@ -1,0 +1,63 @@
+"""The folders and files that an index follows, and the prefixes of their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from sememe.sources import find_files
+
+_MOVED = 0.5  # of the sources known must be in a folder for it to be the old one, moved
+
+
+def assign_prefix(
+    root: Path, roots: Mapping[str, str], sources: Callable[[], Iterable[str]] = tuple
+) -> tuple[str, dict[str, str]]:
+    """Return the prefix of a root's sources, and the roots with it among them.
+
+    What comes from a folder begins with its name, so that two folders never meet:
+    "notes/trips/train.txt". A file that is a root of its own goes by its name, or if another goes
+    by that, by its folder's name as well. A root that was moved keeps its prefix: its old path is
+    gone, its name is the same, and it holds most of the files known of it. Another folder of that
+    name must not take the prefix, for the sync would then delete what is known.
+
+    Args:
+        root: The folder or file.
+        roots: Those known, with their prefixes.
+        sources: Gives all sources known; called only where a root may have moved.
+
+    >>> assign_prefix(Path("/usr"), {})[0], assign_prefix(Path("/usr"), {"/tmp": "usr/"})[0]
+    ('usr/', 'usr-2/')
+    """
+    path = root.resolve()
+    if str(path) in roots:
+        return roots[str(path)], dict(roots)
+    for old, prefix in roots.items():
+        may_have_moved = Path(old).name == path.name and not Path(old).exists()
+        if may_have_moved and _holds_most(path, prefix, sources()):
+            moved = {str(path) if key == old else key: value for key, value in roots.items()}
+            return prefix, moved
+    name = path.name
+    if path.is_file():
+        twins = [other for other in roots if Path(other).name == path.name]
+        if not twins:
+            return "", {**roots, str(path): ""}
+        name = path.parent.name
+    prefix = _make_unique(name or "root", set(roots.values()))
+    return prefix, {**roots, str(path): prefix}
+
+
+def _holds_most(root: Path, prefix: str, sources: Iterable[str]) -> bool:
+    """Return whether `root` holds most of the sources that begin with `prefix`."""
+    if root.is_file():
+        return True
+    known = {source for source in sources if source.startswith(prefix)}
+    there = sum(prefix + file.source in known for file in find_files(root))
+    return there >= _MOVED * len(known)
+
+
+def _make_unique(name: str, taken: set[str]) -> str:
+    prefix, number = f"{name}/", 2
+    while prefix in taken:
+        prefix, number = f"{name}-{number}/", number + 1
+    return prefix

@@ -1,0 +1,107 @@
+"""Hits of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, overload
+
+from sememe._errors import InvalidInputError
+from sememe._ties import rank, tolerance_of_outputs
+from sememe._types import Metadata, PairScorer
+
+Mode = Literal["hybrid", "semantic", "keyword"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One item of a search, shown by the passage that answers best.
+
+    Attributes:
+        id: The item.
+        score: Higher is better; comparable within one search only.
+        modality: "text", "image" or "audio".
+        source: Where the item came from.
+        text: The passage; of audio, the words spoken in the window, where they were transcribed.
+        start: Its first character within the item's text; of audio, the window's first second.
+        end: One past its last character; of audio, the window's last second.
+        metadata: The item's metadata that has a value.
+    """
+
+    id: str
+    score: float
+    modality: str
+    source: str
+    text: str
+    start: int | float
+    end: int | float
+    metadata: Metadata = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the hit as `sememe search --json` prints it."""
+        names = ("id", "score", "modality", "source", "text", "start", "end")
+        return {**{name: getattr(self, name) for name in names}, "metadata": dict(self.metadata)}
+
+
+@dataclass(frozen=True)
+class Hits(Sequence[Hit]):
+    """Hits, best first, ties by id; and how they were ranked.
+
+    Attributes:
+        hits: The hits.
+        mode: The mode asked for.
+        weights: Share of "semantic" and "keyword" in the scores, adding up to 1; after reranking,
+            in the scores before it.
+        note: Why one of the two was set aside; "" where none was.
+    """
+
+    hits: tuple[Hit, ...]
+    mode: Mode
+    weights: dict[str, float]
+    note: str = ""
+
+    @overload
+    def __getitem__(self, at: int) -> Hit: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Hit]: ...
+    def __getitem__(self, at: int | slice) -> Hit | Sequence[Hit]:
+        """Return the hit at a position, or the hits of a slice."""
+        return self.hits[at]
+
+    def __len__(self) -> int:
+        """Return the number of hits."""
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        """Iterate over the hits, best first."""
+        return iter(self.hits)
+
+    @property
+    def ids(self) -> list[str]:
+        """The items' ids, best first."""
+        return [hit.id for hit in self.hits]
+
+    @property
+    def scores(self) -> list[float]:
+        """The scores, descending."""
+        return [hit.score for hit in self.hits]
+
+    def reranked(self, query: str, scorer: PairScorer, *, k: int | None = None) -> Hits:
+        """Return the k best hits, all by default, as a cross-encoder scores query and passage.
+
+        Ties by id.
+
+        Raises:
+            InvalidInputError: If the scorer does not return one number for each hit.
+        """
+        if not self.hits:
+            return self
+        scores = [float(score) for score in scorer.score([(query, hit.text) for hit in self])]
+        if len(scores) != len(self.hits) or any(score != score for score in scores):
+            raise InvalidInputError(
+                f"{scorer.name} gave {len(scores)} scores, or NaN among them, for "
+                f"{len(self.hits)} hits. Give a cross-encoder with one score for each pair."
+            )
+        ranked = rank(scores, self.ids, tolerance=tolerance_of_outputs(scores))[:k]
+        hits = (replace(self.hits[place], score=score) for place, score in ranked)
+        return replace(self, hits=tuple(hits))

@@ -1,0 +1,147 @@
+"""One search: the query to rankings, their fusion, and the passages that show the hits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from sememe._errors import InvalidInputError
+from sememe.index.encoders import explain_no_encoder
+from sememe.index.querying.hits import Hits
+from sememe.index.querying.passages import Passages
+from sememe.index.querying.term_search import rank_by_terms
+from sememe.index.querying.vector_search import VectorSearch
+from sememe.search.ranking.score_fusion import (
+    Background,
+    compute_coverage,
+    explain_no_match,
+    fuse,
+)
+
+if TYPE_CHECKING:
+    from sememe.index.encoders import Encoders
+    from sememe.index.querying.hits import Hit
+    from sememe.index.querying.query import Query
+    from sememe.search.ranking.exact import VectorRanking
+    from sememe.search.ranking.keyword import TermRanking
+    from sememe.search.store import Store
+    from sememe.text.terms.analyze import Analyzer
+
+_DEPTH = 100  # documents each ranking gives to the fusion, at least
+
+
+class Searcher:
+    """Runs one query against one version of a store."""
+
+    def __init__(
+        self, store: Store, encoders: Encoders, load_analyzer: Callable[[], Analyzer]
+    ) -> None:
+        """Take the store, the encoders of its vector columns, and what gives its analyser."""
+        self._store = store
+        self._encoders = encoders
+        self._load_analyzer = load_analyzer
+        self._vectors = VectorSearch(store, encoders)
+        self._passages = Passages(store)
+
+    def search(self, query: Query) -> Hits:
+        """Return the k best items; see `Index.search`, `search_image` and `search_sound`."""
+        query.check()
+        if query.modality != "text":
+            return self._search_by_example(query)
+        if not query.content.strip():
+            return Hits((), query.mode, {}, note="the query is empty")
+        if query.mode == "keyword":
+            return self._search_by_terms(query)
+        if query.mode == "semantic":
+            return self._search_by_meaning(query)
+        return self._search_by_both(query)
+
+    def _search_by_example(self, query: Query) -> Hits:
+        if not self._encoders.can_store(query.modality):
+            raise InvalidInputError(explain_no_encoder(query.modality))
+        if not self._store.count():
+            return Hits((), "semantic", {}, note="the index is empty")
+        hits = self._show_nearest(
+            self._vectors.rank_by_example(query.content, query.modality, query.k, query.where)
+        )
+        note = "no document passes the filter" if query.where else "nothing has a vector"
+        return Hits(hits, "semantic", {"semantic": 1.0}, "" if hits else note)
+
+    def _search_by_meaning(self, query: Query) -> Hits:
+        nearest = self._vectors.rank_by_text(query.content, query.k, query.where)
+        hits = self._show_nearest(nearest.ranking)
+        note = ""
+        if not hits:
+            note = self._explain_nothing(query.where) or "semantic: no document has a vector"
+        return Hits(hits, "semantic", {"semantic": 1.0}, note)
+
+    def _search_by_terms(self, query: Query) -> Hits:
+        analyzer = self._load_analyzer()
+        ranking, terms = rank_by_terms(self._store, analyzer, query.content, query.k, query.where)
+        note = ""
+        if not len(ranking.ids):
+            elsewhere = query.where is not None and len(ranking.missing) < len(terms)
+            reason = explain_no_match(filtered=elsewhere)
+            note = self._explain_nothing(query.where) or f"keyword: {reason}"
+        rows = self._passages.choose(ranking.ids, {}, terms, analyzer)
+        hits = self._passages.show(ranking.scores.tolist(), rows)
+        return Hits(hits, "keyword", {"keyword": 1.0}, note)
+
+    def _search_by_both(self, query: Query) -> Hits:
+        analyzer, depth = self._load_analyzer(), max(_DEPTH, 4 * query.k)
+        with ThreadPoolExecutor(1) as background:
+            words = background.submit(self._rank_by_terms, analyzer, query, depth)
+            near = self._vectors.rank_by_text(query.content, depth, query.where)
+            keyword, required, coverage = words.result()
+        nearest = _locate_rows(near.ranking)
+        far = [id_ for id_ in keyword.ids if id_ not in nearest]
+        scores = self._store.score_ids(near.column, near.vector, far).tolist() if far else []
+        fused = fuse(
+            near.ranking,
+            keyword,
+            similarities={i: s for i, s in zip(far, scores, strict=True) if s == s},  # not NaN
+            background=Background(near.ranking.mean, self._store.count(), len(near.vector)),
+            required=required,
+            missing=keyword.missing,
+            coverage=coverage,
+            filtered=query.where is not None,
+        )
+        ids = fused.ids[: query.k]
+        rows = self._passages.choose(ids, nearest, required, analyzer)
+        hits = self._passages.show(fused.scores[: query.k].tolist(), rows)
+        note = (not hits and self._explain_nothing(query.where)) or fused.note
+        return Hits(hits, "hybrid", fused.weights, note)
+
+    def _rank_by_terms(
+        self, analyzer: Analyzer, query: Query, k: int
+    ) -> tuple[TermRanking, tuple[str, ...], float]:
+        """Return the keyword ranking, the required terms, and the share that its best one holds."""
+        ranking, required = rank_by_terms(self._store, analyzer, query.content, k, query.where)
+        if not len(ranking.rows):
+            return ranking, required, 1.0
+        held = self._passages.read_terms(ranking.rows[:1])
+        return ranking, required, compute_coverage(required, held)
+
+    def _show_nearest(self, ranking: VectorRanking) -> tuple[Hit, ...]:
+        rows = self._passages.choose(ranking.ids, _locate_rows(ranking))
+        return self._passages.show(ranking.scores.tolist(), rows)
+
+    def _explain_nothing(self, where: str | None) -> str:
+        """Return why no query could find a document, "" if one could."""
+        import numpy as np
+
+        if not self._store.count():
+            return "the index is empty"
+        if where is None:
+            return ""
+        column, dim = self._encoders.text_column
+        # Any vector is near to whatever passes; one of the query would need the encoder loaded.
+        anything = np.eye(1, dim, dtype=np.float32)
+        ranking = self._store.search_vectors(column, anything, 1, where=where)[0]
+        return "" if len(ranking.ids) else "no document passes the filter"
+
+
+def _locate_rows(ranking: VectorRanking) -> dict[str, int]:
+    """Return id -> address of its nearest row."""
+    return dict(zip(ranking.ids, ranking.rows.tolist(), strict=True))

@@ -1,0 +1,51 @@
+"""Keyword search: a query's words as terms, read another way where no document holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sememe.search.ranking.keyword import TermRanking
+    from sememe.search.store import Store
+    from sememe.text.terms.analyze import Analyzer
+
+
+def rank_by_terms(
+    store: Store, analyzer: Analyzer, text: str, k: int, where: str | None
+) -> tuple[TermRanking, tuple[str, ...]]:
+    """Return the k best documents by BM25, and the terms of which each had to hold one.
+
+    A term that no document holds is read in another way, and the store is searched once more, until
+    all are held or no reading is left. Every reading is shorter than the one before.
+    """
+    terms = analyzer.analyze_query(text)
+    readings: dict[str, tuple[str, ...]] = {term: (term,) for term in terms.required}
+    missing: set[str] = set()
+    while True:
+        asked = _flatten(readings.values())
+        extra = {term: boost for term, boost in terms.extra.items() if term not in asked}
+        ranking = store.search_terms(asked, k, extra=extra, where=where)
+        missing.update(ranking.missing)
+        lacking = missing if len(ranking.ids) else set(asked)
+        others = {
+            term: _flatten(terms.otherwise.get(one, (one,)) for one in reading)
+            if lacking.issuperset(reading)
+            else reading
+            for term, reading in readings.items()
+        }
+        if others == readings:
+            break
+        readings = others
+    # What no reading finds counts as one missing word, whatever it was taken apart into.
+    required = _flatten(
+        (term,) if missing.issuperset(reading) else reading for term, reading in readings.items()
+    )
+    return replace(ranking, missing=tuple(t for t in required if t in missing)), required
+
+
+def _flatten(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """Return the terms of all groups in order, each once."""
+    return tuple(dict.fromkeys(chain.from_iterable(groups)))

@@ -1,0 +1,1 @@
+"""From items to commits: read, plan, chunk, encode, commit."""

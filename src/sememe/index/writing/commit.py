@@ -1,0 +1,85 @@
+"""Commit, the last step of writing: a batch's rows in the store, in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sememe._errors import CorruptFileError
+from sememe.index.writing.batch import Batch, PendingRow, WriteLog
+from sememe.search.table.rows import Row
+from sememe.sources.media.image_decoding import make_thumbnail
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray, Item, Metadata
+    from sememe.index.writing.source_ledger import SourceLedger
+    from sememe.search.store import Store
+
+
+class Committer:
+    """Stores rows, and enters the files that they are from."""
+
+    def __init__(
+        self, store: Store, ledger: SourceLedger, log: WriteLog, *, thumbnails: int
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._log = log
+        self._thumbnails = thumbnails
+
+    def commit(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Store each batch; its rows are safe on disk when this yields it."""
+        for batch in batches:
+            self._withdraw_failed(batch)
+            rows = [
+                self._to_row(row, vectors)
+                for row, vectors in zip(batch.rows, batch.vectors, strict=True)
+                if not isinstance(vectors, str) and not row.change.failed
+            ]
+            if rows:
+                self._ledger.enter_begun()
+                self._replace(batch, rows)
+            if batch.flush:
+                self._ledger.enter_finished(self._log.failed)
+            yield batch
+
+    def _withdraw_failed(self, batch: Batch) -> None:
+        """Report what could not be encoded; audio of which one window failed is left out whole."""
+        for row, vectors in zip(batch.rows, batch.vectors, strict=True):
+            if isinstance(vectors, str) and not row.change.failed:
+                self._log.count(row.change, -1)
+                self._log.fail_change(row.change, vectors)
+
+    def _replace(self, batch: Batch, rows: list[Row]) -> None:
+        """Store rows, in place of those with other content under their ids."""
+        changes = {row.item.id: row.change for row in batch.rows if not row.change.failed}
+        stale = sorted(id_ for id_, change in changes.items() if change.replaces)
+        self._store.replace(rows, stale)
+        for change in changes.values():
+            change.replaces = False
+        self._log.report.chunks += len(rows)
+
+    def _to_row(self, row: PendingRow, vectors: dict[str, FloatArray]) -> Row:
+        return Row(
+            id=row.item.id,
+            part=row.part,
+            parts=row.parts,
+            modality=row.item.modality,
+            source=row.item.source,
+            text=row.text,
+            start=row.start,
+            end=row.end,
+            hash=row.change.hash,
+            vectors=vectors,
+            terms=row.terms,
+            metadata=self._add_thumbnail(row.item),
+        )
+
+    def _add_thumbnail(self, item: Item) -> Metadata:
+        """Return an item's metadata, with its thumbnail where the index keeps them."""
+        if item.modality != "image" or not self._thumbnails:
+            return item.metadata
+        with suppress(CorruptFileError):  # the file went away just now: its vectors are made
+            return {**item.metadata, "thumbnail": make_thumbnail(item.content, self._thumbnails)}
+        return item.metadata

@@ -1,0 +1,96 @@
+"""Encode, the fourth step of writing: vectors for each row, one batch ahead in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from sememe.encoders.image.shared_pass import encode_together
+from sememe.index.writing.batch import Batch, PendingRow, WriteLog
+
+if TYPE_CHECKING:
+    from sememe._types import FloatArray
+    from sememe.encoders.base import BaseEncoder
+    from sememe.index.encoders import Encoders
+    from sememe.index.writing.audio_windows import WindowEncoder
+    from sememe.index.writing.batch import Vectors
+
+
+class RowEncoder:
+    """Encodes the rows of each modality with the encoders that store it."""
+
+    def __init__(self, encoders: Encoders, windows: WindowEncoder, log: WriteLog) -> None:
+        self._encoders = encoders
+        self._windows = windows
+        self._log = log
+
+    def encode(self, batches: Iterable[Batch], background: ThreadPoolExecutor) -> Iterator[Batch]:
+        """Set the vectors of each batch.
+
+        While one batch is encoded in the background, the next is read and chunked; it is not
+        encoded before the first is stored, so that an interruption costs one batch at most.
+        """
+        underway: tuple[Batch, Future[Vectors]] | None = None
+        for batch in batches:
+            if underway is not None:
+                yield _finish(*underway)
+            underway = (batch, background.submit(self._encode_rows, batch.rows))
+            if batch.flush:
+                yield _finish(*underway)
+                underway = None
+                self._windows.close()
+
+    def _encode_rows(self, rows: Sequence[PendingRow]) -> Vectors:
+        vectors: Vectors = [{} for _ in rows]
+        for modality in dict.fromkeys(row.item.modality for row in rows):
+            at = [i for i, row in enumerate(rows) if row.item.modality == modality]
+            columns = self._encoders.load_for_documents(modality)
+            encoders = [encoder for _, encoder in columns]
+            if modality == "text":
+                texts = [rows[i].encoded_text for i in at]
+                encoded: list[tuple[FloatArray, dict[int, str]]] = [
+                    (self._encode_texts(texts, encoder), {}) for encoder in encoders
+                ]
+            elif modality == "audio":
+                encoded = self._windows.encode(encoders, [rows[i].content for i in at])
+            else:
+                encoded = encode_together(encoders, [rows[i].content for i in at])
+            for (column, _), (matrix, failed) in zip(columns, encoded, strict=True):
+                for j, i in enumerate(at):
+                    own = vectors[i]
+                    if j in failed:
+                        vectors[i] = failed[j]
+                    elif not isinstance(own, str):
+                        own[column] = matrix[j]
+        self._add_spoken(rows, vectors)
+        return vectors
+
+    def _add_spoken(self, rows: Sequence[PendingRow], vectors: Vectors) -> None:
+        """Encode what is spoken in windows of audio as text, too.
+
+        Where audio has vectors in the text column itself, they stay; what is spoken is then found
+        by its words alone.
+        """
+        spoken = [(row.spoken, own) for row, own in zip(rows, vectors, strict=True) if row.spoken]
+        if spoken:
+            ((column, encoder),) = self._encoders.load_for_documents("text")
+            matrix = self._encode_texts([text for text, _ in spoken], encoder)
+            for (_, own), vector in zip(spoken, matrix, strict=True):
+                if not isinstance(own, str):
+                    own.setdefault(column, vector)
+
+    def _encode_texts(self, texts: Sequence[str], encoder: BaseEncoder) -> FloatArray:
+        """Encode texts, repeated ones once, and count their tokens."""
+        index: dict[str, int] = {}
+        which = [index.setdefault(text, len(index)) for text in texts]
+        done = encoder.encode_with_receipt(list(index))
+        self._log.report.tokens += done.receipt.tokens
+        self._log.report.unknown += done.receipt.unknown
+        vectors: FloatArray = done.vectors[which]
+        return vectors
+
+
+def _finish(batch: Batch, vectors: Future[Vectors]) -> Batch:
+    batch.vectors = vectors.result()
+    return batch

@@ -1,0 +1,1 @@
+"""How documents are ranked: by vectors, by terms, and by both."""

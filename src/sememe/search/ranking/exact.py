@@ -1,0 +1,295 @@
+"""Exact similarity of queries to every row of a vector column.
+
+A similarity is an inner product, which for unit rows is the cosine. The column is kept in memory
+fragment by fragment: a fragment's file never changes, so a new version costs only its new
+fragments, and nothing is ever copied whole. The first search of a column keeps nothing: it scores
+the vectors as they are streamed, which on a cold start takes less time than filling the memory.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sememe._blas import one_thread
+from sememe._types import FloatArray
+from sememe.search.ranking.documents import Ranking, rank_documents
+from sememe.search.table.lance_table import LanceTable
+from sememe.search.table.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sememe.search.table.lance_table import Addresses
+
+BATCH_VALUES = 262_144  # 1 MB: stays in cache; larger batches are slower by page faults
+READ_BUFFER = 4_000_000  # bytes read ahead
+SCORES_AT_ONCE = 16_000_000  # 64 MB of float32
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRanking(Ranking):
+    """Documents ranked by similarity, and the statistics of the column.
+
+    Attributes:
+        mean: Mean similarity of the query to every row of the column, whatever `where` is.
+        deviation: The standard deviation of those similarities.
+        count: How many rows those are.
+    """
+
+    mean: float
+    deviation: float
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """Positions of some rows in a snapshot; `alive` are those that it still has, None for all."""
+
+    positions: slice | NDArray[np.int64]
+    alive: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The vectors of one fragment: addresses (r,) ascending, matrix (r, dim).
+
+    `located` keeps the positions of its rows in the snapshot of one version.
+    """
+
+    addresses: Addresses
+    matrix: FloatArray
+    located: dict[int, _Located] = field(default_factory=dict)
+
+    def locate(self, snapshot: Snapshot) -> _Located:
+        if snapshot.version not in self.located:
+            self.located.clear()
+            self.located[snapshot.version] = _locate(snapshot, self.addresses)
+        return self.located[snapshot.version]
+
+
+class VectorColumn:
+    """One vector column of a table, scored exactly."""
+
+    def __init__(self, name: str, dim: int) -> None:
+        self.name = name
+        self.dim = dim
+        self._blocks: dict[int, _Block] = {}
+        self._searches = 0
+        self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the kept vectors take, in bytes."""
+        return sum(block.matrix.nbytes for block in self._blocks.values())
+
+    def search(
+        self,
+        table: LanceTable,
+        snapshot: Snapshot,
+        queries: FloatArray,
+        k: int,
+        mask: NDArray[np.bool_] | None = None,
+        *,
+        keep: bool = True,
+    ) -> list[VectorRanking]:
+        """Rank the documents for each query.
+
+        Args:
+            table: The table, at the snapshot's version.
+            snapshot: Its rows.
+            queries: (m, dim) float32.
+            k: Documents for each query.
+            mask: (n,) rows that may be found; all of them where None.
+            keep: Whether the vectors may stay in memory for later searches.
+        """
+        at_once = max(1, SCORES_AT_ONCE // max(1, len(snapshot)))
+        rankings: list[VectorRanking] = []
+        for start in range(0, len(queries), at_once):
+            some = queries[start : start + at_once]
+            scores = self.scores(table, snapshot, some, keep=keep)
+            rankings.extend(_rank(snapshot, row, k, mask) for row in scores)
+        return rankings
+
+    def search_groups(
+        self,
+        table: LanceTable,
+        snapshot: Snapshot,
+        query: FloatArray,
+        k: int,
+        mask: NDArray[np.bool_] | None,
+        groups: Sequence[NDArray[np.bool_]],
+        *,
+        keep: bool = True,
+    ) -> list[VectorRanking]:
+        """Rank the documents of each group of rows by itself, scored once; see `search`.
+
+        query: (dim,) float32. groups: (n,) rows each; a ranking's mean is that over its group.
+        """
+        import numpy as np
+
+        scores = self.scores(table, snapshot, query[None], keep=keep)[0]
+        inside = [np.where(group, scores, np.float32(np.nan)) for group in groups]
+        return [_rank(snapshot, own, k, mask) for own in inside]
+
+    def scores(
+        self, table: LanceTable, snapshot: Snapshot, queries: FloatArray, *, keep: bool = True
+    ) -> FloatArray:
+        """Return (m, n) float32 similarities in snapshot order, NaN for rows without a vector."""
+        import numpy as np
+
+        out = np.full((len(queries), len(snapshot)), np.nan, dtype=np.float32)
+        for block in self._blocks_of(table, snapshot, keep):
+            rows = block.locate(snapshot)
+            products = _multiply(queries, block.matrix)  # (m, r)
+            out[:, rows.positions] = products if rows.alive is None else products[:, rows.alive]
+        return out
+
+    def score_ids(
+        self, table: LanceTable, snapshot: Snapshot, query: FloatArray, ids: list[str]
+    ) -> FloatArray:
+        """Return the best similarity among each id's rows, (len(ids),), NaN where it has none."""
+        import numpy as np
+
+        unique = list(dict.fromkeys(ids))
+        best = np.full(len(unique), -np.inf, dtype=np.float32)
+        positions, which = snapshot.positions_of(unique)
+        addresses, vectors = self._fetch(table, snapshot.addresses[positions])
+        owner = which[np.searchsorted(snapshot.addresses[positions], addresses)]
+        np.maximum.at(best, owner, vectors @ query)
+        best[np.isinf(best)] = np.nan
+        row = {id: i for i, id in enumerate(unique)}
+        return best[np.array([row[id] for id in ids], dtype=np.int64)]
+
+    def _blocks_of(self, table: LanceTable, snapshot: Snapshot, keep: bool) -> Iterator[_Block]:
+        with self._lock:
+            live = {f.fragment_id: f for f in table.dataset.get_fragments()}
+            self._searches += 1
+            blocks = {i: block for i, block in self._blocks.items() if i in live}
+            missing = [fragment for i, fragment in live.items() if i not in blocks]
+            if missing and keep and self._searches > 1:
+                for fragment in missing:
+                    blocks[fragment.fragment_id] = self._load(table, fragment)
+                missing = []
+            self._blocks = blocks
+        yield from blocks.values()
+        if missing:
+            yield from self._stream(table, missing)
+
+    def _stream(
+        self, table: LanceTable, fragments: list[Any] | None, where: str | None = None
+    ) -> Iterator[_Block]:
+        for addresses, matrix in stream_vectors(table, self.name, self.dim, fragments, where):
+            yield _Block(addresses, matrix)
+
+    def _load(self, table: LanceTable, fragment: Any) -> _Block:
+        import numpy as np
+
+        rows = fragment.count_rows()
+        addresses = np.empty(rows, dtype=np.uint64)
+        matrix = np.empty((rows, self.dim), dtype=np.float32)
+        filled = 0
+        for piece in self._stream(table, [fragment]):
+            stop = filled + len(piece.addresses)
+            addresses[filled:stop], matrix[filled:stop] = piece.addresses, piece.matrix
+            filled = stop
+        return _Block(addresses[:filled], matrix[:filled])
+
+    def _fetch(self, table: LanceTable, wanted: Addresses) -> tuple[Addresses, FloatArray]:
+        """Return the vectors at some addresses, from memory where kept, else from disk."""
+        import numpy as np
+
+        blocks = self._blocks
+        fragments = (wanted >> np.uint64(32)).astype(np.int64)
+        addresses: list[Addresses] = [np.empty(0, dtype=np.uint64)]
+        vectors: list[FloatArray] = [np.empty((0, self.dim), dtype=np.float32)]
+        for fragment in np.unique(fragments).tolist():
+            block = blocks.get(fragment)
+            if block is None or not len(block.addresses):
+                continue
+            some = wanted[fragments == fragment]
+            at = np.minimum(np.searchsorted(block.addresses, some), len(block.addresses) - 1)
+            there = block.addresses[at] == some
+            addresses.append(some[there])
+            vectors.append(block.matrix[at[there]])
+        rest = wanted[~np.isin(fragments, list(blocks))]
+        if len(rest):
+            listed = ",".join(map(str, rest.tolist()))
+            for piece in self._stream(table, None, f"_rowaddr IN ({listed})"):
+                addresses.append(piece.addresses)
+                vectors.append(piece.matrix)
+        return np.concatenate(addresses), np.concatenate(vectors)
+
+
+def stream_vectors(
+    table: LanceTable,
+    column: str,
+    dim: int,
+    fragments: list[Any] | None = None,
+    where: str | None = None,
+) -> Iterator[tuple[Addresses, FloatArray]]:
+    """Stream a vector column as (addresses (r,), matrix (r, dim)); rows without one are left out.
+
+    Args:
+        table: The table.
+        column: The vector column.
+        dim: Its width.
+        fragments: Which fragments; all of them where None.
+        where: SQL the rows must pass, checked before.
+    """
+    import numpy as np
+
+    scanner = table.dataset.scanner(
+        columns=[column],
+        filter=where,
+        fragments=fragments,
+        with_row_address=True,
+        batch_size=max(1, BATCH_VALUES // dim),
+        batch_readahead=1,
+        io_buffer_size=READ_BUFFER,
+    )
+    for batch in scanner.to_batches():
+        vectors = batch.column(column)
+        addresses = batch.column("_rowaddr").to_numpy()
+        if vectors.null_count:
+            addresses = addresses[np.asarray(vectors.is_valid())]
+        yield addresses, vectors.flatten().to_numpy().reshape(-1, dim)  # flatten drops the nulls
+
+
+def _multiply(queries: FloatArray, matrix: FloatArray) -> FloatArray:
+    """Return (m, r) inner products; one query is bound by memory and needs one thread."""
+    if len(queries) > 1:
+        return queries @ matrix.T
+    with one_thread():
+        return queries @ matrix.T
+
+
+def _locate(snapshot: Snapshot, addresses: Addresses) -> _Located:
+    positions = snapshot.positions(addresses)
+    alive = positions >= 0
+    if not alive.all():
+        return _Located(positions[alive], alive)
+    if len(positions) and positions[-1] - positions[0] == len(positions) - 1:
+        return _Located(slice(int(positions[0]), int(positions[-1]) + 1), None)  # both ascend
+    return _Located(positions, None)
+
+
+def _rank(
+    snapshot: Snapshot, scores: FloatArray, k: int, mask: NDArray[np.bool_] | None
+) -> VectorRanking:
+    import numpy as np
+
+    present = ~np.isnan(scores)
+    whole = bool(present.all())
+    valid = scores if whole else scores[present]
+    mean = float(valid.mean(dtype=np.float64)) if len(valid) else 0.0
+    deviation = float(valid.std(dtype=np.float64)) if len(valid) else 0.0
+    if mask is not None:
+        present &= mask
+        whole = False
+    positions = np.arange(len(scores)) if whole else np.flatnonzero(present)
+    ranking = rank_documents(snapshot, positions, scores if whole else scores[positions], k)
+    return VectorRanking(ranking.ids, ranking.rows, ranking.scores, mean, deviation, len(valid))

@@ -1,0 +1,86 @@
+"""`where` filters: SQL over the columns, checked before anything is searched."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from sememe._errors import FilterError
+
+if TYPE_CHECKING:
+    from sememe.search.table.lance_table import Addresses
+
+_QUOTED = re.compile(r"'(?:[^']|'')*'|`[^`]*`")
+_DOUBLE_QUOTED = re.compile(r'"([^"]*)"')
+_TEXT = re.compile(r"'(?:[^']|'')*'")
+_OF_A_CHUNK = re.compile(r"\b(text|parts?|start|end|hash|terms|checksum)\b", re.IGNORECASE)
+
+
+def check_where(dataset: Any, where: str) -> None:
+    """Refuse a filter that the engine would misread.
+
+    Raises:
+        FilterError: If it is not a str, is empty, has several statements, or a column in double
+            quotes (which the engine reads as a string).
+    """
+    if not isinstance(where, str) or not where.strip():
+        raise _make_error(dataset, where, "it is empty")
+    bare = _QUOTED.sub("", where)
+    if ";" in bare:
+        raise _make_error(dataset, where, "one expression is allowed, without ';'")
+    for name in _DOUBLE_QUOTED.findall(bare):
+        if name in dataset.schema.names:
+            raise _make_error(dataset, where, f"write a column as `{name}`, text as 'text'")
+
+
+def names_chunk_columns(where: str) -> bool:
+    """Return whether a filter may pass one chunk of an item and not another.
+
+    Decided by the words in it, so the `END` of a CASE counts too.
+
+    >>> names_chunk_columns("text LIKE '%x%'"), names_chunk_columns("source = 'text' OR texts = 1")
+    (True, False)
+    """
+    return _OF_A_CHUNK.search(_TEXT.sub("''", where)) is not None
+
+
+def find_rows(dataset: Any, where: str) -> Addresses:
+    """Return the addresses of the rows that pass the filter.
+
+    Raises:
+        FilterError: If the filter is not SQL over the table's columns.
+    """
+    check_where(dataset, where)
+    try:
+        scanner = dataset.scanner(columns=[], filter=where, with_row_address=True)
+        scanner.explain_plan()
+    except (ValueError, OSError, RuntimeError) as error:
+        raise _make_error(dataset, where, _shorten(error)) from None
+    try:
+        addresses: Addresses = scanner.to_table()["_rowaddr"].to_numpy()
+    except FileNotFoundError:
+        raise
+    except (ValueError, OSError, RuntimeError) as error:
+        if "not found" in str(error).lower() and ".lance" in str(error):
+            raise  # a file of an old version that is gone: not the filter's fault
+        raise _make_error(dataset, where, _shorten(error)) from None
+    return addresses
+
+
+def _shorten(error: Exception) -> str:
+    message = str(error).split(", /")[0].split(" Valid fields are")[0]
+    for noise in ("Invalid user input: ", "Schema error: ", "LanceError(IO): "):
+        message = message.replace(noise, "")
+    return message.strip().rstrip(".")[:200]
+
+
+def _make_error(dataset: Any, where: object, reason: str) -> FilterError:
+    columns = ", ".join(f"{f.name} ({f.type})" for f in dataset.schema if _is_scalar(str(f.type)))
+    return FilterError(
+        f"where={where!r} cannot be run: {reason}. Columns: {columns}. "
+        "Example: where=\"source LIKE '%.md' AND part = 0\"."
+    )
+
+
+def _is_scalar(kind: str) -> bool:
+    return not kind.startswith(("fixed_size", "list", "binary"))

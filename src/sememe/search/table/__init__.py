@@ -1,0 +1,1 @@
+"""The Lance tables on disk: rows, columns, versions, and their upkeep."""

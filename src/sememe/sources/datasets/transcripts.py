@@ -1,0 +1,114 @@
+"""Audio files with transcripts: a table, or a folder of file pairs.
+
+    path,text                          a table (.csv, .tsv, .jsonl, .parquet)
+    one.wav, one.txt                   a folder: an audio file and a text file of the same name
+
+Paths in a table are relative to its folder.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.sources.datasets.table_rows import list_columns, read_table, require_column
+from sememe.sources.formats import format_of
+from sememe.sources.lines import open_lines
+from sememe.sources.open_file import reason
+
+PATH_NAMES = (
+    *("path", "file", "file_name", "filename", "audio", "audio_path", "sound", "recording", "wav"),
+    *("파일", "경로", "소리", "음성"),
+)
+TEXT_NAMES = (
+    *("text", "transcript", "transcription", "sentence", "normalized_text"),
+    *("문장", "전사", "내용", "텍스트"),
+)
+_LAYOUT = (
+    "a table (.csv, .tsv, .jsonl, .parquet) with columns path and text, or a folder that holds "
+    "NAME.wav and NAME.txt"
+)
+
+
+def read_transcripts(path: str | Path) -> list[tuple[Path, str]]:
+    """Return (audio path, transcript) pairs, in the order of the table or sorted by path.
+
+    path: A table with columns of a usual name ("path", "file", "audio", 파일...; "text",
+    "transcript", "sentence", 문장...); or a folder, searched recursively, with NAME.wav (or another
+    audio format) and NAME.txt. Transcripts are normalised to NFC and single spaces; one may be
+    empty, for audio without speech. In a folder, audio without a text is ignored.
+
+    Raises:
+        InvalidInputError: No such file, no such column, no audio with a text, or a path in a table
+            that does not exist.
+        CorruptFileError: A file cannot be read to its end.
+    """
+    source = Path(path)
+    if source.is_dir():
+        return _read_folder(source)
+    if not source.is_file():
+        raise InvalidInputError(f"{source}: no such file or folder. Give {_LAYOUT}.")
+    return _read_table(source)
+
+
+def _read_table(table: Path) -> list[tuple[Path, str]]:
+    rows = read_table(table, "audio files and texts")
+    names = list_columns(rows)
+    paths = require_column(names, PATH_NAMES, "audio files", table)
+    texts = require_column(names, TEXT_NAMES, "texts", table)
+    pairs = [(_resolve_path(table, number, row, paths), _normalize(row.get(texts)))
+             for number, row in enumerate(rows, 1)]  # fmt: skip
+    missing = [str(path) for path, _ in pairs if not path.is_file()]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise InvalidInputError(
+            f"{table} names audio files that do not exist: {', '.join(missing[:3])}{more}. Paths "
+            f"are relative to {table.parent}; mend or remove these rows."
+        )
+    return pairs
+
+
+def _resolve_path(table: Path, number: int, row: Mapping[str, Any], column: str) -> Path:
+    name = row.get(column)
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidInputError(
+            f"{table}, record {number}: no path in column {column!r}. Complete or remove it."
+        )
+    path = table.parent / name.strip()
+    composed = table.parent / unicodedata.normalize("NFC", name.strip())
+    return path if path.exists() else composed
+
+
+def _read_folder(folder: Path) -> list[tuple[Path, str]]:
+    pairs = []
+    for audio in sorted(path for path in folder.rglob("*") if path.is_file()):
+        text = audio.with_suffix(".txt")
+        if format_of(audio.name)[0] == "audio" and text.is_file():
+            pairs.append((audio, _read_text(text)))
+    if not pairs:
+        raise InvalidInputError(f"{folder} holds no audio file with its text; give {_LAYOUT}.")
+    return pairs
+
+
+def _read_text(path: Path) -> str:
+    if not path.stat().st_size:
+        return ""
+    try:
+        with open_lines(path, path.name) as lines:
+            return _normalize(" ".join(line for _, line in lines))
+    except CorruptFileError as error:
+        raise CorruptFileError(f"{path}: {error}. Write it anew as plain text") from error
+    except (OSError, UnicodeError) as error:
+        raise InvalidInputError(f"{path}: {reason(error)}.") from error
+
+
+def _normalize(text: Any) -> str:
+    r"""Return a text in NFC with single spaces.
+
+    >>> _normalize(" one\n two ")
+    'one two'
+    """
+    return " ".join(unicodedata.normalize("NFC", "" if text is None else str(text)).split())

@@ -1,0 +1,1 @@
+"""Documents: plain text, Markdown, HTML, PDF and DOCX, one item per file."""

@@ -1,0 +1,1 @@
+"""Image and audio files: decoding, and one item per file."""

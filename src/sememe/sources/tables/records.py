@@ -1,0 +1,139 @@
+"""Turn a record (a row, a JSON object) into an item: text, id and metadata."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+
+from sememe._types import Item, Skipped
+from sememe.sources.sanitize import Sanitizer
+from sememe.sources.tables.column_names import (
+    ID_NAMES,
+    TEXT_NAMES,
+    TITLE_NAMES,
+    ColumnNames,
+    find_name,
+)
+from sememe.sources.tables.id_set import IdSet
+
+NO_IDS = "its column 'id' repeats values: rows are numbered instead, and the column is metadata"
+Scalar = str | int | float | bool
+
+
+class Records:
+    """Makes the items of one file.
+
+    *Text*: the field named text, content, body, document, 내용, 본문... (`TEXT_NAMES`), preceded by
+    a line with the field named title or 제목. Without a text field, all strings of the record as
+    lines "name: value".
+    *Id*: `source#<id>` with the field `id` or `_id`, else `source#<row number>`. If an earlier
+    record of the file has the same id, "@" and the row number are appended.
+    *Metadata*: every other field that is a string, number, boolean, date or time (the last two in
+    ISO format), under the name that `ColumnNames` gives it; also the title, and strings that
+    became text without a text field. Lists, objects, missing values and NaN are left out.
+    """
+
+    def __init__(self, source: str, *, has_ids: bool = True) -> None:
+        """Begin a file; without `has_ids` its field `id` is metadata."""
+        self.sanitizer = Sanitizer()
+        self._source = source
+        self._has_ids = has_ids
+        self._names = ColumnNames()
+        self._given = IdSet()
+        self._repeated = 0  # records whose id an earlier one has
+        self._numbers = IdSet()
+        self._roles: dict[tuple[str, ...], tuple[str | None, ...]] = {}
+
+    def read(self, record: Mapping[str, object], number: int, where: str) -> Item | Skipped:
+        """Return the item of one record, or why there is none.
+
+        Args:
+            record: Field names and values.
+            number: Number of the record in its file, from 1; its id by default.
+            where: The same as displayed: "row 3 (line 5)".
+        """
+        text_name, title_name, id_name = self._roles_of(tuple(record))
+        content = self._content(record, text_name, title_name)
+        if not content.strip():
+            return Skipped(self._source, f"{where}: no text")
+        key = self._key(None if id_name is None else record.get(id_name), number)
+        left_out = {text_name, id_name}
+        metadata = {
+            self._names[name]: scalar
+            for name, value in record.items()
+            if name not in left_out and (scalar := self._scalar(value)) is not None
+        }
+        return Item(f"{self._source}#{key}", content, "text", self._source, metadata)
+
+    def notes(self) -> Iterator[Skipped]:
+        """Yield what was changed in its strings, once for the whole file."""
+        for note in self.sanitizer.notes():
+            yield Skipped(self._source, note)
+        if self._repeated:
+            note = f"{self._repeated} records repeat an id; they are named ID@ROW, none is left out"
+            yield Skipped(self._source, note)
+
+    def _roles_of(self, names: tuple[str, ...]) -> tuple[str | None, ...]:
+        """Return the names of text, title and id fields; cached, since most records are alike."""
+        if names not in self._roles:
+            if len(self._roles) >= 1000:
+                self._roles.clear()
+            listed = list(names)
+            wanted = (TEXT_NAMES, TITLE_NAMES, ID_NAMES)
+            text_name, title_name, id_name = (find_name(listed, role) for role in wanted)
+            self._roles[names] = text_name, title_name, id_name if self._has_ids else None
+        return self._roles[names]
+
+    def _key(self, given: object, number: int) -> str:
+        """Return the id within the file; if it is taken, append "@" and the record's number.
+
+        It may be taken by the id of an earlier record, or by a number used as one.
+        """
+        if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
+            key = str(number)
+            self._numbers.add(key)
+            return f"{key}@{number}" if key in self._given else key
+        key = self.sanitizer.sanitize(str(given))
+        new = self._given.add(key)
+        self._repeated += not new
+        return key if new and key not in self._numbers else f"{key}@{number}"
+
+    def _content(
+        self, record: Mapping[str, object], text_name: str | None, title_name: str | None
+    ) -> str:
+        if text_name is not None:
+            parts = [_as_text(record[text_name])]
+            if title_name is not None:
+                parts.insert(0, _as_text(record[title_name]))
+        else:
+            _, _, id_name = self._roles_of(tuple(record))
+            parts = [
+                f"{name}: {value}"
+                for name, value in record.items()
+                if name != id_name and isinstance(value, str) and value.strip()
+            ]
+        return self.sanitizer.sanitize("\n".join(part for part in parts if part.strip()))
+
+    def _scalar(self, value: object) -> Scalar | None:
+        if isinstance(value, str):
+            return self.sanitizer.sanitize(value)
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, int):
+            return value if -(2**63) <= value < 2**63 else str(value)
+        if isinstance(value, float | Decimal):
+            return float(value) if math.isfinite(value) else None
+        if isinstance(value, datetime | date | time):
+            return value.isoformat()
+        return None
+
+
+def _as_text(value: object) -> str:
+    """Return a text field: strings unchanged, lists of strings as lines, numbers as digits."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "\n".join(part for part in value if isinstance(part, str))
+    return str(value) if isinstance(value, int | float) else ""

@@ -1,0 +1,1 @@
+"""Terms of keyword search: script runs, Hangul stems and syllables, stop words."""

@@ -1,0 +1,1 @@
+"""Subword tokenizers: training, use, and the files they are read from."""

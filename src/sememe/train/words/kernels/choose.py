@@ -1,0 +1,135 @@
+"""Choose the compiled kernel of a model from its kind, mode and objective.
+
+Compiling a kernel takes some 40 MB that the process does not return. `precompile` does it in a
+subprocess, which leaves the machine code in Numba's cache (next to the source, or in
+NUMBA_CACHE_DIR).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from sememe.text.ngrams import Ngrams
+from sememe.train.words.kernels.cbow import cbow_block
+from sememe.train.words.kernels.huffman import make_tree, no_tree
+from sememe.train.words.kernels.rows import new_rows, row_width
+from sememe.train.words.kernels.sampling import make_sampler
+from sememe.train.words.kernels.skipgram import skipgram_block
+from sememe.train.words.kernels.subword import Parts, subword_block
+from sememe.train.words.subprocess_call import call, can_call
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sememe.train.words.kernels.primitives import Ids, Rows, Sampler, Tree
+
+Kind = Literal["word2vec", "fasttext"]
+Mode = Literal["skipgram", "cbow"]
+Objective = Literal["negative-sampling", "hierarchical-softmax"]
+# (word numbers of a block, rate at its begin, rate at its end, seed) -> mean loss
+Step = Callable[["NDArray[np.int32]", float, float, np.uint64], float]
+
+
+def choose_kernel(kind: Kind, mode: Mode) -> Any:
+    """Return the compiled function that trains on one block."""
+    if kind == "fasttext":
+        return subword_block
+    return skipgram_block if mode == "skipgram" else cbow_block
+
+
+def choose_tree(
+    objective: Objective, negatives: int, counts: NDArray[np.int64]
+) -> tuple[Tree, int]:
+    """Return the Huffman tree and the number of negatives; one of them is empty or 0."""
+    if objective == "negative-sampling":
+        return no_tree(), negatives
+    return make_tree(counts), 0
+
+
+def word_step(
+    mode: Mode,
+    inputs: Rows,
+    outputs: Rows,
+    *,
+    sampler: Sampler,
+    tree: Tree,
+    window: int,
+    negatives: int,
+) -> Step:
+    """Return the step of Word2Vec; inputs, outputs: (n_words, width), updated in place."""
+    block = choose_kernel("word2vec", mode)
+
+    def step(ids: NDArray[np.int32], rate: float, last: float, seed: np.uint64) -> float:
+        loss = block(ids, inputs, outputs, sampler, tree, window, negatives, rate, last, seed)
+        return float(loss)
+
+    return step
+
+
+def subword_step(
+    mode: Mode,
+    parts: Parts,
+    outputs: Rows,
+    *,
+    targets: Ids,
+    sampler: Sampler,
+    tree: Tree,
+    window: int,
+    negatives: int,
+) -> Step:
+    """Return the step of FastText; the rows of `parts` and `outputs` are updated in place.
+
+    targets: (n_words,), the output row of each word.
+    """
+    block = choose_kernel("fasttext", mode)
+    fixed = parts, targets, outputs, sampler, tree, mode == "cbow", window, negatives
+
+    def step(ids: NDArray[np.int32], rate: float, last: float, seed: np.uint64) -> float:
+        return float(block(ids, *fixed, rate, last, seed))
+
+    return step
+
+
+def precompile(kind: Kind, mode: Mode, objective: Objective) -> None:
+    """Compile a model's kernels in a subprocess, unless they are in Numba's cache."""
+    kernel = choose_kernel(kind, mode)
+    folder = _cache_folder(kernel)
+    if can_call() and not _is_cached(kernel, folder) and os.access(folder, os.W_OK):
+        arguments = {"kind": kind, "mode": mode, "objective": objective}
+        call(__name__, "compile_here", arguments)
+
+
+def compile_here(kind: Kind, mode: Mode, objective: Objective) -> None:
+    """Compile a model's kernels in this process, by a step over no text."""
+    counts = np.array([2, 1])
+    tree, negatives = choose_tree(objective, 1, counts)
+    shared: dict[str, Any] = {"sampler": make_sampler(counts), "tree": tree}
+    shared |= {"window": 1, "negatives": negatives}
+    inputs, outputs = (new_rows(2, 8, row_width(8), seed=None) for _ in range(2))
+    if kind == "word2vec":
+        step = word_step(mode, inputs, outputs, **shared)
+    else:
+        ngrams = new_rows(1, 8, row_width(8), seed=None)
+        parts = Parts(inputs, ngrams, *Ngrams(buckets=1).ids_of_many(["a", "b"]))
+        step = subword_step(mode, parts, outputs, targets=np.arange(2, dtype=np.int32), **shared)
+    run_on_nothing(step)
+
+
+def run_on_nothing(step: Step) -> None:
+    """Run a step over no text, which compiles or loads its kernel."""
+    step(np.empty(0, np.int32), 0.0, 0.0, np.uint64(1))
+
+
+def _cache_folder(kernel: Any) -> Path:
+    own = os.environ.get("NUMBA_CACHE_DIR")  # read by Numba too
+    return Path(own) if own else Path(kernel.py_func.__code__.co_filename).parent / "__pycache__"
+
+
+def _is_cached(kernel: Any, folder: Path) -> bool:
+    name = f"{Path(kernel.py_func.__code__.co_filename).stem}.{kernel.py_func.__name__}"
+    return folder.is_dir() and next(folder.rglob(f"{name}-*.nbi"), None) is not None

@@ -1,0 +1,1 @@
+"""File formats of labelled vectors, and how a file's format is recognized."""

@@ -1,0 +1,62 @@
+"""Rankings of several vector columns on one scale, by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sememe.search.ranking.exact import VectorRanking
+from sememe.search.ranking.score_fusion import merge_results, shrink_statistics
+
+
+def ranking(scores, mean, deviation, first_row=0):
+    ids = sorted(scores, key=lambda id_: (-scores[id_], id_))
+    rows = np.arange(first_row, first_row + len(ids), dtype=np.uint64)
+    return VectorRanking(ids, rows, np.array([scores[i] for i in ids], np.float32), mean, deviation)
+
+
+TEXTS = ranking({"a": 0.7, "b": 0.4, "c": 0.2}, mean=0.1, deviation=0.1)
+
+
+def test_one_ranking_stays_as_it_is():
+    assert merge_results([TEXTS], 2) is TEXTS
+
+
+def test_scores_are_brought_to_the_mean_and_deviation_of_the_first():
+    """Of 0.30 in a space of mean 0.20 and deviation 0.02, 5 deviations: 0.1 + 5 * 0.1 = 0.6."""
+    images = ranking({"x": 0.30, "y": 0.22, "c": 0.24}, mean=0.20, deviation=0.02, first_row=10)
+    found = merge_results([TEXTS, images], 4)
+    assert found.ids == ["a", "x", "b", "c"]
+    np.testing.assert_allclose(found.scores, [0.7, 0.6, 0.4, 0.3], atol=1e-6)
+    assert found.rows.tolist() == [0, 10, 1, 11]  # of c, the row where it is best
+    assert (found.mean, found.deviation) == (0.1, 0.1)
+
+
+def test_ties_go_by_id_and_a_column_of_one_row_counts_little():
+    same = ranking({"z": 0.9}, mean=0.9, deviation=0.0, first_row=7)
+    found = merge_results([TEXTS, same], 9)
+    assert found.ids == ["a", "b", "c", "z"]
+    assert found.scores[-1] == pytest.approx(0.1, abs=1e-4)
+    assert merge_results([ranking({"b": 1.0}, 0, 1), ranking({"a": 1.0}, 0, 1)], 2).ids == [
+        "a",
+        "b",
+    ]
+
+
+def test_an_empty_first_ranking_takes_the_others_as_they_are():
+    none = ranking({}, mean=0.0, deviation=0.0)
+    found = merge_results([none, ranking({"x": 0.3}, mean=0.2, deviation=0.02)], 3)
+    assert found.ids == ["x"]
+    assert found.scores[0] == pytest.approx(0.3)
+
+
+def test_few_rows_count_as_some_more():
+    """30 rows of mean 0.05 and deviation 0.1, and 10 of mean 0.45 and deviation 0: mean 0.15."""
+    found = shrink_statistics(replace(ranking({"a": 0.5}, 0.45, 0.0), count=10))
+    assert found.mean == pytest.approx((30 * 0.05 + 10 * 0.45) / 40)
+    variance = (30 * (0.1**2 + 0.1**2) + 10 * 0.3**2) / 40
+    assert found.deviation == pytest.approx(variance**0.5)
+    many = shrink_statistics(replace(ranking({"a": 0.5}, 0.45, 0.02), count=10**9))
+    assert (many.mean, many.deviation) == pytest.approx((0.45, 0.02), abs=1e-4)

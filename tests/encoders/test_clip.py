@@ -218,7 +218,7 @@ def broken(place, change):
     ("change", "message"),
     [
         ("no tokenizer", "holds no tokenizer.json, nor vocab.json with merges.txt"),
-        ("no processor", "how images are prepared is not known.*CLIPImageProcessor"),
+        ("no processor", "how inputs are prepared is not known.*CLIPImageProcessor"),
         ("pickled", "pytorch_model.bin, which may run code"),
         ("cut off", "model.safetensors is damaged"),
         ("no weights", "holds no model.safetensors"),

@@ -17,7 +17,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import fingerprint
 from sememe.models.clap.config import ClapConfig, read_config
 from sememe.models.clap.features import ClapFeatures, read_features
-from sememe.models.weights.folder import CONFIG, PROCESSOR, ModelFolder, ModelKind, NetworkFolder
+from sememe.models.weights.folder import CONFIG, ModelFolder, ModelKind, NetworkFolder
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,22 +57,12 @@ def read_clap_folder(path: Path) -> ClapFolder:
             "of one, as transformers writes it"
         )
     config = read_config(facts, str(path))
-    features = _read_features(folder, fused=config.audio.fused)
+    name, document = folder.processor("feature_extractor", writer="ClapFeatureExtractor")
+    features = read_features(document, fused=config.audio.fused, where=str(path / name))
     files = folder.weight_files(torch=True)
     tokenizer = folder.tokenizer()
     _check_fit(path, config, features)
     return ClapFolder(path, files, config, facts, features, tokenizer)
-
-
-def _read_features(folder: ModelFolder, *, fused: bool) -> ClapFeatures:
-    name, document = folder.processor("feature_extractor")
-    if not name:
-        path = str(folder.path)
-        raise InvalidInputError(
-            f"{path} holds no {PROCESSOR}, so how audio is prepared is not known. Write it there "
-            f"with transformers: ClapFeatureExtractor().save_pretrained({path!r})"
-        )
-    return read_features(document, fused=fused, where=str(folder.path / name))
 
 
 def _check_fit(path: Path, config: ClapConfig, features: ClapFeatures) -> None:

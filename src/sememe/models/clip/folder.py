@@ -24,7 +24,6 @@ from sememe.models.weights.folder import (
     CLIP_ONNX,
     CONFIG,
     OPEN_CLIP,
-    PROCESSOR,
     TOKENIZER,
     ModelFolder,
     NetworkFolder,
@@ -125,13 +124,7 @@ def _check_size(path: Path, config: ClipConfig, preprocess: Preprocess) -> None:
 
 
 def _read_processor(folder: ModelFolder) -> Preprocess:
-    name, document = folder.processor("image_processor")
-    if not name:
-        path = str(folder.path)
-        raise InvalidInputError(
-            f"{path} holds no {PROCESSOR}, so how images are prepared is not known. Write it there "
-            f"with transformers: CLIPImageProcessor().save_pretrained({path!r})"
-        )
+    name, document = folder.processor("image_processor", writer="CLIPImageProcessor")
     return read_preprocess(document, str(folder.path / name))
 
 

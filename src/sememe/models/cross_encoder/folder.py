@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from sememe.models.cross_encoder.head import Head
 
 Activation = Literal["sigmoid", "identity"]
-_ARCHITECTURE = "ForSequenceClassification"
 
 
 @dataclass(frozen=True, eq=False, slots=True)

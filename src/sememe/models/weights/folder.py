@@ -168,19 +168,28 @@ class ModelFolder:
             )
         return self.path / TOKENIZER
 
-    def processor(self, part: str) -> tuple[str, Mapping[str, Any]]:
-        """Return how items are prepared for the network, and the file that holds it.
+    def processor(self, part: str, *, writer: str = "") -> tuple[str, Mapping[str, Any]]:
+        """Return the file that configures how inputs are prepared, and its content.
 
         part: The entry of processor_config.json: "image_processor" or "feature_extractor".
-        ("", {}) if no file holds it.
+        writer: The class of transformers that writes it. Without one the file may be missing: that
+            gives ("", {}).
 
         Raises:
+            InvalidInputError: If it is missing.
             CorruptFileError: If a file cannot be read or holds no object.
         """
         own = self.object(PROCESSOR, missing={})
         shared = {} if own else self.object(_PROCESSORS, missing={}).get(part)
         name, config = (PROCESSOR, own) if own else (_PROCESSORS, shared)
-        return (name, config) if config and isinstance(config, dict) else ("", {})
+        if config and isinstance(config, dict):
+            return name, config
+        if writer:
+            raise InvalidInputError(
+                f"{self.path} holds no {PROCESSOR}, so how inputs are prepared is not known. Write "
+                f"it there with transformers: {writer}().save_pretrained({str(self.path)!r})"
+            )
+        return "", {}
 
     def peek(self, name: str) -> Mapping[str, Any]:
         """Return the object in a JSON file, {} if it is missing, damaged or something else."""

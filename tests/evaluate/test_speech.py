@@ -130,7 +130,7 @@ def test_what_cannot_be_read_lowers_what_is_covered(data, recogniser):
     assert found.metrics["word_error_rate"] == 0
     for name in "0234 5".replace(" ", ""):
         (data / f"{name}.wav").write_bytes(b"")
-    with pytest.raises(InvalidInputError, match=r"no recording that can be read: .*0\.wav: empty"):
+    with pytest.raises(InvalidInputError, match=r"no audio that can be read: .*0\.wav: empty"):
         run_task("speech", recogniser, data / "table.csv", **FAST)
 
 

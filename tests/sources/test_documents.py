@@ -135,7 +135,7 @@ def test_without_the_extra_the_reason_names_the_cure(tmp_path, monkeypatch, name
     ("name", "reason"),
     [
         ("a.HEIC", "no reader for this kind of image; save it as .jpg or .png"),
-        ("a.m4a", "no reader for this kind of sound; save it as .flac or .mp3"),
+        ("a.m4a", "no reader for this kind of audio; save it as .flac or .mp3"),
         ("a.mp4", "no encoder yet: video"),
         ("a.tar.gz", "no reader for archives; unpack it first"),
         ("a.hwp", "no reader for this kind of document; save it as .docx, .pdf or .txt"),

@@ -27,7 +27,7 @@ def test_the_topmost_folder_is_the_label(folder):
     assert [path.name for path in found.items] == ["1.png", "2.jpg", "3.png"]
     why = {one.source: one.reason for one in found.skipped}
     assert set(why) == {"4.png", "cat/notes.txt"}
-    assert "no class" in why["4.png"]
+    assert "not in the folder of a class" in why["4.png"]
 
 
 def test_pairs_of_lists_are_taken_as_they_are():

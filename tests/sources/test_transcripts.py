@@ -74,11 +74,11 @@ def test_a_folder_of_pairs(folder):
     ("text", "kind", "says"),
     [
         ("path,words\na.wav,x\n", InvalidInputError, "no column for texts but 'path', 'words'"),
-        ("name,text\na.wav,x\n", InvalidInputError, "no column for recordings but 'name', 'text'"),
+        ("name,text\na.wav,x\n", InvalidInputError, "no column for audio files but 'name', 'text'"),
         ("path,text\n,x\n", InvalidInputError, "record 1: no path in column 'path'"),
-        ("path,text\nno.wav,x\nb.wav,y\n", InvalidInputError, r"not there: .*no\.wav\. Paths are"),
+        ("path,text\nno.wav,x\nb.wav,y\n", InvalidInputError, r"not exist: .*no\.wav\. Paths"),
         ("path,text\na.wav\n", InvalidInputError, "line 2 has 1 columns, the first 2"),
-        ("", InvalidInputError, "no column for recordings but nothing"),
+        ("", InvalidInputError, "no column for audio files but nothing"),
         ("\0\1\2\3binary", CorruptFileError, "binary"),
     ],
 )
@@ -93,5 +93,5 @@ def test_what_is_no_table(folder):
         read_transcripts(folder / "none.csv")
     with pytest.raises(InvalidInputError, match="got an audio file"):
         read_transcripts(folder / "a.wav")
-    with pytest.raises(InvalidInputError, match="no recording beside its text"):
+    with pytest.raises(InvalidInputError, match="no audio file with its text"):
         read_transcripts(folder / "clips")

@@ -79,5 +79,5 @@ def test_a_lone_surrogate_counts_as_a_replacement_character(files):
 
 
 def test_a_window_without_room_is_refused(files):
-    with pytest.raises(InvalidInputError, match="a window of 4 tokens holds 1 beside the marks"):
+    with pytest.raises(InvalidInputError, match="a window of 4 tokens leaves 1 besides"):
         PairTokenizer(files["bert"], window=4)

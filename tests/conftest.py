@@ -25,6 +25,13 @@ _TRAIN = (
 )
 collect_ignore = [] if all(importlib.util.find_spec(name) for name in _TRAIN) else ["trained"]
 
+if importlib.util.find_spec("hypothesis"):  # not in the environment of tests/trained
+    from hypothesis import HealthCheck, settings
+
+    # The time that a test takes on a busy machine proves nothing.
+    settings.register_profile("sememe", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("sememe")
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _only_loopback() -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,96 @@ def test_heavy_packages_are_imported_where_they_are_used(path):
         if name.split(".")[0] in HEAVY and path.relative_to(SOURCE).parts[0] != "train"
     ]
     assert bad == []
+
+
+def graph():
+    """Each file's module -> the modules of sememe it imports, wherever in the file it does.
+
+    Imports inside functions and under TYPE_CHECKING count: a reader has to follow those too.
+    """
+    files = {name_of(path): path for path in modules()}
+    edges = {name: set() for name in files}
+    for name, path in files.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                edges[name] |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                full = [f"{node.module}.{alias.name}" for alias in node.names]
+                edges[name] |= {one if one in files else node.module for one in full}
+    edges["sememe"] = set()  # the lazy table of public names, which loads none of them
+    return {name: (to & set(files)) - {name} for name, to in edges.items()}
+
+
+def name_of(path):
+    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def circles(edges):
+    """Strongly connected components of more than one module (Tarjan 1972)."""
+    index, low, stack, found = {}, {}, [], []
+
+    def visit(node):
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for target in edges[node]:
+            if target not in index:
+                visit(target)
+                low[node] = min(low[node], low[target])
+            elif target in stack:
+                low[node] = min(low[node], index[target])
+        if low[node] == index[node]:
+            part = [stack.pop()]
+            while part[-1] != node:
+                part.append(stack.pop())
+            found.extend([sorted(part)] if len(part) > 1 else [])
+
+    for node in edges:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def test_no_files_import_each_other_in_a_circle():
+    assert circles(graph()) == []
+
+
+def test_a_circle_would_be_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_private_names_stay_in_their_file():
+    taken = []
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sememe."):
+                names = [one.name for one in node.names if re.match("_[^_]", one.name)]
+                is_file = SOURCE.joinpath(*node.module.split(".")[1:]).with_suffix(".py").is_file()
+                taken += [f"{path.name} takes {name} of {node.module}" for name in names if is_file]
+    assert taken == []
+
+
+ROOMS_OF_TWELVE = ("train", "models", "encoders", "app")
+
+
+@pytest.mark.parametrize("room", ROOMS_OF_TWELVE)
+def test_no_room_holds_more_than_twelve_files(room):
+    for folder in [SOURCE / room, *(p for p in (SOURCE / room).rglob("*") if p.is_dir())]:
+        files = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(files) <= 12, folder
+
+
+def test_functions_are_short():
+    """The 95th percentile is at most 32 lines, and one in 200 is longer than 50."""
+    lengths = sorted(
+        node.end_lineno - node.lineno + 1
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    assert lengths[int(len(lengths) * 0.95)] <= 32
+    assert sum(length > 50 for length in lengths) <= len(lengths) / 200
 
 
 def test_every_room_has_a_layer_and_something_in_it():

@@ -7,7 +7,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sememe._ties import TOLERANCE, best_places, first_best, highest, rank, settle, tolerance_of_outputs
+from sememe._ties import (
+    TOLERANCE,
+    best_places,
+    first_best,
+    highest,
+    rank,
+    settle,
+    tolerance_of_outputs,
+)
 from sememe.evaluate.top_k import TopK
 from sememe.index.querying.hits import Hit, Hits
 from sememe.search.ranking.documents import Ranking

@@ -85,7 +85,7 @@ def one_encoder(encoder, monkeypatch):
         return encoder if name == encoder.name else load(name, **options)
 
     monkeypatch.setattr("sememe.index.encoders.load", loaded)
-    monkeypatch.setattr("sememe.index.encoders.load_encoders", lambda name: [loaded(name)])
+    monkeypatch.setattr("sememe.index.encoders.load_encoders", lambda name, **_: [loaded(name)])
 
 
 # Files that cannot be read, each beside a good one

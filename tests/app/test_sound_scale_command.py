@@ -38,4 +38,4 @@ def test_a_folder_of_recordings_becomes_an_encoder(tmp_path, capsys):
 def test_too_few_recordings_are_refused(tmp_path, capsys):
     write(tmp_path / "in" / "a.wav", noise())
     assert main(["train", "mel-statistics", str(tmp_path / "in"), "-o", str(tmp_path / "o")]) == 2
-    assert "got 1 recordings that can be read; a scale needs 50" in capsys.readouterr().err
+    assert "got 1 audio items that can be read; a scale needs 50" in capsys.readouterr().err

@@ -54,9 +54,9 @@ def test_how_a_clip_of_three_samples_fills_eight(padding, expected):
         frequency_min=0, frequency_max=50, feature_size=2,
     )  # fmt: skip
     assert (made.samples, made.frames) == (8, 5)
-    np.testing.assert_array_equal(made._filled(np.array([1, 2, 3], np.float32)), expected)
+    np.testing.assert_array_equal(made._pad(np.array([1, 2, 3], np.float32)), expected)
     for whole in (np.arange(8.0, dtype=np.float32), np.arange(9.0, dtype=np.float32)):
-        np.testing.assert_array_equal(made._filled(whole), whole)
+        np.testing.assert_array_equal(made._pad(whole), whole)
 
 
 def test_windows_of_a_long_recording():

@@ -123,7 +123,7 @@ def test_another_space_is_refused(encoder, pictures, tmp_path):
 def test_damaged_folders_are_told(encoder, pictures, tmp_path):
     saved = ImageClassifier(encoder, views=1).fit(pictures[0]).save(tmp_path / "mine")
     (saved / "weights.npz").write_bytes(b"PK")
-    with pytest.raises(CorruptFileError, match="not the file"):
+    with pytest.raises(CorruptFileError, match="does not match its hash"):
         ImageClassifier.load(saved)
     (saved / "weights.npz").unlink()
     with pytest.raises(CorruptFileError, match="lacks weights"):

@@ -81,7 +81,7 @@ def test_a_cross_encoder_can_be_trained_further_and_cut_shorter(folder, tmp_path
     shorter = CrossEncoder.load(str(further.save(tmp_path / "shorter")))
     assert shorter.window == 20
     texts = [*TEXTS, ("a ship " * 9, "the pan " * 4), ("a ship", "the pan and the oven " * 9)]
-    assert shorter.cut(texts) == [3, 4]
+    assert shorter.find_truncated(texts) == [3, 4]
     np.testing.assert_allclose(shorter.score(texts), further.model_.predict(texts), atol=1e-5)
 
 

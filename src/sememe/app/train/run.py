@@ -117,9 +117,16 @@ def check_output(output: Path, data: list[Path], *, overwrite: bool) -> None:
 
 @contextmanager
 def _explain_interrupt(state: Path) -> Iterator[None]:
-    """On Ctrl-C, print where the state is kept and exit with the code for it."""
+    """On Ctrl-C, print where the state is kept and exit with the code for it.
+
+    Of several processes of one run only the main one goes on from here: it saves and reports.
+    """
+    from sememe.train.base.device import is_main_process
+
     try:
         yield
+        if not is_main_process():
+            raise SystemExit
     except KeyboardInterrupt:
         from sememe.train.base.run_folder import has_learnt
 

@@ -1,4 +1,4 @@
-"""The device a run computes on, and its precision.
+"""The device a run computes on, its precision, and the processes that share its batches.
 
     compute = Compute.of("auto", "auto")
     with compute.hosting(modules), compute.autocast():
@@ -7,18 +7,32 @@
 "auto" is CUDA where there is a GPU, else MPS (Apple), else the CPU; bfloat16 where a GPU has
 instructions for it, else float32. Modules come back to the CPU when training ends, so that what
 follows (export, saving) does not depend on the device.
+
+Several GPUs: `accelerate launch -m sememe train simclr ...` starts a process for each. A batch is
+as large as with one process; each takes its part of it, and gradients are averaged. SimCLR and
+CLIP compare a picture with those of all processes (`gather`). Negatives of wav2vec 2.0 are frames
+of the same sound, so of one process; so are the diversity of its codes and batch norms' statistics.
+Only the main process evaluates and writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from datetime import timedelta
+from typing import Any, Literal, TypeVar, get_args
+
+import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._lazy import require
 
+T = TypeVar("T")
+Loss = Callable[..., Any]
 Precision = Literal["auto", "float32", "bfloat16"]
+_PATIENCE = timedelta(days=1)  # of processes that wait while the main one evaluates
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +42,12 @@ class Compute:
     Attributes:
         device: A torch.device.
         bfloat16: Whether networks are run under autocast to bfloat16; weights stay float32.
+        accelerator: An accelerate.Accelerator, where several processes share the run.
     """
 
     device: Any
     bfloat16: bool = False
+    accelerator: Any = None
 
     @classmethod
     def of(cls, device: str = "auto", precision: str = "float32") -> Compute:
@@ -42,8 +58,22 @@ class Compute:
         """
         if precision not in get_args(Precision):
             raise UnknownNameError.of("precision", precision, get_args(Precision))
-        found = pick_device(device)
-        return cls(found, precision == "bfloat16" or (precision == "auto" and _is_quick(found)))
+        found, accelerator = pick_device(device), None
+        if n_processes() > 1:
+            accelerator = _accelerator(found, device)
+            found = accelerator.device
+        quick = precision == "bfloat16" or (precision == "auto" and _is_quick(found))
+        return cls(found, quick, accelerator)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process evaluates and writes."""
+        return self.accelerator is None or bool(self.accelerator.is_main_process)
+
+    @property
+    def rank(self) -> int:
+        """The number of this process; 0 is the main one."""
+        return 0 if self.accelerator is None else int(self.accelerator.process_index)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context in which a network is run."""
@@ -84,6 +114,84 @@ class Compute:
         with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
             yield
 
+    def rng(self, *seed: int) -> np.random.Generator:
+        """Return random numbers of a seed: other ones in each process, those of the seed in one."""
+        return np.random.default_rng([*seed, *([self.rank] if self.accelerator else [])])
+
+    def share(self, rows: Any) -> Any:
+        """Return the part of a batch's rows that this process takes, as many as the others.
+
+        Of fewer rows than processes each takes one, some of them the same.
+        """
+        if self.accelerator is None:
+            return rows
+        each = max(1, len(rows) // self.accelerator.num_processes)
+        start = self.rank * each % len(rows)
+        return rows[start : start + each]
+
+    def even(self, rows: Any) -> Any:
+        """Return as many rows of a batch as the processes can share evenly, to be gathered again.
+
+        Raises:
+            InvalidInputError: There are fewer rows than processes.
+        """
+        if self.accelerator is None:
+            return rows
+        n = self.accelerator.num_processes
+        if len(rows) < n:
+            raise InvalidInputError(
+                f"a batch of {len(rows)} cannot be shared by {n} processes. Give a larger "
+                "batch_size, or start fewer: accelerate launch --num_processes."
+            )
+        return rows[: len(rows) // n * n]
+
+    def gather(self, rows: Any) -> Any:
+        """Return the rows of all processes, in their order, gradients included.
+
+        rows: (n, dim), as many in each process. A loss of all rows that every process computes has
+        the gradients of one process that has them all, once they are averaged.
+        """
+        if self.accelerator is None:
+            return rows
+        import torch
+        from torch.distributed.nn.functional import all_gather
+
+        return torch.cat(all_gather(rows))
+
+    def mean(self, value: Any) -> Any:
+        """Return the mean of a scalar tensor over the processes."""
+        return value if self.accelerator is None else self.accelerator.reduce(value, "mean")
+
+    def agree(self, value: T) -> T:
+        """Return what the main process has, in each process."""
+        if self.accelerator is None:
+            return value
+        utils = require("accelerate.utils", "training in several processes")
+        found: list[T] = utils.broadcast_object_list([value])
+        return found[0]
+
+    def distribute(
+        self, loss: Callable[..., Any], modules: Mapping[str, Any]
+    ) -> Callable[..., Any]:
+        """Return a loss whose gradients are averaged over the processes.
+
+        modules: What has the parameters that it uses; not all need take part in each step.
+        """
+        if self.accelerator is None:
+            return loss
+        import torch
+
+        class Step(torch.nn.Module):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.parts = torch.nn.ModuleDict(modules)
+
+            def forward(self, *given: Any) -> Any:
+                return loss(*given)
+
+        wrapped: Loss = self.accelerator.prepare_model(Step())
+        return wrapped
+
     def _holds(self, module: Any) -> bool:
         """Return whether a module is on the device, by its first parameter."""
         at = next(module.parameters()).device
@@ -96,6 +204,48 @@ def _changed(batch: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(batch, list):
         return [_changed(value, change) for value in batch]
     return change(batch)
+
+
+def n_processes() -> int:
+    """Return how many processes `accelerate launch` or `torchrun` started for this run."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_main_process() -> bool:
+    """Return whether this process is the one of its run that writes."""
+    return n_processes() == 1 or os.environ.get("RANK") == "0"
+
+
+def check_one_process(name: str) -> None:
+    """Refuse a recipe that cannot be shared by several processes.
+
+    Raises:
+        InvalidInputError: Several were started.
+    """
+    if n_processes() > 1:
+        raise InvalidInputError(
+            f"{name} trains in one process, and {n_processes()} were started. Leave out "
+            "accelerate launch."
+        )
+
+
+def _accelerator(device: Any, name: str) -> Any:
+    """Return accelerate's view of the processes of this run.
+
+    Raises:
+        InvalidInputError: One GPU was named; each process takes its own.
+        MissingExtraError: accelerate is not installed.
+    """
+    if device.index is not None:
+        raise InvalidInputError(
+            f"device={name!r}: {n_processes()} processes take a GPU each. Give auto, cuda or cpu."
+        )
+    accelerate = require("accelerate", "training in several processes")
+    handlers = [
+        accelerate.DistributedDataParallelKwargs(find_unused_parameters=True),
+        accelerate.InitProcessGroupKwargs(timeout=_PATIENCE),
+    ]
+    return accelerate.Accelerator(cpu=device.type == "cpu", kwargs_handlers=handlers)
 
 
 def pick_device(name: str) -> Any:

@@ -14,7 +14,7 @@ from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe._progress import progress
 from sememe.train.base.curve import Curve, Plan, check_finite, plan
-from sememe.train.base.device import pick_device
+from sememe.train.base.device import Compute, n_processes, pick_device
 from sememe.train.base.run_folder import whole_states
 
 
@@ -51,9 +51,9 @@ def arguments(
     """Return the Trainer's arguments, of the class `cls`."""
     when, kind = "steps" if evaluated else "no", pick_device(device).type
     found = cls(
-        str(folder),
+        str(Compute.of(device).agree(folder)),
         max_steps=planned.steps,
-        per_device_train_batch_size=batch_size,
+        per_device_train_batch_size=max(1, batch_size // n_processes()),
         gradient_accumulation_steps=accumulate,
         learning_rate=learning_rate,
         warmup_steps=warmup,
@@ -79,8 +79,8 @@ def arguments(
     return found
 
 
-def run(trainer: Any, folder: Path, *, show_progress: bool = False) -> Curve:
-    """Train, from the last whole state in the folder if there is one; see `Curve`.
+def run(trainer: Any, *, show_progress: bool = False) -> Curve:
+    """Train, from the last whole state in its folder if there is one; see `Curve`.
 
     Raises:
         FloatingPointError: Training diverged; the message says what to change.
@@ -88,10 +88,11 @@ def run(trainer: Any, folder: Path, *, show_progress: bool = False) -> Curve:
     from sememe.train.base.hf_callbacks import Bar, hush
 
     hush(trainer)
-    states = whole_states(folder)
+    states = whole_states(Path(trainer.args.output_dir))
     trainer.args.eval_on_start = trainer.args.eval_on_start and not states
     begun = time.perf_counter()
-    with progress("steps", total=trainer.args.max_steps, show=show_progress) as advance:
+    shown = show_progress and trainer.is_world_process_zero()
+    with progress("steps", total=trainer.args.max_steps, show=shown) as advance:
         trainer.add_callback(Bar(advance))
         trainer.train(resume_from_checkpoint=str(states[-1]) if states else None)
     seconds = time.perf_counter() - begun
@@ -177,7 +178,7 @@ def fit_model(
         evaluator=held_out,
         callbacks=[EarlyStoppingCallback(training.patience)] if stops else [],
     )
-    return run(made, folder, show_progress=show_progress)
+    return run(made, show_progress=show_progress)
 
 
 def write_quietly(model: Any, folder: Path) -> None:

@@ -14,6 +14,7 @@ from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError
 from sememe._persistence import describe_file, made_by, refuse_other_kinds
 from sememe.train.base.curve import write_curve
+from sememe.train.base.device import is_main_process
 from sememe.train.base.run_folder import ABOUT
 
 if TYPE_CHECKING:
@@ -33,12 +34,16 @@ def write_trained(
 ) -> Path:
     """Write a folder whole or not at all, in place of a trained one that may be there.
 
+    Of several processes of one run the main one writes it.
+
     write: Puts the network's own files into a folder. facts: What sememe.json says besides.
 
     Raises:
         InvalidInputError: What `check_trained_place` refuses.
     """
     check_trained_place(place)
+    if not is_main_process():
+        return place
     with replace_folder(place.resolve()) as fresh:
         write(fresh)
         (fresh / "README.md").write_text(card, encoding="utf-8")

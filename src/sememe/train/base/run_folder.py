@@ -11,6 +11,7 @@ from typing import Any
 
 from sememe._atomic import write_atomically
 from sememe._errors import InvalidInputError
+from sememe.train.base.device import is_main_process
 from sememe.train.base.run_lock import held
 
 ABOUT = "sememe.json"
@@ -23,12 +24,15 @@ _LEFT = ("run.json", "checkpoint-*", "*-run", "tokenizer", "blocks", "eval", "pi
 def checkpoint_folder(given: str | Path | None, facts: Mapping[str, Any]) -> Iterator[Path]:
     """Hold a folder for the run's states: the one given, or one that is deleted in the end.
 
+    Of several processes of one run the main one holds it; the others get folders of their own, that
+    are deleted, and read the states where the main one has them.
+
     Raises:
         InvalidInputError: Another run holds it, or its states are of other parameters or data.
     """
     import tempfile
 
-    if given is None:
+    if given is None or not is_main_process():
         with tempfile.TemporaryDirectory(prefix="sememe-train-") as fresh:
             yield Path(fresh)
         return

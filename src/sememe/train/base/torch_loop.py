@@ -77,7 +77,8 @@ class Objective(ABC, Generic[F]):
     def batch(self, step: int) -> Batch:
         """Return the tensors of a step, counted from 0, on the CPU.
 
-        They are a function of the seed and of the step.
+        They are a function of the seed, the step and the process: of the rows of a batch, those of
+        `compute.share`, varied by `compute.rng`.
         """
 
     @abstractmethod
@@ -175,7 +176,7 @@ class Loop:
         """
         compute = objective.compute
         with compute.isolated_rng(), compute.hosting(objective.modules.values()):
-            run = _Run(self, objective, folder)
+            run = _Run(self, objective, compute.agree(folder))
             seconds = run.train(show=show_progress)
         return run.curve(seconds), tuple(run.figures)
 
@@ -200,9 +201,11 @@ class _Run(Generic[F]):
 
     def __init__(self, loop: Loop, objective: Objective[F], folder: Path | None) -> None:
         self.loop, self.objective, self.folder = loop, objective, folder
+        self.compute = objective.compute
         self.modules = dict(objective.modules)
         self.best = copy.deepcopy(self.modules) if loop.keep == "best" else {}
         self.optimiser = loop.optimiser(objective)
+        self.loss = self.compute.distribute(objective.loss, self.modules)
         self.losses: list[tuple[int, float]] = []
         self.recent: list[Any] = []  # losses since the last point of the curve
         self.figures: list[F] = []
@@ -214,7 +217,8 @@ class _Run(Generic[F]):
         for module in self.modules.values():
             module.train()
         self._resume()
-        with progress("steps", total=plan.steps, show=show) as advance:
+        shown = show and self.compute.is_main
+        with progress("steps", total=plan.steps, show=shown) as advance:
             if not self.done:
                 self._evaluate()
             with closing(self._batches()) as batches:
@@ -257,7 +261,7 @@ class _Run(Generic[F]):
                 yield batch
 
     def _batch(self, step: int) -> Batch:
-        found: Batch = self.objective.compute.pinned(self.objective.batch(step))
+        found: Batch = self.compute.pinned(self.objective.batch(step))
         return found
 
     def _step(self, batch: Batch, step: int) -> Any:
@@ -265,11 +269,11 @@ class _Run(Generic[F]):
         import torch
 
         loop, objective = self.loop, self.objective
-        torch.manual_seed(loop.seed + 1_000_003 * step)
+        torch.manual_seed(loop.seed + 1_000_003 * step + 7_919 * self.compute.rank)
         rate = loop.learning_rate * loop.schedule(step, loop.plan.steps, loop.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        found = objective.loss(objective.compute.put(batch), step)
+        found = self.loss(self.compute.put(batch), step)
         loss, logged = found if isinstance(found, tuple) else (found, found)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -277,7 +281,7 @@ class _Run(Generic[F]):
             torch.nn.utils.clip_grad_norm_(objective.parameters(), loop.max_grad_norm)
         self.optimiser.step()
         objective.after_step()
-        return logged.detach()
+        return self.compute.mean(logged.detach())
 
     def _log(self) -> None:
         """Read the losses of the last steps, where the curve or a state needs them.
@@ -296,12 +300,16 @@ class _Run(Generic[F]):
 
     def _evaluate(self) -> None:
         """Measure, and keep the weights if they are the best yet."""
-        with _evaluating(self.modules.values()):
-            found = self.objective.evaluate(self.done)
+        found = None
+        if self.compute.is_main:
+            with _evaluating(self.modules.values()):
+                found = self.objective.evaluate(self.done)
+        found = self.compute.agree(found)
         if found is None:
             return
         self.figures.append(found)
-        self.objective.check(self.figures)
+        if self.compute.is_main:
+            self.objective.check(self.figures)
         if self.best and self._best() == len(self.figures) - 1:
             for name, module in self.modules.items():
                 self.best[name].load_state_dict(module.state_dict())
@@ -316,7 +324,7 @@ class _Run(Generic[F]):
 
     def _keep(self) -> None:
         """Store the state of the run."""
-        if self.folder is None:
+        if self.folder is None or not self.compute.is_main:
             return
         document = {"losses": self.losses, "recent": self.recent}
         figures = [asdict(one) for one in self.figures]  # type: ignore[call-overload]

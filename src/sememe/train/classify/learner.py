@@ -37,6 +37,7 @@ from sememe.sources.datasets.labelled import read_labelled
 from sememe.sources.datasets.labelled_data import Labelled, describe_layout
 from sememe.space.kernel_probe import MAX_KERNEL_EXAMPLES
 from sememe.space.probe import split_folds
+from sememe.train.base.device import is_main_process
 from sememe.train.base.options import LoopRecipe, check, fitted, option, parameters, rule
 from sememe.train.base.output_folder import is_replaceable, refuse_others
 from sememe.train.classify.features import asked_rows, learnt_rows, none_to_measure, several
@@ -181,8 +182,10 @@ class ClassLearner(LoopRecipe, ABC):
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        report: ClassifierReport = fitted(self)
-        place, model = Path(folder), self._model()
+        place = Path(folder)
+        if not is_main_process():
+            return place
+        report, model = fitted(self), self._model()
         facts = {
             "method": self.method,
             "made_by": made_by(),

@@ -76,7 +76,8 @@ class ClassifierObjective(Objective[Figure]):
 
         items, labels = self.train
         rows = shuffled_rows(len(items), self.batch_size, step, seed=self.seed)
-        rng = np.random.default_rng([self.seed, 1, step])
+        rows = self.compute.share(rows)  # (B,)
+        rng = self.compute.rng(self.seed, 1, step)
         batch = self.network.batch([items[i] for i in rows.tolist()], rng)
         return batch | {"labels": torch.from_numpy(labels[rows])}  # (B,)
 

@@ -124,13 +124,14 @@ class ClipObjective(Objective[Figure]):
         """Return B pictures, a caption of each, and which captions are right for which."""
         import torch
 
-        pairs = self.batches.of(step)  # (B, 3)
-        rng = np.random.default_rng([self.seed, 1, step])
-        pictures = view(self.data.pixels[pairs[:, 0]], self.augmentation, rng)
+        pairs = self.compute.even(self.batches.of(step))
+        own = self.compute.share(pairs)  # (B, 3)
+        rng = self.compute.rng(self.seed, 1, step)
+        pictures = view(self.data.pixels[own[:, 0]], self.augmentation, rng)
         return {
             "pictures": normalised(pictures, self.preprocess),  # (B, 3, size, size)
-            "tokens": self.data.tokens(pairs[:, 1]),  # (B, longest)
-            "right": torch.from_numpy(self.batches.right(pairs)),  # (B, B)
+            "tokens": self.data.tokens(own[:, 1]),  # (B, longest)
+            "right": torch.from_numpy(self.batches.right(pairs)),  # (all B, all B)
         }
 
     def loss(self, batch: dict[str, Any], step: int) -> Any:
@@ -138,7 +139,7 @@ class ClipObjective(Objective[Figure]):
         with self.compute.autocast():
             images = image_rows(self.network, batch["pictures"])
             texts = text_rows(self.network, batch["tokens"])
-        images, texts = images.float(), texts.float()  # (B, dim) both
+        images, texts = (self.compute.gather(x.float()) for x in (images, texts))  # (all B, dim)
         return clip_loss(images, texts, self.network.logit_scale.exp(), batch["right"])
 
     def after_step(self) -> None:

@@ -23,6 +23,7 @@ from sememe._errors import InvalidInputError
 from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.train.base.base_model import trainable, weights_digest
 from sememe.train.base.curve import Plan, plan
+from sememe.train.base.device import check_one_process
 from sememe.train.base.hf_trainer import arguments, check_train_extra, run
 from sememe.train.base.model_card import curve_rows, model_card, table
 from sememe.train.base.options import TrainerRecipe, check, fell, fitted, option, parameters
@@ -142,6 +143,7 @@ class MaskedTraining(TrainerRecipe):
             FloatingPointError: Training diverged.
         """
         check_train_extra("MaskedTraining.fit", self.device)
+        check_one_process("MaskedTraining")
         self._check()
         check_corpus(corpus)
         facts = {"parameters": parameters(self), "corpus": digest(corpus)}
@@ -210,7 +212,7 @@ class MaskedTraining(TrainerRecipe):
             )
             rows = masks(learnt, n=found.steps * self.batch_size * self.accumulate)
             trainer = self._trainer(model, rows, held, found, folder)
-            curve = run(trainer, folder, show_progress=show)
+            curve = run(trainer, show_progress=show)
         self.model_, self.tokenizer_ = model, tokenizer
         headless = self.base is not None and not has_head(self.base)
         notes = (*((HEADLESS,) if headless else ()), *fell(curve))

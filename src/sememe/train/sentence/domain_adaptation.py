@@ -30,6 +30,7 @@ from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.text.normalize import well_formed
 from sememe.train.base.base_model import trainable, weights_digest
 from sememe.train.base.curve import Curve
+from sememe.train.base.device import check_one_process
 from sememe.train.base.hf_trainer import check_train_extra, write_quietly
 from sememe.train.base.options import Recipe, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
@@ -113,6 +114,7 @@ class DomainAdaptation(Recipe):
             FloatingPointError: Training diverged.
         """
         check_train_extra("DomainAdaptation.fit", self.device)
+        check_one_process("DomainAdaptation")
         check_corpus(corpus)
         self._check()
         base = trainable(self.base)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe._errors import UnknownNameError
+from sememe.train.base.device import n_processes
 from sememe.train.sentence.examples import ROLES
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def make_loss(
     from sentence_transformers.sentence_transformer import losses
 
     if name in _IN_BATCH:
-        loss = losses.MultipleNegativesRankingLoss(model, scale=1 / temperature)
+        loss = losses.MultipleNegativesRankingLoss(
+            model, scale=1 / temperature, gather_across_devices=n_processes() > 1
+        )
     elif name == "triplet":
         cosine = losses.TripletDistanceMetric.COSINE
         loss = losses.TripletLoss(model, distance_metric=cosine, triplet_margin=margin)

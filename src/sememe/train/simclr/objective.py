@@ -68,7 +68,8 @@ class SimCLRObjective(Objective[Figures]):
         import torch
 
         first = shuffled_rows(len(self.pixels), self.batch_size, step, seed=self.seed)
-        rng = np.random.default_rng([self.seed, 1, step])
+        first = self.compute.share(self.compute.even(first))  # (B,)
+        rng = self.compute.rng(self.seed, 1, step)
         views = [
             view(self.pixels[rows], self.augmentation, rng) for rows in (first, self.second(first))
         ]
@@ -78,7 +79,8 @@ class SimCLRObjective(Objective[Figures]):
         """Return the loss of a step's views."""
         with self.compute.autocast():
             z = self.head(self.network(batch["views"]))  # (2B, projection)
-        return nt_xent(*z.chunk(2), temperature=self.temperature)
+        first, second = (self.compute.gather(part) for part in z.chunk(2))  # (all B, projection)
+        return nt_xent(first, second, temperature=self.temperature)
 
     def evaluate(self, step: int) -> Figures:
         """Measure the features; see `Figures`."""

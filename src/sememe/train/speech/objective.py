@@ -126,8 +126,8 @@ class SpeechObjective(Objective[SpeechFigures]):
         import torch
 
         data, dim = self.batches.data, self.network.config.dim
-        rows = self.batches.of(step)
-        rng = np.random.default_rng([self.seed, 2, step])
+        rows = self.compute.share(self.batches.of(step))
+        rng = self.compute.rng(self.seed, 2, step)
         clips = [data.made(row, rng, self.batches.variation) for row in rows]
         targets = [data.target(row) for row in rows]
         frames = [self.network.config.frames(len(clip)) for clip in clips]

@@ -69,8 +69,8 @@ class Wav2Vec2Objective(Objective[Figures]):
 
     def batch(self, step: int) -> dict[str, Any]:
         """Return the stretches of a step, which frames are hidden, and their negatives."""
-        rng = np.random.default_rng([self.seed, 1, step])
-        return self._masked(self.crops.of_step(step), rng)
+        sounds = self.compute.share(self.crops.of_step(step))
+        return self._masked(sounds, self.compute.rng(self.seed, 1, step))
 
     def loss(self, batch: dict[str, Any], step: int) -> tuple[Any, Any]:
         """Return the loss with the diversity of the codes, and the contrastive part alone."""

@@ -171,7 +171,9 @@ def test_a_scale_of_ones_own_is_saved_and_loaded(tmp_path):
     loaded = sememe.load(str(encoder.save(tmp_path / "own")))
     assert loaded.space == encoder.space and loaded.name == str(tmp_path / "own")
     np.testing.assert_allclose(loaded.encode(made[:2]), encoder.encode(made[:2]), atol=1e-6)
-    with pytest.raises(InvalidInputError, match="got 3 audio items that can be read; a scale needs"):
+    with pytest.raises(
+        InvalidInputError, match="got 3 audio items that can be read; a scale needs"
+    ):
         SoundEncoder.fit(made[:3])
     with pytest.raises(InvalidInputError, match="dim=0; give a whole number, 1 to 512"):
         SoundEncoder.fit(made, dim=0)

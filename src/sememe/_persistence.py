@@ -26,7 +26,7 @@ def hash_file(path: Path) -> _Hash:
         return hashlib.file_digest(file, "sha256")
 
 
-def noted(path: Path) -> dict[str, Any]:
+def describe_file(path: Path) -> dict[str, Any]:
     """Return a file's size and sha256."""
     return {"bytes": path.stat().st_size, "sha256": hash_file(path).hexdigest()}
 

@@ -174,7 +174,7 @@ def test_what_a_config_leaves_out_is_as_in_transformers():
         ),
         ("vision_config", {"num_channels": 1}, "images of 1 channels"),
         ("vision_config", {"image_size": [24, 32]}, "sememe reads squares"),
-        ("vision_config", {"patch_size": 32}, "patches of 32 pixels in pictures of 24"),
+        ("vision_config", {"patch_size": 32}, "patches of 32 pixels in images of 24"),
         ("text_config", {"eos_token_id": 10**6}, "end is id 1000000"),
         ("text_config", {"hidden_size": "wide"}, "config.json is damaged"),
         ("text_config", {"num_hidden_layers": 0}, "below 1"),

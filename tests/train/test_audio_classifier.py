@@ -68,7 +68,7 @@ def test_folders_of_pictures_and_of_sounds_are_told_apart(sounds, tmp_path):
         ImageClassifier.load(saved)
     with pytest.raises(InvalidInputError, match="allowed: audio"):
         AudioClassifier("efficientnet-lite0").fit(sounds[0])
-    with pytest.raises(InvalidInputError, match="a subfolder of audio files for each"):
+    with pytest.raises(InvalidInputError, match="a folder of recordings for each"):
         AudioClassifier().fit(([b"x"], ["one"]))
 
 

@@ -89,10 +89,10 @@ def test_a_condition_between_options():
 def test_own_options_come_first_and_shared_ones_by_keyword():
     made = Made("x", "wide", epochs=2)
     own = ["base", "kind", "epochs", "learning_rate", "share", "dims", "evaluations"]
-    shared = ["batch_size", "warmup", "accumulate", "patience", "seed"]
+    shared = ["batch_size", "warmup", "accumulate", "patience", "seed", "device"]
     assert list(options_of(Made)) == own + shared == list(parameters(made))
     assert repr(made).startswith("Made(base='x', kind='wide', epochs=2, learning_rate=None, share")
-    assert repr(made).endswith("patience=None, seed=0)")
+    assert repr(made).endswith("patience=None, seed=0, device='auto')")
     assert replace(made, seed=3).seed == 3 and replace(made, seed=3).epochs == 2
     with pytest.raises(TypeError):
         Made("x", "wide", 2)

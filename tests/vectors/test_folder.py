@@ -210,7 +210,7 @@ def _fail_at(patch, step):
 
     from sememe.vectors.formats import folder as module
 
-    left, replace, noted = [step], Path.replace, module.noted
+    left, replace, describe = [step], Path.replace, module.describe_file
 
     def counted(call):
         def done(*arguments):
@@ -222,7 +222,7 @@ def _fail_at(patch, step):
         return done
 
     patch.setattr(Path, "replace", counted(replace))
-    patch.setattr(module, "noted", counted(noted))
+    patch.setattr(module, "describe_file", counted(describe))
 
 
 def test_a_folder_written_while_it_is_opened_is_not_mixed(vectors, tmp_path, monkeypatch):

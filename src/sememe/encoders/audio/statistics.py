@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import ABOUT, check_format, expect_valid, made_by, noted
+from sememe._persistence import ABOUT, check_format, describe_file, expect_valid, made_by
 from sememe._progress import progress
 from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items
 from sememe.encoders.base import check_threads, unit_rows
@@ -143,7 +143,7 @@ class SoundEncoder(BaseAudioEncoder):
             "kind": SOUND_MODEL,
             "made_by": made_by(),
             "dim": self.dim,
-            "files": {_SCALE: noted(folder / _SCALE)},
+            "files": {_SCALE: describe_file(folder / _SCALE)},
         }
         with write_atomically(folder / ABOUT) as file:
             file.write(json.dumps(about, indent=2).encode())

@@ -134,6 +134,7 @@ def read_bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(f"{where}: config.json lacks {error}. Fetch it anew") from error
     check_heads(dim, heads, where)
+    words = reader.array("embeddings.word_embeddings.weight", n_words, dim)
     positions, types = _read_positions(reader, most, dim)
     if kind.first_position == "pad":
         positions = positions[int(config.get("pad_token_id", 1)) + 1 :]
@@ -146,7 +147,7 @@ def read_bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str
         table = reader.array("encoder.relative_attention_bias.weight", -1, heads)
         distances = distance_bias(table, len(positions))
     return BertWeights(
-        words=reader.array("embeddings.word_embeddings.weight", n_words, dim),
+        words=words,
         positions=positions,
         norm=reader.norm("embeddings.LayerNorm", dim),
         layers=layers,

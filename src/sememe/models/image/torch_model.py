@@ -22,7 +22,7 @@ class TorchImage(ABC):
     Attributes:
         library: "timm" or "torchvision".
         architecture: Its name there.
-        arguments: What it was built with besides, in the types of JSON.
+        arguments: Further arguments of its constructor, in the types of JSON.
         model: The library's module.
         preprocess: How its images are prepared.
         labels: Its classes, () if it names none.

@@ -23,7 +23,7 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
-from sememe._persistence import ABOUT, FORMAT, fingerprint, noted
+from sememe._persistence import ABOUT, FORMAT, describe_file, fingerprint
 from sememe.models.weights.checkpoint import read_weights
 from sememe.models.weights.folder import CONFIG, MODULES, TOKENIZER, ModelFolder, ModelKind
 from sememe.models.weights.safetensors import WEIGHTS
@@ -106,7 +106,7 @@ def write_static_files(
     _write_json(folder / CONFIG, _config(rows, facts))
     _write_json(folder / MODULES, modules)
     names = [name for name in FILES if name != ABOUT]
-    files = {name: noted(folder / name) for name in names}
+    files = {name: describe_file(folder / name) for name in names}
     about = {"static": FORMAT, "kind": KIND, "tokens": len(rows), "dim": int(rows.shape[1])}
     _write_json(folder / ABOUT, {**about, **facts, "files": files})
 

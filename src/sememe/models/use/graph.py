@@ -86,7 +86,7 @@ def _first(n: int) -> int:
 
 
 def _convolve(g: Graph, h: str, n: int, weight: Any) -> str:
-    """Slide a window of n over (T, 256), `TILE` outputs at a time; zeros stand beyond sentences."""
+    """Slide a window of n over (T, 256), `TILE` outputs at a time; zeros beyond sentences."""
     combine, spread, unmix = minimal_filter(TILE, n)
     reach = TILE + n - 1  # rows that TILE windows read
     kernel = np.einsum("ak,kio->aio", spread, weight.reshape(n, BRANCH, BRANCH))

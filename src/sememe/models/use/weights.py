@@ -3,7 +3,7 @@
 One npz file, compressed: the embeddings of 128,010 pieces in 8 bits, in 17 blocks (piece i in row
 i // 17 of block i % 17), each with a scale and an offset; everything else in float32. To inflate
 the blocks takes longer than all else of a first query, and a query needs ten pieces of them, most
-of them common ones, which stand in front: `embed_few` reads each block only as far as it must.
+of them common ones, which come first: `embed_few` reads each block only as far as it must.
 """
 
 from __future__ import annotations

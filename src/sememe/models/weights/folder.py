@@ -47,7 +47,7 @@ class ModelKind(Enum):
     JOINT = "joint space"
     CLAP = "CLAP model"
     RECOGNISER = "speech recogniser"
-    SPEECH_CLASSIFIER = "network that classifies recordings"
+    SPEECH_CLASSIFIER = "audio classification network"
     SPEECH = "network of speech"
     CLIP = "CLIP model"
     STATIC = "static encoder"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError
-from sememe._persistence import made_by, noted, refuse_other_kinds
+from sememe._persistence import describe_file, made_by, refuse_other_kinds
 from sememe.train.base.curve import write_curve
 from sememe.train.base.device import is_main_process
 from sememe.train.base.run_folder import ABOUT
@@ -55,7 +55,7 @@ def write_trained(
             "made_by": made_by(),
             **facts,
             "curve": asdict(curve),
-            "files": {path.relative_to(fresh).as_posix(): noted(path) for path in files},
+            "files": {path.relative_to(fresh).as_posix(): describe_file(path) for path in files},
         }
         text = json.dumps(document, ensure_ascii=False, indent=1)
         about = fresh / ABOUT

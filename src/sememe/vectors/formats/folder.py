@@ -30,7 +30,7 @@ import numpy as np
 
 from sememe._atomic import find_leftovers, write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import made_by, noted, refuse_other_kinds
+from sememe._persistence import describe_file, made_by, refuse_other_kinds
 from sememe.text.ngrams import Ngrams
 from sememe.vectors.keys import MappedKeys, make_mapped_arrays
 from sememe.vectors.record import StrPath, SubwordTable, VectorRecord
@@ -83,7 +83,7 @@ def write_vectors(
                 file.write(array.tobytes())
             file.flush()
             os.fsync(file.fileno())
-            files[name] = noted(Path(file.name))
+            files[name] = describe_file(Path(file.name))
         document = {**document, **(facts or {}), "files": dict(sorted(files.items()))}
         about.write(json.dumps(document, ensure_ascii=False).encode())
         (root / FILE).unlink(missing_ok=True)
@@ -154,7 +154,7 @@ def verify_vectors(folder: StrPath) -> None:
     """
     root = Path(folder)
     for name, entry in read_document(root)["files"].items():
-        if (got := noted(root / name)) != entry:
+        if (got := describe_file(root / name)) != entry:
             raise CorruptFileError(f"{root / name}: got {got}, {FILE} says {entry}. {_AGAIN}")
 
 

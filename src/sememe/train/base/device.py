@@ -22,12 +22,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, TypeVar, get_args
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._lazy import require
+
+if TYPE_CHECKING:
+    import numpy as np
 
 T = TypeVar("T")
 Loss = Callable[..., Any]
@@ -116,6 +117,8 @@ class Compute:
 
     def rng(self, *seed: int) -> np.random.Generator:
         """Return random numbers of a seed: other ones in each process, those of the seed in one."""
+        import numpy as np
+
         return np.random.default_rng([*seed, *([self.rank] if self.accelerator else [])])
 
     def share(self, rows: Any) -> Any:

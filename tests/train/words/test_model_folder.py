@@ -98,7 +98,7 @@ def test_what_is_no_place_for_a_model_is_refused_and_left_as_it_was(model, tmp_p
         with pytest.raises(InvalidInputError, match=message):
             model.save(place)
     assert whole(tmp_path) == before
-    with pytest.raises(InvalidInputError, match="a file or lies beneath one"):
+    with pytest.raises(InvalidInputError, match="a file or is inside one"):
         model.vectors_.save(tmp_path / "file" / "vectors")
 
 

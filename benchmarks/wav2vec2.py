@@ -53,9 +53,9 @@ def probed(model, sounds, words, speakers) -> dict[str, tuple[float, int]]:
     """Return for each speaker, unseen, the accuracy and the layer that was chosen."""
     import numpy as np
 
-    from sememe.train.wav2vec2.layer_probe import layer_means
+    from sememe.train.wav2vec2.layer_probe import mean_layers
 
-    layers = layer_means(model.eval(), sounds, np.arange(len(sounds)))
+    layers = mean_layers(model.eval(), sounds, np.arange(len(sounds)))
     everyone, found = np.unique(speakers), {}
     for one in everyone:
         others = speakers != one
@@ -74,13 +74,13 @@ def work(kind: str, options: argparse.Namespace) -> None:
     import numpy as np
     import torch
 
-    from sememe.train.wav2vec2.network import fresh_network, shape_of
+    from sememe.train.wav2vec2.network import get_shape, make_network
 
     torch.set_num_threads(options.threads)
     sounds, words, speakers = data(options)
-    entries = shape_of(options.size).entries
+    entries = get_shape(options.size).entries
     if kind == "untrained":
-        model = fresh_network(options.size, RATE, codebooks=2, entries=entries, seed=options.seed)
+        model = make_network(options.size, RATE, codebooks=2, entries=entries, seed=options.seed)
         print(json.dumps({"probed": probed(model, sounds, words, speakers)}))
         return
     rng = np.random.default_rng(options.seed)

@@ -11,7 +11,7 @@ import pytest
 from sememe import CorruptFileError, InvalidInputError
 from sememe.train.sentence.evaluator import score_examples
 from sememe.train.sentence.examples import read_examples
-from sememe.train.sentence.negatives import with_hard_negatives
+from sememe.train.sentence.negatives import add_hard_negatives
 
 
 def write(path, text):
@@ -167,7 +167,7 @@ def test_hard_negatives_by_hand():
     """Anchor 0 has the positive 10 (cosine 0.985; 0.95 of it is 0.936, the cosine of 20.7 degrees):
     of 15, 30 and 80 the text at 15 is too near to be a negative, 30 is the hardest."""
     rows = [("0", "10"), ("100", "15"), ("100", "30"), ("100", "80")]
-    found = with_hard_negatives(read_examples(rows), Angles(), n=1)
+    found = add_hard_negatives(read_examples(rows), Angles(), n=1)
     first = {name: column[0] for name, column in found.columns.items()}
     assert first == {"anchor": "0", "positive": "10", "negative": "30"}
     assert found.kind == "triplets"

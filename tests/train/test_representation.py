@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sememe.evaluate.metrics.representation import effective_rank, knn_accuracy, linear_probe
-from sememe.train.simclr.monitor import Figures, Monitor, collapse, warn_of_collapse
+from sememe.train.simclr.monitor import Figures, Monitor, note_collapse, warn_of_collapse
 
 
 def test_effective_rank_by_hand():
@@ -85,13 +85,13 @@ def test_a_collapse_warns_once_and_a_rise_does_not():
 
     for rows in (narrow, full):
         evaluate(rows)  # a warning would be an error
-    assert collapse(figures) == ""
+    assert note_collapse(figures) == ""
     with pytest.warns(RuntimeWarning, match="collapse"):
         evaluate(np.ones((64, 16), np.float32))
     evaluate(np.ones((64, 16), np.float32))
-    assert "by step 2" in collapse(figures)
+    assert "by step 2" in note_collapse(figures)
 
 
 def test_collapse_is_less_than_half_of_the_highest():
-    assert collapse([Figures(0, 8.0), Figures(1, 20.0), Figures(2, 10.0)]) == ""
-    assert collapse([Figures(0, 8.0), Figures(1, 20.0), Figures(2, 9.9)]) != ""
+    assert note_collapse([Figures(0, 8.0), Figures(1, 20.0), Figures(2, 10.0)]) == ""
+    assert note_collapse([Figures(0, 8.0), Figures(1, 20.0), Figures(2, 9.9)]) != ""

@@ -34,7 +34,7 @@ def test_the_letters_of_texts_by_hand():
 )
 def test_what_is_compared(options, plain):
     vocabulary = SpeechVocabulary.of(TEXTS, **options)
-    assert [vocabulary.plain(text) for text in TEXTS] == plain
+    assert [vocabulary.normalize(text) for text in TEXTS] == plain
     assert [vocabulary.decode(vocabulary.encode(text)) for text in TEXTS] == plain
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sememe import InvalidInputError
-from sememe.train.sentence.tokenizer_coverage import check_legible, legibility
+from sememe.train.sentence.multilingual import check_coverage, measure_coverage
 
 PIECES = ["[UNK]", "ship", "sail", "a", "s", "##s", "b", "##b"]
 
@@ -25,10 +25,10 @@ def tokenizer(tmp_path):
 
 def test_counted_by_hand(tokenizer):
     """[UNK] a ship s: 1 of 4 tokens, over 1 + 5 letters; neither cut short nor filled up."""
-    found = legibility(tokenizer, ["배 a", "ships"])
+    found = measure_coverage(tokenizer, ["배 a", "ships"])
     assert found.unknown == pytest.approx(1 / 4)
     assert found.per_character == pytest.approx(4 / 7)
-    assert legibility(tokenizer, []).unknown == 0
+    assert measure_coverage(tokenizer, []).unknown == 0
 
 
 @pytest.mark.parametrize(
@@ -41,17 +41,17 @@ def test_counted_by_hand(tokenizer):
     ],
 )
 def test_told_above_a_tenth(tokenizer, texts, notes):
-    assert check_legible(tokenizer, texts, name="mine", what="targets") == notes
+    assert check_coverage(tokenizer, texts, name="mine", what="targets") == notes
 
 
 def test_refused_above_a_half(tokenizer):
     with pytest.raises(InvalidInputError, match="mine cannot read the targets: 67%"):
-        check_legible(tokenizer, ["배 돛 a"], name="mine", what="targets")
+        check_coverage(tokenizer, ["배 돛 a"], name="mine", what="targets")
 
 
 def test_many_texts_are_looked_at_evenly(tokenizer):
     texts = ["a"] * 15_000 + ["배"] * 15_000
-    assert legibility(tokenizer, texts).unknown == pytest.approx(0.5)
+    assert measure_coverage(tokenizer, texts).unknown == pytest.approx(0.5)
 
 
 def test_korean_in_an_english_network_falls_into_parts():
@@ -59,8 +59,8 @@ def test_korean_in_an_english_network_falls_into_parts():
     from sememe.train.base.base_model import network_folder
 
     file = read_sentence_folder(network_folder("all-minilm-l6-v2")).tokenizer()
-    notes = check_legible(file, ["안녕하세요, 반갑습니다"], name="it", what="targets")
+    notes = check_coverage(file, ["안녕하세요, 반갑습니다"], name="it", what="targets")
     assert [note.split(",")[0] for note in notes] == [
         "it cuts the characters of the targets into parts"
     ]
-    assert check_legible(file, ["Good morning to you all"], name="it", what="targets") == []
+    assert check_coverage(file, ["Good morning to you all"], name="it", what="targets") == []

@@ -24,7 +24,7 @@ from sememe.sources.datasets.image_text import read_image_texts
 from sememe.text.tokenizers.clip_bpe import ClipTokenizer
 from sememe.train.base.curve import Plan
 from sememe.train.clip.objective import Batches, Captioned
-from sememe.train.clip.vocabulary import learn_vocabulary, smallest_vocabulary, token_rows
+from sememe.train.clip.vocabulary import MIN_VOCAB_SIZE, encode_padded, learn_vocabulary
 
 COLOURS = {"red": ("빨간", (220, 30, 30)), "green": ("초록", (20, 150, 40)),
            "blue": ("파란", (30, 60, 220)), "yellow": ("노란", (240, 220, 30))}  # fmt: skip
@@ -221,7 +221,7 @@ def test_what_is_right_for_a_picture():
     assert batches.per_epoch == 1
     batch = np.array([[0, 1, 0], [1, 0, 1], [2, 3, 2], [3, 4, 2]])
     right = np.array([[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]], bool)
-    np.testing.assert_array_equal(batches.right(batch), right)
+    np.testing.assert_array_equal(batches.match(batch), right)
     drawn = [batches.of(step) for step in range(40)]
     assert all(sorted(batch[:, 0].tolist()) == [0, 1, 2, 3] for batch in drawn)
     assert {tuple(row) for batch in drawn for row in batch.tolist()} == set(map(tuple, pairs))
@@ -256,7 +256,7 @@ def test_the_vocabulary_writes_any_text_and_comes_out_the_same(tmp_path):
     learn_vocabulary(texts, tmp_path / "b", size=700)
     for name in ("vocab.json", "merges.txt"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    least = smallest_vocabulary()
+    least = MIN_VOCAB_SIZE
     assert least < made.vocab_size < 700
     assert (made.begin, made.end) == ((made.vocab_size - 2,), (made.vocab_size - 1,))
     names = json.loads((tmp_path / "a" / "vocab.json").read_text(encoding="utf-8"))
@@ -269,7 +269,7 @@ def test_the_vocabulary_writes_any_text_and_comes_out_the_same(tmp_path):
     learn_vocabulary(texts, tmp_path / "c", size=least)
     bytes_only = ClipTokenizer(tmp_path / "c" / "vocab.json", tmp_path / "c" / "merges.txt")
     assert len(bytes_only.encode(["빨간"])[0]) == 6
-    rows, lengths, cut = token_rows(bytes_only, ["빨간", "a"], max_tokens=5)
+    rows, lengths, cut = encode_padded(bytes_only, ["빨간", "a"], max_tokens=5)
     assert lengths.tolist() == [5, 3] and cut == 1
     assert rows[:, 0].tolist() == [least - 2] * 2 and rows[1, 2:].tolist() == [least - 1] * 3
     assert rows[0, -1] == least - 1

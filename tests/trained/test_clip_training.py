@@ -22,7 +22,7 @@ from sememe.train.clip.projections import (
     ProjectionObjective,
     Recipe,
     _Twins,
-    projection_loop,
+    make_loop,
 )
 from tests.contracts.encoder import encode_all
 
@@ -118,7 +118,7 @@ def test_projections_compute_what_torch_trained():
     recipe = Recipe(3, 5, 5, 6, 0.1, 0.0, 0.0, 1, 0)
     objective = ProjectionObjective(images, texts, pairs, recipe, None, Compute.of("cpu"))
     before = objective.projections()
-    projection_loop(recipe, objective.per_epoch).run(objective, None)
+    make_loop(recipe, objective.per_epoch).run(objective, None)
     for side, rows in (("image", images), ("text", texts)):
         with torch.no_grad():
             expected = objective.project(side, torch.from_numpy(objective._rows[side])).numpy()

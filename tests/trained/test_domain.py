@@ -18,7 +18,7 @@ from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
 from sememe.train.mlm.masked_lm import MaskedTraining
 from sememe.train.sentence.bi_encoder import SentenceTraining
-from sememe.train.sentence.domain_adaptation import DomainAdaptation, grafted
+from sememe.train.sentence.domain_adaptation import DomainAdaptation, graft_network
 from tests.test_examples import EXAMPLES, TRAINED
 from tests.trained import made
 
@@ -141,7 +141,7 @@ def test_a_base_keeps_its_pooling_and_as_much_of_its_weights_as_was_told(base, t
     ).fit(corpus(60)).save(tmp_path / "masked")  # fmt: skip
     name = "encoder.layer.1.output.dense.weight"
     first = own[0].model.state_dict()[name]
-    found = {keep: grafted(str(tmp_path / "cls"), masked, keep=keep) for keep in (0.0, 0.25)}
+    found = {keep: graft_network(str(tmp_path / "cls"), masked, keep=keep) for keep in (0.0, 0.25)}
     last = found[0.0][0].model.state_dict()[name]
     assert not torch.allclose(first, last)
     torch.testing.assert_close(found[0.25][0].model.state_dict()[name], 0.75 * last + 0.25 * first)

@@ -16,7 +16,7 @@ import sememe
 from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
 from sememe.train.sentence.examples import read_examples
-from sememe.train.sentence.multilingual import MultilingualTraining, directions
+from sememe.train.sentence.multilingual import MultilingualTraining, score_directions
 from sememe.vectors.keyed import KeyedVectors
 from tests.trained import made
 
@@ -82,7 +82,7 @@ def test_wrong_translations_teach_nothing(student, teachers):
     targets = np.random.default_rng(1).permutation([target for _, target in TRAIN])
     wrong = [(source, str(target)) for (source, _), target in zip(TRAIN, targets, strict=True)]
     found = MultilingualTraining(teachers[24], student, **QUICK).fit(wrong)
-    assert directions(found.model_, read_examples(HELD))["accuracy"] < 0.35
+    assert score_directions(found.model_, read_examples(HELD))["accuracy"] < 0.35
 
 
 def test_the_student_comes_near_the_teacher(folder, teachers):

@@ -17,7 +17,7 @@ from sememe.app.cli import main
 from sememe.models.image.export import export_image
 from sememe.models.onnx.session import open_session
 from sememe.train.data.images import find_pictures, read_pictures, training_preprocess
-from sememe.train.simclr.backbones import backbone
+from sememe.train.simclr.backbones import make_backbone
 from sememe.train.simclr.recipe import SimCLRTraining
 from tests.trained.pictures import textures, write
 
@@ -152,7 +152,7 @@ def test_many_pixels_lie_in_a_file_and_are_the_same(folder, tmp_path):
 )
 def test_a_backbone_of_any_name_gives_features(name, package, size, dim):
     pytest.importorskip(package, reason=f"{package} is not part of the extra `train`")
-    module, found = backbone(name, size)
+    module, found = make_backbone(name, size)
     assert found == dim and module.training
     with torch.no_grad():
         rows = module.eval()(torch.rand(4, 3, size, size, generator=torch.manual_seed(0)))
@@ -164,7 +164,7 @@ def test_a_backbone_of_any_name_gives_features(name, package, size, dim):
 )
 def test_an_export_says_of_pixels_what_torch_says_of_normalised_pictures(name, package, size):
     pytest.importorskip(package, reason=f"{package} is not part of the extra `train`")
-    module, _ = backbone(name, size)
+    module, _ = make_backbone(name, size)
     preprocess = training_preprocess(size, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
     made = open_session(export_image(module, preprocess, outputs=("features",)))
     pixels = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), np.uint8)
@@ -181,7 +181,7 @@ def test_backbones_of_no_name_are_refused(name):
     package = "timm" if name.startswith("timm/") else "torchvision"
     pytest.importorskip(package, reason=f"{package} is not part of the extra `train`")
     with pytest.raises(InvalidInputError, match=name.removeprefix("timm/")):
-        backbone(name, 32)
+        make_backbone(name, 32)
 
 
 def test_a_network_that_cannot_be_exported_is_refused_and_left_as_it_was():

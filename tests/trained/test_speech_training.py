@@ -16,8 +16,8 @@ from sememe.app.cli import main
 from sememe.encoders.audio.transcriber import Transcriber
 from sememe.models.wav2vec2.config import read_config
 from sememe.train.data.waveforms import find_sounds, read_waveforms
-from sememe.train.speech.examples import Row, Variation, make_batches, spoken
-from sememe.train.speech.network import network_of, spans
+from sememe.train.speech.examples import Row, Variation, make_batches, match_transcripts
+from sememe.train.speech.network import draw_spans, open_network
 from sememe.train.speech.recipe import SpeechTraining
 from sememe.train.speech.vocabulary import SpeechVocabulary, frames_needed
 from tests.trained import tones
@@ -73,7 +73,7 @@ def test_it_learns_tones_and_texts_of_other_recordings_teach_nothing(trained, ba
 def test_logits_are_those_of_transformers_whatever_the_company(tmp_path, kind, norm):
     vocabulary = SpeechVocabulary.of(["abcd"])
     tones.base(tmp_path / "base", norm=norm, kind=kind)
-    network = network_of(tmp_path / "base", vocabulary, dropout=0.0, spans=(0, 1, 0, 1), seed=0)
+    network = open_network(tmp_path / "base", vocabulary, dropout=0.0, spans=(0, 1, 0, 1), seed=0)
     module = network.module.eval()
     rng = np.random.default_rng(0)
     clips = [rng.standard_normal(n).astype(np.float32) for n in (700, 3000, 1501)]
@@ -195,7 +195,7 @@ def test_each_recording_is_dealt_once_an_epoch_and_every_row_has_frames_enough()
     sounds = read_waveforms(found, sample_rate=tones.RATE)
     coarse = {"conv_dim": (8, 8, 8), "conv_stride": (10, 8, 8), "conv_kernel": (10, 8, 8)}
     config = read_config(coarse, "")  # frames of 80 ms: some letters are too quick for them
-    data, left_out = spoken(sounds, [text for _, text in pairs], vocabulary, config)
+    data, left_out = match_transcripts(sounds, [text for _, text in pairs], vocabulary, config)
     assert len(data) + len(left_out) == len(sounds) >= 48
     variation = Variation(speed=0.5, noise=0.3, join=0.7)
     most = {"max_batch_samples": 40_000}
@@ -205,7 +205,7 @@ def test_each_recording_is_dealt_once_an_epoch_and_every_row_has_frames_enough()
         assert sorted(i for row in rows for i in row.places) == list(range(len(data)))
         assert any(len(row.places) > 1 for row in rows)
         for row in rows:
-            sound = data.made(row, np.random.default_rng(0), variation)
+            sound = data.make_audio(row, np.random.default_rng(0), variation)
             assert len(sound) == sum(row.samples) + sum(row.gaps)
             assert config.frames(len(sound)) >= frames_needed(data.target(row))
         longest = [max(sum(row.samples) + sum(row.gaps) for row in batch) for batch in batches]
@@ -218,11 +218,11 @@ def test_each_recording_is_dealt_once_an_epoch_and_every_row_has_frames_enough()
 
 def test_a_third_at_most_of_a_clip_is_a_span():
     rng = np.random.default_rng(0)
-    drawn = spans([300, 6, 2], 300, prob=0.2, length=10, rng=rng)
+    drawn = draw_spans([300, 6, 2], 300, prob=0.2, length=10, rng=rng)
     assert 0.1 < drawn[0].mean() < 0.3
     assert drawn[1:, 6:].sum() == 0
     assert not drawn[2].any()
-    assert not spans([300], 300, prob=0.0, length=10, rng=rng).any()
+    assert not draw_spans([300], 300, prob=0.0, length=10, rng=rng).any()
 
 
 def test_faster_is_higher():
@@ -232,12 +232,12 @@ def test_faster_is_higher():
     found, _ = find_sounds([(sound, tones.RATE)])
     sounds = read_waveforms(found, sample_rate=tones.RATE)
     config = read_config({}, "")
-    data, _ = spoken(sounds, ["a"], SpeechVocabulary.of(["a"]), config)
+    data, _ = match_transcripts(sounds, ["a"], SpeechVocabulary.of(["a"]), config)
     for n, pitch in ((4000, 400), (2000, 800), (8000, 200)):
-        made = data.made(Row((0,), (n,), (0,)), rng, Variation())
+        made = data.make_audio(Row((0,), (n,), (0,)), rng, Variation())
         heard = np.abs(np.fft.rfft(made)).argmax() * tones.RATE / n
         assert heard == pytest.approx(pitch, abs=5)
-    loud = data.made(Row((0,), (4000,), (0,)), rng, Variation(noise=1.0, colour=20))
+    loud = data.make_audio(Row((0,), (4000,), (0,)), rng, Variation(noise=1.0, colour=20))
     assert float(loud.std()) == pytest.approx(1, abs=1e-3)
 
 
@@ -247,8 +247,8 @@ def test_colour_changes_the_loudness_of_ranges_and_nothing_else():
     sound = rng.standard_normal(4000).astype(np.float32)
     found, _ = find_sounds([(sound, tones.RATE)])
     sounds = read_waveforms(found, sample_rate=tones.RATE)
-    data, _ = spoken(sounds, ["a"], SpeechVocabulary.of(["a"]), read_config({}, ""))
-    made = data.made(Row((0,), (4000,), (0,)), rng, Variation(colour=6))
+    data, _ = match_transcripts(sounds, ["a"], SpeechVocabulary.of(["a"]), read_config({}, ""))
+    made = data.make_audio(Row((0,), (4000,), (0,)), rng, Variation(colour=6))
     ratio = np.fft.rfft(made)[1:-1] / np.fft.rfft(sounds[0])[1:-1]
     decibels = 20 * np.log10(np.abs(ratio))
     assert 3 < np.ptp(decibels) <= 12.1

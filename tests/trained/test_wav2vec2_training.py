@@ -17,10 +17,10 @@ import sememe
 from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
 from sememe.train.data.waveforms import find_sounds, read_waveforms
-from sememe.train.wav2vec2.layer_probe import labelled_sounds, layer_means
+from sememe.train.wav2vec2.layer_probe import mean_layers, split_labelled
 from sememe.train.wav2vec2.loss import contrastive_loss, diversity_loss, pretraining_loss
 from sememe.train.wav2vec2.masking import draw_negatives, mask_spans
-from sememe.train.wav2vec2.network import fresh_network, n_frames
+from sememe.train.wav2vec2.network import count_frames, make_network
 from sememe.train.wav2vec2.recipe import Wav2Vec2Training
 from tests.trained.sounds import noise, syllables, write
 
@@ -57,10 +57,10 @@ def trained(folder):
 
 def test_the_loss_is_that_of_transformers():
     """Without chance, where only hidden frames count; and with the same chance for all frames."""
-    model = fresh_network("tiny", 8000, codebooks=2, entries=8, seed=0)
+    model = make_network("tiny", 8000, codebooks=2, entries=8, seed=0)
     rng = np.random.default_rng(0)
     values = torch.from_numpy(rng.normal(size=(3, 8000)).astype(np.float32))
-    frames = n_frames(model.config, np.full(3, 8000))
+    frames = count_frames(model.config, np.full(3, 8000))
     assert frames.tolist() == [model._get_feat_extract_output_lengths(8000)] * 3
     for sampled, prob in ((False, 0.5), (True, 1.0)):
         hidden = mask_spans(frames, rng, prob=prob, length=5 if prob < 1 else 1)
@@ -114,21 +114,21 @@ def test_a_loss_worked_by_hand():
 @pytest.mark.parametrize("rate", [8000, 16_000, 32_000])
 @pytest.mark.parametrize("size", ["tiny", "small"])
 def test_a_frame_is_20_ms(rate, size):
-    config = fresh_network(size, rate, codebooks=2, entries=4, seed=0).config
+    config = make_network(size, rate, codebooks=2, entries=4, seed=0).config
     assert np.prod(config.conv_stride) == rate / 50
-    assert abs(int(n_frames(config, np.array([10 * rate]))[0]) - 500) <= 2
+    assert abs(int(count_frames(config, np.array([10 * rate]))[0]) - 500) <= 2
 
 
 def test_zeros_after_a_sound_change_nothing():
-    model = fresh_network("tiny", 8000, codebooks=2, entries=8, seed=0).eval()
+    model = make_network("tiny", 8000, codebooks=2, entries=8, seed=0).eval()
     sounds = read_waveforms(
         find_sounds([*syllables(3, seed=0), *noise(1, seed=0)])[0], sample_rate=8000
     )
-    together = layer_means(model, sounds, np.arange(4))
+    together = mean_layers(model, sounds, np.arange(4))
     assert len(together) == model.config.num_hidden_layers + 1
     for place in range(4):
         for layer, alone in zip(
-            together, layer_means(model, sounds, np.array([place])), strict=True
+            together, mean_layers(model, sounds, np.array([place])), strict=True
         ):
             np.testing.assert_allclose(layer[place], alone[0], atol=1e-5)
 
@@ -192,7 +192,7 @@ def test_the_folder_opens_in_transformers_and_in_sememe(folder, trained, tmp_pat
     rows = sememe.load(str(place)).encode([folder / "00.wav", folder / "01.wav"])
     assert rows.shape == (2, 128) and np.isfinite(rows).all()
     lines = (place / "training.csv").read_text(encoding="utf-8").splitlines()
-    assert lines[0] == "step,loss,share of frames told apart" and len(lines) == 1 + 9
+    assert lines[0] == "step,loss,masked frame accuracy" and len(lines) == 1 + 9
 
 
 def test_a_checkpoint_of_other_sounds_or_options_is_refused(folder, tmp_path):
@@ -288,16 +288,16 @@ def test_what_is_asked_about_is_never_learnt_from(tmp_path):
     read, aside = (
         read_waveforms(find_sounds(place)[0], sample_rate=8000) for place in (every, some)
     )
-    found = labelled_sounds(aside, read)
-    assert found.bank is read and sorted(found.asked_places) == list(range(16))
-    assert len(found.bank_places) == 24 and len(set(found.bank_labels)) == 4
-    shown = {read.sources[place] for place in found.bank_places}
+    found = split_labelled(aside, read)
+    assert found.bank is read and sorted(found.asked_rows) == list(range(16))
+    assert len(found.bank_rows) == 24 and len(set(found.bank_labels)) == 4
+    shown = {read.sources[place] for place in found.bank_rows}
     assert not shown & set(aside.sources)
-    halves = labelled_sounds(read, read)
-    assert len(halves.bank_places) == len(halves.asked_places) == 20
-    assert not set(halves.bank_places) & set(halves.asked_places)
+    halves = split_labelled(read, read)
+    assert len(halves.bank_rows) == len(halves.asked_rows) == 20
+    assert not set(halves.bank_rows) & set(halves.asked_rows)
     with pytest.raises(InvalidInputError, match="give two folders or more"):
-        labelled_sounds(read_waveforms(find_sounds(sounds)[0], sample_rate=8000), read)
+        split_labelled(read_waveforms(find_sounds(sounds)[0], sample_rate=8000), read)
 
 
 def test_the_command_says_what_it_did(folder, tmp_path, capsys):

@@ -88,12 +88,12 @@ def _train_classifier(
     training: ClassLearner, data: Path, output: Path, *, overwrite: bool, **more: Any
 ) -> Path:
     """Fine-tune, with a state to resume from, or fit a probe, which is quick."""
-    from sememe.train.classify.learner import check_probe_place
+    from sememe.train.classify.learner import check_probe_folder
 
     if training.method == "finetune":
         return train_and_save(training, data, output, overwrite=overwrite, **more)
     check_free(output, overwrite=overwrite)
-    check_probe_place(output)
+    check_probe_folder(output)
     return fit_and_save(training, data, output, **more)
 
 

@@ -70,11 +70,16 @@ class Plan:
 
 
 def plan(
-    n_batches: int, *, epochs: float, accumulate: int, evaluations: int, steps: int | None = None
+    n_batches: int,
+    *,
+    epochs: float,
+    evaluations: int,
+    accumulate: int = 1,
+    steps: int | None = None,
 ) -> Plan:
     """Divide a run of `epochs` passes over `n_batches` batches, or of so many steps.
 
-    >>> plan(90, epochs=4, accumulate=1, evaluations=12)
+    >>> plan(90, epochs=4, evaluations=12)
     Plan(steps=360, every=30, log=3)
     """
     steps = steps or max(1, math.ceil(n_batches * epochs / accumulate))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sememe._types import Skipped
     from sememe.train.base.curve import Curve
 
+_NAMED = 5  # skipped items that a note names
 
 ENCODER_HEAD = {
     "library_name": "sentence-transformers",
@@ -55,6 +57,15 @@ def encoder_card(
 def note_lines(notes: Iterable[str]) -> list[str]:
     """Return notes as a card lists them."""
     return [f"- {note}" for note in notes] or ["Nothing was left out."]
+
+
+def skipped_note(skipped: Sequence[Skipped], *, prefix: str = "", why: str) -> tuple[str, ...]:
+    """Return a note on what was skipped, naming the first five; () if nothing was."""
+    if not skipped:
+        return ()
+    first = "; ".join(f"{one.source}: {one.reason}" for one in skipped[:_NAMED])
+    more = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+    return (f"{prefix}{len(skipped)} {why}: {first}{more}",)
 
 
 def table(rows: Mapping[str, Any]) -> list[str]:

@@ -15,9 +15,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypedDict, Unpack, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.train.base.device import Precision
@@ -177,6 +178,8 @@ class Recipe:
         device: Device to train on: auto, cpu, cuda, cuda:1 or mps; auto is a GPU if there is one.
     """
 
+    kind: ClassVar[str]
+
     epochs: float = field(metadata=rule(above=0, group="optimisation"))
     learning_rate: float | None = field(metadata=rule(above=0, group="optimisation"))
     evaluations: int | None = field(metadata=rule(at_least=1, group="evaluation"))
@@ -193,6 +196,34 @@ class Recipe:
 
     def _check(self) -> None:
         check(self)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the trained model whole or not at all, with sememe.json, a card and the curve.
+
+        Raises:
+            InvalidInputError: Nothing was fitted, or the folder holds something else.
+        """
+        from sememe.train.base.output_folder import write_trained
+
+        report = fitted(self)
+        training = {name: value for name, value in asdict(report).items() if name != "curve"}
+        facts = {"parameters": parameters(self), "training": training, **self._facts()}
+        card, curve = self._card(), report.curve
+        return write_trained(
+            Path(folder), self.kind, write=self._write, facts=facts, card=card, curve=curve
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        """Return further facts for sememe.json; "training" is the report by default."""
+        return {}
+
+    def _write(self, folder: Path) -> None:
+        """Write the trained model's own files; called after `_facts`."""
+        raise NotImplementedError
+
+    def _card(self) -> str:
+        """Return the model card."""
+        raise NotImplementedError
 
 
 @dataclass(kw_only=True)
@@ -211,6 +242,11 @@ class TrainerRecipe(Recipe):
     warmup: float = option(0.1, at_least=0, below=1, group="optimisation")
     accumulate: int = option(1, at_least=1, group="optimisation")
     patience: int | None = option(None, at_least=1, group="evaluation", none=0)
+
+    def _write(self, folder: Path) -> None:
+        from sememe.train.base.hf_trainer import write_quietly
+
+        write_quietly(self.model_, folder)
 
 
 @dataclass(kw_only=True)

@@ -162,6 +162,15 @@ class Loop:
     patience: int | None = None
     schedule: Schedule = warmup_cosine
 
+    @classmethod
+    def of(cls, recipe: Any, plan: Plan, **more: Any) -> Loop:
+        """Return the loop of a recipe's options. more: Options that it lacks, or in their place.
+
+        recipe: learning_rate, weight_decay, warmup and seed are read.
+        """
+        names = {"learning_rate", "weight_decay", "warmup", "seed"} - set(more)
+        return cls(plan=plan, **{name: getattr(recipe, name) for name in names}, **more)
+
     def run(
         self, objective: Objective[F], folder: Path | None, *, show_progress: bool = False
     ) -> tuple[Curve, tuple[F, ...]]:

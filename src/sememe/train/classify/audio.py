@@ -1,12 +1,12 @@
-"""Teach classes of sounds from examples: a folder of recordings for each class, or a table.
+"""Classify audio by examples: a folder of recordings for each class, or a table.
 
     classifier = AudioClassifier("mel-statistics").fit("sounds/")
     classifier.report_.accuracy, classifier.report_.confused
     classifier.save("mine")
     AudioClassifier.load("mine").predict(["clip.wav"])
 
-An encoder stays as it is and a probe learns to tell its vectors apart, in seconds; or a network of
-wav2vec 2.0's layout is trained further ("finetune"), which takes torch and longer.
+A probe on the vectors of a frozen encoder is fitted in seconds; or a network of wav2vec 2.0's
+layout is fine-tuned, which needs torch and takes longer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sememe.evaluate.data.folds import read_groups
 from sememe.sources.datasets.labelled import read_labelled
 from sememe.sources.datasets.labelled_data import Labelled
 from sememe.train.base.options import option
-from sememe.train.classify.learner import ClassLearner, FineTuner
+from sememe.train.classify.learner import ClassLearner
 
 if TYPE_CHECKING:
     from sememe.encoders.prediction import Classifier
@@ -51,12 +51,11 @@ class AudioClassifier(ClassLearner):
     seconds: float = option(5.0, above=0, group="data")
 
     def _read(self, data: Any) -> Labelled:
-        found = super()._read(
-            read_labelled(data, modality=self.modality, label_pattern=self.label_pattern)
-        )
-        return replace(found, groups=read_groups(found, self.group_pattern) or ())
+        labelled = read_labelled(data, modality=self.modality, label_pattern=self.label_pattern)
+        labelled = super()._read(labelled)
+        return replace(labelled, groups=read_groups(labelled, self.group_pattern) or ())
 
-    def _fine_tuning(self) -> FineTuner:
+    def _fine_tuning(self) -> Any:
         from sememe.train.classify.finetune_audio import AudioFineTuning
 
         return AudioFineTuning(self, seconds=self.seconds)

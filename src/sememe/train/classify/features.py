@@ -1,9 +1,10 @@
-"""Labelled items to rows: those that can be read, the numbers of their classes, and the rest."""
+"""Labelled items to vectors: classes, held-out examples, and what cannot be read."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from sememe._errors import InvalidInputError
 from sememe._types import Skipped
 from sememe.encoders.image.test_time_augmentation import encode_augmented
 from sememe.sources.datasets.labelled_data import Labelled, describe_layout
+from sememe.space.probe import split_folds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,12 +20,64 @@ if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
 
 
-def several(data: Labelled, what: str) -> Labelled:
-    """Return data of two classes or more, or refuse it.
+class Encoded(NamedTuple):
+    """Vectors to train a probe on, and held-out ones.
+
+    Attributes:
+        rows, y: (n, dim) vectors, and (n,) numbers of their classes.
+        groups: (n,) numbers of their groups, if there are any.
+        train: (t,) indices of the rows to train on.
+        held, truth: (m, dim) held-out vectors, and (m,) numbers of their classes.
+        classes: Names of the classes.
+        skipped, held_skipped: What is left out of both, with reasons.
+    """
+
+    rows: FloatArray
+    y: NDArray[np.int64]
+    groups: NDArray[np.int64] | None
+    train: NDArray[np.int64]
+    held: FloatArray
+    truth: NDArray[np.int64]
+    classes: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    held_skipped: tuple[Skipped, ...]
+
+
+def encode_examples(
+    encoder: Encoder, data: Labelled, aside: Labelled | None, *, views: int, seed: int, show: bool
+) -> Encoded:
+    """Encode what can be read, and hold out a fifth unless `aside` is given.
 
     Raises:
-        InvalidInputError: One class alone; the message begins with `what`.
+        InvalidInputError: What can be read is of one class; nothing is held out.
     """
+    rows, reasons = encode_augmented(encoder, data.items, views=views, show_progress=show)
+    readable = [row for row in range(len(data)) if row not in reasons]
+    read = check_classes(data.select(readable), "what can be read of the data")
+    rows, classes = rows[readable], read.classes
+    y, groups = number_labels(read.labels, classes), number_groups(read)
+    skipped = (*data.skipped, *_list_skipped(data, reasons))
+    if aside is None:
+        train, held = hold_out_fifth(y, groups, seed)
+        encoded = Encoded(rows, y, groups, train, rows[held], y[held], classes, skipped, ())
+    else:
+        known = set(classes)
+        held_rows, reasons = encode_augmented(encoder, aside.items, views=views, show_progress=show)
+        for row, label in enumerate(aside.labels):
+            if label not in known:
+                reasons.setdefault(row, f"its class {label} is not learnt")
+        kept = [row for row in range(len(aside)) if row not in reasons]
+        truth = number_labels([aside.labels[row] for row in kept], classes)
+        missed = (*aside.skipped, *_list_skipped(aside, reasons))
+        train = np.arange(len(y))
+        encoded = Encoded(rows, y, groups, train, held_rows[kept], truth, classes, skipped, missed)
+    if not len(encoded.truth):
+        raise InvalidInputError(describe_missing(data, aside, classes))
+    return encoded
+
+
+def check_classes(data: Labelled, what: str) -> Labelled:
+    """Return data of two classes or more, else raise InvalidInputError. what: Its name there."""
     if len(data.classes) < 2:
         raise InvalidInputError(
             f"{what} has one class, {data.classes[0] if data.classes else 'none'}; give two or "
@@ -32,49 +86,38 @@ def several(data: Labelled, what: str) -> Labelled:
     return data
 
 
-def learnt_rows(
-    encoder: Encoder, data: Labelled, *, views: int, show: bool
-) -> tuple[FloatArray, Labelled, tuple[Skipped, ...]]:
-    """Return rows of what can be read, that data, and what is left out.
-
-    Raises:
-        InvalidInputError: What can be read is of one class alone.
-    """
-    rows, reasons = encode_augmented(encoder, data.items, views=views, show_progress=show)
-    known = [place for place in range(len(data)) if place not in reasons]
-    read = several(data.select(known), "what can be read of the data")
-    return rows[known], read, (*data.skipped, *_skipped(data, reasons))
+def number_labels(labels: Sequence[str], classes: Iterable[str]) -> NDArray[np.int64]:
+    """Return the index of each label among the classes, (n,)."""
+    numbers = {label: i for i, label in enumerate(classes)}
+    return np.array([numbers[label] for label in labels], np.int64)
 
 
-def asked_rows(
-    encoder: Encoder, aside: Labelled, labels: tuple[str, ...], *, views: int, show: bool
-) -> tuple[FloatArray, NDArray[np.int64], tuple[Skipped, ...]]:
-    """Return rows to measure with, numbers of their classes, and what is left out."""
-    number = {label: i for i, label in enumerate(labels)}
-    rows, reasons = encode_augmented(encoder, aside.items, views=views, show_progress=show)
-    for place, label in enumerate(aside.labels):
-        if label not in number:
-            reasons.setdefault(place, f"its class {label} is not learnt")
-    known = [place for place in range(len(aside)) if place not in reasons]
-    y = np.array([number[aside.labels[place]] for place in known], np.int64)
-    return rows[known], y, (*aside.skipped, *_skipped(aside, reasons))
+def number_groups(data: Labelled) -> NDArray[np.int64] | None:
+    """Return the number of each item's group, (n,), None without groups."""
+    return np.unique(data.groups, return_inverse=True)[1] if data.groups else None
 
 
-def none_to_measure(given: Labelled, aside: Labelled | None, labels: tuple[str, ...]) -> str:
-    """Say why there is nothing to measure with, and what to give."""
+def hold_out_fifth(
+    y: NDArray[np.int64], groups: NDArray[np.int64] | None, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return indices to train on, and of a fifth of each class; that is empty if there is none."""
+    return next(split_folds(y, seed=seed, groups=groups), (np.arange(len(y)), np.arange(0)))
+
+
+def describe_missing(data: Labelled, aside: Labelled | None, classes: tuple[str, ...]) -> str:
+    """Return why nothing is held out, and what to give."""
     if aside is not None:
         return (
-            f"no {given.noun} to measure with is of a class that is learnt: learnt are "
-            f"{', '.join(labels)}; given are {', '.join(aside.classes)}. Name them alike."
+            f"no {data.noun} to measure with is of a class that is learnt: learnt are "
+            f"{', '.join(classes)}; given are {', '.join(aside.classes)}. Name them alike."
         )
     return (
-        f"there is no {given.noun} to measure with. Give two or more of each class, or others to "
+        f"there is no {data.noun} to measure with. Give two or more of each class, or others to "
         "measure with: evaluate, --evaluate FOLDER"
     )
 
 
-def _skipped(data: Labelled, reasons: dict[int, str]) -> tuple[Skipped, ...]:
-    return tuple(
-        Skipped(str(item) if isinstance(item := data.items[place], str | Path) else f"{place}", why)
-        for place, why in sorted(reasons.items())
-    )
+def _list_skipped(data: Labelled, reasons: dict[int, str]) -> list[Skipped]:
+    items = {row: data.items[row] for row in sorted(reasons)}
+    names = {row: str(x) if isinstance(x, str | Path) else f"{row}" for row, x in items.items()}
+    return [Skipped(name, reasons[row]) for row, name in names.items()]

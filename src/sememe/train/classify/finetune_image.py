@@ -1,12 +1,15 @@
-"""Fine-tuning of image networks for `ImageClassifier`: what is read, trained and written."""
+"""Fine-tuning of image networks for `ImageClassifier`: batches, reading, opening and writing."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from sememe._errors import CorruptFileError
 from sememe._types import Skipped
@@ -16,14 +19,42 @@ from sememe.models.image.engine import VisionEngine
 from sememe.models.image.folder import GRAPH, KIND, describe_graph
 from sememe.sources.datasets.labelled_data import Labelled
 from sememe.sources.media.image_decoding import open_image
-from sememe.train.classify.finetuning import Examples, FineTuning, item_name
-from sememe.train.classify.image_batches import TunablePictures
-from sememe.train.classify.image_network import WEIGHTS, trainable_image
+from sememe.train.classify.finetuning import FineTuning, name_item
+from sememe.train.classify.image_network import WEIGHTS, open_trainable
+from sememe.train.data.augment import Augmentation, normalised, scaled, view
 
 if TYPE_CHECKING:
     from sememe.models.image.preprocess import Preprocess
-    from sememe.sources.datasets.labelled_data import Labelled
     from sememe.train.classify.image_network import Trainable
+
+
+_LIGHT = Augmentation(crop=0.5, colour=0.2, jitter=0.5, grey=0.0, blur=0.0)
+_THREADS = 4  # that decode
+
+
+@dataclass(frozen=True)
+class TunableImages:
+    """A network that classifies images; see `sememe.train.classify.objective.Tunable`."""
+
+    network: Trainable
+    asked_at_once: int = 64
+
+    @property
+    def module(self) -> Any:
+        """The module of torch."""
+        return self.network.module
+
+    def batch(self, items: Sequence[Any], rng: np.random.Generator | None = None) -> dict[str, Any]:
+        """Decode images. rng: Of their augmentation, for training."""
+        make = self.network.preprocess.pixels
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="sememe-images") as pool:
+            pixels = np.stack(list(pool.map(lambda item: make(open_image(item)), items)))
+        images = scaled(pixels) if rng is None else view(pixels, _LIGHT, rng)
+        return {"images": normalised(images, self.network.preprocess)}  # (B, 3, size, size)
+
+    def logits(self, batch: dict[str, Any]) -> Any:
+        """Return (n, classes) before the softmax."""
+        return self.module(batch["images"])[-1]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,50 +75,41 @@ class ImageFineTuning(FineTuning):
         size: Width and height of the images in pixels; None: the network's own.
     """
 
-    packages: ClassVar[tuple[str, ...]] = (
-        "torch",
-        "safetensors",
-        "onnxscript",
-        "matplotlib",
-        "PIL",
-    )
+    packages: ClassVar[Sequence[str]] = ("torch", "safetensors", "onnxscript", "matplotlib", "PIL")
     recipe_name: ClassVar[str] = "classifier"
     kind: ClassVar[str] = KIND
     card_head: ClassVar[Mapping[str, Any]] = {"pipeline_tag": "image-classification"}
     card_use: ClassVar[Sequence[str]] = (
-        "```python",
-        "import sememe",
-        "",
-        'sememe.load("this-folder").classify(["a.jpg"])',
-        "```",
-        "",
-        "It runs without torch.",
+        *("```python", "import sememe", "", 'sememe.load("this-folder").classify(["a.jpg"])'),
+        *("```", "", "It runs without torch."),
     )
 
     size: int | None = None
 
-    def open_network(self, classes: tuple[str, ...]) -> tuple[TunablePictures, str]:
+    def open_network(self, classes: tuple[str, ...]) -> tuple[TunableImages, str]:
         """Return the base with a layer for the classes, and a hash of all its weights."""
         import torch
 
-        recipe = self.recipe
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            network = trainable_image(recipe.base, classes, size=self.size)
-        return TunablePictures(network), _digest_weights(network.kept)
+            torch.manual_seed(self.recipe.seed)
+            network = open_trainable(self.recipe.base, classes, size=self.size)
+        digest = hashlib.sha256()
+        for name, tensor in network.kept.state_dict().items():
+            digest.update(name.encode() + tensor.numpy().tobytes())
+        return TunableImages(network), digest.hexdigest()
 
     def read(
         self, data: Labelled, rows: Sequence[int], network: Any, folder: Path, *, show: bool
-    ) -> Examples:
-        """Open each image once; it is decoded again, in the size it is trained at, in each step."""
+    ) -> Labelled:
+        """Open each image once; each step decodes it again, at the size of training."""
         readable, skipped = [], []
         for row in rows:
             try:
                 open_image(data.items[row])
                 readable.append(row)
             except CorruptFileError as error:
-                skipped.append(Skipped(item_name(data, row), str(error)))
-        return Examples.of(data, [data.items[row] for row in readable], readable, skipped)
+                skipped.append(Skipped(name_item(data, row), str(error)))
+        return replace(data.select(readable), skipped=tuple(skipped))
 
     def export(self, network: Any, classes: tuple[str, ...]) -> tuple[ImageEncoder, TunedImage]:
         """Return the network as an image encoder, and its ONNX file with the weights."""
@@ -103,15 +125,8 @@ class ImageFineTuning(FineTuning):
         save_file(dict(tuned.state), str(folder / WEIGHTS))
 
     def facts(self, tuned: TunedImage) -> Mapping[str, Any]:
-        """Return what `read_image_folder` reads of sememe.json."""
+        """Return the facts that `read_image_folder` reads."""
         return tuned.facts
-
-
-def _digest_weights(module: Any) -> str:
-    hashed = hashlib.sha256()
-    for name, tensor in module.state_dict().items():
-        hashed.update(name.encode() + tensor.numpy().tobytes())
-    return hashed.hexdigest()
 
 
 def _export(network: Trainable, classes: tuple[str, ...]) -> TunedImage:

@@ -1,19 +1,19 @@
-"""Teach classes of your own from a folder of pictures: one folder for each class.
+"""Classify images by examples: a folder of images for each class, or a table.
 
-    classifier = ImageClassifier("efficientnet-lite0").fit("pictures/")
+    classifier = ImageClassifier("efficientnet-lite0").fit("images/")
     classifier.report_.accuracy, classifier.report_.confused
     classifier.save("mine")
-    ImageClassifier.load("mine").predict(["picture.jpg"])
+    ImageClassifier.load("mine").predict(["image.jpg"])
 
-An encoder stays as it is and a probe learns to tell its vectors apart, in seconds; or the whole
-network is trained further ("finetune"), which takes torch and far longer, and tells best.
+A probe on the vectors of a frozen encoder is fitted in seconds; or the whole network is fine-tuned,
+the most accurate, which needs torch and takes far longer.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from sememe._errors import InvalidInputError
 from sememe._types import Modality
@@ -21,10 +21,7 @@ from sememe.encoders.image.encoder import ImageEncoder
 from sememe.encoders.image.test_time_augmentation import VIEWS
 from sememe.models.weights.folder import ModelFolder, ModelKind
 from sememe.train.base.options import check, option
-from sememe.train.classify.learner import ClassLearner, FineTuner
-
-if TYPE_CHECKING:
-    pass
+from sememe.train.classify.learner import ClassLearner
 
 
 @dataclass
@@ -48,7 +45,7 @@ class ImageClassifier(ClassLearner):
     views: int = option(4, group="data")
     size: int | None = option(None, at_least=8, group="data")
 
-    def _fine_tuning(self) -> FineTuner:
+    def _fine_tuning(self) -> Any:
         from sememe.train.classify.finetune_image import ImageFineTuning
 
         return ImageFineTuning(self, size=self.size)

@@ -1,4 +1,4 @@
-"""The network that fine-tuning begins with, by its name, and its weights as they are saved.
+"""Networks for fine-tuning by name, and their saved weights.
 
 efficientnet-lite0             the catalogue's, in torch
 hf:timm/NAME, FOLDER, FILE     what `sememe.models.image.exported` opens
@@ -31,14 +31,14 @@ _PLAIN |= {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Trainable:
-    """A network that is trained to name classes.
+    """A network to fine-tune for classification.
 
     Attributes:
         module: (N, 3, size, size) to a tuple of tensors, the logits last.
-        outputs: Their names.
+        outputs: Names of these tensors.
         kept: The module whose weights are saved, under its library's names.
-        preprocess: How its pictures are made.
-        facts: How to build it again.
+        preprocess: Preprocessing of images.
+        facts: What `rebuild` needs.
     """
 
     module: Any
@@ -48,30 +48,28 @@ class Trainable:
     facts: Mapping[str, Any]
 
 
-def trainable_image(base: str, labels: tuple[str, ...], *, size: int | None = None) -> Trainable:
-    """Open a network and give it a new last layer for the labels, unless it names just these.
+def open_trainable(base: str, labels: tuple[str, ...], *, size: int | None = None) -> Trainable:
+    """Open a network with a new last layer for the labels, unless it has just these.
 
-    size: Width of its pictures, where it reads others than it was made for; most do.
+    size: Width of its images, if not its own; most networks read other sizes.
 
     Raises:
-        InvalidInputError: There is no such network, or its weights are not there to train.
+        InvalidInputError: There is no such network, or it lacks weights to train.
         MissingExtraError: torch, timm or torchvision is not installed.
         CorruptFileError: Its files are damaged.
     """
-    image = _opened(base)
-    if isinstance(image, Trainable):
-        found = _with_head(image, len(labels))
-        return found if size is None else replace(found, preprocess=_sized(found.preprocess, size))
-    if image.labels != labels:  # else it goes on with the layer that it has
-        image = image.with_classes(labels)
+    image = _open(base)
     if size is not None:
-        image = replace(image, preprocess=_sized(image.preprocess, size))
-    module, outputs = image.parts()
-    return Trainable(module, outputs, image.model, image.preprocess, image.metadata())
+        image = replace(image, preprocess=_resize(image.preprocess, size))
+    if isinstance(image, Trainable):
+        return _add_head(image, len(labels))
+    if image.labels != labels:
+        image = image.with_classes(labels)
+    return Trainable(*image.parts(), image.model, image.preprocess, image.metadata())
 
 
-def _opened(base: str) -> TorchImage | Trainable:
-    """Return the network with its own last layer; of SimCLR's folder, which has none, the rest."""
+def _open(base: str) -> TorchImage | Trainable:
+    """Return a network with its own last layer, or of SimCLR's folder the backbone alone."""
     from sememe.models.image.backends import open_checkpoint, rebuild
     from sememe.models.image.exported import FOREIGN
     from sememe.models.locate import locate
@@ -89,7 +87,7 @@ def _opened(base: str) -> TorchImage | Trainable:
         facts = {"library": library, "architecture": name, "arguments": {}}
         return rebuild(facts, preprocess=Preprocess.of(_PLAIN), labels=("a", "b"))
     if ModelFolder.open(base).kind is ModelKind.IMAGE:
-        return _trained_here(Path(base))
+        return _open_folder(Path(base))
     if (folder := locate(base, *FOREIGN)) is not None:
         return open_checkpoint(folder.path)
     raise InvalidInputError(
@@ -98,30 +96,30 @@ def _opened(base: str) -> TorchImage | Trainable:
     )
 
 
-def _trained_here(folder: Path) -> TorchImage | Trainable:
+def _open_folder(folder: Path) -> TorchImage | Trainable:
     from sememe.models.image.backends import rebuild
     from sememe.models.weights.torch_tensors import read_torch_state
 
     if not (folder / WEIGHTS).is_file():
         raise InvalidInputError(f"{folder} holds no {WEIGHTS}, so it cannot be trained further.")
-    found = read_image_folder(folder)
+    image = read_image_folder(folder)
     document = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     state = read_torch_state(folder / WEIGHTS)
     if "network" in document:
-        image = rebuild(document["network"], preprocess=found.preprocess, labels=found.labels)
-        image.model.load_state_dict(state)
-        return image
-    from sememe.train.simclr.backbones import backbone
+        torch_image = rebuild(document["network"], preprocess=image.preprocess, labels=image.labels)
+        torch_image.model.load_state_dict(state)
+        return torch_image
+    from sememe.train.simclr.backbones import make_backbone
 
     name = str(document["parameters"]["backbone"])
-    module, _ = backbone(name, found.preprocess.size)
+    module, _ = make_backbone(name, image.preprocess.size)
     module.load_state_dict(state)
-    facts = {"library": "backbone", "architecture": name, "dim": found.dim}
-    return Trainable(module, ("features",), module, found.preprocess, facts)
+    facts = {"library": "backbone", "architecture": name, "dim": image.dim}
+    return Trainable(module, ("features",), module, image.preprocess, facts)
 
 
-def _with_head(body: Trainable, classes: int) -> Trainable:
-    """Put a linear layer behind features."""
+def _add_head(body: Trainable, classes: int) -> Trainable:
+    """Add a linear layer on the features."""
     import torch
 
     class WithHead(torch.nn.Module):  # type: ignore[misc]
@@ -130,15 +128,15 @@ def _with_head(body: Trainable, classes: int) -> Trainable:
             self.body = body.module
             self.head = torch.nn.Linear(body.facts["dim"], classes)
 
-        def forward(self, pictures: Any) -> Any:
-            features = self.body(pictures)
+        def forward(self, images: Any) -> Any:
+            features = self.body(images)
             return features, self.head(features)
 
     module = WithHead()
     return replace(body, module=module, outputs=("features", "logits"), kept=module)
 
 
-def _sized(preprocess: Preprocess, size: int) -> Preprocess:
+def _resize(preprocess: Preprocess, size: int) -> Preprocess:
     resize = preprocess.resize
     scaled = None if resize is None else max(size, round(resize * size / preprocess.size))
     return replace(preprocess, size=size, resize=scaled)

@@ -1,7 +1,4 @@
-"""What learning classes from examples shares, of pictures and of recordings.
-
-`sememe.train.classify.image` and `sememe.train.classify.audio` are made of it.
-"""
+"""The base of `ImageClassifier` and `AudioClassifier`: probes, fine-tuning, and their folders."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 
@@ -17,38 +14,19 @@ from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError
 from sememe._nouns import noun
 from sememe._persistence import made_by
-from sememe._types import Modality, Skipped
-from sememe.encoders.base import raise_failures
-from sememe.encoders.classify.probe_classifier import (
-    ProbeClassifier,
-    load_probe_classifier,
-)
-from sememe.evaluate.data.folds import read_groups
+from sememe._types import Modality
+from sememe.encoders.classify.probe_classifier import ProbeClassifier, load_probe_classifier
 from sememe.evaluate.metrics.confusion import measure_accuracy
-from sememe.evaluate.runners.few_shot import (
-    FewShot,
-    ProbeKind,
-    draw_shots,
-    few_shot,
-    new_probe,
-)
+from sememe.evaluate.runners.few_shot import ProbeKind, draw_shots, few_shot, new_probe
 from sememe.evaluate.unit_vectors import check_encoder_of
 from sememe.sources.datasets.labelled import read_labelled
 from sememe.sources.datasets.labelled_data import Labelled, describe_layout
 from sememe.space.kernel_probe import MAX_KERNEL_EXAMPLES
-from sememe.space.probe import split_folds
 from sememe.train.base.device import is_main_process
 from sememe.train.base.options import LoopRecipe, check, fitted, option, parameters, rule
 from sememe.train.base.output_folder import is_replaceable, refuse_others
-from sememe.train.classify.features import asked_rows, learnt_rows, none_to_measure, several
-from sememe.train.classify.report import (
-    ClassifierReport,
-    few_note,
-    report_of,
-    shared_note,
-    skipped_note,
-    without_copies,
-)
+from sememe.train.classify.features import Encoded, check_classes, encode_examples
+from sememe.train.classify.report import ClassifierReport, drop_copies, make_report, note_shared
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,28 +35,8 @@ if TYPE_CHECKING:
     from sememe.encoders.prediction import Classifier
 
 Method = Literal["probe", "kernel", "knn", "finetune"]
-_CONTROL = 2000  # examples, at most, that the control learns from
+_CONTROL = 2000  # training examples of the control, at most
 _FILES = {"sememe.json", "weights.npz"}
-
-
-class FineTuner(Protocol):
-    """Trains a whole network for a learner, and saves it."""
-
-    def run(
-        self,
-        given: Labelled,
-        aside: Labelled | None,
-        notes: tuple[str, ...],
-        *,
-        checkpoint: str | Path | None,
-        show_progress: bool,
-    ) -> tuple[Classifier, ClassifierReport, Any]:
-        """Train; return the classifier, the report and what `save` needs."""
-        ...
-
-    def save(self, folder: Path, tuned: Any) -> Path:
-        """Write the trained network, a card and the curve."""
-        ...
 
 
 @dataclass
@@ -121,34 +79,30 @@ class ClassLearner(LoopRecipe, ABC):
         checkpoint: str | Path | None = None,
         show_progress: bool = False,
     ) -> Self:
-        """Learn from a folder with a folder for each class, a table of path and label, or a pair.
+        """Train on a folder with a folder for each class, a table of path and label, or a pair.
 
-        Args:
-            data: What is learnt from; see `sememe.sources.datasets.labelled`. What cannot be
-                read is reported, and exact copies are left out.
-            evaluate: Such data to measure with. Without it a fifth of each class is held out and
-                measured with; then a probe learns from that fifth too.
-            checkpoint: Fine-tuning: a folder for the run's state; killed, the same call goes on
-                from there. It is left for the caller to delete.
-            show_progress: Draw bars.
+        See `sememe.sources.datasets.labelled`. Unreadable items are reported and skipped, exact
+        copies left out. evaluate: Held-out data; by default a fifth of each class, on which a probe
+        is trained too in the end. checkpoint: For fine-tuning: a folder for the state of the run,
+        to resume after a kill; the caller deletes it.
 
         Raises:
-            InvalidInputError, UnknownNameError: An option, the encoder or the data will not do; one
+            InvalidInputError, UnknownNameError: An option, the encoder or the data are invalid; one
                 class alone.
             MissingExtraError: A package is not installed: scikit-learn for "probe", the extra
                 `train` for "finetune".
         """
         self._check()
-        given, notes = without_copies(several(self._read(data), "the data"))
+        labelled, notes = drop_copies(check_classes(self._read(data), "the data"))
         aside = None if evaluate is None else self._read(evaluate)
         if aside is not None:
-            notes += shared_note(given, aside)
+            notes += note_shared(labelled, aside)
         if self.method == "finetune":
             self.model_, self.report_, self._tuned = self._fine_tuning().run(
-                given, aside, notes, checkpoint=checkpoint, show_progress=show_progress
+                labelled, aside, notes, checkpoint=checkpoint, show_progress=show_progress
             )
-            return self
-        self._fit_probe(given, aside, notes, show_progress=show_progress)
+        else:
+            self._fit_probe(labelled, aside, notes, show=show_progress)
         return self
 
     def predict(self, items: Sequence[Any]) -> list[str]:
@@ -162,14 +116,8 @@ class ClassLearner(LoopRecipe, ABC):
         return [model.labels[i] for i in self.probabilities(items).argmax(axis=1).tolist()]
 
     def probabilities(self, items: Sequence[Any]) -> FloatArray:
-        """Return (n, classes) float32, rows adding up to 1; see `labels`.
-
-        Raises:
-            CorruptFileError, InvalidInputError: As `predict`.
-        """
-        rows, reasons = self._model().probabilities_with_failures(items)
-        raise_failures(items, reasons)
-        return rows
+        """Return (n, classes) float32, rows adding up to 1; see `labels`. Raises: As `predict`."""
+        return self._model().probabilities(items)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -177,162 +125,112 @@ class ClassLearner(LoopRecipe, ABC):
         return self._model().labels
 
     def save(self, folder: str | Path) -> Path:
-        """Write a folder that `load` opens and `sememe classify -m` takes.
+        """Write a folder for `load` and `sememe classify -m`.
 
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        place = Path(folder)
+        path = Path(folder)
         if not is_main_process():
-            return place
+            return path
         report, model = fitted(self), self._model()
-        facts = {
-            "method": self.method,
-            "made_by": made_by(),
-            "parameters": parameters(self),
-            "training": asdict(report),
-        }
         if not isinstance(model, ProbeClassifier):
-            return self._fine_tuning().save(place, self._tuned)
-        check_probe_place(place)
-        with replace_folder(place.resolve()) as fresh:
-            model.write(fresh, facts)
-        return place
+            saved: Path = self._fine_tuning().save(path, self._tuned)
+            return saved
+        check_probe_folder(path)
+        facts = {"method": self.method, "made_by": made_by(), "parameters": parameters(self)}
+        with replace_folder(path.resolve()) as fresh:
+            model.write(fresh, {**facts, "training": asdict(report)})
+        return path
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Open a folder that `save` wrote, to tell classes.
+        """Open a folder that `save` wrote.
 
         Raises:
-            SpaceMismatchError: The encoder of that name makes other vectors by now.
+            SpaceMismatchError: The encoder of that name has another space by now.
             CorruptFileError: The folder is damaged.
-            InvalidInputError: It tells classes of something else, or none.
+            InvalidInputError: It holds no classifier, or one of another modality.
         """
-        found = cls()  # type: ignore[call-arg]
+        learner = cls()  # type: ignore[call-arg]
         tuned = cls._load_finetuned(Path(folder))
-        found.method = found.method if tuned is None else "finetune"
-        found.model_ = tuned or load_probe_classifier(folder, modality=cls.modality)
-        return found
+        learner.method = learner.method if tuned is None else "finetune"
+        learner.model_ = tuned or load_probe_classifier(folder, modality=cls.modality)
+        return learner
 
     @abstractmethod
-    def _fine_tuning(self) -> FineTuner:
-        """Return what fine-tuning needs of the modality."""
+    def _fine_tuning(self) -> Any:
+        """Return the modality's `FineTuning`."""
 
     @classmethod
     @abstractmethod
     def _load_finetuned(cls, folder: Path) -> Classifier | None:
-        """Open a network that was trained, None where the folder holds none."""
+        """Open a fine-tuned network, None if the folder holds none."""
 
     def _read(self, data: Any) -> Labelled:
-        found = read_labelled(data, modality=self.modality)
-        if found.modality != self.modality:
-            raise InvalidInputError(f"got {found.noun}s; give {describe_layout(self.modality)}.")
-        return found
+        labelled = read_labelled(data, modality=self.modality)
+        if labelled.modality != self.modality:
+            raise InvalidInputError(f"got {labelled.noun}s; give {describe_layout(self.modality)}.")
+        return labelled
 
     def _n_views(self) -> int:
         return 1
 
-    def _groups(self, data: Labelled) -> NDArray[np.int64] | None:
-        """Return the number of each item's group, None where there are no groups."""
-        names = read_groups(data, None)
-        return None if names is None else np.unique(np.array(names), return_inverse=True)[1]
-
     def _fit_probe(
-        self,
-        given: Labelled,
-        aside: Labelled | None,
-        notes: tuple[str, ...],
-        *,
-        show_progress: bool,
+        self, data: Labelled, aside: Labelled | None, notes: tuple[str, ...], *, show: bool
     ) -> None:
         from sememe.encoders.load.by_name import load
 
         encoder = check_encoder_of(load(self.base), self.command, self.modality)
-        views = self._n_views()
-        rows, read, skipped = learnt_rows(encoder, given, views=views, show=show_progress)
-        labels, groups = read.classes, self._groups(read)
-        y = np.searchsorted(np.array(labels), np.array(read.labels)).astype(np.int64)
-        missed: tuple[Skipped, ...] = ()
-        if aside is None:
-            parts = split_folds(y, seed=self.seed, groups=groups)
-            learnt, held = next(parts, (np.arange(len(y)), np.arange(0)))
-            asked, truth = rows[held], y[held]
-        else:
-            asked, truth, missed = asked_rows(
-                encoder, aside, labels, views=views, show=show_progress
-            )
-            learnt = np.arange(len(y))
-        if not len(truth):
-            raise InvalidInputError(none_to_measure(given, aside, labels))
+        views, seed = self._n_views(), self.seed
+        part = encode_examples(encoder, data, aside, views=views, seed=seed, show=show)
+        rows, y, train = part.rows, part.y, part.train
         kind: Any = self.method
         if kind == "kernel" and self.shots is None and len(y) > MAX_KERNEL_EXAMPLES:
             kind = "probe"
             notes += (f"{len(y):,} examples are too many for a kernel; a probe was made",)
-        shots = self._few_shot(rows[learnt], y[learnt], (asked, truth))
+        shots = None
         if self.shots is not None:
-            rng = np.random.default_rng([self.seed, 0])
-            learnt = learnt[draw_shots(y[learnt], self.shots, rng)]
-        probe = self._probe(kind, rows, y, groups, learnt)
-        found = measure_accuracy(
-            probe.probabilities(asked).argmax(1), truth, labels, seed=self.seed
-        )
-        control = self._control(kind, rows[learnt], y[learnt], asked, truth)
+            held, options = (part.held, part.truth), {"shots": self.shots, "draws": self.draws}
+            shots = few_shot(rows[train], y[train], aside=held, kind=kind, seed=seed, **options)
+            train = train[draw_shots(y[train], self.shots, np.random.default_rng([seed, 0]))]
+        probe = self._probe(kind, part, train)
+        predicted = probe.probabilities(part.held).argmax(1)
+        accuracy = measure_accuracy(predicted, part.truth, part.classes, seed=seed)
+        control = self._control(kind, part, train)
         if aside is None and self.shots is None:
-            learnt = np.arange(len(y))
-            probe = self._probe(kind, rows, y, groups, learnt)
-            part = "a fifth" if groups is None else "a fifth of the groups"
-            notes += (f"measured on {part} held out; what is saved has learnt from that too",)
-        self.model_ = ProbeClassifier(encoder, probe, labels, views=views)
-        n_train = {labels[i]: int(n) for i, n in enumerate(np.bincount(y[learnt]))}
-        notes += few_note(n_train, given.noun)
-        notes += (*skipped_note("", skipped), *skipped_note("held out: ", missed))
-        self.report_ = report_of(
-            found,
-            n_train=n_train,
-            n_held=len(truth),
+            train = np.arange(len(y))
+            probe = self._probe(kind, part, train)
+            share = "a fifth" if part.groups is None else "a fifth of the groups"
+            notes += (f"measured on {share} held out; what is saved has learnt from that too",)
+        self.model_ = ProbeClassifier(encoder, probe, part.classes, views=views)
+        self.report_ = make_report(
+            accuracy,
+            {part.classes[i]: int(n) for i, n in enumerate(np.bincount(y[train]))},
+            data.noun,
+            part.skipped,
+            part.held_skipped,
+            n_held=len(part.truth),
             control=control,
             few_shot=shots,
-            skipped=(*skipped, *missed),
             notes=notes,
         )
 
-    def _probe(
-        self,
-        kind: ProbeKind,
-        rows: FloatArray,
-        y: NDArray[np.int64],
-        groups: NDArray[np.int64] | None,
-        places: NDArray[np.int64],
-    ) -> Any:
-        """Return a probe that learnt from some of the rows."""
-        some = None if groups is None else groups[places]
-        return new_probe(kind, seed=self.seed).fit(rows[places], y[places], groups=some)
+    def _probe(self, kind: ProbeKind, part: Encoded, train: NDArray[np.int64]) -> Any:
+        """Return a probe fitted to some of the rows."""
+        groups = None if part.groups is None else part.groups[train]
+        probe = new_probe(kind, seed=self.seed)
+        return probe.fit(part.rows[train], part.y[train], groups=groups)
 
-    def _few_shot(
-        self, rows: FloatArray, y: NDArray[np.int64], aside: tuple[FloatArray, NDArray[np.int64]]
-    ) -> FewShot | None:
-        if self.shots is None:
-            return None
-        kind: Any = self.method
-        return few_shot(
-            rows, y, aside=aside, shots=self.shots, draws=self.draws, kind=kind, seed=self.seed
-        )
-
-    def _control(
-        self,
-        kind: ProbeKind,
-        rows: FloatArray,
-        y: NDArray[np.int64],
-        asked: FloatArray,
-        truth: NDArray[np.int64],
-    ) -> float:
-        """Return the accuracy of a probe that learnt from shuffled labels."""
+    def _control(self, kind: ProbeKind, part: Encoded, train: NDArray[np.int64]) -> float:
+        """Return the accuracy of a probe fitted to shuffled labels."""
+        rows, y = part.rows[train], part.y[train]
         rng = np.random.default_rng([self.seed, 2])
         some = rng.permutation(len(y))[:_CONTROL]
-        if len(set(y[some].tolist())) < int(y.max()) + 1:  # too many classes for a part
+        if len(set(y[some].tolist())) < int(y.max()) + 1:  # too many classes for a sample
             some = np.arange(len(y))
         probe = new_probe(kind, seed=self.seed).fit(rows[some], rng.permutation(y[some]))
-        return float((probe.probabilities(asked).argmax(1) == truth).mean())
+        return float((probe.probabilities(part.held).argmax(1) == part.truth).mean())
 
     def _model(self) -> Classifier:
         if self.model_ is None:
@@ -344,11 +242,7 @@ class ClassLearner(LoopRecipe, ABC):
         check(self, ("shots", alone, f"none: fine-tuning takes all {noun(self.modality)}s"))
 
 
-def check_probe_place(place: Path) -> None:
-    """Refuse, before any work, a folder that a probe cannot be saved as.
-
-    Raises:
-        InvalidInputError: It is a file or lies beneath one, or holds something else.
-    """
-    if is_replaceable(place):
-        refuse_others(place, {path.name for path in place.iterdir()} - _FILES)
+def check_probe_folder(folder: Path) -> None:
+    """Raise InvalidInputError, before any work, for a folder that a probe cannot be saved as."""
+    if is_replaceable(folder):
+        refuse_others(folder, {path.name for path in folder.iterdir()} - _FILES)

@@ -1,4 +1,4 @@
-"""What a step of fine-tuning a classifier learns from: varied examples, by cross-entropy."""
+"""The objective of fine-tuning a classifier: cross-entropy of augmented examples."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sememe.train.base.curve import Curve, plan
+from sememe.train.base.curve import plan
 from sememe.train.base.torch_loop import Figure, Loop, Objective, shuffled_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sememe.train.base.curve import Curve
     from sememe.train.base.device import Compute
     from sememe.train.classify.learner import ClassLearner
 
@@ -22,20 +23,20 @@ if TYPE_CHECKING:
 
 
 class Tunable(Protocol):
-    """A network that names classes of pictures or of sounds."""
+    """A network that classifies images or audio."""
 
     @property
     def asked_at_once(self) -> int:
-        """How many examples it is asked about at a time."""
+        """Examples per batch of an evaluation."""
         ...
 
     @property
     def module(self) -> Any:
-        """Of torch, which is trained."""
+        """The module of torch."""
         ...
 
     def batch(self, items: Sequence[Any], rng: np.random.Generator | None = None) -> dict[str, Any]:
-        """Return items as tensors; rng: they are varied by it, to learn from."""
+        """Return items as tensors. rng: Of their augmentation, for training."""
         ...
 
     def logits(self, batch: dict[str, Any]) -> Any:
@@ -45,13 +46,12 @@ class Tunable(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierObjective(Objective[Figure]):
-    """A network that names classes, its examples, and those held out.
+    """A network that classifies, its training examples, and the held-out ones.
 
     Attributes:
         network: See `Tunable`.
-        train: Examples that can be read, and numbers of their classes.
-        held: Such examples to measure with; never to train, nor to choose by.
-        batch_size, seed: As `ImageClassifier` has them.
+        train, held: Examples, and numbers of their classes; those held out choose nothing.
+        batch_size, seed: See `ClassLearner`.
         compute: The device and the precision.
     """
 
@@ -67,11 +67,11 @@ class ClassifierObjective(Objective[Figure]):
 
     @property
     def modules(self) -> dict[str, Any]:
-        """The network with its layer of classes."""
+        """The network with its output layer."""
         return {"network": self.network.module}
 
     def batch(self, step: int) -> dict[str, Any]:
-        """Return the varied examples of a step, and their classes."""
+        """Return the augmented examples of a step, and their classes."""
         import torch
 
         items, labels = self.train
@@ -90,7 +90,7 @@ class ClassifierObjective(Objective[Figure]):
         return cross_entropy(logits.float(), batch["labels"])
 
     def evaluate(self, step: int) -> Figure:
-        """Measure the share of examples held out that are classified right; NaN of none."""
+        """Measure the held-out accuracy; NaN without held-out examples."""
         items, labels = self.held
         right = self.predict(items) == labels
         return Figure(step, float(right.mean()) if len(labels) else float("nan"))
@@ -100,56 +100,35 @@ class ClassifierObjective(Objective[Figure]):
         return figures.value
 
     def predict(self, items: Sequence[Any]) -> NDArray[np.int64]:
-        """Return the number of the most probable class of each item as it is, (n,)."""
+        """Return the number of the most probable class of each item, (n,)."""
         import torch
 
-        found, size = [np.empty(0, np.int64)], self.network.asked_at_once
+        classes, size = [np.empty(0, np.int64)], self.network.asked_at_once
         with torch.no_grad(), self.compute.hosting(self.modules.values()):
             for start in range(0, len(items), size):
                 batch = self.compute.put(self.network.batch(items[start : start + size]))
-                found.append(self.network.logits(batch).argmax(1).cpu().numpy())
-        return np.concatenate(found)
+                classes.append(self.network.logits(batch).argmax(1).cpu().numpy())
+        return np.concatenate(classes)
 
 
 def finetune(
     recipe: ClassLearner,
-    network: Tunable,
-    train: Examples,
-    held: Examples,
+    objective: ClassifierObjective,
     folder: Path,
     *,
-    compute: Compute,
-    max_grad_norm: float | None = None,
-    show_progress: bool,
+    max_grad_norm: float | None,
+    show: bool,
 ) -> tuple[Curve, NDArray[np.int64]]:
-    """Train a network in place by a recipe's options; return the curve and what it says of `held`.
+    """Train a network in place; return the curve and the predicted classes of held-out examples.
 
-    train, held: As `ClassifierObjective` has them. folder: Of the run's state.
+    folder: Of the run's state.
 
     Raises:
-        FloatingPointError: Training diverged; the message says what to change.
+        FloatingPointError: Training diverged.
         CorruptFileError: The state in the folder is damaged.
     """
-    objective = ClassifierObjective(
-        network=network,
-        train=train,
-        held=held,
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-        compute=compute,
-    )
-    loop = Loop(
-        plan=plan(
-            max(1, len(train[1]) // recipe.batch_size),
-            epochs=recipe.epochs,
-            accumulate=1,
-            evaluations=recipe.evaluations,
-        ),
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        warmup=recipe.warmup,
-        max_grad_norm=max_grad_norm,
-        seed=recipe.seed,
-    )
-    curve, _ = loop.run(objective, folder, show_progress=show_progress)
-    return curve, objective.predict(held[0])
+    n_batches = max(1, len(objective.train[1]) // objective.batch_size)
+    steps = plan(n_batches, epochs=recipe.epochs, evaluations=recipe.evaluations)
+    loop = Loop.of(recipe, steps, max_grad_norm=max_grad_norm)
+    curve, _ = loop.run(objective, folder, show_progress=show)
+    return curve, objective.predict(objective.held[0])

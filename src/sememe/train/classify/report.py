@@ -1,21 +1,21 @@
-"""What is said of a classifier: accuracy held out, of each class, what it confuses, a control."""
+"""The report of a classifier: held-out accuracy, confusions, a control and notes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from sememe._types import Skipped
 from sememe.evaluate.metrics.confusion import AccuracyReport, Confusion
+from sememe.train.base.model_card import skipped_note
 
 if TYPE_CHECKING:
     from sememe.evaluate.runners.few_shot import FewShot
     from sememe.sources.datasets.labelled_data import Labelled
     from sememe.train.base.curve import Curve
 
-_NAMED = 5  # unreadable examples that a note names
-_FEW = 5  # examples of a class, below which a note says so
+_FEW = 5  # examples of a class, below which there is a note
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +23,18 @@ class ClassifierReport:
     """What `ImageClassifier.fit` or `AudioClassifier.fit` did.
 
     Attributes:
-        n_train: Examples learnt from, by class.
-        n_held: Examples held out, which all of the accuracies are measured on.
-        accuracy: The share of them that is told right.
+        n_train: Number of training examples, by class.
+        n_held: Number of held-out examples, on which all accuracies are measured.
+        accuracy: Share of them that is classified right.
         interval: Its 95 % bootstrap interval.
-        per_class: The same for each class that has examples held out.
+        per_class: The same for each class with held-out examples.
         confused: The pairs of classes with the most errors.
-        control: The accuracy learnt from shuffled labels; of a fine-tuned network, on shuffled
-            labels. It must be near chance.
-        few_shot: Accuracy over several draws of a few examples, where asked for.
+        control: Accuracy of a probe fitted to shuffled labels; of a fine-tuned network, accuracy on
+            shuffled labels. It must be near chance.
+        few_shot: Accuracy over several draws of a few examples, with `shots`.
         curve: Losses and times of fine-tuning.
         skipped: What could not be read, and why.
-        notes: What the figures do not say.
+        notes: Caveats.
     """
 
     n_train: dict[str, int]
@@ -50,50 +50,55 @@ class ClassifierReport:
     notes: tuple[str, ...] = ()
 
 
-def report_of(found: AccuracyReport, **more: Any) -> ClassifierReport:
-    """Return a report with these figures, and with more."""
-    figures = {item.name: getattr(found, item.name) for item in fields(found)}
-    return ClassifierReport(**figures, **more)
+def make_report(
+    accuracy: AccuracyReport,
+    n_train: dict[str, int],
+    noun: str,
+    skipped: tuple[Skipped, ...],
+    held_skipped: tuple[Skipped, ...],
+    *,
+    notes: tuple[str, ...],
+    **more: Any,
+) -> ClassifierReport:
+    """Return a report with notes on few examples and skipped ones. noun: Of an example."""
+    notes += (
+        *note_few(n_train, noun),
+        *skipped_note(skipped, why="could not be read"),
+        *skipped_note(held_skipped, prefix="held out: ", why="could not be read"),
+    )
+    figures = {item.name: getattr(accuracy, item.name) for item in fields(accuracy)}
+    skipped = (*skipped, *held_skipped)
+    return ClassifierReport(n_train=n_train, skipped=skipped, notes=notes, **figures, **more)
 
 
-def skipped_note(what: str, skipped: Sequence[Skipped]) -> tuple[str, ...]:
-    """Return a note on what could not be read, naming the first of it."""
-    if not skipped:
-        return ()
-    named = "; ".join(f"{one.source}: {one.reason}" for one in skipped[:_NAMED])
-    more = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
-    return (f"{what}{len(skipped)} could not be read: {named}{more}",)
-
-
-def few_note(n_train: dict[str, int], noun: str) -> tuple[str, ...]:
-    """Return a note on classes with too few examples to trust; noun: what one is called."""
+def note_few(n_train: dict[str, int], noun: str) -> tuple[str, ...]:
+    """Return a note on classes with too few examples to trust. noun: Of an example."""
     few = [f"{label} ({n})" for label, n in n_train.items() if n < _FEW]
     return (f"fewer than {_FEW} {noun}s to learn from: {', '.join(few)}",) if few else ()
 
 
-def without_copies(data: Labelled) -> tuple[Labelled, tuple[str, ...]]:
-    """Leave out exact copies: a second one teaches nothing and would be told from the first.
+def drop_copies(data: Labelled) -> tuple[Labelled, tuple[str, ...]]:
+    """Leave out exact copies, which teach nothing and leak into held-out examples.
 
-    Copies that lie in several classes are kept, one in each, and a note says so.
+    Copies in several classes are kept, one in each, with a note.
     """
     first: dict[tuple[bytes, str], int] = {}
-    classes: dict[bytes, set[str]] = {}
-    for place, (digest, label) in enumerate(zip(data.digests(), data.labels, strict=True)):
-        first.setdefault((digest, label), place)
-        classes.setdefault(digest, set()).add(label)
+    for row, key in enumerate(zip(data.digests(), data.labels, strict=True)):
+        first.setdefault(key, row)
     notes = []
     if copies := len(data) - len(first):
         notes.append(f"{copies} exact copies of other {data.noun}s of their class left out")
-    if torn := sum(len(labels) > 1 for labels in classes.values()):
+    classes = Counter(digest for digest, _ in first)
+    if several := sum(n > 1 for n in classes.values()):
         notes.append(
-            f"{torn} {data.noun}s lie in several classes: at most one of them can be right"
+            f"{several} {data.noun}s are in several classes: at most one of them can be right"
         )
     return data.select(sorted(first.values())), tuple(notes)
 
 
-def shared_note(train: Labelled, held: Labelled) -> tuple[str, ...]:
-    """Return a note on examples held out that are learnt from too."""
+def note_shared(train: Labelled, held: Labelled) -> tuple[str, ...]:
+    """Return a note on held-out examples that are trained on too."""
     known = set(train.digests())
-    if twice := sum(digest in known for digest in held.digests()):
-        return (f"held out: {twice} of {len(held)} are learnt from too, which flatters",)
+    if shared := sum(digest in known for digest in held.digests()):
+        return (f"held out: {shared} of {len(held)} are learnt from too, which flatters",)
     return ()

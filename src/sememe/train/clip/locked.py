@@ -3,11 +3,10 @@
     ClipTraining().fit("captions.csv").save("joint")
     texts, images = sememe.load("joint:text"), sememe.load("joint:image")
 
-Two encoders that were trained before stay as they are, and a projection of each is learnt, so that
-an image and what is said of it come to lie together (as in LiT, Zhai et al. 2021, arXiv:2111.07991,
-where one tower is locked). Each image and each text is encoded once; what is learnt after takes
-seconds. On 1,911 emoji with names in Korean and English, four fifths of them learnt: minutes on a
-core, and a name finds its emoji among the first 10 of those held out in 59 % (English) and 50 %.
+Two trained encoders stay frozen; a projection of each is learnt into a joint space (as in LiT, Zhai
+et al. 2021, arXiv:2111.07991, where one tower is locked). Each image and each text is encoded once;
+training then takes seconds. On 1,911 emoji with names in Korean and English, a fifth held out:
+minutes on a core, recall@10 of emoji by name 59 % (English) and 50 % (Korean).
 """
 
 from __future__ import annotations
@@ -16,12 +15,14 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from sememe._atomic import write_atomically
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
+from sememe._progress import progress
 from sememe.encoders.base import as_encoder
 from sememe.evaluate.runners.image_retrieval import Retrieved, retrieve
 from sememe.models.clip.projection_folder import KIND, Projection, write_projections
@@ -29,11 +30,10 @@ from sememe.sources.datasets.image_text import ImageTexts
 from sememe.train.base.device import Compute
 from sememe.train.base.options import Recipe as BaseRecipe
 from sememe.train.base.options import option, parameters
-from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
-from sememe.train.clip.pairs import card, check_enough, divide, figure, part, read_tables
+from sememe.train.clip import pairs
 from sememe.train.clip.projections import Recipe, learn_projections
-from sememe.train.clip.report import ClipReport, clip_report
+from sememe.train.clip.report import ClipReport, make_report
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
@@ -60,6 +60,8 @@ class ClipTraining(BaseRecipe):
     Further options are those of `Recipe`.
     """
 
+    kind: ClassVar[str] = KIND
+
     image: str = option("efficientnet-lite0", group="model")
     text: str = option("use-multilingual-v3", group="model")
     _: KW_ONLY
@@ -84,74 +86,56 @@ class ClipTraining(BaseRecipe):
         text_columns: Iterable[str] = (),
         checkpoint: str | Path | None = None,
         show_progress: bool = False,
-    ) -> ClipTraining:
+    ) -> Self:
         """Train on a table of images and texts; see `sememe.sources.datasets.image_text`.
 
         evaluate: Such a table to measure on, in place of a share of the data. checkpoint: A folder
-        for the vectors of both towers: killed, the same call goes on with those it has. It is left
-        for the caller to delete.
+        for the vectors of both towers, to resume after a kill; the caller deletes it.
 
         Raises:
-            InvalidInputError, UnknownNameError: An option, an encoder or the data will not do.
+            InvalidInputError, UnknownNameError: An option, an encoder or the data are invalid.
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
         require("torch", "ClipTraining.fit")
         self._check()
         compute = Compute.of(self.device)
-        tables = read_tables(data, evaluate, image_column=image_column, text_columns=text_columns)
-        towers = _towers(self)
+        tables = pairs.read_tables(
+            data, evaluate, image_column=image_column, text_columns=text_columns
+        )
+        towers = self._open_towers()
         self._encoders = {side: {"name": t.name, "space": t.space} for side, t in towers.items()}
         facts = {"encoders": self._encoders, **tables.digests}
-        with checkpoint_folder(checkpoint, facts) as state:
-            vectors, other = state / "checkpoint-vectors", None
-            seen = _Encoded.of(tables.data, towers, vectors / "data", show_progress)
+        with checkpoint_folder(checkpoint, facts) as folder:
+            vectors, held = folder / "checkpoint-vectors", None
+            train = _Encoded.of(tables.data, towers, vectors / "data", show_progress)
             if tables.evaluate is not None:
-                place = vectors / "evaluate"
-                other = _Encoded.of(tables.evaluate, towers, place, show_progress)
+                held = _Encoded.of(tables.evaluate, towers, vectors / "evaluate", show_progress)
         try:
-            self._learn(seen, other, compute, show_progress=show_progress)
+            self._learn(train, held, compute, show=show_progress)
         except InvalidInputError:
             if checkpoint is not None:  # other data are to come, and would find another run's state
                 shutil.rmtree(checkpoint, ignore_errors=True)
             raise
         return self
 
-    def save(self, folder: str | Path) -> Path:
-        """Write both projections and the names of the towers, with a card and the curve.
+    def _facts(self) -> dict[str, Any]:
+        return {"dim": self.dim, "encoders": self._encoders, **self.report_.facts()}
 
-        Raises:
-            InvalidInputError: Nothing was fitted, or the folder holds something else.
-        """
-        if self.model_ is None:
-            raise InvalidInputError("nothing is trained yet. Call fit first.")
-        report, model = self.report_, self.model_
-        training = {
-            name: getattr(report, name)
-            for name in ("n_images", "n_texts", "n_pairs", "n_held_out", "recalls", "control")
-        }
-        return write_trained(
-            Path(folder),
-            KIND,
-            write=lambda fresh: write_projections(fresh, model),
-            facts={
-                "dim": self.dim,
-                "encoders": self._encoders,
-                "scale": 1 / report.temperature,
-                "parameters": parameters(self),
-                "training": {**training, "notes": report.notes},
-            },
-            card=card(f"{self.image} and {self.text} in one space", report, parameters(self)),
-            curve=report.curve,
-        )
+    def _write(self, folder: Path) -> None:
+        write_projections(folder, self.model_ or {})
+
+    def _card(self) -> str:
+        title = f"{self.image} and {self.text} in one space"
+        return pairs.make_card(title, self.report_, parameters(self))
 
     def _learn(
-        self, seen: _Encoded, other: _Encoded | None, compute: Compute, *, show_progress: bool
+        self, data: _Encoded, evaluate: _Encoded | None, compute: Compute, *, show: bool
     ) -> None:
-        train, held, notes = divide(seen, other, share=self.held_out, seed=self.seed)
-        check_enough(train.data.pairs, notes)
+        train, held, notes = pairs.divide(data, evaluate, share=self.held_out, seed=self.seed)
+        pairs.check_enough(train.data.pairs, notes)
 
-        def retrieved(model: dict[str, Projection]) -> Retrieved:
+        def search(model: dict[str, Projection]) -> Retrieved:
             if not len(held.data.pairs):
                 return Retrieved({}, {})
             rows = model["image"](held.images), model["text"](held.texts)
@@ -162,80 +146,60 @@ class ClipTraining(BaseRecipe):
             train.texts,
             train.data.pairs,
             Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__}),
-            measure=(lambda found: figure(retrieved(found))) if len(held.data.pairs) else None,
+            measure=(lambda m: pairs.mean_recall(search(m))) if len(held.data.pairs) else None,
             compute=compute,
-            show_progress=show_progress,
+            show_progress=show,
         )
         self.model_ = model
-        self.report_ = clip_report(
-            train.data,
-            held.data,
-            retrieved(model),
-            curve=curve,
-            temperature=1 / scale,
-            notes=notes,
-        )
+        more = {"curve": curve, "temperature": 1 / scale, "notes": tuple(notes)}
+        self.report_ = make_report(train.data, held.data, search(model), **more)
+
+    def _open_towers(self) -> dict[str, Encoder]:
+        from sememe.encoders.load.by_name import load, load_text
+
+        images, texts = load(self.image), load_text(self.text)
+        if images.modality != "image":
+            raise InvalidInputError(
+                f"image={self.image!r} encodes {images.modality}; give an encoder of images, such "
+                "as 'efficientnet-lite0'."
+            )
+        return {"image": images, "text": texts}
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Encoded:
-    """A table, and the vectors of its images and texts; those of unreadable images are NaN."""
+@dataclass(frozen=True, eq=False)
+class _Encoded(pairs.Table):
+    """A table with the vectors of its images and texts; those of unreadable images are NaN."""
 
-    data: ImageTexts
     images: FloatArray
     texts: FloatArray
 
     @classmethod
-    def of(
-        cls, data: ImageTexts, towers: dict[str, Encoder], state: Path, show_progress: bool
-    ) -> _Encoded:
-        images, reasons = _in_blocks(towers["image"], data.images, state / "image", show_progress)
-        texts, _ = _in_blocks(towers["text"], data.texts, state / "text", show_progress)
-        kept = data.without(reasons)
-        if not len(kept.pairs):
-            raise InvalidInputError(f"no image can be read: {'; '.join(kept.notes)}")
-        return cls(kept, images, texts)
-
-    def part(self, which: Any) -> _Encoded:
-        """Return the same with some of the pairs."""
-        return _Encoded(part(self.data, which), self.images, self.texts)
+    def of(cls, data: ImageTexts, towers: dict[str, Encoder], folder: Path, show: bool) -> _Encoded:
+        images, reasons = _encode(towers["image"], data.images, folder / "image", show=show)
+        texts, _ = _encode(towers["text"], data.texts, folder / "text", show=show)
+        return cls(pairs.drop_images(data, reasons), images, texts)
 
 
-def _in_blocks(
-    encoder: Encoder, items: tuple[Any, ...], state: Path, show_progress: bool
+def _encode(
+    encoder: Encoder, items: tuple[Any, ...], folder: Path, *, show: bool
 ) -> tuple[FloatArray, dict[int, str]]:
-    """Encode items block by block, each kept in a file: a run that was killed goes on there."""
-    from sememe._atomic import write_atomically
-    from sememe._progress import progress
-
-    rows, reasons = np.empty((len(items), encoder.dim), np.float32), {}
-    state.mkdir(parents=True, exist_ok=True)
+    """Encode items in blocks, each kept in a file, where a killed run resumes."""
+    rows = np.empty((len(items), encoder.dim), np.float32)
+    folder.mkdir(parents=True, exist_ok=True)
     encode = as_encoder(encoder).encode_with_receipt
-    with progress(f"encoding {state.name}s", total=len(items), show=show_progress) as advance:
+    with progress(f"encoding {folder.name}s", total=len(items), show=show) as advance:
         for start in range(0, len(items), _BLOCK):
-            some, file = items[start : start + _BLOCK], state / f"{start}.npy"
-            if file.is_file():
-                found = np.load(file, allow_pickle=False)
+            block, path = items[start : start + _BLOCK], folder / f"{start}.npy"
+            if path.is_file():
+                vectors = np.load(path, allow_pickle=False)
             else:
-                found = encode(some).vectors
-                with write_atomically(file) as out:
-                    np.save(out, found, allow_pickle=False)
-            rows[start : start + len(some)] = found
-            advance(start + len(some))
-    lost = np.flatnonzero(np.isnan(rows).any(axis=1)).tolist()
-    if lost:
-        why = encode([items[place] for place in lost]).receipt.failed
-        reasons = {place: why.get(i, "cannot be read") for i, place in enumerate(lost)}
-    return rows, reasons
-
-
-def _towers(training: ClipTraining) -> dict[str, Encoder]:
-    from sememe.encoders.load.by_name import load, load_text
-
-    images, texts = load(training.image), load_text(training.text)
-    if images.modality != "image":
-        raise InvalidInputError(
-            f"image={training.image!r} encodes {images.modality}; give an encoder of images, such "
-            "as 'efficientnet-lite0'."
-        )
-    return {"image": images, "text": texts}
+                vectors = encode(block).vectors
+                with write_atomically(path) as file:
+                    np.save(file, vectors, allow_pickle=False)
+            rows[start : start + len(block)] = vectors
+            advance(start + len(block))
+    failed = np.flatnonzero(np.isnan(rows).any(axis=1)).tolist()
+    if not failed:
+        return rows, {}
+    why = encode([items[row] for row in failed]).receipt.failed
+    return rows, {row: why.get(i, "cannot be read") for i, row in enumerate(failed)}

@@ -1,4 +1,4 @@
-"""CLIP's network as transformers has it: made with random weights, run, and written as a folder."""
+"""CLIP's network in transformers: random weights, forward passes, and its folder."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sememe.train.clip.vocabulary import tokenizer_facts
+from sememe.train.clip.vocabulary import tokenizer_config
 
 if TYPE_CHECKING:
     from sememe.models.image.preprocess import Preprocess
     from sememe.text.tokenizers.clip_bpe import ClipTokenizer
 
 HEAD = 32  # width of a head of attention
-HOTTEST = math.log(100.0)  # the paper's limit of the logarithm of 1 / temperature
-_BICUBIC = 3  # as Pillow counts the ways to scale
+MAX_LOGIT_SCALE = math.log(100.0)  # of the logarithm of 1 / temperature, as in the paper
+_BICUBIC = 3  # Pillow's number
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large both towers are; see `sememe.train.clip.scratch.ClipFromScratch`."""
+    """Sizes of both towers; see `sememe.train.clip.scratch.ClipFromScratch`."""
 
     image_size: int
     patch_size: int
@@ -31,8 +31,8 @@ class Sizes:
     max_tokens: int
 
 
-def new_network(sizes: Sizes, tokenizer: ClipTokenizer, *, seed: int) -> Any:
-    """Return a CLIPModel with random weights; both towers are of one width and depth."""
+def make_network(sizes: Sizes, tokenizer: ClipTokenizer, *, seed: int) -> Any:
+    """Return a CLIPModel with random weights; both towers have the same width and depth."""
     import torch
     from transformers import CLIPConfig, CLIPModel
 
@@ -53,31 +53,31 @@ def new_network(sizes: Sizes, tokenizer: ClipTokenizer, *, seed: int) -> Any:
         return CLIPModel(config).train()
 
 
-def image_rows(network: Any, pixels: Any) -> Any:
+def encode_images(network: Any, pixels: Any) -> Any:
     """Return (n, dim) unit rows of normalised pixels (n, 3, size, size)."""
     from torch.nn.functional import normalize
 
-    seen = network.vision_model(pixel_values=pixels).pooler_output
-    return normalize(network.visual_projection(seen), dim=1)
+    pooled = network.vision_model(pixel_values=pixels).pooler_output
+    return normalize(network.visual_projection(pooled), dim=1)
 
 
-def text_rows(network: Any, ids: Any) -> Any:
-    """Return (n, dim) unit rows of ids (n, tokens), each read at its first end.
+def encode_texts(network: Any, ids: Any) -> Any:
+    """Return (n, dim) unit rows of ids (n, tokens), each pooled at its first end token.
 
-    No mask is needed: a token sees those before it alone, and what fills a row up comes after.
+    Attention is causal and padding comes last, so no mask is needed.
     """
     from torch.nn.functional import normalize
 
-    read = network.text_model(input_ids=ids).pooler_output
-    return normalize(network.text_projection(read), dim=1)
+    pooled = network.text_model(input_ids=ids).pooler_output
+    return normalize(network.text_projection(pooled), dim=1)
 
 
 def write_network(
     network: Any, tokenizer_files: dict[str, bytes], preprocess: Preprocess, folder: Path
 ) -> None:
-    """Write what transformers and sememe open: weights, config, vocabulary and preprocessor.
+    """Write a folder for transformers and sememe: weights, config, vocabulary and preprocessor.
 
-    tokenizer_files: Their contents by their names.
+    tokenizer_files: Contents by name.
     """
     from sememe.train.base.hf_callbacks import a_quiet_guest
 
@@ -85,10 +85,8 @@ def write_network(
         network.save_pretrained(str(folder))
     for name, content in tokenizer_files.items():
         (folder / name).write_bytes(content)
-    most = network.config.text_config.max_position_embeddings
-    _write(folder / "tokenizer_config.json", tokenizer_facts(most))
-    side = preprocess.size
-    facts = {
+    side, max_tokens = preprocess.size, network.config.text_config.max_position_embeddings
+    image_config = {
         "image_processor_type": "CLIPImageProcessor",
         "do_convert_rgb": True,
         "do_resize": True,
@@ -102,8 +100,7 @@ def write_network(
         "image_mean": list(preprocess.mean),
         "image_std": list(preprocess.std),
     }
-    _write(folder / "preprocessor_config.json", facts)
-
-
-def _write(path: Path, facts: dict[str, Any]) -> None:
-    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    configs = {"tokenizer": tokenizer_config(max_tokens), "preprocessor": image_config}
+    for name, config in configs.items():
+        text = json.dumps(config, indent=1) + "\n"
+        (folder / f"{name}_config.json").write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a step of CLIP learns from: a batch of pictures with a caption each."""
+"""CLIP's objective: batches of images with a caption each, and recall on held-out pairs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from sememe.evaluate.runners.image_retrieval import Retrieved, retrieve
 from sememe.train.base.torch_loop import Figure, Objective
 from sememe.train.clip.loss import clip_loss
-from sememe.train.clip.network import HOTTEST, image_rows, text_rows
-from sememe.train.clip.pairs import FIGURE, figure
+from sememe.train.clip.network import MAX_LOGIT_SCALE, encode_images, encode_texts
+from sememe.train.clip.pairs import METRIC, mean_recall
 from sememe.train.data.augment import normalised, scaled, view
 
 if TYPE_CHECKING:
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from sememe.train.base.device import Compute
     from sememe.train.data.augment import Augmentation
 
-_ENCODED = 256  # pictures or texts at once
+_ENCODED = 256  # images or texts at once
 
 
 @dataclass(frozen=True, eq=False)
 class Captioned:
-    """Pictures, captions as ids, and which belong together.
+    """Images, captions as ids, and their pairs.
 
     Attributes:
         pixels: (n, size, size, 3) uint8.
-        ids, lengths: (m, tokens) int32 and (m,) int64; see `token_rows`.
+        ids, lengths: (m, tokens) int32 and (m,) int64; see `encode_padded`.
         pairs: (p, 3) int64: a row of pixels, a row of ids, and their group.
         columns: The column of each pair's caption, by which recall is reported.
     """
@@ -43,14 +43,14 @@ class Captioned:
     columns: tuple[str, ...] = ()
 
     def tokens(self, rows: NDArray[np.int64]) -> Any:
-        """Return the ids of some captions, as far as the longest of them goes."""
+        """Return the ids of captions, (rows, longest) int64."""
         import torch
 
         return torch.from_numpy(self.ids[rows, : self.lengths[rows].max()]).long()
 
 
 class Batches:
-    """Which pairs a step sees: in an epoch each picture once, with one of its captions."""
+    """The pairs of each step: in an epoch each image once, with one of its captions."""
 
     def __init__(self, pairs: NDArray[np.int64], batch_size: int, seed: int) -> None:
         self._pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
@@ -68,42 +68,42 @@ class Batches:
         return max(1, len(self._start) // self._size)
 
     def of(self, step: int) -> NDArray[np.int64]:
-        """Return (batch, 3) the pairs of a step."""
+        """Return the pairs of a step, (batch, 3)."""
         epoch, batch = divmod(step, self.per_epoch)
         rng = np.random.default_rng([self._seed, 0, epoch])
         order = rng.permutation(len(self._start))[batch * self._size : (batch + 1) * self._size]
         drawn = (rng.random(len(self._start))[order] * self._count[order]).astype(np.int64)
-        found: NDArray[np.int64] = self._pairs[self._start[order] + drawn]
-        return found
+        pairs: NDArray[np.int64] = self._pairs[self._start[order] + drawn]
+        return pairs
 
-    def right(self, batch: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return (batch, batch) which captions are right for which pictures.
+    def match(self, batch: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which captions match which images, (batch, batch).
 
-        Those of the picture's own group, and those that are said of it anywhere in the data.
+        Those of the image's group, and those paired with it anywhere in the data.
         """
         keys = batch[:, 0][:, None] * self._n_texts + batch[:, 1][None]
-        alike = batch[:, 2][:, None] == batch[:, 2][None]
+        same_group = batch[:, 2][:, None] == batch[:, 2][None]
         near = np.searchsorted(self._known, keys).clip(max=len(self._known) - 1)
-        found: NDArray[np.bool_] = alike | (self._known[near] == keys)
-        return found
+        matches: NDArray[np.bool_] = same_group | (self._known[near] == keys)
+        return matches
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipObjective(Objective[Figure]):
-    """CLIP's two towers, the pairs they learn from, and the pairs held out.
+    """CLIP's two towers, its training pairs, and the held-out pairs.
 
     Attributes:
         network: A CLIPModel.
-        preprocess: How pictures are made; its mean and deviation normalise them.
-        augmentation: How much a picture changes from epoch to epoch.
-        batches: Which pairs a step sees.
-        data: What is trained on.
-        held: What is measured on; without pairs nothing is.
-        seed: As `ClipFromScratch` has it.
+        preprocess: Preprocessing of images; its mean and deviation normalise them.
+        augmentation: How much an image changes from epoch to epoch.
+        batches: The pairs of each step.
+        data: Training data.
+        held: Held-out data; may be without pairs.
+        seed: See `ClipFromScratch`.
         compute: The device and the precision.
     """
 
-    metric = FIGURE
+    metric = METRIC
     figures_type = Figure
 
     network: Any
@@ -121,24 +121,24 @@ class ClipObjective(Objective[Figure]):
         return {"network": self.network}
 
     def batch(self, step: int) -> dict[str, Any]:
-        """Return B pictures, a caption of each, and which captions are right for which."""
+        """Return B images, a caption of each, and which captions match which images."""
         import torch
 
         pairs = self.compute.even(self.batches.of(step))
         own = self.compute.share(pairs)  # (B, 3)
         rng = self.compute.rng(self.seed, 1, step)
-        pictures = view(self.data.pixels[own[:, 0]], self.augmentation, rng)
+        images = view(self.data.pixels[own[:, 0]], self.augmentation, rng)
         return {
-            "pictures": normalised(pictures, self.preprocess),  # (B, 3, size, size)
+            "images": normalised(images, self.preprocess),  # (B, 3, size, size)
             "tokens": self.data.tokens(own[:, 1]),  # (B, longest)
-            "right": torch.from_numpy(self.batches.right(pairs)),  # (all B, all B)
+            "right": torch.from_numpy(self.batches.match(pairs)),  # (all B, all B)
         }
 
     def loss(self, batch: dict[str, Any], step: int) -> Any:
         """Return the symmetric InfoNCE of a batch."""
         with self.compute.autocast():
-            images = image_rows(self.network, batch["pictures"])
-            texts = text_rows(self.network, batch["tokens"])
+            images = encode_images(self.network, batch["images"])
+            texts = encode_texts(self.network, batch["tokens"])
         images, texts = (self.compute.gather(x.float()) for x in (images, texts))  # (all B, dim)
         return clip_loss(images, texts, self.network.logit_scale.exp(), batch["right"])
 
@@ -147,18 +147,18 @@ class ClipObjective(Objective[Figure]):
         import torch
 
         with torch.no_grad():
-            self.network.logit_scale.clamp_(max=HOTTEST)
+            self.network.logit_scale.clamp_(max=MAX_LOGIT_SCALE)
 
     def evaluate(self, step: int) -> Figure | None:
-        """Measure recall on the pairs held out, where there are any."""
-        return Figure(step, figure(self.retrieve())) if len(self.held.pairs) else None
+        """Measure recall on the held-out pairs, if there are any."""
+        return Figure(step, mean_recall(self.retrieve())) if len(self.held.pairs) else None
 
     def value(self, figures: Figure) -> float:
         """Return the recall."""
         return figures.value
 
     def retrieve(self) -> Retrieved:
-        """Return how the pairs held out find one another."""
+        """Return the retrieval metrics of the held-out pairs."""
         if not len(self.held.pairs):
             return Retrieved({}, {})
         with self.compute.hosting(self.modules.values()):
@@ -166,24 +166,21 @@ class ClipObjective(Objective[Figure]):
         return retrieve(images, texts, self.held.pairs, self.held.columns, seed=self.seed)
 
     def encode(self, data: Captioned) -> tuple[FloatArray, FloatArray]:
-        """Return (n, dim) and (m, dim) unit rows of what the pairs name; the other rows are 0."""
+        """Return unit rows of images (n, dim) and texts (m, dim); those in no pair are 0."""
         import torch
 
-        images, texts = (
-            np.zeros((len(items), self.network.projection_dim), np.float32)
-            for items in (data.pixels, data.ids)
-        )
+        def encode_column(column: int, n: int, encode: Any, make: Any) -> FloatArray:
+            vectors = np.zeros((n, self.network.projection_dim), np.float32)
+            used = np.unique(data.pairs[:, column])
+            for start in range(0, len(used), _ENCODED):
+                rows = used[start : start + _ENCODED]
+                batch = self.compute.put(make(rows))
+                vectors[rows] = encode(self.network, batch).cpu().numpy()
+            return vectors
+
+        def make_images(rows: NDArray[np.int64]) -> Any:
+            return normalised(scaled(data.pixels[rows]), self.preprocess)
+
         with torch.no_grad():
-            for rows in _blocks(data.pairs[:, 0]):
-                pictures = normalised(scaled(data.pixels[rows]), self.preprocess)
-                images[rows] = image_rows(self.network, self.compute.put(pictures)).cpu().numpy()
-            for rows in _blocks(data.pairs[:, 1]):
-                ids = self.compute.put(data.tokens(rows))
-                texts[rows] = text_rows(self.network, ids).cpu().numpy()
-        return images, texts
-
-
-def _blocks(column: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Return the rows that a column names, each once, in parts."""
-    rows = np.unique(column)
-    return [rows[start : start + _ENCODED] for start in range(0, len(rows), _ENCODED)]
+            images = encode_column(0, len(data.pixels), encode_images, make_images)
+            return images, encode_column(1, len(data.ids), encode_texts, data.tokens)

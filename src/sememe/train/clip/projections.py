@@ -1,12 +1,11 @@
 """Learn projections of two locked towers' vectors into one space, by the symmetric InfoNCE of CLIP.
 
-Radford et al. 2021 (arXiv:2103.00020), with towers that stay as they are, as LiT locks one of them
-(Zhai et al. 2021, arXiv:2111.07991): so each picture and each text is encoded once.
+Radford et al. 2021 (arXiv:2103.00020), with both towers frozen, as LiT freezes one (Zhai et al.
+2021, arXiv:2111.07991): each image and each text is encoded once.
 
-Several texts may belong to a picture, and several pictures to a text; whatever is of the same
-group, or has the same picture or text, counts as right, in equal shares (Khosla et al. 2020,
-arXiv:2004.11362), so that nothing right is pushed away. Where groups hold several pictures, a
-picture is also brought to another of its group, at half the weight.
+Several texts may match an image, and several images a text; pairs of the same group, image or text
+are positives with equal weights (Khosla et al. 2020, arXiv:2004.11362). Where groups hold several
+images, an image is also pulled to another one of its group, at half the weight.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from sememe.models.clip.projection_folder import Projection
 from sememe.train.base.curve import Curve, Plan, diverged
 from sememe.train.base.torch_loop import Figure, Loop, Objective
 from sememe.train.clip.loss import clip_loss
-from sememe.train.clip.pairs import FIGURE
+from sememe.train.clip.pairs import METRIC
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,15 +30,15 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
     from sememe.train.base.device import Compute
 
-_WARMEST, _HOTTEST = math.log(1 / 0.07), math.log(100.0)  # where the temperature begins, and ends
+_LOGIT_SCALE, _MAX_LOGIT_SCALE = math.log(1 / 0.07), math.log(100.0)  # at first, and at most
 _POINTS = 100  # of the curve of losses
 _WARMUP = 0.1  # share of the steps
-_TWINS = 0.5  # weight of the loss between pictures of a group
+_TWINS = 0.5  # weight of the loss between images of a group
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How projections are learnt; see `sememe.train.clip.locked.ClipTraining`."""
+    """Options of the projections; see `sememe.train.clip.locked.ClipTraining`."""
 
     dim: int
     hidden: int
@@ -62,16 +61,16 @@ def learn_projections(
     compute: Compute,
     show_progress: bool,
 ) -> tuple[dict[str, Projection], float, Curve]:
-    """Return the projections, 1 / temperature, and how the run went.
+    """Return the projections, 1 / temperature, and the curve.
 
     images: (n, dim of theirs); texts: (m, dim of theirs); pairs: (p, 3), rows of both and groups.
-    measure: A figure on examples held out, higher is better, for the curve.
+    measure: A held-out metric, higher is better, for the curve.
 
     Raises:
         FloatingPointError: Training diverged.
     """
     objective = ProjectionObjective(images, texts, pairs, recipe, measure, compute)
-    loop = projection_loop(recipe, objective.per_epoch)
+    loop = make_loop(recipe, objective.per_epoch)
     curve, _ = loop.run(objective, None, show_progress=show_progress)
     scale, learnt = float(objective.scale().detach()), objective.projections()
     arrays = [array for one in learnt.values() for array in one.arrays("").values()]
@@ -80,23 +79,17 @@ def learn_projections(
     return learnt, scale, curve
 
 
-def projection_loop(recipe: Recipe, per_epoch: int) -> Loop:
-    """Return how projections are trained. per_epoch: Batches of an epoch."""
+def make_loop(recipe: Recipe, per_epoch: int) -> Loop:
+    """Return the training loop of projections. per_epoch: Batches of an epoch."""
     steps = max(1, math.ceil(per_epoch * recipe.epochs))
-    return Loop(
-        plan=Plan(steps, max(1, steps // recipe.evaluations), max(1, steps // _POINTS)),
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        warmup=_WARMUP,
-        seed=recipe.seed,
-        schedule=_warmup_cosine_to_zero,
-    )
+    plan = Plan(steps, max(1, steps // recipe.evaluations), max(1, steps // _POINTS))
+    return Loop.of(recipe, plan, warmup=_WARMUP, schedule=_schedule)
 
 
-def _warmup_cosine_to_zero(step: int, steps: int, warmup: float) -> float:
-    """Return `warmup_cosine` a step ahead: the last step of all has a learning rate of 0.
+def _schedule(step: int, steps: int, warmup: float) -> float:
+    """Return `warmup_cosine` a step ahead: the very last step has a learning rate of 0.
 
-    >>> [round(_warmup_cosine_to_zero(step, 10, 0.2), 2) for step in (0, 1, 2, 5, 9)]
+    >>> [round(_schedule(step, 10, 0.2), 2) for step in (0, 1, 2, 5, 9)]
     [0.5, 1.0, 0.96, 0.5, 0.0]
     """
     rising = max(1, int(steps * warmup))
@@ -106,9 +99,9 @@ def _warmup_cosine_to_zero(step: int, steps: int, warmup: float) -> float:
 
 
 class ProjectionObjective(Objective[Figure]):
-    """Two projections, the vectors that they project, and the pairs that they learn from."""
+    """Two projections, the vectors that they project, and the training pairs."""
 
-    metric = FIGURE
+    metric = METRIC
     figures_type = Figure
 
     def __init__(
@@ -128,26 +121,29 @@ class ProjectionObjective(Objective[Figure]):
         self.compute = compute
         self._generator = torch.Generator().manual_seed(recipe.seed)  # of weights, then of dropout
         self._rng = np.random.default_rng(recipe.seed)  # of the order
-        seen = {"image": images[np.unique(pairs[:, 0])], "text": texts[np.unique(pairs[:, 1])]}
-        self._mean = {side: rows.mean(axis=0) for side, rows in seen.items()}
-        self._std = {side: _spread(rows, each=side == "image") for side, rows in seen.items()}
+        used = {"image": images[np.unique(pairs[:, 0])], "text": texts[np.unique(pairs[:, 1])]}
+        self._mean = {side: rows.mean(axis=0) for side, rows in used.items()}
+        self._std = {side: rows.std(axis=0) + 1e-6 for side, rows in used.items()}
+        std = self._std["text"]  # one for all dimensions, which keeps their weights
+        self._std["text"] = np.full_like(std, float(std.mean()))
         self._rows = {
             side: (rows - self._mean[side]) / self._std[side]
             for side, rows in (("image", images), ("text", texts))
         }
-        between = [recipe.hidden] if recipe.hidden else []
+        hidden = [recipe.hidden] if recipe.hidden else []
         widths = {
-            "image": [images.shape[1], *between, recipe.dim],
+            "image": [images.shape[1], *hidden, recipe.dim],
             "text": [texts.shape[1], recipe.dim],
         }
         self._modules = {
             side: ParameterList(
-                tensor for n, m in pairwise(width) for tensor in _linear(n, m, self._generator)
+                tensor for n, m in pairwise(width) for tensor in _make_layer(n, m, self._generator)
             )
             for side, width in widths.items()
         }
-        self._modules["scale"] = ParameterList([Parameter(torch.tensor(_WARMEST))])
-        self._twins = _Twins(pairs, recipe.seed) if _Twins.are_in(pairs) else None
+        self._modules["scale"] = ParameterList([Parameter(torch.tensor(_LOGIT_SCALE))])
+        has_twins = len(np.unique(pairs[:, [0, 2]], axis=0)) > len(np.unique(pairs[:, 2]))
+        self._twins = _Twins(pairs, recipe.seed) if has_twins else None
         self._size = min(recipe.batch_size, len(pairs))
         self._waiting: list[NDArray[np.int64]] = []  # batches of the epoch that are left
 
@@ -162,9 +158,9 @@ class ProjectionObjective(Objective[Figure]):
         return max(1, len(self._pairs) // self._size)
 
     def batch(self, step: int) -> dict[str, Any]:
-        """Return the vectors of B pairs, and which texts are right for which images.
+        """Return the vectors of B pairs, and which texts match which images.
 
-        The order is drawn as it goes: steps are asked for one after the other, from 0.
+        Steps must be asked for one after the other, from 0: the order is drawn as it goes.
         """
         import torch
 
@@ -184,7 +180,7 @@ class ProjectionObjective(Objective[Figure]):
         return batch
 
     def loss(self, batch: dict[str, Any], step: int) -> Any:
-        """Return the symmetric InfoNCE, and that between pictures of a group."""
+        """Return the symmetric InfoNCE, plus that between images of a group."""
         images, texts = (self.project(side, batch[side]) for side in ("image", "text"))  # (B, dim)
         loss = clip_loss(images, texts, self.scale(), batch["right"])
         if "twin" in batch:
@@ -193,13 +189,13 @@ class ProjectionObjective(Objective[Figure]):
         return loss
 
     def evaluate(self, step: int) -> Figure | None:
-        """Measure on what is held out, once something is learnt."""
+        """Measure on the held-out pairs, except before training."""
         if self._measure is None or not step:
             return None
         return Figure(step, self._measure(self.projections()))
 
     def value(self, figures: Figure) -> float:
-        """Return the figure."""
+        """Return the metric."""
         return figures.value
 
     def decays(self, parameter: Any) -> bool:
@@ -208,10 +204,10 @@ class ProjectionObjective(Objective[Figure]):
 
     def scale(self) -> Any:
         """Return 1 / temperature, at most 100 as in the paper."""
-        return self.modules["scale"][0].clamp(max=_HOTTEST).exp()
+        return self.modules["scale"][0].clamp(max=_MAX_LOGIT_SCALE).exp()
 
     def projections(self) -> dict[str, Projection]:
-        """Return what has been learnt so far."""
+        """Return the projections learnt so far."""
         return {
             side: Projection(
                 self._mean[side],
@@ -243,26 +239,20 @@ class ProjectionObjective(Objective[Figure]):
 
 
 class _Twins:
-    """Draws for each pair of a batch another picture of its group, the same where it is alone."""
+    """Draws for each pair of a batch another image of its group, the same where it is alone."""
 
     def __init__(self, pairs: NDArray[np.int64], seed: int) -> None:
-        order = np.lexsort((pairs[:, 0], pairs[:, 2]))
-        seen = np.unique(pairs[order][:, [2, 0]], axis=0)  # (group, image), sorted
-        self._images = seen[:, 1]
+        unique = np.unique(pairs[:, [2, 0]], axis=0)  # (group, image), sorted
+        self._images = unique[:, 1]
         self._names, self._start, self._count = np.unique(
-            seen[:, 0], return_index=True, return_counts=True
+            unique[:, 0], return_index=True, return_counts=True
         )
         self._rng = np.random.default_rng([seed, 1])
 
-    @staticmethod
-    def are_in(pairs: NDArray[np.int64]) -> bool:
-        """Say whether a group holds several pictures."""
-        return len(np.unique(pairs[:, [0, 2]], axis=0)) > len(np.unique(pairs[:, 2]))
-
     def of(self, batch: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return (n,) images: of each pair's group, another than its own where there is one."""
-        at = np.searchsorted(self._names, batch[:, 2])
-        start, count = self._start[at], self._count[at]
+        """Return another image of each pair's group, (n,); its own where it is alone."""
+        group = np.searchsorted(self._names, batch[:, 2])
+        start, count = self._start[group], self._count[group]
         own = np.array(
             [
                 np.searchsorted(self._images[s : s + c], image)
@@ -273,23 +263,15 @@ class _Twins:
         return self._images[start + (own + step * (count > 1)) % count]
 
 
-def _spread(rows: FloatArray, *, each: bool) -> FloatArray:
-    """Return the deviation of each column, or one for all: texts keep their directions' weights."""
-    found = rows.std(axis=0) + 1e-6
-    return found if each else np.full_like(found, float(found.mean()))
-
-
-def _linear(n: int, m: int, generator: Any) -> tuple[Any, Any]:
-    """Return a matrix (n, m) and a bias as torch begins them."""
+def _make_layer(n: int, m: int, generator: Any) -> tuple[Any, Any]:
+    """Return a matrix (n, m) and a bias, initialised as in torch."""
     import torch
     from torch.nn import Parameter
 
-    bound = n**-0.5
-    matrix = (torch.rand((n, m), generator=generator) * 2 - 1) * bound
+    matrix = (torch.rand((n, m), generator=generator) * 2 - 1) * n**-0.5
     return Parameter(matrix), Parameter(torch.zeros(m))
 
 
 def _layers(weights: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
     """Yield each layer's matrix and bias."""
-    found = iter(weights)
-    return zip(found, found, strict=True)
+    return zip(*[iter(weights)] * 2, strict=True)

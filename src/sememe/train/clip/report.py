@@ -1,15 +1,13 @@
-"""What a CLIP training gave: examples, recall, and the curve."""
+"""The report of a CLIP training: data, recall, and the curve."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sememe.evaluate.runners.image_retrieval import Retrieved
     from sememe.sources.datasets.image_text import ImageTexts
     from sememe.train.base.curve import Curve
@@ -20,12 +18,12 @@ class ClipReport:
     """What `fit` did.
 
     Attributes:
-        n_images, n_texts, n_pairs: What was trained on.
-        n_held_out: Pairs held out.
-        curve: Losses, and on the pairs held out the mean of recall@10 of texts and of images.
-        recalls: On the pairs held out, as "text to image recall@10" -> its mean; {} without.
-        control: The same where what is right was dealt to others: chance.
-        temperature: What divides cosines, as it was learnt.
+        n_images, n_texts, n_pairs: Size of the training data.
+        n_held_out: Number of held-out pairs.
+        curve: Losses, and the mean held-out recall@10 of texts and of images.
+        recalls: On the held-out pairs, such as "text to image recall@10"; {} without any.
+        control: The same with shuffled pairs: chance.
+        temperature: Learnt divisor of cosines.
         notes: What was left out of the data.
     """
 
@@ -39,25 +37,23 @@ class ClipReport:
     temperature: float
     notes: tuple[str, ...]
 
+    def facts(self) -> dict[str, Any]:
+        """Return the facts for sememe.json."""
+        names = ("n_images", "n_texts", "n_pairs", "n_held_out", "recalls", "control", "notes")
+        training = {name: getattr(self, name) for name in names}
+        return {"scale": 1 / self.temperature, "training": training}
 
-def clip_report(
-    data: ImageTexts,
-    held: ImageTexts,
-    found: Retrieved,
-    *,
-    curve: Curve,
-    temperature: float,
-    notes: Iterable[str],
+
+def make_report(
+    data: ImageTexts, held: ImageTexts, retrieved: Retrieved, **more: Any
 ) -> ClipReport:
-    """Return the report of a run. found: How the pairs held out find one another."""
+    """Return the report of a run. retrieved: Of the held-out pairs. more: Its other fields."""
     return ClipReport(
         n_images=len(np.unique(data.pairs[:, 0])),
         n_texts=len(np.unique(data.pairs[:, 1])),
         n_pairs=len(data.pairs),
         n_held_out=len(held.pairs),
-        curve=curve,
-        recalls=found.metrics,
-        control=found.control,
-        temperature=temperature,
-        notes=tuple(notes),
+        recalls=retrieved.metrics,
+        control=retrieved.control,
+        **more,
     )

@@ -1,16 +1,14 @@
-"""Train both towers of CLIP from nothing on pictures and captions: Radford et al. 2021.
+"""Train both towers of CLIP from scratch on images and captions: Radford et al. 2021.
 
     ClipFromScratch().fit("captions.csv").save("mine")
     texts, images = sememe.load("mine:text"), sememe.load("mine:image")
 
 A vision transformer and a text transformer (arXiv:2103.00020, section 2), small enough for a CPU,
-with a vocabulary that is learnt from the captions, in any language. Nothing is known beforehand, so
-that it takes thousands of pictures to learn what `sememe.train.clip.locked`, which keeps two
-trained encoders, learns of a few hundred; in return it learns what those encoders do not see. The
-folder is a CLIP model as transformers writes it, and runs without torch. On 1,911 emoji in two
-drawings with
-names in Korean and English, four fifths of them learnt: 20 minutes on a core, and a name finds its
-emoji among the first 10 of the 764 drawings held out for 30 % (English) and 29 %, by chance 2 %.
+with a vocabulary that is learnt from the captions, in any language. It takes thousands of images
+where `sememe.train.clip.locked`, with two trained encoders, takes hundreds, but learns what those
+encoders miss. The folder is a CLIP model as transformers writes it, and runs without torch. On
+1,911 emoji in two drawings with names in Korean and English, a fifth held out: 20 minutes on a
+core, recall@10 of the 764 held-out drawings by name 30 % (English) and 29 %, by chance 2 %.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -26,28 +24,13 @@ from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe.train.base.curve import plan
 from sememe.train.base.device import Compute
-from sememe.train.base.options import (
-    LoopRecipe,
-    check,
-    fell,
-    fitted,
-    option,
-    parameters,
-)
-from sememe.train.base.output_folder import write_trained
+from sememe.train.base.options import LoopRecipe, check, fell, option, parameters
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.base.torch_loop import Loop
-from sememe.train.clip.network import HEAD, Sizes, new_network, write_network
+from sememe.train.clip import pairs, vocabulary
+from sememe.train.clip.network import HEAD, Sizes, make_network, write_network
 from sememe.train.clip.objective import Batches, Captioned, ClipObjective
-from sememe.train.clip.pairs import card, check_enough, divide, part, read_tables
-from sememe.train.clip.report import ClipReport, clip_report
-from sememe.train.clip.vocabulary import (
-    MERGES,
-    VOCAB,
-    learn_vocabulary,
-    smallest_vocabulary,
-    token_rows,
-)
+from sememe.train.clip.report import ClipReport, make_report
 from sememe.train.data.augment import Augmentation
 from sememe.train.data.files import Named
 from sememe.train.data.images import read_pictures, training_preprocess
@@ -60,13 +43,9 @@ if TYPE_CHECKING:
     from sememe.text.tokenizers.clip_bpe import ClipTokenizer
     from sememe.train.data.images import Pictures
 
-KIND = "clip"
-_NEEDED = (
-    *("torch", "transformers", "sentence_transformers", "safetensors", "tokenizers"),
-    *("matplotlib", "PIL"),
-)
-_HALF: Half = "below"  # as transformers cuts pictures
-_COLOUR = 0.1  # strength of the changes of colour: red stays red
+_NEEDED = "torch transformers sentence_transformers safetensors tokenizers matplotlib PIL".split()
+_HALF: Half = "below"  # the rounding of a crop in transformers
+_COLOUR = 0.1  # strength of the colour jitter: red stays red
 _BETAS, _EPSILON = (0.9, 0.98), 1e-6  # of Adam, the paper's table 18
 
 
@@ -93,6 +72,8 @@ class ClipFromScratch(LoopRecipe):
 
     Further options are those of `LoopRecipe`.
     """
+
+    kind: ClassVar[str] = "clip"
 
     image_size: int = option(64, at_least=8, group="model")
     patch_size: int = option(8, at_least=1, group="model")
@@ -121,15 +102,15 @@ class ClipFromScratch(LoopRecipe):
         text_columns: Iterable[str] = (),
         checkpoint: str | Path | None = None,
         show_progress: bool = False,
-    ) -> ClipFromScratch:
+    ) -> Self:
         """Train on a table of images and texts; see `sememe.sources.datasets.image_text`.
 
         evaluate: Such a table to measure on, in place of a share of the data. checkpoint: A folder
-        for the run's state: killed, the same call goes on from there. It is left for the caller to
-        delete. Images that cannot be read are noted in the report, and the run goes on.
+        for the state of the run, to resume after a kill; the caller deletes it. Unreadable images
+        are noted in the report and skipped.
 
         Raises:
-            InvalidInputError: An option or the data will not do.
+            InvalidInputError: An option or the data are invalid.
             MissingExtraError: The extra `train` or `images` is not installed.
             CorruptFileError: The state in the checkpoint is damaged.
             FloatingPointError: Training diverged.
@@ -138,44 +119,33 @@ class ClipFromScratch(LoopRecipe):
             require(name, "ClipFromScratch.fit")
         self._check()
         Compute.of(self.device, self.precision)
-        tables = read_tables(data, evaluate, image_column=image_column, text_columns=text_columns)
+        tables = pairs.read_tables(
+            data, evaluate, image_column=image_column, text_columns=text_columns
+        )
         facts = {"parameters": parameters(self), **tables.digests}
         with checkpoint_folder(checkpoint, facts) as folder:
-            beside, other = folder / "pictures", None
-            seen = _Read.of(tables.data, self.image_size, beside, show_progress)
+            pixels, aside = folder / "pictures", None
+            read = _Decoded.of(tables.data, self.image_size, pixels, show_progress)
             if tables.evaluate is not None:
-                place = beside / "evaluate"
-                other = _Read.of(tables.evaluate, self.image_size, place, show_progress)
-            train, held, notes = divide(seen, other, share=self.held_out, seed=self.seed)
-            _check_pictures(train.data.pairs, notes)
-            self._train(train, held, notes, folder, show_progress=show_progress)
+                path = pixels / "evaluate"
+                aside = _Decoded.of(tables.evaluate, self.image_size, path, show_progress)
+            train, held, notes = pairs.divide(read, aside, share=self.held_out, seed=self.seed)
+            _check_images(train.data.pairs, notes)
+            self._train(train, held, notes, folder, show=show_progress)
         return self
 
-    def save(self, folder: str | Path) -> Path:
-        """Write a CLIP folder that transformers and sememe open, with a card and the curve.
+    def _facts(self) -> dict[str, Any]:
+        return {"recipe": "clip from scratch", "dim": self.dim, **self.report_.facts()}
 
-        Raises:
-            InvalidInputError: Nothing was fitted, or the folder holds something else.
-        """
-        report = fitted(self)
-        names = ("n_images", "n_texts", "n_pairs", "n_held_out", "recalls", "control", "notes")
-        return write_trained(
-            Path(folder),
-            KIND,
-            write=lambda fresh: write_network(self.model_, self._files, self.preprocess_, fresh),
-            facts={
-                "recipe": "clip from scratch",
-                "dim": self.dim,
-                "scale": 1 / report.temperature,
-                "parameters": parameters(self),
-                "training": {name: getattr(report, name) for name in names},
-            },
-            card=card("Images and texts in one space, by CLIP", report, parameters(self)),
-            curve=report.curve,
-        )
+    def _write(self, folder: Path) -> None:
+        write_network(self.model_, self._files, self.preprocess_, folder)
+
+    def _card(self) -> str:
+        title = "Images and texts in one space, by CLIP"
+        return pairs.make_card(title, self.report_, parameters(self))
 
     def _check(self) -> None:
-        least, patch = smallest_vocabulary(), self.patch_size
+        least, patch = vocabulary.MIN_VOCAB_SIZE, self.patch_size
         check(self)
         check(
             self,
@@ -185,106 +155,79 @@ class ClipFromScratch(LoopRecipe):
         )
 
     def _train(
-        self, seen: _Read, other: _Read, notes: list[str], folder: Path, *, show_progress: bool
+        self, train: _Decoded, held: _Decoded, notes: list[str], folder: Path, *, show: bool
     ) -> None:
-        tokenizer = self._vocabulary(seen.data, folder / "tokenizer")
-        data, cut = seen.captioned(tokenizer, self.max_tokens)
+        tokenizer = self._learn_vocabulary(train.data, folder / "tokenizer")
+        data, cut = train.encode_captions(tokenizer, self.max_tokens)
         if cut:
             notes.append(f"{cut} texts are longer than {self.max_tokens} tokens and were cut")
-        self.preprocess_ = training_preprocess(
-            self.image_size, *seen.pictures.colours(), half=_HALF
-        )
+        colours = train.images.colours()
+        self.preprocess_ = training_preprocess(self.image_size, *colours, half=_HALF)
         sizes = Sizes(**{name: getattr(self, name) for name in Sizes.__dataclass_fields__})
-        objective = self._objective(
-            new_network(sizes, tokenizer, seed=self.seed),
-            data,
-            other.captioned(tokenizer, self.max_tokens)[0],
+        objective = ClipObjective(
+            network=make_network(sizes, tokenizer, seed=self.seed),
+            preprocess=self.preprocess_,
+            augmentation=Augmentation(crop=self.crop, flip=0, colour=_COLOUR, grey=0, blur=0),
+            batches=Batches(data.pairs, self.batch_size, self.seed),
+            data=data,
+            held=held.encode_captions(tokenizer, self.max_tokens)[0],
+            seed=self.seed,
+            compute=Compute.of(self.device, self.precision),
         )
-        curve, _ = self._loop(objective).run(objective, folder, show_progress=show_progress)
+        n_batches = objective.batches.per_epoch
+        steps = plan(n_batches, epochs=self.epochs, evaluations=self.evaluations)
+        loop = Loop.of(self, steps, betas=_BETAS, epsilon=_EPSILON)
+        curve, _ = loop.run(objective, folder, show_progress=show)
         self.model_ = objective.network
-        self.report_ = clip_report(
-            seen.data,
-            other.data,
+        self.report_ = make_report(
+            train.data,
+            held.data,
             objective.retrieve(),
             curve=curve,
             temperature=float(1 / self.model_.logit_scale.detach().exp()),
             notes=(*notes, *fell(curve)),
         )
 
-    def _vocabulary(self, data: ImageTexts, place: Path) -> ClipTokenizer:
-        """Learn the vocabulary of the captions that are trained on, and keep its files."""
-        said = [data.texts[row] for row in np.unique(data.pairs[:, 1])]
-        tokenizer = learn_vocabulary(said, place, size=self.vocab_size)
-        self._files = {name: (place / name).read_bytes() for name in (VOCAB, MERGES)}
+    def _learn_vocabulary(self, data: ImageTexts, folder: Path) -> ClipTokenizer:
+        """Learn the vocabulary of the training captions, and keep its files."""
+        texts = [data.texts[row] for row in np.unique(data.pairs[:, 1])]
+        tokenizer = vocabulary.learn_vocabulary(texts, folder, size=self.vocab_size)
+        names = (vocabulary.VOCAB, vocabulary.MERGES)
+        self._files = {name: (folder / name).read_bytes() for name in names}
         return tokenizer
 
-    def _objective(self, network: Any, data: Captioned, held: Captioned) -> ClipObjective:
-        return ClipObjective(
-            network=network,
-            preprocess=self.preprocess_,
-            augmentation=Augmentation(crop=self.crop, flip=0, colour=_COLOUR, grey=0, blur=0),
-            batches=Batches(data.pairs, self.batch_size, self.seed),
-            data=data,
-            held=held,
-            seed=self.seed,
-            compute=Compute.of(self.device, self.precision),
-        )
 
-    def _loop(self, objective: ClipObjective) -> Loop:
-        return Loop(
-            plan=plan(
-                objective.batches.per_epoch,
-                epochs=self.epochs,
-                accumulate=1,
-                evaluations=self.evaluations,
-            ),
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
-            betas=_BETAS,
-            epsilon=_EPSILON,
-            seed=self.seed,
-        )
+@dataclass(frozen=True, eq=False)
+class _Decoded(pairs.Table):
+    """A table with its images decoded. rows: The row of pixels of each image, -1 for none."""
 
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Read:
-    """A table, and its pictures decoded; place: of each image its row of pixels, -1 for none."""
-
-    data: ImageTexts
-    pictures: Pictures
-    place: NDArray[np.int64]
+    images: Pictures
+    rows: NDArray[np.int64]
 
     @classmethod
-    def of(cls, data: ImageTexts, size: int, beside: Path, show_progress: bool) -> _Read:
-        found = [Named(str(number), path) for number, path in enumerate(data.images)]
-        read = read_pictures(found, size=size, half=_HALF, beside=beside, show=show_progress)
-        kept = data.without({int(one.source): one.reason for one in read.skipped})
-        if not len(kept.pairs):
-            raise InvalidInputError(f"no image can be read: {'; '.join(kept.notes)}")
-        place = np.full(len(found), -1)
-        place[[int(source) for source in read.sources]] = np.arange(len(read.sources))
-        return cls(kept, read, place)
+    def of(cls, data: ImageTexts, size: int, folder: Path, show: bool) -> _Decoded:
+        named = [Named(str(number), path) for number, path in enumerate(data.images)]
+        images = read_pictures(named, size=size, half=_HALF, beside=folder, show=show)
+        kept = pairs.drop_images(data, {int(one.source): one.reason for one in images.skipped})
+        rows = np.full(len(named), -1)
+        rows[[int(source) for source in images.sources]] = np.arange(len(images.sources))
+        return cls(kept, images, rows)
 
-    def part(self, which: NDArray[np.bool_]) -> _Read:
-        """Return the same with some of the pairs."""
-        return _Read(part(self.data, which), self.pictures, self.place)
-
-    def captioned(self, tokenizer: ClipTokenizer, max_tokens: int) -> tuple[Captioned, int]:
-        """Return what the loop reads, and how many captions of the pairs were too long."""
-        rows = np.unique(self.data.pairs[:, 1])
-        texts = [self.data.texts[row] for row in rows]
-        ids, lengths, cut = token_rows(tokenizer, texts, max_tokens=max_tokens)
-        pairs = self.data.pairs.copy()
-        pairs[:, 0] = self.place[pairs[:, 0]]
-        pairs[:, 1] = np.searchsorted(rows, pairs[:, 1])
-        return Captioned(self.pictures.pixels, ids, lengths, pairs, self.data.columns), cut
+    def encode_captions(self, tokenizer: ClipTokenizer, max_tokens: int) -> tuple[Captioned, int]:
+        """Return images with encoded captions, and the number of truncated captions."""
+        used = np.unique(self.data.pairs[:, 1])
+        texts = [self.data.texts[row] for row in used]
+        ids, lengths, cut = vocabulary.encode_padded(tokenizer, texts, max_tokens=max_tokens)
+        renumbered = self.data.pairs.copy()
+        renumbered[:, 0] = self.rows[renumbered[:, 0]]
+        renumbered[:, 1] = np.searchsorted(used, renumbered[:, 1])
+        return Captioned(self.images.pixels, ids, lengths, renumbered, self.data.columns), cut
 
 
-def _check_pictures(pairs: NDArray[np.int64], notes: list[str]) -> None:
-    check_enough(pairs, notes)
-    if len(np.unique(pairs[:, 0])) < 2:
+def _check_images(rows: NDArray[np.int64], notes: list[str]) -> None:
+    pairs.check_enough(rows, notes)
+    if len(np.unique(rows[:, 0])) < 2:
         raise InvalidInputError(
-            "all pairs are of one picture, and pictures are learnt by what tells them apart. Give "
-            "a table of more images."
+            "all pairs are of one image, and images are learnt by what tells them apart. Give a "
+            "table of more images."
         )

@@ -3,8 +3,8 @@
     SentenceTraining("all-minilm-l6-v2").fit("train.tsv", evaluate="dev.tsv").save("mine")
     sememe.load("mine")
 
-A network reads two texts apart and its vectors are pulled together or pushed apart, as the examples
-say. The trainer and the losses are those of sentence-transformers, and the folder opens there.
+A network encodes each text alone; its vectors are pulled together or pushed apart as the examples
+require. Trainer and losses are those of sentence-transformers, which opens the folder too.
 all-minilm-l6-v2 on the STS benchmark (5,749 pairs) takes minutes on 2 cores.
 """
 
@@ -13,23 +13,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sememe._errors import InvalidInputError
 from sememe.train.base.base_model import trainable
-from sememe.train.base.hf_trainer import check_train_extra, fit_model, write_quietly
 from sememe.train.base.model_card import curve_rows, encoder_card, table
-from sememe.train.base.options import TrainerRecipe, fell, fitted, option, parameters
-from sememe.train.base.output_folder import write_trained
-from sememe.train.base.run_folder import checkpoint_folder
-from sememe.train.sentence.evaluator import metric_of, score_model
-from sememe.train.sentence.examples import Data, Examples, notes_of, read_examples, run_facts
-from sememe.train.sentence.losses import check_loss, dataset, drop_out, make_loss, sampler
+from sememe.train.base.options import option, parameters
+from sememe.train.sentence import losses
+from sememe.train.sentence.evaluator import score_examples
+from sememe.train.sentence.examples import Data, Examples, read_examples, read_held_out
+from sememe.train.sentence.negatives import add_hard_negatives
+from sememe.train.sentence.recipe import ExampleRecipe, Run
+from sememe.vectors.nearest import unit
 
 if TYPE_CHECKING:
     from sememe.train.base.curve import Curve
-
-KIND = "sentence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +35,11 @@ class SentenceReport:
     """What `fit` did.
 
     Attributes:
-        kind: What the examples said: pairs, scored, triplets, labels or texts.
-        loss: The loss that was used.
-        n_examples: How many were trained on.
+        kind: Kind of the examples: pairs, scored, triplets, labels or texts.
+        loss: Name of the loss.
+        n_examples: Number of training examples.
         curve: Losses, metrics and times.
-        dims: The metric of each width, where `dims` were given and examples held out.
+        dims: The metric at each of `dims`, where examples were held out.
         notes: What was left out of the data, or changed.
     """
 
@@ -54,7 +52,7 @@ class SentenceReport:
 
 
 @dataclass
-class SentenceTraining(TrainerRecipe):
+class SentenceTraining(ExampleRecipe):
     """Trains a sentence encoder on pairs, scored pairs, triplets, labels or bare texts.
 
     Attributes:
@@ -73,6 +71,8 @@ class SentenceTraining(TrainerRecipe):
     Further options are those of `TrainerRecipe`. Larger batches give more in-batch negatives.
     """
 
+    kind: ClassVar[str] = "sentence"
+
     base: str = option("all-minilm-l6-v2", group="model", names=("-m", "--model"))
     loss: str | None = option(None, group="optimisation")
     _: KW_ONLY
@@ -86,114 +86,45 @@ class SentenceTraining(TrainerRecipe):
     evaluations: int = 12
     report_: SentenceReport = field(init=False, repr=False)
 
-    def fit(
-        self,
-        data: Data,
-        *,
-        evaluate: Data | None = None,
-        checkpoint: str | Path | None = None,
-        show_progress: bool = False,
-    ) -> SentenceTraining:
-        """Train on examples; see `read_examples` for what they may be.
-
-        evaluate: Examples held out. The weights that are best on them are kept, and training stops
-        when they no longer get better. checkpoint: A folder for the run's state: killed, the same
-        call goes on from there. It is left for the caller to delete.
-
-        Raises:
-            InvalidInputError, UnknownNameError: An option, the base or the examples will not do;
-                before any long work.
-            MissingExtraError: The extra `train` is not installed.
-            FloatingPointError: Training diverged.
-        """
-        check_train_extra("SentenceTraining.fit", self.device)
-        self._check()
+    def _prepare(self, data: Data, evaluate: Data | None) -> Run:
         base = trainable(self.base)
-        examples = read_examples(data)
-        aside = None if evaluate is None else read_examples(evaluate, what="the data of evaluate")
-        examples = self._with_negatives(examples)
-        loss = check_loss(self.loss, examples.kind)
-        with checkpoint_folder(checkpoint, run_facts(self, base, examples, aside)) as folder:
-            self._train(examples, aside, loss, folder, show_progress=show_progress)
-        return self
+        examples, held = read_examples(data), read_held_out(evaluate)
+        examples = self._add_negatives(examples)
+        loss = losses.check_loss(self.loss, examples.kind)
+        return Run(base, examples, held, extra=loss)
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the encoder as sentence-transformers writes it, with a card and the curve.
+    def _train(self, run: Run, folder: Path, *, show: bool) -> None:
+        from sememe.train.base.hf_callbacks import a_quiet_guest
 
-        Raises:
-            InvalidInputError: Nothing was fitted, or the folder holds something else.
-        """
-        report = fitted(self)
-        facts = {
-            "base": self.base,
-            "parameters": parameters(self),
-            "training": {
-                "examples": report.n_examples,
-                "kind": report.kind,
-                "loss": report.loss,
-                "notes": report.notes,
-                "dims": report.dims,
-            },
-        }
-        return write_trained(
-            Path(folder),
-            KIND,
-            write=lambda fresh: write_quietly(self.model_, fresh),
-            facts=facts,
-            card=_card(self),
-            curve=report.curve,
-        )
-
-    def _train(
-        self,
-        examples: Examples,
-        aside: Examples | None,
-        loss: str,
-        folder: Path,
-        *,
-        show_progress: bool,
-    ) -> None:
-        from sentence_transformers import SentenceTransformerTrainingArguments
-
-        from sememe.train.base.hf_callbacks import Measured, SentenceTrainer, a_quiet_guest
-
+        loss, held = run.extra, run.held
         with a_quiet_guest():
             model = open_model(
                 self.base, max_tokens=self.max_tokens, dims=self.dims, seed=self.seed
             )
             if loss == "simcse":
-                drop_out(model)
-            curve = fit_model(
-                self,
+                losses.drop_out(model)
+            widths = {*self.dims, _width(model)} if self.dims else ()
+            curve = self._fit_model(
                 model,
+                run,
                 folder,
-                trainer=SentenceTrainer,
-                options=SentenceTransformerTrainingArguments,
-                data=dataset(examples, loss, seed=self.seed),
-                loss=make_loss(
+                data=losses.make_dataset(run.examples, loss, seed=self.seed),
+                loss=losses.make_loss(
                     loss,
                     model,
                     temperature=self.temperature,
                     margin=self.margin,
-                    dims=_with_whole(self.dims, model),
+                    dims=sorted(widths, reverse=True),
                 ),
-                held_out=None if aside is None else Measured(lambda m: score_model(m, aside)),
-                metric=metric_of(aside),
-                show_progress=show_progress,
-                batch_sampler=sampler(loss),
+                batch_sampler=losses.choose_sampler(loss),
+                show=show,
             )
-            widths = {} if aside is None else _widths(model, aside, self.dims)
+            scores = {} if held is None else _score_widths(model, held, self.dims)
         self.model_ = model
-        self.report_ = SentenceReport(
-            examples.kind,
-            loss,
-            len(examples),
-            curve,
-            widths,
-            (*notes_of(examples, aside), *fell(curve)),
-        )
+        kind, n, notes = run.examples.kind, len(run.examples), self._notes(run, curve)
+        self.report_ = SentenceReport(kind, loss, n, curve, scores, notes)
 
-    def _with_negatives(self, examples: Examples) -> Examples:
+    def _add_negatives(self, examples: Examples) -> Examples:
         if not self.hard_negatives:
             return examples
         if examples.kind != "pairs":
@@ -202,9 +133,28 @@ class SentenceTraining(TrainerRecipe):
                 f"{examples.kind!r}. Leave it out."
             )
         from sememe.encoders.load.by_name import load_text
-        from sememe.train.sentence.negatives import with_hard_negatives
 
-        return with_hard_negatives(examples, load_text(self.base), n=self.hard_negatives)
+        return add_hard_negatives(examples, load_text(self.base), n=self.hard_negatives)
+
+    def _facts(self) -> dict[str, Any]:
+        report = self.report_
+        names = ("kind", "loss", "notes", "dims")
+        training = {name: getattr(report, name) for name in names}
+        return {"base": self.base, "training": {"examples": report.n_examples, **training}}
+
+    def _card(self) -> str:
+        report, options = self.report_, parameters(self)
+        results = curve_rows(report.curve)
+        for dim, value in report.dims.items():
+            results[f"{report.curve.metric}, {dim} dimensions"] = f"{value:.4f}"
+        given = {name: value for name, value in options.items() if value not in ((), [])}
+        return encoder_card(
+            f"A sentence encoder trained from {self.base}",
+            data=f"{report.n_examples} examples of the kind {report.kind}.",
+            notes=report.notes,
+            results=table(results),
+            settings={"loss used": report.loss, **given},
+        )
 
 
 def open_model(
@@ -212,18 +162,18 @@ def open_model(
 ) -> Any:
     """Open a base for training, as sentence-transformers does.
 
-    seed: Of the weights that the base lacks, as a pooler that no sentence vector uses.
+    seed: Of the weights that the base lacks, such as a pooler that no sentence vector uses.
 
     Raises:
-        InvalidInputError, UnknownNameError: No such encoder, or one without a network; a width or
-            a length beyond it.
+        InvalidInputError, UnknownNameError: No such encoder, or one without a network; `dims` or
+            `max_tokens` exceed its own.
     """
     import torch
     from sentence_transformers import SentenceTransformer
 
     torch.manual_seed(seed)
     model = SentenceTransformer(str(trainable(base)))
-    width = int(model.get_embedding_dimension())
+    width = _width(model)
     if beyond := [dim for dim in dims if dim > width]:
         raise InvalidInputError(f"dims={list(dims)}: {base} has {width}; {beyond[0]} is beyond.")
     limit = model.get_max_seq_length()
@@ -234,36 +184,17 @@ def open_model(
     return model
 
 
-def _with_whole(dims: Sequence[int], model: Any) -> list[int]:
-    """Return the widths to train, greatest first, the model's own among them."""
-    return sorted({*dims, int(model.get_embedding_dimension())}, reverse=True) if dims else []
+def _width(model: Any) -> int:
+    return int(model.get_embedding_dimension())
 
 
-def _widths(model: Any, aside: Examples, dims: Sequence[int]) -> dict[int, float]:
-    """Return the metric of the first so many dimensions."""
-    from sememe.train.sentence.evaluator import score_examples
-    from sememe.vectors.nearest import unit
+def _score_widths(model: Any, held: Examples, dims: Sequence[int]) -> dict[int, float]:
+    """Return the metric of vectors truncated to each of `dims`."""
 
-    found = {}
-    for dim in sorted(dims):
-
-        def encode(texts: list[str], dim: int = dim) -> Any:
+    def score(dim: int) -> float:
+        def encode(texts: list[str]) -> Any:
             return unit(model.encode(texts, show_progress_bar=False)[:, :dim])
 
-        found[dim] = next(iter(score_examples(aside, encode=encode).values()))
-    return found
+        return next(iter(score_examples(held, encode=encode).values()))
 
-
-def _card(training: SentenceTraining) -> str:
-    report = training.report_
-    options = {name: value for name, value in parameters(training).items() if value not in ((), [])}
-    results = curve_rows(report.curve)
-    for dim, value in report.dims.items():
-        results[f"{report.curve.metric}, {dim} dimensions"] = f"{value:.4f}"
-    return encoder_card(
-        f"A sentence encoder trained from {training.base}",
-        data=f"{report.n_examples} examples of the kind {report.kind}.",
-        notes=report.notes,
-        results=table(results),
-        settings={"loss used": report.loss, **options},
-    )
+    return {dim: score(dim) for dim in sorted(dims)}

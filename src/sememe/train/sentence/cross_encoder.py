@@ -3,34 +3,29 @@
     CrossTraining("all-minilm-l6-v2").fit("train.tsv", evaluate="dev.tsv").save("judge")
     sememe.CrossEncoder.load("judge").score([("a question", "an answer")])
 
-A network reads both texts at once and says how well they go together, from 0 to 1; what it says is
-brought to the examples' scores by binary cross-entropy. The trainer and the loss are those of
-sentence-transformers, and the folder opens there. all-minilm-l6-v2 on 1,000 pairs of the STS
-benchmark: minutes on a core, Spearman 0.77 on its test pairs (one seed).
+A network reads both texts at once and scores the pair from 0 to 1; binary cross-entropy brings that
+to the examples' scores. Trainer and loss are those of sentence-transformers, which opens the folder
+too. all-minilm-l6-v2 on 1,000 pairs of the STS benchmark: minutes on a core, Spearman 0.77 on its
+test pairs (one seed).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sememe._errors import InvalidInputError
 from sememe.train.base.base_model import trainable
-from sememe.train.base.hf_trainer import check_train_extra, fit_model, write_quietly
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
-from sememe.train.base.options import TrainerRecipe, fell, fitted, option, parameters
-from sememe.train.base.output_folder import write_trained
-from sememe.train.base.run_folder import checkpoint_folder
-from sememe.train.sentence.evaluator import metric_of, score_model
-from sememe.train.sentence.examples import Data, Examples, notes_of, read_examples, run_facts
-from sememe.train.sentence.negatives import with_hard_negatives, with_random_negatives
+from sememe.train.base.options import option, parameters
+from sememe.train.sentence.examples import HELD_OUT, Data, Examples, read_examples
+from sememe.train.sentence.negatives import add_hard_negatives, add_random_negatives
+from sememe.train.sentence.recipe import ExampleRecipe, Run
 
 if TYPE_CHECKING:
     from sememe.train.base.curve import Curve
 
-KIND = "cross"
 _READ = ("scored", "pairs", "triplets")
 
 
@@ -39,10 +34,10 @@ class CrossReport:
     """What `fit` did.
 
     Attributes:
-        kind: What the examples said: scored, pairs or triplets.
-        n_examples: How many pairs of texts with a score were trained on, negatives among them.
-        curve: Losses, metrics and times. The metric is spearman for scored pairs held out, else the
-            accuracy: how often a positive gets more than a negative (half of them by chance).
+        kind: Kind of the examples: scored, pairs or triplets.
+        n_examples: Number of pairs of texts with a score, negatives included.
+        curve: Losses, metrics and times. The metric is spearman for scored pairs, else the
+            accuracy: how often a positive outscores a negative (half of them by chance).
         notes: What was left out of the data, or added.
     """
 
@@ -53,7 +48,7 @@ class CrossReport:
 
 
 @dataclass
-class CrossTraining(TrainerRecipe):
+class CrossTraining(ExampleRecipe):
     """Trains a cross-encoder on scored pairs, pairs or triplets.
 
     The target of a scored pair is its score. Pairs: 1, and 0 for the anchor with each of its
@@ -67,8 +62,10 @@ class CrossTraining(TrainerRecipe):
         negatives: Negatives per pair, where the examples are pairs.
         miner: Encoder that mines them as hard negatives; by default they are drawn at random.
 
-    Further options are those of `TrainerRecipe`.
+    Further options are those of `TrainerRecipe`. Held-out pairs get a random negative each.
     """
+
+    kind: ClassVar[str] = "cross"
 
     base: str = option("all-minilm-l6-v2", group="model", names=("-m", "--model"))
     _: KW_ONLY
@@ -80,119 +77,96 @@ class CrossTraining(TrainerRecipe):
     evaluations: int = 12
     report_: CrossReport = field(init=False, repr=False)
 
-    def fit(
-        self,
-        data: Data,
-        *,
-        evaluate: Data | None = None,
-        checkpoint: str | Path | None = None,
-        show_progress: bool = False,
-    ) -> CrossTraining:
-        """Train on examples; see `read_examples` for what they may be.
-
-        evaluate: Examples held out; pairs get a random other as a negative. The weights that are
-        best on them are kept, and training stops when they no longer get better. checkpoint: A
-        folder for the run's state: killed, the same call goes on from there. It is left for the
-        caller to delete.
-
-        Raises:
-            InvalidInputError, UnknownNameError: An option, the base or the examples will not do;
-                before any long work.
-            MissingExtraError: The extra `train` is not installed.
-            FloatingPointError: Training diverged.
-        """
-        check_train_extra("CrossTraining.fit", self.device)
-        self._check()
-        read = _of_pairs(read_examples(data), "the training data")
+    def _prepare(self, data: Data, evaluate: Data | None) -> Run:
+        read = _check_kind(read_examples(data), "the training data")
         if self.miner is not None and read.kind != "pairs":
             raise InvalidInputError(
                 f"miner={self.miner!r} finds negatives for pairs, the data has the kind "
                 f"{read.kind!r}. Leave it out."
             )
-        aside = None if evaluate is None else _held_out(evaluate, seed=self.seed)
-        folder = _base(self.base, self.max_tokens)
-        examples = self._scored(read)
-        with checkpoint_folder(checkpoint, run_facts(self, folder, examples, aside)) as state:
-            curve = self._train(folder, examples, aside, state, show_progress=show_progress)
-        notes = (*notes_of(examples, aside), *fell(curve))
-        self.report_ = CrossReport(read.kind, len(examples), curve, notes)
-        return self
+        held = None if evaluate is None else _read_held_out(evaluate, seed=self.seed)
+        base = _find_base(self.base, self.max_tokens)
+        return Run(base, self._score(read), held, extra=read.kind)
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the cross-encoder as sentence-transformers writes it, with a card and the curve.
-
-        Raises:
-            InvalidInputError: Nothing was fitted, or the folder holds something else.
-        """
-        report = fitted(self)
-        training = {"examples": report.n_examples, "kind": report.kind, "notes": report.notes}
-        return write_trained(
-            Path(folder),
-            KIND,
-            write=lambda fresh: write_quietly(self.model_, fresh),
-            facts={"base": self.base, "parameters": parameters(self), "training": training},
-            card=_card(self),
-            curve=report.curve,
-        )
-
-    def _train(
-        self,
-        base: Path,
-        examples: Examples,
-        aside: Examples | None,
-        state: Path,
-        *,
-        show_progress: bool,
-    ) -> Curve:
+    def _train(self, run: Run, folder: Path, *, show: bool) -> None:
         from datasets import Dataset
         from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
         from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
-        from sememe.train.base.hf_callbacks import CrossTrainer, Measured, a_quiet_guest
+        from sememe.train.base.hf_callbacks import CrossTrainer, a_quiet_guest
         from sememe.train.sentence.length_batching import ByLength
 
         with a_quiet_guest():
-            model = _open(base, max_tokens=self.max_tokens, seed=self.seed)
-            curve = fit_model(
-                self,
+            model = _open(run.base, max_tokens=self.max_tokens, seed=self.seed)
+            curve = self._fit_model(
                 model,
-                state,
+                run,
+                folder,
                 trainer=CrossTrainer,
                 options=CrossEncoderTrainingArguments,
-                data=Dataset.from_dict(dict(examples.columns)),
+                data=Dataset.from_dict(dict(run.examples.columns)),
                 loss=BinaryCrossEntropyLoss(model),
-                held_out=None if aside is None else Measured(lambda m: score_model(m, aside)),
-                metric=metric_of(aside),
-                show_progress=show_progress,
                 batch_sampler=ByLength,
+                show=show,
             )
         self.model_ = model
-        return curve
+        self.report_ = CrossReport(run.extra, len(run.examples), curve, self._notes(run, curve))
 
-    def _scored(self, examples: Examples) -> Examples:
+    def _score(self, examples: Examples) -> Examples:
+        """Return the examples as scored pairs, with negatives if they are pairs."""
         if examples.kind != "pairs":
-            return scored_pairs(examples)
+            return score_pairs(examples)
         if self.miner is None:
-            found = with_random_negatives(examples, n=self.negatives, seed=self.seed)
+            triplets = add_random_negatives(examples, n=self.negatives, seed=self.seed)
         else:
             from sememe.encoders.load.by_name import load_text
 
-            found = with_hard_negatives(examples, load_text(self.miner), n=self.negatives)
-        if not len(found):
+            triplets = add_hard_negatives(examples, load_text(self.miner), n=self.negatives)
+        if not len(triplets):
             raise InvalidInputError(
-                f"none of the {len(examples)} pairs has a negative ({'; '.join(found.notes)}). "
+                f"none of the {len(examples)} pairs has a negative ({'; '.join(triplets.notes)}). "
                 "Give more pairs, or triplets."
             )
-        return scored_pairs(found, pairs=examples)
+        return score_pairs(triplets, pairs=examples)
+
+    def _facts(self) -> dict[str, Any]:
+        report = self.report_
+        training = {"examples": report.n_examples, "kind": report.kind, "notes": report.notes}
+        return {"base": self.base, "training": training}
+
+    def _card(self) -> str:
+        report = self.report_
+        data = f"{report.n_examples} pairs of texts with a score, from examples of the kind "
+        sections = {
+            "Use": [
+                "```python",
+                "import sememe",
+                "",
+                'judge = sememe.CrossEncoder.load("this-folder")',
+                'scores = judge.score([("a question", "an answer")])  # 0 to 1',
+                "```",
+                "",
+                "The folder opens in sentence-transformers too, as a CrossEncoder.",
+            ],
+            "Data": [f"{data}{report.kind}.", "", *note_lines(report.notes)],
+            "Results": table(curve_rows(report.curve)),
+            "Settings": table(parameters(self)),
+        }
+        head = {
+            "library_name": "sentence-transformers",
+            "pipeline_tag": "text-ranking",
+            "tags": ["sentence-transformers", "sememe", "cross-encoder"],
+        }
+        return model_card(f"A cross-encoder trained from {self.base}", head=head, sections=sections)
 
 
-def scored_pairs(examples: Examples, *, pairs: Examples | None = None) -> Examples:
+def score_pairs(examples: Examples, *, pairs: Examples | None = None) -> Examples:
     """Return examples as pairs of texts with a score from 0 to 1, each pair once.
 
-    examples: Scored pairs or triplets. pairs: Where the triplets come from; all count as positive.
+    examples: Scored pairs or triplets. pairs: Where the triplets come from; all are positives.
 
-    >>> found = scored_pairs(read_examples([("a", "b", "c"), ("a", "b", "d")]))
-    >>> found.columns["sentence2"], found.columns["score"]
+    >>> triplets = read_examples([("a", "b", "c"), ("a", "b", "d")])
+    >>> score_pairs(triplets).columns["sentence2"], score_pairs(triplets).columns["score"]
     (['b', 'c', 'd'], [1.0, 0.0, 0.0])
     """
     notes = list(examples.notes)
@@ -209,16 +183,13 @@ def scored_pairs(examples: Examples, *, pairs: Examples | None = None) -> Exampl
         clashes += scores.setdefault(pair, 0.0) == 1.0
     if clashes:
         notes.append(f"{clashes} negatives left out: their anchor has them as a positive elsewhere")
-    return Examples("scored", _columns(scores, scores.values()), examples.n_read, tuple(notes))
+    first, second = map(list, zip(*scores, strict=True))
+    columns = {"sentence1": first, "sentence2": second, "score": list(scores.values())}
+    return Examples("scored", columns, examples.n_read, tuple(notes))
 
 
-def _columns(pairs: Iterable[tuple[str, str]], scores: Iterable[float]) -> dict[str, list[Any]]:
-    first, second = zip(*pairs, strict=True)
-    return {"sentence1": list(first), "sentence2": list(second), "score": list(scores)}
-
-
-def _of_pairs(examples: Examples, what: str) -> Examples:
-    """Refuse examples that say nothing of two texts."""
+def _check_kind(examples: Examples, what: str) -> Examples:
+    """Return examples that hold two texts each, or refuse them."""
     if examples.kind not in _READ:
         raise InvalidInputError(
             f"{what} has the kind {examples.kind!r}; a cross-encoder reads two texts at once. Give "
@@ -228,23 +199,20 @@ def _of_pairs(examples: Examples, what: str) -> Examples:
     return examples
 
 
-def _held_out(data: Data, *, seed: int) -> Examples:
-    what = "the data of evaluate"
-    examples = _of_pairs(read_examples(data, what=what), what)
+def _read_held_out(data: Data, *, seed: int) -> Examples:
+    examples = _check_kind(read_examples(data, what=HELD_OUT), HELD_OUT)
     if examples.kind != "pairs":
         return examples
-    found = with_random_negatives(examples, n=1, seed=seed)
-    if not len(found):
-        raise InvalidInputError(f"{what}: no pair has a negative. Give more pairs, or triplets.")
-    return found
+    triplets = add_random_negatives(examples, n=1, seed=seed)
+    if not len(triplets):
+        raise InvalidInputError(
+            f"{HELD_OUT}: no pair has a negative. Give more pairs, or triplets."
+        )
+    return triplets
 
 
-def _base(base: str, max_tokens: int | None) -> Path:
-    """Return the base's folder.
-
-    Raises:
-        InvalidInputError, UnknownNameError: It is no network, reads less, or tells several labels.
-    """
+def _find_base(base: str, max_tokens: int | None) -> Path:
+    """Return the base's folder; refuse one that scores several labels or has a lower limit."""
     from transformers import AutoConfig
 
     from sememe.models.weights.folder import ModelFolder, ModelKind
@@ -263,7 +231,7 @@ def _base(base: str, max_tokens: int | None) -> Path:
 
 
 def _open(folder: Path, *, max_tokens: int | None, seed: int) -> Any:
-    """Open a base as sentence-transformers does; a layer that it lacks is drawn by the seed."""
+    """Open a base as sentence-transformers does; layers that it lacks are drawn by the seed."""
     import torch
     from sentence_transformers import CrossEncoder
 
@@ -272,33 +240,3 @@ def _open(folder: Path, *, max_tokens: int | None, seed: int) -> Any:
     if max_tokens is not None:
         model.max_seq_length = max_tokens
     return model
-
-
-def _card(training: CrossTraining) -> str:
-    report = training.report_
-    head = {
-        "library_name": "sentence-transformers",
-        "pipeline_tag": "text-ranking",
-        "tags": ["sentence-transformers", "sememe", "cross-encoder"],
-    }
-    sections = {
-        "Use": [
-            "```python",
-            "import sememe",
-            "",
-            'judge = sememe.CrossEncoder.load("this-folder")',
-            'scores = judge.score([("a question", "an answer")])  # 0 to 1',
-            "```",
-            "",
-            "The folder opens in sentence-transformers too, as a CrossEncoder.",
-        ],
-        "Data": [
-            f"{report.n_examples} pairs of texts with a score, from examples of the kind "
-            f"{report.kind}.",
-            "",
-            *note_lines(report.notes),
-        ],
-        "Results": table(curve_rows(report.curve)),
-        "Settings": table(parameters(training)),
-    }
-    return model_card(f"A cross-encoder trained from {training.base}", head=head, sections=sections)

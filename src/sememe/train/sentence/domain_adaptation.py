@@ -4,12 +4,12 @@
     training.fit("contracts.txt", examples="train.tsv", evaluate="dev.tsv").save("legal")
     sememe.load("legal")
 
-One road: the domain's words become tokens; masked language modelling goes on, on its text; the
-network is put back under the base's own pooling and is fine-tuned on examples, or on the text
-itself where there are none. What each step gave is measured, and what did not help is said.
+Words of the domain become tokens; masked language modelling continues on its text; the network goes
+back under the base's own pooling and is fine-tuned on examples, or on the text itself without any.
+Each stage is measured, and the report notes the ones that did not help.
 
-<checkpoint>/masked/, start/, sentence/, direct/    what a finished stage left: it is not repeated
-<checkpoint>/<stage>-run/                           the state of the stage that a kill met
+<checkpoint>/masked/, start/, sentence/, direct/    finished stages, which are not repeated
+<checkpoint>/<stage>-run/                           the state of the stage in progress
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError
+from sememe._persistence import ABOUT
 from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.text.normalize import well_formed
-from sememe.train.base.base_model import trainable, weights_digest
+from sememe.train.base.base_model import trainable
 from sememe.train.base.curve import Curve
 from sememe.train.base.device import check_one_process
 from sememe.train.base.hf_trainer import check_train_extra, write_quietly
-from sememe.train.base.options import Recipe, fitted, option, parameters
-from sememe.train.base.output_folder import write_trained
-from sememe.train.base.run_folder import ABOUT, checkpoint_folder
+from sememe.train.base.options import Recipe, option, parameters
+from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.mlm.masked_lm import MaskedTraining, digest, has_head
 from sememe.train.sentence.bi_encoder import SentenceTraining, open_model
-from sememe.train.sentence.domain_report import DomainReport, card, notes_on
+from sememe.train.sentence.domain_report import DomainReport, add_notes, make_card
 from sememe.train.sentence.evaluator import score_model
-from sememe.train.sentence.examples import Data, Examples, notes_of, read_examples
+from sememe.train.sentence.examples import HELD_OUT, Data, Examples, read_examples, read_held_out
 from sememe.train.sentence.losses import check_loss
+from sememe.train.sentence.recipe import collect_notes, describe_run
 
-KIND = "domain"
 _HELD = 0.1  # of the text, for masked accuracy
-_MOST = 100_000  # texts of the corpus that make examples, at most
-_LINES = 2000  # texts cut into tokens at once
+_MAX_TEXTS = 100_000  # of the corpus that become examples
+_LINES = 2000  # texts tokenized at once
 
 
 @dataclass
@@ -75,6 +75,8 @@ class DomainAdaptation(Recipe):
     Further options are those of `Recipe`.
     """
 
+    kind: ClassVar[str] = "domain"
+
     base: str = option("all-minilm-l6-v2", group="model", names=("-m", "--model"))
     _: KW_ONLY
     new_words: int | Sequence[str] = option(100, group="data")
@@ -99,17 +101,17 @@ class DomainAdaptation(Recipe):
         evaluate: Data | None = None,
         checkpoint: str | Path | None = None,
         show_progress: bool = False,
-    ) -> DomainAdaptation:
+    ) -> Self:
         """Adapt to a text file (plain, .gz, .xz), or to texts that can be read more than once.
 
-        examples: Of any kind, see `read_examples`; without them the texts of the corpus, 100,000
-        at most. evaluate: Examples held out, on which the base and each stage are measured; the
-        best weights of the sentence stage are kept. checkpoint: A folder for the run's state:
-        killed, the same call goes on in the stage it was in. It is left for the caller to delete.
+        examples: Of any kind, see `read_examples`; without them up to 100,000 texts of the corpus.
+        evaluate: Held-out examples on which the base and each stage are measured; the weights of
+        the sentence stage that score best on them are kept. checkpoint: A folder for the state of
+        the run, to resume after a kill; the caller deletes it.
 
         Raises:
             InvalidInputError, UnknownNameError: An option, the base, the corpus or the examples
-                will not do; before any long work.
+                are invalid; before any long work.
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
@@ -118,82 +120,64 @@ class DomainAdaptation(Recipe):
         check_corpus(corpus)
         self._check()
         base = trainable(self.base)
-        found = read_examples(_own_texts(corpus, self.seed) if examples is None else examples)
-        loss = check_loss(self.loss, found.kind)
-        aside = None if evaluate is None else read_examples(evaluate, what="the data of evaluate")
-        if aside is not None and aside.kind == "texts":
+        data = read_examples(_sample_texts(corpus, self.seed) if examples is None else examples)
+        loss = check_loss(self.loss, data.kind)
+        held = read_held_out(evaluate)
+        if held is not None and held.kind == "texts":
             raise InvalidInputError(
-                "the data of evaluate holds bare texts, which say nothing to measure. Give pairs, "
-                "scored pairs, triplets or labels."
+                f"{HELD_OUT} holds bare texts, which measure nothing. Give pairs, scored pairs, "
+                "triplets or labels."
             )
-        facts = {
-            "parameters": parameters(self),
-            "corpus": digest(corpus),
-            "weights of the base": weights_digest(base),
-            "data": found.digest(),
-            "evaluate": None if aside is None else aside.digest(),
-        }
-        with checkpoint_folder(checkpoint, facts) as state:
-            run = _Run(self, state, aside, show_progress)
-            self._train(run, corpus, found, loss)
+        facts = {**describe_run(self, base, data, held), "corpus": digest(corpus)}
+        with checkpoint_folder(checkpoint, facts) as folder:
+            self._train(_Run(self, folder, held, show_progress), corpus, data, loss)
         return self
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the encoder as sentence-transformers writes it, with report.json, a card, a curve.
+    def _write(self, folder: Path) -> None:
+        write_quietly(self.model_, folder)
+        report = {name: value for name, value in asdict(self.report_).items() if name != "curve"}
+        text = json.dumps(report, ensure_ascii=False, indent=1)
+        (folder / "report.json").write_text(text + "\n", encoding="utf-8")
 
-        Raises:
-            InvalidInputError: Nothing was fitted, or the folder holds something else.
-        """
-        report = fitted(self)
-        told = {name: value for name, value in asdict(report).items() if name != "curve"}
+    def _facts(self) -> dict[str, Any]:
+        return {"base": self.base}
 
-        def write(fresh: Path) -> None:
-            write_quietly(self.model_, fresh)
-            text = json.dumps(told, ensure_ascii=False, indent=1)
-            (fresh / "report.json").write_text(text + "\n", encoding="utf-8")
+    def _card(self) -> str:
+        return make_card(self.report_, parameters(self))
 
-        return write_trained(
-            Path(folder),
-            KIND,
-            write=write,
-            facts={"base": self.base, "parameters": parameters(self), "training": told},
-            card=card(report, parameters(self)),
-            curve=report.curve,
-        )
-
-    def _train(self, run: _Run, corpus: Corpus, found: Examples, loss: str) -> None:
+    def _train(self, run: _Run, corpus: Corpus, data: Examples, loss: str) -> None:
         from sememe.train.base.hf_callbacks import a_quiet_guest
 
-        masked = run.masked(corpus) if self.mlm_epochs else None
+        masked = run.mask(corpus) if self.mlm_epochs else None
         start = self.base if masked is None else str(run.start())
-        adapted = run.sentence("sentence", start, found)
-        direct = run.sentence("direct", self.base, found) if self.compare and masked else None
+        adapted = _curve(run.fine_tune("sentence", start, data))
+        direct = run.fine_tune("direct", self.base, data) if self.compare and masked else None
         before = run.measure(self.base)
-        words = (
-            tokens_per_word(corpus, self.base),
-            tokens_per_word(corpus, str(run.state / "masked" if masked else self.base)),
-        )
+        last = str(run.folder / "masked" if masked else self.base)
         report = DomainReport(
             base=self.base,
-            kind=found.kind,
+            kind=data.kind,
             loss=loss,
-            n_examples=len(found),
-            n_evaluated=0 if run.aside is None else len(run.aside),
+            n_examples=len(data),
+            n_evaluated=0 if run.held is None else len(run.held),
             new_words=tuple(masked["training"]["new_words"]) if masked else (),
-            tokens_per_word=words,
+            tokens_per_word=(
+                count_tokens_per_word(corpus, self.base),
+                count_tokens_per_word(corpus, last),
+            ),
             masked=_ends(_curve(masked)) if masked else None,
             masked_control=masked["training"]["unigram_accuracy"] if masked else None,
-            metric=_curve(adapted).metric,
+            metric=adapted.metric,
             before=before,
             after_masked=run.measure(start) if masked else None,
-            after=_curve(adapted).after,
+            after=adapted.after,
             direct=None if direct is None else _curve(direct).after,
-            curve=_curve(adapted),
-            notes=notes_of(found, run.aside),
+            curve=adapted,
+            notes=collect_notes(data, run.held),
         )
         with a_quiet_guest():
-            self.model_ = open_model(str(run.state / "sentence"))
-        self.report_ = notes_on(report, headless=not has_head(self.base))
+            self.model_ = open_model(str(run.folder / "sentence"))
+        self.report_ = add_notes(report, headless=not has_head(self.base))
 
     def _masked(self) -> MaskedTraining:
         return MaskedTraining(
@@ -229,58 +213,53 @@ class DomainAdaptation(Recipe):
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """The stages of a run; a stage that has left its folder is not repeated."""
+    """The stages of a run; a finished one is not repeated."""
 
     training: DomainAdaptation
-    state: Path
-    aside: Examples | None
+    folder: Path
+    held: Examples | None
     show: bool
 
-    def masked(self, corpus: Corpus) -> dict[str, Any]:
-        """Add the words and go on with masking; return what its sememe.json says."""
-        place, own = self.state / "masked", self.state / "masked-run"
-        if not place.is_dir():
-            recipe = self.training._masked()
-            recipe.fit(corpus, checkpoint=own, show_progress=self.show).save(place)
-        shutil.rmtree(own, ignore_errors=True)
-        return _about(place)
+    def mask(self, corpus: Corpus) -> dict[str, Any]:
+        """Add the words and continue masked language modelling; return its sememe.json."""
+        return self._fit_stage("masked", self.training._masked(), corpus)
 
     def start(self) -> Path:
         """Put the masked network under the base's own pooling."""
-        place = self.state / "start"
-        if not place.is_dir():
-            model = grafted(self.training.base, self.state / "masked", keep=self.training.keep)
-            with replace_folder(place) as fresh:
+        path = self.folder / "start"
+        if not path.is_dir():
+            model = graft_network(self.training.base, self.folder / "masked", self.training.keep)
+            with replace_folder(path) as fresh:
                 write_quietly(model, fresh)
-        return place
+        return path
 
-    def sentence(self, stage: str, base: str, found: Examples) -> dict[str, Any]:
-        """Fine-tune on the examples; return what its sememe.json says."""
-        place, own = self.state / stage, self.state / f"{stage}-run"
-        if not place.is_dir():
-            recipe = self.training._sentence(base)
-            recipe.fit(found, evaluate=self.aside, checkpoint=own, show_progress=self.show).save(
-                place
-            )
-        shutil.rmtree(own, ignore_errors=True)
-        return _about(place)
+    def fine_tune(self, stage: str, base: str, data: Examples) -> dict[str, Any]:
+        """Fine-tune on the examples; return its sememe.json."""
+        return self._fit_stage(stage, self.training._sentence(base), data, evaluate=self.held)
+
+    def _fit_stage(self, stage: str, recipe: Any, data: Any, **more: Any) -> dict[str, Any]:
+        path, state = self.folder / stage, self.folder / f"{stage}-run"
+        if not path.is_dir():
+            recipe.fit(data, checkpoint=state, show_progress=self.show, **more).save(path)
+        shutil.rmtree(state, ignore_errors=True)
+        about: dict[str, Any] = json.loads((path / ABOUT).read_text(encoding="utf-8"))
+        return about
 
     def measure(self, name: str) -> float | None:
-        """Return the figure of an encoder on the examples held out."""
-        if self.aside is None:
+        """Return the metric of an encoder on the held-out examples."""
+        if self.held is None:
             return None
         from sememe.train.base.hf_callbacks import a_quiet_guest
 
         with a_quiet_guest():
-            model = open_model(name)
-            return next(iter(score_model(model, self.aside).values()))
+            return next(iter(score_model(open_model(name), self.held).values()))
 
 
-def grafted(base: str, masked: Path, *, keep: float = 0.0) -> Any:
+def graft_network(base: str, masked: Path, keep: float = 0.0) -> Any:
     """Return a sentence encoder with the network and the words of a masked language model.
 
-    Pooling, and what stands behind it, are the base's own, and so is the longest text. keep: Share
-    of the base's weights in those that both have.
+    Pooling, the modules after it and the maximum length are the base's own. keep: Weight of the
+    base in the average of weights that both have.
     """
     import torch
     from transformers import AutoModelForMaskedLM, AutoTokenizer
@@ -309,7 +288,7 @@ def grafted(base: str, masked: Path, *, keep: float = 0.0) -> Any:
 
 
 def open_tokenizer(base: str) -> Any:
-    """Return transformers' tokenizer of a network, which neither cuts nor fills up."""
+    """Return transformers' tokenizer of a network, which neither truncates nor pads."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(str(trainable(base)))
@@ -318,39 +297,31 @@ def open_tokenizer(base: str) -> Any:
     return tokenizer
 
 
-def tokens_per_word(corpus: Corpus, base: str) -> float:
-    """Return into how many tokens a word of a corpus is cut on average, its punctuation with it.
-
-    Words are parted by spaces.
-    """
-    cutter = open_tokenizer(base).backend_tokenizer
+def count_tokens_per_word(corpus: Corpus, base: str) -> float:
+    """Return the mean number of tokens per word of a corpus, words separated by spaces."""
+    tokenizer = open_tokenizer(base).backend_tokenizer
     n_words = n_tokens = 0
     lines = map(well_formed, read_texts(corpus))
     while texts := list(islice(lines, _LINES)):
         n_words += sum(len(text.split()) for text in texts)
-        cut = cutter.encode_batch(texts, add_special_tokens=False)
-        n_tokens += sum(len(one.ids) for one in cut)
+        encodings = tokenizer.encode_batch(texts, add_special_tokens=False)
+        n_tokens += sum(len(one.ids) for one in encodings)
     return n_tokens / max(1, n_words)
 
 
-def _own_texts(corpus: Corpus, seed: int) -> list[str]:
-    """Return the texts of a corpus that are not blank, so many at most, in their order."""
+def _sample_texts(corpus: Corpus, seed: int) -> list[str]:
+    """Return up to `_MAX_TEXTS` distinct texts of a corpus that are not blank, in their order."""
     texts = list(dict.fromkeys(line.strip() for line in read_texts(corpus) if line.strip()))
-    if len(texts) <= _MOST:
+    if len(texts) <= _MAX_TEXTS:
         return texts
-    chosen = np.random.default_rng(seed).choice(len(texts), _MOST, replace=False)
+    chosen = np.random.default_rng(seed).choice(len(texts), _MAX_TEXTS, replace=False)
     return [texts[i] for i in np.sort(chosen)]
 
 
-def _about(place: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((place / ABOUT).read_text(encoding="utf-8"))
-    return found
-
-
 def _curve(about: dict[str, Any]) -> Curve:
-    told = about["curve"]
-    points = {name: tuple(map(tuple, told[name])) for name in ("losses", "metrics")}
-    return Curve(**{**told, **points})
+    curve = about["curve"]
+    points = {name: tuple(map(tuple, curve[name])) for name in ("losses", "metrics")}
+    return Curve(**{**curve, **points})
 
 
 def _ends(curve: Curve) -> tuple[float, float]:

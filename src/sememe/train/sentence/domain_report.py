@@ -1,4 +1,4 @@
-"""What a domain adaptation says of itself: figures before and after, and what did not help."""
+"""The report of a domain adaptation: metrics before and after, and notes on what did not help."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ class DomainReport:
     """What `DomainAdaptation.fit` did.
 
     Attributes:
-        base: What was adapted.
-        kind: Of the examples: pairs, scored, triplets, labels or texts.
-        loss: The loss of the sentence stage.
-        n_examples: How many were trained on.
-        n_evaluated: How many were held out.
+        base: Model that was adapted.
+        kind: Kind of the examples: pairs, scored, triplets, labels or texts.
+        loss: Loss of the sentence stage.
+        n_examples: Number of training examples.
+        n_evaluated: Number of held-out examples.
         new_words: Words that became tokens.
         tokens_per_word: On the corpus, with the base's vocabulary and with the new one.
-        masked: Masked accuracy on text held out before masking went on and after, both with the new
-            words; None: no such stage.
-        masked_control: The same for always naming the most frequent token.
-        metric: The name of the figure on the examples held out; "" without any.
-        before: That figure of the base.
-        after_masked: After the new words and the masking, before the sentence stage.
-        after: In the end.
-        direct: Of the sentence stage from the base itself, where it was asked for (`compare`).
+        masked: Accuracy on masked held-out text before and after the masking stage, both with the
+            new words; None without that stage.
+        masked_control: Accuracy of always predicting the most frequent token.
+        metric: Name of the metric on the held-out examples; "" without any.
+        before: That metric of the base.
+        after_masked: After masking, before the sentence stage.
+        after: After the sentence stage.
+        direct: Of the sentence stage from the base itself, with `compare`.
         curve: Losses, metrics and times of the sentence stage.
-        notes: What did not help, and what is to be known of the figures and the data.
+        notes: What did not help, and caveats on the metrics and the data.
     """
 
     base: str
@@ -55,28 +55,27 @@ class DomainReport:
     notes: tuple[str, ...]
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """Return the figures as (name, before, after)."""
-        first, last = self.tokens_per_word
-        found = [("tokens per word", f"{first:.3f}", f"{last:.3f}")]
+        """Return the metrics as (name, before, after)."""
+        name = f"{self.metric} of sentences"
+        values: list[tuple[str, Any, Any, str]] = [
+            ("tokens per word", *self.tokens_per_word, ".3f")
+        ]
         if self.masked is not None:
-            first_right, last_right = self.masked
-            found.append(("masked accuracy", f"{first_right:.4f}", f"{last_right:.4f}"))
+            values.append(("masked accuracy", *self.masked, ".4f"))
         if self.before is not None:
-            name = f"{self.metric} of sentences"
-            start = f"{self.before:.4f}"
             if self.after_masked is not None:
-                found.append((f"{name}, masked only", start, f"{self.after_masked:.4f}"))
+                values.append((f"{name}, masked only", self.before, self.after_masked, ".4f"))
             if self.direct is not None:
-                found.append((f"{name}, examples only", start, f"{self.direct:.4f}"))
-            found.append((name, start, f"{self.after:.4f}"))
-        return found
+                values.append((f"{name}, examples only", self.before, self.direct, ".4f"))
+            values.append((name, self.before, self.after, ".4f"))
+        return [(key, f"{first:{form}}", f"{last:{form}}") for key, first, last, form in values]
 
 
-def notes_on(report: DomainReport, *, headless: bool) -> DomainReport:
-    """Return a report whose notes say what did not help; headless: the base cannot fill masks."""
+def add_notes(report: DomainReport, *, headless: bool) -> DomainReport:
+    """Return a report with notes on what did not help. headless: The base has no masked-LM head."""
     notes = list(report.notes)
     if report.masked is not None:
-        notes += _on_masking(report, headless=headless)
+        notes += _note_masking(report, headless=headless)
     if report.before is None or report.after is None:
         notes.append("no examples were held out: whether sentences got better is not known")
         return replace(report, notes=tuple(notes))
@@ -94,11 +93,9 @@ def notes_on(report: DomainReport, *, headless: bool) -> DomainReport:
     return replace(report, notes=tuple(notes))
 
 
-def _on_masking(report: DomainReport, *, headless: bool) -> list[str]:
+def _note_masking(report: DomainReport, *, headless: bool) -> list[str]:
     first, last = report.masked or (0.0, 0.0)
-    notes = []
-    if headless:
-        notes.append(HEADLESS)
+    notes = [HEADLESS] if headless else []
     if last <= max(first, report.masked_control or 0):
         notes.append(
             f"masking taught no context: accuracy {last:.4f}, before {first:.4f}, the most "
@@ -113,17 +110,16 @@ def _on_masking(report: DomainReport, *, headless: bool) -> list[str]:
     return notes
 
 
-def card(report: DomainReport, options: Mapping[str, Any]) -> str:
+def make_card(report: DomainReport, options: Mapping[str, Any]) -> str:
     """Return the model card."""
     results = ["| | before | after |", "|---|---|---|"]
-    results += [f"| {name} | {first} | {last} |" for name, first, last in report.rows()]
+    results += [f"| {' | '.join(row)} |" for row in report.rows()]
     words = ", ".join(report.new_words[:50]) + ", ..." * (len(report.new_words) > 50)
+    data = f"{report.n_examples} examples of the kind {report.kind}; new tokens: {words or '-'}."
     sections = {
         "Use": USE_ENCODER,
         "Results": [*results, "", *(f"- {note}" for note in report.notes)],
-        "Data": [
-            f"{report.n_examples} examples of the kind {report.kind}; new tokens: {words or '-'}."
-        ],
+        "Data": [data],
         "The sentence stage": table(curve_rows(report.curve)),
         "Settings": table({"loss used": report.loss, **options}),
     }

@@ -1,4 +1,4 @@
-"""What a model makes of examples that it has not trained on: one figure for each kind of them.
+"""Metrics on held-out examples, one for each kind of them.
 
 scored     spearman    between cosine (or the cross-encoder's score) and the scores
 pairs      accuracy    anchors whose own positive is nearest among all positives
@@ -28,21 +28,20 @@ _BLOCK = 1024  # rows compared with all others at once
 def score_examples(
     examples: Examples, *, encode: Encode | None = None, predict: Predict | None = None
 ) -> Mapping[str, float]:
-    """Return the figure of the examples' kind under its name.
+    """Return the metric of the examples' kind, {name: value}.
 
-    encode: Texts to (n, dim) unit rows. predict: Pairs to (n,) scores; used where it is given.
+    encode: Texts to (n, dim) unit rows. predict: Pairs to (n,) scores; preferred where given.
 
     Raises:
-        InvalidInputError: Bare texts, or labels for a cross-encoder: they say nothing to measure.
+        InvalidInputError: Bare texts, or labels for a cross-encoder, which measure nothing.
     """
     columns = examples.columns
     if examples.kind == "scored":
-        first, second = columns["sentence1"], columns["sentence2"]
-        found = _alike(first, second, encode, predict)
-        return {"spearman": spearman(found, np.asarray(columns["score"], np.float64))}
+        scores = _score_pairs(columns["sentence1"], columns["sentence2"], encode, predict)
+        return {"spearman": spearman(scores, np.asarray(columns["score"], np.float64))}
     if examples.kind == "triplets":
-        near = _alike(columns["anchor"], columns["positive"], encode, predict)
-        far = _alike(columns["anchor"], columns["negative"], encode, predict)
+        near = _score_pairs(columns["anchor"], columns["positive"], encode, predict)
+        far = _score_pairs(columns["anchor"], columns["negative"], encode, predict)
         return {"accuracy": float((near > far).mean())}
     if encode is None or predict is not None or examples.kind == "texts":
         raise InvalidInputError(
@@ -50,19 +49,18 @@ def score_examples(
             "or triplets to --evaluate."
         )
     if examples.kind == "pairs":
-        return {
-            "accuracy": _found(encode(columns["anchor"]), encode(columns["positive"]), examples)
-        }
-    return {"accuracy": _neighbour(encode(columns["text"]), columns["label"])}
+        anchors, positives = encode(columns["anchor"]), encode(columns["positive"])
+        return {"accuracy": _score_retrieval(anchors, positives, examples)}
+    return {"accuracy": _score_neighbours(encode(columns["text"]), columns["label"])}
 
 
-def metric_of(examples: Examples | None) -> str:
-    """Return the name of the figure of such examples."""
+def name_metric(examples: Examples | None) -> str:
+    """Return the name of the metric of such examples."""
     return "spearman" if examples is not None and examples.kind == "scored" else "accuracy"
 
 
 def score_model(model: Any, examples: Examples) -> Mapping[str, float]:
-    """Return the figure of a model of sentence-transformers, an encoder or a cross-encoder."""
+    """Return the metric of a model of sentence-transformers, an encoder or a cross-encoder."""
 
     def encode(texts: list[str]) -> FloatArray:
         rows: FloatArray = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
@@ -71,7 +69,7 @@ def score_model(model: Any, examples: Examples) -> Mapping[str, float]:
     return score_examples(examples, encode=encode, predict=getattr(model, "predict", None))
 
 
-def _alike(
+def _score_pairs(
     first: list[str], second: list[str], encode: Encode | None, predict: Predict | None
 ) -> Any:
     if predict is not None:
@@ -81,11 +79,8 @@ def _alike(
     return np.einsum("nd,nd->n", encode(first), encode(second)).astype(np.float64)
 
 
-def _found(anchors: FloatArray, positives: FloatArray, examples: Examples) -> float:
-    """Return the share of anchors to which no text is nearer than one of their positives.
-
-    A tie with another text counts as not found.
-    """
+def _score_retrieval(anchors: FloatArray, positives: FloatArray, examples: Examples) -> float:
+    """Return the share of anchors whose nearest texts are their positives; ties are errors."""
     names, texts = examples.columns["anchor"], examples.columns["positive"]
     own = examples.positives()
     right = 0
@@ -97,7 +92,7 @@ def _found(anchors: FloatArray, positives: FloatArray, examples: Examples) -> fl
     return right / len(anchors)
 
 
-def _neighbour(rows: FloatArray, labels: list[str]) -> float:
+def _score_neighbours(rows: FloatArray, labels: list[str]) -> float:
     names = np.unique(np.asarray(labels), return_inverse=True)[1]
     right = 0
     for start in range(0, len(rows), _BLOCK):

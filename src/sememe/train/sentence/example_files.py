@@ -15,7 +15,7 @@ from sememe.sources.open_file import reason
 from sememe.sources.tables.csv_rows import Rows
 from sememe.sources.tables.jsonl import parse_line
 
-_SAME = {  # what others call a column, in lower case -> our name
+_SAME = {  # our name of a column -> others in use, in lower case
     "anchor": ("query", "question", "premise", "source", "질문"),
     "positive": ("pos", "answer", "document", "passage", "hypothesis", "target", "답변"),
     "negative": ("neg", "hard_negative"),
@@ -31,7 +31,8 @@ _SAME = {  # what others call a column, in lower case -> our name
 }  # fmt: skip
 _NAMES = {name: ours for ours, others in _SAME.items() for name in (ours, *others)}
 _ALLOWED = "a .tsv, .csv, .jsonl, .parquet or .txt"
-_STSB = {"score": 4, "sentence1": 5, "sentence2": 6}
+_STSB = ("0", "1", "2", "3", "score", "sentence1", "sentence2")  # a row of STS-B, without names
+_STSB_SCORE = _STSB.index("score")
 
 
 def read_rows(path: Path) -> list[Mapping[str, Any]]:
@@ -39,14 +40,14 @@ def read_rows(path: Path) -> list[Mapping[str, Any]]:
 
     Raises:
         InvalidInputError: No such file, another kind of file, a line that is no record.
-        CorruptFileError: It cannot be read to its end.
+        CorruptFileError: The file cannot be read to its end.
     """
     if not path.is_file():
         raise InvalidInputError(f"{path}: no such file. Give {_ALLOWED}.")
     kind, unread = format_of(path.name)
     try:
         if kind == "parquet":
-            return [renamed(row) for row in _parquet(path)]
+            return [rename_columns(row) for row in _read_parquet(path)]
         if unread is not None or kind not in _READERS:
             raise InvalidInputError(f"{path}: {unread or kind_of_file(kind)}; allowed: {_ALLOWED}.")
         with open_lines(path, path.name) as lines:
@@ -57,50 +58,46 @@ def read_rows(path: Path) -> list[Mapping[str, Any]]:
         raise InvalidInputError(f"{path}: {reason(error)}.") from error
 
 
-def renamed(row: Mapping[str, Any]) -> dict[str, Any]:
+def rename_columns(row: Mapping[str, Any]) -> dict[str, Any]:
     """Give columns our names; unknown ones stay.
 
-    Two texts without a score are a pair, whatever they are called.
+    Two texts without a score are a pair, whatever their names.
 
-    >>> renamed({"Query": "a", "answer": "b"})
+    >>> rename_columns({"Query": "a", "answer": "b"})
     {'anchor': 'a', 'positive': 'b'}
     """
-    found: dict[str, Any] = {}
+    renamed: dict[str, Any] = {}
     for name, value in row.items():
-        ours = _NAMES.get(_plain(name), str(name))
-        if ours in found:
+        ours = _NAMES.get(_normalize(name), str(name))
+        if ours in renamed:
             raise InvalidInputError(
-                f"two columns say {ours}, the second is {str(name)!r}. Rename or remove one."
+                f"two columns mean {ours}, the second is {str(name)!r}. Rename or remove one."
             )
-        found[ours] = value
-    if "sentence1" in found and "sentence2" in found and "score" not in found:
-        found["anchor"], found["positive"] = found.pop("sentence1"), found.pop("sentence2")
-    if "anchor" in found and "positive" in found and "score" in found:
-        found["sentence1"], found["sentence2"] = found.pop("anchor"), found.pop("positive")
-    return found
+        renamed[ours] = value
+    if "sentence1" in renamed and "sentence2" in renamed and "score" not in renamed:
+        renamed["anchor"], renamed["positive"] = renamed.pop("sentence1"), renamed.pop("sentence2")
+    if "anchor" in renamed and "positive" in renamed and "score" in renamed:
+        renamed["sentence1"], renamed["sentence2"] = renamed.pop("anchor"), renamed.pop("positive")
+    return renamed
 
 
-def _plain(name: Any) -> str:
+def _normalize(name: Any) -> str:
     """Return a column's name as `_NAMES` has it."""
     return unicodedata.normalize("NFC", str(name)).strip().lower()
 
 
-def _texts(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
+def _read_texts(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
     """Read a text a line, or a table if the first line has tabs."""
     stream = iter(lines)
-    first = next(stream, None)
-    if first is None:
-        return
+    first = next(stream, (0, ""))
     rest = chain([first], stream)
     if "\t" in first[1]:
-        yield from _table(rest, path)
-        return
-    for _, line in rest:
-        if line.strip():
-            yield {"text": line.rstrip("\r\n")}
+        yield from _read_table(rest, path)
+    else:
+        yield from ({"text": line.rstrip("\r\n")} for _, line in rest if line.strip())
 
 
-def _jsonl(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
+def _read_jsonl(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
     for number, line in lines:
         if not line.strip():
             continue
@@ -108,10 +105,10 @@ def _jsonl(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
         if not isinstance(record, dict):
             what = f"not JSON ({record})" if isinstance(record, ValueError) else "no JSON object"
             raise InvalidInputError(f"{path}, line {number}: {what}. Mend or remove it.")
-        yield renamed(record)
+        yield rename_columns(record)
 
 
-def _table(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
+def _read_table(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
     """Read rows separated by tabs if the first has some (quotes are text then), else by commas."""
     numbered = list(lines)
     first = next((line.strip() for _, line in numbered if line.strip()), "")
@@ -119,31 +116,28 @@ def _table(lines: Any, path: Path) -> Iterator[dict[str, Any]]:
     if "\t" in first and not (first[0] == first[-1] == '"' and '"\t"' in first):
         rows = (line.rstrip("\r\n").split("\t") for _, line in numbered if line.strip())
     else:
-        comma = "\t" if "\t" in first else ","
-        rows = (cells for _, cells in Rows(numbered, comma) if any(cells))
+        separator = "\t" if "\t" in first else ","
+        rows = (cells for _, cells in Rows(numbered, separator) if any(cells))
     head = list(islice(rows, 2))
-    names, is_header = _names_of(head, path)
+    names, is_header = _name_columns(head, path)
     for number, cells in enumerate(chain(head[is_header:], rows), 1 + is_header):
         if len(cells) < len(names) or any(cells[len(names) :] if is_header else ()):
             raise InvalidInputError(
                 f"{path}, row {number} has {len(cells)} columns, the first has {len(names)}. "
                 "Complete or remove it."
             )
-        yield renamed(dict(zip(names, cells, strict=False)))
+        yield rename_columns(dict(zip(names, cells, strict=False)))
 
 
-def _names_of(head: list[list[str]], path: Path) -> tuple[Sequence[str], bool]:
+def _name_columns(head: list[list[str]], path: Path) -> tuple[Sequence[str], bool]:
     """Return the names of the columns, and whether the first of two rows is a header."""
     if not head:
         return (), False
     cells = head[0]
-    if any(_plain(name) in _NAMES for name in cells):
+    if any(_normalize(name) in _NAMES for name in cells):
         return cells, True
-    if len(cells) >= 7 and _is_number(cells[_STSB["score"]]):
-        names = [str(i) for i in range(7)]
-        for name, place in _STSB.items():
-            names[place] = name
-        return names, False
+    if len(cells) >= 7 and _is_number(cells[_STSB_SCORE]):
+        return _STSB, False
     if len(cells) == 3 and _is_number(cells[2]):
         return ("sentence1", "sentence2", "score"), False
     if len(cells) == 3 and len(head[-1]) == 3 and _is_number(head[-1][2]):
@@ -167,7 +161,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _parquet(path: Path) -> Iterator[dict[str, Any]]:
+def _read_parquet(path: Path) -> Iterator[dict[str, Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -177,4 +171,4 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
         raise CorruptFileError(f"not readable as Parquet ({error})") from error
 
 
-_READERS: Mapping[str, Any] = {"text": _texts, "jsonl": _jsonl, "csv": _table}
+_READERS: Mapping[str, Any] = {"text": _read_texts, "jsonl": _read_jsonl, "csv": _read_table}

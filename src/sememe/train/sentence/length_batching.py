@@ -1,4 +1,4 @@
-"""Batches of texts of like length, so that little of a batch is padding.
+"""Batches of texts of similar length, which need little padding.
 
 Reference: Reimers & Gurevych 2019, section 7, smart batching (arXiv:1908.10084). Imports torch and
 sentence-transformers, so it is imported when training begins.
@@ -13,15 +13,14 @@ import numpy as np
 from sentence_transformers.base.sampler import DefaultBatchSampler
 
 _POOL = 16  # batches among which examples are sorted, at most
-_SHARE = 8  # parts of the data that keep apart, so that a batch meets other company each epoch
+_SHARE = 8  # pools at least, so that batches differ from epoch to epoch
 
 
 class ByLength(DefaultBatchSampler):  # type: ignore[misc]
-    """Deals examples to batches anew each epoch, as a function of the seed and the epoch alone.
+    """Batches examples anew each epoch, as a function of the seed and the epoch alone.
 
     Examples are shuffled; pools of 16 batches, an eighth of the data at most, are sorted by the
-    length of their texts and cut; the batches are shuffled. So a batch is of like lengths, and its
-    company changes. Where there are few batches they are dealt as if lengths did not count.
+    length of their texts and cut; the batches are shuffled. With few batches lengths do not count.
     """
 
     def __init__(
@@ -52,5 +51,5 @@ class ByLength(DefaultBatchSampler):  # type: ignore[misc]
         batches = [order[i : i + self.batch_size] for i in range(0, n, self.batch_size)]
         if self.drop_last and n % self.batch_size:
             batches.pop()
-        for place in rng.permutation(len(batches)):
-            yield batches[place].tolist()
+        for i in rng.permutation(len(batches)):
+            yield batches[i].tolist()

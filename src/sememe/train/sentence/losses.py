@@ -10,7 +10,7 @@
     batch-all-triplet             labels             every triplet of labels in a batch (1703.07737)
     simcse                        texts              a text to itself under another dropout, against
                                                      the batch (Gao et al. 2021, 2104.08821)
-    tsdae                         texts              a text out of its vector, from which words were
+    tsdae                         texts              decodes a text from the vector of it with words
                                                      deleted (Wang et al. 2021, 2104.06979)
 
 They are sentence-transformers' own. With `dims`, each is computed on the first so many dimensions
@@ -20,6 +20,7 @@ too (Matryoshka; Kusupati et al. 2022, 2205.13147).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from sememe.train.sentence.examples import ROLES
 if TYPE_CHECKING:
     from sememe.train.sentence.examples import Examples, Kind
 
-LOSSES: Mapping[Kind, tuple[str, ...]] = {  # the first is taken unless told
+LOSSES: Mapping[Kind, tuple[str, ...]] = {  # the first is the default
     "pairs": ("multiple-negatives-ranking",),
     "scored": ("cosent", "cosine"),
     "triplets": ("multiple-negatives-ranking", "triplet"),
@@ -44,11 +45,7 @@ _DELETED = 0.6  # share of the words that TSDAE deletes
 
 
 def check_loss(name: str | None, kind: Kind) -> str:
-    """Return the loss for examples of a kind.
-
-    Raises:
-        UnknownNameError: None of that name goes with them.
-    """
+    """Return the loss for examples of a kind; raise UnknownNameError if it does not take them."""
     if name is None:
         return LOSSES[kind][0]
     if name not in LOSSES[kind]:
@@ -82,20 +79,19 @@ def make_loss(
 
 
 def drop_out(model: Any) -> None:
-    """Let a model without dropout drop a tenth while it trains: SimCSE's two views are that alone.
+    """Set a dropout of 0.1 in a model without any: SimCSE's two views differ in it alone.
 
-    Without, both views of a text are the same vector, and there is nothing to learn.
     Reference: Gao et al. 2021, 3 (arXiv:2104.08821).
     """
     import torch
 
-    found = [module for module in model.modules() if isinstance(module, torch.nn.Dropout)]
-    if not any(module.p for module in found):
-        for module in found:
-            module.p = _SIMCSE
+    layers = [module for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+    if not any(layer.p for layer in layers):
+        for layer in layers:
+            layer.p = _SIMCSE
 
 
-def sampler(name: str) -> Any:
+def choose_sampler(name: str) -> Any:
     """Return how batches are drawn: in-batch negatives must not be positives, labels must meet."""
     from sentence_transformers.base.training_args import BatchSamplers
 
@@ -106,7 +102,7 @@ def sampler(name: str) -> Any:
     return BatchSamplers.GROUP_BY_LABEL if name == "batch-all-triplet" else ByLength
 
 
-def dataset(examples: Examples, name: str, *, seed: int) -> Any:
+def make_dataset(examples: Examples, name: str, *, seed: int) -> Any:
     """Return the examples as the loss takes them."""
     from datasets import Dataset
 
@@ -115,7 +111,7 @@ def dataset(examples: Examples, name: str, *, seed: int) -> Any:
         columns = {"anchor": columns["text"], "positive": columns["text"]}
     elif name == "tsdae":
         rng = np.random.default_rng(seed)
-        damaged = [deleted(text, rng) for text in columns["text"]]
+        damaged = [delete_words(text, rng) for text in columns["text"]]
         columns = {"damaged": damaged, "text": columns["text"]}
     elif examples.kind == "labels":
         numbers = {label: i for i, label in enumerate(dict.fromkeys(columns["label"]))}
@@ -123,14 +119,14 @@ def dataset(examples: Examples, name: str, *, seed: int) -> Any:
     return Dataset.from_dict(columns)
 
 
-def deleted(text: str, rng: np.random.Generator, *, share: float = _DELETED) -> str:
-    """Delete words of a text at random, but for one at least.
+def delete_words(text: str, rng: np.random.Generator) -> str:
+    """Delete 60 % of the words of a text at random, but keep one at least.
 
-    >>> deleted("one two three four five", np.random.default_rng(1))
+    >>> delete_words("one two three four five", np.random.default_rng(1))
     'two four'
     """
     words = text.split()
-    kept = rng.random(len(words)) > share
+    kept = rng.random(len(words)) > _DELETED
     if not kept.any():
         kept[rng.integers(len(words))] = True
-    return " ".join(word for word, keep in zip(words, kept, strict=True) if keep)
+    return " ".join(compress(words, kept))

@@ -4,10 +4,10 @@
     training.fit("train.tsv", evaluate="dev.tsv").save("both")
     sememe.load("both")
 
-A teacher knows the language of the sources. A student learns to give a source and its translation
-the vector that the teacher gives the source, by their mean squared error: both languages come to
-lie in one space, and as the teacher has it. The teacher runs once, before training and without
-torch; the folder opens in sentence-transformers.
+A teacher knows the language of the sources. A student learns to encode a source and its translation
+to the teacher's vector of the source, by mean squared error: both languages share the teacher's
+space. The teacher runs once, before training and without torch; the folder opens in
+sentence-transformers.
 """
 
 from __future__ import annotations
@@ -15,36 +15,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from sememe._atomic import write_atomically
 from sememe._errors import InvalidInputError
+from sememe._lazy import require
 from sememe.train.base.base_model import trainable
-from sememe.train.base.hf_trainer import check_train_extra, fit_model, write_quietly
 from sememe.train.base.model_card import curve_rows, encoder_card, table
-from sememe.train.base.options import (
-    TrainerRecipe,
-    fell,
-    fitted,
-    option,
-    parameters,
-    rule,
-)
-from sememe.train.base.output_folder import write_trained
-from sememe.train.base.run_folder import checkpoint_folder
+from sememe.train.base.options import option, parameters, rule
 from sememe.train.sentence.bi_encoder import open_model
-from sememe.train.sentence.examples import Data, Examples, notes_of, read_examples, run_facts
-from sememe.train.sentence.tokenizer_coverage import check_legible, check_share
+from sememe.train.sentence.examples import HELD_OUT, Data, Examples, read_examples
+from sememe.train.sentence.recipe import ExampleRecipe, Run
 
 if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
     from sememe.train.base.curve import Curve
 
-KIND = "multilingual"
 _TEACHER = "teacher.npy"
-_LOOKED_AT = 200  # sources that the teacher reads before all
+_CHECKED = 200  # sources whose unknown tokens are counted
+_MAX_TEXTS = 10_000  # that are tokenized
+_REFUSED, _NOTED = 0.5, 0.1  # shares of unknown tokens
+_PARTS = 1.2  # tokens per character, from which on characters are split
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +45,13 @@ class MultilingualReport:
     """What `fit` did.
 
     Attributes:
-        n_examples: How many pairs were trained on.
-        dim: Width of the teacher's vectors, and now of the student's.
-        projected: Whether the student got a layer that brings its vectors to that width.
+        n_examples: Number of training pairs.
+        dim: Dimension of the teacher's vectors, and now of the student's.
+        projected: Whether a layer that projects to that dimension was added to the student.
         curve: Losses, metrics and times. The metric is the accuracy of `evaluate_bitext`, the mean
             of both directions.
-        directions: The accuracy of each direction afterwards, where pairs were held out.
-        notes: What was left out of the data, or is to be known of it.
+        directions: Accuracy of each direction after training, where pairs were held out.
+        notes: What was left out of the data, and caveats on it.
     """
 
     n_examples: int
@@ -70,8 +63,10 @@ class MultilingualReport:
 
 
 @dataclass
-class MultilingualTraining(TrainerRecipe):
+class MultilingualTraining(ExampleRecipe):
     """Trains a student to give other languages the vectors of its teacher's language.
+
+    `fit` takes pairs (source, target).
 
     Attributes:
         teacher: Text encoder whose vectors are learnt, as `sememe.load` takes it. It encodes the
@@ -85,6 +80,8 @@ class MultilingualTraining(TrainerRecipe):
     Further options are those of `TrainerRecipe`.
     """
 
+    kind: ClassVar[str] = "multilingual"
+
     teacher: str = field(metadata=rule(group="model"))
     student: str = field(metadata=rule(group="model", names=("-m", "--model")))
     _: KW_ONLY
@@ -95,110 +92,69 @@ class MultilingualTraining(TrainerRecipe):
     evaluations: int = 12
     report_: MultilingualReport = field(init=False, repr=False)
 
-    def fit(
-        self,
-        data: Data,
-        *,
-        evaluate: Data | None = None,
-        checkpoint: str | Path | None = None,
-        show_progress: bool = False,
-    ) -> MultilingualTraining:
-        """Train on pairs (source, target): a list of them, or a table; see `read_examples`.
-
-        evaluate: Such pairs held out. The weights that find most translations among all others are
-        kept, and training stops when they no longer get better. checkpoint: A folder for the run's
-        state and the teacher's vectors: killed, the same call goes on from there. It is left for
-        the caller to delete.
-
-        Raises:
-            InvalidInputError, UnknownNameError: An option, an encoder or the pairs will not do, or
-                the teacher cannot read the sources or the student the targets; before any long
-                work.
-            MissingExtraError: The extra `train` is not installed.
-            FloatingPointError: Training diverged.
-        """
-        check_train_extra("MultilingualTraining.fit", self.device)
-        self._check()
-        examples = _translations(data, "the training data")
-        aside = None if evaluate is None else _translations(evaluate, "the data of evaluate")
-        notes = [*notes_of(examples, aside)]
-        student = trainable(self.student)
-        notes += self._check_student(student, examples.columns["positive"])
-        teacher, said = _teacher(self.teacher, examples.columns["anchor"])
-        notes += said
-        facts = {**run_facts(self, student, examples, aside), "teacher": teacher.space}
-        with checkpoint_folder(checkpoint, facts) as state:
-            goals = _goals(teacher, examples, state, show_progress=show_progress)
-            self._train(examples, goals, aside, state, notes, show_progress=show_progress)
-        return self
-
-    def save(self, folder: str | Path) -> Path:
-        """Write the student as sentence-transformers writes it, with a card and the curve.
-
-        Raises:
-            InvalidInputError: Nothing was fitted, or the folder holds something else.
-        """
-        report = fitted(self)
-        names = ("n_examples", "dim", "projected", "directions", "notes")
-        training = {name: getattr(report, name) for name in names}
-        return write_trained(
-            Path(folder),
-            KIND,
-            write=lambda fresh: write_quietly(self.model_, fresh),
-            facts={"base": self.student, "parameters": parameters(self), "training": training},
-            card=_card(self),
-            curve=report.curve,
-        )
-
-    def _check_student(self, student: Path, targets: list[str]) -> list[str]:
+    def _prepare(self, data: Data, evaluate: Data | None) -> Run:
         from sememe.models.bert.folder import read_sentence_folder
 
-        tokenizer = read_sentence_folder(student).tokenizer()
-        return check_legible(tokenizer, targets, name=self.student, what="targets")
+        examples = _read_translations(data, "the training data")
+        held = None if evaluate is None else _read_translations(evaluate, HELD_OUT)
+        base, targets = trainable(self.student), examples.columns["positive"]
+        tokenizer = read_sentence_folder(base).tokenizer()
+        notes = check_coverage(tokenizer, targets, name=self.student, what="targets")
+        teacher, more = _open_teacher(self.teacher, examples.columns["anchor"])
+        facts = {"teacher": teacher.space}
+        return Run(base, examples, held, (*notes, *more), facts, extra=teacher)
 
-    def _train(
-        self,
-        examples: Examples,
-        goals: FloatArray,
-        aside: Examples | None,
-        state: Path,
-        notes: list[str],
-        *,
-        show_progress: bool,
-    ) -> None:
-        from sentence_transformers import SentenceTransformerTrainingArguments
+    def _train(self, run: Run, folder: Path, *, show: bool) -> None:
+        from datasets import Dataset
         from sentence_transformers.sentence_transformer.losses import MSELoss
 
-        from sememe.train.base.hf_callbacks import Measured, SentenceTrainer, a_quiet_guest
+        from sememe.train.base.hf_callbacks import a_quiet_guest
         from sememe.train.sentence.length_batching import ByLength
 
-        dim = goals.shape[1]
+        sources, targets = (run.examples.columns[name] for name in ("anchor", "positive"))
+        goals = _encode_sources(run.extra, sources, folder, show=show)
+        n, dim = goals.shape
         with a_quiet_guest():
             model, projected = _open(self.student, dim, max_tokens=self.max_tokens, seed=self.seed)
-            curve = fit_model(
-                self,
+            curve = self._fit_model(
                 model,
-                state,
-                trainer=SentenceTrainer,
-                options=SentenceTransformerTrainingArguments,
-                data=_dataset(examples, goals),
+                run,
+                folder,
+                measure=score_directions,
+                data=Dataset.from_dict({"source": sources, "target": targets, "label": goals}),
                 loss=MSELoss(model),
-                held_out=None if aside is None else Measured(lambda m: directions(m, aside)),
-                metric="accuracy",
-                show_progress=show_progress,
                 batch_sampler=ByLength,
+                show=show,
             )
-            found = {} if aside is None else directions(model, aside)
+            scores = {} if run.held is None else score_directions(model, run.held)
         self.model_ = model
-        each = {name: value for name, value in found.items() if name != "accuracy"}
-        found_notes = (*notes, *fell(curve))
-        self.report_ = MultilingualReport(len(examples), dim, projected, curve, each, found_notes)
+        scores.pop("accuracy", None)
+        notes = self._notes(run, curve)
+        self.report_ = MultilingualReport(n, dim, projected, curve, scores, notes)
+
+    def _facts(self) -> dict[str, Any]:
+        names = ("n_examples", "dim", "projected", "directions", "notes")
+        training = {name: getattr(self.report_, name) for name in names}
+        return {"base": self.student, "training": training}
+
+    def _card(self) -> str:
+        report = self.report_
+        results = curve_rows(report.curve)
+        results |= {name.replace("_", " "): f"{v:.4f}" for name, v in report.directions.items()}
+        return encoder_card(
+            f"{self.student}, taught other languages by {self.teacher}",
+            data=f"{report.n_examples} sentences and their translations; {self.teacher} gave the "
+            f"vectors, of {report.dim} dimensions.",
+            notes=report.notes,
+            results=table(results),
+            settings=parameters(self),
+        )
 
 
-def directions(model: Any, pairs: Examples) -> dict[str, float]:
-    """Return how many translations a model of sentence-transformers finds: see `evaluate_bitext`.
+def score_directions(model: Any, pairs: Examples) -> dict[str, float]:
+    """Return the metrics of `evaluate_bitext` for a model of sentence-transformers.
 
-    Its metrics: accuracy, the mean of source_to_target and target_to_source.
+    They are accuracy, the mean of source_to_target and target_to_source.
     """
     from sememe.evaluate.runners.bitext import evaluate_bitext
 
@@ -222,11 +178,11 @@ class _Student:
     def encode(
         self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
     ) -> FloatArray:
-        found: FloatArray = self.model.encode(list(items), show_progress_bar=show_progress)
-        return found
+        rows: FloatArray = self.model.encode(list(items), show_progress_bar=show_progress)
+        return rows
 
 
-def _translations(data: Data, what: str) -> Examples:
+def _read_translations(data: Data, what: str) -> Examples:
     examples = read_examples(data, what=what)
     if examples.kind != "pairs":
         raise InvalidInputError(
@@ -237,46 +193,36 @@ def _translations(data: Data, what: str) -> Examples:
     return examples
 
 
-def _teacher(name: str, sources: list[str]) -> tuple[Encoder, list[str]]:
-    """Return the teacher, and what is to be said of how it reads some of the sources."""
+def _open_teacher(name: str, sources: list[str]) -> tuple[Encoder, list[str]]:
+    """Return the teacher, and notes on how it reads a sample of the sources."""
     from sememe.encoders.load.by_name import load_text
 
     teacher = load_text(name)
-    some = sources[:: -(-len(sources) // _LOOKED_AT)]
+    some = sources[:: -(-len(sources) // _CHECKED)]
     receipt = teacher.encode_with_receipt(some).receipt
     cure = "The source is the language that the teacher knows: give another, or turn the pairs."
     share = receipt.unknown / max(1, receipt.tokens)
     return teacher, check_share(share, name=name, what="sources", cure=cure)
 
 
-def _goals(teacher: Encoder, examples: Examples, state: Path, *, show_progress: bool) -> FloatArray:
-    """Return (n, dim): the teacher's vector of each source, computed once for a run."""
-    place = state / _TEACHER
-    sources = examples.columns["anchor"]
-    texts = list(dict.fromkeys(sources))
-    if place.is_file():
-        rows = np.load(place, allow_pickle=False)
+def _encode_sources(
+    teacher: Encoder, sources: list[str], folder: Path, *, show: bool
+) -> FloatArray:
+    """Return the teacher's vector of each source, (n, dim), computed once for a run."""
+    path, texts = folder / _TEACHER, list(dict.fromkeys(sources))
+    if path.is_file():
+        rows = np.load(path, allow_pickle=False)
     else:
-        rows = np.asarray(teacher.encode(texts, show_progress=show_progress), np.float32)
-        with write_atomically(place) as file:
+        rows = np.asarray(teacher.encode(texts, show_progress=show), np.float32)
+        with write_atomically(path) as file:
             np.save(file, rows)
     numbers = {text: i for i, text in enumerate(texts)}
-    goals: FloatArray = rows[[numbers[text] for text in sources]]
-    return goals
-
-
-def _dataset(examples: Examples, goals: FloatArray) -> Any:
-    """Return source, target and the vector that both are to get."""
-    from datasets import Dataset
-
-    columns = examples.columns
-    return Dataset.from_dict(
-        {"source": columns["anchor"], "target": columns["positive"], "label": goals}
-    )
+    vectors: FloatArray = rows[[numbers[text] for text in sources]]
+    return vectors
 
 
 def _open(student: str, dim: int, *, max_tokens: int | None, seed: int) -> tuple[Any, bool]:
-    """Open a student for training; one of another width gets a layer before its Normalize."""
+    """Open a student for training; one of another dimension gets a layer before its Normalize."""
     import torch
     from sentence_transformers.base.modules import Dense
     from sentence_transformers.sentence_transformer.modules import Normalize
@@ -290,15 +236,68 @@ def _open(student: str, dim: int, *, max_tokens: int | None, seed: int) -> tuple
     return model, True
 
 
-def _card(training: MultilingualTraining) -> str:
-    report = training.report_
-    results = curve_rows(report.curve)
-    results |= {name.replace("_", " "): f"{v:.4f}" for name, v in report.directions.items()}
-    return encoder_card(
-        f"{training.student}, taught other languages by {training.teacher}",
-        data=f"{report.n_examples} sentences and their translations; {training.teacher} gave the "
-        f"vectors, of {report.dim} dimensions.",
-        notes=report.notes,
-        results=table(results),
-        settings=parameters(training),
-    )
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How a tokenizer splits texts.
+
+    Attributes:
+        unknown: Share of the tokens that are unknown, 0 to 1.
+        per_character: Tokens per character, blanks left out. Words of a vocabulary that knows them
+            give about 0.25; single letters 1; above 1 characters are split.
+    """
+
+    unknown: float
+    per_character: float
+
+
+def measure_coverage(tokenizer: Path, texts: Sequence[str]) -> Coverage:
+    """Measure coverage on at most 10,000 of the texts, evenly over them.
+
+    tokenizer: A tokenizer.json in Hugging Face's format.
+
+    Raises:
+        MissingExtraError: `tokenizers` is not installed.
+        CorruptFileError: The file is no tokenizer.
+    """
+    from sememe.text.tokenizers.subwords import SubwordTokenizer
+
+    library = require("tokenizers", "measure_coverage")
+    opened = SubwordTokenizer.load(tokenizer)
+    own = library.Tokenizer.from_str(opened.tokenizer.to_str())  # a copy that neither cuts nor pads
+    own.no_truncation()
+    own.no_padding()
+    unknown = own.token_to_id(opened.unk_token) if opened.unk_token else None
+    some = list(texts[:: -(-len(texts) // _MAX_TEXTS)]) if texts else []
+    rows = own.encode_batch(some, add_special_tokens=False)
+    n_tokens = sum(len(row.ids) for row in rows)
+    n_unknown = sum(row.ids.count(unknown) for row in rows) if unknown is not None else 0
+    n_characters = sum(not letter.isspace() for text in some for letter in text)
+    return Coverage(n_unknown / max(1, n_tokens), n_tokens / max(1, n_characters))
+
+
+def check_coverage(tokenizer: Path, texts: Sequence[str], *, name: str, what: str) -> list[str]:
+    """Return notes on a tokenizer's coverage of texts; see `check_share`.
+
+    name: The network's name. what: What the texts are, in the plural.
+    """
+    coverage = measure_coverage(tokenizer, texts)
+    cure = "Give a network whose vocabulary holds their script."
+    notes = check_share(coverage.unknown, name=name, what=what, cure=cure)
+    if coverage.per_character > _PARTS:
+        notes.append(
+            f"{name} cuts the characters of the {what} into parts, "
+            f"{coverage.per_character:.1f} tokens each: it learns slowly and reads short texts only"
+        )
+    return notes
+
+
+def check_share(unknown: float, *, name: str, what: str, cure: str) -> list[str]:
+    """Return notes on a share of unknown tokens above 0.1; raise InvalidInputError above 0.5."""
+    if unknown > _REFUSED:
+        raise InvalidInputError(
+            f"{name} cannot read the {what}: {unknown:.0%} of their tokens are unknown to it, at "
+            f"most half may be. {cure}"
+        )
+    if unknown > _NOTED:
+        return [f"{unknown:.0%} of the tokens of the {what} are unknown to {name}"]
+    return []

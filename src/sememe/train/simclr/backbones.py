@@ -1,7 +1,7 @@
-"""The network that learns from pictures, by its name, with random weights.
+"""Backbones of SimCLR by name, with random weights.
 
 small              `sememe.train.simclr.small_resnet`, the default
-resnet18, ...      torchvision's; on pictures of up to 64 pixels a ResNet begins with a 3 x 3
+resnet18, ...      torchvision's; on images of up to 64 pixels a ResNet begins with a 3 x 3
                    convolution of stride 1 and without pooling (Chen et al. 2020, B.9)
 timm/NAME          timm's
 """
@@ -14,28 +14,26 @@ from sememe._errors import InvalidInputError
 from sememe._lazy import require
 
 SMALL, TIMM = "small", "timm/"
-_SMALL_PICTURES = 64  # pixels
+_SMALL_IMAGES = 64  # pixels
 
 
-def backbone(name: str, size: int) -> tuple[Any, int]:
+def make_backbone(name: str, size: int) -> tuple[Any, int]:
     """Return a module, (N, 3, size, size) float32 to features (N, dim), and dim.
 
     Raises:
-        InvalidInputError: No network of that name, or one that cannot read pictures of that size.
+        InvalidInputError: No network of that name, or one that cannot read images of that size.
         MissingExtraError: The package that has it is not installed.
     """
     if name == SMALL:
         from sememe.train.simclr.small_resnet import SmallResNet
 
         module: Any = SmallResNet()
-    elif name.startswith(TIMM):
-        module = _of_timm(name, size)
     else:
-        module = _of_torchvision(name, size)
-    return module, _width(module, name, size)
+        module = (_make_timm if name.startswith(TIMM) else _make_torchvision)(name, size)
+    return module, _measure_width(module, name, size)
 
 
-def _of_timm(name: str, size: int) -> Any:
+def _make_timm(name: str, size: int) -> Any:
     timm = require("timm", f"the backbone {name}")
     own = name.removeprefix(TIMM)
     if own not in timm.list_models():
@@ -48,7 +46,7 @@ def _of_timm(name: str, size: int) -> Any:
         return timm.create_model(own, pretrained=False, num_classes=0)
 
 
-def _of_torchvision(name: str, size: int) -> Any:
+def _make_torchvision(name: str, size: int) -> Any:
     from torch import nn
 
     models = require("torchvision.models", f"the backbone {name}")
@@ -58,7 +56,7 @@ def _of_torchvision(name: str, size: int) -> Any:
             f"resnet18, or {TIMM} and a name of timm."
         )
     module = models.get_model(name, weights=None)
-    if isinstance(module, models.ResNet) and size <= _SMALL_PICTURES:
+    if isinstance(module, models.ResNet) and size <= _SMALL_IMAGES:
         module.conv1 = nn.Conv2d(3, module.conv1.out_channels, 3, padding=1, bias=False)
         module.maxpool = nn.Identity()
     last = [path for path, part in module.named_modules() if isinstance(part, nn.Linear)]
@@ -69,22 +67,22 @@ def _of_torchvision(name: str, size: int) -> Any:
     return module
 
 
-def _width(module: Any, name: str, size: int) -> int:
-    """Return the width of a module's features, found by looking at black pictures."""
+def _measure_width(module: Any, name: str, size: int) -> int:
+    """Return the width of a module's features, measured on black images."""
     import torch
 
     training = module.training
     try:
         with torch.no_grad():
-            found = module.eval()(torch.zeros(2, 3, size, size))
+            features = module.eval()(torch.zeros(2, 3, size, size))
     except (RuntimeError, AssertionError, ValueError) as error:
-        said = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200]
         raise InvalidInputError(
-            f"backbone={name!r} cannot read pictures of {size} x {size}: {said}. Give a larger "
+            f"backbone={name!r} cannot read images of {size} x {size}: {reason}. Give a larger "
             f"size, or {SMALL}."
         ) from error
     finally:
         module.train(training)
-    if getattr(found, "ndim", 0) != 2:
+    if getattr(features, "ndim", 0) != 2:
         raise InvalidInputError(f"backbone={name!r} gives no features (N, dim). Give resnet18.")
-    return int(found.shape[1])
+    return int(features.shape[1])

@@ -6,24 +6,18 @@ from typing import Any
 
 
 def nt_xent(z1: Any, z2: Any, *, temperature: float) -> Any:
-    """Pull two views of each picture together and push the rest of the batch apart.
+    """Pull two views of each image together and push the rest of the batch apart.
 
-    For the views i and j of one picture, with sim the cosine and t the temperature:
+    For the views i and j of one image, with sim the cosine and t the temperature:
 
         l(i, j) = -log( exp(sim(i, j) / t) / sum over k != i of exp(sim(i, k) / t) )
 
-    and the loss is the mean of l over all 2n views, each with its own other view.
+    and the loss, a scalar, is the mean of l over all 2n views, each with its own other view.
 
-    Args:
-        z1: (n, dim) projections of one view of each picture.
-        z2: (n, dim) projections of the other; row i of each is the same picture.
-        temperature: Cosines are divided by it.
+    z1, z2: (n, dim) projections of both views; row i of each is the same image.
 
-    Returns:
-        A scalar. Where all projections are the same it is ln(2n - 1).
-
-    Expects no picture twice in a batch. Relations: InfoNCE with 2n - 2 negatives.
-    Reference: Chen et al. 2020, equation 1 (arXiv:2002.05709).
+    Expects no image twice in a batch. Relations: InfoNCE with 2n - 2 negatives.
+    Reference: Chen et al. 2020, equation 1 (arXiv:2002.05709). Equal projections give ln(2n - 1).
     """
     import torch
     from torch.nn.functional import cross_entropy, normalize

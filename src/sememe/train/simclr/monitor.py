@@ -1,9 +1,8 @@
-"""What is measured of a network that learns from pictures without labels, while it learns.
+"""Metrics of self-supervised image features during training.
 
-Labels, where there are any, are used here alone and never to train: which are the 20 nearest
-pictures, what a linear layer makes of the features. Without labels the effective rank is left: how
-many directions the features use. When it falls the network is collapsing: it answers every picture
-alike, and its loss does not always tell.
+With labels, which are never trained on: accuracy of 20 nearest neighbours and of a linear probe.
+Always: the effective rank, the number of directions that the features use. When it falls the
+features are collapsing, which the loss does not always show.
 """
 
 from __future__ import annotations
@@ -28,19 +27,19 @@ if TYPE_CHECKING:
     Encode = Callable[[NDArray[np.uint8]], FloatArray]
 
 K = 20  # neighbours that vote
-_RANKED = 2000  # pictures whose effective rank is taken
-_BANK, _ASKED = 20_000, 5000  # pictures that are known, and asked about, at most
+_RANKED = 2000  # images whose effective rank is measured
+_MAX_BANK, _MAX_ASKED = 20_000, 5000  # images
 _RAW = 64  # pixels of a side, at most, where pixels themselves are compared
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured after a step; 0 is before training.
+    """Metrics after a step; 0 is before training.
 
     Attributes:
         step: Steps taken.
-        rank: Effective rank of the features of pictures trained on.
-        knn: Share of pictures whose 20 nearest, by vote, have their label; None without labels.
+        rank: Effective rank of the features of training images.
+        knn: Accuracy of a vote of the 20 nearest neighbours; None without labels.
         probe: Accuracy of a linear layer on the features; None without labels.
     """
 
@@ -52,24 +51,22 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Pictures whose classes are known: those that are shown, and those that are asked about.
+    """Labelled images: a bank to compare with, and those asked about.
 
     Attributes:
         bank: (n, size, size, 3) uint8.
         bank_labels: (n,) numbers of their classes.
         asked: (m, size, size, 3) uint8.
         asked_labels: (m,)
-        classes: Their names.
     """
 
     bank: NDArray[np.uint8]
     bank_labels: NDArray[np.int64]
     asked: NDArray[np.uint8]
     asked_labels: NDArray[np.int64]
-    classes: tuple[str, ...]
 
-    def raw(self) -> float:
-        """Return the accuracy of neighbours by the pixels, less their mean: a control."""
+    def score_pixels(self) -> float:
+        """Return the kNN accuracy of centred pixels: a control."""
         step = -(-self.bank.shape[1] // _RAW)
         bank, asked = (
             x[:, ::step, ::step].reshape(len(x), -1).astype(np.float32)
@@ -79,14 +76,15 @@ class Labelled:
         return knn_accuracy(bank - mean, self.bank_labels, asked - mean, self.asked_labels, k=K)
 
 
-def labelled_pictures(labelled: Pictures, trained_on: Pictures) -> Labelled:
-    """Return the pictures of known classes, divided into shown ones and asked ones.
+def split_labelled(labelled: Pictures, trained_on: Pictures) -> Labelled:
+    """Split labelled images into a bank and images asked about.
 
-    Classes are the topmost folders. Where the pictures trained on lie in folders of the same names
-    they are shown, and all others are asked about; else every second of each class is shown.
+    Classes are the topmost folders. Where the training images are in folders of the same names they
+    are the bank, and all labelled ones are asked about; else every second one of each class is in
+    the bank.
 
     Raises:
-        InvalidInputError: Not two classes of two pictures each.
+        InvalidInputError: Not two classes of two images each.
     """
     names = labelled.classes()
     classes = tuple(sorted(set(names) - {""}))
@@ -94,60 +92,54 @@ def labelled_pictures(labelled: Pictures, trained_on: Pictures) -> Labelled:
     counts = [int((own == i).sum()) for i in range(len(classes))]
     if len(classes) < 2 or min(counts) < 2:
         raise InvalidInputError(
-            f"the labelled pictures lie in {len(classes)} folders with "
-            f"{min(counts, default=0)} pictures or more; give two folders or more, each a class, "
-            "with two readable pictures or more."
+            f"the labelled images are in {len(classes)} folders with "
+            f"{min(counts, default=0)} images or more; give two folders or more, each a class, "
+            "with two readable images or more."
         )
     known = trained_on.classes()
     if set(classes) <= set(known):
-        shown = np.array([classes.index(name) if name in classes else -1 for name in known])
-        bank, asked = _some(shown, _BANK), _some(own, _ASKED)
-        return Labelled(
-            trained_on.pixels[bank], shown[bank], labelled.pixels[asked], own[asked], classes
-        )
-    places = [np.flatnonzero(own == i) for i in range(len(classes))]
-    bank = np.sort(np.concatenate([found[::2] for found in places]))
-    asked = np.sort(np.concatenate([found[1::2] for found in places]))
-    pixels = labelled.pixels
-    return Labelled(pixels[bank], own[bank], pixels[asked], own[asked], classes)
+        bank_labels = np.array([classes.index(name) if name in classes else -1 for name in known])
+        pixels = trained_on.pixels
+        bank, asked = _sample(bank_labels, _MAX_BANK), _sample(own, _MAX_ASKED)
+    else:
+        bank_labels, pixels = own, labelled.pixels
+        rows = [np.flatnonzero(own == i) for i in range(len(classes))]
+        bank, asked = (np.sort(np.concatenate([x[i::2] for x in rows])) for i in range(2))
+    return Labelled(pixels[bank], bank_labels[bank], labelled.pixels[asked], own[asked])
 
 
 class Monitor:
     """Measures the features of a network."""
 
     def __init__(self, trained_on: NDArray[np.uint8], labelled: Labelled | None) -> None:
-        """Take the pictures trained on, (n, size, size, 3), and labelled ones to measure with."""
+        """Take the training images, (n, size, size, 3), and labelled ones to measure with."""
         self.labelled = labelled
-        self._ranked = np.asarray(trained_on[_some(np.zeros(len(trained_on)), _RANKED)])
+        self._ranked = np.asarray(trained_on[_sample(np.zeros(len(trained_on)), _RANKED)])
 
     def evaluate(self, step: int, encode: Encode) -> Figures:
-        """Measure what `encode` makes of pictures.
-
-        Raises:
-            FloatingPointError: The features are not finite.
-        """
+        """Measure the features that `encode` gives; raise FloatingPointError if not finite."""
         rows = encode(self._ranked)
         if not np.isfinite(rows).all():
             raise diverged("features are NaN or infinite", step)
         rank = effective_rank(rows)
-        knn = probe = None
-        if (known := self.labelled) is not None:
-            bank, asked = encode(known.bank), encode(known.asked)
-            knn = knn_accuracy(bank, known.bank_labels, asked, known.asked_labels, k=K)
-            probe = linear_probe(bank, known.bank_labels, asked, known.asked_labels)
+        if (known := self.labelled) is None:
+            return Figures(step, rank)
+        bank, asked = encode(known.bank), encode(known.asked)
+        knn = knn_accuracy(bank, known.bank_labels, asked, known.asked_labels, k=K)
+        probe = linear_probe(bank, known.bank_labels, asked, known.asked_labels)
         return Figures(step, rank, knn, probe)
 
 
 def warn_of_collapse(figures: Sequence[Figures]) -> None:
     """Warn if the last of the figures is the first to show a collapse."""
-    if (told := collapse(figures)) and not collapse(figures[:-1]):
-        warnings.warn(told, RuntimeWarning, stacklevel=2)
+    if (note := note_collapse(figures)) and not note_collapse(figures[:-1]):
+        warnings.warn(note, RuntimeWarning, stacklevel=2)
 
 
-def collapse(figures: Sequence[Figures]) -> str:
-    """Return a note where the effective rank fell below half of what it was, else "".
+def note_collapse(figures: Sequence[Figures]) -> str:
+    """Return a note if the effective rank fell below half of its maximum, else "".
 
-    >>> collapse([Figures(0, 9.0), Figures(50, 30.0), Figures(100, 3.0)])[:50]
+    >>> note_collapse([Figures(0, 9.0), Figures(50, 30.0), Figures(100, 3.0)])[:50]
     'the effective rank fell from 30.0 to 3.0 by step 1'
     """
     highest = 0.0
@@ -162,9 +154,9 @@ def collapse(figures: Sequence[Figures]) -> str:
     return ""
 
 
-def _some(labels: Any, most: int) -> NDArray[np.int64]:
-    """Return the places of labels that are known, evenly thinned to `most`."""
-    places = np.flatnonzero(np.asarray(labels) >= 0)
-    if len(places) <= most:
-        return places
-    return places[np.linspace(0, len(places) - 1, most).astype(np.int64)]
+def _sample(labels: Any, limit: int) -> NDArray[np.int64]:
+    """Return the rows of known labels, evenly thinned to the limit."""
+    rows = np.flatnonzero(np.asarray(labels) >= 0)
+    if len(rows) <= limit:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, limit).astype(np.int64)]

@@ -1,4 +1,4 @@
-"""What a step of SimCLR learns from: two views of each picture, drawn by the seed and the step."""
+"""SimCLR's objective: two views of each image, drawn by the seed and the step."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from sememe.train.base.device import Compute
     from sememe.train.data.augment import Augmentation
 
-_ENCODED = 256  # pictures at once
+_ENCODED = 256  # images at once
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimCLRObjective(Objective[Figures]):
-    """SimCLR's network and head, its pictures, and what its features are measured by.
+    """SimCLR's network and head, its images, and the metrics of its features.
 
     Attributes:
-        network: Pictures to features.
-        head: Features to the projections that the loss compares; thrown away in the end.
+        network: Images to features.
+        head: Features to the projections that the loss compares; discarded after training.
         pixels: (n, size, size, 3) uint8.
-        preprocess: How pictures are made; its mean and deviation normalise the views.
+        preprocess: Preprocessing of images; its mean and deviation normalise the views.
         augmentation: How much views differ.
-        monitor: What evaluates the features.
-        batch_size: Pictures a step; each gives two views.
-        temperature, seed: As `SimCLRTraining` has them.
-        second: Which pictures the second views are of, by those of the first: the same.
+        monitor: Evaluates the features.
+        batch_size: Images per step; each gives two views.
+        temperature, seed: See `SimCLRTraining`.
+        second: Rows of the images of the second views, given those of the first: the same.
         compute: The device and the precision.
     """
 
@@ -64,7 +64,7 @@ class SimCLRObjective(Objective[Figures]):
         return {"network": self.network, "head": self.head}
 
     def batch(self, step: int) -> dict[str, Any]:
-        """Return the views of a step, the first ones of all pictures, then the second ones."""
+        """Return the views of a step, the first ones of all images, then the second ones."""
         import torch
 
         first = shuffled_rows(len(self.pixels), self.batch_size, step, seed=self.seed)
@@ -73,10 +73,10 @@ class SimCLRObjective(Objective[Figures]):
         views = [
             view(self.pixels[rows], self.augmentation, rng) for rows in (first, self.second(first))
         ]
-        return {"views": self._normalised(torch.cat(views))}  # (2B, 3, size, size)
+        return {"views": self._normalize(torch.cat(views))}  # (2B, 3, size, size)
 
     def loss(self, batch: dict[str, Any], step: int) -> Any:
-        """Return the loss of a step's views."""
+        """Return NT-Xent of a step's views."""
         with self.compute.autocast():
             z = self.head(self.network(batch["views"]))  # (2B, projection)
         first, second = (self.compute.gather(part) for part in z.chunk(2))  # (all B, projection)
@@ -87,7 +87,7 @@ class SimCLRObjective(Objective[Figures]):
         return self.monitor.evaluate(step, self.encode)
 
     def value(self, figures: Figures) -> float | None:
-        """Return the accuracy of neighbours."""
+        """Return the kNN accuracy."""
         return figures.knn
 
     def check(self, figures: Sequence[Figures]) -> None:
@@ -95,20 +95,19 @@ class SimCLRObjective(Objective[Figures]):
         warn_of_collapse(figures)
 
     def describe(self, figures: Figures) -> str:
-        """Return the rank, and the accuracy of neighbours."""
-        near = f", neighbours {figures.knn:.3f}" if figures.knn is not None else ""
-        return f"rank {figures.rank:.1f}{near}"
+        """Return the rank and the kNN accuracy."""
+        knn = f", kNN {figures.knn:.3f}" if figures.knn is not None else ""
+        return f"rank {figures.rank:.1f}{knn}"
 
     def encode(self, pixels: NDArray[np.uint8]) -> FloatArray:
-        """Return the features of pictures as they are: (n, dim) float32."""
+        """Return the features of images without augmentation: (n, dim) float32."""
         rows = []
         for start in range(0, len(pixels), _ENCODED):
-            pictures = self._normalised(scaled(pixels[start : start + _ENCODED]))
-            rows.append(self.network(self.compute.put(pictures)).cpu().numpy())
+            images = self._normalize(scaled(pixels[start : start + _ENCODED]))
+            rows.append(self.network(self.compute.put(images)).cpu().numpy())
         return np.concatenate(rows)
 
-    def _normalised(self, pictures: Any) -> Any:
+    def _normalize(self, images: Any) -> Any:
         import torch
 
-        found = normalised(pictures, self.preprocess)
-        return found.contiguous(memory_format=torch.channels_last)
+        return normalised(images, self.preprocess).contiguous(memory_format=torch.channels_last)

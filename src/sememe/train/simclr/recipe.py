@@ -4,17 +4,16 @@
     training.save("mine")
     sememe.load("mine").encode(["picture.jpg"])
 
-Two views of a picture, cut and coloured at random, are to have nearly the same vector, and views of
-other pictures other ones. What stays the same through that is what the picture shows. Labels are
-not needed; where some are known they measure what was learnt.
+Two views of an image, cropped and coloured at random, get nearly the same vector, views of other
+images other ones. Labels are not needed; where some are known they measure what was learnt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -24,16 +23,15 @@ from sememe._types import Skipped
 from sememe.models.image.folder import GRAPH, KIND, describe_graph
 from sememe.train.base.curve import plan
 from sememe.train.base.device import Compute
-from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
-from sememe.train.base.options import LoopRecipe, fitted, option, parameters
-from sememe.train.base.output_folder import write_trained
+from sememe.train.base.model_card import curve_rows, model_card, note_lines, skipped_note, table
+from sememe.train.base.options import LoopRecipe, option, parameters
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.base.torch_loop import Loop
 from sememe.train.data.augment import Augmentation
 from sememe.train.data.files import pictures_digest
 from sememe.train.data.images import find_pictures, read_pictures, training_preprocess
-from sememe.train.simclr.backbones import SMALL, backbone
-from sememe.train.simclr.monitor import Monitor, collapse, labelled_pictures
+from sememe.train.simclr.backbones import SMALL, make_backbone
+from sememe.train.simclr.monitor import Monitor, note_collapse, split_labelled
 from sememe.train.simclr.objective import SimCLRObjective
 
 if TYPE_CHECKING:
@@ -45,7 +43,6 @@ if TYPE_CHECKING:
     from sememe.train.data.images import Pictures
     from sememe.train.simclr.monitor import Figures
 
-_NAMED = 5  # unreadable pictures that notes name
 _WEIGHTS = "model.safetensors"
 
 
@@ -54,14 +51,14 @@ class SimCLRReport:
     """What `fit` did.
 
     Attributes:
-        n_pictures: Pictures trained on.
-        n_parameters: Numbers in the network that is saved.
-        dim: Width of its features.
+        n_pictures: Number of training images.
+        n_parameters: Number of parameters of the saved network.
+        dim: Dimension of its features.
         skipped: What could not be read, and why.
-        curve: Losses, times, and the accuracy of neighbours where labels are known.
-        figures: All that was measured, before training, during it and after.
-        raw: Accuracy of neighbours by the pixels themselves: a control; None without labels.
-        notes: What the figures do not say.
+        curve: Losses, times, and the kNN accuracy where labels are known.
+        figures: Metrics before, during and after training.
+        raw: kNN accuracy of the pixels themselves: a control; None without labels.
+        notes: Caveats.
     """
 
     n_pictures: int
@@ -90,6 +87,8 @@ class SimCLRTraining(LoopRecipe):
     Further options are those of `LoopRecipe`.
     """
 
+    kind: ClassVar[str] = KIND
+
     backbone: str = option(SMALL, group="model")
     size: int = option(32, at_least=8, group="data")
     _: KW_ONLY
@@ -104,6 +103,7 @@ class SimCLRTraining(LoopRecipe):
     evaluations: int = 10
     preprocess_: Preprocess = field(init=False, repr=False)
     report_: SimCLRReport = field(init=False, repr=False)
+    _graph: bytes = field(init=False, repr=False)
 
     def fit(
         self,
@@ -112,23 +112,18 @@ class SimCLRTraining(LoopRecipe):
         labelled: str | Path | None = None,
         checkpoint: str | Path | None = None,
         show_progress: bool = False,
-    ) -> SimCLRTraining:
-        """Train on the pictures under a folder, or on a list of paths or arrays.
+    ) -> Self:
+        """Train on the images under a folder, or on a list of paths or arrays.
 
-        Args:
-            pictures: What is trained on. What cannot be read is reported, and the run goes on.
-            labelled: A folder with a folder for each class: pictures to measure with, never to
-                train on. Where `pictures` has folders of the same names, its pictures are what a
-                labelled one is compared with; else every second labelled one is.
-            checkpoint: A folder for the run's state: killed, the same call goes on from there. It
-                is left for the caller to delete.
-            show_progress: Draw a bar.
+        Unreadable ones are reported and skipped. labelled: A folder with a folder for each class,
+        to measure on; see `split_labelled`. checkpoint: A folder for the state of the run, to
+        resume after a kill; the caller deletes it.
 
         Warns:
-            RuntimeWarning: The features collapse; a note says so too.
+            RuntimeWarning: The features collapse; also a note of the report.
 
         Raises:
-            InvalidInputError: An option, the backbone or the pictures will not do; fewer than two
+            InvalidInputError: An option, the backbone or the images are invalid; fewer than two
                 batches can be read. Before any long work.
             MissingExtraError: The extra `train` or `images` is not installed.
             CorruptFileError: The state in the checkpoint is damaged.
@@ -138,124 +133,94 @@ class SimCLRTraining(LoopRecipe):
             require(name, "SimCLRTraining.fit")
         self._check()
         Compute.of(self.device, self.precision)
-        found, left_out = find_pictures(pictures)
-        self._check_enough(len(found), "found")
+        images, left_out = find_pictures(pictures)
+        self._check_enough(len(images), "found")
         network, dim = self._network()
-        facts = {"parameters": parameters(self), "pictures": pictures_digest(found)}
+        facts = {"parameters": parameters(self), "pictures": pictures_digest(images)}
         known: list[Named] = []
         if labelled is not None:
             known, _ = find_pictures(Path(labelled))
             facts["labelled"] = pictures_digest(known)
         with checkpoint_folder(checkpoint, facts) as folder:
-            read = read_pictures(
-                found, size=self.size, beside=folder / "pictures", show=show_progress
+            data = read_pictures(
+                images, size=self.size, beside=folder / "pictures", show=show_progress
             )
-            self._check_enough(len(read.sources), "readable")
+            data = replace(data, skipped=(*left_out, *data.skipped))
+            self._check_enough(len(data.sources), "readable")
             aside = read_pictures(known, size=self.size) if labelled is not None else None
-            self._train(read, aside, (network, dim), folder, left_out, show=show_progress)
+            self._train(data, aside, network, dim, folder, show=show_progress)
         return self
-
-    def save(self, folder: str | Path) -> Path:
-        """Write model.onnx, which runs without torch, its weights, a card and the curve.
-
-        Raises:
-            InvalidInputError: Nothing was fitted, the folder holds something else, or the network
-                cannot be exported.
-        """
-        from sememe.models.image.export import export_image
-
-        report = fitted(self)
-        graph = export_image(self.model_, self.preprocess_, outputs=("features",))
-        about = describe_graph(graph, preprocess=self.preprocess_, dim=report.dim)
-        training = {name: value for name, value in asdict(report).items() if name != "curve"}
-
-        def write(fresh: Path) -> None:
-            from safetensors.torch import save_file
-
-            (fresh / GRAPH).write_bytes(graph)
-            state = {name: x.contiguous() for name, x in self.model_.state_dict().items()}
-            save_file(state, str(fresh / _WEIGHTS))
-
-        return write_trained(
-            Path(folder),
-            KIND,
-            write=write,
-            facts={**about, "recipe": "simclr", "parameters": parameters(self)}
-            | {"training": training},
-            card=_card(self),
-            curve=report.curve,
-        )
 
     def _train(
         self,
-        read: Pictures,
+        data: Pictures,
         aside: Pictures | None,
-        made: tuple[Any, int],
+        network: Any,
+        dim: int,
         folder: Path,
-        left_out: tuple[Skipped, ...],
         *,
         show: bool,
     ) -> None:
-        network, dim = made
-        labelled = None if aside is None else labelled_pictures(aside, read)
-        self.preprocess_ = training_preprocess(self.size, *read.colours())
+        labelled = None if aside is None else split_labelled(aside, data)
+        self.preprocess_ = training_preprocess(self.size, *data.colours())
         objective = SimCLRObjective(
             network=network,
             head=self._head(dim),
-            pixels=read.pixels,
+            pixels=data.pixels,
             preprocess=self.preprocess_,
             augmentation=Augmentation(crop=self.crop, colour=self.colour),
-            monitor=Monitor(read.pixels, labelled),
+            monitor=Monitor(data.pixels, labelled),
             batch_size=self.batch_size,
             temperature=self.temperature,
             seed=self.seed,
             second=self._second,
             compute=Compute.of(self.device, self.precision),
         )
-        curve, figures = self._loop(len(read.sources)).run(objective, folder, show_progress=show)
+        n = len(data.sources)
+        steps = plan(n // self.batch_size, epochs=self.epochs, evaluations=self.evaluations)
+        curve, figures = Loop.of(self, steps).run(objective, folder, show_progress=show)
         self.model_ = network
-        skipped = (*left_out, *read.skipped)
         self.report_ = SimCLRReport(
-            n_pictures=len(read.sources),
+            n_pictures=n,
             n_parameters=sum(p.numel() for p in network.parameters()),
             dim=dim,
-            skipped=skipped,
+            skipped=data.skipped,
             curve=curve,
             figures=figures,
-            raw=None if labelled is None else labelled.raw(),
-            notes=_notes(skipped, aside, figures),
+            raw=None if labelled is None else labelled.score_pixels(),
+            notes=_make_notes(data, aside, figures),
         )
 
-    def _loop(self, n: int) -> Loop:
-        """Return how n pictures are passed over."""
-        return Loop(
-            plan=plan(
-                n // self.batch_size,
-                epochs=self.epochs,
-                accumulate=1,
-                evaluations=self.evaluations,
-            ),
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
-            seed=self.seed,
-        )
+    def _facts(self) -> dict[str, Any]:
+        """Export the network to ONNX, which runs without torch, and describe it."""
+        from sememe.models.image.export import export_image
+
+        self._graph = export_image(self.model_, self.preprocess_, outputs=("features",))
+        about = describe_graph(self._graph, preprocess=self.preprocess_, dim=self.report_.dim)
+        return {**about, "recipe": "simclr"}
+
+    def _write(self, folder: Path) -> None:
+        from safetensors.torch import save_file
+
+        (folder / GRAPH).write_bytes(self._graph)
+        state = {name: x.contiguous() for name, x in self.model_.state_dict().items()}
+        save_file(state, str(folder / _WEIGHTS))
 
     def _second(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return which pictures the second views are of: those of the first."""
+        """Return the rows of the images of the second views: those of the first."""
         return rows
 
     def _network(self) -> tuple[Any, int]:
-        """Return the network with random weights, and the width of its features."""
+        """Return the network with random weights, and the dimension of its features."""
         import torch
 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            network, dim = backbone(self.backbone, self.size)
+            network, dim = make_backbone(self.backbone, self.size)
         return network.to(memory_format=torch.channels_last).train(), dim
 
     def _head(self, dim: int) -> Any:
-        """Return the projection: two layers, as wide as the features in between."""
+        """Return the projection head: two layers, as wide as the features in between."""
         import torch
         from torch import nn
 
@@ -271,48 +236,42 @@ class SimCLRTraining(LoopRecipe):
     def _check_enough(self, n: int, what: str) -> None:
         if n < 2 * self.batch_size:
             raise InvalidInputError(
-                f"{n} {what} pictures; two batches of {self.batch_size} are needed. Give more "
-                "pictures, or a smaller batch_size."
+                f"{n} {what} images; two batches of {self.batch_size} are needed. Give more "
+                "images, or a smaller batch_size."
             )
 
+    def _card(self) -> str:
+        report = self.report_
+        first, last = report.figures[0], report.figures[-1]
+        results = curve_rows(report.curve)
+        results["effective rank, before and after"] = f"{first.rank:.1f}, {last.rank:.1f}"
+        if last.probe is not None and report.raw is not None:
+            results["linear probe"] = f"{last.probe:.4f}"
+            results["kNN accuracy of raw pixels (control)"] = f"{report.raw:.4f}"
+        code = 'sememe.load("this-folder").encode(["image.jpg"])'
+        data = f"{report.n_pictures:,} images without labels, {self.size} x {self.size}."
+        sections = {
+            "Use": ["```python", "import sememe", "", code, "```", "", "It runs without torch."],
+            "Data": [data, "", *note_lines(report.notes)],
+            "Results": table(results),
+            "Settings": table(parameters(self)),
+        }
+        head = {"pipeline_tag": "image-feature-extraction", "tags": ["sememe", "simclr"]}
+        title = f"An image encoder, {self.backbone}, by SimCLR"
+        return model_card(title, head=head, sections=sections)
 
-def _notes(
-    skipped: tuple[Skipped, ...], aside: Pictures | None, figures: tuple[Figures, ...]
+
+def _make_notes(
+    data: Pictures, aside: Pictures | None, figures: tuple[Figures, ...]
 ) -> tuple[str, ...]:
-    notes = []
-    for what, missing in (("", skipped), ("labelled: ", () if aside is None else aside.skipped)):
-        if missing:
-            named = "; ".join(f"{one.source}: {one.reason}" for one in missing[:_NAMED])
-            more = f"; and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-            notes.append(f"{what}{len(missing)} could not be read: {named}{more}")
-    if told := collapse(figures):
-        notes.append(told)
-    first, last = figures[0], figures[-1]
-    if first.knn is not None and last.knn is not None and last.knn <= first.knn:
+    missing = () if aside is None else aside.skipped
+    notes = [*skipped_note(data.skipped, why="could not be read")]
+    notes += skipped_note(missing, prefix="labelled: ", why="could not be read")
+    if collapse := note_collapse(figures):
+        notes.append(collapse)
+    first, last = figures[0].knn, figures[-1].knn
+    if first is not None and last is not None and last <= first:
         notes.append(
-            f"training did not help: accuracy of neighbours was {first.knn:.4f} before it and is "
-            f"{last.knn:.4f}"
+            f"training did not help: kNN accuracy was {first:.4f} before it and is {last:.4f}"
         )
     return tuple(notes)
-
-
-def _card(training: SimCLRTraining) -> str:
-    report = training.report_
-    last = report.figures[-1]
-    results = curve_rows(report.curve)
-    results["effective rank, before and after"] = f"{report.figures[0].rank:.1f}, {last.rank:.1f}"
-    if last.probe is not None and report.raw is not None:
-        results["linear probe"] = f"{last.probe:.4f}"
-        results["kNN accuracy of raw pixels (control)"] = f"{report.raw:.4f}"
-    use = ["```python", "import sememe", "", 'sememe.load("this-folder").encode(["picture.jpg"])']
-    data = f"{report.n_pictures:,} pictures without labels, {training.size} x {training.size}."
-    sections = {
-        "Use": [*use, "```", "", "It runs without torch."],
-        "Data": [data, "", *note_lines(report.notes)],
-        "Results": table(results),
-        "Settings": table(parameters(training)),
-    }
-    head = {"pipeline_tag": "image-feature-extraction", "tags": ["sememe", "simclr"]}
-    return model_card(
-        f"An image encoder, {training.backbone}, by SimCLR", head=head, sections=sections
-    )

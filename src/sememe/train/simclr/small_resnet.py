@@ -1,9 +1,9 @@
-"""A residual network for small pictures, quick on a CPU.
+"""A residual network for small images, fast on a CPU.
 
-A 3 x 3 convolution of stride 2, then a stage for each width: blocks of two 3 x 3 convolutions with
+A 3 x 3 convolution of stride 2, then a stage for each width: a block of two 3 x 3 convolutions with
 the block's input added, all stages but the first beginning with stride 2. The features are the mean
 of the last map. He et al. 2015 (arXiv:1512.03385), with the stem that Chen et al. 2020, B.9
-(arXiv:2002.05709) take for small pictures, but of stride 2: half the side costs a quarter.
+(arXiv:2002.05709) take for small images, but of stride 2: half the side costs a quarter.
 
 Imports torch, so it is imported when training begins.
 """
@@ -11,6 +11,7 @@ Imports torch, so it is imported when training begins.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -18,29 +19,25 @@ from torch import nn
 
 
 class SmallResNet(nn.Module):  # type: ignore[misc]
-    """Pictures (N, 3, size, size), normalised, to features (N, widths[-1])."""
+    """Images (N, 3, size, size), normalised, to features (N, widths[-1])."""
 
-    def __init__(self, widths: Sequence[int] = (48, 96, 192), *, blocks: int = 1) -> None:
+    def __init__(self, widths: Sequence[int] = (48, 96, 192)) -> None:
         super().__init__()
         first = widths[0]
-        self.dim = widths[-1]
         self.stem = nn.Sequential(
             nn.Conv2d(3, first, 3, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(first),
             nn.ReLU(inplace=True),
         )
-        stages: list[nn.Module] = []
-        before = first
-        for stage, width in enumerate(widths):
-            for place in range(blocks):
-                stages.append(_Block(before, width, stride=2 if stage and not place else 1))
-                before = width
-        self.stages = nn.Sequential(*stages)
+        pairs = pairwise([first, *widths])
+        self.stages = nn.Sequential(
+            *(_Block(*n, stride=2 if i else 1) for i, n in enumerate(pairs))
+        )
         self.pool = nn.AdaptiveAvgPool2d(1)
 
-    def forward(self, pictures: Any) -> Any:
+    def forward(self, images: Any) -> Any:
         """Return the features."""
-        return torch.flatten(self.pool(self.stages(self.stem(pictures))), 1)
+        return torch.flatten(self.pool(self.stages(self.stem(images))), 1)
 
 
 class _Block(nn.Module):  # type: ignore[misc]

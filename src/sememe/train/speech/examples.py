@@ -1,11 +1,9 @@
-"""What a speech recogniser learns from: recordings with the letters of what is said in them.
+"""Training data of a speech recogniser: recordings with the letters of their transcripts.
 
-Each epoch they come in another order and varied. Some are said faster or slower, with the pitch
-that goes with it, which makes other voices of few; some are joined, since a network that has heard
-single words alone cannot write a sentence; and noise is laid over them. Which of it happens to a
-recording is a function of the seed and of the epoch.
-
-Ko et al. 2015, Audio augmentation for speech recognition (speed perturbation).
+Each epoch they are shuffled and augmented, as a function of the seed and the epoch: speed
+perturbation with pitch, which makes further voices (Ko et al. 2015, Audio augmentation for speech
+recognition); joined recordings, since a network trained on single words cannot write a sentence;
+random equalisation; and additive noise.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,20 +31,20 @@ if TYPE_CHECKING:
     Batch = list["Row"]
 
 _GAP = 0.2  # seconds of silence between joined recordings, at most
-_RANGES = 8  # of pitches, each made louder or softer
-_QUIETEST = 0.01  # noise, as a share of the sound's level
+_BANDS = 8  # of the equaliser
+_QUIETEST = 0.01  # noise, as a share of the recording's level
 
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """How much recordings are varied.
+    """Strength of the augmentations.
 
     Attributes:
         speed: Largest change of speed, either way: 0.1 is 0.9 to 1.1 times as fast.
-        noise: Loudest noise, as a share of the sound's own level.
-        colour: How many decibels a range of pitches is made louder or softer, at most.
-        join: How probable it is that one more recording follows in the same example.
-        joined: Recordings that are joined, at most.
+        noise: Largest level of noise, as a share of the recording's level.
+        colour: Largest gain of a frequency band, in decibels.
+        join: Probability that one more recording follows in the same example.
+        joined: Recordings in an example, at most.
     """
 
     speed: float = 0.0
@@ -57,11 +55,11 @@ class Variation:
 
 
 class Row(NamedTuple):
-    """Recordings that are heard one after the other, as they are to be made.
+    """An example: joined recordings.
 
     Attributes:
-        places: Which.
-        samples: How many each is to have, by its speed.
+        places: Indices of the recordings.
+        samples: Length of each, after speed perturbation.
         gaps: Samples of silence after each.
     """
 
@@ -72,12 +70,12 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Spoken:
-    """Recordings and the letters of what is said in each.
+    """Recordings with their transcripts.
 
     Attributes:
         sounds: See `Waveforms`.
-        letters: The numbers of each recording's letters.
-        texts: What is said, as it is to be written.
+        letters: Ids of the letters of each transcript.
+        texts: Normalised transcripts.
     """
 
     sounds: Waveforms
@@ -88,59 +86,56 @@ class Spoken:
         """Return the number of recordings."""
         return len(self.texts)
 
-    def some(self, places: Sequence[int]) -> Spoken:
-        """Return some of them; their sounds are not copied, but for their bounds."""
-        letters, texts = (tuple(x[i] for i in places) for x in (self.letters, self.texts))
-        return Spoken(_Chosen(self.sounds, tuple(places)), letters, texts)  # type: ignore[arg-type]
+    def select(self, rows: Sequence[int]) -> Spoken:
+        """Return some of the recordings, without copying them."""
+        letters, texts = (tuple(x[i] for i in rows) for x in (self.letters, self.texts))
+        return Spoken(_Selection(self.sounds, rows), letters, texts)  # type: ignore[arg-type]
 
-    def made(self, row: Row, rng: np.random.Generator, variation: Variation) -> FloatArray:
-        """Return the sound of a row: (n,) float32 of mean 0 and variance 1."""
+    def make_audio(self, row: Row, rng: np.random.Generator, variation: Variation) -> FloatArray:
+        """Return the audio of an example: (n,) float32 of mean 0 and variance 1."""
         parts = []
-        for place, n, gap in zip(*row, strict=True):
-            said = _coloured(_said_in(self.sounds[place], n), variation.colour, rng)
-            parts += [said, np.zeros(gap, np.float32)]
-        sound = np.concatenate(parts)
+        for i, n, gap in zip(*row, strict=True):
+            part = _equalize(_change_speed(self.sounds[i], n), variation.colour, rng)
+            parts += [part, np.zeros(gap, np.float32)]
+        audio = np.concatenate(parts)
         if variation.noise > _QUIETEST:
             share = np.exp(rng.uniform(np.log(_QUIETEST), np.log(variation.noise)))
-            sound = sound + np.float32(share) * rng.standard_normal(len(sound), np.float32)
-        sound = sound - sound.mean()
-        found: FloatArray = (sound / max(float(sound.std()), 1e-6)).astype(np.float32)
-        return found
+            audio = audio + np.float32(share) * rng.standard_normal(len(audio), np.float32)
+        audio = audio - audio.mean()
+        unit: FloatArray = (audio / max(float(audio.std()), 1e-6)).astype(np.float32)
+        return unit
 
     def target(self, row: Row) -> list[int]:
-        """Return the letters of a row, with a space between recordings."""
-        found: list[int] = []
-        for place in row.places:
-            found += [*([SPACE] if found else []), *self.letters[place]]
-        return found
+        """Return the letters of an example, with a space between recordings."""
+        spaced = [letter for i in row.places for letter in (SPACE, *self.letters[i])]
+        return spaced[1:]
 
 
-class _Chosen:
-    """Some of the sounds, under new places."""
+class _Selection:
+    """Some of the recordings, under new indices."""
 
-    def __init__(self, sounds: Waveforms, places: tuple[int, ...]) -> None:
-        self._sounds, self._places = sounds, places
-        self.lengths = sounds.lengths[list(places)]
+    def __init__(self, sounds: Waveforms, rows: Sequence[int]) -> None:
+        self._sounds, self._rows = sounds, tuple(rows)
+        self.lengths = sounds.lengths[list(rows)]
         self.sample_rate = sounds.sample_rate
 
-    def __getitem__(self, place: int) -> FloatArray:
-        return self._sounds[self._places[place]]
+    def __getitem__(self, row: int) -> FloatArray:
+        return self._sounds[self._rows[row]]
 
 
-def spoken(
+def match_transcripts(
     sounds: Waveforms, texts: Sequence[str], vocabulary: SpeechVocabulary, config: SpeechConfig
 ) -> tuple[Spoken, tuple[Skipped, ...]]:
-    """Return the recordings that can be learnt from, and those left out, with reasons.
+    """Return the usable recordings, and those left out, with reasons.
 
-    texts: What is said in each recording that was found, as `sounds.places` counts them. A text of
-    no letter is left out, and one of more letters than the recording has frames: CTC can write at
-    most a letter a frame, and one frame more for each pair of equal letters.
+    texts: Transcripts, indexed by `sounds.places`. One without a letter is left out, and one with
+    more letters than its recording has frames: CTC writes at most a letter per frame, and needs a
+    frame more for each pair of equal letters.
     """
-    kept, left_out = [], []
-    letters, plain = [], []
-    for row, place in enumerate(sounds.places.tolist()):
-        text = vocabulary.plain(texts[place])
-        ids = vocabulary.encode(texts[place])
+    kept: dict[int, tuple[int, ...]] = {}
+    left_out = []
+    for row, index in enumerate(sounds.places.tolist()):
+        ids = tuple(vocabulary.encode(texts[index]))
         frames, needed = config.frames(int(sounds.lengths[row])), frames_needed(ids)
         if not any(i > SPACE for i in ids):
             left_out.append(Skipped(sounds.sources[row], "its transcript has no letter"))
@@ -148,19 +143,14 @@ def spoken(
             reason = f"{len(ids)} letters need {needed} frames, and it has {frames}"
             left_out.append(Skipped(sounds.sources[row], reason))
         else:
-            kept.append(row)
-            letters.append(tuple(ids))
-            plain.append(text)
-    chosen = _Chosen(sounds, tuple(kept))
-    return Spoken(chosen, tuple(letters), tuple(plain)), tuple(left_out)  # type: ignore[arg-type]
+            kept[row] = ids
+    selection: Any = _Selection(sounds, list(kept))
+    normalized = tuple(vocabulary.normalize(texts[sounds.places[row]]) for row in kept)
+    return Spoken(selection, tuple(kept.values()), normalized), tuple(left_out)
 
 
 def check_spoken(data: Spoken) -> None:
-    """Refuse what nothing can be learnt from.
-
-    Raises:
-        InvalidInputError: Less than two recordings, or the same is said in all of them.
-    """
+    """Raise InvalidInputError for fewer than two recordings, or equal transcripts of all."""
     if len(data) < 2:
         raise InvalidInputError(
             f"{len(data)} recordings with a transcript can be used; give two or more."
@@ -168,7 +158,7 @@ def check_spoken(data: Spoken) -> None:
     text, count = Counter(data.texts).most_common(1)[0]
     if count == len(data):
         raise InvalidInputError(
-            f"all {count} transcripts say {text[:60]!r}: there is nothing to tell apart. Give "
+            f"all {count} transcripts are {text[:60]!r}: there is nothing to tell apart. Give "
             "recordings of other words too."
         )
 
@@ -182,10 +172,9 @@ def make_batches(
     seed: int,
     epoch: int,
 ) -> list[Batch]:
-    """Return the batches of an epoch: rows of like lengths, at most so many samples together.
+    """Return the batches of an epoch: examples of similar length, up to `max_batch_samples`.
 
-    Every recording occurs once. One that would have too few frames for its letters when said
-    faster is said as it is.
+    Every recording occurs once. Its speed is kept if it would have too few frames for its letters.
     """
     rng = np.random.default_rng([seed, 1, epoch])
     order = rng.permutation(len(data))
@@ -199,46 +188,42 @@ def make_batches(
     longest = round(_GAP * data.sounds.sample_rate)
     least = 2 * config.stride  # a frame for the space between, at least
     gaps = rng.integers(least, max(longest, least) + 1, len(data))
-    rows: list[list[int]] = []
+    groups: list[list[int]] = []
     total = 0
-    for place in order.tolist():
-        own = int(varied[place] + gaps[place])
+    for i in order.tolist():
+        own = int(varied[i] + gaps[i])
         fits = total + own <= max_batch_samples
-        if rows and follows[place] and len(rows[-1]) < variation.joined and fits:
-            rows[-1].append(place)
+        if groups and follows[i] and len(groups[-1]) < variation.joined and fits:
+            groups[-1].append(i)
             total += own
         else:
-            rows.append([place])
+            groups.append([i])
             total = own
-    made = [_row(places, varied, gaps) for places in rows]
-    sizes = np.array([sum(row.samples) + sum(row.gaps) for row in made])
+    rows = [_make_row(group, varied, gaps) for group in groups]
+    sizes = np.array([sum(row.samples) + sum(row.gaps) for row in rows])
     cut = batches(sizes, max_batch_samples=max_batch_samples, rng=rng)
-    return [[made[i] for i in found.tolist()] for found in cut]
+    return [[rows[i] for i in batch.tolist()] for batch in cut]
 
 
-def _row(places: list[int], samples: NDArray[np.int64], gaps: NDArray[np.int64]) -> Row:
-    single = len(places) == 1
-    return Row(
-        tuple(places),
-        tuple(int(samples[i]) for i in places),
-        (0,) if single else tuple(int(gaps[i]) for i in places),
-    )
+def _make_row(group: list[int], samples: NDArray[np.int64], gaps: NDArray[np.int64]) -> Row:
+    after = tuple(gaps[group].tolist()) if len(group) > 1 else (0,)
+    return Row(tuple(group), tuple(samples[group].tolist()), after)
 
 
-def _said_in(sound: FloatArray, n: int) -> FloatArray:
-    """Return a sound in n samples: faster and higher, or slower and lower."""
-    if n == len(sound):
-        return sound
-    at = np.linspace(0, len(sound) - 1, n)
-    return np.interp(at, np.arange(len(sound)), sound).astype(np.float32)
+def _change_speed(audio: FloatArray, n: int) -> FloatArray:
+    """Resample audio to n samples: faster and higher, or slower and lower."""
+    if n == len(audio):
+        return audio
+    at = np.linspace(0, len(audio) - 1, n)
+    return np.interp(at, np.arange(len(audio)), audio).astype(np.float32)
 
 
-def _coloured(sound: FloatArray, decibels: float, rng: np.random.Generator) -> FloatArray:
-    """Return a sound as through another microphone: some ranges louder and others softer."""
+def _equalize(audio: FloatArray, decibels: float, rng: np.random.Generator) -> FloatArray:
+    """Change the level of frequency bands at random, as another microphone does."""
     if not decibels:
-        return sound
-    spectrum = np.fft.rfft(sound)
-    at = np.linspace(0, _RANGES - 1, len(spectrum))
-    gains = np.interp(at, np.arange(_RANGES), rng.uniform(-decibels, decibels, _RANGES))
-    found = np.fft.irfft(spectrum * 10 ** (gains / 20), len(sound)).astype(np.float32)
-    return found / max(float(found.std()), 1e-6)
+        return audio
+    spectrum = np.fft.rfft(audio)
+    at = np.linspace(0, _BANDS - 1, len(spectrum))
+    gains = np.interp(at, np.arange(_BANDS), rng.uniform(-decibels, decibels, _BANDS))
+    changed = np.fft.irfft(spectrum * 10 ** (gains / 20), len(audio)).astype(np.float32)
+    return changed / max(float(changed.std()), 1e-6)

@@ -1,8 +1,8 @@
-"""The network that learns to write speech: wav2vec 2.0 or HuBERT with a layer of letters on top.
+"""Networks for speech recognition: wav2vec 2.0 or HuBERT with a linear layer over letters.
 
-Baevski et al. 2020 (arXiv:2006.11477), Hsu et al. 2021, HuBERT (arXiv:2106.07447). It is run part
-by part, not through its own `forward`, so that clips of other lengths in a batch change nothing:
-a feature encoder whose first layer takes its norm over time must not see the padding.
+Baevski et al. 2020 (arXiv:2006.11477), Hsu et al. 2021, HuBERT (arXiv:2106.07447). Their parts are
+called in turn, not `forward`, so that the other clips of a batch change nothing: a feature encoder
+whose first layer normalises over time must not read the padding.
 """
 
 from __future__ import annotations
@@ -20,30 +20,25 @@ from sememe._persistence import read_json
 from sememe.models.wav2vec2.config import SpeechConfig, read_config
 from sememe.models.wav2vec2.folder import read_speech_folder
 from sememe.train.speech.vocabulary import BLANK, SPACE, SpeechVocabulary
+from sememe.train.wav2vec2 import network as wav2vec2
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Spans = tuple[float, int, float, int]
 
-_DROPOUTS = (
-    "hidden_dropout",
-    "attention_dropout",
-    "activation_dropout",
-    "feat_proj_dropout",
-    "final_dropout",
-)
+_DROPOUTS = ("hidden", "attention", "activation", "feat_proj", "final")
 _SPANS = ("mask_time_prob", "mask_time_length", "mask_feature_prob", "mask_feature_length")
 
 
 @dataclass(frozen=True)
 class SpeechNetwork:
-    """A network that learns to write.
+    """A network for speech recognition.
 
     Attributes:
         module: Wav2Vec2ForCTC or HubertForCTC of transformers.
-        sample_rate: Samples a second of what it hears.
-        kept_head: Its layer of letters is the base's own.
+        sample_rate: Of its input.
+        kept_head: Whether the output layer is the base's own.
     """
 
     module: Any
@@ -52,21 +47,17 @@ class SpeechNetwork:
 
     @cached_property
     def config(self) -> SpeechConfig:
-        """What the network is made of."""
+        """The layers of the network."""
         return read_config(self.module.config.to_dict(), "the network")
 
     def logits(
-        self,
-        clips: Sequence[Any],
-        *,
-        masks: tuple[Any, Any] | None = None,
-        head_only: bool = False,
+        self, clips: Sequence[Any], *, masks: tuple[Any, Any] | None = None, head_only: bool = False
     ) -> tuple[Any, Any]:
         """Return (n, frames, letters) before the softmax, and the frames of each clip, (n,).
 
         clips: Arrays or tensors (samples,) of mean 0 and variance 1, each long enough for a frame.
-        masks: Which frames are hidden, (n, frames), and which features, (n, dim), both tensors.
-        head_only: Nothing beneath the letters learns.
+        masks: Boolean tensors of masked frames, (n, frames), and masked features, (n, dim).
+        head_only: Compute gradients of the output layer alone.
         """
         import torch
 
@@ -76,26 +67,26 @@ class SpeechNetwork:
         return module.lm_head(module.dropout(hidden)), lengths
 
     def states(
-        self,
-        clips: Sequence[Any],
-        *,
-        masks: tuple[Any, Any] | None = None,
+        self, clips: Sequence[Any], *, masks: tuple[Any, Any] | None = None
     ) -> tuple[Any, Any]:
         """Return (n, frames, dim) states of the last layer, and the frames of each clip, (n,).
 
-        clips, masks: As `logits` has them.
+        clips, masks: See `logits`.
         """
         import torch
 
         hidden, lengths = self._features(clips)
         if masks is not None:
-            hidden = _hidden(hidden, getattr(self._body, "masked_spec_embed", None), masks)
-        known = torch.arange(hidden.shape[1], device=self.device)[None] < lengths[:, None]  # (B, T)
-        return self._body.encoder(hidden, attention_mask=known)[0], lengths
+            time, feature = masks  # (n, frames), (n, dim)
+            if (mark := getattr(self._body, "masked_spec_embed", None)) is not None:
+                hidden = torch.where(time[:, :, None], mark.to(hidden.dtype), hidden)
+            hidden = torch.where(feature[:, None, :], 0.0, hidden)
+        real = torch.arange(hidden.shape[1], device=self.device)[None] < lengths[:, None]  # (B, T)
+        return self._body.encoder(hidden, attention_mask=real)[0], lengths
 
     @property
     def device(self) -> Any:
-        """The device of its weights."""
+        """The device of the weights."""
         return next(self.module.parameters()).device
 
     @property
@@ -103,75 +94,62 @@ class SpeechNetwork:
         return getattr(self.module, self.module.base_model_prefix)
 
     def _features(self, clips: Sequence[Any]) -> tuple[Any, Any]:
-        """Return what the context network reads, (n, frames, dim), and the frames of each clip."""
+        """Return the input of the context network, (n, frames, dim), and the frames, (n,)."""
         import torch
         from torch.nn.utils.rnn import pad_sequence
 
         encoder = self._body.feature_extractor
         lengths = torch.tensor([self.config.frames(len(clip)) for clip in clips]).to(self.device)
-        sounds = [torch.as_tensor(clip, dtype=torch.float32).to(self.device) for clip in clips]
-        if self.module.config.feat_extract_norm == "layer":  # no frame knows of the others
-            found = encoder(pad_sequence(sounds, batch_first=True)).transpose(1, 2)
+        audio = [torch.as_tensor(clip, dtype=torch.float32).to(self.device) for clip in clips]
+        if self.module.config.feat_extract_norm == "layer":  # padding changes no other frame
+            features = encoder(pad_sequence(audio, batch_first=True)).transpose(1, 2)
         else:
-            found = pad_sequence([encoder(one[None])[0].T for one in sounds], batch_first=True)
-        projected = self._body.feature_projection(found)
+            features = pad_sequence([encoder(one[None])[0].T for one in audio], batch_first=True)
+        projected = self._body.feature_projection(features)
         return projected[0] if isinstance(projected, tuple) else projected, lengths
 
 
-def new_network(
+def make_network(
     size: str,
+    sample_rate: int,
     vocabulary: SpeechVocabulary,
     *,
-    sample_rate: int,
     dropout: float,
     spans: Spans,
     seed: int,
 ) -> SpeechNetwork:
-    """Return a network with random weights.
-
-    size, sample_rate: As `wav2vec2_network` has them.
-
-    Raises:
-        InvalidInputError: Sounds of that rate give no frames of 20 ms; no such size.
-    """
+    """Return a network with random weights; see `sememe.train.wav2vec2.network.make_network`."""
     import torch
     from transformers import Wav2Vec2ForCTC
 
-    from sememe.train.wav2vec2.network import fresh_network
-
-    config = fresh_network(size, sample_rate, codebooks=1, entries=2, seed=seed).config
-    for name, value in _options(vocabulary, dropout, spans).items():
-        setattr(config, name, value)
+    config = wav2vec2.make_network(size, sample_rate, codebooks=1, entries=2, seed=seed).config
+    config.update(_config(vocabulary, dropout, spans))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return SpeechNetwork(Wav2Vec2ForCTC(config), sample_rate)
 
 
-def network_of(
+def open_network(
     base: Path, vocabulary: SpeechVocabulary, *, dropout: float, spans: Spans, seed: int
 ) -> SpeechNetwork:
-    """Open the folder of a base, to go on from.
-
-    Its layer of letters is kept where it writes just these letters, and is new where not.
-    """
+    """Open the folder of a base. Its output layer is kept if it has just these letters."""
     import torch
     from transformers import AutoModelForCTC
 
-    kept = own_vocabulary(base) == vocabulary
-    options = _options(vocabulary, dropout, spans)
+    kept = read_vocabulary(base) == vocabulary
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = AutoModelForCTC.from_pretrained(
-            str(base), ignore_mismatched_sizes=not kept, **options
+            str(base), ignore_mismatched_sizes=not kept, **_config(vocabulary, dropout, spans)
         )
     return SpeechNetwork(module, read_speech_folder(base).sample_rate, kept)
 
 
-def base_folder(base: str) -> Path:
+def find_base(base: str) -> Path:
     """Return the folder of a network by its name: a folder, or hf:org/name.
 
     Raises:
-        InvalidInputError: There is none, or it is no network for sound.
+        InvalidInputError: There is none, or it is no network for audio.
         UnknownNameError, HubError: The hub has none of that name, or cannot be reached.
     """
     from sememe.models.locate import fetch
@@ -187,8 +165,8 @@ def base_folder(base: str) -> Path:
     return folder
 
 
-def own_vocabulary(base: Path) -> SpeechVocabulary | None:
-    """Return the letters that a recogniser writes that was trained here; None of another's."""
+def read_vocabulary(base: Path) -> SpeechVocabulary | None:
+    """Return the vocabulary of a recogniser that sememe trained, else None."""
     about, numbers = (read_json(base / name, missing={}) for name in ("sememe.json", "vocab.json"))
     options = about.get("vocabulary") if isinstance(about, dict) else None
     if not isinstance(options, dict) or not numbers:
@@ -200,40 +178,31 @@ def own_vocabulary(base: Path) -> SpeechVocabulary | None:
         raise CorruptFileError(f"{base / 'vocab.json'} is damaged ({error!r}).") from error
 
 
-def spans(
+def draw_spans(
     frames: Sequence[int], width: int, *, prob: float, length: int, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Draw spans to hide, (n, width): of each row of so many frames about the share `prob`.
+    """Draw spans to mask, (n, width): about the share `prob` of the frames of each row.
 
-    As in SpecAugment (Park et al. 2019, arXiv:1904.08779) and wav2vec 2.0, spans may lie over one
-    another; none is longer than a third of its row.
+    As in SpecAugment (Park et al. 2019, arXiv:1904.08779) and wav2vec 2.0, spans may overlap; none
+    is longer than a third of its row.
 
-    >>> drawn = spans([9, 3], 9, prob=0.4, length=3, rng=np.random.default_rng(0))
+    >>> drawn = draw_spans([9, 3], 9, prob=0.4, length=3, rng=np.random.default_rng(0))
     >>> drawn.sum(1) <= [6, 3], bool(drawn[1, 3:].any())
     (array([ True,  True]), False)
     """
-    found = np.zeros((len(frames), width), bool)
+    mask = np.zeros((len(frames), width), bool)
     for row, n in enumerate(frames):
         size = min(length, n // 3)
         if size < 1 or prob <= 0:
             continue
         count = int(prob * n / size + rng.random())  # rounded up or down by chance
         for start in rng.integers(0, n - size + 1, count).tolist():
-            found[row, start : start + size] = True
-    return found
+            mask[row, start : start + size] = True
+    return mask
 
 
-def _hidden(hidden: Any, mark: Any, masks: tuple[Any, Any]) -> Any:
-    """Return the frames with some hidden behind the learnt mark, and some features at 0."""
-    import torch
-
-    time, feature = masks
-    if mark is not None:
-        hidden = torch.where(time[:, :, None], mark.to(hidden.dtype), hidden)
-    return torch.where(feature[:, None, :], 0.0, hidden)
-
-
-def _options(vocabulary: SpeechVocabulary, dropout: float, given: Spans) -> dict[str, Any]:
+def _config(vocabulary: SpeechVocabulary, dropout: float, spans: Spans) -> dict[str, Any]:
+    """Return fields of transformers' config."""
     return {
         "vocab_size": len(vocabulary),
         "pad_token_id": BLANK,
@@ -243,6 +212,6 @@ def _options(vocabulary: SpeechVocabulary, dropout: float, given: Spans) -> dict
         "ctc_zero_infinity": True,
         "layerdrop": 0.0,
         "apply_spec_augment": True,
-        **dict.fromkeys(_DROPOUTS, dropout),
-        **dict(zip(_SPANS, given, strict=True)),
+        **{f"{name}_dropout": dropout for name in _DROPOUTS},
+        **dict(zip(_SPANS, spans, strict=True)),
     }

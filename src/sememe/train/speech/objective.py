@@ -1,14 +1,13 @@
-"""What a step of speech recognition learns from, and its loss: CTC.
+"""The objective of speech recognition: CTC.
 
-Graves et al. 2006, Connectionist temporal classification. A recording's letters may lie at any of
-its frames in their order, a blank between: the loss is -ln of the probability of all ways to lay
-them together, of which none has to be marked by hand.
+Graves et al. 2006, Connectionist temporal classification. The loss is -ln of the total probability
+of all alignments of a recording's letters to its frames, with blanks; none is given.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -19,11 +18,13 @@ import numpy as np
 from sememe.models.ctc.greedy import GreedyDecoder, log_probabilities
 from sememe.train.base.torch_loop import Objective
 from sememe.train.speech.examples import make_batches
-from sememe.train.speech.network import spans
-from sememe.train.speech.report import SpeechFigures, figures
+from sememe.train.speech.network import draw_spans
+from sememe.train.speech.report import SpeechFigures, measure
 from sememe.train.speech.vocabulary import BLANK, UNKNOWN
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from sememe.models.wav2vec2.config import SpeechConfig
     from sememe.train.base.device import Compute
     from sememe.train.speech.examples import Batch, Spoken, Variation
@@ -33,15 +34,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SpeechBatches:
-    """The batches of a run, of which an epoch has more and another fewer.
+    """The batches of a run; their number differs from epoch to epoch.
 
     Attributes:
-        data: What is learnt from.
-        config: Of the network that hears it.
-        variation: How recordings are varied.
-        max_batch_samples: Samples of a batch, padding counted.
+        data: Training data.
+        config: Of the network.
+        variation: Augmentation of the recordings.
+        max_batch_samples: Samples of a batch, padding included.
         epochs: Passes over the data.
-        seed: Of the order and of the variation.
+        seed: Of the order and of the augmentation.
     """
 
     data: Spoken
@@ -53,7 +54,7 @@ class SpeechBatches:
 
     @cached_property
     def steps(self) -> int:
-        """Steps in all."""
+        """Number of steps."""
         whole, rest = divmod(self.epochs, 1)
         ends = [0, *self._ends]
         last = ends[-1] - ends[-2] if rest else 0
@@ -71,14 +72,14 @@ class SpeechBatches:
         return list(accumulate(counts))
 
     @cached_property
-    def _known(self) -> dict[int, list[Batch]]:
+    def _last(self) -> dict[int, list[Batch]]:
         """The batches of the last epoch that was asked for."""
         return {}
 
     def _epoch(self, epoch: int) -> list[Batch]:
-        if epoch not in self._known:
-            self._known.clear()
-            self._known[epoch] = make_batches(
+        if epoch not in self._last:
+            self._last.clear()
+            self._last[epoch] = make_batches(
                 self.data,
                 self.config,
                 self.variation,
@@ -86,20 +87,20 @@ class SpeechBatches:
                 seed=self.seed,
                 epoch=epoch,
             )
-        return self._known[epoch]
+        return self._last[epoch]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpeechObjective(Objective[SpeechFigures]):
-    """A network that learns to write, its recordings, and those held out.
+    """A network for speech recognition, its training data, and the held-out recordings.
 
     Attributes:
         network: See `SpeechNetwork`.
-        vocabulary: What it writes.
-        batches: What it learns from.
-        held: What it is measured with; the best weights on it are kept.
-        head_share: Share of the steps in which the layer of letters alone learns.
-        spans: Share of frames that are hidden, frames of a span, and the same of features.
+        vocabulary: Its outputs.
+        batches: Training batches.
+        held: Held-out recordings; the best weights on them are kept.
+        head_share: Share of the steps in which only the output layer is trained.
+        spans: Share of frames to mask, frames of a span, and the same of features.
         seed: Of all random numbers.
         compute: The device and the precision.
     """
@@ -118,22 +119,23 @@ class SpeechObjective(Objective[SpeechFigures]):
 
     @property
     def modules(self) -> dict[str, Any]:
-        """The network with its layer of letters."""
+        """The network with its output layer."""
         return {"network": self.network.module}
 
     def batch(self, step: int) -> dict[str, Any]:
-        """Return B clips, the letters of each, and which frames and features are hidden."""
+        """Return B clips, the letters of each, and masks of frames and features."""
         import torch
 
         data, dim = self.batches.data, self.network.config.dim
         rows = self.compute.share(self.batches.of(step))
         rng = self.compute.rng(self.seed, 2, step)
-        clips = [data.made(row, rng, self.batches.variation) for row in rows]
+        clips = [data.make_audio(row, rng, self.batches.variation) for row in rows]
         targets = [data.target(row) for row in rows]
         frames = [self.network.config.frames(len(clip)) for clip in clips]
         prob, length, feature_prob, feature_length = self.spans
-        time = spans(frames, max(frames), prob=prob, length=length, rng=rng)
-        feature = spans([dim] * len(clips), dim, prob=feature_prob, length=feature_length, rng=rng)
+        time = draw_spans(frames, max(frames), prob=prob, length=length, rng=rng)
+        dims = [dim] * len(clips)
+        feature = draw_spans(dims, dim, prob=feature_prob, length=feature_length, rng=rng)
         return {
             "clips": [torch.from_numpy(clip) for clip in clips],  # B of (samples,)
             "time_mask": torch.from_numpy(time),  # (B, T)
@@ -143,7 +145,7 @@ class SpeechObjective(Objective[SpeechFigures]):
         }
 
     def loss(self, batch: dict[str, Any], step: int) -> Any:
-        """Return the loss of a batch, in nats a letter."""
+        """Return the CTC loss of a batch, in nats per letter."""
         import torch
 
         with self.compute.autocast():
@@ -153,21 +155,21 @@ class SpeechObjective(Objective[SpeechFigures]):
                 head_only=step < self.head_share * self.batches.steps,
             )  # (B, T, letters), (B,)
         scores = logits.float().log_softmax(-1).transpose(0, 1)  # (T, B, letters)
-        with torch.backends.cudnn.flags(enabled=False):  # whose CTC takes targets of the CPU alone
+        with torch.backends.cudnn.flags(enabled=False):  # whose CTC needs targets on the CPU
             return torch.nn.functional.ctc_loss(
                 scores, batch["targets"], lengths, batch["target_lengths"]
             )
 
     def evaluate(self, step: int) -> SpeechFigures:
-        """Measure error rates on the recordings held out."""
-        return figures(step, self.held.texts, self.transcribe(self.held), seed=self.seed)
+        """Measure error rates on the held-out recordings."""
+        return measure(step, self.held.texts, self.transcribe(self.held), seed=self.seed)
 
     def value(self, figures: SpeechFigures) -> float:
         """Return the word error rate."""
         return figures.word_error_rate
 
     def rank(self, figures: SpeechFigures) -> tuple[float, float]:
-        """Return what is better: fewer wrong words, then fewer wrong letters."""
+        """Rank by word error rate, then by character error rate."""
         return -figures.word_error_rate, -figures.character_error_rate
 
     def describe(self, figures: SpeechFigures) -> str:
@@ -175,30 +177,29 @@ class SpeechObjective(Objective[SpeechFigures]):
         return f"WER {figures.word_error_rate:.3f}"
 
     def parameters(self) -> list[Any]:
-        """Return matrices first: the order in which gradient norms have been summed here."""
+        """Return matrices first: gradient norms are summed in this order."""
         return sorted(super().parameters(), key=lambda parameter: parameter.ndim <= 1)
 
     def transcribe(self, data: Spoken) -> list[str]:
-        """Return what the network writes of recordings: the best letter of each frame."""
-        found = [""] * len(data)
-        for places in _similar(data.sounds.lengths.tolist(), self.batches.max_batch_samples):
-            clips = [data.sounds[place] for place in places]
-            logits, frames = self.network.logits(clips)  # (B, T, letters), (B,)
-            rows, ends = logits.cpu().numpy(), frames.cpu().tolist()
-            for place, row, n in zip(places, rows, ends, strict=True):
-                best = GreedyDecoder(BLANK)
-                best.feed(log_probabilities(row[:n], silent=[UNKNOWN]))
-                found[place] = self.vocabulary.decode(best.finish().ids)
-        return found
+        """Return greedy transcripts: the best letter of each frame."""
+        texts = [""] * len(data)
+        for batch in _split_by_length(data.sounds.lengths, self.batches.max_batch_samples):
+            logits, frames = self.network.logits([data.sounds[i] for i in batch])
+            rows, ends = logits.cpu().numpy(), frames.cpu().tolist()  # (B, T, letters), (B,)
+            for i, row, n in zip(batch, rows, ends, strict=True):
+                decoder = GreedyDecoder(BLANK)
+                decoder.feed(log_probabilities(row[:n], silent=[UNKNOWN]))
+                texts[i] = self.vocabulary.decode(decoder.finish().ids)
+        return texts
 
 
-def _similar(lengths: Sequence[int], max_samples: int) -> Iterator[list[int]]:
-    """Yield the places of recordings of like lengths, together at most `max_samples`."""
-    held: list[int] = []
-    for place in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
-        if held and (len(held) + 1) * lengths[place] > max_samples:
-            yield held
-            held = []
-        held.append(place)
-    if held:
-        yield held
+def _split_by_length(lengths: NDArray[np.int64], max_samples: int) -> Iterator[list[int]]:
+    """Yield indices of recordings of similar length, padded to at most `max_samples` in all."""
+    batch: list[int] = []
+    for i in np.argsort(lengths, kind="stable").tolist():
+        if batch and (len(batch) + 1) * lengths[i] > max_samples:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch

@@ -1,11 +1,11 @@
-"""Train a network to write what is said: CTC on wav2vec 2.0, section 3.3 of arXiv:2006.11477.
+"""Train a speech recogniser: CTC on wav2vec 2.0, section 3.3 of arXiv:2006.11477.
 
     SpeechTraining(base="mine").fit("transcripts.csv").save("recogniser")
     SpeechTraining(size="tiny").fit("recordings/").save("recogniser")        # from scratch
     sememe transcribe memo.wav -m recogniser
 
-A base that has heard speech without texts needs fewer texts. transformers opens the folder, and
-sememe runs it without torch.
+A base pre-trained on audio alone needs fewer transcripts. transformers opens the folder, and sememe
+runs it without torch.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
 import numpy as np
 
@@ -26,30 +26,29 @@ from sememe.sources.datasets.transcripts import read_transcripts
 from sememe.train.base.base_model import weights_digest
 from sememe.train.base.curve import even_plan
 from sememe.train.base.device import Compute
-from sememe.train.base.options import LoopRecipe, fitted, option, parameters
-from sememe.train.base.output_folder import write_trained
+from sememe.train.base.options import LoopRecipe, option, parameters
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.base.torch_loop import Loop
 from sememe.train.data.files import Named
 from sememe.train.data.waveforms import read_waveforms, sounds_digest
-from sememe.train.speech.examples import Spoken, Variation, check_spoken, spoken
-from sememe.train.speech.network import base_folder, network_of, new_network, own_vocabulary
+from sememe.train.speech.examples import Spoken, Variation, check_spoken, match_transcripts
+from sememe.train.speech.network import find_base, make_network, open_network, read_vocabulary
 from sememe.train.speech.objective import SpeechBatches, SpeechObjective
-from sememe.train.speech.report import SpeechReport, control_rate, speech_card, speech_notes
+from sememe.train.speech.report import SpeechReport, make_card, make_notes, measure_control
 from sememe.train.speech.vocabulary import SpeechVocabulary, Units
-from sememe.train.wav2vec2.network import Size, preprocessor
+from sememe.train.wav2vec2.network import Size, write_network
 
 if TYPE_CHECKING:
     from sememe.train.speech.network import SpeechNetwork
 
+    Pairs = list[tuple[Any, str]]
     Transcripts = str | Path | Sequence[tuple[Any, str]]
 
-KIND = "speech"
-# Step sizes fall with the width: 1.5e-3 from scratch and 1e-3 from a base at 128.
-_FROM_SCRATCH, _GOING_ON = 0.192, 0.128
+# Learning rates fall with the width: 1.5e-3 from scratch and 1e-3 from a base at 128.
+_FROM_SCRATCH, _FROM_BASE = 0.192, 0.128
 _NARROW = 128  # networks so narrow learn from small batches
 _BETAS = (0.9, 0.98)  # of Adam
-_MAX_GRAD_NORM = 1.0  # CTC's first gradients are wild
+_MAX_GRAD_NORM = 1.0  # CTC's first gradients are large
 _MODULES = ("torch", "transformers", "safetensors", "soundfile", "soxr", "matplotlib")
 
 
@@ -94,6 +93,8 @@ class SpeechTraining(LoopRecipe):
     Further options are those of `LoopRecipe`.
     """
 
+    kind: ClassVar[str] = "speech"
+
     base: str | None = option(None, group="model", names=("-m", "--base"))
     size: str = option("tiny", choices=get_args(Size), group="model")
     _: KW_ONLY
@@ -105,9 +106,7 @@ class SpeechTraining(LoopRecipe):
     batch_seconds: float | None = option(None, above=0, group="optimisation")
     learning_rate: float | None = None
     freeze_feature_encoder: bool | None = option(
-        None,
-        group="optimisation",
-        names=("--freeze-feature-encoder/--train-feature-encoder",),
+        None, group="optimisation", names=("--freeze-feature-encoder/--train-feature-encoder",)
     )
     head_share: float | None = option(None, at_least=0, below=1, group="optimisation")
     dropout: float = option(0.1, at_least=0, below=1, group="model")
@@ -133,22 +132,18 @@ class SpeechTraining(LoopRecipe):
         evaluate: Transcripts | None = None,
         checkpoint: str | Path | None = None,
         show_progress: bool = False,
-    ) -> SpeechTraining:
-        """Train on recordings and what is said in them.
+    ) -> Self:
+        """Train on recordings and their transcripts.
 
-        Args:
-            transcripts: A table with columns path and text, a folder of NAME.wav beside NAME.txt,
-                or pairs of what `read_sound` reads and a text. What cannot be used is reported,
-                and the run goes on: damaged or silent recordings, those without a letter of text,
-                those whose text has more letters than they have frames.
-            evaluate: Such recordings to measure with and to choose the best weights by; else a
-                share of the others is held out for it.
-            checkpoint: A folder for the run's state: killed, the same call goes on from there. It
-                is left for the caller to delete.
-            show_progress: Draw a bar.
+        transcripts: A table with columns path and text, a folder of NAME.wav with NAME.txt, or
+        pairs of what `read_sound` reads and a text. Unusable ones are reported and skipped: damaged
+        or silent recordings, transcripts without a letter or with more letters than frames.
+        evaluate: Held-out ones, which choose the best weights; by default a share of the others.
+        checkpoint: A folder for the state of the run, to resume after a kill; the caller deletes
+        it.
 
         Raises:
-            InvalidInputError, UnknownNameError: An option, the base or the recordings will not do.
+            InvalidInputError, UnknownNameError: An option, the base or the recordings are invalid.
             MissingExtraError: The extra `train` or `audio` is not installed.
             FloatingPointError: Training diverged.
         """
@@ -156,86 +151,54 @@ class SpeechTraining(LoopRecipe):
             require(name, "SpeechTraining.fit")
         self._check()
         Compute.of(self.device, self.precision)
-        base = None if self.base is None else base_folder(self.base)
-        given, aside = _pairs(transcripts), None if evaluate is None else _pairs(evaluate)
+        base = None if self.base is None else find_base(self.base)
+        data, aside = _pairs(transcripts), None if evaluate is None else _pairs(evaluate)
         facts = {
             "parameters": parameters(self),
-            "data": _digest(given),
+            "data": _digest(data),
             "evaluate": None if aside is None else _digest(aside),
             "weights of the base": None if base is None else weights_digest(base),
         }
         with checkpoint_folder(checkpoint, facts) as folder:
-            self._train(given, aside, base, folder, show=show_progress)
+            self._train(data, aside, base, folder, show=show_progress)
         return self
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the recogniser as transformers writes it, with a card and the curve.
+    def _facts(self) -> dict[str, Any]:
+        options = {"vocabulary": self.vocabulary_.facts(), "units": self.units}
+        return {"recipe": "speech", "base": self.base, **options}
 
-        Raises:
-            InvalidInputError: Nothing was fitted, or the folder holds something else.
-        """
-        report = fitted(self)
-        training = {name: value for name, value in asdict(report).items() if name != "curve"}
-        facts = {
-            "recipe": "speech",
-            "base": self.base,
-            "vocabulary": self.vocabulary_.facts(),
-            "units": self.units,
-            "parameters": parameters(self),
-            "training": training,
-        }
+    def _write(self, folder: Path) -> None:
+        rate, processor = self.sample_rate_, "Wav2Vec2Processor"
+        write_network(self.model_, folder, rate, processor_class=processor)
+        self.vocabulary_.write(folder)
 
-        def write(fresh: Path) -> None:
-            import json
-
-            from sememe.train.base.hf_callbacks import a_quiet_guest
-
-            with a_quiet_guest():
-                self.model_.save_pretrained(str(fresh))
-            self.vocabulary_.write(fresh)
-            document = preprocessor(self.sample_rate_) | {"processor_class": "Wav2Vec2Processor"}
-            text = json.dumps(document, indent=1)
-            (fresh / "preprocessor_config.json").write_text(text + "\n", encoding="utf-8")
-
-        return write_trained(
-            Path(folder),
-            KIND,
-            write=write,
-            facts=facts,
-            card=speech_card(self, report),
-            curve=report.curve,
-        )
+    def _card(self) -> str:
+        return make_card(self, self.report_)
 
     def _train(
-        self,
-        given: list[tuple[Any, str]],
-        aside: list[tuple[Any, str]] | None,
-        base: Path | None,
-        folder: Path,
-        *,
-        show: bool,
+        self, pairs: Pairs, aside: Pairs | None, base: Path | None, folder: Path, *, show: bool
     ) -> None:
         from sememe.train.base.hf_callbacks import a_quiet_guest
 
-        vocabulary = self._vocabulary([text for _, text in given], base)
+        vocabulary = self._vocabulary([text for _, text in pairs], base)
         with a_quiet_guest():
             network = self._network(vocabulary, base)
-            data, skipped = self._read(given, vocabulary, network, folder / "sounds-run", show=show)
-            missed: tuple[Skipped, ...] = ()
+            data, skipped = self._read(pairs, vocabulary, network, folder / "sounds-run", show)
+            held_skipped: tuple[Skipped, ...] = ()
             if aside is None:
-                data, held = self._divided(data)
+                data, held = self._split(data)
             else:
-                place = folder / "held-run"
-                held, missed = self._read(aside, vocabulary, network, place, show=show)
+                held, held_skipped = self._read(
+                    aside, vocabulary, network, folder / "held-run", show
+                )
                 if not len(held):
+                    first = held_skipped[0]
                     raise InvalidInputError(
-                        "no recording to evaluate on can be used: "
-                        f"{missed[0].source}: {missed[0].reason}."
+                        f"no recording to evaluate on can be used: {first.source}: {first.reason}."
                     )
             check_spoken(data)
             objective = self._objective(network, vocabulary, data, held)
-            loop = self._loop(objective)
-            curve, seen = loop.run(objective, folder, show_progress=show)
+            curve, figures = self._loop(objective).run(objective, folder, show_progress=show)
         self.model_, self.vocabulary_ = network.module, vocabulary
         self.sample_rate_ = network.sample_rate
         self.report_ = SpeechReport(
@@ -243,36 +206,36 @@ class SpeechTraining(LoopRecipe):
             n_held=len(held),
             seconds_of_speech=float(data.sounds.lengths.sum()) / network.sample_rate,
             vocab_size=len(vocabulary),
-            skipped=(*skipped, *missed),
+            skipped=(*skipped, *held_skipped),
             curve=curve,
-            figures=seen,
-            control=control_rate(data.texts, held.texts),
-            notes=speech_notes(skipped, missed, seen, shared=_shared(given, aside)),
+            figures=figures,
+            control=measure_control(data.texts, held.texts),
+            notes=make_notes(skipped, held_skipped, figures, shared=_count_shared(pairs, aside)),
         )
 
     def _read(
         self,
-        given: list[tuple[Any, str]],
+        pairs: Pairs,
         vocabulary: SpeechVocabulary,
         network: SpeechNetwork,
-        beside: Path,
-        *,
+        folder: Path,
         show: bool,
     ) -> tuple[Spoken, tuple[Skipped, ...]]:
-        """Return the recordings that can be used, and those that cannot, with reasons."""
-        sounds = read_waveforms(
-            _named(given),
+        """Return the usable recordings, and the others, with reasons."""
+        audio = read_waveforms(
+            _name_files(pairs),
             sample_rate=network.sample_rate,
             longest=self.longest,
             longer="skip",
-            beside=beside,
+            beside=folder,
             show=show,
         )
-        found, left_out = spoken(sounds, [text for _, text in given], vocabulary, network.config)
-        return found, (*sounds.skipped, *left_out)
+        texts = [text for _, text in pairs]
+        data, skipped = match_transcripts(audio, texts, vocabulary, network.config)
+        return data, (*audio.skipped, *skipped)
 
-    def _divided(self, data: Spoken) -> tuple[Spoken, Spoken]:
-        """Return the recordings to learn from, and those held out."""
+    def _split(self, data: Spoken) -> tuple[Spoken, Spoken]:
+        """Return the recordings to train on, and the held-out ones."""
         order = np.random.default_rng([self.seed, 0]).permutation(len(data))
         n_held = min(len(data) - 2, max(1, round(len(data) * self.held_out)))
         if n_held < 1:
@@ -280,35 +243,26 @@ class SpeechTraining(LoopRecipe):
                 f"{len(data)} recordings with a transcript can be used; give three or more, or "
                 "others to evaluate on."
             )
-        return (
-            data.some(np.sort(order[n_held:]).tolist()),
-            data.some(np.sort(order[:n_held]).tolist()),
-        )
+        held, train = np.sort(order[:n_held]).tolist(), np.sort(order[n_held:]).tolist()
+        return data.select(train), data.select(held)
 
     def _vocabulary(self, texts: list[str], base: Path | None) -> SpeechVocabulary:
-        """Return what it is to write: as its base does, where that has every letter."""
-        found = SpeechVocabulary.of(
+        """Return the base's vocabulary if it has the options and every letter, else a new one."""
+        new = SpeechVocabulary.of(
             texts, units=self.units, lower=self.lower, punctuation=self.punctuation
         )
-        known = None if base is None else own_vocabulary(base)
-        alike = known is not None and known.facts() == found.facts()
-        return known if known and alike and set(found.letters) <= set(known.letters) else found
+        known = None if base is None else read_vocabulary(base)
+        if known is None or replace(known, letters=new.letters) != new:
+            return new
+        return known if set(new.letters) <= set(known.letters) else new
 
     def _network(self, vocabulary: SpeechVocabulary, base: Path | None) -> SpeechNetwork:
         spans = (self.mask_time, self.mask_length, self.mask_feature, 0)
+        options: Any = {"dropout": self.dropout, "spans": spans, "seed": self.seed}
         if base is None:
-            network = new_network(
-                self.size,
-                vocabulary,
-                sample_rate=self.sample_rate,
-                dropout=self.dropout,
-                spans=spans,
-                seed=self.seed,
-            )
+            network = make_network(self.size, self.sample_rate, vocabulary, **options)
         else:
-            network = network_of(
-                base, vocabulary, dropout=self.dropout, spans=spans, seed=self.seed
-            )
+            network = open_network(base, vocabulary, **options)
         frozen = self.freeze_feature_encoder
         if frozen or (frozen is None and base is not None):
             network.module.freeze_feature_encoder()
@@ -340,54 +294,54 @@ class SpeechTraining(LoopRecipe):
         )
 
     def _loop(self, objective: SpeechObjective) -> Loop:
-        usual = (_FROM_SCRATCH if self.base is None else _GOING_ON) / objective.network.config.dim
+        default = (
+            _FROM_SCRATCH if self.base is None else _FROM_BASE
+        ) / objective.network.config.dim
         evaluations = self.evaluations or max(1, math.ceil(self.epochs))
-        return Loop(
-            plan=even_plan(objective.batches.steps, evaluations=evaluations),
-            learning_rate=self.learning_rate or usual,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
+        return Loop.of(
+            self,
+            even_plan(objective.batches.steps, evaluations=evaluations),
+            learning_rate=self.learning_rate or default,
             betas=_BETAS,
             max_grad_norm=_MAX_GRAD_NORM,
             keep="best",
             patience=self.patience,
-            seed=self.seed,
         )
 
 
-def _pairs(given: Transcripts) -> list[tuple[Any, str]]:
-    """Return recordings, not yet opened, and what is said in each."""
-    if isinstance(given, str | Path):
-        return list(read_transcripts(given))
-    pairs = list(given)
-    for place, pair in enumerate(pairs):
+def _pairs(transcripts: Transcripts) -> Pairs:
+    """Return recordings, not yet opened, with their transcripts."""
+    if isinstance(transcripts, str | Path):
+        return list(read_transcripts(transcripts))
+    pairs = list(transcripts)
+    for i, pair in enumerate(pairs):
         if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[1], str)):
             raise InvalidInputError(
-                f"transcript {place} is {type(pair).__name__}; give pairs of a sound and a text."
+                f"transcript {i} is {type(pair).__name__}; give pairs of audio and a text."
             )
     if not pairs:
-        raise InvalidInputError("no transcripts were given. Give pairs of a sound and a text.")
-    return [(sound, text) for sound, text in pairs]
+        raise InvalidInputError("no transcripts were given. Give pairs of audio and a text.")
+    return [(audio, text) for audio, text in pairs]
 
 
-def _named(given: list[tuple[Any, str]]) -> list[Named]:
+def _name_files(pairs: Pairs) -> list[Named]:
     return [
-        Named(str(sound) if isinstance(sound, str | Path) else f"sound {place}", sound)
-        for place, (sound, _) in enumerate(given)
+        Named(str(audio) if isinstance(audio, str | Path) else f"sound {i}", audio)
+        for i, (audio, _) in enumerate(pairs)
     ]
 
 
-def _shared(given: list[tuple[Any, str]], aside: list[tuple[Any, str]] | None) -> int | None:
-    """Return how many recordings to evaluate on are learnt from too; None: a share of all."""
+def _count_shared(pairs: Pairs, aside: Pairs | None) -> int | None:
+    """Return how many files of `aside` are trained on too; None without `aside`."""
     if aside is None:
         return None
-    known = {str(sound) for sound, _ in given if isinstance(sound, str | Path)}
-    return sum(str(sound) in known for sound, _ in aside if isinstance(sound, str | Path))
+    trained = {str(audio) for audio, _ in pairs if isinstance(audio, str | Path)}
+    return sum(str(audio) in trained for audio, _ in aside if isinstance(audio, str | Path))
 
 
-def _digest(given: list[tuple[Any, str]]) -> str:
+def _digest(pairs: Pairs) -> str:
     """Return a hash of the recordings and of their texts."""
-    found = hashlib.sha256(sounds_digest(_named(given)).encode())
-    for _, text in given:
-        found.update(text.encode("utf-8", "surrogatepass") + b"\0")
-    return found.hexdigest()
+    total = hashlib.sha256(sounds_digest(_name_files(pairs)).encode())
+    for _, text in pairs:
+        total.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    return total.hexdigest()

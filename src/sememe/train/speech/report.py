@@ -1,31 +1,29 @@
-"""What was measured of a network that learns to write speech, and the words about it."""
+"""The report of a speech recogniser: error rates, notes and model card."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sememe.evaluate.metrics.error_rates import character_error_rate, word_error_rate
-from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
+from sememe.train.base.model_card import curve_rows, model_card, note_lines, skipped_note, table
 from sememe.train.base.options import parameters
 
 if TYPE_CHECKING:
     from sememe._types import Skipped
     from sememe.train.base.curve import Curve
 
-_NAMED = 5  # recordings that a note names
-
 
 @dataclass(frozen=True, slots=True)
 class SpeechFigures:
-    """What was measured after a step; 0 is before training.
+    """Error rates after a step; 0 is before training.
 
     Attributes:
         step: Steps taken.
-        word_error_rate: Words put in, left out and wrong, for each word that is said.
-        word_interval: Where it lies, with 95 % confidence, by drawing recordings anew.
+        word_error_rate: Insertions, deletions and substitutions per word of the transcripts.
+        word_interval: Its 95 % bootstrap interval.
         character_error_rate: The same of characters.
         character_interval: Its interval.
     """
@@ -36,27 +34,21 @@ class SpeechFigures:
     character_error_rate: float
     character_interval: tuple[float, float]
 
-    @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> SpeechFigures:
-        """Read back what `dataclasses.asdict` gave and JSON kept."""
-        pairs = {name: tuple(facts[name]) for name in ("word_interval", "character_interval")}
-        return cls(**{**facts, **pairs})
-
 
 @dataclass(frozen=True, slots=True)
 class SpeechReport:
     """What `fit` did.
 
     Attributes:
-        n_recordings: Recordings that were learnt from.
-        n_held: Recordings held out, on which error rates are measured.
-        seconds_of_speech: How long those are that were learnt from.
-        vocab_size: Letters that it writes, the marks for blank, unknown and space included.
+        n_recordings: Number of training recordings.
+        n_held: Number of held-out recordings, on which error rates are measured.
+        seconds_of_speech: Total length of the training recordings.
+        vocab_size: Number of outputs: letters, and the marks for blank, unknown and space.
         skipped: What could not be used, and why.
-        curve: Losses in nats a letter, word error rates, times.
-        figures: All that was measured, before training, during it and after.
-        control: The word error rate of always writing the most frequent transcript.
-        notes: What the figures do not say.
+        curve: Losses in nats per letter, word error rates, times.
+        figures: Error rates before, during and after training.
+        control: Word error rate of always writing the most frequent transcript.
+        notes: Caveats.
     """
 
     n_recordings: int
@@ -71,45 +63,37 @@ class SpeechReport:
 
     @property
     def best(self) -> SpeechFigures:
-        """What was measured of the weights that were kept."""
+        """Error rates of the weights that were kept."""
         return next(one for one in self.figures if one.step == self.curve.best_step)
 
 
-def figures(step: int, said: Sequence[str], written: Sequence[str], *, seed: int) -> SpeechFigures:
-    """Compare what is said with what the network writes, both as the vocabulary has it."""
-    words = word_error_rate(said, written, seed=seed)
-    letters = character_error_rate(said, written, seed=seed)
+def measure(step: int, texts: Sequence[str], written: Sequence[str], *, seed: int) -> SpeechFigures:
+    """Measure error rates. texts: Transcripts. written: Outputs of the network."""
+    words = word_error_rate(texts, written, seed=seed)
+    letters = character_error_rate(texts, written, seed=seed)
     return SpeechFigures(step, words.rate, words.interval, letters.rate, letters.interval)
 
 
-def control_rate(learnt: Sequence[str], held: Sequence[str]) -> float:
-    """Return the word error rate of the most frequent transcript of those learnt."""
-    (text, _), *_ = Counter(learnt).most_common(1)
+def measure_control(texts: Sequence[str], held: Sequence[str]) -> float:
+    """Return the word error rate of always writing the most frequent of the texts."""
+    (text, _), *_ = Counter(texts).most_common(1)
     return word_error_rate(held, [text] * len(held)).rate
 
 
-def skipped_note(what: str, missing: Sequence[Skipped]) -> tuple[str, ...]:
-    """Return a note on recordings that were left out; none where there are none."""
-    if not missing:
-        return ()
-    named = "; ".join(f"{one.source}: {one.reason}" for one in missing[:_NAMED])
-    more = f"; and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-    return (f"{what}{len(missing)} left out: {named}{more}",)
-
-
-def speech_notes(
+def make_notes(
     skipped: Sequence[Skipped],
-    missed: Sequence[Skipped],
-    seen: Sequence[SpeechFigures],
+    held_skipped: Sequence[Skipped],
+    figures: Sequence[SpeechFigures],
     *,
     shared: int | None,
 ) -> tuple[str, ...]:
-    """Return what is to be said besides the figures.
+    """Return the notes on a run.
 
-    skipped, missed: Recordings that could not be used, to learn from and to measure with. shared:
-    How many of those held out are learnt from too; None: they are a share of the others.
+    skipped, held_skipped: Recordings that could not be used. shared: Number of held-out recordings
+    that are trained on too; None: they are a share of the training data.
     """
-    notes = [*skipped_note("", skipped), *skipped_note("held out: ", missed)]
+    notes = [*skipped_note(skipped, why="left out")]
+    notes += skipped_note(held_skipped, prefix="held out: ", why="left out")
     if shared:
         notes.append(f"held out: {shared} recordings are learnt from too, which flatters")
     if shared is None:
@@ -117,28 +101,29 @@ def speech_notes(
             "the recordings held out are a share of all: voices in them are learnt from too, "
             "which flatters. Give others to evaluate on for new voices"
         )
-    if min(one.word_error_rate for one in seen) >= min(1.0, seen[0].word_error_rate):
+    if min(one.word_error_rate for one in figures) >= min(1.0, figures[0].word_error_rate):
         notes.append(
             f"nothing was learnt that can be read: the word error rate is "
-            f"{seen[-1].word_error_rate:.4f}. Give more epochs or recordings, or a base"
+            f"{figures[-1].word_error_rate:.4f}. Give more epochs or recordings, or a base"
         )
     return tuple(notes)
 
 
-def speech_card(training: Any, report: SpeechReport) -> str:
+def make_card(training: Any, report: SpeechReport) -> str:
     """Return the card of a recogniser."""
     best = report.best
-    low, high = best.word_interval
     results = curve_rows(report.curve)
-    results["word error rate held out"] = f"{best.word_error_rate:.4f} ({low:.4f} to {high:.4f})"
-    low, high = best.character_interval
-    rate = best.character_error_rate
-    results["character error rate held out"] = f"{rate:.4f} ({low:.4f} to {high:.4f})"
+    for name, rate, (low, high) in (
+        ("word", best.word_error_rate, best.word_interval),
+        ("character", best.character_error_rate, best.character_interval),
+    ):
+        results[f"{name} error rate held out"] = f"{rate:.4f} ({low:.4f} to {high:.4f})"
     results["word error rate of the most frequent transcript (control)"] = f"{report.control:.4f}"
-    use = ["```", "sememe transcribe recording.wav -m this-folder", "```", ""]
+    command = "sememe transcribe recording.wav -m this-folder"
     data = f"{report.n_recordings:,} recordings, {report.seconds_of_speech:,.0f} seconds."
+    use = "It runs without torch. The folder opens in transformers too."
     sections = {
-        "Use": [*use, "It runs without torch. The folder opens in transformers too."],
+        "Use": ["```", command, "```", "", use],
         "Data": [data, "", *note_lines(report.notes)],
         "Results": table(results),
         "Settings": table(parameters(training)),

@@ -1,7 +1,7 @@
-"""Batches of equal stretches of sound: nothing is padding, and an epoch passes all of it once.
+"""Batches of crops of equal length, without padding; an epoch reads all audio once.
 
-Sounds run on from stretch to stretch, as texts do in `sememe.train.mlm.packing`: short clips share
-one, a long recording is in several. Their order is another each epoch, and where the cuts lie.
+Audio is packed like texts in `sememe.train.mlm.packing`: short clips share a crop, long ones are
+split. Order and cuts differ from epoch to epoch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Epoch(NamedTuple):
-    """The order of the sounds, where each ends in it, and where the stretches begin."""
+    """The order of the clips, the end of each, and the starts of the crops, in samples."""
 
     number: int
     order: NDArray[np.int64]
@@ -28,44 +28,41 @@ class _Epoch(NamedTuple):
 
 
 class Crops:
-    """Stretches of `size` samples, in batches that are a function of the seed and of the step."""
+    """Crops of `size` samples, in batches that are a function of the seed and of the step."""
 
     def __init__(self, sounds: Waveforms, size: int, batch: int, seed: int) -> None:
-        """Take sounds; size: Samples of a stretch. batch: Stretches a step. seed: Of the order."""
-        self.sounds = sounds
-        self.size = size
-        self.batch = batch
-        self.seed = seed
+        """Take audio. size: Samples of a crop. batch: Crops per step. seed: Of the order."""
+        self.sounds, self.size, self.batch, self.seed = sounds, size, batch, seed
         self._last: _Epoch | None = None
 
     @property
     def n_batches(self) -> int:
-        """Batches of an epoch; what is less than one is left out, another part each time."""
+        """Whole batches of an epoch."""
         return int(self.sounds.starts[-1]) // self.size // self.batch
 
     def of_step(self, step: int) -> FloatArray:
         """Return the batch of a step: (batch, size) float32."""
-        epoch, place = divmod(step, self.n_batches)
-        return self._read(epoch, range(place * self.batch, (place + 1) * self.batch))
+        epoch, i = divmod(step, self.n_batches)
+        return self._read(epoch, range(i * self.batch, (i + 1) * self.batch))
 
-    def some(self, n: int) -> FloatArray:
-        """Return up to n stretches to measure with: (n, size) float32, the same each time."""
+    def sample(self, n: int) -> FloatArray:
+        """Return up to n crops to measure with: (n, size) float32, the same each time."""
         return self._read(0, range(min(n, int(self.sounds.starts[-1]) // self.size)))
 
-    def _read(self, number: int, rows: range) -> FloatArray:
+    def _read(self, number: int, indices: range) -> FloatArray:
         epoch = self._epoch(number)
         ends, lengths = epoch.ends, self.sounds.lengths[epoch.order]
         total = int(ends[-1])
-        found = np.empty((len(rows), self.size), np.float32)
-        for row, place in enumerate(rows):
-            at, filled = int(epoch.begins[place]), 0
+        crops = np.empty((len(indices), self.size), np.float32)
+        for row, i in enumerate(indices):
+            at, filled = int(epoch.begins[i]), 0
             while filled < self.size:
                 nth = int(np.searchsorted(ends, at, side="right"))
-                sound = self.sounds[int(epoch.order[nth])]
-                part = sound[at - int(ends[nth] - lengths[nth]) :][: self.size - filled]
-                found[row, filled : filled + len(part)] = part
+                clip = self.sounds[int(epoch.order[nth])]
+                part = clip[at - int(ends[nth] - lengths[nth]) :][: self.size - filled]
+                crops[row, filled : filled + len(part)] = part
                 filled, at = filled + len(part), (at + len(part)) % total
-        return found
+        return crops
 
     def _epoch(self, number: int) -> _Epoch:
         """Return an epoch; the last one is kept. Two threads may ask, each for its own."""
@@ -77,5 +74,5 @@ class Crops:
         ends = np.cumsum(self.sounds.lengths[order])
         total = int(ends[-1])
         begins = np.arange(total // self.size) * self.size + rng.integers(self.size)
-        self._last = found = _Epoch(number, order, ends, rng.permutation(begins % total))
-        return found
+        self._last = epoch = _Epoch(number, order, ends, rng.permutation(begins % total))
+        return epoch

@@ -1,7 +1,7 @@
 """The loss of wav2vec 2.0: contrastive over masked frames, plus the diversity of the codebooks.
 
-transformers computes the same over all frames; here only masked ones are quantised and compared,
-which are all that count.
+transformers computes the same over all frames; here only the masked ones, which count, are
+quantised and compared.
 """
 
 from __future__ import annotations
@@ -9,21 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-_LEAST = 1e-7  # added to a share before its logarithm, whose gradient has no end at 0
+_EPSILON = 1e-7  # added to a share before its logarithm, whose gradient is infinite at 0
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What a batch costs, each a mean over masked frames.
+    """Loss and metrics of a batch, means over its masked frames.
 
     Attributes:
         contrastive: A scalar of torch, in nats.
-        diversity: A scalar of torch from 0, all codes used alike, to nearly 1.
-        accuracy: Share of the frames whose own code is found the most alike, among those with
-            another code to be told from; 0 where there is none.
-        chance: That share if each frame is given the prediction of another frame; 1 where there is
-            none.
-        codes: (m, codebooks) which entries the frames took.
+        diversity: A scalar of torch from 0, all codes used equally, to nearly 1.
+        accuracy: Share of the frames whose own code scores highest, among those with a negative of
+            another code; 0 without any.
+        chance: The same with each frame's prediction replaced by another frame's; 1 without any.
+        codes: (m, codebooks) entries of the frames.
     """
 
     contrastive: Any
@@ -38,10 +37,10 @@ def pretraining_loss(model: Any, outputs: Any, mask: Any, negatives: Any, *, sam
 
     Args:
         model: A Wav2Vec2ForPreTraining.
-        outputs: What its network made of a batch whose frames were masked.
+        outputs: Of its network for a batch with masked frames.
         mask: (B, T) bool, m of them True.
         negatives: (m, k) rows among the m.
-        sampled: Draw codes by the Gumbel softmax, which learns, not the likeliest.
+        sampled: Draw codes by the Gumbel softmax, which learns; else take the likeliest.
 
     References:
         Baevski et al. 2020, section 3.2 (arXiv:2006.11477); Jang et al. 2017 (arXiv:1611.01144).
@@ -58,10 +57,10 @@ def pretraining_loss(model: Any, outputs: Any, mask: Any, negatives: Any, *, sam
 
 
 def quantize(quantizer: Any, features: Any, *, sampled: bool) -> tuple[Any, Any, Any]:
-    """Return the codes of frames as the product quantiser of a model takes them.
+    """Quantise frames with the product quantiser of a model.
 
-    features: (m, width). Returns vectors (m, code_dim); the entry each codebook gave, (m,
-    codebooks); and how likely each entry was, (m, codebooks, entries).
+    features: (m, width). Returns vectors (m, code_dim), the entry of each codebook (m, codebooks),
+    and the probabilities of all entries (m, codebooks, entries).
     """
     import torch
     from torch.nn import functional
@@ -83,10 +82,10 @@ def quantize(quantizer: Any, features: Any, *, sampled: bool) -> tuple[Any, Any,
 def contrastive_loss(
     predicted: Any, targets: Any, codes: Any, negatives: Any, *, temperature: float
 ) -> tuple[Any, float, float]:
-    """Return the InfoNCE of each frame's prediction and code, its accuracy, and that by chance.
+    """Return the InfoNCE of predictions and codes, its accuracy, and that by chance; see `Loss`.
 
     The loss is the mean of -log of the share of exp(cosine / temperature) that a frame's own code
-    has among it and its negatives; a negative of the frame's own code counts nothing. See `Loss`.
+    has among it and its negatives; negatives with the frame's own code are left out.
 
     predicted, targets: (m, dim). codes: (m, codebooks). negatives: (m, k) rows among the m.
     """
@@ -100,24 +99,23 @@ def contrastive_loss(
     real = ~same.all(1)
     if not real.any():
         return loss, 0.0, 1.0
-    elsewhere = scores.detach().roll(len(scores) // 2, 0)
-    guessed = _logits(elsewhere, negatives, same)
+    shifted = _logits(scores.detach().roll(len(scores) // 2, 0), negatives, same)
     accuracy, chance = (
-        float((x[real].argmax(1) == 0).float().mean()) for x in (logits.detach(), guessed)
+        float((x[real].argmax(1) == 0).float().mean()) for x in (logits.detach(), shifted)
     )
     return loss, accuracy, chance
 
 
 def _logits(scores: Any, negatives: Any, same: Any) -> Any:
-    """Return (m, 1 + k): the score of each frame's own code, and those of others' codes."""
+    """Return (m, 1 + k): the score of each frame's own code, and those of its negatives."""
     import torch
 
-    apart = scores.gather(1, negatives).masked_fill(same, -torch.inf)  # (m, k)
-    return torch.cat([scores.diagonal()[:, None], apart], 1)
+    others = scores.gather(1, negatives).masked_fill(same, -torch.inf)  # (m, k)
+    return torch.cat([scores.diagonal()[:, None], others], 1)
 
 
 def diversity_loss(shares: Any) -> Any:
-    """Return the share of the codebooks' entries that is not used: 1 - perplexities / entries.
+    """Return 1 - perplexities / entries, the unused share of the codebooks.
 
     shares: (m, codebooks, entries), rows adding up to 1. A perplexity is exp(entropy) of the mean
     over frames.
@@ -125,5 +123,5 @@ def diversity_loss(shares: Any) -> Any:
     import torch
 
     mean = shares.mean(0)  # (codebooks, entries)
-    perplexities = torch.exp(-(mean * torch.log(mean + _LEAST)).sum(-1))
+    perplexities = torch.exp(-(mean * torch.log(mean + _EPSILON)).sum(-1))
     return 1 - perplexities.sum() / mean.numel()

@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 def mask_spans(
     frames: NDArray[np.int64], rng: np.random.Generator, *, prob: float, length: int
 ) -> NDArray[np.bool_]:
-    """Return which frames are masked: (n, most frames) of bool, False after a sound's end.
+    """Return a mask of frames: (n, max frames) of bool, False after the end of a clip.
 
-    Spans of `length` frames begin at places drawn without repetition, so many that they would hide
-    the share `prob` if none overlapped; a fraction of a span is one more by chance, as transformers
-    has it. A sound no longer than a span has half of it hidden, but two frames at least: one alone
-    has nothing to be told apart from.
+    Spans of `length` frames start at frames drawn without repetition, so many that they would mask
+    the share `prob` if none overlapped, rounded up or down by chance as in transformers. A clip no
+    longer than a span has half of it masked, but two frames at least: one alone has no negatives.
 
-    frames: (n,) frames of each sound.
+    frames: (n,) frames of each clip.
 
     >>> mask_spans(np.array([9]), np.random.default_rng(0), prob=0.34, length=3).sum()
     np.int64(3)
@@ -31,7 +30,7 @@ def mask_spans(
     mask = np.zeros((len(frames), int(frames.max())), np.bool_)
     for row, n in enumerate(frames.tolist()):
         span = length if n > length else max(2, n // 2)
-        last = n - span  # where a span may begin at the latest
+        last = n - span  # start of a span, at most
         if last < 0:
             continue
         count = min(max(1, int(prob * n / span + rng.random())), last + 1)
@@ -41,10 +40,10 @@ def mask_spans(
 
 
 def draw_negatives(mask: NDArray[np.bool_], rng: np.random.Generator, k: int) -> NDArray[np.int64]:
-    """Draw k others for each masked frame, among the masked frames of the same sound.
+    """Draw k others for each masked frame, uniformly among the masked frames of the same clip.
 
-    mask: (n, frames). Returns (m, k): rows among the m masked frames. Each other one is as likely;
-    the frame itself is never drawn, but where it is alone.
+    mask: (n, frames). Returns (m, k): rows among the m masked frames. The frame itself is drawn
+    only if it is alone.
     """
     counts = mask.sum(1)
     total = int(counts.sum())
@@ -53,5 +52,5 @@ def draw_negatives(mask: NDArray[np.bool_], rng: np.random.Generator, k: int) ->
     own = np.arange(total)[:, None] - first
     drawn = (rng.random((total, k)) * np.maximum(count - 1, 1)).astype(np.int64)
     drawn += (drawn >= own) & (count > 1)
-    found: NDArray[np.int64] = first + drawn
-    return found
+    negatives: NDArray[np.int64] = first + drawn
+    return negatives

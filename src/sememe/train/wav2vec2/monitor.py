@@ -1,7 +1,7 @@
-"""What is measured of wav2vec 2.0 while it learns, and when to be alarmed.
+"""Metrics of wav2vec 2.0 during training, and alarms.
 
-Its loss falls also when it goes wrong: where all frames take one code nothing is left to be told
-apart. So the codes in use are counted, and how often a frame's own code is found among others'.
+The loss also falls when all frames take one code, so the codes in use are counted, and how often a
+frame's own code scores highest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sememe.train.base.curve import check_finite
 
-_FEW = 0.25  # of the perplexity that the codes once had: fewer are a collapse
+_FEW = 0.25  # of the highest perplexity so far: less is a collapse
 _LEAST = 1.5  # perplexity of a codebook; 1 is one entry for all
 _LATE = 0.5  # share of the run after which more than chance is expected
 _ABOVE = 1.5  # times chance
@@ -20,19 +20,19 @@ _ABOVE = 1.5  # times chance
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured after a step; 0 is before training.
+    """Metrics after a step; 0 is before training.
 
     Attributes:
         step: Steps taken.
-        loss: Contrastive loss in nats, without the chance in the codes that training has.
-        accuracy: Share of hidden frames whose own code is found among the others.
-        chance: That share if each frame is given the prediction of another frame.
-        usage: Share of the codebooks' entries that some frame takes.
-        perplexity: exp(entropy) of the entries taken, the mean over codebooks: 1 where one entry
-            is taken by all frames, the number of entries where each is taken as often.
-        probes: Accuracy of a linear layer on the mean of the frames, for each layer; () without
+        loss: Contrastive loss in nats, with the likeliest codes.
+        accuracy: Share of masked frames whose own code scores highest; see `Loss`.
+        chance: The same with each prediction replaced by another frame's.
+        usage: Share of the codebooks' entries in use.
+        perplexity: exp(entropy) of the entries in use, the mean over codebooks: from 1, one entry
+            for all frames, to the number of entries.
+        probes: Accuracy of a linear probe on the mean of the frames, for each layer; () without
             labels.
-        best: The layer chosen among the sounds that the linear layer learns from.
+        best: The best layer; see `LabelledAudio.probe`.
     """
 
     step: int
@@ -46,31 +46,25 @@ class Figures:
 
     @property
     def probe(self) -> float | None:
-        """The accuracy at the layer that was chosen."""
+        """The accuracy at the best layer."""
         return self.probes[self.best] if self.probes else None
 
 
 def warn_of_failure(figures: Sequence[Figures], steps: int) -> None:
-    """Warn if the last of the figures is the first to alarm.
-
-    Raises:
-        FloatingPointError: The last loss is not finite.
-    """
-    last = figures[-1]
-    check_finite(last.loss, last.step)
-    if (told := alarm(figures, steps)) and not alarm(figures[:-1], steps):
-        warnings.warn(told, RuntimeWarning, stacklevel=3)
+    """Warn if the last of the figures is the first to show a failure; see `check_finite` too."""
+    check_finite(figures[-1].loss, figures[-1].step)
+    if (note := note_failure(figures, steps)) and not note_failure(figures[:-1], steps):
+        warnings.warn(note, RuntimeWarning, stacklevel=3)
 
 
-def alarm(figures: Sequence[Figures], steps: int) -> str:
-    """Return a note where the codes collapsed or nothing is learnt, else "".
+def note_failure(figures: Sequence[Figures], steps: int) -> str:
+    """Return a note if the codes collapsed or nothing is learnt, else "".
 
-    steps: Of the run in all.
-
-    >>> alarm([Figures(0, 3, 0.1, 0.1, 0.9, 20.0), Figures(50, 1, 0.9, 0.3, 0.1, 2.0)], 100)[:57]
+    >>> first = Figures(0, 3, 0.1, 0.1, 0.9, 20.0)
+    >>> note_failure([first, Figures(50, 1, 0.9, 0.3, 0.1, 2.0)], 100)[:57]
     'the perplexity of the codes fell from 20.0 to 2.0 by step'
-    >>> alarm([Figures(0, 3, 0.1, 0.1, 0.9, 9.0), Figures(50, 3, 0.11, 0.1, 0.9, 9.0)], 100)[:41]
-    'at step 50 of 100 a hidden frame is told '
+    >>> note_failure([first, Figures(50, 3, 0.11, 0.1, 0.9, 9.0)], 100)[:40]
+    'at step 50 of 100 the code of a masked f'
     """
     highest = 0.0
     for one in figures:
@@ -85,9 +79,9 @@ def alarm(figures: Sequence[Figures], steps: int) -> str:
     last = figures[-1] if figures else None
     if last and last.step >= _LATE * steps and last.accuracy < _ABOVE * last.chance:
         return (
-            f"at step {last.step} of {steps} a hidden frame is told from others in "
+            f"at step {last.step} of {steps} the code of a masked frame is predicted in "
             f"{last.accuracy:.1%} of cases, by chance it would be {last.chance:.1%}: nothing is "
             "learnt. Give more epochs, a higher learning rate, shorter spans (--mask-length), or "
-            "sounds that hold more than noise"
+            "audio that holds more than noise"
         )
     return ""

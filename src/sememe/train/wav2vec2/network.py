@@ -1,11 +1,13 @@
-"""wav2vec 2.0 of a size, with random weights: what a run begins with.
+"""Networks of wav2vec 2.0 by size, with random weights.
 
 Reference: Baevski et al. 2020, section 4.2 (arXiv:2006.11477).
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,18 +24,18 @@ Size = Literal["tiny", "small", "base"]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How large a network of a size is, and what goes well with it.
+    """Shape and defaults of a network of a size.
 
     Attributes:
-        layers_at: Kernels and strides of the feature encoder, by the sample rate.
-        feature_dim: Its channels.
+        layers_at: Kernels and strides of the feature encoder, by sample rate.
+        feature_dim: Channels of the feature encoder.
         dim: Width of the context network.
-        layers: Its layers.
-        heads: Of attention, in each.
-        position_kernel: Frames that the convolution in place of positions sees.
-        code_dim: Width of a codebook entry and of what the loss compares.
-        entries: Of each codebook, unless told otherwise.
-        learning_rate: Step size at its highest, unless told otherwise.
+        layers: Layers of the context network.
+        heads: Attention heads per layer.
+        position_kernel: Kernel of the positional convolution, in frames.
+        code_dim: Dimension of a codebook entry and of the vectors that the loss compares.
+        entries: Default entries per codebook.
+        learning_rate: Default peak learning rate.
     """
 
     layers_at: dict[int, Layers]
@@ -47,7 +49,7 @@ class Shape:
     learning_rate: float
 
 
-# A frame is 20 ms at any rate. The paper's layers, and three that take a third of the time.
+# A frame is 20 ms at each rate. The paper's layers, and three that take a third of the time.
 _PAPER: dict[int, Layers] = {
     8_000: ((10, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2)),
     16_000: ((10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)),
@@ -64,23 +66,19 @@ SIZES: dict[str, Shape] = {
     "base": Shape(_PAPER, 512, 768, 12, 12, 128, 256, 320, 5e-4),
 }
 FRAME = 0.02  # seconds
+_DROPOUTS = ("hidden", "attention", "activation", "feat_proj", "feat_quantizer", "final")
 
 
-def fresh_network(size: str, sample_rate: int, *, codebooks: int, entries: int, seed: int) -> Any:
+def make_network(size: str, sample_rate: int, *, codebooks: int, entries: int, seed: int) -> Any:
     """Return transformers' Wav2Vec2ForPreTraining of a size with random weights.
 
-    Layer norms, not group norms, so that zeros after a sound change nothing.
-
-    codebooks, entries: How many codebooks there are, and how many entries each has.
-
-    Raises:
-        InvalidInputError: Sounds of that rate give no frames of 20 ms; no such size.
+    It has layer norms, not group norms, so that padding changes nothing. Raises: See `get_layers`.
     """
     import torch
     from transformers import Wav2Vec2Config, Wav2Vec2ForPreTraining
 
-    shape = shape_of(size)
-    kernels, strides = layers_of(size, sample_rate)
+    shape = get_shape(size)
+    kernels, strides = get_layers(size, sample_rate)
     config = Wav2Vec2Config(
         hidden_size=shape.dim,
         num_hidden_layers=shape.layers,
@@ -99,54 +97,48 @@ def fresh_network(size: str, sample_rate: int, *, codebooks: int, entries: int, 
         num_codevectors_per_group=entries,
         codevector_dim=shape.code_dim,
         proj_codevector_dim=shape.code_dim,
-        hidden_dropout=0.0,
-        attention_dropout=0.0,
-        activation_dropout=0.0,
-        feat_proj_dropout=0.0,
-        feat_quantizer_dropout=0.0,
-        final_dropout=0.0,
         layerdrop=0.0,
+        **{f"{name}_dropout": 0.0 for name in _DROPOUTS},
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Wav2Vec2ForPreTraining(config)
 
 
-def shape_of(size: str) -> Shape:
-    """Return how large a network of a size is.
-
-    Raises:
-        UnknownNameError: No such size.
-    """
+def get_shape(size: str) -> Shape:
+    """Return the shape of a network of a size, or raise UnknownNameError."""
     if size not in SIZES:
         raise UnknownNameError.of("size", size, SIZES)
     return SIZES[size]
 
 
-def layers_of(size: str, sample_rate: int) -> Layers:
+def get_layers(size: str, sample_rate: int) -> Layers:
     """Return kernels and strides of the feature encoder, so that a frame is 20 ms.
 
-    Raises:
-        InvalidInputError: Not one of the rates that divide so; no such size.
+    Raises UnknownNameError for an unknown size, InvalidInputError for other rates.
     """
-    known = shape_of(size).layers_at
-    if sample_rate not in known:
+    layers = get_shape(size).layers_at
+    if sample_rate not in layers:
         raise InvalidInputError(
-            f"sample_rate={sample_rate!r}; give {', '.join(map(str, known))}: sounds are brought "
-            "to it, whatever they come at."
+            f"sample_rate={sample_rate!r}; give {', '.join(map(str, layers))}: audio of any rate "
+            "is resampled to it."
         )
-    return known[sample_rate]
+    return layers[sample_rate]
 
 
-def n_frames(config: Any, samples: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many frames a network of this config makes of sounds of so many samples."""
-    known = read_config(config.to_dict(), "the network")
-    return np.array([known.frames(n) for n in samples.tolist()], np.int64)
+def count_frames(config: Any, samples: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the frames that a network of this config gives for lengths in samples, (n,)."""
+    layers = read_config(config.to_dict(), "the network")
+    return np.array([layers.frames(n) for n in samples.tolist()], np.int64)
 
 
-def preprocessor(sample_rate: int) -> dict[str, Any]:
-    """Return what preprocessor_config.json says, which transformers reads sounds by."""
-    return {
+def write_network(module: Any, folder: Path, sample_rate: int, **more: str) -> None:
+    """Write a network for transformers. more: Further fields of preprocessor_config.json."""
+    from sememe.train.base.hf_callbacks import a_quiet_guest
+
+    with a_quiet_guest():
+        module.save_pretrained(str(folder))
+    config = {
         "feature_extractor_type": "Wav2Vec2FeatureExtractor",
         "do_normalize": True,
         "feature_size": 1,
@@ -154,4 +146,7 @@ def preprocessor(sample_rate: int) -> dict[str, Any]:
         "padding_value": 0.0,
         "return_attention_mask": True,
         "sampling_rate": sample_rate,
+        **more,
     }
+    text = json.dumps(config, indent=1) + "\n"
+    (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")

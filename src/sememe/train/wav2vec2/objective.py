@@ -1,4 +1,4 @@
-"""What a step of wav2vec 2.0 learns from: a batch of stretches, some of their frames hidden."""
+"""wav2vec 2.0's objective: crops with masked frames, and metrics of loss and codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sememe.train.base.torch_loop import Objective
 from sememe.train.wav2vec2.loss import pretraining_loss
 from sememe.train.wav2vec2.masking import draw_negatives, mask_spans
 from sememe.train.wav2vec2.monitor import Figures, warn_of_failure
-from sememe.train.wav2vec2.network import n_frames
+from sememe.train.wav2vec2.network import count_frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,24 +25,23 @@ if TYPE_CHECKING:
 
     Probe = Callable[[Any], tuple[tuple[float, ...], int]]
 
-_MEASURED = 60.0  # seconds of sound, at most, that each evaluation measures with
+_MEASURED = 60.0  # seconds of audio, at most, of an evaluation
 _COOLED = 0.7  # share of the steps after which the Gumbel softmax is at its coldest
 _MEANS = {"loss": "contrastive", "accuracy": "accuracy", "chance": "chance"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wav2Vec2Objective(Objective[Figures]):
-    """wav2vec 2.0's network, the stretches it learns from, and what is measured of it.
+    """wav2vec 2.0's network, its training crops, and its metrics.
 
     Attributes:
         model: A Wav2Vec2ForPreTraining.
-        crops: What it learns from.
+        crops: Training data.
         sample_rate: Of the crops.
-        steps: Of the run, by which the Gumbel softmax cools.
-        mask_prob, mask_length, negatives, diversity, gumbel, seed: As `Wav2Vec2Training` has them.
-        metric: "probe accuracy" with a probe, "share of frames told apart" without.
-        probe: A network to the accuracy of a linear layer on each of its layers, on labelled
-            sounds, and the layer chosen; None without labels.
+        steps: Of the run, over which the Gumbel softmax cools.
+        mask_prob, mask_length, negatives, diversity, gumbel, seed: See `Wav2Vec2Training`.
+        metric: "probe accuracy" with a probe, "masked frame accuracy" without.
+        probe: `LabelledAudio.probe`, None without labels.
         compute: The device and the precision.
     """
 
@@ -68,18 +67,18 @@ class Wav2Vec2Objective(Objective[Figures]):
         return {"model": self.model}
 
     def batch(self, step: int) -> dict[str, Any]:
-        """Return the stretches of a step, which frames are hidden, and their negatives."""
-        sounds = self.compute.share(self.crops.of_step(step))
-        return self._masked(sounds, self.compute.rng(self.seed, 1, step))
+        """Return the crops of a step, a mask of their frames, and negatives."""
+        crops = self.compute.share(self.crops.of_step(step))
+        return self._mask(crops, self.compute.rng(self.seed, 1, step))
 
     def loss(self, batch: dict[str, Any], step: int) -> tuple[Any, Any]:
-        """Return the loss with the diversity of the codes, and the contrastive part alone."""
+        """Return the loss with codebook diversity, and the contrastive part alone."""
         self.model.quantizer.temperature = gumbel_temperature(step, self.steps, self.gumbel)
-        found = self.pretraining_loss(batch, sampled=True)
-        return found.contrastive + self.diversity * found.diversity, found.contrastive
+        loss = self.pretraining_loss(batch, sampled=True)
+        return loss.contrastive + self.diversity * loss.diversity, loss.contrastive
 
     def pretraining_loss(self, batch: dict[str, Any], *, sampled: bool) -> Loss:
-        """Return what a batch costs. sampled: Draw codes, and compute as a step does."""
+        """Return the loss of a batch. sampled: Draw codes, and compute as a step does."""
         with self.compute.autocast() if sampled else nullcontext():
             outputs = self.model.wav2vec2(batch["sounds"], mask_time_indices=batch["mask"])
         return pretraining_loss(
@@ -87,21 +86,21 @@ class Wav2Vec2Objective(Objective[Figures]):
         )
 
     def evaluate(self, step: int) -> Figures:
-        """Measure the network on the same stretches each time, the same frames hidden."""
+        """Measure the network on the same crops each time, with the same masks."""
         rng = np.random.default_rng([self.seed, 2])
         seconds = self.crops.size / self.sample_rate
-        rows = self.crops.some(max(1, int(_MEASURED / seconds)))  # (n, samples)
+        rows = self.crops.sample(max(1, int(_MEASURED / seconds)))  # (n, samples)
         size = self.crops.batch
-        found = [
-            self.pretraining_loss(self.compute.put(self._masked(part, rng)), sampled=False)
+        losses = [
+            self.pretraining_loss(self.compute.put(self._mask(part, rng)), sampled=False)
             for part in (rows[i : i + size] for i in range(0, len(rows), size))
         ]
         probes, best = self.probe(self.model) if self.probe else ((), 0)
-        codes = np.concatenate([one.codes.cpu().numpy() for one in found])  # (frames, codebooks)
+        codes = np.concatenate([one.codes.cpu().numpy() for one in losses])  # (frames, codebooks)
         entries = self.model.config.num_codevectors_per_group
         shares = [np.bincount(book, minlength=entries) / len(codes) for book in codes.T]
         means = {
-            name: float(np.mean([float(getattr(one, own)) for one in found]))
+            name: float(np.mean([float(getattr(one, own)) for one in losses]))
             for name, own in _MEANS.items()
         }
         return Figures(
@@ -114,7 +113,7 @@ class Wav2Vec2Objective(Objective[Figures]):
         )
 
     def value(self, figures: Figures) -> float:
-        """Return the accuracy of a linear layer, or of telling frames apart without labels."""
+        """Return the accuracy of the linear probe, or of masked frames without labels."""
         return figures.accuracy if figures.probe is None else figures.probe
 
     def check(self, figures: Sequence[Figures]) -> None:
@@ -122,30 +121,28 @@ class Wav2Vec2Objective(Objective[Figures]):
         warn_of_failure(figures, self.steps)
 
     def describe(self, figures: Figures) -> str:
-        """Return how frames are told apart, and how the codes are used."""
-        near = "" if figures.probe is None else f", probe {figures.probe:.3f}"
+        """Return the accuracy of masked frames, and the use of the codes."""
+        probe = "" if figures.probe is None else f", probe {figures.probe:.3f}"
         return (
-            f"told apart {figures.accuracy:.1%}, codebooks used {figures.usage:.0%}, "
-            f"perplexity {figures.perplexity:.1f}{near}"
+            f"masked frames {figures.accuracy:.1%}, codebooks used {figures.usage:.0%}, "
+            f"perplexity {figures.perplexity:.1f}{probe}"
         )
 
-    def _masked(self, values: FloatArray, rng: np.random.Generator) -> dict[str, Any]:
-        """Hide frames of sounds (B, samples), and draw what each is to be told from."""
+    def _mask(self, crops: FloatArray, rng: np.random.Generator) -> dict[str, Any]:
+        """Return a batch of crops (B, samples) with drawn masks and negatives."""
         import torch
 
-        frames = n_frames(self.model.config, np.full(len(values), values.shape[1]))
+        frames = count_frames(self.model.config, np.full(len(crops), crops.shape[1]))
         mask = mask_spans(frames, rng, prob=self.mask_prob, length=self.mask_length)
         return {
-            "sounds": torch.from_numpy(values),  # (B, samples)
+            "sounds": torch.from_numpy(crops),  # (B, samples)
             "mask": torch.from_numpy(mask),  # (B, T), m of them True
             "negatives": torch.from_numpy(draw_negatives(mask, rng, self.negatives)),  # (m, k)
         }
 
 
 def gumbel_temperature(step: int, steps: int, gumbel: tuple[float, float]) -> float:
-    """Return the temperature of the Gumbel softmax: it falls by the same factor each step.
-
-    At 0.7 of the steps it has reached the second of `gumbel`, and stays there.
+    """Return the temperature of the Gumbel softmax: exponential decay, constant from 0.7 on.
 
     >>> [round(gumbel_temperature(step, 100, (2.0, 0.5)), 3) for step in (0, 35, 70, 99)]
     [2.0, 1.0, 0.5, 0.5]

@@ -1,54 +1,44 @@
-"""Train wav2vec 2.0 on sound without labels: Baevski et al. 2020 (arXiv:2006.11477).
+"""Train wav2vec 2.0 on audio without labels: Baevski et al. 2020 (arXiv:2006.11477).
 
     training = Wav2Vec2Training(sample_rate=8000).fit("recordings/")
     training.save("mine")
     sememe.load("mine").encode(["a.wav"])
 
-Stretches of what a network hears are hidden, and it learns to tell what was there from what was
-elsewhere, by the sound around. What it is to tell are codes, which it learns besides. Transcripts
-are not needed; `sememe train speech` goes on from the folder with few.
+Spans of frames are masked, and the network learns to pick the code of each masked frame among those
+of others, from its context; the codes are learnt too. Transcripts are not needed; `sememe train
+speech` fine-tunes the network with few.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe._types import Skipped
 from sememe.train.base.curve import plan
 from sememe.train.base.device import Compute
-from sememe.train.base.options import LoopRecipe, check, fitted, option, parameters
-from sememe.train.base.output_folder import write_trained
+from sememe.train.base.options import LoopRecipe, check, option, parameters
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.base.torch_loop import Loop
 from sememe.train.data.waveforms import find_sounds, read_waveforms, sounds_digest
+from sememe.train.wav2vec2 import network
 from sememe.train.wav2vec2.batches import Crops
-from sememe.train.wav2vec2.layer_probe import labelled_sounds
-from sememe.train.wav2vec2.network import (
-    FRAME,
-    Size,
-    fresh_network,
-    layers_of,
-    preprocessor,
-    shape_of,
-)
+from sememe.train.wav2vec2.layer_probe import split_labelled
+from sememe.train.wav2vec2.network import FRAME, Size
 from sememe.train.wav2vec2.objective import Wav2Vec2Objective
-from sememe.train.wav2vec2.report import Wav2Vec2Report, wav2vec2_card, wav2vec2_notes
+from sememe.train.wav2vec2.report import Wav2Vec2Report, make_card, make_notes
 
 if TYPE_CHECKING:
     from sememe.train.data.files import Named
     from sememe.train.data.waveforms import Waveforms
 
-KIND = "wav2vec2"
 _NEEDED = ("torch", "transformers", "safetensors", "matplotlib", "sklearn", "soundfile", "soxr")
 _BETAS, _EPSILON = (0.9, 0.98), 1e-6  # of Adam, as in the paper's code
-_LONGEST = 15.0  # seconds; longer sounds are cut into pieces
+_LONGEST = 15.0  # seconds; longer clips are split
 
 
 @dataclass
@@ -75,6 +65,8 @@ class Wav2Vec2Training(LoopRecipe):
 
     Further options are those of `LoopRecipe`.
     """
+
+    kind: ClassVar[str] = "wav2vec2"
 
     size: Size = option("tiny", choices=get_args(Size), group="model")
     sample_rate: int = option(16_000, group="data")
@@ -103,24 +95,18 @@ class Wav2Vec2Training(LoopRecipe):
         labelled: str | Path | None = None,
         checkpoint: str | Path | None = None,
         show_progress: bool = False,
-    ) -> Wav2Vec2Training:
-        """Train on the sounds under a folder, or on a list of what `read_sound` reads.
+    ) -> Self:
+        """Train on the audio under a folder, or on a list of what `read_sound` reads.
 
-        Args:
-            sounds: What is trained on. What cannot be read is reported, and the run goes on.
-            labelled: A folder with a folder for each class: sounds to measure with, never to train
-                on. Where `sounds` has other ones in folders of the same names, a linear layer
-                learns from those and is asked about the labelled ones; else it learns from every
-                second labelled one.
-            checkpoint: A folder for the run's state: killed, the same call goes on from there. It
-                is left for the caller to delete.
-            show_progress: Draw a bar.
+        Unreadable files are reported and skipped. labelled: A folder with a folder for each class,
+        for linear probes; see `split_labelled`. checkpoint: A folder for the state of the run, to
+        resume after a kill; the caller deletes it.
 
         Warns:
-            RuntimeWarning: The codes collapse, or nothing is learnt; a note says so too.
+            RuntimeWarning: The codes collapse, or nothing is learnt; also a note of the report.
 
         Raises:
-            InvalidInputError: An option or the sounds will not do; fewer than two batches can be
+            InvalidInputError: An option or the audio is invalid; fewer than two batches can be
                 read. Before any long work.
             MissingExtraError: The extra `train` or `audio` is not installed.
             CorruptFileError: The state in the checkpoint is damaged.
@@ -130,65 +116,39 @@ class Wav2Vec2Training(LoopRecipe):
             require(name, "Wav2Vec2Training.fit")
         self._check()
         Compute.of(self.device, self.precision)
-        found, left_out = find_sounds(sounds)
-        if not found:
-            raise InvalidInputError(f"no sounds in {sounds}; give a folder of .wav, .flac, .mp3...")
-        facts = {"parameters": parameters(self), "sounds": sounds_digest(found)}
+        files, left_out = find_sounds(sounds)
+        if not files:
+            raise InvalidInputError(f"no audio in {sounds}; give a folder of .wav, .flac, .mp3...")
+        facts = {"parameters": parameters(self), "sounds": sounds_digest(files)}
         known: list[Named] | None = None
         if labelled is not None:
             known, _ = find_sounds(Path(labelled))
             facts["labelled"] = sounds_digest(known)
         with checkpoint_folder(checkpoint, facts) as folder:
-            beside = folder / "sounds"
-            read = self._read(found, beside, show=show_progress)
-            self._check_enough(read)
+            audio = self._read(files, folder / "sounds", show=show_progress)
+            audio = replace(audio, skipped=(*left_out, *audio.skipped))
+            self._check_enough(audio)
             aside = None if known is None else self._read(known, None, show=show_progress)
-            self._train(read, aside, folder, left_out, show=show_progress)
+            self._train(audio, aside, folder, show=show_progress)
         return self
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the network as transformers writes it, with a card and the curve.
+    def _write(self, folder: Path) -> None:
+        network.write_network(self.model_, folder, self.sample_rate)
 
-        Raises:
-            InvalidInputError: Nothing was fitted, or the folder holds something else.
-        """
-        report = fitted(self)
+    def _card(self) -> str:
+        return make_card(self.report_, parameters(self))
 
-        def write(fresh: Path) -> None:
-            from sememe.train.base.hf_callbacks import a_quiet_guest
-
-            with a_quiet_guest():
-                self.model_.save_pretrained(str(fresh))
-            about = json.dumps(preprocessor(self.sample_rate), indent=1)
-            (fresh / "preprocessor_config.json").write_text(about + "\n", encoding="utf-8")
-
-        training = {name: value for name, value in asdict(report).items() if name != "curve"}
-        return write_trained(
-            Path(folder),
-            KIND,
-            write=write,
-            facts={"parameters": parameters(self), "training": training},
-            card=wav2vec2_card(report, parameters(self)),
-            curve=report.curve,
-        )
-
-    def _read(self, found: Sequence[Named], beside: Path | None, *, show: bool) -> Waveforms:
+    def _read(self, files: Sequence[Named], folder: Path | None, *, show: bool) -> Waveforms:
         return read_waveforms(
-            found, sample_rate=self.sample_rate, longest=_LONGEST, beside=beside, show=show
+            files, sample_rate=self.sample_rate, longest=_LONGEST, beside=folder, show=show
         )
 
     def _train(
-        self,
-        read: Waveforms,
-        aside: Waveforms | None,
-        folder: Path,
-        left_out: tuple[Skipped, ...],
-        *,
-        show: bool,
+        self, audio: Waveforms, aside: Waveforms | None, folder: Path, *, show: bool
     ) -> None:
-        shape = shape_of(self.size)
-        labelled = None if aside is None else labelled_sounds(aside, read)
-        model = fresh_network(
+        shape = network.get_shape(self.size)
+        labelled = None if aside is None else split_labelled(aside, audio)
+        model = network.make_network(
             self.size,
             self.sample_rate,
             codebooks=self.codebooks,
@@ -197,60 +157,52 @@ class Wav2Vec2Training(LoopRecipe):
         )
         model.config.num_negatives = self.negatives
         model.config.diversity_loss_weight = self.diversity
-        crops = self._crops(read)
+        size = round(self.crop * self.sample_rate)
+        crops = Crops(audio, size, self._batch_size(), self.seed)
         loop = self._loop(crops.n_batches)
+        options = ("mask_prob", "mask_length", "negatives", "diversity", "gumbel", "seed")
         objective = Wav2Vec2Objective(
             model=model,
             crops=crops,
             sample_rate=self.sample_rate,
             steps=loop.plan.steps,
-            mask_prob=self.mask_prob,
-            mask_length=self.mask_length,
-            negatives=self.negatives,
-            diversity=self.diversity,
-            gumbel=self.gumbel,
-            seed=self.seed,
-            metric="share of frames told apart" if labelled is None else "probe accuracy",
+            **{name: getattr(self, name) for name in options},
+            metric="masked frame accuracy" if labelled is None else "probe accuracy",
             probe=None if labelled is None else labelled.probe,
             compute=Compute.of(self.device, self.precision),
         )
         curve, figures = loop.run(objective, folder, show_progress=show)
         self.model_ = model
-        skipped = (*left_out, *read.skipped)
-        unheard = () if aside is None else aside.skipped
+        missing = () if aside is None else aside.skipped
         self.report_ = Wav2Vec2Report(
-            n_sounds=len(set(read.places.tolist())),
-            seconds=read.seconds,
+            n_sounds=len(set(audio.places.tolist())),
+            seconds=audio.seconds,
             n_parameters=sum(p.numel() for p in model.parameters()),
             dim=shape.dim,
-            skipped=skipped,
+            skipped=audio.skipped,
             curve=curve,
             figures=figures,
-            notes=wav2vec2_notes(skipped, unheard, figures, curve.steps),
+            notes=make_notes(audio.skipped, missing, figures, curve.steps),
         )
 
     def _loop(self, n_batches: int) -> Loop:
-        return Loop(
-            plan=plan(n_batches, epochs=self.epochs, accumulate=1, evaluations=self.evaluations),
-            learning_rate=self.learning_rate or shape_of(self.size).learning_rate,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
+        return Loop.of(
+            self,
+            plan(n_batches, epochs=self.epochs, evaluations=self.evaluations),
+            learning_rate=self.learning_rate or network.get_shape(self.size).learning_rate,
             betas=_BETAS,
             epsilon=_EPSILON,
             max_grad_norm=self.max_grad_norm,
-            seed=self.seed,
         )
 
-    def _crops(self, read: Waveforms) -> Crops:
-        size = round(self.crop * self.sample_rate)
-        batch = max(1, round(self.batch_seconds / self.crop))
-        return Crops(read, size, batch, self.seed)
+    def _batch_size(self) -> int:
+        return max(1, round(self.batch_seconds / self.crop))
 
     def _check(self) -> None:
         pair = isinstance(self.gumbel, tuple | list) and len(self.gumbel) == 2
         check(self, ("gumbel", pair, "two numbers above 0: first, last"))
-        layers_of(self.size, self.sample_rate)
-        width, span = shape_of(self.size).code_dim, (self.mask_length + 2) * FRAME
+        network.get_layers(self.size, self.sample_rate)
+        width, span = network.get_shape(self.size).code_dim, (self.mask_length + 2) * FRAME
         check(
             self,
             ("crop", span <= self.crop <= 60, f"{span:.2f} to 60 seconds"),
@@ -258,10 +210,10 @@ class Wav2Vec2Training(LoopRecipe):
             ("codebooks", width % self.codebooks == 0, f"a number that divides {width}"),
         )
 
-    def _check_enough(self, read: Waveforms) -> None:
-        needed = 2 * max(1, round(self.batch_seconds / self.crop)) * self.crop
-        if read.seconds < needed:
+    def _check_enough(self, audio: Waveforms) -> None:
+        needed = 2 * self._batch_size() * self.crop
+        if audio.seconds < needed:
             raise InvalidInputError(
-                f"{read.seconds:.1f} readable seconds of sound; two batches, {needed:.1f}, are "
-                "needed. Give more sounds, or a smaller batch_seconds."
+                f"{audio.seconds:.1f} readable seconds of audio; two batches, {needed:.1f}, are "
+                "needed. Give more audio, or a smaller batch_seconds."
             )

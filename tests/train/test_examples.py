@@ -226,7 +226,7 @@ def test_a_row_of_unknown_names_is_no_example(tmp_path):
 def test_two_columns_of_one_meaning_are_refused(tmp_path):
     path = tmp_path / "twice.tsv"
     path.write_text("query\tquestion\tanswer\na\tb\tc\n", encoding="utf-8")
-    with pytest.raises(InvalidInputError, match="two columns say anchor"):
+    with pytest.raises(InvalidInputError, match="two columns mean anchor"):
         read_examples(path)
 
 

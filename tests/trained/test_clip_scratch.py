@@ -290,7 +290,7 @@ def test_bad_options_and_data_are_told(tables, tmp_path):
     one = tmp_path / "one.csv"
     shutil.copy(few.parent / "0.png", tmp_path / "0.png")
     one.write_text("image,text\n0.png,a square\n0.png,red\n", encoding="utf-8")
-    with pytest.raises(InvalidInputError, match="all pairs are of one picture"):
+    with pytest.raises(InvalidInputError, match="all pairs are of one image"):
         ClipFromScratch(**SMALL).fit(one)
     (tmp_path / "0.png").write_bytes(b"no picture")
     with pytest.raises(InvalidInputError, match=r"no image can be read: .*0\.png"):

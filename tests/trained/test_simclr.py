@@ -233,13 +233,13 @@ def test_what_cannot_be_read_is_reported_and_the_run_goes_on(tmp_path):
 
 def test_too_few_pictures_and_folders_without_classes_are_refused(tmp_path):
     pixels, labels = textures(40, seed=0)
-    with pytest.raises(InvalidInputError, match="40 found pictures; two batches of 32"):
+    with pytest.raises(InvalidInputError, match="40 found images; two batches of 32"):
         SimCLRTraining(size=16, batch_size=32).fit(list(pixels))
     broken = [*pixels[:39], b"no picture"]
-    with pytest.raises(InvalidInputError, match="39 readable pictures; two batches of 20"):
+    with pytest.raises(InvalidInputError, match="39 readable images; two batches of 20"):
         SimCLRTraining(size=16, batch_size=20).fit(broken)
     flat = write(tmp_path / "flat", pixels, np.zeros_like(labels))
-    with pytest.raises(InvalidInputError, match="lie in 1 folders"):
+    with pytest.raises(InvalidInputError, match="are in 1 folders"):
         SimCLRTraining(size=16, batch_size=20).fit(list(pixels), labelled=flat)
 
 

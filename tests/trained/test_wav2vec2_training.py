@@ -227,10 +227,10 @@ def test_options_that_will_not_do_are_refused(folder, options, said):
 
 
 def test_too_little_sound_is_refused_before_training(folder, tmp_path):
-    with pytest.raises(InvalidInputError, match="readable seconds of sound; two batches, 30.0"):
+    with pytest.raises(InvalidInputError, match="readable seconds of audio; two batches, 30.0"):
         Wav2Vec2Training().fit(folder)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InvalidInputError, match="no sounds in"):
+    with pytest.raises(InvalidInputError, match="no audio in"):
         Wav2Vec2Training().fit(tmp_path / "empty")
     with pytest.raises(InvalidInputError, match="nothing is trained yet"):
         Wav2Vec2Training().save(tmp_path / "out")

@@ -47,7 +47,7 @@ class TunableAudio:
 
     network: SpeechNetwork
     longest: int
-    asked_at_once: int = 8
+    eval_batch_size: int = 8
 
     @property
     def module(self) -> Any:

@@ -37,7 +37,7 @@ class TunableImages:
     """A network that classifies images; see `sememe.train.classify.objective.Tunable`."""
 
     network: Trainable
-    asked_at_once: int = 64
+    eval_batch_size: int = 64
 
     @property
     def module(self) -> Any:

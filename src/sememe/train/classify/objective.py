@@ -26,7 +26,7 @@ class Tunable(Protocol):
     """A network that classifies images or audio."""
 
     @property
-    def asked_at_once(self) -> int:
+    def eval_batch_size(self) -> int:
         """Examples per batch of an evaluation."""
         ...
 
@@ -103,7 +103,7 @@ class ClassifierObjective(Objective[Figure]):
         """Return the number of the most probable class of each item, (n,)."""
         import torch
 
-        classes, size = [np.empty(0, np.int64)], self.network.asked_at_once
+        classes, size = [np.empty(0, np.int64)], self.network.eval_batch_size
         with torch.no_grad(), self.compute.hosting(self.modules.values()):
             for start in range(0, len(items), size):
                 batch = self.compute.put(self.network.batch(items[start : start + size]))

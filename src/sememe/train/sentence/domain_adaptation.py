@@ -179,7 +179,7 @@ class DomainAdaptation(Recipe):
             self.model_ = open_model(str(run.folder / "sentence"))
         self.report_ = add_notes(report, headless=not has_head(self.base))
 
-    def _masked(self) -> MaskedTraining:
+    def _mask_recipe(self) -> MaskedTraining:
         return MaskedTraining(
             base=self.base,
             new_words=self.new_words,
@@ -192,7 +192,7 @@ class DomainAdaptation(Recipe):
             device=self.device,
         )
 
-    def _sentence(self, base: str) -> SentenceTraining:
+    def _sentence_recipe(self, base: str) -> SentenceTraining:
         return SentenceTraining(
             base,
             loss=self.loss,
@@ -207,8 +207,8 @@ class DomainAdaptation(Recipe):
 
     def _check(self) -> None:
         super()._check()
-        self._masked()._check()
-        self._sentence(self.base)._check()
+        self._mask_recipe()._check()
+        self._sentence_recipe(self.base)._check()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,7 @@ class _Run:
 
     def mask(self, corpus: Corpus) -> dict[str, Any]:
         """Add the words and continue masked language modelling; return its sememe.json."""
-        return self._fit_stage("masked", self.training._masked(), corpus)
+        return self._fit_stage("masked", self.training._mask_recipe(), corpus)
 
     def start(self) -> Path:
         """Put the masked network under the base's own pooling."""
@@ -235,7 +235,8 @@ class _Run:
 
     def fine_tune(self, stage: str, base: str, data: Examples) -> dict[str, Any]:
         """Fine-tune on the examples; return its sememe.json."""
-        return self._fit_stage(stage, self.training._sentence(base), data, evaluate=self.held)
+        recipe = self.training._sentence_recipe(base)
+        return self._fit_stage(stage, recipe, data, evaluate=self.held)
 
     def _fit_stage(self, stage: str, recipe: Any, data: Any, **more: Any) -> dict[str, Any]:
         path, state = self.folder / stage, self.folder / f"{stage}-run"

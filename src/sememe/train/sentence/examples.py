@@ -100,8 +100,8 @@ def read_examples(data: Data, *, what: str = "the training data") -> Examples:
     rows = _rows(data, what)
     if not rows:
         raise InvalidInputError(f"{what} holds no example. Give a table with {_FORMS}.")
-    rows, notes = _read_labels_as_scores(rows, what)
-    examples = _Cleaner(_find_kind(rows[0], what), what, notes).clean(rows)
+    scored, notes = _read_labels_as_scores(rows, what)
+    examples = _Cleaner(_find_kind(scored[0], what), what, notes).clean(scored)
     _check_examples(examples, what)
     return examples
 

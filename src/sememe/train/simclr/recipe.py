@@ -1,8 +1,8 @@
 """Train an image encoder without labels: SimCLR, Chen et al. 2020 (arXiv:2002.05709).
 
-    training = SimCLRTraining(epochs=40).fit("pictures/")
+    training = SimCLRTraining(epochs=40).fit("images/")
     training.save("mine")
-    sememe.load("mine").encode(["picture.jpg"])
+    sememe.load("mine").encode(["image.jpg"])
 
 Two views of an image, cropped and coloured at random, get nearly the same vector, views of other
 images other ones. Labels are not needed; where some are known they measure what was learnt.

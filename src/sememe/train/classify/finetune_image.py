@@ -24,7 +24,6 @@ from sememe.train.classify.image_network import WEIGHTS, open_trainable
 from sememe.train.data.augment import Augmentation, normalised, scaled, view
 
 if TYPE_CHECKING:
-    from sememe.models.image.preprocess import Preprocess
     from sememe.train.classify.image_network import Trainable
 
 
@@ -113,9 +112,17 @@ class ImageFineTuning(FineTuning):
 
     def export(self, network: Any, classes: tuple[str, ...]) -> tuple[ImageEncoder, TunedImage]:
         """Return the network as an image encoder, and its ONNX file with the weights."""
-        tuned = _export(network.network, classes)
-        preprocess = network.network.preprocess
-        return _open_encoder(f"{self.recipe.base}, fine-tuned", tuned, preprocess, classes), tuned
+        tuned, preprocess = _export(network.network, classes), network.network.preprocess
+        space = fingerprint_space(
+            v=1,
+            graph=tuned.facts["sha256"],
+            preprocess=preprocess.facts(),
+            output="features",
+            normalize=True,
+        )
+        name, dim = f"{self.recipe.base}, fine-tuned", tuned.facts["dim"]
+        model = ImageModel(name, dim, space, labels=classes, maps=tuned.facts["maps"])
+        return ImageEncoder(model, VisionEngine(lambda: tuned.graph, preprocess)), tuned
 
     def write(self, folder: Path, tuned: TunedImage) -> None:
         """Write model.onnx, and its weights for torch."""
@@ -150,18 +157,3 @@ def _export(network: Trainable, classes: tuple[str, ...]) -> TunedImage:
         facts["network"] = dict(network.facts)
     state = {name: x.contiguous() for name, x in network.kept.state_dict().items()}
     return TunedImage(graph, facts, state)
-
-
-def _open_encoder(
-    name: str, tuned: TunedImage, preprocess: Preprocess, classes: tuple[str, ...]
-) -> ImageEncoder:
-    space = fingerprint_space(
-        v=1,
-        graph=tuned.facts["sha256"],
-        preprocess=preprocess.facts(),
-        output="features",
-        normalize=True,
-    )
-    maps, dim = tuned.facts["maps"], tuned.facts["dim"]
-    model = ImageModel(name, dim, space, labels=classes, maps=maps)
-    return ImageEncoder(model, VisionEngine(lambda: tuned.graph, preprocess))

@@ -61,20 +61,15 @@ def make_report(
     **more: Any,
 ) -> ClassifierReport:
     """Return a report with notes on few examples and skipped ones. noun: Of an example."""
+    if few := [f"{label} ({n})" for label, n in n_train.items() if n < _FEW]:
+        notes += (f"fewer than {_FEW} {noun}s to learn from: {', '.join(few)}",)
     notes += (
-        *note_few(n_train, noun),
         *skipped_note(skipped, why="could not be read"),
         *skipped_note(held_skipped, prefix="held out: ", why="could not be read"),
     )
     figures = {item.name: getattr(accuracy, item.name) for item in fields(accuracy)}
     skipped = (*skipped, *held_skipped)
     return ClassifierReport(n_train=n_train, skipped=skipped, notes=notes, **figures, **more)
-
-
-def note_few(n_train: dict[str, int], noun: str) -> tuple[str, ...]:
-    """Return a note on classes with too few examples to trust. noun: Of an example."""
-    few = [f"{label} ({n})" for label, n in n_train.items() if n < _FEW]
-    return (f"fewer than {_FEW} {noun}s to learn from: {', '.join(few)}",) if few else ()
 
 
 def drop_copies(data: Labelled) -> tuple[Labelled, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sememe.train.clip.vocabulary import tokenizer_config
+from sememe.text.tokenizers.clip_bpe import END, START
 
 if TYPE_CHECKING:
     from sememe.models.image.preprocess import Preprocess
@@ -100,7 +100,12 @@ def write_network(
         "image_mean": list(preprocess.mean),
         "image_std": list(preprocess.std),
     }
-    configs = {"tokenizer": tokenizer_config(max_tokens), "preprocessor": image_config}
-    for name, config in configs.items():
+    text_config = {
+        "tokenizer_class": "CLIPTokenizer",
+        "bos_token": START,
+        **dict.fromkeys(("eos_token", "unk_token", "pad_token"), END),
+        "model_max_length": max_tokens,
+    }
+    for name, config in (("tokenizer", text_config), ("preprocessor", image_config)):
         text = json.dumps(config, indent=1) + "\n"
         (folder / f"{name}_config.json").write_text(text, encoding="utf-8")

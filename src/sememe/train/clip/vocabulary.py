@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -54,18 +54,6 @@ def learn_vocabulary(texts: Sequence[str], folder: Path, *, size: int) -> ClipTo
     for name, text in ((VOCAB, json.dumps(vocab, ensure_ascii=False)), (MERGES, "\n".join(lines))):
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return ClipTokenizer(folder / VOCAB, folder / MERGES)
-
-
-def tokenizer_config(max_tokens: int) -> dict[str, Any]:
-    """Return the tokenizer_config.json of these files, for transformers."""
-    return {
-        "tokenizer_class": "CLIPTokenizer",
-        "bos_token": START,
-        "eos_token": END,
-        "unk_token": END,
-        "pad_token": END,
-        "model_max_length": max_tokens,
-    }
 
 
 def encode_padded(

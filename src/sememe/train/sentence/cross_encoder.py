@@ -89,7 +89,9 @@ class CrossTraining(ExampleRecipe):
         return Run(base, self._score(read), held, extra=read.kind)
 
     def _train(self, run: Run, folder: Path, *, show: bool) -> None:
+        import torch
         from datasets import Dataset
+        from sentence_transformers import CrossEncoder
         from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
         from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
@@ -97,7 +99,11 @@ class CrossTraining(ExampleRecipe):
         from sememe.train.sentence.length_batching import ByLength
 
         with a_quiet_guest():
-            model = _open(run.base, max_tokens=self.max_tokens, seed=self.seed)
+            torch.manual_seed(self.seed)  # of layers that the base lacks
+            sigmoid = torch.nn.Sigmoid()
+            model = CrossEncoder(str(run.base), num_labels=1, activation_fn=sigmoid)
+            if self.max_tokens is not None:
+                model.max_seq_length = self.max_tokens
             curve = self._fit_model(
                 model,
                 run,
@@ -228,15 +234,3 @@ def _find_base(base: str, max_tokens: int | None) -> Path:
     if max_tokens is not None and limit is not None and max_tokens > limit:
         raise InvalidInputError(f"max_tokens={max_tokens}; {base} reads up to {limit}.")
     return folder
-
-
-def _open(folder: Path, *, max_tokens: int | None, seed: int) -> Any:
-    """Open a base as sentence-transformers does; layers that it lacks are drawn by the seed."""
-    import torch
-    from sentence_transformers import CrossEncoder
-
-    torch.manual_seed(seed)
-    model = CrossEncoder(str(folder), num_labels=1, activation_fn=torch.nn.Sigmoid())
-    if max_tokens is not None:
-        model.max_seq_length = max_tokens
-    return model

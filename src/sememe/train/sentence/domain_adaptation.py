@@ -193,17 +193,9 @@ class DomainAdaptation(Recipe):
         )
 
     def _sentence_recipe(self, base: str) -> SentenceTraining:
-        return SentenceTraining(
-            base,
-            loss=self.loss,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            evaluations=self.evaluations,
-            patience=self.patience,
-            seed=self.seed,
-            device=self.device,
-        )
+        names = ("loss", "epochs", "batch_size", "learning_rate", "evaluations", "patience")
+        options = {name: getattr(self, name) for name in names}
+        return SentenceTraining(base, **options, seed=self.seed, device=self.device)
 
     def _check(self) -> None:
         super()._check()

@@ -43,12 +43,8 @@ def add_hard_negatives(
             right = {anchors[i], *own[anchors[i]]}
             known = [numbers[text] for text in right if text in numbers]
             negatives.append([texts[j] for j in _find_nearest(scores, limit, known, n)])
-    return _make_triplets(
-        examples,
-        negatives,
-        kind="hard",
-        without="pairs left out: no text is a hard negative of theirs",
-    )
+    note = "pairs left out: no text is a hard negative of theirs"
+    return _make_triplets(examples, negatives, kind="hard", without=note)
 
 
 def add_random_negatives(examples: Examples, *, n: int, seed: int) -> Examples:
@@ -64,12 +60,8 @@ def add_random_negatives(examples: Examples, *, n: int, seed: int) -> Examples:
         size = min(len(texts), n + len(own[anchor]))
         drawn = [texts[i] for i in rng.choice(len(texts), size, replace=False).tolist()]
         negatives.append([text for text in drawn if text not in own[anchor]][:n])
-    return _make_triplets(
-        examples,
-        negatives,
-        kind="random",
-        without="pairs have no negative: their anchor goes with every text",
-    )
+    note = "pairs have no negative: their anchor goes with every text"
+    return _make_triplets(examples, negatives, kind="random", without=note)
 
 
 def _make_triplets(

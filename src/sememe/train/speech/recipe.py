@@ -184,18 +184,14 @@ class SpeechTraining(LoopRecipe):
         with a_quiet_guest():
             network = self._network(vocabulary, base)
             data, skipped = self._read(pairs, vocabulary, network, folder / "sounds-run", show)
-            held_skipped: tuple[Skipped, ...] = ()
+            missed: tuple[Skipped, ...] = ()
             if aside is None:
                 data, held = self._split(data)
             else:
-                held, held_skipped = self._read(
-                    aside, vocabulary, network, folder / "held-run", show
-                )
+                held, missed = self._read(aside, vocabulary, network, folder / "held-run", show)
                 if not len(held):
-                    first = held_skipped[0]
-                    raise InvalidInputError(
-                        f"no recording to evaluate on can be used: {first.source}: {first.reason}."
-                    )
+                    reason = f"{missed[0].source}: {missed[0].reason}"
+                    raise InvalidInputError(f"no recording to evaluate on can be used: {reason}.")
             check_spoken(data)
             objective = self._objective(network, vocabulary, data, held)
             curve, figures = self._loop(objective).run(objective, folder, show_progress=show)
@@ -206,11 +202,11 @@ class SpeechTraining(LoopRecipe):
             n_held=len(held),
             seconds_of_speech=float(data.sounds.lengths.sum()) / network.sample_rate,
             vocab_size=len(vocabulary),
-            skipped=(*skipped, *held_skipped),
+            skipped=(*skipped, *missed),
             curve=curve,
             figures=figures,
             control=measure_control(data.texts, held.texts),
-            notes=make_notes(skipped, held_skipped, figures, shared=_count_shared(pairs, aside)),
+            notes=make_notes(skipped, missed, figures, shared=_count_shared(pairs, aside)),
         )
 
     def _read(
@@ -294,14 +290,12 @@ class SpeechTraining(LoopRecipe):
         )
 
     def _loop(self, objective: SpeechObjective) -> Loop:
-        default = (
-            _FROM_SCRATCH if self.base is None else _FROM_BASE
-        ) / objective.network.config.dim
+        scale = _FROM_SCRATCH if self.base is None else _FROM_BASE
         evaluations = self.evaluations or max(1, math.ceil(self.epochs))
         return Loop.of(
             self,
             even_plan(objective.batches.steps, evaluations=evaluations),
-            learning_rate=self.learning_rate or default,
+            learning_rate=self.learning_rate or scale / objective.network.config.dim,
             betas=_BETAS,
             max_grad_norm=_MAX_GRAD_NORM,
             keep="best",

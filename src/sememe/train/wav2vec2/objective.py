@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,6 @@ from sememe.train.wav2vec2.monitor import Figures, warn_of_failure
 from sememe.train.wav2vec2.network import count_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sememe._types import FloatArray
     from sememe.train.base.device import Compute
     from sememe.train.wav2vec2.batches import Crops

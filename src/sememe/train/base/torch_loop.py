@@ -121,6 +121,16 @@ class Objective(ABC, Generic[F]):
         return bool(parameter.ndim > 1)
 
 
+class FigureObjective(Objective[Figure]):
+    """An objective whose evaluation is one number."""
+
+    figures_type = Figure
+
+    def value(self, figures: Figure) -> float:
+        """Return the number."""
+        return figures.value
+
+
 def warmup_cosine(step: int, steps: int, warmup: float) -> float:
     """Return the share of the peak learning rate: a line up, then half a cosine down to 0.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from sememe.train.base.curve import plan
-from sememe.train.base.torch_loop import Figure, Loop, Objective, shuffled_rows
+from sememe.train.base.torch_loop import Figure, FigureObjective, Loop, shuffled_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class Tunable(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifierObjective(Objective[Figure]):
+class ClassifierObjective(FigureObjective):
     """A network that classifies, its training examples, and the held-out ones.
 
     Attributes:
@@ -56,7 +56,6 @@ class ClassifierObjective(Objective[Figure]):
     """
 
     metric = "accuracy"
-    figures_type = Figure
 
     network: Tunable
     train: Examples
@@ -94,10 +93,6 @@ class ClassifierObjective(Objective[Figure]):
         items, labels = self.held
         right = self.predict(items) == labels
         return Figure(step, float(right.mean()) if len(labels) else float("nan"))
-
-    def value(self, figures: Figure) -> float:
-        """Return the accuracy."""
-        return figures.value
 
     def predict(self, items: Sequence[Any]) -> NDArray[np.int64]:
         """Return the number of the most probable class of each item, (n,)."""

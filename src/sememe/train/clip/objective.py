@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe.evaluate.runners.image_retrieval import Retrieved, retrieve
-from sememe.train.base.torch_loop import Figure, Objective
+from sememe.train.base.torch_loop import Figure, FigureObjective
 from sememe.train.clip.loss import clip_loss
 from sememe.train.clip.network import MAX_LOGIT_SCALE, encode_images, encode_texts
 from sememe.train.clip.pairs import METRIC, mean_recall
@@ -89,7 +89,7 @@ class Batches:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipObjective(Objective[Figure]):
+class ClipObjective(FigureObjective):
     """CLIP's two towers, its training pairs, and the held-out pairs.
 
     Attributes:
@@ -104,7 +104,6 @@ class ClipObjective(Objective[Figure]):
     """
 
     metric = METRIC
-    figures_type = Figure
 
     network: Any
     preprocess: Preprocess
@@ -152,10 +151,6 @@ class ClipObjective(Objective[Figure]):
     def evaluate(self, step: int) -> Figure | None:
         """Measure recall on the held-out pairs, if there are any."""
         return Figure(step, mean_recall(self.retrieve())) if len(self.held.pairs) else None
-
-    def value(self, figures: Figure) -> float:
-        """Return the recall."""
-        return figures.value
 
     def retrieve(self) -> Retrieved:
         """Return the retrieval metrics of the held-out pairs."""

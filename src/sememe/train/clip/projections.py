@@ -20,7 +20,7 @@ import numpy as np
 
 from sememe.models.clip.projection_folder import Projection
 from sememe.train.base.curve import Curve, Plan, diverged
-from sememe.train.base.torch_loop import Figure, Loop, Objective
+from sememe.train.base.torch_loop import Figure, FigureObjective, Loop
 from sememe.train.clip.loss import clip_loss
 from sememe.train.clip.pairs import METRIC
 
@@ -98,11 +98,10 @@ def _schedule(step: int, steps: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step + 1 - rising) / max(1, steps - rising)))
 
 
-class ProjectionObjective(Objective[Figure]):
+class ProjectionObjective(FigureObjective):
     """Two projections, the vectors that they project, and the training pairs."""
 
     metric = METRIC
-    figures_type = Figure
 
     def __init__(
         self,
@@ -193,10 +192,6 @@ class ProjectionObjective(Objective[Figure]):
         if self._measure is None or not step:
             return None
         return Figure(step, self._measure(self.projections()))
-
-    def value(self, figures: Figure) -> float:
-        """Return the metric."""
-        return figures.value
 
     def decays(self, parameter: Any) -> bool:
         """Return whether weight decay applies: to all but the temperature."""

@@ -150,6 +150,7 @@ class DomainAdaptation(Recipe):
 
         masked = run.mask(corpus) if self.mlm_epochs else None
         start = self.base if masked is None else str(run.start())
+        curve = _curve(masked) if masked else None
         adapted = _curve(run.fine_tune("sentence", start, data))
         direct = run.fine_tune("direct", self.base, data) if self.compare and masked else None
         before = run.measure(self.base)
@@ -165,7 +166,7 @@ class DomainAdaptation(Recipe):
                 count_tokens_per_word(corpus, self.base),
                 count_tokens_per_word(corpus, last),
             ),
-            masked=_ends(_curve(masked)) if masked else None,
+            masked=(curve.before or 0.0, curve.after or 0.0) if curve else None,
             masked_control=masked["training"]["unigram_accuracy"] if masked else None,
             metric=adapted.metric,
             before=before,
@@ -315,7 +316,3 @@ def _curve(about: dict[str, Any]) -> Curve:
     curve = about["curve"]
     points = {name: tuple(map(tuple, curve[name])) for name in ("losses", "metrics")}
     return Curve(**{**curve, **points})
-
-
-def _ends(curve: Curve) -> tuple[float, float]:
-    return float(curve.before or 0), float(curve.after or 0)

@@ -61,10 +61,9 @@ class SpeechNetwork:
         """
         import torch
 
-        module = self.module
         with torch.set_grad_enabled(torch.is_grad_enabled() and not head_only):
             hidden, lengths = self.states(clips, masks=masks)
-        return module.lm_head(module.dropout(hidden)), lengths
+        return self.module.lm_head(self.module.dropout(hidden)), lengths
 
     def states(
         self, clips: Sequence[Any], *, masks: tuple[Any, Any] | None = None

@@ -119,7 +119,7 @@ def test_the_commands_run_and_find_something(readme, extra, home):
 
 @pytest.mark.parametrize("readme", READMES)
 def test_every_command_is_typed_somewhere(readme):
-    # those of TRAINED need torch and are typed in tests/trained/test_readme.py
+    # those of TRAINED need torch and are typed in tests/test_readme_training.py
     typed = [line for extra in EXTRAS for line in commands(readme, extra)]
     assert [line for line in commands(readme) if line not in typed] == [
         *(line for line in commands(readme) if line.startswith("make ")),

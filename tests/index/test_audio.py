@@ -11,7 +11,7 @@ import sememe
 from sememe import Index, Item
 from sememe.encoders.audio.transcriber import Word
 from sememe.index.writing.audio_windows import cut_windows
-from tests.models import speech_checkpoints as small
+from tests.models.wav2vec2 import checkpoints as small
 from tests.sounds import RATE, clicks, noise, tone, write
 
 NOTE = "The central bank raised interest rates by half a point."

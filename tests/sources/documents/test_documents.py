@@ -11,7 +11,6 @@ import pytest
 
 from sememe.sources.documents.html import extract_text
 from sememe.sources.documents.markdown import first_heading, split_front_matter
-
 from tests.sources.helpers import pdf, read, reasons, write
 
 

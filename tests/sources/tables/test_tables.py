@@ -15,7 +15,6 @@ import pytest
 from sememe.sources.tables.column_names import ColumnNames
 from sememe.sources.tables.csv_rows import Rows
 from sememe.sources.tables.id_set import IdSet
-
 from tests.sources.helpers import read, reasons, write
 
 

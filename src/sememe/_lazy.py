@@ -32,9 +32,9 @@ EXTRAS = {
 
 
 def require(module: str, needed_by: str) -> ModuleType:
-    """Import an optional module, or say which extra brings it.
+    """Import an optional module; if it is absent, raise MissingExtraError naming the extra.
 
-    A module that is installed but broken raises its own error: only its absence is translated.
+    A module that is installed but broken raises its own error.
     """
     try:
         return importlib.import_module(module)
@@ -44,5 +44,6 @@ def require(module: str, needed_by: str) -> ModuleType:
             raise
         extra = EXTRAS.get(top)
         cure = f"pip install 'sememe[{extra}]'" if extra else f"pip install {top}"
-        message = f"{needed_by} needs {top!r}, which is not installed. Run: {cure}"
-        raise MissingExtraError(message) from None
+        raise MissingExtraError(
+            f"{needed_by} needs {top!r}, which is not installed. Run: {cure}"
+        ) from None

@@ -1,4 +1,4 @@
-"""The grammar every room shares: arrays, items and the Encoder protocol."""
+"""Types shared by all packages: arrays, items and the Encoder protocol."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Metadata = Mapping[str, "str | int | float | bool | None"]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to encode and to find again.
+    """One thing to encode and to search for.
 
     Attributes:
-        id: Names the item within its collection; the same id means the same item.
+        id: Unique within its collection; the same id means the same item.
         content: What is encoded: a str for text, bytes or a path for images and audio.
         modality: Which encoders can read the content.
         source: Where it came from, for people: a path within the folder, a file name, "".
-        metadata: Flat facts to filter by.
+        metadata: Flat values to filter by.
     """
 
     id: str

@@ -154,12 +154,7 @@ def _strings(value: Any) -> list[str]:
 
 
 def _choose_column(
-    names: list[str],
-    given: str | None,
-    usual: Sequence[str],
-    what: str,
-    option: str,
-    table: Path,
+    names: list[str], given: str | None, usual: Sequence[str], what: str, option: str, table: Path
 ) -> str:
     folded = {unicodedata.normalize("NFC", name).strip().casefold(): name for name in names}
     wanted = usual if given is None else [unicodedata.normalize("NFC", given).strip().casefold()]

@@ -23,6 +23,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe.sources.magic_bytes import describe_format
@@ -72,8 +74,6 @@ def read_sound(
         InvalidInputError: Content of another type.
         MissingExtraError: The extra `audio` is not installed.
     """
-    import numpy as np
-
     blocks = list(_resample(content, sample_rate, start, end))
     samples: FloatArray = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     return samples
@@ -88,8 +88,6 @@ def stream_sound(
         CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`. If a part in the
             middle is damaged, the stream ends there.
     """
-    import numpy as np
-
     if not 0 < seconds < float("inf"):
         raise InvalidInputError(f"seconds={seconds}; give a block's length, such as 30.")
     size = max(1, round(seconds * sample_rate))
@@ -138,8 +136,6 @@ def measure_seconds(content: Any) -> float:
     Raises:
         CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`.
     """
-    import numpy as np
-
     count = finite = 0
     with open_audio(content) as audio:
         for block in decode_blocks(audio, 0.0, None):
@@ -198,8 +194,6 @@ def _resample(
     content: Any, sample_rate: int, start: float, end: float | None
 ) -> Iterator[FloatArray]:
     """Yield finite mono blocks at a sample rate; at least one sample in all."""
-    import numpy as np
-
     low, high = _RATES
     if not low <= sample_rate <= high:
         raise InvalidInputError(
@@ -236,8 +230,6 @@ def _resample(
 
 def decode_blocks(audio: Any, start: float, end: float | None) -> Iterator[FloatArray]:
     """Yield mono float32 blocks, until the end or until the file is damaged."""
-    import numpy as np
-
     _check_range(start, end)
     first = round(start * audio.samplerate)
     last = None if end is None else max(round(end * audio.samplerate), first + 1)
@@ -330,8 +322,6 @@ class _Samples:
         self._at = frame
 
     def read(self, count: int, **_: Any) -> FloatArray:
-        import numpy as np
-
         some = self._samples[self._at : self._at + count]
         self._at += len(some)
         kind = some.dtype.kind

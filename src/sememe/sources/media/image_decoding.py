@@ -22,6 +22,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe.sources.magic_bytes import describe_format
@@ -184,7 +186,6 @@ def _read(path: Path) -> bytes:
 
 
 def _from_array(array: Any) -> Image:
-    import numpy as np
     from PIL import Image
 
     is_image = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
@@ -220,7 +221,6 @@ def _to_upright_rgb(image: Image) -> Image:
 
 def _to_eight_bits(image: Image) -> Image:
     """Scale greyscale of 16 or more bits, or of floats, to 8 bits, by the range of its type."""
-    import numpy as np
     from PIL import Image as pillow
 
     values = np.asarray(image)

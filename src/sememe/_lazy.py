@@ -7,28 +7,17 @@ from types import ModuleType
 
 from sememe._errors import MissingExtraError
 
-EXTRAS = {
-    "huggingface_hub": "sentences",
-    "safetensors": "sentences",
-    "PIL": "images",
-    "soundfile": "audio",
-    "soxr": "audio",
-    "pypdf": "documents",
-    "docx": "documents",
-    "kiwipiepy": "korean",
-    "numba": "words",
-    "sklearn": "words",
-    "tokenizers": "words",
-    "torch": "train",
-    "torchvision": "train",
-    "timm": "train",
-    "onnxscript": "train",
-    "transformers": "train",
-    "sentence_transformers": "train",
-    "datasets": "train",
-    "accelerate": "train",
-    "matplotlib": "train",
+_MODULES = {
+    "sentences": "huggingface_hub safetensors",
+    "images": "PIL",
+    "audio": "soundfile soxr",
+    "documents": "pypdf docx",
+    "korean": "kiwipiepy",
+    "words": "numba sklearn tokenizers",
+    "train": "torch torchvision timm onnxscript transformers sentence_transformers datasets "
+    "accelerate matplotlib",
 }
+EXTRAS = {module: extra for extra, modules in _MODULES.items() for module in modules.split()}
 
 
 def require(module: str, needed_by: str) -> ModuleType:

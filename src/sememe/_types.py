@@ -47,55 +47,37 @@ class Skipped:
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Turns items of one modality into unit vectors of one space.
-
-    Attributes:
-        name: How to load it again with `sememe.load`.
-        dim: Width of a vector.
-        modality: "text", "image" or "audio".
-        space: Fingerprint of the vector space: equal if and only if vectors may be compared.
-    """
+    """Encodes items of one modality as unit vectors of one space."""
 
     @property
     def name(self) -> str:
-        """How to load it again."""
-        ...
+        """How to load it again with `sememe.load`."""
 
     @property
     def dim(self) -> int:
         """Width of a vector."""
-        ...
 
     @property
     def modality(self) -> Modality:
-        """What it encodes."""
-        ...
+        """What it encodes: "text", "image" or "audio"."""
 
     @property
     def space(self) -> str:
-        """Fingerprint of the vector space."""
-        ...
+        """Fingerprint of the vector space: equal if and only if vectors may be compared."""
 
     def encode(
         self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
     ) -> FloatArray:
         """Return (n, dim) float32, always 2-D, one unit row for each item."""
-        ...
 
 
 @runtime_checkable
 class PairScorer(Protocol):
-    """Scores pairs of texts, as a cross-encoder does.
-
-    Attributes:
-        name: How to load it again.
-    """
+    """Scores pairs of texts, as a cross-encoder does."""
 
     @property
     def name(self) -> str:
-        """How to load it again."""
-        ...
+        """How to load it again with `sememe.load`."""
 
     def score(self, pairs: Sequence[tuple[str, str]], *, show_progress: bool = False) -> FloatArray:
         """Return (n,) float32, a score for each pair; higher is better."""
-        ...

@@ -22,7 +22,7 @@ Each message gives the value got, the values allowed, and what to type.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 
 class SememeError(Exception):
@@ -122,3 +122,13 @@ class IndexFormatError(SememeError, OSError):
 
 class IndexLockedError(SememeError, BlockingIOError):
     """Another process is writing to the index."""
+
+
+def list_first(names: Sequence[str], n: int = 3, separator: str = ", ") -> str:
+    """Return the first n names, and how many more there are.
+
+    >>> list_first(["a", "b", "c", "d"], 2)
+    'a, b and 2 more'
+    """
+    more = f" and {len(names) - n} more" if len(names) > n else ""
+    return separator.join(names[:n]) + more

@@ -74,7 +74,7 @@ def _read_folder(folder: Path, modality: Modality, pattern: str | None) -> Label
         elif "/" not in file.source and pattern is None:
             skipped.append(Skipped(file.source, "not in the folder of a class"))
         elif format_of(file.source)[0] != modality:
-            why = f"by its ending no {noun(modality)} that can be read"
+            why = f"by its suffix no {noun(modality)} that can be read"
             skipped.append(Skipped(file.source, why))
         else:
             items.append(file.path)

@@ -32,14 +32,15 @@ def read_labelled_table(table: Path, modality: Modality) -> Labelled:
         CorruptFileError: It cannot be read to its end.
     """
     rows = read_table(table, f"{noun(modality)}s and labels")
+    path = require_column(rows, table, f"{noun(modality)}s", (*PATH_NAMES, *IMAGE_NAMES))
+    label = require_column(rows, table, "labels", LABEL_NAMES)
     names = list_columns(rows)
-    path = require_column(names, (*PATH_NAMES, *IMAGE_NAMES), f"{noun(modality)}s", table)
-    label = require_column(names, LABEL_NAMES, "labels", table)
     columns = path, label, find_name(names, FOLD_NAMES), find_name(names, GROUP_NAMES)
     labelled: list[tuple[str, ...]] = []
     skipped: list[Skipped] = []
     for number, row in enumerate(rows, 1):
-        cells = tuple(_cell(row.get(name)) if name else "" for name in columns)
+        values = [row.get(name) if name else None for name in columns]
+        cells = tuple("" if value is None else str(value).strip() for value in values)
         if cells[0] and cells[1]:
             labelled.append(cells)
         else:
@@ -48,18 +49,10 @@ def read_labelled_table(table: Path, modality: Modality) -> Labelled:
     if not labelled:
         raise InvalidInputError(f"{table} has no row with a path and a label. Give some.")
     paths, labels, folds, groups = zip(*labelled, strict=True)
-    return Labelled(
-        tuple(table.parent / name for name in paths),
-        labels,
-        tuple(skipped),
-        modality,
-        folds=_check_complete(folds, table, "fold"),
-        groups=_check_complete(groups, table, "group"),
-    )
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value).strip()
+    folds = _check_complete(folds, table, "fold")
+    groups = _check_complete(groups, table, "group")
+    items = tuple(table.parent / name for name in paths)
+    return Labelled(items, labels, tuple(skipped), modality, folds, groups)
 
 
 def _check_complete(values: tuple[str, ...], table: Path, what: str) -> tuple[str, ...]:

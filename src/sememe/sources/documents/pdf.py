@@ -43,6 +43,7 @@ def _extract(reader: Any) -> tuple[list[str], dict[str, str | int], list[str]]:
         raise CorruptFileError("encrypted: it opens with a password only")
     pages: list[str] = []
     notes: list[str] = []
+    size = 0
     for number, page in enumerate(reader.pages, 1):
         try:
             pages.append(page.extract_text().strip())

@@ -58,5 +58,10 @@ def find_name(names: list[str], wanted: tuple[str, ...]) -> str | None:
     >>> find_name(["Label", "Body"], TEXT_NAMES)
     'Body'
     """
-    folded = {unicodedata.normalize("NFC", name).strip().casefold(): name for name in names}
+    folded = {fold_name(name): name for name in names}
     return next((folded[name] for name in wanted if name in folded), None)
+
+
+def fold_name(name: str) -> str:
+    """Return a column name in NFC and lower case."""
+    return unicodedata.normalize("NFC", name).strip().casefold()

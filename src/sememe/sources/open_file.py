@@ -24,7 +24,10 @@ PACKED = {".gz": "gzip", ".xz": "xz"}
 
 def open_bytes(path: Path) -> BinaryIO:
     """Open a regular file as a stream of decompressed bytes; never blocks on a named pipe."""
-    stream = cast(BinaryIO, open(path, "rb", opener=_open_without_waiting))  # noqa: PTH123 (Path.open takes no opener)
+    try:
+        stream = cast(BinaryIO, open(path, "rb", opener=_open_without_waiting))  # noqa: PTH123 (Path.open takes no opener)
+    except ValueError as error:  # NUL in its name
+        raise CorruptFileError(f"no name of a file ({error})") from error
     packing = PACKED.get(path.suffix.lower())
     if packing is None:
         return stream

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 TEXT_NAMES = (
     *("text", "content", "contents", "body", "document", "passage", "sentence"),
@@ -52,7 +53,7 @@ class ColumnNames:
         return kept
 
 
-def find_name(names: list[str], wanted: tuple[str, ...]) -> str | None:
+def find_name(names: Sequence[str], wanted: tuple[str, ...]) -> str | None:
     """Return the first column, in the order of `wanted`, that the table has, ignoring case.
 
     >>> find_name(["Label", "Body"], TEXT_NAMES)

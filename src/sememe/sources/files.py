@@ -95,8 +95,7 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[SourceFile | Skipped]:
         if entry is None:
             stack.pop()
             continue
-        name, source = entry[0], prefix + entry[1]
-        path = folder / name
+        source, path = prefix + entry[0], folder / entry[1]
         is_folder = _is_folder(path)
         if rules.match(source, is_folder=is_folder):
             continue
@@ -112,23 +111,22 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[SourceFile | Skipped]:
 
 
 def _list(folder: Path) -> tuple[list[tuple[str, str]], str]:
-    """Return sorted (name, readable name) pairs, and why the folder is unreadable, or ""."""
+    """Return sorted (readable name, name) pairs, and why the folder is unreadable, or "".
+
+    If two readable names would be equal, one is escaped.
+    """
     try:
-        names = os.listdir(folder)  # noqa: PTH208 (names are all we keep of a folder)
+        names = sorted(os.listdir(folder))  # noqa: PTH208 (names are all we keep of a folder)
     except OSError as error:
         return [], f"{UNLISTED}: {error.strerror or error}"
-    return sorted(_pair_with_readable(names), key=lambda pair: (pair[1], pair[0])), ""
-
-
-def _pair_with_readable(names: list[str]) -> Iterator[tuple[str, str]]:
-    """Pair each name with its readable form; if two would be equal, escape one."""
-    taken = set(names)
-    for name in sorted(names):
+    taken, pairs = set(names), []
+    for name in names:
         readable = name if name.isascii() else make_readable(name)
         if readable != name and readable in taken:
             readable = name.encode("utf-8", "backslashreplace").decode("utf-8")
         taken.add(readable)
-        yield name, readable
+        pairs.append((readable, name))
+    return sorted(pairs), ""
 
 
 def _inspect(path: Path, source: str) -> SourceFile | Skipped:

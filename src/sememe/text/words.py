@@ -32,11 +32,7 @@ PLAIN = {"words": f"^[a-z0-9{_SETTLED}]+$", "whitespace": f"^[!-~À-ÖА-Я{_SET
 
 
 def check_tokens(tokens: str) -> None:
-    """Raise unless `tokens` names a tokenization.
-
-    Raises:
-        UnknownNameError: It is neither "words" nor "whitespace".
-    """
+    """Raise UnknownNameError unless `tokens` is "words" or "whitespace"."""
     if tokens not in TOKENS:
         raise UnknownNameError.of("tokens", tokens, TOKENS)
 

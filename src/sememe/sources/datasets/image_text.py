@@ -82,9 +82,10 @@ def read_image_texts(
     """
     rows = read_table(table, "images and texts")
     image = require_column(rows, table, "images", IMAGE_NAMES, image_column, "--image-column")
+    columns: Sequence[str | None] = text_columns or [None]
     texts = [
         require_column(rows, table, "texts", TEXT_NAMES, given, "--text-column")
-        for given in text_columns or [None]
+        for given in columns
     ]
     return _pair_rows(rows, image, texts, table)
 

@@ -52,8 +52,8 @@ class Labelled:
 
     def select(self, indices: Sequence[int]) -> Labelled:
         """Return the items at these indices."""
-        columns = {name: getattr(self, name) for name in ("items", "labels", "folds", "groups")}
-        kept = {name: tuple(c[i] for i in indices) for name, c in columns.items() if c}
+        values = {name: getattr(self, name) for name in ("items", "labels", "folds", "groups")}
+        kept: dict[str, Any] = {n: tuple(v[i] for i in indices) for n, v in values.items() if v}
         return replace(self, **kept)
 
     def digests(self) -> list[bytes]:

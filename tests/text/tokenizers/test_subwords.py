@@ -93,7 +93,7 @@ def test_bpe_is_the_naive_algorithm(n_merges):
 def test_unigram_takes_the_best_path_over_its_pieces():
     """Every way to cut a word, scored by hand: none beats the one taken."""
     tokenizer = trained("unigram")
-    scores = dict(tokenizer._facts["model"]["vocab"])
+    scores = dict(tokenizer._config["model"]["vocab"])
     for word in ("고양이는", "cats", "sleeper"):
         text = f"▁{word}"
         every = []

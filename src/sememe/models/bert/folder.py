@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import damaged, fingerprint
+from sememe._persistence import damage_error, fingerprint
 from sememe.models.weights.checkpoint import weight_files
 from sememe.models.weights.folder import CONFIG, MODULES, TOKENIZER, ModelFolder
 
@@ -164,7 +164,7 @@ def _read_steps(folder: ModelFolder) -> tuple[tuple[str, str], ...]:
     if folder.json(MODULES, missing=None) is None:
         return (("Transformer", ""),)
     if not folder.steps:
-        raise damaged(folder.path / MODULES, "it lists no modules by type and path")
+        raise damage_error(folder.path / MODULES, "it lists no modules by type and path")
     kinds = [kind for kind, _ in folder.steps]
     known = ("Transformer", "Pooling", "Dense", "Normalize")
     if unknown := [kind for kind in kinds if kind not in known]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import damaged, read_json
+from sememe._persistence import damage_error, read_json
 from sememe.models.weights.safetensors import WEIGHTS, read_tensors
 from sememe.models.weights.torch_pickle import read_torch_file
 
@@ -54,7 +54,7 @@ def _pieces(folder: Path, name: str) -> tuple[Path, ...]:
     try:
         files = tuple(folder / str(piece) for piece in sorted(set(document["weight_map"].values())))
     except (TypeError, KeyError, AttributeError) as error:
-        raise damaged(index, error) from error
+        raise damage_error(index, error) from error
     if missing := [path.name for path in files if not path.is_file()]:
         raise CorruptFileError(f"{folder} lacks {', '.join(missing)}. Fetch it anew")
     return files

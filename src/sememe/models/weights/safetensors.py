@@ -9,7 +9,7 @@ import numpy as np
 
 from sememe._errors import CorruptFileError
 from sememe._lazy import require
-from sememe._persistence import damaged
+from sememe._persistence import damage_error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +34,7 @@ def read_tensors(path: Path) -> Tensors:
     try:
         entries = library.deserialize(path.read_bytes())
     except library.SafetensorError as error:
-        raise damaged(path, str(error)) from error
+        raise damage_error(path, str(error)) from error
     return {name: _array(path, name, entry) for name, entry in entries}
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe._persistence import damaged
+from sememe._persistence import damage_error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,7 +77,7 @@ def parse_torch_file(data: bytes, *, where: str) -> Tensors:
         RecursionError,
     ) as error:  # fmt: skip
         why = " ".join(str(error).split())[:200]
-        raise damaged(where, why) from error
+        raise damage_error(where, why) from error
 
 
 class _Reader(pickle.Unpickler):

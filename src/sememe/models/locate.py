@@ -24,10 +24,7 @@ def locate(source: str, *kinds: ModelKind) -> ModelFolder | None:
     """Return the model that goes by a name, None if there is none or it is of no such kind.
 
     source: A path, or hf:org/name[@revision], which is fetched unless more follows after a colon.
-
-    Raises:
-        InvalidInputError, UnknownNameError, HubError, CorruptFileError, MissingExtraError: As
-            `fetch`.
+    Raises what `fetch` raises.
     """
     if not source.startswith(hub.PREFIX):
         known = bool(source) and ModelFolder.open(source).holds(*kinds)

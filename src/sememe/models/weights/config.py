@@ -19,21 +19,13 @@ def fill_defaults(defaults: Mapping[str, Any], given: Mapping[str, Any] | None) 
 
 
 def check_activation(got: Any, name: str, where: str) -> None:
-    """Refuse an activation that sememe does not compute; name: of the entry.
-
-    Raises:
-        InvalidInputError: If it is none of ACTIVATIONS.
-    """
+    """Raise InvalidInputError if `got`, in the entry `name`, is none of ACTIVATIONS."""
     if got not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
         raise InvalidInputError(f"{where} has {name}={got!r}; sememe computes {known}")
 
 
 def check_heads(dim: int, heads: int, where: str, what: str = "heads") -> None:
-    """Refuse a width that cannot be cut into so many equal parts.
-
-    Raises:
-        CorruptFileError: If it cannot.
-    """
+    """Raise CorruptFileError if a width cannot be cut into so many equal parts."""
     if dim % heads:
         raise CorruptFileError(f"{where}: {heads} {what} do not divide the width {dim}")

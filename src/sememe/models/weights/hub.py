@@ -30,7 +30,6 @@ TORCH_FILES = ("pytorch_model*.bin",)
 _NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
 _UNWANTED = ["onnx/*", "openvino/*", "*/onnx/*"]
-_NEVER = ["openvino/*"]
 
 
 def fetch(name: str, *, instead: Mapping[str, Sequence[str]]) -> Path:
@@ -52,12 +51,12 @@ def fetch(name: str, *, instead: Mapping[str, Sequence[str]]) -> Path:
             f"{name!r} names no model of the hub; give hf:org/name or hf:org/name@revision."
         )
     repository, revision = match[1], match[2] or "main"
-    note = cache_folder() / "hub" / f"{repository.replace('/', '--')}@{_escape(revision)}.json"
+    note = cache_folder() / "hub" / f"{repository}@{revision}.json".replace("/", "--")
     if (kept := _read_note(note)) is not None:
         return kept
     folder = _download(repository, revision, _WANTED, _UNWANTED)
     if more := _find_missing(folder, instead):
-        unwanted = _NEVER if more == ONNX_FILES else _UNWANTED
+        unwanted = ["openvino/*"] if more == ONNX_FILES else _UNWANTED
         folder = _download(repository, revision, [*_WANTED, *more], unwanted)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in files:
@@ -77,17 +76,11 @@ def _find_missing(folder: Path, instead: Mapping[str, Sequence[str]]) -> tuple[s
 def _download(repository: str, revision: str, wanted: list[str], unwanted: list[str]) -> Path:
     hub = require("huggingface_hub", "loading from the hub")
     errors = require("huggingface_hub.errors", "loading from the hub")
-    where: dict[str, Any] = {}
+    options: dict[str, Any] = {"allow_patterns": wanted, "ignore_patterns": unwanted}
     if endpoint := os.environ.get("HF_ENDPOINT"):
-        where["endpoint"] = endpoint  # the library reads it only once, at import
+        options["endpoint"] = endpoint  # the library reads it only once, at import
     try:
-        folder = hub.snapshot_download(
-            repository,
-            revision=revision,
-            allow_patterns=wanted,
-            ignore_patterns=unwanted,
-            **where,
-        )
+        return Path(hub.snapshot_download(repository, revision=revision, **options))
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         raise UnknownNameError(
             f"the hub has no {repository}@{revision}, or shows it to its members only. Look for "
@@ -102,7 +95,6 @@ def _download(repository: str, revision: str, wanted: list[str], unwanted: list[
         raise HubError(
             f"{repository}@{revision} could not be fetched: {error}. Try again; what came is kept"
         ) from error
-    return Path(folder)
 
 
 def _check(path: Path) -> None:
@@ -136,7 +128,3 @@ def _read_note(note: Path) -> Path | None:
         return folder if all((folder / name).is_file() for name in files) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _escape(revision: str) -> str:
-    return revision.replace("/", "--")

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from sememe._lazy import require
+from sememe.models.weights.checkpoint import read_weights
+
 
 def read_torch_state(path: Path) -> dict[str, Any]:
     """Return the tensors of a .safetensors file, or of a .bin, .pt or .pth file, for torch.
@@ -16,10 +19,5 @@ def read_torch_state(path: Path) -> dict[str, Any]:
         CorruptFileError: If it is damaged.
         MissingExtraError: If torch or safetensors is not installed.
     """
-    from sememe._lazy import require
-    from sememe.models.weights.safetensors import read_tensors
-    from sememe.models.weights.torch_pickle import read_torch_file
-
     torch = require("torch", f"opening {path.name}")
-    read = read_tensors if path.suffix == ".safetensors" else read_torch_file
-    return {name: torch.from_numpy(np.array(array)) for name, array in read(path).items()}
+    return {name: torch.from_numpy(np.array(array)) for name, array in read_weights([path]).items()}

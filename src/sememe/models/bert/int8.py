@@ -13,21 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sememe._types import FloatArray
 from sememe.models.bert.graph import INPUTS, add_states
+from sememe.models.bert.weights import BertWeights
 from sememe.models.onnx.builder import Graph, floats
 from sememe.models.onnx.session import open_session
 from sememe.models.onnx.transformer import in_float32
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.bert.weights import BertWeights
-
-    Key = tuple[int, str]
-
+Key = tuple[int, str]  # number of the layer, name of the product
 _SMOOTHED = ("qkv", "up")  # products whose inputs were just normalised
 _CLIPPED = 1e-5  # share of values clipped on either side
 _TOKENS = 4000  # of the sample, at most
@@ -78,14 +74,13 @@ def quantise(matrix: FloatArray) -> tuple[np.ndarray, FloatArray]:
 
 def measure_ranges(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[Key, Range]:
     """Return the ranges of all products' inputs on sample sequences, special tokens included."""
-    inputs = collect_inputs(weights, ids)
     return {
-        (number, name): _range(name, x, getattr(weights.layers[number], name))
-        for (number, name), x in inputs.items()
+        (number, name): _measure_range(name, x, getattr(weights.layers[number], name))
+        for (number, name), x in _collect_inputs(weights, ids).items()
     }
 
 
-def _range(name: str, x: FloatArray, matrix: FloatArray) -> Range:
+def _measure_range(name: str, x: FloatArray, matrix: FloatArray) -> Range:
     channels = None
     if name in _SMOOTHED:
         channels = np.sqrt(np.abs(x).max(axis=0) / np.abs(matrix).max(axis=1).clip(1e-9))
@@ -98,7 +93,7 @@ def _range(name: str, x: FloatArray, matrix: FloatArray) -> Range:
     return Range(np.float32(scale), np.uint8(round(-low / scale)), channels)
 
 
-def collect_inputs(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[Key, FloatArray]:
+def _collect_inputs(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[Key, FloatArray]:
     """Return the inputs of each product for at most `_TOKENS` tokens: (tokens, inputs)."""
     names: dict[Key, tuple[str, int]] = {}
 

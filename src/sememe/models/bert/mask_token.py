@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import InvalidInputError
 from sememe.models.weights.folder import ModelFolder
-
-if TYPE_CHECKING:
-    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
+from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
 USUAL = ("[MASK]", "<mask>")
 _FILES = ("special_tokens_map.json", "tokenizer_config.json")
@@ -26,7 +24,7 @@ def mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer
         InvalidInputError: If there is none, or the tokenizer does not know it.
         CorruptFileError: If a file is damaged.
     """
-    tried = list(dict.fromkeys(_candidates(folder, config, tokenizer)))
+    tried = list(dict.fromkeys(_list_candidates(folder, config, tokenizer)))
     for name in tried:
         if tokenizer.keep_whole(name):
             return name
@@ -36,7 +34,9 @@ def mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer
     )
 
 
-def _candidates(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> Iterator[str]:
+def _list_candidates(
+    folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer
+) -> Iterator[str]:
     for name in _FILES:
         token = ModelFolder(folder).object(name, missing={}).get("mask_token")
         if isinstance(token, dict):

@@ -14,22 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.onnx.builder import Graph
-    from sememe.models.weights.reader import Reader
+from sememe._types import FloatArray
+from sememe.models.onnx.builder import Graph
+from sememe.models.weights.reader import Reader
 
-    Norm = tuple[FloatArray, FloatArray]  # gain and bias, (dim,) each
-    Product = tuple[FloatArray, FloatArray]  # matrix (inputs, outputs) and bias (outputs,)
+Norm = tuple[FloatArray, FloatArray]  # gain and bias, (dim,) each
+Product = tuple[FloatArray, FloatArray]  # matrix (inputs, outputs) and bias (outputs,)
 
-ACTIVATIONS = (
-    "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "quick_gelu",
-)  # fmt: skip
-PRODUCTS = ("qkv", "out", "up", "down")  # the matrix products of a layer
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "quick_gelu")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -72,7 +68,7 @@ class Products(Protocol):
     def __call__(
         self, g: Graph, x: str, key: tuple[int, str], matrix: FloatArray, bias: FloatArray
     ) -> str:
-        """Append x @ matrix + bias; key: Number of the layer, and one of PRODUCTS."""
+        """Append x @ matrix + bias; key: (layer, "qkv", "out", "up" or "down")."""
         ...
 
 

@@ -44,7 +44,7 @@ def piece_graph(weights: UseWeights) -> bytes:
     x = g.output("X", "LayerNormalization", x, *norm, epsilon=weights.eps)
     number = 0
     for i, n in enumerate(ORDERS):
-        own = g.columns(x, i * BRANCH, (i + 1) * BRANCH)
+        own = g.slice(x, i * BRANCH, (i + 1) * BRANCH, axis=1)
         for k in range(n):
             product = w[f"w1_{n}"][k * BRANCH : (k + 1) * BRANCH]
             g.output(f"P{number}", "MatMul", own, g.constant(product))
@@ -66,7 +66,7 @@ def sentence_graph(weights: UseWeights) -> bytes:
             row = g("Gather", f"P{number}", f"S{first + k}", axis=0)
             total = g("Add", row, total)
             number += 1
-        h = g("Add", g("Relu", total), g.columns(x, i * BRANCH, (i + 1) * BRANCH))
+        h = g("Add", g("Relu", total), g.slice(x, i * BRANCH, (i + 1) * BRANCH, axis=1))
         conv = g("Add", _convolve(g, h, n, w[f"w2_{n}"]), g.constant(w[f"b2_{n}"]))
         features.append(g("Add", g("Relu", conv), h))
     f = g("Concat", *features, axis=1)  # (T, 1280)
@@ -91,7 +91,7 @@ def _convolve(g: Graph, h: str, n: int, weight: Any) -> str:
     reach = TILE + n - 1  # rows that TILE windows read
     kernel = np.einsum("ak,kio->aio", spread, weight.reshape(n, BRANCH, BRANCH))
     outside = g.constant(np.zeros((1, BRANCH), np.float32))
-    tiles = g.rows("tiles", _first(n), _first(n) + reach)
+    tiles = g.slice("tiles", _first(n), _first(n) + reach, axis=0)
     read = g("Gather", g("Concat", h, outside, axis=0), tiles, axis=0)  # (reach, K, 256)
     mixed = g("MatMul", g.constant(unmix.astype(np.float32)), g.reshape(read, reach, -1))
     product = g(

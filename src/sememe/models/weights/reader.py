@@ -8,7 +8,7 @@ from sememe._errors import CorruptFileError
 from sememe._types import FloatArray
 from sememe.models.weights.safetensors import Tensors
 
-Norm = tuple[FloatArray, FloatArray]
+Norm = tuple[FloatArray, FloatArray]  # gain and bias, (dim,) each
 _EPSILON = 1e-5  # torch's, added to the variance
 _PREFIXES = ("", "bert.", "roberta.", "distilbert.", "mpnet.", "model.", "encoder.")
 

@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 
+from sememe._types import FloatArray
 from sememe.models.bert.graph import INPUTS, TYPES, add_states
+from sememe.models.bert.weights import BertWeights
+from sememe.models.cross_encoder.head import Head
 from sememe.models.onnx.builder import Graph, floats, integers
 from sememe.models.onnx.token_engine import TokenEngine
 from sememe.models.onnx.transformer import in_float32, linear
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.bert.weights import BertWeights
-    from sememe.models.cross_encoder.head import Head
-
 
 class CrossEngine:
-    """The network and its head."""
+    """The network and its head; typed: Token types are used, where the network has several."""
 
     def __init__(
         self, weights: BertWeights, head: Head, *, typed: bool = True, threads: int | None = None
     ) -> None:
-        """Take both.
-
-        typed: Whether token types are used, where the network has several.
-        """
-        typed = typed and weights.types is not None
-        self._typed = typed
-        self._engine = TokenEngine(
-            lambda: cross_graph(weights, head, typed=typed),
-            dim=head.outputs,
-            max_tokens=weights.max_tokens,
-            threads=threads,
-        )
+        self._typed = typed and weights.types is not None
+        make = partial(cross_graph, weights, head, typed=self._typed)
+        longest = weights.max_tokens
+        self._engine = TokenEngine(make, dim=head.outputs, max_tokens=longest, threads=threads)
 
     def forward(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]]) -> FloatArray:
         """Return (n, outputs), before any activation.

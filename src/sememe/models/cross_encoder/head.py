@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._types import FloatArray
 from sememe.models.weights.reader import Reader
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.weights.safetensors import Tensors
+from sememe.models.weights.safetensors import Tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +33,13 @@ class _Names:
     activation: str = "Tanh"
 
 
-_ROBERTA = _Names("classifier.dense", "classifier.out_proj")
 _HEADS = {
     "bert": _Names("pooler.dense", "classifier", pooler=True),
-    "roberta": _ROBERTA,
-    "xlm-roberta": _ROBERTA,
-    "camembert": _ROBERTA,
     "distilbert": _Names("pre_classifier", "classifier", activation="Relu"),
-    "mpnet": _ROBERTA,
+    **dict.fromkeys(
+        ("roberta", "xlm-roberta", "camembert", "mpnet"),
+        _Names("classifier.dense", "classifier.out_proj"),
+    ),
 }
 
 
@@ -82,11 +79,11 @@ def read_classification_head(
         )
     reader = inner if names.pooler else outer
     dense, dense_bias = reader.linear(names.dense, inputs=dim, outputs=dim)
-    out, out_bias = outer.linear(names.out, inputs=dim, outputs=_outputs(config, where))
+    out, out_bias = outer.linear(names.out, inputs=dim, outputs=_count_labels(config, where))
     return Head(dense, dense_bias, names.activation, out, out_bias)
 
 
-def _outputs(config: Mapping[str, Any], where: str) -> int:
+def _count_labels(config: Mapping[str, Any], where: str) -> int:
     """Return the number of labels of a config: two by default, as in transformers."""
     named = config.get("id2label")
     try:

@@ -6,9 +6,9 @@ residual. Embedding and branches together are layer-normed, summed over the sent
 the root of its length, and pass through a residual feed-forward network and tanh to a unit vector.
 
 Two forms compute it. `forward_few` follows that paragraph in NumPy and serves short queries, for
-which starting ONNX Runtime would cost more than it saves. `forward_many` serves corpora by doing
+which starting ONNX Runtime would cost more than it saves. `_forward_many` serves corpora by doing
 less: what depends on a piece alone (projection, norm, and the first convolution's product at each
-place of its window: two thirds of the arithmetic) is computed once for a piece and looked up after
+offset of its window: two thirds of the arithmetic) is computed once for a piece and looked up after
 (`PieceTable`), so that only the second convolution is left for each token (`use.graph`).
 
 Reference: Yang et al. 2019 (arXiv:1907.04307); weights from the package named in the catalogue.
@@ -30,7 +30,7 @@ from sememe._blas import one_thread
 from sememe._types import FloatArray
 from sememe.models.onnx.session import open_session, run_into
 from sememe.models.use import graph as use_graph
-from sememe.models.use.graph import BRANCH, DIM, ORDERS
+from sememe.models.use.graph import BRANCH, DIM, ORDERS, TABLES
 from sememe.models.use.weights import UseWeights
 
 _FEW = 48  # tokens up to which NumPy answers sooner than ONNX Runtime
@@ -50,14 +50,10 @@ class UseEngine:
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         """Return (n, 512) unit rows for n sequences of piece ids, begin and end tokens included."""
-        if not ids:
-            return np.empty((0, DIM), np.float32)
-        out = np.empty((len(ids), DIM), np.float32)
-        few = [i for i, row in enumerate(ids) if len(row) <= _FEW]
-        if len(ids) == 1 and few:
+        if len(ids) == 1 and len(ids[0]) <= _FEW:
             with one_thread():
-                out[0] = self.forward_few(ids[0])
-            return out
+                return self.forward_few(ids[0])[None]
+        out = np.empty((len(ids), DIM), np.float32)
         for start, stop in _groups([len(row) for row in ids], _MACRO):
             out[start:stop] = self._forward_many(ids[start:stop])
         return out
@@ -92,8 +88,10 @@ class UseEngine:
     def _forward_many(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         lens = np.fromiter(map(len, ids), np.int64, len(ids))
         flat = np.fromiter(chain.from_iterable(ids), np.int64, int(lens.sum()))
-        if "_table" not in self.__dict__:
-            self._prepare()
+        if "_table" not in self.__dict__:  # build the graph while the embeddings are inflated
+            inflated = self._pool.submit(getattr, self._weights, "table")
+            _ = self._graph
+            inflated.result()
         slots = self._table.slots(flat)
         starts = np.concatenate([[0], np.cumsum(lens)])
 
@@ -105,13 +103,6 @@ class UseEngine:
             return rows
 
         return np.concatenate(list(self._pool.map(run, _groups(lens.tolist(), _MICRO))))
-
-    def _prepare(self) -> None:
-        """Build the graphs while the embeddings are inflated."""
-        inflated = self._pool.submit(getattr, self._weights, "table")
-        _ = self._graph
-        inflated.result()
-        _ = self._table
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -158,25 +149,22 @@ class PieceTable:
             if len(wanted) == len(new):
                 break
             new = wanted
-        self._fill(room.start, wanted)
+        start, stop = room.start, room.start + len(wanted)
+        self._slot[wanted] = np.arange(start, stop)
+        self._piece[start:stop] = wanted
+        self._next = stop
+        parts = [slice(i, min(i + _MICRO, stop)) for i in range(start, stop, _MICRO)]
+        list(self._pool.map(self._compute, parts))
         return self._slot[ids]
 
     def clear(self) -> None:
         """Forget every piece."""
         self._reserve(len(self._piece))
 
-    def _fill(self, start: int, pieces: NDArray[np.int64]) -> None:
-        """Compute the rows of `pieces` into the slots from `start` on."""
-        stop = start + len(pieces)
-        self._slot[pieces] = np.arange(start, stop)
-        self._piece[start:stop] = pieces
-        self._next = stop
-        edges = [(at, min(at + _MICRO, stop)) for at in range(start, stop, _MICRO)]
-        list(self._pool.map(self._compute, edges))
-
-    def _compute(self, edges: tuple[int, int]) -> None:
-        rows = {name: array[slice(*edges)] for name, array in self.inputs.items()}
-        embedded = self._weights.embed(self._piece[slice(*edges)], out=rows.pop("E"))
+    def _compute(self, part: slice) -> None:
+        """Compute the rows of the pieces in some slots."""
+        rows = {name: array[part] for name, array in self.inputs.items()}
+        embedded = self._weights.embed(self._piece[part], out=rows.pop("E"))
         run_into(self._graph, {"E": embedded}, rows)
 
     def _reserve(self, capacity: int) -> None:
@@ -185,8 +173,7 @@ class PieceTable:
         self._piece = np.zeros(capacity, np.int64)  # in each slot; 0 for an empty one too
         self._next = 1
         self.inputs: dict[str, FloatArray] = {
-            name: np.zeros((capacity, width), np.float32)
-            for name, width in use_graph.TABLES.items()
+            name: np.zeros((capacity, width), np.float32) for name, width in TABLES.items()
         }
 
 

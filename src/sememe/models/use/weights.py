@@ -56,17 +56,17 @@ class UseWeights:
 
     def embed(self, ids: NDArray[np.int64], out: FloatArray | None = None) -> FloatArray:
         """Return the embeddings of pieces: (n,) ids to (n, 512), in `out` where it is given."""
-        return self._scaled(ids, self.table[ids], out)
+        return self._scale(ids, self.table[ids], out)
 
     def embed_few(self, ids: NDArray[np.int64]) -> FloatArray:
         """Return the same for a query; the first few queries do not wait for the table."""
         self._reads += 1
         if "table" in self.__dict__ or self._reads > _READS:
             return self.embed(ids)
-        return self._scaled(ids, self._read(ids), None)
+        return self._scale(ids, self._read(ids))
 
-    def _scaled(
-        self, ids: NDArray[np.int64], rows: NDArray[np.uint8], out: FloatArray | None
+    def _scale(
+        self, ids: NDArray[np.int64], rows: NDArray[np.uint8], out: FloatArray | None = None
     ) -> FloatArray:
         block = ids % self._blocks
         out = np.multiply(rows, self.arrays["scale"][block, None], out=out)
@@ -80,7 +80,7 @@ class UseWeights:
         with zipfile.ZipFile(io.BytesIO(self._data)) as archive:
             for block in np.unique(which).tolist():
                 wanted = row[which == block]
-                rows[block] = _front(archive, f"q{block + 1}.npy", int(wanted.max()) + 1)
+                rows[block] = _read_front(archive, f"q{block + 1}.npy", int(wanted.max()) + 1)
         return np.stack([rows[b][r] for b, r in zip(which.tolist(), row.tolist(), strict=True)])
 
     def _load(self, names: Sequence[str]) -> list[Any]:
@@ -101,7 +101,7 @@ class UseWeights:
         return np.load(io.BytesIO(self._data), allow_pickle=False)
 
 
-def _front(archive: zipfile.ZipFile, name: str, rows: int) -> NDArray[np.uint8]:
+def _read_front(archive: zipfile.ZipFile, name: str, rows: int) -> NDArray[np.uint8]:
     """Return the first rows of a uint8 matrix in an npz file."""
     with archive.open(name) as file:
         np.lib.format.read_magic(file)

@@ -15,19 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sememe._types import FloatArray
+from sememe.models.clip.config import Tower
+from sememe.models.clip.weights import ImageWeights, TextWeights
+from sememe.models.image.preprocess import Preprocess
 from sememe.models.onnx.builder import Graph, Port, floats, integers
-from sememe.models.onnx.transformer import Transformer, embed_tokens, linear
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.clip.config import Tower
-    from sememe.models.clip.weights import ImageWeights, TextWeights
-    from sememe.models.image.preprocess import Preprocess
-    from sememe.models.onnx.transformer import Layer
+from sememe.models.onnx.transformer import Layer, Transformer, embed_tokens, linear
 
 _INT32 = 6  # ONNX's number of the type
 
@@ -41,11 +37,9 @@ def image_graph(weights: ImageWeights, preprocess: Preprocess) -> bytes:
         x = network.normalise(x, weights.first)
     for layer in weights.layers[:-1]:
         x = network.layer(x, layer)
-
-    def pick_first(x: str) -> str:
-        return g("Gather", x, g.constant(np.array([0])), axis=1)
-
-    x = _last_layer(network, weights.layers[-1], x, pick_first)  # (N, width)
+    x = _append_last_layer(
+        network, weights.layers[-1], x, lambda y: g("Gather", y, g.constant(np.array([0])), axis=1)
+    )  # (N, width)
     x = network.normalise(x, weights.last)
     g.output("features", "MatMul", x, g.constant(weights.projection))
     size = preprocess.size
@@ -61,13 +55,11 @@ def text_graph(weights: TextWeights) -> bytes:
     for layer in weights.layers[:-1]:
         x = network.layer(x, layer)
     end = _find_end(g, weights.eos)  # (N, 1, 1)
-
-    def pick_end(x: str) -> str:
-        return g("GatherND", x, end, batch_dims=1)
-
     seen = g("Cast", g("Add", g.reshape(end, -1), g.constant(np.array([1]))), to=_INT32)
     network = replace(network, causal=False)  # the last layer's one query sees `seen` states
-    x = _last_layer(network, weights.layers[-1], x, pick_end, seen=seen)  # (N, width)
+    x = _append_last_layer(
+        network, weights.layers[-1], x, lambda y: g("GatherND", y, end, batch_dims=1), seen=seen
+    )  # (N, width)
     x = network.normalise(x, weights.last)
     y = g("MatMul", x, g.constant(weights.projection))
     if weights.bias is not None:
@@ -119,7 +111,7 @@ def _fold_pixels(weights: ImageWeights, preprocess: Preprocess) -> tuple[FloatAr
     return scaled.reshape(-1, len(kernel)).astype(np.float32), bias
 
 
-def _last_layer(
+def _append_last_layer(
     network: Transformer, layer: Layer, x: str, pick: Callable[[str], str], *, seen: str = ""
 ) -> str:
     """Append the last layer for one state of each sequence: (N, T, width) to (N, width).

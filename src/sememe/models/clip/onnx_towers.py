@@ -12,25 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import expect_valid
+from sememe._types import FloatArray
+from sememe.models.clip.folder import ClipFolder
 from sememe.models.clip.weights import MAX_SCALE
 from sememe.models.image.engine import VisionEngine
+from sememe.models.image.preprocess import Preprocess
 from sememe.models.onnx.batches import Batches, pad
 from sememe.models.onnx.session import OnnxFile
 from sememe.models.onnx.token_engine import TOKENS_AT_ONCE
 from sememe.models.weights.folder import CONFIG
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.models.clip.folder import ClipFolder
-    from sememe.models.image.preprocess import Preprocess
 
 _TEXT = ("text_embeds", "sentence_embedding", "pooler_output")
 _IMAGE = ("image_embeds", "sentence_embedding", "pooler_output")
@@ -43,25 +40,16 @@ class OnnxTowers:
     """Both files; attributes and methods are those of `sememe.models.clip.towers.ClipTowers`."""
 
     def __init__(self, folder: ClipFolder) -> None:
-        """Open both.
-
-        Raises:
-            CorruptFileError: If one cannot be opened, or they do not fit each other or the folder.
-            InvalidInputError: If one has other inputs or outputs.
-        """
+        """Open both; see `open_towers`."""
         self._folder = folder
-        text = _read_text_config(folder)
-        self.max_tokens = text["max_position_embeddings"]
+        self.max_tokens, self._pad_id = _read_text_config(folder)
         self.logit_scale = MAX_SCALE  # the learnt one is in neither file
         self._text = _Tower(folder.files[0], _TEXT, takes={"input_ids", "attention_mask"})
         self._image = _Tower(folder.files[1], _IMAGE, takes={"pixel_values"})
-        self._pad_id = text["pad_token_id"]
-        size = folder.preprocess.size
+        size, ones = folder.preprocess.size, np.ones((1, self.max_tokens))
         black = np.zeros((1, 3, size, size), np.float32)
         self.dim = self._image.encode({"pixel_values": black}).shape[1]
-        width = self._text.encode(
-            dict.fromkeys(("input_ids", "attention_mask"), np.ones((1, self.max_tokens)))
-        ).shape[1]
+        width = self._text.encode({"input_ids": ones, "attention_mask": ones}).shape[1]
         if width != self.dim:
             raise CorruptFileError(
                 f"{folder.path}: vectors of texts are {width} wide, of images {self.dim}. Fetch it "
@@ -78,14 +66,15 @@ class OnnxTowers:
         return _ImageEngine(self._image, self._folder.preprocess, self.dim, threads=threads)
 
 
-def _read_text_config(folder: ClipFolder) -> dict[str, int]:
+def _read_text_config(folder: ClipFolder) -> tuple[int, int]:
+    """Return the longest text, special tokens included, and the id of the padding."""
     defaults = _SIGLIP if str(folder.facts.get("model_type")).startswith("siglip") else _DEFAULTS
     with expect_valid(folder.path / CONFIG):
         given = folder.facts.get("text_config") or {}
-        config = {name: int(given.get(name) or value) for name, value in defaults.items()}
-    if config["max_position_embeddings"] < 3:
+        longest, pad_id = (int(given.get(name) or value) for name, value in defaults.items())
+    if longest < 3:
         raise CorruptFileError(f"{folder.path}: its texts have no room between special tokens")
-    return config
+    return longest, pad_id
 
 
 class _Tower(OnnxFile):
@@ -131,11 +120,7 @@ class _TextEngine:
         self._batches = Batches(max_tokens=max_tokens, threads=threads)
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
-        """Return (n, dim) unit rows for n sequences of token ids, special tokens included.
-
-        Raises:
-            InvalidInputError: If a sequence has no tokens, or more than the network reads.
-        """
+        """Return (n, dim) unit rows for n sequences of token ids; see `TokenEngine.forward`."""
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
             rows = pad(ids, lengths, batch)

@@ -39,12 +39,9 @@ def read_preprocess(facts: Mapping[str, Any], where: str) -> Preprocess:
 
 
 def read_open_clip_preprocess(facts: Mapping[str, Any], *, size: int, where: str) -> Preprocess:
-    """Read the preprocessing of an open_clip_config.json; the defaults are CLIP's.
+    """Read the preprocessing of an open_clip_config.json; raises as `read_preprocess`.
 
     size: Of the images that the network reads.
-
-    Raises:
-        InvalidInputError, CorruptFileError: As `read_preprocess`.
     """
     with expect_valid(f"{where}: preprocess_cfg"):
         given = facts.get("preprocess_cfg") or {}

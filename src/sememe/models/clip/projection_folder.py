@@ -9,18 +9,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._atomic import write_atomically
 from sememe._persistence import expect_valid
+from sememe._types import FloatArray
 from sememe.models.weights.folder import ModelFolder
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
 
 ARRAYS = "projections.npz"
 KIND = "joint"
@@ -116,11 +113,7 @@ def write_projections(folder: Path, projections: dict[str, Projection]) -> None:
 
 
 def read_joint_folder(path: Path) -> JointFolder:
-    """Read a folder.
-
-    Raises:
-        CorruptFileError: If a file is missing or damaged, or of a newer format.
-    """
+    """Read a folder; CorruptFileError if a file is missing, damaged or of a newer format."""
     document = ModelFolder.open(path).about()
     with expect_valid(path, cure="Train or fetch it anew", errors=(Exception,)):  # of ZIP: any
         data = (path / ARRAYS).read_bytes()

@@ -7,24 +7,22 @@ matrix, and transposes the projections.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sememe._errors import CorruptFileError
-from sememe.models.onnx.transformer import Layer, LayerNames, read_layer
+from sememe._types import FloatArray
+from sememe.models.clip.config import ClipConfig, Tower
+from sememe.models.onnx.transformer import Layer, LayerNames, Norm, read_layer
 from sememe.models.weights.reader import Reader
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.clip.config import ClipConfig, Tower
-    from sememe.models.weights.safetensors import Tensors
+from sememe.models.weights.safetensors import Tensors
 
 _NAMES = LayerNames(
     ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj"),
     feed=("mlp.fc1", "mlp.fc2"),
     norms=("layer_norm1", "layer_norm2"),
 )
+_OPEN_CLIP = "visual.class_embedding"  # which only open_clip's checkpoints hold
 MAX_SCALE = float(np.log(100))  # the most that training allows (section 2.5); used if unknown
 
 
@@ -43,9 +41,9 @@ class ImageWeights:
     tower: Tower
     patches: FloatArray
     positions: FloatArray
-    first: tuple[FloatArray, FloatArray] | None
+    first: Norm | None
     layers: tuple[Layer, ...]
-    last: tuple[FloatArray, FloatArray]
+    last: Norm
     projection: FloatArray
 
 
@@ -66,7 +64,7 @@ class TextWeights:
     words: FloatArray
     positions: FloatArray
     layers: tuple[Layer, ...]
-    last: tuple[FloatArray, FloatArray]
+    last: Norm
     projection: FloatArray
     eos: int | None
     bias: FloatArray | None = None
@@ -75,11 +73,6 @@ class TextWeights:
     def max_tokens(self) -> int:
         """The longest sequence, special tokens included."""
         return len(self.positions)
-
-
-def is_open_clip(tensors: Tensors) -> bool:
-    """Return whether tensors have open_clip's names."""
-    return "visual.class_embedding" in tensors
 
 
 def read_image_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> ImageWeights:
@@ -93,8 +86,8 @@ def read_image_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> I
     tower, size = config.image, config.patch_size
     n = (config.image_size // size) ** 2
     reader, width = Reader(tensors, where, prefix=""), tower.width
-    if is_open_clip(tensors):
-        token, patches = "visual.class_embedding", "visual.conv1.weight"
+    if _OPEN_CLIP in tensors:
+        token, patches = _OPEN_CLIP, "visual.conv1.weight"
         positions, first, last = (
             f"visual.{name}" for name in ("positional_embedding", "ln_pre", "ln_post")
         )
@@ -122,14 +115,10 @@ def read_image_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> I
 
 
 def read_text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> TextWeights:
-    """Read the text tower from a checkpoint's tensors; see `read_image_weights`.
-
-    Raises:
-        CorruptFileError: As `read_image_weights`.
-    """
+    """Read the text tower from a checkpoint's tensors; see `read_image_weights`."""
     tower, width = config.text, config.text.width
     reader, bias = Reader(tensors, where, prefix=""), None
-    if is_open_clip(tensors):
+    if _OPEN_CLIP in tensors:
         start = "text." if "text.positional_embedding" in tensors else ""
         words, positions, last = (
             start + name for name in ("token_embedding.weight", "positional_embedding", "ln_final")
@@ -160,11 +149,7 @@ def read_text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> Te
 
 
 def read_logit_scale(tensors: Tensors, name: str = "logit_scale", *, where: str) -> float:
-    """Return the learnt logarithm of the factor of cosines.
-
-    Raises:
-        CorruptFileError: If it is no number, or out of the range of training.
-    """
+    """Return the learnt logarithm of the factor of cosines; CorruptFileError if out of range."""
     scale = tensors.get(name)
     if scale is None:
         return MAX_SCALE

@@ -56,9 +56,7 @@ class SentenceEngine:
         """Return (n, dim) unit rows for n sequences of token ids, special tokens included.
 
         skip: Tokens at the beginning of each that are read but not pooled, as those of a prompt.
-
-        Raises:
-            InvalidInputError: If a sequence has no tokens, or more than there are positions.
+        Lengths are checked by `Batches.lengths`.
         """
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
@@ -73,10 +71,8 @@ class SentenceEngine:
     ) -> list[FloatArray]:
         """Return the states of each sequence's tokens, (its length, width of the network).
 
-        layers: Whose mean is taken, 0 for the embeddings; by default the last.
-
-        Raises:
-            InvalidInputError: As `forward`; or if there is no such layer.
+        layers: Whose mean is taken, 0 for the embeddings; by default the last. InvalidInputError if
+        there is no such layer.
         """
         chosen = self._check_layers(layers)
         if self._states is None or self._states[0] != chosen:  # the graph of the last call is kept

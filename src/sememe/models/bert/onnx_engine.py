@@ -87,13 +87,7 @@ class OnnxEngine:
         self.dim = int(dense[-1].matrix.shape[1]) if dense else width * len(pooling)
 
     def forward(self, ids: Sequence[Sequence[int]], *, skip: int = 0) -> FloatArray:
-        """Return (n, dim) unit rows for n sequences of token ids, special tokens included.
-
-        skip: Tokens at the beginning of each that are read but not pooled, as those of a prompt.
-
-        Raises:
-            InvalidInputError: If a sequence has no tokens, or more than the network reads.
-        """
+        """Return (n, dim) unit rows for n sequences of token ids; see `SentenceEngine.forward`."""
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
             return self._pool(self._run(ids, lengths, batch), lengths[batch], skip)
@@ -105,8 +99,7 @@ class OnnxEngine:
     ) -> list[FloatArray]:
         """Return the last states of each sequence's tokens, (its length, width of the network).
 
-        Raises:
-            InvalidInputError: As `forward`; or if `layers` is given.
+        layers: InvalidInputError if they are given.
         """
         if layers is not None:
             raise InvalidInputError(

@@ -11,8 +11,9 @@ own architecture, in which no used state sees the padding.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +59,11 @@ class OnnxTowers:
 
     def texts(self, threads: int | None) -> _TextEngine:
         """Open the text tower."""
-        full = self.max_tokens if self._folder.facts.get("model_type") != "clip" else 0
-        return _TextEngine(self._text, self.dim, self.max_tokens, full, self._pad_id, threads)
+        batches = Batches(max_tokens=self.max_tokens, threads=threads)
+        masked = "attention_mask" in self._text.inputs
+        padded = not masked and self._folder.facts.get("model_type") != "clip"
+        length = self.max_tokens if padded else 0
+        return _TextEngine(self._text, self.dim, batches, self._pad_id, length)
 
     def images(self, threads: int | None) -> VisionEngine:
         """Open the image tower, with the output "features"."""
@@ -104,34 +108,30 @@ class _Tower(OnnxFile):
         return rows
 
 
+@dataclass(frozen=True, eq=False)
 class _TextEngine:
-    """Token ids to unit rows."""
+    """Token ids to unit rows; length: To which texts are padded at least."""
 
-    tokens_at_once = TOKENS_AT_ONCE
-
-    def __init__(
-        self, tower: _Tower, dim: int, max_tokens: int, full: int, pad_id: int, threads: int | None
-    ) -> None:
-        """Take the tower. full: To how many tokens texts are padded if it takes no mask."""
-        self._tower = tower
-        self._dim = dim
-        self._full = 0 if "attention_mask" in tower.inputs else full
-        self._pad_id = pad_id
-        self._batches = Batches(max_tokens=max_tokens, threads=threads)
+    tower: _Tower
+    dim: int
+    batches: Batches
+    pad_id: int
+    length: int
+    tokens_at_once: ClassVar = TOKENS_AT_ONCE
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         """Return (n, dim) unit rows for n sequences of token ids; see `TokenEngine.forward`."""
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
             rows = pad(ids, lengths, batch)
-            rows = np.pad(rows, ((0, 0), (0, max(0, self._full - rows.shape[1]))))
+            rows = np.pad(rows, ((0, 0), (0, max(0, self.length - rows.shape[1]))))
             inside = np.arange(rows.shape[1]) < lengths[batch][:, None]  # (N, T)
-            rows = np.where(inside, rows, self._pad_id)
-            vectors = self._tower.encode({"input_ids": rows, "attention_mask": inside})
+            rows = np.where(inside, rows, self.pad_id)
+            vectors = self.tower.encode({"input_ids": rows, "attention_mask": inside})
             unit: FloatArray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
             return unit
 
-        return self._batches.rows(ids, self._dim, run)
+        return self.batches.rows(ids, self.dim, run)
 
     def release(self) -> None:
         """Keep the graph: it is the file itself, and to open it again would take as long."""

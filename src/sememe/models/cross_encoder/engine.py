@@ -30,11 +30,8 @@ class CrossEngine:
     def forward(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]]) -> FloatArray:
         """Return (n, outputs), before any activation.
 
-        ids: Of n sequences, special tokens included. types: Of each token, 0 for the first text and
-        1 for the second.
-
-        Raises:
-            InvalidInputError: If a sequence has no tokens, or more than there are positions.
+        ids: Of n sequences, special tokens included; see `TokenEngine.forward`. types: Of each
+        token, 0 for the first text and 1 for the second.
         """
         return self._engine.forward(ids, **({TYPES: types} if self._typed else {}))
 
@@ -48,7 +45,6 @@ def cross_graph(weights: BertWeights, head: Head, *, typed: bool) -> bytes:
     g = Graph()
     x = add_states(g, weights, in_float32, depth=len(weights.layers), typed=typed)[-1]
     first = g.reshape(g("Gather", x, g.constant(np.array([0])), axis=1), -1, weights.dim)
-    y = linear(g, first, (head.dense, head.dense_bias))
-    linear(g, g(head.activation, y), (head.out, head.out_bias), name="scores")
+    linear(g, g(head.activation, linear(g, first, head.dense)), head.out, name="scores")
     ports = INPUTS | ({TYPES: integers("N", "T", bits=32)} if typed else {})
     return g.build(ports, {"scores": floats("N", head.outputs)})

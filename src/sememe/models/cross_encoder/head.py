@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._types import FloatArray
+from sememe.models.onnx.transformer import Product
 from sememe.models.weights.reader import Reader
 from sememe.models.weights.safetensors import Tensors
 
@@ -47,16 +47,14 @@ _HEADS = {
 class Head:
     """Two matrices (inputs, outputs) with biases, and the ONNX name of the activation between."""
 
-    dense: FloatArray
-    dense_bias: FloatArray
+    dense: Product
     activation: str
-    out: FloatArray
-    out_bias: FloatArray
+    out: Product
 
     @property
     def outputs(self) -> int:
         """Number of scores of a pair of texts."""
-        return len(self.out_bias)
+        return len(self.out[1])
 
 
 def read_classification_head(
@@ -77,10 +75,9 @@ def read_classification_head(
             f"{where} holds no head ({names.out}.weight), so it is no cross-encoder. For a "
             f"sentence encoder type sememe.load({where!r})"
         )
-    reader = inner if names.pooler else outer
-    dense, dense_bias = reader.linear(names.dense, inputs=dim, outputs=dim)
-    out, out_bias = outer.linear(names.out, inputs=dim, outputs=_count_labels(config, where))
-    return Head(dense, dense_bias, names.activation, out, out_bias)
+    dense = (inner if names.pooler else outer).linear(names.dense, inputs=dim, outputs=dim)
+    out = outer.linear(names.out, inputs=dim, outputs=_count_labels(config, where))
+    return Head(dense, names.activation, out)
 
 
 def _count_labels(config: Mapping[str, Any], where: str) -> int:

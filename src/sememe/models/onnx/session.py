@@ -33,12 +33,12 @@ def open_session(graph: bytes | Path | LargeGraph, *, threads: int = 1) -> Any:
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # it plans for one batch shape, and ours never repeat
     options.log_severity_level = 3
-    data, arrays = graph if isinstance(graph, LargeGraph) else (graph, {})
+    model, arrays = graph if isinstance(graph, LargeGraph) else (graph, {})
     make_value = onnxruntime.OrtValue.ortvalue_from_numpy
     values = {name: make_value(array) for name, array in arrays.items()}
     if values:
         options.add_external_initializers(list(values), list(values.values()))
-    data = str(data) if isinstance(data, Path) else data
+    data = str(model) if isinstance(model, Path) else model
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     session.external_values = values  # some are read without a copy: they must live as long
     return session

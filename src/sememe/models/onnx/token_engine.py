@@ -45,10 +45,7 @@ class TokenEngine:
     def forward(self, ids: Sequence[Sequence[int]], **more: Sequence[Sequence[int]]) -> FloatArray:
         """Return (n, dim) for n sequences of token ids, special tokens included.
 
-        more: Further inputs with a number for each token.
-
-        Raises:
-            InvalidInputError: If a sequence has no tokens, or more than `max_tokens`.
+        more: Further inputs with a number for each token. Lengths are checked by `Batches.lengths`.
         """
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:

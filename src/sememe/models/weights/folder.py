@@ -131,9 +131,9 @@ class ModelFolder:
         """Return the files that hold the weights; see `weight_files` of `weights.checkpoint`."""
         return weight_files(self.path, torch=torch)
 
-    def tensors(self, *, torch: bool = False) -> Tensors:
+    def tensors(self) -> Tensors:
         """Read all tensors; see `weight_files` and `read_weights` of `weights.checkpoint`."""
-        return read_weights(self.weight_files(torch=torch))
+        return read_weights(self.weight_files())
 
     def tokenizer(self) -> Path:
         """Return tokenizer.json; InvalidInputError if there is none."""

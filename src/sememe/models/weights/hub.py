@@ -18,6 +18,7 @@ from typing import Any
 
 from sememe._errors import CorruptFileError, HubError, InvalidInputError, UnknownNameError
 from sememe._lazy import require
+from sememe._persistence import hash_file
 from sememe.models.weights.cache import cache_folder, keep
 from sememe.models.weights.folder import ModelFolder
 
@@ -100,17 +101,13 @@ def _download(repository: str, revision: str, wanted: list[str], unwanted: list[
 def _check(path: Path) -> None:
     """Compare a file with its hash: the name of its link's target, sha256 or git's sha1."""
     blob = path.resolve()
-    size = blob.stat().st_size
-    with blob.open("rb") as file:
-        if re.fullmatch("[0-9a-f]{64}", blob.name):
-            got = hashlib.file_digest(file, "sha256").hexdigest()
-        elif re.fullmatch("[0-9a-f]{40}", blob.name):
-            digest = hashlib.sha1(f"blob {size}\0".encode())  # noqa: S324, git's own
-            while block := file.read(1 << 20):
-                digest.update(block)
-            got = digest.hexdigest()
-        else:
-            return
+    if re.fullmatch("[0-9a-f]{64}", blob.name):
+        got = hash_file(blob).hexdigest()
+    elif re.fullmatch("[0-9a-f]{40}", blob.name):
+        data = blob.read_bytes()  # a small file: large ones go by their sha256
+        got = hashlib.sha1(f"blob {len(data)}\0".encode() + data).hexdigest()
+    else:
+        return
     if got != blob.name:
         blob.unlink()
         path.unlink(missing_ok=True)

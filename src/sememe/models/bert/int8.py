@@ -1,11 +1,11 @@
-"""A network of BERT's family in int8: half the time, hardly other vectors.
+"""A network of BERT's family in int8: half the time, nearly the same vectors.
 
 A product x @ W is computed as round(x / s + z) @ round(W / t), s and z for all of x, t for each
 column of W. s and z are measured once, on activations of sample texts, and held fixed, so that a
 text's vector does not depend on its batch.
 
 A few channels of normalised states are ten times as large as the rest, and one s for all would
-leave the rest coarse. So channels are first evened out, x / c and c W, which changes nothing in
+leave the rest coarse. So channels are first smoothed, x / c and c W, which changes nothing in
 exact arithmetic (SmoothQuant, Xiao et al. 2023, arXiv:2211.10438).
 """
 

@@ -14,7 +14,7 @@ USUAL = ("[MASK]", "<mask>")
 _FILES = ("special_tokens_map.json", "tokenizer_config.json")
 
 
-def mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> str:
+def find_mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> str:
     """Find the mask token, and keep the tokenizer from splitting it.
 
     The "mask_token" of the tokenizer's files comes first, then config.json's "mask_token_id", then

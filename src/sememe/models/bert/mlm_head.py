@@ -21,7 +21,7 @@ from sememe.models.bert.weights import BertWeights
 from sememe.models.onnx.builder import Graph, floats
 from sememe.models.onnx.session import open_session
 from sememe.models.onnx.transformer import activate, linear
-from sememe.models.weights.reader import Reader
+from sememe.models.weights.reader import Norm, Reader
 from sememe.models.weights.safetensors import Tensors
 
 _BLOCK = 16_000_000  # scores held at once: 64 MB
@@ -79,7 +79,7 @@ class MaskedHead:
 
     dense: FloatArray
     dense_bias: FloatArray
-    norm: tuple[FloatArray, FloatArray]
+    norm: Norm
     rows: FloatArray
     bias: FloatArray
     activation: str
@@ -99,10 +99,8 @@ def read_masked_head(
     """
     check_has_head(config, tensors, where=where)
     names = _HEADS[config["model_type"]]
-    own = (names.decoder, *names.bias)
-    starts = (f"{names.dense}.", f"{names.norm}.")
-    parts = {name: x for name, x in tensors.items() if name in own or name.startswith(starts)}
-    reader = Reader(parts, where)
+    starts = (f"{names.dense}.", f"{names.norm}.", names.decoder, *names.bias)
+    reader = Reader({name: x for name, x in tensors.items() if name.startswith(starts)}, where)
     n_words, dim = weights.words.shape
     dense, dense_bias = reader.linear(names.dense, inputs=dim, outputs=dim)
     bias = next((name for name in names.bias if reader.has(name)), names.bias[-1])

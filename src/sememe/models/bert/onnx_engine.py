@@ -23,6 +23,7 @@ from sememe.models.bert.pooling import pooling_weights
 from sememe.models.onnx.batches import Batches, pad
 from sememe.models.onnx.session import OnnxFile
 from sememe.models.onnx.token_engine import TOKENS_AT_ONCE
+from sememe.vectors.nearest import unit
 
 _PLAIN = ("onnx/model.onnx", "model.onnx")
 _INT8 = ("onnx/model_quantized.onnx", "onnx/model_int8.onnx", "onnx/model_qint8_avx512_vnni.onnx")
@@ -152,5 +153,4 @@ class OnnxEngine:
         for step in self._dense:
             y = y @ step.matrix if step.bias is None else y @ step.matrix + step.bias
             y = _ACTIVATIONS[step.activation](y)
-        unit: FloatArray = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
-        return unit
+        return unit(y)

@@ -42,7 +42,7 @@ class ClipFolder(NetworkFolder):
     Attributes:
         files: The weights; or the ONNX files, text first, and their external data.
         config: The network, for which there is a graph; None: its towers are ONNX files.
-        facts: The config file as it is.
+        facts: Content of the config file.
         preprocess: How images are prepared.
         tokenizer: tokenizer.json, or vocab.json and merges.txt.
     """
@@ -123,12 +123,7 @@ def _read_processor(folder: ModelFolder) -> Preprocess:
 
 
 def _find_tokenizer(folder: ModelFolder) -> tuple[Path, ...]:
-    path = folder.path
-    for names in ((TOKENIZER,), ("vocab.json", "merges.txt")):
-        if all(map(folder.has, names)):
-            return tuple(path / name for name in names)
-    raise InvalidInputError(
-        f"{path} holds no {TOKENIZER}, nor vocab.json with merges.txt. Write it there with "
-        f"transformers: AutoTokenizer.from_pretrained({str(path)!r}).save_pretrained"
-        f"({str(path)!r})"
-    )
+    pair = ("vocab.json", "merges.txt")
+    if all(map(folder.has, pair)) and not folder.has(TOKENIZER):
+        return tuple(folder.path / name for name in pair)
+    return (folder.tokenizer(other=", nor vocab.json with merges.txt"),)

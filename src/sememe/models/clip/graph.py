@@ -86,8 +86,8 @@ def _embed_patches(g: Graph, weights: ImageWeights, preprocess: Preprocess) -> s
     n = preprocess.size // patch
     x = "pixels"
     if n * patch < preprocess.size:  # the remainder at the right and below is cut off
-        ends = [g.constant(np.array(e)) for e in ([0, 0], [n * patch] * 2, [1, 2])]
-        x = g("Slice", x, *ends)
+        ends = ([0, 0], [n * patch] * 2, [1, 2])
+        x = g("Slice", x, *(g.constant(np.array(end)) for end in ends))
     x = g.reshape(g("Cast", x, to=1), -1, n, patch, n, patch * 3)  # rows, then columns
     x = g.reshape(g("Transpose", x, perm=[0, 1, 3, 2, 4]), -1, n * n, patch * patch * 3)
     matrix, bias = _fold_pixels(weights, preprocess)

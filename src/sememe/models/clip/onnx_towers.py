@@ -82,7 +82,7 @@ def _read_text_config(folder: ClipFolder) -> tuple[int, int]:
 
 
 class _Tower(OnnxFile):
-    """An ONNX file of one tower, and the one of its outputs that counts."""
+    """An ONNX file of one tower, with the name of its output of vectors."""
 
     def __init__(self, path: Path, outputs: Sequence[str], *, takes: set[str]) -> None:
         super().__init__(path)
@@ -138,7 +138,7 @@ class _TextEngine:
 
 
 class _ImageEngine(VisionEngine):
-    """An image tower that takes numbers: images are normalised before it, in NumPy."""
+    """An image tower with float input: images are normalised in NumPy."""
 
     def __init__(
         self, tower: _Tower, preprocess: Preprocess, dim: int, *, threads: int | None

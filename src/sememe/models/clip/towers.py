@@ -64,7 +64,7 @@ class ClipTowers:
 def make_text_engine(
     weights: clip_weights.TextWeights, *, threads: int | None = None
 ) -> TokenEngine:
-    """Return what runs the text tower and its projection: token ids to unit rows."""
+    """Return the engine of the text tower and its projection: token ids to unit rows."""
     return TokenEngine(
         partial(text_graph, weights),
         dim=weights.projection.shape[1],

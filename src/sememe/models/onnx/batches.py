@@ -1,4 +1,4 @@
-"""Sequences of token ids in batches of like length, each core running batches of its own.
+"""Batch sequences of token ids by length, and run the batches in parallel.
 
 Sequences are sorted by length and cut into batches of at most 1024 tokens, padding included: so
 hardly any padding is computed, memory is bounded, and a core's data stays in its cache. One core a
@@ -55,11 +55,8 @@ class Batches:
     def each(self, lengths: NDArray[np.int64], run: Callable[[NDArray[np.int64]], None]) -> None:
         """Call `run` with the indices of each batch's sequences; batches run in parallel."""
         batches = list(split_by_budget(lengths, self._budget, equal=self._equal))
-        if len(batches) < 2 or self._threads == 1:
-            for batch in batches:
-                run(batch)
-        else:
-            list(self._pool.map(run, batches))
+        alone = len(batches) < 2 or self._threads == 1
+        list(map(run, batches) if alone else self._pool.map(run, batches))
 
     def rows(self, ids: Sequence[Sequence[int]], width: int, run: Run) -> FloatArray:
         """Return (n, width), one row for each sequence; `run` returns a batch's (N, width)."""

@@ -182,16 +182,9 @@ def read_layer(
 ) -> Layer:
     """Read a layer whose query, key and value are tensors of their own.
 
-    Args:
-        reader: The checkpoint.
-        start: Prefix of the names.
-        names: Of the tensors.
-        dim: Width of a state.
-        inner: Width inside the feed-forward part.
-        qkv_bias: Whether query, key and value have a bias; without one it is zero.
-
-    Raises:
-        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
+    start: Prefix of the `names`. dim, inner: Widths of a state and inside the feed-forward part.
+    qkv_bias: Whether query, key and value have a bias; without one it is zero. Raises as
+    `Reader.array`.
     """
     *qkv, out = (start + name for name in names.attention)
     up, down = (start + name for name in names.feed)

@@ -15,6 +15,7 @@ import numpy as np
 
 from sememe._types import FloatArray
 from sememe.models.onnx.token_engine import TOKENS_AT_ONCE
+from sememe.vectors.nearest import unit
 
 _BLOCK = 4096  # tokens gathered at once, 4 MB of 256 numbers each: they stay in the cache
 
@@ -39,10 +40,7 @@ class StaticEngine:
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         """Return (n, dim) float32 unit rows for n sequences, zeros if all rows are zero."""
-        sums = self.sums(ids)
-        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        np.divide(sums, lengths, out=sums, where=lengths > 0)
-        return sums
+        return unit(self.sums(ids))
 
     def sums(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         """Return (n, dim) float32, the sum of each sequence's rows; zeros for an empty one."""

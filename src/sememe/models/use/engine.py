@@ -19,16 +19,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sememe._blas import one_thread
 from sememe._types import FloatArray
-from sememe.models.onnx.session import open_session, run_into
+from sememe.models.onnx.session import LazySession, open_session, run_into
 from sememe.models.use import graph as use_graph
 from sememe.models.use.graph import BRANCH, DIM, ORDERS, TABLES
 from sememe.models.use.weights import UseWeights
@@ -47,6 +46,7 @@ class UseEngine:
     def __init__(self, weights: UseWeights, *, threads: int | None = None) -> None:
         self._weights = weights
         self._threads = threads or os.cpu_count() or 1
+        self._graph = LazySession(partial(use_graph.sentence_graph, weights))
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         """Return (n, 512) unit rows for n sequences of piece ids, begin and end tokens included."""
@@ -54,13 +54,13 @@ class UseEngine:
             with one_thread():
                 return self.forward_few(ids[0])[None]
         out = np.empty((len(ids), DIM), np.float32)
-        for start, stop in _groups([len(row) for row in ids], _MACRO):
+        for start, stop in _cut_groups([len(row) for row in ids], _MACRO):
             out[start:stop] = self._forward_many(ids[start:stop])
         return out
 
     def release(self) -> None:
         """Free memory that only makes the next call faster."""
-        self.__dict__.pop("_graph", None)
+        self._graph.release()
         if "_table" in self.__dict__:
             self._table.clear()
 
@@ -69,14 +69,13 @@ class UseEngine:
         w, eps = self._weights.arrays, self._weights.eps
         emb = self._weights.embed_few(np.asarray(ids))  # (T, 512)
         x = np.concatenate([emb @ w[f"proj{n}"] + w[f"proj_b{n}"] for n in ORDERS], axis=1)
-        gain = np.concatenate([w[f"ln_g{n}"] for n in ORDERS])
-        bias = np.concatenate([w[f"ln_b{n}"] for n in ORDERS])
+        gain, bias = (np.concatenate([w[f"{x}{n}"] for n in ORDERS]) for x in ("ln_g", "ln_b"))
         x = _layer_norm(x, gain, bias, eps)  # (T, 3 * 256)
         features = [emb]
         for i, n in enumerate(ORDERS):
             h = x[:, i * BRANCH : (i + 1) * BRANCH]
-            h = np.maximum(_windows(h, n) @ w[f"w1_{n}"] + w[f"b1_{n}"], 0) + h
-            h = np.maximum(_windows(h, n) @ w[f"w2_{n}"] + w[f"b2_{n}"], 0) + h
+            h = np.maximum(_join_windows(h, n) @ w[f"w1_{n}"] + w[f"b1_{n}"], 0) + h
+            h = np.maximum(_join_windows(h, n) @ w[f"w2_{n}"] + w[f"b2_{n}"], 0) + h
             features.append(h)
         f = _layer_norm(np.concatenate(features, axis=1), w["ln_g"], w["ln_b"], eps)  # (T, 1280)
         m = (f.sum(axis=0) @ w["cnn_W"] + len(ids) * w["cnn_b"]) / np.sqrt(np.float32(len(ids)))
@@ -90,7 +89,7 @@ class UseEngine:
         flat = np.fromiter(chain.from_iterable(ids), np.int64, int(lens.sum()))
         if "_table" not in self.__dict__:  # build the graph while the embeddings are inflated
             inflated = self._pool.submit(getattr, self._weights, "table")
-            _ = self._graph
+            self._graph.open()
             inflated.result()
         slots = self._table.slots(flat)
         starts = np.concatenate([[0], np.cumsum(lens)])
@@ -99,18 +98,13 @@ class UseEngine:
             first, last = group
             span = slice(starts[first], starts[last])
             batch = use_graph.lay_out_batch(slots[span], lens[first:last])
-            rows: FloatArray = self._graph.run(None, batch | self._table.inputs)[0]
-            return rows
+            return self._graph.run(batch | self._table.inputs)[0]
 
-        return np.concatenate(list(self._pool.map(run, _groups(lens.tolist(), _MICRO))))
+        return np.concatenate(list(self._pool.map(run, _cut_groups(lens.tolist(), _MICRO))))
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._threads, thread_name_prefix="sememe-use")
-
-    @cached_property
-    def _graph(self) -> Any:
-        return open_session(use_graph.sentence_graph(self._weights))
 
     @cached_property
     def _table(self) -> PieceTable:
@@ -131,7 +125,6 @@ class PieceTable:
         self._pool = pool
         self._graph = open_session(use_graph.piece_graph(weights))
         self._slot = np.zeros(len(weights.table), np.int64)  # of each piece; 0: none
-        self._next = 1  # the slot to fill next
         self._reserve(capacity)
 
     def slots(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -149,12 +142,11 @@ class PieceTable:
             if len(wanted) == len(new):
                 break
             new = wanted
-        start, stop = room.start, room.start + len(wanted)
-        self._slot[wanted] = np.arange(start, stop)
-        self._piece[start:stop] = wanted
-        self._next = stop
-        parts = [slice(i, min(i + _MICRO, stop)) for i in range(start, stop, _MICRO)]
-        list(self._pool.map(self._compute, parts))
+        self._slot[wanted] = np.arange(room.start, room.stop)
+        self._piece[room] = wanted
+        self._next = room.stop
+        starts = range(room.start, room.stop, _MICRO)
+        list(self._pool.map(self._compute, (slice(i, min(i + _MICRO, room.stop)) for i in starts)))
         return self._slot[ids]
 
     def clear(self) -> None:
@@ -171,14 +163,14 @@ class PieceTable:
         """Make `capacity` empty slots; pages of memory are taken as they fill."""
         self._slot[:] = 0
         self._piece = np.zeros(capacity, np.int64)  # in each slot; 0 for an empty one too
-        self._next = 1
+        self._next = 1  # the slot to fill next
         self.inputs: dict[str, FloatArray] = {
             name: np.zeros((capacity, width), np.float32) for name, width in TABLES.items()
         }
 
 
-def _groups(lens: Sequence[int], budget: int) -> Iterator[tuple[int, int]]:
-    """Cut a sequence into runs of at most `budget` tokens, a longer item in a run of its own."""
+def _cut_groups(lens: Sequence[int], budget: int) -> Iterator[tuple[int, int]]:
+    """Yield runs of items of at most `budget` tokens; a longer item is a run of its own."""
     start, tokens = 0, 0
     for i, n in enumerate(lens):
         if i > start and tokens + n > budget:
@@ -189,8 +181,8 @@ def _groups(lens: Sequence[int], budget: int) -> Iterator[tuple[int, int]]:
         yield start, len(lens)
 
 
-def _windows(x: FloatArray, n: int) -> FloatArray:
-    """(T, d) to (T, n * d): each row with its n - 1 neighbours, zeros beyond the ends."""
+def _join_windows(x: FloatArray, n: int) -> FloatArray:
+    """Map (T, d) to (T, n * d): each row with its n - 1 neighbours, zeros beyond the ends."""
     left = (n - 1) // 2
     padded = np.pad(x, ((left, n - 1 - left), (0, 0)))
     return np.concatenate([padded[k : k + len(x)] for k in range(n)], axis=1)

@@ -1,4 +1,4 @@
-"""The ONNX graphs of `sememe.models.use.engine`, written out node by node, and what they are fed.
+"""The ONNX graphs of `sememe.models.use.engine`, node by node, and their inputs.
 
 Two graphs: `piece_graph` computes what depends on a piece alone; `sentence_graph` gathers those
 rows for every token of a batch and computes the rest. Sentences of a batch are concatenated without
@@ -99,7 +99,7 @@ def _convolve(g: Graph, h: str, n: int, weight: Any) -> str:
 
 
 def _append_head(g: Graph, w: dict[str, Any], total: str) -> str:
-    """Sum over the sentence (N, 1280) to its unit vector (N, 512)."""
+    """Append the head: sums over sentences (N, 1280) to unit vectors (N, 512)."""
     c = {key: g.constant(w[key]) for key in ("cnn_W", "cnn_b", "d0", "d1", "d2", "d3", "p1", "p3")}
     m = g("Add", g("MatMul", total, c["cnn_W"]), g("Mul", "length", c["cnn_b"]))
     m = g("Div", m, g("Sqrt", "length"))

@@ -1,9 +1,9 @@
-"""The weights of the Universal Sentence Encoder, as its package ships them.
+"""The weights of the Universal Sentence Encoder, in the format of its package.
 
 One npz file, compressed: the embeddings of 128,010 pieces in 8 bits, in 17 blocks (piece i in row
-i // 17 of block i % 17), each with a scale and an offset; everything else in float32. To inflate
-the blocks takes longer than all else of a first query, and a query needs ten pieces of them, most
-of them common ones, which come first: `embed_few` reads each block only as far as it must.
+i // 17 of block i % 17), each with a scale and an offset; everything else in float32. Inflating the
+blocks would take most of the time of a first query, which needs about ten pieces, most of them
+common ones, which come first: `embed_few` reads each block only as far as it must.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class UseWeights:
 
     @property
     def eps(self) -> float:
-        """What the layer norms add to the variance."""
+        """Added to the variance by the layer norms."""
         return float(self.arrays["eps"])
 
     def embed(self, ids: NDArray[np.int64], out: FloatArray | None = None) -> FloatArray:
@@ -84,7 +84,7 @@ class UseWeights:
         return np.stack([rows[b][r] for b, r in zip(which.tolist(), row.tolist(), strict=True)])
 
     def _load(self, names: Sequence[str]) -> list[Any]:
-        """Read arrays by name, side by side: their inflation does not hold the interpreter."""
+        """Read arrays by name in parallel: decompression releases the GIL."""
 
         def read(mine: Sequence[str]) -> list[Any]:
             with self._open() as npz:

@@ -1,4 +1,4 @@
-"""The cache of files that can be made again."""
+"""Cache of derived files, each of which can be recomputed."""
 
 from __future__ import annotations
 

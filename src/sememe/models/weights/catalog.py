@@ -1,4 +1,4 @@
-"""The models sememe knows by name, and the files they are made of."""
+"""Models that sememe knows by name, and their files."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class ModelInfo:
         module: The package's import name.
         files: The files used, by role.
         extra: The sememe extra that installs the package; "" if sememe itself does.
-        about: One line for people.
-        reference: The paper or page it follows.
+        about: One-line description.
+        reference: Paper or page.
     """
 
     name: str
@@ -72,7 +72,7 @@ class ModelInfo:
             self._path(role)
 
     def read(self, role: str) -> bytes:
-        """Return one file's bytes, checked as by `check_path`."""
+        """Return the bytes of one file, checked as by `check_path`."""
         return self.check_path(role).read_bytes()
 
     def check_path(self, role: str) -> Path:

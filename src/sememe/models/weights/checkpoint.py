@@ -1,7 +1,7 @@
-"""The weights of a checkpoint: which files hold them, and their tensors by name.
+"""The weights of a checkpoint: their files, and the tensors by name.
 
-safetensors files are preferred. Many older networks were published as pytorch_model.bin alone; a
-family that allows it reads that file without running what may be in it.
+safetensors files are preferred. Many older networks were published as pytorch_model.bin alone;
+families that allow it read that file without running code in it.
 """
 
 from __future__ import annotations

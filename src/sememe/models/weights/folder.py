@@ -1,4 +1,4 @@
-"""A folder with a model: which kinds it can be opened as, its documents, its tensors.
+"""A folder with a model: its kinds, documents and tensors.
 
     ModelFolder.open("minilm").kind          ModelKind.SENTENCE
     ModelFolder.open("minilm").json("config.json")["hidden_size"]
@@ -34,7 +34,7 @@ _WEIGHTS = re.compile(r"[a-z0-9_]+-[0-9a-f]{8}\.pth")  # of torchvision
 
 
 class ModelKind(Enum):
-    """What a folder can be opened as; the value is what messages call it."""
+    """What a folder can be opened as; the value is its name in messages."""
 
     IMAGE = "image encoder"
     TIMM = "network of timm"
@@ -135,18 +135,18 @@ class ModelFolder:
         """Read all tensors; see `weight_files` and `read_weights` of `weights.checkpoint`."""
         return read_weights(self.weight_files())
 
-    def tokenizer(self) -> Path:
-        """Return tokenizer.json; InvalidInputError if there is none."""
+    def tokenizer(self, *, other: str = "") -> Path:
+        """Return tokenizer.json; InvalidInputError if there is none, nor the `other` files."""
         if not self.has(TOKENIZER):
+            path = repr(str(self.path))
             raise InvalidInputError(
-                f"{self.path} holds no {TOKENIZER}. Write it there with transformers: "
-                f"AutoTokenizer.from_pretrained({str(self.path)!r}).save_pretrained"
-                f"({str(self.path)!r})"
+                f"{self.path} holds no {TOKENIZER}{other}. Write it there with transformers: "
+                f"AutoTokenizer.from_pretrained({path}).save_pretrained({path})"
             )
         return self.path / TOKENIZER
 
     def processor(self, part: str, *, writer: str = "") -> tuple[str, Mapping[str, Any]]:
-        """Return the file that configures how inputs are prepared, and its content.
+        """Return the name and content of the file that configures the preprocessing of inputs.
 
         part: The entry of processor_config.json: "image_processor" or "feature_extractor".
         writer: The class of transformers that writes it. Without one the file may be missing: that
@@ -187,7 +187,7 @@ class ModelFolder:
 
 @dataclass(frozen=True, eq=False)
 class NetworkFolder:
-    """A folder whose documents are read, but not its weights: the base of the families' own.
+    """Base of the families' folders: the documents are read, the weights are not.
 
     Attributes:
         path: The folder of the network.

@@ -1,8 +1,8 @@
 """Read the tensors of a .pt or .pth file without torch and without running code in it.
 
 Such a file is a pickle, which may call anything. This reader allows the few names that a dictionary
-of tensors needs and replaces each by its own harmless code; any other name ends the reading. Both
-layouts are read: the ZIP archive of torch 1.6 and newer, and the older stream.
+of tensors needs and replaces each by harmless code; any other name is an error. Both layouts are
+read: the ZIP archive of torch 1.6 and newer, and the older stream.
 """
 
 from __future__ import annotations

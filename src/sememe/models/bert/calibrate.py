@@ -77,11 +77,10 @@ def _load(path: Path) -> dict[Key, Range] | None:
             keys = json.loads(str(file["places"]))
             scales, zeros = file["scales"].astype(np.float32), file["zeros"].astype(np.uint8)
             channels = {name: file[name] for name in file.files if name.startswith("channels")}
-        if not len(keys) == len(scales) == len(zeros):
-            return None
+        rows = zip(keys, scales, zeros, strict=True)
         return {
-            (number, name): Range(scales[i], zeros[i], channels.get(f"channels{i}"))
-            for i, (number, name) in enumerate(keys)
+            (number, name): Range(scale, zero, channels.get(f"channels{i}"))
+            for i, ((number, name), scale, zero) in enumerate(rows)
         }
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -99,8 +99,7 @@ def read_masked_head(
     """
     check_has_head(config, tensors, where=where)
     names = _HEADS[config["model_type"]]
-    starts = (f"{names.dense}.", f"{names.norm}.", names.decoder, *names.bias)
-    reader = Reader({name: x for name, x in tensors.items() if name.startswith(starts)}, where)
+    reader = Reader(tensors, where, prefix="")
     n_words, dim = weights.words.shape
     dense, dense_bias = reader.linear(names.dense, inputs=dim, outputs=dim)
     bias = next((name for name in names.bias if reader.has(name)), names.bias[-1])

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +108,7 @@ class _Tower(OnnxFile):
         return rows
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _TextEngine:
     """Token ids to unit rows; length: To which texts are padded at least."""
 
@@ -117,7 +117,7 @@ class _TextEngine:
     batches: Batches
     pad_id: int
     length: int
-    tokens_at_once: ClassVar = TOKENS_AT_ONCE
+    tokens_at_once = TOKENS_AT_ONCE
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         """Return (n, dim) unit rows for n sequences of token ids; see `TokenEngine.forward`."""

@@ -102,7 +102,8 @@ class OnnxFile:
         except Exception as error:  # ONNX Runtime has many classes of them
             raise CorruptFileError(f"{path} cannot be opened: {error}. Fetch it anew") from error
         self.inputs: dict[str, str] = {one.name: one.type for one in self._session.get_inputs()}
-        self.outputs = {one.name: list(one.shape) for one in self._session.get_outputs()}
+        outputs = self._session.get_outputs()
+        self.outputs: dict[str, list[Any]] = {one.name: list(one.shape) for one in outputs}
 
     def run(self, output: str, values: Mapping[str, Any]) -> FloatArray:
         """Return one output as float32; CorruptFileError if ONNX Runtime cannot run the file.

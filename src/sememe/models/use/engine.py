@@ -125,6 +125,7 @@ class PieceTable:
         self._pool = pool
         self._graph = open_session(use_graph.piece_graph(weights))
         self._slot = np.zeros(len(weights.table), np.int64)  # of each piece; 0: none
+        self._next = 1  # the slot to fill next
         self._reserve(capacity)
 
     def slots(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -163,7 +164,7 @@ class PieceTable:
         """Make `capacity` empty slots; pages of memory are taken as they fill."""
         self._slot[:] = 0
         self._piece = np.zeros(capacity, np.int64)  # in each slot; 0 for an empty one too
-        self._next = 1  # the slot to fill next
+        self._next = 1
         self.inputs: dict[str, FloatArray] = {
             name: np.zeros((capacity, width), np.float32) for name, width in TABLES.items()
         }

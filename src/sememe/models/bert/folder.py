@@ -31,7 +31,7 @@ _POOLING_NAMES = {
     "mean_sqrt_len_tokens": "mean_sqrt_len", "weightedmean": "weighted_mean",
     "weightedmean_tokens": "weighted_mean", "lasttoken": "last",
 }  # fmt: skip
-DENSE_ACTIVATIONS = {"Identity": "", "Tanh": "Tanh", "ReLU": "Relu", "Sigmoid": "Sigmoid"}
+_ACTIVATIONS = {"Identity": "", "Tanh": "Tanh", "ReLU": "Relu", "Sigmoid": "Sigmoid"}
 _QUERY, _DOCUMENT = ("query", "search_query"), ("document", "passage", "search_document")
 
 
@@ -191,12 +191,11 @@ def _read_pooling(facts: Mapping[str, Any], path: Path) -> tuple[str, ...]:
 def _read_dense(folder: ModelFolder) -> Dense:
     settings, path = folder.json(CONFIG), folder.path
     name = str(settings.get("activation_function", "Identity")).rsplit(".", 1)[-1]
-    if name not in DENSE_ACTIVATIONS:
-        known = ", ".join(DENSE_ACTIVATIONS)
+    if name not in _ACTIVATIONS:
+        known = ", ".join(_ACTIVATIONS)
         raise InvalidInputError(f"{path} ends in {name!r}; sememe computes {known}")
     tensors = folder.tensors()
-    try:
-        matrix = tensors["linear.weight"].T  # (inputs, outputs)
-    except KeyError as error:
-        raise CorruptFileError(f"{path} lacks {error}. Fetch it anew") from error
-    return Dense(matrix, tensors.get("linear.bias"), DENSE_ACTIVATIONS[name])
+    if "linear.weight" not in tensors:
+        raise CorruptFileError(f"{path} lacks 'linear.weight'. Fetch it anew")
+    matrix = tensors["linear.weight"].T  # (inputs, outputs)
+    return Dense(matrix, tensors.get("linear.bias"), _ACTIVATIONS[name])

@@ -30,20 +30,13 @@ def pooling_weights(
     skips = np.minimum(skip, lengths - 1)[:, None]  # at least the last token is left
     inside = (position >= skips) & (position < lengths[:, None])
     count = lengths[:, None] - skips
-    weights = np.empty((len(lengths), len(ways), len(position)), np.float32)
-    for i, way in enumerate(ways):
-        match way:
-            case "mean":
-                weights[:, i] = inside / count
-            case "mean_sqrt_len":
-                weights[:, i] = inside / np.sqrt(count)
-            case "weighted_mean":
-                ramp = inside * (position + 1)
-                weights[:, i] = ramp / ramp.sum(axis=1, keepdims=True)
-            case "cls":
-                weights[:, i] = position == skips
-            case "last":
-                weights[:, i] = position == lengths[:, None] - 1
-            case _:
-                weights[:, i] = inside
-    return weights
+    ramp = inside * (position + 1)
+    weights = {
+        "mean": inside / count,
+        "mean_sqrt_len": inside / np.sqrt(count),
+        "weighted_mean": ramp / ramp.sum(axis=1, keepdims=True),
+        "cls": position == skips,
+        "last": position == lengths[:, None] - 1,
+        "max": inside,
+    }
+    return np.stack([weights[way] for way in ways], axis=1).astype(np.float32)

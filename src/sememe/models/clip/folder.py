@@ -21,14 +21,7 @@ from sememe._persistence import fingerprint
 from sememe.models.clip.config import ClipConfig, read_config, read_open_clip_config
 from sememe.models.clip.preprocess import read_open_clip_preprocess, read_preprocess
 from sememe.models.image.preprocess import Preprocess
-from sememe.models.weights.folder import (
-    CLIP_ONNX,
-    CONFIG,
-    OPEN_CLIP,
-    TOKENIZER,
-    ModelFolder,
-    NetworkFolder,
-)
+from sememe.models.weights.folder import CLIP_ONNX, CONFIG, OPEN_CLIP, ModelFolder, NetworkFolder
 from sememe.models.weights.safetensors import WEIGHTS
 
 _OPEN_WEIGHTS = "open_clip_model.safetensors"
@@ -124,6 +117,6 @@ def _read_processor(folder: ModelFolder) -> Preprocess:
 
 def _find_tokenizer(folder: ModelFolder) -> tuple[Path, ...]:
     pair = ("vocab.json", "merges.txt")
-    if all(map(folder.has, pair)) and not folder.has(TOKENIZER):
+    if all(map(folder.has, pair)) and not folder.has("tokenizer.json"):
         return tuple(folder.path / name for name in pair)
     return (folder.tokenizer(other=", nor vocab.json with merges.txt"),)

@@ -88,25 +88,21 @@ def read_image_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> I
     reader, width = Reader(tensors, where, prefix=""), tower.width
     if _OPEN_CLIP in tensors:
         token, patches = _OPEN_CLIP, "visual.conv1.weight"
-        positions, first, last = (
-            f"visual.{name}" for name in ("positional_embedding", "ln_pre", "ln_post")
-        )
+        positions, first, last = "visual.positional_embedding", "visual.ln_pre", "visual.ln_post"
         layers = _read_open_clip_layers(reader, "visual.transformer.resblocks.{}.", tower)
         projection = reader.array("visual.proj", width, config.dim)
     else:
-        token, patches, positions = (
-            f"vision_model.embeddings.{name}"
-            for name in ("class_embedding", "patch_embedding.weight", "position_embedding.weight")
-        )
+        start = "vision_model.embeddings."
+        token, patches = f"{start}class_embedding", f"{start}patch_embedding.weight"
+        positions = f"{start}position_embedding.weight"
         first, last = "vision_model.pre_layrnorm", "vision_model.post_layernorm"
         layers = _read_layers(reader, "vision_model.encoder.layers.{}.", tower)
         projection = _transpose(reader.array("visual_projection.weight", config.dim, width))
     table = reader.array(positions, 1 + n, width)
-    class_token = reader.array(token, width)
     return ImageWeights(
         tower=tower,
         patches=reader.array(patches, width, 3, size, size),
-        positions=np.concatenate([table[:1] + class_token, table[1:]]),
+        positions=np.concatenate([table[:1] + reader.array(token, width), table[1:]]),
         first=reader.norm(first, width) if config.norm_first else None,
         layers=layers,
         last=reader.norm(last, width),
@@ -120,9 +116,8 @@ def read_text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> Te
     reader, bias = Reader(tensors, where, prefix=""), None
     if _OPEN_CLIP in tensors:
         start = "text." if "text.positional_embedding" in tensors else ""
-        words, positions, last = (
-            start + name for name in ("token_embedding.weight", "positional_embedding", "ln_final")
-        )
+        words, positions = f"{start}token_embedding.weight", f"{start}positional_embedding"
+        last = f"{start}ln_final"
         layers = _read_open_clip_layers(reader, f"{start}transformer.resblocks.{{}}.", tower)
         if reader.has(f"{start}text_projection.weight"):
             name = f"{start}text_projection"
@@ -130,9 +125,8 @@ def read_text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> Te
         else:
             projection = reader.array(f"{start}text_projection", width, config.dim)
     else:
-        words, positions = (
-            f"text_model.embeddings.{name}_embedding.weight" for name in ("token", "position")
-        )
+        start = "text_model.embeddings."
+        words, positions = f"{start}token_embedding.weight", f"{start}position_embedding.weight"
         last = "text_model.final_layer_norm"
         layers = _read_layers(reader, "text_model.encoder.layers.{}.", tower)
         projection = _transpose(reader.array("text_projection.weight", config.dim, width))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +56,7 @@ class ModelKind(Enum):
     TOKENIZER = "tokenizer"
 
 
+@dataclass(eq=False)
 class ModelFolder:
     """A folder with a model, or a file with weights. Each document is read once, when needed.
 
@@ -63,17 +64,13 @@ class ModelFolder:
         path: The folder or file; it need not exist.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._documents: dict[str, Any] = {}
+    path: Path
+    _documents: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
         """Return the folder of a path. Nothing is read yet."""
         return cls(Path(path))
-
-    def __repr__(self) -> str:
-        return f"ModelFolder({str(self.path)!r})"
 
     @cached_property
     def kinds(self) -> tuple[ModelKind, ...]:

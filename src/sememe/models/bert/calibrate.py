@@ -36,9 +36,7 @@ def calibrate_int8(
     """Return the products of the network in int8, calibrated now or read from the cache.
 
     encode: Texts to token ids, special tokens included. key: Of the weights and the tokenizer.
-
-    Raises:
-        InvalidInputError: If sentence vectors differ too much from those in float32.
+    InvalidInputError if sentence vectors differ too much from those in float32.
     """
     path = cache_folder() / f"int8-{_VERSION}-{key}.npz"
     if (kept := _load(path)) is not None:

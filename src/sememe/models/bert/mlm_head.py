@@ -91,11 +91,7 @@ def read_masked_head(
 ) -> MaskedHead:
     """Read the head from a checkpoint's tensors; `weights`: of the network below it.
 
-    where: The checkpoint's name, for messages.
-
-    Raises:
-        InvalidInputError: If the checkpoint has no such head.
-        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
+    where: The checkpoint's name, for messages. Raises as `check_has_head` and `Reader.array`.
     """
     check_has_head(config, tensors, where=where)
     names = _HEADS[config["model_type"]]
@@ -116,7 +112,7 @@ def read_masked_head(
 
 
 def check_has_head(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> None:
-    """Refuse a checkpoint of a known type that has no head for masked tokens."""
+    """Raise InvalidInputError if a checkpoint of a known type has no head for masked tokens."""
     names = _HEADS.get(config.get("model_type", ""))
     if names is None:
         return  # `read_bert_weights` refuses it

@@ -78,10 +78,7 @@ class TextWeights:
 def read_image_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> ImageWeights:
     """Read the image tower from a checkpoint's tensors.
 
-    where: The checkpoint's name, for messages.
-
-    Raises:
-        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
+    where: The checkpoint's name, for messages. Raises as `Reader.array`.
     """
     tower, size = config.image, config.patch_size
     n = (config.image_size // size) ** 2

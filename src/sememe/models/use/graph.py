@@ -58,18 +58,18 @@ def sentence_graph(weights: UseWeights) -> bytes:
     x = g("Gather", "X", middle, axis=0)
     features, number = [g("Gather", "E", middle, axis=0)], 0
     for i, n in enumerate(ORDERS):
-        first = _window_start(n)
         total = g.constant(w[f"b1_{n}"])
         for k in range(n):
-            row = g("Gather", f"P{number}", f"S{first + k}", axis=0)
+            row = g("Gather", f"P{number}", f"S{_window_start(n) + k}", axis=0)
             total = g("Add", row, total)
             number += 1
         h = g("Add", g("Relu", total), g.slice(x, i * BRANCH, (i + 1) * BRANCH, axis=1))
         conv = g("Add", _convolve(g, h, n, w[f"w2_{n}"]), g.constant(w[f"b2_{n}"]))
         features.append(g("Add", g("Relu", conv), h))
     f = g("Concat", *features, axis=1)  # (T, 1280)
-    norm = [g.constant(w["ln_g"]), g.constant(w["ln_b"])]
-    f = g("LayerNormalization", f, *norm, epsilon=weights.eps)
+    f = g(
+        "LayerNormalization", f, g.constant(w["ln_g"]), g.constant(w["ln_b"]), epsilon=weights.eps
+    )
     outputs = {_append_head(g, w, g("MatMul", "members", f)): floats("N", DIM)}
     inputs = {name: floats("U", width) for name, width in TABLES.items()}
     inputs |= {f"S{d}": integers("T") for d in range(2 * REACH + 1)}

@@ -75,13 +75,14 @@ class UseWeights:
 
     def _read(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Read the rows of pieces off the compressed blocks, each up to its last row wanted."""
-        which, row = ids % self._blocks, ids // self._blocks
-        rows: dict[int, NDArray[np.uint8]] = {}
+        blocks, rows = ids % self._blocks, ids // self._blocks
         with zipfile.ZipFile(io.BytesIO(self._data)) as archive:
-            for block in np.unique(which).tolist():
-                wanted = row[which == block]
-                rows[block] = _read_front(archive, f"q{block + 1}.npy", int(wanted.max()) + 1)
-        return np.stack([rows[b][r] for b, r in zip(which.tolist(), row.tolist(), strict=True)])
+            fronts = {
+                block: _read_front(archive, f"q{block + 1}.npy", rows[blocks == block].max() + 1)
+                for block in np.unique(blocks).tolist()
+            }
+        pairs = zip(blocks.tolist(), rows.tolist(), strict=True)
+        return np.stack([fronts[block][row] for block, row in pairs])
 
     def _load(self, names: Sequence[str]) -> list[Any]:
         """Read arrays by name in parallel: decompression releases the GIL."""

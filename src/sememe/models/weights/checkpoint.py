@@ -55,7 +55,7 @@ def _find_pieces(folder: Path, name: str) -> tuple[Path, ...]:
 
 
 def read_weights(files: Iterable[Path]) -> Tensors:
-    """Read the tensors of all files by name; see `read_tensors` and `read_torch_file`."""
+    """Read the tensors of all files by name; raises as `read_tensors` and `read_torch_file`."""
     tensors: Tensors = {}
     for path in files:
         tensors |= read_tensors(path) if path.suffix == ".safetensors" else read_torch_file(path)

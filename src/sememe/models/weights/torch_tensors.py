@@ -12,12 +12,6 @@ from sememe.models.weights.checkpoint import read_weights
 
 
 def read_torch_state(path: Path) -> dict[str, Any]:
-    """Return the tensors of a .safetensors file, or of a .bin, .pt or .pth file, for torch.
-
-    Raises:
-        InvalidInputError: If the file holds more than tensors, and might run code when opened.
-        CorruptFileError: If it is damaged.
-        MissingExtraError: If torch or safetensors is not installed.
-    """
+    """Return the tensors of a .safetensors, .bin, .pt or .pth file; see `read_weights`."""
     torch = require("torch", f"opening {path.name}")
     return {name: torch.from_numpy(np.array(array)) for name, array in read_weights([path]).items()}

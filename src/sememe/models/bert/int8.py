@@ -104,14 +104,14 @@ def _collect_inputs(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[
     g = Graph()
     add_states(g, weights, record, depth=len(weights.layers))
     ports = {x: floats("N", "T", width) for x, width in names.values()}
-    run = open_session(g.build(INPUTS, ports))
+    session = open_session(g.build(INPUTS, ports))
     kept: dict[Key, list[FloatArray]] = {key: [] for key in names}
     left = _TOKENS
     for row in ids:
         if left <= 0:
             break
         inputs = {"ids": np.array([row], np.int32), "lengths": np.array([len(row)], np.int32)}
-        values = dict(zip(ports, run.run(list(ports), inputs), strict=True))
+        values = dict(zip(ports, session.run(list(ports), inputs), strict=True))
         for key, (x, _) in names.items():
             kept[key].append(values[x][0, :left])
         left -= len(row)

@@ -67,9 +67,8 @@ def sentence_graph(weights: UseWeights) -> bytes:
         conv = g("Add", _convolve(g, h, n, w[f"w2_{n}"]), g.constant(w[f"b2_{n}"]))
         features.append(g("Add", g("Relu", conv), h))
     f = g("Concat", *features, axis=1)  # (T, 1280)
-    f = g(
-        "LayerNormalization", f, g.constant(w["ln_g"]), g.constant(w["ln_b"]), epsilon=weights.eps
-    )
+    norm = [g.constant(w["ln_g"]), g.constant(w["ln_b"])]
+    f = g("LayerNormalization", f, *norm, epsilon=weights.eps)
     outputs = {_append_head(g, w, g("MatMul", "members", f)): floats("N", DIM)}
     inputs = {name: floats("U", width) for name, width in TABLES.items()}
     inputs |= {f"S{d}": integers("T") for d in range(2 * REACH + 1)}

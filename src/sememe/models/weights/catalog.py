@@ -156,13 +156,13 @@ _MODELS = (
             "image": ModelFile("models/efficientnet-lite0-57934424.pth",
                 "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
         },
-        about="EfficientNet-Lite0: photos to features, or to the names of 1,000 classes",
+        about="EfficientNet-Lite0: images to features, or to the names of 1,000 classes",
         reference="Tan & Le 2019 (arXiv:1905.11946)",
     ),
     ModelInfo(  # without weights: it needs only what reads audio
         name=SOUND_MODEL, modality="audio", dim=192, size=395_766, licence="Apache-2.0",
         package="soxr", module="soxr", extra="audio", files={},
-        about="Statistics of the mel spectrogram and MFCC: any kind of sound",
+        about="Statistics of the mel spectrogram and MFCC: any kind of audio",
         reference="Davis & Mermelstein 1980 (MFCC); McDermott & Simoncelli 2011",
     ),
 )

@@ -101,7 +101,7 @@ def read_sentence_folder(path: Path) -> SentenceFolder:
     """Read the documents of a folder, but not the network's weights.
 
     Raises:
-        InvalidInputError: If there is no network, or a module or pooling that sememe does not know.
+        InvalidInputError: If there is no network, or an unsupported module or pooling.
         CorruptFileError: If a file is damaged.
     """
     folder = ModelFolder.open(path)
@@ -158,7 +158,7 @@ def _read_steps(folder: ModelFolder) -> tuple[tuple[str, str], ...]:
     known = ("Transformer", "Pooling", "Dense", "Normalize")
     if unknown := [kind for kind in kinds if kind not in known]:
         raise InvalidInputError(
-            f"{folder.path} has a step {unknown[0]!r}; sememe knows {', '.join(known)}. Use it "
+            f"{folder.path} has a step {unknown[0]!r}; sememe supports {', '.join(known)}. Use it "
             "with sentence-transformers"
         )
     if kinds != sorted(kinds, key=known.index):

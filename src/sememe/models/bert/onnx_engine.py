@@ -104,8 +104,8 @@ class OnnxEngine:
         """
         if layers is not None:
             raise InvalidInputError(
-                f"layers={list(layers)}; the ONNX file of {self._where} gives out its last layer "
-                "alone. Leave it out"
+                f"layers={list(layers)}; the ONNX file of {self._where} has only its last layer as "
+                "output. Leave it out"
             )
         return self._batches.states(ids, partial(self._run, ids))
 

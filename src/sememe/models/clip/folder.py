@@ -55,7 +55,7 @@ def read_clip_folder(path: Path) -> ClipFolder:
     """Read the documents of a folder, but not the weights.
 
     Raises:
-        InvalidInputError: If a file is missing, or of a kind that sememe cannot use.
+        InvalidInputError: If a file is missing or of an unsupported kind.
         CorruptFileError: If a file is damaged.
     """
     folder = ModelFolder.open(path)

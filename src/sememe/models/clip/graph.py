@@ -4,9 +4,8 @@
             norm, projection
     text    words + positions; causal pre-norm layers; the state of the end token, norm, projection
 
-Texts are padded at the end, which no used state can see. Of the last layer only the state that is
-used is computed. Normalisation of pixels is folded into the patch embedding, so that the graph
-reads bytes.
+Texts are padded at the end, to which no used state attends. Of the last layer only the used state
+is computed. Normalisation of pixels is folded into the patch embedding: the graph's input is bytes.
 
 Reference: Radford et al. 2021 (arXiv:2103.00020).
 """
@@ -56,7 +55,7 @@ def text_graph(weights: TextWeights) -> bytes:
         x = network.layer(x, layer)
     end = _find_end(g, weights.eos)  # (N, 1, 1)
     seen = g("Cast", g("Add", g.reshape(end, -1), g.constant(np.array([1]))), to=_INT32)
-    network = replace(network, causal=False)  # the last layer's one query sees `seen` states
+    network = replace(network, causal=False)  # the last layer's one query attends to `seen` states
     x = _append_last_layer(
         network, weights.layers[-1], x, lambda y: g("GatherND", y, end, batch_dims=1), seen=seen
     )  # (N, width)

@@ -5,7 +5,7 @@
     onnx/vision_model.onnx   "pixel_values" (N, 3, size, size) float32 to "image_embeds" (N, dim)
 
 A text tower without a mask gets texts of its full length, padded as in training; except for CLIP's
-own architecture, in which no used state sees the padding.
+own architecture, in which no used state attends to the padding.
 """
 
 from __future__ import annotations

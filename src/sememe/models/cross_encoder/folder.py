@@ -56,7 +56,7 @@ def read_cross_folder(path: Path) -> CrossFolder:
     """Read a folder, weights included.
 
     Raises:
-        InvalidInputError: If there is no network or head, or none that sememe knows.
+        InvalidInputError: If there is no network or head, or an unsupported one.
         CorruptFileError: If a file is damaged, or its tensors do not fit config.json.
     """
     folder = read_sentence_folder(path)

@@ -110,8 +110,8 @@ class Transformer:
         activation: Of the feed-forward part.
         epsilon: What normalisation adds to the variance.
         norm_first: Whether each part normalises its input (pre-norm) or the sum after it.
-        lengths: Name of (N,) int32: how many tokens of each sequence are seen; "": all.
-        causal: Whether a token sees only itself and those before it.
+        lengths: Name of (N,) int32: how many tokens of each sequence are attended to; "": all.
+        causal: Whether a token attends only to itself and those before it.
         products: How matrices are multiplied.
     """
 

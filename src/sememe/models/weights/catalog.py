@@ -1,4 +1,4 @@
-"""Models that sememe knows by name, and their files."""
+"""The catalogue: models by name, with their files."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def read_tensors(path: Path) -> Tensors:
     """Return the tensors of a safetensors file by name, half precision as float32.
 
     Raises:
-        CorruptFileError: If the file is cut off or damaged, or of a type that sememe does not know.
+        CorruptFileError: If the file is truncated, damaged or of an unsupported type.
         MissingExtraError: If safetensors is not installed.
     """
     library = require("safetensors", "reading a checkpoint")

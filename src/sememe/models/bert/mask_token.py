@@ -24,7 +24,7 @@ def find_mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileToke
         InvalidInputError: If there is none, or the tokenizer does not know it.
         CorruptFileError: If a file is damaged.
     """
-    tried = list(dict.fromkeys(_list_candidates(folder, config, tokenizer)))
+    tried = list(dict.fromkeys(_propose(folder, config, tokenizer)))
     for name in tried:
         if tokenizer.keep_whole(name):
             return name
@@ -34,9 +34,7 @@ def find_mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileToke
     )
 
 
-def _list_candidates(
-    folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer
-) -> Iterator[str]:
+def _propose(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> Iterator[str]:
     for name in _FILES:
         token = ModelFolder(folder).object(name, missing={}).get("mask_token")
         if isinstance(token, dict):

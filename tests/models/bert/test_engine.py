@@ -114,7 +114,7 @@ def test_int8_is_near_and_needs_its_ranges():
 
 def test_weights_of_pooling_add_up():
     lengths = np.array([1, 4, 7])
-    weights = pooling_weights(["mean", "weighted_mean", "cls"], lengths, longest=7, skip=2)
+    weights = pooling_weights(["mean", "weighted_mean", "cls"], lengths, skip=2)
     np.testing.assert_allclose(weights.sum(axis=2), 1, rtol=1e-6)
     assert weights[2, 0].tolist() == pytest.approx([0, 0, *[0.2] * 5])
     assert weights[0, 0, 0] == 1  # the only token there is

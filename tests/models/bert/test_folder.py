@@ -157,7 +157,7 @@ def odd_pooling(path):
         (cut_off, CorruptFileError, "is damaged"),
         (no_json, CorruptFileError, "config.json cannot be read"),
         (no_config, InvalidInputError, "holds no config.json"),
-        (other_step, InvalidInputError, "'LSTM'; sememe knows Transformer, Pooling"),
+        (other_step, InvalidInputError, "'LSTM'; sememe supports Transformer, Pooling"),
         (odd_pooling, InvalidInputError, "pools by median; sememe pools by cls"),
     ],
 )

@@ -16,7 +16,7 @@ from sememe._errors import CorruptFileError, InvalidInputError, TextTooLongError
 from sememe._ties import best_places
 from sememe.encoders.base import check_threads
 from sememe.encoders.text.encoder import batch_by_tokens, check_texts
-from sememe.models.bert.mask_token import USUAL, mask_token
+from sememe.models.bert.mask_token import USUAL, find_mask_token
 from sememe.text.normalize import well_formed
 from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 from sememe.vectors.nearest import check_k
@@ -104,7 +104,7 @@ class MaskedLM:
         tensors = folder.tensors()
         check_has_head(folder.config, tensors, where=name)
         tokenizer = FileTokenizer(folder.tokenizer())
-        mask = mask_token(folder.network, folder.config, tokenizer)
+        mask = find_mask_token(folder.network, folder.config, tokenizer)
         weights = read_bert_weights(folder.config, tensors, where=name)
         head = read_masked_head(folder.config, tensors, weights, where=name)
         return cls(

@@ -9,21 +9,17 @@ score 1.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
 from sememe.vectors.checks import to_float32
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from sememe._types import FloatArray
-
-    Ids = NDArray[np.int64]
-    At = slice | Ids
-
+Ids = NDArray[np.int64]
+At = slice | Ids
 _BLOCK = 1024  # rows of a block; its scores take 4 MB
 _CELLS = 1 << 20  # numbers in the rows of a block: wide vectors have smaller blocks
 _MANY = 128  # if more than 1 in this many passes, a float64 product of all is faster

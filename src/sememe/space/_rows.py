@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
 from sememe.vectors.checks import to_float32
 from sememe.vectors.nearest import unit
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from sememe._types import FloatArray
 
 
 def check_vectors(vectors: ArrayLike, *, normalize: bool) -> FloatArray:

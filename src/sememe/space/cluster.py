@@ -10,23 +10,19 @@ Reference: Lloyd 1982 with k-means++ (Arthur and Vassilvitskii 2007); Ward 1963;
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._lazy import require
+from sememe._types import FloatArray
 from sememe.space._rows import check_vectors
 from sememe.space.cluster_quality import NOISE, silhouette
 from sememe.vectors.nearest import check_k
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from sememe._types import FloatArray
-
-    Labels = NDArray[np.int64]
-
+Labels = NDArray[np.int64]
 Method = Literal["kmeans", "agglomerative", "hdbscan"]
 _RESTARTS = 10  # of k-means; the best is kept
 _LARGEST = 20_000  # items whose n x n distances agglomerative clustering can hold: 1.6 GB

@@ -6,7 +6,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
 
 from sememe._errors import InvalidInputError
 from sememe._ties import rank
@@ -16,9 +17,6 @@ from sememe.text.hangul import strip_particle
 from sememe.text.normalize import normalize
 from sememe.text.terms.stopwords import ENGLISH, KOREAN
 from sememe.vectors.nearest import check_k
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 _WORD = re.compile(r"\w+")
 _HANGUL = re.compile("[가-힣]+")

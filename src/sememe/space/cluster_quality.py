@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe.space._rows import check_vectors
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
 
 NOISE = -1
 _SAMPLE = 5000  # points whose distances to each other are computed: 200 MB

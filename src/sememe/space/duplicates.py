@@ -17,21 +17,17 @@ its clusters.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sememe._progress import progress
 from sememe._ties import TOLERANCE, first_best
+from sememe._types import FloatArray
 from sememe.space._cosines import Cosines
 from sememe.space.pairs import check_threshold
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from sememe._types import FloatArray
-
-    Ids = NDArray[np.int64]
+Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

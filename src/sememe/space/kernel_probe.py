@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
 from sememe.space.probe import (
+    Labels,
     Standard,
     check_examples,
     fit_standard,
@@ -26,12 +29,6 @@ from sememe.space.probe import (
     standardize,
 )
 from sememe.vectors.nearest import unit
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.space.probe import Labels
 
 _WIDTHS, _RIDGES = (0.5, 1.0), (0.1, 0.3, 1.0)
 _SHARP = (5.0, 10.0, 20.0)  # inverse temperatures of the softmax

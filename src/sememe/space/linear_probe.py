@@ -5,13 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
+from sememe._types import FloatArray
 from sememe.space.probe import (
+    Labels,
     Standard,
     check_examples,
     fit_standard,
@@ -19,12 +22,6 @@ from sememe.space.probe import (
     split_folds,
     standardize,
 )
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.space.probe import Labels
 
 _GRID = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
 _FEW = 1.0  # with too few examples to select

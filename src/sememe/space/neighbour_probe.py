@@ -7,19 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._ties import best_places
-from sememe.space.probe import check_examples, row_blocks
+from sememe._types import FloatArray
+from sememe.space.probe import Labels, check_examples, row_blocks
 from sememe.vectors.nearest import check_k, unit
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.space.probe import Labels
 
 _TEMPERATURE = 0.07
 _GRID = (1, 3, 5, 10, 20, 50)

@@ -11,22 +11,19 @@ at most three times `max_pairs`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
 from sememe._ties import TOLERANCE, settle
+from sememe._types import FloatArray
 from sememe.space._cosines import Cosines
 from sememe.vectors.nearest import check_k
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from sememe._types import FloatArray
-
-    Ids = NDArray[np.int64]
+Ids = NDArray[np.int64]
 
 
 class Pair(NamedTuple):

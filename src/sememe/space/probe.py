@@ -11,20 +11,16 @@ dictionary of arrays, so that it can be stored without pickle.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
 from sememe.vectors.nearest import unit
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-
-    Labels = NDArray[np.int64]
-
+Labels = NDArray[np.int64]
 _FOLDS = 5
 _LARGE = 2000  # examples from which one fold suffices for model selection
 _BLOCK = 1024  # rows compared with all others at once

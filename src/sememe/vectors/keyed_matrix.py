@@ -35,11 +35,7 @@ class KeyedMatrix:
     """Rows with keys, and the queries over them; see `KeyedVectors`."""
 
     def __init__(
-        self,
-        keys: Sequence[str],
-        matrix: ArrayLike,
-        *,
-        counts: ArrayLike | None = None,
+        self, keys: Sequence[str], matrix: ArrayLike, *, counts: ArrayLike | None = None
     ) -> None:
         """Take n keys, their (n, dim) vectors and how often each was seen.
 
@@ -136,12 +132,7 @@ class KeyedMatrix:
     # Neighbours
 
     def most_similar(
-        self,
-        key: str,
-        k: int = 10,
-        *,
-        metric: Similarity = "cosine",
-        among: int | None = None,
+        self, key: str, k: int = 10, *, metric: Similarity = "cosine", among: int | None = None
     ) -> Ranked:
         """Return the k keys most similar to a key, without itself, as (key, score).
 
@@ -262,11 +253,7 @@ class KeyedMatrix:
         return keys[odd]
 
     def centroid(
-        self,
-        keys: Sequence[str],
-        *,
-        weights: ArrayLike | None = None,
-        normalize: bool = True,
+        self, keys: Sequence[str], *, weights: ArrayLike | None = None, normalize: bool = True
     ) -> FloatArray:
         """Return the (dim,) mean of the keys' vectors.
 

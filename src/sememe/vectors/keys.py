@@ -10,13 +10,12 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _SEED, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
 _SUGGESTED = 50_000  # keys compared for suggestions: the most frequent
@@ -188,8 +187,6 @@ def hash64(data: bytes) -> int:
 
 def make_mapped_arrays(keys: Sequence[str]) -> dict[str, Any]:
     """Return the four arrays that `MappedKeys` reads."""
-    import numpy as np
-
     data = [key.encode("utf-8", "surrogatepass") for key in keys]
     offsets = np.zeros(len(data) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, data), np.int64, len(data)), out=offsets[1:])
@@ -209,8 +206,6 @@ def make_mapped_arrays(keys: Sequence[str]) -> dict[str, Any]:
 
 def _hash_keys(blob: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Return hash64 of each key of a run: one pass per byte of the longest key."""
-    import numpy as np
-
     starts, sizes = offsets[:-1], np.diff(offsets)
     hashes = np.full(len(starts), _SEED, np.uint64)
     order = np.argsort(-sizes, kind="stable")  # longest first: a prefix of them has a byte i

@@ -14,18 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe.text.ngrams import spell
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Hashes = NDArray[np.uint64]
-    Numbers = NDArray[np.int64]
-
+Hashes = NDArray[np.uint64]
+Numbers = NDArray[np.int64]
 MAX_KEYS = 200_000  # only the most frequent keys are corrected to
 _MAX_LETTERS = 60  # longer strings are not corrected
 _BASE = np.uint64(0x9E3779B97F4A7C15)

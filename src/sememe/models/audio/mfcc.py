@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
+
+import numpy as np
 
 from sememe._blas import one_thread
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._types import FloatArray
 from sememe.models.audio.mel_filters import MelNorm, MelScale, mel_filters
 from sememe.models.audio.spectrogram import (
     PadMode,
@@ -20,9 +23,6 @@ from sememe.models.audio.spectrogram import (
     split_frames,
 )
 from sememe.sources.media.audio_decoding import read_sound, stream_sound
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 DeltaMode = Literal["interp", "nearest"]
 DctNorm = Literal["ortho", "none"]
@@ -96,8 +96,6 @@ class Mfcc:
 
     def log_mel(self, sound: Any) -> FloatArray:
         """Return (n_mels, frames) float32: the mel spectrogram in decibels, 10 log10; see `mel`."""
-        import numpy as np
-
         decibels = _decibels(self.mel(sound), self.amin)
         if self.top_db is not None:
             np.maximum(decibels, decibels.max() - self.top_db, out=decibels)
@@ -157,8 +155,6 @@ class Mfcc:
             yield map_frames(some, work, self.n_mels, threads=threads)
 
     def _join(self, parts: Iterable[FloatArray]) -> FloatArray:
-        import numpy as np
-
         return np.concatenate(list(parts)).T
 
     def _filters(self) -> FloatArray:
@@ -182,8 +178,6 @@ class Mfcc:
 
     def _cosines(self) -> FloatArray:
         """Return the (n_mfcc, n_mels) cosine transform, liftered."""
-        import numpy as np
-
         if not 1 <= self.n_mfcc <= self.n_mels or self.lifter < 0:
             raise InvalidInputError(
                 f"n_mfcc={self.n_mfcc}, lifter={self.lifter}; give 1 to n_mels={self.n_mels} "
@@ -203,8 +197,6 @@ def cosine_basis(n: int, kind: int, norm: DctNorm) -> FloatArray:
     >>> cosine_basis(2, 2, "none").round(3).tolist()
     [[2.0, 2.0], [1.414, -1.414]]
     """
-    import numpy as np
-
     if kind not in (2, 3) or norm not in get_args(DctNorm):
         raise InvalidInputError(
             f"dct_type={kind!r}, dct_norm={norm!r}; give 2 or 3, and 'ortho' or 'none'."
@@ -239,8 +231,6 @@ def delta(
     Raises:
         InvalidInputError: If the width is even or not above `order`, or there are no frames.
     """
-    import numpy as np
-
     frames = features.shape[-1]
     if width % 2 == 0 or width <= max(order, 2) or order < 1 or not frames:
         raise InvalidInputError(
@@ -270,8 +260,6 @@ def _product(cosines: FloatArray, features: FloatArray) -> FloatArray:
 
 
 def _decibels(power: FloatArray, amin: float) -> FloatArray:
-    import numpy as np
-
     if not amin > 0:
         raise InvalidInputError(f"amin={amin}; give a power above 0.")
     decibels: FloatArray = np.maximum(power, np.float32(amin))

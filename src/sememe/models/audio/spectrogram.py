@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sememe._blas import one_thread
 from sememe._errors import InvalidInputError, UnknownNameError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
+from sememe._types import FloatArray
 
 Window = Literal["hann", "hamming", "blackman", "boxcar"]
 PadMode = Literal["constant", "reflect", "edge"]
@@ -40,8 +38,6 @@ def make_window(name: Window, length: int, n_fft: int) -> NDArray[np.float64]:
     Raises:
         UnknownNameError: If there is no window of that name.
     """
-    import numpy as np
-
     if name not in _COSINES:
         raise UnknownNameError.of("window", name, get_args(Window))
     turns = 2 * np.pi * np.arange(length) / length
@@ -61,8 +57,6 @@ def split_frames(
     after the audio according to `pad_mode`. Otherwise the first frame begins with the first sample,
     and samples that fill no frame are dropped. Audio shorter than a frame is padded with silence.
     """
-    import numpy as np
-
     if pad_mode not in get_args(PadMode):
         raise UnknownNameError.of("pad_mode", pad_mode, get_args(PadMode))
     half = n_fft // 2 if center else 0
@@ -89,8 +83,6 @@ def split_frames(
 
 def _before(samples: FloatArray, half: int, pad_mode: PadMode) -> FloatArray:
     """Return the `half` samples of padding before audio that has more samples than that."""
-    import numpy as np
-
     if pad_mode == "reflect":
         return samples[1 : half + 1][::-1]
     if pad_mode == "edge":
@@ -109,8 +101,6 @@ def map_frames(
     frames: FloatArray, work: Callable[[FloatArray], FloatArray], dim: int, *, threads: int
 ) -> FloatArray:
     """Return (n, dim): `work` of (n, n_fft) frames, a few of them at a time, in threads."""
-    import numpy as np
-
     count, n_fft = frames.shape
     size = max(16, _CACHED // n_fft)
     rows = np.empty((count, dim), np.float32)
@@ -136,8 +126,6 @@ def compute_spectra(frames: FloatArray, shape: NDArray[np.float64], power: float
 
     frames: (n, n_fft). shape: the (n_fft,) window.
     """
-    import numpy as np
-
     # In float64: float32 rounds away what is faint next to something loud.
     spectrum = np.fft.rfft(frames * shape)
     squared = spectrum.real**2 + spectrum.imag**2

@@ -19,12 +19,11 @@ modulation spectra, McDermott & Simoncelli 2011 (doi:10.1016/j.neuron.2011.06.03
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
 
+import numpy as np
+
+from sememe._types import FloatArray
 from sememe.models.audio.mfcc import Mfcc, cosine_basis, delta
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 MEL = Mfcc(
     sample_rate=22_050,
@@ -35,14 +34,7 @@ MEL = Mfcc(
     top_db=None,
     threads=1,
 )
-WIDTHS = {
-    "bands": 192,
-    "timbre": 120,
-    "rhythm": 48,
-    "presence": 24,
-    "course": 100,
-    "company": 28,
-}
+WIDTHS = {"bands": 192, "timbre": 120, "rhythm": 48, "presence": 24, "course": 100, "company": 28}
 _N_MFCC = 20
 _RANGE = 80.0  # decibels below the loudest that count
 _SILENCE = -90.0  # decibels: below this, audio is silent
@@ -59,8 +51,6 @@ def measure_statistics(levels: FloatArray) -> FloatArray:
 
     levels: (64, frames) of `MEL.log_mel`, at least one frame.
     """
-    import numpy as np
-
     loudest = max(float(levels.max()), _SILENCE)
     levels = np.maximum(levels, np.float32(loudest - _RANGE)) - np.float32(loudest)
     cepstra = _cosines() @ levels
@@ -99,16 +89,12 @@ def measure_statistics(levels: FloatArray) -> FloatArray:
 
 @cache
 def _cosines() -> FloatArray:
-    import numpy as np
-
     rows: FloatArray = cosine_basis(MEL.n_mels, 2, "ortho")[:_N_MFCC].astype(np.float32)
     return rows
 
 
 def _rhythm(levels: FloatArray) -> FloatArray:
     """Return (48,): log power of 8 groups of bands in 6 ranges of modulation frequency."""
-    import numpy as np
-
     frames = levels.shape[1]
     groups = levels.reshape(_GROUPS, -1, frames).mean(axis=1)
     groups = (groups - groups.mean(axis=1, keepdims=True)) * np.hanning(frames + 2)[1:-1]
@@ -123,8 +109,6 @@ def _rhythm(levels: FloatArray) -> FloatArray:
 
 def _course(cepstra: FloatArray) -> FloatArray:
     """Return (100,): the mean of each of five segments in order, less the mean of all."""
-    import numpy as np
-
     frames = cepstra.shape[1]
     sums = np.concatenate([np.zeros((_N_MFCC, 1)), np.cumsum(cepstra, axis=1)], axis=1)
     starts = np.arange(_STRETCHES) * frames // _STRETCHES
@@ -136,8 +120,6 @@ def _course(cepstra: FloatArray) -> FloatArray:
 
 def _correlations(rows: FloatArray) -> FloatArray:
     """Return the correlations of each pair of rows; 0 where one is constant."""
-    import numpy as np
-
     apart = rows - rows.mean(axis=1, keepdims=True)
     apart /= np.linalg.norm(apart, axis=1, keepdims=True) + 1e-3
     correlations: FloatArray = (apart @ apart.T)[np.triu_indices(len(rows), 1)]

@@ -10,15 +10,12 @@ some with silence around.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sememe._types import FloatArray
 from sememe.models.audio.statistics import MEL, measure_statistics
 from sememe.models.audio.whitening import SCALE_FILE, SoundScale, fit_scale
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 COUNT = 1000
 _RATE = MEL.sample_rate

@@ -13,18 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import expect_valid
+from sememe._types import FloatArray
 from sememe.models.audio.mfcc import Mfcc
 from sememe.models.weights.config import fill_defaults
 from sememe.sources.media.audio_decoding import stream_sound
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 PADDINGS = ("repeatpad", "repeat", "pad")
 _TRUNCATIONS = ("rand_trunc", "fusion")

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from sememe._types import FloatArray
+from sememe.models.clap.features import ClapFeatures
+from sememe.models.clap.folder import ClapFolder
 from sememe.models.clap.graph import audio_graph, text_graph
-from sememe.models.clap.weights import read_audio_weights, read_text_weights
+from sememe.models.clap.weights import ClapAudioWeights, read_audio_weights, read_text_weights
 from sememe.models.clip.weights import read_logit_scale
 from sememe.models.onnx.session import LazySession
 from sememe.models.onnx.token_engine import TokenEngine
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.clap.features import ClapFeatures
-    from sememe.models.clap.folder import ClapFolder
-    from sememe.models.clap.weights import ClapAudioWeights
 
 
 class ClapAudioEngine:

@@ -12,18 +12,14 @@ Reference: Hannun et al. 2014 (arXiv:1408.2873), algorithm 1, without a language
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe.models.ctc.greedy import NEVER, Hypothesis, TimedUnit
-from sememe.models.ctc.word_trie import START
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe.models.ctc.word_trie import WordTrie
+from sememe.models.ctc.word_trie import START, WordTrie
 
 _MODULUS, _FACTOR = (1 << 89) - 1, 1_000_003  # of keys: large enough that no two collide
 

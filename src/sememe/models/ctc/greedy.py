@@ -14,14 +14,12 @@ Reference: Graves et al. 2006, Connectionist Temporal Classification, sections 3
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
+from sememe._types import FloatArray
 
 NEVER = -np.inf  # the logarithm of an impossible probability
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+from sememe.models.image.preprocess import Preprocess
 from sememe.models.image.timm import TimmImage
+from sememe.models.image.torch_model import TorchImage
 from sememe.models.image.torchvision import TorchvisionImage
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from sememe.models.image.preprocess import Preprocess
-    from sememe.models.image.torch_model import TorchImage
 
 BACKENDS: dict[str, type[TorchImage]] = {
     backend.library: backend for backend in (TimmImage, TorchvisionImage)

@@ -12,16 +12,14 @@ Reference: Tan & Le 2019 (arXiv:1905.11946); the "lite" form has no squeeze-and-
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError
 from sememe.models.image.preprocess import Preprocess, resize_side
 from sememe.models.onnx.builder import Graph, Port, floats
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 FEATURES, CLASSES = 1280, 1000
 PREPROCESS = Preprocess(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from sememe.models.image.efficientnet import PREPROCESS
 from sememe.models.image.timm import TimmImage
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ARCHITECTURE = "tf_efficientnet_lite0"
 _STAGES = (1, 2, 2, 3, 3, 4, 1)  # blocks in each

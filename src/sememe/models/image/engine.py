@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError
+from sememe._types import FloatArray
+from sememe.models.image.preprocess import Preprocess
 from sememe.models.onnx.session import LazySession
 from sememe.sources.media.image_decoding import open_image
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.image.preprocess import Preprocess
 
 PIXELS = "pixels"  # the graph's input, (N, size, size, 3) uint8
 _MICRO = 8  # images in one run of the graph, on one thread: activations stay in cache

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._types import FloatArray
 from sememe.models.onnx.batches import Batches
+from sememe.models.onnx.builder import LargeGraph
 from sememe.models.onnx.session import LazySession
+from sememe.models.wav2vec2.folder import SpeechFolder
 from sememe.models.wav2vec2.graph import speech_graph
-from sememe.models.wav2vec2.windows import cut_windows
+from sememe.models.wav2vec2.windows import Window, cut_windows
 from sememe.sources.media.audio_decoding import stream_sound
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.models.onnx.builder import LargeGraph
-    from sememe.models.wav2vec2.folder import SpeechFolder
-    from sememe.models.wav2vec2.windows import Window
 
 _BUDGET = 4.0  # seconds of audio in one run of the graph, if clips are shorter
 _FRAMES = 1500  # in one run at most, as attention is quadratic

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import fingerprint
 from sememe.models.wav2vec2.config import SpeechConfig, read_config
-from sememe.models.wav2vec2.weights import read_speech_weights
+from sememe.models.wav2vec2.weights import SpeechWeights, read_speech_weights
 from sememe.models.weights.folder import (
     CONFIG,
     PROCESSOR,
@@ -25,9 +25,6 @@ from sememe.models.weights.folder import (
     ModelKind,
     NetworkFolder,
 )
-
-if TYPE_CHECKING:
-    from sememe.models.wav2vec2.weights import SpeechWeights
 
 _RATES = (100, 1_000_000)
 

@@ -13,15 +13,12 @@ would still count: such clips must be of one length.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sememe.models.onnx.builder import Graph, LargeGraph, Port, floats, integers
 from sememe.models.onnx.transformer import Transformer, activate, linear, normalise
-
-if TYPE_CHECKING:
-    from sememe.models.wav2vec2.weights import Adapter, Filter, SpeechWeights
+from sememe.models.wav2vec2.weights import Adapter, Filter, SpeechWeights
 
 INPUTS: dict[str, Port] = {"samples": floats("N", "S"), "lengths": integers("N", bits=32)}
 LOGITS = "logits"

@@ -147,8 +147,7 @@ def _partition(rows: FloatArray, k: int, method: Method, seed: int) -> Labels:
         model = sklearn.KMeans(n_clusters=k, n_init=_RESTARTS, random_state=seed)
     else:
         model = sklearn.AgglomerativeClustering(n_clusters=k, linkage="ward")
-    labels: Labels = model.fit_predict(rows).astype(np.int64)
-    return labels
+    return np.asarray(model.fit_predict(rows), np.int64)
 
 
 def _hdbscan(rows: FloatArray, min_size: int) -> Labels:
@@ -156,8 +155,7 @@ def _hdbscan(rows: FloatArray, min_size: int) -> Labels:
     if len(rows) < max(2, min_size):  # too few for one cluster
         return np.full(len(rows), NOISE, dtype=np.int64)
     model = sklearn.HDBSCAN(min_cluster_size=min_size, copy=True)
-    labels: Labels = model.fit_predict(rows.astype(np.float64)).astype(np.int64)
-    return labels
+    return np.asarray(model.fit_predict(rows.astype(np.float64)), np.int64)
 
 
 def _clusters(rows: FloatArray, labels: Labels, method: Method, normalize: bool) -> Clusters:

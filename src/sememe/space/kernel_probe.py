@@ -135,8 +135,7 @@ class KernelProbe:
 
 def _kernel(a: FloatArray, b: FloatArray, width: float) -> FloatArray:
     """Return (len(a), len(b)) exp(-width |a - b|²) of unit rows."""
-    kernel: FloatArray = np.exp(2 * width * (a @ b.T - 1))
-    return kernel
+    return np.asarray(np.exp(2 * width * (a @ b.T - 1)))
 
 
 def _solve(

@@ -110,8 +110,7 @@ def standardize(rows: FloatArray, standard: Standard) -> FloatArray:
     The root balances a few large features against many small ones, as after rectifiers (Perronnin
     et al. 2010, doi:10.1007/978-3-642-15561-1_11).
     """
-    scaled: FloatArray = (take_root(rows, standard.centre) - standard.mean) / standard.deviation
-    return scaled
+    return (take_root(rows, standard.centre) - standard.mean) / standard.deviation
 
 
 def take_root(rows: FloatArray, centre: FloatArray) -> FloatArray:
@@ -170,5 +169,4 @@ def row_blocks(rows: FloatArray) -> Iterator[FloatArray]:
 def softmax(scores: NDArray[np.floating]) -> FloatArray:
     """Return the softmax of each row."""
     exps = np.exp(scores - scores.max(axis=1, keepdims=True))
-    probabilities: FloatArray = (exps / exps.sum(axis=1, keepdims=True)).astype(np.float32)
-    return probabilities
+    return np.asarray(exps / exps.sum(axis=1, keepdims=True), np.float32)

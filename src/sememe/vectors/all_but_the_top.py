@@ -28,8 +28,7 @@ class CommonPart:
         """Return rows - mean without their component along each direction: (n, dim) float32."""
         moved = rows - self.mean
         moved -= (moved @ self.directions) @ self.directions.T
-        without: FloatArray = moved.astype(np.float32)
-        return without
+        return moved.astype(np.float32)
 
 
 def find_common_part(matrix: FloatArray, *, directions: int) -> CommonPart:

@@ -149,8 +149,7 @@ class SubwordVectors(KeyedVectors):
         return self._ngrams
 
     def __getitem__(self, key: str) -> FloatArray:
-        row: FloatArray = self.rows([key])[0]
-        return row
+        return np.asarray(self.rows([key])[0])
 
     def rows(self, keys: Sequence[str]) -> FloatArray:
         """Return the vectors of any strings, (n, dim): a key's own, else made of its n-grams."""

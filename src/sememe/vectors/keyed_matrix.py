@@ -86,8 +86,7 @@ class KeyedMatrix:
         return f"{type(self).__name__}({len(self):,} keys, dim={self.dim})"
 
     def __getitem__(self, key: str) -> FloatArray:
-        row: FloatArray = self._matrix[self.index_of(key)].copy()
-        return row
+        return np.array(self._matrix[self.index_of(key)])
 
     def get(self, key: str, default: _Default | None = None) -> FloatArray | _Default | None:
         """Return the (dim,) vector of a key, or `default` if the key is unknown."""

@@ -70,16 +70,11 @@ def iterate_blocks(queries: int, rows: int) -> Iterator[slice]:
 def products(matrix: FloatArray, queries: FloatArray) -> FloatArray:
     """Return (queries, rows) inner products; few queries run on one thread."""
     if len(queries) > 8:
-        return _multiply(queries, matrix.T)
+        return np.asarray(queries @ matrix.T)
     with one_thread():
         if len(queries) == 1:  # matrix-vector: twice as fast as matrix-matrix
-            return _multiply(matrix, queries[0])[None]
-        return _multiply(queries, matrix.T)
-
-
-def _multiply(a: Any, b: Any) -> FloatArray:
-    scores: FloatArray = np.matmul(a, b)
-    return scores
+            return np.asarray(matrix @ queries[0])[None]
+        return np.asarray(queries @ matrix.T)
 
 
 def rank_best(

@@ -51,8 +51,7 @@ def mel_filters(
     filters = np.maximum(0, np.minimum(rising, falling))
     if norm == "slaney":
         filters *= (2 / (corners[2:] - corners[:-2]))[:, None]
-    rows: FloatArray = filters.astype(np.float32)
-    return rows
+    return filters.astype(np.float32)
 
 
 def to_mel(hertz: FloatArray, scale: MelScale) -> FloatArray:
@@ -63,8 +62,7 @@ def to_mel(hertz: FloatArray, scale: MelScale) -> FloatArray:
     [7.5, 15.0]
     """
     if scale == "htk":
-        mels: FloatArray = 2595.0 * np.log10(1.0 + hertz / 700.0)
-        return mels
+        return np.asarray(2595.0 * np.log10(1.0 + hertz / 700.0))
     _check(scale)
     above = _KNEE / _LINEAR + np.log(np.maximum(hertz, _KNEE) / _KNEE) / np.log(_STEP)
     return np.where(hertz < _KNEE, hertz / _LINEAR, above)
@@ -73,8 +71,7 @@ def to_mel(hertz: FloatArray, scale: MelScale) -> FloatArray:
 def from_mel(mels: FloatArray, scale: MelScale) -> FloatArray:
     """Return the frequencies, in Hz, of values on a mel scale."""
     if scale == "htk":
-        hertz: FloatArray = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
-        return hertz
+        return 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
     _check(scale)
     knee = _KNEE / _LINEAR
     return np.where(mels < knee, mels * _LINEAR, _KNEE * _STEP ** (np.maximum(mels, knee) - knee))

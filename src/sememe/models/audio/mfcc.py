@@ -141,8 +141,7 @@ class Mfcc:
         threads = self.threads or os.cpu_count() or 1
 
         def work(frames: FloatArray) -> FloatArray:
-            mels: FloatArray = compute_spectra(frames, shape, self.power) @ filters
-            return mels
+            return compute_spectra(frames, shape, self.power) @ filters
 
         frames = split_frames(
             blocks,
@@ -187,8 +186,7 @@ class Mfcc:
         if self.lifter:
             orders = np.arange(1, self.n_mfcc + 1)[:, None]
             basis = basis * (1 + self.lifter / 2 * np.sin(np.pi * orders / self.lifter))
-        rows: FloatArray = basis.astype(np.float32)
-        return rows
+        return basis.astype(np.float32)
 
 
 def cosine_basis(n: int, kind: int, norm: DctNorm) -> FloatArray:

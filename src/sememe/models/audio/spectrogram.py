@@ -93,8 +93,7 @@ def _before(samples: FloatArray, half: int, pad_mode: PadMode) -> FloatArray:
 def _view(samples: FloatArray, n_fft: int, hop_length: int) -> FloatArray:
     from numpy.lib.stride_tricks import sliding_window_view
 
-    view: FloatArray = sliding_window_view(samples, n_fft)[::hop_length]
-    return view
+    return sliding_window_view(samples, n_fft)[::hop_length]
 
 
 def map_frames(
@@ -131,8 +130,7 @@ def compute_spectra(frames: FloatArray, shape: NDArray[np.float64], power: float
     squared = spectrum.real**2 + spectrum.imag**2
     if power != 2.0:
         squared = np.sqrt(squared) if power == 1.0 else squared ** (power / 2)
-    result: FloatArray = squared.astype(np.float32)
-    return result
+    return squared.astype(np.float32)
 
 
 def check_frames(n_fft: int, win_length: int, hop_length: int) -> None:

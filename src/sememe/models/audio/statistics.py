@@ -89,8 +89,7 @@ def measure_statistics(levels: FloatArray) -> FloatArray:
 
 @cache
 def _cosines() -> FloatArray:
-    rows: FloatArray = cosine_basis(MEL.n_mels, 2, "ortho")[:_N_MFCC].astype(np.float32)
-    return rows
+    return cosine_basis(MEL.n_mels, 2, "ortho")[:_N_MFCC].astype(np.float32)
 
 
 def _rhythm(levels: FloatArray) -> FloatArray:
@@ -103,8 +102,7 @@ def _rhythm(levels: FloatArray) -> FloatArray:
     tempo = np.fft.rfftfreq(length, 1 / _FRAMES_A_SECOND)
     ranges = zip(_TEMPI, _TEMPI[1:], strict=False)
     sums = [power[:, (tempo >= low) & (tempo < high)].mean(axis=1) for low, high in ranges]
-    powers: FloatArray = np.log10(np.stack(sums, axis=1) / frames + 1).ravel()
-    return powers
+    return np.asarray(np.log10(np.stack(sums, axis=1) / frames + 1).ravel())
 
 
 def _course(cepstra: FloatArray) -> FloatArray:
@@ -114,13 +112,11 @@ def _course(cepstra: FloatArray) -> FloatArray:
     starts = np.arange(_STRETCHES) * frames // _STRETCHES
     ends = np.maximum(-(-np.arange(1, _STRETCHES + 1) * frames // _STRETCHES), starts + 1)
     means = (sums[:, ends] - sums[:, starts]) / (ends - starts)
-    differences: FloatArray = (means - sums[:, -1:] / frames).T.ravel()
-    return differences
+    return np.asarray((means - sums[:, -1:] / frames).T.ravel())
 
 
 def _correlations(rows: FloatArray) -> FloatArray:
     """Return the correlations of each pair of rows; 0 where one is constant."""
     apart = rows - rows.mean(axis=1, keepdims=True)
     apart /= np.linalg.norm(apart, axis=1, keepdims=True) + 1e-3
-    correlations: FloatArray = (apart @ apart.T)[np.triu_indices(len(rows), 1)]
-    return correlations
+    return np.asarray((apart @ apart.T)[np.triu_indices(len(rows), 1)])

@@ -39,8 +39,7 @@ def make_sound(number: int) -> FloatArray:
         first, last = sorted(rng.integers(0, n, 2).tolist())
         sound[: first // 2] = 0
         sound[(n + last) // 2 :] = 0
-    samples: FloatArray = (sound / np.abs(sound).max()).astype(np.float32)
-    return samples
+    return np.asarray(sound / np.abs(sound).max(), np.float32)
 
 
 def measure_synthetic_sounds(count: int = COUNT) -> FloatArray:
@@ -62,8 +61,7 @@ def _noise(rng: np.random.Generator, n: int) -> FloatArray:
         apart = np.log(frequency / _between(rng, 80, 9000)) / rng.uniform(0.05, 0.6)
         shape *= 1 + rng.uniform(2, 30) * np.exp(-0.5 * apart**2)
     samples = np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) * shape, n)
-    noise: FloatArray = samples / np.abs(samples).max()
-    return noise
+    return np.asarray(samples / np.abs(samples).max())
 
 
 def _tone(rng: np.random.Generator, n: int) -> FloatArray:
@@ -80,8 +78,7 @@ def _tone(rng: np.random.Generator, n: int) -> FloatArray:
     samples = sum(
         (a * np.sin(k * phase) for a, k in zip(levels, harmonics, strict=True)), np.zeros(n)
     )
-    tone: FloatArray = samples / (np.abs(samples).max() + 1e-9)
-    return tone
+    return np.asarray(samples / (np.abs(samples).max() + 1e-9))
 
 
 def _envelope(rng: np.random.Generator, n: int) -> FloatArray:
@@ -101,8 +98,7 @@ def _envelope(rng: np.random.Generator, n: int) -> FloatArray:
             level += np.where(since >= 0, np.exp(-np.abs(since) / rng.uniform(0.02, 0.5)), 0)
         else:
             level += np.exp(-0.5 * (3 * since / rng.uniform(0.1, 1)) ** 2)
-    envelope: FloatArray = level / level.max()
-    return envelope
+    return np.asarray(level / level.max())
 
 
 def main() -> SoundScale:

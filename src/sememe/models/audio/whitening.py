@@ -53,8 +53,7 @@ class SoundScale:
 
     def __call__(self, statistics: FloatArray) -> FloatArray:
         """Return (n, dim) float32 of (n, 512), not of unit length."""
-        vectors: FloatArray = ((statistics - self.mean) @ self.axes).astype(np.float32, copy=False)
-        return vectors
+        return ((statistics - self.mean) @ self.axes).astype(np.float32, copy=False)
 
     def to_bytes(self) -> bytes:
         """Return the file that `of_bytes` reads."""

@@ -58,10 +58,8 @@ class ClapFeatures:
     def windows(self, sound: Any) -> Iterator[FloatArray]:
         """Yield (1, frames, mels) float32 of each window; see this file's top.
 
-        With fusion, (4, frames, mels) of audio that is longer than a window.
-
-        Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: As `stream_sound`.
+        With fusion, (4, frames, mels) of audio that is longer than a window. Raises as
+        `stream_sound` does.
         """
         rate = self.mel.sample_rate
         seconds = _FUSED_SECONDS if self.fused else self.samples / rate
@@ -75,11 +73,9 @@ class ClapFeatures:
 
     def spectrograms(self, samples: FloatArray) -> FloatArray:
         """Return (1, frames, mels) float32 of (n,) samples, or (4, frames, mels); see `windows`."""
-        mels = self._mels(self._pad(samples))
+        padded = (self._pad(samples), self.mel.sample_rate)
+        mels = np.ascontiguousarray(self.mel.log_mel(padded).T)
         return _stack_parts(mels, self.frames) if len(mels) > self.frames else mels[None]
-
-    def _mels(self, samples: FloatArray) -> FloatArray:
-        return np.ascontiguousarray(self.mel.log_mel((samples, self.mel.sample_rate)).T)
 
     def _pad(self, samples: FloatArray) -> FloatArray:
         times = self.samples // len(samples)
@@ -126,25 +122,23 @@ def read_features(given: Mapping[str, Any], *, fused: bool, where: str) -> ClapF
             padding=config["padding"],
             fused=fused and fusion,
         )
-    return _check(features, where)
-
-
-def _check(features: ClapFeatures, where: str) -> ClapFeatures:
-    mel = features.mel
-    top = mel.fmax or 0.0
-    fits = (
-        100 <= mel.sample_rate <= 1_000_000
-        and 2 <= mel.n_fft
-        and 1 <= mel.hop_length <= mel.n_fft <= features.samples
-        and mel.n_mels >= 1
-        and 0 <= mel.fmin < top <= mel.sample_rate / 2
-    )
-    if not fits:
+    if not _fits(features.mel, features.samples):
         raise CorruptFileError(
             f"{where}: its sampling_rate, fft_window_size, hop_length, max_length_s, feature_size, "
             "frequency_min and frequency_max do not fit each other. Fetch it anew"
         )
     return features
+
+
+def _fits(mel: Mfcc, samples: int) -> bool:
+    """Return whether the sizes fit each other and the samples of a window."""
+    return (
+        100 <= mel.sample_rate <= 1_000_000
+        and 2 <= mel.n_fft
+        and 1 <= mel.hop_length <= mel.n_fft <= samples
+        and mel.n_mels >= 1
+        and 0 <= mel.fmin < (mel.fmax or 0.0) <= mel.sample_rate / 2
+    )
 
 
 def _stack_parts(mels: FloatArray, frames: int) -> FloatArray:
@@ -156,5 +150,4 @@ def _stack_parts(mels: FloatArray, frames: int) -> FloatArray:
     upper = np.minimum(lower + 1, len(mels) - 1)
     fraction = (positions - lower).astype(np.float32)[:, None]
     shorter = mels[lower] * (1 - fraction) + mels[upper] * fraction
-    stacked: FloatArray = np.stack([shorter, *(mels[at : at + frames] for at in first)])
-    return stacked
+    return np.stack([shorter, *(mels[at : at + frames] for at in first)])

@@ -24,14 +24,11 @@ from sememe.models.ctc.word_trie import START, WordTrie
 _MODULUS, _FACTOR = (1 << 89) - 1, 1_000_003  # of keys: large enough that no two collide
 
 
-class _Path:
+class _Path(NamedTuple):
     """The units of an alignment as a linked list, the last first."""
 
-    __slots__ = ("before", "spoken")
-
-    def __init__(self, before: _Path | None, spoken: TimedUnit) -> None:
-        self.before = before
-        self.spoken = spoken
+    before: _Path | None
+    spoken: TimedUnit
 
     def extend(self, frame: int) -> _Path:
         """Return the path whose last unit goes on in a frame."""
@@ -111,17 +108,16 @@ class BeamDecoder:
         partial word is.
         """
         scores = np.logaddexp(self._in_blank, self._in_unit).tolist()
-        words = self._words
-        complete = [words is None or words.is_end(prefix.node) for prefix in self._prefixes]
+        every, words = list(zip(self._prefixes, scores, strict=True)), self._words
         hypotheses = [
             Hypothesis(_unroll(prefix.best.path), score)
-            for prefix, score, fits in zip(self._prefixes, scores, complete, strict=True)
-            if fits
+            for prefix, score in every
+            if words is None or words.is_end(prefix.node)
         ]
         if not hypotheses and words is not None:
             hypotheses = [
                 Hypothesis(_cut_partial_word(_unroll(prefix.best.path), words), score)
-                for prefix, score in zip(self._prefixes, scores, strict=True)
+                for prefix, score in every
             ]
         return sorted(hypotheses, key=lambda one: (-one.score, one.ids))
 
@@ -163,11 +159,8 @@ class BeamDecoder:
     def _find_parents(self) -> dict[int, int]:
         """Return {index: index of the parent} of prefixes whose parent is kept too."""
         indices = {prefix.key: i for i, prefix in enumerate(self._prefixes)}
-        return {
-            i: indices[prefix.parent_key]
-            for i, prefix in enumerate(self._prefixes)
-            if prefix.parent_key in indices
-        }
+        parents = (prefix.parent_key for prefix in self._prefixes)
+        return {i: indices[parent] for i, parent in enumerate(parents) if parent in indices}
 
     def _stay(self, choice: int, parent: int | None, row: NDArray[np.float64]) -> _Prefix:
         """Return a prefix after a blank, or after its last unit."""

@@ -53,8 +53,7 @@ def log_probabilities(logits: FloatArray, silent: Sequence[int] = ()) -> NDArray
     scores = np.asarray(logits, np.float64).copy()
     scores[:, list(silent)] = NEVER
     scores -= scores.max(axis=1, keepdims=True)
-    log_probs: NDArray[np.float64] = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    return log_probs
+    return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
 
 
 class GreedyDecoder:

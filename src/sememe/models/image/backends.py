@@ -11,9 +11,7 @@ from sememe.models.image.timm import TimmImage
 from sememe.models.image.torch_model import TorchImage
 from sememe.models.image.torchvision import TorchvisionImage
 
-BACKENDS: dict[str, type[TorchImage]] = {
-    backend.library: backend for backend in (TimmImage, TorchvisionImage)
-}
+BACKENDS: dict[str, type[TorchImage]] = {one.library: one for one in (TimmImage, TorchvisionImage)}
 
 
 def open_checkpoint(path: Path) -> TorchImage:

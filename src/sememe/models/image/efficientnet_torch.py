@@ -33,8 +33,7 @@ def build_efficientnet(tensors: Mapping[str, Any]) -> TimmImage:
     from sememe.models.image.imagenet import imagenet_classes
 
     model = TimmImage.build(ARCHITECTURE, {}, classes=len(imagenet_classes()))
-    state = {timm_name(name): torch.from_numpy(np.array(x)) for name, x in tensors.items()}
-    model.load_state_dict(state)
+    model.load_state_dict({timm_name(k): torch.from_numpy(np.array(x)) for k, x in tensors.items()})
     labels = tuple(one.name for one in imagenet_classes())
     return TimmImage(ARCHITECTURE, {}, model, PREPROCESS, labels)
 

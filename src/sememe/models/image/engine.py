@@ -62,7 +62,7 @@ class VisionEngine:
         def work(group: range) -> tuple[list[int], list[FloatArray], dict[int, str]]:
             return self._run([(index, images[index]) for index in group], outputs)
 
-        self._open()  # its errors are not those of an image
+        self._session.open()  # its errors are not those of an image
         if len(groups) == 1 or self._threads == 1:
             yield from map(work, groups)
             return
@@ -81,13 +81,6 @@ class VisionEngine:
         """Free memory that only makes the next call faster."""
         self._session.release()
 
-    def _open(self) -> None:
-        self._session.open()
-
-    def _infer(self, pixels: Any, outputs: Sequence[str]) -> list[FloatArray]:
-        """Return some outputs for (n, size, size, 3) uint8."""
-        return self._session.run({PIXELS: pixels}, outputs)
-
     def _run(
         self, images: list[tuple[int, Any]], outputs: Sequence[str]
     ) -> tuple[list[int], list[FloatArray], dict[int, str]]:
@@ -100,4 +93,4 @@ class VisionEngine:
                 reasons[index] = str(error)
         if not pixels:
             return [], [], reasons
-        return indices, self._infer(np.stack(pixels), outputs), reasons
+        return indices, self._session.run({PIXELS: np.stack(pixels)}, outputs), reasons

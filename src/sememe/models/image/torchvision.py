@@ -45,7 +45,7 @@ class TorchvisionImage(TorchImage):
         architecture, weights = _find_weights(path.name)
         labels = tuple(map(str, weights.meta["categories"]))
         model = cls.build(architecture, {}, classes=len(labels))
-        state = {_OLD.sub(r"\1\2", name): tensor for name, tensor in read_torch_state(path).items()}
+        state = {_OLD.sub(r"\1\2", name): x for name, x in read_torch_state(path).items()}
         try:
             model.load_state_dict(state)
         except RuntimeError as error:
@@ -55,12 +55,7 @@ class TorchvisionImage(TorchImage):
 
     @staticmethod
     def build(architecture: str, arguments: Mapping[str, Any], *, classes: int) -> Any:
-        """Return torchvision's module with random weights.
-
-        Raises:
-            InvalidInputError: If torchvision has no network of that name.
-            MissingExtraError: If torchvision is not installed.
-        """
+        """Return torchvision's module with random weights; see `TorchImage.build`."""
         models = require("torchvision.models", _NEEDED)
         try:
             return models.get_model(architecture, weights=None, num_classes=classes, **arguments)
@@ -122,15 +117,14 @@ class TorchvisionImage(TorchImage):
 
 def convert_transforms(transforms: Any) -> Preprocess:
     """Return the preprocessing of torchvision's Weights.transforms()."""
-    return Preprocess.of(
-        {
-            "size": transforms.crop_size[0],
-            "resize": transforms.resize_size[0],
-            "interpolation": transforms.interpolation.value,
-            "mean": transforms.mean,
-            "std": transforms.std,
-        }
-    )
+    facts = {
+        "size": transforms.crop_size[0],
+        "resize": transforms.resize_size[0],
+        "interpolation": transforms.interpolation.value,
+        "mean": transforms.mean,
+        "std": transforms.std,
+    }
+    return Preprocess.of(facts)
 
 
 def _no_features(model: Any) -> InvalidInputError:

@@ -59,8 +59,7 @@ class SpeechEngine:
     def windows(self, content: Any, seconds: float) -> Iterator[Window]:
         """Read audio in windows of so many seconds, or fewer; see `cut_windows`.
 
-        Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: As `stream_sound`.
+        Raises as `stream_sound` does.
         """
         rate, config = self.folder.sample_rate, self.folder.config
         full = max(3, min(_FRAMES, config.frames(round(seconds * rate))))
@@ -126,9 +125,7 @@ class SpeechEngine:
         """Free memory that only makes the next call faster."""
         self._session.release()
 
-    def _run_windows(
-        self, pieces: Sequence[tuple[int, Window]]
-    ) -> Iterator[tuple[int, FloatArray]]:
+    def _run_windows(self, pieces: list[tuple[int, Window]]) -> Iterator[tuple[int, FloatArray]]:
         rows = self.run([window.samples for _, window in pieces])
         for (index, window), one in zip(pieces, rows, strict=True):
             yield index, one[window.skip : window.skip + window.keep]
@@ -138,8 +135,7 @@ class SpeechEngine:
         if not self.folder.normalize:
             return clip
         exact = clip.astype(np.float64)
-        normalised: FloatArray = ((exact - exact.mean()) / np.sqrt(exact.var() + 1e-7)).astype("f4")
-        return normalised
+        return np.asarray((exact - exact.mean()) / np.sqrt(exact.var() + 1e-7), np.float32)
 
     def _run(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
         frames = [self.folder.config.frames(len(clip)) for clip in clips]
@@ -153,14 +149,10 @@ class SpeechEngine:
     def _make_graph(self) -> LargeGraph:
         weights = self.folder.weights()
         if self.layer is None and weights.head is None:
-            raise InvalidInputError(describe_missing_head(str(self.folder.path)))
+            raise InvalidInputError(
+                f"{self.folder.path} has no head for recognition: the tensor lm_head.weight is not "
+                "there. Give one that learnt it, as Wav2Vec2ForCTC of transformers or `sememe "
+                "train speech` writes it"
+            )
         layers = () if self.layer is None else (self.layer,)
         return speech_graph(weights, layers=layers, logits=self.layer is None)
-
-
-def describe_missing_head(where: str) -> str:
-    """Return the message for a network without a CTC head."""
-    return (
-        f"{where} has no head for recognition: the tensor lm_head.weight is not there. Give one "
-        "that learnt it, as Wav2Vec2ForCTC of transformers or `sememe train speech` writes it"
-    )

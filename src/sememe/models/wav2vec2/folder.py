@@ -26,8 +26,6 @@ from sememe.models.weights.folder import (
     NetworkFolder,
 )
 
-_RATES = (100, 1_000_000)
-
 
 @dataclass(frozen=True, eq=False)
 class SpeechFolder(NetworkFolder):
@@ -56,9 +54,8 @@ class SpeechFolder(NetworkFolder):
 
     def fingerprint(self) -> str:
         """Return 32 hex digits of all that shapes a state: weights, config, preprocessing."""
-        return fingerprint(
-            self.files, metadata=[repr(self.config), self.sample_rate, self.normalize]
-        )
+        facts = [repr(self.config), self.sample_rate, self.normalize]
+        return fingerprint(self.files, metadata=facts)
 
 
 def read_speech_folder(path: Path) -> SpeechFolder:
@@ -73,13 +70,11 @@ def read_speech_folder(path: Path) -> SpeechFolder:
     if not folder.holds(ModelKind.SPEECH):
         raise InvalidInputError(
             f"{path} is of the type {facts.get('model_type')!r}; sememe reads "
-            f"{', '.join(SPEECH_TYPES)}. Give the folder of such a network, as transformers writes "
-            "it"
+            f"{', '.join(SPEECH_TYPES)}. Give such a folder, as transformers writes it"
         )
     _, processor = folder.processor("feature_extractor")
     rate = processor.get("sampling_rate", 16_000)
-    low, high = _RATES
-    if not isinstance(rate, int) or not low <= rate <= high:
+    if not isinstance(rate, int) or not 100 <= rate <= 1_000_000:
         raise CorruptFileError(f"{path}: sampling_rate={rate!r} in {PROCESSOR} is no rate")
     return SpeechFolder(
         path=path,

@@ -15,19 +15,14 @@ from sememe._ties import rank
 from sememe._types import FloatArray
 from sememe.vectors import arithmetic, checks, nearest
 from sememe.vectors.arithmetic import Method
-from sememe.vectors.checks import (
-    check_counts,
-    check_keys,
-    check_matrix,
-    cosine_similarity,
-    resolve_metric,
-)
+from sememe.vectors.checks import check_keys, cosine_similarity, resolve_metric
 from sememe.vectors.keys import Keys, ListKeys
 from sememe.vectors.nearest import Ranked
 
 StrPath = str | os.PathLike[str]
 Similarity = Literal["cosine", "dot"]
 Distance = Literal["cosine", "euclidean", "manhattan"]
+Among = int | None  # search only so many keys, the first, which are the most frequent
 _Default = TypeVar("_Default")
 
 
@@ -46,12 +41,12 @@ class KeyedMatrix:
                 not 2-D or not finite, counts that are negative or not n.
         """
         self._keys = keys if isinstance(keys, Keys) else ListKeys(keys)
-        self._matrix = check_matrix(matrix, "matrix")
+        self._matrix = checks.check_matrix(matrix, "matrix")
         if len(self._matrix) != len(self._keys):
             raise InvalidInputError(
                 f"got {len(self._keys)} keys and {len(self._matrix)} rows; give one row for each."
             )
-        self._counts = None if counts is None else check_counts(counts, len(self._keys))
+        self._counts = None if counts is None else checks.check_counts(counts, len(self._keys))
 
     @property
     def keys(self) -> Keys:
@@ -131,7 +126,7 @@ class KeyedMatrix:
     # Neighbours
 
     def most_similar(
-        self, key: str, k: int = 10, *, metric: Similarity = "cosine", among: int | None = None
+        self, key: str, k: int = 10, *, metric: Similarity = "cosine", among: Among = None
     ) -> Ranked:
         """Return the k keys most similar to a key, without itself, as (key, score).
 
@@ -145,31 +140,21 @@ class KeyedMatrix:
         k: int = 10,
         *,
         metric: Similarity = "cosine",
-        among: int | None = None,
+        among: Among = None,
     ) -> list[Ranked]:
         """Return `most_similar` of each key, computed in blocks."""
         queries = self.rows(keys)
         return self._search(queries, k, metric, among, [[self._keys.find(key)] for key in keys])
 
     def search(
-        self,
-        vector: ArrayLike,
-        k: int = 10,
-        *,
-        metric: Similarity = "cosine",
-        among: int | None = None,
+        self, vector: ArrayLike, k: int = 10, *, metric: Similarity = "cosine", among: Among = None
     ) -> Ranked:
         """Return the k keys nearest to a (dim,) vector as (key, score)."""
         query = self._check_queries([vector])
         return self._search(query, k, metric, among, [[]])[0]
 
     def search_many(
-        self,
-        vectors: ArrayLike,
-        k: int = 10,
-        *,
-        metric: Similarity = "cosine",
-        among: int | None = None,
+        self, vectors: ArrayLike, k: int = 10, *, metric: Similarity = "cosine", among: Among = None
     ) -> list[Ranked]:
         """Return `search` of each row of (n, dim) vectors, computed in blocks."""
         queries = self._check_queries(vectors)
@@ -196,14 +181,7 @@ class KeyedMatrix:
     # Arithmetic
 
     def analogy(
-        self,
-        a: str,
-        b: str,
-        c: str,
-        k: int = 1,
-        *,
-        method: Method = "3CosAdd",
-        among: int | None = None,
+        self, a: str, b: str, c: str, k: int = 1, *, method: Method = "3CosAdd", among: Among = None
     ) -> Ranked:
         """Answer "a is to b as c is to ?" with the k best keys, none of them a, b or c.
 
@@ -217,7 +195,7 @@ class KeyedMatrix:
         k: int = 1,
         *,
         method: Method = "3CosAdd",
-        among: int | None = None,
+        among: Among = None,
     ) -> list[Ranked]:
         """Return `analogy` of each question (a, b, c), computed in blocks."""
         if method not in get_args(Method):
@@ -231,12 +209,8 @@ class KeyedMatrix:
         answers: list[Ranked] = []
         for block in nearest.iterate_blocks(len(questions), len(matrix)):
             a, b, c = (self.rows([q[i] for q in questions[block]]) for i in range(3))
-            scores = score(matrix, norms, a, b, c)
-            for row, question in zip(scores, questions[block], strict=True):
-                skip = [self._keys.find(key) for key in question]
-                answers.append(
-                    nearest.rank_best(row, self._keys, k=k, without=skip, relative=relative)
-                )
+            without = [[self._keys.find(key) for key in question] for question in questions[block]]
+            answers += self._rank(score(matrix, norms, a, b, c), k, without, relative)
         return answers
 
     def odd_one_out(self, keys: Sequence[str]) -> str:
@@ -275,7 +249,7 @@ class KeyedMatrix:
     def _norms(self) -> FloatArray:
         return nearest.compute_norms(self._matrix)
 
-    def _first(self, among: int | None) -> tuple[FloatArray, FloatArray]:
+    def _first(self, among: Among) -> tuple[FloatArray, FloatArray]:
         """Return the rows to search and their norms."""
         if among is None:
             return self._matrix, self._norms
@@ -287,7 +261,7 @@ class KeyedMatrix:
         queries: FloatArray,
         k: int,
         metric: str,
-        among: int | None,
+        among: Among,
         without: Sequence[Sequence[int]],
     ) -> list[Ranked]:
         metric = resolve_metric(metric, get_args(Similarity))
@@ -299,12 +273,17 @@ class KeyedMatrix:
                 scores = nearest.cosines(matrix, norms, queries[block])
             else:
                 scores = nearest.products(matrix, queries[block])
-            relative = metric != "cosine"
-            for row, skip in zip(scores, without[block], strict=True):
-                results.append(
-                    nearest.rank_best(row, self._keys, k=k, without=skip, relative=relative)
-                )
+            results += self._rank(scores, k, without[block], metric != "cosine")
         return results
+
+    def _rank(
+        self, scores: FloatArray, k: int, without: Sequence[Sequence[int]], relative: bool
+    ) -> list[Ranked]:
+        """Return the k best keys of each row of (queries, rows) scores, without some rows."""
+        return [
+            nearest.rank_best(row, self._keys, k=k, without=skip, relative=relative)
+            for row, skip in zip(scores, without, strict=True)
+        ]
 
     def _check_queries(self, vectors: Any) -> FloatArray:
         queries = checks.to_float32(vectors, "the query")

@@ -8,6 +8,7 @@ compared with the one asked for.
 from __future__ import annotations
 
 import difflib
+import itertools
 import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
@@ -41,10 +42,8 @@ class Keys(Sequence[str]):
         ['queen']
         """
         nfc, nfd = (unicodedata.normalize(form, key) for form in ("NFC", "NFD"))
-        cases = dict.fromkeys(
-            (nfc, nfd, nfc.lower(), key.casefold(), key.upper(), key.capitalize())
-        )
-        known = [case for case in cases if case != key and case in self]
+        cases = (nfc, nfd, nfc.lower(), key.casefold(), key.upper(), key.capitalize())
+        known = [case for case in dict.fromkeys(cases) if case != key and case in self]
         if known or len(key) > 40:
             return known[:n]
         sizes, ends = range(len(key) - 1, len(key) + 2), (key[:1], key[:1].lower())
@@ -73,15 +72,11 @@ class ListKeys(Keys):
             row = next(i for i, key in enumerate(self._list) if not isinstance(key, str))
             raise InvalidInputError(f"key {self._list[row]!r} in row {row} is no str; write str().")
         self._rows = {key: row for row, key in enumerate(self._list)}
-        if len(self._rows) < len(self._list):
-            first: dict[str, int] = {}
-            for row, key in enumerate(self._list):
-                if key in first:
-                    raise InvalidInputError(
-                        f"key {key!r} comes twice, in rows {first[key]} and {row}; "
-                        "keys are distinct. Leave one out."
-                    )
-                first[key] = row
+        if len(self._rows) < len(self._list) and (repeat := find_repeat(self._list)):
+            raise InvalidInputError(
+                f"key {self._list[repeat[0]]!r} comes twice, in rows {repeat[0]} and {repeat[1]}; "
+                "keys are distinct. Leave one out."
+            )
 
     def find(self, key: object) -> int:
         """Return the row of a key, -1 if there is none."""
@@ -99,6 +94,15 @@ class ListKeys(Keys):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._list)
+
+
+def find_repeat(keys: Sequence[str]) -> tuple[int, int] | None:
+    """Return the rows of the first key that occurs twice, None if all keys are distinct."""
+    rows: dict[str, int] = {}
+    for row, key in enumerate(keys):
+        if (first := rows.setdefault(key, row)) != row:
+            return first, row
+    return None
 
 
 class MappedKeys(Keys):
@@ -165,11 +169,10 @@ class MappedKeys(Keys):
         if not len(offsets):
             return []
         data = self._blob[offsets[0] : offsets[-1]].tobytes()
-        cuts = (offsets - offsets[0]).tolist()
+        pairs = itertools.pairwise((offsets - offsets[0]).tolist())
         if data.isascii():
             text = data.decode("ascii")
-            return [text[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
-        pairs = zip(cuts, cuts[1:], strict=False)
+            return [text[a:b] for a, b in pairs]
         return [data[a:b].decode("utf-8", "surrogatepass") for a, b in pairs]
 
 
@@ -191,17 +194,12 @@ def make_mapped_arrays(keys: Sequence[str]) -> dict[str, Any]:
     offsets = np.zeros(len(data) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, data), np.int64, len(data)), out=offsets[1:])
     blob = np.frombuffer(b"".join(data), np.uint8)
-    runs = [
-        _hash_keys(blob, offsets[start : start + _RUN + 1]) for start in range(0, len(data), _RUN)
-    ]
+    starts = range(0, len(data), _RUN)
+    runs = [_hash_keys(blob, offsets[start : start + _RUN + 1]) for start in starts]
     hashes = np.concatenate(runs) if runs else np.empty(0, np.uint64)
     order = np.argsort(hashes, kind="stable")
-    return {
-        "blob": blob,
-        "offsets": offsets,
-        "hashes": hashes[order],
-        "rows": order.astype(np.int32),
-    }
+    rows = order.astype(np.int32)
+    return {"blob": blob, "offsets": offsets, "hashes": hashes[order], "rows": rows}
 
 
 def _hash_keys(blob: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -12,16 +12,9 @@ import numpy as np
 from sememe._blas import one_thread
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import FloatArray
+from sememe.models.audio import spectrogram
 from sememe.models.audio.mel_filters import MelNorm, MelScale, mel_filters
-from sememe.models.audio.spectrogram import (
-    PadMode,
-    Window,
-    check_frames,
-    compute_spectra,
-    make_window,
-    map_frames,
-    split_frames,
-)
+from sememe.models.audio.spectrogram import PadMode, Window
 from sememe.sources.media.audio_decoding import read_sound, stream_sound
 
 DeltaMode = Literal["interp", "nearest"]
@@ -86,13 +79,11 @@ class Mfcc:
     def mel(self, sound: Any) -> FloatArray:
         """Return (n_mels, frames) float32: the mel spectrogram of audio.
 
-        sound: what `sememe.read_sound` takes: a path, bytes of a file, or (samples,
-        sample rate).
-
-        Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`.
+        sound: What `sememe.read_sound` takes: a path, bytes of a file, or (samples, sample rate).
+        Raises as `read_sound` does.
         """
-        return self._join(self._mels([read_sound(sound, sample_rate=self.sample_rate)]))
+        samples = read_sound(sound, sample_rate=self.sample_rate)
+        return np.concatenate(list(self._mels([samples]))).T
 
     def log_mel(self, sound: Any) -> FloatArray:
         """Return (n_mels, frames) float32: the mel spectrogram in decibels, 10 log10; see `mel`."""
@@ -135,15 +126,15 @@ class Mfcc:
                 f"power={self.power}, top_db={self.top_db}; give a power above 0, and decibels of "
                 "at least 0 or None."
             )
-        check_frames(self.n_fft, win_length, self.hop_length)
-        shape = make_window(self.window, win_length, self.n_fft)
+        spectrogram.check_frames(self.n_fft, win_length, self.hop_length)
+        shape = spectrogram.make_window(self.window, win_length, self.n_fft)
         filters = self._filters().T.copy()
         threads = self.threads or os.cpu_count() or 1
 
         def work(frames: FloatArray) -> FloatArray:
-            return compute_spectra(frames, shape, self.power) @ filters
+            return spectrogram.compute_spectra(frames, shape, self.power) @ filters
 
-        frames = split_frames(
+        frames = spectrogram.split_frames(
             blocks,
             n_fft=self.n_fft,
             hop_length=self.hop_length,
@@ -151,10 +142,7 @@ class Mfcc:
             pad_mode=self.pad_mode,
         )
         for some in frames:
-            yield map_frames(some, work, self.n_mels, threads=threads)
-
-    def _join(self, parts: Iterable[FloatArray]) -> FloatArray:
-        return np.concatenate(list(parts)).T
+            yield spectrogram.map_frames(some, work, self.n_mels, threads=threads)
 
     def _filters(self) -> FloatArray:
         top = self.sample_rate / 2 if self.fmax is None else self.fmax
@@ -253,8 +241,7 @@ def delta(
 
 def _product(cosines: FloatArray, features: FloatArray) -> FloatArray:
     with one_thread():
-        coefficients: FloatArray = cosines @ features
-    return coefficients
+        return np.asarray(cosines @ features)
 
 
 def _decibels(power: FloatArray, amin: float) -> FloatArray:

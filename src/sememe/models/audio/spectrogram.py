@@ -20,11 +20,8 @@ from sememe._types import FloatArray
 Window = Literal["hann", "hamming", "blackman", "boxcar"]
 PadMode = Literal["constant", "reflect", "edge"]
 _COSINES = {  # of a window: a sum of cosines
-    "hann": (0.5, 0.5),
-    "hamming": (0.54, 0.46),
-    "blackman": (0.42, 0.5, 0.08),
-    "boxcar": (1.0,),
-}
+    "hann": (0.5, 0.5), "hamming": (0.54, 0.46), "blackman": (0.42, 0.5, 0.08), "boxcar": (1.0,),
+}  # fmt: skip
 _CACHED = 1 << 15  # samples transformed at a time: they stay in the processor's cache
 _STRETCH = 1024  # frames that a thread takes at a time
 
@@ -134,11 +131,7 @@ def compute_spectra(frames: FloatArray, shape: NDArray[np.float64], power: float
 
 
 def check_frames(n_fft: int, win_length: int, hop_length: int) -> None:
-    """Refuse lengths of frames that make no sense.
-
-    Raises:
-        InvalidInputError: If a length is below 1 (2 for n_fft), or a window or hop exceeds a frame.
-    """
+    """Refuse a length below 1 (2 for n_fft), and a window or hop longer than a frame."""
     whole = all(isinstance(one, int) for one in (n_fft, win_length, hop_length))
     if not whole or n_fft < 2 or not 1 <= hop_length <= n_fft or not 1 <= win_length <= n_fft:
         raise InvalidInputError(

@@ -18,24 +18,17 @@ modulation spectra, McDermott & Simoncelli 2011 (doi:10.1016/j.neuron.2011.06.03
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
 from sememe._types import FloatArray
 from sememe.models.audio.mfcc import Mfcc, cosine_basis, delta
 
-MEL = Mfcc(
-    sample_rate=22_050,
-    n_fft=1024,
-    hop_length=256,
-    n_mels=64,
-    amin=1e-20,  # soft audio is not silence
-    top_db=None,
-    threads=1,
+MEL = Mfcc(  # with a low amin, as soft audio is not silence
+    sample_rate=22_050, n_fft=1024, hop_length=256, n_mels=64, amin=1e-20, top_db=None, threads=1
 )
 WIDTHS = {"bands": 192, "timbre": 120, "rhythm": 48, "presence": 24, "course": 100, "company": 28}
 _N_MFCC = 20
+_COSINES = cosine_basis(MEL.n_mels, 2, "ortho")[:_N_MFCC].astype(np.float32)
 _RANGE = 80.0  # decibels below the loudest that count
 _SILENCE = -90.0  # decibels: below this, audio is silent
 _LOUD = 30.0  # decibels below the loudest frame that still count as loud
@@ -53,43 +46,23 @@ def measure_statistics(levels: FloatArray) -> FloatArray:
     """
     loudest = max(float(levels.max()), _SILENCE)
     levels = np.maximum(levels, np.float32(loudest - _RANGE)) - np.float32(loudest)
-    cepstra = _cosines() @ levels
-    slopes = delta(cepstra)
+    cepstra = _COSINES @ levels
     loudness = 10 * np.log10((10 ** (levels / 10)).mean(axis=0) + 1e-10)
     loud = np.flatnonzero(loudness > loudness.max() - _LOUD)
     first, last = int(loud[0]), int(loud[-1]) + 1
+    timbre = (cepstra.mean(1), cepstra.std(1), cepstra.min(1), cepstra.max(1))
+    slopes = (delta(cepstra).std(1), delta(cepstra, order=2).std(1))
     rise = np.maximum(np.diff(levels, axis=1), 0).mean() if levels.shape[1] > 1 else 0.0
+    presence = (len(loud) / len(loudness), np.log1p(last - first), rise, loudness.std())
     parts = {
         "bands": np.concatenate([levels.mean(1), levels.std(1), delta(levels).std(1)]),
-        "timbre": np.concatenate(
-            [
-                cepstra.mean(1),
-                cepstra.std(1),
-                cepstra.min(1),
-                cepstra.max(1),
-                slopes.std(1),
-                delta(cepstra, order=2).std(1),
-            ]
-        ),
+        "timbre": np.concatenate([*timbre, *slopes]),
         "rhythm": _rhythm(levels),
-        "presence": np.array(
-            [
-                *cepstra[:, loud].std(1),
-                len(loud) / len(loudness),
-                np.log1p(last - first),
-                rise,
-                loudness.std(),
-            ]
-        ),
+        "presence": np.array([*cepstra[:, loud].std(1), *presence]),
         "course": _course(cepstra[:, first:last]),
         "company": _correlations(cepstra[:_GROUPS]),
     }
     return np.concatenate([parts[name] for name in WIDTHS]).astype(np.float32)
-
-
-@cache
-def _cosines() -> FloatArray:
-    return cosine_basis(MEL.n_mels, 2, "ortho")[:_N_MFCC].astype(np.float32)
 
 
 def _rhythm(levels: FloatArray) -> FloatArray:

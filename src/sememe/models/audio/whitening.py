@@ -5,7 +5,7 @@ examples; then their principal axes are taken, and each axis is divided by the r
 deviation: half of whitening, as the last axes are mostly noise.
 
 The scale of the package was fitted to synthetic sounds (`sememe.models.audio.synthetic_sounds`),
-not to recordings; `SoundEncoder.fit` fits another to a user's own.
+not to real audio; `SoundEncoder.fit` fits another to a user's own.
 """
 
 from __future__ import annotations

@@ -73,7 +73,9 @@ class TimmImage(TorchImage):
         """Return timm's module with random weights; see `TorchImage.build`."""
         timm = require("timm", _NEEDED)
         try:
-            return timm.create_model(architecture, num_classes=classes, **arguments)
+            return timm.create_model(
+                architecture, pretrained=False, num_classes=classes, **arguments
+            )
         except (RuntimeError, TypeError, ValueError, AssertionError, KeyError) as error:
             why = " ".join(str(error).split())[:200]
             raise InvalidInputError(

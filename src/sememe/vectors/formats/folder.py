@@ -63,19 +63,17 @@ def write_vectors(
     """
     root = Path(folder)
     document = _make_document(vectors, kind)
-    taken = {"files"} | set(document)
-    if clash := taken & set(facts or {}):
+    if clash := {"files", *document} & set(facts or {}):
         raise InvalidInputError(f"facts names {', '.join(sorted(clash))}; choose other names.")
     refuse_other_kinds(root, kind)
     try:
         root.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise InvalidInputError(f"{root} is a file or is inside one. Name a folder.") from None
-    arrays = _make_arrays(vectors)
     files = {}
     with ExitStack() as stack:  # exits in reverse order: sememe.json is renamed last
         about = stack.enter_context(write_atomically(root / FILE))
-        for name, array in arrays.items():
+        for name, array in _make_arrays(vectors).items():
             file = stack.enter_context(write_atomically(root / name))
             if name.endswith(".npy"):
                 np.save(file, array, allow_pickle=False)
@@ -125,13 +123,12 @@ def read_vectors(folder: StrPath) -> VectorRecord:
         raise CorruptFileError(f"{root / FILE} is damaged ({error!r}). {_AGAIN}") from error
     for name, size in files.items():
         _check_size(root / name, size)
-    blob = np.memmap(root / "keys.bin", np.uint8, "r") if files.get("keys.bin") else _NOTHING
+    nothing = np.empty(0, np.uint8)
+    blob = np.memmap(root / "keys.bin", np.uint8, "r") if files.get("keys.bin") else nothing
     offsets = _open_array(root / "key_offsets.npy", (n + 1,), "<i8")
+    hashes = _open_array(root / "key_hashes.npy", (n,), "<u8")
     keys = MappedKeys(
-        blob,
-        offsets,
-        hashes=_open_array(root / "key_hashes.npy", (n,), "<u8"),
-        rows=_open_array(root / "key_rows.npy", (n,), "<i4"),
+        blob, offsets, hashes=hashes, rows=_open_array(root / "key_rows.npy", (n,), "<i4")
     )
     if offsets[0] != 0 or offsets[-1] != len(blob):
         raise CorruptFileError(f"{root / 'key_offsets.npy'} does not fit keys.bin. {_AGAIN}")
@@ -202,25 +199,12 @@ def refuse_interrupted_save(folder: Path) -> None:
     Raises:
         CorruptFileError: A complete model is there under a temporary name; gives it.
     """
-    whole = (
-        []
-        if folder.exists()
-        else [path for path in find_leftovers(folder) if (path / FILE).exists()]
-    )
-    if whole:
-        raise CorruptFileError(
-            f"{folder} is missing: a save was broken off, and {whole[0]} holds the complete "
-            f"model. Type: mv {shlex.quote(str(whole[0]))} {shlex.quote(str(folder))}"
-        )
-
-
-def holds_vectors(folder: Path) -> bool:
-    """Return whether a folder's sememe.json is of vectors, in any version."""
-    try:
-        document = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(document, dict) and "vectors" in document
+    for path in [] if folder.exists() else find_leftovers(folder):
+        if (path / FILE).exists():
+            raise CorruptFileError(
+                f"{folder} is missing: a save was broken off, and {path} holds the complete model. "
+                f"Type: mv {shlex.quote(str(path))} {shlex.quote(str(folder))}"
+            )
 
 
 def _make_document(vectors: VectorRecord, kind: str) -> dict[str, Any]:
@@ -237,9 +221,6 @@ def _make_document(vectors: VectorRecord, kind: str) -> dict[str, Any]:
         document["subwords"] = asdict(vectors.table.subwords)
         document["spelling"] = vectors.table.spelling
     return document
-
-
-_NOTHING = np.empty(0, np.uint8)
 
 
 def _check_size(path: Path, expected: int) -> None:

@@ -24,7 +24,7 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
         CorruptFileError: The file does not match its header; names the line.
     """
     count, dim = read_header(file, path)
-    return VectorRecord(*read_rows(file, path, dim=dim, count=count, first_line=2))
+    return VectorRecord(*read_rows(file, path, dim=dim, count=count))
 
 
 def write(vectors: VectorRecord, path: Path, *, vec: bool = False) -> Path:
@@ -48,10 +48,9 @@ def read_header(file: IO[bytes], path: Path) -> tuple[int, int]:
         count, dim = int(fields[0]), int(fields[1])
         if count and 1 <= dim <= MAX_DIM and count * dim < 2**40:
             return count, dim
-    raise error_at_line(
-        path,
-        1,
+    problem = (
         f"got {show_bytes(line.strip())}, the header is two whole numbers: how many vectors, and "
-        "of how many numbers each",
-        do="If the file has no header, read it with format='glove-text'.",
+        "of how many numbers each"
     )
+    cure = "If the file has no header, read it with format='glove-text'."
+    raise error_at_line(path, 1, problem, do=cure)

@@ -24,6 +24,4 @@ def check_vectors(vectors: ArrayLike, *, normalize: bool) -> FloatArray:
             f"vector {int(np.argmin(finite))} holds NaN or infinity; allowed: finite numbers. "
             "Leave it out."
         )
-    if not normalize:
-        return rows
-    return unit(rows)
+    return unit(rows) if normalize else rows

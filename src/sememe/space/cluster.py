@@ -92,21 +92,17 @@ def cluster(
         raise InvalidInputError(f"seed={seed!r}; allowed: a whole number from 0 to 2**32 - 1.")
     _check_numbers(len(rows), k, method, max_k, min_size)
     if method == "hdbscan":
-        labels = _hdbscan(rows, min_size)
-        return _clusters(rows, labels, method, normalize)
+        return _clusters(rows, _hdbscan(rows, min_size), method, normalize)
     distinct = _count_distinct(rows, limit=max(k or 0, max_k))
-    if k is not None:
-        if k > distinct:
-            raise InvalidInputError(
-                f"k={k}, but there are {distinct} different vectors. Give k={distinct} or less."
-            )
-        return _clusters(rows, _partition(rows, k, method, seed), method, normalize)
+    if k is not None and k > distinct:
+        raise InvalidInputError(
+            f"k={k}, but there are {distinct} different vectors. Give k={distinct} or less."
+        )
+    sizes = list(range(2, min(max_k, distinct, len(rows) - 1) + 1)) if k is None else [k]
     tried = [
         _clusters(rows, _partition(rows, size, method, seed), method, normalize)
-        for size in range(2, min(max_k, distinct, len(rows) - 1) + 1)
+        for size in sizes or [1]
     ]
-    if not tried:
-        return _clusters(rows, np.zeros(len(rows), dtype=np.int64), method, normalize)
     return max(tried, key=lambda clusters: (clusters.silhouette, -clusters.k))
 
 
@@ -118,10 +114,9 @@ def _check_numbers(n: int, k: int | None, method: Method, max_k: int, min_size: 
             check_k(number, name)
     if k is not None and k > n:
         raise InvalidInputError(f"k={k}; allowed: 1 to {n}, the number of vectors.")
-    if max_k < 2:
-        raise InvalidInputError(f"max_k={max_k}; allowed: 2 or more.")
-    if min_size < 2:
-        raise InvalidInputError(f"min_size={min_size}; allowed: 2 or more.")
+    for name, number in {"max_k": max_k, "min_size": min_size}.items():
+        if number < 2:
+            raise InvalidInputError(f"{name}={number}; allowed: 2 or more.")
     if method == "agglomerative" and n > _LARGEST:
         raise InvalidInputError(
             f"got {n} vectors; agglomerative compares each with each and takes {_LARGEST} at most. "
@@ -140,9 +135,9 @@ def _count_distinct(rows: FloatArray, *, limit: int) -> int:
 
 
 def _partition(rows: FloatArray, k: int, method: Method, seed: int) -> Labels:
-    sklearn: Any = require("sklearn.cluster", f'cluster(method="{method}")')
     if k == 1:
         return np.zeros(len(rows), dtype=np.int64)
+    sklearn: Any = require("sklearn.cluster", f'cluster(method="{method}")')
     if method == "kmeans":
         model = sklearn.KMeans(n_clusters=k, n_init=_RESTARTS, random_state=seed)
     else:

@@ -36,9 +36,8 @@ def central_words(
             f"got {len(words)} words, {len(rows)} vectors and {len(clusters.labels)} labels; give "
             "one of each for every item."
         )
-    centers = clusters.centers
     named = []
-    for label, center in enumerate(centers):
+    for label, center in enumerate(clusters.centers):
         members = clusters.members(label)
         own = [words[i] for i in members]
         ranked = rank(rows[members] @ center, own)
@@ -73,8 +72,6 @@ def distinctive_terms(clusters: Clusters, texts: Sequence[str], *, k: int = 3) -
 
 
 def _terms(text: str) -> list[str]:
-    words = (
-        strip_particle(word) if _HANGUL.fullmatch(word) else word
-        for word in _WORD.findall(normalize(text))
-    )
+    every = _WORD.findall(normalize(text))
+    words = (strip_particle(word) if _HANGUL.fullmatch(word) else word for word in every)
     return [word for word in words if word not in _COMMON and not word.isdecimal()]

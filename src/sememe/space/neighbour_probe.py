@@ -5,16 +5,14 @@ Reference: Wu et al. 2018 (arXiv:1805.01978), section 3.4: a vote has the weight
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sememe._ties import best_places
 from sememe._types import FloatArray
-from sememe.space.probe import Labels, check_examples, row_blocks
+from sememe.space.probe import Labels, Probe, check_examples, row_blocks
 from sememe.vectors.nearest import check_k, unit
 
 _TEMPERATURE = 0.07
@@ -23,7 +21,7 @@ _ASKED = 2000  # examples, at most, classified by the others to select k
 
 
 @dataclass
-class NeighbourProbe:
+class NeighbourProbe(Probe):
     """Weighted k-nearest-neighbour classifier.
 
     Attributes:
@@ -33,18 +31,15 @@ class NeighbourProbe:
         held_out_: Leave-one-out accuracy of the selected k, slightly optimistic.
     """
 
+    _names = ("examples", "labels", "k")
+
     k: int | None = None
     seed: int = 0
     k_: int = field(default=1, init=False)
     held_out_: float = field(default=float("nan"), init=False)
-    _learnt: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
-    def fit(
-        self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None
-    ) -> NeighbourProbe:
-        """Store (n, dim) rows and (n,) class indices.
-
-        groups: (n,) group indices, such as speakers: k is selected by neighbours in other groups.
+    def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> Self:
+        """Store (n, dim) rows and (n,) class indices; k is selected by neighbours in other groups.
 
         Raises:
             InvalidInputError: Fewer than two classes, or k below 1.
@@ -68,17 +63,6 @@ class NeighbourProbe:
             for block in row_blocks(unit(rows))
         ]
         return np.concatenate(votes) if votes else np.empty((0, n_classes), np.float32)
-
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """Return examples (n, dim), labels (n,) and k."""
-        return self._learnt
-
-    @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> NeighbourProbe:
-        """Return the probe with this fitted state."""
-        probe = cls()
-        probe._learnt = {name: arrays[name] for name in ("examples", "labels", "k")}
-        return probe
 
     def _choose(
         self, rows: FloatArray, labels: Labels, n_classes: int, groups: Labels | None
@@ -106,10 +90,9 @@ def _votes(
     near = best_places(cosine, max(ks))
     scores = np.take_along_axis(cosine, near, axis=1)
     weights = np.exp((scores - scores[:, :1]) / _TEMPERATURE)
-    by_k = []
+    by_k, rows = [], np.arange(len(cosine))[:, None]
     for k in ks:
         votes = np.zeros((len(cosine), n_classes), np.float32)
-        rows = np.arange(len(cosine))[:, None]
         np.add.at(votes, (rows, labels[near[:, :k]]), weights[:, :k].astype(np.float32))
         by_k.append(votes / votes.sum(axis=1, keepdims=True))
     return by_k

@@ -154,9 +154,8 @@ class _Best:
             self._least, self._last = settled[kept[-1]], int(keys[kept[-1]])
             self._edge = max(self._lowest, self._least - np.float32(TOLERANCE))
             tied = rest[settled[rest] == self._least]
-            kept = np.append(
-                kept, tied[scores[tied].argsort()[-1:]]
-            )  # the score of those it ties with
+            best = tied[scores[tied].argsort()[-1:]]  # the score of those it ties with
+            kept = np.append(kept, best)
         self._keys, self._scores = [keys[kept]], [scores[kept]]
         self._held = len(kept)
         return settled[order[: self._limit]]

@@ -4,14 +4,14 @@
     kernel_probe.py      kernel ridge regression
     neighbour_probe.py   k nearest neighbours
 
-A probe is fitted to vectors and class indices and predicts probabilities. Its fitted state is a
-dictionary of arrays, so that it can be stored without pickle.
+A probe is fitted to vectors and class indices and predicts probabilities.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,32 +24,6 @@ Labels = NDArray[np.int64]
 _FOLDS = 5
 _LARGE = 2000  # examples from which one fold suffices for model selection
 _BLOCK = 1024  # rows compared with all others at once
-
-
-class Probe(Protocol):
-    """A classifier of vectors."""
-
-    held_out_: float
-
-    def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> Probe:
-        """Fit to (n, dim) rows and (n,) class indices.
-
-        groups: (n,) group indices; hyperparameters are selected on whole groups held out.
-        """
-        ...
-
-    def probabilities(self, rows: FloatArray) -> FloatArray:
-        """Return (n, classes) float32; each row sums to 1."""
-        ...
-
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """Return the fitted state."""
-        ...
-
-    @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Probe:
-        """Return the probe with this fitted state."""
-        ...
 
 
 def check_examples(rows: FloatArray, labels: Labels) -> int:
@@ -89,6 +63,39 @@ class Standard(NamedTuple):
         """Return the parameters among a probe's arrays; old probes have no centre."""
         mean = arrays["mean"]
         return cls(arrays.get("centre", np.zeros_like(mean)), mean, arrays["deviation"])
+
+
+class Probe(ABC):
+    """A classifier of vectors. Its fitted state is stored as arrays, without pickle."""
+
+    held_out_: float
+    _names: ClassVar[tuple[str, ...]]  # of the arrays
+    _learnt: Mapping[str, NDArray[Any]] = {}
+
+    @abstractmethod
+    def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> Self:
+        """Fit to (n, dim) rows and (n,) class indices; each class has an example.
+
+        groups: (n,) group indices, such as speakers: hyperparameters are selected on whole groups
+        held out.
+        """
+
+    @abstractmethod
+    def probabilities(self, rows: FloatArray) -> FloatArray:
+        """Return (n, classes) float32; each row sums to 1."""
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return the fitted state."""
+        return self._learnt
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Return the probe with this fitted state."""
+        probe = cls()
+        standard = Standard.among(arrays)._asdict() if "mean" in cls._names else {}
+        known = {**standard, **arrays}  # old ones have no centre
+        probe._learnt = {name: known[name] for name in cls._names}
+        return probe
 
 
 def fit_standard(rows: FloatArray) -> Standard:

@@ -41,7 +41,8 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
         data, base, at = data[at:], base + at, 0
         more = file.read(_BLOCK)
         data += more
-        first, starts = len(keys), list[int]()
+        first = len(keys)
+        starts: list[int] = []
         while len(keys) < count:
             space = data.find(b" ", at, at + _LONGEST)
             if space < 0 or space + 1 + width > len(data):

@@ -128,7 +128,7 @@ def damaged(folder, name, change):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("matrix.npy", lambda data: data[:-4], "matrix.npy has .* bytes, sememe.json says"),
+        ("matrix.npy", lambda data: data[:-4], "matrix.npy has .* bytes, sememe.json lists"),
         ("keys.bin", lambda data: data + b"x", "keys.bin has"),
         ("matrix.npy", lambda data: b"\0" * len(data), "matrix.npy cannot be read"),
         ("sememe.json", lambda data: data[:-9], "sememe.json cannot be read"),

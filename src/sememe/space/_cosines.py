@@ -37,8 +37,7 @@ class Cosines:
     def __init__(self, vectors: ArrayLike, *, at_least: int = 1) -> None:
         """Take (n, dim) vectors; float32 is not copied.
 
-        Raises:
-            InvalidInputError: Fewer than `at_least` rows, or a row of zeros, NaN or infinity.
+        InvalidInputError for fewer than `at_least` rows, or a row of zeros, NaN or infinity.
         """
         rows = to_float32(vectors, "vectors")
         if rows.ndim != 2 or rows.shape[0] < at_least or rows.shape[1] == 0:

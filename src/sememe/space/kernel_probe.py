@@ -103,9 +103,8 @@ class KernelProbe(Probe):
         self.width_, self.ridge_ = max(accuracy, key=lambda key: accuracy[key])
         best = scores[self.width_, self.ridge_]
         self.held_out_ = accuracy[self.width_, self.ridge_]
-        likely = [
-            np.log(probe.softmax(s * best)[np.arange(len(true)), true]).mean() for s in _SHARP
-        ]
+        each = np.arange(len(true))
+        likely = [np.log(probe.softmax(s * best)[each, true]).mean() for s in _SHARP]
         return _SHARP[int(np.argmax(likely))]
 
 

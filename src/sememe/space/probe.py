@@ -27,11 +27,7 @@ _BLOCK = 1024  # rows compared with all others at once
 
 
 def check_examples(rows: FloatArray, labels: Labels) -> int:
-    """Return the number of classes, or refuse examples that cannot be learnt from.
-
-    Raises:
-        InvalidInputError: Fewer than two classes, or a class without an example.
-    """
+    """Return the number of classes, or refuse fewer than two and one without an example."""
     if rows.ndim != 2 or labels.shape != (len(rows),):
         raise InvalidInputError(
             f"got rows {rows.shape} and labels {labels.shape}; give (n, dim) and (n,)."

@@ -16,10 +16,7 @@ def check_matrix(matrix: ArrayLike, name: str) -> FloatArray:
     """Return a read-only (n, dim) float32 view with contiguous rows, all finite.
 
     A memory-mapped file is not read. Rows need not be adjacent, as in the first columns of a wider
-    array; they are not copied.
-
-    Raises:
-        InvalidInputError: Another shape, no numbers, NaN or infinity.
+    array; they are not copied. InvalidInputError for another shape, no numbers, NaN or infinity.
     """
     mapped = isinstance(matrix, np.memmap)
     rows = to_float32(matrix, name)

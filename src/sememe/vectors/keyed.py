@@ -212,11 +212,7 @@ class SubwordVectors(KeyedVectors):
 
 
 def from_record(record: VectorRecord) -> KeyedVectors:
-    """Return KeyedVectors, or SubwordVectors if the record holds n-gram rows.
-
-    Raises:
-        InvalidInputError: What the constructors refuse.
-    """
+    """Return KeyedVectors, or SubwordVectors if the record holds n-gram rows; raises as they do."""
     keys, matrix, counts = record.keys, record.matrix, record.counts
     if record.table is None:
         vectors = KeyedVectors(keys, matrix, counts=counts)

@@ -60,11 +60,7 @@ class ListKeys(Keys):
     """Keys in memory."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """Take the keys in order.
-
-        Raises:
-            InvalidInputError: One is not a str, or occurs twice; or `keys` is a single str.
-        """
+        """Take the keys in order; InvalidInputError unless all are str and distinct."""
         if isinstance(keys, str):
             raise InvalidInputError(f"keys={keys!r} is one str; give a list of keys: [{keys!r}].")
         self._list = list(keys.tolist() if hasattr(keys, "tolist") else keys)  # str, not np.str_

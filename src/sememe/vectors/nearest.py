@@ -26,8 +26,7 @@ def check_k(k: int, name: str = "k") -> int:
 def compute_norms(matrix: FloatArray) -> FloatArray:
     """Return the norm of each row, (n,) float32; 1 for a zero row, so that it scores 0.
 
-    Raises:
-        InvalidInputError: A row holds NaN or infinity, as a damaged memory-mapped file may.
+    InvalidInputError if a row holds NaN or infinity, as a damaged memory-mapped file may.
     """
     lengths = np.empty(len(matrix), np.float32)
     for start in range(0, len(matrix), 65_536):

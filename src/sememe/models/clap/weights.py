@@ -109,12 +109,9 @@ class ClapTextWeights:
 
 
 def read_audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapAudioWeights:
-    """Read the audio tower from a checkpoint's tensors.
+    """Read the audio tower from a checkpoint's tensors; raises as `Reader.array` does.
 
     where: The checkpoint's name, for messages.
-
-    Raises:
-        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
     """
     tower = config.audio
     reader, outer = Reader(tensors, where, prefix=_AUDIO), Reader(tensors, where, prefix="")
@@ -138,12 +135,7 @@ def read_audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> C
 
 
 def read_text_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapTextWeights:
-    """Read the text tower from a checkpoint's tensors; see `read_audio_weights`.
-
-    Raises:
-        InvalidInputError: If sememe does not compute its activation.
-        CorruptFileError: As `read_audio_weights`.
-    """
+    """Read the text tower from a checkpoint's tensors; raises as `read_bert_weights` does."""
     own = {name.removeprefix(_TEXT): x for name, x in tensors.items() if name.startswith(_TEXT)}
     network = read_bert_weights(config.text, own, where=where)
     outer = Reader(tensors, where, prefix="")

@@ -75,10 +75,8 @@ class BeamDecoder:
     def __init__(self, blank: int, *, size: int, words: WordTrie | None = None) -> None:
         """Begin with the empty prefix.
 
-        blank: The blank unit. size: How many prefixes are kept. words: Vocabulary of the text.
-
-        Raises:
-            InvalidInputError: If the size is below 1.
+        blank: The blank unit. size: How many prefixes are kept, at least 1 (else
+        InvalidInputError). words: Vocabulary of the text.
         """
         if size < 1:
             raise InvalidInputError(f"beam_size={size}; give a whole number of at least 1.")

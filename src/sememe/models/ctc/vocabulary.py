@@ -156,11 +156,7 @@ def _read_token(config: Mapping[str, Any], name: str, default: str = "") -> str:
 
 
 def spell_words(vocabulary: Vocabulary, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Return the units of each word, leaving out words that they cannot spell.
-
-    Raises:
-        InvalidInputError: If no word can be spelled.
-    """
+    """Return the units of each word that they can spell; InvalidInputError if that is none."""
     spelled = {word: vocabulary.spell(word) for word in dict.fromkeys(words) if word.strip()}
     usable = {word: units for word, units in spelled.items() if units}
     if not usable:

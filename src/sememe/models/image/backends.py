@@ -17,10 +17,7 @@ BACKENDS: dict[str, type[TorchImage]] = {one.library: one for one in (TimmImage,
 def open_checkpoint(path: Path) -> TorchImage:
     """Open the folder of a checkpoint of timm, or a file of torchvision's weights.
 
-    Raises:
-        MissingExtraError: If torch or the library is not installed.
-        InvalidInputError: If the library does not know the network, or sememe its preprocessing.
-        CorruptFileError: If a file is damaged.
+    Raises as the two `open` do.
     """
     return TimmImage.open(path) if path.is_dir() else TorchvisionImage.open(path)
 

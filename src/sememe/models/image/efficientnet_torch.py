@@ -23,11 +23,7 @@ _FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw
 
 
 def build_efficientnet(tensors: Mapping[str, Any]) -> TimmImage:
-    """Return the network with its packaged weights and ImageNet's classes.
-
-    Raises:
-        MissingExtraError: If torch or timm is not installed.
-    """
+    """Return the network with its packaged weights and ImageNet's classes; needs timm."""
     import torch
 
     from sememe.models.image.imagenet import imagenet_classes

@@ -53,9 +53,7 @@ class VisionEngine:
         Yields indices of images, for each output an array with a row for each of these, and
         {index: reason} of images that cannot be read.
 
-        Raises:
-            InvalidInputError: If an item cannot be an image.
-            CorruptFileError, MissingExtraError: Of the network's weights.
+        Raises InvalidInputError if an item cannot be an image, and errors of the graph.
         """
         groups = [range(i, min(i + _MICRO, len(images))) for i in range(0, len(images), _MICRO)]
 

@@ -48,10 +48,9 @@ def export_once(path: Path) -> ImageFolder:
 
 
 def export_path(path: Path) -> Path:
-    """Return the folder in the cache for the export of a checkpoint's folder or file.
+    """Return the folder in the cache for an export; raises as `find_weights` does.
 
-    Raises:
-        InvalidInputError: If the folder holds no weights.
+    path: Folder or file of the checkpoint.
     """
     digest = hashlib.sha256(f"{_VERSION} ".encode())
     files = [path / CONFIG, find_weights(path)] if path.is_dir() else [path]

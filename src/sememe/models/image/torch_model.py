@@ -75,8 +75,7 @@ class TorchImage(ABC):
     def export(self) -> tuple[bytes, int, bool]:
         """Return the ONNX file, the width of the features, and whether there are maps.
 
-        Raises:
-            MissingExtraError, InvalidInputError: As `export_image`.
+        Raises as `export_image` does.
         """
         import torch
 

@@ -66,11 +66,7 @@ class TorchvisionImage(TorchImage):
             ) from error
 
     def new_head(self, classes: int) -> None:
-        """Give the module a new last layer; see `TorchImage.new_head`.
-
-        Raises:
-            InvalidInputError: If it does not end in one linear layer.
-        """
+        """Give the module a new last layer; InvalidInputError unless it ends in a linear one."""
         import torch
 
         model = self.model
@@ -81,11 +77,7 @@ class TorchvisionImage(TorchImage):
         setattr(model.get_submodule(above), name, torch.nn.Linear(last.in_features, classes))
 
     def parts(self) -> tuple[Any, tuple[str, ...]]:
-        """Return a module that gives map, features and logits; see `TorchImage.parts`.
-
-        Raises:
-            InvalidInputError: If it does not end in one linear layer.
-        """
+        """Return a module that gives map, features and logits; see `new_head` for errors."""
         import torch
 
         model = self.model

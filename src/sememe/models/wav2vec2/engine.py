@@ -74,10 +74,7 @@ class SpeechEngine:
 
         seconds: Of a window. held: Seconds of audio in memory before they are run, more with many
         cores. The reason why an item cannot be read is entered in `reasons` under its index; rows
-        that were yielded for it before are void.
-
-        Raises:
-            InvalidInputError, CorruptFileError, MissingExtraError: Of the network's weights.
+        that were yielded for it before are void. Raises as `open` does.
         """
         self.open()
         pieces: list[tuple[int, Window]] = []
@@ -115,9 +112,7 @@ class SpeechEngine:
     def open(self) -> None:
         """Read the weights if that is not done.
 
-        Raises:
-            InvalidInputError: If logits are asked for and it has no CTC head.
-            CorruptFileError, MissingExtraError: As `SpeechFolder.weights`.
+        Raises as `SpeechFolder.weights` does; InvalidInputError also for a missing CTC head.
         """
         self._session.open()
 

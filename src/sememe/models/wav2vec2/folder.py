@@ -44,12 +44,7 @@ class SpeechFolder(NetworkFolder):
     normalize: bool
 
     def weights(self) -> SpeechWeights:
-        """Read the weights.
-
-        Raises:
-            CorruptFileError: If a file is damaged, or does not fit config.json.
-            InvalidInputError, MissingExtraError: See `tensors`.
-        """
+        """Read the weights; raises as `tensors` and `read_speech_weights` do."""
         return read_speech_weights(self.config, self.tensors(), where=str(self.path))
 
     def fingerprint(self) -> str:

@@ -85,12 +85,9 @@ class SpeechWeights:
 
 
 def read_speech_weights(config: SpeechConfig, tensors: Tensors, *, where: str) -> SpeechWeights:
-    """Read the network from a checkpoint's tensors.
+    """Read the network from a checkpoint's tensors; raises as `Reader.array` does.
 
     where: The checkpoint's name, for messages.
-
-    Raises:
-        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
     """
     prefix = next((one for one in _PREFIXES if one + _PROBE in tensors), "")
     reader, outer = Reader(tensors, where, prefix=prefix), Reader(tensors, where, prefix="")

@@ -69,7 +69,7 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
     buckets = buckets if max_n else 0
     if (rows, columns) != (len(words) + buckets, dim) or not dim:
         raise source.error(
-            f"the input matrix is {rows} x {columns}, the header says {len(words)} words, "
+            f"the input matrix is {rows} x {columns}, the header gives {len(words)} words, "
             f"{buckets} buckets and {dim} numbers"
         )
     keys = file_errors.check_distinct(words, path)

@@ -35,10 +35,8 @@ def show_bytes(data: bytes) -> str:
 def check_distinct(keys: Sequence[str], path: Path, *, first_line: int | None = None) -> ListKeys:
     """Return the keys of a file as ListKeys.
 
-    first_line: The line of the first key, for text; keys of binary files are counted from 1.
-
-    Raises:
-        CorruptFileError: A key occurs twice.
+    first_line: The line of the first key, for text; keys of binary files are counted from 1. A key
+    that occurs twice is a CorruptFileError.
     """
     if repeat := find_repeat(keys):
         what, base = ("vector", 1) if first_line is None else ("line", first_line)

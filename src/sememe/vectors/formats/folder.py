@@ -144,15 +144,11 @@ def read_vectors(folder: StrPath) -> VectorRecord:
 
 
 def verify_vectors(folder: StrPath) -> None:
-    """Check every file of the vectors in a folder against its hash.
-
-    Raises:
-        CorruptFileError: A file differs; names it.
-    """
+    """Check every file of the vectors in a folder against its hash; CorruptFileError names one."""
     root = Path(folder)
     for name, entry in read_document(root)["files"].items():
         if (got := describe_file(root / name)) != entry:
-            raise CorruptFileError(f"{root / name}: got {got}, {FILE} says {entry}. {_AGAIN}")
+            raise CorruptFileError(f"{root / name}: got {got}, {FILE} has {entry}. {_AGAIN}")
 
 
 def read_document(folder: Path) -> dict[str, Any]:
@@ -194,11 +190,7 @@ def read_document(folder: Path) -> dict[str, Any]:
 
 
 def refuse_interrupted_save(folder: Path) -> None:
-    """Refuse a folder that is missing because a save was interrupted.
-
-    Raises:
-        CorruptFileError: A complete model is there under a temporary name; gives it.
-    """
+    """Refuse a folder that a save left under a temporary name; CorruptFileError gives it."""
     for path in [] if folder.exists() else find_leftovers(folder):
         if (path / FILE).exists():
             raise CorruptFileError(
@@ -229,7 +221,7 @@ def _check_size(path: Path, expected: int) -> None:
     except OSError as error:
         raise CorruptFileError(f"{path} is missing ({error.strerror}). {_AGAIN}") from error
     if size != expected:
-        raise CorruptFileError(f"{path} has {size} bytes, {FILE} says {expected}. {_AGAIN}")
+        raise CorruptFileError(f"{path} has {size} bytes, {FILE} lists {expected}. {_AGAIN}")
 
 
 def _open_array(path: Path, shape: tuple[int, ...], dtype: str) -> Any:
@@ -240,6 +232,6 @@ def _open_array(path: Path, shape: tuple[int, ...], dtype: str) -> Any:
         raise CorruptFileError(f"{path} cannot be read: {error}. {_AGAIN}") from error
     if array.shape != shape or array.dtype.str != dtype or not array.flags.c_contiguous:
         raise CorruptFileError(
-            f"{path} holds {array.shape} {array.dtype.str}, {FILE} says {shape} {dtype}. {_AGAIN}"
+            f"{path} holds {array.shape} {array.dtype.str}, {FILE} lists {shape} {dtype}. {_AGAIN}"
         )
     return array

@@ -15,11 +15,7 @@ from sememe.vectors.record import VectorRecord
 
 
 def read(file: IO[bytes], path: Path) -> VectorRecord:
-    """Read vectors from an open file, from its first byte; the first line gives their dim.
-
-    Raises:
-        CorruptFileError: A line does not match the first; names it.
-    """
+    """Read vectors from an open file, from its first byte; the first line gives their dim."""
     line = read_first_line(file, path)
     dim = len(line.split()) - 1
     if dim < 1:
@@ -29,11 +25,7 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
 
 
 def write(vectors: VectorRecord, path: Path) -> Path:
-    """Write vectors.
-
-    Raises:
-        InvalidInputError: A key that the format cannot hold.
-    """
+    """Write vectors; raises as `check_writable` does."""
     check_writable(vectors, "glove-text")
     with write_atomically(path) as file:
         write_rows(file, vectors)

@@ -111,11 +111,7 @@ def _check_path(path: StrPath) -> Path:
 
 
 def detect_format(head: bytes, path: Path) -> str:
-    """Return the format of a file from its first bytes.
-
-    Raises:
-        CorruptFileError: It is empty, or of an unknown format.
-    """
+    """Return the format of a file from its first bytes; CorruptFileError if there is none."""
     if not head.strip():
         raise CorruptFileError(f"{path} is empty. Give a file with vectors.")
     if head.startswith(fasttext_bin.MAGIC):
@@ -154,7 +150,7 @@ def _format_of_suffix(vectors: VectorRecord, path: Path) -> str:
     known = {"": "sememe", ".vec": "fasttext-vec", ".bin": binary}
     if ending not in known or (path.suffix == ".gz" and not ending):
         raise InvalidInputError(
-            f"{path.name}: the ending does not tell the format. Name it: format= one of "
+            f"{path.name}: the ending does not give the format. Name it: format= one of "
             f"{', '.join(FORMATS)}."
         )
     return known[ending]

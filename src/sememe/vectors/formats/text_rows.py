@@ -55,14 +55,14 @@ def read_rows(
         names, values = _parse_lines(lines, dim, path, at, spaces=count is None)
         end = len(keys) + len(names)
         if count is not None and end > count:
-            problem = f"the header says {count} vectors, but another vector follows"
+            problem = f"the header gives {count} vectors, but another vector follows"
             cure = f"Write the true number in line 1, or cut the file after line {count + 1}."
             raise error_at_line(path, first_line + count, problem, do=cure)
         file_errors.reserve_rows(matrix, end)
         matrix[len(keys) : end] = values
         keys += names
     if count is not None and len(keys) < count:
-        problem = f"the header says {count} vectors, but the file ends after {len(keys)}"
+        problem = f"the header gives {count} vectors, but the file ends after {len(keys)}"
         cure = f"Fetch the file again, or write {len(keys)} in line 1."
         raise error_at_line(path, first_line + len(keys) - 1, problem, do=cure)
     if not keys:
@@ -85,11 +85,7 @@ def write_rows(file: IO[bytes], vectors: VectorRecord, *, trailing: str = "") ->
 
 
 def check_writable(vectors: VectorRecord, format: str) -> None:
-    """Refuse keys that a reader of `format` would split or lose.
-
-    Raises:
-        InvalidInputError: A key is empty, holds white space or a lone surrogate.
-    """
+    """Refuse keys that a reader of `format` would split or lose; InvalidInputError names one."""
     for row, key in enumerate(vectors.keys):
         if not key or _SPACE.search(key):
             what = "is empty" if not key else "holds white space"

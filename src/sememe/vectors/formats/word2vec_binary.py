@@ -26,11 +26,7 @@ _AGAIN = "Fetch the file again"
 
 
 def read(file: IO[bytes], path: Path) -> VectorRecord:
-    """Read vectors from an open file, from its first byte.
-
-    Raises:
-        CorruptFileError: The file is cut short or not of the format; names the byte.
-    """
+    """Read vectors from an open file, from its first byte; errors name the byte."""
     count, dim = read_header(file, path)
     matrix = np.empty((min(count, 1024), dim), np.float32)
     keys: list[str] = []
@@ -54,12 +50,12 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
         for row, start in enumerate(starts, start=first):
             matrix[row] = np.frombuffer(data, "<f4", dim, start)
         if not starts and (not more or len(data) > _LONGEST + width):
-            problem = f"the header says {count} vectors, but the file ends within vector"
+            problem = f"the header gives {count} vectors, but the file ends within vector"
             cure = f"{_AGAIN}: it is cut short, or of another format."
             raise error_at_byte(path, base + len(data), f"{problem} {len(keys) + 1}", do=cure)
     left = data[at:] + file.read(1)
     if left.strip(b"\n"):
-        problem = f"the header says {count} vectors, but more bytes follow"
+        problem = f"the header gives {count} vectors, but more bytes follow"
         cure = "Write the true number in the header, or cut the file here."
         raise error_at_byte(path, base + at, problem, do=cure)
     matrix.resize((count, dim), refcheck=False)
@@ -73,11 +69,7 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
 
 
 def write(vectors: VectorRecord, path: Path) -> Path:
-    """Write vectors.
-
-    Raises:
-        InvalidInputError: A key that the format cannot hold.
-    """
+    """Write vectors; raises as `check_writable` does."""
     check_writable(vectors, "word2vec-binary")
     with write_atomically(path) as file:
         file.write(f"{len(vectors)} {vectors.dim}\n".encode())

@@ -18,21 +18,13 @@ MAX_DIM = 100_000
 
 
 def read(file: IO[bytes], path: Path) -> VectorRecord:
-    """Read vectors from an open file, from its first byte.
-
-    Raises:
-        CorruptFileError: The file does not match its header; names the line.
-    """
+    """Read vectors from an open file, from its first byte; errors name the line."""
     count, dim = read_header(file, path)
     return VectorRecord(*read_rows(file, path, dim=dim, count=count))
 
 
 def write(vectors: VectorRecord, path: Path, *, vec: bool = False) -> Path:
-    """Write vectors; with `vec`, each line ends with a space, as fastText's do.
-
-    Raises:
-        InvalidInputError: A key that the format cannot hold.
-    """
+    """Write vectors; with `vec`, each line ends with a space, as fastText's do."""
     check_writable(vectors, "fasttext-vec" if vec else "word2vec-text")
     with write_atomically(path) as file:
         file.write(f"{len(vectors)} {vectors.dim}\n".encode())

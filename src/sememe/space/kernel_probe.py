@@ -51,7 +51,7 @@ class KernelProbe(Probe):
         Raises:
             InvalidInputError: Fewer than two classes, or more than 20,000 examples.
         """
-        n_classes = probe.check_examples(rows, labels)
+        classes = probe.check_examples(rows, labels)
         if len(rows) > MAX_KERNEL_EXAMPLES:
             raise InvalidInputError(
                 f"got {len(rows):,} examples; the kernel of {MAX_KERNEL_EXAMPLES:,} is the largest "
@@ -59,8 +59,8 @@ class KernelProbe(Probe):
             )
         standard = probe.fit_standard(rows)
         x = unit(probe.standardize(rows, standard))
-        sharp = self._choose(x, labels, n_classes, groups)
-        weight = _solve(_kernel(x, x, self.width_), labels, n_classes, (self.ridge_,))[0]
+        sharp = self._choose(x, labels, classes, groups)
+        weight = _solve(_kernel(x, x, self.width_), labels, classes, (self.ridge_,))[0]
         self._learnt = {
             **standard._asdict(),
             "examples": x,
@@ -80,9 +80,7 @@ class KernelProbe(Probe):
             scores.append(kernel @ learnt["weight"])
         return probe.softmax(float(learnt["sharp"]) * np.concatenate(scores))
 
-    def _choose(
-        self, x: FloatArray, labels: Labels, n_classes: int, groups: Labels | None
-    ) -> float:
+    def _choose(self, x: FloatArray, labels: Labels, classes: int, groups: Labels | None) -> float:
         """Select width and ridge by accuracy; return the inverse temperature by likelihood."""
         by_value: dict[tuple[float, float], list[Any]] = {}
         truth: list[Labels] = []
@@ -92,7 +90,7 @@ class KernelProbe(Probe):
             for width in _WIDTHS:
                 kernel = _kernel(x[train], x[train], width)
                 queries = _kernel(x[held_out], x[train], width)
-                weights = _solve(kernel, labels[train], n_classes, _RIDGES)
+                weights = _solve(kernel, labels[train], classes, _RIDGES)
                 for ridge, weight in zip(_RIDGES, weights, strict=True):
                     by_value.setdefault((width, ridge), []).append(queries @ weight)
         if not truth:
@@ -114,10 +112,10 @@ def _kernel(a: FloatArray, b: FloatArray, width: float) -> FloatArray:
 
 
 def _solve(
-    kernel: FloatArray, labels: Labels, n_classes: int, ridges: tuple[float, ...]
+    kernel: FloatArray, labels: Labels, classes: int, ridges: tuple[float, ...]
 ) -> list[NDArray[np.float64]]:
     """Return the weights (n, classes) for each ridge."""
-    target = np.eye(n_classes)[labels]
+    target = np.eye(classes)[labels]
     target -= target.mean(axis=0)
     weights = []
     for ridge in ridges:

@@ -44,10 +44,10 @@ class NeighbourProbe(Probe):
         Raises:
             InvalidInputError: Fewer than two classes, or k below 1.
         """
-        n_classes = check_examples(rows, labels)
+        classes = check_examples(rows, labels)
         rows = unit(rows)
         if self.k is None:
-            self._choose(rows, labels, n_classes, groups)
+            self._choose(rows, labels, classes, groups)
         else:
             self.k_ = check_k(self.k)
         self._learnt = {"examples": rows, "labels": labels, "k": np.array(self.k_)}
@@ -57,26 +57,24 @@ class NeighbourProbe(Probe):
         """Return (n, classes) float32: the fraction of the votes for each class."""
         learnt = self._learnt
         labels, k = learnt["labels"], int(learnt["k"])
-        n_classes = int(labels.max()) + 1
+        classes = int(labels.max()) + 1
         votes = [
-            _votes(block @ learnt["examples"].T, labels, (k,), n_classes)[0]
+            _votes(block @ learnt["examples"].T, labels, (k,), classes)[0]
             for block in row_blocks(unit(rows))
         ]
-        return np.concatenate(votes) if votes else np.empty((0, n_classes), np.float32)
+        return np.concatenate(votes) if votes else np.empty((0, classes), np.float32)
 
-    def _choose(
-        self, rows: FloatArray, labels: Labels, n_classes: int, groups: Labels | None
-    ) -> None:
-        asked = np.random.default_rng(self.seed).permutation(len(rows))[:_ASKED]
-        grid = tuple(k for k in _GRID if k < len(rows))
+    def _choose(self, x: FloatArray, labels: Labels, classes: int, groups: Labels | None) -> None:
+        asked = np.random.default_rng(self.seed).permutation(len(x))[:_ASKED]
+        grid = tuple(k for k in _GRID if k < len(x))
         hits, start = np.zeros(len(grid)), 0
-        for block in row_blocks(rows[asked]):
+        for block in row_blocks(x[asked]):
             own = asked[start : start + len(block)]
-            cosine = block @ rows.T
+            cosine = block @ x.T
             cosine[np.arange(len(block)), own] = -np.inf  # not its own neighbour
             if groups is not None and len(np.unique(groups)) > 1:
                 cosine[groups[own][:, None] == groups] = -np.inf
-            for i, votes in enumerate(_votes(cosine, labels, grid, n_classes)):
+            for i, votes in enumerate(_votes(cosine, labels, grid, classes)):
                 hits[i] += int((votes.argmax(1) == labels[own]).sum())
             start += len(block)
         best = int(hits.argmax())
@@ -84,7 +82,7 @@ class NeighbourProbe(Probe):
 
 
 def _votes(
-    cosine: FloatArray, labels: Labels, ks: tuple[int, ...], n_classes: int
+    cosine: FloatArray, labels: Labels, ks: tuple[int, ...], classes: int
 ) -> list[FloatArray]:
     """Return for each k the (n, classes) fractions of the votes; ties go to the first example."""
     near = best_places(cosine, max(ks))
@@ -92,7 +90,7 @@ def _votes(
     weights = np.exp((scores - scores[:, :1]) / _TEMPERATURE)
     by_k, rows = [], np.arange(len(cosine))[:, None]
     for k in ks:
-        votes = np.zeros((len(cosine), n_classes), np.float32)
+        votes = np.zeros((len(cosine), classes), np.float32)
         np.add.at(votes, (rows, labels[near[:, :k]]), weights[:, :k].astype(np.float32))
         by_k.append(votes / votes.sum(axis=1, keepdims=True))
     return by_k

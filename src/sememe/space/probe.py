@@ -21,6 +21,7 @@ from sememe._types import FloatArray
 from sememe.vectors.nearest import unit
 
 Labels = NDArray[np.int64]
+Fold = tuple[Labels, Labels]  # training indices, held-out indices
 _FOLDS = 5
 _LARGE = 2000  # examples from which one fold suffices for model selection
 _BLOCK = 1024  # rows compared with all others at once
@@ -126,10 +127,8 @@ def take_root(rows: FloatArray, centre: FloatArray) -> FloatArray:
     return unit(np.sign(x) * np.sqrt(np.abs(x)))
 
 
-def split_folds(
-    labels: Labels, *, seed: int = 0, groups: Labels | None = None
-) -> Iterator[tuple[Labels, Labels]]:
-    """Yield (training indices, held-out indices), with each class in both, if possible.
+def split_folds(labels: Labels, *, seed: int = 0, groups: Labels | None = None) -> Iterator[Fold]:
+    """Yield folds with each class in training and held out, if possible.
 
     Five folds, or only the first of many examples. A class with one example is only trained on.
     With groups, such as speakers, whole groups are held out, and folds without a class in training
@@ -150,9 +149,7 @@ def split_folds(
             yield np.flatnonzero(fold != i), np.flatnonzero(fold == i)
 
 
-def _split_groups(
-    labels: Labels, groups: Labels, rng: np.random.Generator
-) -> Iterator[tuple[Labels, Labels]]:
+def _split_groups(labels: Labels, groups: Labels, rng: np.random.Generator) -> Iterator[Fold]:
     """Yield folds of whole groups in which every class occurs in training."""
     known = rng.permutation(np.unique(groups))
     n = min(_FOLDS, len(known))

@@ -120,14 +120,15 @@ class Mfcc:
 
     def _mels(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
         """Yield (frames, n_mels) of a stream of samples."""
-        win_length = self.n_fft if self.win_length is None else self.win_length
+        n_fft, hop = self.n_fft, self.hop_length
+        win_length = n_fft if self.win_length is None else self.win_length
         if not 0 < self.power < float("inf") or (self.top_db is not None and not self.top_db >= 0):
             raise InvalidInputError(
                 f"power={self.power}, top_db={self.top_db}; give a power above 0, and decibels of "
                 "at least 0 or None."
             )
-        spectrogram.check_frames(self.n_fft, win_length, self.hop_length)
-        shape = spectrogram.make_window(self.window, win_length, self.n_fft)
+        spectrogram.check_frames(n_fft, win_length, hop)
+        shape = spectrogram.make_window(self.window, win_length, n_fft)
         filters = self._filters().T.copy()
         threads = self.threads or os.cpu_count() or 1
 
@@ -135,11 +136,7 @@ class Mfcc:
             return spectrogram.compute_spectra(frames, shape, self.power) @ filters
 
         frames = spectrogram.split_frames(
-            blocks,
-            n_fft=self.n_fft,
-            hop_length=self.hop_length,
-            center=self.center,
-            pad_mode=self.pad_mode,
+            blocks, n_fft=n_fft, hop_length=hop, center=self.center, pad_mode=self.pad_mode
         )
         for some in frames:
             yield spectrogram.map_frames(some, work, self.n_mels, threads=threads)
@@ -153,14 +150,9 @@ class Mfcc:
             )
         if self.mel_norm not in get_args(MelNorm):
             raise UnknownNameError.of("mel_norm", self.mel_norm, get_args(MelNorm))
+        sizes = (self.sample_rate, self.n_fft, self.n_mels)
         return mel_filters(
-            self.sample_rate,
-            self.n_fft,
-            self.n_mels,
-            fmin=self.fmin,
-            fmax=self.fmax,
-            scale=self.mel_scale,
-            norm=self.mel_norm,
+            *sizes, fmin=self.fmin, fmax=self.fmax, scale=self.mel_scale, norm=self.mel_norm
         )
 
     def _cosines(self) -> FloatArray:

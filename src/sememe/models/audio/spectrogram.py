@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from sememe._blas import one_thread
@@ -65,7 +66,7 @@ def split_frames(
         if not begun and len(held) > half:
             held, begun = np.concatenate([_before(held, half, pad_mode), held]), True
         if begun and len(held) >= n_fft:
-            frames = _view(held, n_fft, hop_length)
+            frames = sliding_window_view(held, n_fft)[::hop_length]
             yield frames
             held, made = held[len(frames) * hop_length :], True
     if begun:
@@ -75,7 +76,7 @@ def split_frames(
     if not made and len(held) < n_fft:
         held = np.pad(held, (0, n_fft - len(held)))
     if len(held) >= n_fft:
-        yield _view(held, n_fft, hop_length)
+        yield sliding_window_view(held, n_fft)[::hop_length]
 
 
 def _before(samples: FloatArray, half: int, pad_mode: PadMode) -> FloatArray:
@@ -85,12 +86,6 @@ def _before(samples: FloatArray, half: int, pad_mode: PadMode) -> FloatArray:
     if pad_mode == "edge":
         return np.full(half, samples[0], np.float32)
     return np.zeros(half, np.float32)
-
-
-def _view(samples: FloatArray, n_fft: int, hop_length: int) -> FloatArray:
-    from numpy.lib.stride_tricks import sliding_window_view
-
-    return sliding_window_view(samples, n_fft)[::hop_length]
 
 
 def map_frames(

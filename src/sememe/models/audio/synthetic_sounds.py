@@ -75,9 +75,8 @@ def _tone(rng: np.random.Generator, n: int) -> FloatArray:
     harmonics = harmonics[harmonics * pitch * 1.4 < _RATE / 2]
     apart = np.log(harmonics * pitch / _between(rng, 200, 4000)) / 0.3
     levels = harmonics ** -rng.uniform(0.3, 2) * (1 + 5 * np.exp(-0.5 * apart**2))
-    samples = sum(
-        (a * np.sin(k * phase) for a, k in zip(levels, harmonics, strict=True)), np.zeros(n)
-    )
+    waves = (a * np.sin(k * phase) for a, k in zip(levels, harmonics, strict=True))
+    samples = sum(waves, np.zeros(n))
     return np.asarray(samples / (np.abs(samples).max() + 1e-9))
 
 

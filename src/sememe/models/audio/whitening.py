@@ -93,7 +93,7 @@ def fit_scale(statistics: FloatArray, dim: int = DIM) -> SoundScale:
     dim = min(dim, int((spread > max(1e-3 * float(spread[0]), 1e-6)).sum()))
     if not dim:
         raise InvalidInputError(
-            f"the {len(statistics)} recordings are all alike; give recordings that differ."
+            f"the {len(statistics)} audio examples are all alike; give some that differ."
         )
     rows = scale[:, None] * axes[:dim].T / np.sqrt(spread[:dim])
     return SoundScale(mean.astype(np.float32), rows.astype(np.float32))

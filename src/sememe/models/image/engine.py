@@ -17,6 +17,9 @@ from sememe.models.image.preprocess import Preprocess
 from sememe.models.onnx.session import LazySession
 from sememe.sources.media.image_decoding import open_image
 
+# Indices of images, for each output an array with a row for each of these, and {index: reason} of
+# images that cannot be read.
+Batch = tuple[list[int], list[FloatArray], dict[int, str]]
 PIXELS = "pixels"  # the graph's input, (N, size, size, 3) uint8
 _MICRO = 8  # images in one run of the graph, on one thread: activations stay in cache
 
@@ -43,21 +46,15 @@ class VisionEngine:
         self._session = LazySession(graph)
         self._threads = threads or os.cpu_count() or 1
 
-    def run(
-        self, images: Sequence[Any], outputs: Sequence[str]
-    ) -> Iterator[tuple[list[int], list[FloatArray], dict[int, str]]]:
+    def run(self, images: Sequence[Any], outputs: Sequence[str]) -> Iterator[Batch]:
         """Yield the graph's `outputs` for images, a few at a time, in order.
 
         images: What `sememe.sources.media.image_decoding.open_image` opens.
-
-        Yields indices of images, for each output an array with a row for each of these, and
-        {index: reason} of images that cannot be read.
-
         Raises InvalidInputError if an item cannot be an image, and errors of the graph.
         """
         groups = [range(i, min(i + _MICRO, len(images))) for i in range(0, len(images), _MICRO)]
 
-        def work(group: range) -> tuple[list[int], list[FloatArray], dict[int, str]]:
+        def work(group: range) -> Batch:
             return self._run([(index, images[index]) for index in group], outputs)
 
         self._session.open()  # its errors are not those of an image
@@ -79,9 +76,7 @@ class VisionEngine:
         """Free memory that only makes the next call faster."""
         self._session.release()
 
-    def _run(
-        self, images: list[tuple[int, Any]], outputs: Sequence[str]
-    ) -> tuple[list[int], list[FloatArray], dict[int, str]]:
+    def _run(self, images: list[tuple[int, Any]], outputs: Sequence[str]) -> Batch:
         indices, pixels, reasons = [], [], {}
         for index, image in images:
             try:

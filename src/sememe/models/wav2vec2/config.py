@@ -147,9 +147,7 @@ def _refuse_variants(entries: Mapping[str, Any], where: str) -> None:
     for key in ("hidden_act", "feat_extract_activation"):
         check_activation(entries[key], key, where)
     if (got := entries["feat_extract_norm"]) not in ("group", "layer"):
-        raise InvalidInputError(
-            f"{where} has feat_extract_norm={got!r}; sememe computes group, layer"
-        )
+        raise InvalidInputError(f"{where} has feat_extract_norm={got!r}; sememe reads group, layer")
     if entries["add_adapter"]:
         raise InvalidInputError(
             f"{where} has add_adapter=True, convolutions after its last layer, which sememe has no "

@@ -232,6 +232,6 @@ def _open_array(path: Path, shape: tuple[int, ...], dtype: str) -> Any:
         raise CorruptFileError(f"{path} cannot be read: {error}. {_AGAIN}") from error
     if array.shape != shape or array.dtype.str != dtype or not array.flags.c_contiguous:
         raise CorruptFileError(
-            f"{path} holds {array.shape} {array.dtype.str}, {FILE} lists {shape} {dtype}. {_AGAIN}"
+            f"{path} holds {array.shape} {array.dtype.str}, {FILE} has {shape} {dtype}. {_AGAIN}"
         )
     return array

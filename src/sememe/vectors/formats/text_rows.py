@@ -28,6 +28,7 @@ _ROWS = 4096  # rows written at once
 _FIRST = 1024  # rows to begin with
 _SPACE = re.compile("[ \t\n\v\f\r]")
 _MAX_KEY = 1_000_000  # bytes of a first line, at most
+_MEND = "Mend or delete the line."
 _UTF8 = "Save the file as UTF-8, for example with iconv."
 
 
@@ -147,13 +148,12 @@ def _split_from_end(line: bytes, dim: int, path: Path, number: int, *, spaces: b
     """Split a line whose key has spaces, or refuse one that does not have `dim` numbers."""
     fields = line.rstrip().rsplit(None, dim)
     got = len(line.split()) - 1
-    # A key that ends in a number means one number too many.
-    one_more = len(_parse_numbers(fields[0].split()[-1:])) > 0
-    if len(fields) == dim + 1 and (got == dim or (spaces and not one_more)):
-        return [fields[0], b" ".join(fields[1:])]
+    if len(fields) == dim + 1:
+        key = fields[0]  # one that ends in a number means one number too many
+        if got == dim or (spaces and not len(_parse_numbers(key.split()[-1:]))):
+            return [key, b" ".join(fields[1:])]
     problem = f"got {max(got, 0)} numbers after the key, the vectors here have {dim}"
-    problem = f"{problem}: {show_bytes(line)}"
-    raise error_at_line(path, number, problem, do="Mend or delete the line.")
+    raise error_at_line(path, number, f"{problem}: {show_bytes(line)}", do=_MEND)
 
 
 def _parse_numbers(texts: list[bytes]) -> NDArray[np.float64]:
@@ -180,7 +180,7 @@ def _raise_bad_number(parts: list[list[bytes]], dim: int, path: Path, first_line
         values = ((field, _parse_numbers([field])) for field in text.split())
         bad = next((field for field, x in values if len(x) != 1 or not _fits_float32(x)), text)
         problem = f"got {show_bytes(bad)}, a vector holds finite float32"
-        raise error_at_line(path, first_line + i, problem, do="Mend or delete the line.")
+        raise error_at_line(path, first_line + i, problem, do=_MEND)
 
 
 def read_first_line(file: IO[bytes], path: Path) -> bytes:

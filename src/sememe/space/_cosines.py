@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
-from sememe.vectors.checks import to_float32
+from sememe.vectors.checks import check_shape
 
 Ids = NDArray[np.int64]
 At = slice | Ids
@@ -39,11 +39,7 @@ class Cosines:
 
         InvalidInputError for fewer than `at_least` rows, or a row of zeros, NaN or infinity.
         """
-        rows = to_float32(vectors, "vectors")
-        if rows.ndim != 2 or rows.shape[0] < at_least or rows.shape[1] == 0:
-            raise InvalidInputError(
-                f"got vectors of shape {rows.shape}; allowed: (n, dim), at least ({at_least}, 1)."
-            )
+        rows = check_shape(vectors, at_least=at_least)
         if rows.strides[1] != rows.itemsize:
             rows = np.ascontiguousarray(rows)
         self.n, dim = rows.shape

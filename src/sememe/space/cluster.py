@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._lazy import require
 from sememe._types import FloatArray
-from sememe.space._rows import check_vectors
 from sememe.space.cluster_quality import NOISE, silhouette
+from sememe.vectors.checks import check_vectors
 from sememe.vectors.nearest import check_k
 
 Labels = NDArray[np.int64]

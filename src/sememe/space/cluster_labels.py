@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 
 from sememe._errors import InvalidInputError
 from sememe._ties import rank
-from sememe.space._rows import check_vectors
 from sememe.space.cluster import Clusters
 from sememe.text.hangul import strip_particle
 from sememe.text.normalize import normalize
 from sememe.text.terms.stopwords import ENGLISH, KOREAN
+from sememe.vectors.checks import check_vectors
 from sememe.vectors.nearest import check_k
 
 _WORD = re.compile(r"\w+")

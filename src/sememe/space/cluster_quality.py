@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe.space._rows import check_vectors
+from sememe.vectors.checks import check_vectors
 
 NOISE = -1
 _SAMPLE = 5000  # points whose distances to each other are computed: 200 MB

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any, Literal, TypeVar, get_args
@@ -19,7 +18,6 @@ from sememe.vectors.checks import check_keys, cosine_similarity, resolve_metric
 from sememe.vectors.keys import Keys, ListKeys
 from sememe.vectors.nearest import Ranked
 
-StrPath = str | os.PathLike[str]
 Similarity = Literal["cosine", "dot"]
 Distance = Literal["cosine", "euclidean", "manhattan"]
 Among = int | None  # search only so many keys, the first, which are the most frequent
@@ -173,7 +171,7 @@ class KeyedMatrix:
         if metric == "cosine":
             scores = nearest.cosines(self._matrix, norms, query)[0] - 1
         else:
-            scores = -getattr(nearest, metric)(self._matrix, query[0])
+            scores = -nearest.distances(self._matrix, query[0], metric)
         k = nearest.check_k(k)
         ranked = nearest.rank_best(scores, self._keys, k=k, relative=metric != "cosine")
         return [(key, abs(score)) for key, score in ranked]

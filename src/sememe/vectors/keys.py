@@ -11,6 +11,7 @@ import difflib
 import itertools
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
@@ -101,6 +102,7 @@ def find_repeat(keys: Sequence[str]) -> tuple[int, int] | None:
     return None
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class MappedKeys(Keys):
     """Keys in arrays that may be memory-mapped.
 
@@ -111,38 +113,30 @@ class MappedKeys(Keys):
         rows: (n,) int32, the row of each hash.
     """
 
-    def __init__(
-        self,
-        blob: NDArray[np.uint8],
-        offsets: NDArray[np.int64],
-        *,
-        hashes: NDArray[np.uint64],
-        rows: NDArray[np.int32],
-    ) -> None:
-        self._blob = blob
-        self._offsets = offsets
-        self._hashes = hashes
-        self._rows = rows
+    blob: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+    rows: NDArray[np.int32]
 
     def find(self, key: object) -> int:
         """Return the row of a key, -1 if there is none."""
         if not isinstance(key, str):
             return -1
         data = key.encode("utf-8", "surrogatepass")
-        wanted = self._hashes.dtype.type(hash64(data))
-        at = int(self._hashes.searchsorted(wanted))
-        while at < len(self._hashes) and self._hashes[at] == wanted:
-            row = int(self._rows[at])
+        wanted = self.hashes.dtype.type(hash64(data))
+        at = int(self.hashes.searchsorted(wanted))
+        while at < len(self.hashes) and self.hashes[at] == wanted:
+            row = int(self.rows[at])
             if self._bytes(row) == data:
                 return row
             at += 1
         return -1
 
     def _bytes(self, row: int) -> bytes:
-        return self._blob[self._offsets[row] : self._offsets[row + 1]].tobytes()
+        return self.blob[self.offsets[row] : self.offsets[row + 1]].tobytes()
 
     def __len__(self) -> int:
-        return len(self._offsets) - 1
+        return len(self.offsets) - 1
 
     @overload
     def __getitem__(self, at: int) -> str: ...
@@ -161,10 +155,10 @@ class MappedKeys(Keys):
 
     def _run(self, start: int, end: int) -> list[str]:
         """Return the keys of a run of rows."""
-        offsets = self._offsets[start : end + 1]
+        offsets = self.offsets[start : end + 1]
         if not len(offsets):
             return []
-        data = self._blob[offsets[0] : offsets[-1]].tobytes()
+        data = self.blob[offsets[0] : offsets[-1]].tobytes()
         pairs = itertools.pairwise((offsets - offsets[0]).tolist())
         if data.isascii():
             text = data.decode("ascii")

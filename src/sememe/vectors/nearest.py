@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -110,17 +109,12 @@ def cosines(matrix: FloatArray, norms: FloatArray, queries: FloatArray) -> Float
     return np.clip(scores, -1, 1, out=scores)
 
 
-def euclidean(matrix: FloatArray, query: FloatArray) -> FloatArray:
-    """Return (rows,) distances, computed from differences, so that small ones are exact."""
-    return _apply_in_blocks(matrix, lambda block: np.sqrt(np.square(block - query).sum(axis=1)))
-
-
-def manhattan(matrix: FloatArray, query: FloatArray) -> FloatArray:
-    """Return (rows,) sums of absolute differences."""
-    return _apply_in_blocks(matrix, lambda block: np.abs(block - query).sum(axis=1))
-
-
-def _apply_in_blocks(matrix: FloatArray, distance: Callable[[FloatArray], Any]) -> FloatArray:
+def distances(matrix: FloatArray, query: FloatArray, metric: str) -> FloatArray:
+    """Return (rows,) "euclidean" or "manhattan" distances, of differences: small ones are exact."""
+    out = np.empty(len(matrix), np.float32)
     step = max(_CELLS // (8 * max(matrix.shape[1], 1)), 1)
-    parts = [distance(matrix[start : start + step]) for start in range(0, len(matrix), step)]
-    return np.concatenate(parts).astype(np.float32) if parts else np.empty(0, np.float32)
+    for start in range(0, len(matrix), step):
+        gaps = matrix[start : start + step] - query
+        sums = (np.square(gaps) if metric == "euclidean" else np.abs(gaps)).sum(axis=1)
+        out[start : start + step] = np.sqrt(sums) if metric == "euclidean" else sums
+    return out

@@ -104,8 +104,7 @@ def map_frames(
     starts = range(0, count, _STRETCH)
     with one_thread():
         if threads == 1 or len(starts) == 1:
-            for start in starts:
-                stretch(start)
+            list(map(stretch, starts))
         else:
             with ThreadPoolExecutor(threads) as pool:
                 list(pool.map(stretch, starts))

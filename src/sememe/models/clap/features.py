@@ -63,13 +63,12 @@ class ClapFeatures:
         """
         rate = self.mel.sample_rate
         seconds = _FUSED_SECONDS if self.fused else self.samples / rate
-        before: FloatArray | None = None
+        before = np.empty(0, np.float32)
         for block in stream_sound(sound, sample_rate=rate, seconds=seconds):
-            samples = block
-            if before is not None and len(block) < len(before):
-                samples = np.concatenate([before, block])[-len(before) :]
+            shorter = len(block) < len(before)
+            last = np.concatenate([before, block])[-len(before) :] if shorter else block
+            yield self.spectrograms(last)
             before = block
-            yield self.spectrograms(samples)
 
     def spectrograms(self, samples: FloatArray) -> FloatArray:
         """Return (1, frames, mels) float32 of (n,) samples, or (4, frames, mels); see `windows`."""

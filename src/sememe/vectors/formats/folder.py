@@ -30,7 +30,7 @@ import numpy as np
 
 from sememe._atomic import find_leftovers, write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import describe_file, made_by, refuse_other_kinds
+from sememe._persistence import describe_file, made_by, read_json, refuse_other_kinds
 from sememe.text.ngrams import Ngrams
 from sememe.vectors.keys import MappedKeys, make_mapped_arrays
 from sememe.vectors.record import StrPath, SubwordTable, VectorRecord
@@ -127,9 +127,7 @@ def read_vectors(folder: StrPath) -> VectorRecord:
     blob = np.memmap(root / "keys.bin", np.uint8, "r") if files.get("keys.bin") else nothing
     offsets = _open_array(root / "key_offsets.npy", (n + 1,), "<i8")
     hashes = _open_array(root / "key_hashes.npy", (n,), "<u8")
-    keys = MappedKeys(
-        blob, offsets, hashes=hashes, rows=_open_array(root / "key_rows.npy", (n,), "<i4")
-    )
+    keys = MappedKeys(blob, offsets, hashes, _open_array(root / "key_rows.npy", (n,), "<i4"))
     if offsets[0] != 0 or offsets[-1] != len(blob):
         raise CorruptFileError(f"{root / 'key_offsets.npy'} does not fit keys.bin. {_AGAIN}")
     matrix = _open_array(root / "matrix.npy", (n, dim), "<f4")
@@ -159,21 +157,18 @@ def read_document(folder: Path) -> dict[str, Any]:
         CorruptFileError: It cannot be read, or it is of another version.
     """
     path = folder / FILE
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    document = read_json(path, missing=None)
+    if document is None:
         if (folder / "matrix.npy").exists():
             raise CorruptFileError(
                 f"{folder} lacks {FILE}: its vectors are being written just now, or their writing "
                 "was broken off. Open it again; if that does not help, write them again."
-            ) from None
+            )
         refuse_interrupted_save(folder)
         raise InvalidInputError(
             f"{folder} holds no {FILE}, so no vectors that sememe wrote. Give the folder that "
             "KeyedVectors.save made, or the vector file itself."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise CorruptFileError(f"{path} cannot be read: {error}. {_AGAIN}") from error
+        )
     if not isinstance(document, dict) or "vectors" not in document:
         kind = document.get("kind") if isinstance(document, dict) else None
         raise InvalidInputError(

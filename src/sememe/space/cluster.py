@@ -92,7 +92,7 @@ def cluster(
         raise InvalidInputError(f"seed={seed!r}; allowed: a whole number from 0 to 2**32 - 1.")
     _check_numbers(len(rows), k, method, max_k, min_size)
     if method == "hdbscan":
-        return _clusters(rows, _hdbscan(rows, min_size), method, normalize)
+        return _number_clusters(rows, _hdbscan(rows, min_size), method, normalize)
     distinct = _count_distinct(rows, limit=max(k or 0, max_k))
     if k is not None and k > distinct:
         raise InvalidInputError(
@@ -100,7 +100,7 @@ def cluster(
         )
     sizes = list(range(2, min(max_k, distinct, len(rows) - 1) + 1)) if k is None else [k]
     tried = [
-        _clusters(rows, _partition(rows, size, method, seed), method, normalize)
+        _number_clusters(rows, _partition(rows, size, method, seed), method, normalize)
         for size in sizes or [1]
     ]
     return max(tried, key=lambda clusters: (clusters.silhouette, -clusters.k))
@@ -153,7 +153,7 @@ def _hdbscan(rows: FloatArray, min_size: int) -> Labels:
     return np.asarray(model.fit_predict(rows.astype(np.float64)), np.int64)
 
 
-def _clusters(rows: FloatArray, labels: Labels, method: Method, normalize: bool) -> Clusters:
+def _number_clusters(rows: FloatArray, labels: Labels, method: Method, normalize: bool) -> Clusters:
     """Number the clusters by first appearance and take their means."""
     numbers: dict[int, int] = {}
     for label in labels.tolist():

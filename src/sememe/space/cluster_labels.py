@@ -61,7 +61,7 @@ def distinctive_terms(clusters: Clusters, texts: Sequence[str], *, k: int = 3) -
     counts: list[Counter[str]] = [Counter() for _ in range(clusters.k)]
     for label, text in zip(clusters.labels.tolist(), texts, strict=True):
         if label >= 0:
-            counts[label].update(_terms(text))
+            counts[label].update(_find_terms(text))
     every: Counter[str] = sum(counts, Counter())
     mean = every.total() / max(1, len(counts))
     named = []
@@ -71,7 +71,7 @@ def distinctive_terms(clusters: Clusters, texts: Sequence[str], *, k: int = 3) -
     return named
 
 
-def _terms(text: str) -> list[str]:
+def _find_terms(text: str) -> list[str]:
     every = _WORD.findall(normalize(text))
     words = (strip_particle(word) if _HANGUL.fullmatch(word) else word for word in every)
     return [word for word in words if word not in _COMMON and not word.isdecimal()]

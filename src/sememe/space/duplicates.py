@@ -70,12 +70,12 @@ def duplicates(
     """
     lowest = np.float32(check_threshold(threshold))
     rows = Cosines(vectors)
-    kept, best, scores = _greedy(rows, lowest, show=show_progress)
+    kept, best, scores = _deduplicate(rows, lowest, show=show_progress)
     dropped = np.flatnonzero(best >= 0)
     return Duplicates(kept, dropped, best[dropped], scores[dropped])
 
 
-def _greedy(rows: Cosines, lowest: np.float32, *, show: bool) -> tuple[Ids, Ids, FloatArray]:
+def _deduplicate(rows: Cosines, lowest: np.float32, *, show: bool) -> tuple[Ids, Ids, FloatArray]:
     """Return the kept rows, and for each row the kept one it duplicates, or -1, and the cosine."""
     best = np.full(rows.n, -1, np.int64)
     scores = np.full(rows.n, -np.inf, np.float32)

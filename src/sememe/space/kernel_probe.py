@@ -60,7 +60,7 @@ class KernelProbe(Probe):
         standard = probe.fit_standard(rows)
         x = unit(probe.standardize(rows, standard))
         sharp = self._choose(x, labels, classes, groups)
-        weight = _solve(_kernel(x, x, self.width_), labels, classes, (self.ridge_,))[0]
+        weight = _solve(_compute_kernel(x, x, self.width_), labels, classes, (self.ridge_,))[0]
         self._learnt = {
             **standard._asdict(),
             "examples": x,
@@ -75,8 +75,8 @@ class KernelProbe(Probe):
         learnt = self._learnt
         x = unit(probe.standardize(rows, Standard.among(learnt)))
         scores = [np.empty((0, learnt["weight"].shape[1]), np.float32)]
-        for block in probe.row_blocks(x):
-            kernel = _kernel(block, learnt["examples"], float(learnt["width"]))
+        for block in probe.split_rows(x):
+            kernel = _compute_kernel(block, learnt["examples"], float(learnt["width"]))
             scores.append(kernel @ learnt["weight"])
         return probe.softmax(float(learnt["sharp"]) * np.concatenate(scores))
 
@@ -88,8 +88,8 @@ class KernelProbe(Probe):
             truth.append(labels[held_out])
             train = np.random.default_rng(self.seed).permutation(train)[:_CHOSEN_BY]
             for width in _WIDTHS:
-                kernel = _kernel(x[train], x[train], width)
-                queries = _kernel(x[held_out], x[train], width)
+                kernel = _compute_kernel(x[train], x[train], width)
+                queries = _compute_kernel(x[held_out], x[train], width)
                 weights = _solve(kernel, labels[train], classes, _RIDGES)
                 for ridge, weight in zip(_RIDGES, weights, strict=True):
                     by_value.setdefault((width, ridge), []).append(queries @ weight)
@@ -106,7 +106,7 @@ class KernelProbe(Probe):
         return _SHARP[int(np.argmax(likely))]
 
 
-def _kernel(a: FloatArray, b: FloatArray, width: float) -> FloatArray:
+def _compute_kernel(a: FloatArray, b: FloatArray, width: float) -> FloatArray:
     """Return (len(a), len(b)) exp(-width |a - b|²) of unit rows."""
     return np.asarray(np.exp(2 * width * (a @ b.T - 1)))
 

@@ -55,7 +55,7 @@ class LinearProbe(Probe):
             self._choose(x, labels, groups)
         else:
             self.regularization_ = given
-        ((weight, bias),) = _path(x, labels, (self.regularization_,))
+        ((weight, bias),) = _fit_path(x, labels, (self.regularization_,))
         self._learnt = {**standard._asdict(), "weight": weight, "bias": bias}
         return self
 
@@ -69,7 +69,7 @@ class LinearProbe(Probe):
         hits, n = np.zeros(len(_GRID)), 0
         for train, held_out in probe.split_folds(labels, seed=self.seed, groups=groups):
             truth = labels[held_out]
-            for i, (weight, bias) in enumerate(_path(x[train], labels[train], _GRID)):
+            for i, (weight, bias) in enumerate(_fit_path(x[train], labels[train], _GRID)):
                 hits[i] += int(((x[held_out] @ weight.T + bias).argmax(1) == truth).sum())
             n += len(held_out)
         if n:
@@ -77,7 +77,7 @@ class LinearProbe(Probe):
             self.regularization_, self.held_out_ = _GRID[best], float(hits[best] / n)
 
 
-def _path(
+def _fit_path(
     x: FloatArray, labels: Labels, strengths: tuple[float, ...]
 ) -> list[tuple[FloatArray, FloatArray]]:
     """Return weight (classes, dim) and bias (classes,) per strength, each warm-started."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from sememe._ties import best_places
 from sememe._types import FloatArray
-from sememe.space.probe import Labels, Probe, check_examples, row_blocks
+from sememe.space.probe import Labels, Probe, check_examples, split_rows
 from sememe.vectors.nearest import check_k, unit
 
 _TEMPERATURE = 0.07
@@ -59,8 +59,8 @@ class NeighbourProbe(Probe):
         labels, k = learnt["labels"], int(learnt["k"])
         classes = int(labels.max()) + 1
         votes = [
-            _votes(block @ learnt["examples"].T, labels, (k,), classes)[0]
-            for block in row_blocks(unit(rows))
+            _count_votes(block @ learnt["examples"].T, labels, (k,), classes)[0]
+            for block in split_rows(unit(rows))
         ]
         return np.concatenate(votes) if votes else np.empty((0, classes), np.float32)
 
@@ -68,20 +68,20 @@ class NeighbourProbe(Probe):
         asked = np.random.default_rng(self.seed).permutation(len(x))[:_ASKED]
         grid = tuple(k for k in _GRID if k < len(x))
         hits, start = np.zeros(len(grid)), 0
-        for block in row_blocks(x[asked]):
+        for block in split_rows(x[asked]):
             own = asked[start : start + len(block)]
             cosine = block @ x.T
             cosine[np.arange(len(block)), own] = -np.inf  # not its own neighbour
             if groups is not None and len(np.unique(groups)) > 1:
                 cosine[groups[own][:, None] == groups] = -np.inf
-            for i, votes in enumerate(_votes(cosine, labels, grid, classes)):
+            for i, votes in enumerate(_count_votes(cosine, labels, grid, classes)):
                 hits[i] += int((votes.argmax(1) == labels[own]).sum())
             start += len(block)
         best = int(hits.argmax())
         self.k_, self.held_out_ = grid[best], float(hits[best] / len(asked))
 
 
-def _votes(
+def _count_votes(
     cosine: FloatArray, labels: Labels, ks: tuple[int, ...], classes: int
 ) -> list[FloatArray]:
     """Return for each k the (n, classes) fractions of the votes; ties go to the first example."""

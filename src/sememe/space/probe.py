@@ -160,7 +160,7 @@ def _split_groups(labels: Labels, groups: Labels, rng: np.random.Generator) -> I
             yield train, np.flatnonzero(held_out)
 
 
-def row_blocks(rows: FloatArray) -> Iterator[FloatArray]:
+def split_rows(rows: FloatArray) -> Iterator[FloatArray]:
     """Yield rows in blocks, to compare with all examples."""
     for start in range(0, len(rows), _BLOCK):
         yield rows[start : start + _BLOCK]

@@ -201,7 +201,7 @@ class KeyedMatrix:
         k = nearest.check_k(k)
         if odd := [q for q in questions if isinstance(q, str) or len(q) != 3]:
             raise InvalidInputError(f"got the question {odd[0]!r}; give three keys: (a, b, c).")
-        matrix, norms = self._first(among)
+        matrix, norms = self._take_first(among)
         relative = method == "3CosMul"
         score = arithmetic.three_cos_add if method == "3CosAdd" else arithmetic.three_cos_mul
         answers: list[Ranked] = []
@@ -247,7 +247,7 @@ class KeyedMatrix:
     def _norms(self) -> FloatArray:
         return nearest.compute_norms(self._matrix)
 
-    def _first(self, among: Among) -> tuple[FloatArray, FloatArray]:
+    def _take_first(self, among: Among) -> tuple[FloatArray, FloatArray]:
         """Return the rows to search and their norms."""
         if among is None:
             return self._matrix, self._norms
@@ -264,7 +264,7 @@ class KeyedMatrix:
     ) -> list[Ranked]:
         metric = resolve_metric(metric, get_args(Similarity))
         k = nearest.check_k(k)
-        matrix, norms = self._first(among)
+        matrix, norms = self._take_first(among)
         results: list[Ranked] = []
         for block in nearest.iterate_blocks(len(queries), len(matrix)):
             if metric == "cosine":

@@ -87,14 +87,14 @@ class Mfcc:
 
     def log_mel(self, sound: Any) -> FloatArray:
         """Return (n_mels, frames) float32: the mel spectrogram in decibels, 10 log10; see `mel`."""
-        decibels = _decibels(self.mel(sound), self.amin)
+        decibels = _to_decibels(self.mel(sound), self.amin)
         if self.top_db is not None:
             np.maximum(decibels, decibels.max() - self.top_db, out=decibels)
         return decibels
 
     def mfcc(self, sound: Any) -> FloatArray:
         """Return (n_mfcc, frames) float32: the cosine transform of `log_mel`."""
-        return _product(self._cosines(), self.log_mel(sound))
+        return _multiply(self._cosines(), self.log_mel(sound))
 
     def stream_mfcc(self, sound: Any, *, seconds: float = 30.0) -> Iterator[FloatArray]:
         """Yield what `mfcc` returns in blocks of frames, in memory bounded by the block.
@@ -105,7 +105,7 @@ class Mfcc:
         """
         cosines = self._cosines()
         for block in self.stream_log_mel(sound, seconds=seconds):
-            yield _product(cosines, block)
+            yield _multiply(cosines, block)
 
     def stream_log_mel(self, sound: Any, *, seconds: float = 30.0) -> Iterator[FloatArray]:
         """Yield what `log_mel` returns in blocks of frames; see `stream_mfcc`."""
@@ -116,7 +116,7 @@ class Mfcc:
             )
         blocks = stream_sound(sound, sample_rate=self.sample_rate, seconds=seconds)
         for mels in self._mels(blocks):
-            yield _decibels(mels, self.amin).T
+            yield _to_decibels(mels, self.amin).T
 
     def _mels(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
         """Yield (frames, n_mels) of a stream of samples."""
@@ -231,12 +231,12 @@ def delta(
     return np.pad(slopes, ends, mode="edge") if inner else slopes
 
 
-def _product(cosines: FloatArray, features: FloatArray) -> FloatArray:
+def _multiply(cosines: FloatArray, features: FloatArray) -> FloatArray:
     with one_thread():
         return np.asarray(cosines @ features)
 
 
-def _decibels(power: FloatArray, amin: float) -> FloatArray:
+def _to_decibels(power: FloatArray, amin: float) -> FloatArray:
     if not amin > 0:
         raise InvalidInputError(f"amin={amin}; give a power above 0.")
     decibels: FloatArray = np.maximum(power, np.float32(amin))

@@ -64,13 +64,13 @@ def split_frames(
         tail = np.concatenate([tail, block[-(half + 1) :]])[-(half + 1) :]
         held = np.concatenate([held, block])
         if not begun and len(held) > half:
-            held, begun = np.concatenate([_before(held, half, pad_mode), held]), True
+            held, begun = np.concatenate([_pad_before(held, half, pad_mode), held]), True
         if begun and len(held) >= n_fft:
             frames = sliding_window_view(held, n_fft)[::hop_length]
             yield frames
             held, made = held[len(frames) * hop_length :], True
     if begun:
-        held = np.concatenate([held, _before(tail[::-1], half, pad_mode)[::-1]])
+        held = np.concatenate([held, _pad_before(tail[::-1], half, pad_mode)[::-1]])
     else:  # shorter than the padding
         held = np.pad(held, half, mode=pad_mode)
     if not made and len(held) < n_fft:
@@ -79,7 +79,7 @@ def split_frames(
         yield sliding_window_view(held, n_fft)[::hop_length]
 
 
-def _before(samples: FloatArray, half: int, pad_mode: PadMode) -> FloatArray:
+def _pad_before(samples: FloatArray, half: int, pad_mode: PadMode) -> FloatArray:
     """Return the `half` samples of padding before audio that has more samples than that."""
     if pad_mode == "reflect":
         return samples[1 : half + 1][::-1]

@@ -57,15 +57,15 @@ def measure_statistics(levels: FloatArray) -> FloatArray:
     parts = {
         "bands": np.concatenate([levels.mean(1), levels.std(1), delta(levels).std(1)]),
         "timbre": np.concatenate([*timbre, *slopes]),
-        "rhythm": _rhythm(levels),
+        "rhythm": _measure_rhythm(levels),
         "presence": np.array([*cepstra[:, loud].std(1), *presence]),
-        "course": _course(cepstra[:, first:last]),
-        "company": _correlations(cepstra[:_GROUPS]),
+        "course": _measure_course(cepstra[:, first:last]),
+        "company": _correlate(cepstra[:_GROUPS]),
     }
     return np.concatenate([parts[name] for name in WIDTHS]).astype(np.float32)
 
 
-def _rhythm(levels: FloatArray) -> FloatArray:
+def _measure_rhythm(levels: FloatArray) -> FloatArray:
     """Return (48,): log power of 8 groups of bands in 6 ranges of modulation frequency."""
     frames = levels.shape[1]
     groups = levels.reshape(_GROUPS, -1, frames).mean(axis=1)
@@ -78,7 +78,7 @@ def _rhythm(levels: FloatArray) -> FloatArray:
     return np.asarray(np.log10(np.stack(sums, axis=1) / frames + 1).ravel())
 
 
-def _course(cepstra: FloatArray) -> FloatArray:
+def _measure_course(cepstra: FloatArray) -> FloatArray:
     """Return (100,): the mean of each of five segments in order, less the mean of all."""
     frames = cepstra.shape[1]
     sums = np.concatenate([np.zeros((_N_MFCC, 1)), np.cumsum(cepstra, axis=1)], axis=1)
@@ -88,7 +88,7 @@ def _course(cepstra: FloatArray) -> FloatArray:
     return np.asarray((means - sums[:, -1:] / frames).T.ravel())
 
 
-def _correlations(rows: FloatArray) -> FloatArray:
+def _correlate(rows: FloatArray) -> FloatArray:
     """Return the correlations of each pair of rows; 0 where one is constant."""
     apart = rows - rows.mean(axis=1, keepdims=True)
     apart /= np.linalg.norm(apart, axis=1, keepdims=True) + 1e-3

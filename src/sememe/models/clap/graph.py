@@ -58,7 +58,9 @@ def audio_graph(weights: ClapAudioWeights, *, frames: int, fused: bool = False) 
     for stage, blocks in enumerate(weights.stages):
         for number, block in enumerate(blocks):
             shifted = number % 2 == 1 and min(rows, columns) > tower.window
-            x = _layer(g, tower, block, x, (rows, columns), tower.window // 2 if shifted else 0)
+            x = _append_layer(
+                g, tower, block, x, (rows, columns), tower.window // 2 if shifted else 0
+            )
         if stage < len(weights.merging):
             x = _merge(g, weights.merging[stage], x, (rows, columns))
             rows, columns = rows // 2, columns // 2
@@ -136,7 +138,7 @@ def _fuse(g: Graph, fusion: Fusion, x: str, y: str) -> str:
     return g("Mul", g("Add", weighted, y), g.constant(np.array(2, np.float32)))
 
 
-def _layer(
+def _append_layer(
     g: Graph, tower: AudioTower, block: Block, x: str, grid: tuple[int, int], shift: int
 ) -> str:
     """Append one layer: states (1, rows * columns, width) to states of that shape."""
@@ -153,7 +155,7 @@ def _layer(
     y = _split_windows(g, _roll(g, y, shift), tower.window, rows, columns)
     bias = block.distances[None]
     if shift:
-        bias = bias + _window_mask(rows, columns, tower.window, shift)[:, None]
+        bias = bias + _mask_windows(rows, columns, tower.window, shift)[:, None]
     y = network.self_attention(y, layer, bias=g.constant(bias))
     y = _roll(g, _join_windows(g, y, tower.window, rows, columns, len(layer.out)), -shift)
     if (rows, columns) != grid:
@@ -182,7 +184,7 @@ def _join_windows(g: Graph, x: str, side: int, rows: int, columns: int, width: i
     return g.reshape(g("Transpose", x, perm=[0, 2, 1, 3, 4]), rows, columns, width)
 
 
-def _window_mask(rows: int, columns: int, side: int, shift: int) -> FloatArray:
+def _mask_windows(rows: int, columns: int, side: int, shift: int) -> FloatArray:
     """Return (windows, side², side²), which masks states that a shift brought together."""
 
     def regions(length: int) -> FloatArray:

@@ -72,7 +72,7 @@ class TorchvisionImage(TorchImage):
         model = self.model
         path, last = list(model.named_modules())[-1]
         if not isinstance(last, torch.nn.Linear):
-            raise _no_features(model)
+            raise _features_error(model)
         above, _, name = path.rpartition(".")
         setattr(model.get_submodule(above), name, torch.nn.Linear(last.in_features, classes))
 
@@ -85,7 +85,7 @@ class TorchvisionImage(TorchImage):
         nodes = extraction.get_graph_node_names(model)[1]
         last = dict(model.named_modules()).get(nodes[-1])
         if not isinstance(last, torch.nn.Linear):
-            raise _no_features(model)
+            raise _features_error(model)
         taken = {nodes[-2]: "features"}
         pool = next((i for i, node in enumerate(nodes) if node in _POOLS), 0)
         if pool and nodes[pool - 1] not in taken:
@@ -119,7 +119,7 @@ def convert_transforms(transforms: Any) -> Preprocess:
     return Preprocess.of(facts)
 
 
-def _no_features(model: Any) -> InvalidInputError:
+def _features_error(model: Any) -> InvalidInputError:
     return InvalidInputError(
         f"{type(model).__name__} does not end in a linear layer, so its features are not known. "
         "Give a ResNet, VGG, EfficientNet, MobileNet, DenseNet, ConvNeXt or the like."

@@ -57,10 +57,8 @@ def audio_graph(weights: ClapAudioWeights, *, frames: int, fused: bool = False) 
     x, (rows, columns) = patches, tower.grid
     for stage, blocks in enumerate(weights.stages):
         for number, block in enumerate(blocks):
-            shifted = number % 2 == 1 and min(rows, columns) > tower.window
-            x = _append_layer(
-                g, tower, block, x, (rows, columns), tower.window // 2 if shifted else 0
-            )
+            shift = tower.window // 2 if number % 2 and min(rows, columns) > tower.window else 0
+            x = _append_layer(g, tower, block, x, (rows, columns), shift)
         if stage < len(weights.merging):
             x = _merge(g, weights.merging[stage], x, (rows, columns))
             rows, columns = rows // 2, columns // 2

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from sememe.models.image.efficientnet import normalise_pixels
-from sememe.models.image.folder import write_image_folder
+from sememe.models.image.folder import describe_graph, write_image_folder
 from sememe.models.image.preprocess import Preprocess
 from sememe.models.onnx.builder import Graph, Port, floats
 
@@ -22,7 +22,7 @@ def quarters(folder, *, gain=1.0):
     g.output("features", "Flatten", pooled)
     graph = g.build({"pixels": Port("UINT8", ("N", 8, 8, 3))}, {"features": floats("N", 12)})
     folder.mkdir(parents=True, exist_ok=True)
-    write_image_folder(folder, graph, preprocess=preprocess, dim=12)
+    write_image_folder(folder, graph, describe_graph(graph, preprocess=preprocess, dim=12))
     return folder
 
 

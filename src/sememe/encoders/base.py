@@ -37,6 +37,8 @@ class BaseEncoder(ABC):
     A subclass sets `modality`, passes the rest to `__init__` and implements `encode_with_receipt`.
 
     Attributes:
+        name: How to load it again with `sememe.load`.
+        dim: Width of a vector.
         modality: "text", "image" or "audio".
         stream_batch: Items of a batch in `encode_batches`, by default.
         window: Tokens of a text that are read at once; None where there is no limit.
@@ -56,19 +58,9 @@ class BaseEncoder(ABC):
 
     def __init__(self, *, name: str, dim: int, space: str | Callable[[], str]) -> None:
         """Take what every encoder has; `space` may be a function that computes it when needed."""
-        self._name = name
-        self._dim = dim
+        self.name = name
+        self.dim = dim
         self._space = space
-
-    @property
-    def name(self) -> str:
-        """How to load it again with `sememe.load`."""
-        return self._name
-
-    @property
-    def dim(self) -> int:
-        """Width of a vector."""
-        return self._dim
 
     @cached_property
     def space(self) -> str:
@@ -164,12 +156,7 @@ class MediaEncoder(BaseEncoder):
     def encode_with_receipt(
         self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
     ) -> Encoded:
-        """Encode, collecting failures: rows of items that cannot be read are NaN.
-
-        Raises:
-            InvalidInputError: One item instead of a list, or an item of another type.
-            MissingExtraError: Reading such items needs an extra that is not installed.
-        """
+        """Encode, collecting failures; see `BaseEncoder`."""
         check_batch_size(batch_size)
         given = self.check_items(items)
         rows, failed = self._encode(given, show_progress)
@@ -185,11 +172,7 @@ class MediaEncoder(BaseEncoder):
 
 
 class _Outsider(BaseEncoder):
-    """An encoder of another class; what it lacks of `BaseEncoder` has the defaults.
-
-    Attributes:
-        wrapped: That encoder.
-    """
+    """An encoder of another class; what it lacks of `BaseEncoder` has the defaults."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__(name=encoder.name, dim=encoder.dim, space=encoder.space)
@@ -198,30 +181,20 @@ class _Outsider(BaseEncoder):
         self.scale = getattr(encoder, "scale", None)
         self.vectors = getattr(encoder, "vectors", None)
 
-    def encode(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> FloatArray:
-        return self._call("encode", items, batch_size, show_progress)
+    def encode(self, items: Sequence[Any], **options: Any) -> FloatArray:
+        return self._call("encode", items, options)
 
-    def encode_query(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> FloatArray:
-        return self._call("encode_query", items, batch_size, show_progress)
+    def encode_query(self, items: Sequence[Any], **options: Any) -> FloatArray:
+        return self._call("encode_query", items, options)
 
-    def encode_document(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> FloatArray:
-        return self._call("encode_document", items, batch_size, show_progress)
+    def encode_document(self, items: Sequence[Any], **options: Any) -> FloatArray:
+        return self._call("encode_document", items, options)
 
-    def encode_with_receipt(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> Encoded:
+    def encode_with_receipt(self, items: Sequence[Any], **options: Any) -> Encoded:
         if hasattr(self.wrapped, "encode_with_receipt"):
-            done: Encoded = self.wrapped.encode_with_receipt(
-                items, batch_size=batch_size, show_progress=show_progress
-            )
+            done: Encoded = self.wrapped.encode_with_receipt(items, **options)
             return done
-        rows = self._call("encode", items, batch_size, show_progress)
+        rows = self.encode(items, **options)
         return Encoded(rows, Receipt(items=len(rows)))
 
     def split(
@@ -234,11 +207,8 @@ class _Outsider(BaseEncoder):
     def release(self) -> None:
         getattr(self.wrapped, "release", super().release)()
 
-    def _call(
-        self, method: str, items: Sequence[Any], batch_size: int | None, show_progress: bool
-    ) -> FloatArray:
-        encode = getattr(self.wrapped, method, self.wrapped.encode)
-        rows: FloatArray = encode(items, batch_size=batch_size, show_progress=show_progress)
+    def _call(self, method: str, items: Sequence[Any], options: dict[str, Any]) -> FloatArray:
+        rows: FloatArray = getattr(self.wrapped, method, self.wrapped.encode)(items, **options)
         return rows
 
 
@@ -249,7 +219,7 @@ def as_encoder(encoder: Encoder) -> BaseEncoder:
     `encode_with_receipt`, `split`, `release`, `scale` and `vectors` it may have any.
 
     Raises:
-        InvalidInputError: The object is no encoder.
+        InvalidInputError: If the object is no encoder.
     """
     if isinstance(encoder, BaseEncoder):
         return encoder
@@ -298,5 +268,4 @@ def unit_rows(rows: FloatArray, dim: int) -> FloatArray:
         return np.empty((0, dim), np.float32)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     even = np.full_like(rows, dim**-0.5)
-    unit: FloatArray = np.where(norms == 0, even, rows / np.where(norms == 0, 1, norms))
-    return unit
+    return np.where(norms == 0, even, rows / np.where(norms == 0, 1, norms))

@@ -18,14 +18,7 @@ from sememe.models.audio.mel_filters import to_mel
 from sememe.models.audio.mfcc import Mfcc
 from sememe.sources.media.audio_decoding import stream_sound
 from sememe.tasks.downsampling import Downsampler
-from sememe.tasks.plotting import (
-    FAINT,
-    INK,
-    PAPER,
-    choose_time_ticks,
-    encode_png,
-    map_colours,
-)
+from sememe.tasks.plotting import FAINT, INK, PAPER, choose_time_ticks, encode_png, map_colours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

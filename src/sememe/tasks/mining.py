@@ -93,11 +93,7 @@ def mine_pairs(
 
 
 def deduplicate(
-    texts: Sequence[str],
-    encoder: Encoder,
-    *,
-    threshold: float = 0.9,
-    show_progress: bool = False,
+    texts: Sequence[str], encoder: Encoder, *, threshold: float = 0.9, show_progress: bool = False
 ) -> Duplicates:
     """Return which texts to keep: the first of those with the same meaning.
 

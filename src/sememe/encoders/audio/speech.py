@@ -9,7 +9,7 @@ objective (Pasad et al. 2021, arXiv:2107.04734).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,8 +100,8 @@ class SpeechEncoder(BaseAudioEncoder):
         counts = np.zeros((len(given), 1), np.int64)
         failed: dict[int, str] = {}
         with progress("encoding", total=len(given), show=show_progress) as advance:
-            for index, rows in self._stream_states(given, failed):  # rows: (frames, dim)
-                sums[index] += rows.sum(axis=0, dtype=np.float64)
+            for index, rows in self._engine.stream(given, failed, seconds=_SECONDS, held=_HELD):
+                sums[index] += rows.sum(axis=0, dtype=np.float64)  # rows: (frames, dim)
                 counts[index] += len(rows)
                 advance(index + 1)
         known = ~np.isin(np.arange(len(given)), list(failed))
@@ -125,7 +125,7 @@ class SpeechEncoder(BaseAudioEncoder):
         given = check_audio_items(items)
         frames: list[list[FloatArray]] = [[] for _ in given]
         failed: dict[int, str] = {}
-        for index, rows in self._stream_states(given, failed):
+        for index, rows in self._engine.stream(given, failed, seconds=_SECONDS, held=_HELD):
             frames[index].append(rows)
         raise_failures(given, failed)
         return [np.concatenate(parts) for parts in frames]
@@ -133,9 +133,3 @@ class SpeechEncoder(BaseAudioEncoder):
     def release(self) -> None:
         """Free memory that only makes the next encode faster."""
         self._engine.release()
-
-    def _stream_states(
-        self, items: Sequence[Any], failed: dict[int, str]
-    ) -> Iterator[tuple[int, FloatArray]]:
-        """Yield an item's index and states (frames, dim), window by window; fill `failed`."""
-        return self._engine.stream(items, failed, seconds=_SECONDS, held=_HELD)

@@ -95,8 +95,7 @@ class Transcriber:
         Raises:
             UnknownNameError: There is no speech network of that name.
             InvalidInputError: It has no CTC head, or no vocabulary.
-            CorruptFileError, MissingExtraError, HubError: Its files are damaged, need an extra, or
-                cannot be fetched.
+            CorruptFileError, MissingExtraError, HubError: As `sememe.load`.
         """
         located = locate(str(name), ModelKind.SPEECH)
         if located is None:
@@ -106,9 +105,9 @@ class Transcriber:
                 "transformers), or hf:org/name"
             )
         folder = read_speech_folder(located.path)
+        config = folder.config
         engine = SpeechEngine(folder, threads=threads)
         engine.open()
-        config = folder.config
         vocabulary = read_vocabulary(located.path, size=config.vocab_size, blank=config.blank)
         return cls(engine, vocabulary, name=str(ModelName.parse(str(name)).canonical))
 
@@ -151,10 +150,7 @@ class Transcriber:
         words: Sequence[str] | None = None,
         show_progress: bool = False,
     ) -> tuple[list[Transcript], dict[int, str]]:
-        """Transcribe, collecting failures: (transcripts, {index: reason}).
-
-        Transcripts of failed items are empty.
-        """
+        """Transcribe, collecting failures: (transcripts, {index: reason}); those are empty."""
         given = check_audio_items(items)
         if isinstance(beam_size, bool) or not isinstance(beam_size, int) or beam_size < 1:
             raise InvalidInputError(f"beam_size={beam_size}; give a whole number of at least 1.")
@@ -194,8 +190,8 @@ class Transcriber:
         if not all(isinstance(word, str) for word in words):
             raise InvalidInputError(f"words={list(words)!r:.80}; give a list of str.")
         vocabulary = self.vocabulary
-        spelt = spell_words(vocabulary, words)
-        return WordTrie(spelt.values(), n_units=len(vocabulary.units), space=vocabulary.space)
+        spellings = spell_words(vocabulary, words).values()
+        return WordTrie(spellings, n_units=len(vocabulary.units), space=vocabulary.space)
 
 
 class _StreamDecoder:
@@ -218,12 +214,10 @@ class _StreamDecoder:
             yield from self.finish()
             self._index, self._frames = index, 0
             blank = self._vocabulary.blank
-            plain = self._size == 1
-            self._decoder = (
-                GreedyDecoder(blank)
-                if plain
-                else BeamDecoder(blank, size=self._size, words=self._words)
-            )
+            if self._size == 1:
+                self._decoder = GreedyDecoder(blank)
+            else:
+                self._decoder = BeamDecoder(blank, size=self._size, words=self._words)
         if self._decoder is not None:
             self._decoder.feed(log_probabilities(logits, self._vocabulary.silent))
             self._frames += len(logits)
@@ -239,8 +233,7 @@ class _StreamDecoder:
         seconds = folder.config.samples(self._frames) / folder.sample_rate
         words = []
         for spoken in _split_words(reading.units, self._vocabulary.space, _PAUSE / step):
-            text = self._vocabulary.text(one.unit for one in spoken)
-            if text:
+            if text := self._vocabulary.text(one.unit for one in spoken):
                 end = min(spoken[-1].end * step, seconds)
                 words.append(Word(text, round(spoken[0].start * step, 3), round(end, 3)))
         text = " ".join(word.text for word in words)

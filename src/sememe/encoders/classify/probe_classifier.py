@@ -116,21 +116,17 @@ def load_probe_classifier(
         raise SpaceMismatchError(
             f"{path} was trained on vectors of {document['encoder']} in the space "
             f"{document['space']}; {encoder.name} makes them in {encoder.space}. Give the encoder "
-            "it was trained on, or train it again: sememe train "
-            f"{COMMANDS[encoder.modality]}"
+            f"it was trained on, or train it again: sememe train {COMMANDS[encoder.modality]}"
         )
-    return ProbeClassifier(
-        encoder,
-        _read_probe(path, str(document["method"])),
-        [str(label) for label in document["labels"]],
-        views=int(document["views"]),
-    )
+    probe = _read_probe(path, str(document["method"]))
+    labels = list(map(str, document["labels"]))
+    return ProbeClassifier(encoder, probe, labels, views=int(document["views"]))
 
 
 def _read_document(folder: Path, modality: Modality | None) -> dict[str, Any]:
     about = folder / ABOUT
     allowed = list(KINDS) if modality is None else [modality]
-    kinds, commands = [KINDS[one] for one in allowed], [COMMANDS[one] for one in allowed]
+    kinds = [KINDS[one] for one in allowed]
     for path in (about, folder / WEIGHTS):
         if not path.is_file():
             raise CorruptFileError(f"{folder} lacks {path.name}.")
@@ -139,7 +135,7 @@ def _read_document(folder: Path, modality: Modality | None) -> dict[str, Any]:
         if document["kind"] not in kinds:
             raise InvalidInputError(
                 f"{folder} holds {document['kind']!r}, not {' or '.join(map(repr, kinds))}. Give a "
-                f"folder that sememe train {' or '.join(commands)} wrote."
+                f"folder that sememe train {' or '.join(COMMANDS[one] for one in allowed)} wrote."
             )
         check_format(about, document["format"], FORMAT)
         names = ("encoder", "space", "method", "labels", "views", "sha256")

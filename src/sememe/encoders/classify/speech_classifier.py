@@ -21,6 +21,8 @@ from sememe.space.probe import softmax
 if TYPE_CHECKING:
     from sememe._types import FloatArray
 
+    Linear = tuple[FloatArray, FloatArray]
+
 
 class SpeechClassifier(Classifier):
     """A speech network with a classification head; `AudioClassifier.fit` makes it.
@@ -32,10 +34,7 @@ class SpeechClassifier(Classifier):
     modality: Modality = "audio"
 
     def __init__(
-        self,
-        encoder: SpeechEncoder,
-        labels: Sequence[str],
-        head: Sequence[tuple[FloatArray, FloatArray]],
+        self, encoder: SpeechEncoder, labels: Sequence[str], head: Sequence[Linear]
     ) -> None:
         """Take the network, and matrix (inputs, outputs) and bias of each linear layer."""
         self.encoder = encoder

@@ -76,12 +76,12 @@ class ConseEncoder(BaseImageEncoder):
         """Return the (n, dim) unit rows of images with (n, 1000) class probabilities."""
         import numpy as np
 
-        rows = probabilities
-        if not len(rows):
+        if not len(probabilities):
             return np.empty((0, self.dim), np.float32)
-        least = np.sort(rows, axis=1)[:, -TOP][:, None]
-        rows = np.where(rows >= least, rows, np.where(np.isnan(rows), np.nan, 0)).astype(np.float32)
-        return unit_rows(rows @ self._classes, self.dim)  # (n, 1000) @ (1000, dim)
+        least = np.sort(probabilities, axis=1)[:, -TOP][:, None]
+        others = np.where(np.isnan(probabilities), np.nan, 0)
+        weights = np.where(probabilities >= least, probabilities, others).astype(np.float32)
+        return unit_rows(weights @ self._classes, self.dim)  # (n, 1000) @ (1000, dim)
 
     def estimate_background(self, query: FloatArray) -> tuple[float, float]:
         """Return mean and deviation of a query's similarities to all classes.
@@ -118,7 +118,8 @@ class ConseEncoder(BaseImageEncoder):
         encode = self.text_encoder.encode
         total = encode([one.name for one in classes])
         total = total + _KIND * self._encode_repeated([one.kind for one in classes])
-        if self._reads_korean():
+        info = CATALOG.get(self.text_encoder.name.split(":")[0])
+        if info is not None and "ko" in info.languages:
             total = total + _NAME_KO * encode([one.name_ko for one in classes])
             total = total + _KIND_KO * self._encode_repeated([one.kind_ko for one in classes])
         return unit_rows(total, self.dim)
@@ -128,7 +129,3 @@ class ConseEncoder(BaseImageEncoder):
         index = {word: i for i, word in enumerate(dict.fromkeys(words))}
         rows: FloatArray = self.text_encoder.encode(list(index))[[index[word] for word in words]]
         return rows
-
-    def _reads_korean(self) -> bool:
-        info = CATALOG.get(self.text_encoder.name.split(":")[0])
-        return info is not None and "ko" in info.languages

@@ -74,7 +74,7 @@ class ImageEncoder(BaseImageEncoder, Classifier):
         outputs = [self.model.output, "logits"]
         (rows, logits), failed = self._run(check_images(items), outputs, False)
         vectors = unit_rows(rows.reshape(len(rows), self.dim), self.dim)
-        return vectors, self._softmax(logits), failed
+        return vectors, self._compute_probabilities(logits), failed
 
     def feature_maps(self, items: Sequence[Any]) -> FloatArray:
         """Return (n, height, width, channels) float32, the features of each region of an image.
@@ -103,19 +103,16 @@ class ImageEncoder(BaseImageEncoder, Classifier):
                 f"{self.name} names no classes. Give labels of your own: sememe classify --labels"
             )
         (logits,), failed = self._run(check_images(items), ["logits"], False)
-        return self._softmax(logits), failed
+        return self._compute_probabilities(logits), failed
 
     def release(self) -> None:
         """Free memory that only makes the next encode faster."""
         self._engine.release()
 
-    def _softmax(self, logits: FloatArray) -> FloatArray:
-        import numpy as np
+    def _compute_probabilities(self, logits: FloatArray) -> FloatArray:
+        from sememe.space.probe import softmax
 
-        logits = logits.reshape(len(logits), len(self.labels))
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True)) if len(logits) else logits
-        probabilities: FloatArray = powers / powers.sum(axis=1, keepdims=True)
-        return probabilities
+        return softmax(logits.reshape(len(logits), len(self.labels)))
 
     def _run(
         self, images: list[Any], outputs: Sequence[str], show_progress: bool

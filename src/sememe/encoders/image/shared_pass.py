@@ -18,9 +18,8 @@ def encode_together(
 ) -> list[tuple[FloatArray, dict[int, str]]]:
     """Encode items with several encoders, running a network that two of them share only once.
 
-    ConSE shares its network with the encoder of its features.
-
-    Returns, for each encoder, the (n, dim) vectors and {index: reason}; failed rows are NaN.
+    Returns, for each encoder, the (n, dim) vectors and {index: reason}; failed rows are NaN. ConSE
+    shares its network with the encoder of its features.
     """
     networks = [one.images if isinstance(one, ConseEncoder) else one for one in encoders]
     spaces = [network.space for network in networks]

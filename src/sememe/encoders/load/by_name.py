@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Literal, overload
 
 from sememe._errors import InvalidInputError
@@ -159,15 +158,11 @@ def _load(
 def _open(
     resolved: Resolved, overflow: Overflow, threads: int | None, loaded: Sequence[BaseEncoder]
 ) -> list[BaseEncoder]:
-    load_inner = partial(_load_inner, loaded=loaded, overflow=overflow, threads=threads)
+    def load_inner(name: str) -> BaseEncoder:
+        """Return the encoder that another is built on, loading it if it is not in memory."""
+        canonical = str(ModelName.parse(name).canonical)
+        in_memory = next((one for one in loaded if one.name == canonical), None)
+        return in_memory or load(name, overflow=overflow, threads=threads)
+
     request = Request(resolved.model, resolved.modalities, overflow, threads, load_inner)
     return [as_encoder(encoder) for encoder in resolved.family.open(request)]
-
-
-def _load_inner(
-    name: str, *, loaded: Sequence[BaseEncoder], overflow: Overflow, threads: int | None
-) -> BaseEncoder:
-    """Return the encoder that another is built on, loading it if it is not in memory."""
-    canonical = str(ModelName.parse(name).canonical)
-    in_memory = next((one for one in loaded if one.name == canonical), None)
-    return in_memory or load(name, overflow=overflow, threads=threads)

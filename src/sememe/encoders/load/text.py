@@ -35,10 +35,8 @@ def load_vectors(name: str) -> KeyedVectors:
 
         return load_glove()
     if name in CATALOG:
-        modality = CATALOG[name].modality
-        raise InvalidInputError(
-            f"{name} encodes {modality} and holds no word vectors; give {GLOVE!r}."
-        )
+        kind = CATALOG[name].modality
+        raise InvalidInputError(f"{name} encodes {kind} and holds no word vectors; give {GLOVE!r}.")
     if not path_exists(name):
         raise unknown_name(name)
     from sememe.vectors.keyed import KeyedVectors
@@ -67,22 +65,10 @@ def _open_use(request: Request) -> list[Encoder]:
 
     info, threads = model_info(DEFAULT_MODEL), request.threads or os.cpu_count() or 1
     tokenizer = UnigramTokenizer(info.read("tokenizer"))
-    weights = UseWeights(info.read("weights"), threads=threads)
-    space = fingerprint_model(
-        info, dtype="float32", pooling="sum over root of length", normalize=True
-    )
-    model = TextModel(
-        name=info.name,
-        dim=info.dim,
-        window=256,
-        passage=128,
-        overlap=24,
-        begin=(BOS,),
-        end=(EOS,),
-        unknown=UNK,
-        space=space,
-    )
-    engine = UseEngine(weights, threads=threads)
+    pooling = "sum over root of length"
+    space = fingerprint_model(info, dtype="float32", pooling=pooling, normalize=True)
+    model = TextModel(info.name, info.dim, 256, UNK, space, begin=(BOS,), end=(EOS,))
+    engine = UseEngine(UseWeights(info.read("weights"), threads=threads), threads=threads)
     return [TextEncoder(model, tokenizer, engine, overflow=request.overflow)]
 
 
@@ -95,14 +81,9 @@ def _is_sentence_encoder(model: Candidate) -> bool:
 def _open_sentence_encoder(request: Request) -> list[Encoder]:
     from sememe.encoders.text.sentence import load_sentence_encoder
 
-    encoder = load_sentence_encoder(
-        request.path,
-        request.name,
-        overflow=request.overflow,
-        threads=request.threads,
-        int8=request.model.name.int8,
-    )
-    return [encoder]
+    overflow, threads, int8 = request.overflow, request.threads, request.model.name.int8
+    path, name = request.path, request.name
+    return [load_sentence_encoder(path, name, overflow=overflow, threads=threads, int8=int8)]
 
 
 def _open_static(request: Request) -> list[Encoder]:

@@ -28,7 +28,6 @@ class Tokenizer(Protocol):
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return each text's ids."""
-        ...
 
 
 class Engine(Protocol):
@@ -42,11 +41,9 @@ class Engine(Protocol):
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         """Return one row for each sequence."""
-        ...
 
     def release(self) -> None:
         """Free memory that only makes the next call faster."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +54,23 @@ class TextModel:
         name: How to load it again with `sememe.load`.
         dim: Width of its vectors.
         window: Tokens that the network reads at once; longer text is split.
-        passage: Tokens of the passages an index keeps.
-        overlap: Most tokens that a chunk or passage repeats of the previous one.
-        begin, end: Ids put around each sequence; `window` does not count them.
         unknown: Id of tokens outside the vocabulary.
         space: Fingerprint of weights, tokenizer, pooling, normalisation and dtype.
+        begin, end: Ids put around each sequence; `window` does not count them.
+        passage: Tokens of the passages an index keeps.
+        overlap: Most tokens that a chunk or passage repeats of the previous one.
         scale, reads_captions: As in `BaseEncoder`, for models trained with images or audio.
     """
 
     name: str
     dim: int
     window: int
-    passage: int
-    overlap: int
-    begin: tuple[int, ...]
-    end: tuple[int, ...]
     unknown: int
     space: str
+    begin: tuple[int, ...] = ()
+    end: tuple[int, ...] = ()
+    passage: int = 128
+    overlap: int = 24
     scale: float | None = None
     reads_captions: bool = False
 
@@ -134,11 +131,11 @@ class TextEncoder(BaseEncoder):
         plan = self._plan(texts, receipt, batch_size or _BATCH)
         with progress("encoding", total=len(texts), show=show_progress) as advance:
             for batch in _prefetch(batch_by_tokens(plan, self.engine.tokens_at_once), len(texts)):
-                rows = self.engine.forward([self._add_marks(chunk.ids) for chunk in batch])
-                items_of = [chunk.item for chunk in batch]
+                model = self.model
+                rows = self._forward([[*model.begin, *chunk.ids, *model.end] for chunk in batch])
                 weights = np.array([chunk.weight for chunk in batch], np.float32)
-                np.add.at(vectors, items_of, rows * weights[:, None])
-                advance(items_of[-1] + 1)
+                np.add.at(vectors, [chunk.item for chunk in batch], rows * weights[:, None])
+                advance(batch[-1].item + 1)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return Encoded(vectors, receipt)
 
@@ -183,8 +180,8 @@ class TextEncoder(BaseEncoder):
     def _count(self, texts: Sequence[str]) -> list[int]:
         return list(map(len, self.tokenizer.encode(texts)))
 
-    def _add_marks(self, ids: Sequence[int]) -> list[int]:
-        return [*self.model.begin, *ids, *self.model.end]
+    def _forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
+        return self.engine.forward(ids)
 
     def _plan(self, texts: Sequence[str], receipt: Receipt, batch_size: int) -> Iterator[_Chunk]:
         """Yield the chunks to encode, recording each in the receipt."""
@@ -224,9 +221,8 @@ class TextEncoder(BaseEncoder):
         """Take as many tokens as the window holds, and count the others as dropped."""
         window = self.model.window
         ids = self.tokenizer.encode([text])[0]
-        end = bisect_right(
-            range(len(text)), window, lo=start, key=lambda end: self._count([text[:end]])[0]
-        )
+        ends = range(len(text))
+        end = bisect_right(ends, window, lo=start, key=lambda i: self._count([text[:i]])[0])
         receipt.tokens += len(ids) - window
         receipt.dropped += len(ids) - window
         self._record(receipt, item, Span(start, end - 1, window), ids[:window])

@@ -60,10 +60,6 @@ class StaticEncoder(TextEncoder):
             name=name or str(path),
             dim=int(rows.shape[1]),
             window=8192,  # `split` counts the tokens of a text up to here without splitting it
-            passage=128,
-            overlap=24,
-            begin=(),
-            end=(),
             unknown=tokenizer.unknown,
             space=contents.digest[:16],
         )

@@ -85,11 +85,7 @@ def evaluate_classification(
 
 
 def _figures(
-    right: NDArray[np.bool_],
-    asked: NDArray[np.bool_],
-    split: Split,
-    resamples: int,
-    seed: Seed,
+    right: NDArray[np.bool_], asked: NDArray[np.bool_], split: Split, resamples: int, seed: Seed
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     """Return the accuracy of each fold and their mean, and the intervals."""
     hits = right.astype(np.float64)
@@ -139,11 +135,7 @@ def _predict(
 
 
 def _interval_of_mean(
-    hits: NDArray[np.float64],
-    asked: NDArray[np.bool_],
-    split: Split,
-    resamples: int,
-    seed: Seed,
+    hits: NDArray[np.float64], asked: NDArray[np.bool_], split: Split, resamples: int, seed: Seed
 ) -> tuple[float, float]:
     """Return the interval of the mean over folds; items are weighted so that folds are equal."""
     sizes = np.bincount(split.fold[asked], minlength=len(split.names))

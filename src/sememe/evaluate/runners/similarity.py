@@ -116,10 +116,7 @@ def _evaluate_pairs(
         covered=float(judged.known.mean()),
         intervals={
             name: bootstrap_interval(
-                columns,
-                statistic=partial(_correlation, name),
-                resamples=resamples,
-                seed=seed,
+                columns, statistic=partial(_correlation, name), resamples=resamples, seed=seed
             )
             for name in _METRICS
             if len(columns)

@@ -39,11 +39,7 @@ class ZeroShotClassifier(Protocol):
 
 
 def evaluate_zero_shot(
-    judge: ZeroShotClassifier,
-    data: Labelled,
-    *,
-    resamples: int = 1000,
-    seed: Seed = 0,
+    judge: ZeroShotClassifier, data: Labelled, *, resamples: int = 1000, seed: Seed = 0
 ) -> Evaluation:
     """Predict the class of each image; for `data` see `sememe.sources.datasets.labelled`.
 

@@ -201,8 +201,7 @@ class _Outsider(BaseEncoder):
         self, items: Sequence[str], *, headings: Sequence[str] | None = None
     ) -> list[list[Span]]:
         cut = getattr(self.wrapped, "split", super().split)
-        passages: list[list[Span]] = cut(items, headings=headings)
-        return passages
+        return cut(items, headings=headings)
 
     def release(self) -> None:
         getattr(self.wrapped, "release", super().release)()

@@ -21,16 +21,6 @@ _BLOCK = 16_000_000  # similarities in memory at once: 64 MB
 Role = Literal["text", "query", "document"]
 
 
-def check_text_encoder(encoder: object, task: str) -> BaseEncoder:
-    """Return the encoder, or raise InvalidInputError if it does not encode text."""
-    return check_encoder_of(encoder, task, "text")
-
-
-def check_image_encoder(encoder: object, task: str) -> BaseEncoder:
-    """Return the encoder, or raise InvalidInputError if it does not encode images."""
-    return check_encoder_of(encoder, task, "image")
-
-
 def check_encoder_of(encoder: object, task: str, modality: Modality) -> BaseEncoder:
     """Return the encoder, or raise InvalidInputError if it is not one of a modality."""
     allowed = _ALLOWED[modality]
@@ -62,13 +52,10 @@ def encode_unit(
     if not texts:
         return np.empty((0, encoder.dim), dtype=np.float32)
     known = as_encoder(encoder)
-    by_role = {
-        "text": known.encode, "query": known.encode_query, "document": known.encode_document
-    }  # fmt: skip
-    encode = by_role[role]
-    vectors = np.asarray(
-        encode(texts, batch_size=batch_size, show_progress=show_progress), dtype=np.float32
-    )
+    by_role = {"query": known.encode_query, "document": known.encode_document}
+    encode = by_role.get(role, known.encode)
+    given = encode(texts, batch_size=batch_size, show_progress=show_progress)
+    vectors = np.asarray(given, dtype=np.float32)
     if vectors.shape != (len(texts), encoder.dim):
         raise InvalidInputError(
             f"{encoder.name} gave vectors of shape {vectors.shape} for {len(texts)} texts; "

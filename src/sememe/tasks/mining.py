@@ -18,6 +18,7 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
 from sememe._ties import rank
+from sememe.encoders.receipt import find_duplicates
 from sememe.encoders.text.encoder import check_texts
 from sememe.space.duplicates import Duplicates, duplicates
 from sememe.space.pairs import check_threshold, similar_pairs
@@ -135,13 +136,9 @@ def deduplicate(
 
 
 def _find_first_positions(texts: list[str]) -> tuple[list[int], dict[int, int]]:
-    """Return the first position of each distinct text, and of each copy that of its first."""
-    first: dict[str, int] = {}
-    copies: dict[int, int] = {}
-    for i, text in enumerate(texts):
-        if text.strip() and first.setdefault(text, i) != i:
-            copies[i] = first[text]
-    return list(first.values()), copies
+    """Return the positions of distinct texts with content, and {copy: its first}."""
+    copies = {i: first for i, first in find_duplicates(texts).items() if texts[i].strip()}
+    return [i for i, text in enumerate(texts) if text.strip() and i not in copies], copies
 
 
 def _encode(

@@ -127,5 +127,4 @@ class ConseEncoder(BaseImageEncoder):
     def _encode_repeated(self, words: Sequence[str]) -> FloatArray:
         """Encode words that repeat, each once."""
         index = {word: i for i, word in enumerate(dict.fromkeys(words))}
-        rows: FloatArray = self.text_encoder.encode(list(index))[[index[word] for word in words]]
-        return rows
+        return self.text_encoder.encode(list(index))[[index[word] for word in words]]

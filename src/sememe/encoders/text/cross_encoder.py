@@ -195,5 +195,4 @@ def _sigmoid(x: FloatArray) -> FloatArray:
     >>> _sigmoid(np.array([0, -1000, 1000], np.float32)).tolist()
     [0.5, 0.0, 1.0]
     """
-    y: FloatArray = (1 / (1 + np.exp(-np.clip(x.astype(np.float64), -700, 700)))).astype(np.float32)
-    return y
+    return (1 / (1 + np.exp(-np.clip(x.astype(np.float64), -700, 700)))).astype(np.float32)

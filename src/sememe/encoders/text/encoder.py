@@ -131,8 +131,7 @@ class TextEncoder(BaseEncoder):
         plan = self._plan(texts, receipt, batch_size or _BATCH)
         with progress("encoding", total=len(texts), show=show_progress) as advance:
             for batch in _prefetch(batch_by_tokens(plan, self.engine.tokens_at_once), len(texts)):
-                model = self.model
-                rows = self._forward([[*model.begin, *chunk.ids, *model.end] for chunk in batch])
+                rows = self._forward([self._add_marks(chunk.ids) for chunk in batch])
                 weights = np.array([chunk.weight for chunk in batch], np.float32)
                 np.add.at(vectors, [chunk.item for chunk in batch], rows * weights[:, None])
                 advance(batch[-1].item + 1)
@@ -179,6 +178,9 @@ class TextEncoder(BaseEncoder):
 
     def _count(self, texts: Sequence[str]) -> list[int]:
         return list(map(len, self.tokenizer.encode(texts)))
+
+    def _add_marks(self, ids: Sequence[int]) -> list[int]:
+        return [*self.model.begin, *ids, *self.model.end]
 
     def _forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         return self.engine.forward(ids)

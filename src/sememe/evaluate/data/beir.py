@@ -15,6 +15,8 @@ from sememe._errors import DuplicateIdError, InvalidInputError, UnknownNameError
 from sememe.evaluate.data.lines import SUFFIXES, is_title, line_error, parse_number, read_lines
 from sememe.evaluate.metrics.ranking import Qrels
 
+Corpus = Mapping[str, str] | Iterable[tuple[str, str]]
+
 
 @dataclass(frozen=True, slots=True)
 class RetrievalData:
@@ -26,7 +28,7 @@ class RetrievalData:
         qrels: {query id: {document id: relevance}}.
     """
 
-    corpus: Mapping[str, str] | Iterable[tuple[str, str]]
+    corpus: Corpus
     queries: Mapping[str, str]
     qrels: Qrels
 

@@ -71,12 +71,8 @@ class Folds:
         named = data.folds if self.number is None and self.groups is None else ()
         if self.pattern is not None:
             named = match_filenames(data.items, self.pattern, "fold pattern")
-        if (
-            not named
-            and groups
-            and self.number is None
-            and 2 <= len(set(groups)) <= _MAX_GROUP_FOLDS
-        ):
+        few_groups = 2 <= len(set(groups or ())) <= _MAX_GROUP_FOLDS
+        if not named and groups and few_groups and self.number is None:
             named = groups
         if named:
             fold, names = _number_names(named)

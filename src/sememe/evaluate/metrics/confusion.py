@@ -51,9 +51,8 @@ def measure_accuracy(
     hits = predicted == truth
     per_class = {labels[i]: float(hits[truth == i].mean()) for i in np.unique(truth).tolist()}
     interval = bootstrap_interval(hits, seed=seed)
-    return AccuracyReport(
-        float(hits.mean()), interval, per_class, find_confusions(predicted, truth, labels)
-    )
+    confused = find_confusions(predicted, truth, labels)
+    return AccuracyReport(float(hits.mean()), interval, per_class, confused)
 
 
 def find_confusions(

@@ -36,7 +36,7 @@ def knn_accuracy(
     right = 0
     for start in range(0, len(queries), _BLOCK):
         cosine = queries[start : start + _BLOCK] @ bank.T
-        near = _nearest(cosine, k)
+        near = np.argsort(-cosine, axis=1, kind="stable")[:, :k]  # of equal ones the first
         votes = np.zeros((len(near), int(bank_labels.max()) + 1), np.int64)
         np.add.at(votes, (np.arange(len(near))[:, None], bank_labels[near]), 1)
         right += int((votes.argmax(1) == labels[start : start + _BLOCK]).sum())
@@ -79,9 +79,3 @@ def effective_rank(rows: FloatArray) -> float:
     p = values / values.sum()
     p = p[p > 0]
     return float(np.exp(-(p * np.log(p)).sum()))
-
-
-def _nearest(cosine: FloatArray, k: int) -> NDArray[np.int64]:
-    """Return the columns of the k highest of each row, of equal ones the first."""
-    columns: NDArray[np.int64] = np.argsort(-cosine, axis=1, kind="stable")[:, :k]
-    return columns

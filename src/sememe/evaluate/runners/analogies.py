@@ -15,7 +15,7 @@ from sememe.evaluate.data.analogy_questions import AnalogyQuestion, infer_kind
 from sememe.evaluate.keyed_encoder import find_vectors, get_name
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
 from sememe.evaluate.results import Evaluation
-from sememe.evaluate.unit_vectors import check_text_encoder, encode_unit
+from sememe.evaluate.unit_vectors import check_encoder_of, encode_unit
 from sememe.vectors.arithmetic import Method
 from sememe.vectors.keyed import KeyedVectors
 
@@ -80,41 +80,9 @@ def evaluate_analogies(
     if among is not None and among < 1:
         raise InvalidInputError(f"among={among}; give the number of keys to search, at least 1.")
     vectors, name = _vectors(system, questions, batch_size, show_progress)
-    right, wrong = _answer(vectors, questions, among=among, method=method, seed=seed)
-    return _evaluation(name, _parts(questions), right, wrong, resamples=resamples, seed=seed)
-
-
-def _answer(
-    vectors: KeyedVectors,
-    questions: Sequence[AnalogyQuestion],
-    *,
-    among: int | None,
-    method: Method,
-    seed: Seed,
-) -> tuple[Floats, Floats]:
-    """Return (q,) whether the vectors, and the control's, answer d: 1, 0, or NaN if unknown."""
     n = min(among or len(vectors), len(vectors))
-    first_of, group = _groups(vectors, n)
-    rows = np.array(
-        [[first_of.get(_fold_case(word), -1) for word in question[1:]] for question in questions],
-        dtype=np.int64,
-    )  # (q, 4)
-    asked = np.flatnonzero((rows >= 0).all(axis=1))
-    some = asked[
-        np.unique(np.linspace(0, max(0, len(asked) - 1), CONTROLS, dtype=int))[: len(asked)]
-    ]
-    noise = random_rows(vectors.dim, int(np.random.default_rng(seed).integers(2**31)))
-    right, wrong = np.full((2, len(questions)), np.nan)
-    right[asked] = _check_answers(unit_rows(vectors.matrix), n, rows[asked], group, method)
-    wrong[some] = _check_answers(noise, n, rows[some], group, method)
-    return right, wrong
-
-
-def _evaluation(
-    name: str, parts: Parts, right: Floats, wrong: Floats, *, resamples: int, seed: Seed
-) -> Evaluation:
-    """Return the result; right and wrong: (q,) 1, 0, or NaN if unknown."""
-    asked = ~np.isnan(right)
+    right, wrong = _answer(vectors, questions, n, method, seed)
+    parts, asked = _parts(questions), ~np.isnan(right)
     return Evaluation(
         task="analogies",
         model=name,
@@ -131,6 +99,23 @@ def _evaluation(
     )
 
 
+def _answer(
+    vectors: KeyedVectors, questions: Sequence[AnalogyQuestion], n: int, method: Method, seed: Seed
+) -> tuple[Floats, Floats]:
+    """Return (q,) whether n of the vectors, and the control's, answer d: 1, 0, NaN if unknown."""
+    first_of, group = _groups(vectors, n)
+    words = [map(_fold_case, question[1:]) for question in questions]
+    rows = np.array([[first_of.get(word, -1) for word in own] for own in words], np.int64)  # (q, 4)
+    asked = np.flatnonzero((rows >= 0).all(axis=1))
+    spaced = np.unique(np.linspace(0, max(0, len(asked) - 1), CONTROLS, dtype=int))
+    some = asked[spaced[: len(asked)]]
+    noise = random_rows(vectors.dim, int(np.random.default_rng(seed).integers(2**31)))
+    right, wrong = np.full((2, len(questions)), np.nan)
+    right[asked] = _check_answers(unit_rows(vectors.matrix), n, rows[asked], group, method)
+    wrong[some] = _check_answers(noise, n, rows[some], group, method)
+    return right, wrong
+
+
 def _vectors(
     system: KeyedVectors | Encoder,
     questions: Sequence[AnalogyQuestion],
@@ -141,7 +126,7 @@ def _vectors(
     vectors = find_vectors(system)
     if vectors is not None:
         return vectors, get_name(system)
-    encoder = check_text_encoder(system, "analogies")
+    encoder = check_encoder_of(system, "analogies", "text")
     words = list(dict.fromkeys(word for question in questions for word in question[1:]))
     matrix = encode_unit(encoder, words, batch_size=batch_size, show_progress=show_progress)
     known = np.flatnonzero(matrix.any(axis=1))

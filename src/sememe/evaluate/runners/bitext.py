@@ -13,7 +13,7 @@ from sememe._types import Encoder
 from sememe.evaluate.control import derangement
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
 from sememe.evaluate.results import Evaluation
-from sememe.evaluate.unit_vectors import check_text_encoder, encode_once, is_known, row_blocks
+from sememe.evaluate.unit_vectors import check_encoder_of, encode_once, is_known, row_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +44,7 @@ def evaluate_bitext(
     Control: the answers of other sentences. Memory: 64 MB in addition to the vectors.
     Reference: Artetxe and Schwenk 2019 (arXiv:1812.10464; the margin, arXiv:1811.01136).
     """
-    check_text_encoder(encoder, "bitext")
+    check_encoder_of(encoder, "bitext", "text")
     if score not in get_args(BitextScore):
         raise UnknownNameError.of("score", score, get_args(BitextScore))
     if not pairs:
@@ -98,8 +98,7 @@ def _nearest_lines(
     rows, first_line = np.unique(answer_rows, return_index=True)  # both ascending
     asked, question = np.unique(query_rows, return_inverse=True)
     nearest = _nearest(queries[asked], answers[rows], score)
-    lines: NDArray[np.intp] = first_line[nearest][question]
-    return lines
+    return first_line[nearest][question]
 
 
 def _nearest(queries: FloatArray, answers: FloatArray, score: BitextScore) -> NDArray[np.intp]:

@@ -89,18 +89,14 @@ def _figures(
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     """Return the accuracy of each fold and their mean, and the intervals."""
     hits = right.astype(np.float64)
-    folds, intervals = {}, {}
+    means, intervals = {}, {"accuracy": _interval_of_mean(hits, asked, split, resamples, seed)}
     for i, name in enumerate(split.names):
         here = hits[asked & (split.fold == i)]
         if len(here):
-            folds[f"fold {name}"] = float(here.mean())
+            means[f"fold {name}"] = float(here.mean())
             interval = bootstrap_interval(here, resamples=resamples, seed=seed)
             intervals[f"fold {name}"] = interval
-    whole = _interval_of_mean(hits, asked, split, resamples, seed)
-    return {"accuracy": float(np.mean(list(folds.values()))), **folds}, {
-        "accuracy": whole,
-        **intervals,
-    }
+    return {"accuracy": float(np.mean(list(means.values()))), **means}, intervals
 
 
 def _predict(
@@ -143,9 +139,8 @@ def _interval_of_mean(
     group = np.arange(asked.sum()) if split.group is None else split.group[asked]
     number = np.unique(group, return_inverse=True)[1]
     table = np.column_stack([np.bincount(number, hits[asked] * share), np.bincount(number, share)])
-    return bootstrap_interval(
-        table,
-        statistic=lambda drawn: float(drawn[:, 0].sum() / drawn[:, 1].sum()),
-        resamples=resamples,
-        seed=seed,
-    )
+
+    def average(drawn: NDArray[np.float64]) -> float:
+        return float(drawn[:, 0].sum() / drawn[:, 1].sum())
+
+    return bootstrap_interval(table, statistic=average, resamples=resamples, seed=seed)

@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from sememe._types import Encoder, FloatArray
 
 _METRICS: dict[str, ProbeKind] = {
-    "linear_probe": "probe",
-    "kernel_probe": "kernel",
-    "neighbours": "knn",
-}
+    "linear_probe": "probe", "kernel_probe": "kernel", "neighbours": "knn"
+}  # fmt: skip
 
 
 def evaluate_probe(
@@ -69,9 +67,8 @@ def evaluate_probe(
         )
     y = y.astype(np.int64)
     shuffled = np.random.default_rng(seed).permutation(y)
-    right, wrong = (
-        _hits(rows[known], labels, test_rows[fit], truth[fit]) for labels in (y, shuffled)
-    )
+    right = _hits(rows[known], y, test_rows[fit], truth[fit])
+    wrong = _hits(rows[known], shuffled, test_rows[fit], truth[fit])
     return Evaluation(
         task="probe",
         model=encoder.name,

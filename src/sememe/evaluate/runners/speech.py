@@ -25,7 +25,6 @@ class Recogniser(Protocol):
     @property
     def name(self) -> str:
         """How to load it again."""
-        ...
 
     def transcribe_with_failures(
         self,
@@ -36,7 +35,6 @@ class Recogniser(Protocol):
         show_progress: bool = False,
     ) -> tuple[list[Any], dict[int, str]]:
         """Return a transcript with `text` per item, and {index: reason} of unreadable ones."""
-        ...
 
 
 def evaluate_speech(
@@ -111,14 +109,10 @@ def normalize(text: str) -> str:
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     text = text.replace("’", "'")
     kept = [
-        letter if not _is_sign(letter) or _is_within(text, i) else " "
+        letter if unicodedata.category(letter)[0] != "P" or _is_within(text, i) else " "
         for i, letter in enumerate(text)
     ]
     return " ".join("".join(kept).split())
-
-
-def _is_sign(letter: str) -> bool:
-    return unicodedata.category(letter)[0] == "P"
 
 
 def _is_within(text: str, i: int) -> bool:

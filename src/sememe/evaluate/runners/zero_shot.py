@@ -29,13 +29,11 @@ class ZeroShotClassifier(Protocol):
     @property
     def name(self) -> str:
         """Name of its encoder."""
-        ...
 
     def classify_with_failures(
         self, items: Sequence[Any], *, k: int = 5
     ) -> tuple[list[list[Any]], dict[int, str]]:
         """Return the k best (label, probability) per item, and {index: reason} of failures."""
-        ...
 
 
 def evaluate_zero_shot(
@@ -62,7 +60,8 @@ def evaluate_zero_shot(
     number = {label: i for i, label in enumerate(data.classes)}
     truth = np.array([number[data.labels[i]] for i in kept])
     index_of = {label: i for i, label in enumerate(judge.labels)}
-    predicted = np.array([_best_five(guesses[i], index_of) for i in kept])
+    ranked = [[index_of[guess[0]] for guess in guesses[i]] for i in kept]
+    predicted = np.array([best + [-1] * (5 - len(best)) for best in ranked])
     wrong = truth[derangement(len(truth), seed=seed)]
     hits, control = {}, {}
     for name, k in (("accuracy", 1), *((("accuracy@5", 5),) if len(judge.labels) > 5 else ())):
@@ -80,8 +79,3 @@ def evaluate_zero_shot(
         },
         control=control,
     )
-
-
-def _best_five(guesses: Sequence[Any], index_of: dict[str, int]) -> list[int]:
-    indices = [index_of[guess[0]] for guess in guesses]
-    return indices + [-1] * (5 - len(indices))

@@ -74,10 +74,7 @@ class BaseEncoder(ABC):
         """Encode, collecting failures: rows of items that cannot be read are NaN.
 
         Returns the (n, dim) float32 vectors and a receipt that counts tokens and, in `failed`,
-        gives the reason for each item that has no vector.
-
-        Raises:
-            InvalidInputError: An item of a type that the encoder does not take.
+        gives the reason for each item that has no vector. Other errors are those of `encode`.
         """
 
     def encode(
@@ -140,10 +137,7 @@ class BaseEncoder(ABC):
         return [[Span(0, len(text), 0)] if text.strip() else [] for text in items]
 
     def estimate_background(self, query: FloatArray) -> tuple[float, float] | None:
-        """Return mean and deviation of a query's similarity to unrelated items, if they are known.
-
-        query: (dim,), a unit row of the text encoder.
-        """
+        """Return mean and deviation of a (dim,) text vector's similarity to unrelated items."""
         return None
 
     def release(self) -> None:  # noqa: B027, most hold none
@@ -245,10 +239,7 @@ def check_threads(threads: int | None) -> None:
 def raise_failures(
     items: Iterable[Any], failed: dict[int, str], *, instead: str = "encode_with_receipt"
 ) -> None:
-    """Raise CorruptFileError for the first item that failed, if any.
-
-    instead: The method that collects failures.
-    """
+    """Raise CorruptFileError for the first item that failed, if any; `instead` collects them."""
     if failed:
         index = min(failed)
         item = list(items)[index]

@@ -167,6 +167,6 @@ def _check_templates(templates: Sequence[str]) -> tuple[str, ...]:
     for text in texts:
         if "{}" not in text:
             raise InvalidInputError(
-                f"template {text!r} has no {{}} for the label; write {{}} where it goes."
+                f"template {text!r} has no place for the label; write {{}} where it goes."
             )
     return texts

@@ -29,12 +29,7 @@ class BaseAudioEncoder(MediaEncoder):
 
 
 def check_audio_items(items: Iterable[Any]) -> list[Any]:
-    """Return audio items as a list.
-
-    Raises:
-        InvalidInputError: A single item, something that is not iterable, or an item that is no
-            audio.
-    """
+    """Return audio items as a list; InvalidInputError for a single item or one that is no audio."""
     kind = type(items).__name__
     pair = isinstance(items, tuple) and len(items) == 2 and isinstance(items[1], int | float)
     if pair or isinstance(items, str | bytes | bytearray | PathLike | Clip | Mapping):

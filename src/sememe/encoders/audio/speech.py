@@ -89,10 +89,7 @@ class SpeechEncoder(BaseAudioEncoder):
     def mean_states(
         self, items: Sequence[Any], *, show_progress: bool = False
     ) -> tuple[FloatArray, dict[int, str]]:
-        """Average the layer's states over time: (n, dim) float32, not normalised, {index: reason}.
-
-        Failed rows are NaN.
-        """
+        """Average states over time: (n, dim) float32, not normalised, NaN if failed; reasons."""
         import numpy as np
 
         given = check_audio_items(items)
@@ -115,10 +112,7 @@ class SpeechEncoder(BaseAudioEncoder):
     def encode_frames(self, items: Sequence[Any]) -> list[FloatArray]:
         """Return (frames, dim) float32 states of the layer for each item, not normalised.
 
-        Frame i starts at i * `seconds_per_frame` seconds.
-
-        Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: As `encode`.
+        Frame i starts at i * `seconds_per_frame` seconds. Errors are those of `encode`.
         """
         import numpy as np
 

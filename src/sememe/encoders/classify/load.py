@@ -15,7 +15,6 @@ def load_classifier(name: str, *, threads: int | None = None) -> Classifier:
 
     Raises:
         InvalidInputError: The model has no classes.
-        SememeError: As `load_probe_classifier`, `load_speech_classifier` and `sememe.load`.
     """
     folder = ModelFolder.open(name)
     if folder.holds(ModelKind.IMAGE_PROBE, ModelKind.AUDIO_PROBE):

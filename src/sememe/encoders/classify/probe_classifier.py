@@ -94,17 +94,13 @@ def load_probe_classifier(
 ) -> ProbeClassifier:
     """Load the classifier in a folder.
 
-    Args:
-        folder: The folder.
-        encoder: Its encoder, by default loaded by the name in the folder.
-        modality: Modality that it must classify, any by default.
-        threads: CPU threads of the encoder; all cores by default.
+    encoder: By default loaded by the name in the folder. modality: What it must classify, any by
+    default. threads: CPU threads of the encoder; all cores by default.
 
     Raises:
         InvalidInputError: The folder holds no probe, or one of another modality.
         CorruptFileError: A file is missing or damaged, or of a newer format.
         SpaceMismatchError: The encoder's name now leads to vectors of another space.
-        UnknownNameError, MissingExtraError: As `sememe.load`, for the encoder.
     """
     path = Path(folder)
     document = _read_document(path, modality)

@@ -84,10 +84,9 @@ class ConseEncoder(BaseImageEncoder):
         return unit_rows(weights @ self._classes, self.dim)  # (n, 1000) @ (1000, dim)
 
     def estimate_background(self, query: FloatArray) -> tuple[float, float]:
-        """Return mean and deviation of a query's similarities to all classes.
+        """Return mean and deviation of a (dim,) text vector's similarities to all classes.
 
-        query: (dim,), a unit row of the text encoder. An unrelated image is about as similar to it
-            as the classes are.
+        An unrelated image is about as similar to it as the classes are.
         """
         similarities = self._classes @ query
         return float(similarities.mean()), float(similarities.std())

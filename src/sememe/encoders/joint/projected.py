@@ -64,7 +64,6 @@ def load_projected(
     Raises:
         InvalidInputError: The name of the base now leads to an encoder of another modality.
         SpaceMismatchError: It leads to an encoder of another space.
-        SememeError: As `load`, and as `read_joint_folder`.
     """
     folder = read_joint_folder(path)
     name, space = folder.names[modality], folder.spaces[modality]

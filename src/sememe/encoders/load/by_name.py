@@ -82,12 +82,7 @@ def load(
 def load_text(
     name: str = DEFAULT_MODEL, *, overflow: Overflow = "chunk", threads: int | None = None
 ) -> BaseEncoder:
-    """Load a text encoder; see `load`.
-
-    Raises:
-        InvalidInputError: The name is of an encoder of another modality.
-        UnknownNameError, MissingExtraError, CorruptFileError, OSError: As `load`.
-    """
+    """Load a text encoder; see `load`. InvalidInputError for one of another modality."""
     return _load(name, "text", overflow=overflow, threads=threads)
 
 
@@ -100,11 +95,8 @@ def load_encoders(
 ) -> list[BaseEncoder]:
     """Load all encoders of a model: two, texts first, of one with a joint space, else one.
 
-    loaded: Encoders in memory, used where one is built on another of that name.
-
-    Raises:
-        InvalidInputError, UnknownNameError, MissingExtraError, CorruptFileError, OSError: As
-            `load`.
+    loaded: Encoders in memory, used where one is built on another of that name. Errors are those
+    of `load`.
 
     >>> [encoder.modality for encoder in load_encoders()]
     ['text']
@@ -121,7 +113,6 @@ def load_pair(name: str, *, threads: int | None = None) -> tuple[BaseEncoder, Ba
 
     Raises:
         InvalidInputError: The model has one encoder, in a space of its own.
-        UnknownNameError, MissingExtraError, CorruptFileError: As `load`.
     """
     encoders = load_encoders(name, threads=threads)
     if len(encoders) == 2:

@@ -28,7 +28,6 @@ def load_vectors(name: str) -> KeyedVectors:
     Raises:
         UnknownNameError: There are no word vectors and no file of that name.
         InvalidInputError: The name is of another model of the catalogue.
-        MissingExtraError, CorruptFileError: As `sememe.load`.
     """
     if name == GLOVE:
         from sememe.models.weights.glove import load_glove

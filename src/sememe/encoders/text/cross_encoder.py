@@ -125,8 +125,7 @@ class CrossEncoder:
     ) -> list[tuple[int, float]]:
         """Return the k texts that answer a query best: (index, score), descending, ties by index.
 
-        Raises:
-            InvalidInputError: As `score`; or k below 1.
+        Errors are those of `score`, and InvalidInputError for k below 1.
         """
         k = check_k(k)
         pairs = [(query, text) for text in check_texts(texts)]
@@ -173,11 +172,7 @@ class CrossEncoder:
 
 
 def check_pairs(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the pairs as a list.
-
-    Raises:
-        InvalidInputError: An item that is not a pair of str.
-    """
+    """Return the pairs as a list; InvalidInputError for an item that is not a pair of str."""
     given: list[Pair] = []
     for i, pair in enumerate([pairs] if isinstance(pairs, str) else pairs):
         if not isinstance(pair, tuple | list) or len(pair) != 2:

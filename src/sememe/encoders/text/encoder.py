@@ -283,11 +283,7 @@ def _prefetch(batches: Iterator[list[_Chunk]], n_texts: int) -> Iterator[list[_C
 
 
 def check_texts(items: Sequence[str]) -> list[str]:
-    """Return the texts as a list.
-
-    Raises:
-        InvalidInputError: A single str, or an item that is not a str.
-    """
+    """Return the texts as a list; InvalidInputError for a single str or an item of another type."""
     if isinstance(items, str):
         raise InvalidInputError(
             "encode takes a list of texts, got one str. Use encode([text]) or encode_one(text)."

@@ -97,7 +97,6 @@ class MaskedLM:
             InvalidInputError: No such folder, no head for masked tokens, no mask token, or an
                 architecture without a graph.
             CorruptFileError: A file is damaged, or does not fit the others.
-            HubError, UnknownNameError, MissingExtraError: See `sememe.load`.
         """
         from sememe.models.bert.engine import SentenceEngine
         from sememe.models.bert.folder import read_sentence_folder

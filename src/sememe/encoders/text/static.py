@@ -42,12 +42,9 @@ class StaticEncoder(TextEncoder):
 
     @classmethod
     def load(cls, folder: str | Path, *, name: str | None = None) -> StaticEncoder:
-        """Open a folder that `sememe distil` or model2vec wrote.
+        """Open a folder that `sememe distil` or model2vec wrote; see `read_static_folder`.
 
         name: How to load it again; by default the folder's path.
-
-        Raises:
-            InvalidInputError, CorruptFileError, MissingExtraError: See `read_static_folder`.
         """
         path = Path(folder).resolve()
         contents = read_static_folder(path)

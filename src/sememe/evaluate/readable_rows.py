@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 def encode_labelled(
     encoder: Encoder, data: Labelled, task: str, *, show_progress: bool = False
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return (n, dim) rows, and (n,) which of them are of readable items.
-
-    Raises:
-        InvalidInputError: The encoder is of another modality, or no item can be read.
-    """
+    """Return (n, dim) rows, and (n,) which of them are of readable items; refuse if none is."""
     checked = check_encoder_of(encoder, task, data.modality)
     done = checked.encode_with_receipt(list(data.items), show_progress=show_progress)
     failed = done.receipt.failed

@@ -37,18 +37,12 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Overview:
-    """Audio downsampled to the columns of a plot.
+    """Audio downsampled to the columns of a plot."""
 
-    Attributes:
-        seconds: Its duration.
-        low, high: (columns,) the minimum and the maximum sample.
-        power: (96, columns) mel power.
-    """
-
-    seconds: float
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    power: NDArray[np.float64]
+    seconds: float  # duration
+    low: NDArray[np.float64]  # (columns,) the minimum sample
+    high: NDArray[np.float64]  # (columns,) the maximum sample
+    power: NDArray[np.float64]  # (96, columns) mel power
 
 
 def plot_audio(

@@ -129,7 +129,7 @@ class SoundEncoder(BaseAudioEncoder):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, threads: int | None = None) -> SoundEncoder:
-        """Open a folder that `save` wrote; CorruptFileError if it is damaged or of a newer format."""
+        """Open a folder that `save` wrote; CorruptFileError if it is damaged."""
         folder = Path(path)
         with expect_valid(folder, cure="Make it again", errors=(Exception,)):  # JSON, ZIP, NumPy
             document = json.loads((folder / ABOUT).read_text(encoding="utf-8"))

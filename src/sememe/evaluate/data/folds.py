@@ -83,11 +83,7 @@ class Folds:
 
 
 def read_groups(data: Labelled, pattern: str | None) -> tuple[str, ...] | None:
-    """Return the group of each item, from file names or the table, or None.
-
-    Raises:
-        InvalidInputError: A name does not match the pattern.
-    """
+    """Return the group of each item, from file names by the pattern or from the table, or None."""
     if pattern is not None:
         return match_filenames(data.items, pattern, "group pattern")
     return data.groups or None

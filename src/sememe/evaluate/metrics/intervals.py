@@ -6,7 +6,7 @@ Reference: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,16 @@ def bootstrap_interval(
     n = len(rows)
     draws = (rows[generator.integers(n, size=n)] for _ in range(resamples))
     return _percentiles(np.array([statistic(draw) for draw in draws]), confidence)
+
+
+def bootstrap_intervals(
+    units: Mapping[str, ArrayLike], *, resamples: int, seed: Seed
+) -> dict[str, tuple[float, float]]:
+    """Return the interval of the mean of each metric, {name: (n,) values by unit}."""
+    return {
+        name: bootstrap_interval(values, resamples=resamples, seed=seed)
+        for name, values in units.items()
+    }
 
 
 def paired_bootstrap(

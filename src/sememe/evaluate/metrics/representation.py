@@ -14,17 +14,14 @@ if TYPE_CHECKING:
 
     from sememe._types import FloatArray
 
+    Labels = NDArray[np.int64]
+
 _BLOCK = 1024  # rows compared with all others at once
 _STRENGTH = 0.01  # of the probe's penalty
 
 
 def knn_accuracy(
-    bank: FloatArray,
-    bank_labels: NDArray[np.int64],
-    queries: FloatArray,
-    labels: NDArray[np.int64],
-    *,
-    k: int = 20,
+    bank: FloatArray, bank_labels: Labels, queries: FloatArray, labels: Labels, *, k: int = 20
 ) -> float:
     """Return the accuracy of an unweighted vote of the k rows of the bank nearest to each query.
 
@@ -44,10 +41,7 @@ def knn_accuracy(
 
 
 def linear_probe(
-    features: FloatArray,
-    labels: NDArray[np.int64],
-    queries: FloatArray,
-    query_labels: NDArray[np.int64],
+    features: FloatArray, labels: Labels, queries: FloatArray, query_labels: Labels
 ) -> float:
     """Return the accuracy on the queries of a linear probe fitted to features and labels.
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
-    Parts = dict[str, NDArray[np.bool_]]
+    Flags = NDArray[np.bool_]
+    Parts = dict[str, Flags]
+    Questions = Sequence[AnalogyQuestion]
 
 CONTROLS = 2000  # questions of the control, evenly spaced over all
 _TOTALS = ("total", "semantic", "syntactic")
@@ -100,7 +102,7 @@ def evaluate_analogies(
 
 
 def _answer(
-    vectors: KeyedVectors, questions: Sequence[AnalogyQuestion], n: int, method: Method, seed: Seed
+    vectors: KeyedVectors, questions: Questions, n: int, method: Method, seed: Seed
 ) -> tuple[Floats, Floats]:
     """Return (q,) whether n of the vectors, and the control's, answer d: 1, 0, NaN if unknown."""
     first_of, group = _groups(vectors, n)
@@ -117,10 +119,7 @@ def _answer(
 
 
 def _vectors(
-    system: KeyedVectors | Encoder,
-    questions: Sequence[AnalogyQuestion],
-    batch_size: int | None,
-    show_progress: bool,
+    system: KeyedVectors | Encoder, questions: Questions, batch_size: int | None, show: bool
 ) -> tuple[KeyedVectors, str]:
     """Return word vectors and the model's name; an encoder encodes the words of the questions."""
     vectors = find_vectors(system)
@@ -128,7 +127,7 @@ def _vectors(
         return vectors, get_name(system)
     encoder = check_encoder_of(system, "analogies", "text")
     words = list(dict.fromkeys(word for question in questions for word in question[1:]))
-    matrix = encode_unit(encoder, words, batch_size=batch_size, show_progress=show_progress)
+    matrix = encode_unit(encoder, words, batch_size=batch_size, show_progress=show)
     known = np.flatnonzero(matrix.any(axis=1))
     kept = [words[row] for row in known]
     name = f"{encoder.name} among the {len(kept)} words of the questions"
@@ -148,9 +147,7 @@ def _groups(vectors: KeyedVectors, n: int) -> tuple[dict[str, int], Ints]:
     return first_of, group
 
 
-def _check_answers(
-    rows: Rows, n: int, asked: Ints, group: Ints, method: Method
-) -> NDArray[np.bool_]:
+def _check_answers(rows: Rows, n: int, asked: Ints, group: Ints, method: Method) -> Flags:
     """Return (q,) whether the best answer to each question (a, b, c, d) is in the group of d."""
     if not len(asked):
         return np.zeros(0, dtype=bool)
@@ -158,7 +155,7 @@ def _check_answers(
     barred = np.column_stack([numbers, asked[:, :3].reshape(-1)])
     barred = np.concatenate([barred, _other_spellings(barred, group)])
     best = find_answers(rows, n, asked[:, :3], barred, method=method)
-    right: NDArray[np.bool_] = group[best] == asked[:, 3]
+    right: Flags = group[best] == asked[:, 3]
     return right
 
 

@@ -11,7 +11,7 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._ties import first_best
 from sememe._types import Encoder
 from sememe.evaluate.control import derangement
-from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.unit_vectors import check_encoder_of, encode_once, is_known, row_blocks
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sememe._types import FloatArray
+
+    Rows = NDArray[np.intp]
 
 BitextScore = Literal["cosine", "margin"]
 MARGIN_NEIGHBOURS = 4
@@ -67,18 +69,12 @@ def evaluate_bitext(
         n=len(pairs),
         metrics={name: float(hit.mean()) if enough else float("nan") for name, hit in hits.items()},
         covered=float(known.mean()),
-        intervals={
-            name: bootstrap_interval(hit, resamples=resamples, seed=seed)
-            for name, hit in hits.items()
-            if enough
-        },
+        intervals=bootstrap_intervals(hits, resamples=resamples, seed=seed) if enough else {},
         control={name: float(hit.mean()) for name, hit in wrong.items() if len(lines) > 1},
     )
 
 
-def _accuracies(
-    forward: NDArray[np.intp], backward: NDArray[np.intp], truth: NDArray[np.intp]
-) -> dict[str, NDArray[np.float64]]:
+def _accuracies(forward: Rows, backward: Rows, truth: Rows) -> dict[str, NDArray[np.float64]]:
     """Return the hits of each metric by line, 0 or 1 (or 0.5 in the mean)."""
     there, back = (forward == truth).astype(np.float64), (backward == truth).astype(np.float64)
     return {"accuracy": (there + back) / 2, "source_to_target": there, "target_to_source": back}
@@ -86,22 +82,19 @@ def _accuracies(
 
 def _nearest_lines(
     queries: FloatArray,
-    query_rows: NDArray[np.intp],
+    query_rows: Rows,
     answers: FloatArray,
-    answer_rows: NDArray[np.intp],
+    answer_rows: Rows,
     score: BitextScore,
-) -> NDArray[np.intp]:
-    """Return (n,): for each query line, the line of its nearest answer.
-
-    Of repeated answers, and of ties, the first line is returned.
-    """
+) -> Rows:
+    """Return (n,): for each query line, the line of its nearest answer, the first of equal ones."""
     rows, first_line = np.unique(answer_rows, return_index=True)  # both ascending
     asked, question = np.unique(query_rows, return_inverse=True)
     nearest = _nearest(queries[asked], answers[rows], score)
     return first_line[nearest][question]
 
 
-def _nearest(queries: FloatArray, answers: FloatArray, score: BitextScore) -> NDArray[np.intp]:
+def _nearest(queries: FloatArray, answers: FloatArray, score: BitextScore) -> Rows:
     """Return (n_queries,): the row of the best answer, the lower row of those that tie."""
     best = np.empty(len(queries), dtype=np.intp)
     if score == "margin":

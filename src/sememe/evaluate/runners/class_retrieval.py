@@ -9,7 +9,7 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._ties import settle
 from sememe.evaluate.data.folds import read_groups
-from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.readable_rows import encode_labelled
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.unit_vectors import row_blocks
@@ -61,16 +61,14 @@ def evaluate_class_retrieval(
             f"{' in another group' if names is not None else ''} that could be retrieved."
         )
     shuffled = measure_by_class(rows[kept], np.random.default_rng(seed).permutation(y), group)
+    columns = dict(zip(_FIGURES, figures[asked].T, strict=True))
     return Evaluation(
         task=task,
         model=encoder.name,
         n=len(data),
         metrics=_means(figures[asked]),
         covered=float(asked.sum() / len(data)),
-        intervals={
-            name: bootstrap_interval(column, resamples=resamples, seed=seed)
-            for name, column in zip(_FIGURES, figures[asked].T, strict=True)
-        },
+        intervals=bootstrap_intervals(columns, resamples=resamples, seed=seed),
         control=_means(shuffled[~np.isnan(shuffled[:, 0])]),
     )
 

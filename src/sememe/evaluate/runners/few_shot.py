@@ -36,11 +36,7 @@ class FewShot:
 
 
 def new_probe(kind: ProbeKind, *, seed: int = 0) -> Probe:
-    """Return an unfitted probe.
-
-    Raises:
-        UnknownNameError: There is no such kind.
-    """
+    """Return an unfitted probe; UnknownNameError for another kind."""
     if kind == "probe":
         from sememe.space.linear_probe import LinearProbe
 

@@ -13,7 +13,7 @@ from sememe._ties import best_places
 from sememe._types import Encoder
 from sememe.encoders.base import as_encoder
 from sememe.evaluate.control import derangement
-from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.unit_vectors import row_blocks
 
@@ -117,10 +117,7 @@ def evaluate_image_retrieval(
         n=len(data.pairs),
         metrics=result.metrics,
         covered=len(kept.pairs) / len(data.pairs),
-        intervals={
-            name: bootstrap_interval(hit, resamples=resamples, seed=seed)
-            for name, hit in result.hits.items()
-        },
+        intervals=bootstrap_intervals(result.hits, resamples=resamples, seed=seed),
         control=result.control,
     )
 

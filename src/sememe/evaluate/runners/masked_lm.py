@@ -47,13 +47,7 @@ class MaskedModel(Protocol):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Texts:
-    """Tokenized texts.
-
-    Attributes:
-        ids: The token ids of each text.
-        known: Ascending positions of the tokens that may be masked.
-        hidden: Ascending positions of those that are masked.
-    """
+    """Token ids of texts; ascending positions of those that may be, and those that are masked."""
 
     ids: list[list[int]]
     known: list[NDArray[np.int64]]
@@ -102,7 +96,11 @@ def evaluate_masked(
         InvalidInputError: Not a masked language model, no text with a known token, or a mask_prob
             outside (0, 1].
     """
-    _check_options(model, mask_prob, pseudo_texts)
+    check_masked_model(model)
+    if not 0 < mask_prob <= 1:
+        raise InvalidInputError(f"mask_prob={mask_prob} is not in (0, 1]. Try 0.15.")
+    if pseudo_texts < 0:
+        raise InvalidInputError(f"pseudo_texts={pseudo_texts}; give 0, or how many texts to take.")
     masked = _draw_hidden(model, texts, mask_prob, seed)
     figures = _figures(model, texts, masked, pseudo_texts, show_progress)
     return Evaluation(
@@ -133,14 +131,6 @@ def check_masked_model(model: object) -> MaskedModel:
             "one: from sememe.encoders.text.masked_lm import MaskedLM; MaskedLM.load(FOLDER)."
         )
     return model
-
-
-def _check_options(model: MaskedModel, mask_prob: float, pseudo_texts: int) -> None:
-    check_masked_model(model)
-    if not 0 < mask_prob <= 1:
-        raise InvalidInputError(f"mask_prob={mask_prob} is not in (0, 1]. Try 0.15.")
-    if pseudo_texts < 0:
-        raise InvalidInputError(f"pseudo_texts={pseudo_texts}; give 0, or how many texts to take.")
 
 
 def _figures(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.readable_rows import encode_labelled
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.runners.few_shot import ProbeKind, new_probe
@@ -75,10 +75,7 @@ def evaluate_probe(
         n=len(test),
         metrics={name: float(hits.mean()) for name, hits in right.items()},
         covered=float(fit.mean()),
-        intervals={
-            name: bootstrap_interval(hits, resamples=resamples, seed=seed)
-            for name, hits in right.items()
-        },
+        intervals=bootstrap_intervals(right, resamples=resamples, seed=seed),
         control={name: float(hits.mean()) for name, hits in wrong.items()},
     )
 

@@ -12,7 +12,7 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import Encoder
 from sememe.evaluate.control import derangement
 from sememe.evaluate.data.beir import Corpus, RetrievalData
-from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.metrics.ranking import Qrels, mrr_by_query, ndcg_by_query, recall_by_query
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.top_k import TopK
@@ -70,22 +70,20 @@ def evaluate_retrieval(
         run, ids = _rank(encoder, texts, data.corpus, **options)
         relevant = {query: {i for i, rel in qrels[query].items() if rel > 0} for query in run}
         answerable = [query for query in run if not ids.isdisjoint(relevant[query])]
-    values = _values(run, qrels)
+    values = _measure(run, qrels)
+    units = {name: list(of.values()) for name, of in values.items()}
     return Evaluation(
         task="retrieval",
         model=model,
         n=len(qrels),
         metrics=_means(values),
         covered=len(answerable) / len(qrels),
-        intervals={
-            name: bootstrap_interval(list(of.values()), resamples=resamples, seed=seed)
-            for name, of in values.items()
-        },
-        control=_means(_values(_shuffle(run, qrels, seed), qrels)) if len(qrels) > 1 else {},
+        intervals=bootstrap_intervals(units, resamples=resamples, seed=seed),
+        control=_means(_measure(_shuffle(run, qrels, seed), qrels)) if len(qrels) > 1 else {},
     )
 
 
-def _values(run: _Run, qrels: Qrels) -> dict[str, dict[str, float]]:
+def _measure(run: _Run, qrels: Qrels) -> dict[str, dict[str, float]]:
     return {
         "nDCG@10": ndcg_by_query(run, qrels, k=10),
         "Recall@100": recall_by_query(run, qrels, k=100),

@@ -108,21 +108,13 @@ def _correlate(
 
 
 class _Judged(NamedTuple):
-    """A system's scores of pairs.
-
-    Attributes:
-        name: Name of the system.
-        known: (n,), whether a pair has a score.
-        scores: (m,), of the known pairs.
-        rows: (2, m), the vector rows of both sides, if there are vectors.
-        vectors: Shape of the vectors.
-    """
+    """A system's scores of pairs."""
 
     name: str
-    known: NDArray[np.bool_]
-    scores: FloatArray
-    rows: NDArray[np.intp]
-    vectors: tuple[int, ...] = ()
+    known: NDArray[np.bool_]  # (n,), whether a pair has a score
+    scores: FloatArray  # (m,), of the known pairs
+    rows: NDArray[np.intp]  # (2, m), the vector rows of both sides, if there are vectors
+    vectors: tuple[int, ...] = ()  # shape of the vectors
 
 
 def _compare(

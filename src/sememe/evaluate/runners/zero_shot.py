@@ -9,7 +9,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.evaluate.control import derangement
-from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.results import Evaluation
 
 if TYPE_CHECKING:
@@ -73,9 +73,6 @@ def evaluate_zero_shot(
         n=len(data),
         metrics={name: float(hit.mean()) for name, hit in hits.items()},
         covered=len(kept) / len(data),
-        intervals={
-            name: bootstrap_interval(hit, resamples=resamples, seed=seed)
-            for name, hit in hits.items()
-        },
+        intervals=bootstrap_intervals(hits, resamples=resamples, seed=seed),
         control=control,
     )

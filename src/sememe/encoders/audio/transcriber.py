@@ -11,8 +11,10 @@ so that no word is split at a boundary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -154,16 +156,15 @@ class Transcriber:
         given = check_audio_items(items)
         if isinstance(beam_size, bool) or not isinstance(beam_size, int) or beam_size < 1:
             raise InvalidInputError(f"beam_size={beam_size}; give a whole number of at least 1.")
-        decoder = _StreamDecoder(self.vocabulary, beam_size, self._make_trie(words), self._engine)
+        trie = self._make_trie(words)
         transcripts = [_NOTHING] * len(given)
         failed: dict[int, str] = {}
         with progress("transcribing", total=len(given), show=show_progress) as advance:
-            for index, logits in self._engine.stream(given, failed, seconds=_SECONDS, held=_HELD):
-                for done, transcript in decoder.feed(index, logits):
-                    transcripts[done] = transcript
-                    advance(done + 1)
-            for done, transcript in decoder.finish():
-                transcripts[done] = transcript
+            stream = self._engine.stream(given, failed, seconds=_SECONDS, held=_HELD)
+            for index, windows in groupby(stream, key=itemgetter(0)):
+                logits = (window for _, window in windows)
+                transcripts[index] = self._decode(logits, beam_size, trie)
+                advance(index + 1)
         for index in failed:
             transcripts[index] = _NOTHING
         return transcripts, failed
@@ -193,47 +194,26 @@ class Transcriber:
         spellings = spell_words(vocabulary, words).values()
         return WordTrie(spellings, n_units=len(vocabulary.units), space=vocabulary.space)
 
+    def _decode(
+        self, windows: Iterable[FloatArray], beam_size: int, trie: WordTrie | None
+    ) -> Transcript:
+        """Decode the (frames, units) scores of an item, window by window."""
+        blank, silent, frames = self.vocabulary.blank, self.vocabulary.silent, 0
+        size = beam_size if trie is None else max(beam_size, _BEAM)
+        decoder: GreedyDecoder | BeamDecoder = GreedyDecoder(blank)
+        if size > 1:
+            decoder = BeamDecoder(blank, size=size, words=trie)
+        for logits in windows:
+            decoder.feed(log_probabilities(logits, silent))
+            frames += len(logits)
+        return self._make_transcript(decoder.finish(), frames)
 
-class _StreamDecoder:
-    """Decode scores that arrive window by window, one item after another."""
-
-    def __init__(
-        self, vocabulary: Vocabulary, beam_size: int, words: WordTrie | None, engine: SpeechEngine
-    ) -> None:
-        self._vocabulary = vocabulary
-        self._size = beam_size if words is None else max(beam_size, _BEAM)
-        self._words = words
-        self._engine = engine
-        self._index = -1
-        self._frames = 0
-        self._decoder: GreedyDecoder | BeamDecoder | None = None
-
-    def feed(self, index: int, logits: FloatArray) -> Iterator[tuple[int, Transcript]]:
-        """Decode (frames, units) scores of an item; yield the previous item once it is complete."""
-        if index != self._index:
-            yield from self.finish()
-            self._index, self._frames = index, 0
-            blank = self._vocabulary.blank
-            if self._size == 1:
-                self._decoder = GreedyDecoder(blank)
-            else:
-                self._decoder = BeamDecoder(blank, size=self._size, words=self._words)
-        if self._decoder is not None:
-            self._decoder.feed(log_probabilities(logits, self._vocabulary.silent))
-            self._frames += len(logits)
-
-    def finish(self) -> Iterator[tuple[int, Transcript]]:
-        """Yield the last item, if there is one."""
-        if self._decoder is not None:
-            yield self._index, self._make_transcript(self._decoder.finish())
-            self._decoder = None
-
-    def _make_transcript(self, reading: Hypothesis) -> Transcript:
+    def _make_transcript(self, reading: Hypothesis, frames: int) -> Transcript:
         folder, step = self._engine.folder, self._engine.seconds_per_frame
-        seconds = folder.config.samples(self._frames) / folder.sample_rate
+        seconds = folder.config.samples(frames) / folder.sample_rate
         words = []
-        for spoken in _split_words(reading.units, self._vocabulary.space, _PAUSE / step):
-            if text := self._vocabulary.text(one.unit for one in spoken):
+        for spoken in _split_words(reading.units, self.vocabulary.space, _PAUSE / step):
+            if text := self.vocabulary.text(one.unit for one in spoken):
                 end = min(spoken[-1].end * step, seconds)
                 words.append(Word(text, round(spoken[0].start * step, 3), round(end, 3)))
         text = " ".join(word.text for word in words)

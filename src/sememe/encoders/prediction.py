@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sememe._ties import best_places
-from sememe._types import Modality
+from sememe._types import FloatArray, Modality
 from sememe.encoders.base import raise_failures
 from sememe.vectors.nearest import check_k
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 
 class Prediction(NamedTuple):

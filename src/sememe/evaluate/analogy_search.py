@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._ties import TOLERANCE, first_best
+from sememe._types import FloatArray
 from sememe.vectors.arithmetic import Method
 from sememe.vectors.nearest import unit
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-
-    Ints = NDArray[np.int64]
-    Rows = Callable[[int, int], FloatArray]
+Ints = NDArray[np.int64]
+Rows = Callable[[int, int], FloatArray]
 
 KEYS_AT_ONCE = 8192
 _QUESTIONS_AT_ONCE = 1024  # times 8192 float32: 32 MB

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
+from sememe._types import Encoder, FloatArray
 from sememe.evaluate.unit_vectors import check_encoder_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import Encoder, FloatArray
-    from sememe.sources.datasets.labelled_data import Labelled
+from sememe.sources.datasets.labelled_data import Labelled
 
 
 def encode_labelled(

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import DuplicateIdError
 from sememe._ties import TOLERANCE, highest, rank
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
+from sememe._types import FloatArray
 
 _SPARE = 64  # documents kept beyond k, in case they tie with the k-th
 

@@ -9,9 +9,10 @@ minimum and maximum, the spectrogram by its mean power.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe.models.audio.mel_filters import to_mel
@@ -19,9 +20,6 @@ from sememe.models.audio.mfcc import Mfcc
 from sememe.sources.media.audio_decoding import stream_sound
 from sememe.tasks.downsampling import Downsampler
 from sememe.tasks.plotting import FAINT, INK, PAPER, choose_time_ticks, encode_png, map_colours
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _MEL = Mfcc(sample_rate=22_050, n_fft=1024, hop_length=256, n_mels=96, top_db=None)
 _FLOOR = 80.0  # decibels below the loudest that are still distinguished

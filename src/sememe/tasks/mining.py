@@ -11,21 +11,19 @@ Memory holds the vectors, 2 KB for each text at dim 512, and a block of scores; 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
 from sememe._ties import rank
+from sememe._types import Encoder, FloatArray
 from sememe.encoders.receipt import find_duplicates
 from sememe.encoders.text.encoder import check_texts
 from sememe.space.duplicates import Duplicates, duplicates
 from sememe.space.pairs import check_threshold, similar_pairs
 from sememe.vectors.nearest import check_k
-
-if TYPE_CHECKING:
-    from sememe._types import Encoder, FloatArray
 
 _BATCH = 4096  # texts given to the encoder at once
 

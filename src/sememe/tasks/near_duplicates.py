@@ -12,18 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
 from sememe._nouns import noun
-from sememe._types import Modality, Skipped
+from sememe._types import Encoder, Modality, Skipped
 from sememe.encoders.base import as_encoder
 from sememe.index.near_duplicates import SimilarPair, rank_similar_pairs
 from sememe.sources.files import find_files
 from sememe.sources.formats import format_of
-
-if TYPE_CHECKING:
-    from sememe._types import Encoder
 
 _KINDS: tuple[Modality, ...] = ("audio", "image")
 

@@ -15,21 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unicodedata import normalize
 
 import numpy as np
 
 from sememe._errors import InvalidInputError, SpaceMismatchError
-from sememe._types import Encoder
+from sememe._types import Encoder, FloatArray
 from sememe.encoders.base import as_encoder, unit_rows
 from sememe.encoders.prediction import Classifier
 from sememe.encoders.receipt import find_duplicates
 from sememe.encoders.text.encoder import check_texts
 from sememe.space.probe import softmax
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 PLAIN = ("{}",)
 CAPTIONS = (

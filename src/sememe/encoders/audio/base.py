@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._progress import progress
-from sememe._types import Modality
+from sememe._types import FloatArray, Modality
 from sememe.encoders.base import MediaEncoder
 from sememe.sources.media.audio_decoding import Clip, check_audio
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 
 class BaseAudioEncoder(MediaEncoder):

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
+from sememe._types import FloatArray
 from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items
 from sememe.encoders.base import check_threads, raise_failures, unit_rows
 from sememe.encoders.name import ModelName
 from sememe.encoders.space import fingerprint_space
 from sememe.models.wav2vec2.engine import SpeechEngine
 from sememe.models.wav2vec2.folder import read_speech_folder
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 _SECONDS = 30.0  # of audio that the network reads at once
 _HELD = 120.0  # seconds of audio in memory before they are run
@@ -40,7 +38,7 @@ class SpeechEncoder(BaseAudioEncoder):
     def __init__(self, engine: SpeechEngine, *, name: str, space: str) -> None:
         """Take the engine of the network; see `load`."""
         super().__init__(name=name, dim=engine.width, space=space)
-        self._engine = engine
+        self._engine: SpeechEngine = engine
 
     @classmethod
     def load(
@@ -123,7 +121,3 @@ class SpeechEncoder(BaseAudioEncoder):
             frames[index].append(rows)
         raise_failures(given, failed)
         return [np.concatenate(parts) for parts in frames]
-
-    def release(self) -> None:
-        """Free memory that only makes the next encode faster."""
-        self._engine.release()

@@ -12,10 +12,11 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import InvalidInputError
 from sememe._persistence import ABOUT, check_format, describe_file, expect_valid, made_by
+from sememe._types import FloatArray
 from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items, map_audio
 from sememe.encoders.base import check_threads, unit_rows
 from sememe.encoders.space import fingerprint_space
@@ -23,9 +24,6 @@ from sememe.models.audio.statistics import MEL, WIDTHS, measure_statistics
 from sememe.models.audio.whitening import DIM, LEAST_EXAMPLES, SoundScale, fit_scale, load_scale
 from sememe.models.weights.catalog import SOUND_MODEL
 from sememe.sources.media.audio_decoding import stream_sound
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 _SCALE = "scale.npz"
 _FORMAT = 1

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._types import Modality
+from sememe._types import FloatArray, Modality
 from sememe.encoders.audio.speech import SpeechEncoder
 from sememe.encoders.prediction import Classifier
 from sememe.models.wav2vec2.folder import read_speech_folder
 from sememe.models.weights.reader import Reader
 from sememe.space.probe import softmax
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-
-    Linear = tuple[FloatArray, FloatArray]
+Linear = tuple[FloatArray, FloatArray]
 
 
 class SpeechClassifier(Classifier):

@@ -17,10 +17,10 @@ import io
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import InvalidInputError
-from sememe._types import Encoder
+from sememe._types import Encoder, FloatArray
 from sememe.encoders.base import BaseEncoder, as_encoder, unit_rows
 from sememe.encoders.image.base import BaseImageEncoder
 from sememe.encoders.image.encoder import ImageEncoder
@@ -28,9 +28,6 @@ from sememe.encoders.space import fingerprint_space
 from sememe.models.image.imagenet import ImageClass, imagenet_classes
 from sememe.models.weights.cache import cache_folder, keep
 from sememe.models.weights.catalog import CATALOG
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 TOP = 10  # classes that are averaged: the paper's T
 _KIND, _NAME_KO, _KIND_KO = 0.75, 0.5, 0.25  # weights relative to the English name's

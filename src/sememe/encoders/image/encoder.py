@@ -61,7 +61,7 @@ class ImageEncoder(BaseImageEncoder, Classifier):
         self.labels = model.labels
         self.scale = model.scale
         self.reads_captions = model.reads_captions
-        self._engine = engine
+        self._engine: VisionEngine = engine
 
     def _encode(self, items: list[Any], show_progress: bool) -> tuple[FloatArray, dict[int, str]]:
         (rows,), failed = self._run(items, [self.model.output], show_progress)
@@ -104,10 +104,6 @@ class ImageEncoder(BaseImageEncoder, Classifier):
             )
         (logits,), failed = self._run(check_images(items), ["logits"], False)
         return self._compute_probabilities(logits), failed
-
-    def release(self) -> None:
-        """Free memory that only makes the next encode faster."""
-        self._engine.release()
 
     def _compute_probabilities(self, logits: FloatArray) -> FloatArray:
         from sememe.space.probe import softmax

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sememe._types import Encoder, FloatArray
 from sememe.encoders.base import as_encoder
 from sememe.encoders.image.conse import ConseEncoder
 from sememe.encoders.image.encoder import ImageEncoder
-
-if TYPE_CHECKING:
-    from sememe._types import Encoder, FloatArray
 
 
 def encode_together(

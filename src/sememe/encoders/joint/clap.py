@@ -37,7 +37,7 @@ class ClapAudioEncoder(BaseAudioEncoder):
         """Take the model and the engine of its audio tower; see `open_clap`."""
         super().__init__(name=f"{model.name}:audio", dim=model.dim, space=model.space)
         self.scale = model.scale
-        self._engine = engine
+        self._engine: ClapAudioEngine = engine
 
     def _encode(self, items: list[Any], show_progress: bool) -> tuple[FloatArray, dict[int, str]]:
         engine = self._engine
@@ -46,10 +46,6 @@ class ClapAudioEncoder(BaseAudioEncoder):
             engine.row, items, dim=self.dim, threads=engine.threads, show=show_progress
         )
         return unit_rows(rows, self.dim), failed
-
-    def release(self) -> None:
-        """Free memory that only makes the next encode faster."""
-        self._engine.release()
 
 
 def open_clap(path: Path, name: str) -> TwoTowers:

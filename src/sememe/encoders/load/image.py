@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sememe._errors import InvalidInputError
+from sememe._types import Encoder
 from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.load.family import Candidate, Family, Request
 from sememe.encoders.space import fingerprint_model, fingerprint_space
@@ -12,9 +11,6 @@ from sememe.models.image.exported import export_once
 from sememe.models.image.folder import read_image_folder
 from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, ModelInfo
 from sememe.models.weights.folder import ModelKind
-
-if TYPE_CHECKING:
-    from sememe._types import Encoder
 
 
 def _is_image_network(model: Candidate) -> bool:

@@ -6,17 +6,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, get_args
+from typing import Literal, Protocol, TypeVar, get_args
 
 from sememe._errors import InvalidInputError, TextTooLongError, UnknownNameError
 from sememe._progress import progress
-from sememe._types import Modality
+from sememe._types import FloatArray, Modality
 from sememe.encoders.base import BaseEncoder, check_batch_size
 from sememe.encoders.receipt import ChunkNote, Encoded, Receipt, find_duplicates
 from sememe.text.split import Span, split
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 Overflow = Literal["chunk", "truncate", "error"]
 _BATCH = 256  # texts tokenised at once

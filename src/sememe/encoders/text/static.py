@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sememe._progress import progress
+from sememe._types import FloatArray
 from sememe.encoders.base import check_batch_size
 from sememe.encoders.receipt import ChunkNote, Encoded, Receipt, find_duplicates
 from sememe.encoders.text.encoder import TextEncoder, TextModel, check_texts
@@ -17,9 +17,6 @@ from sememe.encoders.text.word_vectors import draw_vector
 from sememe.models.static.engine import StaticEngine
 from sememe.models.static.folder import read_static_folder
 from sememe.text.tokenizers.tokenizer_file import FileTokenizer
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 _BATCH = 1024  # texts at once
 _CHARS = 200_000  # characters of a text, or of a batch, tokenised at once

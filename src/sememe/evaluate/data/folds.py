@@ -9,17 +9,13 @@ Folds(5, groups="_(.+)_")      five folds that do not split groups
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe.sources.datasets.filename_patterns import match_filenames
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe.sources.datasets.labelled_data import Labelled
+from sememe.sources.datasets.labelled_data import Labelled
 
 _DEFAULT_FOLDS = 5
 _MAX_GROUP_FOLDS = 10  # groups, above which several share a fold

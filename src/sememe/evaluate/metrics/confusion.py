@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe.evaluate.metrics.intervals import bootstrap_interval
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _PAIRS = 5  # of confused classes, listed
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    Statistic = Callable[[NDArray[np.float64]], float]
+Statistic = Callable[[NDArray[np.float64]], float]
 
 Seed = int | np.random.Generator | None
 _BLOCK = 4_000_000  # draws in memory at once: 32 MB

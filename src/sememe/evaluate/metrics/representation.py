@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
+from sememe._types import FloatArray
 from sememe.space.linear_probe import LinearProbe
 from sememe.vectors.nearest import unit
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-
-    Labels = NDArray[np.int64]
+Labels = NDArray[np.int64]
 
 _BLOCK = 1024  # rows compared with all others at once
 _STRENGTH = 0.01  # of the probe's penalty

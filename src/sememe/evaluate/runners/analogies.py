@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import Encoder
-from sememe.evaluate.analogy_search import find_answers, random_rows, unit_rows
+from sememe.evaluate.analogy_search import Rows, find_answers, random_rows, unit_rows
 from sememe.evaluate.data.analogy_questions import AnalogyQuestion, infer_kind
 from sememe.evaluate.keyed_encoder import find_vectors, get_name
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
@@ -19,16 +20,11 @@ from sememe.evaluate.unit_vectors import check_encoder_of, encode_unit
 from sememe.vectors.arithmetic import Method
 from sememe.vectors.keyed import KeyedVectors
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe.evaluate.analogy_search import Rows
-
-    Ints = NDArray[np.int64]
-    Floats = NDArray[np.float64]
-    Flags = NDArray[np.bool_]
-    Parts = dict[str, Flags]
-    Questions = Sequence[AnalogyQuestion]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Parts = dict[str, Flags]
+Questions = Sequence[AnalogyQuestion]
 
 CONTROLS = 2000  # questions of the control, evenly spaced over all
 _TOTALS = ("total", "semantic", "syntactic")
@@ -57,17 +53,10 @@ def evaluate_analogies(
     Intervals treat questions as independent; those of a section share words, so that the intervals
     are too narrow. Control: random vectors of the same shape, on 2,000 of the questions.
 
-    Args:
-        system: Word vectors, an encoder with some as `vectors`, or any text encoder. The last
-            encodes the words of the questions, and only these can be answers: an easier task, which
-            the model's name in the result states.
-        questions: The questions, as from `read_analogies`.
-        among: Restrict known words and answers to the first `among` keys, the most frequent ones.
-        method: "3CosAdd" or "3CosMul".
-        batch_size: Batch size of an encoder.
-        show_progress: Draw a progress bar for an encoder.
-        resamples: Bootstrap resamples of each interval.
-        seed: Seed of the intervals and the control.
+    system: Word vectors, an encoder with some as `vectors`, or any text encoder. The last encodes
+    the words of the questions, and only these can be answers: an easier task, which the model's
+    name in the result states. questions: As from `read_analogies`. among: Restrict known words and
+    answers to the first `among` keys, the most frequent ones. method: "3CosAdd" or "3CosMul".
 
     Raises:
         InvalidInputError: No question, `among` below 1, or a system of another kind.

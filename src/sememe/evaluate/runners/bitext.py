@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._ties import first_best
-from sememe._types import Encoder
+from sememe._types import Encoder, FloatArray
 from sememe.evaluate.control import derangement
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.unit_vectors import check_encoder_of, encode_once, is_known, row_blocks
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-
-    Rows = NDArray[np.intp]
+Rows = NDArray[np.intp]
 
 BitextScore = Literal["cosine", "margin"]
 MARGIN_NEIGHBOURS = 4

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe._ties import settle
+from sememe._types import Encoder, FloatArray
 from sememe.evaluate.data.folds import read_groups
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.readable_rows import encode_labelled
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.unit_vectors import row_blocks
+from sememe.sources.datasets.labelled_data import Labelled
 from sememe.vectors.nearest import unit
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import Encoder, FloatArray
-    from sememe.sources.datasets.labelled_data import Labelled
 
 _FIGURES = ("precision@1", "precision@5", "mean_average_precision")
 

@@ -7,27 +7,23 @@ result.metrics["accuracy"], result.confused
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe.evaluate.data.folds import Folds
+from sememe._types import Encoder, FloatArray
+from sememe.evaluate.data.folds import Folds, Split
 from sememe.evaluate.metrics.confusion import find_confusions
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval, bootstrap_intervals
 from sememe.evaluate.readable_rows import encode_labelled
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.runners.few_shot import ProbeKind, new_probe
+from sememe.sources.datasets.labelled_data import Labelled
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import Encoder, FloatArray
-    from sememe.evaluate.data.folds import Split
-    from sememe.sources.datasets.labelled_data import Labelled
-
-    Flags = NDArray[np.bool_]
-    Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 ProbeName = Literal["linear", "kernel", "knn"]
 PROBE_NAMES: dict[ProbeName, ProbeKind] = {"linear": "probe", "kernel": "kernel", "knn": "knn"}

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe._ties import best_places
-from sememe._types import Encoder
+from sememe._types import Encoder, FloatArray
 from sememe.encoders.base import as_encoder
 from sememe.evaluate.control import derangement
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.unit_vectors import row_blocks
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.sources.datasets.image_text import ImageTexts
+from sememe.sources.datasets.image_text import ImageTexts
 
 RECALLS = (1, 5, 10)
 

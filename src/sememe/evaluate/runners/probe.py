@@ -6,22 +6,17 @@ Reference: Chen et al. 2020, appendix B.8 (arXiv:2002.05709) for the linear eval
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
+from sememe._types import Encoder, FloatArray
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.readable_rows import encode_labelled
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.runners.few_shot import ProbeKind, new_probe
 from sememe.sources.datasets.labelled_data import Labelled
 from sememe.space.kernel_probe import MAX_KERNEL_EXAMPLES
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import Encoder, FloatArray
 
 _METRICS: dict[str, ProbeKind] = {
     "linear_probe": "probe", "kernel_probe": "kernel", "neighbours": "knn"

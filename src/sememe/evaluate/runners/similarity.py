@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
-from sememe._types import Encoder, PairScorer
+from sememe._types import Encoder, FloatArray, PairScorer
 from sememe.evaluate.control import derangement
 from sememe.evaluate.data.scored_pairs import ScoredPair
-from sememe.evaluate.keyed_encoder import as_lookup
+from sememe.evaluate.keyed_encoder import Lookup, find_vectors, get_name
 from sememe.evaluate.metrics.correlation import pearson, spearman
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.unit_vectors import check_encoder_of, encode_once, is_known
 from sememe.vectors.keyed import KeyedVectors
 from sememe.vectors.nearest import unit
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
 
 _METRICS = {"spearman": spearman, "pearson": pearson}
 
@@ -70,7 +66,9 @@ def evaluate_word_similarity(
     """
     task = "word-similarity"
     _check_pairs(task, pairs)
-    judged = _compare(task, as_lookup(system), pairs, batch_size, show_progress)
+    vectors = find_vectors(system)
+    keyed = system if vectors is None else Lookup(vectors, get_name(system))
+    judged = _compare(task, keyed, pairs, batch_size, show_progress)
     return _correlate(task, judged, pairs, resamples, seed)
 
 

@@ -42,7 +42,7 @@ class BaseEncoder(ABC):
         modality: "text", "image" or "audio".
         stream_batch: Items of a batch in `encode_batches`, by default.
         window: Tokens of a text that are read at once; None where there is no limit.
-        scale: Factor of cosines before a softmax, 1 / temperature, where training found one.
+        scale: Factor of cosines before a softmax, 1 / temperature, if training fitted one.
         reads_captions: Whether it was trained on captions, so that labels are best put into some.
         text_encoder: The text encoder whose space it shares by construction, as ConSE does.
         vectors: The word vectors it averages.

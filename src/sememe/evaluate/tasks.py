@@ -50,9 +50,9 @@ class Task:
         run: (system, data, **options) -> Evaluation.
         options: Names of the options of `run_task` that `run` takes.
         paths: Number of paths of the data; None if `read` checks it.
-        takes_searcher: Whether it takes an index, with a search mode, besides text encoders.
-        takes_vectors: Whether it takes word vectors besides text encoders.
-        takes_scorer: Whether it takes cross-encoders besides text encoders.
+        takes_searcher: Whether it takes an index, with a search mode, or a text encoder.
+        takes_vectors: Whether it takes word vectors or a text encoder.
+        takes_scorer: Whether it takes cross-encoders or text encoders.
         takes_masked: Whether it takes masked language models.
         takes_images: Whether it takes image encoders.
         takes_sounds: Whether it takes audio encoders.

@@ -1,8 +1,8 @@
-"""Shared by the runners: checks of encoders, unit vectors, and blocks of bounded memory."""
+"""Shared by the runners: checks of encoders, and unit vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sememe._errors import InvalidInputError
 from sememe._types import Encoder, FloatArray, Modality
 from sememe.encoders.base import BaseEncoder, as_encoder
+from sememe.vectors.nearest import unit
 
 _ALLOWED = {"text": "a text encoder", "image": "an image encoder", "audio": "an audio encoder"}
-_BLOCK = 16_000_000  # similarities in memory at once: 64 MB
 Role = Literal["text", "query", "document"]
 
 
@@ -64,10 +64,7 @@ def encode_unit(
             f"{encoder.name} gave NaN or infinite values for {text[:60]!r}; allowed: "
             "finite vectors. Correct the encoder."
         )
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    norms[norms == 0] = 1
-    unit: FloatArray = vectors / norms
-    return unit
+    return unit(vectors)
 
 
 def encode_once(
@@ -96,10 +93,3 @@ def is_known(vectors: FloatArray, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     known: NDArray[np.bool_] = np.zeros(len(rows), dtype=bool)
     known[rows >= 0] = vectors[rows[rows >= 0]].any(axis=1)
     return known
-
-
-def row_blocks(n_rows: int, width: int) -> Iterator[slice]:
-    """Yield slices of rows whose (rows, width) similarities fit in 64 MB."""
-    step = max(1, _BLOCK // max(1, width))
-    for start in range(0, n_rows, step):
-        yield slice(start, min(start + step, n_rows))

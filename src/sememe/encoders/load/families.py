@@ -51,7 +51,7 @@ class Resolved:
     Attributes:
         model: The canonical name and the folder.
         family: The family.
-        modalities: Modalities of the encoders that the name stands for, "text" first.
+        modalities: Modalities of the encoders that the name refers to, "text" first.
     """
 
     model: Candidate

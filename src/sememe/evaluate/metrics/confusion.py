@@ -16,7 +16,7 @@ _PAIRS = 5  # of confused classes, listed
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Items of class `label` predicted as class `told`: `count` of `of` items."""
+    """`count` of `of` items of class `label`, which were predicted as another class (`told`)."""
 
     label: str
     told: str

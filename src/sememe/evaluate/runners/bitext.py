@@ -14,7 +14,8 @@ from sememe._types import Encoder, FloatArray
 from sememe.evaluate.control import derangement
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.results import Evaluation
-from sememe.evaluate.unit_vectors import check_encoder_of, encode_once, is_known, row_blocks
+from sememe.evaluate.unit_vectors import check_encoder_of, encode_once, is_known
+from sememe.vectors.nearest import iterate_blocks
 
 Rows = NDArray[np.intp]
 
@@ -39,7 +40,7 @@ def evaluate_bitext(
     first line counts, as in published results. `score="margin"` divides the cosine by the mean
     cosine of both sentences' 4 nearest neighbours (1 - accuracy is then xsim).
     A pair with a blank sentence or a zero vector is left out and lowers `covered`.
-    Control: the answers of other sentences. Memory: 64 MB in addition to the vectors.
+    Control: the answers of other sentences. Memory: 32 MB in addition to the vectors.
     Reference: Artetxe and Schwenk 2019 (arXiv:1812.10464; the margin, arXiv:1811.01136).
     """
     check_encoder_of(encoder, "bitext", "text")
@@ -95,7 +96,7 @@ def _nearest(queries: FloatArray, answers: FloatArray, score: BitextScore) -> Ro
     best = np.empty(len(queries), dtype=np.intp)
     if score == "margin":
         of_queries, of_answers = _neighbourhood(queries, answers), _neighbourhood(answers, queries)
-    for block in row_blocks(len(queries), len(answers)):
+    for block in iterate_blocks(len(queries), len(answers)):
         scores = queries[block] @ answers.T
         if score == "margin":
             # ratio margin: cos(x, y) / ((mean cos of x's neighbours + mean cos of y's) / 2)
@@ -109,7 +110,7 @@ def _neighbourhood(queries: FloatArray, answers: FloatArray) -> FloatArray:
     """Return (n_queries,): the mean cosine of each query's nearest answers."""
     k = min(MARGIN_NEIGHBOURS, len(answers))
     means = np.empty(len(queries), dtype=np.float32)
-    for block in row_blocks(len(queries), len(answers)):
+    for block in iterate_blocks(len(queries), len(answers)):
         scores = queries[block] @ answers.T
         means[block] = np.partition(scores, len(answers) - k, axis=1)[:, -k:].mean(axis=1)
     return means

@@ -12,9 +12,8 @@ from sememe.evaluate.data.folds import read_groups
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.readable_rows import encode_labelled
 from sememe.evaluate.results import Evaluation
-from sememe.evaluate.unit_vectors import row_blocks
 from sememe.sources.datasets.labelled_data import Labelled
-from sememe.vectors.nearest import unit
+from sememe.vectors.nearest import iterate_blocks, unit
 
 _FIGURES = ("precision@1", "precision@5", "mean_average_precision")
 
@@ -82,7 +81,7 @@ def measure_by_class(
     """
     x = unit(np.asarray(rows, np.float32))
     figures = np.full((len(x), 3), np.nan)
-    for block in row_blocks(len(x), len(x)):
+    for block in iterate_blocks(len(x), len(x)):
         cosine = x[block] @ x.T
         own = group[block][:, None] == group
         cosine[own] = -np.inf  # to the end

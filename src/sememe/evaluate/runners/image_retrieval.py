@@ -15,8 +15,8 @@ from sememe.encoders.base import as_encoder
 from sememe.evaluate.control import derangement
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.results import Evaluation
-from sememe.evaluate.unit_vectors import row_blocks
 from sememe.sources.datasets.image_text import ImageTexts
+from sememe.vectors.nearest import iterate_blocks
 
 RECALLS = (1, 5, 10)
 
@@ -135,7 +135,7 @@ def _recalls(
     """
     most = min(max(RECALLS), len(answers))
     best = np.empty((len(queries), most), np.int64)
-    for block in row_blocks(len(queries), len(answers)):
+    for block in iterate_blocks(len(queries), len(answers)):
         scores = queries[block] @ answers.T
         if own is not None:
             scores[np.arange(len(scores)), own[block]] = -np.inf

@@ -127,8 +127,8 @@ def path_exists(path: str) -> bool:
         return False
 
 
-def locate_folder(name: str, kind: str, *, example: str = "") -> Path:
-    """Return the folder of a model: a path, or hf:org/name, which is fetched.
+def locate_folder(name: str, kind: str, *, example: str = "") -> tuple[Path, str]:
+    """Return the folder of a model and its canonical name; hf:org/name is fetched.
 
     Raises:
         UnknownNameError: If there is no such folder; names the kind that is needed.
@@ -137,11 +137,11 @@ def locate_folder(name: str, kind: str, *, example: str = "") -> Path:
     if name.startswith(PREFIX):
         from sememe.models.locate import fetch
 
-        return fetch(name)
+        return fetch(name), name
     path = Path(name).expanduser()
     if not name or not path_exists(str(path)) or not path.is_dir():
         raise UnknownNameError(
             f"{name[:200]!r} is no folder; allowed: the folder of a {kind}, or hf:org/name from "
             f"the hub{example and f', such as {example}'}."
         )
-    return path.resolve()
+    return path.resolve(), str(path.resolve())

@@ -24,7 +24,6 @@ from sememe.encoders.name import locate_folder
 from sememe.encoders.text.encoder import check_texts
 from sememe.models.cross_encoder.engine import CrossEngine
 from sememe.models.cross_encoder.folder import CrossFolder, read_cross_folder
-from sememe.models.weights.hub import PREFIX
 from sememe.space.probe import softmax
 from sememe.text.tokenizers.pairs import PairTokenizer
 from sememe.vectors.nearest import check_k
@@ -84,8 +83,7 @@ class CrossEncoder:
         if overflow not in get_args(PairOverflow):
             raise UnknownNameError.of("overflow", overflow, get_args(PairOverflow))
         check_threads(threads)
-        path = locate_folder(name, "cross-encoder")
-        canonical = name if name.startswith(PREFIX) else str(path)
+        path, canonical = locate_folder(name, "cross-encoder")
         return cls(read_cross_folder(path), name=canonical, overflow=overflow, threads=threads)
 
     def score(self, pairs: Sequence[Pair], *, show_progress: bool = False) -> FloatArray:

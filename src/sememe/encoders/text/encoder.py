@@ -154,24 +154,20 @@ class TextEncoder(BaseEncoder):
 
     def _split(
         self, texts: Sequence[str], windows: Sequence[int]
-    ) -> list[tuple[list[Span], list[int] | None]]:
-        """Return the chunks of each text, and its token ids where it is a single chunk."""
+    ) -> Iterator[tuple[list[Span], list[int] | None]]:
+        """Yield the chunks of each text, and its token ids where it is a single chunk."""
         bound = self.model.window * _LONG
         short = [i for i, text in enumerate(texts) if len(text) <= bound]
         rows = dict(zip(short, self.tokenizer.encode([texts[i] for i in short]), strict=True))
-        chunks: list[tuple[list[Span], list[int] | None]] = []
         for i, (text, window) in enumerate(zip(texts, windows, strict=True)):
             ids = rows.get(i)
             if ids is not None and len(ids) <= window:
                 body = text.strip()
                 start = text.index(body)
-                spans = [Span(start, start + len(body), len(ids))] if body else []
-                chunks.append((spans, ids))
+                yield [Span(start, start + len(body), len(ids))] if body else [], ids
             else:
                 overlap = min(self.model.overlap, window // 4)
-                spans = split(text, count=self._count, window=window, overlap=overlap)
-                chunks.append((spans, None))
-        return chunks
+                yield split(text, count=self._count, window=window, overlap=overlap), None
 
     def _count(self, texts: Sequence[str]) -> list[int]:
         return list(map(len, self.tokenizer.encode(texts)))

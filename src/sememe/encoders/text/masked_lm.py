@@ -17,7 +17,6 @@ from sememe.encoders.base import check_threads
 from sememe.encoders.name import locate_folder
 from sememe.encoders.text.encoder import batch_by_tokens, check_texts
 from sememe.models.bert.mask_token import USUAL, mask_token
-from sememe.models.weights.hub import PREFIX
 from sememe.text.normalize import well_formed
 from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 from sememe.vectors.nearest import check_k
@@ -104,9 +103,8 @@ class MaskedLM:
         from sememe.models.bert.weights import read_bert_weights
 
         check_threads(threads)
-        path = locate_folder(
-            name, "masked language model", example="hf:google-bert/bert-base-uncased"
-        )
+        example = "hf:google-bert/bert-base-uncased"
+        path, canonical = locate_folder(name, "masked language model", example=example)
         folder = read_sentence_folder(path)
         tensors = folder.tensors()
         check_has_head(folder.config, tensors, where=name)
@@ -114,7 +112,6 @@ class MaskedLM:
         mask = mask_token(folder.network, folder.config, tokenizer)
         weights = read_bert_weights(folder.config, tensors, where=name)
         head = read_masked_head(folder.config, tensors, weights, where=name)
-        canonical = name if name.startswith(PREFIX) else str(folder.path)
         engine = SentenceEngine(weights, threads=threads)
         heads = HeadEngine(head, threads=threads or os.cpu_count() or 1)
         return cls(canonical, engine, heads, tokenizer, mask=mask)
@@ -159,8 +156,8 @@ class MaskedLM:
                 f"{text[:80]!r}: the tokenizer finds {len(positions)} masks of {len(spans)}. Write "
                 f"{self.mask_token} with spaces around it"
             )
-        job = _Job(self._add_marks(ids), positions + len(self._tokenizer.begin), positions)
-        rows = [row for _, scores in self._score([job]) for row in scores]
+        scored = self._score([self._make_job(ids, positions)])
+        rows = [row for _, scores in scored for row in scores]
         return [self._rank(row, k, text, span) for row, span in zip(rows, spans, strict=True)]
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
@@ -248,15 +245,12 @@ class MaskedLM:
             for name, word, p in zip(names, written, probabilities, strict=True)
         ]
 
-    def _add_marks(self, ids: Sequence[int]) -> list[int]:
-        return [*self._tokenizer.begin, *ids, *self._tokenizer.end]
-
     def _make_job(self, ids: Sequence[int], positions: NDArray[np.int64]) -> _Job:
-        masked = np.array(ids, np.int64)
+        masked, begin = np.array(ids, np.int64), self._tokenizer.begin
         targets = masked[positions]
         masked[positions] = self._mask_id
-        begin = len(self._tokenizer.begin)
-        return _Job(self._add_marks(masked.tolist()), positions + begin, targets)
+        marked = [*begin, *masked.tolist(), *self._tokenizer.end]
+        return _Job(marked, positions + len(begin), targets)
 
     def _split(self, ids: Sequence[int], positions: Sequence[int]) -> Iterator[_Job]:
         """Split a text into pieces of similar length; those without a mask are left out."""

@@ -118,11 +118,7 @@ class WordEncoder(BaseEncoder):
     def split(
         self, items: Sequence[str], *, headings: Sequence[str] | None = None
     ) -> list[list[Span]]:
-        """Split each text into the passages an index keeps: character offsets and words.
-
-        headings: One for each text, to be put before its passages; they leave room for it, up to
-            half of their size.
-        """
+        """Split each text into the passages an index keeps; see `TextEncoder.split`."""
         texts = check_texts(items)
         heads = self._count(headings) if headings is not None else [0] * len(texts)
         windows = [_PASSAGE - min(head, _PASSAGE // 2) for head in heads]

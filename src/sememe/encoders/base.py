@@ -22,12 +22,11 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._types import Encoder, Modality
+from sememe._types import Encoder, FloatArray, Modality
 from sememe.encoders.receipt import Encoded, Receipt
 from sememe.text.split import Span
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
     from sememe.vectors.keyed import KeyedVectors
 
 
@@ -87,7 +86,7 @@ class BaseEncoder(ABC):
                 or Pillow images); or audio (paths, bytes of files, (samples, sample rate) or
                 `sememe.Clip`).
             batch_size: Texts tokenised at once. It bounds memory and does not change the vectors;
-                images and audio are read a few at a time whatever it is.
+                images and audio are read a few at a time in any case.
             show_progress: Draw a progress bar on standard error.
 
         Raises:

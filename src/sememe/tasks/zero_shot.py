@@ -39,7 +39,7 @@ CAPTIONS_KO = (
     "큰 {} 사진", "흐릿한 {} 사진",
 )  # fmt: skip
 OF_SOUNDS = ("this is a sound of {}.", "the sound of {}.", "{} can be heard.")
-_SCALE = 10.0  # for encoders without one: of 5 to 100 the best for ConSE on small photos
+_SCALE = 10.0  # for encoders without one: of 5 to 100 the best for ConSE on small images
 
 
 class ZeroShot(Classifier):

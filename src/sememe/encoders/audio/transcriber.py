@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._progress import progress
+from sememe._types import FloatArray
 from sememe.encoders.audio.base import check_audio_items
 from sememe.encoders.base import raise_failures
 from sememe.encoders.name import ModelName
@@ -34,7 +35,6 @@ from sememe.models.wav2vec2.folder import read_speech_folder
 from sememe.models.weights.folder import ModelKind
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
     from sememe.models.ctc.greedy import Hypothesis, TimedUnit
     from sememe.models.ctc.vocabulary import Vocabulary
 

@@ -1,4 +1,4 @@
-"""Load a classifier by its name, whatever it is made of."""
+"""Load a classifier by its name: a probe, a fine-tuned network, an image encoder with classes."""
 
 from __future__ import annotations
 

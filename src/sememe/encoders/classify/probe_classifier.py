@@ -20,14 +20,13 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError, SpaceMismatchError
 from sememe._persistence import ABOUT, check_format, expect_valid, hash_file
-from sememe._types import Modality
+from sememe._types import Encoder, FloatArray, Modality
 from sememe.encoders.audio.base import check_audio_items
 from sememe.encoders.image.base import check_images
 from sememe.encoders.image.test_time_augmentation import encode_augmented
 from sememe.encoders.prediction import Classifier
 
 if TYPE_CHECKING:
-    from sememe._types import Encoder, FloatArray
     from sememe.space.probe import Probe
 
 WEIGHTS = "weights.npz"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
+from sememe._types import FloatArray
 from sememe.encoders.base import raise_failures, unit_rows
 from sememe.encoders.image.base import BaseImageEncoder, check_images
 from sememe.encoders.prediction import Classifier
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
     from sememe.models.image.engine import VisionEngine
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._progress import progress
+from sememe._types import Encoder, FloatArray
 from sememe.encoders.base import as_encoder
 from sememe.encoders.image.base import BaseImageEncoder
 from sememe.sources.media.image_decoding import open_image
@@ -22,8 +23,6 @@ from sememe.vectors.nearest import unit
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-    from sememe._types import Encoder, FloatArray
 
 VIEWS = (1, 2, 4)
 _BATCH = 64  # images that are open at once

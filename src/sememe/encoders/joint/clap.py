@@ -11,13 +11,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sememe._types import FloatArray
 from sememe.encoders.audio.base import BaseAudioEncoder, map_audio
 from sememe.encoders.base import unit_rows
 from sememe.encoders.joint.towers import TwoTowers, check_vocabulary
 from sememe.models.clap.folder import read_clap_folder
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
     from sememe.models.clap.towers import ClapAudioEngine
     from sememe.models.onnx.token_engine import TokenEngine
 

@@ -100,10 +100,10 @@ def resolve(name: str) -> Resolved:
 
 
 def _walk(model: Candidate) -> Iterator[Family]:
-    """Yield the families in the order in which they are asked; others cannot take our models."""
+    """Yield the families in order; those of other packages cannot take models of the catalogue."""
     yield from FAMILIES
     if model.info is None:
-        from importlib.metadata import entry_points  # slow, and seldom needed
+        from importlib.metadata import entry_points  # slow, rarely needed
 
         yield from _REGISTERED
         yield from (point.load() for point in entry_points(group=_ENTRY_POINTS))

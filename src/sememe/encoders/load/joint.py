@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from sememe._types import Encoder
 from sememe.encoders.load.family import Family, Request
 from sememe.models.weights.folder import ModelKind
-
-if TYPE_CHECKING:
-    from sememe._types import Encoder
 
 
 def _open_towers(request: Request) -> list[Encoder]:

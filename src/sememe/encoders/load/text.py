@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._types import Encoder
 from sememe.encoders.load.family import Candidate, Family, Request
 from sememe.encoders.name import path_exists
 from sememe.models.weights.catalog import CATALOG, DEFAULT_MODEL, model_info
@@ -14,7 +15,6 @@ from sememe.models.weights.folder import ModelKind
 from sememe.models.weights.glove import GLOVE
 
 if TYPE_CHECKING:
-    from sememe._types import Encoder
     from sememe.encoders.text.word_tokens import Tokens
     from sememe.vectors.keyed import KeyedVectors
 

@@ -19,6 +19,7 @@ import numpy as np
 from sememe._errors import InvalidInputError, TextTooLongError, UnknownNameError
 from sememe._progress import progress
 from sememe._ties import rank, tolerance_of_outputs
+from sememe._types import FloatArray
 from sememe.encoders.base import check_threads
 from sememe.encoders.name import locate_folder
 from sememe.encoders.text.encoder import check_texts
@@ -29,7 +30,6 @@ from sememe.text.tokenizers.pairs import PairTokenizer
 from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
     from sememe.text.tokenizers.pairs import Pair, PairTokens
 
 PairOverflow = Literal["truncate", "error"]

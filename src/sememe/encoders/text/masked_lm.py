@@ -10,9 +10,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import CorruptFileError, InvalidInputError, TextTooLongError
 from sememe._ties import best_places
+from sememe._types import FloatArray
 from sememe.encoders.base import check_threads
 from sememe.encoders.name import locate_folder
 from sememe.encoders.text.encoder import batch_by_tokens, check_texts
@@ -22,9 +24,6 @@ from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
     from sememe.models.bert.engine import SentenceEngine
     from sememe.models.bert.mlm_head import HeadEngine
 

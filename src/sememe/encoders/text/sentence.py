@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
 from sememe.encoders.space import fingerprint_space
 from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, check_texts
 from sememe.text.tokenizers.tokenizer_file import FileTokenizer, Pieces
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
     from sememe.models.bert.engine import SentenceEngine
     from sememe.models.bert.folder import SentenceFolder
     from sememe.models.bert.onnx_engine import OnnxEngine

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._types import FloatArray
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
     from sememe.space.probe import Labels, Probe
 
 ProbeKind = Literal["probe", "kernel", "knn"]

@@ -51,14 +51,14 @@ def evaluate_zero_shot(
             f"got {len(judge.labels)} labels for {len(data.classes)} classes: "
             f"{', '.join(data.classes)}. Give one for each, in this order."
         )
-    guesses, reasons = judge.classify_with_failures(data.items, k=5)
+    predictions, reasons = judge.classify_with_failures(data.items, k=5)
     kept = [i for i in range(len(data)) if i not in reasons]
     if not kept:
         raise InvalidInputError(f"no image can be read: {next(iter(reasons.values()))}")
     number = {label: i for i, label in enumerate(data.classes)}
     truth = np.array([number[data.labels[i]] for i in kept])
     index_of = {label: i for i, label in enumerate(judge.labels)}
-    ranked = [[index_of[guess[0]] for guess in guesses[i]] for i in kept]
+    ranked = [[index_of[label] for label, _ in predictions[i]] for i in kept]
     predicted = np.array([best + [-1] * (5 - len(best)) for best in ranked])
     wrong = truth[derangement(len(truth), seed=seed)]
     hits, control = {}, {}

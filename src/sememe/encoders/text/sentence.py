@@ -102,8 +102,7 @@ class SentenceEncoder(TextEncoder):
         self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
     ) -> FloatArray:
         """Return (n, dim) float32, one unit row for each query, with the prompt for queries."""
-        encode = self._queries.encode if self._queries else self.encode
-        return encode(items, batch_size=batch_size, show_progress=show_progress)
+        return self._queries.encode(items, batch_size=batch_size, show_progress=show_progress)
 
     def encode_tokens(
         self, texts: Sequence[str], *, layers: Sequence[int] | None = None
@@ -145,10 +144,11 @@ class SentenceEncoder(TextEncoder):
         return TokenVectors(text, names, pieces.spans, pieces.words, vectors)
 
     @cached_property
-    def _queries(self) -> SentenceEncoder | None:
+    def _queries(self) -> SentenceEncoder:
+        """The encoder of queries: with their tokenizer, if it differs."""
         tokenizer = self._query_tokenizer
         if tokenizer is None:
-            return None
+            return self
         model = self.model.replace_marks(tokenizer.begin, tokenizer.end)
         overflow, pooled = self.overflow, self._pool_prompt
         return SentenceEncoder(

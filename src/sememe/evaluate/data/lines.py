@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import math
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._errors import InvalidInputError
+from sememe.text.lines import read_texts
 
 SUFFIXES = ("", ".gz", ".xz")
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    r"""Yield (number from 1, line without its end) of a UTF-8 file, plain, .gz or .xz.
-
-    Only \n ends a line: `str.splitlines` would also split at U+2028, \x85 and others, which occur
-    inside sentences. A \r before it and a byte order mark are dropped.
-    """
+    """Yield (number from 1, line) of a UTF-8 file, plain, .gz or .xz; see `read_texts`."""
     if not path.is_file():
         raise InvalidInputError(f"{path} is not a file. Give the path of an existing file.")
-    try:
-        openers: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
-        with openers.get(path.suffix, Path.open)(path, "rb") as stream:
-            for number, raw in enumerate(stream, 1):
-                yield number, _decode_line(raw, path, number)
-    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
-        message = f"{path} is not a whole {path.suffix} file ({error}). Fetch or compress it again."
-        raise CorruptFileError(message) from error
-    except OSError as error:
-        message = f"{path} cannot be read ({error}). Check its permissions."
-        raise InvalidInputError(message) from error
-
-
-def _decode_line(raw: bytes, path: Path, number: int) -> str:
-    encoding = "utf-8-sig" if number == 1 else "utf-8"
-    try:
-        return raw.removesuffix(b"\n").removesuffix(b"\r").decode(encoding)
-    except UnicodeDecodeError as error:
-        got = f"byte {raw[error.start]:#04x} in column {error.start + 1}"
-        do = "Convert the file first: iconv -f ENCODING -t UTF-8."
-        raise line_error(path, number, got=got, allowed="UTF-8 text", do=do) from error
+    yield from enumerate(read_texts(path), 1)
 
 
 def line_error(path: Path, number: int, *, got: str, allowed: str, do: str) -> InvalidInputError:

@@ -314,7 +314,7 @@ def test_classes_of_sounds_by_their_names(tmp_path, capsys):
     judge = sememe.ZeroShot(sounds, texts, list(SOUNDS))
     found = judge.classify([(sounding(name, 3), RATE) for name in SOUNDS], k=1)
     assert [guesses[0].label for guesses in found] == list(SOUNDS)
-    assert judge._default_templates("horn") == OF_SOUNDS
+    assert judge._choose_templates("horn") == OF_SOUNDS
     for name in SOUNDS:
         soundfile.write(tmp_path / f"{name}.wav", sounding(name), RATE)
     told = ["--labels", "hum,horn,whistle", "-m", str(place), "--json"]

@@ -155,7 +155,7 @@ def test_what_is_no_pair_is_refused(model, pairs, message):
 
 
 def test_what_cannot_be_loaded_is_refused(tmp_path, folder):
-    with pytest.raises(UnknownNameError, match="'nowhere' is no folder; give that of a cross"):
+    with pytest.raises(UnknownNameError, match="'nowhere' is no folder; allowed: the folder of a"):
         CrossEncoder.load("nowhere")
     with pytest.raises(InvalidInputError, match="threads=0"):
         CrossEncoder.load(str(folder), threads=0)

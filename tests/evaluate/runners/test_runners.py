@@ -8,6 +8,7 @@ import pytest
 import sememe.evaluate.runners.bitext as bitext
 import sememe.evaluate.runners.retrieval as retrieval
 import sememe.evaluate.unit_vectors as cosine
+import sememe.vectors.nearest as nearest
 from sememe._errors import DuplicateIdError, InvalidInputError, UnknownNameError
 from sememe.evaluate import (
     RetrievalData,
@@ -109,7 +110,7 @@ def naive_margin(sources, targets, k=4):
 
 @pytest.mark.parametrize("block", [1, 150, 16_000_000])
 def test_bitext_parity_with_naive_loops_whatever_the_block(monkeypatch, random_encoder, block):
-    monkeypatch.setattr(cosine, "_BLOCK", block)
+    monkeypatch.setattr(nearest, "_CELLS", block)
     unit = [cosine.encode_unit(random_encoder, side) for side in zip(*GROUPS, strict=True)]
     lines = list(range(len(GROUPS)))
     assert bitext._nearest(*unit, "margin").tolist() == naive_margin(*unit)

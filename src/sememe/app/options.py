@@ -8,16 +8,13 @@ from typing import Annotated
 import typer
 
 Json = Annotated[
-    bool,
-    typer.Option("--json", help="Print one JSON document only.", rich_help_panel="Output"),
+    bool, typer.Option("--json", help="Print one JSON document only.", rich_help_panel="Output")
 ]
 Overwrite = Annotated[
-    bool,
-    typer.Option("--overwrite", help="Replace an existing model.", rich_help_panel="Output"),
+    bool, typer.Option("--overwrite", help="Replace an existing model.", rich_help_panel="Output")
 ]
 OutputFolder = Annotated[
-    Path,
-    typer.Option("-o", "--output", help="Folder for the model.", rich_help_panel="Output"),
+    Path, typer.Option("-o", "--output", help="Folder for the model.", rich_help_panel="Output")
 ]
 Model = Annotated[
     str | None,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from sememe._errors import InvalidInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sememe._types import FloatArray, Modality
-    from sememe.search.store import Store
+from sememe._types import FloatArray, Modality
+from sememe.search.store import Store
 
 _NOUNS = {"image": "image", "audio": "audio item"}
 
@@ -66,7 +65,6 @@ def _read_vectors(
 
     The vector of audio is the mean of its windows', at unit length.
     """
-    import numpy as np
     import pyarrow as pa
 
     ids: list[str] = []

@@ -7,15 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import IndexFormatError
-from sememe._types import PairScorer
+from sememe._types import Modality, PairScorer
 from sememe.index.config import Config, EncoderEntry
 from sememe.index.encoders import Encoders
-from sememe.index.near_duplicates import (
-    ImagePair,
-    SimilarPair,
-    SoundPair,
-    find_near_duplicates,
-)
+from sememe.index.near_duplicates import ImagePair, SimilarPair, SoundPair, find_near_duplicates
 from sememe.index.querying.hits import Hits, Mode
 from sememe.index.querying.query import Query
 from sememe.index.querying.searcher import Searcher
@@ -24,7 +19,6 @@ from sememe.search.store import Store
 from sememe.text.terms.analyze import Analyzer, analyzer
 
 if TYPE_CHECKING:
-    from sememe._types import Modality
     from sememe.encoders.audio.transcriber import Transcriber
 
 _RERANKED = 100  # hits that a cross-encoder reads

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from sememe._errors import CorruptFileError
+from sememe.search.store import Store
 from sememe.search.table.corruption import comes_from_reading
 from sememe.search.table.item_catalogue import digests
 from sememe.search.table.rows import recompute_checksums
-
-if TYPE_CHECKING:
-    from sememe.search.store import Store
 
 _NORM = 1e-3  # how far from 1 a unit vector's length may be
 _LISTED = 100  # problems listed; all are counted
@@ -122,8 +122,6 @@ def _find_problems(batch: Any, columns: list[str]) -> list[str]:
 
 
 def _check_batch(batch: Any, columns: list[str]) -> list[str]:
-    import numpy as np
-
     problems: list[str] = []
     names = ["id", "part", "modality", "start", "end", "text", "checksum"]
     rows = batch.select(names).to_pylist()
@@ -186,8 +184,6 @@ def _check_vector_index(store: Store, result: Verification) -> None:
 
 def _check_sources(store: Store, result: Verification) -> None:
     """Check that of each file read to its end as many items are stored as were read."""
-    import numpy as np
-
     records = {s: r for s, r in store.sources().items() if r.size >= 0 and r.items > 0}
     index = {source: i for i, source in enumerate(records)}
     owners, items = [np.empty(0, np.int64)], [digests([])]
@@ -212,8 +208,6 @@ def _check_sources(store: Store, result: Verification) -> None:
 
 def _check_items(store: Store, result: Verification) -> None:
     """Check that each item has each part once, by the count and the sum of its part numbers."""
-    import numpy as np
-
     known = store.read_catalogue()
     result.items = len(known)
     sums = np.zeros(len(known), np.int64)

@@ -6,7 +6,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
@@ -17,10 +19,6 @@ from sememe.search.ranking.keyword import Operator, TermRanking
 from sememe.search.table.lance_table import LanceTable
 from sememe.search.table.rows import vector_dims
 from sememe.search.table.snapshot import Snapshot, read_snapshot
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _MASKS_KEPT = 8
 
@@ -103,8 +101,6 @@ class Reader:
         operator: Operator,
     ) -> TermRanking:
         """Rank documents by BM25."""
-        import numpy as np
-
         _check_k(k)
         snapshot, documents = self.snapshot(table), None
         if where is not None:
@@ -133,8 +129,6 @@ class Reader:
 
     def _mask(self, table: LanceTable, where: str) -> NDArray[np.bool_]:
         """Return (n,) rows that pass the filter."""
-        import numpy as np
-
         snapshot = self.snapshot(table)
         key = (snapshot.version, where)
         with self._lock:

@@ -16,6 +16,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from sememe._errors import (
     CorruptFileError,
     IndexExistsError,
@@ -34,14 +36,12 @@ from sememe.search.table import maintenance
 from sememe.search.table.corruption import comes_from_reading, translate_errors
 from sememe.search.table.file_ledger import Ledger, SourceRecord
 from sememe.search.table.item_catalogue import Catalogue, CatalogueReader
-from sememe.search.table.lance_table import LanceTable
+from sememe.search.table.lance_table import Addresses, LanceTable
 from sememe.search.table.metadata_columns import metadata_types, plan_evolution
 from sememe.search.table.rows import FIXED_COLUMNS, Row, base_schema, to_table, vector_dims
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from sememe.search.table.lance_table import Addresses
 
 T = TypeVar("T")
 CHUNKS = "chunks.lance"
@@ -296,8 +296,6 @@ class Store:
 
     def addresses(self, ids: Sequence[str]) -> Addresses:
         """Return the addresses of every row of some items, item by item, parts ascending."""
-        import numpy as np
-
         snapshot = self._reader.snapshot(self._chunks)
         positions, which = snapshot.positions_of(ids)
         order = np.lexsort((snapshot.parts[positions], which))

@@ -52,8 +52,7 @@ def embed(
     items: Annotated[list[str], typer.Argument(metavar="ITEM...", help="Texts or files.")],
     model: Model = None,
     output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="File to write: .npy, .parquet or .jsonl."),
+        Path | None, typer.Option("-o", "--output", help="File to write: .npy, .parquet or .jsonl.")
     ] = None,
     tokens: Annotated[
         bool, typer.Option("--tokens", help="Print a vector per token, in context.")

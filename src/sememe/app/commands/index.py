@@ -172,10 +172,7 @@ def _open_or_create(
         )
     names = [ModelName.parse(entry.name).canonical for entry in opened.encoders]
     encoders = ", ".join(map(str, names))
-    asked_for = (
-        ("-m", _name_encoders(models or []), encoders),
-        ("--terms", terms, opened.terms),
-    )
+    asked_for = (("-m", _name_encoders(models or []), encoders), ("--terms", terms, opened.terms))
     for option, asked, built in asked_for:
         if asked and asked != built:
             raise InvalidInputError(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._types import Modality
 from sememe.index.querying.hits import Mode
-
-if TYPE_CHECKING:
-    from sememe._types import Modality
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.index.encoders import explain_no_encoder
-from sememe.index.querying.hits import Hits
+from sememe.index.encoders import Encoders, explain_no_encoder
+from sememe.index.querying.hits import Hit, Hits
 from sememe.index.querying.passages import Passages
+from sememe.index.querying.query import Query
 from sememe.index.querying.term_search import rank_by_terms
 from sememe.index.querying.vector_search import VectorSearch
-from sememe.search.ranking.score_fusion import (
-    Background,
-    compute_coverage,
-    explain_no_match,
-    fuse,
-)
-
-if TYPE_CHECKING:
-    from sememe.index.encoders import Encoders
-    from sememe.index.querying.hits import Hit
-    from sememe.index.querying.query import Query
-    from sememe.search.ranking.exact import VectorRanking
-    from sememe.search.ranking.keyword import TermRanking
-    from sememe.search.store import Store
-    from sememe.text.terms.analyze import Analyzer
+from sememe.search.ranking.exact import VectorRanking
+from sememe.search.ranking.keyword import TermRanking
+from sememe.search.ranking.score_fusion import Background, compute_coverage, explain_no_match, fuse
+from sememe.search.store import Store
+from sememe.text.terms.analyze import Analyzer
 
 _DEPTH = 100  # documents each ranking gives to the fusion, at least
 
@@ -129,8 +121,6 @@ class Searcher:
 
     def _explain_nothing(self, where: str | None) -> str:
         """Return why no query could find a document, "" if one could."""
-        import numpy as np
-
         if not self._store.count():
             return "the index is empty"
         if where is None:

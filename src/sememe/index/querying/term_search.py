@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sememe.search.ranking.keyword import TermRanking
-    from sememe.search.store import Store
-    from sememe.text.terms.analyze import Analyzer
+from sememe.search.ranking.keyword import TermRanking
+from sememe.search.store import Store
+from sememe.text.terms.analyze import Analyzer
 
 
 def rank_by_terms(

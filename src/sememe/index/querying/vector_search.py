@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sememe._types import FloatArray, Modality
+from sememe.index.encoders import Encoders
 from sememe.index.writing.items import MEDIA
+from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.score_fusion import (
     MEDIA_PRIOR,
     TEXT_PRIOR,
     merge_results,
     shrink_statistics,
 )
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray, Modality
-    from sememe.index.encoders import Encoders
-    from sememe.search.ranking.exact import VectorRanking
-    from sememe.search.store import Store
+from sememe.search.store import Store
 
 
 @dataclass(frozen=True, slots=True)

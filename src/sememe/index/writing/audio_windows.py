@@ -12,13 +12,15 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from sememe._errors import CorruptFileError, SememeError
+from sememe._types import Encoder, FloatArray, Item
 from sememe.encoders.image.shared_pass import encode_together
 from sememe.sources.media.audio_decoding import Clip, measure_seconds
 from sememe.sources.media.sequential_audio import SequentialReader
 
 if TYPE_CHECKING:
-    from sememe._types import Encoder, FloatArray, Item
     from sememe.encoders.audio.transcriber import Transcriber, Word
 
 SECONDS = 5.0  # of a window
@@ -102,8 +104,6 @@ class WindowEncoder:
         self, encoders: Sequence[Encoder], contents: Sequence[Any]
     ) -> list[tuple[FloatArray, dict[int, str]]]:
         """Encode with several encoders, some windows at a time; as `encode_together`."""
-        import numpy as np
-
         rows: list[list[FloatArray]] = [[] for _ in encoders]
         failed: list[dict[int, str]] = [{} for _ in encoders]
         for start in range(0, len(contents), _TOGETHER):

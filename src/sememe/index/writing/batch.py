@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sememe._types import Item, Skipped
+from sememe._types import FloatArray, Item, Skipped
 from sememe.index.report import Report
 from sememe.index.writing.audio_windows import PER_SECOND, Window
 from sememe.search.table.item_catalogue import State
 from sememe.sources.media.audio_decoding import Clip
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-
-    # of each row: its vector in each column, (dim,), or why it could not be encoded
-    Vectors = list["dict[str, FloatArray] | str"]
+# of each row: its vector in each column, (dim,), or why it could not be encoded
+Vectors = list["dict[str, FloatArray] | str"]
 
 
 @dataclass(slots=True)

@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from sememe._types import Item
+from sememe.index.encoders import Encoders
 from sememe.index.writing.audio_windows import AudioCutter, correct_seconds
 from sememe.index.writing.batch import Batch, Change, PendingRow, WriteLog
+from sememe.search.store import Store
 from sememe.search.table.item_catalogue import State
 from sememe.text.split import Span
-
-if TYPE_CHECKING:
-    from sememe._types import Item
-    from sememe.index.encoders import Encoders
-    from sememe.search.store import Store
 
 BATCH_ROWS = 2048  # chunks of one commit: a second of encoding, 4 MB of vectors
 _MEDIA_ROWS = 8  # rows that an image, or a window of audio, counts for: they take as long

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from sememe._errors import CorruptFileError
+from sememe._types import FloatArray, Item, Metadata
 from sememe.index.writing.batch import Batch, PendingRow, WriteLog
+from sememe.index.writing.source_ledger import SourceLedger
+from sememe.search.store import Store
 from sememe.search.table.rows import Row
 from sememe.sources.media.image_decoding import make_thumbnail
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray, Item, Metadata
-    from sememe.index.writing.source_ledger import SourceLedger
-    from sememe.search.store import Store
 
 
 class Committer:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
+from sememe._types import FloatArray
+from sememe.encoders.base import BaseEncoder
 from sememe.encoders.image.shared_pass import encode_together
-from sememe.index.writing.batch import Batch, PendingRow, WriteLog
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.encoders.base import BaseEncoder
-    from sememe.index.encoders import Encoders
-    from sememe.index.writing.audio_windows import WindowEncoder
-    from sememe.index.writing.batch import Vectors
+from sememe.index.encoders import Encoders
+from sememe.index.writing.audio_windows import WindowEncoder
+from sememe.index.writing.batch import Batch, PendingRow, Vectors, WriteLog
 
 
 class RowEncoder:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from sememe._errors import DuplicateIdError
 from sememe._types import Item, Skipped
-from sememe.index.encoders import explain_no_encoder
+from sememe.index.encoders import Encoders, explain_no_encoder
 from sememe.index.writing.batch import Batch, Change, WriteLog
 from sememe.index.writing.items import content_hash, has_text
+from sememe.search.store import Store
 from sememe.search.table.item_catalogue import State
 from sememe.sources.open_file import reason
-
-if TYPE_CHECKING:
-    from sememe.index.encoders import Encoders
-    from sememe.search.store import Store
 
 RECENT = 65_536  # items of this run remembered by id, before the catalogue is read again
 

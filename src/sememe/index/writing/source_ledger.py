@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from sememe.search.store import Store
 from sememe.search.table.file_ledger import SourceRecord
-
-if TYPE_CHECKING:
-    from sememe.search.store import Store
 
 _FILES = 1024  # files read between two entries
 _BEGUN = -1  # size of a file that was begun

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._progress import progress
 from sememe._types import Item, Skipped
@@ -20,14 +20,12 @@ from sememe.index.report import Report
 from sememe.index.writing.items import has_text
 from sememe.index.writing.metadata import MetadataSchema
 from sememe.index.writing.source_ledger import SourceLedger
+from sememe.index.writing.writer import Writer
+from sememe.search.store import Store
 from sememe.search.table.file_ledger import SourceRecord
 from sememe.search.table.item_catalogue import digests
 from sememe.sources import SourceFile, find_files, read_file
 from sememe.sources.files import EMPTY, UNLISTED
-
-if TYPE_CHECKING:
-    from sememe.index.writing.writer import Writer
-    from sememe.search.store import Store
 
 
 class FolderSync:

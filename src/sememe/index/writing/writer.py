@@ -15,10 +15,7 @@ from typing import TYPE_CHECKING
 
 from sememe._types import Item, Skipped
 from sememe.index.encoders import Encoders
-from sememe.index.writing.audio_windows import (
-    AudioCutter,
-    WindowEncoder,
-)
+from sememe.index.writing.audio_windows import AudioCutter, WindowEncoder
 from sememe.index.writing.batch import WriteLog
 from sememe.index.writing.chunks import Analyzer, Chunker
 from sememe.index.writing.commit import Committer
@@ -26,11 +23,10 @@ from sememe.index.writing.encode import RowEncoder
 from sememe.index.writing.plan import OnChange, Planner
 from sememe.index.writing.read import read_batches
 from sememe.index.writing.source_ledger import SourceLedger
+from sememe.search.store import Store
 
 if TYPE_CHECKING:
     from sememe.encoders.audio.transcriber import Transcriber
-    from sememe.index.encoders import Encoders
-    from sememe.search.store import Store
 
 
 class Writer:

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from sememe._types import FloatArray
 from sememe.search.ranking.documents import Ranking, rank_documents
 from sememe.search.ranking.exact import VectorRanking
@@ -88,8 +90,6 @@ def build(table: LanceTable, folder: Path, column: str) -> None:
 
 def measure(table: LanceTable, folder: Path, column: str) -> None:
     """Find the fewest probes that reach `RECALL_WANTED`, and store their recall."""
-    import numpy as np
-
     sample = draw_sample(table, column)
     entry: dict[str, Any] = {"kind": "IVF_RQ", "refine": REFINE, "queries": len(sample.queries)}
     for probes in _PROBES:
@@ -135,8 +135,6 @@ def search(
 
 def find_faults(table: LanceTable, folder: Path) -> list[str]:
     """Return what is wrong with the indices: notes that cannot be read, or no answer."""
-    import numpy as np
-
     faults = []
     for column in _count_covered(table):
         notes = _read_notes(table, folder, column)
@@ -178,8 +176,6 @@ def _rank_documents(
     table: LanceTable, column: str, query: FloatArray, k: int, probes: int, where: str | None
 ) -> Ranking:
     """Fetch rows until k documents are in."""
-    import numpy as np
-
     fetch = 2 * k
     while True:
         hits = _find_nearest(table, column, query, fetch, probes, where, ["id", "part"])
@@ -232,8 +228,6 @@ def _read_entries(folder: Path) -> dict[str, Any]:
 
 def _read_notes(table: LanceTable, folder: Path, column: str) -> Notes | None:
     """Read the notes of a column's index; None where they are missing or damaged."""
-    import numpy as np
-
     try:
         probes = int(_read_entries(folder)[column]["probes"])
         mean: FloatArray = np.load(folder / f"ann_{column}.npy", allow_pickle=False)

@@ -11,19 +11,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sememe._blas import one_thread
 from sememe._types import FloatArray
 from sememe.search.ranking.documents import Ranking, rank_documents
-from sememe.search.table.lance_table import LanceTable
+from sememe.search.table.lance_table import Addresses, LanceTable
 from sememe.search.table.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from sememe.search.table.lance_table import Addresses
 
 BATCH_VALUES = 262_144  # 1 MB: stays in cache; larger batches are slower by page faults
 READ_BUFFER = 4_000_000  # bytes read ahead
@@ -129,8 +126,6 @@ class VectorColumn:
 
         query: (dim,) float32. groups: (n,) rows each; a ranking's mean is that over its group.
         """
-        import numpy as np
-
         scores = self.scores(table, snapshot, query[None], keep=keep)[0]
         inside = [np.where(group, scores, np.float32(np.nan)) for group in groups]
         return [_rank(snapshot, own, k, mask) for own in inside]
@@ -139,8 +134,6 @@ class VectorColumn:
         self, table: LanceTable, snapshot: Snapshot, queries: FloatArray, *, keep: bool = True
     ) -> FloatArray:
         """Return (m, n) float32 similarities in snapshot order, NaN for rows without a vector."""
-        import numpy as np
-
         out = np.full((len(queries), len(snapshot)), np.nan, dtype=np.float32)
         for block in self._blocks_of(table, snapshot, keep):
             rows = block.locate(snapshot)
@@ -152,8 +145,6 @@ class VectorColumn:
         self, table: LanceTable, snapshot: Snapshot, query: FloatArray, ids: list[str]
     ) -> FloatArray:
         """Return the best similarity among each id's rows, (len(ids),), NaN where it has none."""
-        import numpy as np
-
         unique = list(dict.fromkeys(ids))
         best = np.full(len(unique), -np.inf, dtype=np.float32)
         positions, which = snapshot.positions_of(unique)
@@ -186,8 +177,6 @@ class VectorColumn:
             yield _Block(addresses, matrix)
 
     def _load(self, table: LanceTable, fragment: Any) -> _Block:
-        import numpy as np
-
         rows = fragment.count_rows()
         addresses = np.empty(rows, dtype=np.uint64)
         matrix = np.empty((rows, self.dim), dtype=np.float32)
@@ -200,8 +189,6 @@ class VectorColumn:
 
     def _fetch(self, table: LanceTable, wanted: Addresses) -> tuple[Addresses, FloatArray]:
         """Return the vectors at some addresses, from memory where kept, else from disk."""
-        import numpy as np
-
         blocks = self._blocks
         fragments = (wanted >> np.uint64(32)).astype(np.int64)
         addresses: list[Addresses] = [np.empty(0, dtype=np.uint64)]
@@ -240,8 +227,6 @@ def stream_vectors(
         fragments: Which fragments; all of them where None.
         where: SQL the rows must pass, checked before.
     """
-    import numpy as np
-
     scanner = table.dataset.scanner(
         columns=[column],
         filter=where,
@@ -280,8 +265,6 @@ def _locate(snapshot: Snapshot, addresses: Addresses) -> _Located:
 def _rank(
     snapshot: Snapshot, scores: FloatArray, k: int, mask: NDArray[np.bool_] | None
 ) -> VectorRanking:
-    import numpy as np
-
     present = ~np.isnan(scores)
     whole = bool(present.all())
     valid = scores if whole else scores[present]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import FilterError
-
-if TYPE_CHECKING:
-    from sememe.search.table.lance_table import Addresses
+from sememe.search.table.lance_table import Addresses
 
 _QUOTED = re.compile(r"'(?:[^']|'')*'|`[^`]*`")
 _DOUBLE_QUOTED = re.compile(r'"([^"]*)"')

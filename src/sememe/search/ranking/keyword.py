@@ -16,17 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe.search.ranking.documents import Ranking, rank_documents
 from sememe.search.ranking.filters import check_where
 from sememe.search.table.lance_table import LanceTable
 from sememe.search.table.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 Operator = Literal["any", "all"]
 INDEX_NAME = "terms_idx"
@@ -151,8 +150,6 @@ def search_terms(
     `where` filters the rows that carry terms; `documents`, (len(snapshot.ids),), are those that may
     be found, where other rows of theirs decide.
     """
-    import numpy as np
-
     boosts = _parse_boosts(terms)
     nothing = Ranking([], np.empty(0, np.uint64), np.empty(0, np.float32))
     if where is not None:
@@ -232,8 +229,6 @@ def _rank(
 def _scan(
     table: LanceTable, query: Any, limit: int, where: str | None = None
 ) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
-    import numpy as np
-
     scanner = table.dataset.scanner(
         columns=["_score"],
         full_text_query=query,

@@ -13,12 +13,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
-    Addresses = NDArray[np.uint64]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Addresses = NDArray[np.uint64]
 
 
 class LanceTable:
@@ -117,8 +118,6 @@ class LanceTable:
 
     def _delete(self, remove: Addresses | None) -> tuple[list[Any], list[int]]:
         """Mark rows as deleted in files nobody refers to yet; return (updated, emptied) pieces."""
-        import numpy as np
-
         updated: list[Any] = []
         gone: list[int] = []
         if remove is None or not len(remove):

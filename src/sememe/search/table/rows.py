@@ -14,6 +14,8 @@ from hashlib import blake2b
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sememe._errors import InvalidInputError
 from sememe._types import FloatArray, Metadata
 
@@ -246,8 +248,6 @@ def _vector_bytes(column: Any, dim: int) -> list[bytes | None]:
 
 
 def _check_row(row: Row, dims: Mapping[str, int]) -> None:
-    import numpy as np
-
     if not 0 <= row.part < row.parts:
         raise InvalidInputError(
             f"id={row.id!r}: part={row.part} of parts={row.parts}; parts count from 0."
@@ -269,7 +269,6 @@ def _check_row(row: Row, dims: Mapping[str, int]) -> None:
 
 
 def _make_vectors(rows: Sequence[Row], name: str, dim: int) -> pa.Array[Any]:
-    import numpy as np
     import pyarrow as pa
 
     matrix = np.zeros((len(rows), dim), dtype=np.float32)

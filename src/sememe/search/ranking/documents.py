@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sememe._ties import highest
 from sememe.search.table.lance_table import Addresses
 from sememe.search.table.snapshot import Snapshot
 
@@ -42,17 +43,13 @@ def rank_documents(
 
     relative: The scores have no scale of their own; see `sememe._ties.settle`.
     """
-    from sememe._ties import highest
-
     take = min(len(scores), max(4 * k, 64))
     while True:
         chosen, settled = highest(scores, take, relative=relative)
-        ranked = _distinct(snapshot, positions[chosen], settled, k)
-        if len(ranked[0]) == k or len(chosen) == len(scores):
-            break
+        ids, at, best = _distinct(snapshot, positions[chosen], settled, k)
+        if len(ids) == k or len(chosen) == len(scores):
+            return Ranking(ids, snapshot.addresses[at], best.astype(np.float32, copy=False))
         take = min(len(scores), 4 * take)
-    ids, at, best = ranked
-    return Ranking(ids, snapshot.addresses[at], best.astype(np.float32, copy=False))
 
 
 def _distinct(

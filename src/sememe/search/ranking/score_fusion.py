@@ -1,10 +1,10 @@
 """Fuse rankings: vector columns on one scale, then semantic and keyword search in one ranking.
 
 Cosines of different spaces cannot be compared: CLIP's are between 0.1 and 0.35, those of texts
-between 0 and 1. How far a document stands out from its own column can: its distance from the
-query's mean similarity, in standard deviations. The same holds for texts and images of one column:
-an image's vector is the mean of some words' and nearer to most queries than a sentence's.
-`merge_results` puts such rankings on one scale.
+between 0 and 1. A document's distance from the query's mean similarity in its own column, in
+standard deviations, can. The same holds for texts and images of one column: an image's vector is
+the mean of some words' and nearer to most queries than a sentence's. `merge_results` puts such
+rankings on one scale.
 
 `fuse` combines semantic and keyword search. Each ranking's scores are put on one scale first: 1 is
 its best document, 0 a document that means no more than the average one, or holds no word of the
@@ -27,13 +27,14 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe._ties import rank, settle
+from sememe.search.ranking.documents import Ranking
 from sememe.search.ranking.exact import VectorRanking
 
 SEMANTIC_WEIGHT = 0.35  # from 0.3 to 0.4 both sets keep within 0.006 nDCG@10 of their best
@@ -95,20 +96,6 @@ def _rescale(ranking: VectorRanking, scale: VectorRanking) -> list[float]:
     return [scale.mean + (float(score) - ranking.mean) * unit for score in ranking.scores]
 
 
-class Ranked(Protocol):
-    """Distinct ids, best first, and a score for each, higher is better."""
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """Return the ids, best first."""
-        ...
-
-    @property
-    def scores(self) -> NDArray[np.floating[Any]]:
-        """Return one score for each id, (n,)."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Background:
     """How a query relates to all rows of the index, against which its best rows are judged.
@@ -155,8 +142,8 @@ class FusedRanking:
 
 
 def fuse(
-    semantic: Ranked,
-    keyword: Ranked,
+    semantic: Ranking,
+    keyword: Ranking,
     *,
     similarities: Mapping[str, float] | None = None,
     background: Background | None = None,
@@ -170,12 +157,12 @@ def fuse(
 
     Args:
         semantic: The documents nearest in meaning, with their cosine similarities.
-        keyword: The documents found by words, with their BM25 scores.
-        similarities: Similarity of documents that only `keyword` found; one that is not given
-            counts as the lowest of `semantic`.
+        keyword: The documents with words of the query, with their BM25 scores.
+        similarities: Similarity of documents that only `keyword` has; one that is not given counts
+            as the lowest of `semantic`.
         background: The query's similarity to all rows; without it the lowest similarity of
             `semantic` is the zero of its scale, and it is never set aside as random.
-        required: The query's terms of which a document needed one to be found by words.
+        required: The query's terms of which a document of `keyword` has one at least.
         missing: Those of them that no document holds.
         coverage: The share of `required` that the best document of `keyword` holds, as
             `compute_coverage` counts it.
@@ -183,24 +170,23 @@ def fuse(
         weight: Weight of `semantic`, 0 to 1; `keyword` has the rest.
 
     Raises:
-        InvalidInputError: `weight` or `coverage` is not between 0 and 1.
+        InvalidInputError: If `weight` or `coverage` is not between 0 and 1.
     """
     for name, value in (("weight", weight), ("coverage", coverage)):
         if not 0.0 <= value <= 1.0:
             raise InvalidInputError(f"{name}={value!r}; give a number from 0 to 1.")
-    reasons = {
-        "semantic": _reject_semantic(semantic, background, filtered),
-        "keyword": _reject_keyword(keyword, required, missing, filtered),
-    }
-    if not reasons["semantic"]:
-        parts = {"semantic": weight, "keyword": (1.0 - weight) * math.sqrt(coverage)}
-    else:  # a ranking no better than chance still beats an empty page
-        parts = {"semantic": 0.0, "keyword": 1.0}
-    if reasons["keyword"]:
+    unsemantic = _reject_semantic(semantic, background, filtered)
+    unworded = _reject_keyword(keyword, required, missing, filtered)
+    if unworded:  # a ranking no better than chance still beats an empty page
         parts = {"semantic": 1.0, "keyword": 0.0}
+    elif unsemantic:
+        parts = {"semantic": 0.0, "keyword": 1.0}
+    else:
+        parts = {"semantic": weight, "keyword": (1.0 - weight) * math.sqrt(coverage)}
     total = sum(parts.values())
     weights = {name: part / total for name, part in parts.items()}
     ids, scores = _sum_scores(semantic, keyword, weights, similarities or {}, background)
+    reasons = {"semantic": unsemantic, "keyword": unworded}
     note = "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)
     return FusedRanking(ids, scores, weights, note)
 
@@ -216,7 +202,7 @@ def compute_coverage(required: Collection[str], terms: Collection[str]) -> float
 
 
 def explain_no_match(*, filtered: bool) -> str:
-    """Return why words found nothing; documents outside the filter may still hold them.
+    """Return why no document has a word of the query; those outside the filter may have some.
 
     >>> explain_no_match(filtered=True)
     'no document that passes the filter has a word of the query'
@@ -224,7 +210,7 @@ def explain_no_match(*, filtered: bool) -> str:
     return f"no document{_PASSING * filtered} has a word of the query"
 
 
-def _reject_semantic(ranking: Ranked, background: Background | None, filtered: bool) -> str:
+def _reject_semantic(ranking: Ranking, background: Background | None, filtered: bool) -> str:
     """Return why the semantic ranking is of no use, "" if it is."""
     if not len(ranking.ids):
         return f"no document{_PASSING * filtered} has a vector"
@@ -238,7 +224,7 @@ def _reject_semantic(ranking: Ranked, background: Background | None, filtered: b
 
 
 def _reject_keyword(
-    ranking: Ranked, required: Collection[str], missing: Collection[str], filtered: bool
+    ranking: Ranking, required: Collection[str], missing: Collection[str], filtered: bool
 ) -> str:
     """Return why the keyword ranking is of no use, "" if it is."""
     occurring = [term for term in required if term not in set(missing)]
@@ -258,13 +244,13 @@ def _is_incidental(term: str) -> bool:
 
 
 def _sum_scores(
-    semantic: Ranked,
-    keyword: Ranked,
+    semantic: Ranking,
+    keyword: Ranking,
     weights: Mapping[str, float],
     similarities: Mapping[str, float],
     background: Background | None,
 ) -> tuple[list[str], NDArray[np.float64]]:
-    """Return ids and weighted sums; a ranking without weight adds no documents of its own."""
+    """Return ids and weighted sums, best first; only a ranking with weight adds documents."""
     listed = dict(zip(semantic.ids, map(float, semantic.scores), strict=True))
     worded = _settle(dict(zip(keyword.ids, map(float, keyword.scores), strict=True)), relative=True)
     candidates = (listed if weights["semantic"] else {}) | (worded if weights["keyword"] else {})
@@ -276,13 +262,14 @@ def _sum_scores(
     zero = lowest if background is None else background.mean
     best = max(similar.values(), default=0.0)
     best_word = max(worded.values(), default=0.0)
-    return _rank(
-        {
-            id_: weights["semantic"] * _scale(similar[id_], zero, best)
-            + weights["keyword"] * _scale(worded.get(id_, 0.0), 0.0, best_word)
-            for id_ in candidates
-        }
-    )
+    ids = list(candidates)
+    sums = [
+        weights["semantic"] * _scale(similar[id_], zero, best)
+        + weights["keyword"] * _scale(worded.get(id_, 0.0), 0.0, best_word)
+        for id_ in ids
+    ]
+    ranked = rank(sums, ids)
+    return [ids[i] for i, _ in ranked], np.array([score for _, score in ranked], np.float64)
 
 
 def _settle(scores: Mapping[str, float], *, relative: bool = False) -> dict[str, float]:
@@ -294,9 +281,3 @@ def _settle(scores: Mapping[str, float], *, relative: bool = False) -> dict[str,
 def _scale(value: float, zero: float, best: float) -> float:
     """Return a value between zero and the best as 0 to 1; 1 where the two are equal."""
     return max(0.0, value - zero) / (best - zero) if best > zero else 1.0
-
-
-def _rank(scores: Mapping[str, float]) -> tuple[list[str], NDArray[np.float64]]:
-    ids = list(scores)
-    ranked = rank(list(scores.values()), ids)
-    return [ids[place] for place, _ in ranked], np.array([score for _, score in ranked], np.float64)

@@ -88,21 +88,23 @@ class CatalogueReader:
             key = (fragment.fragment_id, fragment.num_deletions)
             rows[key] = self._read.get(key) or _read_fragment(table, fragment)
         self._read = rows
-        none: _Rows = (np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.uint32))
-        ids, contents, parts = zip(none, *rows.values(), strict=True)
-        return _group_rows(np.concatenate(ids), np.concatenate(contents), np.concatenate(parts))
+        return _group_rows(*_concatenate(rows.values()))
 
 
 def _read_fragment(table: LanceTable, fragment: Any) -> _Rows:
     """Stream the three narrow columns it needs."""
-    ids, contents, parts = [digests([])], [digests([])], [np.empty(0, np.uint32)]
-    scanner = table.dataset.scanner(
-        columns=["id", "hash", "parts"], fragments=[fragment], batch_size=8192
+    names = ["id", "hash", "parts"]
+    scanner = table.dataset.scanner(columns=names, fragments=[fragment], batch_size=8192)
+    columns = ([batch.column(name) for name in names] for batch in scanner.to_batches())
+    return _concatenate(
+        (digests(ids.to_pylist()), digests(hashes.to_pylist()), parts.to_numpy().astype(np.uint32))
+        for ids, hashes, parts in columns
     )
-    for batch in scanner.to_batches():
-        ids.append(digests(batch.column("id").to_pylist()))
-        contents.append(digests(batch.column("hash").to_pylist()))
-        parts.append(batch.column("parts").to_numpy().astype(np.uint32))
+
+
+def _concatenate(pieces: Iterable[_Rows]) -> _Rows:
+    none: _Rows = (digests([]), digests([]), np.empty(0, np.uint32))
+    ids, contents, parts = zip(none, *pieces, strict=True)
     return np.concatenate(ids), np.concatenate(contents), np.concatenate(parts)
 
 

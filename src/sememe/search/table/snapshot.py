@@ -60,8 +60,7 @@ class Snapshot:
 
 def read_snapshot(table: LanceTable) -> Snapshot:
     """Read the narrow columns of every row."""
-    scanner = table.dataset.scanner(columns=["id", "part"], with_row_address=True)
-    rows = make_snapshot(table.version, scanner.to_table())
+    rows = make_snapshot(table.version, table.scan(["id", "part"]))
     if not len(rows) or bool(np.all(rows.addresses[1:] > rows.addresses[:-1])):
         return rows
     order = np.argsort(rows.addresses)

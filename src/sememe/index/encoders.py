@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from importlib.util import find_spec
 
 from sememe._errors import InvalidInputError, SpaceMismatchError, UnknownNameError
 from sememe._types import Encoder
@@ -16,14 +17,10 @@ from sememe.index.config import EncoderEntry
 from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL, model_info
 
 _NO_ENCODER = {
-    "image": (
-        "the index has no encoder for images. Build one that has: pip install 'sememe[images]', "
-        "then sememe index PATH --into OTHER"
-    ),
-    "audio": (
-        "the index has no encoder for audio. Build one that has: pip install 'sememe[audio]', then "
-        "sememe index PATH --into OTHER, without -m or with -m mel-statistics as well"
-    ),
+    "image": "the index has no encoder for images. Build one that has: pip install "
+    "'sememe[images]', then sememe index PATH --into OTHER",
+    "audio": "the index has no encoder for audio. Build one that has: pip install 'sememe[audio]', "
+    "then sememe index PATH --into OTHER, without -m or with -m mel-statistics as well",
 }
 Column = tuple[str, BaseEncoder]  # the store's vector column, and an encoder that fills it
 
@@ -41,14 +38,14 @@ class Encoders:
         Raises:
             SpaceMismatchError: If an encoder makes vectors of a space that no entry has.
         """
-        self._entries = list(entries)
+        self._entries = entries
         self._loaded: dict[str, BaseEncoder] = {}
+        names = {(entry.modality, entry.space): entry.name for entry in reversed(entries)}
         for encoder in given:
-            kind = encoder.modality, encoder.space
-            entry = next((one for one in entries if (one.modality, one.space) == kind), None)
-            if entry is None:
+            name = names.get((encoder.modality, encoder.space))
+            if name is None:
                 raise _make_mismatch(encoder, entries)
-            self._loaded[entry.name] = as_encoder(encoder)
+            self._loaded[name] = as_encoder(encoder)
 
     def list_columns(self, modality: str) -> list[str]:
         """Return the vector columns that queries of a modality are compared with; loads nothing."""
@@ -78,20 +75,20 @@ class Encoders:
         Raises:
             InvalidInputError: If there is no encoder for them.
         """
-        texts = self.list_columns("text")
-        entries = self._of(modality)
-        if not entries:
+        if not self.can_store(modality):
             raise InvalidInputError(explain_no_encoder(modality))
-        entry = min(entries, key=lambda one: one.column in texts)
+        texts = self.list_columns("text")
+        entry = min(self._of(modality), key=lambda one: one.column in texts)
         return entry.column, entry.dim
 
     def can_store(self, modality: str) -> bool:
         """Return whether items of a modality can be stored."""
         return bool(self._of(modality))
 
-    def loaded(self) -> Iterator[BaseEncoder]:
-        """Iterate over the encoders that are in memory."""
-        return iter(self._loaded.values())
+    def release(self) -> None:
+        """Free memory of the loaded encoders that only makes the next call faster."""
+        for encoder in self._loaded.values():
+            encoder.release()
 
     @property
     def text_column(self) -> tuple[str, int]:
@@ -129,11 +126,12 @@ def explain_no_encoder(modality: str) -> str:
 
 def list_default_encoders() -> list[str]:
     """Return the default encoder for text, those for images and audio where they are installed."""
-    images = [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
-    has_images = model_info(IMAGE_MODEL).available() and importlib.util.find_spec("PIL") is not None
-    has_audio = importlib.util.find_spec("soundfile") and model_info(SOUND_MODEL).available()
-    audio = [SOUND_MODEL] if has_audio else []
-    return [DEFAULT_MODEL, *(images if has_images else []), *audio]
+    names = [DEFAULT_MODEL]
+    if model_info(IMAGE_MODEL).available() and find_spec("PIL"):
+        names += [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
+    if model_info(SOUND_MODEL).available() and find_spec("soundfile"):
+        names.append(SOUND_MODEL)
+    return names
 
 
 def load_all(given: Sequence[Encoder | str]) -> list[BaseEncoder]:
@@ -182,15 +180,12 @@ def check_encoders(encoders: Sequence[BaseEncoder]) -> None:
                 f"{encoder.name} puts images where {shared.name} puts texts, and "
                 f"{texts[0].name} finds none there. Give {network}:conse:{texts[0].name}"
             )
-    kinds = [(encoder.modality, encoder.space) for encoder in encoders]
-    if repeated := [
-        e.name for e, kind in zip(encoders, kinds, strict=True) if kinds.count(kind) > 1
-    ]:
+    counts = Counter((encoder.modality, encoder.space) for encoder in encoders)
+    if repeated := [e.name for e in encoders if counts[e.modality, e.space] > 1]:
         raise InvalidInputError(
             f"encoders={', '.join(repeated)} make the same kind of vectors. Give one of them."
         )
-    own = {encoder.space for encoder in texts[1:]} - joint - {texts[0].space}
-    if own:
+    if own := {encoder.space for encoder in texts[1:]} - joint - {texts[0].space}:
         names = ", ".join(encoder.name for encoder in texts)
         raise InvalidInputError(
             f"encoders={names} make text vectors of {len(own) + 1} spaces; an index has one, and "

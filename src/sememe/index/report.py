@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sememe._types import Skipped
@@ -36,9 +36,4 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as `sememe index --json` prints it."""
-        counts = ("added", "updated", "unchanged", "removed", "chunks", "tokens", "unknown")
-        return {
-            **{name: getattr(self, name) for name in counts},
-            "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
-            "seconds": round(self.seconds, 3),
-        }
+        return asdict(self) | {"seconds": round(self.seconds, 3)}

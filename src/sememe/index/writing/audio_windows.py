@@ -1,8 +1,7 @@
 """Audio cut into windows, so that a search finds where in an hour of it the answer is.
 
 A window is five seconds long; the last one takes what is left, up to half a window more. Where the
-index has a recogniser, a window also has the words that begin in it, and is found by them as a
-passage of a text is.
+index has a recogniser, a window also has the words that begin in it, which text search finds.
 """
 
 from __future__ import annotations
@@ -41,34 +40,33 @@ class Window(NamedTuple):
     spoken: str = ""
 
 
-class AudioCutter:
-    """Cuts audio into windows, and transcribes it where there is a recogniser."""
+def cut_audio(
+    items: Sequence[Item], load_transcriber: Callable[[], Transcriber] | None
+) -> dict[str, list[Window] | str]:
+    """Return the windows of each audio item, by its id, or why it cannot be read.
 
-    def __init__(self, load_transcriber: Callable[[], Transcriber] | None) -> None:
-        self._load_transcriber = load_transcriber
-
-    def cut(self, items: Sequence[Item]) -> dict[str, list[Window] | str]:
-        """Return the windows of each audio item, by its id, or why it cannot be read."""
-        cut: dict[str, list[Window] | str] = {}
-        lengths: dict[str, float] = {}
-        for item in items:
-            try:
-                lengths[item.id] = measure_seconds(item.content)
-                cut[item.id] = cut_windows(lengths[item.id])
-            except SememeError as error:
-                cut[item.id] = str(error)
-        readable = [item for item in items if item.id in lengths]
-        if self._load_transcriber is None or not readable:
-            return cut
+    load_transcriber: Loads the recogniser that transcribes them; None: none does.
+    """
+    cut: dict[str, list[Window] | str] = {}
+    lengths: dict[str, float] = {}
+    for item in items:
         try:
-            transcriber = self._load_transcriber()
-        except (SememeError, OSError) as error:  # it went away: texts and images are stored
-            return cut | {item.id: str(error) for item in readable}
-        contents = [item.content for item in readable]
-        transcripts, failed = transcriber.transcribe_with_failures(contents)
-        for i, (item, transcript) in enumerate(zip(readable, transcripts, strict=True)):
-            cut[item.id] = failed.get(i) or cut_windows(lengths[item.id], transcript.words)
+            lengths[item.id] = measure_seconds(item.content)
+            cut[item.id] = cut_windows(lengths[item.id])
+        except SememeError as error:
+            cut[item.id] = str(error)
+    readable = [item for item in items if item.id in lengths]
+    if load_transcriber is None or not readable:
         return cut
+    try:
+        transcriber = load_transcriber()
+    except (SememeError, OSError) as error:  # it went away: texts and images are stored
+        return cut | {item.id: str(error) for item in readable}
+    contents = [item.content for item in readable]
+    transcripts, failed = transcriber.transcribe_with_failures(contents)
+    for i, (item, transcript) in enumerate(zip(readable, transcripts, strict=True)):
+        cut[item.id] = failed.get(i) or cut_windows(lengths[item.id], transcript.words)
+    return cut
 
 
 def cut_windows(seconds: float, words: Sequence[Word] = ()) -> list[Window]:

@@ -69,9 +69,10 @@ class PendingRow:
 
     @property
     def content(self) -> Any:
-        """What an encoder of its modality is given."""
+        """What an encoder of its modality is given; of a text, the chunk under its heading."""
         if self.item.modality == "text":
-            return self.encoded_text
+            is_headed = self.text.startswith(self.heading)
+            return self.text if is_headed else f"{self.heading}\n{self.text}"
         if self.parts == 1:
             return self.item.content
         return Clip(self.item.content, self.start / PER_SECOND, self.end / PER_SECOND)
@@ -82,13 +83,6 @@ class PendingRow:
         if self.item.modality == "audio":
             return self.spoken
         return str(self.item.content[self.start : self.end]) if self.end else ""
-
-    @property
-    def encoded_text(self) -> str:
-        """The chunk under its heading, unless it begins with it."""
-        if not self.heading or self.text.startswith(self.heading):
-            return self.text
-        return f"{self.heading}\n{self.text}"
 
 
 @dataclass(slots=True)
@@ -121,7 +115,7 @@ class WriteLog:
         withdrawn: Id -> what is stored of it instead, of changes that failed; see `Planner`.
     """
 
-    report: Report = field(default_factory=Report)
+    report: Report
     failed: dict[str, str] = field(default_factory=dict)
     withdrawn: dict[str, str | None] = field(default_factory=dict)
 

@@ -32,9 +32,7 @@ class MetadataSchema:
         Raises:
             InvalidInputError: If a name or a value fits no column.
         """
-        for name, value in item.metadata.items():
-            if value is not None:
-                self._columns.add(name, value, item.id)
+        self._columns.add_all(item.metadata, item.id)
 
     def fit(self, item: Item) -> Item:
         """Return the item with metadata that the index can hold."""
@@ -67,9 +65,7 @@ class MetadataSchema:
         """
         if name in self._columns.kinds:
             return name
-        folded = name.lower()
-        twins = (kind for kind in self._columns.kinds if kind.lower() == folded)
-        twin = next(twins, name)
+        twin = next((n for n in self._columns.kinds if n.lower() == name.lower()), name)
         return name if twin in metadata else twin
 
 

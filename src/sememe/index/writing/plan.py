@@ -25,20 +25,13 @@ class Planner:
     def __init__(
         self, store: Store, encoders: Encoders, log: WriteLog, on_change: OnChange
     ) -> None:
-        self._store = store
-        self._encoders = encoders
-        self._log = log
+        self._store, self._encoders, self._log = store, encoders, log
         self._on_change = on_change
         self._known = store.read_catalogue()
         self._recent: dict[str, str] = {}  # id -> hash, of items met since the catalogue was read
 
     def plan(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Set the changes of each batch.
-
-        Raises:
-            DuplicateIdError: If an id is stored with other content and `on_change` is "refuse";
-                the items before it are stored.
-        """
+        """Set the changes of each batch; raises DuplicateIdError as `Writer.write`."""
         for batch in batches:
             refusal = self._choose(batch)
             is_full = len(self._recent) > RECENT
@@ -55,8 +48,7 @@ class Planner:
         items, hashes = self._hash(list(self._accept(batch.things)))
         states = self._known.states([item.id for item in items], hashes)
         for item, hash_, code in zip(items, hashes, states.tolist(), strict=True):
-            state = State(code)
-            recent = self._recent.get(item.id)
+            state, recent = State(code), self._recent.get(item.id)
             if recent is not None:
                 state = State.SAME if recent == hash_ else State.CHANGED
             if state == State.SAME:

@@ -53,13 +53,10 @@ class SourceLedger:
         failed: id -> reason, of items whose content could not be read; an image or audio file is
             one item, and its id is its source.
         """
-        self._store.record_sources(
-            [
-                replace(record, items=0, reason=failed[record.source])
-                if record.source in failed
-                else record
-                for record in self._finished
-            ]
-        )
+        records = [
+            replace(one, items=0, reason=failed[one.source]) if one.source in failed else one
+            for one in self._finished
+        ]
+        self._store.record_sources(records)
         self._finished = []
         self._begun = {s: record for s, record in self._begun.items() if s == self._reading}

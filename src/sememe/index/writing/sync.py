@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from sememe._progress import progress
 from sememe._types import Item, Skipped
-from sememe.index.report import Report
 from sememe.index.writing.items import has_text
 from sememe.index.writing.metadata import MetadataSchema
 from sememe.index.writing.source_ledger import SourceLedger
@@ -47,22 +47,19 @@ class FolderSync:
         self._unchanged = 0
         self._reread: dict[str, tuple[SourceRecord, set[int]]] = {}  # files that may have shrunk
 
-    def run(
-        self, writer: Writer, *, ignore: Sequence[str] = (), show_progress: bool = False
-    ) -> Report:
-        """Read, store, and remove what is gone."""
+    def run(self, writer: Writer, *, ignore: Sequence[str], show_progress: bool) -> None:
+        """Read, store, and remove what is gone; the writer's report counts it."""
         with progress("files", total=None, show=show_progress) as advance:
             things = self._read(ignore, advance)
-            log = writer.write(things, on_change="replace", ledger=self._ledger)
-        log.report.unchanged += self._unchanged
-        for source in log.failed:  # what is stored of it is of the file as it was: it is read again
+            failed = writer.write(things, on_change="replace", ledger=self._ledger)
+        for source in failed:  # what is stored of it is of the file as it was: it is read again
             self._reread.pop(source, None)
-        log.report.removed += self.remove_missing()
-        return log.report
+        writer.report.unchanged += self._unchanged
+        writer.report.removed += self.remove_missing()
 
     def remove_missing(self) -> int:
         """Remove items that files no longer hold, and those of files not met; return how many."""
-        missing = {source for source in set(self._known) - self._met if self._is_ours(source)}
+        missing = filter(self._is_ours, set(self._known) - self._met)
         gone = {source for source in missing if not source.startswith(tuple(self._unlisted))}
         stale = self._find_stale(gone)
         self._store.delete(stale)
@@ -74,14 +71,11 @@ class FolderSync:
         self, ignore: Sequence[str], advance: Callable[[int], None]
     ) -> Iterator[Item | Skipped]:
         """Read the items of every file that is new or changed."""
-        files = (
-            (prefix, entry)
-            for root, prefix in self._roots.items()
-            for entry in find_files(root, ignore=ignore)
-        )
-        for done, (prefix, entry) in enumerate(files, start=1):
-            yield from self._visit(prefix, entry)
-            advance(done)
+        done = count(1)
+        for root, prefix in self._roots.items():
+            for entry in find_files(root, ignore=ignore):
+                yield from self._visit(prefix, entry)
+                advance(next(done))
 
     def _visit(self, prefix: str, entry: SourceFile | Skipped) -> Iterator[Item | Skipped]:
         source = prefix + entry.source
@@ -149,24 +143,19 @@ class FolderSync:
             ids: list[Any] = batch.column("id").to_pylist()
             sources: list[Any] = batch.column("source").to_pylist()
             for id_, source in zip(ids, sources, strict=True):
-                if source in gone:
+                _, kept = self._reread.get(source, (None, None))
+                if source in gone or (kept is not None and digests([id_]).item() not in kept):
                     stale[id_] = None
-                elif source in self._reread:
-                    (digest,) = digests([id_]).tolist()
-                    if digest not in self._reread[source][1]:
-                        stale[id_] = None
         return list(stale)
 
 
 def _count_items(store: Store) -> Counter[str]:
     """Count the items of each source, by their first parts."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     counts: Counter[str] = Counter()
     for batch in store.iterate(["source", "part"], batch_size=65_536):
         first = batch.filter(pa.array(batch.column("part").to_numpy() == 0))
-        of_sources: Any = pc.value_counts(first.column("source"))
-        for entry in of_sources.to_pylist():
-            counts[entry["values"]] += entry["counts"]
+        sources: list[Any] = first.column("source").to_pylist()
+        counts.update(sources)
     return counts

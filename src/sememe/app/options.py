@@ -16,6 +16,9 @@ Overwrite = Annotated[
 OutputFolder = Annotated[
     Path, typer.Option("-o", "--output", help="Folder for the model.", rich_help_panel="Output")
 ]
+ENCODER = typer.Option(
+    "-m", "--model", help="Encoder: a name listed by `sememe models`, or a folder."
+)
 Model = Annotated[
     str | None,
     typer.Option(

@@ -117,7 +117,7 @@ def _check_batch(batch: Any, columns: list[str]) -> list[str]:
     lengths = {name: _measure_lengths(batch.column(name)) for name in columns}
     for i, (row, sum_) in enumerate(zip(rows, recompute_checksums(batch), strict=True)):
         where = f"id={row['id']!r} part {row['part']}"
-        own = {name: length[i] for name, length in lengths.items() if length[i] is not None}
+        own = {name: of_rows[i] for name, of_rows in lengths.items() if of_rows[i] is not None}
         if not own:
             problems.append(f"{where} has no vector")
         for name, length in own.items():
@@ -130,7 +130,7 @@ def _check_batch(batch: Any, columns: list[str]) -> list[str]:
     return problems
 
 
-def _measure_lengths(column: Any) -> list[float | None]:
+def _measure_lengths(column: Any) -> list[Any]:
     """Return the length of each vector; None where there is none."""
     matrix = column.flatten().to_numpy().reshape(-1, column.type.list_size)
     with np.errstate(all="ignore"):  # of damaged numbers

@@ -46,12 +46,12 @@ def read_statistics(table: LanceTable, folder: Path) -> StoreStatistics:
     import pyarrow.compute as pc
 
     scanned = table.scan(["id", "modality"])
-    counts = pc.value_counts(scanned["modality"]).to_pylist()
+    counts: Any = pc.value_counts(scanned["modality"])
     fragments = table.dataset.get_fragments()
     return StoreStatistics(
         rows=scanned.num_rows,
         items=pc.count_distinct(scanned["id"]).as_py(),
-        modalities=dict(sorted((one["values"], one["counts"]) for one in counts)),
+        modalities=dict(sorted((one["values"], one["counts"]) for one in counts.to_pylist())),
         bytes=sum(_file_size(file) for file in folder.rglob("*")),
         version=table.version,
         versions=sum(1 for _ in (table.path / "_versions").glob("*.manifest")),

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe.app.evaluate.audio import evaluate_audio
 from sememe.app.evaluate.options import AUDIO_TASKS, EvaluateOptions
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def run_evaluation(
         raise UnknownNameError.of("task", task, TASKS)
     options.check(task)
     if task in AUDIO_TASKS:
-        return evaluate_audio(task, model, data, options, progress=progress)
+        return _evaluate_audio(task, model, data, options, progress=progress)
     if TASKS[task].takes_pair:
         return _evaluate_pair(model, data, options, progress=progress)
     if task == "retrieval":
@@ -68,6 +67,32 @@ def _evaluate_retrieval(
         index = Index.create(Path(folder) / "index", [model], terms=options.terms)
         index.sync(_find_corpus(data[0]), show_progress=progress)
         return run_task("retrieval", _ByRecordId(index, model), data, **chosen)
+
+
+def _evaluate_audio(
+    task: str, model: str, data: Sequence[Path], options: EvaluateOptions, *, progress: bool
+) -> Evaluation:
+    """Evaluate an audio encoder on audio with labels."""
+    from sememe.encoders.load.by_name import load
+    from sememe.evaluate import TASKS
+    from sememe.evaluate.data.folds import Folds
+    from sememe.evaluate.runners.class_retrieval import evaluate_class_retrieval
+    from sememe.evaluate.runners.classification import evaluate_classification
+    from sememe.sources.datasets.labelled import read_labelled
+
+    if len(data) != 1:
+        raise InvalidInputError(f"got {len(data)} paths for {task!r}. Give {TASKS[task].data}.")
+    labelled = read_labelled(data[0], modality="audio", label_pattern=options.label_pattern)
+    encoder, groups = load(model), options.group_pattern
+    if task == "audio-retrieval":
+        return evaluate_class_retrieval(encoder, labelled, groups=groups, show_progress=progress)
+    return evaluate_classification(
+        encoder,
+        labelled,
+        folds=Folds(options.folds, options.fold_pattern, groups),
+        probe=options.probe or "linear",  # type: ignore[arg-type]
+        show_progress=progress,
+    )
 
 
 def _evaluate_pair(

@@ -17,6 +17,7 @@ from sememe._errors import CorruptFileError, IndexLockedError, SememeError
 from sememe.app.commands import (
     classify,
     cluster,
+    demo,
     distil,
     encode,
     fill_mask,
@@ -34,7 +35,7 @@ _CTRL_C = 130  # Typer's result for a KeyboardInterrupt
 _FAILURES = (CorruptFileError, IndexLockedError)  # while running, not of the input
 _COMMANDS: tuple[Callable[..., None], ...] = (
     *(encode.models, encode.embed, encode.similar),
-    *(index.demo, index.index, index.search, index.verify, evaluate.evaluate),
+    *(demo.demo, index.index, index.search, index.verify, evaluate.evaluate),
     *(words.neighbors, words.analogy, distil.distil, cluster.cluster, mine.mine),
     *(fill_mask.fill_mask, classify.classify, plot.show, transcribe.transcribe),
 )

@@ -111,7 +111,8 @@ def search(
         terminal.print_json([hit.to_dict() for hit in hits])
     else:
         terminal.print_hits(hits)
-    terminal.print_note(hits)
+    if hits.note:
+        typer.echo(f"note: {hits.note}", err=True)
 
 
 def _search_by_example(

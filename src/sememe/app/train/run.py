@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ import typer
 
 from sememe._errors import InvalidInputError
 from sememe.app import terminal
+from sememe.app.options import make_option
 
 if TYPE_CHECKING:
     from sememe.train.base.curve import Curve
@@ -30,8 +31,7 @@ def make_path_argument(metavar: str, text: str) -> Any:
 
 def make_evaluate_option(text: str) -> Any:
     """Return the type of the option --evaluate."""
-    option = typer.Option("--evaluate", help=text, rich_help_panel="Evaluation")
-    return Annotated[Path | None, option]
+    return make_option(Path | None, "Evaluation", text, "--evaluate")
 
 
 def train_and_save(
@@ -42,7 +42,7 @@ def train_and_save(
     more: Further keywords of `fit`.
 
     Raises:
-        InvalidInputError: The output cannot be written; before training.
+        InvalidInputError: If the output cannot be written; before training.
     """
     paths = [data, *(value for value in more.values() if isinstance(value, Path))]
     check_output(output, paths, overwrite=overwrite)
@@ -67,7 +67,7 @@ def is_typed(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def print_run(summary: str, notes: tuple[str, ...], following: str) -> None:
+def print_run(summary: str, notes: Iterable[str], following: str) -> None:
     """Print a run's notes on standard error, then its summary and the next command."""
     for note in notes:
         typer.echo(f"note: {note}", err=True)
@@ -94,7 +94,7 @@ def check_free(output: Path, *, overwrite: bool) -> None:
     """Refuse an output that exists, except an empty folder, unless it may be replaced.
 
     Raises:
-        InvalidInputError: It exists.
+        InvalidInputError: If it exists.
     """
     if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
         raise InvalidInputError(f"{output} is there already. Name another, or add --overwrite.")
@@ -104,7 +104,7 @@ def check_output(output: Path, data: list[Path], *, overwrite: bool) -> None:
     """Refuse, before training, an output that could not be saved.
 
     Raises:
-        InvalidInputError: It exists, cannot be replaced, or contains the data.
+        InvalidInputError: If it exists, cannot be replaced, or contains the data.
     """
     from sememe.train.base.output_folder import check_trained_place
 

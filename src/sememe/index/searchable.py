@@ -13,8 +13,7 @@ from sememe.index.config import Config, EncoderEntry
 from sememe.index.encoders import Encoders
 from sememe.index.near_duplicates import ImagePair, SimilarPair, SoundPair, find_near_duplicates
 from sememe.index.querying.hits import Hits, Mode
-from sememe.index.querying.query import Query
-from sememe.index.querying.searcher import Searcher
+from sememe.index.querying.searcher import Query, Searcher
 from sememe.index.verify import Verification, verify_store
 from sememe.search.store import Store
 from sememe.text.terms.analyze import Analyzer, analyzer

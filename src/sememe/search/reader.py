@@ -24,6 +24,7 @@ from sememe.search.table.lance_table import Addresses, LanceTable
 from sememe.search.table.metadata_columns import metadata_types
 from sememe.search.table.rows import vector_dims
 from sememe.search.table.snapshot import Snapshot, read_snapshot
+from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -142,9 +143,8 @@ class Reader:
     ) -> list[dict[str, Any]]:
         """Fetch rows by address, in the order given.
 
-        Args:
-            addresses: (k,) uint64, from a ranking of the same version.
-            columns: Which columns; all but the vectors where None.
+        addresses: (k,) uint64, from a ranking of the same version. columns: Which ones; all but
+        the vectors where None.
 
         Raises:
             InvalidInputError: If an address is of another version.
@@ -181,13 +181,9 @@ class Reader:
     def search_vectors(
         self, column: str, queries: FloatArray, k: int, *, where: str | None = None
     ) -> list[VectorRanking]:
-        """Rank documents by inner product, which for unit vectors is the cosine.
+        """Rank k documents for each query by inner product, which for unit vectors is the cosine.
 
-        Args:
-            column: A vector column.
-            queries: (m, dim) float32.
-            k: Documents for each query.
-            where: SQL over the columns; only rows that pass can be in a ranking.
+        queries: (m, dim) float32. where: SQL over the columns; only rows that pass are ranked.
 
         Raises:
             InvalidInputError: If there is no such column, or the queries have another width.
@@ -248,7 +244,7 @@ class Reader:
             InvalidInputError: If a term has white space, or a boost is not above 0.
             FilterError: If `where` cannot be run.
         """
-        _check_k(k)
+        check_k(k)
         snapshot, documents = self._snapshot(), None
         if where is not None:
             mask = self._mask(where)  # raises FilterError before the engine sees it
@@ -296,7 +292,7 @@ class Reader:
 
     def _check_query(self, name: str, queries: FloatArray, k: int) -> VectorColumn:
         """Return the column that queries (m, dim) are compared with."""
-        _check_k(k)
+        check_k(k)
         dims = self.dims
         if name not in dims:
             raise InvalidInputError(
@@ -308,8 +304,3 @@ class Reader:
             )
         with self._kept_lock:
             return self._columns.setdefault(name, VectorColumn(self._chunks, name, dims[name]))
-
-
-def _check_k(k: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise InvalidInputError(f"k={k!r}; it must be a whole number of at least 1.")

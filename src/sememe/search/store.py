@@ -37,9 +37,7 @@ class Store(Reader):
     def create(cls, path: str | PathLike[str], dims: Mapping[str, int]) -> Store:
         """Create an empty store in a folder, which is made where it is missing.
 
-        Args:
-            path: The folder.
-            dims: Vector column (`vector_<8 hex>`) -> width.
+        dims: Vector column (`vector_<8 hex>`) -> width.
 
         Raises:
             IndexExistsError: If the folder already holds a store.
@@ -94,14 +92,9 @@ class Store(Reader):
         self.replace(rows, ())
 
     def replace(self, rows: Sequence[Row], ids: Iterable[str] | None = None) -> None:
-        """Remove every row of `ids` and add `rows`, in one commit, safe when this returns.
+        """Remove every row of `ids` and add `rows`, in one commit; raises as `append`.
 
-        Args:
-            rows: The new rows.
-            ids: The items whose old rows go; those of `rows` where None.
-
-        Raises:
-            InvalidInputError: If a row does not fit; nothing was written.
+        ids: The items whose old rows go; those of `rows` where None.
         """
         gone = dict.fromkeys((row.id for row in rows) if ids is None else ids)
         with self._lock:

@@ -66,11 +66,6 @@ def ledger_schema() -> pa.Schema:
     """Return the Arrow schema of a ledger."""
     import pyarrow as pa
 
-    fields: list[pa.Field[Any]] = [
-        pa.field("source", pa.string(), False),
-        pa.field("size", pa.int64(), False),
-        pa.field("mtime_ns", pa.int64(), False),
-        pa.field("items", pa.int64(), False),
-        pa.field("reason", pa.string()),
-    ]
-    return pa.schema(fields)
+    numbers = dict.fromkeys(("size", "mtime_ns", "items"), pa.int64())
+    types: dict[str, Any] = {"source": pa.string(), **numbers, "reason": pa.string()}
+    return pa.schema([pa.field(name, kind, name == "reason") for name, kind in types.items()])

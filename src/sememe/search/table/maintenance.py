@@ -22,7 +22,6 @@ MANY_SMALL = 64
 FEW_SMALL = 8
 KEEP_SECONDS = 1.0  # how long a reader may keep a version that was replaced; then it rereads
 _READ_AHEAD = ("LANCE_DEFAULT_IO_BUFFER_SIZE", "16000000")  # bytes, of one scan
-_ARROW = {"bool": "bool_", "int64": "int64", "double": "float64", "string": "string"}
 
 
 @contextmanager
@@ -74,7 +73,7 @@ def evolve(table: LanceTable, change: Evolution) -> None:
     import pyarrow as pa
 
     if change.new:
-        fields = [pa.field(n, getattr(pa, _ARROW[kind])()) for n, kind in change.new.items()]
+        fields = [pa.field(name, pa.type_for_alias(kind)) for name, kind in change.new.items()]
         table.dataset.add_columns(pa.schema(fields))
         table.refresh()
     for name in change.widen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain, count
 from pathlib import Path
 
 from sememe.sources import find_files
@@ -37,13 +38,11 @@ def assign_prefix(
         if may_have_moved and _holds_most(path, prefix, sources()):
             moved = {str(path) if key == old else key: value for key, value in roots.items()}
             return prefix, moved
-    name = path.name
-    if path.is_file():
-        twins = [other for other in roots if Path(other).name == path.name]
-        if not twins:
-            return "", {**roots, str(path): ""}
-        name = path.parent.name
-    prefix = _make_unique(name or "root", set(roots.values()))
+    if path.is_file() and all(Path(other).name != path.name for other in roots):
+        return "", {**roots, str(path): ""}
+    name = (path.parent if path.is_file() else path).name or "root"
+    numbered = (f"{name}-{number}/" for number in count(2))
+    prefix = next(one for one in chain([f"{name}/"], numbered) if one not in roots.values())
     return prefix, {**roots, str(path): prefix}
 
 
@@ -54,10 +53,3 @@ def _holds_most(root: Path, prefix: str, sources: Iterable[str]) -> bool:
     known = {source for source in sources if source.startswith(prefix)}
     there = sum(prefix + file.source in known for file in find_files(root))
     return there >= _MOVED * len(known)
-
-
-def _make_unique(name: str, taken: set[str]) -> str:
-    prefix, number = f"{name}/", 2
-    while prefix in taken:
-        prefix, number = f"{name}-{number}/", number + 1
-    return prefix

@@ -56,16 +56,19 @@ def _evaluate_retrieval(
     model: str, data: Sequence[Path], options: EvaluateOptions, *, progress: bool
 ) -> Evaluation:
     """Evaluate an index, or one of the task's corpus by this encoder."""
-    from sememe.evaluate import run_task
+    from sememe.evaluate import TASKS, run_task
     from sememe.index.config import FILE
     from sememe.index.index import Index
 
     chosen: Any = {"split": options.split, "mode": options.mode}
     if (Path(model) / FILE).exists():
         return run_task("retrieval", _ByRecordId(Index.open(model), model), data, **chosen)
+    files = sorted(data[0].glob("corpus.jsonl*"))
+    if not files:
+        raise InvalidInputError(f"{data[0]} holds no corpus.jsonl; give {TASKS['retrieval'].data}")
     with tempfile.TemporaryDirectory() as folder:
         index = Index.create(Path(folder) / "index", [model], terms=options.terms)
-        index.sync(_find_corpus(data[0]), show_progress=progress)
+        index.sync(files[0], show_progress=progress)
         return run_task("retrieval", _ByRecordId(index, model), data, **chosen)
 
 
@@ -164,15 +167,6 @@ def _load_cross_encoder(model: str) -> CrossEncoder | None:
     folder = fetch(source) if model.startswith(PREFIX) else Path(source)
     known = bool(model) and ModelFolder.open(folder).kind is ModelKind.CROSS_ENCODER
     return CrossEncoder.load(model) if known else None
-
-
-def _find_corpus(folder: Path) -> Path:
-    from sememe.evaluate import TASKS
-
-    files = sorted(folder.glob("corpus.jsonl*"))
-    if not files:
-        raise InvalidInputError(f"{folder} holds no corpus.jsonl; give {TASKS['retrieval'].data}")
-    return files[0]
 
 
 class _ByRecordId:

@@ -29,8 +29,7 @@ class Passages:
     def read_terms(self, address: Addresses) -> list[str]:
         """Read a row, given its address (1,), and return the keyword terms that it carries."""
         (row,) = self._read(address, ("terms",))
-        terms: str = row["terms"]
-        return terms.split()
+        return str(row["terms"]).split()
 
     def choose(
         self,

@@ -83,15 +83,14 @@ class Searcher:
             raise InvalidInputError(explain_no_encoder(query.modality))
         if not self._store.count():
             return Hits((), "semantic", {}, note="the index is empty")
-        hits = self._show_nearest(
-            self._vectors.rank_by_example(query.content, query.modality, query.k, query.where)
-        )
+        search = self._vectors.rank_by_example
+        hits = self._show_nearest(search(query.content, query.modality, query.k, query.where))
         note = "no document passes the filter" if query.where else "nothing has a vector"
         return Hits(hits, "semantic", {"semantic": 1.0}, "" if hits else note)
 
     def _search_by_meaning(self, query: Query) -> Hits:
-        nearest = self._vectors.rank_by_text(query.content, query.k, query.where)
-        hits = self._show_nearest(nearest.ranking)
+        ranking, _, _ = self._vectors.rank_by_text(query.content, query.k, query.where)
+        hits = self._show_nearest(ranking)
         reason = "semantic: no document has a vector"
         note = "" if hits else self._explain_nothing(query.where) or reason
         return Hits(hits, "semantic", {"semantic": 1.0}, note)
@@ -112,16 +111,16 @@ class Searcher:
         analyzer, depth = self._load_analyzer(), max(_DEPTH, 4 * query.k)
         with ThreadPoolExecutor(1) as background:
             words = background.submit(self._rank_by_terms, analyzer, query, depth)
-            near = self._vectors.rank_by_text(query.content, depth, query.where)
+            near, column, vector = self._vectors.rank_by_text(query.content, depth, query.where)
             keyword, required, coverage = words.result()
-        nearest = _locate_rows(near.ranking)
+        nearest = _locate_rows(near)
         far = [id_ for id_ in keyword.ids if id_ not in nearest]
-        scores = self._store.score_ids(near.column, near.vector, far).tolist() if far else []
+        scores = self._store.score_ids(column, vector, far).tolist() if far else []
         fused = fuse(
-            near.ranking,
+            near,
             keyword,
             similarities={i: s for i, s in zip(far, scores, strict=True) if s == s},  # not NaN
-            background=Background(near.ranking.mean, self._store.count(), len(near.vector)),
+            background=Background(near.mean, self._store.count(), len(vector)),
             required=required,
             missing=keyword.missing,
             coverage=coverage,

@@ -26,6 +26,7 @@ BATCH_VALUES = 262_144  # 1 MB: stays in cache; larger batches are slower by pag
 READ_BUFFER = 4_000_000  # bytes read ahead
 SCORES_AT_ONCE = 16_000_000  # 64 MB of float32
 Mask = NDArray[np.bool_]
+_Located = tuple[slice | NDArray[np.int64], Mask | None]  # positions; rows still there, None: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,6 @@ class VectorRanking(Ranking):
     mean: float
     deviation: float
     count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Located:
-    """Positions of some rows in a snapshot; `alive` are those that it still has, None for all."""
-
-    positions: slice | NDArray[np.int64]
-    alive: Mask | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +126,9 @@ class VectorColumn:
         """Return (m, n) float32 similarities in snapshot order, NaN for rows without a vector."""
         out = np.full((len(queries), len(snapshot)), np.nan, dtype=np.float32)
         for block in self._blocks_of(keep):
-            rows = block.locate(snapshot)
+            positions, alive = block.locate(snapshot)
             products = _multiply(queries, block.matrix)  # (m, r)
-            out[:, rows.positions] = products if rows.alive is None else products[:, rows.alive]
+            out[:, positions] = products if alive is None else products[:, alive]
         return out
 
     def _blocks_of(self, keep: bool) -> Iterator[_Block]:
@@ -223,10 +216,10 @@ def _locate(snapshot: Snapshot, addresses: Addresses) -> _Located:
     positions = snapshot.positions(addresses)
     alive = positions >= 0
     if not alive.all():
-        return _Located(positions[alive], alive)
+        return positions[alive], alive
     if len(positions) and positions[-1] - positions[0] == len(positions) - 1:
-        return _Located(slice(int(positions[0]), int(positions[-1]) + 1), None)  # both ascend
-    return _Located(positions, None)
+        return slice(int(positions[0]), int(positions[-1]) + 1), None  # both ascend
+    return positions, None
 
 
 def _rank(snapshot: Snapshot, scores: FloatArray, k: int, mask: Mask | None) -> VectorRanking:

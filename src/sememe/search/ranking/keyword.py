@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from sememe._errors import InvalidInputError
 from sememe._ties import TOLERANCE
 from sememe.search.ranking.documents import Ranking, rank_documents
-from sememe.search.ranking.filters import check_where
 from sememe.search.table.lance_table import Addresses, LanceTable, is_at
 from sememe.search.table.snapshot import Snapshot
 
@@ -148,8 +147,6 @@ def search_terms(
     be found, where other rows of theirs decide.
     """
     boosts = _parse_boosts(terms)
-    if where is not None:
-        check_where(table.dataset, where)
     ranking = Ranking([], np.empty(0, np.uint64), np.empty(0, np.float32))
     if boosts and len(snapshot):
         query = _add_extra(_make_query(boosts, operator), _parse_boosts(extra or {}))

@@ -17,18 +17,12 @@ if TYPE_CHECKING:
     from sememe.evaluate.tasks import Task
     from sememe.index.index import Index
     from sememe.index.querying.hits import Hit
-    from sememe.tasks.zero_shot import ZeroShot
 
 
 def run_evaluation(
     task: str, model: str, data: Sequence[Path], options: EvaluateOptions, *, progress: bool
 ) -> Evaluation:
-    """Run a task. For "retrieval", `model` may be the folder of an index; else one is built.
-
-    Raises:
-        UnknownNameError: No such task.
-        InvalidInputError: The model, the data or an option is not one of the task's.
-    """
+    """Run a task. For "retrieval", `model` may be the folder of an index; else one is built."""
     from sememe.evaluate import TASKS, run_task
 
     if task not in TASKS:
@@ -116,10 +110,15 @@ def _evaluate_pair(
 
 def _load_system(model: str, task: Task, data: Sequence[Path], options: EvaluateOptions) -> Any:
     """Return the system that the task evaluates: an encoder, or what is made of one or two."""
-    from sememe.encoders.load.by_name import load
+    from sememe.encoders.load.by_name import load, load_pair
 
     if task.takes_judge:
-        return _load_zero_shot(model, data, options.labels)
+        from sememe.sources.datasets.labelled import read_labelled
+        from sememe.tasks.zero_shot import ZeroShot
+
+        labels = options.labels
+        names = read_labelled(data[0]).classes if labels is None else split_labels(labels)
+        return ZeroShot(*load_pair(model), names)
     if task.takes_images and options.views != 1:
         from sememe.encoders.image.test_time_augmentation import AugmentedEncoder
 
@@ -134,17 +133,6 @@ def _load_system(model: str, task: Task, data: Sequence[Path], options: Evaluate
         return Transcriber.load(model)
     scorer = _load_cross_encoder(model) if task.takes_scorer else None
     return scorer or load(model)
-
-
-def _load_zero_shot(model: str, data: Sequence[Path], labels: str | None) -> ZeroShot:
-    """Return a zero-shot classifier of these labels, by default the names of the folders."""
-    from sememe.encoders.load.by_name import load_pair
-    from sememe.sources.datasets.labelled import read_labelled
-    from sememe.tasks.zero_shot import ZeroShot
-
-    images, texts = load_pair(model)
-    names = split_labels(labels) if labels is not None else read_labelled(data[0]).classes
-    return ZeroShot(images, texts, names)
 
 
 def split_labels(labels: str) -> list[str]:

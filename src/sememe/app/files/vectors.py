@@ -38,12 +38,7 @@ class VectorFile(ABC):
 
 @contextmanager
 def open_vector_file(path: Path, dim: int) -> Iterator[VectorFile]:
-    """Open a file for vectors in the format of its ending; it is written whole or not at all.
-
-    Raises:
-        UnknownNameError: If the ending is not .npy, .parquet or .jsonl.
-        InvalidInputError: If there is no such folder.
-    """
+    """Open a file for vectors in the format of its ending; it is written whole or not at all."""
     check_output_file(path, tuple(_KINDS))
     with write_atomically(path) as file, closing(_KINDS[path.suffix](file, dim)) as vectors:
         yield vectors

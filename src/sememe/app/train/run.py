@@ -39,10 +39,7 @@ def train_and_save(
 ) -> Path:
     """Fit a recipe to a file and save the model; called again after a stop, it resumes.
 
-    more: Further keywords of `fit`.
-
-    Raises:
-        InvalidInputError: If the output cannot be written; before training.
+    more: Further keywords of `fit`. An output that cannot be written is refused before training.
     """
     paths = [data, *(value for value in more.values() if isinstance(value, Path))]
     check_output(output, paths, overwrite=overwrite)
@@ -91,21 +88,13 @@ def locate_state(output: Path) -> Path:
 
 
 def check_free(output: Path, *, overwrite: bool) -> None:
-    """Refuse an output that exists, except an empty folder, unless it may be replaced.
-
-    Raises:
-        InvalidInputError: If it exists.
-    """
+    """Refuse an output that exists, except an empty folder, unless it may be replaced."""
     if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
         raise InvalidInputError(f"{output} is there already. Name another, or add --overwrite.")
 
 
 def check_output(output: Path, data: list[Path], *, overwrite: bool) -> None:
-    """Refuse, before training, an output that could not be saved.
-
-    Raises:
-        InvalidInputError: If it exists, cannot be replaced, or contains the data.
-    """
+    """Refuse an output that exists, cannot be replaced, or contains the data."""
     from sememe.train.base.output_folder import check_trained_place
 
     check_free(output, overwrite=overwrite)

@@ -115,11 +115,7 @@ def _make_command(recipe: type[Word2Vec], *more: Any) -> Command:
 def _make_model(
     context: typer.Context, recipe: type[Word2Vec], start: Path | None, values: Values
 ) -> Word2Vec:
-    """Return a new model, or the one of --from with the options typed.
-
-    Raises:
-        InvalidInputError: If an option is typed that the trained rows depend on.
-    """
+    """Return a new model, or the one of --from with the options typed."""
     values = convert_values(recipe, values)
     if start is None:
         return recipe(**values)

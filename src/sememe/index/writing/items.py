@@ -95,25 +95,15 @@ def _sanitize(item: Item) -> Iterator[Item | Skipped]:
     """
     plain = {name: _to_plain(value) for name, value in item.metadata.items()}
     given = {name: value for name, value in plain.items() if not _is_missing(value)}
-    item = replace(item, metadata=given)
-    sanitized = Item(
-        id=_replace_surrogates(item.id),
-        content=_replace_surrogates(item.content) if item.modality == "text" else item.content,
-        modality=item.modality,
-        source=_replace_surrogates(item.source),
-        metadata={name: _replace_surrogates(value) for name, value in given.items()},
-    )
-    if _texts_of(sanitized) == _texts_of(item):
-        yield item
-    else:
-        yield sanitized
-        yield Skipped(sanitized.id, "characters that no file can hold were replaced by U+FFFD")
-
-
-def _texts_of(item: Item) -> tuple[Any, ...]:
-    """Return the parts of an item that are text."""
-    content = item.content if item.modality == "text" else None
-    return item.id, content, item.source, item.metadata
+    is_text = item.modality == "text"
+    texts = [item.id, item.source, item.content if is_text else "", *given.values()]
+    fixed = [well_formed(text) if isinstance(text, str) else text for text in texts]
+    id_, source, content, *values = fixed
+    metadata = dict(zip(given, values, strict=True))
+    content = content if is_text else item.content
+    yield replace(item, id=id_, content=content, source=source, metadata=metadata)
+    if fixed != texts:
+        yield Skipped(id_, "characters that no file can hold were replaced by U+FFFD")
 
 
 def _is_missing(value: object) -> bool:
@@ -130,10 +120,6 @@ def _to_plain(value: Any) -> Any:
 def has_text(item: Item) -> bool:
     """Return whether an item has something to encode: a text must not be all white space."""
     return item.modality != "text" or bool(item.content.strip())
-
-
-def _replace_surrogates(value: Any) -> Any:
-    return well_formed(value) if isinstance(value, str) else value
 
 
 def _parse_mapping(thing: Mapping[str, Any], at: int) -> Item:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from sememe.search.table.lance_table import LanceTable
 from sememe.search.table.metadata_columns import Evolution
@@ -73,7 +74,8 @@ def evolve(table: LanceTable, change: Evolution) -> None:
     import pyarrow as pa
 
     if change.new:
-        fields = [pa.field(name, pa.type_for_alias(kind)) for name, kind in change.new.items()]
+        type_of: Any = pa.type_for_alias
+        fields = [pa.field(name, type_of(kind)) for name, kind in change.new.items()]
         table.dataset.add_columns(pa.schema(fields))
         table.refresh()
     for name in change.widen:

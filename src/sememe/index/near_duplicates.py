@@ -74,10 +74,8 @@ def _read_vectors(
         kept: Any = batch.filter(pa.array(is_ours & np.asarray(batch.column(column).is_valid())))
         ids += kept.column("id").to_pylist()
         parts.append(kept.column(column).flatten().to_numpy().reshape(-1, dim))
-    order = sorted(set(ids))
-    row = {id_: i for i, id_ in enumerate(order)}
+    order, rows = np.unique(np.array(ids, object), return_inverse=True)
     sums = np.zeros((len(order), dim), np.float32)
-    np.add.at(sums, [row[id_] for id_ in ids], np.concatenate(parts))
+    np.add.at(sums, rows, np.concatenate(parts))
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
-    vectors: FloatArray = sums / np.maximum(norms, 1e-12)
-    return order, vectors
+    return order.tolist(), sums / np.maximum(norms, 1e-12)

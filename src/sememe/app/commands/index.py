@@ -184,10 +184,11 @@ def _sync(target: Index, paths: list[str], ignore: list[str]) -> list[Report]:
     if followed := [path for path in paths if path != "-"]:
         reports.append(target.sync(*followed, ignore=ignore, show_progress=show))
     if "-" in paths:
-        from sememe.index.writing.metadata import fit_items
+        from sememe.index.writing.metadata import MetadataSchema
         from sememe.sources import read_lines
 
-        lines = fit_items(read_lines(sys.stdin.buffer), target.statistics()["columns"], "stdin")
+        schema = MetadataSchema(target.statistics()["columns"])
+        lines = schema.fit_all(read_lines(sys.stdin.buffer), "stdin")
         reports.append(target.upsert(lines, show_progress=show))
     return reports
 

@@ -92,32 +92,23 @@ def correct_seconds(item: Item, windows: Sequence[Window]) -> Item:
     return replace(item, metadata={**item.metadata, "seconds": seconds})
 
 
-class WindowEncoder:
-    """Encodes windows; those that follow each other in a file are decoded in one go."""
+def encode_windows(
+    encoders: Sequence[Encoder], contents: Sequence[Any], reader: SequentialReader
+) -> list[tuple[FloatArray, dict[int, str]]]:
+    """Encode with several encoders, some windows at a time; as `encode_together`."""
+    rows: list[list[FloatArray]] = [[] for _ in encoders]
+    failed: list[dict[int, str]] = [{} for _ in encoders]
+    for start in range(0, len(contents), _TOGETHER):
+        some = [_decode(one, reader) for one in contents[start : start + _TOGETHER]]
+        for i, (vectors, reasons) in enumerate(encode_together(encoders, some)):
+            rows[i].append(vectors)
+            failed[i] |= {start + at: reason for at, reason in reasons.items()}
+    return [(np.concatenate(r), f) for r, f in zip(rows, failed, strict=True)]
 
-    def __init__(self) -> None:
-        self._reader = SequentialReader()
 
-    def encode(
-        self, encoders: Sequence[Encoder], contents: Sequence[Any]
-    ) -> list[tuple[FloatArray, dict[int, str]]]:
-        """Encode with several encoders, some windows at a time; as `encode_together`."""
-        rows: list[list[FloatArray]] = [[] for _ in encoders]
-        failed: list[dict[int, str]] = [{} for _ in encoders]
-        for start in range(0, len(contents), _TOGETHER):
-            some = [self._decode(one) for one in contents[start : start + _TOGETHER]]
-            for i, (vectors, reasons) in enumerate(encode_together(encoders, some)):
-                rows[i].append(vectors)
-                failed[i] |= {start + at: reason for at, reason in reasons.items()}
-        return [(np.concatenate(r), f) for r, f in zip(rows, failed, strict=True)]
-
-    def close(self) -> None:
-        """Close the file that is being read."""
-        self._reader.close()
-
-    def _decode(self, content: Any) -> Any:
-        """Return a window's samples; what cannot be read is left for the encoder to report."""
-        if isinstance(content, Clip):
-            with suppress(CorruptFileError):
-                return self._reader.read(content)
-        return content
+def _decode(content: Any, reader: SequentialReader) -> Any:
+    """Return a window's samples; what cannot be read is left for the encoder to report."""
+    if isinstance(content, Clip):
+        with suppress(CorruptFileError):
+            return reader.read(content)
+    return content

@@ -10,8 +10,9 @@ from sememe._types import FloatArray
 from sememe.encoders.base import BaseEncoder
 from sememe.encoders.image.shared_pass import encode_together
 from sememe.index.encoders import Encoders
-from sememe.index.writing.audio_windows import WindowEncoder
+from sememe.index.writing.audio_windows import encode_windows
 from sememe.index.writing.batch import Batch, PendingRow, Vectors, WriteLog
+from sememe.sources.media.sequential_audio import SequentialReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class RowEncoder:
     """Encodes the rows of each modality with the encoders that store it."""
 
     encoders: Encoders
-    windows: WindowEncoder
+    reader: SequentialReader
     log: WriteLog
 
     def encode(self, batches: Iterable[Batch], background: ThreadPoolExecutor) -> Iterator[Batch]:
@@ -36,7 +37,7 @@ class RowEncoder:
             if batch.flush:
                 yield _finish(*underway)
                 underway = None
-                self.windows.close()
+                self.reader.close()
 
     def _encode_rows(self, rows: Sequence[PendingRow]) -> Vectors:
         vectors: Vectors = [{} for _ in rows]
@@ -49,7 +50,7 @@ class RowEncoder:
             if modality == "text":
                 encoded = [(self._encode_texts(contents, encoder), {}) for encoder in encoders]
             elif modality == "audio":
-                encoded = self.windows.encode(encoders, contents)
+                encoded = encode_windows(encoders, contents, self.reader)
             else:
                 encoded = encode_together(encoders, contents)
             for (column, _), (matrix, failed) in zip(columns, encoded, strict=True):

@@ -51,6 +51,12 @@ class MetadataSchema:
                 fitted[name] = value
         return item if fitted == item.metadata else replace(item, metadata=fitted)
 
+    def fit_all(self, things: Iterable[Item | Skipped], source: str) -> Iterator[Item | Skipped]:
+        """Fit the items of one file as they come, then report what was left out of them."""
+        for thing in things:
+            yield self.fit(thing) if isinstance(thing, Item) else thing
+        yield from self.report_left_out(source)
+
     def report_left_out(self, source: str) -> Iterator[Skipped]:
         """Report for a file what was left out of the items fitted since the last call."""
         for (name, why), items in self._left_out.items():
@@ -67,13 +73,3 @@ class MetadataSchema:
             return name
         twin = next((n for n in self._columns.kinds if n.lower() == name.lower()), name)
         return name if twin in metadata else twin
-
-
-def fit_items(
-    things: Iterable[Item | Skipped], stored: Mapping[str, str], source: str
-) -> Iterator[Item | Skipped]:
-    """Fit the items of one stream as they come, then report what was left out of them."""
-    schema = MetadataSchema(stored)
-    for thing in things:
-        yield schema.fit(thing) if isinstance(thing, Item) else thing
-    yield from schema.report_left_out(source)

@@ -45,9 +45,10 @@ class Planner:
     def _choose(self, batch: Batch) -> DuplicateIdError | None:
         """Set a batch's changes; return the refusal of the item that ends them, if one does."""
         self._withdraw_failed()
-        items, hashes = self._hash(list(self._accept(batch.things)))
-        states = self._known.states([item.id for item in items], hashes)
-        for item, hash_, code in zip(items, hashes, states.tolist(), strict=True):
+        accepted = list(self._accept(batch.things))
+        ids, hashes = [item.id for item, _ in accepted], [hash_ for _, hash_ in accepted]
+        states = self._known.states(ids, hashes).tolist()
+        for (item, hash_), code in zip(accepted, states, strict=True):
             state, recent = State(code), self._recent.get(item.id)
             if recent is not None:
                 state = State.SAME if recent == hash_ else State.CHANGED
@@ -63,8 +64,8 @@ class Planner:
             batch.changes.append(Change(item, hash_, state, state == State.CHANGED, recent))
         return None
 
-    def _accept(self, things: Iterable[Item | Skipped]) -> Iterator[Item]:
-        """Pass on items that have an encoder and something to encode; report the others."""
+    def _accept(self, things: Iterable[Item | Skipped]) -> Iterator[tuple[Item, str]]:
+        """Yield items that can be encoded, with their content hashes; report the others."""
         for thing in things:
             if isinstance(thing, Skipped):
                 self._log.report.skipped.append(thing)
@@ -74,18 +75,12 @@ class Planner:
                 stays = "; what is stored under its id stays" if self._is_stored(thing.id) else ""
                 self._log.skip(thing, f"no text in it{stays}")
             else:
-                yield thing
-
-    def _hash(self, items: Iterable[Item]) -> tuple[list[Item], list[str]]:
-        """Return items and their content hashes, without those whose file cannot be read."""
-        readable, hashes = [], []
-        for item in items:
-            try:
-                hashes.append(content_hash(item))
-                readable.append(item)
-            except OSError as error:
-                self._log.fail(item, reason(error))
-        return readable, hashes
+                try:
+                    hash_ = content_hash(thing)
+                except OSError as error:
+                    self._log.fail(thing, reason(error))
+                else:
+                    yield thing, hash_
 
     def _withdraw_failed(self) -> None:
         """Remember of changes that failed what is still stored under their ids."""

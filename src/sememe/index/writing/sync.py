@@ -97,7 +97,8 @@ class FolderSync:
     def _read_file(self, file: SourceFile) -> Iterator[Item | Skipped]:
         ids: list[str] = []
         reason = None
-        for thing in self._fit_items(file):
+        things = map(_refuse_empty, read_file(file))
+        for thing in self._schema.fit_all(things, file.source):
             if isinstance(thing, Skipped):
                 reason = reason or thing.reason
             else:
@@ -116,17 +117,6 @@ class FolderSync:
         elif record != known or len(ids) != stored:
             self._reread[file.source] = (record, set(digests(ids).tolist()))
         self._ledger.finish(None)
-
-    def _fit_items(self, file: SourceFile) -> Iterator[Item | Skipped]:
-        """Read a file's items, with metadata that the index can hold."""
-        for thing in read_file(file):
-            if isinstance(thing, Skipped):
-                yield thing
-            elif has_text(thing):
-                yield self._schema.fit(thing)
-            else:
-                yield Skipped(thing.source, f"{EMPTY}: no text in it")
-        yield from self._schema.report_left_out(file.source)
 
     def _is_ours(self, source: str) -> bool:
         return any(
@@ -147,6 +137,12 @@ class FolderSync:
                 if source in gone or (kept is not None and digests([id_]).item() not in kept):
                     stale[id_] = None
         return list(stale)
+
+
+def _refuse_empty(thing: Item | Skipped) -> Item | Skipped:
+    if isinstance(thing, Skipped) or has_text(thing):
+        return thing
+    return Skipped(thing.source, f"{EMPTY}: no text in it")
 
 
 def _count_items(store: Store) -> Counter[str]:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from sememe._types import Item, Skipped
 from sememe.index.encoders import Encoders
 from sememe.index.report import Report
-from sememe.index.writing.audio_windows import WindowEncoder
 from sememe.index.writing.batch import WriteLog
 from sememe.index.writing.chunks import Chunker
 from sememe.index.writing.commit import Committer
@@ -26,6 +25,7 @@ from sememe.index.writing.plan import OnChange, Planner
 from sememe.index.writing.read import read_batches
 from sememe.index.writing.source_ledger import SourceLedger
 from sememe.search.store import Store
+from sememe.sources.media.sequential_audio import SequentialReader
 from sememe.text.terms.analyze import Analyzer
 
 if TYPE_CHECKING:
@@ -77,10 +77,10 @@ class Writer:
         chunker = Chunker(self.store, self.encoders, self.analyzer, self.load_transcriber, log)
         committer = Committer(self.store, ledger, log, self.thumbnails)
         with (
-            closing(WindowEncoder()) as windows,
+            closing(SequentialReader()) as reader,
             ThreadPoolExecutor(1, thread_name_prefix="sememe-encode") as background,
         ):
-            encoder = RowEncoder(self.encoders, windows, log)
+            encoder = RowEncoder(self.encoders, reader, log)
             batches = read_batches(things, ledger)
             batches = planner.plan(batches)
             batches = chunker.chunk(batches)

@@ -1,4 +1,4 @@
-"""How results are printed: tables and lines for people, JSON for programs."""
+"""Printing of results: tables and lines for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def is_interactive() -> bool:
-    """Return whether standard error is a terminal, where a progress bar is seen."""
+    """Return whether standard error is a terminal, which shows progress bars."""
     return sys.stderr.isatty()
 
 

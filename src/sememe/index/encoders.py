@@ -1,4 +1,4 @@
-"""The encoders of an index, loaded when something of their modality is first met."""
+"""The encoders of an index, each loaded on first use."""
 
 from __future__ import annotations
 

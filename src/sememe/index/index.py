@@ -157,9 +157,9 @@ class Index(Searchable):
     def sync(
         self, *paths: StrPath, ignore: Sequence[str] = (), show_progress: bool = False
     ) -> Report:
-        """Bring the index to the state of folders and files: store what is new, remove what left.
+        """Bring the index to the state of folders and files: store new items, remove missing ones.
 
-        Files of unchanged size and time are passed over; of a changed file only the items that
+        Files of unchanged size and time are skipped; of a changed file only the items that
         changed are encoded. Items of other folders are left alone, and so are those given to `add`,
         unless they have the source of a file that is followed.
 
@@ -207,10 +207,10 @@ class Index(Searchable):
         return report
 
     def use_transcriber(self, name: str) -> None:
-        """Set where the index's recogniser is now, if it moved.
+        """Set the new path of the index's recogniser.
 
         Raises:
-            InvalidInputError: If it is another one.
+            InvalidInputError: If it is another recogniser.
             UnknownNameError, CorruptFileError, MissingExtraError: As `Transcriber.load`.
         """
         recogniser = _load_transcriber(name)
@@ -277,7 +277,7 @@ class Index(Searchable):
         )
 
     def _open_transcriber(self) -> Transcriber:
-        """Return the index's recogniser, loaded when the first audio comes."""
+        """Return the index's recogniser, loaded on first use."""
         if self._transcriber is None:
             name = self._config.transcriber
             try:

@@ -1,4 +1,4 @@
-"""The account of a change of an index: whatever is not stored has a line in it."""
+"""Report of a change of an index, with the reason for each item that is not stored."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sememe._types import Skipped
 
 @dataclass(slots=True)
 class Report:
-    """An account of one add, upsert, delete or sync, counted in items.
+    """Report of one add, upsert, delete or sync, counted in items.
 
     Attributes:
         added: Items that are new.
         updated: Items whose content or metadata changed.
-        unchanged: Items that were there already; nothing was encoded.
-        removed: Items that left.
+        unchanged: Items stored before; nothing was encoded.
+        removed: Items removed.
         chunks: Vectors encoded and stored.
         tokens: Tokens in them.
-        unknown: Tokens that the vocabulary does not know.
+        unknown: Tokens that are not in the vocabulary.
         skipped: What could not be used, and why.
         seconds: Wall time.
     """

@@ -70,13 +70,13 @@ class Searchable:
         where: str | None = None,
         rerank: PairScorer | None = None,
     ) -> Hits:
-        """Find what answers a text: texts, transcribed audio, images and audio of a shared space.
+        """Search by a text: texts, transcribed audio, images and audio of a shared space.
 
         Args:
             query: Text, in any language of the encoder.
             k: How many items at most.
             mode: "semantic" compares meaning, "keyword" counts words (BM25), "hybrid" does both
-                and weighs them; `hits.note` gives the reason when one is set aside.
+                and weighs them; `hits.note` gives the reason when one is ignored.
             where: SQL over the columns id, source, modality, text and all metadata, for example
                 "year >= 2020 AND source LIKE '%.md'". Of audio, start and end are in milliseconds.
             rerank: A cross-encoder that reads the query with each of the first 100 hits, or k if

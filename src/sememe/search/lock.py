@@ -23,7 +23,7 @@ from sememe._errors import IndexLockedError
 
 @contextmanager
 def writer_lock(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Hold the only right to write; readers need no lock.
+    """Hold the writer lock; readers need none.
 
     path: The lock file, for example `folder/write.lock`. Its folder must exist.
 

@@ -60,7 +60,7 @@ class Reader:
 
     @property
     def version(self) -> int:
-        """The table version this store sees."""
+        """The table version in use."""
         return self._chunks.version
 
     @property
@@ -75,7 +75,7 @@ class Reader:
 
     @property
     def is_newest(self) -> bool:
-        """Whether nobody has changed the store since the version it sees."""
+        """Whether the version in use is the newest."""
         tables = (self._chunks, self._ledger)
         return all(table.dataset.latest_version == table.version for table in tables)
 
@@ -86,7 +86,7 @@ class Reader:
             return self._chunks.refresh() or moved
 
     def run_read(self, work: Callable[[], T]) -> T:
-        """Run a read; if a writer threw its version away meanwhile, refresh and run it again.
+        """Run a read; if a writer deleted its version meanwhile, refresh and run it again.
 
         Raises:
             CorruptFileError: If the engine cannot read a file of the newest version.

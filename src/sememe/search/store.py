@@ -2,7 +2,7 @@
 
 A store is a folder on local disk: `chunks.lance` holds the rows, `sources.lance` the files they
 came from, `ann.json` the recall of the approximate index. Changes need the writer lock
-(`sememe.search.lock`), which the caller holds; reading needs nothing. A store sees one version of
+(`sememe.search.lock`), which the caller holds; reading needs nothing. A store uses one version of
 the table until `refresh` is called, so that the rankings of one search and the rows fetched for it
 agree.
 """

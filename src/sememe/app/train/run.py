@@ -1,4 +1,4 @@
-"""What the training commands share: data options, and a run that an interrupted command resumes.
+"""Shared by the training commands: data options, and runs that resume after a stop.
 
 The state of a run is kept next to the output and deleted at the end.
 """

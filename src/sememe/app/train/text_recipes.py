@@ -75,7 +75,7 @@ def _summarise_cross(report: CrossReport, written: Path) -> str:
 
 
 def multilingual() -> Command:
-    """Teach an encoder other languages from translations. Resumes an interrupted run."""
+    """Train an encoder on other languages from translations. Resumes an interrupted run."""
     from sememe.train.sentence.multilingual import MultilingualTraining
 
     data = make_path_argument(

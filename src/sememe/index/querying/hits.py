@@ -15,7 +15,7 @@ Mode = Literal["hybrid", "semantic", "keyword"]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One item of a search, shown by the passage that answers best.
+    """One item of a search, shown by its best passage.
 
     Attributes:
         id: The item.
@@ -51,7 +51,7 @@ class Hits(Sequence[Hit]):
         mode: The mode asked for.
         weights: Share of "semantic" and "keyword" in the scores, adding up to 1; after reranking,
             in the scores before it.
-        note: Why one of the two was set aside; "" where none was.
+        note: Why one of the two was ignored; "" where none was.
     """
 
     hits: tuple[Hit, ...]

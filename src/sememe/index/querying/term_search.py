@@ -1,4 +1,4 @@
-"""Keyword search: a query's words as terms, read another way where no document holds them."""
+"""Keyword search: the terms of a query, or alternatives where no document holds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audio cut into windows, so that a search finds where in an hour of it the answer is.
+"""Audio cut into windows, so that a hit gives the time of the match.
 
 A window is five seconds long; the last one takes what is left, up to half a window more. Where the
 index has a recogniser, a window also has the words that begin in it, which text search finds.
@@ -28,7 +28,7 @@ _TOGETHER = 32  # windows in memory at once
 
 
 class Window(NamedTuple):
-    """A stretch of audio.
+    """A window of audio.
 
     Attributes:
         start, end: In milliseconds.
@@ -60,7 +60,7 @@ def cut_audio(
         return cut
     try:
         transcriber = load_transcriber()
-    except (SememeError, OSError) as error:  # it went away: texts and images are stored
+    except (SememeError, OSError) as error:  # texts and images are stored without it
         return cut | {item.id: str(error) for item in readable}
     contents = [item.content for item in readable]
     transcripts, failed = transcriber.transcribe_with_failures(contents)

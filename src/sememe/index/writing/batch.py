@@ -1,4 +1,4 @@
-"""What passes through the five steps of writing: items, the changes they make, rows, vectors."""
+"""Data of the five steps of writing: items, the changes they make, rows, vectors."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class PendingRow:
 
 @dataclass(slots=True)
 class Batch:
-    """What one step hands to the next.
+    """Data passed from one step to the next.
 
     Attributes:
         things: Items as read, and the reasons why there are none; each id at most once between two
@@ -107,7 +107,7 @@ class Batch:
 
 @dataclass(slots=True)
 class WriteLog:
-    """The account of one write.
+    """Log of one write.
 
     Attributes:
         report: The counts, and what was skipped.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sememe.encoders.audio.transcriber import Transcriber
 
 BATCH_ROWS = 2048  # chunks of one commit: a second of encoding, 4 MB of vectors
-_MEDIA_ROWS = 8  # rows that an image, or a window of audio, counts for: they take as long
+_MEDIA_ROWS = 8  # rows that an image, or a window of audio, counts for: it takes as long
 TERM_ROWS = 32  # chunks whose terms are on the first of them: a document, mostly
 
 

@@ -47,7 +47,7 @@ class Committer:
                 self.log.fail_change(row.change, vectors)
 
     def _replace(self, batch: Batch, rows: list[Row]) -> None:
-        """Store rows, in place of those with other content under their ids."""
+        """Store rows, replacing those of other content under their ids."""
         changes = {row.item.id: row.change for row in batch.rows if not row.change.failed}
         stale = sorted(id_ for id_, change in changes.items() if change.replaces)
         self.store.replace(rows, stale)
@@ -74,6 +74,6 @@ class Committer:
     def _add_thumbnail(self, item: Item) -> Metadata:
         """Return an item's metadata, with its thumbnail where the index keeps them."""
         if item.modality == "image" and self.thumbnails:
-            with suppress(CorruptFileError):  # the file went away just now: its vectors are made
+            with suppress(CorruptFileError):  # the file was removed just now, after it was encoded
                 return {**item.metadata, "thumbnail": make_thumbnail(item.content, self.thumbnails)}
         return item.metadata

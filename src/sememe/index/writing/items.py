@@ -1,4 +1,4 @@
-"""What a program gives to an index, as items."""
+"""Input of an index as items."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def parse_items(things: Iterable[ItemLike]) -> Iterator[Item | Skipped]:
     (or "content"), "image" (a path, bytes of a file, an array or a Pillow image) or "audio" (a
     path, bytes of a file, or (samples, sample rate)); "id" and "source" are taken where given, and
     the rest is metadata, of which None, NaN and infinity are left out; dates and times are kept in
-    ISO form. Of a path, the end of its name tells audio from an image.
+    ISO form. Of a path, the file extension decides between audio and image.
 
     >>> next(parse_items([{"id": "a", "text": "Hello", "year": 2024}])).metadata
     {'year': 2024}

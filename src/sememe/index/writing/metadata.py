@@ -13,16 +13,16 @@ from sememe.search.table.metadata_columns import KINDS, Columns
 
 
 class MetadataSchema:
-    """The metadata columns of an index, and those that the items it has met will add.
+    """The metadata columns of an index, and those that the items read so far add.
 
-    Items that a program gives are checked: it can mend them. Items read from files are fitted, so
-    that one column of one table never costs a file: a column of strings takes any value as a
+    Items that a program gives are checked: it can correct them. Items read from files are fitted,
+    so that one column of a table never loses a file: a column of strings takes any value as a
     string, a name that differs only in case is taken for the same, and a value that still does not
     fit is left out and reported.
     """
 
     def __init__(self, stored: Mapping[str, str]) -> None:
-        """Begin with the columns of the index: name -> "bool", "int64", "double" or "string"."""
+        """Start from the columns of the index: name -> "bool", "int64", "double" or "string"."""
         self._columns = Columns(stored)
         self._left_out: Counter[tuple[str, str]] = Counter()  # (name, why) -> items
 

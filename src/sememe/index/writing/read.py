@@ -49,7 +49,7 @@ def read_batches(things: Iterable[Item | Skipped], ledger: SourceLedger) -> Iter
 
 
 class _Size:
-    """How much work the items of a batch are."""
+    """Size of the items of a batch."""
 
     def __init__(self) -> None:
         self._items = self._chars = 0

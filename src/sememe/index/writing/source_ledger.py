@@ -1,8 +1,8 @@
-"""Which files are being read and which have been, entered as their rows are committed.
+"""Files being read and files read, entered as their rows are committed.
 
 A file is entered as begun before the first of its rows is stored, and with its size and time of
-change once all of them are: whatever is interrupted is read again, and what is stored of it leaves
-if the file does.
+change once all of them are: whatever is interrupted is read again, and what is stored of it is
+removed if the file is.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class SourceLedger:
 
     @property
     def is_full(self) -> bool:
-        """Whether it is time to flush and to enter what was read."""
+        """Whether to flush and enter what was read."""
         return len(self._finished) >= _FILES
 
     def enter_begun(self) -> None:

@@ -1,6 +1,6 @@
 """Bring an index to the state of a folder: read what changed, remove what is gone.
 
-A file whose size and time of change are in the ledger is passed over unread; what is interrupted is
+A file whose size and time of change are in the ledger is not read; what is interrupted is
 read again, and what is stored of it not encoded again. A file that gave nothing is read each time:
 the library it needs, or the permission to read it, may have come since. So is a file of which the
 store holds less than the ledger has: something removed it by its id.
@@ -58,7 +58,7 @@ class FolderSync:
         writer.report.removed += self.remove_missing()
 
     def remove_missing(self) -> int:
-        """Remove items that files no longer hold, and those of files not met; return how many."""
+        """Remove items that files no longer hold, and those of missing files; return how many."""
         missing = filter(self._is_ours, set(self._known) - self._met)
         gone = {source for source in missing if not source.startswith(tuple(self._unlisted))}
         stale = self._find_stale(gone)

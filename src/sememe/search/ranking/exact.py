@@ -3,7 +3,7 @@
 A similarity is an inner product, which for unit rows is the cosine. The column is kept in memory
 fragment by fragment: a fragment's file never changes, so a new version costs only its new
 fragments, and nothing is ever copied whole. The first search of a column keeps nothing: it scores
-the vectors as they are streamed, which on a cold start takes less time than filling the memory.
+the vectors as they are streamed, which on a cold start is faster than filling the memory.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def ensure_keyword_index(table: LanceTable) -> None:
 
 
 def refresh_keyword_index(table: LanceTable) -> None:
-    """Make the index cover every row, and forget removed ones once they are too many.
+    """Make the index cover every row, and rebuild it once too many are removed.
 
     New rows become a part of their own, merged with the parts before it that are no larger: adding
     one document to a large index is quick, and n documents are in at most log2(n) parts.
@@ -250,7 +250,7 @@ def _make_query(boosts: Mapping[str, float], operator: Operator) -> Any:
 
 
 def _add_extra(query: Any, extra: Mapping[str, float]) -> Any:
-    """Let terms add to the score of what `query` finds, without finding anything themselves."""
+    """Add terms that only raise the score of documents that match `query`."""
     if not extra:
         return query
     from lance.query import BooleanQuery, Occur

@@ -98,7 +98,7 @@ def _rescale(ranking: VectorRanking, scale: VectorRanking) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """How a query relates to all rows of the index, against which its best rows are judged.
+    """How a query relates to all rows of the index, against which its best rows are compared.
 
     Attributes:
         mean: Mean similarity of the query to every row.
@@ -112,7 +112,7 @@ class Background:
 
     @property
     def chance(self) -> float:
-        """The similarity that the best of as many random directions would hardly exceed.
+        """The similarity that the best of as many random directions hardly exceeds.
 
         The cosine of two random directions has deviation 1/sqrt(dim), and the largest of n normal
         values is a little below sqrt(2 ln n) deviations.
@@ -126,13 +126,13 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class FusedRanking:
-    """One ranking out of two, and what was decided on the way.
+    """One ranking out of two, with the weights used.
 
     Attributes:
         ids: Best first: score descending, then id ascending.
         scores: (n,) float64 of at most 1; comparable within one search only.
         weights: Share of "semantic" and "keyword" in the scores, adding up to 1.
-        note: Why one of the two was set aside; "" where none was.
+        note: Why one of the two was ignored; "" where none was.
     """
 
     ids: list[str]
@@ -161,7 +161,7 @@ def fuse(
         similarities: Similarity of documents that only `keyword` has; one that is not given counts
             as the lowest of `semantic`.
         background: The query's similarity to all rows; without it the lowest similarity of
-            `semantic` is the zero of its scale, and it is never set aside as random.
+            `semantic` is the zero of its scale, and it is never ignored as random.
         required: The query's terms of which a document of `keyword` has one at least.
         missing: Those of them that no document holds.
         coverage: The share of `required` that the best document of `keyword` holds, as
@@ -211,7 +211,7 @@ def explain_no_match(*, filtered: bool) -> str:
 
 
 def _reject_semantic(ranking: Ranking, background: Background | None, filtered: bool) -> str:
-    """Return why the semantic ranking is of no use, "" if it is."""
+    """Return why the semantic ranking is ignored, "" if it is not."""
     if not len(ranking.ids):
         return f"no document{_PASSING * filtered} has a vector"
     best = float(max(ranking.scores))
@@ -226,7 +226,7 @@ def _reject_semantic(ranking: Ranking, background: Background | None, filtered: 
 def _reject_keyword(
     ranking: Ranking, required: Collection[str], missing: Collection[str], filtered: bool
 ) -> str:
-    """Return why the keyword ranking is of no use, "" if it is."""
+    """Return why the keyword ranking is ignored, "" if it is not."""
     occurring = [term for term in required if term not in set(missing)]
     if required and not occurring:
         return "none of the query's words occurs in the documents"

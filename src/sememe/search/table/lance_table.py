@@ -1,6 +1,6 @@
 """One Lance table on local disk: one commit is one acknowledged change.
 
-Lance commits by writing a new manifest and linking it into place, so a reader sees the table before
+Lance commits by writing a new manifest and linking it into place, so a reader gets the table before
 a change or after it, never in between, and a process killed at any moment leaves one of the two. It
 calls no fsync, though, so a power cut could take an acknowledged batch with it: `swap` syncs the
 data before the commit and the manifest after it.
@@ -53,7 +53,7 @@ class LanceTable:
 
     @property
     def version(self) -> int:
-        """The version this handle sees."""
+        """The version in use."""
         return int(self.dataset.version)
 
     def refresh(self) -> bool:
@@ -108,12 +108,12 @@ class LanceTable:
         return [rows[address] for address in addresses.tolist()]
 
     def sync_all(self) -> None:
-        """Flush every file of the table to disk, so that older versions may be thrown away."""
+        """Flush every file of the table to disk, so that older versions may be deleted."""
         _sync_files(*(file for file in self.path.rglob("*") if file.is_file()))
         _sync_folders(*self.path.rglob("*"), self.path)
 
     def _delete(self, remove: Addresses | None) -> tuple[list[Any], list[int]]:
-        """Mark rows as deleted in files nobody refers to yet; return (updated, emptied) pieces."""
+        """Mark rows as deleted in new files; return the fragments (updated, emptied)."""
         if remove is None or not len(remove):
             return [], []
         fragments = (remove >> np.uint64(32)).astype(np.int64)

@@ -56,7 +56,7 @@ def merge_small(table: LanceTable, *, more_than: int = MANY_SMALL) -> bool:
 
 
 def drop_old_versions(table: LanceTable, *, keep_seconds: float = KEEP_SECONDS) -> None:
-    """Delete replaced versions, and what interrupted writers left behind.
+    """Delete replaced versions, and the files of interrupted writers.
 
     Only the holder of the writer lock may call it. What the newest version needs is flushed to
     disk first, so that a power cut cannot take both the old files and the new.

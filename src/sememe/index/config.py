@@ -65,12 +65,7 @@ class Config:
 
     @classmethod
     def read(cls, folder: Path) -> Config:
-        """Read the file of the index in `folder`.
-
-        Raises:
-            IndexNotFoundError: If there is no index in that folder.
-            IndexFormatError: If the index is of a newer format, or its file is damaged.
-        """
+        """Read the file of the index in `folder`; raises as `Index.open`."""
         path = folder / FILE
         make = f"To make one, run: sememe index PATH --into {folder}"
         try:
@@ -104,10 +99,9 @@ class Config:
 
 
 def prepare_folder(folder: Path) -> None:
-    """Accept a folder for a new index: missing, empty, or left by an interrupted creation.
+    """Prepare a folder for a new index; IndexExistsError if it holds anything else.
 
-    Raises:
-        IndexExistsError: If it holds an index, or anything else.
+    It may be missing, empty, or left by an interrupted creation.
     """
     if (folder / FILE).exists():
         raise IndexExistsError(f"{folder} is an index already. Use Index.open({str(folder)!r}).")

@@ -33,11 +33,7 @@ class Encoders:
     """
 
     def __init__(self, entries: Sequence[EncoderEntry], given: Sequence[Encoder] = ()) -> None:
-        """Take the entries, and encoders to use in place of those they name.
-
-        Raises:
-            SpaceMismatchError: If an encoder makes vectors of a space that no entry has.
-        """
+        """Take the entries, and encoders to use instead; SpaceMismatchError if one has no entry."""
         self._entries = entries
         self._loaded: dict[str, BaseEncoder] = {}
         names = {(entry.modality, entry.space): entry.name for entry in reversed(entries)}
@@ -55,8 +51,7 @@ class Encoders:
         """Return the encoders that fill columns for items of a modality; [] where there is none.
 
         Raises:
-            UnknownNameError: If an encoder of the program's own was not given to `Index.open`.
-            SpaceMismatchError: If the model of an entry's name now makes vectors of another space.
+            UnknownNameError, SpaceMismatchError: If a model cannot be loaded, or has changed.
         """
         entries = self._of(modality)[: 1 if modality == "text" else None]
         return [(entry.column, self._load(entry)) for entry in entries]
@@ -70,11 +65,7 @@ class Encoders:
         return self._load(next(one for one in self._of(modality) if one.column == column))
 
     def find_similarity_column(self, modality: str) -> tuple[str, int]:
-        """Return the column and width by which images, or audio, are compared: their own, if any.
-
-        Raises:
-            InvalidInputError: If there is no encoder for them.
-        """
+        """Return the column and width to compare images, or audio, by: their own, if any."""
         if not self.can_store(modality):
             raise InvalidInputError(explain_no_encoder(modality))
         texts = self.list_columns("text")
@@ -148,11 +139,7 @@ def load_all(given: Sequence[Encoder | str]) -> list[BaseEncoder]:
 
 
 def list_names(given: Sequence[str]) -> list[str]:
-    """Return the names of the encoders that `load_all` returns; loads nothing.
-
-    Raises:
-        UnknownNameError, InvalidInputError: If a name leads to no encoder.
-    """
+    """Return the names of the encoders that `load_all` returns; loads nothing."""
     models = [resolve(name) for name in given]
     names = [name for model in models for name in model.names]
     if models and not any("text" in model.modalities for model in models):
@@ -162,12 +149,7 @@ def list_names(given: Sequence[str]) -> list[str]:
 
 
 def check_encoders(encoders: Sequence[BaseEncoder]) -> None:
-    """Refuse encoders that cannot be used together in one index.
-
-    Raises:
-        InvalidInputError: If none is for text, or one for text has a space that is neither the
-            first one's nor that of an encoder for images or audio.
-    """
+    """Refuse encoders that cannot be used together in one index; see `Index.create`."""
     texts = [encoder for encoder in encoders if encoder.modality == "text"]
     if not texts:
         raise InvalidInputError("encoders has none for text; add one: sememe.load()")

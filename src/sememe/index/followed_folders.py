@@ -16,16 +16,14 @@ def assign_prefix(
 ) -> tuple[str, dict[str, str]]:
     """Return the prefix of a root's sources, and the roots with it among them.
 
-    What comes from a folder begins with its name, so that two folders never meet:
-    "notes/trips/train.txt". A file that is a root of its own goes by its name, or if another goes
-    by that, by its folder's name as well. A root that was moved keeps its prefix: its old path is
+    Sources of a folder begin with its name, so that those of two folders differ:
+    "notes/trips/train.txt". The source of a file that is a root is its name, or, if another has
+    that, its folder's name and its own. A root that was moved keeps its prefix: its old path is
     gone, its name is the same, and it holds most of the files known of it. Another folder of that
     name must not take the prefix, for the sync would then delete what is known.
 
-    Args:
-        root: The folder or file.
-        roots: Those known, with their prefixes.
-        sources: Gives all sources known; called only where a root may have moved.
+    roots: Those known, with their prefixes. sources: Returns all sources known; called only where
+    a root may have moved.
 
     >>> assign_prefix(Path("/usr"), {})[0], assign_prefix(Path("/usr"), {"/tmp": "usr/"})[0]
     ('usr/', 'usr-2/')

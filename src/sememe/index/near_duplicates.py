@@ -34,10 +34,7 @@ SoundPair = SimilarPair
 def rank_similar_pairs(
     names: Sequence[str], vectors: FloatArray, *, max_pairs: int, threshold: float
 ) -> list[SimilarPair]:
-    """Return the most similar pairs of rows by their names, the most similar first.
-
-    vectors: (n, dim), a row for each name.
-    """
+    """Return the most similar pairs of (n, dim) vectors by their names, most similar first."""
     from sememe.space.pairs import similar_pairs
 
     pairs = similar_pairs(vectors, max_pairs=max_pairs, threshold=threshold)

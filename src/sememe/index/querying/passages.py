@@ -40,12 +40,9 @@ class Passages:
     ) -> list[_Row]:
         """Return the row to show of each item: the nearest in meaning, or that with most terms.
 
-        Args:
-            ids: The items.
-            nearest: Id -> address of its row nearest to the query; of the others, and of audio,
-                the row that holds most of the terms is chosen.
-            terms: The query's terms.
-            analyzer: Makes the terms of a row; None where every item has a nearest row.
+        nearest: Id -> address of its row nearest to the query; of the others, and of audio, the
+        row that holds most of the terms is chosen. analyzer: Makes the terms of a row; None where
+        every item has a nearest row.
         """
         by_terms = self._store.addresses([id_ for id_ in ids if id_ not in nearest])
         near = np.array([nearest[id_] for id_ in ids if id_ in nearest], np.uint64)

@@ -42,7 +42,7 @@ def test_sounds_are_embedded_and_others_left_out(run, sounds, tmp_path):
     assert "skipped broken.mp3" in done.err
     done = run("embed", sounds / "low.wav", "-m", "use-multilingual-v3", code=2)
     assert "encodes text, this is audio" in done.err
-    assert "노래.mp3: no such file. Give a recording" in run("embed", "노래.mp3", code=2).err
+    assert "노래.mp3: no such file. Give an audio file" in run("embed", "노래.mp3", code=2).err
 
 
 def test_sounds_alike_are_similar(run, sounds):

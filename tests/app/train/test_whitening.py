@@ -17,7 +17,7 @@ def test_a_folder_of_recordings_becomes_an_encoder(tmp_path, capsys):
     assert (
         main(["train", "mel-statistics", str(tmp_path / "in"), "-o", str(out), "--dim", "8"]) == 0
     )
-    assert "8 numbers a sound" in capsys.readouterr().out
+    assert "8 dimensions, fitted to" in capsys.readouterr().out
     assert sememe.load(str(out)).encode([tmp_path / "in" / "0.wav"]).shape == (1, 8)
     again = [
         "train",

@@ -60,7 +60,7 @@ def test_equals_numpy_streamed_and_kept(store, k):
             assert ranking.ids == expected
             np.testing.assert_allclose(ranking.scores, scores, atol=1e-6)
             assert ranking.mean == pytest.approx((vectors @ query).mean(), abs=1e-6)
-    assert store._reader._columns[COLUMN].nbytes == vectors.nbytes
+    assert store._columns[COLUMN].nbytes == vectors.nbytes
 
 
 def test_scores_of_given_ids_are_exact_streamed_and_kept(store):
@@ -126,7 +126,7 @@ def test_a_new_version_costs_only_its_new_fragments(store, monkeypatch):
     monkeypatch.setattr(
         similarity.VectorColumn,
         "_load",
-        lambda self, table, fragment: loaded.append(fragment) or load(self, table, fragment),
+        lambda self, fragment: loaded.append(fragment) or load(self, fragment),
     )
     store.append([make_row("late", vectors={COLUMN: query[0]})])
     store.delete(["d000", "d050"])
@@ -148,7 +148,7 @@ def test_above_the_limit_nothing_is_kept(store):
     query = unit(np.random.default_rng(1), 1)
     for _ in range(3):
         assert store.search_vectors(COLUMN, query, 3)[0].ids == naive(vectors, ids, query[0], 3)[0]
-    assert store._reader._columns[COLUMN].nbytes == 0
+    assert store._columns[COLUMN].nbytes == 0
 
 
 def test_many_queries_are_answered_in_pieces(store, monkeypatch):

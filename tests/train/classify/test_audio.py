@@ -77,7 +77,7 @@ def test_the_command_reports_and_classify_takes_it(sounds, tmp_path, capsys):
     mine = str(tmp_path / "mine")
     assert main(["train", "audio-classifier", train, "-o", mine, "--evaluate", test]) == 0
     out = capsys.readouterr().out
-    assert "30 recordings of 3 classes" in out and "accuracy on 15 held out: 1.0" in out
+    assert "30 audio files of 3 classes" in out and "accuracy on 15 held out: 1.0" in out
     (sounds[1] / "tone" / "broken.wav").write_bytes(b"RIFF")
     assert main(["classify", f"{test}/tone", "-m", mine, "-k", "1", "--json"]) == 0
     done = capsys.readouterr()

@@ -316,5 +316,5 @@ def test_the_command_says_what_it_did(folder, tmp_path, capsys):
     assert "add --overwrite" in capsys.readouterr().err
     assert main([*command, "--overwrite"]) == 0
     out = capsys.readouterr().out
-    assert "hidden frames told apart" in out and "codebooks used" in out and "linear layer" in out
+    assert "masked frames predicted" in out and "codebooks used" in out and "linear layer" in out
     assert main(["train", "wav2vec2", str(tmp_path / "none"), "-o", str(tmp_path / "no")]) == 2

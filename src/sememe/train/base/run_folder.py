@@ -12,7 +12,7 @@ from typing import Any
 from sememe._atomic import write_atomically
 from sememe._errors import InvalidInputError
 from sememe.train.base.device import is_main_process
-from sememe.train.base.run_lock import held
+from sememe.train.base.run_lock import hold
 
 ABOUT = "sememe.json"
 
@@ -37,7 +37,7 @@ def checkpoint_folder(given: str | Path | None, facts: Mapping[str, Any]) -> Ite
             yield Path(fresh)
         return
     folder, facts = Path(given), _on_any_device(facts)
-    with held(folder):
+    with hold(folder):
         document = folder / "run.json"
         if not has_learnt(folder):
             _begin(folder, facts)

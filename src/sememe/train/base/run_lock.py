@@ -19,7 +19,7 @@ _LOCK = ".lock"
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def hold(folder: Path) -> Iterator[None]:
     """Keep a folder for this run; it is made if need be, and deleted after if nothing is in it.
 
     Where the system or the disk knows no such locks, two runs are not told apart.

@@ -124,11 +124,7 @@ class MaskedTraining(TrainerRecipe):
     report_: MaskedReport = field(init=False, repr=False)
 
     def fit(
-        self,
-        corpus: Corpus,
-        *,
-        checkpoint: str | Path | None = None,
-        show_progress: bool = False,
+        self, corpus: Corpus, *, checkpoint: str | Path | None = None, show_progress: bool = False
     ) -> MaskedTraining:
         """Train on a text file (plain, .gz, .xz; blank lines part documents) or restartable texts.
 

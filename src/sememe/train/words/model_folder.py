@@ -4,8 +4,7 @@ the files of `sememe.vectors.formats.folder`, kind "word2vec" or "fasttext" in s
 state/<array>.npy      the rows that were trained, inputs and outputs, without padding
 phrases.json           the pairs joined before, where `sememe train --phrases` did so
 
-All of it is written under a temporary name and then renamed, so that state and vectors are always
-of the same model.
+The folder is replaced as a whole, so that state and vectors are always of the same model.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import numpy as np
 
 from sememe._atomic import replace_folder, write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._persistence import ABOUT, expect_valid
 from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.report import TrainingReport
@@ -41,10 +41,7 @@ class SavedModel:
 
 
 def write_model(folder: Path, saved: SavedModel, arrays: Mapping[str, Any]) -> Path:
-    """Write a model into a folder, replacing one that may be there.
-
-    arrays: The trained rows, (n, width), of which the first `dim` columns are written.
-    """
+    """Write a model into a folder; of the trained `arrays` (n, width) the first `dim` columns."""
     facts = {
         "parameters": dict(saved.parameters),
         "corpus": {name: getattr(saved.vocabulary, name) for name in _SUMS},
@@ -78,12 +75,10 @@ def read_model(folder: Path, kind: str, name: str) -> SavedModel:
             f"{folder} holds {document['kind']!r}, not a trained {kind!r}. For the vectors "
             f"alone type KeyedVectors.load({str(folder)!r})."
         )
-    try:
+    with expect_valid(folder / ABOUT, cure="Train and save the model again"):
         parameters = dict(document["parameters"])
         sums = {name: document["corpus"][name] for name in _SUMS}
         report = TrainingReport.of(document["training"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CorruptFileError(f"{folder}: sememe.json is damaged ({error!r}).") from error
     vectors = from_record(read_vectors(folder))
     if vectors.counts is None:
         raise CorruptFileError(f"{folder} lacks counts.npy. Train and save the model again.")
@@ -106,7 +101,7 @@ def read_arrays(
         raise CorruptFileError(
             f"{folder.parent} holds another model than when it was loaded. Load it again."
         )
-    arrays = {}
+    arrays = {name: new_rows(n, dim, row_width(dim), seed=None) for name, n in sizes.items()}
     for name, n in sizes.items():
         path = folder / f"{name}.npy"
         try:
@@ -118,6 +113,5 @@ def read_arrays(
                 f"{path} cannot be read: {error}. Without it training cannot go on; the vectors "
                 "themselves may still be whole."
             ) from error
-        arrays[name] = new_rows(n, dim, row_width(dim), seed=None)
         arrays[name][:, :dim] = rows
     return arrays

@@ -27,12 +27,7 @@ if TYPE_CHECKING:
 
 _numba = require("numba", "training word vectors")
 ROW_PADDING = 16  # float32 values in 64 bytes
-_OPTIONS: dict[str, Any] = {
-    "nogil": True,
-    "fastmath": True,
-    "error_model": "numpy",
-    "cache": True,
-}
+_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
 _TWO_TO_24 = np.float32(1 / (1 << 24))
 _ONE = np.float32(1)
 

@@ -86,12 +86,7 @@ def subword_skipgram_step(
 
 
 def predict(
-    outputs: Matrix,
-    hidden: Matrix,
-    *,
-    rows: Sequence[int],
-    labels: Sequence[float],
-    rate: float,
+    outputs: Matrix, hidden: Matrix, *, rows: Sequence[int], labels: Sequence[float], rate: float
 ) -> Matrix:
     """Train the outputs to predict their labels from `hidden`; return the change of it, (dim,)."""
     errors = rate * (np.asarray(labels) - sigmoid(outputs[list(rows)] @ hidden))  # (k,)

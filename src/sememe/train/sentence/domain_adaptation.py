@@ -26,6 +26,7 @@ import numpy as np
 
 from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError
+from sememe._persistence import ABOUT
 from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.text.normalize import well_formed
 from sememe.train.base.base_model import trainable, weights_digest
@@ -34,7 +35,7 @@ from sememe.train.base.device import check_one_process
 from sememe.train.base.hf_trainer import check_train_extra, write_quietly
 from sememe.train.base.options import Recipe, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
-from sememe.train.base.run_folder import ABOUT, checkpoint_folder
+from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.mlm.masked_lm import MaskedTraining, digest, has_head
 from sememe.train.sentence.bi_encoder import SentenceTraining, open_model
 from sememe.train.sentence.domain_report import DomainReport, card, notes_on

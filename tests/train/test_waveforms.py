@@ -74,8 +74,8 @@ def test_what_cannot_be_used_is_told_and_the_rest_is_read(tmp_path):
 
 def test_many_samples_lie_in_a_file_and_are_the_same(tmp_path):
     given = sounds_of(500, 300, 800, 200, 700)
-    here = read(given, beside=tmp_path / "beside")
-    there = read(given, beside=tmp_path / "beside", large=1500)
+    here = read(given, folder=tmp_path / "beside")
+    there = read(given, folder=tmp_path / "beside", large=1500)
     assert isinstance(there.samples, np.memmap) and not isinstance(here.samples, np.memmap)
     np.testing.assert_array_equal(here.samples, there.samples)
     np.testing.assert_array_equal(here.starts, there.starts)

@@ -129,7 +129,7 @@ def test_many_pixels_lie_in_a_file_and_are_the_same(folder, tmp_path):
     found, skipped = find_pictures(folder)
     assert len(found) == 100 and skipped == ()
     here = read_pictures(found, size=16)
-    there = read_pictures(found, size=16, beside=tmp_path / "beside", large=1000)
+    there = read_pictures(found, size=16, folder=tmp_path / "beside", large=1000)
     assert isinstance(there.pixels, np.memmap) and not isinstance(here.pixels, np.memmap)
     np.testing.assert_array_equal(here.pixels, there.pixels)
     pixels, _ = textures(100, seed=0)

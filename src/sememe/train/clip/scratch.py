@@ -258,7 +258,7 @@ class _Read:
     @classmethod
     def of(cls, data: ImageTexts, size: int, beside: Path, show_progress: bool) -> _Read:
         found = [Named(str(number), path) for number, path in enumerate(data.images)]
-        read = read_pictures(found, size=size, half=_HALF, beside=beside, show=show_progress)
+        read = read_pictures(found, size=size, half=_HALF, folder=beside, show=show_progress)
         kept = data.without({int(one.source): one.reason for one in read.skipped})
         if not len(kept.pairs):
             raise InvalidInputError(f"no image can be read: {'; '.join(kept.notes)}")

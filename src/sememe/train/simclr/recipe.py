@@ -148,7 +148,7 @@ class SimCLRTraining(LoopRecipe):
             facts["labelled"] = pictures_digest(known)
         with checkpoint_folder(checkpoint, facts) as folder:
             read = read_pictures(
-                found, size=self.size, beside=folder / "pictures", show=show_progress
+                found, size=self.size, folder=folder / "pictures", show=show_progress
             )
             self._check_enough(len(read.sources), "readable")
             aside = read_pictures(known, size=self.size) if labelled is not None else None

@@ -265,7 +265,7 @@ class SpeechTraining(LoopRecipe):
             sample_rate=network.sample_rate,
             longest=self.longest,
             longer="skip",
-            beside=beside,
+            folder=beside,
             show=show,
         )
         found, left_out = spoken(sounds, [text for _, text in given], vocabulary, network.config)

@@ -174,7 +174,7 @@ class Wav2Vec2Training(LoopRecipe):
 
     def _read(self, found: Sequence[Named], beside: Path | None, *, show: bool) -> Waveforms:
         return read_waveforms(
-            found, sample_rate=self.sample_rate, longest=_LONGEST, beside=beside, show=show
+            found, sample_rate=self.sample_rate, longest=_LONGEST, folder=beside, show=show
         )
 
     def _train(

@@ -317,7 +317,7 @@ def test_meaning_survives_and_shuffled_rows_lose_it(tmp_path):
 
 def test_the_multilingual_encoder_keeps_its_tokenizer(encoder, monkeypatch, tmp_path):
     """Its SentencePiece model becomes a tokenizer.json; a few of its 128,000 tokens are enough."""
-    from sememe.train.distil import distil as module
+    from sememe.train.distil import token_weights as module
 
     names = [f"▁{word}" for word in "물 water 음악 music 학교 school 돈 money".split()]
     kept_of = module.select_tokens

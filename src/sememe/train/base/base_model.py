@@ -20,11 +20,7 @@ def weights_digest(folder: Path) -> str:
 
 
 def network_folder(base: str) -> Path:
-    """Return the folder of a network by its name; see `sememe.load`.
-
-    Raises:
-        InvalidInputError, UnknownNameError: It is no network of BERT's family.
-    """
+    """Return the folder of a network of BERT's family by its name; see `sememe.load`."""
     from sememe.encoders.load.text import locate_network
     from sememe.models.weights.catalog import CATALOG
 

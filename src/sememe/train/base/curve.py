@@ -114,11 +114,7 @@ def check_finite(loss: float, step: int) -> None:
 
 
 def write_curve(folder: Path, curve: Curve) -> None:
-    """Write a run's figures as training.csv and as the plot training.png.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
+    """Write a run's figures as training.csv and as the plot training.png."""
     metrics, losses = dict(curve.metrics), dict(curve.losses)
     steps = sorted(losses | metrics)
     rows = [f"{step},{losses.get(step, '')},{metrics.get(step, '')}\n" for step in steps]

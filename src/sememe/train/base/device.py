@@ -51,11 +51,7 @@ class Compute:
 
     @classmethod
     def of(cls, device: str = "auto", precision: str = "float32") -> Compute:
-        """Return what a recipe's options `device` and `precision` ask for.
-
-        Raises:
-            InvalidInputError, UnknownNameError: There is no such device or precision here.
-        """
+        """Return a device and precision by name; InvalidInputError if this machine has it not."""
         import torch
 
         if precision not in get_args(Precision):
@@ -141,11 +137,7 @@ class Compute:
         return rows[start : start + each]
 
     def even(self, rows: Any) -> Any:
-        """Return as many rows of a batch as the processes can share evenly, to be gathered again.
-
-        Raises:
-            InvalidInputError: There are fewer rows than processes.
-        """
+        """Return as many rows of a batch as the processes can share evenly."""
         if self.accelerator is None:
             return rows
         n = self.accelerator.num_processes

@@ -58,18 +58,17 @@ class Bar(TrainerCallback):  # type: ignore[misc]
             self.note = f"loss {float(logs['loss']):.4f}"
 
 
-class SentenceTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
-    """sentence-transformers' trainer without its model card: sememe writes one."""
-
+class _WithoutCard:
     def add_model_card_callback(self, *_: Any) -> None:
-        """Add none."""
+        """Add none: sememe writes a card."""
 
 
-class CrossTrainer(CrossEncoderTrainer):  # type: ignore[misc]
+class SentenceTrainer(_WithoutCard, SentenceTransformerTrainer):  # type: ignore[misc]
+    """sentence-transformers' trainer without its model card."""
+
+
+class CrossTrainer(_WithoutCard, CrossEncoderTrainer):  # type: ignore[misc]
     """The same for cross-encoders."""
-
-    def add_model_card_callback(self, *_: Any) -> None:
-        """Add none."""
 
 
 def remove_console_callbacks(trainer: Any) -> None:

@@ -19,12 +19,7 @@ from sememe.train.base.run_folder import whole_states
 
 
 def check_train_extra(needed_by: str, device: str) -> None:
-    """Check, before any work, that the extra `train` is installed and the device can be used.
-
-    Raises:
-        MissingExtraError: A package of the extra is not installed.
-        InvalidInputError: There is no such device here, or the Trainer does not take it.
-    """
+    """Raise MissingExtraError without the extra `train`, InvalidInputError for other devices."""
     for name in ("torch", "transformers", "sentence_transformers", "datasets", "accelerate"):
         require(name, needed_by)
     if pick_device(device).index:
@@ -79,12 +74,14 @@ def make_arguments(
     return args
 
 
-def run(trainer: Any, *, show_progress: bool = False) -> Curve:
-    """Train, from the last state in its folder if there is one.
+def plan_steps(training: Any, n: int, *, steps: int | None = None) -> Plan:
+    """Plan a `TrainerRecipe`'s run over n rows, or of so many steps."""
+    options = {name: getattr(training, name) for name in ("epochs", "accumulate", "evaluations")}
+    return plan(-(-n // training.batch_size), **options, steps=steps)
 
-    Raises:
-        FloatingPointError: Training diverged.
-    """
+
+def run(trainer: Any, *, show_progress: bool = False) -> Curve:
+    """Train, from the last state in the folder if there is one; check that it converges."""
     from sememe.train.base.hf_callbacks import Bar, remove_console_callbacks
 
     remove_console_callbacks(trainer)
@@ -133,16 +130,8 @@ def fit_model(
 
     training: A `TrainerRecipe`. trainer, options: The classes of the trainer and of its arguments;
     more: such arguments. held_out: An evaluator, or None. metric: Its figure, higher is better.
-
-    Raises:
-        FloatingPointError: Training diverged.
     """
-    planned = plan(
-        -(-len(data) // training.batch_size),
-        epochs=training.epochs,
-        accumulate=training.accumulate,
-        evaluations=training.evaluations,
-    )
+    planned = plan_steps(training, len(data))
     evaluated = None if held_out is None else metric
     more["learning_rate"] = training.learning_rate
     args = make_arguments(options, folder, planned, training, metric=evaluated, **more)

@@ -31,12 +31,9 @@ def write_trained(
     card: str,
     curve: Curve,
 ) -> Path:
-    """Write or replace a folder atomically; of several processes of one run the main one writes.
+    """Write or replace a folder atomically, by the main process; see `check_trained_place`.
 
     write: Writes the network's own files into a folder. facts: Further fields of sememe.json.
-
-    Raises:
-        InvalidInputError: See `check_trained_place`.
     """
     check_trained_place(folder)
     if not is_main_process():
@@ -97,11 +94,7 @@ def check_place(folder: Path, kind: str, *, files: Collection[str]) -> None:
 
 
 def is_replaceable(folder: Path) -> bool:
-    """Return whether the folder exists, and can be replaced.
-
-    Raises:
-        InvalidInputError: It or a parent is a file, or it cannot be replaced.
-    """
+    """Return whether the folder exists; raise InvalidInputError if it cannot be replaced."""
     if folder.exists() and not folder.is_dir():
         raise InvalidInputError(f"{folder} is a file, a model is a folder. Name another.")
     check_room(folder, "model")

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sememe._atomic import write_atomically
@@ -28,19 +29,20 @@ def checkpoint_folder(given: str | Path | None, facts: Mapping[str, Any]) -> Ite
     Raises:
         InvalidInputError: Another run holds it, or its states are of other parameters or data.
     """
-    import tempfile
-
     if given is None or not is_main_process():
-        with tempfile.TemporaryDirectory(prefix="sememe-train-") as fresh:
+        with TemporaryDirectory(prefix="sememe-train-") as fresh:
             yield Path(fresh)
         return
-    folder, facts = Path(given), _on_any_device(facts)
+    folder = Path(given)
+    if "parameters" in facts:  # a run may be resumed on another device
+        options = {k: v for k, v in facts["parameters"].items() if k != "device"}
+        facts = {**facts, "parameters": options}
     with hold(folder):
         document = folder / "run.json"
         if not has_learnt(folder):
             _begin(folder, facts)
         elif document.is_file():
-            _check_same(json.loads(document.read_text(encoding="utf-8")), dict(facts), folder)
+            _check_same(json.loads(document.read_text(encoding="utf-8")), facts, folder)
         else:
             raise InvalidInputError(
                 f"checkpoint {str(folder)!r} holds states without their run.json. Delete the "
@@ -51,12 +53,6 @@ def checkpoint_folder(given: str | Path | None, facts: Mapping[str, Any]) -> Ite
         except FloatingPointError:
             _empty(folder)  # the run diverged: its states are useless
             raise
-
-
-def _on_any_device(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of a run without its device: it may be resumed on another."""
-    options = {k: v for k, v in facts.get("parameters", {}).items() if k != "device"}
-    return {**facts, "parameters": options} if "parameters" in facts else dict(facts)
 
 
 def has_learnt(folder: Path) -> bool:
@@ -82,10 +78,10 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _check_same(stored: dict[str, Any], facts: dict[str, Any], folder: Path) -> None:
-    facts = json.loads(json.dumps(facts))
-    if other := _find_differences(stored, facts):
-        was, now = stored.get(other[0]), facts.get(other[0])
+def _check_same(stored: dict[str, Any], facts: Mapping[str, Any], folder: Path) -> None:
+    given = json.loads(json.dumps(facts))
+    if other := _find_differences(stored, given):
+        was, now = stored.get(other[0]), given.get(other[0])
         difference = f"was {was!r}, is {now!r}"
         if isinstance(was, dict) and isinstance(now, dict):
             options = _find_differences(was, now)

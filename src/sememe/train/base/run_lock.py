@@ -20,12 +20,9 @@ _LOCK = ".lock"
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Lock a folder for this run; make it if need be, and delete it after if nothing is in it.
+    """Lock a folder, made if need be and deleted at the end if empty.
 
-    Systems and disks without such locks let two runs share it.
-
-    Raises:
-        InvalidInputError: Another run holds it.
+    Raises InvalidInputError if another run holds it, except on systems and disks without locks.
     """
     made = [path for path in folder.parents if not path.exists()]
     file = _open_locked(folder)

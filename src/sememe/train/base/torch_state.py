@@ -47,7 +47,7 @@ def keep_state(
 
 
 def take_state(folder: Path, modules: Mapping[str, Any], optimiser: Any) -> dict[str, Any]:
-    """Fill modules and optimiser from the last whole state; return its document, {} without one.
+    """Fill modules and optimiser from the last complete state; return its document, or {}.
 
     Raises:
         CorruptFileError: The state is damaged, or of another network.

@@ -30,14 +30,8 @@ from sememe.models.static.folder import FILES, KIND, write_static_files
 from sememe.text.lines import Corpus, check_corpus
 from sememe.text.normalize import well_formed
 from sememe.train.base.output_folder import check_place
+from sememe.train.distil import token_weights
 from sememe.train.distil.teacher import Pooling, Teacher
-from sememe.train.distil.token_weights import (
-    select_tokens,
-    sif_weights,
-    token_counts,
-    token_ranks,
-    zipf_weights,
-)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,7 +113,7 @@ def distil(
             f"dim={dim}; {encoder.name} has vectors of {width}. Give 1 to {width}, or None for all."
         )
     spelt = _add_words(teacher.tokenizer, words)
-    kept = select_tokens(teacher.tokenizer)
+    kept = token_weights.select_tokens(teacher.tokenizer)
     weights = _compute_weights(teacher.tokenizer, kept, weighting, corpus, sif_coefficient)
     ids = [spelt.get(i, [i]) for i in kept.tolist()]
     vectors = _encode_tokens(teacher, ids, width, show=show_progress)
@@ -254,12 +248,14 @@ def _compute_weights(
     """Return the weight (n,) of each kept token."""
     if weighting == "none":
         return np.ones(len(kept))
-    if corpus is None:
-        ranks = token_ranks(tokenizer, kept)
-        return zipf_weights(ranks) if weighting == "zipf" else sif_weights(1 / ranks, coefficient)
-    counts = token_counts(tokenizer, corpus)[kept]
-    if not counts.any():
-        raise InvalidInputError(
-            "the corpus holds none of the teacher's tokens. Give texts in its language."
-        )
-    return sif_weights(counts, coefficient)
+    if corpus is not None:
+        counts = token_weights.token_counts(tokenizer, corpus)[kept]
+        if not counts.any():
+            raise InvalidInputError(
+                "the corpus holds none of the teacher's tokens. Give texts in its language."
+            )
+        return token_weights.sif_weights(counts, coefficient)
+    ranks = token_weights.token_ranks(tokenizer, kept)
+    if weighting == "zipf":
+        return token_weights.zipf_weights(ranks)
+    return token_weights.sif_weights(1 / ranks, coefficient)

@@ -37,11 +37,14 @@ class Teacher:
 
     def __init__(self, encoder: Any, pooling: str | None) -> None:
         """Raise InvalidInputError or UnknownNameError for other encoders and poolings."""
-        if not isinstance(encoder, TextEncoder) or isinstance(encoder.engine, StaticEngine):
-            raise _no_network(encoder)
-        tokenizer = encoder.tokenizer
-        if not isinstance(tokenizer, FileTokenizer | UnigramTokenizer):
-            raise _no_network(encoder)
+        tokenizer = encoder.tokenizer if isinstance(encoder, TextEncoder) else None
+        readable = isinstance(tokenizer, FileTokenizer | UnigramTokenizer)
+        if not readable or isinstance(encoder.engine, StaticEngine):
+            name = encoder.name if isinstance(encoder, Encoder) else encoder
+            raise InvalidInputError(
+                f"{name!r} is {type(encoder).__name__}, which has no network to distil. Give a "
+                "sentence encoder, as sememe.load('all-minilm-l6-v2')."
+            )
         has_states = isinstance(encoder, SentenceEncoder)
         if pooling is not None and pooling not in POOLINGS:
             raise UnknownNameError.of("pooling", pooling, POOLINGS)
@@ -69,14 +72,6 @@ class Teacher:
                 yield encoder.network.forward(some)
             else:
                 yield encoder.engine.forward(some)
-
-
-def _no_network(encoder: Any) -> InvalidInputError:
-    name = encoder.name if isinstance(encoder, Encoder) else encoder
-    return InvalidInputError(
-        f"{name!r} is {type(encoder).__name__}, which has no network to distil. Give a sentence "
-        "encoder, as sememe.load('all-minilm-l6-v2')."
-    )
 
 
 def _copy_without_marks(tokenizer: Any) -> Any:

@@ -21,30 +21,21 @@ import numpy as np
 from sememe._errors import InvalidInputError
 from sememe._persistence import hash_file
 from sememe.text.lines import Corpus, check_corpus, read_texts
+from sememe.train.base import hf_trainer
 from sememe.train.base.base_model import trainable, weights_digest
-from sememe.train.base.curve import Plan, plan
 from sememe.train.base.device import check_one_process
-from sememe.train.base.hf_trainer import check_train_extra, make_arguments, run, stop_early
 from sememe.train.base.model_card import curve_rows, model_card, table
 from sememe.train.base.options import TrainerRecipe, check, fell, fitted, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
-from sememe.train.mlm.network import (
-    POSITIONS,
-    SIZES,
-    Size,
-    initialise,
-    make_network,
-    marks_of,
-    text_ids,
-    train_tokenizer,
-)
+from sememe.train.mlm import network
+from sememe.train.mlm.network import POSITIONS, SIZES, Size
 from sememe.train.mlm.packing import MARK, Blocks, Marks, read_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.train.base.curve import Curve
+    from sememe.train.base.curve import Curve, Plan
 
 KIND = "masked-lm"
 HEADLESS = (
@@ -138,7 +129,7 @@ class MaskedTraining(TrainerRecipe):
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("MaskedTraining.fit", self.device)
+        hf_trainer.check_train_extra("MaskedTraining.fit", self.device)
         check_one_process("MaskedTraining")
         self._check()
         check_corpus(corpus)
@@ -181,22 +172,16 @@ class MaskedTraining(TrainerRecipe):
 
         with a_quiet_guest():
             model, tokenizer, added = self._make_model(corpus, folder)
-            marks = marks_of(tokenizer)
+            marks = network.marks_of(tokenizer)
             train, held_out = self._read_blocks(corpus, model, tokenizer, marks, folder, show=show)
             counts = _count_tokens(train, len(tokenizer))
             if self.base is None:
-                initialise(model, counts)
-            planned = plan(
-                -(-len(train.tokens) // self.batch_size),
-                epochs=self.epochs,
-                accumulate=self.accumulate,
-                evaluations=self.evaluations,
-                steps=self.steps,
-            )
+                network.initialise(model, counts)
+            planned = hf_trainer.plan_steps(self, len(train.tokens), steps=self.steps)
             rows = MaskedRows(
                 train,
                 marks,
-                np.array(text_ids(tokenizer), np.int32),
+                np.array(network.text_ids(tokenizer), np.int32),
                 n=planned.steps * self.batch_size * self.accumulate,
                 seed=self.seed,
                 prob=self.mask_prob,
@@ -204,7 +189,7 @@ class MaskedTraining(TrainerRecipe):
             )
             held = replace(rows, blocks=held_out, n=len(held_out.tokens), plain=True)
             trainer = self._make_trainer(model, rows, held, planned, folder)
-            curve = run(trainer, show_progress=show)
+            curve = hf_trainer.run(trainer, show_progress=show)
         self.model_, self.tokenizer_ = model, tokenizer
         headless = self.base is not None and not has_head(self.base)
         labels = np.concatenate([row["labels"] for row in held])
@@ -242,7 +227,7 @@ class MaskedTraining(TrainerRecipe):
 
         from sememe.train.mlm.trainer import MaskedTrainer
 
-        args = make_arguments(
+        args = hf_trainer.make_arguments(
             TrainingArguments,
             folder,
             planned,
@@ -251,7 +236,7 @@ class MaskedTraining(TrainerRecipe):
             learning_rate=self.learning_rate or (_BASE_RATE if self.base else SIZES[self.size][3]),
             remove_unused_columns=False,
         )
-        stops = stop_early(self)
+        stops = hf_trainer.stop_early(self)
         return MaskedTrainer(model, args, train_dataset=rows, held=held, callbacks=stops)
 
     def _make_model(self, corpus: Corpus, folder: Path) -> tuple[Any, Any, tuple[str, ...]]:
@@ -261,12 +246,9 @@ class MaskedTraining(TrainerRecipe):
         set_seed(self.seed)
         if self.base is None:
             folder, length = folder / "tokenizer", self.max_tokens
-            tokenizer = train_tokenizer(corpus, self.vocab_size, folder, max_tokens=length)
-            return (
-                make_network(self.size, tokenizer, self.dropout, max_tokens=length),
-                tokenizer,
-                (),
-            )
+            tokenizer = network.train_tokenizer(corpus, self.vocab_size, folder, max_tokens=length)
+            model = network.make_network(self.size, tokenizer, self.dropout, max_tokens=length)
+            return model, tokenizer, ()
         base = str(trainable(self.base))
         tokenizer = AutoTokenizer.from_pretrained(base)
         tokenizer.backend_tokenizer.no_truncation()  # some files cut and pad each text

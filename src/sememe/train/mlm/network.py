@@ -114,11 +114,7 @@ def initialise(model: Any, counts: NDArray[np.int64]) -> None:
 
 
 def marks_of(tokenizer: Any) -> Marks:
-    """Return the ids of a tokenizer's marks.
-
-    Raises:
-        InvalidInputError: It lacks one.
-    """
+    """Return the ids of a tokenizer's marks; InvalidInputError if it lacks one."""
     attributes = {"begin": "cls", "end": "sep", "pad": "pad", "mask": "mask"}
     ids = {name: getattr(tokenizer, f"{x}_token_id") for name, x in attributes.items()}
     if lacking := [name for name, id_ in ids.items() if id_ is None]:

@@ -66,13 +66,7 @@ class Blocks:
 def read_blocks(
     corpus: Corpus, tokenizer: Any, marks: Marks, *, length: int, folder: Path, show: bool = False
 ) -> Blocks:
-    """Cut a corpus into rows, or open those that an earlier run left in the folder.
-
-    tokenizer: A `tokenizers.Tokenizer`.
-
-    Raises:
-        InvalidInputError: The corpus has no tokens.
-    """
+    """Cut a corpus into rows by a `tokenizers.Tokenizer`, or open those of an earlier run."""
     done = folder / "blocks.json"
     if not done.is_file():
         folder.mkdir(parents=True, exist_ok=True)

@@ -133,11 +133,7 @@ def masked_logits(model: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def head_of(model: Any) -> Any:
-    """Return what makes logits of states: the masked-LM head of BERT's family.
-
-    Raises:
-        ValueError: The model has none.
-    """
+    """Return the masked-LM head of a model of BERT's family: states -> logits."""
     for name in ("cls", "lm_head"):
         if hasattr(model, name):
             return getattr(model, name)

@@ -13,7 +13,7 @@ import numpy as np
 from sememe.text.ngrams import Hangul, Ngrams
 from sememe.train.base.options import option
 from sememe.train.words.corpus.vocabulary import Vocabulary
-from sememe.train.words.kernels.choose import Kind, Step, make_step
+from sememe.train.words.kernels.choose import Kind, Step, choose_tree, make_step
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.kernels.sampling import make_sampler
 from sememe.train.words.kernels.subword import Parts
@@ -97,7 +97,7 @@ class FastText(Word2Vec):
         }
 
     def _make_step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
-        tree, negatives = self._choose_tree(vocabulary)
+        tree, negatives = choose_tree(self.objective, self.negatives, vocabulary.counts)
         targets = np.arange(len(vocabulary), dtype=np.int32)
         if self.targets == "stems":
             targets = stem_rows(vocabulary.keys)

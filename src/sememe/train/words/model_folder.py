@@ -10,7 +10,7 @@ The folder is replaced as a whole, so that state and vectors are always of the s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,40 +29,26 @@ MODEL_FILES = (*FILES, "state", "phrases.json")
 _SUMS = ("n_words", "n_sentences", "n_distinct")
 
 
-@dataclass(frozen=True, eq=False)
-class SavedModel:
-    """A trained model as stored in a folder, without the trained rows."""
-
-    kind: str
-    parameters: Mapping[str, Any]
-    vocabulary: Vocabulary
-    report: TrainingReport
-    vectors: KeyedVectors
-
-
-def write_model(folder: Path, saved: SavedModel, arrays: Mapping[str, Any]) -> Path:
-    """Write a model into a folder; of the trained `arrays` (n, width) the first `dim` columns."""
+def write_model(folder: Path, model: Any, arrays: Mapping[str, Any]) -> Path:
+    """Write a Word2Vec or FastText; of its trained `arrays` (n, width) the first `dim` columns."""
     facts = {
-        "parameters": dict(saved.parameters),
-        "corpus": {name: getattr(saved.vocabulary, name) for name in _SUMS},
-        "training": asdict(saved.report),
+        "parameters": model.lasting_parameters(),
+        "corpus": {name: getattr(model.vocabulary_, name) for name in _SUMS},
+        "training": asdict(model.report_),
     }
     with replace_folder(folder.resolve()) as fresh:
         (fresh / "state").mkdir()
         for name, rows in arrays.items():
             with write_atomically(fresh / "state" / f"{name}.npy") as file:
-                np.save(file, rows[:, : saved.vectors.dim], allow_pickle=False)
-        write_vectors(fresh, saved.vectors.record, kind=saved.kind, facts=facts)
+                np.save(file, rows[:, : model.vectors_.dim], allow_pickle=False)
+        write_vectors(fresh, model.vectors_.record, kind=model.kind, facts=facts)
     return folder
 
 
-def read_model(folder: Path, kind: str, name: str) -> SavedModel:
-    """Read a model of `kind`, whose class is called `name`.
-
-    Raises:
-        InvalidInputError: It is a file, or holds no vectors.
-        CorruptFileError: Damaged files, or another kind of model.
-    """
+def read_model(
+    folder: Path, kind: str, name: str
+) -> tuple[dict[str, Any], Vocabulary, TrainingReport, KeyedVectors]:
+    """Read a model of `kind`, whose class is called `name`: its parameters and results."""
     if folder.is_file():
         raise InvalidInputError(
             f"{folder} is a file: it may hold vectors, but not the state that training goes on "
@@ -83,7 +69,7 @@ def read_model(folder: Path, kind: str, name: str) -> SavedModel:
     if vectors.counts is None:
         raise CorruptFileError(f"{folder} lacks counts.npy. Train and save the model again.")
     vocabulary = Vocabulary(tuple(vectors.keys), np.array(vectors.counts), **sums)
-    return SavedModel(kind, parameters, vocabulary, report, vectors)
+    return parameters, vocabulary, report, vectors
 
 
 def read_arrays(
@@ -91,7 +77,7 @@ def read_arrays(
 ) -> dict[str, Any]:
     """Return the trained rows, padded for the kernels.
 
-    sizes: Number of rows of each array, by name. fingerprint: Of the loaded vectors.
+    sizes: Number of rows of each array, by name. fingerprint: That of the loaded vectors.
 
     Raises:
         CorruptFileError: An array is missing, unreadable, or of another shape, or the folder now

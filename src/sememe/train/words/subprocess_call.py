@@ -1,8 +1,8 @@
 """Call a function in a subprocess, whose memory is returned to the system when it ends.
 
-It is a plain child process, not `multiprocessing`, which would run the user's script again without
-an `if __name__ == "__main__"` guard, and cannot start from a notebook or piped code. The child
-inherits `sys.path`, and ends when its parent does.
+`multiprocessing` would run the user's script again without an `if __name__ == "__main__"` guard,
+and cannot start from a notebook or piped code. The child inherits `sys.path`, and ends when its
+parent does.
 """
 
 from __future__ import annotations

@@ -17,27 +17,14 @@ from sememe._errors import InvalidInputError
 from sememe.text.words import Tokens
 from sememe.train.base.options import check, option
 from sememe.train.base.output_folder import check_place
+from sememe.train.words import model_folder
 from sememe.train.words.corpus.encoded import MAX_SENTENCE, encode_corpus
 from sememe.train.words.corpus.reader import Corpus, Source, open_corpus
 from sememe.train.words.corpus.vocabulary import Vocabulary, build_vocabulary, merge_vocabularies
-from sememe.train.words.kernels.choose import (
-    Kind,
-    Mode,
-    Objective,
-    Step,
-    choose_tree,
-    make_step,
-    precompile,
-)
+from sememe.train.words.kernels import choose
+from sememe.train.words.kernels.choose import Kind, Mode, Objective, Step
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.kernels.sampling import make_sampler
-from sememe.train.words.model_folder import (
-    MODEL_FILES,
-    SavedModel,
-    read_arrays,
-    read_model,
-    write_model,
-)
 from sememe.train.words.report import TrainingReport, plain
 from sememe.train.words.schedule import Schedule
 from sememe.train.words.training_run import Run, StateKeeping, hold_state
@@ -47,8 +34,6 @@ from sememe.vectors.record import StrPath
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from sememe.train.words.kernels.primitives import Tree
 
     Arrays = dict[str, NDArray[np.float32]]
 
@@ -187,11 +172,8 @@ class Word2Vec:
         """
         if not hasattr(self, "vectors_"):
             raise InvalidInputError(f"this {type(self).__name__} has learnt nothing yet: call fit.")
-        check_place(Path(path), self.kind, files=MODEL_FILES)
-        saved = SavedModel(
-            self.kind, self.lasting_parameters(), self.vocabulary_, self.report_, self.vectors_
-        )
-        return write_model(Path(path), saved, self._read_trained())
+        check_place(Path(path), self.kind, files=model_folder.MODEL_FILES)
+        return model_folder.write_model(Path(path), self, self._read_trained())
 
     @classmethod
     def load(cls, path: StrPath) -> Self:
@@ -200,11 +182,10 @@ class Word2Vec:
         Raises:
             CorruptFileError: No such folder, damaged files, or another kind of model.
         """
-        saved = read_model(Path(path), cls.kind, cls.__name__)
+        read = model_folder.read_model(Path(path), cls.kind, cls.__name__)
         names = {field.name for field in fields(cls) if field.init}
-        model = cls(**{k: v for k, v in saved.parameters.items() if k in names})
-        model.vectors_, model.vocabulary_ = saved.vectors, saved.vocabulary
-        model.report_ = saved.report
+        model = cls(**{name: value for name, value in read[0].items() if name in names})
+        _, model.vocabulary_, model.report_, model.vectors_ = read
         model._arrays = Path(path) / "state"
         return model
 
@@ -232,7 +213,7 @@ class Word2Vec:
     ) -> Self:
         """Count the words of a corpus and train; `known` words keep their rows."""
         began = time.perf_counter()
-        precompile(self.kind, self.mode, self.objective)
+        choose.precompile(self.kind, self.mode, self.objective)
         opened = open_corpus(corpus, tokens=self.tokens)
         rows: Arrays = {}
         vocabulary = build_vocabulary(
@@ -296,7 +277,7 @@ class Word2Vec:
         sizes, dim = self._sizes(len(self.vocabulary_)), self.vectors_.dim
         if isinstance(self._arrays, Path):
             mark = self.vectors_.fingerprint
-            self._arrays = read_arrays(self._arrays, dim, sizes, fingerprint=mark)
+            self._arrays = model_folder.read_arrays(self._arrays, dim, sizes, fingerprint=mark)
         trained = {name: len(rows) for name, rows in self._arrays.items()}
         if (dim, sizes) != (self.dim, trained):
             shapes = {name: (n, dim) for name, n in trained.items()}
@@ -323,22 +304,14 @@ class Word2Vec:
         old = known.get("outputs") if self.objective == "negative-sampling" else None
         return new_rows(n, self.dim, row_width(self.dim), seed=None, known=old)
 
-    def _choose_tree(self, vocabulary: Vocabulary) -> tuple[Tree, int]:
-        if self.objective == "hierarchical-softmax" and len(vocabulary) < 2:
-            raise InvalidInputError(
-                "a tree needs 2 words, the vocabulary has 1. Give more text, or "
-                "objective='negative-sampling'."
-            )
-        return choose_tree(self.objective, self.negatives, vocabulary.counts)
-
     def _make_step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
         """Return the function that trains on one block."""
-        tree, negatives = self._choose_tree(vocabulary)
+        tree, negatives = choose.choose_tree(self.objective, self.negatives, vocabulary.counts)
         sampler = make_sampler(
             vocabulary.counts, subsample=self.subsample, noise_exponent=self.noise_exponent
         )
         rows = arrays["inputs"], arrays["outputs"]
-        return make_step(self.kind, self.mode, *rows, sampler, tree, self.window, negatives)
+        return choose.make_step(self.kind, self.mode, *rows, sampler, tree, self.window, negatives)
 
     def _make_vectors(self, vocabulary: Vocabulary, arrays: Arrays) -> KeyedVectors:
         """Return the vectors that the trained rows make."""

@@ -19,18 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.text.words import LINE_END, Tokens
-from sememe.train.words.corpus.reader import (
-    Corpus,
-    ListCorpus,
-    Report,
-    Source,
-    draw_bar,
-    in_order,
-    limit_threads,
-    open_corpus,
-    read_corpus,
-    report_progress,
-)
+from sememe.train.words.corpus import reader
+from sememe.train.words.corpus.reader import Corpus, ListCorpus, Report, Source
 from sememe.train.words.corpus.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -75,11 +65,7 @@ class EncodedCorpus:
         return len(self.words)
 
     def read(self, block: int) -> Numbers:
-        """Return the ids of a block, at most 60,001; thread-safe.
-
-        Raises:
-            CorruptFileError: The file is shorter than it was.
-        """
+        """Return the ids of a block, at most 60,001; CorruptFileError if the file is cut off."""
         import numpy as np
 
         start, stop = int(self.starts[block]), int(self.starts[block + 1])
@@ -103,10 +89,10 @@ def encode_corpus(
     It takes 4 bytes per occurrence of a known word, and 4 per sentence.
 
     Args:
-        corpus: See `open_corpus`; an open one is checked against its first pass.
-        vocabulary: The ids of words.
+        corpus: See `open_corpus`; an open corpus is checked against its first pass.
+        tokens: See `open_corpus`.
+        vocabulary: Its rows are the ids.
         folder: An existing folder, in which "corpus.i32" is written.
-        tokens: Tokenization of a text file, see `open_corpus`.
         workers: Threads for a file (lists use one); the file is the same for any number.
         show_progress: Draw a progress bar.
 
@@ -115,12 +101,10 @@ def encode_corpus(
     """
     import numpy as np
 
-    corpus, workers = open_corpus(corpus, tokens=tokens), int(workers)
-    path = Path(folder) / "corpus.i32"
-    words = {"keys": vocabulary.keys, "counts": vocabulary.counts.tolist()}
+    corpus, path = reader.open_corpus(corpus, tokens=tokens), Path(folder) / "corpus.i32"
+    words: Any = {"keys": vocabulary.keys, "counts": vocabulary.counts.tolist()}
     options = {**words, "path": str(path.absolute()), "workers": workers}
-    with draw_bar("numbering words", corpus, show=show_progress) as report:
-        fields = read_corpus(write_ids, corpus, report, **options)
+    fields = reader.read_corpus(write_ids, corpus, "numbering words", show=show_progress, **options)
     _check_same(corpus, fields["n_words"], fields.pop("digest"))
     starts, passed = (np.array(fields.pop(name), dtype=np.int64) for name in ("starts", "passed"))
     return EncodedCorpus(path=path, starts=starts, words=np.diff(passed), **fields)
@@ -128,14 +112,16 @@ def encode_corpus(
 
 def _check_same(corpus: Corpus, n_words: int, digest: int) -> None:
     """Refuse a corpus with other words than in the first pass."""
-    change = ""
     if corpus.n_words not in (None, n_words):
-        change = f"{corpus.n_words} words when they were counted and {n_words} when read again"
+        again = f"{n_words}"
     elif isinstance(corpus, ListCorpus) and corpus.counted not in (None, digest):
-        change = f"{n_words} words when they were counted and as many others when read again"
-    if change:
-        cure = "Give one that is the same each time it is read, such as a list or a path"
-        raise InvalidInputError(f"the corpus held {change}. {cure}")
+        again = "as many others"
+    else:
+        return
+    raise InvalidInputError(
+        f"the corpus held {corpus.n_words} words when they were counted and {again} when read "
+        "again. Give one that is the same each time it is read, such as a list or a path"
+    )
 
 
 def write_ids(
@@ -152,11 +138,11 @@ def write_ids(
 
     encoder, blocks = _Encoder(corpus, keys), _Blocks()
     fingerprint = hashlib.blake2b(json.dumps([keys, counts]).encode(), digest_size=16)
-    pieces, workers = report_progress(corpus, report), limit_threads(corpus, workers)
+    pieces = reader.report_progress(corpus, report)
     hashes = np.fromiter(map(hash, keys), np.int64, len(keys)).view(np.uint64)
     digest = 0  # that of `compute_digest`
     with Path(path).open("wb") as file:
-        for part in in_order(encoder.encode, pieces, workers=workers):
+        for part in reader.in_order(encoder.encode, pieces, workers=workers):
             data = part.numbers.astype("<i4", copy=False).data
             file.write(data)
             fingerprint.update(data)

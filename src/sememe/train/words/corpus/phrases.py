@@ -25,17 +25,9 @@ from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe._persistence import expect_valid
 from sememe.text.words import LINE_END, Tokens
+from sememe.train.words.corpus import reader
 from sememe.train.words.corpus.counting import Counter, count
-from sememe.train.words.corpus.reader import (
-    Corpus,
-    Report,
-    Source,
-    draw_bar,
-    extract_words,
-    limit_threads,
-    open_corpus,
-    read_corpus,
-)
+from sememe.train.words.corpus.reader import Corpus, Report, Source
 from sememe.train.words.corpus.vocabulary import Vocabulary, build_vocabulary
 from sememe.train.words.report import plain
 from sememe.vectors.record import StrPath
@@ -83,13 +75,14 @@ class Phrases:
                 `min_count` times.
         """
         self._check()
-        corpus = open_corpus(corpus, tokens=self.tokens)
+        corpus = reader.open_corpus(corpus, tokens=self.tokens)
         words = build_vocabulary(
             corpus, min_count=self.min_count, workers=self.workers, show_progress=show_progress
         )
-        limits = {"min_count": int(self.min_count), "workers": int(self.workers)}
-        with draw_bar("counting pairs", corpus, show=show_progress) as report:
-            counted = read_corpus(count_pairs, corpus, report, **limits)
+        limits = {"min_count": int(self.min_count), "workers": self.workers}
+        counted = reader.read_corpus(
+            count_pairs, corpus, "counting pairs", show=show_progress, **limits
+        )
         size = words.n_distinct + counted["n_distinct"]
         self.phrases_ = self._select(words, counted["pairs"], size)
         return self
@@ -97,7 +90,7 @@ class Phrases:
     def transform(self, corpus: Source | Corpus) -> Phrased:
         """Return the sentences with phrases joined, as a restartable iterable."""
         self._check_fitted()
-        return Phrased(self, open_corpus(corpus, tokens=self.tokens))
+        return Phrased(self, reader.open_corpus(corpus, tokens=self.tokens))
 
     def transform_one(self, sentence: Sequence[str]) -> list[str]:
         """Join the phrases of one sentence, from left to right, without overlaps."""
@@ -184,7 +177,7 @@ class Phrased:
     def __iter__(self) -> Iterator[list[str]]:
         for piece in self.corpus.pieces():
             sentence: list[str] = []
-            for word in extract_words(self.corpus, piece).to_pylist():
+            for word in reader.extract_words(self.corpus, piece).to_pylist():
                 if word != LINE_END:
                     sentence.append(word.decode())
                     continue
@@ -209,7 +202,7 @@ def count_pairs(corpus: Corpus, report: Report, *, min_count: int, workers: int)
     pairs: list[tuple[str, str, int]] = []
     distinct = 0
     least: Any = min_count
-    counters = [_PairCounter(corpus) for _ in range(limit_threads(corpus, workers))]
+    counters = [_PairCounter(corpus) for _ in range(workers)]
     for strings, counts in count(counters, report):
         distinct += len(strings)
         often = pc.greater_equal(counts, least)
@@ -228,7 +221,7 @@ class _PairCounter(Counter):
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        words = extract_words(self.corpus, piece)
+        words = reader.extract_words(self.corpus, piece)
         end: Any = LINE_END
         inside = pc.not_equal(words, end)
         both = pc.and_(inside[:-1], inside[1:])

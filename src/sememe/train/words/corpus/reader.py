@@ -38,7 +38,7 @@ Corpus: TypeAlias = "TextCorpus | ListCorpus"
 
 
 def open_corpus(corpus: Source | Corpus, *, tokens: Tokens = "words") -> Corpus:
-    """Check a corpus and return it as one that can be read repeatedly.
+    """Return a corpus that can be read repeatedly.
 
     Args:
         corpus: Path of a UTF-8 text file (plain, .gz or .xz), one sentence or paragraph per line;
@@ -150,9 +150,10 @@ class ListCorpus:
         if not isinstance(sentences, Iterable):
             raise InvalidInputError(f"corpus is a {type(sentences).__name__}. {_HOW}")
         if isinstance(sentences, Iterator):
-            kind = type(sentences).__name__
-            what = f"corpus is a {kind}, which can be read only once; training reads it twice"
-            raise InvalidInputError(f"{what}. {_HOW}")
+            raise InvalidInputError(
+                f"corpus is a {type(sentences).__name__}, which can be read only once; training "
+                f"reads it twice. {_HOW}"
+            )
         self.sentences = sentences
         self.n_words: int | None = None
         self.counted: int | None = None
@@ -227,13 +228,6 @@ def report_progress(corpus: Corpus, report: Report) -> Iterator[Any]:
         report(int(done))
 
 
-@contextmanager
-def draw_bar(what: str, corpus: Corpus, *, show: bool) -> Iterator[Report]:
-    """Draw a progress bar on standard error for one pass over a corpus, if `show`."""
-    with progress(what, total=corpus.length, show=show) as advance:
-        yield lambda done: advance(done, corpus.unit)
-
-
 def compute_digest(keys: Sequence[str], counts: Iterable[int]) -> int:
     """Return a digest of the counts of words: the sum of hash x count modulo 2**64.
 
@@ -243,16 +237,25 @@ def compute_digest(keys: Sequence[str], counts: Iterable[int]) -> int:
     return total % 2**64
 
 
-def read_corpus(work: Callable[..., Any], corpus: Corpus, report: Report, **options: Any) -> Any:
-    """Return work(corpus, report, **options), computed in a subprocess if the file is large.
+def read_corpus(
+    work: Callable[..., Any], corpus: Corpus, what: str, *, show: bool, workers: int, **options: Any
+) -> Any:
+    """Return work(corpus, report, workers=..., **options), in a subprocess if the file is large.
 
-    work: A function of a module. Options and result are JSON.
+    work: A function of a module; its options and result are JSON. what: The title of a progress
+    bar on standard error, drawn if `show`. Lists are read under Python's lock, by one worker.
     """
-    if not (isinstance(corpus, TextCorpus) and corpus.is_large and can_call()):
-        return work(corpus, report, **options)
-    file = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
-    function = {"module": work.__module__, "function": work.__name__}
-    return call(__name__, "read_file", {**file, **function, "options": options}, report)
+    options["workers"] = int(workers) if isinstance(corpus, TextCorpus) else 1
+    with progress(what, total=corpus.length, show=show) as advance:
+
+        def report(done: int) -> None:
+            advance(done, corpus.unit)
+
+        if not (isinstance(corpus, TextCorpus) and corpus.is_large and can_call()):
+            return work(corpus, report, **options)
+        file = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
+        function = {"module": work.__module__, "function": work.__name__}
+        return call(__name__, "read_file", {**file, **function, "options": options}, report)
 
 
 def read_file(
@@ -261,11 +264,6 @@ def read_file(
     """Call a function on a text file, in the subprocess of `read_corpus`."""
     work = getattr(importlib.import_module(module), function)
     return work(TextCorpus(Path(path), tokens), report, **options)
-
-
-def limit_threads(corpus: Corpus, workers: int) -> int:
-    """Return how many threads are useful: one for lists, which are read under Python's lock."""
-    return workers if isinstance(corpus, TextCorpus) else 1
 
 
 def extract_words(corpus: Corpus, piece: Any) -> Any:

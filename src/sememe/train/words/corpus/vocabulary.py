@@ -16,19 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe.text.words import LINE_END, Tokens
+from sememe.train.words.corpus import reader
 from sememe.train.words.corpus.counting import Counter, count
 from sememe.train.words.corpus.disk_counts import Counts
-from sememe.train.words.corpus.reader import (
-    Corpus,
-    ListCorpus,
-    Report,
-    Source,
-    compute_digest,
-    draw_bar,
-    limit_threads,
-    open_corpus,
-    read_corpus,
-)
+from sememe.train.words.corpus.reader import Corpus, ListCorpus, Report, Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,12 +68,11 @@ def build_vocabulary(
 
     Args:
         corpus: See `open_corpus`.
-        tokens: Tokenization of a text file, see `open_corpus`.
+        tokens: See `open_corpus`.
         min_count: Minimum count of a word (word2vec.c's -min-count).
         max_vocab: Maximum size, most frequent words first; ties in alphabetical order.
         workers: Threads for a file (lists use one); the result is the same for any number.
-        known: Words that are kept at any count. They count towards `max_vocab`; other words get the
-            remaining room.
+        known: Words that are kept at any count, and count towards `max_vocab`.
         show_progress: Draw a progress bar.
 
     Raises:
@@ -93,15 +83,16 @@ def build_vocabulary(
     for name, value in (("min_count", min_count), ("workers", workers), ("max_vocab", max_vocab)):
         if value is not None and (isinstance(value, bool) or value < 1):
             raise InvalidInputError(f"{name}={value!r} is below 1. Type: {name}=1 or more")
-    limits = {"min_count": int(min_count), "workers": int(workers), "known": list(known)}
-    limits["max_vocab"] = None if max_vocab is None else int(max_vocab)
-    corpus = open_corpus(corpus, tokens=tokens)
-    with draw_bar("counting words", corpus, show=show_progress) as report:
-        counted = read_corpus(count_words, corpus, report, **limits)
+    limits: dict[str, Any] = {"min_count": int(min_count), "known": list(known)}
+    limits |= {"max_vocab": None if max_vocab is None else int(max_vocab), "workers": workers}
+    corpus = reader.open_corpus(corpus, tokens=tokens)
+    counted = reader.read_corpus(
+        count_words, corpus, "counting words", show=show_progress, **limits
+    )
     corpus.n_words = counted["sums"]["n_words"]
     corpus.notes[:] = counted["notes"]
     if isinstance(corpus, ListCorpus):
-        corpus.counted = compute_digest(counted["keys"], counted["counts"])
+        corpus.counted = reader.compute_digest(counted["keys"], counted["counts"])
     counts = np.array(counted["counts"], dtype=np.int64)
     return Vocabulary(keys=tuple(counted["keys"]), counts=counts, **counted["sums"])
 
@@ -138,7 +129,7 @@ def count_words(
 ) -> dict[str, Any]:
     """Return the fields of a vocabulary and the notes, in JSON types."""
     tally = Tally()
-    counters = [_WordCounter(corpus) for _ in range(limit_threads(corpus, workers))]
+    counters = [_WordCounter(corpus) for _ in range(workers)]
     batches = count(counters, report)
     kept = _select(batches, tally, min_count=min_count, max_vocab=max_vocab, known=known)
     for counter in counters:
@@ -152,12 +143,9 @@ def count_words(
             f"no word occurs {min_count} times: the most frequent occurs {tally.highest} times. "
             f"Type: min_count={tally.highest} or less, or add text"
         )
-    return {
-        "keys": [word for word, _ in kept],
-        "counts": [n for _, n in kept],
-        "sums": {name: getattr(tally, name) for name in ("n_words", "n_sentences", "n_distinct")},
-        "notes": tally.notes(),
-    }
+    sums = {name: getattr(tally, name) for name in ("n_words", "n_sentences", "n_distinct")}
+    words = {"keys": [word for word, _ in kept], "counts": [n for _, n in kept]}
+    return {**words, "sums": sums, "notes": tally.notes()}
 
 
 @dataclass
@@ -237,10 +225,7 @@ def _select(
     max_vocab: int | None,
     known: Sequence[str],
 ) -> list[tuple[str, int]]:
-    """Return the words to keep, in order; a long list is repeatedly truncated to the room.
-
-    The room is `max_vocab` without the known words, which are always kept.
-    """
+    """Return the known words and others up to `max_vocab`; a long list is truncated repeatedly."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,6 +1,6 @@
 """Choose the compiled kernel of a model from its kind, mode and objective.
 
-Compiling a kernel takes some 40 MB that the process does not return. `precompile` does it in a
+Compiling takes some 40 MB that the process does not return, so `precompile` does it in a
 subprocess, which leaves the machine code in Numba's cache (next to the source, or in
 NUMBA_CACHE_DIR).
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sememe._errors import InvalidInputError
 from sememe.text.ngrams import Ngrams
 from sememe.train.words.kernels.cbow import cbow_block
 from sememe.train.words.kernels.huffman import make_tree, no_tree
@@ -48,6 +49,11 @@ def choose_tree(
     """Return the Huffman tree and the number of negatives; one of them is empty or 0."""
     if objective == "negative-sampling":
         return no_tree(), negatives
+    if len(counts) < 2:
+        raise InvalidInputError(
+            "a tree needs 2 words, the vocabulary has 1. Give more text, or "
+            "objective='negative-sampling'."
+        )
     return make_tree(counts), 0
 
 
@@ -67,9 +73,12 @@ def make_step(kind: Kind, mode: Mode, *fixed: Any) -> Step:
 
 def precompile(kind: Kind, mode: Mode, objective: Objective) -> None:
     """Compile a model's kernels in a subprocess, unless they are in Numba's cache."""
-    kernel = choose_kernel(kind, mode)
-    folder = _cache_folder(kernel)
-    if can_call() and not _is_cached(kernel, folder) and os.access(folder, os.W_OK):
+    function = choose_kernel(kind, mode).py_func
+    source = Path(function.__code__.co_filename)
+    own = os.environ.get("NUMBA_CACHE_DIR")  # read by Numba too
+    folder = Path(own) if own else source.parent / "__pycache__"
+    cached = next(folder.rglob(f"{source.stem}.{function.__name__}-*.nbi"), None)
+    if can_call() and cached is None and os.access(folder, os.W_OK):
         call(__name__, "compile_here", {"kind": kind, "mode": mode, "objective": objective})
 
 
@@ -90,13 +99,3 @@ def compile_here(kind: Kind, mode: Mode, objective: Objective) -> None:
 def run_on_nothing(step: Step) -> None:
     """Run a step over no text, which compiles or loads its kernel."""
     step(np.empty(0, np.int32), 0.0, 0.0, np.uint64(1))
-
-
-def _cache_folder(kernel: Any) -> Path:
-    own = os.environ.get("NUMBA_CACHE_DIR")  # read by Numba too
-    return Path(own) if own else Path(kernel.py_func.__code__.co_filename).parent / "__pycache__"
-
-
-def _is_cached(kernel: Any, folder: Path) -> bool:
-    name = f"{Path(kernel.py_func.__code__.co_filename).stem}.{kernel.py_func.__name__}"
-    return folder.is_dir() and next(folder.rglob(f"{name}-*.nbi"), None) is not None

@@ -105,7 +105,7 @@ def test_batches_hold_each_sound_once_and_little_padding():
 
 def test_a_padded_batch_has_a_mask():
     got = read(sounds_of(500, 300))
-    values, mask = got.padded([1, 0])
+    values, mask = got.pad([1, 0])
     assert values.shape == mask.shape == (2, 500) and mask.sum(1).tolist() == [300, 500]
     np.testing.assert_array_equal(values[0, :300], got[1])
     assert not values[0, 300:].any()

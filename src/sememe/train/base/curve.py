@@ -94,10 +94,10 @@ def even_plan(steps: int, *, evaluations: int) -> Plan:
     return Plan(steps, max(1, steps // n), max(1, steps // _POINTS), points)
 
 
-def diverged(what: str, step: int) -> FloatingPointError:
+def make_divergence_error(what: str, step: int) -> FloatingPointError:
     """Return the error of a run that diverged.
 
-    >>> diverged("loss is NaN", 3)
+    >>> make_divergence_error("loss is NaN", 3)
     FloatingPointError('loss is NaN at step 3: training diverged. Give a lower learning rate, \
 or a longer warm-up.')
     """
@@ -110,7 +110,7 @@ or a longer warm-up.')
 def check_finite(loss: float, step: int) -> None:
     """Raise FloatingPointError if a loss is NaN or infinite."""
     if not math.isfinite(loss):
-        raise diverged(f"loss is {'NaN' if math.isnan(loss) else loss}", step)
+        raise make_divergence_error(f"loss is {'NaN' if math.isnan(loss) else loss}", step)
 
 
 def write_curve(folder: Path, curve: Curve) -> None:

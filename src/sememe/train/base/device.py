@@ -1,7 +1,7 @@
 """The device a run computes on, its precision, and the processes that share its batches.
 
     compute = Compute.of("auto", "auto")
-    with compute.hosting(modules), compute.autocast():
+    with compute.host(modules), compute.autocast():
         network(compute.put(batch))
 
 "auto" is CUDA if there is a GPU, else MPS (Apple), else the CPU; bfloat16 if a GPU has
@@ -95,7 +95,7 @@ class Compute:
         return _map_tensors(batch, lambda tensor: tensor.pin_memory())
 
     @contextmanager
-    def hosting(self, modules: Iterable[Any]) -> Iterator[None]:
+    def host(self, modules: Iterable[Any]) -> Iterator[None]:
         """Move modules to the device, and those that were elsewhere back to the CPU at the end."""
 
         def is_here(module: Any) -> bool:
@@ -112,7 +112,7 @@ class Compute:
                 module.to("cpu")
 
     @contextmanager
-    def isolated_rng(self) -> Iterator[None]:
+    def isolate_rng(self) -> Iterator[None]:
         """Restore torch's random state at the end, that of the device too."""
         import torch
 

@@ -78,7 +78,7 @@ def remove_console_callbacks(trainer: Any) -> None:
 
 
 @contextmanager
-def a_quiet_guest() -> Iterator[None]:
+def isolate_rng_and_logging() -> Iterator[None]:
     """Silence the libraries; at the end restore all random states and the libraries' logging."""
     import random
 

@@ -151,7 +151,7 @@ def stop_early(training: Any) -> list[Any]:
 
 def write_quietly(model: Any, folder: Path) -> None:
     """Write a model of sentence-transformers, without a card and without a bar."""
-    from sememe.train.base.hf_callbacks import a_quiet_guest
+    from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
-    with a_quiet_guest():
+    with isolate_rng_and_logging():
         model.save_pretrained(str(folder), create_model_card=False)

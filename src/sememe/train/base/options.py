@@ -90,7 +90,9 @@ class Option(NamedTuple):
             raise UnknownNameError.of(self.field.name, value, choices)
         numbers = value if isinstance(value, tuple | list) else (value,)
         if not all(map(self._allows, numbers)):
-            raise InvalidInputError(f"{self.field.name}={value!r}; give {self._allowed()}.")
+            raise InvalidInputError(
+                f"{self.field.name}={value!r}; give {self._describe_allowed()}."
+            )
 
     def _allows(self, number: Any) -> bool:
         if not any(key in self.limits for key, _ in _BOUNDS):
@@ -110,7 +112,7 @@ class Option(NamedTuple):
     def _is_optional(self) -> bool:
         return "None" in str(self.field.type)
 
-    def _allowed(self) -> str:
+    def _describe(self) -> str:
         """Return what is allowed in words, as "a number above 0, such as 5e-05"."""
         what = "a whole number" if self._is_whole() else "a number"
         bounds = [f"{word} {self.limits[key]:,}" for key, word in _BOUNDS if key in self.limits]
@@ -224,7 +226,7 @@ def parameters(recipe: Any) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
-def fell(curve: Curve) -> tuple[str, ...]:
+def note_decline(curve: Curve) -> tuple[str, ...]:
     """Return a note if the held-out metric was better before training."""
     before, after = curve.before, curve.after
     if before is None or after is None or after >= before:
@@ -235,7 +237,7 @@ def fell(curve: Curve) -> tuple[str, ...]:
     )
 
 
-def fitted(recipe: Any) -> Any:
+def get_report(recipe: Any) -> Any:
     """Return the report of a fitted recipe; raise InvalidInputError if `fit` was not called."""
     if recipe.model_ is None:
         raise InvalidInputError("nothing is trained yet. Call fit first.")

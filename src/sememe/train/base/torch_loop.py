@@ -171,7 +171,7 @@ class Loop:
             CorruptFileError: The state in the folder is damaged.
         """
         compute = objective.compute
-        with compute.isolated_rng(), compute.hosting(objective.modules.values()):
+        with compute.isolate_rng(), compute.host(objective.modules.values()):
             run = _Run(self, objective, compute.agree(folder))
             seconds = run.train(show=show_progress)
         return run.curve(seconds), tuple(run.figures)
@@ -320,13 +320,13 @@ class _Run(Generic[F]):
             return
         figures = [asdict(one) for one in self.figures]  # type: ignore[call-overload]
         document = {"losses": self.losses, "recent": self.recent, "figures": figures}
-        keep_state(self.folder, self.done, self._stored(), self.optimiser, document)
+        keep_state(self.folder, self.done, self._collect_modules(), self.optimiser, document)
 
     def _resume(self) -> None:
         """Resume from the last state, if there is one."""
         if self.folder is None:
             return
-        kept = take_state(self.folder, self._stored(), self.optimiser)
+        kept = take_state(self.folder, self._collect_modules(), self.optimiser)
         self.done = self.resumed_at = int(kept.get("step", 0))
         self.losses = [(int(step), float(loss)) for step, loss in kept.get("losses", ())]
         self.recent = list(kept.get("recent", ()))
@@ -334,7 +334,7 @@ class _Run(Generic[F]):
             values = {name: tuple(x) if isinstance(x, list) else x for name, x in one.items()}
             self.figures.append(self.objective.figures_type(**values))
 
-    def _stored(self) -> dict[str, Any]:
+    def _collect_modules(self) -> dict[str, Any]:
         return self.modules | {f"best {name}": module for name, module in self.best.items()}
 
     def _note(self) -> str:
@@ -343,10 +343,10 @@ class _Run(Generic[F]):
         return ", ".join(word for word in words if word)
 
 
-def shuffled_rows(n: int, batch_size: int, step: int, *, seed: int) -> NDArray[np.int64]:
+def shuffle_rows(n: int, batch_size: int, step: int, *, seed: int) -> NDArray[np.int64]:
     """Return which of n examples a step trains on; an epoch leaves out its last part of a batch.
 
-    >>> [shuffled_rows(5, 2, step, seed=0).tolist() for step in range(2)]
+    >>> [shuffle_rows(5, 2, step, seed=0).tolist() for step in range(2)]
     [[2, 4], [3, 0]]
     """
     size = min(batch_size, n)

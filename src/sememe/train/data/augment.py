@@ -154,14 +154,14 @@ def _blur(x: Any, augmentation: Augmentation, rng: np.random.Generator) -> Any:
     return x
 
 
-def scaled(pixels: NDArray[np.uint8]) -> Any:
+def scale_pixels(pixels: NDArray[np.uint8]) -> Any:
     """Return images (n, size, size, 3) uint8 as (n, 3, size, size) float32 from 0 to 1."""
     import torch
 
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 255
 
 
-def normalised(images: Any, preprocess: Preprocess) -> Any:
+def normalise(images: Any, preprocess: Preprocess) -> Any:
     """Return images (n, 3, size, size) less the mean of each channel, by its deviation."""
     import torch
 

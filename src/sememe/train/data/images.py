@@ -82,7 +82,7 @@ def read_pictures(
         InvalidInputError: Something that is no image.
         MissingExtraError: Pillow is not installed.
     """
-    preprocess = training_preprocess(size, PLAIN, PLAIN, half=half)
+    preprocess = make_preprocess(size, PLAIN, PLAIN, half=half)
     shape = (len(images), size, size, 3)
     pixels: NDArray[np.uint8]
     if folder is not None and images and int(np.prod(shape, dtype=np.int64)) > large:
@@ -116,7 +116,7 @@ def read_pictures(
     return Pictures(pixels[: len(sources)], tuple(sources), tuple(skipped))
 
 
-def training_preprocess(
+def make_preprocess(
     size: int, mean: tuple[float, ...], std: tuple[float, ...], *, half: Half = "even"
 ) -> Preprocess:
     """Return the preprocessing of images for a network that trains on them, saved with it."""

@@ -3,7 +3,7 @@
     named, skipped = find_sounds("audio/")
     audio = read_waveforms(named, sample_rate=16_000)
     for rows in batches(audio.lengths, max_batch_samples=16_000 * 60, rng=rng):
-        values, mask = audio.padded(rows)
+        values, mask = audio.pad(rows)
 
 Each has mean 0 and variance 1, as wav2vec 2.0 expects. A half float keeps 11 bits at any loudness;
 large data is kept in a file, not in memory.
@@ -75,7 +75,7 @@ class Waveforms:
         """Total duration."""
         return float(self.starts[-1]) / self.sample_rate
 
-    def padded(self, indices: Sequence[int]) -> tuple[FloatArray, NDArray[np.int64]]:
+    def pad(self, indices: Sequence[int]) -> tuple[FloatArray, NDArray[np.int64]]:
         """Return some pieces as a batch, zeros after the shorter ones, and a mask.
 
         Both are (n, samples of the longest): float32, and int64 that is 1 where there is audio.

@@ -25,7 +25,14 @@ from sememe.train.base import hf_trainer
 from sememe.train.base.base_model import trainable, weights_digest
 from sememe.train.base.device import check_one_process
 from sememe.train.base.model_card import curve_rows, model_card, table
-from sememe.train.base.options import TrainerRecipe, check, fell, fitted, option, parameters
+from sememe.train.base.options import (
+    TrainerRecipe,
+    check,
+    get_report,
+    note_decline,
+    option,
+    parameters,
+)
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.mlm import network
@@ -146,7 +153,7 @@ class MaskedTraining(TrainerRecipe):
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        report = fitted(self)
+        report = get_report(self)
         training = {
             "tokens": report.n_tokens,
             "vocab_size": report.vocab_size,
@@ -156,9 +163,9 @@ class MaskedTraining(TrainerRecipe):
         facts = {"base": self.base, "parameters": parameters(self), "training": training}
 
         def write(fresh: Path) -> None:
-            from sememe.train.base.hf_callbacks import a_quiet_guest
+            from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
-            with a_quiet_guest():
+            with isolate_rng_and_logging():
                 self.model_.save_pretrained(str(fresh))
                 self.tokenizer_.save_pretrained(str(fresh))
 
@@ -167,10 +174,10 @@ class MaskedTraining(TrainerRecipe):
         )
 
     def _train(self, corpus: Corpus, folder: Path, *, show: bool) -> None:
-        from sememe.train.base.hf_callbacks import a_quiet_guest
+        from sememe.train.base.hf_callbacks import isolate_rng_and_logging
         from sememe.train.mlm.trainer import MaskedRows
 
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             model, tokenizer, added = self._make_model(corpus, folder)
             marks = network.marks_of(tokenizer)
             train, held_out = self._read_blocks(corpus, model, tokenizer, marks, folder, show=show)
@@ -201,7 +208,7 @@ class MaskedTraining(TrainerRecipe):
             new_words=added,
             curve=curve,
             unigram=float((labels == counts.argmax()).mean()),
-            notes=(*((HEADLESS,) if headless else ()), *fell(curve)),
+            notes=(*((HEADLESS,) if headless else ()), *note_decline(curve)),
         )
 
     def _read_blocks(

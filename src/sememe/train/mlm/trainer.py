@@ -96,7 +96,7 @@ class MaskedTrainer(Trainer):  # type: ignore[misc]
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **_: Any
     ) -> Any:
         """Return the mean cross-entropy of the masked tokens, in nats."""
-        logits, labels = masked_logits(model, inputs)
+        logits, labels = compute_logits(model, inputs)
         loss = cross_entropy(logits.float(), labels)
         return (loss, {"logits": logits}) if return_outputs else loss
 
@@ -109,7 +109,7 @@ class MaskedTrainer(Trainer):  # type: ignore[misc]
             for start in range(0, len(self.held), _BATCH):
                 rows = [self.held[i] for i in range(start, min(start + _BATCH, len(self.held)))]
                 inputs = {k: v.to(self.args.device) for k, v in collate(rows).items()}
-                logits, labels = masked_logits(self.model, inputs)
+                logits, labels = compute_logits(self.model, inputs)
                 loss += float(cross_entropy(logits.float(), labels, reduction="sum"))
                 right += int((logits.argmax(-1) == labels).sum())
                 n += len(labels)
@@ -123,7 +123,7 @@ class MaskedTrainer(Trainer):  # type: ignore[misc]
         return metrics
 
 
-def masked_logits(model: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
+def compute_logits(model: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
     """Return the logits (n, vocabulary) of the masked tokens, and their ids (n,)."""
     labels = inputs["labels"]
     chosen = labels != -100

@@ -47,7 +47,7 @@ class FastText(Word2Vec):
         targets: Predicted words: stems strips particles and endings from a Korean neighbour, so
             that 학교는 and 학교에서 count as one; words predicts it unchanged, as the official
             program does. Words of other scripts are predicted unchanged.
-        common_directions: Principal directions, besides the mean, that are removed from every
+        common_directions: Principal directions, after the mean, that are removed from every
             trained row (Mu & Viswanath 2018, arXiv:1702.01417): shared n-grams make what all
             vectors have in common large. Nothing is removed with None, as in the official program,
             and with a vocabulary of fewer than 1,000 words.

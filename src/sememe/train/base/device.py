@@ -126,10 +126,7 @@ class Compute:
         return np.random.default_rng([*seed, *([self.rank] if self.accelerator else [])])
 
     def share(self, rows: Any) -> Any:
-        """Return the part of a batch's rows that this process takes, as many as the others.
-
-        Of fewer rows than processes each takes one, some of them the same.
-        """
+        """Return this process's part of a batch: at least one row, as many as the others take."""
         if self.accelerator is None:
             return rows
         each = max(1, len(rows) // self.accelerator.num_processes)

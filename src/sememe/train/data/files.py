@@ -25,7 +25,7 @@ class Named(NamedTuple):
 
 
 def find_named(data: Any, kind: str, noun: str) -> tuple[list[Named], tuple[Skipped, ...]]:
-    """Return the files of a format under a folder, or the items of a list; see `find_pictures`."""
+    """Return the files of a format under a folder, or the items of a list, and what was skipped."""
     if isinstance(data, str | PathLike):
         files = list(find_files(Path(data)))
         skipped = tuple(file for file in files if isinstance(file, Skipped))

@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 Weighting = Literal["zipf", "sif", "none"]
-WEIGHTINGS = ("zipf", "sif", "none")
+WEIGHTINGS = get_args(Weighting)
 _BLOCK = 8192  # rows projected at once
 
 
@@ -177,8 +177,7 @@ def principal(rows: FloatArray, dim: int) -> tuple[FloatArray, float]:
 def check_output(folder: Path) -> None:
     """Refuse, before any work, a folder that a static encoder cannot be saved as.
 
-    Raises:
-        InvalidInputError: See `check_place`; or it holds files that sememe distil did not write.
+    See `check_place`; nor may it hold files that sememe distil did not write.
     """
     check_place(folder, KIND, files=FILES)
     if not folder.is_dir() or not any(folder.iterdir()):

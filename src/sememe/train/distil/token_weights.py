@@ -29,11 +29,7 @@ _TEXTS = 1000  # of the corpus tokenised at once
 
 
 def tokens_of(tokenizer: Any) -> list[str]:
-    """Return the names of a tokenizer's ids, in their order.
-
-    Raises:
-        InvalidInputError: There are ids without a name.
-    """
+    """Return the names of a tokenizer's ids, in order; InvalidInputError if one has none."""
     names = sorted(tokenizer.get_vocab(with_added_tokens=True).items(), key=lambda pair: pair[1])
     if [number for _, number in names] != list(range(len(names))):
         raise InvalidInputError(
@@ -100,11 +96,7 @@ def sif_weights(shares: NDArray[np.float64], coefficient: float) -> NDArray[np.f
 
 
 def token_counts(tokenizer: Any, corpus: Corpus) -> NDArray[np.float64]:
-    """Return how often each id (n,) occurs in a corpus.
-
-    Raises:
-        InvalidInputError, CorruptFileError: See `read_texts`.
-    """
+    """Return how often each id (n,) occurs in a corpus; see `read_texts`."""
     counts = np.zeros(tokenizer.get_vocab_size(with_added_tokens=True))
     texts = read_texts(corpus)
     while batch := [well_formed(text) for text in islice(texts, _TEXTS)]:

@@ -76,32 +76,28 @@ def run_jobs(
 
     step: (ids of a block, rate at its begin, rate at its end, seed) -> mean loss; it releases the
     interpreter lock. losses: (n_jobs,), filled in. pause: Called with the number of each job before
-    it starts; once it returns True no job is started, and running ones are finished.
-
-    Raises:
-        BaseException: As raised by a step or `pause`, after all threads have stopped.
+    it starts; once it returns True no job is started, and running ones are finished. An exception
+    of a step or of `pause` is raised after all threads have stopped.
     """
-    lock = threading.Lock()
-    jobs, stopped = iter(range(start, schedule.n_jobs)), False
+    lock, stopped = threading.Lock(), threading.Event()
+    jobs = iter(range(start, schedule.n_jobs))
     failures: list[BaseException] = []
 
     def take() -> int | None:
-        nonlocal stopped
         with lock:
-            if stopped or (job := next(jobs, None)) is None or pause(job):
-                stopped = True
+            if stopped.is_set() or (job := next(jobs, None)) is None or pause(job):
+                stopped.set()
                 return None
             return job
 
     def work() -> None:
-        nonlocal stopped
         try:
             while (job := take()) is not None:
                 numbers = schedule.corpus.read(job % schedule.corpus.n_blocks)
                 rates = schedule.rate_at(job), schedule.rate_at(job + 1)
                 losses[job] = step(numbers, *rates, schedule.seed_of(job))
         except BaseException as error:
-            stopped = True
+            stopped.set()
             failures.append(error)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
@@ -111,7 +107,7 @@ def run_jobs(
         for thread in threads:
             thread.join()
     except BaseException:  # Ctrl-C
-        stopped = True
+        stopped.set()
         for thread in threads:
             if thread.is_alive():  # one that has not started yet will see the stop
                 thread.join()

@@ -42,11 +42,7 @@ class StateKeeping:
 def hold_state(
     folder: StrPath | None, seconds: float, *, keep: bool
 ) -> Iterator[StateKeeping | None]:
-    """Lock the folder of checkpoints during a run; None without a folder.
-
-    Raises:
-        InvalidInputError: The folder cannot be written, or another run has locked it.
-    """
+    """Lock the folder of checkpoints during a run, after `check_room`; None without a folder."""
     if folder is None:
         yield None
         return
@@ -55,12 +51,11 @@ def hold_state(
         yield StateKeeping(Path(folder), seconds, keep=keep)
 
 
+@dataclass(eq=False)
 class Run:
-    """The jobs of one `fit`.
+    """The jobs of one `fit`, from a checkpoint if there is one.
 
-    Restores a checkpoint, if there is one.
-
-    Args:
+    Attributes:
         schedule: The jobs.
         arrays: The rows to train, updated in place.
         workers: Number of training threads.
@@ -68,26 +63,23 @@ class Run:
         facts: Identity of the run; a checkpoint with another one is refused.
     """
 
-    def __init__(
-        self,
-        schedule: Schedule,
-        arrays: Mapping[str, NDArray[np.float32]],
-        *,
-        workers: int,
-        state: StateKeeping | None,
-        facts: Mapping[str, Any],
-    ) -> None:
-        self._schedule, self._workers, self._state = schedule, workers, state
-        self._losses = np.full(schedule.n_jobs, _NOT_DONE, np.float32)
-        self._arrays = {**arrays, "losses": self._losses}
-        self._checkpoint = Checkpoint(state.folder, facts) if state else None
+    schedule: Schedule
+    arrays: Mapping[str, NDArray[np.float32]]
+    workers: int
+    state: StateKeeping | None
+    facts: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        self._losses = np.full(self.schedule.n_jobs, _NOT_DONE, np.float32)
+        self._arrays = {**self.arrays, "losses": self._losses}
+        self._checkpoint = Checkpoint(self.state.folder, self.facts) if self.state else None
         self._first = self._checkpoint.restore(self._arrays) if self._checkpoint else 0
         self._training = 0.0
 
     def go(self, step: Step, *, show_progress: bool) -> None:
         """Run all remaining jobs, saving the state periodically and when interrupted."""
-        schedule, job = self._schedule, self._first
-        seconds = self._state.seconds if self._state else math.inf
+        schedule, job = self.schedule, self._first
+        seconds = self.state.seconds if self.state else math.inf
         run_on_nothing(step)  # compiles the kernel or loads it from the cache
         with progress("training", total=schedule.n_words, show=show_progress) as advance:
             began = time.perf_counter()
@@ -95,7 +87,7 @@ class Run:
                 pause = self._pause(advance, began, job, time.perf_counter() + seconds)
                 try:
                     run_jobs(
-                        schedule, step, self._losses, start=job, workers=self._workers, pause=pause
+                        schedule, step, self._losses, start=job, workers=self.workers, pause=pause
                     )
                 finally:
                     job = self._store()
@@ -109,7 +101,7 @@ class Run:
         """
         done = self._losses != _NOT_DONE
         job = int(np.count_nonzero(done))
-        wanted = job < len(done) or (self._state is not None and self._state.keep)
+        wanted = job < len(done) or (self.state is not None and self.state.keep)
         if self._checkpoint and wanted and done[:job].all():
             self._checkpoint.save(job, self._arrays)
         return job
@@ -121,8 +113,8 @@ class Run:
 
         def pause(job: int) -> bool:
             now = time.perf_counter()
-            done = self._schedule.words_before(job)
-            rate = (done - self._schedule.words_before(self._first)) / max(now - began, 1e-9)
+            done = self.schedule.words_before(job)
+            rate = (done - self.schedule.words_before(self._first)) / max(now - began, 1e-9)
             recent = self._losses[max(0, job - 40) : job]
             recent = recent[recent != _NOT_DONE]
             loss = f", loss {recent.mean():.3f}" if len(recent) else ""
@@ -135,7 +127,7 @@ class Run:
         self, *, reading: float, n_keys: int, n_known: int, notes: Sequence[str]
     ) -> TrainingReport:
         """Return the report of the run."""
-        schedule, corpus = self._schedule, self._schedule.corpus
+        schedule, corpus = self.schedule, self.schedule.corpus
         before = schedule.words_before(self._first)
         losses = self._losses.reshape(schedule.epochs, -1).mean(axis=1, dtype=np.float64)
         return TrainingReport(
@@ -153,5 +145,5 @@ class Run:
 
     def forget(self) -> None:
         """Remove the checkpoint after the run, unless it is to be kept."""
-        if self._state and not self._state.keep:
-            remove_checkpoint(self._state.folder)
+        if self.state and not self.state.keep:
+            remove_checkpoint(self.state.folder)

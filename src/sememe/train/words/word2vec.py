@@ -247,13 +247,16 @@ class Word2Vec:
             )
             if not encoded.n_kept:
                 raise InvalidInputError("no word of the corpus is in the vocabulary. Add text")
-            arrays = self._new_arrays(vocabulary, known)
+            arrays, facts = self._new_arrays(vocabulary, known), self.lasting_parameters()
+            facts |= {"kind": self.kind, "corpus": encoded.fingerprint}  # identify the run
+            if known and state:
+                facts["from"] = self.vectors_.fingerprint
             run = Run(
                 Schedule(encoded, self.epochs, self.rate(), self.min_learning_rate, self.seed),
                 arrays,
                 workers=1 if self.deterministic else self.n_threads(),
                 state=state,
-                facts=self._describe_run(encoded.fingerprint, goes_on=bool(known)) if state else {},
+                facts=facts,
             )
             reading = time.perf_counter() - began
             run.go(self._make_step(vocabulary, arrays), show_progress=show_progress)
@@ -266,11 +269,6 @@ class Word2Vec:
         self.vectors_ = self._make_vectors(vocabulary, arrays)
         self.vocabulary_, self._arrays = vocabulary, arrays
         run.forget()
-
-    def _describe_run(self, corpus: str, *, goes_on: bool) -> dict[str, Any]:
-        """Identify the run that a checkpoint belongs to."""
-        facts = {"kind": self.kind, **self.lasting_parameters(), "corpus": corpus}
-        return facts | ({"from": self.vectors_.fingerprint} if goes_on else {})
 
     def _read_trained(self) -> Arrays:
         """Return the trained rows; a loaded model reads them now."""

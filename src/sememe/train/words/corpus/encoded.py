@@ -140,7 +140,7 @@ def write_ids(
     fingerprint = hashlib.blake2b(json.dumps([keys, counts]).encode(), digest_size=16)
     pieces = reader.report_progress(corpus, report)
     hashes = np.fromiter(map(hash, keys), np.int64, len(keys)).view(np.uint64)
-    digest = 0  # that of `compute_digest`
+    digest = 0  # see `ListCorpus.counted`
     with Path(path).open("wb") as file:
         for part in reader.in_order(encoder.encode, pieces, workers=workers):
             data = part.numbers.astype("<i4", copy=False).data

@@ -8,7 +8,6 @@ parallel.
 from __future__ import annotations
 
 import importlib
-import operator
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
@@ -139,7 +138,7 @@ class ListCorpus:
     Attributes:
         sentences: The lists.
         n_words: Number of words in the first pass; None before it.
-        counted: `compute_digest` of the first pass; None before it.
+        counted: Sum of hash x count of the words in the first pass, modulo 2**64; None before it.
         notes: What the first pass replaced or left out.
     """
 
@@ -164,9 +163,9 @@ class ListCorpus:
         """Number of sentences, if it is known beforehand."""
         return len(self.sentences) if isinstance(self.sentences, Sized) else None
 
-    def length_of(self, piece: tuple[list[Any], int]) -> float:
+    def length_of(self, piece: Any) -> float:
         """Return how much of the length a piece is."""
-        return piece[1]
+        return float(piece[1])
 
     def pieces(self) -> Iterator[tuple[list[Any], int]]:
         """Yield (tokens with None after each sentence, number of sentences)."""
@@ -226,15 +225,6 @@ def report_progress(corpus: Corpus, report: Report) -> Iterator[Any]:
         yield piece
         done += corpus.length_of(piece)
         report(int(done))
-
-
-def compute_digest(keys: Sequence[str], counts: Iterable[int]) -> int:
-    """Return a digest of the counts of words: the sum of hash x count modulo 2**64.
-
-    It is independent of order, and valid within one process only, like `hash`.
-    """
-    total: int = sum(map(operator.mul, map(hash, keys), counts))
-    return total % 2**64
 
 
 def read_corpus(

@@ -9,6 +9,7 @@ the order of the text.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -92,7 +93,8 @@ def build_vocabulary(
     corpus.n_words = counted["sums"]["n_words"]
     corpus.notes[:] = counted["notes"]
     if isinstance(corpus, ListCorpus):
-        corpus.counted = reader.compute_digest(counted["keys"], counted["counts"])
+        hashes = map(hash, counted["keys"])
+        corpus.counted = sum(map(operator.mul, hashes, counted["counts"])) % 2**64
     counts = np.array(counted["counts"], dtype=np.int64)
     return Vocabulary(keys=tuple(counted["keys"]), counts=counts, **counted["sums"])
 

@@ -90,9 +90,7 @@ class Option(NamedTuple):
             raise UnknownNameError.of(self.field.name, value, choices)
         numbers = value if isinstance(value, tuple | list) else (value,)
         if not all(map(self._allows, numbers)):
-            raise InvalidInputError(
-                f"{self.field.name}={value!r}; give {self._describe_allowed()}."
-            )
+            raise InvalidInputError(f"{self.field.name}={value!r}; give {self._describe()}.")
 
     def _allows(self, number: Any) -> bool:
         if not any(key in self.limits for key, _ in _BOUNDS):

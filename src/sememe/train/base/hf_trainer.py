@@ -81,7 +81,7 @@ def plan_steps(training: Any, n: int, *, steps: int | None = None) -> Plan:
 
 
 def run(trainer: Any, *, show_progress: bool = False) -> Curve:
-    """Train, from the last state in the folder if there is one; check that it converges."""
+    """Train, from the last state in the folder if there is one; see `check_finite`."""
     from sememe.train.base.hf_callbacks import Bar, remove_console_callbacks
 
     remove_console_callbacks(trainer)

@@ -296,10 +296,10 @@ def digest(corpus: Corpus) -> str:
     """Return a hash of a corpus's bytes, or of its texts."""
     if isinstance(corpus, str | Path):
         return hash_file(Path(corpus)).hexdigest()
-    digest = hashlib.sha256()
+    total = hashlib.sha256()
     for text in read_texts(corpus):
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
-    return digest.hexdigest()
+        total.update(text.encode("utf-8", "surrogatepass") + b"\n")
+    return total.hexdigest()
 
 
 def _count_tokens(blocks: Blocks, vocab_size: int) -> NDArray[np.int64]:

@@ -141,7 +141,7 @@ def test_what_could_not_be_stored_is_refused_before_training(
     (tmp_path / "holds" / "text").write_text("a b c d\n" * 20)
     (tmp_path / "model.vec").write_text("a b c d\n" * 20)
     monkeypatch.chdir(here / "deep")
-    monkeypatch.setattr("sememe.train.words.model.open_corpus", _no_training)
+    monkeypatch.setattr("sememe.train.words.word2vec.open_corpus", _no_training)
     for text, output, message in [
         (corpus, f"{corpus}/model", "corpus.txt is not a folder"),
         (corpus, f"{corpus}/model.vec", "corpus.txt is not a folder"),

@@ -145,14 +145,14 @@ def test_a_step_is_computed_on_the_device_and_a_state_goes_on_on_another(
 
 def pretend(patch):
     """Let `auto` be the pretended device, while a run has it."""
-    hosting = Compute.hosting
+    host = Compute.host
 
     @contextmanager
     def within(self, modules):
-        with pretend_device(), hosting(self, modules):
+        with pretend_device(), host(self, modules):
             yield
 
-    patch.setattr(Compute, "hosting", within)
+    patch.setattr(Compute, "host", within)
     patch.setattr("sememe.train.base.device.pick_device", lambda _: torch.device("meta"))
 
 

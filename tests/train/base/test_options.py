@@ -13,7 +13,7 @@ from sememe import InvalidInputError, UnknownNameError
 from sememe.train.base.options import (
     TrainerRecipe,
     check,
-    fitted,
+    get_report,
     option,
     options_of,
     parameters,
@@ -102,9 +102,9 @@ def test_own_options_come_first_and_shared_ones_by_keyword():
 def test_nothing_is_fitted_before_fit():
     made = Made("x")
     with pytest.raises(InvalidInputError, match="Call fit first"):
-        fitted(made)
+        get_report(made)
     made.model_, made.report_ = object(), "done"
-    assert fitted(made) == "done"
+    assert get_report(made) == "done"
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -74,8 +74,8 @@ def test_what_cannot_be_used_is_told_and_the_rest_is_read(tmp_path):
 
 def test_many_samples_lie_in_a_file_and_are_the_same(tmp_path):
     given = sounds_of(500, 300, 800, 200, 700)
-    here = read(given, beside=tmp_path / "beside")
-    there = read(given, beside=tmp_path / "beside", large=1500)
+    here = read(given, folder=tmp_path / "beside")
+    there = read(given, folder=tmp_path / "beside", large=1500)
     assert isinstance(there.samples, np.memmap) and not isinstance(here.samples, np.memmap)
     np.testing.assert_array_equal(here.samples, there.samples)
     np.testing.assert_array_equal(here.starts, there.starts)
@@ -105,7 +105,7 @@ def test_batches_hold_each_sound_once_and_little_padding():
 
 def test_a_padded_batch_has_a_mask():
     got = read(sounds_of(500, 300))
-    values, mask = got.padded([1, 0])
+    values, mask = got.pad([1, 0])
     assert values.shape == mask.shape == (2, 500) and mask.sum(1).tolist() == [300, 500]
     np.testing.assert_array_equal(values[0, :300], got[1])
     assert not values[0, 300:].any()

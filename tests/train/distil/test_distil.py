@@ -12,7 +12,7 @@ import sememe
 from sememe import InvalidInputError, UnknownNameError
 from sememe.train.distil.distil import Distilled, distil, principal
 from sememe.train.distil.token_weights import (
-    kept_tokens,
+    select_tokens,
     sif_weights,
     token_counts,
     token_ranks,
@@ -87,7 +87,7 @@ def test_ranks_and_weights_by_hand():
     and 탔다 are numbered 1 to 9; 배 and 를 are wide and stand in the middle, (9 + 1) // 2 = 5.
     """
     tokenizer = static_folders.tokenizer()
-    kept = kept_tokens(tokenizer)
+    kept = select_tokens(tokenizer)
     assert kept.tolist() == list(range(3, 18))
     ranks = token_ranks(tokenizer, kept)
     assert ranks.tolist() == [1, 1, 2, 3, 4, 5, 6, 7, 1, 8, 1, 1, 5, 5, 9]
@@ -101,10 +101,10 @@ def test_unused_tokens_and_marks_get_no_row():
     names = ["[PAD]", "[unused0]", "<unk>", "a", "<extra_id_7>", "extra_token_id_1", "unused"]
     tokenizer = Tokenizer(models.Unigram([(name, -1.0) for name in names], unk_id=2))
     tokenizer.add_special_tokens(["[PAD]"])
-    assert kept_tokens(tokenizer).tolist() == [3, 6]
+    assert select_tokens(tokenizer).tolist() == [3, 6]
     assert token_ranks(tokenizer, np.array([3, 6])).tolist() == [1, 2]
     with pytest.raises(InvalidInputError, match="none of the teacher's 2 tokens"):
-        kept_tokens(Tokenizer(models.Unigram([("u", 0.0), ("[unused1]", -1.0)], unk_id=0)))
+        select_tokens(Tokenizer(models.Unigram([("u", 0.0), ("[unused1]", -1.0)], unk_id=0)))
 
 
 def test_tokens_of_a_corpus_are_counted():
@@ -318,16 +318,16 @@ def test_meaning_survives_and_shuffled_rows_lose_it(tmp_path):
 
 def test_the_multilingual_encoder_keeps_its_tokenizer(encoder, monkeypatch, tmp_path):
     """Its SentencePiece model becomes a tokenizer.json; a few of its 128,000 tokens are enough."""
-    from sememe.train.distil import distil as module
+    from sememe.train.distil import token_weights as module
 
     names = [f"▁{word}" for word in "물 water 음악 music 학교 school 돈 money".split()]
-    kept_of = module.kept_tokens
+    kept_of = module.select_tokens
 
     def few(tokenizer):
         assert len(kept_of(tokenizer)) == 127_994
         return np.array([tokenizer.token_to_id(name) for name in names])
 
-    monkeypatch.setattr(module, "kept_tokens", few)
+    monkeypatch.setattr(module, "select_tokens", few)
     made = distil(encoder, dim=6, weighting="none")
     static = sememe.load(str(made.save(tmp_path / "fast")))
     vectors = static.encode([name.strip("▁") for name in names])

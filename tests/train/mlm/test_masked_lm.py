@@ -57,11 +57,11 @@ def test_a_fresh_network_looks_at_the_places_beside_each(trained):
     """By hand: of 2 heads, one begins looking a place back, one a place on; random ones nowhere."""
     import torch
 
-    from sememe.train.mlm.network import begin, fresh_network
+    from sememe.train.mlm.network import initialise, make_network
 
     tokenizer = trained.tokenizer_
     torch.manual_seed(0)
-    model = fresh_network("tiny", tokenizer, 0.0, max_tokens=64)
+    model = make_network("tiny", tokenizer, 0.0, max_tokens=64)
     model.config._attn_implementation = "eager"
     ids = torch.from_numpy(np.random.default_rng(0).integers(5, len(tokenizer), (1, 64)))
 
@@ -72,7 +72,7 @@ def test_a_fresh_network_looks_at_the_places_beside_each(trained):
 
     assert max(looks()) < 3 / 64
     counts = np.arange(len(tokenizer))
-    begin(model, counts)
+    initialise(model, counts)
     assert min(looks()) > 0.7
     share = model.cls.predictions.bias.detach().softmax(0).numpy()
     np.testing.assert_allclose(share, (counts + 1) / (counts + 1).sum(), rtol=1e-4)

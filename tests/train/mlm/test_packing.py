@@ -8,7 +8,7 @@ import pytest
 from sememe import InvalidInputError
 from sememe.text.tokenizers.subwords import SubwordTokenizer
 from sememe.train.base.curve import Curve, plan
-from sememe.train.mlm.packing import MARK, WITHIN, WORD, Marks, masked, read_blocks
+from sememe.train.mlm.packing import MARK, WITHIN, WORD, Marks, mask_tokens, read_blocks
 
 MARKS = Marks(begin=2, end=3, pad=0, mask=4)
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -50,14 +50,16 @@ def test_masks_are_those_of_bert():
     words = np.arange(5, 105, dtype=np.int32)
     tokens = np.random.default_rng(0).choice(words, 200_000).astype(np.int32)
     starts = np.full(len(tokens), WORD, np.uint8)
-    seen, labels = masked(tokens, starts, np.random.default_rng(1), mask=4, words=words)
+    seen, labels = mask_tokens(tokens, starts, np.random.default_rng(1), mask=4, words=words)
     chosen = labels != -100
     assert chosen.mean() == pytest.approx(0.15, abs=0.003)
     np.testing.assert_array_equal(labels[chosen], tokens[chosen])
     np.testing.assert_array_equal(seen[~chosen], tokens[~chosen])
     assert (seen[chosen] == 4).mean() == pytest.approx(0.8, abs=0.01)
     assert (seen[chosen] == tokens[chosen]).mean() == pytest.approx(0.1 + 0.001, abs=0.01)
-    plain, _ = masked(tokens, starts, np.random.default_rng(1), mask=4, words=words, plain=True)
+    plain, _ = mask_tokens(
+        tokens, starts, np.random.default_rng(1), mask=4, words=words, plain=True
+    )
     assert set(plain[chosen]) == {4}
 
 
@@ -70,7 +72,7 @@ def test_whole_words_are_hidden_together_and_marks_never():
     hidden = 0
     for seed in range(50):
         rng = np.random.default_rng(seed)
-        _, labels = masked(tokens, starts, rng, mask=4, words=words, whole_word=True)
+        _, labels = mask_tokens(tokens, starts, rng, mask=4, words=words, whole_word=True)
         chosen = (labels != -100)[1:-1].reshape(-1, 3)
         assert (chosen.all(axis=1) == chosen.any(axis=1)).all()
         assert labels[0] == labels[-1] == -100
@@ -82,7 +84,7 @@ def test_one_token_at_least_is_hidden():
     tokens, starts = np.array([2, 9, 3], np.int32), np.array([MARK, WORD, MARK], np.uint8)
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        _, labels = masked(tokens, starts, rng, mask=4, words=tokens[1:2], prob=1e-6)
+        _, labels = mask_tokens(tokens, starts, rng, mask=4, words=tokens[1:2], prob=1e-6)
         assert labels.tolist() == [-100, 9, -100]
 
 

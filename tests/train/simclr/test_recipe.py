@@ -16,7 +16,7 @@ from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
 from sememe.models.image.export import export_image
 from sememe.models.onnx.session import open_session
-from sememe.train.data.images import find_pictures, read_pictures, training_preprocess
+from sememe.train.data.images import find_pictures, make_preprocess, read_pictures
 from sememe.train.simclr.backbones import backbone
 from sememe.train.simclr.recipe import SimCLRTraining
 from tests.train.data.textures import textures, write
@@ -131,7 +131,7 @@ def test_many_pixels_lie_in_a_file_and_are_the_same(folder, tmp_path):
     found, skipped = find_pictures(folder)
     assert len(found) == 100 and skipped == ()
     here = read_pictures(found, size=16)
-    there = read_pictures(found, size=16, beside=tmp_path / "beside", large=1000)
+    there = read_pictures(found, size=16, folder=tmp_path / "beside", large=1000)
     assert isinstance(there.pixels, np.memmap) and not isinstance(here.pixels, np.memmap)
     np.testing.assert_array_equal(here.pixels, there.pixels)
     pixels, _ = textures(100, seed=0)
@@ -167,7 +167,7 @@ def test_a_backbone_of_any_name_gives_features(name, package, size, dim):
 def test_an_export_says_of_pixels_what_torch_says_of_normalised_pictures(name, package, size):
     pytest.importorskip(package, reason=f"{package} is not part of the extra `train`")
     module, _ = backbone(name, size)
-    preprocess = training_preprocess(size, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
+    preprocess = make_preprocess(size, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
     made = open_session(export_image(module, preprocess, outputs=("features",)))
     pixels = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), np.uint8)
     mean, std = (np.array(x) for x in (preprocess.mean, preprocess.std))
@@ -192,7 +192,7 @@ def test_a_network_that_cannot_be_exported_is_refused_and_left_as_it_was():
             return x.mean((2, 3)) if float(x.sum()) > 0 else x.amax((2, 3))
 
     module = Branching().train()
-    preprocess = training_preprocess(8, (0.5,) * 3, (0.5,) * 3)
+    preprocess = make_preprocess(8, (0.5,) * 3, (0.5,) * 3)
     with pytest.raises(InvalidInputError, match="cannot be exported"):
         export_image(module, preprocess, outputs=("features",))
     assert module.training

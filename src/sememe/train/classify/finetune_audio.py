@@ -83,7 +83,7 @@ class AudioFineTuning(FineTuning):
             [Named(item_name(data, row), data.items[row]) for row in rows],
             sample_rate=network.network.sample_rate,
             longest=_LONGEST,
-            beside=folder,
+            folder=folder,
             show=show,
         )
         frames = network.network.config.frames

@@ -20,9 +20,9 @@ from sememe._types import Skipped
 from sememe.evaluate.metrics.confusion import measure_accuracy
 from sememe.space.probe import split_folds
 from sememe.train.base.device import Compute
-from sememe.train.base.hf_callbacks import a_quiet_guest
+from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
-from sememe.train.base.options import fell, parameters
+from sememe.train.base.options import note_decline, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.classify.features import none_to_measure, several
@@ -138,7 +138,7 @@ class FineTuning(ABC):
             require(name, f"{type(recipe).__name__}.fit with method='finetune'")
         compute = Compute.of(recipe.device, recipe.precision)
         classes = several(given, "the data").classes
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             network, base = self.open_network(classes)
             facts = {
                 "parameters": parameters(recipe),
@@ -264,7 +264,7 @@ def _report(
         notes=(
             *notes,
             *few_note(n_train, given.noun),
-            *fell(curve),
+            *note_decline(curve),
             *skipped_note("", train.skipped),
             *skipped_note("held out: ", held.skipped),
         ),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe.sources.media.image_decoding import open_image
-from sememe.train.data.augment import Augmentation, normalised, scaled, view
+from sememe.train.data.augment import Augmentation, normalise, scale_pixels, view
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +36,8 @@ class TunablePictures:
     def batch(self, items: Sequence[Any], rng: np.random.Generator | None = None) -> dict[str, Any]:
         """Decode pictures; rng: they are varied by it, to learn from."""
         pixels = self._pixels(items)
-        pictures = scaled(pixels) if rng is None else view(pixels, _LIGHT, rng)
-        return {"pictures": normalised(pictures, self.network.preprocess)}  # (B, 3, size, size)
+        pictures = scale_pixels(pixels) if rng is None else view(pixels, _LIGHT, rng)
+        return {"pictures": normalise(pictures, self.network.preprocess)}  # (B, 3, size, size)
 
     def logits(self, batch: dict[str, Any]) -> Any:
         """Return (n, classes) before the softmax."""

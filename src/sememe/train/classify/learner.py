@@ -38,7 +38,7 @@ from sememe.sources.datasets.labelled_data import Labelled, describe_layout
 from sememe.space.kernel_probe import MAX_KERNEL_EXAMPLES
 from sememe.space.probe import split_folds
 from sememe.train.base.device import is_main_process
-from sememe.train.base.options import LoopRecipe, check, fitted, option, parameters, rule
+from sememe.train.base.options import LoopRecipe, check, get_report, option, parameters, rule
 from sememe.train.base.output_folder import is_replaceable, refuse_others
 from sememe.train.classify.features import asked_rows, learnt_rows, none_to_measure, several
 from sememe.train.classify.report import (
@@ -185,7 +185,7 @@ class ClassLearner(LoopRecipe, ABC):
         place = Path(folder)
         if not is_main_process():
             return place
-        report, model = fitted(self), self._model()
+        report, model = get_report(self), self._model()
         facts = {
             "method": self.method,
             "made_by": made_by(),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from sememe.train.base.curve import Curve, plan
-from sememe.train.base.torch_loop import Figure, Loop, Objective, shuffled_rows
+from sememe.train.base.torch_loop import Figure, Loop, Objective, shuffle_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +75,7 @@ class ClassifierObjective(Objective[Figure]):
         import torch
 
         items, labels = self.train
-        rows = shuffled_rows(len(items), self.batch_size, step, seed=self.seed)
+        rows = shuffle_rows(len(items), self.batch_size, step, seed=self.seed)
         rows = self.compute.share(rows)  # (B,)
         rng = self.compute.rng(self.seed, 1, step)
         batch = self.network.batch([items[i] for i in rows.tolist()], rng)
@@ -104,7 +104,7 @@ class ClassifierObjective(Objective[Figure]):
         import torch
 
         found, size = [np.empty(0, np.int64)], self.network.asked_at_once
-        with torch.no_grad(), self.compute.hosting(self.modules.values()):
+        with torch.no_grad(), self.compute.host(self.modules.values()):
             for start in range(0, len(items), size):
                 batch = self.compute.put(self.network.batch(items[start : start + size]))
                 found.append(self.network.logits(batch).argmax(1).cpu().numpy())

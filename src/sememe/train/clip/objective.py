@@ -12,7 +12,7 @@ from sememe.train.base.torch_loop import Figure, Objective
 from sememe.train.clip.loss import clip_loss
 from sememe.train.clip.network import HOTTEST, image_rows, text_rows
 from sememe.train.clip.pairs import FIGURE, figure
-from sememe.train.data.augment import normalised, scaled, view
+from sememe.train.data.augment import normalise, scale_pixels, view
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,7 +129,7 @@ class ClipObjective(Objective[Figure]):
         rng = self.compute.rng(self.seed, 1, step)
         pictures = view(self.data.pixels[own[:, 0]], self.augmentation, rng)
         return {
-            "pictures": normalised(pictures, self.preprocess),  # (B, 3, size, size)
+            "pictures": normalise(pictures, self.preprocess),  # (B, 3, size, size)
             "tokens": self.data.tokens(own[:, 1]),  # (B, longest)
             "right": torch.from_numpy(self.batches.right(pairs)),  # (all B, all B)
         }
@@ -161,7 +161,7 @@ class ClipObjective(Objective[Figure]):
         """Return how the pairs held out find one another."""
         if not len(self.held.pairs):
             return Retrieved({}, {})
-        with self.compute.hosting(self.modules.values()):
+        with self.compute.host(self.modules.values()):
             images, texts = self.encode(self.held)
         return retrieve(images, texts, self.held.pairs, self.held.columns, seed=self.seed)
 
@@ -175,7 +175,7 @@ class ClipObjective(Objective[Figure]):
         )
         with torch.no_grad():
             for rows in _blocks(data.pairs[:, 0]):
-                pictures = normalised(scaled(data.pixels[rows]), self.preprocess)
+                pictures = normalise(scale_pixels(data.pixels[rows]), self.preprocess)
                 images[rows] = image_rows(self.network, self.compute.put(pictures)).cpu().numpy()
             for rows in _blocks(data.pairs[:, 1]):
                 ids = self.compute.put(data.tokens(rows))

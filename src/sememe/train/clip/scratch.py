@@ -29,8 +29,8 @@ from sememe.train.base.device import Compute
 from sememe.train.base.options import (
     LoopRecipe,
     check,
-    fell,
-    fitted,
+    get_report,
+    note_decline,
     option,
     parameters,
 )
@@ -50,7 +50,7 @@ from sememe.train.clip.vocabulary import (
 )
 from sememe.train.data.augment import Augmentation
 from sememe.train.data.files import Named
-from sememe.train.data.images import read_pictures, training_preprocess
+from sememe.train.data.images import make_preprocess, read_pictures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -157,7 +157,7 @@ class ClipFromScratch(LoopRecipe):
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        report = fitted(self)
+        report = get_report(self)
         names = ("n_images", "n_texts", "n_pairs", "n_held_out", "recalls", "control", "notes")
         return write_trained(
             Path(folder),
@@ -191,9 +191,7 @@ class ClipFromScratch(LoopRecipe):
         data, cut = seen.captioned(tokenizer, self.max_tokens)
         if cut:
             notes.append(f"{cut} texts are longer than {self.max_tokens} tokens and were cut")
-        self.preprocess_ = training_preprocess(
-            self.image_size, *seen.pictures.colours(), half=_HALF
-        )
+        self.preprocess_ = make_preprocess(self.image_size, *seen.pictures.colours(), half=_HALF)
         sizes = Sizes(**{name: getattr(self, name) for name in Sizes.__dataclass_fields__})
         objective = self._objective(
             new_network(sizes, tokenizer, seed=self.seed),
@@ -208,7 +206,7 @@ class ClipFromScratch(LoopRecipe):
             objective.retrieve(),
             curve=curve,
             temperature=float(1 / self.model_.logit_scale.detach().exp()),
-            notes=(*notes, *fell(curve)),
+            notes=(*notes, *note_decline(curve)),
         )
 
     def _vocabulary(self, data: ImageTexts, place: Path) -> ClipTokenizer:
@@ -258,7 +256,7 @@ class _Read:
     @classmethod
     def of(cls, data: ImageTexts, size: int, beside: Path, show_progress: bool) -> _Read:
         found = [Named(str(number), path) for number, path in enumerate(data.images)]
-        read = read_pictures(found, size=size, half=_HALF, beside=beside, show=show_progress)
+        read = read_pictures(found, size=size, half=_HALF, folder=beside, show=show_progress)
         kept = data.without({int(one.source): one.reason for one in read.skipped})
         if not len(kept.pairs):
             raise InvalidInputError(f"no image can be read: {'; '.join(kept.notes)}")

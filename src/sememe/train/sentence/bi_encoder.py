@@ -19,7 +19,7 @@ from sememe._errors import InvalidInputError
 from sememe.train.base.base_model import trainable
 from sememe.train.base.hf_trainer import check_train_extra, fit_model, write_quietly
 from sememe.train.base.model_card import curve_rows, encoder_card, table
-from sememe.train.base.options import TrainerRecipe, fell, fitted, option, parameters
+from sememe.train.base.options import TrainerRecipe, get_report, note_decline, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.sentence.evaluator import metric_of, score_model
@@ -123,7 +123,7 @@ class SentenceTraining(TrainerRecipe):
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        report = fitted(self)
+        report = get_report(self)
         facts = {
             "base": self.base,
             "parameters": parameters(self),
@@ -155,9 +155,13 @@ class SentenceTraining(TrainerRecipe):
     ) -> None:
         from sentence_transformers import SentenceTransformerTrainingArguments
 
-        from sememe.train.base.hf_callbacks import Measured, SentenceTrainer, a_quiet_guest
+        from sememe.train.base.hf_callbacks import (
+            Measured,
+            SentenceTrainer,
+            isolate_rng_and_logging,
+        )
 
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             model = open_model(
                 self.base, max_tokens=self.max_tokens, dims=self.dims, seed=self.seed
             )
@@ -190,7 +194,7 @@ class SentenceTraining(TrainerRecipe):
             len(examples),
             curve,
             widths,
-            (*notes_of(examples, aside), *fell(curve)),
+            (*notes_of(examples, aside), *note_decline(curve)),
         )
 
     def _with_negatives(self, examples: Examples) -> Examples:

@@ -20,7 +20,7 @@ from sememe._errors import InvalidInputError
 from sememe.train.base.base_model import trainable
 from sememe.train.base.hf_trainer import check_train_extra, fit_model, write_quietly
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
-from sememe.train.base.options import TrainerRecipe, fell, fitted, option, parameters
+from sememe.train.base.options import TrainerRecipe, get_report, note_decline, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.sentence.evaluator import metric_of, score_model
@@ -114,7 +114,7 @@ class CrossTraining(TrainerRecipe):
         examples = self._scored(read)
         with checkpoint_folder(checkpoint, run_facts(self, folder, examples, aside)) as state:
             curve = self._train(folder, examples, aside, state, show_progress=show_progress)
-        notes = (*notes_of(examples, aside), *fell(curve))
+        notes = (*notes_of(examples, aside), *note_decline(curve))
         self.report_ = CrossReport(read.kind, len(examples), curve, notes)
         return self
 
@@ -124,7 +124,7 @@ class CrossTraining(TrainerRecipe):
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        report = fitted(self)
+        report = get_report(self)
         training = {"examples": report.n_examples, "kind": report.kind, "notes": report.notes}
         return write_trained(
             Path(folder),
@@ -148,10 +148,10 @@ class CrossTraining(TrainerRecipe):
         from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
         from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
-        from sememe.train.base.hf_callbacks import CrossTrainer, Measured, a_quiet_guest
+        from sememe.train.base.hf_callbacks import CrossTrainer, Measured, isolate_rng_and_logging
         from sememe.train.sentence.length_batching import ByLength
 
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             model = _open(base, max_tokens=self.max_tokens, seed=self.seed)
             curve = fit_model(
                 self,

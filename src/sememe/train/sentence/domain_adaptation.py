@@ -26,15 +26,16 @@ import numpy as np
 
 from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError
+from sememe._persistence import ABOUT
 from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.text.normalize import well_formed
 from sememe.train.base.base_model import trainable, weights_digest
 from sememe.train.base.curve import Curve
 from sememe.train.base.device import check_one_process
 from sememe.train.base.hf_trainer import check_train_extra, write_quietly
-from sememe.train.base.options import Recipe, fitted, option, parameters
+from sememe.train.base.options import Recipe, get_report, option, parameters
 from sememe.train.base.output_folder import write_trained
-from sememe.train.base.run_folder import ABOUT, checkpoint_folder
+from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.mlm.masked_lm import MaskedTraining, digest, has_head
 from sememe.train.sentence.bi_encoder import SentenceTraining, open_model
 from sememe.train.sentence.domain_report import DomainReport, card, notes_on
@@ -144,7 +145,7 @@ class DomainAdaptation(Recipe):
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        report = fitted(self)
+        report = get_report(self)
         told = {name: value for name, value in asdict(report).items() if name != "curve"}
 
         def write(fresh: Path) -> None:
@@ -162,7 +163,7 @@ class DomainAdaptation(Recipe):
         )
 
     def _train(self, run: _Run, corpus: Corpus, found: Examples, loss: str) -> None:
-        from sememe.train.base.hf_callbacks import a_quiet_guest
+        from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
         masked = run.masked(corpus) if self.mlm_epochs else None
         start = self.base if masked is None else str(run.start())
@@ -191,7 +192,7 @@ class DomainAdaptation(Recipe):
             curve=_curve(adapted),
             notes=notes_of(found, run.aside),
         )
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             self.model_ = open_model(str(run.state / "sentence"))
         self.report_ = notes_on(report, headless=not has_head(self.base))
 
@@ -269,9 +270,9 @@ class _Run:
         """Return the figure of an encoder on the examples held out."""
         if self.aside is None:
             return None
-        from sememe.train.base.hf_callbacks import a_quiet_guest
+        from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             model = open_model(name)
             return next(iter(score_model(model, self.aside).values()))
 
@@ -285,9 +286,9 @@ def grafted(base: str, masked: Path, *, keep: float = 0.0) -> Any:
     import torch
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-    from sememe.train.base.hf_callbacks import a_quiet_guest
+    from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
-    with a_quiet_guest(), torch.no_grad():
+    with isolate_rng_and_logging(), torch.no_grad():
         model = open_model(base)
         limit = model.get_max_seq_length()
         tokenizer = AutoTokenizer.from_pretrained(str(masked))

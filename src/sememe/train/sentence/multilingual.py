@@ -26,8 +26,8 @@ from sememe.train.base.hf_trainer import check_train_extra, fit_model, write_qui
 from sememe.train.base.model_card import curve_rows, encoder_card, table
 from sememe.train.base.options import (
     TrainerRecipe,
-    fell,
-    fitted,
+    get_report,
+    note_decline,
     option,
     parameters,
     rule,
@@ -138,7 +138,7 @@ class MultilingualTraining(TrainerRecipe):
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        report = fitted(self)
+        report = get_report(self)
         names = ("n_examples", "dim", "projected", "directions", "notes")
         training = {name: getattr(report, name) for name in names}
         return write_trained(
@@ -169,11 +169,15 @@ class MultilingualTraining(TrainerRecipe):
         from sentence_transformers import SentenceTransformerTrainingArguments
         from sentence_transformers.sentence_transformer.losses import MSELoss
 
-        from sememe.train.base.hf_callbacks import Measured, SentenceTrainer, a_quiet_guest
+        from sememe.train.base.hf_callbacks import (
+            Measured,
+            SentenceTrainer,
+            isolate_rng_and_logging,
+        )
         from sememe.train.sentence.length_batching import ByLength
 
         dim = goals.shape[1]
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             model, projected = _open(self.student, dim, max_tokens=self.max_tokens, seed=self.seed)
             curve = fit_model(
                 self,
@@ -191,7 +195,7 @@ class MultilingualTraining(TrainerRecipe):
             found = {} if aside is None else directions(model, aside)
         self.model_ = model
         each = {name: value for name, value in found.items() if name != "accuracy"}
-        found_notes = (*notes, *fell(curve))
+        found_notes = (*notes, *note_decline(curve))
         self.report_ = MultilingualReport(len(examples), dim, projected, curve, each, found_notes)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.evaluate.metrics.representation import effective_rank, knn_accuracy, linear_probe
-from sememe.train.base.curve import diverged
+from sememe.train.base.curve import make_divergence_error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -128,7 +128,7 @@ class Monitor:
         """
         rows = encode(self._ranked)
         if not np.isfinite(rows).all():
-            raise diverged("features are NaN or infinite", step)
+            raise make_divergence_error("features are NaN or infinite", step)
         rank = effective_rank(rows)
         knn = probe = None
         if (known := self.labelled) is not None:

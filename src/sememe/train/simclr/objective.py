@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe.train.base.torch_loop import Objective, shuffled_rows
-from sememe.train.data.augment import normalised, scaled, view
+from sememe.train.base.torch_loop import Objective, shuffle_rows
+from sememe.train.data.augment import normalise, scale_pixels, view
 from sememe.train.simclr.loss import nt_xent
 from sememe.train.simclr.monitor import Figures, Monitor, warn_of_collapse
 
@@ -67,7 +67,7 @@ class SimCLRObjective(Objective[Figures]):
         """Return the views of a step, the first ones of all pictures, then the second ones."""
         import torch
 
-        first = shuffled_rows(len(self.pixels), self.batch_size, step, seed=self.seed)
+        first = shuffle_rows(len(self.pixels), self.batch_size, step, seed=self.seed)
         first = self.compute.share(self.compute.even(first))  # (B,)
         rng = self.compute.rng(self.seed, 1, step)
         views = [
@@ -103,12 +103,12 @@ class SimCLRObjective(Objective[Figures]):
         """Return the features of pictures as they are: (n, dim) float32."""
         rows = []
         for start in range(0, len(pixels), _ENCODED):
-            pictures = self._normalised(scaled(pixels[start : start + _ENCODED]))
+            pictures = self._normalised(scale_pixels(pixels[start : start + _ENCODED]))
             rows.append(self.network(self.compute.put(pictures)).cpu().numpy())
         return np.concatenate(rows)
 
     def _normalised(self, pictures: Any) -> Any:
         import torch
 
-        found = normalised(pictures, self.preprocess)
+        found = normalise(pictures, self.preprocess)
         return found.contiguous(memory_format=torch.channels_last)

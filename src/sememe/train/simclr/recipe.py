@@ -25,13 +25,13 @@ from sememe.models.image.folder import GRAPH, KIND, describe_graph
 from sememe.train.base.curve import plan
 from sememe.train.base.device import Compute
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
-from sememe.train.base.options import LoopRecipe, fitted, option, parameters
+from sememe.train.base.options import LoopRecipe, get_report, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.base.torch_loop import Loop
 from sememe.train.data.augment import Augmentation
 from sememe.train.data.files import pictures_digest
-from sememe.train.data.images import find_pictures, read_pictures, training_preprocess
+from sememe.train.data.images import find_pictures, make_preprocess, read_pictures
 from sememe.train.simclr.backbones import SMALL, backbone
 from sememe.train.simclr.monitor import Monitor, collapse, labelled_pictures
 from sememe.train.simclr.objective import SimCLRObjective
@@ -148,7 +148,7 @@ class SimCLRTraining(LoopRecipe):
             facts["labelled"] = pictures_digest(known)
         with checkpoint_folder(checkpoint, facts) as folder:
             read = read_pictures(
-                found, size=self.size, beside=folder / "pictures", show=show_progress
+                found, size=self.size, folder=folder / "pictures", show=show_progress
             )
             self._check_enough(len(read.sources), "readable")
             aside = read_pictures(known, size=self.size) if labelled is not None else None
@@ -164,7 +164,7 @@ class SimCLRTraining(LoopRecipe):
         """
         from sememe.models.image.export import export_image
 
-        report = fitted(self)
+        report = get_report(self)
         graph = export_image(self.model_, self.preprocess_, outputs=("features",))
         about = describe_graph(graph, preprocess=self.preprocess_, dim=report.dim)
         training = {name: value for name, value in asdict(report).items() if name != "curve"}
@@ -198,7 +198,7 @@ class SimCLRTraining(LoopRecipe):
     ) -> None:
         network, dim = made
         labelled = None if aside is None else labelled_pictures(aside, read)
-        self.preprocess_ = training_preprocess(self.size, *read.colours())
+        self.preprocess_ = make_preprocess(self.size, *read.colours())
         objective = SimCLRObjective(
             network=network,
             head=self._head(dim),

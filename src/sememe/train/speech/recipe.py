@@ -26,7 +26,7 @@ from sememe.sources.datasets.transcripts import read_transcripts
 from sememe.train.base.base_model import weights_digest
 from sememe.train.base.curve import even_plan
 from sememe.train.base.device import Compute
-from sememe.train.base.options import LoopRecipe, fitted, option, parameters
+from sememe.train.base.options import LoopRecipe, get_report, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.base.torch_loop import Loop
@@ -174,7 +174,7 @@ class SpeechTraining(LoopRecipe):
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        report = fitted(self)
+        report = get_report(self)
         training = {name: value for name, value in asdict(report).items() if name != "curve"}
         facts = {
             "recipe": "speech",
@@ -188,9 +188,9 @@ class SpeechTraining(LoopRecipe):
         def write(fresh: Path) -> None:
             import json
 
-            from sememe.train.base.hf_callbacks import a_quiet_guest
+            from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
-            with a_quiet_guest():
+            with isolate_rng_and_logging():
                 self.model_.save_pretrained(str(fresh))
             self.vocabulary_.write(fresh)
             document = preprocessor(self.sample_rate_) | {"processor_class": "Wav2Vec2Processor"}
@@ -215,10 +215,10 @@ class SpeechTraining(LoopRecipe):
         *,
         show: bool,
     ) -> None:
-        from sememe.train.base.hf_callbacks import a_quiet_guest
+        from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
         vocabulary = self._vocabulary([text for _, text in given], base)
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             network = self._network(vocabulary, base)
             data, skipped = self._read(given, vocabulary, network, folder / "sounds-run", show=show)
             missed: tuple[Skipped, ...] = ()
@@ -265,7 +265,7 @@ class SpeechTraining(LoopRecipe):
             sample_rate=network.sample_rate,
             longest=self.longest,
             longer="skip",
-            beside=beside,
+            folder=beside,
             show=show,
         )
         found, left_out = spoken(sounds, [text for _, text in given], vocabulary, network.config)

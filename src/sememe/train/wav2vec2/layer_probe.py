@@ -102,7 +102,7 @@ def layer_means(model: Any, sounds: Waveforms, places: NDArray[np.int64]) -> lis
     order = places[np.argsort(sounds.lengths[places], kind="stable")]
     many = max(1, int(_SECONDS * sounds.sample_rate / max(int(sounds.lengths[order].max()), 1)))
     for start in range(0, len(order), many):
-        values, mask = sounds.padded(order[start : start + many].tolist())
+        values, mask = sounds.pad(order[start : start + many].tolist())
         with torch.no_grad():
             outputs = network(
                 torch.from_numpy(values).to(device),

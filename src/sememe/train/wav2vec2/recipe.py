@@ -23,7 +23,7 @@ from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.train.base.curve import plan
 from sememe.train.base.device import Compute
-from sememe.train.base.options import LoopRecipe, check, fitted, option, parameters
+from sememe.train.base.options import LoopRecipe, check, get_report, option, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.base.torch_loop import Loop
@@ -152,12 +152,12 @@ class Wav2Vec2Training(LoopRecipe):
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        report = fitted(self)
+        report = get_report(self)
 
         def write(fresh: Path) -> None:
-            from sememe.train.base.hf_callbacks import a_quiet_guest
+            from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
-            with a_quiet_guest():
+            with isolate_rng_and_logging():
                 self.model_.save_pretrained(str(fresh))
             about = json.dumps(preprocessor(self.sample_rate), indent=1)
             (fresh / "preprocessor_config.json").write_text(about + "\n", encoding="utf-8")
@@ -174,7 +174,7 @@ class Wav2Vec2Training(LoopRecipe):
 
     def _read(self, found: Sequence[Named], beside: Path | None, *, show: bool) -> Waveforms:
         return read_waveforms(
-            found, sample_rate=self.sample_rate, longest=_LONGEST, beside=beside, show=show
+            found, sample_rate=self.sample_rate, longest=_LONGEST, folder=beside, show=show
         )
 
     def _train(

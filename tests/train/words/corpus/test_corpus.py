@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sememe import CorruptFileError, InvalidInputError
 from sememe.text.words import separate, tokenize
 from sememe.train.words import subprocess_call as apart
-from sememe.train.words.corpus import counting, vocabulary
+from sememe.train.words.corpus import counting
 from sememe.train.words.corpus import disk_counts as spill
 from sememe.train.words.corpus import encoded as encoding
 from sememe.train.words.corpus import reader as reading
@@ -92,7 +92,7 @@ def check(corpus, sentences, folder, **options):
     assert numbers_of(encoded) == numbers
     assert encoded.n_kept == sum(counts)
     assert encoded.n_sentences == numbers.count(END)
-    assert sum(encoded.raw_words(i) for i in range(encoded.n_blocks)) == encoded.n_words
+    assert encoded.words.sum() == encoded.n_words
     return words, encoded
 
 
@@ -105,7 +105,7 @@ def test_by_hand(tmp_path):
     assert words.numbers == {"a": 0, "b": 1}
     assert encoded.read(0).tolist() == [0, 1, 0, END, 1, 0, END]
     assert (encoded.n_words, encoded.n_kept, encoded.n_sentences) == (8, 5, 2)
-    assert encoded.raw_words(0) == 8
+    assert encoded.words[0] == 8
 
 
 def test_blocks_by_hand(tmp_path, monkeypatch):
@@ -113,7 +113,7 @@ def test_blocks_by_hand(tmp_path, monkeypatch):
     monkeypatch.setattr(encoding, "BLOCK", 1)
     _, encoded = both([["a", "b", "a"], [], ["x", "b", "y", "a"], ["z"]], tmp_path, min_count=2)
     assert encoded.starts.tolist() == [0, 4, 7]
-    assert [encoded.raw_words(0), encoded.raw_words(1)] == [3, 5]
+    assert encoded.words[:2].tolist() == [3, 5]
 
 
 def test_a_byte_order_mark_is_no_word(tmp_path):
@@ -250,11 +250,12 @@ def test_a_process_of_its_own_gives_the_same(text, tmp_path, monkeypatch):
     here = both(text, tmp_path / "out", min_count=2)
     calls = []
     call = apart.call
-    for module in (vocabulary, encoding):
-        monkeypatch.setattr(module, "call", lambda *a: calls.append(a[1]) or call(*a))
+    monkeypatch.setattr(
+        reading, "call", lambda *a: calls.append((a[1], a[2]["function"])) or call(*a)
+    )
     monkeypatch.setattr(reading.TextCorpus, "is_large", True)
     there = both(text, tmp_path / "out", min_count=2, workers=2)
-    assert calls == ["count_file", "encode_file"]
+    assert calls == [("read_file", "count_words"), ("read_file", "write_ids")]
     assert there[0].keys == here[0].keys
     assert there[1].fingerprint == here[1].fingerprint
     with pytest.raises(InvalidInputError, match="Type: min_count="):

@@ -13,8 +13,8 @@ from sememe.train.words.kernels.cbow import cbow_block, cbow_window
 from sememe.train.words.kernels.huffman import make_tree, no_tree
 from sememe.train.words.kernels.primitives import (
     choose_outputs,
-    compiled,
     draw_word,
+    jit,
     keep_tokens,
     predict,
     sigmoid_,
@@ -167,7 +167,7 @@ def test_noise_follows_the_counts():
     assert float(((drawn - uniform) ** 2 / uniform).sum()) > 1000  # the control
 
 
-@compiled
+@jit
 def _draw_many(sampler, n, seed):
     state = np.array([seed], np.uint64)
     drawn = np.empty(n, np.int64)

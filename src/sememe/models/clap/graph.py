@@ -105,14 +105,14 @@ def _embed_patches(
 ) -> str:
     """Append patch embedding: (channels, 1, side, side) to (1, patches, width)."""
     rows, columns = tower.grid
-    whole = g.rows(image, 0, 1) if fusion is not None else image
+    whole = g.slice(image, 0, 1, axis=0) if fusion is not None else image
     pads = [*tower.pads, *tower.pads]
     x = g("Conv", whole, *map(g.constant, kernel), strides=list(tower.stride), pads=pads)
     x = g.reshape(g("Transpose", x, perm=[0, 2, 3, 1]), 1, rows * columns, tower.width)
     if fusion is None:
         return x
     down, across = tower.stride
-    parts = g.rows(image, 1, 4)
+    parts = g.slice(image, 1, 4, axis=0)
     y = g("Conv", parts, *map(g.constant, fusion.patches), strides=[down, 3 * across], pads=pads)
     count = (tower.side + 2 * tower.pads[1] - 3 * tower.patch[1]) // (3 * across) + 1
     y = g.reshape(g("Transpose", y, perm=[2, 0, 3, 1]), 1, rows, 3 * count, tower.width)
@@ -157,15 +157,17 @@ def _append_layer(
     y = network.self_attention(y, layer, bias=g.constant(bias))
     y = _roll(g, _join_windows(g, y, tower.window, rows, columns, len(layer.out)), -shift)
     if (rows, columns) != grid:
-        y = g.columns(g.rows(y, 0, grid[0]), 0, grid[1])
+        for axis in (0, 1):
+            y = g.slice(y, 0, grid[axis], axis=axis)
     x = g("Add", x, g.reshape(y, 1, grid[0] * grid[1], len(layer.out)))
     return g("Add", x, network.feed_forward(network.normalise(x, layer.norm2), layer))
 
 
 def _roll(g: Graph, x: str, shift: int) -> str:
     """Append a cyclic shift of states (rows, columns, width), up and left."""
-    for axis, cut in enumerate((g.rows, g.columns) if shift else ()):
-        x = g("Concat", cut(x, shift, np.iinfo(np.int64).max), cut(x, 0, shift), axis=axis)
+    for axis in (0, 1) if shift else ():
+        rest = g.slice(x, shift, np.iinfo(np.int64).max, axis=axis)
+        x = g("Concat", rest, g.slice(x, 0, shift, axis=axis), axis=axis)
     return x
 
 

@@ -147,6 +147,10 @@ class Analyzer:
                 wanted.required += self._token_terms(token)
         return wanted.done()
 
+    def release(self) -> None:
+        """Clear the cache."""
+        self._cache.clear()
+
     def _token_terms(self, token: Token) -> list[str]:
         match token.kind:
             case "hangul":

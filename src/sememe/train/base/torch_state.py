@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sememe._atomic import write_atomically
-from sememe._persistence import damaged
+from sememe._persistence import damage_error
 from sememe.train.base.run_folder import whole_states
 
 _TENSORS, _DOCUMENT = "state.safetensors", "trainer_state.json"
@@ -69,7 +69,8 @@ def take_state(folder: Path, modules: Mapping[str, Any], optimiser: Any) -> dict
         return dict(json.loads((states[-1] / _DOCUMENT).read_text(encoding="utf-8")))
     except Exception as error:  # of the disk, safetensors or torch: any
         why = " ".join(str(error).split())[:200]
-        raise damaged(states[-1], why, cure="Delete it and give the same command again") from error
+        cure = "Delete it and give the same command again"
+        raise damage_error(states[-1], why, cure=cure) from error
 
 
 def _select(tensors: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 # Everything runs from a fresh clone: each target sets up .venv when it is missing or out of date.
 PYTHON ?= python3
 BIN := .venv/bin
-THREADS ?= 2
+# Tests run in one process a core, each with so many threads.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
+THREADS ?= 1
+PYTEST = -m pytest -q -n $(WORKERS) --dist worksteal --durations=25
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install test test-train test-slow lint types format bench core extras clean
@@ -29,18 +32,17 @@ install: .venv/.dev ## Install sememe and its development tools into .venv
 
 .venv-train/.done: pyproject.toml
 	$(PYTHON) -m venv .venv-train
-	.venv-train/bin/python -m pip install --quiet --editable '.[train,weights]' open_clip_torch pytest
+	.venv-train/bin/python -m pip install --quiet --editable '.[train,weights]' open_clip_torch pytest pytest-xdist
 	@touch $@
 
 test: .venv/.dev test-train ## Run all tests, offline
-	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=$(THREADS) $(BIN)/python $(PYTEST)
 
 test-train: .venv-train/.done ## Run the tests of training, in an environment with torch
-	OMP_NUM_THREADS=$(THREADS) .venv-train/bin/python -m pytest -q tests/trained \
-		'tests/test_extras.py::test_an_extra_works_alone[train]'
+	OMP_NUM_THREADS=$(THREADS) .venv-train/bin/python $(PYTEST) tests -m 'train and not slow and not external'
 
 test-slow: .venv/.dev ## Run the tests that take longer than a minute, too
-	OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -q -m 'not external'
+	OMP_NUM_THREADS=$(THREADS) $(BIN)/python $(PYTEST) -m 'not external'
 
 lint: .venv/.dev ## Check style and formatting
 	$(BIN)/ruff check .

@@ -5,32 +5,65 @@ from __future__ import annotations
 import importlib.util
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+THREADS = int(os.environ.setdefault("OMP_NUM_THREADS", "1"))
 
-# tests/trained needs the extra `train`: `make test` runs it in an environment of its own.
-_TRAIN = (
-    "torch",
-    "sentence_transformers",
-    "datasets",
-    "accelerate",
-    "matplotlib",
-    "open_clip",
-    "soxr",
-)
-collect_ignore = [] if all(importlib.util.find_spec(name) for name in _TRAIN) else ["trained"]
+# The environment of a test is a marker: modules marked `train` need the extra `train` and run in an
+# environment of their own (see the Makefile); all others need the extra `dev`.
+PACKAGES = {
+    "train": (
+        "torch",
+        "sentence_transformers",
+        "datasets",
+        "accelerate",
+        "matplotlib",
+        "open_clip",
+    ),
+    "dev": ("gensim", "hypothesis", "librosa", "numba"),
+}
+INSTALLED = {
+    name: all(importlib.util.find_spec(package) for package in packages)
+    for name, packages in PACKAGES.items()
+}
 
-if importlib.util.find_spec("hypothesis"):  # not in the environment of tests/trained
+if INSTALLED["dev"]:
     from hypothesis import HealthCheck, settings
 
     # The time that a test takes on a busy machine proves nothing.
     settings.register_profile("sememe", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("sememe")
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Ignore the test modules whose environment is another one."""
+    if not collection_path.name.startswith("test_"):
+        return None
+    text = collection_path.read_text(encoding="utf-8")
+    whole_module = re.search(r"^pytestmark = (\[\s*)?pytest\.mark\.train,?$", text, re.MULTILINE)
+    environments = {"train"} if whole_module else {"dev"}
+    if "marks=pytest.mark.train" in text:  # one row of a table of tests
+        environments.add("train")
+    return None if any(INSTALLED[name] for name in environments) else True
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_torch_thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Train small networks on one thread: more threads would mostly wait for one another."""
+    if request.node.get_closest_marker("train") is None:
+        yield
+        return
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -55,7 +88,7 @@ def encoder():
     """The default text encoder."""
     import sememe
 
-    return sememe.load(threads=2)
+    return sememe.load(threads=THREADS)
 
 
 @pytest.fixture

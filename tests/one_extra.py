@@ -68,7 +68,7 @@ def words(folder: Path) -> str:
 
 def sentences(folder: Path) -> str:
     import sememe
-    from tests.models import checkpoints
+    from tests.models.bert import checkpoints
 
     model = str(checkpoints.write(folder / "model"))
     rows = [len(sememe.load(f"{model}{form}").encode(["a cat sat"])[0]) for form in ("", ":int8")]
@@ -137,7 +137,7 @@ def weights(folder: Path) -> str:
 
 def train(folder: Path) -> str:
     from sememe.app.cli import main
-    from tests.models import checkpoints
+    from tests.models.bert import checkpoints
 
     base = checkpoints.write(folder / "base")
     lines = ["anchor\tpositive", *(f"the cat sat\tthe dog ran on mat {i}" for i in range(8))]

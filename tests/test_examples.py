@@ -1,6 +1,6 @@
 """Every example runs as it stands, offline, and says what it should.
 
-Those in TRAINED need torch: tests/trained runs each of them, in a quick mode.
+Those in TRAINED need torch: tests/train/sentence runs each of them, in a quick mode.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ def test_the_examples_are_there():
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_an_example_that_trains_says_what_it_needs(name):
-    """Where torch is, tests/trained/test_domain.py runs it whole."""
+    """Where torch is, tests/train/sentence/test_domain_adaptation.py runs it whole."""
     text = next(path for path in EXAMPLES if path.stem == name).read_text(encoding="utf-8")
     assert "sememe[train" in text
-    there = (Path(__file__).parent / "trained" / "test_domain.py").read_text(encoding="utf-8")
+    tests = Path(__file__).parent / "train" / "sentence"
+    there = (tests / "test_domain_adaptation.py").read_text(encoding="utf-8")
     assert '@pytest.mark.parametrize("name", TRAINED)' in there

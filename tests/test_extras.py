@@ -99,7 +99,12 @@ def run(order: dict[str, object], folder: Path) -> subprocess.CompletedProcess[s
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("extra", RESULTS)
+ROWS = [
+    pytest.param(extra, marks=pytest.mark.train) if extra == "train" else extra for extra in RESULTS
+]
+
+
+@pytest.mark.parametrize("extra", ROWS)
 def test_an_extra_works_alone(extra, tmp_path):
     kept, absent = closure(extra)
     if absent:

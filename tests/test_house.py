@@ -155,6 +155,13 @@ def test_no_room_holds_more_than_twelve_files(room):
         assert len(files) <= 12, folder
 
 
+def test_the_tests_mirror_the_source():
+    """`contracts` holds what every encoder and every index must pass."""
+    tests = Path(__file__).parent
+    rooms = {str(path.parent.relative_to(tests)) for path in tests.rglob("*.py")}
+    assert sorted(room for room in rooms if not (SOURCE / room).is_dir()) == ["contracts"]
+
+
 def test_functions_are_short():
     """The 95th percentile is at most 32 lines, and one in 200 is longer than 50."""
     lengths = sorted(

@@ -159,7 +159,7 @@ def test_fusion_and_reranking_go_by_id_where_scores_tie():
             def score(self, pairs, *, show_progress=False, scores=scores):
                 return scores
 
-        assert Hits(tuple(passages), "hybrid", {}).reranked("q", Scorer()).ids == sorted(ids)
+        assert Hits(tuple(passages), "hybrid", {}).rerank("q", Scorer()).ids == sorted(ids)
 
 
 def test_a_rerankers_far_ends_are_not_ties():
@@ -173,4 +173,4 @@ def test_a_rerankers_far_ends_are_not_ties():
         def score(self, pairs, *, show_progress=False):
             return 1 / (1 + np.exp(-logits))
 
-    assert hits.reranked("q", Scorer()).ids == ["b", "a", "d", "c"]
+    assert hits.rerank("q", Scorer()).ids == ["b", "a", "d", "c"]

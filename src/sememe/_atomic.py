@@ -8,21 +8,22 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
 from sememe._errors import InvalidInputError
 
 _STALE_SECONDS = 86_400  # no writer takes longer than this over one folder
+_ENDINGS = ("new", "old")
 
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[IO[bytes]]:
     """Write the file `path` atomically.
 
-    The bytes go to a temporary file in the same folder, which is renamed to `path` at the end of
-    the block. They are compressed if the name ends in .gz.
+    The bytes go to a temporary file in the same folder, renamed to `path` at the end of the block.
+    They are compressed if the name ends in .gz.
 
     Raises:
         InvalidInputError: The parent folder does not exist, or `path` is a folder.
@@ -33,21 +34,18 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
         raise InvalidInputError(f"{path} is a folder; give the name of a file.")
     fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with ExitStack() as stack:
-            plain: Any = stack.enter_context(fresh.open("wb"))
+        with fresh.open("wb") as plain:
             if path.suffix == ".gz":
-                packed: Any = gzip.GzipFile("", "wb", 6, plain, mtime=0)
-                with packed:
+                with cast(IO[bytes], gzip.GzipFile("", "wb", 6, plain, mtime=0)) as packed:
                     yield packed
             else:
                 yield plain
             plain.flush()
             os.fsync(plain.fileno())
         fresh.replace(path)
-    except BaseException:
+    finally:
         with suppress(OSError):
             fresh.unlink()
-        raise
 
 
 @contextmanager
@@ -75,9 +73,6 @@ def replace_folder(target: Path) -> Iterator[Path]:
     stale = [path for path in find_leftovers(target) if now - path.stat().st_mtime > _STALE_SECONDS]
     for path in (old, *stale):
         shutil.rmtree(path, ignore_errors=True)
-
-
-_ENDINGS = ("new", "old")
 
 
 def find_leftovers(target: Path) -> list[Path]:

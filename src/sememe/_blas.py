@@ -1,8 +1,8 @@
 """One thread for small products.
 
-BLAS libraries split even a product of milliseconds over all cores and let the threads wait for each
-other in a loop. For a product that is bound by memory this gains nothing, and beside other work it
-costs: a search of 10 ms took 300 where another process held one of two cores.
+BLAS libraries split even a product of milliseconds over all cores and let the threads busy-wait for
+each other. A memory-bound product gains nothing, and loses where other processes are busy: a search
+of 10 ms took 300 while another process held one of two cores.
 """
 
 from __future__ import annotations

@@ -12,17 +12,17 @@
     ├── CorruptFileError       (OSError)            a file whose bytes are not what they should be
     ├── HubError               (OSError)            the model hub cannot be reached
     ├── IndexNotFoundError     (FileNotFoundError)  no index in that folder
-    ├── IndexExistsError       (FileExistsError)    something already lies in that folder
+    ├── IndexExistsError       (FileExistsError)    the folder of a new index is not empty
     ├── IndexFormatError       (OSError)            an index this version cannot read
     └── IndexLockedError       (BlockingIOError)    another process is writing
 
-Each message says what was got, what is allowed, and what to type.
+Each message gives the value got, the values allowed, and what to type.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 
 class SememeError(Exception):
@@ -50,7 +50,7 @@ class UnknownNameError(InvalidInputError):
 
 
 class UnknownKeyError(InvalidInputError, KeyError):
-    """A key that has no vector; the message names keys that are spelt like it."""
+    """A key that has no vector; the message lists keys spelt like it."""
 
     _close: Callable[[], Iterable[str]] | None = None
 
@@ -58,7 +58,7 @@ class UnknownKeyError(InvalidInputError, KeyError):
     def of(cls, key: object, close: Callable[[], Iterable[str]], among: int) -> UnknownKeyError:
         """Build the message: the key got, the keys closest to it, and how many there are.
 
-        close: asked for those keys if the message is read; who catches the error does not wait.
+        close: Returns those keys; called only when the message is formatted.
 
         >>> print(UnknownKeyError.of("quen", lambda: ["queen"], 3))
         key='quen' is not among the 3 keys. Did you mean 'queen'?
@@ -85,7 +85,7 @@ class TextTooLongError(InvalidInputError):
 
 
 class DuplicateIdError(InvalidInputError):
-    """An id that already stands for other content."""
+    """An id that other content already has."""
 
 
 class FilterError(InvalidInputError):
@@ -113,7 +113,7 @@ class IndexNotFoundError(SememeError, FileNotFoundError):
 
 
 class IndexExistsError(SememeError, FileExistsError):
-    """Something already lies where a new index should go."""
+    """The folder of a new index is not empty."""
 
 
 class IndexFormatError(SememeError, OSError):
@@ -122,3 +122,13 @@ class IndexFormatError(SememeError, OSError):
 
 class IndexLockedError(SememeError, BlockingIOError):
     """Another process is writing to the index."""
+
+
+def list_first(names: Sequence[str], n: int = 3, separator: str = ", ") -> str:
+    """Return the first n names, and how many more there are.
+
+    >>> list_first(["a", "b", "c", "d"], 2)
+    'a, b and 2 more'
+    """
+    more = f" and {len(names) - n} more" if len(names) > n else ""
+    return separator.join(names[:n]) + more

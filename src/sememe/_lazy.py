@@ -7,34 +7,23 @@ from types import ModuleType
 
 from sememe._errors import MissingExtraError
 
-EXTRAS = {
-    "huggingface_hub": "sentences",
-    "safetensors": "sentences",
-    "PIL": "images",
-    "soundfile": "audio",
-    "soxr": "audio",
-    "pypdf": "documents",
-    "docx": "documents",
-    "kiwipiepy": "korean",
-    "numba": "words",
-    "sklearn": "words",
-    "tokenizers": "words",
-    "torch": "train",
-    "torchvision": "train",
-    "timm": "train",
-    "onnxscript": "train",
-    "transformers": "train",
-    "sentence_transformers": "train",
-    "datasets": "train",
-    "accelerate": "train",
-    "matplotlib": "train",
+_MODULES = {
+    "sentences": "huggingface_hub safetensors",
+    "images": "PIL",
+    "audio": "soundfile soxr",
+    "documents": "pypdf docx",
+    "korean": "kiwipiepy",
+    "words": "numba sklearn tokenizers",
+    "train": "torch torchvision timm onnxscript transformers sentence_transformers datasets "
+    "accelerate matplotlib",
 }
+EXTRAS = {module: extra for extra, modules in _MODULES.items() for module in modules.split()}
 
 
 def require(module: str, needed_by: str) -> ModuleType:
-    """Import an optional module, or say which extra brings it.
+    """Import an optional module; if it is absent, raise MissingExtraError naming the extra.
 
-    A module that is installed but broken raises its own error: only its absence is translated.
+    A module that is installed but broken raises its own error.
     """
     try:
         return importlib.import_module(module)
@@ -44,5 +33,6 @@ def require(module: str, needed_by: str) -> ModuleType:
             raise
         extra = EXTRAS.get(top)
         cure = f"pip install 'sememe[{extra}]'" if extra else f"pip install {top}"
-        message = f"{needed_by} needs {top!r}, which is not installed. Run: {cure}"
-        raise MissingExtraError(message) from None
+        raise MissingExtraError(
+            f"{needed_by} needs {top!r}, which is not installed. Run: {cure}"
+        ) from None

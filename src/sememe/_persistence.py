@@ -21,7 +21,7 @@ _NONSENSE = (TypeError, ValueError, KeyError, IndexError, AttributeError)
 
 
 def hash_file(path: Path) -> _Hash:
-    """Return the sha256 of a file's bytes, read in blocks."""
+    """Return the sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256")
 
@@ -72,26 +72,26 @@ def read_json(path: Path, **missing: Any) -> Any:
         raise CorruptFileError(f"{path} cannot be read: {error}. Fetch it anew") from error
 
 
-def refuse_other_kinds(place: Path, kind: str) -> None:
-    """Refuse a folder whose sememe.json is not of vectors alone or of the same kind of model."""
+def refuse_other_kinds(folder: Path, kind: str) -> None:
+    """Refuse a folder whose sememe.json is neither of vectors nor of the same kind of model."""
     try:
-        found = json.loads((place / ABOUT).read_text(encoding="utf-8"))
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return  # nothing there, or nothing that could be used
-    old = found.get("kind") if isinstance(found, dict) else None
+        return  # absent or unusable
+    old = about.get("kind") if isinstance(about, dict) else None
     if old not in ("vectors", kind):
         raise InvalidInputError(
-            f"{place} holds {old or 'an index'!r}, which {kind} would overwrite. Name another "
+            f"{folder} holds {old or 'an index'!r}, which {kind} would overwrite. Name another "
             "folder, or delete that one first."
         )
 
 
-def damaged(
+def damage_error(
     path: Path | str, why: BaseException | str, *, cure: str = "Fetch it anew"
 ) -> CorruptFileError:
-    """Return the error for a file or folder whose content makes no sense.
+    """Return the error for a file or folder with invalid content.
 
-    >>> print(damaged("m/config.json", KeyError("hidden_size")))
+    >>> print(damage_error("m/config.json", KeyError("hidden_size")))
     m/config.json is damaged: KeyError('hidden_size'). Fetch it anew
     """
     reason = why if isinstance(why, str) else repr(why)
@@ -105,25 +105,17 @@ def expect_valid(
     cure: str = "Fetch it anew",
     errors: tuple[type[Exception], ...] = _NONSENSE,
 ) -> Iterator[None]:
-    """Report the errors of reading nonsense as damage; those that sememe raises itself pass.
-
-    Raises:
-        CorruptFileError: See `damaged`.
-    """
+    """Convert errors of reading invalid content to CorruptFileError; SememeErrors pass."""
     try:
         yield
     except SememeError:
         raise
     except errors as error:
-        raise damaged(path, error, cure=cure) from error
+        raise damage_error(path, error, cure=cure) from error
 
 
 def check_format(about: Path, got: Any, known: int = FORMAT) -> None:
-    """Refuse a document of another format than the one that is read.
-
-    Raises:
-        CorruptFileError: If the formats differ; gives the command that upgrades sememe.
-    """
+    """Raise CorruptFileError if a document has a format other than `known`."""
     if got != known:
         raise CorruptFileError(
             f"{about} is of format {got}; this sememe reads format {known}. Run: pip install "

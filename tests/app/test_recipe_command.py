@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import warnings
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
@@ -159,7 +158,7 @@ class Made(Recipe):
         self._check()
         if data.read_text() == "wait":
             (checkpoint / "checkpoint-1").mkdir(parents=True)
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
         warnings.warn("it collapses", RuntimeWarning, stacklevel=2)
         self.report_ = MadeReport(
             str(evaluate), tuple(columns), checkpoint.name, self.width, ("one note",)

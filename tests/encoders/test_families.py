@@ -20,8 +20,11 @@ from sememe.encoders.load.family import Family
 from sememe.evaluate.runners.similarity import ScoredPair, evaluate_sts
 from sememe.index.encoders import list_names, load_all
 from sememe.models.weights.catalog import CATALOG, ModelInfo
-from tests.models import checkpoints, clip_checkpoints, cross_checkpoints, speech_checkpoints
-from tests.train.image_encoders import quarters
+from tests.models.bert import checkpoints
+from tests.models.clip import checkpoints as clip_checkpoints
+from tests.models.cross_encoder import checkpoints as cross_checkpoints
+from tests.models.wav2vec2 import checkpoints as speech_checkpoints
+from tests.train.classify.image_encoders import quarters
 
 TOY = '''
 import numpy as np

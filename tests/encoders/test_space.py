@@ -8,14 +8,12 @@ import pytest
 import sememe
 from sememe.encoders.audio.transcriber import Transcriber
 from sememe.encoders.space import fingerprint_space
-from tests.models import (
-    checkpoints,
-    clap_checkpoints,
-    clip_checkpoints,
-    speech_checkpoints,
-    static_folders,
-)
-from tests.train.image_encoders import quarters
+from tests.models.bert import checkpoints
+from tests.models.clap import checkpoints as clap_checkpoints
+from tests.models.clip import checkpoints as clip_checkpoints
+from tests.models.static import folders as static_folders
+from tests.models.wav2vec2 import checkpoints as speech_checkpoints
+from tests.train.classify.image_encoders import quarters
 
 CATALOGUE = {
     "use-multilingual-v3": "73b742de2faa98a6",

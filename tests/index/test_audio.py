@@ -11,7 +11,7 @@ import sememe
 from sememe import Index, Item
 from sememe.encoders.audio.transcriber import Word
 from sememe.index.writing.audio_windows import cut_windows
-from tests.models import speech_checkpoints as small
+from tests.models.wav2vec2 import checkpoints as small
 from tests.sounds import RATE, clicks, noise, tone, write
 
 NOTE = "The central bank raised interest rates by half a point."
@@ -217,7 +217,7 @@ def test_the_command_line_indexes_and_searches_sounds(tmp_path, folder, capsys):
     assert main(["search", at, "beep", "--audio", "x.wav"]) == 2
     assert "leave out QUERY" in capsys.readouterr().err
     assert main(["search", at, "--audio", str(tmp_path / "no.wav")]) == 2
-    assert "no such file. Give a sound file" in capsys.readouterr().err
+    assert "no such file. Give an audio file" in capsys.readouterr().err
     assert main(["index", str(folder), "--into", at, "--transcriber", "x"]) == 2
 
 

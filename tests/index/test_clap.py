@@ -15,9 +15,9 @@ import sememe
 from sememe import Index, InvalidInputError
 from sememe.app.cli import main
 from sememe.encoders.audio.transcriber import Transcriber
-from tests.models import clap_checkpoints as small
-from tests.models import speech_checkpoints
-from tests.models.clap_checkpoints import RATE, SOUNDS, sounding
+from tests.models.clap import checkpoints as small
+from tests.models.clap.checkpoints import RATE, SOUNDS, sounding
+from tests.models.wav2vec2 import checkpoints as speech_checkpoints
 from tests.sounds import write
 
 NOTE = "The central bank raised interest rates by half a point."

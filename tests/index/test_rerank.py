@@ -87,5 +87,5 @@ def test_a_scorer_that_gives_something_else_is_refused(scores):
     two = tuple(Hit(id_, 1.0, "text", "", id_, 0, 1) for id_ in "ab")
     hits = Hits(two, "keyword", {"keyword": 1.0})
     with pytest.raises(InvalidInputError, match="knowing gave .* for 2 hits"):
-        hits.reranked("q", Wrong(scores))
-    assert hits.reranked("q", Wrong([1.0, 2.0]), k=1).ids == ["b"]
+        hits.rerank("q", Wrong(scores))
+    assert hits.rerank("q", Wrong([1.0, 2.0]), k=1).ids == ["b"]

@@ -160,9 +160,9 @@ def test_a_file_that_gave_nothing_is_tried_again(index, folder, monkeypatch):
 
     monkeypatch.setattr(sync, "read_file", without_library)
     assert counts(index.sync(folder)) == (4, 0, 0, 0)
-    version = index._store._ledger.table.version
+    version = index._store._ledger.version
     assert counts(index.sync(folder)) == (0, 0, 4, 0)
-    assert index._store._ledger.table.version == version  # nothing changed: nothing is written
+    assert index._store._ledger.version == version  # nothing changed: nothing is written
     monkeypatch.setattr(sync, "read_file", with_library)
     assert counts(index.sync(folder)) == (1, 0, 4, 0)
     assert counts(index.sync(folder)) == (0, 0, 5, 0)

@@ -13,8 +13,8 @@ import soundfile
 from sememe import CorruptFileError, InvalidInputError, UnknownNameError
 from sememe.encoders.audio.transcriber import Transcriber
 from sememe.sources.media.audio_decoding import Clip
-from tests.models import speech_checkpoints as small
-from tests.models.speech_checkpoints import RATE, said
+from tests.models.wav2vec2 import checkpoints as small
+from tests.models.wav2vec2.checkpoints import RATE, said
 
 TEXTS = ["abc de", "aab", "e", "", "a b c d e", "deed bee", "abcdeabcde edcba"]
 

@@ -8,7 +8,7 @@ import pytest
 import sememe
 from sememe import CorruptFileError, InvalidInputError, SpaceMismatchError
 from sememe.tasks.zero_shot import CAPTIONS, CAPTIONS_KO, ZeroShot
-from tests.models import clip_checkpoints as small
+from tests.models.clip import checkpoints as small
 
 LABELS = ["cat", "dog", "고양이"]
 TOPICS = {

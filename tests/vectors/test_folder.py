@@ -128,7 +128,7 @@ def damaged(folder, name, change):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("matrix.npy", lambda data: data[:-4], "matrix.npy has .* bytes, sememe.json says"),
+        ("matrix.npy", lambda data: data[:-4], "matrix.npy has .* bytes, sememe.json lists"),
         ("keys.bin", lambda data: data + b"x", "keys.bin has"),
         ("matrix.npy", lambda data: b"\0" * len(data), "matrix.npy cannot be read"),
         ("sememe.json", lambda data: data[:-9], "sememe.json cannot be read"),
@@ -136,7 +136,7 @@ def damaged(folder, name, change):
         ("sememe.json", lambda data: b'{"kind": "index"}', "'index', which holds no vectors"),
         ("sememe.json", lambda data: data.replace(b'ors": 2', b'ors": 9'), "format 9.*upgrade"),
         ("sememe.json", lambda data: data.replace(b'ors": 2', b'ors": 1'), "format 1.*anew"),
-        ("sememe.json", lambda data: data.replace(b'"dim": 12', b'"dim": 13'), "says \\(10, 13\\)"),
+        ("sememe.json", lambda data: data.replace(b'"dim": 12', b'"dim": 13'), "has \\(10, 13\\)"),
         ("sememe.json", lambda data: data.replace(b'"keys": 10', b'"keys": 11'), "\\(12,\\)"),
         ("sememe.json", lambda data: data.replace(b'"files"', b'"fails"'), "damaged"),
     ],

@@ -1,1 +1,1 @@
-"""Thin skins over the library: the command line."""
+"""The command line: thin wrappers over library functions."""

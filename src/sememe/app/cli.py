@@ -17,6 +17,7 @@ from sememe._errors import CorruptFileError, IndexLockedError, SememeError
 from sememe.app.commands import (
     classify,
     cluster,
+    demo,
     distil,
     encode,
     fill_mask,
@@ -31,26 +32,13 @@ from sememe.app.native_stderr import discard_native_stderr
 from sememe.app.train import commands as train
 
 _CTRL_C = 130  # Typer's result for a KeyboardInterrupt
-
-_COMMANDS: dict[str, Callable[..., None]] = {
-    "models": encode.models,
-    "embed": encode.embed,
-    "similar": encode.similar,
-    "demo": index.demo,
-    "index": index.index,
-    "search": index.search,
-    "verify": index.verify,
-    "evaluate": evaluate.evaluate,
-    "neighbors": words.neighbors,
-    "analogy": words.analogy,
-    "distil": distil.distil,
-    "cluster": cluster.cluster,
-    "mine": mine.mine,
-    "fill-mask": fill_mask.fill_mask,
-    "classify": classify.classify,
-    "show": plot.show,
-    "transcribe": transcribe.transcribe,
-}
+_FAILURES = (CorruptFileError, IndexLockedError)  # while running, not of the input
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    *(encode.models, encode.embed, encode.similar),
+    *(demo.demo, index.index, index.search, index.verify, evaluate.evaluate),
+    *(words.neighbors, words.analogy, distil.distil, cluster.cluster, mine.mine),
+    *(fill_mask.fill_mask, classify.classify, plot.show, transcribe.transcribe),
+)
 
 app = typer.Typer(
     name="sememe",
@@ -59,8 +47,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for _name, _command in _COMMANDS.items():
-    app.command(_name)(_command)
+for _command in _COMMANDS:
+    app.command()(_command)
 train.register(app)
 
 
@@ -91,9 +79,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         with discard_native_stderr() if argv is None else nullcontext():
             result = app(args=list(argv) if argv is not None else None, standalone_mode=False)
         return _report_interrupt() if result == _CTRL_C else int(result or 0)
-    except SememeError as error:
+    except (SememeError, OSError, FloatingPointError) as error:
         typer.echo(f"sememe: {error}", err=True)
-        return 1 if isinstance(error, CorruptFileError | IndexLockedError) else 2
+        is_bad_input = isinstance(error, SememeError) and not isinstance(error, _FAILURES)
+        return 2 if is_bad_input else 1
     except typer.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, typer.Abort):
@@ -102,11 +91,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stop.__context__, BrokenPipeError):
             return 0  # the reader of our output closed it
         raise
-    except (OSError, FloatingPointError) as error:
-        typer.echo(f"sememe: {error}", err=True)
-        return 1
-    except Exception as error:
-        return _report_usage(error)
+    except Exception as error:  # a usage error of click shows itself; any other is a bug
+        if not hasattr(error, "show"):
+            raise
+        error.show()
+        return int(getattr(error, "exit_code", 2))
 
 
 def _share_heaps() -> None:
@@ -123,15 +112,6 @@ def _share_heaps() -> None:
 def _report_interrupt() -> int:
     typer.echo("sememe: stopped; everything stored so far is kept", err=True)
     return 1
-
-
-def _report_usage(error: Exception) -> int:
-    """Print the usage error of click; raise any other error, which is a bug."""
-    show = getattr(error, "show", None)
-    if show is None:
-        raise error
-    show()
-    return int(getattr(error, "exit_code", 2))
 
 
 if __name__ == "__main__":

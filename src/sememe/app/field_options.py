@@ -8,20 +8,12 @@ from __future__ import annotations
 import inspect
 import operator
 import re
+import typing
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING
 from pathlib import Path
 from types import GenericAlias
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    Literal,
-    NamedTuple,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -48,7 +40,9 @@ def set_signature(command: Command, parameters: Iterable[inspect.Parameter]) -> 
 
 
 def _rank_panel(one: inspect.Parameter) -> int:
-    panels = [getattr(item, "rich_help_panel", None) for item in get_args(one.annotation)[1:]]
+    panels = [
+        getattr(item, "rich_help_panel", None) for item in typing.get_args(one.annotation)[1:]
+    ]
     return _PANELS.index(panels[0]) if panels and panels[0] in _PANELS else -1
 
 
@@ -56,19 +50,27 @@ def make_options(kind: type) -> list[inspect.Parameter]:
     """Return the parameters of a command for the fields of a dataclass."""
     from sememe.train.base.options import options_of
 
-    known = options_of(kind)
-    texts = describe_fields(kind)
+    known, texts = options_of(kind), describe_fields(kind)
     parameters = []
     for name, one in known.items():
         typed = _adapt(kind, one)
-        option = typer.Option(
-            *one.limits.get("names", (f"--{name.replace('_', '-')}",)),
-            help=_write_option_names(typed.describe(texts.get(name, "")), known),
-            rich_help_panel=one.limits["group"].capitalize(),
-        )
+        text = typed.describe(texts.get(name, ""))
+        for other in known:
+            text = text.replace(f"`{other}`", name_option(other))
+        names = one.limits.get("names", (name_option(name),))
+        option = typer.Option(*names, help=text, rich_help_panel=one.limits["group"].capitalize())
         default = inspect.Parameter.empty if typed.default is MISSING else typed.default
         parameters.append(make_parameter(name, Annotated[typed.kind, option], default))
     return parameters
+
+
+def name_option(field: str) -> str:
+    """Return what is typed for a field.
+
+    >>> name_option("batch_size")
+    '--batch-size'
+    """
+    return f"--{field.replace('_', '-')}"
 
 
 def convert_values(kind: type, values: Values) -> Values:
@@ -106,14 +108,7 @@ def _read_attributes(docstring: str) -> dict[str, str]:
     return texts
 
 
-def _write_option_names(text: str, names: Iterable[str]) -> str:
-    """Write `field` as --field where it is an option."""
-    for name in names:
-        text = text.replace(f"`{name}`", f"--{name.replace('_', '-')}")
-    return text
-
-
-def _unchanged(value: Any) -> Any:
+def _keep(value: Any) -> Any:
     return value
 
 
@@ -129,34 +124,27 @@ class _Typed(NamedTuple):
 
     kind: Any
     default: Any
-    convert: Callable[[Any], Any] = _unchanged
-    describe: Callable[[str], str] = _unchanged
+    convert: Callable[[Any], Any] = _keep
+    describe: Callable[[str], str] = _keep
 
 
 def _adapt(owner: type, one: Option) -> _Typed:
     hint, default = _resolve_hint(owner, one.field.name), one.field.default
-    if "none" in one.limits:
-        return _adapt_none(one.limits["none"], default)
+    if (none := one.limits.get("none")) is not None:
+        number = none if default is None else default
+        note = f"{none} disables it."
+        return _Typed(int, number, lambda x: None if x == none else x, lambda x: f"{x} {note}")
     if default is True:
         return _Typed(bool, False, operator.not_, lambda x: f"Do not {x[:1].lower()}{x[1:]}")
-    if get_origin(hint) is Literal:
+    if typing.get_origin(hint) is Literal:
         return _Typed(str, default)
-    if get_origin(hint) is Sequence:
-        kind: Any = GenericAlias(list, get_args(hint)) | None
+    if typing.get_origin(hint) is Sequence:
+        kind: Any = GenericAlias(list, typing.get_args(hint)) | None
         return _Typed(kind, None, lambda x: tuple(x or ()), lambda x: f"{x} Repeatable.")
-    if any(get_origin(part) is Sequence for part in get_args(hint)):
+    if any(typing.get_origin(part) is Sequence for part in typing.get_args(hint)):
         note = "Give a number, or a file with a word per line."
         return _Typed(str, str(default), _parse_words, lambda x: f"{x} {note}")
     return _Typed(hint, default)
-
-
-def _adapt_none(none: int, default: Any) -> _Typed:
-    return _Typed(
-        int,
-        none if default is None else default,
-        lambda x: None if x == none else x,
-        lambda x: f"{x} {none} disables it.",
-    )
 
 
 def _parse_words(typed: str) -> int | list[str]:
@@ -171,5 +159,7 @@ def _resolve_hint(owner: type, name: str) -> Any:
     for cls in owner.__mro__:
         if name in vars(cls).get("__annotations__", {}):
             alone = {"__annotations__": {name: cls.__annotations__[name]}}
-            return get_type_hints(type(name, (), {**alone, "__module__": cls.__module__}))[name]
+            return typing.get_type_hints(type(name, (), {**alone, "__module__": cls.__module__}))[
+                name
+            ]
     raise AttributeError(name)

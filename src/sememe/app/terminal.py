@@ -1,4 +1,4 @@
-"""How results are printed: tables and lines for people, JSON for programs."""
+"""Printing of results: tables and lines for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -21,23 +21,18 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def is_interactive() -> bool:
-    """Return whether standard error is a terminal, where a progress bar is seen."""
+    """Return whether standard error is a terminal, which shows progress bars."""
     return sys.stderr.isatty()
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document on standard output, and nothing else."""
-    typer.echo(format_json(document))
-
-
-def format_json(document: Any) -> str:
-    """Return a document as JSON, in ASCII where standard output cannot encode it."""
+    """Print one JSON document on standard output, in ASCII where that cannot encode it."""
     text = json.dumps(document, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:  # a terminal that is not UTF-8, or half of a surrogate pair
-        return json.dumps(document)
-    return text
+        text = json.dumps(document)
+    typer.echo(text)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -71,22 +66,16 @@ def print_hits(hits: Hits) -> None:
 
 
 def _describe_hit(hit: Hit) -> str:
-    """Return the passage of a text, the size and time of an image, the window of a recording."""
+    """Return the passage of a text, the size and time of an image, the window of audio."""
     if hit.modality == "audio":
         window = f"{hit.start:.1f} to {hit.end:.1f} s"
         return f"{window}: {shorten(hit.text)}" if hit.text else window
     if hit.modality != "image":
         return shorten(hit.text)
-    facts = hit.metadata
-    size = f"{facts['width']} x {facts['height']} pixels" if "width" in facts else ""
-    taken = str(facts.get("taken") or "")
+    image = hit.metadata
+    size = f"{image['width']} x {image['height']} pixels" if "width" in image else ""
+    taken = str(image.get("taken") or "")
     return escape_controls(", ".join(part for part in (size or hit.modality, taken) if part))
-
-
-def print_note(hits: Hits) -> None:
-    """Print on standard error why a leg of the search was left out, if one was."""
-    if hits.note:
-        typer.echo(f"note: {hits.note}", err=True)
 
 
 def describe_confusion(pair: Confusion) -> str:

@@ -22,12 +22,11 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._types import Encoder, Modality
+from sememe._types import Encoder, FloatArray, Modality
 from sememe.encoders.receipt import Encoded, Receipt
 from sememe.text.split import Span
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
     from sememe.vectors.keyed import KeyedVectors
 
 
@@ -37,10 +36,12 @@ class BaseEncoder(ABC):
     A subclass sets `modality`, passes the rest to `__init__` and implements `encode_with_receipt`.
 
     Attributes:
+        name: How to load it again with `sememe.load`.
+        dim: Width of a vector.
         modality: "text", "image" or "audio".
         stream_batch: Items of a batch in `encode_batches`, by default.
         window: Tokens of a text that are read at once; None where there is no limit.
-        scale: Factor of cosines before a softmax, 1 / temperature, where training found one.
+        scale: Factor of cosines before a softmax, 1 / temperature, if training fitted one.
         reads_captions: Whether it was trained on captions, so that labels are best put into some.
         text_encoder: The text encoder whose space it shares by construction, as ConSE does.
         vectors: The word vectors it averages.
@@ -56,19 +57,9 @@ class BaseEncoder(ABC):
 
     def __init__(self, *, name: str, dim: int, space: str | Callable[[], str]) -> None:
         """Take what every encoder has; `space` may be a function that computes it when needed."""
-        self._name = name
-        self._dim = dim
+        self.name = name
+        self.dim = dim
         self._space = space
-
-    @property
-    def name(self) -> str:
-        """How to load it again with `sememe.load`."""
-        return self._name
-
-    @property
-    def dim(self) -> int:
-        """Width of a vector."""
-        return self._dim
 
     @cached_property
     def space(self) -> str:
@@ -82,10 +73,7 @@ class BaseEncoder(ABC):
         """Encode, collecting failures: rows of items that cannot be read are NaN.
 
         Returns the (n, dim) float32 vectors and a receipt that counts tokens and, in `failed`,
-        gives the reason for each item that has no vector.
-
-        Raises:
-            InvalidInputError: An item of a type that the encoder does not take.
+        gives the reason for each item that has no vector. Other errors are those of `encode`.
         """
 
     def encode(
@@ -98,7 +86,7 @@ class BaseEncoder(ABC):
                 or Pillow images); or audio (paths, bytes of files, (samples, sample rate) or
                 `sememe.Clip`).
             batch_size: Texts tokenised at once. It bounds memory and does not change the vectors;
-                images and audio are read a few at a time whatever it is.
+                images and audio are read a few at a time in any case.
             show_progress: Draw a progress bar on standard error.
 
         Raises:
@@ -148,10 +136,7 @@ class BaseEncoder(ABC):
         return [[Span(0, len(text), 0)] if text.strip() else [] for text in items]
 
     def estimate_background(self, query: FloatArray) -> tuple[float, float] | None:
-        """Return mean and deviation of a query's similarity to unrelated items, if they are known.
-
-        query: (dim,), a unit row of the text encoder.
-        """
+        """Return mean and deviation of a (dim,) text vector's similarity to unrelated items."""
         return None
 
     def release(self) -> None:  # noqa: B027, most hold none
@@ -161,15 +146,12 @@ class BaseEncoder(ABC):
 class MediaEncoder(BaseEncoder):
     """Base of image and audio encoders, whose items are files that may be damaged."""
 
+    _engine: Any = None  # of a network, if the encoder has one
+
     def encode_with_receipt(
         self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
     ) -> Encoded:
-        """Encode, collecting failures: rows of items that cannot be read are NaN.
-
-        Raises:
-            InvalidInputError: One item instead of a list, or an item of another type.
-            MissingExtraError: Reading such items needs an extra that is not installed.
-        """
+        """Encode, collecting failures; see `BaseEncoder`."""
         check_batch_size(batch_size)
         given = self.check_items(items)
         rows, failed = self._encode(given, show_progress)
@@ -183,13 +165,14 @@ class MediaEncoder(BaseEncoder):
     def _encode(self, items: list[Any], show_progress: bool) -> tuple[FloatArray, dict[int, str]]:
         """Return (n, dim) unit rows, NaN for failures, and {index: reason}."""
 
+    def release(self) -> None:
+        """Free memory that only makes the next encode faster."""
+        if self._engine is not None:
+            self._engine.release()
+
 
 class _Outsider(BaseEncoder):
-    """An encoder of another class; what it lacks of `BaseEncoder` has the defaults.
-
-    Attributes:
-        wrapped: That encoder.
-    """
+    """An encoder of another class; what it lacks of `BaseEncoder` has the defaults."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__(name=encoder.name, dim=encoder.dim, space=encoder.space)
@@ -198,47 +181,33 @@ class _Outsider(BaseEncoder):
         self.scale = getattr(encoder, "scale", None)
         self.vectors = getattr(encoder, "vectors", None)
 
-    def encode(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> FloatArray:
-        return self._call("encode", items, batch_size, show_progress)
+    def encode(self, items: Sequence[Any], **options: Any) -> FloatArray:
+        return self._call("encode", items, options)
 
-    def encode_query(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> FloatArray:
-        return self._call("encode_query", items, batch_size, show_progress)
+    def encode_query(self, items: Sequence[Any], **options: Any) -> FloatArray:
+        return self._call("encode_query", items, options)
 
-    def encode_document(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> FloatArray:
-        return self._call("encode_document", items, batch_size, show_progress)
+    def encode_document(self, items: Sequence[Any], **options: Any) -> FloatArray:
+        return self._call("encode_document", items, options)
 
-    def encode_with_receipt(
-        self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
-    ) -> Encoded:
+    def encode_with_receipt(self, items: Sequence[Any], **options: Any) -> Encoded:
         if hasattr(self.wrapped, "encode_with_receipt"):
-            done: Encoded = self.wrapped.encode_with_receipt(
-                items, batch_size=batch_size, show_progress=show_progress
-            )
+            done: Encoded = self.wrapped.encode_with_receipt(items, **options)
             return done
-        rows = self._call("encode", items, batch_size, show_progress)
+        rows = self.encode(items, **options)
         return Encoded(rows, Receipt(items=len(rows)))
 
     def split(
         self, items: Sequence[str], *, headings: Sequence[str] | None = None
     ) -> list[list[Span]]:
         cut = getattr(self.wrapped, "split", super().split)
-        passages: list[list[Span]] = cut(items, headings=headings)
-        return passages
+        return cut(items, headings=headings)
 
     def release(self) -> None:
         getattr(self.wrapped, "release", super().release)()
 
-    def _call(
-        self, method: str, items: Sequence[Any], batch_size: int | None, show_progress: bool
-    ) -> FloatArray:
-        encode = getattr(self.wrapped, method, self.wrapped.encode)
-        rows: FloatArray = encode(items, batch_size=batch_size, show_progress=show_progress)
+    def _call(self, method: str, items: Sequence[Any], options: dict[str, Any]) -> FloatArray:
+        rows: FloatArray = getattr(self.wrapped, method, self.wrapped.encode)(items, **options)
         return rows
 
 
@@ -249,7 +218,7 @@ def as_encoder(encoder: Encoder) -> BaseEncoder:
     `encode_with_receipt`, `split`, `release`, `scale` and `vectors` it may have any.
 
     Raises:
-        InvalidInputError: The object is no encoder.
+        InvalidInputError: If the object is no encoder.
     """
     if isinstance(encoder, BaseEncoder):
         return encoder
@@ -276,10 +245,7 @@ def check_threads(threads: int | None) -> None:
 def raise_failures(
     items: Iterable[Any], failed: dict[int, str], *, instead: str = "encode_with_receipt"
 ) -> None:
-    """Raise CorruptFileError for the first item that failed, if any.
-
-    instead: The method that collects failures.
-    """
+    """Raise CorruptFileError for the first item that failed, if any; `instead` collects them."""
     if failed:
         index = min(failed)
         item = list(items)[index]
@@ -298,5 +264,4 @@ def unit_rows(rows: FloatArray, dim: int) -> FloatArray:
         return np.empty((0, dim), np.float32)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     even = np.full_like(rows, dim**-0.5)
-    unit: FloatArray = np.where(norms == 0, even, rows / np.where(norms == 0, 1, norms))
-    return unit
+    return np.where(norms == 0, even, rows / np.where(norms == 0, 1, norms))

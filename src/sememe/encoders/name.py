@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self, cast
 
+from sememe._errors import UnknownNameError
 from sememe._types import Modality
 from sememe.models.weights.catalog import CATALOG
 from sememe.models.weights.hub import PREFIX
@@ -124,3 +125,23 @@ def path_exists(path: str) -> bool:
         return bool(path) and Path(path).exists()
     except (OSError, ValueError):  # too long for a path, or a NUL in it
         return False
+
+
+def locate_folder(name: str, kind: str, *, example: str = "") -> tuple[Path, str]:
+    """Return the folder of a model and its canonical name; hf:org/name is fetched.
+
+    Raises:
+        UnknownNameError: If there is no such folder; names the kind that is needed.
+        HubError: If it cannot be fetched.
+    """
+    if name.startswith(PREFIX):
+        from sememe.models.locate import fetch
+
+        return fetch(name), name
+    path = Path(name).expanduser()
+    if not name or not path_exists(str(path)) or not path.is_dir():
+        raise UnknownNameError(
+            f"{name[:200]!r} is no folder; allowed: the folder of a {kind}, or hf:org/name from "
+            f"the hub{example and f', such as {example}'}."
+        )
+    return path.resolve(), str(path.resolve())

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sememe._ties import best_places
-from sememe._types import Modality
+from sememe._types import FloatArray, Modality
 from sememe.encoders.base import raise_failures
 from sememe.vectors.nearest import check_k
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 
 class Prediction(NamedTuple):
@@ -37,13 +34,9 @@ class Classifier(ABC):
     def probabilities_with_failures(
         self, items: Sequence[Any]
     ) -> tuple[FloatArray, dict[int, str]]:
-        """Compute probabilities, collecting failures.
+        """Compute probabilities, collecting failures: (n, classes) float32 and {index: reason}.
 
-        Returns (n, classes) float32, rows of items that cannot be read being NaN, and
-        {index: reason}.
-
-        Raises:
-            InvalidInputError: An item of another type.
+        Rows of items that cannot be read are NaN; an item of another type is InvalidInputError.
         """
 
     def probabilities(self, items: Sequence[Any]) -> FloatArray:
@@ -70,11 +63,7 @@ class Classifier(ABC):
     def classify_with_failures(
         self, items: Sequence[Any], *, k: int = 5
     ) -> tuple[list[list[Prediction]], dict[int, str]]:
-        """Classify, collecting failures: (predictions, {index: reason}); failed items have none.
-
-        Raises:
-            InvalidInputError: An item of another type, or k below 1.
-        """
+        """Classify, collecting failures: (predictions, {index: reason}); failed items have none."""
         k = check_k(k)
         rows, failed = self.probabilities_with_failures(items)
         ranked = [

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
+from sememe._types import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

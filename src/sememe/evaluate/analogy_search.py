@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._ties import TOLERANCE, first_best
+from sememe._types import FloatArray
 from sememe.vectors.arithmetic import Method
 from sememe.vectors.nearest import unit
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-
-    Ints = NDArray[np.int64]
-    Rows = Callable[[int, int], FloatArray]
+Ints = NDArray[np.int64]
+Rows = Callable[[int, int], FloatArray]
 
 KEYS_AT_ONCE = 8192
 _QUESTIONS_AT_ONCE = 1024  # times 8192 float32: 32 MB
@@ -57,7 +53,8 @@ def find_answers(rows: Rows, n: int, triples: Ints, barred: Ints, *, method: Met
     for start, stop in _spans(n, KEYS_AT_ONCE):
         block = rows(start, stop)
         here = barred[(barred[:, 1] >= start) & (barred[:, 1] < stop)]
-        cosines = _shift(known @ block.T) if method == "3CosMul" else None  # (w, keys)
+        # Shifted from [-1, 1] to [0, 1]: (w, keys).
+        cosines = np.clip((known @ block.T + 1) / 2, 0, 1) if method == "3CosMul" else None
         for first, last in _spans(len(triples), _QUESTIONS_AT_ONCE):
             if cosines is None:
                 scores = targets[first:last] @ block.T
@@ -74,12 +71,6 @@ def find_answers(rows: Rows, n: int, triples: Ints, barred: Ints, *, method: Met
     return best
 
 
-def _shift(cosines: FloatArray) -> FloatArray:
-    """Shift cosines from [-1, 1] to [0, 1]."""
-    moved: FloatArray = np.clip((cosines + 1) / 2, 0, 1)
-    return moved
-
-
 def _gather(rows: Rows, n: int, wanted: Ints) -> FloatArray:
     """Return the wanted rows, computed in the same blocks as in the search."""
     parts = []
@@ -87,8 +78,7 @@ def _gather(rows: Rows, n: int, wanted: Ints) -> FloatArray:
         low, high = np.searchsorted(wanted, [start, stop])
         if low < high:
             parts.append(rows(start, stop)[wanted[low:high] - start])
-    gathered: FloatArray = np.concatenate(parts)
-    return gathered
+    return np.concatenate(parts)
 
 
 def _spans(n: int, step: int) -> Iterator[tuple[int, int]]:

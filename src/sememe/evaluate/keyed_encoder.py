@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe._types import Encoder, Modality
+from sememe._types import Encoder, FloatArray, Modality
 from sememe.encoders.base import as_encoder
 from sememe.vectors.keyed import KeyedVectors, SubwordVectors
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 
 def find_vectors(system: object) -> KeyedVectors | None:
@@ -60,9 +56,3 @@ class Lookup:
         composed = unicodedata.normalize("NFC", word)
         spellings = (word, composed, composed.lower())
         return next((spelling for spelling in spellings if spelling in self.vectors), None)
-
-
-def as_lookup(system: Encoder | KeyedVectors) -> object:
-    """Return an encoder over the system's word vectors, or the system if it has none."""
-    vectors = find_vectors(system)
-    return system if vectors is None else Lookup(vectors, get_name(system))

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
+from sememe._types import Encoder, FloatArray
 from sememe.evaluate.unit_vectors import check_encoder_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import Encoder, FloatArray
-    from sememe.sources.datasets.labelled_data import Labelled
+from sememe.sources.datasets.labelled_data import Labelled
 
 
 def encode_labelled(
     encoder: Encoder, data: Labelled, task: str, *, show_progress: bool = False
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return (n, dim) rows, and (n,) which of them are of readable items.
-
-    Raises:
-        InvalidInputError: The encoder is of another modality, or no item can be read.
-    """
+    """Return (n, dim) rows, and (n,) which of them are of readable items; refuse if none is."""
     checked = check_encoder_of(encoder, task, data.modality)
     done = checked.encode_with_receipt(list(data.items), show_progress=show_progress)
     failed = done.receipt.failed

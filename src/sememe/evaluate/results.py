@@ -40,20 +40,8 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values in a fixed order; NaN becomes None, for JSON."""
-        return {
-            "task": self.task,
-            "model": self.model,
-            "n": self.n,
-            "metrics": {name: _nan_to_none(value) for name, value in self.metrics.items()},
-            "covered": self.covered,
-            "intervals": {
-                name: [_nan_to_none(low), _nan_to_none(high)]
-                for name, (low, high) in self.intervals.items()
-            },
-            "control": {name: _nan_to_none(value) for name, value in self.control.items()},
-            "coverage": dict(self.coverage),
-            "confused": [asdict(pair) for pair in self.confused],
-        }
+        plain: dict[str, Any] = _replace_nan(asdict(self))
+        return plain
 
     def to_json(self) -> str:
         """Return `to_dict` as one JSON document.
@@ -64,5 +52,10 @@ class Evaluation:
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
 
-def _nan_to_none(value: float) -> float | None:
-    return None if math.isnan(value) else value
+def _replace_nan(value: Any) -> Any:
+    """Return a value with None for NaN, and lists for tuples."""
+    if isinstance(value, dict):
+        return {name: _replace_nan(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(_replace_nan, value))
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import DuplicateIdError
 from sememe._ties import TOLERANCE, highest, rank
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
+from sememe._types import FloatArray
 
 _SPARE = 64  # documents kept beyond k, in case they tie with the k-th
 
@@ -44,10 +40,9 @@ class TopK:
             self._seen.add(identifier)
         numbers = np.arange(len(self.ids), len(self.ids) + len(ids))
         self.ids.extend(ids)
+        numbers = np.broadcast_to(numbers, scores.shape)
         all_scores = np.concatenate([self._scores, scores], axis=1)
-        all_numbers = np.concatenate(
-            [self._numbers, np.broadcast_to(numbers, scores.shape)], axis=1
-        )
+        all_numbers = np.concatenate([self._numbers, numbers], axis=1)
         if all_scores.shape[1] > self._room:
             chosen = self._choose(all_scores, all_numbers)
             all_scores = np.take_along_axis(all_scores, chosen, axis=1)

@@ -1,34 +1,20 @@
-"""Shared by the runners: checks of encoders, unit vectors, and blocks of bounded memory."""
+"""Shared by the runners: checks of encoders, and unit vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
-from sememe._types import Encoder, Modality
+from sememe._types import Encoder, FloatArray, Modality
 from sememe.encoders.base import BaseEncoder, as_encoder
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
+from sememe.vectors.nearest import unit
 
 _ALLOWED = {"text": "a text encoder", "image": "an image encoder", "audio": "an audio encoder"}
-_BLOCK = 16_000_000  # similarities in memory at once: 64 MB
 Role = Literal["text", "query", "document"]
-
-
-def check_text_encoder(encoder: object, task: str) -> BaseEncoder:
-    """Return the encoder, or raise InvalidInputError if it does not encode text."""
-    return check_encoder_of(encoder, task, "text")
-
-
-def check_image_encoder(encoder: object, task: str) -> BaseEncoder:
-    """Return the encoder, or raise InvalidInputError if it does not encode images."""
-    return check_encoder_of(encoder, task, "image")
 
 
 def check_encoder_of(encoder: object, task: str, modality: Modality) -> BaseEncoder:
@@ -62,13 +48,10 @@ def encode_unit(
     if not texts:
         return np.empty((0, encoder.dim), dtype=np.float32)
     known = as_encoder(encoder)
-    by_role = {
-        "text": known.encode, "query": known.encode_query, "document": known.encode_document
-    }  # fmt: skip
-    encode = by_role[role]
-    vectors = np.asarray(
-        encode(texts, batch_size=batch_size, show_progress=show_progress), dtype=np.float32
-    )
+    by_role = {"query": known.encode_query, "document": known.encode_document}
+    encode = by_role.get(role, known.encode)
+    given = encode(texts, batch_size=batch_size, show_progress=show_progress)
+    vectors = np.asarray(given, dtype=np.float32)
     if vectors.shape != (len(texts), encoder.dim):
         raise InvalidInputError(
             f"{encoder.name} gave vectors of shape {vectors.shape} for {len(texts)} texts; "
@@ -81,10 +64,7 @@ def encode_unit(
             f"{encoder.name} gave NaN or infinite values for {text[:60]!r}; allowed: "
             "finite vectors. Correct the encoder."
         )
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    norms[norms == 0] = 1
-    unit: FloatArray = vectors / norms
-    return unit
+    return unit(vectors)
 
 
 def encode_once(
@@ -113,10 +93,3 @@ def is_known(vectors: FloatArray, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     known: NDArray[np.bool_] = np.zeros(len(rows), dtype=bool)
     known[rows >= 0] = vectors[rows[rows >= 0]].any(axis=1)
     return known
-
-
-def row_blocks(n_rows: int, width: int) -> Iterator[slice]:
-    """Yield slices of rows whose (rows, width) similarities fit in 64 MB."""
-    step = max(1, _BLOCK // max(1, width))
-    for start in range(0, n_rows, step):
-        yield slice(start, min(start + step, n_rows))

@@ -1,1 +1,1 @@
-"""The index people touch: sources, encoders and the store, put together."""
+"""The index: sources, encoders and the store combined."""

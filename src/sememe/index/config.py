@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
+from sememe._atomic import write_atomically
 from sememe._errors import IndexExistsError, IndexFormatError, IndexNotFoundError
-from sememe._types import Encoder
 from sememe.search.store import CHUNKS, SOURCES, Store
 
 FILE = "sememe.json"
@@ -25,11 +23,6 @@ class EncoderEntry:
     modality: str
     dim: int
     space: str
-
-    @classmethod
-    def of(cls, encoder: Encoder) -> EncoderEntry:
-        """Describe an encoder."""
-        return cls(encoder.name, encoder.modality, encoder.dim, encoder.space)
 
     @property
     def column(self) -> str:
@@ -67,21 +60,12 @@ class Config:
     def save(self, folder: Path) -> None:
         """Write the file atomically."""
         document = {"format": FORMAT, "kind": "index", **asdict(self)}
-        fresh = folder / f".{FILE}.{os.getpid()}"
-        with fresh.open("w", encoding="utf-8") as file:
-            json.dump(document, file, ensure_ascii=False, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(folder / FILE)
+        with write_atomically(folder / FILE) as file:
+            file.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
 
     @classmethod
     def read(cls, folder: Path) -> Config:
-        """Read the file of the index in `folder`.
-
-        Raises:
-            IndexNotFoundError: If there is no index in that folder.
-            IndexFormatError: If the index is of a newer format, or its file is damaged.
-        """
+        """Read the file of the index in `folder`; raises as `Index.open`."""
         path = folder / FILE
         make = f"To make one, run: sememe index PATH --into {folder}"
         try:
@@ -93,12 +77,7 @@ class Config:
             raise IndexFormatError(f"{path} cannot be read: {error}. {make} elsewhere.") from error
         if not isinstance(document, dict) or document.get("kind") != "index":
             raise IndexNotFoundError(f"{folder} is not an index: {path} is of another kind. {make}")
-        return cls._from_document(document, path)
-
-    @classmethod
-    def _from_document(cls, document: dict[str, Any], path: Path) -> Config:
-        version = document.get("format")
-        if version != FORMAT:
+        if (version := document.get("format")) != FORMAT:
             raise IndexFormatError(
                 f"{path} is of format {version}; this sememe reads format {FORMAT}. "
                 "Run: pip install --upgrade sememe"
@@ -120,23 +99,20 @@ class Config:
 
 
 def prepare_folder(folder: Path) -> None:
-    """Accept a folder for a new index: missing, empty, or left by an interrupted creation.
+    """Prepare a folder for a new index; IndexExistsError if it holds anything else.
 
-    Raises:
-        IndexExistsError: If it holds an index, or anything else.
+    It may be missing, empty, or left by an interrupted creation.
     """
     if (folder / FILE).exists():
         raise IndexExistsError(f"{folder} is an index already. Use Index.open({str(folder)!r}).")
     if folder.exists() and not folder.is_dir():
         raise IndexExistsError(f"{folder} is a file. Give the path of a new folder.")
-    ours = {CHUNKS, SOURCES}
     locks = {"write.lock", "write.lock.json"}
     inside = {entry.name for entry in folder.iterdir()} - locks if folder.exists() else set()
-    if inside - ours:
-        some = ", ".join(sorted(inside - ours)[:3])
+    if others := inside - {CHUNKS, SOURCES}:
+        some = ", ".join(sorted(others)[:3])
         raise IndexExistsError(f"{folder} holds other files ({some}). Give an empty folder.")
-    if inside:
-        if (folder / CHUNKS).exists() and Store.open(folder).count():
-            raise IndexExistsError(f"{folder} holds a table of rows but no {FILE}.")
-        for name in inside:
-            shutil.rmtree(folder / name)
+    if CHUNKS in inside and Store.open(folder).count():
+        raise IndexExistsError(f"{folder} holds a table of rows but no {FILE}.")
+    for name in inside:
+        shutil.rmtree(folder / name)

@@ -1,10 +1,11 @@
-"""The encoders of an index, loaded when something of their modality is first met."""
+"""The encoders of an index, each loaded on first use."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from importlib.util import find_spec
 
 from sememe._errors import InvalidInputError, SpaceMismatchError, UnknownNameError
 from sememe._types import Encoder
@@ -16,14 +17,10 @@ from sememe.index.config import EncoderEntry
 from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL, model_info
 
 _NO_ENCODER = {
-    "image": (
-        "the index has no encoder for images. Build one that has: pip install 'sememe[images]', "
-        "then sememe index PATH --into OTHER"
-    ),
-    "audio": (
-        "the index has no encoder for audio. Build one that has: pip install 'sememe[audio]', then "
-        "sememe index PATH --into OTHER, without -m or with -m mel-statistics as well"
-    ),
+    "image": "the index has no encoder for images. Build one that has: pip install "
+    "'sememe[images]', then sememe index PATH --into OTHER",
+    "audio": "the index has no encoder for audio. Build one that has: pip install 'sememe[audio]', "
+    "then sememe index PATH --into OTHER, without -m or with -m mel-statistics as well",
 }
 Column = tuple[str, BaseEncoder]  # the store's vector column, and an encoder that fills it
 
@@ -36,19 +33,15 @@ class Encoders:
     """
 
     def __init__(self, entries: Sequence[EncoderEntry], given: Sequence[Encoder] = ()) -> None:
-        """Take the entries, and encoders to use in place of those they name.
-
-        Raises:
-            SpaceMismatchError: If an encoder makes vectors of a space that no entry has.
-        """
-        self._entries = list(entries)
+        """Take the entries, and encoders to use instead; SpaceMismatchError if one has no entry."""
+        self._entries = entries
         self._loaded: dict[str, BaseEncoder] = {}
+        names = {(entry.modality, entry.space): entry.name for entry in reversed(entries)}
         for encoder in given:
-            kind = encoder.modality, encoder.space
-            entry = next((one for one in entries if (one.modality, one.space) == kind), None)
-            if entry is None:
+            name = names.get((encoder.modality, encoder.space))
+            if name is None:
                 raise _make_mismatch(encoder, entries)
-            self._loaded[entry.name] = as_encoder(encoder)
+            self._loaded[name] = as_encoder(encoder)
 
     def list_columns(self, modality: str) -> list[str]:
         """Return the vector columns that queries of a modality are compared with; loads nothing."""
@@ -58,8 +51,7 @@ class Encoders:
         """Return the encoders that fill columns for items of a modality; [] where there is none.
 
         Raises:
-            UnknownNameError: If an encoder of the program's own was not given to `Index.open`.
-            SpaceMismatchError: If the model of an entry's name now makes vectors of another space.
+            UnknownNameError, SpaceMismatchError: If a model cannot be loaded, or has changed.
         """
         entries = self._of(modality)[: 1 if modality == "text" else None]
         return [(entry.column, self._load(entry)) for entry in entries]
@@ -73,25 +65,21 @@ class Encoders:
         return self._load(next(one for one in self._of(modality) if one.column == column))
 
     def find_similarity_column(self, modality: str) -> tuple[str, int]:
-        """Return the column and width by which images, or audio, are compared: their own, if any.
-
-        Raises:
-            InvalidInputError: If there is no encoder for them.
-        """
-        texts = self.list_columns("text")
-        entries = self._of(modality)
-        if not entries:
+        """Return the column and width to compare images, or audio, by: their own, if any."""
+        if not self.can_store(modality):
             raise InvalidInputError(explain_no_encoder(modality))
-        entry = min(entries, key=lambda one: one.column in texts)
+        texts = self.list_columns("text")
+        entry = min(self._of(modality), key=lambda one: one.column in texts)
         return entry.column, entry.dim
 
     def can_store(self, modality: str) -> bool:
         """Return whether items of a modality can be stored."""
         return bool(self._of(modality))
 
-    def loaded(self) -> Iterator[BaseEncoder]:
-        """Iterate over the encoders that are in memory."""
-        return iter(self._loaded.values())
+    def release(self) -> None:
+        """Free memory of the loaded encoders that only makes the next call faster."""
+        for encoder in self._loaded.values():
+            encoder.release()
 
     @property
     def text_column(self) -> tuple[str, int]:
@@ -129,11 +117,12 @@ def explain_no_encoder(modality: str) -> str:
 
 def list_default_encoders() -> list[str]:
     """Return the default encoder for text, those for images and audio where they are installed."""
-    images = [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
-    has_images = model_info(IMAGE_MODEL).available() and importlib.util.find_spec("PIL") is not None
-    has_audio = importlib.util.find_spec("soundfile") and model_info(SOUND_MODEL).available()
-    audio = [SOUND_MODEL] if has_audio else []
-    return [DEFAULT_MODEL, *(images if has_images else []), *audio]
+    names = [DEFAULT_MODEL]
+    if model_info(IMAGE_MODEL).available() and find_spec("PIL"):
+        names += [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
+    if model_info(SOUND_MODEL).available() and find_spec("soundfile"):
+        names.append(SOUND_MODEL)
+    return names
 
 
 def load_all(given: Sequence[Encoder | str]) -> list[BaseEncoder]:
@@ -150,11 +139,7 @@ def load_all(given: Sequence[Encoder | str]) -> list[BaseEncoder]:
 
 
 def list_names(given: Sequence[str]) -> list[str]:
-    """Return the names of the encoders that `load_all` returns; loads nothing.
-
-    Raises:
-        UnknownNameError, InvalidInputError: If a name leads to no encoder.
-    """
+    """Return the names of the encoders that `load_all` returns; loads nothing."""
     models = [resolve(name) for name in given]
     names = [name for model in models for name in model.names]
     if models and not any("text" in model.modalities for model in models):
@@ -164,12 +149,7 @@ def list_names(given: Sequence[str]) -> list[str]:
 
 
 def check_encoders(encoders: Sequence[BaseEncoder]) -> None:
-    """Refuse encoders that cannot be used together in one index.
-
-    Raises:
-        InvalidInputError: If none is for text, or one for text has a space that is neither the
-            first one's nor that of an encoder for images or audio.
-    """
+    """Refuse encoders that cannot be used together in one index; see `Index.create`."""
     texts = [encoder for encoder in encoders if encoder.modality == "text"]
     if not texts:
         raise InvalidInputError("encoders has none for text; add one: sememe.load()")
@@ -182,15 +162,12 @@ def check_encoders(encoders: Sequence[BaseEncoder]) -> None:
                 f"{encoder.name} puts images where {shared.name} puts texts, and "
                 f"{texts[0].name} finds none there. Give {network}:conse:{texts[0].name}"
             )
-    kinds = [(encoder.modality, encoder.space) for encoder in encoders]
-    if repeated := [
-        e.name for e, kind in zip(encoders, kinds, strict=True) if kinds.count(kind) > 1
-    ]:
+    counts = Counter((encoder.modality, encoder.space) for encoder in encoders)
+    if repeated := [e.name for e in encoders if counts[e.modality, e.space] > 1]:
         raise InvalidInputError(
             f"encoders={', '.join(repeated)} make the same kind of vectors. Give one of them."
         )
-    own = {encoder.space for encoder in texts[1:]} - joint - {texts[0].space}
-    if own:
+    if own := {encoder.space for encoder in texts[1:]} - joint - {texts[0].space}:
         names = ", ".join(encoder.name for encoder in texts)
         raise InvalidInputError(
             f"encoders={names} make text vectors of {len(own) + 1} spaces; an index has one, and "

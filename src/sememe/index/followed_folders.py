@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain, count
 from pathlib import Path
 
 from sememe.sources import find_files
@@ -15,16 +16,14 @@ def assign_prefix(
 ) -> tuple[str, dict[str, str]]:
     """Return the prefix of a root's sources, and the roots with it among them.
 
-    What comes from a folder begins with its name, so that two folders never meet:
-    "notes/trips/train.txt". A file that is a root of its own goes by its name, or if another goes
-    by that, by its folder's name as well. A root that was moved keeps its prefix: its old path is
+    Sources of a folder begin with its name, so that those of two folders differ:
+    "notes/trips/train.txt". The source of a file that is a root is its name, or, if another has
+    that, its folder's name and its own. A root that was moved keeps its prefix: its old path is
     gone, its name is the same, and it holds most of the files known of it. Another folder of that
     name must not take the prefix, for the sync would then delete what is known.
 
-    Args:
-        root: The folder or file.
-        roots: Those known, with their prefixes.
-        sources: Gives all sources known; called only where a root may have moved.
+    roots: Those known, with their prefixes. sources: Returns all sources known; called only where
+    a root may have moved.
 
     >>> assign_prefix(Path("/usr"), {})[0], assign_prefix(Path("/usr"), {"/tmp": "usr/"})[0]
     ('usr/', 'usr-2/')
@@ -37,13 +36,11 @@ def assign_prefix(
         if may_have_moved and _holds_most(path, prefix, sources()):
             moved = {str(path) if key == old else key: value for key, value in roots.items()}
             return prefix, moved
-    name = path.name
-    if path.is_file():
-        twins = [other for other in roots if Path(other).name == path.name]
-        if not twins:
-            return "", {**roots, str(path): ""}
-        name = path.parent.name
-    prefix = _make_unique(name or "root", set(roots.values()))
+    if path.is_file() and all(Path(other).name != path.name for other in roots):
+        return "", {**roots, str(path): ""}
+    name = (path.parent if path.is_file() else path).name or "root"
+    numbered = (f"{name}-{number}/" for number in count(2))
+    prefix = next(one for one in chain([f"{name}/"], numbered) if one not in roots.values())
     return prefix, {**roots, str(path): prefix}
 
 
@@ -54,10 +51,3 @@ def _holds_most(root: Path, prefix: str, sources: Iterable[str]) -> bool:
     known = {source for source in sources if source.startswith(prefix)}
     there = sum(prefix + file.source in known for file in find_files(root))
     return there >= _MOVED * len(known)
-
-
-def _make_unique(name: str, taken: set[str]) -> str:
-    prefix, number = f"{name}/", 2
-    while prefix in taken:
-        prefix, number = f"{name}-{number}/", number + 1
-    return prefix

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._progress import progress
 from sememe._types import Encoder, Item, Skipped
 from sememe.index.config import Config, EncoderEntry, prepare_folder
 from sememe.index.encoders import Encoders, check_encoders, list_default_encoders, load_all
@@ -82,12 +83,8 @@ class Index(Searchable):
         check_encoders(loaded)
         if not 0 <= thumbnails <= 1024:
             raise InvalidInputError(f"thumbnails={thumbnails}; give 0 to 1024 pixels, such as 160.")
-        config = Config(
-            encoders=[EncoderEntry.of(encoder) for encoder in loaded],
-            analyzer=terms,
-            terms=analyzer(terms).fingerprint,
-            thumbnails=thumbnails,
-        )
+        entries = [EncoderEntry(e.name, e.modality, e.dim, e.space) for e in loaded]
+        config = Config(entries, terms, analyzer(terms).fingerprint, thumbnails=thumbnails)
         if transcriber:
             if all(encoder.modality != "audio" for encoder in loaded):
                 raise InvalidInputError(
@@ -99,9 +96,7 @@ class Index(Searchable):
         prepare_folder(folder)
         store = Store.create(folder, config.dims)
         config.save(folder)  # last: without it, the folder is not an index
-        index = cls(folder, config, store)
-        index._encoders = Encoders(config.encoders, loaded)
-        return index
+        return cls(folder, config, store, Encoders(config.encoders, loaded))
 
     @classmethod
     def open(
@@ -125,13 +120,10 @@ class Index(Searchable):
         loaders = Encoders(config.encoders, encoders or ())
         with ThreadPoolExecutor(1) as background:
             loading = background.submit(loaders.load_for_documents, "text") if preload else None
-            index = cls(folder, config, Store.open(folder))
+            index = cls(folder, config, Store.open(folder), loaders)
             if loading is not None:
                 loading.result()
-        index._encoders = loaders
         return index
-
-    # Writing
 
     def add(self, items: Iterable[ItemLike], *, show_progress: bool = False) -> Report:
         """Store new items; those that are stored already, unchanged, cost nothing.
@@ -155,21 +147,19 @@ class Index(Searchable):
     def delete(self, ids: Iterable[str]) -> Report:
         """Remove items, in one commit; unknown ids are no error and are not counted."""
         wanted = [ids] if isinstance(ids, str) else [str(id_) for id_ in ids]
-        report = Report()
-        with self._writing() as started:
+        with self._write() as report:
             before = len(self._store.read_catalogue())
             self._store.delete(wanted)
             report.removed = before - len(self._store.read_catalogue())
             self._store.compact()
-            report.seconds = time.monotonic() - started
         return report
 
     def sync(
         self, *paths: StrPath, ignore: Sequence[str] = (), show_progress: bool = False
     ) -> Report:
-        """Bring the index to the state of folders and files: store what is new, remove what left.
+        """Bring the index to the state of folders and files: store new items, remove missing ones.
 
-        Files of unchanged size and time are passed over; of a changed file only the items that
+        Files of unchanged size and time are skipped; of a changed file only the items that
         changed are encoded. Items of other folders are left alone, and so are those given to `add`,
         unless they have the source of a file that is followed.
 
@@ -190,12 +180,11 @@ class Index(Searchable):
         for root in given:
             if not root.exists():
                 raise InvalidInputError(f"{root} does not exist. Give a folder or a file.")
-        with self._writing() as started:
-            roots = {root: self._follow(root) for root in given}
-            sync = FolderSync(self._store, roots)
-            report = sync.run(self._make_writer(), ignore=ignore, show_progress=show_progress)
+        with self._write() as report:
+            sync = FolderSync(self._store, {root: self._follow(root) for root in given})
+            writer = self._make_writer(report)
+            sync.run(writer, ignore=ignore, show_progress=show_progress)
             self._tidy()
-            report.seconds = time.monotonic() - started
         return report
 
     def forget(self, path: StrPath) -> Report:
@@ -205,9 +194,8 @@ class Index(Searchable):
             InvalidInputError: If the index does not follow it; the message lists what it follows.
             IndexLockedError: If another process is writing.
         """
-        report = Report()
-        with self._writing() as started:
-            root = Path(path).resolve()
+        root = Path(path).resolve()
+        with self._write() as report:
             if str(root) not in self._config.roots:
                 followed = ", ".join(self._config.roots) or "nothing"
                 raise InvalidInputError(f"{self.path} does not follow {root}, but {followed}.")
@@ -216,37 +204,31 @@ class Index(Searchable):
             del self._config.roots[str(root)]
             self._config.save(self.path)
             self._tidy()
-            report.seconds = time.monotonic() - started
         return report
 
     def use_transcriber(self, name: str) -> None:
-        """Set where the index's recogniser is now, if it moved.
+        """Set the new path of the index's recogniser.
 
         Raises:
-            InvalidInputError: If it is another one.
+            InvalidInputError: If it is another recogniser.
             UnknownNameError, CorruptFileError, MissingExtraError: As `Transcriber.load`.
         """
         recogniser = _load_transcriber(name)
         self._check_transcriber(recogniser)
-        with self._writing():
+        with self._write():
             self._config.transcriber = recogniser.name
             self._config.save(self.path)
         self._transcriber = recogniser
 
-    # Inside
-
     def _put(self, items: Iterable[ItemLike], on_change: OnChange, show_progress: bool) -> Report:
-        from sememe._progress import progress
-
-        with self._writing() as started, progress("items", total=None, show=show_progress) as step:
+        with self._write() as report, progress("items", total=None, show=show_progress) as step:
             things = self._check_metadata(parse_items(items), step)
             try:
-                report = self._make_writer().write(things, on_change=on_change).report
+                self._make_writer(report).write(things, on_change=on_change)
             except InvalidInputError:
                 self._tidy()  # what came before it is stored
                 raise
             self._tidy()
-            report.seconds = time.monotonic() - started
         return report
 
     def _check_metadata(
@@ -261,21 +243,19 @@ class Index(Searchable):
             advance(done)
 
     @contextmanager
-    def _writing(self) -> Iterator[float]:
-        """Hold the writer lock and see the newest state; yields the time of the start."""
-        started = time.monotonic()
+    def _write(self) -> Iterator[Report]:
+        """Hold the writer lock and see the newest state; yield the report, timed at the end."""
+        started, report = time.monotonic(), Report()
         with writer_lock(self.path / "write.lock"):
             self._store.refresh()
             self._config = Config.read(self.path)
-            yield started
+            yield report
+            report.seconds = time.monotonic() - started
 
     def _tidy(self) -> None:
         """End a change: release memory that encoding took, then merge and index the tables."""
-        for encoder in self._encoders.loaded():
-            encoder.release()
-        release = getattr(self._load_analyzer(), "release", None)
-        if release is not None:
-            release()
+        self._encoders.release()
+        self._load_analyzer().release()
         self._store.compact()
 
     def _follow(self, root: Path) -> str:
@@ -286,17 +266,18 @@ class Index(Searchable):
             self._config.save(self.path)
         return prefix
 
-    def _make_writer(self) -> Writer:
+    def _make_writer(self, report: Report) -> Writer:
         return Writer(
             self._store,
             self._encoders,
             self._load_analyzer(),
+            report,
             thumbnails=self._config.thumbnails,
-            load_transcriber=self._own_transcriber if self._config.transcriber else None,
+            load_transcriber=self._open_transcriber if self._config.transcriber else None,
         )
 
-    def _own_transcriber(self) -> Transcriber:
-        """Return the index's recogniser, loaded when the first audio comes."""
+    def _open_transcriber(self) -> Transcriber:
+        """Return the index's recogniser, loaded on first use."""
         if self._transcriber is None:
             name = self._config.transcriber
             try:

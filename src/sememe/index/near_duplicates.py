@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from sememe._errors import InvalidInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sememe._types import FloatArray, Modality
-    from sememe.search.store import Store
+from sememe._types import FloatArray, Modality
+from sememe.search.store import Store
 
 _NOUNS = {"image": "image", "audio": "audio item"}
 
@@ -35,10 +34,7 @@ SoundPair = SimilarPair
 def rank_similar_pairs(
     names: Sequence[str], vectors: FloatArray, *, max_pairs: int, threshold: float
 ) -> list[SimilarPair]:
-    """Return the most similar pairs of rows by their names, the most similar first.
-
-    vectors: (n, dim), a row for each name.
-    """
+    """Return the most similar pairs of (n, dim) vectors by their names, most similar first."""
     from sememe.space.pairs import similar_pairs
 
     pairs = similar_pairs(vectors, max_pairs=max_pairs, threshold=threshold)
@@ -66,7 +62,6 @@ def _read_vectors(
 
     The vector of audio is the mean of its windows', at unit length.
     """
-    import numpy as np
     import pyarrow as pa
 
     ids: list[str] = []
@@ -76,10 +71,8 @@ def _read_vectors(
         kept: Any = batch.filter(pa.array(is_ours & np.asarray(batch.column(column).is_valid())))
         ids += kept.column("id").to_pylist()
         parts.append(kept.column(column).flatten().to_numpy().reshape(-1, dim))
-    order = sorted(set(ids))
-    row = {id_: i for i, id_ in enumerate(order)}
+    order, rows = np.unique(np.array(ids, object), return_inverse=True)
     sums = np.zeros((len(order), dim), np.float32)
-    np.add.at(sums, [row[id_] for id_ in ids], np.concatenate(parts))
+    np.add.at(sums, rows, np.concatenate(parts))
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
-    vectors: FloatArray = sums / np.maximum(norms, 1e-12)
-    return order, vectors
+    return order.tolist(), sums / np.maximum(norms, 1e-12)

@@ -1,8 +1,8 @@
-"""The account of a change of an index: whatever is not stored has a line in it."""
+"""Report of a change of an index, with the reason for each item that is not stored."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sememe._types import Skipped
@@ -10,16 +10,16 @@ from sememe._types import Skipped
 
 @dataclass(slots=True)
 class Report:
-    """An account of one add, upsert, delete or sync, counted in items.
+    """Report of one add, upsert, delete or sync, counted in items.
 
     Attributes:
         added: Items that are new.
         updated: Items whose content or metadata changed.
-        unchanged: Items that were there already; nothing was encoded.
-        removed: Items that left.
+        unchanged: Items stored before; nothing was encoded.
+        removed: Items removed.
         chunks: Vectors encoded and stored.
         tokens: Tokens in them.
-        unknown: Tokens that the vocabulary does not know.
+        unknown: Tokens that are not in the vocabulary.
         skipped: What could not be used, and why.
         seconds: Wall time.
     """
@@ -36,9 +36,4 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as `sememe index --json` prints it."""
-        counts = ("added", "updated", "unchanged", "removed", "chunks", "tokens", "unknown")
-        return {
-            **{name: getattr(self, name) for name in counts},
-            "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
-            "seconds": round(self.seconds, 3),
-        }
+        return asdict(self) | {"seconds": round(self.seconds, 3)}

@@ -2,50 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sememe._errors import IndexFormatError
-from sememe._types import PairScorer
+from sememe._types import Modality, PairScorer
 from sememe.index.config import Config, EncoderEntry
 from sememe.index.encoders import Encoders
-from sememe.index.near_duplicates import (
-    ImagePair,
-    SimilarPair,
-    SoundPair,
-    find_near_duplicates,
-)
+from sememe.index.near_duplicates import ImagePair, SimilarPair, SoundPair, find_near_duplicates
 from sememe.index.querying.hits import Hits, Mode
-from sememe.index.querying.query import Query
-from sememe.index.querying.searcher import Searcher
+from sememe.index.querying.searcher import Query, Searcher
 from sememe.index.verify import Verification, verify_store
 from sememe.search.store import Store
 from sememe.text.terms.analyze import Analyzer, analyzer
 
 if TYPE_CHECKING:
-    from sememe._types import Modality
     from sememe.encoders.audio.transcriber import Transcriber
 
+T = TypeVar("T")
 _RERANKED = 100  # hits that a cross-encoder reads
 
 
 class Searchable:
     """The reading half of `sememe.Index`."""
 
-    def __init__(self, path: Path, config: Config, store: Store) -> None:
+    def __init__(self, path: Path, config: Config, store: Store, encoders: Encoders) -> None:
         """Use `create` or `open`."""
         self.path = path
         self._config = config
         self._store = store
-        self._encoders = Encoders(config.encoders)
+        self._encoders = encoders
         self._analyzer: Analyzer | None = None
         self._transcriber: Transcriber | None = None
 
     def __len__(self) -> int:
         """Return the number of items."""
-        self._store.refresh()
-        return self._store.run_read(lambda: len(self._store.read_catalogue()))
+        return self._read(lambda: len(self._store.read_catalogue()))
 
     @property
     def encoders(self) -> list[EncoderEntry]:
@@ -76,13 +70,13 @@ class Searchable:
         where: str | None = None,
         rerank: PairScorer | None = None,
     ) -> Hits:
-        """Find what answers a text: texts, transcribed audio, images and audio of a shared space.
+        """Search by a text: texts, transcribed audio, images and audio of a shared space.
 
         Args:
             query: Text, in any language of the encoder.
             k: How many items at most.
             mode: "semantic" compares meaning, "keyword" counts words (BM25), "hybrid" does both
-                and weighs them; `hits.note` gives the reason when one is set aside.
+                and weighs them; `hits.note` gives the reason when one is ignored.
             where: SQL over the columns id, source, modality, text and all metadata, for example
                 "year >= 2020 AND source LIKE '%.md'". Of audio, start and end are in milliseconds.
             rerank: A cross-encoder that reads the query with each of the first 100 hits, or k if
@@ -94,7 +88,7 @@ class Searchable:
         """
         n = k if rerank is None else max(k, _RERANKED)
         hits = self._search(Query(query, k=n, mode=mode, where=where))
-        return hits if rerank is None else hits.reranked(query, rerank, k=k)
+        return hits if rerank is None else hits.rerank(query, rerank, k=k)
 
     def search_image(self, picture: Any, *, k: int = 10, where: str | None = None) -> Hits:
         """Find images like this one, and texts that describe it.
@@ -154,37 +148,36 @@ class Searchable:
 
     def verify(self) -> Verification:
         """Check every row, checksum, offset, vector width and vector length."""
-        self._store.refresh()
-        return self._store.run_read(lambda: verify_store(self._store, self._config.dims))
+        return self._read(lambda: verify_store(self._store, self._config.dims))
 
     def statistics(self) -> dict[str, Any]:
         """Return what the index holds, and the state of its tables on disk."""
-        self._store.refresh()
         return {
-            **self._store.run_read(lambda: asdict(self._store.statistics())),
+            **self._read(lambda: asdict(self._store.statistics())),
             "encoders": [asdict(entry) for entry in self._config.encoders],
             "roots": self._config.roots,
             "columns": self._store.metadata,
         }
 
     def _search(self, query: Query) -> Hits:
-        self._store.refresh()
-
-        def run() -> Hits:
-            return Searcher(self._store, self._encoders, self._load_analyzer).search(query)
-
-        return self._store.run_read(run)
+        return self._read(
+            lambda: Searcher(self._store, self._encoders, self._load_analyzer).search(query)
+        )
 
     def _find_near_duplicates(
         self, modality: Modality, max_pairs: int, threshold: float
     ) -> list[SimilarPair]:
-        self._store.refresh()
         column, dim = self._encoders.find_similarity_column(modality)
-        return self._store.run_read(
+        return self._read(
             lambda: find_near_duplicates(
                 self._store, column, dim, modality, max_pairs=max_pairs, threshold=threshold
             )
         )
+
+    def _read(self, work: Callable[[], T]) -> T:
+        """Run a read of the newest version."""
+        self._store.refresh()
+        return self._store.run_read(work)
 
     def _load_analyzer(self) -> Analyzer:
         if self._analyzer is None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
 
 from sememe._errors import CorruptFileError
+from sememe.search.store import Store
 from sememe.search.table.corruption import comes_from_reading
-from sememe.search.table.item_catalogue import digests
+from sememe.search.table.item_catalogue import Digests, digests
 from sememe.search.table.rows import recompute_checksums
-
-if TYPE_CHECKING:
-    from sememe.search.store import Store
 
 _NORM = 1e-3  # how far from 1 a unit vector's length may be
 _LISTED = 100  # problems listed; all are counted
@@ -43,19 +43,13 @@ class Verification:
         return self.faults == 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the findings as `sememe verify --json` prints them."""
-        return {
-            "rows": self.rows,
-            "items": self.items,
-            "faults": self.faults,
-            "problems": self.problems,
-        }
+        """Return the result as `sememe verify --json` prints it."""
+        return asdict(self)
 
-    def add(self, problem: str) -> None:
-        """Add a problem."""
-        self.faults += 1
-        if len(self.problems) < _LISTED:
-            self.problems.append(problem)
+    def add(self, *problems: str) -> None:
+        """Count problems, and list them unless there are too many."""
+        self.faults += len(problems)
+        self.problems += problems[: _LISTED - len(self.problems)]
 
 
 def verify_store(store: Store, dims: dict[str, int]) -> Verification:
@@ -73,14 +67,14 @@ def verify_store(store: Store, dims: dict[str, int]) -> Verification:
     if store.dims != dims:
         result.add(f"vector columns are {store.dims}, the encoders make {dims}")
     probes: dict[str, str] = {}
-    checks: list[tuple[str, Callable[[], None]]] = [
-        ("the rows", lambda: _check_rows(store, result, probes)),
-        ("the items", lambda: _check_items(store, result)),
-        ("the list of files read", lambda: _check_sources(store, result)),
-        ("the keyword index", lambda: _check_terms(store, probes, result)),
-        ("the vector index", lambda: _check_vector_index(store, result)),
-    ]
-    for name, check in checks:
+    checks: dict[str, Callable[[], None]] = {
+        "the rows": lambda: _check_rows(store, result, probes),
+        "the items": lambda: _check_items(store, result),
+        "the list of files read": lambda: _check_sources(store, result),
+        "the keyword index": lambda: _check_terms(store, probes, result),
+        "the vector index": lambda: _check_vector_index(store, result),
+    }
+    for name, check in checks.items():
         try:
             check()
         except BaseException as error:
@@ -88,12 +82,8 @@ def verify_store(store: Store, dims: dict[str, int]) -> Verification:
                 raise
             if not (isinstance(error, CorruptFileError) or comes_from_reading(error)):
                 raise
-            result.add(f"{name}: {_to_line(error)}")
+            result.add(f"{name}: {' '.join(str(error).split()) or type(error).__name__}")
     return result
-
-
-def _to_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _check_rows(store: Store, result: Verification, probes: dict[str, str]) -> None:
@@ -101,8 +91,7 @@ def _check_rows(store: Store, result: Verification, probes: dict[str, str]) -> N
     columns = sorted(store.dims)
     for batch in store.iterate():
         result.rows += batch.num_rows
-        for problem in _find_problems(batch, columns):
-            result.add(problem)
+        result.add(*_find_problems(batch, columns))
         if len(probes) < _PROBES:
             probes.update(_draw_probe(batch))
 
@@ -122,32 +111,31 @@ def _find_problems(batch: Any, columns: list[str]) -> list[str]:
 
 
 def _check_batch(batch: Any, columns: list[str]) -> list[str]:
-    import numpy as np
-
     problems: list[str] = []
     names = ["id", "part", "modality", "start", "end", "text", "checksum"]
     rows = batch.select(names).to_pylist()
-    lengths = {}
-    for name in columns:
-        column = batch.column(name)
-        matrix = column.flatten().to_numpy().reshape(-1, column.type.list_size)
-        lengths[name] = np.full(len(column), np.nan)
-        with np.errstate(all="ignore"):  # of damaged numbers
-            lengths[name][np.asarray(column.is_valid())] = np.linalg.norm(matrix, axis=1)
-    present = {name: np.asarray(batch.column(name).is_valid()) for name in columns}
+    lengths = {name: _measure_lengths(batch.column(name)) for name in columns}
     for i, (row, sum_) in enumerate(zip(rows, recompute_checksums(batch), strict=True)):
         where = f"id={row['id']!r} part {row['part']}"
-        own = [name for name in columns if present[name][i]]
+        own = {name: of_rows[i] for name, of_rows in lengths.items() if of_rows[i] is not None}
         if not own:
             problems.append(f"{where} has no vector")
-        for name in own:
-            if not abs(lengths[name][i] - 1) <= _NORM:
-                problems.append(f"{where}: {name} has length {lengths[name][i]:.4f}, not 1")
+        for name, length in own.items():
+            if not abs(length - 1) <= _NORM:
+                problems.append(f"{where}: {name} has length {length:.4f}, not 1")
         if sum_ != row["checksum"]:
             problems.append(f"{where} does not match its checksum")
         if not _offsets_fit(row):
             problems.append(f"{where}: offsets {row['start']} to {row['end']} do not fit its text")
     return problems
+
+
+def _measure_lengths(column: Any) -> list[Any]:
+    """Return the length of each vector; None where there is none."""
+    matrix = column.flatten().to_numpy().reshape(-1, column.type.list_size)
+    with np.errstate(all="ignore"):  # of damaged numbers
+        lengths = iter(np.linalg.norm(matrix, axis=1).tolist())  # flatten drops the nulls
+    return [next(lengths) if valid else None for valid in column.is_valid().to_pylist()]
 
 
 def _offsets_fit(row: dict[str, Any]) -> bool:
@@ -160,18 +148,15 @@ def _offsets_fit(row: dict[str, Any]) -> bool:
 
 def _draw_probe(batch: Any) -> dict[str, str]:
     """Return the id and the last term of the batch's first row that carries terms."""
-    for id_, terms in zip(
-        batch.column("id").to_pylist(), batch.column("terms").to_pylist(), strict=True
-    ):
-        if id_ and terms and terms.split():
-            return {id_: terms.split()[-1]}
+    for row in batch.select(["id", "terms"]).to_pylist():
+        if row["id"] and (row["terms"] or "").split():
+            return {row["id"]: row["terms"].split()[-1]}
     return {}
 
 
 def _check_terms(store: Store, probes: dict[str, str], result: Verification) -> None:
     """Check that the keyword index covers every row, and finds some by a term of theirs."""
-    coverage = store.keyword_coverage()
-    if coverage < 1.0:
+    if (coverage := store.keyword_coverage()) < 1.0:
         result.add(f"the keyword index covers {coverage:.1%} of the rows. {_AGAIN}")
     for id_, term in probes.items():
         quoted = id_.replace("'", "''")
@@ -180,24 +165,20 @@ def _check_terms(store: Store, probes: dict[str, str], result: Verification) -> 
 
 
 def _check_vector_index(store: Store, result: Verification) -> None:
-    for problem in store.vector_index_faults():
-        result.add(f"{problem}. {_AGAIN}")
+    result.add(*(f"{fault}. {_AGAIN}" for fault in store.vector_index_faults()))
 
 
 def _check_sources(store: Store, result: Verification) -> None:
     """Check that of each file read to its end as many items are stored as were read."""
-    import numpy as np
-
     records = {s: r for s, r in store.sources().items() if r.size >= 0 and r.items > 0}
     index = {source: i for i, source in enumerate(records)}
     owners, items = [np.empty(0, np.int64)], [digests([])]
     for batch in store.iterate(["id", "source"]):
-        ids: list[Any] = batch.column("id").to_pylist()
-        sources: list[Any] = batch.column("source").to_pylist()
+        sources: Any = batch.column("source").to_pylist()
         owner = np.array([index.get(source, -1) for source in sources], np.int64)
         ours = owner >= 0
         owners.append(owner[ours])
-        items.append(digests(ids)[ours])
+        items.append(_digest_ids(batch)[ours])
     pairs = np.stack([np.concatenate(owners).astype(np.uint64), np.concatenate(items)], axis=1)
     distinct = np.unique(pairs, axis=0)[:, 0].astype(np.int64)
     stored = np.bincount(distinct, minlength=len(records))
@@ -205,39 +186,38 @@ def _check_sources(store: Store, result: Verification) -> None:
         return  # a writer is at work: the list and the rows are of different moments
     for (source, record), count in zip(records.items(), stored.tolist(), strict=True):
         if count != record.items:
-            result.add(
-                f"source {source}: {record.items} items were read, {count} are stored. {_AGAIN}"
-            )
+            read = f"{record.items} items were read"
+            result.add(f"source {source}: {read}, {count} are stored. {_AGAIN}")
+
+
+def _digest_ids(batch: Any) -> Digests:
+    return digests(batch.column("id").to_pylist())
 
 
 def _check_items(store: Store, result: Verification) -> None:
     """Check that each item has each part once, by the count and the sum of its part numbers."""
-    import numpy as np
-
     known = store.read_catalogue()
     result.items = len(known)
     sums = np.zeros(len(known), np.int64)
     for batch in store.iterate(["id", "part"]):
-        ids: list[Any] = batch.column("id").to_pylist()
-        at = np.searchsorted(known.ids, digests(ids))
+        at = np.searchsorted(known.ids, _digest_ids(batch))
         np.add.at(sums, at, batch.column("part").to_numpy())
     parts = known.parts.astype(np.int64)
     broken = (known.present != known.parts) | (sums != parts * (parts - 1) // 2)
-    suspects = set(known.ids[broken].tolist())
-    if suspects:
+    if suspects := set(known.ids[broken].tolist()):
         _name_broken(store, suspects, result)
 
 
 def _name_broken(store: Store, suspects: set[int], result: Verification) -> None:
-    rows: dict[str, list[tuple[int, int, str]]] = {}
+    rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for batch in store.iterate(["id", "part", "parts", "hash"]):
-        for row in batch.to_pylist():
-            if int(digests([row["id"]])[0]) in suspects:
-                rows.setdefault(row["id"], []).append((row["part"], row["parts"], row["hash"]))
+        for digest, row in zip(_digest_ids(batch).tolist(), batch.to_pylist(), strict=True):
+            if digest in suspects:
+                rows[row["id"]].append(row)
     for id_, own in sorted(rows.items()):
-        counted = Counter(part for part, _, _ in own)
-        expected = max(parts for _, parts, _ in own)
-        contents = len({hash_ for _, _, hash_ in own})
+        counted = Counter(row["part"] for row in own)
+        expected = max(row["parts"] for row in own)
+        contents = len({row["hash"] for row in own})
         lacking = [part for part in range(expected) if part not in counted]
         twice = [part for part, count in counted.items() if count > 1]
         if contents > 1:

@@ -1,4 +1,4 @@
-"""From a name to a folder: a path on this machine, or hf:org/name, which is fetched."""
+"""Resolve the name of a model to its folder: a local path, or hf:org/name on the hub."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sememe.models.bert.weights import ARCHITECTURES
 from sememe.models.weights import hub
 from sememe.models.weights.folder import SPEECH_TYPES, ModelFolder, ModelKind
 
-# What else is fetched where a network of that type comes without safetensors.
+# Further files to fetch where a network of that type has no safetensors.
 _INSTEAD = {
     **dict.fromkeys([*ARCHITECTURES, "clip"], hub.ONNX_FILES),
     **dict.fromkeys([*SPEECH_TYPES, "clap"], hub.TORCH_FILES),
@@ -21,13 +21,10 @@ def fetch(name: str) -> Path:
 
 
 def locate(source: str, *kinds: ModelKind) -> ModelFolder | None:
-    """Return the model that goes by a name, None if there is none or it is of no such kind.
+    """Return the model of a name; None if there is none or it is of another kind.
 
     source: A path, or hf:org/name[@revision], which is fetched unless more follows after a colon.
-
-    Raises:
-        InvalidInputError, UnknownNameError, HubError, CorruptFileError, MissingExtraError: As
-            `fetch`.
+    Raises what `fetch` raises.
     """
     if not source.startswith(hub.PREFIX):
         known = bool(source) and ModelFolder.open(source).holds(*kinds)

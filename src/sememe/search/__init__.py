@@ -1,1 +1,1 @@
-"""The store: vectors and terms in, ids and scores out. It never sees an encoder."""
+"""The store: vectors and terms in, ids and scores out. It is independent of encoders."""

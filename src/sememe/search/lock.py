@@ -1,9 +1,8 @@
 """One writer at a time.
 
 The lock is the operating system's (through `filelock`): it belongs to the open file, so the kernel
-releases it when the process that holds it dies, however it dies. Nothing has to be cleaned up.
-A note next to it, `write.lock.json`, names the holder; it is for people and decides nothing, so a
-note left behind by a dead writer does no harm.
+releases it when the process that holds it dies. A note next to it, `write.lock.json`, names the
+holder for people; one left by a dead writer does no harm.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from sememe._atomic import write_atomically
 from sememe._errors import IndexLockedError
 
 
 @contextmanager
 def writer_lock(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Hold the only right to write; readers need no lock.
+    """Hold the writer lock; readers need none.
 
-    Args:
-        path: The lock file, for example `folder/write.lock`. Its folder must exist.
+    path: The lock file, for example `folder/write.lock`. Its folder must exist.
 
     Raises:
         IndexLockedError: If another process holds it, or this one through another call.
@@ -48,14 +47,10 @@ def writer_lock(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _write_note(note: Path) -> None:
-    holder = {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "since": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    fresh = note.with_name(f"{note.name}.{os.getpid()}.tmp")
-    fresh.write_text(json.dumps(holder), encoding="utf-8")
-    fresh.replace(note)
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+    with write_atomically(note) as file:
+        file.write(json.dumps(holder).encode())
 
 
 def _describe_holder(file: Path, note: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,16 +45,13 @@ def read_statistics(table: LanceTable, folder: Path) -> StoreStatistics:
     """Read the figures; scans two narrow columns of every row."""
     import pyarrow.compute as pc
 
-    dataset = table.dataset
-    modalities: Counter[str] = Counter()
-    scanned = dataset.scanner(columns=["id", "modality"]).to_table()
-    for entry in pc.value_counts(scanned["modality"].combine_chunks()).to_pylist():
-        modalities[entry["values"]] += entry["counts"]
-    fragments = dataset.get_fragments()
+    scanned = table.scan(["id", "modality"])
+    counts: Any = pc.value_counts(scanned["modality"])
+    fragments = table.dataset.get_fragments()
     return StoreStatistics(
         rows=scanned.num_rows,
         items=pc.count_distinct(scanned["id"]).as_py(),
-        modalities=dict(sorted(modalities.items())),
+        modalities=dict(sorted((one["values"], one["counts"]) for one in counts.to_pylist())),
         bytes=sum(_file_size(file) for file in folder.rglob("*")),
         version=table.version,
         versions=sum(1 for _ in (table.path / "_versions").glob("*.manifest")),

@@ -49,13 +49,7 @@ MAX_REPLACED = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Decoded text.
-
-    Attributes:
-        text: The characters, without a byte order mark.
-        encoding: The codec.
-        replaced: Number of U+FFFD that replace undecodable bytes.
-    """
+    """Text without a byte order mark, its codec, and the number of replaced characters (U+FFFD)."""
 
     text: str
     encoding: str
@@ -65,9 +59,7 @@ class Decoded:
 def decode(data: bytes, declared: str | None = None) -> Decoded:
     """Decode text of unknown encoding, counting replaced characters.
 
-    Args:
-        data: All bytes of the text.
-        declared: The encoding that the document declares, for example in its HTML header.
+    declared: The encoding that the document declares, for example in its HTML header.
 
     >>> decode("자동차".encode("cp949"))
     Decoded(text='자동차', encoding='cp949', replaced=0)
@@ -93,14 +85,16 @@ def guess_encoding(data: bytes, declared: str | None = None) -> str:
         return "utf-8"
     except UnicodeDecodeError as error:
         start = max(0, error.start - SAMPLE_BYTES // 2)
-    if declared and (known := _resolve_codec(declared)) and _can_read(data, known):
-        return known
-    return guess_legacy(data[start : start + SAMPLE_BYTES])
+    if declared and (codec := _resolve_codec(declared, data)):
+        return codec
+    return _guess_legacy(data[start : start + SAMPLE_BYTES])
 
 
-def guess_legacy(sample: bytes) -> str:
+def _guess_legacy(sample: bytes) -> str:
     """Return the codec of bytes that are not valid UTF-8; damaged UTF-8 is still "utf-8"."""
-    if _is_damaged_utf8(sample):
+    text = sample.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    if sum(char > "\x7f" for char in text) > 3 * broken:  # valid characters far outnumber bad bytes
         return "utf-8"
     if _is_korean(sample):
         return "cp949"
@@ -127,21 +121,15 @@ def looks_binary(sample: bytes) -> bool:
     return nuls > MAX_NULS * len(sample) or controls > MAX_CONTROLS * len(sample)
 
 
-def _resolve_codec(declared: str) -> str | None:
+def _resolve_codec(declared: str, data: bytes) -> str | None:
+    """Return the codec of a declared name, or None if it cannot decode the data."""
     try:
         name = codecs.lookup(declared.strip()).name
-        "".encode(name)
-    except (LookupError, UnicodeError, ValueError):  # "hex" and the like are not text encodings
+        name = SUPERSETS.get(name, name)
+        data.decode(name)
+    except (LookupError, ValueError):  # "hex" and the like are not text encodings
         return None
-    return SUPERSETS.get(name, name)
-
-
-def _can_read(data: bytes, encoding: str) -> bool:
-    try:
-        data.decode(encoding)
-    except (UnicodeDecodeError, ValueError):
-        return False
-    return True
+    return name
 
 
 def _guess_utf16(sample: bytes) -> str | None:
@@ -165,32 +153,17 @@ def _guess_utf16(sample: bytes) -> str | None:
     return best[1] if best[0] > 0.02 else None
 
 
-def _is_damaged_utf8(sample: bytes) -> bool:
-    """Return whether this is UTF-8 with a few bad bytes: valid characters far outnumber them."""
-    text = sample.decode("utf-8", "replace")
-    broken = text.count("\ufffd")
-    whole = sum(char > "\x7f" for char in text) - broken
-    return whole > 2 * broken
-
-
 def _is_korean(sample: bytes) -> bool:
     """Return whether this is CP949: nearly all double bytes are Hangul, many of them frequent."""
     try:
         text = sample.decode("cp949")
     except UnicodeDecodeError as error:
         if len(sample) - error.start > 1 and error.start < 0.99 * len(sample):
-            return _is_mostly_korean(sample)
-        text = sample[: error.start].decode("cp949")
-    return _has_everyday_hangul(text)
-
-
-def _is_mostly_korean(sample: bytes) -> bool:
-    """Return whether this is CP949 with a few bad bytes, or starting inside a character."""
-    text = sample.decode("cp949", "replace")
-    return text.count("\ufffd") < 0.02 * len(text) and _has_everyday_hangul(text)
-
-
-def _has_everyday_hangul(text: str) -> bool:
+            text = sample.decode("cp949", "replace")
+            if text.count("\ufffd") >= 0.02 * len(text):  # more than a few bad bytes
+                return False
+        else:  # cut inside the last character
+            text = sample[: error.start].decode("cp949")
     foreign = [char for char in text if char > "\xff" and char != "\ufffd"]
     hangul = [char for char in foreign if "가" <= char <= "힣"]
     common = sum(char in COMMON_SYLLABLES for char in hangul)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from sememe._errors import InvalidInputError
 from sememe._types import Skipped
+from sememe.sources.encoding import decode
 from sememe.sources.ignore import IgnoreRules
+from sememe.sources.sanitize import SURROGATES
 
 MAX_INDEX_CARD_BYTES = 1 << 20
 EMPTY = "empty"  # prefix of the reason for a readable file without items
@@ -21,15 +23,13 @@ UNLISTED = "this folder cannot be listed"  # prefix of the reason for a folder o
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A regular file that may be read.
+    """A regular file that may be read, with its size in bytes and time of last modification.
 
     Attributes:
         path: Path of the file.
         source: Display name, also used in ids: the posix path relative to the root of the walk, or
             the file name if the root is a file. Always NFC, so that the same folder has the same
             sources on every system.
-        size: Size in bytes.
-        mtime_ns: Time of the last modification, in nanoseconds.
     """
 
     path: Path
@@ -52,18 +52,18 @@ def find_files(root: Path, *, ignore: Sequence[str] = ()) -> Iterator[SourceFile
         ignore: More patterns in `.gitignore` syntax, relative to the root.
 
     Raises:
-        InvalidInputError: There is nothing at `root`, or a pattern is malformed.
+        InvalidInputError: If `root` does not exist, or a pattern is malformed.
     """
     root = Path(root)
     try:
-        is_folder = stat.S_ISDIR(root.stat().st_mode)
+        mode = root.stat().st_mode
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         message = f"root={str(root)!r}: {why}. Give the path of an existing folder or file."
         raise InvalidInputError(message) from None
-    if not is_folder:
-        return iter([_inspect(root, make_readable(root.name))])
-    return _walk(root, IgnoreRules(root, ignore))
+    if stat.S_ISDIR(mode):
+        return _walk(root, IgnoreRules(root, ignore))
+    return iter([_inspect(root, make_readable(root.name))])
 
 
 def make_readable(name: str) -> str:
@@ -74,9 +74,7 @@ def make_readable(name: str) -> str:
     >>> make_readable(os.fsdecode("보고서.txt".encode("cp949")))
     '보고서.txt'
     """
-    if any("\ud800" <= char <= "\udfff" for char in name):
-        from sememe.sources.encoding import decode
-
+    if SURROGATES.search(name):
         name = decode(os.fsencode(name)).text
     return unicodedata.normalize("NFC", name)
 
@@ -97,10 +95,9 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[SourceFile | Skipped]:
         if entry is None:
             stack.pop()
             continue
-        name, source = entry[0], prefix + entry[1]
-        path = folder / name
+        source, path = prefix + entry[0], folder / entry[1]
         is_folder = _is_folder(path)
-        if rules.hides(source, is_folder=is_folder):
+        if rules.match(source, is_folder=is_folder):
             continue
         if not is_folder:
             yield _inspect(path, source)
@@ -114,23 +111,22 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[SourceFile | Skipped]:
 
 
 def _list(folder: Path) -> tuple[list[tuple[str, str]], str]:
-    """Return sorted (name, readable name) pairs, and why the folder is unreadable, or ""."""
+    """Return sorted (readable name, name) pairs, and why the folder is unreadable, or "".
+
+    If two readable names would be equal, one is escaped.
+    """
     try:
-        names = os.listdir(folder)  # noqa: PTH208 (names are all we keep of a folder)
+        names = sorted(os.listdir(folder))  # noqa: PTH208 (names are all we keep of a folder)
     except OSError as error:
         return [], f"{UNLISTED}: {error.strerror or error}"
-    return sorted(_pair_with_readable(names), key=lambda pair: (pair[1], pair[0])), ""
-
-
-def _pair_with_readable(names: list[str]) -> Iterator[tuple[str, str]]:
-    """Pair each name with its readable form; if two would be equal, escape one."""
-    taken = set(names)
-    for name in sorted(names):
+    taken, pairs = set(names), []
+    for name in names:
         readable = name if name.isascii() else make_readable(name)
         if readable != name and readable in taken:
             readable = name.encode("utf-8", "backslashreplace").decode("utf-8")
         taken.add(readable)
-        yield name, readable
+        pairs.append((readable, name))
+    return sorted(pairs), ""
 
 
 def _inspect(path: Path, source: str) -> SourceFile | Skipped:
@@ -157,11 +153,11 @@ def _is_folder(path: Path) -> bool:
 
 def _is_index(folder: Path) -> bool:
     """Return whether the folder's sememe.json is that of an index."""
-    card = folder / "sememe.json"
+    about = folder / "sememe.json"
     try:
-        if not card.is_file():
+        if not about.is_file():
             return False
-        with card.open("rb") as stream:
+        with about.open("rb") as stream:
             content = json.loads(stream.read(MAX_INDEX_CARD_BYTES))
     except (OSError, ValueError, RecursionError):
         return False

@@ -17,7 +17,37 @@ from sememe.sources.sanitize import Sanitizer
 MAX_LINE = 64 << 20  # characters; longer lines are left out, with a note
 
 
-class Lines:
+class LineSource:
+    """Lines of a source, with counts of what was lost in reading them."""
+
+    unit = "million characters"  # of `MAX_LINE`
+
+    def __init__(self, source: str, encoding: str) -> None:
+        self.sanitizer = Sanitizer()
+        self._source = source
+        self._encoding = encoding
+        self._replaced = 0
+        self._damaged: list[int] = []  # the first few lines with replaced characters
+        self._too_long: list[int] = []
+
+    def notes(self) -> Iterator[Skipped]:
+        """Yield what was replaced, removed or left out, once for the whole source."""
+        if self._replaced:
+            lines = ", ".join(map(str, self._damaged[:3]))
+            yield Skipped(self._source, describe_replaced(self._replaced, self._encoding, lines))
+        for note in self.sanitizer.notes():
+            yield Skipped(self._source, note)
+        for number in self._too_long:
+            limit = f"{MAX_LINE >> 20} {self.unit}"
+            yield Skipped(self._source, f"line {number}: longer than {limit}, left out")
+
+    def _count_replaced(self, count: int, number: int) -> None:
+        if count:
+            self._replaced += count
+            self._damaged += [number] if len(self._damaged) < 3 else []
+
+
+class Lines(LineSource):
     r"""Iterates (number from 1, line with its line end); `notes` then lists what was lost.
 
     Line ends become "\n". Lines longer than `MAX_LINE` are left out.
@@ -25,52 +55,26 @@ class Lines:
 
     def __init__(self, stream: BinaryIO, *, source: str, encoding: str, exact: bool) -> None:
         """Read from `stream`; with `exact`, all of it is known to be valid in that encoding."""
-        self.sanitizer = Sanitizer()
+        super().__init__(source, encoding)
         self._text = io.TextIOWrapper(stream, encoding, "replace", newline=None)
-        self._source = source
-        self._encoding = encoding
         self._exact = exact
-        self._replaced = 0
-        self._damaged: list[int] = []  # the first few lines with replaced characters
-        self._too_long: list[int] = []
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
-        number = 0
-        while line := self._text.readline(MAX_LINE):
-            number += 1
+        for number, line in enumerate(iter(lambda: self._text.readline(MAX_LINE), ""), 1):
             if len(line) == MAX_LINE and not line.endswith("\n"):
                 self._too_long.append(number)
-                self._pass_over_line()
+                while line and not line.endswith("\n"):
+                    line = self._text.readline(CHUNK_BYTES)
                 continue
-            if not self._exact and "\ufffd" in line:
-                self._replaced += line.count("\ufffd")
-                self._damaged += [number] if len(self._damaged) < 3 else []
+            if not self._exact:
+                self._count_replaced(line.count("\ufffd"), number)
             yield number, self.sanitizer.sanitize(line)
-
-    def notes(self) -> Iterator[Skipped]:
-        """Yield what was replaced, removed or left out, once for the whole file."""
-        if self._replaced:
-            where = ", ".join(map(str, self._damaged))
-            yield Skipped(self._source, describe_replaced(self._replaced, self._encoding, where))
-        for note in self.sanitizer.notes():
-            yield Skipped(self._source, note)
-        for number in self._too_long:
-            limit = f"{MAX_LINE >> 20} million characters"
-            yield Skipped(self._source, f"line {number}: longer than {limit}, left out")
-
-    def close(self) -> None:
-        """Close the underlying stream."""
-        self._text.close()
 
     def __enter__(self) -> Lines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _pass_over_line(self) -> None:
-        while (part := self._text.readline(CHUNK_BYTES)) and not part.endswith("\n"):
-            pass
+        self._text.close()
 
 
 def describe_replaced(count: int, encoding: str, lines: str) -> str:

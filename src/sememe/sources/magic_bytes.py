@@ -32,3 +32,17 @@ def describe_format(head: bytes) -> str | None:
     if head[:4] == b"RIFF" and head[8:12] in (b"WAVE", b"WEBP", b"AVI "):
         return {b"WAVE": "WAV audio", b"WEBP": "a WebP image"}.get(head[8:12], "a video")
     return next((name for mark, name in SIGNATURES if head.startswith(mark)), None)
+
+
+def describe_unreadable(head: bytes, kind: str, expected: str) -> str:
+    """Return why a decoder of `kind` refuses a file: it is damaged, or of another format.
+
+    >>> describe_unreadable(b"GIF89a...", "image", "an image")
+    'cut off or damaged (by its first bytes a GIF image)'
+    >>> describe_unreadable(b"%PDF-1.4", "image", "an image")
+    'not an image: by its first bytes a PDF document; name it .pdf to have it read'
+    """
+    known = describe_format(head)
+    if known and kind in known:
+        return f"cut off or damaged (by its first bytes {known})"
+    return f"not {expected}{f': by its first bytes {known}' if known else ''}"

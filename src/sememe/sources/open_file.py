@@ -9,7 +9,6 @@ import io
 import os
 import stat
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -25,7 +24,10 @@ PACKED = {".gz": "gzip", ".xz": "xz"}
 
 def open_bytes(path: Path) -> BinaryIO:
     """Open a regular file as a stream of decompressed bytes; never blocks on a named pipe."""
-    stream = cast(BinaryIO, open(path, "rb", opener=_open_without_waiting))  # noqa: PTH123 (Path.open takes no opener)
+    try:
+        stream = cast(BinaryIO, open(path, "rb", opener=_open_without_waiting))  # noqa: PTH123 (Path.open takes no opener)
+    except ValueError as error:  # NUL in its name
+        raise CorruptFileError(f"no name of a file ({error})") from error
     packing = PACKED.get(path.suffix.lower())
     if packing is None:
         return stream
@@ -34,12 +36,15 @@ def open_bytes(path: Path) -> BinaryIO:
 
 def read_bytes(path: Path) -> bytes:
     """Read a whole file, decompressed, up to `MAX_TEXT_BYTES`."""
+    chunks, size = [], 0
     with open_bytes(path) as stream:
-        data = _read_bounded(stream)
-    if len(data) > MAX_TEXT_BYTES:
+        while size <= MAX_TEXT_BYTES and (chunk := stream.read(CHUNK_BYTES)):
+            chunks.append(chunk)
+            size += len(chunk)
+    if size > MAX_TEXT_BYTES:
         limit = f"{MAX_TEXT_BYTES >> 20} MB"
         raise CorruptFileError(f"larger than {limit} as one text; split it into smaller files")
-    return data
+    return b"".join(chunks)
 
 
 def open_seekable(path: Path) -> BinaryIO:
@@ -65,14 +70,6 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _read_bounded(stream: BinaryIO) -> bytes:
-    chunks, size = [], 0
-    while size <= MAX_TEXT_BYTES and (chunk := stream.read(CHUNK_BYTES)):
-        chunks.append(chunk)
-        size += len(chunk)
-    return b"".join(chunks)
-
-
 def _open_without_waiting(path: str, flags: int) -> int:
     """Open without blocking on a pipe, and refuse what is not a regular file."""
     descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -85,26 +82,39 @@ def _open_without_waiting(path: str, flags: int) -> int:
     raise CorruptFileError("not a regular file (a named pipe, a socket or a device)")
 
 
-class _Unpacked(io.RawIOBase):
+class RawStream(io.RawIOBase):
+    """A readable stream defined by `read_some`."""
+
+    def read_some(self, size: int) -> bytes:
+        """Return at most `size` bytes, b"" only at the end."""
+        raise NotImplementedError
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill the buffer as far as `read_some` does; return the number of bytes."""
+        view = memoryview(buffer).cast("B")
+        data = self.read_some(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+class _Unpacked(RawStream):
     """The decompressed bytes of a stream; damaged or truncated data raises OSError."""
 
     def __init__(self, packed: BinaryIO, packing: str) -> None:
         self._packed = packed
         self._packing = packing
-        self._failures, self._stream = _choose_unpacker(packed, packing)
+        self._stream, self._failure = _open_unpacked(packed, packing)
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer).cast("B")
+    def read_some(self, size: int) -> bytes:
         try:
-            data = self._stream.read(len(view))
-        except self._failures as error:
+            return self._stream.read(size)
+        except (self._failure, EOFError, zlib.error) as error:
             message = f"broken or cut-off {self._packing} data ({error})"
             raise CorruptFileError(message) from None
-        view[: len(data)] = data
-        return len(data)
 
     def close(self) -> None:
         if not self.closed:
@@ -113,17 +123,12 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def _choose_unpacker(
-    packed: BinaryIO, packing: str
-) -> tuple[tuple[type[Exception], ...], BinaryIO]:
-    opener: Callable[[BinaryIO], object]
-    failures: tuple[type[Exception], ...]
+def _open_unpacked(packed: BinaryIO, packing: str) -> tuple[BinaryIO, type[Exception]]:
+    """Return the decompressing stream and the exception of its damaged data."""
     if packing == "gzip":
         import gzip
 
-        opener, failures = gzip.open, (gzip.BadGzipFile, EOFError, zlib.error)
-    else:
-        import lzma
+        return cast(BinaryIO, gzip.open(packed)), gzip.BadGzipFile
+    import lzma
 
-        opener, failures = lzma.open, (lzma.LZMAError, EOFError, zlib.error)
-    return failures, cast(BinaryIO, opener(packed))
+    return cast(BinaryIO, lzma.open(packed)), lzma.LZMAError

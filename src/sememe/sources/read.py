@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import importlib
+from collections.abc import Iterator
 
 from sememe._errors import MissingExtraError
 from sememe._types import Item, Skipped
@@ -10,7 +11,18 @@ from sememe.sources.files import SourceFile
 from sememe.sources.formats import format_of
 from sememe.sources.open_file import reason
 
-Reader = Callable[[SourceFile], Iterator[Item | Skipped]]
+_READERS = {
+    "audio": "media.read",
+    "csv": "tables.csv_table",
+    "docx": "documents.docx",
+    "html": "documents.html",
+    "image": "media.read",
+    "jsonl": "tables.jsonl",
+    "markdown": "documents.markdown",
+    "parquet": "tables.parquet",
+    "pdf": "documents.pdf",
+    "text": "documents.text",
+}  # format -> module whose function `read` reads it; imported with its libraries when needed
 
 
 def read_file(file: SourceFile) -> Iterator[Item | Skipped]:
@@ -25,41 +37,16 @@ def read_file(file: SourceFile) -> Iterator[Item | Skipped]:
     A `Skipped` after items concerns part of the file: rows that could not be used, characters that
     were replaced.
 
-    Args:
-        file: As listed by `find_files`.
+    file: As listed by `find_files`.
     """
     name, unread = format_of(file.path.name)
     if unread is not None:
         yield Skipped(file.source, unread)
         return
     try:
-        yield from _reader(name)(file)
+        module = importlib.import_module(f"sememe.sources.{_READERS[name]}")
+        yield from module.read(file)
     except MissingExtraError as error:
         yield Skipped(file.source, str(error))
     except (OSError, MemoryError) as error:
         yield Skipped(file.source, reason(error))
-
-
-def _reader(name: str) -> Reader:
-    """Import the reader of a format, which imports its own libraries."""
-    if name == "audio":
-        from sememe.sources.media.audio import read
-    elif name == "csv":
-        from sememe.sources.tables.csv_table import read
-    elif name == "docx":
-        from sememe.sources.documents.docx import read
-    elif name == "html":
-        from sememe.sources.documents.html import read
-    elif name == "image":
-        from sememe.sources.media.image import read
-    elif name == "jsonl":
-        from sememe.sources.tables.jsonl import read
-    elif name == "markdown":
-        from sememe.sources.documents.markdown import read
-    elif name == "parquet":
-        from sememe.sources.tables.parquet import read
-    elif name == "pdf":
-        from sememe.sources.documents.pdf import read
-    else:
-        from sememe.sources.documents.text import read
-    return read

@@ -11,8 +11,7 @@ class Sanitizer:
     """Sanitizes text and counts the changes, for one note per file."""
 
     def __init__(self) -> None:
-        self.nuls = 0
-        self.surrogates = 0
+        self.nuls = self.surrogates = 0
 
     def sanitize(self, text: str) -> str:
         """Remove NULs and replace each lone surrogate by U+FFFD."""
@@ -26,9 +25,8 @@ class Sanitizer:
 
     def notes(self) -> list[str]:
         """Return what was changed, one note per kind of change."""
-        notes = []
-        if self.nuls:
-            notes.append(f"{self.nuls} NUL characters were removed")
-        if self.surrogates:
-            notes.append(f"{self.surrogates} lone surrogates were replaced by U+FFFD")
-        return notes
+        counts = {
+            "NUL characters were removed": self.nuls,
+            "lone surrogates were replaced by U+FFFD": self.surrogates,
+        }
+        return [f"{count} {change}" for change, count in counts.items() if count]

@@ -7,15 +7,6 @@ from sememe.space.duplicates import Duplicates, duplicates
 from sememe.space.pairs import Pair, most_similar_pair, similar_pairs
 
 __all__ = [
-    "Clusters",
-    "Duplicates",
-    "Pair",
-    "central_words",
-    "cluster",
-    "distinctive_terms",
-    "duplicates",
-    "most_similar_pair",
-    "purity",
-    "silhouette",
-    "similar_pairs",
-]
+    "Clusters", "Duplicates", "Pair", "central_words", "cluster", "distinctive_terms", "duplicates",
+    "most_similar_pair", "purity", "silhouette", "similar_pairs",
+]  # fmt: skip

@@ -9,21 +9,17 @@ score 1.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError
-from sememe.vectors.checks import to_float32
+from sememe._types import FloatArray
+from sememe.vectors.checks import check_shape
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from sememe._types import FloatArray
-
-    Ids = NDArray[np.int64]
-    At = slice | Ids
-
+Ids = NDArray[np.int64]
+At = slice | Ids
 _BLOCK = 1024  # rows of a block; its scores take 4 MB
 _CELLS = 1 << 20  # numbers in the rows of a block: wide vectors have smaller blocks
 _MANY = 128  # if more than 1 in this many passes, a float64 product of all is faster
@@ -41,14 +37,9 @@ class Cosines:
     def __init__(self, vectors: ArrayLike, *, at_least: int = 1) -> None:
         """Take (n, dim) vectors; float32 is not copied.
 
-        Raises:
-            InvalidInputError: Fewer than `at_least` rows, or a row of zeros, NaN or infinity.
+        InvalidInputError for fewer than `at_least` rows, or a row of zeros, NaN or infinity.
         """
-        rows = to_float32(vectors, "vectors")
-        if rows.ndim != 2 or rows.shape[0] < at_least or rows.shape[1] == 0:
-            raise InvalidInputError(
-                f"got vectors of shape {rows.shape}; allowed: (n, dim), at least ({at_least}, 1)."
-            )
+        rows = check_shape(vectors, at_least=at_least)
         if rows.strides[1] != rows.itemsize:
             rows = np.ascontiguousarray(rows)
         self.n, dim = rows.shape

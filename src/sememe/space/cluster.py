@@ -10,23 +10,19 @@ Reference: Lloyd 1982 with k-means++ (Arthur and Vassilvitskii 2007); Ward 1963;
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._lazy import require
-from sememe.space._rows import check_vectors
+from sememe._types import FloatArray
 from sememe.space.cluster_quality import NOISE, silhouette
+from sememe.vectors.checks import check_vectors
 from sememe.vectors.nearest import check_k
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from sememe._types import FloatArray
-
-    Labels = NDArray[np.int64]
-
+Labels = NDArray[np.int64]
 Method = Literal["kmeans", "agglomerative", "hdbscan"]
 _RESTARTS = 10  # of k-means; the best is kept
 _LARGEST = 20_000  # items whose n x n distances agglomerative clustering can hold: 1.6 GB
@@ -96,21 +92,17 @@ def cluster(
         raise InvalidInputError(f"seed={seed!r}; allowed: a whole number from 0 to 2**32 - 1.")
     _check_numbers(len(rows), k, method, max_k, min_size)
     if method == "hdbscan":
-        labels = _hdbscan(rows, min_size)
-        return _clusters(rows, labels, method, normalize)
+        return _number_clusters(rows, _hdbscan(rows, min_size), method, normalize)
     distinct = _count_distinct(rows, limit=max(k or 0, max_k))
-    if k is not None:
-        if k > distinct:
-            raise InvalidInputError(
-                f"k={k}, but there are {distinct} different vectors. Give k={distinct} or less."
-            )
-        return _clusters(rows, _partition(rows, k, method, seed), method, normalize)
+    if k is not None and k > distinct:
+        raise InvalidInputError(
+            f"k={k}, but there are {distinct} different vectors. Give k={distinct} or less."
+        )
+    sizes = list(range(2, min(max_k, distinct, len(rows) - 1) + 1)) if k is None else [k]
     tried = [
-        _clusters(rows, _partition(rows, size, method, seed), method, normalize)
-        for size in range(2, min(max_k, distinct, len(rows) - 1) + 1)
+        _number_clusters(rows, _partition(rows, size, method, seed), method, normalize)
+        for size in sizes or [1]
     ]
-    if not tried:
-        return _clusters(rows, np.zeros(len(rows), dtype=np.int64), method, normalize)
     return max(tried, key=lambda clusters: (clusters.silhouette, -clusters.k))
 
 
@@ -122,10 +114,9 @@ def _check_numbers(n: int, k: int | None, method: Method, max_k: int, min_size: 
             check_k(number, name)
     if k is not None and k > n:
         raise InvalidInputError(f"k={k}; allowed: 1 to {n}, the number of vectors.")
-    if max_k < 2:
-        raise InvalidInputError(f"max_k={max_k}; allowed: 2 or more.")
-    if min_size < 2:
-        raise InvalidInputError(f"min_size={min_size}; allowed: 2 or more.")
+    for name, number in {"max_k": max_k, "min_size": min_size}.items():
+        if number < 2:
+            raise InvalidInputError(f"{name}={number}; allowed: 2 or more.")
     if method == "agglomerative" and n > _LARGEST:
         raise InvalidInputError(
             f"got {n} vectors; agglomerative compares each with each and takes {_LARGEST} at most. "
@@ -144,15 +135,14 @@ def _count_distinct(rows: FloatArray, *, limit: int) -> int:
 
 
 def _partition(rows: FloatArray, k: int, method: Method, seed: int) -> Labels:
-    sklearn: Any = require("sklearn.cluster", f'cluster(method="{method}")')
     if k == 1:
         return np.zeros(len(rows), dtype=np.int64)
+    sklearn: Any = require("sklearn.cluster", f'cluster(method="{method}")')
     if method == "kmeans":
         model = sklearn.KMeans(n_clusters=k, n_init=_RESTARTS, random_state=seed)
     else:
         model = sklearn.AgglomerativeClustering(n_clusters=k, linkage="ward")
-    labels: Labels = model.fit_predict(rows).astype(np.int64)
-    return labels
+    return np.asarray(model.fit_predict(rows), np.int64)
 
 
 def _hdbscan(rows: FloatArray, min_size: int) -> Labels:
@@ -160,11 +150,10 @@ def _hdbscan(rows: FloatArray, min_size: int) -> Labels:
     if len(rows) < max(2, min_size):  # too few for one cluster
         return np.full(len(rows), NOISE, dtype=np.int64)
     model = sklearn.HDBSCAN(min_cluster_size=min_size, copy=True)
-    labels: Labels = model.fit_predict(rows.astype(np.float64)).astype(np.int64)
-    return labels
+    return np.asarray(model.fit_predict(rows.astype(np.float64)), np.int64)
 
 
-def _clusters(rows: FloatArray, labels: Labels, method: Method, normalize: bool) -> Clusters:
+def _number_clusters(rows: FloatArray, labels: Labels, method: Method, normalize: bool) -> Clusters:
     """Number the clusters by first appearance and take their means."""
     numbers: dict[int, int] = {}
     for label in labels.tolist():

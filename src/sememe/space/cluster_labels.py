@@ -6,19 +6,17 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
 
 from sememe._errors import InvalidInputError
 from sememe._ties import rank
-from sememe.space._rows import check_vectors
 from sememe.space.cluster import Clusters
 from sememe.text.hangul import strip_particle
 from sememe.text.normalize import normalize
 from sememe.text.terms.stopwords import ENGLISH, KOREAN
+from sememe.vectors.checks import check_vectors
 from sememe.vectors.nearest import check_k
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 _WORD = re.compile(r"\w+")
 _HANGUL = re.compile("[가-힣]+")
@@ -38,9 +36,8 @@ def central_words(
             f"got {len(words)} words, {len(rows)} vectors and {len(clusters.labels)} labels; give "
             "one of each for every item."
         )
-    centers = clusters.centers
     named = []
-    for label, center in enumerate(centers):
+    for label, center in enumerate(clusters.centers):
         members = clusters.members(label)
         own = [words[i] for i in members]
         ranked = rank(rows[members] @ center, own)
@@ -64,7 +61,7 @@ def distinctive_terms(clusters: Clusters, texts: Sequence[str], *, k: int = 3) -
     counts: list[Counter[str]] = [Counter() for _ in range(clusters.k)]
     for label, text in zip(clusters.labels.tolist(), texts, strict=True):
         if label >= 0:
-            counts[label].update(_terms(text))
+            counts[label].update(_find_terms(text))
     every: Counter[str] = sum(counts, Counter())
     mean = every.total() / max(1, len(counts))
     named = []
@@ -74,9 +71,7 @@ def distinctive_terms(clusters: Clusters, texts: Sequence[str], *, k: int = 3) -
     return named
 
 
-def _terms(text: str) -> list[str]:
-    words = (
-        strip_particle(word) if _HANGUL.fullmatch(word) else word
-        for word in _WORD.findall(normalize(text))
-    )
+def _find_terms(text: str) -> list[str]:
+    every = _WORD.findall(normalize(text))
+    words = (strip_particle(word) if _HANGUL.fullmatch(word) else word for word in every)
     return [word for word in words if word not in _COMMON and not word.isdecimal()]

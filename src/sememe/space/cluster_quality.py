@@ -5,22 +5,20 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe.space._rows import check_vectors
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+from sememe.vectors.checks import check_vectors
 
 NOISE = -1
 _SAMPLE = 5000  # points whose distances to each other are computed: 200 MB
 
 
-def purity(labels: Sequence[int] | NDArray[np.int64], truth: Sequence[Hashable]) -> float:
+def purity(labels: ArrayLike, truth: Sequence[Hashable]) -> float:
     """Return the fraction of items that are of their cluster's most frequent class, in [0, 1].
 
     labels, truth: (n,). Items labelled -1 (noise) count as wrong. Purity rises with the number of
@@ -48,11 +46,7 @@ def purity(labels: Sequence[int] | NDArray[np.int64], truth: Sequence[Hashable])
 
 
 def silhouette(
-    vectors: ArrayLike,
-    labels: Sequence[int] | NDArray[np.int64],
-    *,
-    normalize: bool = True,
-    seed: int = 0,
+    vectors: ArrayLike, labels: ArrayLike, *, normalize: bool = True, seed: int = 0
 ) -> float:
     """Return the mean of (b - a) / max(a, b), in [-1, 1]; higher is better separated.
 

@@ -17,21 +17,17 @@ its clusters.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sememe._progress import progress
 from sememe._ties import TOLERANCE, first_best
+from sememe._types import FloatArray
 from sememe.space._cosines import Cosines
 from sememe.space.pairs import check_threshold
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from sememe._types import FloatArray
-
-    Ids = NDArray[np.int64]
+Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,21 +70,19 @@ def duplicates(
     """
     lowest = np.float32(check_threshold(threshold))
     rows = Cosines(vectors)
-    kept, best, scores = _greedy(rows, lowest, show_progress=show_progress)
+    kept, best, scores = _deduplicate(rows, lowest, show=show_progress)
     dropped = np.flatnonzero(best >= 0)
     return Duplicates(kept, dropped, best[dropped], scores[dropped])
 
 
-def _greedy(
-    rows: Cosines, lowest: np.float32, *, show_progress: bool
-) -> tuple[Ids, Ids, FloatArray]:
+def _deduplicate(rows: Cosines, lowest: np.float32, *, show: bool) -> tuple[Ids, Ids, FloatArray]:
     """Return the kept rows, and for each row the kept one it duplicates, or -1, and the cosine."""
     best = np.full(rows.n, -1, np.int64)
     scores = np.full(rows.n, -np.inf, np.float32)
     kept = np.empty(rows.n, np.int64)
     held = np.empty(rows.size * rows.size, np.float32)
     count = 0
-    with progress("comparing", total=rows.n, show=show_progress) as advance:
+    with progress("comparing", total=rows.n, show=show) as advance:
         for start in range(0, rows.n, rows.size):
             block = np.arange(start, min(start + rows.size, rows.n))
             left = rows.unit(slice(start, start + rows.size))

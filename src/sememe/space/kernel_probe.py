@@ -9,29 +9,17 @@ Reference: Saunders et al. 1998, Ridge regression learning algorithm in dual var
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
-from sememe.space.probe import (
-    Standard,
-    check_examples,
-    fit_standard,
-    row_blocks,
-    softmax,
-    split_folds,
-    standardize,
-)
+from sememe._types import FloatArray
+from sememe.space import probe
+from sememe.space.probe import Labels, Probe, Standard
 from sememe.vectors.nearest import unit
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.space.probe import Labels
 
 _WIDTHS, _RIDGES = (0.5, 1.0), (0.1, 0.3, 1.0)
 _SHARP = (5.0, 10.0, 20.0)  # inverse temperatures of the softmax
@@ -40,7 +28,7 @@ _CHOSEN_BY = 3000  # examples, at most, to select width and ridge
 
 
 @dataclass
-class KernelProbe:
+class KernelProbe(Probe):
     """Kernel ridge regression; width and ridge are selected on held-out examples.
 
     Attributes:
@@ -50,30 +38,29 @@ class KernelProbe:
             examples.
     """
 
+    _names = (*Standard._fields, "examples", "weight", "width", "sharp")
+
     seed: int = 0
     width_: float = field(default=1.0, init=False)
     ridge_: float = field(default=0.3, init=False)
     held_out_: float = field(default=float("nan"), init=False)
-    _learnt: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
-    def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> KernelProbe:
-        """Fit to (n, dim) rows and (n,) class indices; each class has an example.
-
-        groups: (n,) group indices, such as speakers: selection is on whole groups held out.
+    def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> Self:
+        """Fit to (n, dim) rows and (n,) class indices, selecting on whole groups held out.
 
         Raises:
             InvalidInputError: Fewer than two classes, or more than 20,000 examples.
         """
-        n_classes = check_examples(rows, labels)
+        classes = probe.check_examples(rows, labels)
         if len(rows) > MAX_KERNEL_EXAMPLES:
             raise InvalidInputError(
                 f"got {len(rows):,} examples; the kernel of {MAX_KERNEL_EXAMPLES:,} is the largest "
                 "that is held. Use a linear probe."
             )
-        standard = fit_standard(rows)
-        x = unit(standardize(rows, standard))
-        sharp = self._choose(x, labels, n_classes, groups)
-        weight = _solve(_kernel(x, x, self.width_), labels, n_classes, (self.ridge_,))[0]
+        standard = probe.fit_standard(rows)
+        x = unit(probe.standardize(rows, standard))
+        sharp = self._choose(x, labels, classes, groups)
+        weight = _solve(_compute_kernel(x, x, self.width_), labels, classes, (self.ridge_,))[0]
         self._learnt = {
             **standard._asdict(),
             "examples": x,
@@ -86,43 +73,25 @@ class KernelProbe:
     def probabilities(self, rows: FloatArray) -> FloatArray:
         """Return (n, classes) float32; each row sums to 1."""
         learnt = self._learnt
-        x = unit(standardize(rows, Standard.among(learnt)))
-        scores = [
-            _kernel(block, learnt["examples"], float(learnt["width"])) @ learnt["weight"]
-            for block in row_blocks(x)
-        ]
-        if not scores:
-            return np.empty((0, learnt["weight"].shape[1]), np.float32)
-        return softmax(float(learnt["sharp"]) * np.concatenate(scores))
+        x = unit(probe.standardize(rows, Standard.among(learnt)))
+        scores = [np.empty((0, learnt["weight"].shape[1]), np.float32)]
+        for block in probe.split_rows(x):
+            kernel = _compute_kernel(block, learnt["examples"], float(learnt["width"]))
+            scores.append(kernel @ learnt["weight"])
+        return probe.softmax(float(learnt["sharp"]) * np.concatenate(scores))
 
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """Return the fitted state: the examples (n, dim), their weights (n, classes), scalars."""
-        return self._learnt
-
-    @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> KernelProbe:
-        """Return the probe with this fitted state."""
-        probe = cls()
-        names = ("examples", "weight", "width", "sharp")
-        standard = Standard.among(arrays)._asdict()
-        probe._learnt = {**standard, **{name: arrays[name] for name in names}}
-        return probe
-
-    def _choose(
-        self, x: FloatArray, labels: Labels, n_classes: int, groups: Labels | None
-    ) -> float:
+    def _choose(self, x: FloatArray, labels: Labels, classes: int, groups: Labels | None) -> float:
         """Select width and ridge by accuracy; return the inverse temperature by likelihood."""
         by_value: dict[tuple[float, float], list[Any]] = {}
         truth: list[Labels] = []
-        for train, held_out in split_folds(labels, seed=self.seed, groups=groups):
+        for train, held_out in probe.split_folds(labels, seed=self.seed, groups=groups):
             truth.append(labels[held_out])
             train = np.random.default_rng(self.seed).permutation(train)[:_CHOSEN_BY]
             for width in _WIDTHS:
-                kernel = _kernel(x[train], x[train], width)
-                queries = _kernel(x[held_out], x[train], width)
-                for ridge, weight in zip(
-                    _RIDGES, _solve(kernel, labels[train], n_classes, _RIDGES), strict=True
-                ):
+                kernel = _compute_kernel(x[train], x[train], width)
+                queries = _compute_kernel(x[held_out], x[train], width)
+                weights = _solve(kernel, labels[train], classes, _RIDGES)
+                for ridge, weight in zip(_RIDGES, weights, strict=True):
                     by_value.setdefault((width, ridge), []).append(queries @ weight)
         if not truth:
             return _SHARP[1]
@@ -132,21 +101,21 @@ class KernelProbe:
         self.width_, self.ridge_ = max(accuracy, key=lambda key: accuracy[key])
         best = scores[self.width_, self.ridge_]
         self.held_out_ = accuracy[self.width_, self.ridge_]
-        likely = [np.log(softmax(s * best)[np.arange(len(true)), true]).mean() for s in _SHARP]
+        each = np.arange(len(true))
+        likely = [np.log(probe.softmax(s * best)[each, true]).mean() for s in _SHARP]
         return _SHARP[int(np.argmax(likely))]
 
 
-def _kernel(a: FloatArray, b: FloatArray, width: float) -> FloatArray:
+def _compute_kernel(a: FloatArray, b: FloatArray, width: float) -> FloatArray:
     """Return (len(a), len(b)) exp(-width |a - b|²) of unit rows."""
-    kernel: FloatArray = np.exp(2 * width * (a @ b.T - 1))
-    return kernel
+    return np.asarray(np.exp(2 * width * (a @ b.T - 1)))
 
 
 def _solve(
-    kernel: FloatArray, labels: Labels, n_classes: int, ridges: tuple[float, ...]
+    kernel: FloatArray, labels: Labels, classes: int, ridges: tuple[float, ...]
 ) -> list[NDArray[np.float64]]:
     """Return the weights (n, classes) for each ridge."""
-    target = np.eye(n_classes)[labels]
+    target = np.eye(classes)[labels]
     target -= target.mean(axis=0)
     weights = []
     for ridge in ridges:

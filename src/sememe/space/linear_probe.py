@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Self
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
-from sememe.space.probe import (
-    Standard,
-    check_examples,
-    fit_standard,
-    softmax,
-    split_folds,
-    standardize,
-)
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.space.probe import Labels
+from sememe._types import FloatArray
+from sememe.space import probe
+from sememe.space.probe import Labels, Probe, Standard
 
 _GRID = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
 _FEW = 1.0  # with too few examples to select
@@ -32,7 +20,7 @@ _ITERATIONS = 200  # of L-BFGS; enough for these penalties
 
 
 @dataclass
-class LinearProbe:
+class LinearProbe(Probe):
     """One linear layer that minimises mean cross-entropy + λ/2 |W|².
 
     Attributes:
@@ -43,59 +31,45 @@ class LinearProbe:
             examples.
     """
 
+    _names = (*Standard._fields, "weight", "bias")
+
     regularization: float | None = None
     seed: int = 0
     regularization_: float = field(default=_FEW, init=False)
     held_out_: float = field(default=float("nan"), init=False)
-    _learnt: dict[str, FloatArray] = field(default_factory=dict, init=False, repr=False)
 
-    def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> LinearProbe:
-        """Fit to (n, dim) rows and (n,) class indices; each class has an example.
-
-        groups: (n,) group indices, such as speakers: λ is selected on whole groups held out.
+    def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> Self:
+        """Fit to (n, dim) rows and (n,) class indices; λ is selected on whole groups held out.
 
         Raises:
             InvalidInputError: Fewer than two classes, or a regularization of 0 or less.
             MissingExtraError: scikit-learn is not installed.
         """
-        check_examples(rows, labels)
+        probe.check_examples(rows, labels)
         given = self.regularization
         if given is not None and not 0 < given < np.inf:
             raise InvalidInputError(f"regularization={given}; give a number above 0, such as 0.1.")
-        standard = fit_standard(rows)
-        x = standardize(rows, standard)
+        standard = probe.fit_standard(rows)
+        x = probe.standardize(rows, standard)
         if given is None:
             self._choose(x, labels, groups)
         else:
             self.regularization_ = given
-        (fitted,) = _path(x, labels, (self.regularization_,))
-        weight, bias = fitted
+        ((weight, bias),) = _fit_path(x, labels, (self.regularization_,))
         self._learnt = {**standard._asdict(), "weight": weight, "bias": bias}
         return self
 
     def probabilities(self, rows: FloatArray) -> FloatArray:
         """Return (n, classes) float32; each row sums to 1."""
         learnt = self._learnt
-        x = standardize(rows, Standard.among(learnt))
-        return softmax(x @ learnt["weight"].T + learnt["bias"])
-
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """Return centre, mean and deviation (dim,), weight (classes, dim) and bias (classes,)."""
-        return self._learnt
-
-    @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> LinearProbe:
-        """Return the probe with this fitted state."""
-        probe = cls()
-        standard = Standard.among(arrays)._asdict()
-        probe._learnt = {**standard, **{name: arrays[name] for name in ("weight", "bias")}}
-        return probe
+        x = probe.standardize(rows, Standard.among(learnt))
+        return probe.softmax(x @ learnt["weight"].T + learnt["bias"])
 
     def _choose(self, x: FloatArray, labels: Labels, groups: Labels | None) -> None:
         hits, n = np.zeros(len(_GRID)), 0
-        for train, held_out in split_folds(labels, seed=self.seed, groups=groups):
+        for train, held_out in probe.split_folds(labels, seed=self.seed, groups=groups):
             truth = labels[held_out]
-            for i, (weight, bias) in enumerate(_path(x[train], labels[train], _GRID)):
+            for i, (weight, bias) in enumerate(_fit_path(x[train], labels[train], _GRID)):
                 hits[i] += int(((x[held_out] @ weight.T + bias).argmax(1) == truth).sum())
             n += len(held_out)
         if n:
@@ -103,7 +77,7 @@ class LinearProbe:
             self.regularization_, self.held_out_ = _GRID[best], float(hits[best] / n)
 
 
-def _path(
+def _fit_path(
     x: FloatArray, labels: Labels, strengths: tuple[float, ...]
 ) -> list[tuple[FloatArray, FloatArray]]:
     """Return weight (classes, dim) and bias (classes,) per strength, each warm-started."""

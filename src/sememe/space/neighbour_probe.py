@@ -5,21 +5,15 @@ Reference: Wu et al. 2018 (arXiv:1805.01978), section 3.4: a vote has the weight
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Self
 
 import numpy as np
 
 from sememe._ties import best_places
-from sememe.space.probe import check_examples, row_blocks
+from sememe._types import FloatArray
+from sememe.space.probe import Labels, Probe, check_examples, split_rows
 from sememe.vectors.nearest import check_k, unit
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.space.probe import Labels
 
 _TEMPERATURE = 0.07
 _GRID = (1, 3, 5, 10, 20, 50)
@@ -27,7 +21,7 @@ _ASKED = 2000  # examples, at most, classified by the others to select k
 
 
 @dataclass
-class NeighbourProbe:
+class NeighbourProbe(Probe):
     """Weighted k-nearest-neighbour classifier.
 
     Attributes:
@@ -37,26 +31,23 @@ class NeighbourProbe:
         held_out_: Leave-one-out accuracy of the selected k, slightly optimistic.
     """
 
+    _names = ("examples", "labels", "k")
+
     k: int | None = None
     seed: int = 0
     k_: int = field(default=1, init=False)
     held_out_: float = field(default=float("nan"), init=False)
-    _learnt: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
-    def fit(
-        self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None
-    ) -> NeighbourProbe:
-        """Store (n, dim) rows and (n,) class indices.
-
-        groups: (n,) group indices, such as speakers: k is selected by neighbours in other groups.
+    def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> Self:
+        """Store (n, dim) rows and (n,) class indices; k is selected by neighbours in other groups.
 
         Raises:
             InvalidInputError: Fewer than two classes, or k below 1.
         """
-        n_classes = check_examples(rows, labels)
+        classes = check_examples(rows, labels)
         rows = unit(rows)
         if self.k is None:
-            self._choose(rows, labels, n_classes, groups)
+            self._choose(rows, labels, classes, groups)
         else:
             self.k_ = check_k(self.k)
         self._learnt = {"examples": rows, "labels": labels, "k": np.array(self.k_)}
@@ -66,54 +57,40 @@ class NeighbourProbe:
         """Return (n, classes) float32: the fraction of the votes for each class."""
         learnt = self._learnt
         labels, k = learnt["labels"], int(learnt["k"])
-        n_classes = int(labels.max()) + 1
+        classes = int(labels.max()) + 1
         votes = [
-            _votes(block @ learnt["examples"].T, labels, (k,), n_classes)[0]
-            for block in row_blocks(unit(rows))
+            _count_votes(block @ learnt["examples"].T, labels, (k,), classes)[0]
+            for block in split_rows(unit(rows))
         ]
-        return np.concatenate(votes) if votes else np.empty((0, n_classes), np.float32)
+        return np.concatenate(votes) if votes else np.empty((0, classes), np.float32)
 
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """Return examples (n, dim), labels (n,) and k."""
-        return self._learnt
-
-    @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> NeighbourProbe:
-        """Return the probe with this fitted state."""
-        probe = cls()
-        probe._learnt = {name: arrays[name] for name in ("examples", "labels", "k")}
-        return probe
-
-    def _choose(
-        self, rows: FloatArray, labels: Labels, n_classes: int, groups: Labels | None
-    ) -> None:
-        asked = np.random.default_rng(self.seed).permutation(len(rows))[:_ASKED]
-        grid = tuple(k for k in _GRID if k < len(rows))
+    def _choose(self, x: FloatArray, labels: Labels, classes: int, groups: Labels | None) -> None:
+        asked = np.random.default_rng(self.seed).permutation(len(x))[:_ASKED]
+        grid = tuple(k for k in _GRID if k < len(x))
         hits, start = np.zeros(len(grid)), 0
-        for block in row_blocks(rows[asked]):
+        for block in split_rows(x[asked]):
             own = asked[start : start + len(block)]
-            cosine = block @ rows.T
+            cosine = block @ x.T
             cosine[np.arange(len(block)), own] = -np.inf  # not its own neighbour
             if groups is not None and len(np.unique(groups)) > 1:
                 cosine[groups[own][:, None] == groups] = -np.inf
-            for i, votes in enumerate(_votes(cosine, labels, grid, n_classes)):
+            for i, votes in enumerate(_count_votes(cosine, labels, grid, classes)):
                 hits[i] += int((votes.argmax(1) == labels[own]).sum())
             start += len(block)
         best = int(hits.argmax())
         self.k_, self.held_out_ = grid[best], float(hits[best] / len(asked))
 
 
-def _votes(
-    cosine: FloatArray, labels: Labels, ks: tuple[int, ...], n_classes: int
+def _count_votes(
+    cosine: FloatArray, labels: Labels, ks: tuple[int, ...], classes: int
 ) -> list[FloatArray]:
     """Return for each k the (n, classes) fractions of the votes; ties go to the first example."""
     near = best_places(cosine, max(ks))
     scores = np.take_along_axis(cosine, near, axis=1)
     weights = np.exp((scores - scores[:, :1]) / _TEMPERATURE)
-    by_k = []
+    by_k, rows = [], np.arange(len(cosine))[:, None]
     for k in ks:
-        votes = np.zeros((len(cosine), n_classes), np.float32)
-        rows = np.arange(len(cosine))[:, None]
+        votes = np.zeros((len(cosine), classes), np.float32)
         np.add.at(votes, (rows, labels[near[:, :k]]), weights[:, :k].astype(np.float32))
         by_k.append(votes / votes.sum(axis=1, keepdims=True))
     return by_k

@@ -11,22 +11,19 @@ at most three times `max_pairs`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
 from sememe._ties import TOLERANCE, settle
+from sememe._types import FloatArray
 from sememe.space._cosines import Cosines
 from sememe.vectors.nearest import check_k
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from sememe._types import FloatArray
-
-    Ids = NDArray[np.int64]
+Ids = NDArray[np.int64]
 
 
 class Pair(NamedTuple):
@@ -157,9 +154,8 @@ class _Best:
             self._least, self._last = settled[kept[-1]], int(keys[kept[-1]])
             self._edge = max(self._lowest, self._least - np.float32(TOLERANCE))
             tied = rest[settled[rest] == self._least]
-            kept = np.append(
-                kept, tied[scores[tied].argsort()[-1:]]
-            )  # the score of those it ties with
+            best = tied[scores[tied].argsort()[-1:]]  # the score of those it ties with
+            kept = np.append(kept, best)
         self._keys, self._scores = [keys[kept]], [scores[kept]]
         self._held = len(kept)
         return settled[order[: self._limit]]

@@ -4,64 +4,31 @@
     kernel_probe.py      kernel ridge regression
     neighbour_probe.py   k nearest neighbours
 
-A probe is fitted to vectors and class indices and predicts probabilities. Its fitted state is a
-dictionary of arrays, so that it can be stored without pickle.
+A probe is fitted to vectors and class indices and predicts probabilities.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
 from sememe.vectors.nearest import unit
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-
-    Labels = NDArray[np.int64]
-
+Labels = NDArray[np.int64]
+Fold = tuple[Labels, Labels]  # training indices, held-out indices
 _FOLDS = 5
 _LARGE = 2000  # examples from which one fold suffices for model selection
 _BLOCK = 1024  # rows compared with all others at once
 
 
-class Probe(Protocol):
-    """A classifier of vectors."""
-
-    held_out_: float
-
-    def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> Probe:
-        """Fit to (n, dim) rows and (n,) class indices.
-
-        groups: (n,) group indices; hyperparameters are selected on whole groups held out.
-        """
-        ...
-
-    def probabilities(self, rows: FloatArray) -> FloatArray:
-        """Return (n, classes) float32; each row sums to 1."""
-        ...
-
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """Return the fitted state."""
-        ...
-
-    @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Probe:
-        """Return the probe with this fitted state."""
-        ...
-
-
 def check_examples(rows: FloatArray, labels: Labels) -> int:
-    """Return the number of classes, or refuse examples that cannot be learnt from.
-
-    Raises:
-        InvalidInputError: Fewer than two classes, or a class without an example.
-    """
+    """Return the number of classes, or refuse fewer than two and one without an example."""
     if rows.ndim != 2 or labels.shape != (len(rows),):
         raise InvalidInputError(
             f"got rows {rows.shape} and labels {labels.shape}; give (n, dim) and (n,)."
@@ -95,6 +62,39 @@ class Standard(NamedTuple):
         return cls(arrays.get("centre", np.zeros_like(mean)), mean, arrays["deviation"])
 
 
+class Probe(ABC):
+    """A classifier of vectors. Its fitted state is stored as arrays, without pickle."""
+
+    held_out_: float
+    _names: ClassVar[tuple[str, ...]]  # of the arrays
+    _learnt: Mapping[str, NDArray[Any]] = {}
+
+    @abstractmethod
+    def fit(self, rows: FloatArray, labels: Labels, *, groups: Labels | None = None) -> Self:
+        """Fit to (n, dim) rows and (n,) class indices; each class has an example.
+
+        groups: (n,) group indices, such as speakers: hyperparameters are selected on whole groups
+        held out.
+        """
+
+    @abstractmethod
+    def probabilities(self, rows: FloatArray) -> FloatArray:
+        """Return (n, classes) float32; each row sums to 1."""
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return the fitted state."""
+        return self._learnt
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Return the probe with this fitted state."""
+        probe = cls()
+        standard = Standard.among(arrays)._asdict() if "mean" in cls._names else {}
+        known = {**standard, **arrays}  # old ones have no centre
+        probe._learnt = {name: known[name] for name in cls._names}
+        return probe
+
+
 def fit_standard(rows: FloatArray) -> Standard:
     """Return the parameters of `standardize` for training rows; no deviation is near 0.
 
@@ -114,8 +114,7 @@ def standardize(rows: FloatArray, standard: Standard) -> FloatArray:
     The root balances a few large features against many small ones, as after rectifiers (Perronnin
     et al. 2010, doi:10.1007/978-3-642-15561-1_11).
     """
-    scaled: FloatArray = (take_root(rows, standard.centre) - standard.mean) / standard.deviation
-    return scaled
+    return (take_root(rows, standard.centre) - standard.mean) / standard.deviation
 
 
 def take_root(rows: FloatArray, centre: FloatArray) -> FloatArray:
@@ -128,10 +127,8 @@ def take_root(rows: FloatArray, centre: FloatArray) -> FloatArray:
     return unit(np.sign(x) * np.sqrt(np.abs(x)))
 
 
-def split_folds(
-    labels: Labels, *, seed: int = 0, groups: Labels | None = None
-) -> Iterator[tuple[Labels, Labels]]:
-    """Yield (training indices, held-out indices), with each class in both, if possible.
+def split_folds(labels: Labels, *, seed: int = 0, groups: Labels | None = None) -> Iterator[Fold]:
+    """Yield folds with each class in training and held out, if possible.
 
     Five folds, or only the first of many examples. A class with one example is only trained on.
     With groups, such as speakers, whole groups are held out, and folds without a class in training
@@ -152,9 +149,7 @@ def split_folds(
             yield np.flatnonzero(fold != i), np.flatnonzero(fold == i)
 
 
-def _split_groups(
-    labels: Labels, groups: Labels, rng: np.random.Generator
-) -> Iterator[tuple[Labels, Labels]]:
+def _split_groups(labels: Labels, groups: Labels, rng: np.random.Generator) -> Iterator[Fold]:
     """Yield folds of whole groups in which every class occurs in training."""
     known = rng.permutation(np.unique(groups))
     n = min(_FOLDS, len(known))
@@ -165,7 +160,7 @@ def _split_groups(
             yield train, np.flatnonzero(held_out)
 
 
-def row_blocks(rows: FloatArray) -> Iterator[FloatArray]:
+def split_rows(rows: FloatArray) -> Iterator[FloatArray]:
     """Yield rows in blocks, to compare with all examples."""
     for start in range(0, len(rows), _BLOCK):
         yield rows[start : start + _BLOCK]
@@ -174,5 +169,4 @@ def row_blocks(rows: FloatArray) -> Iterator[FloatArray]:
 def softmax(scores: NDArray[np.floating]) -> FloatArray:
     """Return the softmax of each row."""
     exps = np.exp(scores - scores.max(axis=1, keepdims=True))
-    probabilities: FloatArray = (exps / exps.sum(axis=1, keepdims=True)).astype(np.float32)
-    return probabilities
+    return np.asarray(exps / exps.sum(axis=1, keepdims=True), np.float32)

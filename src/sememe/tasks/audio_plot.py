@@ -9,26 +9,17 @@ minimum and maximum, the spectrogram by its mean power.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe.models.audio.mel_filters import to_mel
 from sememe.models.audio.mfcc import Mfcc
 from sememe.sources.media.audio_decoding import stream_sound
 from sememe.tasks.downsampling import Downsampler
-from sememe.tasks.plotting import (
-    FAINT,
-    INK,
-    PAPER,
-    choose_time_ticks,
-    encode_png,
-    map_colours,
-)
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from sememe.tasks.plotting import FAINT, INK, PAPER, choose_time_ticks, encode_png, map_colours
 
 _MEL = Mfcc(sample_rate=22_050, n_fft=1024, hop_length=256, n_mels=96, top_db=None)
 _FLOOR = 80.0  # decibels below the loudest that are still distinguished
@@ -44,18 +35,12 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Overview:
-    """Audio downsampled to the columns of a plot.
+    """Audio downsampled to the columns of a plot."""
 
-    Attributes:
-        seconds: Its duration.
-        low, high: (columns,) the minimum and the maximum sample.
-        power: (96, columns) mel power.
-    """
-
-    seconds: float
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    power: NDArray[np.float64]
+    seconds: float  # duration
+    low: NDArray[np.float64]  # (columns,) the minimum sample
+    high: NDArray[np.float64]  # (columns,) the maximum sample
+    power: NDArray[np.float64]  # (96, columns) mel power
 
 
 def plot_audio(
@@ -91,9 +76,8 @@ def plot_audio(
     below = rest - above
     pixels = np.full((height, width, 3), PAPER, np.uint8)
     wave = _draw_waveform(overview, above)
-    spectrogram = map_colours(_normalise_power(overview.power))[
-        np.arange(below)[::-1] * len(overview.power) // below
-    ]
+    bands = np.arange(below)[::-1] * len(overview.power) // below
+    spectrogram = map_colours(_normalise_power(overview.power))[bands]
     if marked is not None:
         first, last = (min(columns - 1, int(at / overview.seconds * columns)) for at in marked)
         shown = (wave == PAPER).all(axis=2)
@@ -115,12 +99,8 @@ def _read_overview(content: Any, columns: int) -> _Overview:
     power = Downsampler(columns, np.add)
     for decibels in _MEL.stream_log_mel(content, seconds=_SECONDS):
         power.add(10.0 ** (decibels.T / 10))
-    return _Overview(
-        seconds=low.count / _MEL.sample_rate,
-        low=low.columns(columns)[:, 0],
-        high=high.columns(columns)[:, 0],
-        power=power.columns(columns).T,
-    )
+    lows, highs = low.columns(columns)[:, 0], high.columns(columns)[:, 0]
+    return _Overview(low.count / _MEL.sample_rate, lows, highs, power.columns(columns).T)
 
 
 def _check_window(
@@ -152,11 +132,8 @@ def _draw_waveform(overview: _Overview, height: int) -> NDArray[np.uint8]:
     low, high = overview.low.copy(), overview.high.copy()
     low[1:] = np.minimum(low[1:], overview.high[:-1])
     high[1:] = np.maximum(high[1:], overview.low[:-1])
-    middle = (height - 1) / 2
-    top, bottom = (
-        np.rint(middle - side / _find_peak(overview) * (middle - 1)).astype(int)
-        for side in (high, low)
-    )
+    middle, peak = (height - 1) / 2, _find_peak(overview)
+    top, bottom = (np.rint(middle - y / peak * (middle - 1)).astype(int) for y in (high, low))
     rows = np.arange(height)[:, None]
     pixels = np.full((height, len(low), 3), PAPER, np.uint8)
     pixels[(rows >= top) & (rows <= bottom)] = _WAVE
@@ -186,8 +163,7 @@ def _draw_axes(
     unit = "s" if overview.seconds < 120 else "time"
     texts.append((width - _RIGHT, height - 2, unit, "rd"))
     top = float(to_mel(np.array(_MEL.sample_rate / 2), "slaney"))
-    shown = _HERTZ if below >= 150 else _HERTZ[1::2]
-    for hertz in shown:
+    for hertz in _HERTZ if below >= 150 else _HERTZ[1::2]:
         y = foot - 1 - round(float(to_mel(np.array(float(hertz)), "slaney")) / top * below)
         pixels[y, _LEFT - 5 : _LEFT] = INK
         texts.append((_LEFT - 8, y, f"{hertz}", "rm"))

@@ -10,12 +10,8 @@ Rows are pooled into bins, which double in size when there are too many.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 
 class Downsampler:

@@ -26,10 +26,8 @@ def find_matching_window(index: Index, file: str | Path, query: str | Path) -> H
     """
     source = find_source(index, Path(file)).replace("'", "''")
     where = f"source = '{source}' AND modality = 'audio'"
-    if _is_audio_file(query):
-        hits = index.search_sound(query, k=1, where=where)
-    else:
-        hits = index.search(str(query), k=1, where=where)
+    search = index.search_sound if _is_audio_file(query) else index.search
+    hits = search(str(query), k=1, where=where)
     if not len(hits):
         raise InvalidInputError(
             f"nothing in {file} answers {str(query)!r} in {index.path}. Give another query, "
@@ -46,11 +44,9 @@ def find_source(index: Index, file: Path) -> str:
     """
     path = file.resolve()
     for root, prefix in index.statistics()["roots"].items():
-        if path == Path(root):
-            return str(prefix) + make_readable(path.name)
         if path.is_relative_to(root):
-            parts = map(make_readable, path.relative_to(root).parts)
-            return str(prefix) + "/".join(parts)
+            parts = path.relative_to(root).parts or (path.name,)
+            return str(prefix) + "/".join(map(make_readable, parts))
     raise InvalidInputError(
         f"{index.path} does not follow {file}. Type: sememe index {file} --into {index.path}"
     )

@@ -11,20 +11,19 @@ Memory holds the vectors, 2 KB for each text at dim 512, and a block of scores; 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
 from sememe._ties import rank
+from sememe._types import Encoder, FloatArray
+from sememe.encoders.receipt import find_duplicates
 from sememe.encoders.text.encoder import check_texts
 from sememe.space.duplicates import Duplicates, duplicates
 from sememe.space.pairs import check_threshold, similar_pairs
 from sememe.vectors.nearest import check_k
-
-if TYPE_CHECKING:
-    from sememe._types import Encoder, FloatArray
 
 _BATCH = 4096  # texts given to the encoder at once
 
@@ -93,11 +92,7 @@ def mine_pairs(
 
 
 def deduplicate(
-    texts: Sequence[str],
-    encoder: Encoder,
-    *,
-    threshold: float = 0.9,
-    show_progress: bool = False,
+    texts: Sequence[str], encoder: Encoder, *, threshold: float = 0.9, show_progress: bool = False
 ) -> Duplicates:
     """Return which texts to keep: the first of those with the same meaning.
 
@@ -139,13 +134,9 @@ def deduplicate(
 
 
 def _find_first_positions(texts: list[str]) -> tuple[list[int], dict[int, int]]:
-    """Return the first position of each distinct text, and of each copy that of its first."""
-    first: dict[str, int] = {}
-    copies: dict[int, int] = {}
-    for i, text in enumerate(texts):
-        if text.strip() and first.setdefault(text, i) != i:
-            copies[i] = first[text]
-    return list(first.values()), copies
+    """Return the positions of distinct texts with content, and {copy: its first}."""
+    copies = {i: first for i, first in find_duplicates(texts).items() if texts[i].strip()}
+    return [i for i, text in enumerate(texts) if text.strip() and i not in copies], copies
 
 
 def _encode(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._lazy import require
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # From faint to strong: night, violet, rose, amber, straw. Lightness only grows, so that the plot
 # reads the same in grey.

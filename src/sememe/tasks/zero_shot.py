@@ -13,21 +13,20 @@ Reference: Radford et al. 2021, sections 3.1.2 and 3.1.4 (arXiv:2103.00020).
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
 from sememe._errors import InvalidInputError, SpaceMismatchError
-from sememe._types import Encoder
+from sememe._types import Encoder, FloatArray
 from sememe.encoders.base import as_encoder, unit_rows
 from sememe.encoders.prediction import Classifier
+from sememe.encoders.receipt import find_duplicates
 from sememe.encoders.text.encoder import check_texts
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
+from sememe.space.probe import softmax
 
 PLAIN = ("{}",)
 CAPTIONS = (
@@ -40,7 +39,7 @@ CAPTIONS_KO = (
     "큰 {} 사진", "흐릿한 {} 사진",
 )  # fmt: skip
 OF_SOUNDS = ("this is a sound of {}.", "the sound of {}.", "{} can be heard.")
-_SCALE = 10.0  # for encoders without one: of 5 to 100 the best for ConSE on small photos
+_SCALE = 10.0  # for encoders without one: of 5 to 100 the best for ConSE on small images
 
 
 class ZeroShot(Classifier):
@@ -93,15 +92,15 @@ class ZeroShot(Classifier):
         if image_encoder.space != text_encoder.space:
             raise SpaceMismatchError(
                 f"{image_encoder.name} and {text_encoder.name} have different spaces, so a label "
-                "cannot be compared with a picture. Take both from one model: "
+                "cannot be compared with an image. Take both from one model: "
                 "sememe.load_encoders(name), or sememe.load('efficientnet-lite0:conse') with "
                 "sememe.load()"
             )
         self.image_encoder = as_encoder(image_encoder)
         self.text_encoder = as_encoder(text_encoder)
         self.modality = image_encoder.modality
-        self.labels = _checked_labels(labels)
-        self.templates = None if templates is None else _checked_templates(templates)
+        self.labels = _check_labels(labels)
+        self.templates = None if templates is None else _check_templates(templates)
         self.scale = float(self.image_encoder.scale or _SCALE if scale is None else scale)
         if not 0 < self.scale < float("inf"):
             raise InvalidInputError(f"scale={scale}; give a number above 0, CLIP's is about 100.")
@@ -114,14 +113,12 @@ class ZeroShot(Classifier):
     @cached_property
     def vectors(self) -> FloatArray:
         """(labels, dim) unit rows of the classes."""
-        sets = [self.templates or self._default_templates(label) for label in self.labels]
-        texts = [
-            template.replace("{}", label)
-            for label, templates in zip(self.labels, sets, strict=True)
-            for template in templates
+        captions = [
+            [template.replace("{}", label) for template in self._choose_templates(label)]
+            for label in self.labels
         ]
-        rows = self.text_encoder.encode(texts)
-        starts = np.cumsum([0, *map(len, sets)])[:-1]
+        rows = self.text_encoder.encode([text for own in captions for text in own])
+        starts = np.cumsum([0, *map(len, captions)])[:-1]
         return unit_rows(np.add.reduceat(rows, starts, axis=0), self.text_encoder.dim)
 
     def probabilities_with_failures(
@@ -130,52 +127,43 @@ class ZeroShot(Classifier):
         """Compute probabilities, collecting failures; see `Classifier`."""
         done = self.image_encoder.encode_with_receipt(items)
         scores = self.scale * (done.vectors @ self.vectors.T)  # (n, dim) @ (dim, labels)
-        if len(scores):
-            powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-            scores = powers / powers.sum(axis=1, keepdims=True)
-        return scores, done.receipt.failed
+        return softmax(scores), done.receipt.failed
 
-    def _default_templates(self, label: str) -> tuple[str, ...]:
+    def _choose_templates(self, label: str) -> tuple[str, ...]:
+        if self.templates is not None:
+            return self.templates
         if not self.image_encoder.reads_captions:
             return PLAIN
         if self.image_encoder.modality == "audio":
             return OF_SOUNDS
-        return CAPTIONS_KO if _is_hangul(label) else CAPTIONS
+        letters = [c for c in normalize("NFC", label) if c.isalpha()]
+        hangul = sum("\uac00" <= c <= "\ud7a3" for c in letters)
+        return CAPTIONS_KO if 2 * hangul > len(letters) else CAPTIONS
 
 
-def _checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
-    found = tuple(label.strip() for label in check_texts(labels))
-    if len(found) < 2:
-        raise InvalidInputError(f"labels={list(found)}; give two or more, to choose between.")
-    seen: dict[str, int] = {}
-    for i, label in enumerate(found):
-        if not label:
-            raise InvalidInputError(f"label {i} is empty; give it a name, or leave it out.")
-        same = unicodedata.normalize("NFC", label)
-        if same in seen:
-            raise InvalidInputError(
-                f"labels {seen[same]} and {i} are both {label!r}; leave one out, or say how they "
-                "differ."
-            )
-        seen[same] = i
-    return found
+def _check_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(label.strip() for label in check_texts(labels))
+    if len(names) < 2:
+        raise InvalidInputError(f"labels={list(names)}; give two or more, to choose between.")
+    if "" in names:
+        index = names.index("")
+        raise InvalidInputError(f"label {index} is empty; give it a name, or leave it out.")
+    for i, first in find_duplicates([normalize("NFC", name) for name in names]).items():
+        raise InvalidInputError(
+            f"labels {first} and {i} are both {names[i]!r}; leave one out, or name how they differ."
+        )
+    return names
 
 
-def _checked_templates(templates: Sequence[str]) -> tuple[str, ...]:
+def _check_templates(templates: Sequence[str]) -> tuple[str, ...]:
     if isinstance(templates, str):
         raise InvalidInputError(f"templates={templates!r} is one str; give a list: [{templates!r}]")
-    found = tuple(check_texts(templates))
-    if not found:
+    texts = tuple(check_texts(templates))
+    if not texts:
         raise InvalidInputError("templates=[]; give one or more, or None for the usual ones.")
-    for template in found:
-        if "{}" not in template:
+    for text in texts:
+        if "{}" not in text:
             raise InvalidInputError(
-                f"template {template!r} has no place for the label; write {{}} where it goes."
+                f"template {text!r} has no place for the label; write {{}} where it goes."
             )
-    return found
-
-
-def _is_hangul(label: str) -> bool:
-    """Say whether most of a label's letters are Hangul."""
-    letters = [c for c in unicodedata.normalize("NFC", label) if c.isalpha()]
-    return 2 * sum("\uac00" <= c <= "\ud7a3" for c in letters) > len(letters)
+    return texts

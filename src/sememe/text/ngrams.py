@@ -18,18 +18,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import numpy as np
+
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe.text.jamo import (
-    FINALS,
-    FIRST_SYLLABLE,
-    INITIALS,
-    LAST_SYLLABLE,
-    VOWELS,
-    decompose,
-)
+from sememe.text.jamo import FINALS, FIRST_SYLLABLE, INITIALS, LAST_SYLLABLE, VOWELS, decompose
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Ids = NDArray[np.int32]
@@ -106,8 +100,6 @@ class Ngrams:
         offsets: (len(words) + 1,) int64. ids: int32, in the order of `of`. short: Buckets of a word
         too short for any n-gram: that of the whole word, or none, as in the official fastText.
         """
-        import numpy as np
-
         lengths = np.fromiter(map(len, words), np.int64, len(words)) + 2
         if self.hangul == "jamo":
             lengths = lengths + 2 * (lengths - 2)  # upper bound, for the size of a batch
@@ -121,8 +113,6 @@ class Ngrams:
 
     def _batch(self, words: Sequence[str], short: str) -> tuple[Offsets, Ids]:
         """Return how many n-grams each word has, and the buckets of all."""
-        import numpy as np
-
         letters, ends, begins = _bracket_words(words, jamo=self.hangul == "jamo")
         starts = np.concatenate([[0], ends[:-1]])
         room = np.repeat(ends, ends - starts) - np.arange(len(letters))  # letters left in the word
@@ -143,8 +133,6 @@ class Ngrams:
 
     def _with_whole(self, words: Sequence[str], counts: Offsets, ids: Ids) -> tuple[Offsets, Ids]:
         """Give the words that are too short for an n-gram the bucket of the whole word."""
-        import numpy as np
-
         short = np.flatnonzero(counts == 0)
         whole = [fnv1a(self.of(words[i])[0]) % self.buckets for i in short.tolist()]
         positions = np.concatenate([[0], np.cumsum(counts)])[short]
@@ -174,8 +162,6 @@ def fnv1a(text: str) -> int:
 
 def _batches(lengths: Offsets) -> list[tuple[int, int]]:
     """Return (start, end) of runs of words with about _LETTERS letters, at least one word each."""
-    import numpy as np
-
     if not len(lengths):
         return []
     run = (np.cumsum(lengths) - lengths) // _LETTERS
@@ -188,8 +174,6 @@ def _bracket_words(words: Sequence[str], *, jamo: bool) -> tuple[Any, Offsets, A
 
     The last is a bool per letter: False inside a syllable.
     """
-    import numpy as np
-
     text = f"<{'><'.join(words)}>"
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     ends = np.cumsum(np.fromiter(map(len, words), np.int64, len(words)) + 2)
@@ -211,8 +195,6 @@ def _bracket_words(words: Sequence[str], *, jamo: bool) -> tuple[Any, Offsets, A
 
 def _hashes(letters: Any, at: Any, room: Offsets, max_n: int) -> Any:
     """Yield (n, positions, hash of the n letters from each) for the positions `at` where n fit."""
-    import numpy as np
-
     size, units = _split_bytes(letters)
     prime = np.uint32(_PRIME)
     hashes = np.full(len(at), _SEED, np.uint32)
@@ -234,8 +216,6 @@ def _split_bytes(letters: Any) -> tuple[Any, list[Any]]:
 
     Bytes are uint32 with the sign extended to the upper bits; a missing one is arbitrary.
     """
-    import numpy as np
-
     u32 = np.uint32
     size = 1 + (letters > 0x7F) + (letters > 0x7FF) + (letters > 0xFFFF)
     longest = int(size.max(initial=1))

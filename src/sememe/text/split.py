@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 Count = Callable[[Sequence[str]], list[int]]
 
@@ -32,9 +33,9 @@ _BATCH = 4096  # sentences counted at once, so that memory does not grow with th
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters start to end (exclusive) of a text, and their number of tokens.
+    """Characters start to end (exclusive) of a text, their tokens, and those repeated.
 
-    `repeated` is the number of tokens shared with the end of the previous span.
+    `repeated`: Number of tokens shared with the end of the previous span.
     """
 
     start: int
@@ -99,13 +100,9 @@ def _tail(units: Sequence[_Unit], overlap: int) -> list[_Unit]:
 
 def _units(text: str, count: Count, window: int) -> Iterator[_Unit]:
     """Yield sentences in order with their tokens, split if they exceed the window."""
-    batch: list[tuple[int, int, bool]] = []
-    for bounds in _sentences(text, window * _CHARS):
-        batch.append(bounds)
-        if len(batch) == _BATCH:
-            yield from _count_tokens(text, batch, count, window)
-            batch = []
-    yield from _count_tokens(text, batch, count, window)
+    sentences = _sentences(text, window * _CHARS)
+    while batch := list(islice(sentences, _BATCH)):
+        yield from _count_tokens(text, batch, count, window)
 
 
 def _count_tokens(
@@ -125,16 +122,14 @@ def _sentences(text: str, longest: int) -> Iterator[tuple[int, int, bool]]:
     """Yield (start, end, ends a paragraph) of each sentence, none longer than `longest`."""
     start = 0
     for match in _BOUND.finditer(text):
-        if match.group() == ". " and _is_abbreviation(text, match.start()):
+        dot = match.start()
+        before = max(0, dot - _LONGEST_ABBREVIATION)
+        if match.group() == ". " and _ABBREVIATION.search(text, before, dot):
             continue
         last = bool(_PARAGRAPH.search(match.group()))
         yield from _trim(text, _cuts(text, start, match.end(), longest), last)
         start = match.end()
     yield from _trim(text, _cuts(text, start, len(text), longest), True)
-
-
-def _is_abbreviation(text: str, dot: int) -> bool:
-    return bool(_ABBREVIATION.search(text, max(0, dot - _LONGEST_ABBREVIATION), dot))
 
 
 def _cuts(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:

@@ -28,18 +28,11 @@ LINE_END = b"\xff"  # a byte that UTF-8 never uses
 # Most chunks consist of these characters only and are one word unchanged; the patterns are valid in
 # both Python and RE2 (Arrow).
 _SETTLED = "à-öø-ÿа-яё가-힣一-鿿ぁ-ゖァ-ヺー"
-PLAIN = {
-    "words": f"^[a-z0-9{_SETTLED}]+$",
-    "whitespace": f"^[!-~À-ÖА-Я{_SETTLED}]+$",
-}
+PLAIN = {"words": f"^[a-z0-9{_SETTLED}]+$", "whitespace": f"^[!-~À-ÖА-Я{_SETTLED}]+$"}
 
 
 def check_tokens(tokens: str) -> None:
-    """Raise unless `tokens` names a tokenization.
-
-    Raises:
-        UnknownNameError: It is neither "words" nor "whitespace".
-    """
+    """Raise UnknownNameError unless `tokens` is "words" or "whitespace"."""
     if tokens not in TOKENS:
         raise UnknownNameError.of("tokens", tokens, TOKENS)
 

@@ -7,14 +7,11 @@ encodes word frequency. Both distort cosines; removing them leaves what distingu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
+from sememe._types import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +28,7 @@ class CommonPart:
         """Return rows - mean without their component along each direction: (n, dim) float32."""
         moved = rows - self.mean
         moved -= (moved @ self.directions) @ self.directions.T
-        without: FloatArray = moved.astype(np.float32)
-        return without
+        return moved.astype(np.float32)
 
 
 def find_common_part(matrix: FloatArray, *, directions: int) -> CommonPart:

@@ -10,16 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import FloatArray
+from sememe.vectors.nearest import unit
 
 
 def check_matrix(matrix: ArrayLike, name: str) -> FloatArray:
     """Return a read-only (n, dim) float32 view with contiguous rows, all finite.
 
     A memory-mapped file is not read. Rows need not be adjacent, as in the first columns of a wider
-    array; they are not copied.
-
-    Raises:
-        InvalidInputError: Another shape, no numbers, NaN or infinity.
+    array; they are not copied. InvalidInputError for another shape, no numbers, NaN or infinity.
     """
     mapped = isinstance(matrix, np.memmap)
     rows = to_float32(matrix, name)
@@ -52,6 +50,28 @@ def to_float32(values: ArrayLike, name: str) -> FloatArray:
         raise InvalidInputError(
             f"{name} is not all numbers in rows of one length ({error}); give (n, dim) numbers."
         ) from None
+
+
+def check_shape(vectors: ArrayLike, *, at_least: int = 1) -> FloatArray:
+    """Return (n, dim) float32 rows, or refuse fewer than `at_least` and other shapes."""
+    rows = to_float32(vectors, "vectors")
+    if rows.ndim != 2 or len(rows) < at_least or rows.shape[1] == 0:
+        raise InvalidInputError(
+            f"got vectors of shape {rows.shape}; allowed: (n, dim), at least ({at_least}, 1)."
+        )
+    return rows
+
+
+def check_vectors(vectors: ArrayLike, *, normalize: bool) -> FloatArray:
+    """Return finite (n, dim) float32 rows, at unit length if `normalize`; zero rows stay zero."""
+    rows = check_shape(vectors)
+    finite = np.isfinite(rows).all(axis=1)
+    if not finite.all():
+        raise InvalidInputError(
+            f"vector {int(np.argmin(finite))} holds NaN or infinity; allowed: finite numbers. "
+            "Leave it out."
+        )
+    return unit(rows) if normalize else rows
 
 
 def check_counts(counts: ArrayLike, n: int) -> NDArray[np.int64]:

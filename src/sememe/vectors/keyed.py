@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -40,13 +41,13 @@ class KeyedVectors(KeyedMatrix):
     """
 
     def subset(self, keys: Sequence[str]) -> Self:
-        """Return the vectors of these keys only, in the order given."""
+        """Return the vectors of these keys only, in the order given; all n-gram rows stay."""
         rows = [self.index_of(key) for key in check_keys(keys)]
         counts = None if self._counts is None else self._counts[rows]
         return self._like(list(keys), self._matrix[rows], counts)
 
     def cut(self, dim: int) -> Self:
-        """Truncate the vectors to their first `dim` numbers."""
+        """Truncate the vectors, and n-gram rows, to their first `dim` numbers."""
         if (dim := nearest.check_k(dim, "dim")) > self.dim:
             raise InvalidInputError(f"dim={dim}; these vectors can be cut to 1..{self.dim}.")
         return self._like(self._keys, self._matrix[:, :dim], self._counts)
@@ -149,8 +150,7 @@ class SubwordVectors(KeyedVectors):
         return self._ngrams
 
     def __getitem__(self, key: str) -> FloatArray:
-        row: FloatArray = self.rows([key])[0]
-        return row
+        return np.asarray(self.rows([key])[0])
 
     def rows(self, keys: Sequence[str]) -> FloatArray:
         """Return the vectors of any strings, (n, dim): a key's own, else made of its n-grams."""
@@ -195,65 +195,29 @@ class SubwordVectors(KeyedVectors):
         for start in range(0, len(words), _WORDS):
             some = words[start : start + _WORDS]
             offsets, ids = self.subwords.ids_of_many(some)
-            means = sum_ngram_rows(self._ngrams, offsets, ids)
-            means /= np.diff(offsets)[:, None]
-            vectors[start : start + len(some)] = means
-            bare = ~(vectors[start : start + len(some)].any(axis=1))
-            for i in np.flatnonzero(bare).tolist():
+            means = vectors[start : start + len(some)]
+            means[:] = sum_ngram_rows(self._ngrams, offsets, ids) / np.diff(offsets)[:, None]
+            for i in np.flatnonzero(~means.any(axis=1)).tolist():
                 seed = ids[offsets[i] : offsets[i + 1]].tolist()
                 drawn = np.random.default_rng([len(seed), *seed[:64]]).uniform(-1, 1, self.dim)
-                vectors[start + i] = drawn / self.dim
+                means[i] = drawn / self.dim
         return vectors
-
-    def cut(self, dim: int) -> Self:
-        """Truncate the vectors and the n-gram rows to their first `dim` numbers."""
-        if (dim := nearest.check_k(dim, "dim")) > self.dim:
-            raise InvalidInputError(f"dim={dim}; these vectors can be cut to 1..{self.dim}.")
-        return type(self)(
-            self._keys,
-            self._matrix[:, :dim],
-            ngrams=self._ngrams[:, :dim],
-            subwords=self.subwords,
-            counts=self._counts,
-            spelling=self.spelling,
-        )
-
-    def subset(self, keys: Sequence[str]) -> Self:
-        """Return the vectors of these keys only, with all n-gram rows."""
-        return super().subset(keys)
 
     def _subword_table(self) -> SubwordTable:
         return SubwordTable(self._ngrams, self.subwords, self.spelling)
 
     def _like(self, keys: Sequence[str], matrix: FloatArray, counts: Any) -> Self:
-        return type(self)(
-            keys,
-            matrix,
-            ngrams=self._ngrams,
-            subwords=self.subwords,
-            counts=counts,
-            spelling=self.spelling,
-        )
+        table = replace(self._subword_table(), ngrams=self._ngrams[:, : matrix.shape[1]])
+        return type(self)(keys, matrix, counts=counts, **vars(table))
 
 
 def from_record(record: VectorRecord) -> KeyedVectors:
-    """Return KeyedVectors, or SubwordVectors if the record holds n-gram rows.
-
-    Raises:
-        InvalidInputError: What the constructors refuse.
-    """
-    keys, matrix, table = record.keys, record.matrix, record.table
-    if table is None:
-        vectors = KeyedVectors(keys, matrix, counts=record.counts)
+    """Return KeyedVectors, or SubwordVectors if the record holds n-gram rows; raises as they do."""
+    keys, matrix, counts = record.keys, record.matrix, record.counts
+    if record.table is None:
+        vectors = KeyedVectors(keys, matrix, counts=counts)
     else:
-        vectors = SubwordVectors(
-            keys,
-            matrix,
-            ngrams=table.ngrams,
-            subwords=table.subwords,
-            counts=record.counts,
-            spelling=table.spelling,
-        )
+        vectors = SubwordVectors(keys, matrix, counts=counts, **vars(record.table))
     vectors.record = record  # with the fingerprint that was read
     return vectors
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any, Literal, TypeVar, get_args
@@ -15,19 +14,13 @@ from sememe._ties import rank
 from sememe._types import FloatArray
 from sememe.vectors import arithmetic, checks, nearest
 from sememe.vectors.arithmetic import Method
-from sememe.vectors.checks import (
-    check_counts,
-    check_keys,
-    check_matrix,
-    cosine_similarity,
-    resolve_metric,
-)
+from sememe.vectors.checks import check_keys, cosine_similarity, resolve_metric
 from sememe.vectors.keys import Keys, ListKeys
 from sememe.vectors.nearest import Ranked
 
-StrPath = str | os.PathLike[str]
 Similarity = Literal["cosine", "dot"]
 Distance = Literal["cosine", "euclidean", "manhattan"]
+Among = int | None  # search only so many keys, the first, which are the most frequent
 _Default = TypeVar("_Default")
 
 
@@ -35,11 +28,7 @@ class KeyedMatrix:
     """Rows with keys, and the queries over them; see `KeyedVectors`."""
 
     def __init__(
-        self,
-        keys: Sequence[str],
-        matrix: ArrayLike,
-        *,
-        counts: ArrayLike | None = None,
+        self, keys: Sequence[str], matrix: ArrayLike, *, counts: ArrayLike | None = None
     ) -> None:
         """Take n keys, their (n, dim) vectors and how often each was seen.
 
@@ -50,12 +39,12 @@ class KeyedMatrix:
                 not 2-D or not finite, counts that are negative or not n.
         """
         self._keys = keys if isinstance(keys, Keys) else ListKeys(keys)
-        self._matrix = check_matrix(matrix, "matrix")
+        self._matrix = checks.check_matrix(matrix, "matrix")
         if len(self._matrix) != len(self._keys):
             raise InvalidInputError(
                 f"got {len(self._keys)} keys and {len(self._matrix)} rows; give one row for each."
             )
-        self._counts = None if counts is None else check_counts(counts, len(self._keys))
+        self._counts = None if counts is None else checks.check_counts(counts, len(self._keys))
 
     @property
     def keys(self) -> Keys:
@@ -90,8 +79,7 @@ class KeyedMatrix:
         return f"{type(self).__name__}({len(self):,} keys, dim={self.dim})"
 
     def __getitem__(self, key: str) -> FloatArray:
-        row: FloatArray = self._matrix[self.index_of(key)].copy()
-        return row
+        return np.array(self._matrix[self.index_of(key)])
 
     def get(self, key: str, default: _Default | None = None) -> FloatArray | _Default | None:
         """Return the (dim,) vector of a key, or `default` if the key is unknown."""
@@ -136,12 +124,7 @@ class KeyedMatrix:
     # Neighbours
 
     def most_similar(
-        self,
-        key: str,
-        k: int = 10,
-        *,
-        metric: Similarity = "cosine",
-        among: int | None = None,
+        self, key: str, k: int = 10, *, metric: Similarity = "cosine", among: Among = None
     ) -> Ranked:
         """Return the k keys most similar to a key, without itself, as (key, score).
 
@@ -155,31 +138,21 @@ class KeyedMatrix:
         k: int = 10,
         *,
         metric: Similarity = "cosine",
-        among: int | None = None,
+        among: Among = None,
     ) -> list[Ranked]:
         """Return `most_similar` of each key, computed in blocks."""
         queries = self.rows(keys)
         return self._search(queries, k, metric, among, [[self._keys.find(key)] for key in keys])
 
     def search(
-        self,
-        vector: ArrayLike,
-        k: int = 10,
-        *,
-        metric: Similarity = "cosine",
-        among: int | None = None,
+        self, vector: ArrayLike, k: int = 10, *, metric: Similarity = "cosine", among: Among = None
     ) -> Ranked:
         """Return the k keys nearest to a (dim,) vector as (key, score)."""
         query = self._check_queries([vector])
         return self._search(query, k, metric, among, [[]])[0]
 
     def search_many(
-        self,
-        vectors: ArrayLike,
-        k: int = 10,
-        *,
-        metric: Similarity = "cosine",
-        among: int | None = None,
+        self, vectors: ArrayLike, k: int = 10, *, metric: Similarity = "cosine", among: Among = None
     ) -> list[Ranked]:
         """Return `search` of each row of (n, dim) vectors, computed in blocks."""
         queries = self._check_queries(vectors)
@@ -198,7 +171,7 @@ class KeyedMatrix:
         if metric == "cosine":
             scores = nearest.cosines(self._matrix, norms, query)[0] - 1
         else:
-            scores = -getattr(nearest, metric)(self._matrix, query[0])
+            scores = -nearest.distances(self._matrix, query[0], metric)
         k = nearest.check_k(k)
         ranked = nearest.rank_best(scores, self._keys, k=k, relative=metric != "cosine")
         return [(key, abs(score)) for key, score in ranked]
@@ -206,14 +179,7 @@ class KeyedMatrix:
     # Arithmetic
 
     def analogy(
-        self,
-        a: str,
-        b: str,
-        c: str,
-        k: int = 1,
-        *,
-        method: Method = "3CosAdd",
-        among: int | None = None,
+        self, a: str, b: str, c: str, k: int = 1, *, method: Method = "3CosAdd", among: Among = None
     ) -> Ranked:
         """Answer "a is to b as c is to ?" with the k best keys, none of them a, b or c.
 
@@ -227,7 +193,7 @@ class KeyedMatrix:
         k: int = 1,
         *,
         method: Method = "3CosAdd",
-        among: int | None = None,
+        among: Among = None,
     ) -> list[Ranked]:
         """Return `analogy` of each question (a, b, c), computed in blocks."""
         if method not in get_args(Method):
@@ -235,18 +201,14 @@ class KeyedMatrix:
         k = nearest.check_k(k)
         if odd := [q for q in questions if isinstance(q, str) or len(q) != 3]:
             raise InvalidInputError(f"got the question {odd[0]!r}; give three keys: (a, b, c).")
-        matrix, norms = self._first(among)
+        matrix, norms = self._take_first(among)
         relative = method == "3CosMul"
         score = arithmetic.three_cos_add if method == "3CosAdd" else arithmetic.three_cos_mul
         answers: list[Ranked] = []
         for block in nearest.iterate_blocks(len(questions), len(matrix)):
             a, b, c = (self.rows([q[i] for q in questions[block]]) for i in range(3))
-            scores = score(matrix, norms, a, b, c)
-            for row, question in zip(scores, questions[block], strict=True):
-                skip = [self._keys.find(key) for key in question]
-                answers.append(
-                    nearest.rank_best(row, self._keys, k=k, without=skip, relative=relative)
-                )
+            without = [[self._keys.find(key) for key in question] for question in questions[block]]
+            answers += self._rank(score(matrix, norms, a, b, c), k, without, relative)
         return answers
 
     def odd_one_out(self, keys: Sequence[str]) -> str:
@@ -262,11 +224,7 @@ class KeyedMatrix:
         return keys[odd]
 
     def centroid(
-        self,
-        keys: Sequence[str],
-        *,
-        weights: ArrayLike | None = None,
-        normalize: bool = True,
+        self, keys: Sequence[str], *, weights: ArrayLike | None = None, normalize: bool = True
     ) -> FloatArray:
         """Return the (dim,) mean of the keys' vectors.
 
@@ -289,7 +247,7 @@ class KeyedMatrix:
     def _norms(self) -> FloatArray:
         return nearest.compute_norms(self._matrix)
 
-    def _first(self, among: int | None) -> tuple[FloatArray, FloatArray]:
+    def _take_first(self, among: Among) -> tuple[FloatArray, FloatArray]:
         """Return the rows to search and their norms."""
         if among is None:
             return self._matrix, self._norms
@@ -301,24 +259,29 @@ class KeyedMatrix:
         queries: FloatArray,
         k: int,
         metric: str,
-        among: int | None,
+        among: Among,
         without: Sequence[Sequence[int]],
     ) -> list[Ranked]:
         metric = resolve_metric(metric, get_args(Similarity))
         k = nearest.check_k(k)
-        matrix, norms = self._first(among)
+        matrix, norms = self._take_first(among)
         results: list[Ranked] = []
         for block in nearest.iterate_blocks(len(queries), len(matrix)):
             if metric == "cosine":
                 scores = nearest.cosines(matrix, norms, queries[block])
             else:
                 scores = nearest.products(matrix, queries[block])
-            relative = metric != "cosine"
-            for row, skip in zip(scores, without[block], strict=True):
-                results.append(
-                    nearest.rank_best(row, self._keys, k=k, without=skip, relative=relative)
-                )
+            results += self._rank(scores, k, without[block], metric != "cosine")
         return results
+
+    def _rank(
+        self, scores: FloatArray, k: int, without: Sequence[Sequence[int]], relative: bool
+    ) -> list[Ranked]:
+        """Return the k best keys of each row of (queries, rows) scores, without some rows."""
+        return [
+            nearest.rank_best(row, self._keys, k=k, without=skip, relative=relative)
+            for row, skip in zip(scores, without, strict=True)
+        ]
 
     def _check_queries(self, vectors: Any) -> FloatArray:
         queries = checks.to_float32(vectors, "the query")

@@ -8,15 +8,16 @@ compared with the one asked for.
 from __future__ import annotations
 
 import difflib
+import itertools
 import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _SEED, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
 _SUGGESTED = 50_000  # keys compared for suggestions: the most frequent
@@ -42,10 +43,8 @@ class Keys(Sequence[str]):
         ['queen']
         """
         nfc, nfd = (unicodedata.normalize(form, key) for form in ("NFC", "NFD"))
-        cases = dict.fromkeys(
-            (nfc, nfd, nfc.lower(), key.casefold(), key.upper(), key.capitalize())
-        )
-        known = [case for case in cases if case != key and case in self]
+        cases = (nfc, nfd, nfc.lower(), key.casefold(), key.upper(), key.capitalize())
+        known = [case for case in dict.fromkeys(cases) if case != key and case in self]
         if known or len(key) > 40:
             return known[:n]
         sizes, ends = range(len(key) - 1, len(key) + 2), (key[:1], key[:1].lower())
@@ -62,11 +61,7 @@ class ListKeys(Keys):
     """Keys in memory."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """Take the keys in order.
-
-        Raises:
-            InvalidInputError: One is not a str, or occurs twice; or `keys` is a single str.
-        """
+        """Take the keys in order; InvalidInputError unless all are str and distinct."""
         if isinstance(keys, str):
             raise InvalidInputError(f"keys={keys!r} is one str; give a list of keys: [{keys!r}].")
         self._list = list(keys.tolist() if hasattr(keys, "tolist") else keys)  # str, not np.str_
@@ -74,15 +69,11 @@ class ListKeys(Keys):
             row = next(i for i, key in enumerate(self._list) if not isinstance(key, str))
             raise InvalidInputError(f"key {self._list[row]!r} in row {row} is no str; write str().")
         self._rows = {key: row for row, key in enumerate(self._list)}
-        if len(self._rows) < len(self._list):
-            first: dict[str, int] = {}
-            for row, key in enumerate(self._list):
-                if key in first:
-                    raise InvalidInputError(
-                        f"key {key!r} comes twice, in rows {first[key]} and {row}; "
-                        "keys are distinct. Leave one out."
-                    )
-                first[key] = row
+        if len(self._rows) < len(self._list) and (repeat := find_repeat(self._list)):
+            raise InvalidInputError(
+                f"key {self._list[repeat[0]]!r} comes twice, in rows {repeat[0]} and {repeat[1]}; "
+                "keys are distinct. Leave one out."
+            )
 
     def find(self, key: object) -> int:
         """Return the row of a key, -1 if there is none."""
@@ -102,6 +93,16 @@ class ListKeys(Keys):
         return iter(self._list)
 
 
+def find_repeat(keys: Sequence[str]) -> tuple[int, int] | None:
+    """Return the rows of the first key that occurs twice, None if all keys are distinct."""
+    rows: dict[str, int] = {}
+    for row, key in enumerate(keys):
+        if (first := rows.setdefault(key, row)) != row:
+            return first, row
+    return None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class MappedKeys(Keys):
     """Keys in arrays that may be memory-mapped.
 
@@ -112,38 +113,30 @@ class MappedKeys(Keys):
         rows: (n,) int32, the row of each hash.
     """
 
-    def __init__(
-        self,
-        blob: NDArray[np.uint8],
-        offsets: NDArray[np.int64],
-        *,
-        hashes: NDArray[np.uint64],
-        rows: NDArray[np.int32],
-    ) -> None:
-        self._blob = blob
-        self._offsets = offsets
-        self._hashes = hashes
-        self._rows = rows
+    blob: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
+    rows: NDArray[np.int32]
 
     def find(self, key: object) -> int:
         """Return the row of a key, -1 if there is none."""
         if not isinstance(key, str):
             return -1
         data = key.encode("utf-8", "surrogatepass")
-        wanted = self._hashes.dtype.type(hash64(data))
-        at = int(self._hashes.searchsorted(wanted))
-        while at < len(self._hashes) and self._hashes[at] == wanted:
-            row = int(self._rows[at])
+        wanted = self.hashes.dtype.type(hash64(data))
+        at = int(self.hashes.searchsorted(wanted))
+        while at < len(self.hashes) and self.hashes[at] == wanted:
+            row = int(self.rows[at])
             if self._bytes(row) == data:
                 return row
             at += 1
         return -1
 
     def _bytes(self, row: int) -> bytes:
-        return self._blob[self._offsets[row] : self._offsets[row + 1]].tobytes()
+        return self.blob[self.offsets[row] : self.offsets[row + 1]].tobytes()
 
     def __len__(self) -> int:
-        return len(self._offsets) - 1
+        return len(self.offsets) - 1
 
     @overload
     def __getitem__(self, at: int) -> str: ...
@@ -162,15 +155,14 @@ class MappedKeys(Keys):
 
     def _run(self, start: int, end: int) -> list[str]:
         """Return the keys of a run of rows."""
-        offsets = self._offsets[start : end + 1]
+        offsets = self.offsets[start : end + 1]
         if not len(offsets):
             return []
-        data = self._blob[offsets[0] : offsets[-1]].tobytes()
-        cuts = (offsets - offsets[0]).tolist()
+        data = self.blob[offsets[0] : offsets[-1]].tobytes()
+        pairs = itertools.pairwise((offsets - offsets[0]).tolist())
         if data.isascii():
             text = data.decode("ascii")
-            return [text[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
-        pairs = zip(cuts, cuts[1:], strict=False)
+            return [text[a:b] for a, b in pairs]
         return [data[a:b].decode("utf-8", "surrogatepass") for a, b in pairs]
 
 
@@ -188,29 +180,20 @@ def hash64(data: bytes) -> int:
 
 def make_mapped_arrays(keys: Sequence[str]) -> dict[str, Any]:
     """Return the four arrays that `MappedKeys` reads."""
-    import numpy as np
-
     data = [key.encode("utf-8", "surrogatepass") for key in keys]
     offsets = np.zeros(len(data) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, data), np.int64, len(data)), out=offsets[1:])
     blob = np.frombuffer(b"".join(data), np.uint8)
-    runs = [
-        _hash_keys(blob, offsets[start : start + _RUN + 1]) for start in range(0, len(data), _RUN)
-    ]
+    starts = range(0, len(data), _RUN)
+    runs = [_hash_keys(blob, offsets[start : start + _RUN + 1]) for start in starts]
     hashes = np.concatenate(runs) if runs else np.empty(0, np.uint64)
     order = np.argsort(hashes, kind="stable")
-    return {
-        "blob": blob,
-        "offsets": offsets,
-        "hashes": hashes[order],
-        "rows": order.astype(np.int32),
-    }
+    rows = order.astype(np.int32)
+    return {"blob": blob, "offsets": offsets, "hashes": hashes[order], "rows": rows}
 
 
 def _hash_keys(blob: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Return hash64 of each key of a run: one pass per byte of the longest key."""
-    import numpy as np
-
     starts, sizes = offsets[:-1], np.diff(offsets)
     hashes = np.full(len(starts), _SEED, np.uint64)
     order = np.argsort(-sizes, kind="stable")  # longest first: a prefix of them has a byte i

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -26,8 +25,7 @@ def check_k(k: int, name: str = "k") -> int:
 def compute_norms(matrix: FloatArray) -> FloatArray:
     """Return the norm of each row, (n,) float32; 1 for a zero row, so that it scores 0.
 
-    Raises:
-        InvalidInputError: A row holds NaN or infinity, as a damaged memory-mapped file may.
+    InvalidInputError if a row holds NaN or infinity, as a damaged memory-mapped file may.
     """
     lengths = np.empty(len(matrix), np.float32)
     for start in range(0, len(matrix), 65_536):
@@ -70,16 +68,11 @@ def iterate_blocks(queries: int, rows: int) -> Iterator[slice]:
 def products(matrix: FloatArray, queries: FloatArray) -> FloatArray:
     """Return (queries, rows) inner products; few queries run on one thread."""
     if len(queries) > 8:
-        return _multiply(queries, matrix.T)
+        return np.asarray(queries @ matrix.T)
     with one_thread():
         if len(queries) == 1:  # matrix-vector: twice as fast as matrix-matrix
-            return _multiply(matrix, queries[0])[None]
-        return _multiply(queries, matrix.T)
-
-
-def _multiply(a: Any, b: Any) -> FloatArray:
-    scores: FloatArray = np.matmul(a, b)
-    return scores
+            return np.asarray(matrix @ queries[0])[None]
+        return np.asarray(queries @ matrix.T)
 
 
 def rank_best(
@@ -116,17 +109,12 @@ def cosines(matrix: FloatArray, norms: FloatArray, queries: FloatArray) -> Float
     return np.clip(scores, -1, 1, out=scores)
 
 
-def euclidean(matrix: FloatArray, query: FloatArray) -> FloatArray:
-    """Return (rows,) distances, computed from differences, so that small ones are exact."""
-    return _apply_in_blocks(matrix, lambda block: np.sqrt(np.square(block - query).sum(axis=1)))
-
-
-def manhattan(matrix: FloatArray, query: FloatArray) -> FloatArray:
-    """Return (rows,) sums of absolute differences."""
-    return _apply_in_blocks(matrix, lambda block: np.abs(block - query).sum(axis=1))
-
-
-def _apply_in_blocks(matrix: FloatArray, distance: Callable[[FloatArray], Any]) -> FloatArray:
+def distances(matrix: FloatArray, query: FloatArray, metric: str) -> FloatArray:
+    """Return (rows,) "euclidean" or "manhattan" distances, of differences: small ones are exact."""
+    out = np.empty(len(matrix), np.float32)
     step = max(_CELLS // (8 * max(matrix.shape[1], 1)), 1)
-    parts = [distance(matrix[start : start + step]) for start in range(0, len(matrix), step)]
-    return np.concatenate(parts).astype(np.float32) if parts else np.empty(0, np.float32)
+    for start in range(0, len(matrix), step):
+        gaps = matrix[start : start + step] - query
+        sums = (np.square(gaps) if metric == "euclidean" else np.abs(gaps)).sum(axis=1)
+        out[start : start + step] = np.sqrt(sums) if metric == "euclidean" else sums
+    return out

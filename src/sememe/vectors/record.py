@@ -6,15 +6,13 @@ import hashlib
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
-    from sememe._types import FloatArray
-    from sememe.text.ngrams import Ngrams
-    from sememe.vectors.keys import Keys
+from sememe._types import FloatArray
+from sememe.text.ngrams import Ngrams
+from sememe.vectors.keys import Keys
 
 StrPath = str | os.PathLike[str]
 _ROWS = 65_536  # rows hashed at once

@@ -14,21 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe.text.ngrams import spell
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Hashes = NDArray[np.uint64]
-    Numbers = NDArray[np.int64]
-
+Hashes = NDArray[np.uint64]
+Numbers = NDArray[np.int64]
 MAX_KEYS = 200_000  # only the most frequent keys are corrected to
 _MAX_LETTERS = 60  # longer strings are not corrected
 _BASE = np.uint64(0x9E3779B97F4A7C15)
+_POWERS = np.cumprod(np.full(_MAX_LETTERS, _BASE, np.uint64), dtype=np.uint64)
 _INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 _WHOLE = -1  # position of the deleted letter in a whole word
 
@@ -88,7 +86,7 @@ def _make_variants(words: Sequence[str], *, jamo: bool) -> _Variants:
     starts = np.cumsum(lengths) - lengths
     each = np.repeat(np.arange(len(kept)), lengths)  # (letters,) which word
     position = np.arange(len(codes)) - starts[each]
-    terms = _mix(codes) * _compute_powers()[position]
+    terms = _mix(codes) * _POWERS[position]
     running = np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)])
     before = running[:-1] - running[starts][each]  # sum of the word's letters before this one
     totals = running[starts + lengths] - running[starts]
@@ -114,9 +112,4 @@ def _mix(codes: NDArray[Any]) -> Hashes:
     x = codes.astype(np.uint64) + np.uint64(1)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: Hashes = x ^ (x >> np.uint64(31))
-    return mixed
-
-
-def _compute_powers() -> Hashes:
-    return np.cumprod(np.full(_MAX_LETTERS, _BASE, np.uint64), dtype=np.uint64)
+    return x ^ (x >> np.uint64(31))

@@ -13,7 +13,7 @@ import pytest
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.train.base.output_folder import check_room
-from sememe.train.base.run_lock import held
+from sememe.train.base.run_lock import hold
 from sememe.train.words.checkpoint import Checkpoint, remove_checkpoint
 from sememe.train.words.word2vec import Word2Vec
 
@@ -56,7 +56,7 @@ def test_what_a_kill_leaves_of_an_old_state_is_none(checkpoint, monkeypatch):
 def test_other_folders_are_let_alone(checkpoint):
     shutil.copytree(checkpoint.folder / "job-3", checkpoint.folder / "job-mine")
     assert checkpoint.restore(arrays(0.0)) == 3
-    checkpoint.remove()
+    remove_checkpoint(checkpoint.folder)
     assert [path.name for path in checkpoint.folder.iterdir()] == ["job-mine"]
 
 
@@ -95,8 +95,8 @@ def test_no_room_is_told_before_any_work(tmp_path):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from sememe.train.base.run_lock import held
-with held(Path(sys.argv[1])):
+from sememe.train.base.run_lock import hold
+with hold(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -116,7 +116,7 @@ def test_a_second_run_is_refused_and_a_killed_one_holds_nothing(tmp_path):
             Word2Vec().fit([], checkpoint=folder)  # not "the corpus holds no words"
         holder.kill()
     assert [path.name for path in folder.iterdir()] == [".lock"]  # of the one that was killed
-    with held(folder):
+    with hold(folder):
         pass
     assert not (tmp_path / "new" / "state").exists()
 
@@ -129,7 +129,7 @@ def test_nothing_is_left_of_a_run_that_could_not_begin(tmp_path):
 
 def test_a_system_without_locks_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr("sememe.train.base.run_lock.fcntl", None)
-    with held(tmp_path / "state"), held(tmp_path / "state"):
+    with hold(tmp_path / "state"), hold(tmp_path / "state"):
         assert (tmp_path / "state").is_dir()
 
 

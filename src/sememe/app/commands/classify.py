@@ -16,30 +16,24 @@ if TYPE_CHECKING:
     from sememe.encoders.prediction import Classifier
 
 
+_FILES = typer.Argument(metavar="FILE...", help="Images or audio files, or folders of them.")
+_LABELS = typer.Option("--labels", help='Labels to choose from, in any language: "고양이,개,배".')
+_MODEL = typer.Option(
+    *("-m", "--model"),
+    help=f"With --labels: a CLIP model, the output of `train clip`, or for audio a CLAP model; by "
+    f"default {IMAGE_MODEL}:conse. Without: the output of `train classifier` or `train "
+    f"audio-classifier`; by default {IMAGE_MODEL}, with 1,000 classes.",
+)
+
+
 def classify(
-    files: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE...", help="Images or recordings, or folders of them."),
-    ],
-    labels: Annotated[
-        str | None,
-        typer.Option("--labels", help='Labels to choose from, in any language: "고양이,개,배".'),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "-m",
-            "--model",
-            help=f"With --labels: a CLIP model, the output of `train clip`, or for recordings a "
-            f"CLAP model; by default {IMAGE_MODEL}:conse. Without: the output of `train "
-            f"classifier` or `train audio-classifier`; by default {IMAGE_MODEL}, with 1,000 "
-            "classes.",
-        ),
-    ] = None,
+    files: Annotated[list[str], _FILES],
+    labels: Annotated[str | None, _LABELS] = None,
+    model: Annotated[str | None, _MODEL] = None,
     top_k: TopK = 3,
     as_json: Json = False,
 ) -> None:
-    """Classify images or recordings, by your own labels or the classes of a trained model."""
+    """Classify images or audio files, by your own labels or the classes of a trained model."""
     from sememe.app.files.arguments import list_files
     from sememe.vectors.nearest import check_k
 
@@ -50,9 +44,8 @@ def classify(
     skipped |= {paths[i]: reason for i, reason in failed.items()}
     rows = [(path, best) for path, best in zip(paths, predictions, strict=True) if best]
     if as_json:
-        terminal.print_json(
-            [{"source": path, "guesses": [one._asdict() for one in best]} for path, best in rows]
-        )
+        guesses = [(path, [one._asdict() for one in best]) for path, best in rows]
+        terminal.print_json([{"source": path, "guesses": best} for path, best in guesses])
     else:
         for path, best in rows:
             labelled = ", ".join(f"{label} {probability:.2f}" for label, probability in best)

@@ -10,35 +10,25 @@ import typer
 
 from sememe._errors import InvalidInputError
 from sememe.app import terminal
-from sememe.app.options import Json
+from sememe.app.options import ENCODER, Json
 from sememe.models.weights.catalog import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from sememe.space.cluster import Clusters
 
-_ITEMS = 8  # items of a cluster in the table; --json lists all
+_LISTED = 8  # items of a cluster in the table; --json lists all
+_ITEMS = typer.Argument(metavar="ITEM... | FILE", help="Texts, or a file with one per line.")
+_K = typer.Option("-k", help="Number of clusters; by default set by silhouette.")
+_METHOD = typer.Option("--method", help="kmeans, agglomerative or hdbscan.")
+_MIN_SIZE = typer.Option("--min-size", help="Minimum size of a cluster, for hdbscan.")
 
 
 def cluster(
-    items: Annotated[
-        list[str],
-        typer.Argument(metavar="ITEM... | FILE", help="Texts, or a file with one per line."),
-    ],
-    model: Annotated[
-        str,
-        typer.Option(
-            "-m", "--model", help="Encoder: a name listed by `sememe models`, or a folder."
-        ),
-    ] = DEFAULT_MODEL,
-    k: Annotated[
-        int | None, typer.Option("-k", help="Number of clusters; by default set by silhouette.")
-    ] = None,
-    method: Annotated[
-        str, typer.Option("--method", help="kmeans, agglomerative or hdbscan.")
-    ] = "kmeans",
-    min_size: Annotated[
-        int, typer.Option("--min-size", help="Minimum size of a cluster, for hdbscan.")
-    ] = 5,
+    items: Annotated[list[str], _ITEMS],
+    model: Annotated[str, ENCODER] = DEFAULT_MODEL,
+    k: Annotated[int | None, _K] = None,
+    method: Annotated[str, _METHOD] = "kmeans",
+    min_size: Annotated[int, _MIN_SIZE] = 5,
     seed: Annotated[int, typer.Option("--seed", help="Seed of kmeans.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -48,13 +38,8 @@ def cluster(
 
     texts = _read_texts(items)
     vectors = load_text(model).encode(texts)
-    clusters = find_clusters(
-        vectors,
-        k=k,
-        method=method,  # type: ignore[arg-type]
-        min_size=min_size,
-        seed=seed,
-    )
+    kind: Any = method
+    clusters = find_clusters(vectors, k=k, method=kind, min_size=min_size, seed=seed)
     groups = _name_clusters(clusters, texts, vectors)
     noise = [texts[i] for i in clusters.members(-1)]
     if as_json:
@@ -66,8 +51,8 @@ def cluster(
     if noise:
         rows.append(("-", "in no cluster", _join_items(noise)))
     terminal.print_table(("cluster", "name", "items"), rows)
-    quality_of = f"{clusters.k} clusters by {clusters.method}"
-    typer.echo(f"{quality_of}, silhouette {clusters.silhouette:.3f}", err=True)
+    summary = f"{clusters.k} clusters by {clusters.method}, silhouette {clusters.silhouette:.3f}"
+    typer.echo(summary, err=True)
 
 
 def _read_texts(items: list[str]) -> list[str]:
@@ -76,8 +61,8 @@ def _read_texts(items: list[str]) -> list[str]:
     from sememe.text.lines import read_texts
 
     is_file = len(items) == 1 and is_path(items[0]) and Path(items[0]).is_file()
-    texts = list(read_texts(Path(items[0]))) if is_file else items
-    texts = [text for text in texts if text.strip()]
+    lines = read_texts(Path(items[0])) if is_file else items
+    texts = [text for text in lines if text.strip()]
     if len(texts) < 2:
         raise InvalidInputError(
             f"got {len(texts)} items; give two or more: sememe cluster ITEM ITEM, or a FILE with "
@@ -93,12 +78,10 @@ def _name_clusters(clusters: Clusters, texts: list[str], vectors: Any) -> list[d
     words = all(len(text.split()) == 1 for text in texts)
     names = central_words(clusters, texts, vectors) if words else distinctive_terms(clusters, texts)
     members = [[texts[i] for i in clusters.members(label)] for label in range(len(names))]
-    return [
-        {"name": name, "size": len(items), "items": items}
-        for name, items in zip(names, members, strict=True)
-    ]
+    groups = zip(names, members, strict=True)
+    return [{"name": name, "size": len(items), "items": items} for name, items in groups]
 
 
 def _join_items(items: list[str]) -> str:
-    listed = ", ".join(terminal.shorten(item) for item in items[:_ITEMS])
-    return listed if len(items) <= _ITEMS else f"{listed} and {len(items) - _ITEMS} more"
+    listed = ", ".join(terminal.shorten(item) for item in items[:_LISTED])
+    return listed if len(items) <= _LISTED else f"{listed} and {len(items) - _LISTED} more"

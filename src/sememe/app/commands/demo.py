@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sememe._types import Item
 from sememe.app import terminal
@@ -39,13 +39,14 @@ def read_samples() -> Iterator[Item]:
         )
 
 
-def run() -> None:
-    """Run the tour, without network; it leaves no files."""
+def demo() -> None:
+    """Index the bundled samples and search them in two languages: a tour, offline."""
     from rich.console import Console
 
     from sememe.index.index import Index
 
     console = Console()
+    queries = json.loads(_read("queries.json"))
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         index = Index.create(Path(folder) / "index")
@@ -55,8 +56,9 @@ def run() -> None:
         _compare_modes(index, console)
         for shows, heading in _HEADINGS.items():
             console.print(f"\n[bold]{heading}[/bold]")
-            for query in _read_queries(shows):
-                _print_answers(index, console, query["query"])
+            for query in queries:
+                if query["shows"] == shows:
+                    _print_answers(index, console, query["query"])
         console.print("\nNow your own folder:  sememe index FOLDER --into my-index")
         console.print('                      sememe search my-index "무엇이든 물어보세요"')
 
@@ -76,11 +78,6 @@ def _print_answers(index: Index, console: Console, query: str) -> None:
         title = str(hit.metadata["title"])
         line = f"    {hit.score:.2f}  {title}: {terminal.shorten(hit.text[len(title) :])}"
         console.print(line, no_wrap=True, overflow="ellipsis", markup=False, highlight=False)
-
-
-def _read_queries(shows: str) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = json.loads(_read("queries.json"))
-    return [query for query in listed if query["shows"] == shows]
 
 
 def _read(name: str) -> str:

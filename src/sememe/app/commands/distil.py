@@ -23,6 +23,8 @@ _POOLING = typer.Option(
     help="Vector of a token: states (mean of the last states) or sentence; by default states where "
     "MODEL has them.",
 )
+_CORPUS = typer.Option("--corpus", help="Text to count tokens in, for sif.")
+_SIF = typer.Option("--sif-coefficient", help="The a of a / (a + p).")
 _VOCABULARY = typer.Option("--vocabulary", help="File of words, one per line, that become tokens.")
 
 
@@ -31,12 +33,8 @@ def distil(
     output: OutputFolder,
     dim: Annotated[str | None, _DIM] = None,
     weighting: Annotated[str, _WEIGHTING] = "zipf",
-    corpus: Annotated[
-        Path | None, typer.Option("--corpus", help="Text to count tokens in, for sif.")
-    ] = None,
-    sif_coefficient: Annotated[
-        float, typer.Option("--sif-coefficient", help="The a of a / (a + p).")
-    ] = 1e-4,
+    corpus: Annotated[Path | None, _CORPUS] = None,
+    sif_coefficient: Annotated[float, _SIF] = 1e-4,
     pooling: Annotated[str | None, _POOLING] = None,
     vocabulary: Annotated[Path | None, _VOCABULARY] = None,
     overwrite: Overwrite = False,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,54 +22,51 @@ if TYPE_CHECKING:
 _BATCH = 1024  # items in memory at once
 _DEFAULTS = {"image": IMAGE_MODEL, "audio": SOUND_MODEL}
 _NOTHING = "none of the items could be read; the reasons are above"
+_OUTPUT = typer.Option("-o", "--output", help="File to write: .npy, .parquet or .jsonl.")
+_TOKENS = typer.Option("--tokens", help="Print a vector per token, in context.")
+_LAYERS = typer.Option(
+    "--layers", help="With --tokens: layers to average, as 5,6; 0 is the embeddings."
+)
+_SIMILAR = typer.Argument(metavar="ITEM ITEM...", help="Texts, or images, or audio files.")
 
 
 def models(as_json: Json = False) -> None:
     """List the encoders: what they read, their size, and whether they are installed."""
+    names = ("name", "modality", "dim", "languages", "licence", "size")
     if as_json:
-        names = ("name", "modality", "dim", "languages", "licence", "size")
-        terminal.print_json(
-            [
-                {name: getattr(info, name) for name in names}
-                | {"available": info.available(), "about": info.about}
-                for info in CATALOG.values()
-            ]
-        )
-        return
-    terminal.print_table(
-        ("name", "modality", "dim", "languages", "licence", "size", "here"),
-        [
-            (
-                *(info.name, info.modality, str(info.dim), " ".join(info.languages), info.licence),
-                *(f"{info.size / 1e6:.0f} MB", "yes" if info.available() else "no"),
-            )
+        rows = [
+            {name: getattr(info, name) for name in names}
+            | {"available": info.available(), "about": info.about}
             for info in CATALOG.values()
-        ],
-    )
+        ]
+        terminal.print_json(rows)
+        return
+    cells = [
+        (
+            *(info.name, info.modality, str(info.dim), " ".join(info.languages), info.licence),
+            *(f"{info.size / 1e6:.0f} MB", "yes" if info.available() else "no"),
+        )
+        for info in CATALOG.values()
+    ]
+    terminal.print_table((*names, "here"), cells)
 
 
 def embed(
     items: Annotated[list[str], typer.Argument(metavar="ITEM...", help="Texts or files.")],
     model: Model = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="File to write: .npy, .parquet or .jsonl."),
-    ] = None,
-    tokens: Annotated[
-        bool, typer.Option("--tokens", help="Print a vector per token, in context.")
-    ] = False,
-    layers: Annotated[
-        str | None,
-        typer.Option(
-            "--layers", help="With --tokens: layers to average, as 5,6; 0 is the embeddings."
-        ),
-    ] = None,
+    output: Annotated[Path | None, _OUTPUT] = None,
+    tokens: Annotated[bool, _TOKENS] = False,
+    layers: Annotated[str | None, _LAYERS] = None,
 ) -> None:
     """Encode texts or files as vectors, printed as JSON lines or written to a file."""
     from sememe.app.files.vectors import format_line, open_vector_file
 
     if tokens:
-        _embed_tokens(items, model or DEFAULT_MODEL, output, _parse_layers(layers))
+        parsed = _parse_layers(layers)
+        if output is not None:
+            message = "--tokens writes to standard output; give no -o, but > FILE.jsonl"
+            raise InvalidInputError(message)
+        _print_tokens(items, model or DEFAULT_MODEL, parsed)
         return
     if layers is not None:
         raise InvalidInputError("--layers goes with --tokens; a text has one vector.")
@@ -82,12 +79,10 @@ def embed(
             for item, vector in zip(batch, vectors, strict=True):
                 typer.echo(format_line(item, vector))
         return
-    count = 0
     with open_vector_file(output, encoder.dim) as file:
         for batch, vectors in encoded:
             file.write(batch, vectors)
-            count += len(batch)
-    typer.echo(f"{count} x {encoder.dim} to {output}", err=True)
+    typer.echo(f"{file.rows} x {encoder.dim} to {output}", err=True)
 
 
 def _load_encoder(modality: str, model: str | None) -> BaseEncoder:
@@ -106,14 +101,11 @@ def _encode(
     done = 0
     for batch in batches:
         same = [item for item in batch if item.modality == encoder.modality]
-        expected = f"{encoder.name} encodes {encoder.modality}"
-        terminal.print_skipped(
-            (item.source or item.id, f"{expected}, this is {item.modality}")
-            for item in batch
-            if item.modality != encoder.modality
-        )
+        others = [item for item in batch if item.modality != encoder.modality]
+        wrong = f"{encoder.name} encodes {encoder.modality}, this is"
         encoded = encoder.encode_with_receipt([item.content for item in same])
         failed = encoded.receipt.failed
+        terminal.print_skipped((one.source or one.id, f"{wrong} {one.modality}") for one in others)
         terminal.print_skipped((same[i].source, reason) for i, reason in failed.items())
         kept = [i for i in range(len(same)) if i not in failed]
         done += len(kept)
@@ -123,15 +115,11 @@ def _encode(
         raise InvalidInputError(_NOTHING)
 
 
-def _embed_tokens(
-    items: list[str], model: str, output: Path | None, layers: list[int] | None
-) -> None:
+def _print_tokens(items: list[str], model: str, layers: list[int] | None) -> None:
     """Print each token of each text with its span, its word and its vector, as JSON lines."""
     from sememe.encoders.load.by_name import load_text
     from sememe.encoders.text.sentence import SentenceEncoder
 
-    if output is not None:
-        raise InvalidInputError("--tokens writes to standard output; give no -o, but > FILE.jsonl")
     encoder = load_text(model)
     if not isinstance(encoder, SentenceEncoder):
         raise InvalidInputError(
@@ -145,16 +133,10 @@ def _embed_tokens(
         encoded = encoder.encode_tokens([item.content], layers=layers)[0]
         for i, token in enumerate(encoded.tokens):
             start, end = encoded.spans[i].tolist()
-            facts = {
-                "id": item.id,
-                "token": token,
-                "text": encoded.text[start:end],
-                "start": start,
-                "end": end,
-                "word": int(encoded.words[i]),
-                "vector": encoded.vectors[i].tolist(),
-            }
-            typer.echo(json.dumps(facts, ensure_ascii=False))
+            row: dict[str, Any] = {"id": item.id, "token": token, "text": encoded.text[start:end]}
+            row |= {"start": start, "end": end, "word": int(encoded.words[i])}
+            row["vector"] = encoded.vectors[i].tolist()
+            typer.echo(json.dumps(row, ensure_ascii=False))
 
 
 def _parse_layers(layers: str | None) -> list[int] | None:
@@ -168,26 +150,21 @@ def _parse_layers(layers: str | None) -> list[int] | None:
 
 
 def _read_batches(arguments: list[str]) -> Iterator[list[Item]]:
-    """Yield the items in batches, so that memory does not grow with the files."""
+    """Return the items in batches, so that memory does not grow with the files."""
     from sememe.app.files.arguments import read_items
 
     items = read_items(arguments)
-    first = list(islice(items, _BATCH))
-    if not first:
+    batches = iter(lambda: list(islice(items, _BATCH)), [])
+    first = next(batches, None)
+    if first is None:
         raise InvalidInputError(_NOTHING)
-    yield first
-    while batch := list(islice(items, _BATCH)):
-        yield batch
+    return chain([first], batches)
 
 
 def similar(
-    items: Annotated[
-        list[str], typer.Argument(metavar="ITEM ITEM...", help="Texts, or images, or recordings.")
-    ],
-    model: Model = None,
-    as_json: Json = False,
+    items: Annotated[list[str], _SIMILAR], model: Model = None, as_json: Json = False
 ) -> None:
-    """Compare texts, images or recordings with each other, by cosine."""
+    """Compare texts, images or audio files with each other, by cosine."""
     from sememe.app.files.arguments import detect_modality
 
     if len(items) < 2:

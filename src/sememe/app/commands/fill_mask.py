@@ -14,15 +14,13 @@ if TYPE_CHECKING:
     from sememe.encoders.text.masked_lm import Fill
 
 
+_MODEL = typer.Argument(metavar="MODEL", help="Masked language model: a folder, or hf:org/name.")
+_TEXTS = typer.Argument(metavar="TEXT...", help='Texts with masks: "The cat sat on the [MASK]."')
+
+
 def fill_mask(
-    model: Annotated[
-        str,
-        typer.Argument(metavar="MODEL", help="Masked language model: a folder, or hf:org/name."),
-    ],
-    texts: Annotated[
-        list[str],
-        typer.Argument(metavar="TEXT...", help='Texts with masks: "The cat sat on the [MASK]."'),
-    ],
+    model: Annotated[str, _MODEL],
+    texts: Annotated[list[str], _TEXTS],
     top_k: TopK = 5,
     as_json: Json = False,
 ) -> None:
@@ -37,22 +35,18 @@ def fill_mask(
     loaded = MaskedLM.load(model)
     filled = [(text, loaded.fill(text, k=top_k)) for text in texts]
     if as_json:
-        terminal.print_json(
-            [
-                {"text": text, "masks": [[asdict(fill) for fill in fills] for fills in masks]}
-                for text, masks in filled
-            ]
-        )
+        rows = [(text, [list(map(asdict, fills)) for fills in masks]) for text, masks in filled]
+        terminal.print_json([{"text": text, "masks": masks} for text, masks in rows])
         return
     for text, masks in filled:
         for number, fills in enumerate(masks, start=1):
             which = f"mask {number} of {len(masks)}: " if len(masks) > 1 else ""
             typer.echo(which + terminal.shorten(text))
-            rows = [(f"{f.score:.4f}", _describe_token(f), terminal.shorten(f.text)) for f in fills]
-            terminal.print_table(("probability", "token", "text"), rows)
+            cells = [(f"{f.score:.4f}", _name_token(f), terminal.shorten(f.text)) for f in fills]
+            terminal.print_table(("probability", "token", "text"), cells)
 
 
-def _describe_token(fill: Fill) -> str:
+def _name_token(fill: Fill) -> str:
     """Return the token as text, or its name where its bytes are not whole characters."""
     word = fill.written.strip()
     return fill.token if not word or "\ufffd" in word else word

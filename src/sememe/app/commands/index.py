@@ -1,10 +1,11 @@
-"""The commands `sememe demo`, `index`, `search` and `verify`."""
+"""The commands `sememe index`, `search` and `verify`."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,13 +20,6 @@ if TYPE_CHECKING:
     from sememe.index.report import Report
 
 
-def demo() -> None:
-    """Index the bundled samples and search them in two languages: a tour, offline."""
-    from sememe.app.commands.demo import run
-
-    run()
-
-
 _TERMS = typer.Option("--terms", help="Keyword analyser of a new index: default or kiwi.")
 _THUMBNAILS = typer.Option(
     "--thumbnails", help="Thumbnail size of a new index, in pixels; 0 for none."
@@ -36,7 +30,7 @@ _TRANSCRIBER = typer.Option(
 _IGNORE = typer.Option("--ignore", help="Pattern to leave out, as in .gitignore; repeatable.")
 _FORGET = typer.Option("--forget", help="Folder or file to remove from the index; repeatable.")
 _IMAGE = typer.Option("--image", help="Find images like this one, and texts that describe it.")
-_AUDIO = typer.Option("--audio", help="Find audio that sounds like this recording.")
+_AUDIO = typer.Option("--audio", help="Find audio that sounds like this file.")
 _WHERE = typer.Option("--where", help='SQL filter on metadata: "year >= 2020".')
 _RERANK = typer.Option("--rerank", help="Cross-encoder, a folder or hf:org/name, to rerank hits.")
 
@@ -56,16 +50,22 @@ def index(
     as_json: Json = False,
 ) -> None:
     """Build an index, or bring it up to date: only what changed is encoded again."""
+    from sememe.index.config import FILE
+    from sememe.index.index import Index
+
     given, gone = paths or [], forget or []
     if not given and not gone:
         raise InvalidInputError("no PATH given; type: sememe index FOLDER --into DIR")
-    missing = [path for path in given if path != "-" and not Path(path).exists()]
-    if missing:
+    if missing := [path for path in given if path != "-" and not Path(path).exists()]:
         raise InvalidInputError(
             f"{', '.join(missing)}: no such folder or file. If the index should follow it no "
             f"longer, type: sememe index --forget {missing[0]} --into {into}"
         )
-    target = _open_or_create(into, model, terms, thumbnails, transcriber, create=bool(given))
+    if given and not (into / FILE).exists():
+        options: dict[str, Any] = {"thumbnails": thumbnails, "transcriber": transcriber}
+        target = Index.create(into, model or None, terms=terms or "default", **options)
+    else:
+        target = _open(into, model or [], terms, thumbnails, transcriber)
     reports = [target.forget(path) for path in gone] + _sync(target, given, ignore or [])
     report, n_items = _sum(reports), len(target)
     if as_json:
@@ -87,7 +87,7 @@ def search(
     rerank: Annotated[str | None, _RERANK] = None,
     as_json: Json = False,
 ) -> None:
-    """Search an index by text, by an image or by a recording."""
+    """Search an index by text, by an image or by audio."""
     from sememe.index.index import Index
 
     if image is not None or audio is not None:
@@ -111,18 +111,17 @@ def search(
         terminal.print_json([hit.to_dict() for hit in hits])
     else:
         terminal.print_hits(hits)
-    terminal.print_note(hits)
+    if hits.note:
+        typer.echo(f"note: {hits.note}", err=True)
 
 
 def _search_by_example(
     index: Index, image: Path | None, audio: Path | None, top_k: int, where: str | None
 ) -> Hits:
-    given, option, noun = (
-        (image, "--image", "picture") if image is not None else (audio, "--audio", "sound file")
-    )
+    kind, given = ("image", image) if image is not None else ("audio", audio)
     if given is None or not given.is_file():
-        raise InvalidInputError(f"{option} {given}: no such file. Give a {noun}.")
-    search = index.search_image if image is not None else index.search_sound
+        raise InvalidInputError(f"--{kind} {given}: no such file. Give an {kind} file.")
+    search = index.search_image if kind == "image" else index.search_sound
     return search(given, k=top_k, where=where)
 
 
@@ -142,28 +141,13 @@ def verify(folder: IndexDir, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _open_or_create(
-    into: Path,
-    models: list[str] | None,
-    terms: str | None,
-    thumbnails: int,
-    transcriber: str,
-    *,
-    create: bool,
+def _open(
+    into: Path, models: list[str], terms: str | None, thumbnails: int, transcriber: str
 ) -> Index:
-    """Open an index, or create one; refuse options that differ from those it was built with."""
+    """Open an index; refuse options that differ from those it was built with."""
     from sememe.encoders.name import ModelName
-    from sememe.index.config import FILE
     from sememe.index.index import Index
 
-    if create and not (into / FILE).exists():
-        return Index.create(
-            into,
-            models or None,
-            terms=terms or "default",
-            thumbnails=thumbnails,
-            transcriber=transcriber,
-        )
     opened = Index.open(into)
     if thumbnails not in (0, opened.thumbnails):
         raise InvalidInputError(
@@ -172,11 +156,8 @@ def _open_or_create(
         )
     names = [ModelName.parse(entry.name).canonical for entry in opened.encoders]
     encoders = ", ".join(map(str, names))
-    asked_for = (
-        ("-m", _name_encoders(models or []), encoders),
-        ("--terms", terms, opened.terms),
-    )
-    for option, asked, built in asked_for:
+    same = (("-m", _name_encoders(models), encoders), ("--terms", terms, opened.terms))
+    for option, asked, built in same:
         if asked and asked != built:
             raise InvalidInputError(
                 f"{into} was built with {built or 'none'}; got {option} {asked}. Leave {option} "
@@ -199,16 +180,15 @@ def _name_encoders(models: list[str]) -> str:
 
 def _sync(target: Index, paths: list[str], ignore: list[str]) -> list[Report]:
     """Sync the folders and files, then read standard input if it is among them."""
-    followed = [path for path in paths if path != "-"]
-    reports = []
-    show = terminal.is_interactive()
-    if followed:
+    reports, show = [], terminal.is_interactive()
+    if followed := [path for path in paths if path != "-"]:
         reports.append(target.sync(*followed, ignore=ignore, show_progress=show))
     if "-" in paths:
-        from sememe.index.writing.metadata import fit_items
+        from sememe.index.writing.metadata import MetadataSchema
         from sememe.sources import read_lines
 
-        lines = fit_items(read_lines(sys.stdin.buffer), target.statistics()["columns"], "stdin")
+        schema = MetadataSchema(target.statistics()["columns"])
+        lines = schema.fit_all(read_lines(sys.stdin.buffer), "stdin")
         reports.append(target.upsert(lines, show_progress=show))
     return reports
 
@@ -230,8 +210,6 @@ def _sum(reports: list[Report]) -> Report:
 
     total = Report()
     for report in reports:
-        for name in ("added", "updated", "unchanged", "removed", "chunks", "tokens", "unknown"):
-            setattr(total, name, getattr(total, name) + getattr(report, name))
-        total.skipped.extend(report.skipped)
-        total.seconds += report.seconds
+        for field in fields(report):
+            setattr(total, field.name, getattr(total, field.name) + getattr(report, field.name))
     return total

@@ -11,7 +11,7 @@ import typer
 
 from sememe._errors import InvalidInputError
 from sememe.app import terminal
-from sememe.app.options import Json
+from sememe.app.options import ENCODER, Json
 from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL
 
 if TYPE_CHECKING:
@@ -21,36 +21,31 @@ if TYPE_CHECKING:
 
 _PAIRS = 100
 _DUPLICATES = 0.9  # default threshold of --duplicates
-_MEDIA = 0.95  # and of images and recordings
-
-
+_MEDIA = 0.95  # and of images and audio
+_DEFAULTS = {"image": IMAGE_MODEL, "audio": SOUND_MODEL}
 _FILE = typer.Argument(
     metavar="FILE",
     help="File with one text per line, or .jsonl, plain, .gz or .xz. Or an index of images or "
-    "recordings, or a folder of them.",
-)
-_MODEL = typer.Option(
-    "-m", "--model", help="Encoder: a name listed by `sememe models`, or a folder."
+    "audio, or a folder of them.",
 )
 _TOP_K = typer.Option("-k", "--top-k", help=f"Maximum number of pairs; by default {_PAIRS}.")
 _THRESHOLD = typer.Option(
     "--threshold",
     help=f"Minimum cosine; by default {_DUPLICATES} with --duplicates, {_MEDIA} for images and "
-    "recordings.",
+    "audio.",
 )
 _KEEP = typer.Option(
     "--duplicates", help="Write the lines to keep: of near-duplicates only the first."
 )
 _OUTPUT = typer.Option(
-    "-o",
-    "--output",
+    *("-o", "--output"),
     help="File to write: FILE.jsonl for pairs; for --duplicates, a file like FILE.",
 )
 
 
 def mine(
     file: Annotated[Path, _FILE],
-    model: Annotated[str | None, _MODEL] = None,
+    model: Annotated[str | None, ENCODER] = None,
     top_k: Annotated[int | None, _TOP_K] = None,
     threshold: Annotated[float | None, _THRESHOLD] = None,
     duplicates: Annotated[bool, _KEEP] = False,
@@ -59,23 +54,33 @@ def mine(
 ) -> None:
     """Find the most similar pairs of texts in a file, or remove its near-duplicates.
 
-    Of an index or a folder: the most similar images or recordings. Every item is compared with
+    Of an index or a folder: the most similar images or audio files. Every item is compared with
     every other, so twice as many take four times as long.
     """
+    from sememe.tasks.near_duplicates import find_main_modality
+
     _check_options(top_k, threshold, duplicates)
     limit = top_k or _PAIRS
     media = _MEDIA if threshold is None else threshold
     only_texts = {"--duplicates": duplicates, "-o": output}
     if (file / "sememe.json").is_file():
         _refuse({"-m": model, **only_texts}, "an index")
-        _mine_index(file, limit, media, as_json=as_json)
-    elif (kind := _find_main_modality(file)) is not None:
+        _mine_index(file, limit, media, as_json)
+    elif file.is_dir() and (kind := find_main_modality(file)) is not None:
         _refuse(only_texts, "a folder")
-        _mine_folder(file, kind, model, limit, media, as_json=as_json)
+        _mine_folder(file, kind, model, limit, media, as_json)
     else:
-        _mine_texts(
-            file, model or DEFAULT_MODEL, limit, threshold, duplicates, output, as_json=as_json
-        )
+        model = model or DEFAULT_MODEL
+        _check_output(output, file, duplicates)
+        source = _read_texts(file, as_json)
+        if duplicates:
+            document = _deduplicate(source, model, threshold, file, output, as_json)
+        else:
+            document = _find_pairs(source, model, limit, threshold, output, as_json)
+        if as_json:
+            facts = {"model": model, "texts": len(source.texts), "empty": source.empty}
+            skipped = [one.reason for one in source.skipped]
+            terminal.print_json({**facts, "skipped": skipped, **document})
 
 
 def _check_options(top_k: int | None, threshold: float | None, duplicates: bool) -> None:
@@ -97,15 +102,8 @@ def _refuse(options: dict[str, Any], what: str) -> None:
             raise InvalidInputError(f"{option} is for a file of texts; leave it out for {what}.")
 
 
-def _find_main_modality(file: Path) -> Modality | None:
-    """Return the kind of most files of a folder; None for a file, or a folder of texts alone."""
-    from sememe.tasks.near_duplicates import find_main_modality
-
-    return find_main_modality(file) if file.is_dir() else None
-
-
-def _mine_index(folder: Path, limit: int, threshold: float, *, as_json: bool) -> None:
-    """List the most similar images and recordings of an index."""
+def _mine_index(folder: Path, limit: int, threshold: float, as_json: bool) -> None:
+    """List the most similar images and audio of an index."""
     from sememe._ties import rank
     from sememe.index.index import Index
 
@@ -125,24 +123,20 @@ def _mine_index(folder: Path, limit: int, threshold: float, *, as_json: bool) ->
         rows = [pair._asdict() for pair in pairs]
         terminal.print_json({"threshold": threshold, "pairs": rows})
         return
-    _print_pairs(pairs, "pairs of images or sounds", threshold, limit)
+    _print_pairs(pairs, "pairs of images or audio", threshold, limit)
 
 
 def _mine_folder(
-    folder: Path, kind: Modality, model: str | None, limit: int, threshold: float, *, as_json: bool
+    folder: Path, kind: Modality, model: str | None, limit: int, threshold: float, as_json: bool
 ) -> None:
-    """List the most similar recordings or images of a folder."""
+    """List the most similar images or audio files of a folder."""
     from sememe._nouns import noun
     from sememe.encoders.load.by_name import load
     from sememe.tasks.near_duplicates import find_near_duplicates
 
-    encoder = load(model or (SOUND_MODEL if kind == "audio" else IMAGE_MODEL))
+    encoder, show = load(model or _DEFAULTS[kind]), terminal.is_interactive()
     result = find_near_duplicates(
-        folder,
-        encoder,
-        max_pairs=limit,
-        threshold=threshold,
-        show_progress=terminal.is_interactive(),
+        folder, encoder, max_pairs=limit, threshold=threshold, show_progress=show
     )
     skipped = [f"{one.source}: {one.reason}" for one in result.skipped]
     if as_json:
@@ -167,30 +161,6 @@ def _warn_of_limit(n: int, limit: int) -> None:
         typer.echo(f"more pairs than these {limit} may reach it: -k NUMBER", err=True)
 
 
-def _mine_texts(
-    file: Path,
-    model: str,
-    limit: int,
-    threshold: float | None,
-    duplicates: bool,
-    output: Path | None,
-    *,
-    as_json: bool,
-) -> None:
-    """Find the pairs of texts of a file, or its near-duplicates."""
-    _check_output(output, file, duplicates)
-    source = _read_texts(file, quiet=as_json)
-    if duplicates:
-        least = _DUPLICATES if threshold is None else threshold
-        document = _deduplicate(source, model, least, file, output, quiet=as_json)
-    else:
-        document = _find_pairs(source, model, limit, threshold, output, quiet=as_json)
-    if as_json:
-        facts = {"model": model, "texts": len(source.texts), "empty": source.empty}
-        skipped = [one.reason for one in source.skipped]
-        terminal.print_json({**facts, "skipped": skipped, **document})
-
-
 def _check_output(output: Path | None, file: Path, duplicates: bool) -> None:
     """Refuse a file that could not be written."""
     from sememe.app.files.arguments import check_output_file
@@ -206,7 +176,7 @@ def _check_output(output: Path | None, file: Path, duplicates: bool) -> None:
         raise InvalidInputError(f"{output} is the file that is read; give another name to -o.")
 
 
-def _read_texts(file: Path, *, quiet: bool) -> TextFile:
+def _read_texts(file: Path, quiet: bool) -> TextFile:
     """Read the texts, and report what is left out."""
     from sememe.app.files.texts import read_text_file
 
@@ -229,47 +199,44 @@ def _find_pairs(
     limit: int,
     threshold: float | None,
     output: Path | None,
-    *,
     quiet: bool,
 ) -> dict[str, Any]:
     """Find the pairs; write them, or print them unless `quiet`."""
     from sememe.encoders.load.by_name import load_text
     from sememe.tasks.mining import mine_pairs
 
-    pairs = mine_pairs(
-        source.texts,
-        load_text(model),
-        max_pairs=limit,
-        threshold=threshold,
-        show_progress=terminal.is_interactive(),
-    )
-    lines = [(source.lines[pair.first], source.lines[pair.second]) for pair in pairs]
-    rows = [
-        {"score": pair.score, "lines": list(numbers), "texts": list(pair.texts)}
-        for pair, numbers in zip(pairs, lines, strict=True)
-    ]
+    limits: dict[str, Any] = {"max_pairs": limit, "threshold": threshold}
+    show = terminal.is_interactive()
+    pairs = mine_pairs(source.texts, load_text(model), **limits, show_progress=show)
+    rows, lines = [], []
+    for pair in pairs:
+        numbers = [source.lines[pair.first], source.lines[pair.second]]
+        rows.append({"score": pair.score, "lines": numbers, "texts": list(pair.texts)})
+        one, other = map(terminal.shorten, pair.texts)
+        lines += [f"{pair.score:6.3f} {numbers[0]:>8}  {one}\n", f"{numbers[1]:>15}  {other}\n"]
     if output is not None:
-        _write(output, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    elif not quiet:
-        for pair, (first, second) in zip(pairs, lines, strict=True):
-            one, other = map(terminal.shorten, pair.texts)
-            typer.echo(f"{pair.score:6.3f} {first:>8}  {one}")
-            typer.echo(f"{'':6} {second:>8}  {other}")
-    if not quiet:
-        typer.echo(f"{len(pairs)} pairs{_describe_output(output)}", err=True)
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    target = "" if output is None else f" to {output}"
+    _write(lines, output, f"{len(pairs)} pairs{target}", quiet)
     if threshold is not None:
         _warn_of_limit(len(pairs), limit)
     return {"pairs": rows}
 
 
 def _deduplicate(
-    source: TextFile, model: str, threshold: float, file: Path, output: Path | None, *, quiet: bool
+    source: TextFile,
+    model: str,
+    threshold: float | None,
+    file: Path,
+    output: Path | None,
+    quiet: bool,
 ) -> dict[str, Any]:
     """Find near-duplicates; write the lines to keep, or print them unless `quiet`."""
     from sememe.app.files.texts import read_lines_at
     from sememe.encoders.load.by_name import load_text
     from sememe.tasks.mining import deduplicate
 
+    threshold = _DUPLICATES if threshold is None else threshold
     encoder, show = load_text(model), terminal.is_interactive()
     done = deduplicate(source.texts, encoder, threshold=threshold, show_progress=show)
     lines = source.lines
@@ -279,29 +246,29 @@ def _deduplicate(
         {"line": lines[i], "duplicate_of": lines[j], "score": score, "text": source.texts[i]}
         for i, j, score in zip(*columns, strict=True)
     ]
-    if output is not None:
-        _write(output, read_lines_at(file, set(keep)))
-    elif not quiet:
-        for line in read_lines_at(file, set(keep)):
-            typer.echo(line, nl=False)
-    if not quiet:
-        terminal.print_notes(
-            f"line {row['line']} repeats {row['duplicate_of']} ({row['score']:.3f}): "
-            f"{terminal.shorten(row['text'])}"
-            for row in dropped
-        )
-        kept = f"{len(keep)} lines kept{_describe_output(output)}"
-        typer.echo(f"{kept}, {len(dropped)} dropped", err=True)
+    notes = (
+        f"line {row['line']} repeats {row['duplicate_of']} ({row['score']:.3f}): "
+        f"{terminal.shorten(row['text'])}"
+        for row in dropped
+    )
+    target = "" if output is None else f" to {output}"
+    summary = f"{len(keep)} lines kept{target}, {len(dropped)} dropped"
+    _write(read_lines_at(file, set(keep)), output, summary, quiet, notes)
     return {"threshold": threshold, "kept": keep, "dropped": dropped}
 
 
-def _describe_output(output: Path | None) -> str:
-    return "" if output is None else f" to {output}"
-
-
-def _write(output: Path, lines: Iterable[str]) -> None:
+def _write(
+    lines: Iterable[str], output: Path | None, summary: str, quiet: bool, notes: Iterable[str] = ()
+) -> None:
+    """Write lines to a file, or print them; then notes and a summary, all unless `quiet`."""
     from sememe._atomic import write_atomically
 
-    with write_atomically(output) as file:
+    if output is not None:
+        with write_atomically(output) as file:
+            file.writelines(line.encode("utf-8") for line in lines)
+    elif not quiet:
         for line in lines:
-            file.write(line.encode("utf-8"))
+            typer.echo(line, nl=False)
+    if not quiet:
+        terminal.print_notes(notes)
+        typer.echo(summary, err=True)

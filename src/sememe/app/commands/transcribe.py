@@ -15,11 +15,9 @@ if TYPE_CHECKING:
     from sememe.encoders.audio.transcriber import Transcript
 
 _DAMAGED = 1  # exit code
-
-
+_FILES = typer.Argument(metavar="FILE...", help="Audio files, or folders of them.")
 _MODEL = typer.Option(
-    "-m",
-    "--model",
+    *("-m", "--model"),
     help="Speech recogniser: a folder written by `train speech` or Wav2Vec2ForCTC of transformers, "
     "or hf:org/name. Required: none is installed with sememe.",
 )
@@ -27,16 +25,15 @@ _WORDS = typer.Option("--words", help="File with a word per line, to restrict re
 
 
 def transcribe(
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Recordings, or folders of them.")
-    ],
+    files: Annotated[list[str], _FILES],
     model: Annotated[str | None, _MODEL] = None,
     beam_size: BeamSize = 1,
     words: Annotated[Path | None, _WORDS] = None,
     as_json: Json = False,
 ) -> None:
-    """Transcribe recordings. With --json, each word has its start and end in seconds."""
+    """Transcribe audio files. With --json, each word has its start and end in seconds."""
     from sememe.app.files.arguments import list_files
+    from sememe.app.files.texts import read_words
     from sememe.encoders.audio.transcriber import Transcriber
 
     if model is None:
@@ -46,9 +43,9 @@ def transcribe(
         )
     paths, skipped = list_files(files, "audio")
     if not paths and not skipped:
-        raise InvalidInputError(f"{', '.join(files)}: no recordings in there. Give some.")
+        raise InvalidInputError(f"{', '.join(files)}: no audio files in there. Give some.")
     transcriber = Transcriber.load(model)
-    allowed = _read_allowed(words)
+    allowed = None if words is None else " ".join(read_words(words)).split()
     if lost := transcriber.find_unwritable(allowed or []):
         some = ", ".join(lost[:5])
         note = f"{len(lost)} of the words cannot be written with the recogniser's letters: {some}"
@@ -56,8 +53,7 @@ def transcribe(
     transcripts, reasons = transcriber.transcribe_with_failures(
         paths, beam_size=beam_size, words=allowed, show_progress=terminal.is_interactive()
     )
-    pairs = enumerate(zip(paths, transcripts, strict=True))
-    rows = [pair for i, pair in pairs if i not in reasons]
+    rows = [(paths[i], one) for i, one in enumerate(transcripts) if i not in reasons]
     skipped |= {paths[i]: reason for i, reason in reasons.items()}
     if as_json:
         terminal.print_json([_as_document(path, transcript) for path, transcript in rows])
@@ -78,9 +74,3 @@ def _as_document(path: str, transcript: Transcript) -> dict[str, Any]:
         "seconds": transcript.seconds,
         "words": [word._asdict() for word in transcript.words],
     }
-
-
-def _read_allowed(path: Path | None) -> list[str] | None:
-    from sememe.app.files.texts import read_words
-
-    return None if path is None else [word for line in read_words(path) for word in line.split()]

@@ -13,16 +13,14 @@ from sememe.app.options import Json, TopK
 if TYPE_CHECKING:
     from sememe.vectors.keyed import KeyedVectors
 
-Model = Annotated[
-    str,
-    typer.Argument(
-        help="Word vectors: glove-6b-50d, a folder written by sememe, or a file of vectors."
-    ),
-]
+_MODEL = typer.Argument(
+    help="Word vectors: glove-6b-50d, a folder written by sememe, or a file of vectors."
+)
+_METHOD = typer.Option("--method", help="3CosAdd or 3CosMul (Levy & Goldberg 2014).")
 
 
 def neighbors(
-    model: Model,
+    model: Annotated[str, _MODEL],
     key: Annotated[str, typer.Argument(help="A word.")],
     k: TopK = 10,
     as_json: Json = False,
@@ -35,14 +33,12 @@ def neighbors(
 
 
 def analogy(
-    model: Model,
+    model: Annotated[str, _MODEL],
     a: Annotated[str, typer.Argument(metavar="A")],
     b: Annotated[str, typer.Argument(metavar="B")],
     c: Annotated[str, typer.Argument(metavar="C")],
     k: TopK = 5,
-    method: Annotated[
-        str, typer.Option("--method", help="3CosAdd or 3CosMul (Levy & Goldberg 2014).")
-    ] = "3CosAdd",
+    method: Annotated[str, _METHOD] = "3CosAdd",
     as_json: Json = False,
 ) -> None:
     """Answer "A is to B as C is to ?": man king woman -> queen."""
@@ -57,12 +53,10 @@ def _find_key(vectors: KeyedVectors, word: str) -> str:
     """Return the word as a key: composed (NFC), or in lower case, with a note."""
     composed = unicodedata.normalize("NFC", word)
     lower = composed.lower()
-    if word in vectors or (composed not in vectors and lower not in vectors):
-        return word
-    if composed in vectors:
-        return composed
-    typer.echo(f"note: {word!r} is not among the keys; taken as {lower!r}", err=True)
-    return lower
+    key = next((one for one in (word, composed, lower) if one in vectors), word)
+    if key not in (word, composed):
+        typer.echo(f"note: {word!r} is not among the keys; taken as {lower!r}", err=True)
+    return key
 
 
 def _print_scores(scores: list[tuple[str, float]], as_json: bool) -> None:

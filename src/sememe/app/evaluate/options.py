@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sememe._errors import InvalidInputError
+from sememe.app.field_options import name_option
 from sememe.train.base.options import option, options_of
 
 AUDIO_TASKS = ("audio-classification", "audio-retrieval")
@@ -65,14 +66,9 @@ class EvaluateOptions:
     label_pattern: str | None = option(None, group="data")
 
     def check(self, task: str) -> None:
-        """Refuse options that the task does not have.
-
-        Raises:
-            InvalidInputError: One was given; the message names its tasks.
-        """
-        known = options_of(type(self))
-        for name, tasks in _TASKS.items():
-            one = known[name]
+        """Refuse options that the task does not have; InvalidInputError names their tasks."""
+        for name, one in options_of(type(self)).items():
+            tasks = _TASKS.get(name, (task,))
             if task not in tasks and getattr(self, name) != one.field.default:
-                (typed,) = one.limits.get("names", (f"--{name.replace('_', '-')}",))
+                (typed,) = one.limits.get("names", (name_option(name),))
                 raise InvalidInputError(f"{typed} is for {' and '.join(tasks)}; leave it out.")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe.app.evaluate.audio import evaluate_audio
 from sememe.app.evaluate.options import AUDIO_TASKS, EvaluateOptions
 
 if TYPE_CHECKING:
@@ -18,25 +17,19 @@ if TYPE_CHECKING:
     from sememe.evaluate.tasks import Task
     from sememe.index.index import Index
     from sememe.index.querying.hits import Hit
-    from sememe.tasks.zero_shot import ZeroShot
 
 
 def run_evaluation(
     task: str, model: str, data: Sequence[Path], options: EvaluateOptions, *, progress: bool
 ) -> Evaluation:
-    """Run a task. For "retrieval", `model` may be the folder of an index; else one is built.
-
-    Raises:
-        UnknownNameError: No such task.
-        InvalidInputError: The model, the data or an option is not one of the task's.
-    """
+    """Run a task. For "retrieval", `model` may be the folder of an index; else one is built."""
     from sememe.evaluate import TASKS, run_task
 
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
     options.check(task)
     if task in AUDIO_TASKS:
-        return evaluate_audio(task, model, data, options, progress=progress)
+        return _evaluate_audio(task, model, data, options, progress=progress)
     if TASKS[task].takes_pair:
         return _evaluate_pair(model, data, options, progress=progress)
     if task == "retrieval":
@@ -57,17 +50,46 @@ def _evaluate_retrieval(
     model: str, data: Sequence[Path], options: EvaluateOptions, *, progress: bool
 ) -> Evaluation:
     """Evaluate an index, or one of the task's corpus by this encoder."""
-    from sememe.evaluate import run_task
+    from sememe.evaluate import TASKS, run_task
     from sememe.index.config import FILE
     from sememe.index.index import Index
 
     chosen: Any = {"split": options.split, "mode": options.mode}
     if (Path(model) / FILE).exists():
         return run_task("retrieval", _ByRecordId(Index.open(model), model), data, **chosen)
+    files = sorted(data[0].glob("corpus.jsonl*"))
+    if not files:
+        raise InvalidInputError(f"{data[0]} holds no corpus.jsonl; give {TASKS['retrieval'].data}")
     with tempfile.TemporaryDirectory() as folder:
         index = Index.create(Path(folder) / "index", [model], terms=options.terms)
-        index.sync(_find_corpus(data[0]), show_progress=progress)
+        index.sync(files[0], show_progress=progress)
         return run_task("retrieval", _ByRecordId(index, model), data, **chosen)
+
+
+def _evaluate_audio(
+    task: str, model: str, data: Sequence[Path], options: EvaluateOptions, *, progress: bool
+) -> Evaluation:
+    """Evaluate an audio encoder on audio with labels."""
+    from sememe.encoders.load.by_name import load
+    from sememe.evaluate import TASKS
+    from sememe.evaluate.data.folds import Folds
+    from sememe.evaluate.runners.class_retrieval import evaluate_class_retrieval
+    from sememe.evaluate.runners.classification import evaluate_classification
+    from sememe.sources.datasets.labelled import read_labelled
+
+    if len(data) != 1:
+        raise InvalidInputError(f"got {len(data)} paths for {task!r}. Give {TASKS[task].data}.")
+    labelled = read_labelled(data[0], modality="audio", label_pattern=options.label_pattern)
+    encoder, groups = load(model), options.group_pattern
+    if task == "audio-retrieval":
+        return evaluate_class_retrieval(encoder, labelled, groups=groups, show_progress=progress)
+    return evaluate_classification(
+        encoder,
+        labelled,
+        folds=Folds(options.folds, options.fold_pattern, groups),
+        probe=options.probe or "linear",  # type: ignore[arg-type]
+        show_progress=progress,
+    )
 
 
 def _evaluate_pair(
@@ -88,10 +110,15 @@ def _evaluate_pair(
 
 def _load_system(model: str, task: Task, data: Sequence[Path], options: EvaluateOptions) -> Any:
     """Return the system that the task evaluates: an encoder, or what is made of one or two."""
-    from sememe.encoders.load.by_name import load
+    from sememe.encoders.load.by_name import load, load_pair
 
     if task.takes_judge:
-        return _load_zero_shot(model, data, options.labels)
+        from sememe.sources.datasets.labelled import read_labelled
+        from sememe.tasks.zero_shot import ZeroShot
+
+        labels = options.labels
+        names = read_labelled(data[0]).classes if labels is None else split_labels(labels)
+        return ZeroShot(*load_pair(model), names)
     if task.takes_images and options.views != 1:
         from sememe.encoders.image.test_time_augmentation import AugmentedEncoder
 
@@ -106,17 +133,6 @@ def _load_system(model: str, task: Task, data: Sequence[Path], options: Evaluate
         return Transcriber.load(model)
     scorer = _load_cross_encoder(model) if task.takes_scorer else None
     return scorer or load(model)
-
-
-def _load_zero_shot(model: str, data: Sequence[Path], labels: str | None) -> ZeroShot:
-    """Return a zero-shot classifier of these labels, by default the names of the folders."""
-    from sememe.encoders.load.by_name import load_pair
-    from sememe.sources.datasets.labelled import read_labelled
-    from sememe.tasks.zero_shot import ZeroShot
-
-    images, texts = load_pair(model)
-    names = split_labels(labels) if labels is not None else read_labelled(data[0]).classes
-    return ZeroShot(images, texts, names)
 
 
 def split_labels(labels: str) -> list[str]:
@@ -139,15 +155,6 @@ def _load_cross_encoder(model: str) -> CrossEncoder | None:
     folder = fetch(source) if model.startswith(PREFIX) else Path(source)
     known = bool(model) and ModelFolder.open(folder).kind is ModelKind.CROSS_ENCODER
     return CrossEncoder.load(model) if known else None
-
-
-def _find_corpus(folder: Path) -> Path:
-    from sememe.evaluate import TASKS
-
-    files = sorted(folder.glob("corpus.jsonl*"))
-    if not files:
-        raise InvalidInputError(f"{folder} holds no corpus.jsonl; give {TASKS['retrieval'].data}")
-    return files[0]
 
 
 class _ByRecordId:

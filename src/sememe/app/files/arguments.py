@@ -15,7 +15,7 @@ from sememe.text.normalize import well_formed
 if TYPE_CHECKING:
     from sememe._types import Modality
 
-_MEDIA = {"image": "a picture", "audio": "a recording"}
+_MEDIA = {"image": "an image", "audio": "an audio file"}
 
 
 def is_path(argument: str) -> bool:
@@ -30,7 +30,7 @@ def detect_modality(argument: str) -> str:
     """Return "image" or "audio" for a file of that kind, else "text".
 
     Raises:
-        InvalidInputError: The argument looks like the name of such a file, which does not exist.
+        InvalidInputError: If the argument looks like the name of such a file and is none.
     """
     from sememe.sources.formats import format_of
 
@@ -50,7 +50,7 @@ def read_items(arguments: list[str]) -> Iterator[Item]:
 
     for argument in arguments:
         if not is_path(argument):
-            detect_modality(argument)  # refuses a misspelt name of an image or recording
+            detect_modality(argument)  # refuses a misspelt name of an image or audio file
             text = well_formed(argument)
             yield Item(text, text)
             continue
@@ -63,11 +63,7 @@ def read_items(arguments: list[str]) -> Iterator[Item]:
 
 
 def list_files(arguments: list[str], modality: Modality) -> tuple[list[str], dict[str, str]]:
-    """Return the paths of images or recordings, in folders too, and {path: why it is skipped}.
-
-    Raises:
-        InvalidInputError: There is no such file or folder.
-    """
+    """Return the paths of images or audio, in folders too, and {path: why it is skipped}."""
     from sememe.sources import find_files
     from sememe.sources.formats import format_of
 
@@ -86,12 +82,7 @@ def list_files(arguments: list[str], modality: Modality) -> tuple[list[str], dic
 
 
 def check_output_file(path: Path, endings: tuple[str, ...]) -> None:
-    """Refuse, before any work, a file that could not be written.
-
-    Raises:
-        UnknownNameError: Its ending is not one of these.
-        InvalidInputError: There is no such folder.
-    """
+    """Refuse, before any work, a file of another ending, or in a folder that does not exist."""
     if not path.name.endswith(endings):
         raise UnknownNameError.of("the output's ending", path.suffix, endings)
     if not path.parent.is_dir():

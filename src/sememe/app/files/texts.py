@@ -43,18 +43,16 @@ def read_text_file(path: Path) -> TextFile:
     The text of a record is the field that `sememe index` takes: text, content, 내용...
 
     Raises:
-        InvalidInputError: There is no such file, or it is of another kind.
-        CorruptFileError: It is binary, or its compression is broken.
+        InvalidInputError: If there is no such file, or it is of another kind.
+        CorruptFileError: If it is binary, or its compression is broken.
     """
     records = Records(path.name, has_ids=False) if _is_jsonl(path) else None
     file = TextFile()
     for number, line in _read_numbered(path, file.skipped):
-        text: str | Skipped = line.removesuffix("\n")
         if not line.strip():
             file.empty += 1
             continue
-        if records is not None:
-            text = _read_record(line, number, records)
+        text = _read_record(line, number, records) if records else line.removesuffix("\n")
         if isinstance(text, Skipped):
             file.skipped.append(text)
         else:
@@ -72,11 +70,7 @@ def read_lines_at(path: Path, numbers: Container[int]) -> Iterator[str]:
 
 
 def read_words(path: Path) -> list[str]:
-    """Read a file of words, one per line, without blank lines.
-
-    Raises:
-        InvalidInputError: It is not a file, or not UTF-8.
-    """
+    """Read a UTF-8 file of words, one per line, without blank lines."""
     from sememe.text.lines import check_corpus, read_texts
 
     check_corpus(path)

@@ -3,51 +3,45 @@
 from __future__ import annotations
 
 import json
-import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import IO, TYPE_CHECKING, Any
 
+from sememe._atomic import write_atomically
 from sememe.app.files.arguments import check_output_file
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray, Item
 
 
-class VectorFile(Protocol):
-    """Takes batches of items with their vectors, in order."""
+class VectorFile(ABC):
+    """Takes batches of items with their vectors, in order, and counts the `rows`."""
+
+    def __init__(self, file: IO[bytes], dim: int) -> None:
+        self._file = file
+        self._dim = dim
+        self.rows = 0
 
     def write(self, items: Sequence[Item], vectors: FloatArray) -> None:
         """Append items and their vectors, (n, dim)."""
-        ...
+        self._write(items, vectors)
+        self.rows += len(items)
 
-    def close(self) -> None:
-        """Finish the file."""
-        ...
+    @abstractmethod
+    def _write(self, items: Sequence[Item], vectors: FloatArray) -> None: ...
+
+    def close(self) -> None:  # noqa: B027, nothing follows the lines of .jsonl
+        """Write what follows the rows."""
 
 
 @contextmanager
 def open_vector_file(path: Path, dim: int) -> Iterator[VectorFile]:
-    """Open a file for vectors in the format of its ending; it is written whole or not at all.
-
-    Raises:
-        UnknownNameError: The ending is not .npy, .parquet or .jsonl.
-        InvalidInputError: There is no such folder.
-    """
+    """Open a file for vectors in the format of its ending; it is written whole or not at all."""
     check_output_file(path, tuple(_KINDS))
-    fresh = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
-    try:
-        file = _KINDS[path.suffix](fresh, dim)
-        try:
-            yield file
-        finally:
-            file.close()
-        fresh.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            fresh.unlink()
-        raise
+    with write_atomically(path) as file, closing(_KINDS[path.suffix](file, dim)) as vectors:
+        yield vectors
 
 
 def format_line(item: Item, vector: FloatArray) -> str:
@@ -55,65 +49,52 @@ def format_line(item: Item, vector: FloatArray) -> str:
     return json.dumps({"id": item.id, "vector": vector.tolist()}, ensure_ascii=False)
 
 
-class _Npy:
+class _Npy(VectorFile):
     """NumPy's format: a header, whose size does not depend on the number of rows, then the rows."""
 
-    def __init__(self, path: Path, dim: int) -> None:
-        self._file: BinaryIO = path.open("wb")
-        self._dim = dim
-        self._rows = 0
-        self._write_header()
+    def __init__(self, file: IO[bytes], dim: int) -> None:
+        super().__init__(file, dim)
+        self.close()  # a header to be replaced
 
-    def write(self, items: Sequence[Item], vectors: FloatArray) -> None:
+    def _write(self, items: Sequence[Item], vectors: FloatArray) -> None:
         self._file.write(vectors.tobytes())
-        self._rows += len(vectors)
 
     def close(self) -> None:
-        self._file.seek(0)
-        self._write_header()
-        self._file.close()
-
-    def _write_header(self) -> None:
         from numpy.lib import format as npy
 
-        shape = (self._rows, self._dim)
+        shape = (self.rows, self._dim)
+        self._file.seek(0)
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         npy.write_array_header_1_0(self._file, header)
 
 
-class _JsonLines:
+class _JsonLines(VectorFile):
     """One JSON object per line: id and vector."""
 
-    def __init__(self, path: Path, dim: int) -> None:
-        self._file = path.open("w", encoding="utf-8")
-
-    def write(self, items: Sequence[Item], vectors: FloatArray) -> None:
-        self._file.writelines(
-            format_line(item, vector) + "\n" for item, vector in zip(items, vectors, strict=True)
-        )
-
-    def close(self) -> None:
-        self._file.close()
+    def _write(self, items: Sequence[Item], vectors: FloatArray) -> None:
+        lines = map(format_line, items, vectors)
+        self._file.writelines(f"{line}\n".encode() for line in lines)
 
 
-class _Parquet:
+class _Parquet(VectorFile):
     """Columns id, text and vector."""
 
-    def __init__(self, path: Path, dim: int) -> None:
+    def __init__(self, file: IO[bytes], dim: int) -> None:
         import pyarrow as pa
         from pyarrow import parquet
 
+        super().__init__(file, dim)
         vector = pa.list_(pa.float32(), dim)
         self._schema = pa.schema([("id", pa.string()), ("text", pa.string()), ("vector", vector)])
-        self._writer = parquet.ParquetWriter(path, self._schema)
+        self._writer = parquet.ParquetWriter(file, self._schema)
 
-    def write(self, items: Sequence[Item], vectors: FloatArray) -> None:
+    def _write(self, items: Sequence[Item], vectors: FloatArray) -> None:
         import pyarrow as pa
 
         columns: list[Any] = [
             pa.array([item.id for item in items]),
             pa.array([item.content if item.modality == "text" else "" for item in items]),
-            pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1]),
+            pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), self._dim),
         ]
         self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
 
@@ -121,4 +102,4 @@ class _Parquet:
         self._writer.close()
 
 
-_KINDS: dict[str, Any] = {".npy": _Npy, ".parquet": _Parquet, ".jsonl": _JsonLines}
+_KINDS: dict[str, type[VectorFile]] = {".npy": _Npy, ".parquet": _Parquet, ".jsonl": _JsonLines}

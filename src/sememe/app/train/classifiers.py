@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from sememe._errors import InvalidInputError
 from sememe.app import terminal
-from sememe.app.field_options import Command, Values
+from sememe.app.field_options import Command, Values, name_option
 from sememe.app.train.recipe_command import make_recipe, recipe_command
 from sememe.app.train.run import (
     check_free,
@@ -37,7 +38,7 @@ def classifier() -> Command:
     from sememe.train.classify.image import ImageClassifier
 
     data = make_path_argument("FOLDER", "Folder with a folder of images per class.")
-    return _make_command(ImageClassifier, data, "pictures", "PICTURE")
+    return _make_command(ImageClassifier, data, "images", "IMAGE")
 
 
 def audio_classifier() -> Command:
@@ -45,43 +46,31 @@ def audio_classifier() -> Command:
     from sememe.train.classify.audio import AudioClassifier
 
     data = make_path_argument(
-        "DATA", "Folder with a folder of recordings per class, or a table of path and label."
+        "DATA", "Folder with a folder of audio files per class, or a table of path and label."
     )
-    return _make_command(AudioClassifier, data, "recordings", "RECORDING")
+    return _make_command(AudioClassifier, data, "audio files", "AUDIO")
 
 
 def _make_command(recipe: type[ClassLearner], data: Any, noun: str, example: str) -> Command:
-    def make(context: typer.Context, values: Values) -> ClassLearner:
-        _refuse_idle(context, values)
-        training: ClassLearner = make_recipe(recipe, values)
-        return training
-
-    def summarise(report: ClassifierReport, written: Path) -> str:
-        return _summarise(report, written, noun)
-
     return recipe_command(
         recipe,
         data,
         fit={"evaluate": _EVALUATE},
-        make=make,
+        make=partial(_make_learner, recipe),
         train=_train_classifier,
-        summarise=summarise,
+        summarise=partial(_summarise, noun),
         following=f"sememe classify {example} -m {{}}",
     )
 
 
-def _refuse_idle(context: typer.Context, values: Values) -> None:
-    """Refuse options that would have no effect.
-
-    Raises:
-        InvalidInputError: One was typed.
-    """
+def _make_learner(recipe: type[ClassLearner], context: typer.Context, values: Values) -> Any:
+    """Return the recipe; refuse options that would have no effect."""
     for name in _TUNING:
         if values["method"] != "finetune" and is_typed(context, name):
-            option = f"--{name.replace('_', '-')}"
-            raise InvalidInputError(f"{option} is for --method finetune; leave it out.")
+            raise InvalidInputError(f"{name_option(name)} is for --method finetune; leave it out.")
     if values["shots"] is None and is_typed(context, "draws"):
         raise InvalidInputError("--draws goes with --shots; leave it out.")
+    return make_recipe(recipe, values)
 
 
 def _train_classifier(
@@ -97,7 +86,7 @@ def _train_classifier(
     return fit_and_save(training, data, output, **more)
 
 
-def _summarise(report: ClassifierReport, written: Path, noun: str) -> str:
+def _summarise(noun: str, report: ClassifierReport, written: Path) -> str:
     low, high = report.interval
     n = sum(report.n_train.values())
     lines = [

@@ -19,21 +19,12 @@ from sememe.app.train import (
     words,
 )
 
-_RECIPES: dict[str, Callable[[], Callable[..., None]]] = {
-    "word2vec": words.word2vec,
-    "fasttext": words.fasttext,
-    "mlm": text_recipes.mlm,
-    "sentence": text_recipes.sentence,
-    "cross": text_recipes.cross,
-    "multilingual": text_recipes.multilingual,
-    "domain": text_recipes.domain,
-    "simclr": image_recipes.simclr,
-    "wav2vec2": audio_recipes.wav2vec2,
-    "clip": image_recipes.clip,
-    "speech": audio_recipes.speech,
-    "classifier": classifiers.classifier,
-    "audio-classifier": classifiers.audio_classifier,
-}
+_RECIPES: tuple[Callable[[], Callable[..., None]], ...] = (
+    *(words.word2vec, words.fasttext, text_recipes.mlm, text_recipes.sentence, text_recipes.cross),
+    *(text_recipes.multilingual, text_recipes.domain, image_recipes.simclr, audio_recipes.wav2vec2),
+    *(image_recipes.clip, audio_recipes.speech),
+    *(classifiers.classifier, classifiers.audio_classifier),
+)
 
 
 class LazyCommand(TyperCommand):
@@ -62,8 +53,8 @@ def register(app: typer.Typer) -> None:
     train = typer.Typer(
         name="train", help="Train a model on your own text, images or audio.", no_args_is_help=True
     )
-    for name, make in _RECIPES.items():
-        train.command(name, cls=LazyCommand)(make)
-    train.command("mel-statistics")(whitening.mel_statistics)
-    train.command("tokenizer")(tokenizer.tokenizer)
+    for make in _RECIPES:
+        train.command(cls=LazyCommand)(make)
+    train.command()(whitening.mel_statistics)
+    train.command()(tokenizer.tokenizer)
     app.add_typer(train)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from sememe._errors import InvalidInputError
-from sememe.app.field_options import Command, Values, make_options, make_parameter
-from sememe.app.options import ImageColumn, TextColumns
+from sememe.app.field_options import Command, Values, make_options, make_parameter, name_option
+from sememe.app.options import ImageColumn, TextColumns, make_option
 from sememe.app.train.recipe_command import make_recipe, recipe_command
 from sememe.app.train.run import describe_curve, is_typed, make_evaluate_option, make_path_argument
 
@@ -18,14 +18,12 @@ if TYPE_CHECKING:
     from sememe.train.clip.report import ClipReport
     from sememe.train.simclr.recipe import SimCLRReport
 
-_FROM_SCRATCH = Annotated[
+_FROM_SCRATCH = make_option(
     bool,
-    typer.Option(
-        "--from-scratch",
-        help="Train both encoders from scratch, which takes thousands of images.",
-        rich_help_panel="Model",
-    ),
-]
+    "Model",
+    "Train both encoders from scratch, which takes thousands of images.",
+    "--from-scratch",
+)
 
 
 def simclr() -> Command:
@@ -37,14 +35,14 @@ def simclr() -> Command:
         make_path_argument("FOLDER", "Folder of images, searched recursively; no labels."),
         fit={"labelled": make_evaluate_option("Folder with a folder of images per class.")},
         summarise=_summarise_simclr,
-        following="sememe embed -m {} PICTURE",
+        following="sememe embed -m {} IMAGE",
     )
 
 
 def _summarise_simclr(report: SimCLRReport, written: Path) -> str:
     first, last = report.figures[0], report.figures[-1]
     lines = [
-        f"{report.n_pictures:,} pictures: {describe_curve(report.curve)} to {written}",
+        f"{report.n_pictures:,} images: {describe_curve(report.curve)} to {written}",
         f"  effective rank of {report.dim}: {first.rank:.1f} to {last.rank:.1f}",
     ]
     if last.probe is not None and first.probe is not None and report.raw is not None:
@@ -68,8 +66,8 @@ def clip() -> Command:
         own, others = (scratch, locked) if from_scratch else (locked, scratch)
         typed = {name: value for name, value in values.items() if is_typed(context, name)}
         if wrong := typed.keys() - {one.name for one in own}:
-            name = next(one.name for one in others if one.name in wrong)
-            raise InvalidInputError(_explain_other_recipe(name, from_scratch=from_scratch))
+            option = name_option(next(one.name for one in others if one.name in wrong))
+            raise InvalidInputError(_explain_other_recipe(option, from_scratch=from_scratch))
         return make_recipe(ClipFromScratch if from_scratch else ClipTraining, typed)
 
     return recipe_command(
@@ -82,9 +80,7 @@ def clip() -> Command:
         fit={
             "image_column": ImageColumn,
             "text_columns": TextColumns,
-            "evaluate": make_evaluate_option(
-                "Such a table for evaluation, in place of --held-out."
-            ),
+            "evaluate": make_evaluate_option("Such a table for evaluation; replaces --held-out."),
         },
         options=[make_parameter("from_scratch", _FROM_SCRATCH, False), *_merge(locked, scratch)],
         make=make,
@@ -94,7 +90,7 @@ def clip() -> Command:
 
 
 def _merge(locked: list[Parameter], scratch: list[Parameter]) -> list[Parameter]:
-    """Return the options of both recipes; those with two defaults have none, and show both."""
+    """Return the options of both recipes; of two defaults the help shows both."""
     merged = {one.name: one for one in locked}
     for one in scratch:
         other = merged.setdefault(one.name, one)
@@ -107,16 +103,14 @@ def _merge(locked: list[Parameter], scratch: list[Parameter]) -> list[Parameter]
     return list(merged.values())
 
 
-def _explain_other_recipe(name: str, *, from_scratch: bool) -> str:
-    option = f"--{name.replace('_', '-')}"
+def _explain_other_recipe(option: str, *, from_scratch: bool) -> str:
     if from_scratch:
         return (
             f"{option} is of encoders that stay as they are, and --from-scratch trains new ones. "
             f"Leave {option} or --from-scratch out."
         )
-    return (
-        f"{option} is of encoders that are trained anew. Add --from-scratch, or leave {option} out."
-    )
+    new = "is of encoders that are trained anew"
+    return f"{option} {new}. Add --from-scratch, or leave {option} out."
 
 
 def _summarise_clip(report: ClipReport, written: Path) -> str:

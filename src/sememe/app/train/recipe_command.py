@@ -68,7 +68,10 @@ def recipe_command(
     ) -> None:
         given = {name: values.pop(name) for name in fit}
         keywords = {name: value for name, value in given.items() if value is not None}
-        _refuse_two_evaluations(context, keywords)
+        if "evaluate" in keywords and is_typed(context, "held_out"):
+            raise InvalidInputError(
+                "--held-out and --evaluate both set the evaluation data. Leave one out."
+            )
         training = make(context, values) if make else make_recipe(recipe, values)
         written = train(training, data, output, overwrite=overwrite, **keywords)
         report = training.report_
@@ -83,20 +86,10 @@ def recipe_command(
     return set_training_signature(command, data, OutputFolder, parameters)
 
 
-def _refuse_two_evaluations(context: typer.Context, keywords: Values) -> None:
-    if "evaluate" in keywords and is_typed(context, "held_out"):
-        raise InvalidInputError(
-            "--held-out and --evaluate both set the evaluation data. Leave one out."
-        )
-
-
 def set_training_signature(
     command: Command, data: Any, output: Any, options: Iterable[inspect.Parameter]
 ) -> Command:
-    """Give a training command the signature that Typer reads, with options panel by panel.
-
-    It takes context, data, output, overwrite and as_json besides the options.
-    """
+    """Give a training command its options, and context, data, output, overwrite and as_json."""
     parameters = [
         make_parameter("context", typer.Context),
         make_parameter("data", data),

@@ -1,4 +1,4 @@
-"""What the training commands share: data options, and a run that an interrupted command resumes.
+"""Shared by the training commands: data options, and runs that resume after a stop.
 
 The state of a run is kept next to the output and deleted at the end.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ import typer
 
 from sememe._errors import InvalidInputError
 from sememe.app import terminal
+from sememe.app.options import make_option
 
 if TYPE_CHECKING:
     from sememe.train.base.curve import Curve
@@ -30,8 +31,7 @@ def make_path_argument(metavar: str, text: str) -> Any:
 
 def make_evaluate_option(text: str) -> Any:
     """Return the type of the option --evaluate."""
-    option = typer.Option("--evaluate", help=text, rich_help_panel="Evaluation")
-    return Annotated[Path | None, option]
+    return make_option(Path | None, "Evaluation", text, "--evaluate")
 
 
 def train_and_save(
@@ -39,10 +39,7 @@ def train_and_save(
 ) -> Path:
     """Fit a recipe to a file and save the model; called again after a stop, it resumes.
 
-    more: Further keywords of `fit`.
-
-    Raises:
-        InvalidInputError: The output cannot be written; before training.
+    more: Further keywords of `fit`. An output that cannot be written is refused before training.
     """
     paths = [data, *(value for value in more.values() if isinstance(value, Path))]
     check_output(output, paths, overwrite=overwrite)
@@ -67,7 +64,7 @@ def is_typed(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def print_run(summary: str, notes: tuple[str, ...], following: str) -> None:
+def print_run(summary: str, notes: Iterable[str], following: str) -> None:
     """Print a run's notes on standard error, then its summary and the next command."""
     for note in notes:
         typer.echo(f"note: {note}", err=True)
@@ -91,21 +88,13 @@ def locate_state(output: Path) -> Path:
 
 
 def check_free(output: Path, *, overwrite: bool) -> None:
-    """Refuse an output that exists, except an empty folder, unless it may be replaced.
-
-    Raises:
-        InvalidInputError: It exists.
-    """
+    """Refuse an output that exists, except an empty folder, unless it may be replaced."""
     if output.exists() and not overwrite and not (output.is_dir() and not any(output.iterdir())):
         raise InvalidInputError(f"{output} is there already. Name another, or add --overwrite.")
 
 
 def check_output(output: Path, data: list[Path], *, overwrite: bool) -> None:
-    """Refuse, before training, an output that could not be saved.
-
-    Raises:
-        InvalidInputError: It exists, cannot be replaced, or contains the data.
-    """
+    """Refuse an output that exists, cannot be replaced, or contains the data."""
     from sememe.train.base.output_folder import check_trained_place
 
     check_free(output, overwrite=overwrite)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from sememe.app.field_options import Command
+from sememe.app.options import make_option
 from sememe.app.train.recipe_command import recipe_command
 from sememe.app.train.run import describe_curve, make_evaluate_option, make_path_argument
 
@@ -22,15 +21,13 @@ _EVALUATE = {
     "evaluate": make_evaluate_option("Held-out examples; the best weights on them are kept.")
 }
 _COMPARE = "sememe similar -m {} TEXT TEXT"  # the command to type next
-_EXAMPLES = Annotated[
+_EXAMPLES = make_option(
     Path | None,
-    typer.Option(
-        "--examples",
-        help="Pairs, scored pairs, triplets, labels or texts, as for `sememe train sentence`; by "
-        "default the texts of the corpus.",
-        rich_help_panel="Data",
-    ),
-]
+    "Data",
+    "Pairs, scored pairs, triplets, labels or texts, as for `sememe train sentence`; by default "
+    "the texts of the corpus.",
+    "--examples",
+)
 
 
 def sentence() -> Command:
@@ -78,7 +75,7 @@ def _summarise_cross(report: CrossReport, written: Path) -> str:
 
 
 def multilingual() -> Command:
-    """Teach an encoder other languages from translations. Resumes an interrupted run."""
+    """Train an encoder on other languages from translations. Resumes an interrupted run."""
     from sememe.train.sentence.multilingual import MultilingualTraining
 
     data = make_path_argument(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,21 +16,19 @@ if TYPE_CHECKING:
 _SAMPLE = 100_000  # texts of the corpus that the report measures
 
 
+_CORPUS = typer.Argument(metavar="CORPUS", help="Text file, plain, .gz or .xz.")
+_OUTPUT = typer.Option("-o", "--output", help="Folder, or a .json file.", rich_help_panel="Output")
+_LEVEL = typer.Option("--level", help="Initial units of bpe: bytes or characters.")
+_SPECIAL = typer.Option("--special", help="Special token, which is never split; repeatable.")
+
+
 def tokenizer(
-    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="Text file, plain, .gz or .xz.")],
-    output: Annotated[
-        Path,
-        typer.Option("-o", "--output", help="Folder, or a .json file.", rich_help_panel="Output"),
-    ],
+    corpus: Annotated[Path, _CORPUS],
+    output: Annotated[Path, _OUTPUT],
     model: Annotated[str, typer.Option("--model", help="bpe or unigram.")] = "bpe",
     vocab_size: Annotated[int, typer.Option("--vocab-size", help="Vocabulary size.")] = 16_000,
-    level: Annotated[
-        str | None, typer.Option("--level", help="Initial units of bpe: bytes or characters.")
-    ] = None,
-    special: Annotated[
-        list[str] | None,
-        typer.Option("--special", help="Special token, which is never split; repeatable."),
-    ] = None,
+    level: Annotated[str | None, _LEVEL] = None,
+    special: Annotated[list[str] | None, _SPECIAL] = None,
     as_json: Json = False,
 ) -> None:
     """Train a subword tokenizer, and report how it splits each script of the corpus."""
@@ -40,12 +38,10 @@ def tokenizer(
     from sememe.text.tokenizers.subword_report import measure_subwords
     from sememe.text.tokenizers.subwords import SubwordTokenizer
 
+    kinds: Any = {"model": model, "level": level}
+    special_tokens = special or ()
     trained = SubwordTokenizer.train(
-        corpus,
-        model=model,  # type: ignore[arg-type]
-        vocab_size=vocab_size,
-        level=level,  # type: ignore[arg-type]
-        special_tokens=special or (),
+        corpus, **kinds, vocab_size=vocab_size, special_tokens=special_tokens
     )
     report = measure_subwords(trained, list(islice(read_texts(corpus), _SAMPLE)))
     written = trained.save(output)
@@ -60,12 +56,8 @@ def tokenizer(
 def _print_report(report: SubwordReport) -> None:
     rows = [
         (
-            row.script,
-            str(row.words),
-            f"{row.fertility:.2f}",
-            f"{row.whole:.1%}",
-            f"{row.coverage:.1%}",
-            f"{row.unknown_rate:.2%}",
+            *(row.script, str(row.words), f"{row.fertility:.2f}", f"{row.whole:.1%}"),
+            *(f"{row.coverage:.1%}", f"{row.unknown_rate:.2%}"),
         )
         for row in (*report.rows, report.total)
     ]

@@ -7,15 +7,30 @@ from collections.abc import Callable
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from sememe._errors import InvalidInputError
 from sememe.app import terminal
-from sememe.app.field_options import Command, Values, convert_values, make_options, make_parameter
+from sememe.app.field_options import (
+    Command,
+    Values,
+    convert_values,
+    make_options,
+    make_parameter,
+    name_option,
+)
+from sememe.app.options import make_option
 from sememe.app.train.recipe_command import set_training_signature
-from sememe.app.train.run import CTRL_C, check_free, is_typed, locate_state, make_path_argument
+from sememe.app.train.run import (
+    CTRL_C,
+    check_free,
+    is_typed,
+    locate_state,
+    make_path_argument,
+    print_run,
+)
 
 if TYPE_CHECKING:
     from sememe.train.words.corpus.phrases import Phrases
@@ -28,33 +43,27 @@ _FIXED = ("mode", "objective", "dim", "min_n", "max_n", "buckets", "hangul")  # 
 _CORPUS = make_path_argument(
     "CORPUS", "Text file with a sentence or paragraph per line, plain, .gz or .xz."
 )
-_OUTPUT = Annotated[
+_OUTPUT = make_option(
     Path,
-    typer.Option(
-        "-o",
-        "--output",
-        help="Folder for the model, or a .vec or .bin file for its vectors.",
-        rich_help_panel="Output",
-    ),
-]
-_START = Annotated[
+    "Output",
+    "Folder for the model, or a .vec or .bin file for its vectors.",
+    "-o",
+    "--output",
+)
+_START = make_option(
     Path | None,
-    typer.Option(
-        "--from",
-        help="Continue from the model in this folder, with its parameters unless they are typed.",
-        rich_help_panel="Model",
-    ),
-]
-_JOIN = Annotated[
+    "Model",
+    "Continue from the model in this folder, with its parameters unless they are typed.",
+    "--from",
+)
+_JOIN = make_option(
     bool,
-    typer.Option(
-        "--phrases",
-        help="Join pairs of words that occur together more than by chance (new_york) before "
-        "counting. Text is not held in memory but read four times, the last two by one thread. The "
-        "pairs are saved as phrases.json; --from a model that has some joins those.",
-        rich_help_panel="Data",
-    ),
-]
+    "Data",
+    "Join pairs of words that occur together more than by chance (new_york) before counting. Text "
+    "is not held in memory but read four times, the last two by one thread. The pairs are saved as "
+    "phrases.json; --from a model that has some joins those.",
+    "--phrases",
+)
 
 
 def word2vec() -> Command:
@@ -82,10 +91,21 @@ def _make_command(recipe: type[Word2Vec], *more: Any) -> Command:
         phrases: bool = False,
         **values: Any,
     ) -> None:
+        from sememe.train.words.checkpoint import remove_checkpoint
+
         model = _make_model(context, recipe, start, values)
         _check_output(output, data, model, overwrite=overwrite)
-        learn = model.fit if start is None else model.partial_fit
-        joined, written = _train(context, model, learn, data, output, start, join=phrases)
+        learn: Callable[..., Any] = model.fit if start is None else model.partial_fit
+        state, show = locate_state(output), terminal.is_interactive()
+        try:
+            joined = _find_phrases(data, model, start, join=phrases)
+            corpus = joined.transform(data) if joined else data
+            learn(corpus, checkpoint=state, keep_checkpoint=True, show_progress=show)
+            written = _save(model, joined, output)
+        except KeyboardInterrupt:
+            typer.echo(_explain_resuming(context, state), err=True)
+            raise SystemExit(CTRL_C) from None
+        remove_checkpoint(state)  # only once the model is saved
         _report(model, joined, written, as_json=as_json)
 
     options = [make_parameter("start", _START, None), *make_options(recipe), *more]
@@ -95,11 +115,7 @@ def _make_command(recipe: type[Word2Vec], *more: Any) -> Command:
 def _make_model(
     context: typer.Context, recipe: type[Word2Vec], start: Path | None, values: Values
 ) -> Word2Vec:
-    """Return a new model, or the one of --from with the options typed, unless its rows forbid it.
-
-    Raises:
-        InvalidInputError: An option is typed that the trained rows depend on.
-    """
+    """Return a new model, or the one of --from with the options typed."""
     values = convert_values(recipe, values)
     if start is None:
         return recipe(**values)
@@ -109,41 +125,11 @@ def _make_model(
             continue
         if name in _FIXED and value != getattr(model, name):
             raise InvalidInputError(
-                f"--{name.replace('_', '-')} {value}: the model of --from was trained with "
+                f"{name_option(name)} {value}: the model of --from was trained with "
                 f"{getattr(model, name)}, which cannot change. Leave the option out."
             )
         setattr(model, name, value)
     return model
-
-
-def _train(
-    context: typer.Context,
-    model: Word2Vec,
-    learn: Callable[..., Any],
-    corpus: Path,
-    output: Path,
-    start: Path | None,
-    *,
-    join: bool,
-) -> tuple[Phrases | None, Path]:
-    """Learn from the corpus and save; return the phrases joined, and what was written."""
-    from sememe.train.words.checkpoint import remove_checkpoint
-
-    state = locate_state(output)
-    try:
-        phrases = _find_phrases(corpus, model, start, join=join)
-        learn(
-            phrases.transform(corpus) if phrases else corpus,
-            checkpoint=state,
-            keep_checkpoint=True,
-            show_progress=terminal.is_interactive(),
-        )
-        written = _save(model, phrases, output)
-    except KeyboardInterrupt:
-        typer.echo(_explain_resuming(context, state), err=True)
-        raise SystemExit(CTRL_C) from None
-    remove_checkpoint(state)  # only once the model is saved
-    return phrases, written
 
 
 def _find_phrases(
@@ -152,8 +138,8 @@ def _find_phrases(
     """Return the phrases to join: those of --from's model, else of the corpus if wanted."""
     from sememe.train.words.corpus.phrases import Phrases
 
-    if start is not None and (kept := start / _PHRASES).is_file():
-        return Phrases.load(kept)
+    if start is not None and (start / _PHRASES).is_file():
+        return Phrases.load(start / _PHRASES)
     if not join:
         return None
     phrases = Phrases(min_count=model.min_count, tokens=model.tokens, workers=model.n_threads())
@@ -192,10 +178,8 @@ def _check_output(output: Path, corpus: Path, model: Word2Vec, *, overwrite: boo
     if corpus.resolve().is_relative_to(output.resolve()):
         raise InvalidInputError(f"{output} is the corpus or holds it. Name another output.")
     if output.suffix == ".bin" and getattr(model, "hangul", None) == "jamo":
-        raise InvalidInputError(
-            "a .bin file cannot hold n-grams over jamo. Give a folder to -o, or add: --hangul "
-            "syllables"
-        )
+        cure = "Give a folder to -o, or add: --hangul syllables"
+        raise InvalidInputError(f"a .bin file cannot hold n-grams over jamo. {cure}")
 
 
 def _save(model: Word2Vec, phrases: Phrases | None, output: Path) -> Path:
@@ -214,16 +198,15 @@ def _report(model: Word2Vec, phrases: Phrases | None, written: Path, *, as_json:
         facts = {"path": str(written), "kind": model.kind, **asdict(report)}
         terminal.print_json(facts | ({"n_phrases": len(phrases.phrases_)} if phrases else {}))
         return
-    for note in report.notes:
-        typer.echo(f"note: {note}", err=True)
+    notes = [*report.notes]
     if phrases:
         first = [phrases.delimiter.join(pair) for pair in islice(phrases.phrases_, 3)]
         named = f", such as {', '.join(first)}" if first else ""
-        typer.echo(f"note: {len(phrases.phrases_):,} phrases were joined{named}", err=True)
-    typer.echo(
+        notes.append(f"{len(phrases.phrases_):,} phrases were joined{named}")
+    summary = (
         f"{report.n_keys:,} words ({report.covered:.1%} of {report.n_words:,}) to {written}; "
         f"{report.words_per_second / 1000:,.0f}k words/s, "
         f"{report.seconds_reading + report.seconds_training:.0f} s, loss {report.losses[-1]:.3f}"
     )
-    key = model.vectors_.keys[len(model.vectors_) // 9]
-    typer.echo(f"Next: sememe neighbors {shlex.quote(str(written))} {shlex.quote(key)}")
+    words = (str(written), model.vectors_.keys[len(model.vectors_) // 9])
+    print_run(summary, notes, f"sememe neighbors {shlex.join(words)}")

@@ -9,21 +9,19 @@ objective (Pasad et al. 2021, arXiv:2107.04734).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
+from sememe._types import FloatArray
 from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items
 from sememe.encoders.base import check_threads, raise_failures, unit_rows
 from sememe.encoders.name import ModelName
 from sememe.encoders.space import fingerprint_space
 from sememe.models.wav2vec2.engine import SpeechEngine
 from sememe.models.wav2vec2.folder import read_speech_folder
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 _SECONDS = 30.0  # of audio that the network reads at once
 _HELD = 120.0  # seconds of audio in memory before they are run
@@ -40,7 +38,7 @@ class SpeechEncoder(BaseAudioEncoder):
     def __init__(self, engine: SpeechEngine, *, name: str, space: str) -> None:
         """Take the engine of the network; see `load`."""
         super().__init__(name=name, dim=engine.width, space=space)
-        self._engine = engine
+        self._engine: SpeechEngine = engine
 
     @classmethod
     def load(
@@ -89,10 +87,7 @@ class SpeechEncoder(BaseAudioEncoder):
     def mean_states(
         self, items: Sequence[Any], *, show_progress: bool = False
     ) -> tuple[FloatArray, dict[int, str]]:
-        """Average the layer's states over time: (n, dim) float32, not normalised, {index: reason}.
-
-        Failed rows are NaN.
-        """
+        """Average states over time: (n, dim) float32, not normalised, NaN if failed; reasons."""
         import numpy as np
 
         given = check_audio_items(items)
@@ -100,8 +95,8 @@ class SpeechEncoder(BaseAudioEncoder):
         counts = np.zeros((len(given), 1), np.int64)
         failed: dict[int, str] = {}
         with progress("encoding", total=len(given), show=show_progress) as advance:
-            for index, rows in self._stream_states(given, failed):  # rows: (frames, dim)
-                sums[index] += rows.sum(axis=0, dtype=np.float64)
+            for index, rows in self._engine.stream(given, failed, seconds=_SECONDS, held=_HELD):
+                sums[index] += rows.sum(axis=0, dtype=np.float64)  # rows: (frames, dim)
                 counts[index] += len(rows)
                 advance(index + 1)
         known = ~np.isin(np.arange(len(given)), list(failed))
@@ -115,27 +110,14 @@ class SpeechEncoder(BaseAudioEncoder):
     def encode_frames(self, items: Sequence[Any]) -> list[FloatArray]:
         """Return (frames, dim) float32 states of the layer for each item, not normalised.
 
-        Frame i starts at i * `seconds_per_frame` seconds.
-
-        Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: As `encode`.
+        Frame i starts at i * `seconds_per_frame` seconds. Errors are those of `encode`.
         """
         import numpy as np
 
         given = check_audio_items(items)
         frames: list[list[FloatArray]] = [[] for _ in given]
         failed: dict[int, str] = {}
-        for index, rows in self._stream_states(given, failed):
+        for index, rows in self._engine.stream(given, failed, seconds=_SECONDS, held=_HELD):
             frames[index].append(rows)
         raise_failures(given, failed)
         return [np.concatenate(parts) for parts in frames]
-
-    def release(self) -> None:
-        """Free memory that only makes the next encode faster."""
-        self._engine.release()
-
-    def _stream_states(
-        self, items: Sequence[Any], failed: dict[int, str]
-    ) -> Iterator[tuple[int, FloatArray]]:
-        """Yield an item's index and states (frames, dim), window by window; fill `failed`."""
-        return self._engine.stream(items, failed, seconds=_SECONDS, held=_HELD)

@@ -11,33 +11,24 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._errors import InvalidInputError
 from sememe._persistence import ABOUT, check_format, describe_file, expect_valid, made_by
-from sememe._progress import progress
-from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items
+from sememe._types import FloatArray
+from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items, map_audio
 from sememe.encoders.base import check_threads, unit_rows
 from sememe.encoders.space import fingerprint_space
 from sememe.models.audio.statistics import MEL, WIDTHS, measure_statistics
-from sememe.models.audio.whitening import (
-    DIM,
-    LEAST_EXAMPLES,
-    SoundScale,
-    fit_scale,
-    load_scale,
-)
+from sememe.models.audio.whitening import DIM, LEAST_EXAMPLES, SoundScale, fit_scale, load_scale
 from sememe.models.weights.catalog import SOUND_MODEL
 from sememe.sources.media.audio_decoding import stream_sound
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 _SCALE = "scale.npz"
 _FORMAT = 1
 _SECONDS = 30.0  # of audio whose statistics are computed together
+_WIDTH = sum(WIDTHS.values())  # 512
 
 
 class SoundEncoder(BaseAudioEncoder):
@@ -94,10 +85,9 @@ class SoundEncoder(BaseAudioEncoder):
             MissingExtraError: The extra `audio` is not installed.
         """
         given = check_audio_items(items)
-        if not isinstance(dim, int) or not 1 <= dim <= sum(WIDTHS.values()):
-            raise InvalidInputError(f"dim={dim}; give a whole number, 1 to {sum(WIDTHS.values())}.")
-        encoder = cls(threads=threads)
-        rows, failed = encoder.measure(given, show_progress=show_progress)
+        if not isinstance(dim, int) or not 1 <= dim <= _WIDTH:
+            raise InvalidInputError(f"dim={dim}; give a whole number, 1 to {_WIDTH}.")
+        rows, failed = cls(threads=threads).measure(given, show_progress=show_progress)
         known = [i for i in range(len(given)) if i not in failed]
         if len(known) < LEAST_EXAMPLES:
             raise InvalidInputError(
@@ -114,21 +104,7 @@ class SoundEncoder(BaseAudioEncoder):
         self, items: Sequence[Any], *, show_progress: bool = False
     ) -> tuple[FloatArray, dict[int, str]]:
         """Measure audio: (n, 512) float32 statistics, and {index: reason} for failures."""
-        import numpy as np
-
-        rows = np.full((len(items), sum(WIDTHS.values())), np.nan, np.float32)
-        failed: dict[int, str] = {}
-        with (
-            progress("encoding", total=len(items), show=show_progress) as advance,
-            ThreadPoolExecutor(self._threads) as pool,
-        ):
-            for index, row in enumerate(pool.map(_measure, items)):
-                if isinstance(row, str):
-                    failed[index] = row
-                else:
-                    rows[index] = row
-                advance(index + 1)
-        return rows, failed
+        return map_audio(_measure, items, dim=_WIDTH, threads=self._threads, show=show_progress)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the whitening to a folder that `sememe.load` opens, and return the folder."""
@@ -151,11 +127,7 @@ class SoundEncoder(BaseAudioEncoder):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, threads: int | None = None) -> SoundEncoder:
-        """Open a folder that `save` wrote.
-
-        Raises:
-            CorruptFileError: A file is missing or damaged, or of a newer format.
-        """
+        """Open a folder that `save` wrote; CorruptFileError if it is damaged."""
         folder = Path(path)
         with expect_valid(folder, cure="Make it again", errors=(Exception,)):  # JSON, ZIP, NumPy
             document = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
@@ -164,17 +136,13 @@ class SoundEncoder(BaseAudioEncoder):
         return cls(scale, name=str(folder.resolve()), threads=threads)
 
 
-def _measure(item: Any) -> FloatArray | str:
-    """Return (512,) statistics, the mean over windows, or the reason why it cannot be read."""
+def _measure(item: Any) -> FloatArray:
+    """Return the (512,) statistics of an item, the mean over its windows."""
     import numpy as np
 
-    total, weight = np.zeros(sum(WIDTHS.values())), 0
-    try:
-        for block in stream_sound(item, sample_rate=MEL.sample_rate, seconds=_SECONDS):
-            log_mel = MEL.log_mel((block, MEL.sample_rate))
-            total += len(block) * measure_statistics(log_mel).astype(float)
-            weight += len(block)
-    except CorruptFileError as error:
-        return str(error)
-    row: FloatArray = (total / weight).astype(np.float32)
-    return row
+    total, weight = np.zeros(_WIDTH), 0
+    for block in stream_sound(item, sample_rate=MEL.sample_rate, seconds=_SECONDS):
+        log_mel = MEL.log_mel((block, MEL.sample_rate))
+        total += len(block) * measure_statistics(log_mel).astype(float)
+        weight += len(block)
+    return (total / weight).astype(np.float32)

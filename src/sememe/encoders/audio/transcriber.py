@@ -11,13 +11,16 @@ so that no word is split at a boundary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._progress import progress
+from sememe._types import FloatArray
 from sememe.encoders.audio.base import check_audio_items
 from sememe.encoders.base import raise_failures
 from sememe.encoders.name import ModelName
@@ -32,7 +35,6 @@ from sememe.models.wav2vec2.folder import read_speech_folder
 from sememe.models.weights.folder import ModelKind
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
     from sememe.models.ctc.greedy import Hypothesis, TimedUnit
     from sememe.models.ctc.vocabulary import Vocabulary
 
@@ -95,8 +97,7 @@ class Transcriber:
         Raises:
             UnknownNameError: There is no speech network of that name.
             InvalidInputError: It has no CTC head, or no vocabulary.
-            CorruptFileError, MissingExtraError, HubError: Its files are damaged, need an extra, or
-                cannot be fetched.
+            CorruptFileError, MissingExtraError, HubError: As `sememe.load`.
         """
         located = locate(str(name), ModelKind.SPEECH)
         if located is None:
@@ -106,9 +107,9 @@ class Transcriber:
                 "transformers), or hf:org/name"
             )
         folder = read_speech_folder(located.path)
+        config = folder.config
         engine = SpeechEngine(folder, threads=threads)
         engine.open()
-        config = folder.config
         vocabulary = read_vocabulary(located.path, size=config.vocab_size, blank=config.blank)
         return cls(engine, vocabulary, name=str(ModelName.parse(str(name)).canonical))
 
@@ -151,23 +152,19 @@ class Transcriber:
         words: Sequence[str] | None = None,
         show_progress: bool = False,
     ) -> tuple[list[Transcript], dict[int, str]]:
-        """Transcribe, collecting failures: (transcripts, {index: reason}).
-
-        Transcripts of failed items are empty.
-        """
+        """Transcribe, collecting failures: (transcripts, {index: reason}); those are empty."""
         given = check_audio_items(items)
         if isinstance(beam_size, bool) or not isinstance(beam_size, int) or beam_size < 1:
             raise InvalidInputError(f"beam_size={beam_size}; give a whole number of at least 1.")
-        decoder = _StreamDecoder(self.vocabulary, beam_size, self._make_trie(words), self._engine)
+        trie = self._make_trie(words)
         transcripts = [_NOTHING] * len(given)
         failed: dict[int, str] = {}
         with progress("transcribing", total=len(given), show=show_progress) as advance:
-            for index, logits in self._engine.stream(given, failed, seconds=_SECONDS, held=_HELD):
-                for done, transcript in decoder.feed(index, logits):
-                    transcripts[done] = transcript
-                    advance(done + 1)
-            for done, transcript in decoder.finish():
-                transcripts[done] = transcript
+            stream = self._engine.stream(given, failed, seconds=_SECONDS, held=_HELD)
+            for index, windows in groupby(stream, key=itemgetter(0)):
+                logits = (window for _, window in windows)
+                transcripts[index] = self._decode(logits, beam_size, trie)
+                advance(index + 1)
         for index in failed:
             transcripts[index] = _NOTHING
         return transcripts, failed
@@ -194,53 +191,29 @@ class Transcriber:
         if not all(isinstance(word, str) for word in words):
             raise InvalidInputError(f"words={list(words)!r:.80}; give a list of str.")
         vocabulary = self.vocabulary
-        spelt = spell_words(vocabulary, words)
-        return WordTrie(spelt.values(), n_units=len(vocabulary.units), space=vocabulary.space)
+        spellings = spell_words(vocabulary, words).values()
+        return WordTrie(spellings, n_units=len(vocabulary.units), space=vocabulary.space)
 
+    def _decode(
+        self, windows: Iterable[FloatArray], beam_size: int, trie: WordTrie | None
+    ) -> Transcript:
+        """Decode the (frames, units) scores of an item, window by window."""
+        blank, silent, frames = self.vocabulary.blank, self.vocabulary.silent, 0
+        size = beam_size if trie is None else max(beam_size, _BEAM)
+        decoder: GreedyDecoder | BeamDecoder = GreedyDecoder(blank)
+        if size > 1:
+            decoder = BeamDecoder(blank, size=size, words=trie)
+        for logits in windows:
+            decoder.feed(log_probabilities(logits, silent))
+            frames += len(logits)
+        return self._make_transcript(decoder.finish(), frames)
 
-class _StreamDecoder:
-    """Decode scores that arrive window by window, one item after another."""
-
-    def __init__(
-        self, vocabulary: Vocabulary, beam_size: int, words: WordTrie | None, engine: SpeechEngine
-    ) -> None:
-        self._vocabulary = vocabulary
-        self._size = beam_size if words is None else max(beam_size, _BEAM)
-        self._words = words
-        self._engine = engine
-        self._index = -1
-        self._frames = 0
-        self._decoder: GreedyDecoder | BeamDecoder | None = None
-
-    def feed(self, index: int, logits: FloatArray) -> Iterator[tuple[int, Transcript]]:
-        """Decode (frames, units) scores of an item; yield the previous item once it is complete."""
-        if index != self._index:
-            yield from self.finish()
-            self._index, self._frames = index, 0
-            blank = self._vocabulary.blank
-            plain = self._size == 1
-            self._decoder = (
-                GreedyDecoder(blank)
-                if plain
-                else BeamDecoder(blank, size=self._size, words=self._words)
-            )
-        if self._decoder is not None:
-            self._decoder.feed(log_probabilities(logits, self._vocabulary.silent))
-            self._frames += len(logits)
-
-    def finish(self) -> Iterator[tuple[int, Transcript]]:
-        """Yield the last item, if there is one."""
-        if self._decoder is not None:
-            yield self._index, self._make_transcript(self._decoder.finish())
-            self._decoder = None
-
-    def _make_transcript(self, reading: Hypothesis) -> Transcript:
+    def _make_transcript(self, reading: Hypothesis, frames: int) -> Transcript:
         folder, step = self._engine.folder, self._engine.seconds_per_frame
-        seconds = folder.config.samples(self._frames) / folder.sample_rate
+        seconds = folder.config.samples(frames) / folder.sample_rate
         words = []
-        for spoken in _split_words(reading.units, self._vocabulary.space, _PAUSE / step):
-            text = self._vocabulary.text(one.unit for one in spoken)
-            if text:
+        for spoken in _split_words(reading.units, self.vocabulary.space, _PAUSE / step):
+            if text := self.vocabulary.text(one.unit for one in spoken):
                 end = min(spoken[-1].end * step, seconds)
                 words.append(Word(text, round(spoken[0].start * step, 3), round(end, 3)))
         text = " ".join(word.text for word in words)

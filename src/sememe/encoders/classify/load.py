@@ -1,4 +1,4 @@
-"""Load a classifier by its name, whatever it is made of."""
+"""Load a classifier by its name: a probe, a fine-tuned network, an image encoder with classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ def load_classifier(name: str, *, threads: int | None = None) -> Classifier:
 
     Raises:
         InvalidInputError: The model has no classes.
-        SememeError: As `load_probe_classifier`, `load_speech_classifier` and `sememe.load`.
     """
     folder = ModelFolder.open(name)
     if folder.holds(ModelKind.IMAGE_PROBE, ModelKind.AUDIO_PROBE):

@@ -20,14 +20,13 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError, SpaceMismatchError
 from sememe._persistence import ABOUT, check_format, expect_valid, hash_file
-from sememe._types import Modality
+from sememe._types import Encoder, FloatArray, Modality
 from sememe.encoders.audio.base import check_audio_items
 from sememe.encoders.image.base import check_images
 from sememe.encoders.image.test_time_augmentation import encode_augmented
 from sememe.encoders.prediction import Classifier
 
 if TYPE_CHECKING:
-    from sememe._types import Encoder, FloatArray
     from sememe.space.probe import Probe
 
 WEIGHTS = "weights.npz"
@@ -94,17 +93,13 @@ def load_probe_classifier(
 ) -> ProbeClassifier:
     """Load the classifier in a folder.
 
-    Args:
-        folder: The folder.
-        encoder: Its encoder, by default loaded by the name in the folder.
-        modality: Modality that it must classify, any by default.
-        threads: CPU threads of the encoder; all cores by default.
+    encoder: By default loaded by the name in the folder. modality: What it must classify, any by
+    default. threads: CPU threads of the encoder; all cores by default.
 
     Raises:
         InvalidInputError: The folder holds no probe, or one of another modality.
         CorruptFileError: A file is missing or damaged, or of a newer format.
         SpaceMismatchError: The encoder's name now leads to vectors of another space.
-        UnknownNameError, MissingExtraError: As `sememe.load`, for the encoder.
     """
     path = Path(folder)
     document = _read_document(path, modality)
@@ -116,21 +111,17 @@ def load_probe_classifier(
         raise SpaceMismatchError(
             f"{path} was trained on vectors of {document['encoder']} in the space "
             f"{document['space']}; {encoder.name} makes them in {encoder.space}. Give the encoder "
-            "it was trained on, or train it again: sememe train "
-            f"{COMMANDS[encoder.modality]}"
+            f"it was trained on, or train it again: sememe train {COMMANDS[encoder.modality]}"
         )
-    return ProbeClassifier(
-        encoder,
-        _read_probe(path, str(document["method"])),
-        [str(label) for label in document["labels"]],
-        views=int(document["views"]),
-    )
+    probe = _read_probe(path, str(document["method"]))
+    labels = list(map(str, document["labels"]))
+    return ProbeClassifier(encoder, probe, labels, views=int(document["views"]))
 
 
 def _read_document(folder: Path, modality: Modality | None) -> dict[str, Any]:
     about = folder / ABOUT
     allowed = list(KINDS) if modality is None else [modality]
-    kinds, commands = [KINDS[one] for one in allowed], [COMMANDS[one] for one in allowed]
+    kinds = [KINDS[one] for one in allowed]
     for path in (about, folder / WEIGHTS):
         if not path.is_file():
             raise CorruptFileError(f"{folder} lacks {path.name}.")
@@ -139,7 +130,7 @@ def _read_document(folder: Path, modality: Modality | None) -> dict[str, Any]:
         if document["kind"] not in kinds:
             raise InvalidInputError(
                 f"{folder} holds {document['kind']!r}, not {' or '.join(map(repr, kinds))}. Give a "
-                f"folder that sememe train {' or '.join(commands)} wrote."
+                f"folder that sememe train {' or '.join(COMMANDS[one] for one in allowed)} wrote."
             )
         check_format(about, document["format"], FORMAT)
         names = ("encoder", "space", "method", "labels", "views", "sha256")

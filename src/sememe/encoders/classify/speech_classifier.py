@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._types import Modality
+from sememe._types import FloatArray, Modality
 from sememe.encoders.audio.speech import SpeechEncoder
 from sememe.encoders.prediction import Classifier
 from sememe.models.wav2vec2.folder import read_speech_folder
 from sememe.models.weights.reader import Reader
 from sememe.space.probe import softmax
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
+Linear = tuple[FloatArray, FloatArray]
 
 
 class SpeechClassifier(Classifier):
@@ -32,10 +31,7 @@ class SpeechClassifier(Classifier):
     modality: Modality = "audio"
 
     def __init__(
-        self,
-        encoder: SpeechEncoder,
-        labels: Sequence[str],
-        head: Sequence[tuple[FloatArray, FloatArray]],
+        self, encoder: SpeechEncoder, labels: Sequence[str], head: Sequence[Linear]
     ) -> None:
         """Take the network, and matrix (inputs, outputs) and bias of each linear layer."""
         self.encoder = encoder

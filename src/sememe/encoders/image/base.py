@@ -23,11 +23,7 @@ class BaseImageEncoder(MediaEncoder):
 
 
 def check_images(items: Iterable[Any]) -> list[Any]:
-    """Return the images as a list.
-
-    Raises:
-        InvalidInputError: A single image, or something that is not iterable.
-    """
+    """Return the images as a list; InvalidInputError for a single one or no iterable."""
     kind = type(items).__name__
     if isinstance(items, str | bytes | PathLike) or type(items).__module__.startswith("PIL"):
         raise InvalidInputError(

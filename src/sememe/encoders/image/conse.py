@@ -17,10 +17,10 @@ import io
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import InvalidInputError
-from sememe._types import Encoder
+from sememe._types import Encoder, FloatArray
 from sememe.encoders.base import BaseEncoder, as_encoder, unit_rows
 from sememe.encoders.image.base import BaseImageEncoder
 from sememe.encoders.image.encoder import ImageEncoder
@@ -28,9 +28,6 @@ from sememe.encoders.space import fingerprint_space
 from sememe.models.image.imagenet import ImageClass, imagenet_classes
 from sememe.models.weights.cache import cache_folder, keep
 from sememe.models.weights.catalog import CATALOG
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 TOP = 10  # classes that are averaged: the paper's T
 _KIND, _NAME_KO, _KIND_KO = 0.75, 0.5, 0.25  # weights relative to the English name's
@@ -76,18 +73,17 @@ class ConseEncoder(BaseImageEncoder):
         """Return the (n, dim) unit rows of images with (n, 1000) class probabilities."""
         import numpy as np
 
-        rows = probabilities
-        if not len(rows):
+        if not len(probabilities):
             return np.empty((0, self.dim), np.float32)
-        least = np.sort(rows, axis=1)[:, -TOP][:, None]
-        rows = np.where(rows >= least, rows, np.where(np.isnan(rows), np.nan, 0)).astype(np.float32)
-        return unit_rows(rows @ self._classes, self.dim)  # (n, 1000) @ (1000, dim)
+        least = np.sort(probabilities, axis=1)[:, -TOP][:, None]
+        others = np.where(np.isnan(probabilities), np.nan, 0)
+        weights = np.where(probabilities >= least, probabilities, others).astype(np.float32)
+        return unit_rows(weights @ self._classes, self.dim)  # (n, 1000) @ (1000, dim)
 
     def estimate_background(self, query: FloatArray) -> tuple[float, float]:
-        """Return mean and deviation of a query's similarities to all classes.
+        """Return mean and deviation of a (dim,) text vector's similarities to all classes.
 
-        query: (dim,), a unit row of the text encoder. An unrelated image is about as similar to it
-            as the classes are.
+        An unrelated image is about as similar to it as the classes are.
         """
         similarities = self._classes @ query
         return float(similarities.mean()), float(similarities.std())
@@ -118,7 +114,8 @@ class ConseEncoder(BaseImageEncoder):
         encode = self.text_encoder.encode
         total = encode([one.name for one in classes])
         total = total + _KIND * self._encode_repeated([one.kind for one in classes])
-        if self._reads_korean():
+        info = CATALOG.get(self.text_encoder.name.split(":")[0])
+        if info is not None and "ko" in info.languages:
             total = total + _NAME_KO * encode([one.name_ko for one in classes])
             total = total + _KIND_KO * self._encode_repeated([one.kind_ko for one in classes])
         return unit_rows(total, self.dim)
@@ -126,9 +123,4 @@ class ConseEncoder(BaseImageEncoder):
     def _encode_repeated(self, words: Sequence[str]) -> FloatArray:
         """Encode words that repeat, each once."""
         index = {word: i for i, word in enumerate(dict.fromkeys(words))}
-        rows: FloatArray = self.text_encoder.encode(list(index))[[index[word] for word in words]]
-        return rows
-
-    def _reads_korean(self) -> bool:
-        info = CATALOG.get(self.text_encoder.name.split(":")[0])
-        return info is not None and "ko" in info.languages
+        return self.text_encoder.encode(list(index))[[index[word] for word in words]]

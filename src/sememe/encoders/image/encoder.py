@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
+from sememe._types import FloatArray
 from sememe.encoders.base import raise_failures, unit_rows
 from sememe.encoders.image.base import BaseImageEncoder, check_images
 from sememe.encoders.prediction import Classifier
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
     from sememe.models.image.engine import VisionEngine
 
 
@@ -61,7 +61,7 @@ class ImageEncoder(BaseImageEncoder, Classifier):
         self.labels = model.labels
         self.scale = model.scale
         self.reads_captions = model.reads_captions
-        self._engine = engine
+        self._engine: VisionEngine = engine
 
     def _encode(self, items: list[Any], show_progress: bool) -> tuple[FloatArray, dict[int, str]]:
         (rows,), failed = self._run(items, [self.model.output], show_progress)
@@ -74,7 +74,7 @@ class ImageEncoder(BaseImageEncoder, Classifier):
         outputs = [self.model.output, "logits"]
         (rows, logits), failed = self._run(check_images(items), outputs, False)
         vectors = unit_rows(rows.reshape(len(rows), self.dim), self.dim)
-        return vectors, self._softmax(logits), failed
+        return vectors, self._compute_probabilities(logits), failed
 
     def feature_maps(self, items: Sequence[Any]) -> FloatArray:
         """Return (n, height, width, channels) float32, the features of each region of an image.
@@ -103,19 +103,12 @@ class ImageEncoder(BaseImageEncoder, Classifier):
                 f"{self.name} names no classes. Give labels of your own: sememe classify --labels"
             )
         (logits,), failed = self._run(check_images(items), ["logits"], False)
-        return self._softmax(logits), failed
+        return self._compute_probabilities(logits), failed
 
-    def release(self) -> None:
-        """Free memory that only makes the next encode faster."""
-        self._engine.release()
+    def _compute_probabilities(self, logits: FloatArray) -> FloatArray:
+        from sememe.space.probe import softmax
 
-    def _softmax(self, logits: FloatArray) -> FloatArray:
-        import numpy as np
-
-        logits = logits.reshape(len(logits), len(self.labels))
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True)) if len(logits) else logits
-        probabilities: FloatArray = powers / powers.sum(axis=1, keepdims=True)
-        return probabilities
+        return softmax(logits.reshape(len(logits), len(self.labels)))
 
     def _run(
         self, images: list[Any], outputs: Sequence[str], show_progress: bool

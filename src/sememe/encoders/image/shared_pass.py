@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sememe._types import Encoder, FloatArray
 from sememe.encoders.base import as_encoder
 from sememe.encoders.image.conse import ConseEncoder
 from sememe.encoders.image.encoder import ImageEncoder
-
-if TYPE_CHECKING:
-    from sememe._types import Encoder, FloatArray
 
 
 def encode_together(
@@ -18,9 +16,8 @@ def encode_together(
 ) -> list[tuple[FloatArray, dict[int, str]]]:
     """Encode items with several encoders, running a network that two of them share only once.
 
-    ConSE shares its network with the encoder of its features.
-
-    Returns, for each encoder, the (n, dim) vectors and {index: reason}; failed rows are NaN.
+    Returns, for each encoder, the (n, dim) vectors and {index: reason}; failed rows are NaN. ConSE
+    shares its network with the encoder of its features.
     """
     networks = [one.images if isinstance(one, ConseEncoder) else one for one in encoders]
     spaces = [network.space for network in networks]

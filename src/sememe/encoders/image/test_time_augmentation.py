@@ -15,6 +15,7 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._progress import progress
+from sememe._types import Encoder, FloatArray
 from sememe.encoders.base import as_encoder
 from sememe.encoders.image.base import BaseImageEncoder
 from sememe.sources.media.image_decoding import open_image
@@ -22,8 +23,6 @@ from sememe.vectors.nearest import unit
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-    from sememe._types import Encoder, FloatArray
 
 VIEWS = (1, 2, 4)
 _BATCH = 64  # images that are open at once
@@ -36,18 +35,14 @@ class AugmentedEncoder(BaseImageEncoder):
     """
 
     def __init__(self, encoder: Encoder, views: int) -> None:
-        super().__init__(
-            name=f"{encoder.name} ({views} views)",
-            dim=encoder.dim,
-            space=f"{encoder.space}-{views}",
-        )
+        name = f"{encoder.name} ({views} views)"
+        super().__init__(name=name, dim=encoder.dim, space=f"{encoder.space}-{views}")
         self._encoder = encoder
         self._views = views
 
     def _encode(self, items: list[Any], show_progress: bool) -> tuple[FloatArray, dict[int, str]]:
-        return encode_augmented(
-            self._encoder, items, views=self._views, show_progress=show_progress
-        )
+        views = self._views
+        return encode_augmented(self._encoder, items, views=views, show_progress=show_progress)
 
 
 def encode_augmented(
@@ -80,23 +75,18 @@ def encode_augmented(
                     failed[index] = str(error)
             if indices:
                 vectors = np.asarray(encoder.encode(augmented), np.float32)
-                vectors = vectors.reshape(len(indices), views, -1)  # (images, views, dim)
-                rows[indices] = unit(vectors.mean(axis=1))
+                rows[indices] = unit(vectors.reshape(len(indices), views, -1).mean(axis=1))
             advance(min(start + _BATCH, len(items)))
     return rows, failed
 
 
 def _make_views(image: Image, n: int) -> list[Image]:
+    from PIL import Image as pillow
     from PIL import ImageOps
 
-    sizes = [image] if n < 4 else [image, _extend_edges(image)]
+    sizes = [image]
+    if n == 4:  # the outermost pixels repeated by a fourteenth on each side
+        pixels = np.asarray(image)
+        width = [(round(side / 14), round(side / 14)) for side in pixels.shape[:2]]
+        sizes.append(pillow.fromarray(np.pad(pixels, [*width, (0, 0)], mode="edge")))
     return sizes if n == 1 else [view for one in sizes for view in (one, ImageOps.mirror(one))]
-
-
-def _extend_edges(image: Image) -> Image:
-    """Return an image with its outermost pixels repeated by a fourteenth on each side."""
-    from PIL import Image as pillow
-
-    pixels = np.asarray(image)
-    width = [(round(side / 14), round(side / 14)) for side in pixels.shape[:2]]
-    return pillow.fromarray(np.pad(pixels, [*width, (0, 0)], mode="edge"))

@@ -23,12 +23,9 @@ if TYPE_CHECKING:
 
 
 def open_clip(path: Path, name: str) -> TwoTowers:
-    """Read a folder's model. name: How it is loaded, without ":text" and ":image".
+    """Read a folder's model; errors as of `read_clip_folder`.
 
-    Raises:
-        InvalidInputError: A file is missing, or of a kind that sememe cannot use.
-        CorruptFileError: A file is damaged, or files do not belong together.
-        MissingExtraError: `safetensors` or `tokenizers` is not installed.
+    name: How it is loaded, without ":text" and ":image".
     """
     from sememe.models.clip.towers import open_towers
 
@@ -38,11 +35,7 @@ def open_clip(path: Path, name: str) -> TwoTowers:
 
     def open_images(model: TwoTowers, threads: int | None) -> ImageEncoder:
         described = ImageModel(
-            name=f"{name}:image",
-            dim=model.dim,
-            space=model.space,
-            scale=model.scale,
-            reads_captions=True,
+            f"{name}:image", model.dim, model.space, scale=model.scale, reads_captions=True
         )
         return ImageEncoder(described, towers.images(threads))
 

@@ -41,9 +41,8 @@ class ProjectedEncoder(BaseEncoder):
         self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
     ) -> Encoded:
         """Encode, collecting failures; see `BaseEncoder`."""
-        done = self.base.encode_with_receipt(
-            items, batch_size=batch_size, show_progress=show_progress
-        )
+        encode = self.base.encode_with_receipt
+        done = encode(items, batch_size=batch_size, show_progress=show_progress)
         return replace(done, vectors=self.projection(done.vectors))  # (n, base.dim) -> (n, dim)
 
     def split(
@@ -65,7 +64,6 @@ def load_projected(
     Raises:
         InvalidInputError: The name of the base now leads to an encoder of another modality.
         SpaceMismatchError: It leads to an encoder of another space.
-        SememeError: As `load`, and as `read_joint_folder`.
     """
     folder = read_joint_folder(path)
     name, space = folder.names[modality], folder.spaces[modality]

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sememe._lazy import require
+from sememe._types import Encoder
 from sememe.encoders.load.family import Candidate, Family, Request
 from sememe.models.weights.catalog import SOUND_MODEL
 from sememe.models.weights.folder import ModelKind
-
-if TYPE_CHECKING:
-    from sememe._types import Encoder
 
 
 def _is_statistics(model: Candidate) -> bool:

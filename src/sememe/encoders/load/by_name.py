@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Literal, overload
 
 from sememe._errors import InvalidInputError
@@ -83,12 +82,7 @@ def load(
 def load_text(
     name: str = DEFAULT_MODEL, *, overflow: Overflow = "chunk", threads: int | None = None
 ) -> BaseEncoder:
-    """Load a text encoder; see `load`.
-
-    Raises:
-        InvalidInputError: The name is of an encoder of another modality.
-        UnknownNameError, MissingExtraError, CorruptFileError, OSError: As `load`.
-    """
+    """Load a text encoder; see `load`. InvalidInputError for one of another modality."""
     return _load(name, "text", overflow=overflow, threads=threads)
 
 
@@ -101,11 +95,8 @@ def load_encoders(
 ) -> list[BaseEncoder]:
     """Load all encoders of a model: two, texts first, of one with a joint space, else one.
 
-    loaded: Encoders in memory, used where one is built on another of that name.
-
-    Raises:
-        InvalidInputError, UnknownNameError, MissingExtraError, CorruptFileError, OSError: As
-            `load`.
+    loaded: Encoders in memory, used where one is built on another of that name. Errors are those
+    of `load`.
 
     >>> [encoder.modality for encoder in load_encoders()]
     ['text']
@@ -122,7 +113,6 @@ def load_pair(name: str, *, threads: int | None = None) -> tuple[BaseEncoder, Ba
 
     Raises:
         InvalidInputError: The model has one encoder, in a space of its own.
-        UnknownNameError, MissingExtraError, CorruptFileError: As `load`.
     """
     encoders = load_encoders(name, threads=threads)
     if len(encoders) == 2:
@@ -159,15 +149,11 @@ def _load(
 def _open(
     resolved: Resolved, overflow: Overflow, threads: int | None, loaded: Sequence[BaseEncoder]
 ) -> list[BaseEncoder]:
-    load_inner = partial(_load_inner, loaded=loaded, overflow=overflow, threads=threads)
+    def load_inner(name: str) -> BaseEncoder:
+        """Return the encoder that another is built on, loading it if it is not in memory."""
+        canonical = str(ModelName.parse(name).canonical)
+        in_memory = next((one for one in loaded if one.name == canonical), None)
+        return in_memory or load(name, overflow=overflow, threads=threads)
+
     request = Request(resolved.model, resolved.modalities, overflow, threads, load_inner)
     return [as_encoder(encoder) for encoder in resolved.family.open(request)]
-
-
-def _load_inner(
-    name: str, *, loaded: Sequence[BaseEncoder], overflow: Overflow, threads: int | None
-) -> BaseEncoder:
-    """Return the encoder that another is built on, loading it if it is not in memory."""
-    canonical = str(ModelName.parse(name).canonical)
-    in_memory = next((one for one in loaded if one.name == canonical), None)
-    return in_memory or load(name, overflow=overflow, threads=threads)

@@ -51,7 +51,7 @@ class Resolved:
     Attributes:
         model: The canonical name and the folder.
         family: The family.
-        modalities: Modalities of the encoders that the name stands for, "text" first.
+        modalities: Modalities of the encoders that the name refers to, "text" first.
     """
 
     model: Candidate
@@ -100,10 +100,10 @@ def resolve(name: str) -> Resolved:
 
 
 def _walk(model: Candidate) -> Iterator[Family]:
-    """Yield the families in the order in which they are asked; others cannot take our models."""
+    """Yield the families in order; those of other packages cannot take models of the catalogue."""
     yield from FAMILIES
     if model.info is None:
-        from importlib.metadata import entry_points  # slow, and seldom needed
+        from importlib.metadata import entry_points  # slow, rarely needed
 
         yield from _REGISTERED
         yield from (point.load() for point in entry_points(group=_ENTRY_POINTS))
@@ -111,25 +111,16 @@ def _walk(model: Candidate) -> Iterator[Family]:
 
 
 def _select(model: Candidate, family: Family) -> tuple[Modality, ...]:
-    """Return the modalities that a name asks for.
-
-    Raises:
-        InvalidInputError: The family has no encoder or form that the suffix asks for.
-    """
-    part = model.name.part
-    if model.name.form not in (None, family.form) or (part and part not in family.modalities):
-        raise _wrong_suffix(model, family)
-    return family.modalities if part is None else (part,)
-
-
-def _wrong_suffix(model: Candidate, family: Family) -> InvalidInputError:
-    name = model.name
+    """Return the modalities that a name asks for, or refuse a suffix that the family lacks."""
+    name, part = model.name, model.name.part
+    if name.form in (None, family.form) and (part is None or part in family.modalities):
+        return family.modalities if part is None else (part,)
     having = [
         one.name
         for one in (*FAMILIES, *_REGISTERED, _LAST)
-        if one.form == name.form and (name.part is None or name.part in one.modalities)
+        if one.form == name.form and (part is None or part in one.modalities)
     ]
-    return InvalidInputError(
+    raise InvalidInputError(
         f"{name.source} is no {' or '.join(having)}, which {name.suffix!r} after its name means, "
         f"but a model of the family {family.name!r}. Leave {name.suffix} out"
     )

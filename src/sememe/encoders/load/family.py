@@ -32,20 +32,15 @@ class Candidate:
 
     @cached_property
     def folder(self) -> ModelFolder | None:
-        """The folder or file, None if there is none; a model of the hub is fetched.
-
-        Raises:
-            InvalidInputError, UnknownNameError, HubError, CorruptFileError, MissingExtraError: As
-                `sememe.models.locate.fetch`.
-        """
+        """The folder or file, None if there is none; a model of the hub is fetched."""
         if self.info is not None:
             return None
         if self.name.is_hub:
             from sememe.models.locate import fetch
 
             return ModelFolder(fetch(self.name.source))
-        exists = path_exists(self.name.source)
-        return ModelFolder(Path(self.name.source)) if exists else None
+        path = self.name.source
+        return ModelFolder(Path(path)) if path_exists(path) else None
 
     @property
     def path(self) -> Path:

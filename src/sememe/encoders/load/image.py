@@ -2,58 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sememe._errors import InvalidInputError
+from sememe._types import Encoder
 from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.load.family import Candidate, Family, Request
+from sememe.encoders.space import fingerprint_model, fingerprint_space
 from sememe.models.image.exported import export_once
 from sememe.models.image.folder import read_image_folder
 from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, ModelInfo
 from sememe.models.weights.folder import ModelKind
 
-if TYPE_CHECKING:
-    from sememe._types import Encoder
-    from sememe.encoders.image.encoder import ImageEncoder
-
-_EXPORTED = (ModelKind.TIMM, ModelKind.TORCHVISION)
-
 
 def _is_image_network(model: Candidate) -> bool:
-    return model.name.source == IMAGE_MODEL or model.holds(ModelKind.IMAGE, *_EXPORTED)
+    exported = (ModelKind.TIMM, ModelKind.TORCHVISION)
+    return model.name.source == IMAGE_MODEL or model.holds(ModelKind.IMAGE, *exported)
 
 
 def _open_image_network(request: Request) -> list[Encoder]:
-    if request.model.info is not None:
-        return [_open_efficientnet(request.model.info, request.threads)]
-    return [_open_folder(request)]
-
-
-def _open_folder(request: Request) -> ImageEncoder:
-    """Open a folder that sememe wrote, or one that it exports once and caches."""
-    from sememe.encoders.image.encoder import ImageEncoder
-    from sememe.encoders.space import fingerprint_space
+    """Open the network of the catalogue, a folder that sememe wrote, or one it exports once."""
     from sememe.models.image.engine import VisionEngine
 
+    if request.model.info is not None:
+        return [_open_efficientnet(request.model.info, request.threads)]
     read = read_image_folder if request.model.holds(ModelKind.IMAGE) else export_once
     folder = read(request.path)
-    space = fingerprint_space(
-        v=1,
-        graph=folder.digest,
-        preprocess=folder.preprocess.facts(),
-        output="features",
-        normalize=True,
-    )
+    facts = {"graph": folder.digest, "preprocess": folder.preprocess.facts()}
+    space = fingerprint_space(v=1, **facts, output="features", normalize=True)
     model = ImageModel(
         name=request.name, dim=folder.dim, space=space, labels=folder.labels, maps=folder.maps
     )
     engine = VisionEngine(lambda: folder.graph, folder.preprocess, threads=request.threads)
-    return ImageEncoder(model, engine)
+    return [ImageEncoder(model, engine)]
 
 
 def _open_efficientnet(info: ModelInfo, threads: int | None) -> ImageEncoder:
-    from sememe.encoders.image.encoder import ImageEncoder
-    from sememe.encoders.space import fingerprint_model
     from sememe.models.image.efficientnet import PREPROCESS, image_graph
     from sememe.models.image.engine import VisionEngine
     from sememe.models.image.imagenet import imagenet_classes
@@ -63,9 +45,8 @@ def _open_efficientnet(info: ModelInfo, threads: int | None) -> ImageEncoder:
         return image_graph(parse_torch_file(info.read("image"), where=info.name))
 
     info.require()
-    space = fingerprint_model(
-        info, preprocess=PREPROCESS.facts(), output="features", normalize=True
-    )
+    preprocess = PREPROCESS.facts()
+    space = fingerprint_model(info, preprocess=preprocess, output="features", normalize=True)
     labels = tuple(one.name for one in imagenet_classes())
     model = ImageModel(name=info.name, dim=info.dim, space=space, labels=labels, maps=True)
     return ImageEncoder(model, VisionEngine(build_graph, PREPROCESS, threads=threads))
@@ -73,7 +54,6 @@ def _open_efficientnet(info: ModelInfo, threads: int | None) -> ImageEncoder:
 
 def _open_conse(request: Request) -> list[Encoder]:
     from sememe.encoders.image.conse import ConseEncoder
-    from sememe.encoders.image.encoder import ImageEncoder
 
     name = request.model.name
     images = request.load(name.source)

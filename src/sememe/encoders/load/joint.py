@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
-
+from sememe._types import Encoder
 from sememe.encoders.load.family import Family, Request
 from sememe.models.weights.folder import ModelKind
 
-if TYPE_CHECKING:
-    from sememe._types import Encoder
-    from sememe.encoders.joint.towers import TwoTowers
 
-
-def _open_clip(request: Request) -> list[Encoder]:
-    from sememe.encoders.joint.clip import open_clip
-
-    return _open_towers(open_clip, request)
-
-
-def _open_clap(request: Request) -> list[Encoder]:
-    from sememe.encoders.joint.clap import open_clap
-
-    return _open_towers(open_clap, request)
-
-
-def _open_towers(open_model: Callable[[Path, str], TwoTowers], request: Request) -> list[Encoder]:
+def _open_towers(request: Request) -> list[Encoder]:
     """Read a model once and open the towers that are requested."""
+    if request.model.holds(ModelKind.CLIP):
+        from sememe.encoders.joint.clip import open_clip as open_model
+    else:
+        from sememe.encoders.joint.clap import open_clap as open_model
     model = open_model(request.path, request.model.name.source)
     return [
         model.open(modality, overflow=request.overflow, threads=request.threads)
@@ -46,7 +31,7 @@ CLIP = Family(
     names="a folder that transformers or open_clip wrote, or one with ONNX files of both towers; "
     ":text or :image",
     recognises=lambda model: model.holds(ModelKind.CLIP),
-    open=_open_clip,
+    open=_open_towers,
     modalities=("text", "image"),
     form="part",
 )
@@ -54,7 +39,7 @@ CLAP = Family(
     name="CLAP model",
     names="a folder that transformers wrote; :text or :audio",
     recognises=lambda model: model.holds(ModelKind.CLAP),
-    open=_open_clap,
+    open=_open_towers,
     modalities=("text", "audio"),
     form="part",
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._types import Encoder
 from sememe.encoders.load.family import Candidate, Family, Request
 from sememe.encoders.name import path_exists
 from sememe.models.weights.catalog import CATALOG, DEFAULT_MODEL, model_info
@@ -14,7 +15,6 @@ from sememe.models.weights.folder import ModelKind
 from sememe.models.weights.glove import GLOVE
 
 if TYPE_CHECKING:
-    from sememe._types import Encoder
     from sememe.encoders.text.word_tokens import Tokens
     from sememe.vectors.keyed import KeyedVectors
 
@@ -28,17 +28,14 @@ def load_vectors(name: str) -> KeyedVectors:
     Raises:
         UnknownNameError: There are no word vectors and no file of that name.
         InvalidInputError: The name is of another model of the catalogue.
-        MissingExtraError, CorruptFileError: As `sememe.load`.
     """
     if name == GLOVE:
         from sememe.models.weights.glove import load_glove
 
         return load_glove()
     if name in CATALOG:
-        modality = CATALOG[name].modality
-        raise InvalidInputError(
-            f"{name} encodes {modality} and holds no word vectors; give {GLOVE!r}."
-        )
+        kind = CATALOG[name].modality
+        raise InvalidInputError(f"{name} encodes {kind} and holds no word vectors; give {GLOVE!r}.")
     if not path_exists(name):
         raise unknown_name(name)
     from sememe.vectors.keyed import KeyedVectors
@@ -67,22 +64,10 @@ def _open_use(request: Request) -> list[Encoder]:
 
     info, threads = model_info(DEFAULT_MODEL), request.threads or os.cpu_count() or 1
     tokenizer = UnigramTokenizer(info.read("tokenizer"))
-    weights = UseWeights(info.read("weights"), threads=threads)
-    space = fingerprint_model(
-        info, dtype="float32", pooling="sum over root of length", normalize=True
-    )
-    model = TextModel(
-        name=info.name,
-        dim=info.dim,
-        window=256,
-        passage=128,
-        overlap=24,
-        begin=(BOS,),
-        end=(EOS,),
-        unknown=UNK,
-        space=space,
-    )
-    engine = UseEngine(weights, threads=threads)
+    pooling = "sum over root of length"
+    space = fingerprint_model(info, dtype="float32", pooling=pooling, normalize=True)
+    model = TextModel(info.name, info.dim, 256, UNK, space, begin=(BOS,), end=(EOS,))
+    engine = UseEngine(UseWeights(info.read("weights"), threads=threads), threads=threads)
     return [TextEncoder(model, tokenizer, engine, overflow=request.overflow)]
 
 
@@ -95,14 +80,9 @@ def _is_sentence_encoder(model: Candidate) -> bool:
 def _open_sentence_encoder(request: Request) -> list[Encoder]:
     from sememe.encoders.text.sentence import load_sentence_encoder
 
-    encoder = load_sentence_encoder(
-        request.path,
-        request.name,
-        overflow=request.overflow,
-        threads=request.threads,
-        int8=request.model.name.int8,
-    )
-    return [encoder]
+    overflow, threads, int8 = request.overflow, request.threads, request.model.name.int8
+    path, name = request.path, request.name
+    return [load_sentence_encoder(path, name, overflow=overflow, threads=threads, int8=int8)]
 
 
 def _open_static(request: Request) -> list[Encoder]:

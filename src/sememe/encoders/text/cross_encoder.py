@@ -12,7 +12,6 @@ Gurevych 2019, arXiv:1908.10084, section 1). They are used to rerank what an enc
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -20,17 +19,17 @@ import numpy as np
 from sememe._errors import InvalidInputError, TextTooLongError, UnknownNameError
 from sememe._progress import progress
 from sememe._ties import rank, tolerance_of_outputs
+from sememe._types import FloatArray
 from sememe.encoders.base import check_threads
+from sememe.encoders.name import locate_folder
 from sememe.encoders.text.encoder import check_texts
 from sememe.models.cross_encoder.engine import CrossEngine
 from sememe.models.cross_encoder.folder import CrossFolder, read_cross_folder
-from sememe.models.locate import fetch
-from sememe.models.weights.hub import PREFIX
+from sememe.space.probe import softmax
 from sememe.text.tokenizers.pairs import PairTokenizer
 from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
     from sememe.text.tokenizers.pairs import Pair, PairTokens
 
 PairOverflow = Literal["truncate", "error"]
@@ -41,6 +40,7 @@ class CrossEncoder:
     """Score pairs of texts with a network for sequence classification.
 
     Attributes:
+        name: How to load it again: the folder, or hf:org/name.
         labels: Names of the outputs; a single one where pairs get a score.
         window: Most tokens of a pair, marks included.
         overflow: Treatment of longer pairs: "truncate" shortens the longer text until both fit, as
@@ -51,7 +51,7 @@ class CrossEncoder:
         self, folder: CrossFolder, *, name: str, overflow: PairOverflow, threads: int | None
     ) -> None:
         """Use `load`."""
-        self._name = name
+        self.name = name
         self.labels = folder.labels
         self.window = folder.window
         self.overflow: PairOverflow = overflow
@@ -83,13 +83,8 @@ class CrossEncoder:
         if overflow not in get_args(PairOverflow):
             raise UnknownNameError.of("overflow", overflow, get_args(PairOverflow))
         check_threads(threads)
-        folder, canonical = _locate(name)
-        return cls(read_cross_folder(folder), name=canonical, overflow=overflow, threads=threads)
-
-    @property
-    def name(self) -> str:
-        """How to load it again: the folder, or hf:org/name."""
-        return self._name
+        path, canonical = locate_folder(name, "cross-encoder")
+        return cls(read_cross_folder(path), name=canonical, overflow=overflow, threads=threads)
 
     def score(self, pairs: Sequence[Pair], *, show_progress: bool = False) -> FloatArray:
         """Return (n,) float32, a score for each pair of texts; higher is better.
@@ -121,15 +116,14 @@ class CrossEncoder:
         if len(self.labels) == 1:
             raise InvalidInputError(f"{self.name} gives each pair one score. Use score(pairs).")
         outputs = self._run(pairs, show_progress)
-        return _softmax(outputs) if self._exclusive else _sigmoid(outputs)
+        return softmax(outputs.astype(np.float64)) if self._exclusive else _sigmoid(outputs)
 
     def rank(
         self, query: str, texts: Sequence[str], *, k: int = 10, show_progress: bool = False
     ) -> list[tuple[int, float]]:
         """Return the k texts that answer a query best: (index, score), descending, ties by index.
 
-        Raises:
-            InvalidInputError: As `score`; or k below 1.
+        Errors are those of `score`, and InvalidInputError for k below 1.
         """
         k = check_k(k)
         pairs = [(query, text) for text in check_texts(texts)]
@@ -156,11 +150,9 @@ class CrossEncoder:
         with progress("scoring", total=len(given), show=show_progress) as advance:
             for start, tokens in self._tokenize(given):
                 self._check_lengths(start, tokens)
-                stop = start + len(tokens)
-                out[start:stop] = self._engine.forward(
-                    [row.ids for row in tokens], [row.types for row in tokens]
-                )
-                advance(stop)
+                ids, types = [row.ids for row in tokens], [row.types for row in tokens]
+                out[start : start + len(tokens)] = self._engine.forward(ids, types)
+                advance(start + len(tokens))
         return out
 
     def _tokenize(self, pairs: list[Pair]) -> Iterable[tuple[int, list[PairTokens]]]:
@@ -168,10 +160,8 @@ class CrossEncoder:
             yield start, self._tokenizer.encode(pairs[start : start + _BATCH])
 
     def _check_lengths(self, start: int, tokens: list[PairTokens]) -> None:
-        if self.overflow != "error":
-            return
         for i, row in enumerate(tokens, start):
-            if row.dropped:
+            if row.dropped and self.overflow == "error":
                 raise TextTooLongError(
                     f"pair {i} has {len(row.ids) + row.dropped} tokens, marks included; "
                     f"overflow='error' allows {self.window}. Shorten it, or use "
@@ -180,11 +170,7 @@ class CrossEncoder:
 
 
 def check_pairs(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the pairs as a list.
-
-    Raises:
-        InvalidInputError: An item that is not a pair of str.
-    """
+    """Return the pairs as a list; InvalidInputError for an item that is not a pair of str."""
     given: list[Pair] = []
     for i, pair in enumerate([pairs] if isinstance(pairs, str) else pairs):
         if not isinstance(pair, tuple | list) or len(pair) != 2:
@@ -196,29 +182,10 @@ def check_pairs(pairs: Sequence[Pair]) -> list[Pair]:
     return given
 
 
-def _locate(name: str) -> tuple[Path, str]:
-    """Return the folder of a model and its canonical name."""
-    if name.startswith(PREFIX):
-        return fetch(name), name
-    path = Path(name).expanduser()
-    if not name or not path.is_dir():
-        raise UnknownNameError(
-            f"{name!r} is no folder; give that of a cross-encoder, or hf:org/name."
-        )
-    return path.resolve(), str(path.resolve())
-
-
 def _sigmoid(x: FloatArray) -> FloatArray:
     """Return 1 / (1 + exp(-x)), computed in float64 to keep small values apart.
 
     >>> _sigmoid(np.array([0, -1000, 1000], np.float32)).tolist()
     [0.5, 0.0, 1.0]
     """
-    y: FloatArray = (1 / (1 + np.exp(-np.clip(x.astype(np.float64), -700, 700)))).astype(np.float32)
-    return y
-
-
-def _softmax(x: FloatArray) -> FloatArray:
-    y = np.exp(x.astype(np.float64) - x.max(axis=1, keepdims=True))
-    probabilities: FloatArray = (y / y.sum(axis=1, keepdims=True)).astype(np.float32)
-    return probabilities
+    return (1 / (1 + np.exp(-np.clip(x.astype(np.float64), -700, 700)))).astype(np.float32)

@@ -6,17 +6,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, get_args
+from typing import Literal, Protocol, TypeVar, get_args
 
 from sememe._errors import InvalidInputError, TextTooLongError, UnknownNameError
 from sememe._progress import progress
-from sememe._types import Modality
+from sememe._types import FloatArray, Modality
 from sememe.encoders.base import BaseEncoder, check_batch_size
 from sememe.encoders.receipt import ChunkNote, Encoded, Receipt, find_duplicates
 from sememe.text.split import Span, split
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 Overflow = Literal["chunk", "truncate", "error"]
 _BATCH = 256  # texts tokenised at once
@@ -28,7 +25,6 @@ class Tokenizer(Protocol):
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return each text's ids."""
-        ...
 
 
 class Engine(Protocol):
@@ -42,11 +38,9 @@ class Engine(Protocol):
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         """Return one row for each sequence."""
-        ...
 
     def release(self) -> None:
         """Free memory that only makes the next call faster."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +51,23 @@ class TextModel:
         name: How to load it again with `sememe.load`.
         dim: Width of its vectors.
         window: Tokens that the network reads at once; longer text is split.
-        passage: Tokens of the passages an index keeps.
-        overlap: Most tokens that a chunk or passage repeats of the previous one.
-        begin, end: Ids put around each sequence; `window` does not count them.
         unknown: Id of tokens outside the vocabulary.
         space: Fingerprint of weights, tokenizer, pooling, normalisation and dtype.
+        begin, end: Ids put around each sequence; `window` does not count them.
+        passage: Tokens of the passages an index keeps.
+        overlap: Most tokens that a chunk or passage repeats of the previous one.
         scale, reads_captions: As in `BaseEncoder`, for models trained with images or audio.
     """
 
     name: str
     dim: int
     window: int
-    passage: int
-    overlap: int
-    begin: tuple[int, ...]
-    end: tuple[int, ...]
     unknown: int
     space: str
+    begin: tuple[int, ...] = ()
+    end: tuple[int, ...] = ()
+    passage: int = 128
+    overlap: int = 24
     scale: float | None = None
     reads_captions: bool = False
 
@@ -134,11 +128,10 @@ class TextEncoder(BaseEncoder):
         plan = self._plan(texts, receipt, batch_size or _BATCH)
         with progress("encoding", total=len(texts), show=show_progress) as advance:
             for batch in _prefetch(batch_by_tokens(plan, self.engine.tokens_at_once), len(texts)):
-                rows = self.engine.forward([self._add_marks(chunk.ids) for chunk in batch])
-                items_of = [chunk.item for chunk in batch]
+                rows = self._forward([self._add_marks(chunk.ids) for chunk in batch])
                 weights = np.array([chunk.weight for chunk in batch], np.float32)
-                np.add.at(vectors, items_of, rows * weights[:, None])
-                advance(items_of[-1] + 1)
+                np.add.at(vectors, [chunk.item for chunk in batch], rows * weights[:, None])
+                advance(batch[-1].item + 1)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return Encoded(vectors, receipt)
 
@@ -161,30 +154,29 @@ class TextEncoder(BaseEncoder):
 
     def _split(
         self, texts: Sequence[str], windows: Sequence[int]
-    ) -> list[tuple[list[Span], list[int] | None]]:
-        """Return the chunks of each text, and its token ids where it is a single chunk."""
+    ) -> Iterator[tuple[list[Span], list[int] | None]]:
+        """Yield the chunks of each text, and its token ids where it is a single chunk."""
         bound = self.model.window * _LONG
         short = [i for i, text in enumerate(texts) if len(text) <= bound]
         rows = dict(zip(short, self.tokenizer.encode([texts[i] for i in short]), strict=True))
-        chunks: list[tuple[list[Span], list[int] | None]] = []
         for i, (text, window) in enumerate(zip(texts, windows, strict=True)):
             ids = rows.get(i)
             if ids is not None and len(ids) <= window:
                 body = text.strip()
                 start = text.index(body)
-                spans = [Span(start, start + len(body), len(ids))] if body else []
-                chunks.append((spans, ids))
+                yield [Span(start, start + len(body), len(ids))] if body else [], ids
             else:
                 overlap = min(self.model.overlap, window // 4)
-                spans = split(text, count=self._count, window=window, overlap=overlap)
-                chunks.append((spans, None))
-        return chunks
+                yield split(text, count=self._count, window=window, overlap=overlap), None
 
     def _count(self, texts: Sequence[str]) -> list[int]:
         return list(map(len, self.tokenizer.encode(texts)))
 
     def _add_marks(self, ids: Sequence[int]) -> list[int]:
         return [*self.model.begin, *ids, *self.model.end]
+
+    def _forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
+        return self.engine.forward(ids)
 
     def _plan(self, texts: Sequence[str], receipt: Receipt, batch_size: int) -> Iterator[_Chunk]:
         """Yield the chunks to encode, recording each in the receipt."""
@@ -224,9 +216,8 @@ class TextEncoder(BaseEncoder):
         """Take as many tokens as the window holds, and count the others as dropped."""
         window = self.model.window
         ids = self.tokenizer.encode([text])[0]
-        end = bisect_right(
-            range(len(text)), window, lo=start, key=lambda end: self._count([text[:end]])[0]
-        )
+        ends = range(len(text))
+        end = bisect_right(ends, window, lo=start, key=lambda i: self._count([text[:i]])[0])
         receipt.tokens += len(ids) - window
         receipt.dropped += len(ids) - window
         self._record(receipt, item, Span(start, end - 1, window), ids[:window])
@@ -285,11 +276,7 @@ def _prefetch(batches: Iterator[list[_Chunk]], n_texts: int) -> Iterator[list[_C
 
 
 def check_texts(items: Sequence[str]) -> list[str]:
-    """Return the texts as a list.
-
-    Raises:
-        InvalidInputError: A single str, or an item that is not a str.
-    """
+    """Return the texts as a list; InvalidInputError for a single str or an item of another type."""
     if isinstance(items, str):
         raise InvalidInputError(
             "encode takes a list of texts, got one str. Use encode([text]) or encode_one(text)."

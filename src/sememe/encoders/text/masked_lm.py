@@ -7,24 +7,23 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import CorruptFileError, InvalidInputError, TextTooLongError
 from sememe._ties import best_places
+from sememe._types import FloatArray
 from sememe.encoders.base import check_threads
+from sememe.encoders.name import locate_folder
 from sememe.encoders.text.encoder import batch_by_tokens, check_texts
-from sememe.models.bert.mask_token import USUAL, mask_token
+from sememe.models.bert.mask_token import USUAL, find_mask_token
 from sememe.text.normalize import well_formed
 from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 from sememe.vectors.nearest import check_k
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
     from sememe.models.bert.engine import SentenceEngine
     from sememe.models.bert.mlm_head import HeadEngine
 
@@ -62,6 +61,10 @@ class _Job:
 class MaskedLM:
     """A masked language model: BERT, RoBERTa, XLM-R, CamemBERT, DistilBERT or MPNet with its head.
 
+    Attributes:
+        name: How to load it again.
+        mask_token: The mask in a text; "[MASK]" and "<mask>" are understood too.
+
     >>> model = MaskedLM.load("hf:google-bert/bert-base-uncased")  # doctest: +SKIP
     >>> model.fill("Paris is the [MASK] of France.", k=1)[0][0].token  # doctest: +SKIP
     'capital'
@@ -74,11 +77,11 @@ class MaskedLM:
         *, mask: str,
     ) -> None:  # fmt: skip
         """Take the network, its head, its tokenizer and the mask token; see `load`."""
-        self._name = name
+        self.name = name
         self._engine = engine
         self._head = head
         self._tokenizer = tokenizer
-        self._mask = mask
+        self.mask_token = mask
         whole = tokenizer.encode([mask])[0]  # some tokenizers put a space before it
         self._mask_id = next(i for i in whole if tokenizer.names([i]) == [mask])
 
@@ -92,7 +95,6 @@ class MaskedLM:
             InvalidInputError: No such folder, no head for masked tokens, no mask token, or an
                 architecture without a graph.
             CorruptFileError: A file is damaged, or does not fit the others.
-            HubError, UnknownNameError, MissingExtraError: See `sememe.load`.
         """
         from sememe.models.bert.engine import SentenceEngine
         from sememe.models.bert.folder import read_sentence_folder
@@ -100,30 +102,18 @@ class MaskedLM:
         from sememe.models.bert.weights import read_bert_weights
 
         check_threads(threads)
-        folder = read_sentence_folder(_locate(name))
+        example = "hf:google-bert/bert-base-uncased"
+        path, canonical = locate_folder(name, "masked language model", example=example)
+        folder = read_sentence_folder(path)
         tensors = folder.tensors()
         check_has_head(folder.config, tensors, where=name)
         tokenizer = FileTokenizer(folder.tokenizer())
-        mask = mask_token(folder.network, folder.config, tokenizer)
+        mask = find_mask_token(folder.network, folder.config, tokenizer)
         weights = read_bert_weights(folder.config, tensors, where=name)
         head = read_masked_head(folder.config, tensors, weights, where=name)
-        return cls(
-            name if name.startswith("hf:") else str(folder.path),
-            SentenceEngine(weights, threads=threads),
-            HeadEngine(head, threads=threads or os.cpu_count() or 1),
-            tokenizer,
-            mask=mask,
-        )
-
-    @property
-    def name(self) -> str:
-        """How to load it again."""
-        return self._name
-
-    @property
-    def mask_token(self) -> str:
-        """The mask in a text; "[MASK]" and "<mask>" are understood too."""
-        return self._mask
+        engine = SentenceEngine(weights, threads=threads)
+        heads = HeadEngine(head, threads=threads or os.cpu_count() or 1)
+        return cls(canonical, engine, heads, tokenizer, mask=mask)
 
     @property
     def window(self) -> int:
@@ -150,23 +140,23 @@ class MaskedLM:
         spans = [match.span() for match in self._masks.finditer(text)]
         if not spans:
             raise InvalidInputError(
-                f"{text[:80]!r} has no mask; write {self._mask} for the missing word, as in "
-                f"'The cat sat on the {self._mask}.'"
+                f"{text[:80]!r} has no mask; write {self.mask_token} for the missing word, as in "
+                f"'The cat sat on the {self.mask_token}.'"
             )
-        ids = self.token_ids([self._masks.sub(lambda _: self._mask, text)])[0]
+        ids = self.token_ids([self._masks.sub(lambda _: self.mask_token, text)])[0]
         positions = np.flatnonzero(np.array(ids) == self._mask_id)
         if len(ids) > self.window:
             raise TextTooLongError(
-                f"{text[:80]!r} has {len(ids)} tokens; {self._name} reads {self.window} at once. "
+                f"{text[:80]!r} has {len(ids)} tokens; {self.name} reads {self.window} at once. "
                 "Give the sentence around the mask"
             )
         if len(positions) != len(spans):
             raise InvalidInputError(
                 f"{text[:80]!r}: the tokenizer finds {len(positions)} masks of {len(spans)}. Write "
-                f"{self._mask} with spaces around it"
+                f"{self.mask_token} with spaces around it"
             )
-        job = _Job(self._add_marks(ids), positions + len(self._tokenizer.begin), positions)
-        rows = [row for _, scores in self._score([job]) for row in scores]
+        scored = self._score([self._make_job(ids, positions)])
+        rows = [row for _, scores in scored for row in scores]
         return [self._rank(row, k, text, span) for row, span in zip(rows, spans, strict=True)]
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
@@ -179,7 +169,7 @@ class MaskedLM:
         ids = self._tokenizer.encode(check_texts(texts))
         if (largest := max((max(own) for own in ids if own), default=0)) >= self._head.n_tokens:
             raise CorruptFileError(
-                f"{self._name}: the tokenizer gives the id {largest}, the network has rows for "
+                f"{self.name}: the tokenizer gives the id {largest}, the network has rows for "
                 f"{self._head.n_tokens} tokens. Use the tokenizer that it was trained with"
             )
         return ids
@@ -199,12 +189,8 @@ class MaskedLM:
             The (m,) log-probabilities, in nats, of the masked tokens, and the (m,) ids of the most
             probable tokens (the lowest id among equals), text after text.
         """
-        jobs = (
-            job
-            for own, masked in zip(ids, positions, strict=True)
-            for job in self._split(own, masked)
-        )
-        return self._predict(jobs)
+        texts = zip(ids, positions, strict=True)
+        return self._predict(job for own, masked in texts for job in self._split(own, masked))
 
     def token_log_probabilities(self, texts: Sequence[str]) -> list[FloatArray]:
         """Return the log-probability, in nats, of each token of each text, masked alone.
@@ -230,14 +216,14 @@ class MaskedLM:
         log_probs = self.token_log_probabilities(texts)
         if not sum(map(len, log_probs)):
             raise InvalidInputError(
-                f"got {len(log_probs)} texts without a token that {self._name} knows. Give texts "
+                f"got {len(log_probs)} texts without a token that {self.name} knows. Give texts "
                 "in a language of the model"
             )
         return float(np.exp(-np.concatenate(log_probs).mean(dtype=np.float64)))
 
     @cached_property
     def _masks(self) -> re.Pattern[str]:
-        names = sorted({self._mask, *USUAL}, key=len, reverse=True)
+        names = sorted({self.mask_token, *USUAL}, key=len, reverse=True)
         return re.compile("|".join(map(re.escape, names)))
 
     @cached_property
@@ -258,15 +244,12 @@ class MaskedLM:
             for name, word, p in zip(names, written, probabilities, strict=True)
         ]
 
-    def _add_marks(self, ids: Sequence[int]) -> list[int]:
-        return [*self._tokenizer.begin, *ids, *self._tokenizer.end]
-
     def _make_job(self, ids: Sequence[int], positions: NDArray[np.int64]) -> _Job:
-        masked = np.array(ids, np.int64)
+        masked, begin = np.array(ids, np.int64), self._tokenizer.begin
         targets = masked[positions]
         masked[positions] = self._mask_id
-        begin = len(self._tokenizer.begin)
-        return _Job(self._add_marks(masked.tolist()), positions + begin, targets)
+        marked = [*begin, *masked.tolist(), *self._tokenizer.end]
+        return _Job(marked, positions + len(begin), targets)
 
     def _split(self, ids: Sequence[int], positions: Sequence[int]) -> Iterator[_Job]:
         """Split a text into pieces of similar length; those without a mask are left out."""
@@ -322,26 +305,5 @@ def _replace_mask(text: str, span: tuple[int, int], written: str) -> str:
     if not written.startswith(" "):
         return before.rstrip() + written + after
     word = written[1:]
-    apart = _is_word(before[-1:]) and _is_word(word[:1])
-    return before + (" " if apart else "") + word + after
-
-
-def _is_word(letter: str) -> bool:
-    return letter.isalnum() and not _HAN_AND_KANA.match(letter)
-
-
-def _locate(name: str) -> Path:
-    if name.startswith("hf:"):
-        from sememe.models.locate import fetch
-
-        return fetch(name)
-    try:
-        is_folder = bool(name) and Path(name).is_dir()
-    except (OSError, ValueError):  # too long for a path, or a NUL in it
-        is_folder = False
-    if not is_folder:
-        raise InvalidInputError(
-            f"{name[:200]!r} is no folder; allowed: the folder of a masked language model, or "
-            "hf:org/name from the hub, such as hf:google-bert/bert-base-uncased."
-        )
-    return Path(name).resolve()
+    spaced = all(c.isalnum() and not _HAN_AND_KANA.match(c) for c in (before[-1:], word[:1]))
+    return before + (" " if spaced else "") + word + after

@@ -9,22 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
 from sememe.encoders.space import fingerprint_space
 from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, check_texts
 from sememe.text.tokenizers.tokenizer_file import FileTokenizer, Pieces
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
     from sememe.models.bert.engine import SentenceEngine
     from sememe.models.bert.folder import SentenceFolder
     from sememe.models.bert.onnx_engine import OnnxEngine
     from sememe.models.onnx.transformer import Products
-
-_PASSAGE = 128  # tokens of a passage in an index, where the window allows
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -52,8 +49,7 @@ class TokenVectors:
             own = np.flatnonzero(self.words == word)
             names.append(self.text[self.spans[own, 0].min() : self.spans[own, 1].max()])
             rows.append(self.vectors[own].mean(axis=0))
-        width = self.vectors.shape[1]
-        return names, np.stack(rows) if rows else np.empty((0, width), np.float32)
+        return names, np.stack(rows) if rows else np.empty((0, self.vectors.shape[1]), np.float32)
 
     def at(self, word: str) -> FloatArray:
         """Return the (dim,) mean of the tokens of the first occurrence of `word`.
@@ -67,21 +63,6 @@ class TokenVectors:
             raise InvalidInputError(f"{word!r} does not occur in {self.text[:80]!r}.")
         mean: FloatArray = self.vectors[own].mean(axis=0)
         return mean
-
-
-class _PromptSkippingEngine:
-    """An engine that leaves the first `skip` tokens, a prompt and its marks, out of the pooling."""
-
-    def __init__(self, engine: SentenceEngine | OnnxEngine, skip: int) -> None:
-        self.tokens_at_once = engine.tokens_at_once
-        self._engine = engine
-        self._skip = skip
-
-    def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
-        return self._engine.forward(ids, skip=self._skip)
-
-    def release(self) -> None:
-        self._engine.release()
 
 
 class SentenceEncoder(TextEncoder):
@@ -106,20 +87,22 @@ class SentenceEncoder(TextEncoder):
 
         pool_prompt: Whether the tokens of a prompt are pooled with those of the text.
         """
-        skip = 0 if pool_prompt or tokenizer.marks == len(tokenizer.begin) else len(tokenizer.begin)
-        used = _PromptSkippingEngine(engine, skip) if skip else engine
-        super().__init__(model, tokenizer, used, overflow=overflow)
+        super().__init__(model, tokenizer, engine, overflow=overflow)
         self.network = engine
         self._pieces = tokenizer
         self._query_tokenizer = query
         self._pool_prompt = pool_prompt
 
+    def _forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
+        begin, marks = len(self._pieces.begin), self._pieces.marks
+        skip = 0 if self._pool_prompt or begin == marks else begin  # a prompt and its marks
+        return self.network.forward(ids, skip=skip)
+
     def encode_query(
         self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
     ) -> FloatArray:
         """Return (n, dim) float32, one unit row for each query, with the prompt for queries."""
-        encode = self._queries.encode if self._queries else self.encode
-        return encode(items, batch_size=batch_size, show_progress=show_progress)
+        return self._queries.encode(items, batch_size=batch_size, show_progress=show_progress)
 
     def encode_tokens(
         self, texts: Sequence[str], *, layers: Sequence[int] | None = None
@@ -134,15 +117,12 @@ class SentenceEncoder(TextEncoder):
         Raises:
             InvalidInputError: An item is not a str, or there is no such layer.
         """
-        encoded = []
-        for text in check_texts(texts):
-            pieces = self._pieces.pieces(text)
-            vectors = self._encode_pieces(pieces, layers)
-            names = self._pieces.names(pieces.ids)
-            encoded.append(TokenVectors(text, names, pieces.spans, pieces.words, vectors))
-        return encoded
+        texts = check_texts(texts)
+        return [self._encode_pieces(text, self._pieces.pieces(text), layers) for text in texts]
 
-    def _encode_pieces(self, pieces: Pieces, layers: Sequence[int] | None) -> FloatArray:
+    def _encode_pieces(
+        self, text: str, pieces: Pieces, layers: Sequence[int] | None
+    ) -> TokenVectors:
         begin, end = self._pieces.begin[: self._pieces.marks], self._pieces.end
         size = self.network.max_tokens - len(begin) - len(end)
         n = len(pieces.ids)
@@ -153,26 +133,26 @@ class SentenceEncoder(TextEncoder):
         depth = np.full(n, -1)  # (n,) largest distance from a window's edge so far
         for start, ids, rows in zip(starts, windows, states, strict=True):
             index = np.arange(len(ids))
-            inward = np.minimum(
-                index if start else np.full(len(ids), n),
-                len(ids) - 1 - index if start + len(ids) < n else n,
-            )
+            before = index if start else np.full(len(ids), n)
+            after = len(ids) - 1 - index if start + len(ids) < n else n
+            inward = np.minimum(before, after)
             better = inward > depth[start : start + len(ids)]
             at = start + np.flatnonzero(better)
             vectors[at] = rows[len(begin) : len(begin) + len(ids)][better]
             depth[at] = inward[better]
-        return vectors
+        names = self._pieces.names(pieces.ids)
+        return TokenVectors(text, names, pieces.spans, pieces.words, vectors)
 
     @cached_property
-    def _queries(self) -> SentenceEncoder | None:
-        if self._query_tokenizer is None:
-            return None
+    def _queries(self) -> SentenceEncoder:
+        """The encoder of queries: with their tokenizer, if it differs."""
+        tokenizer = self._query_tokenizer
+        if tokenizer is None:
+            return self
+        model = self.model.replace_marks(tokenizer.begin, tokenizer.end)
+        overflow, pooled = self.overflow, self._pool_prompt
         return SentenceEncoder(
-            self.model.replace_marks(self._query_tokenizer.begin, self._query_tokenizer.end),
-            self.network,
-            self._query_tokenizer,
-            overflow=self.overflow,
-            pool_prompt=self._pool_prompt,
+            model, self.network, tokenizer, overflow=overflow, pool_prompt=pooled
         )
 
 
@@ -194,7 +174,7 @@ def load_sentence_encoder(
         name=name,
         dim=engine.dim,
         window=window,
-        passage=min(_PASSAGE, window),
+        passage=min(128, window),
         overlap=min(24, window // 4),
         begin=tokenizer.begin,
         end=tokenizer.end,
@@ -247,12 +227,8 @@ def _open_onnx(
         )
     key = folder.fingerprint(files or None)
     file = files[0] if files else export_network(folder.network, key=key, where=where)
+    pooling, dense = folder.pooling, folder.dense
     engine = OnnxEngine(
-        file,
-        where=where,
-        config=folder.config,
-        pooling=folder.pooling,
-        dense=folder.dense,
-        threads=threads,
+        file, where=where, config=folder.config, pooling=pooling, dense=dense, threads=threads
     )
     return engine, key

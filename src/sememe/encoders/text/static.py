@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sememe._progress import progress
+from sememe._types import FloatArray
 from sememe.encoders.base import check_batch_size
 from sememe.encoders.receipt import ChunkNote, Encoded, Receipt, find_duplicates
 from sememe.encoders.text.encoder import TextEncoder, TextModel, check_texts
@@ -17,9 +17,6 @@ from sememe.encoders.text.word_vectors import draw_vector
 from sememe.models.static.engine import StaticEngine
 from sememe.models.static.folder import read_static_folder
 from sememe.text.tokenizers.tokenizer_file import FileTokenizer
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 _BATCH = 1024  # texts at once
 _CHARS = 200_000  # characters of a text, or of a batch, tokenised at once
@@ -42,12 +39,9 @@ class StaticEncoder(TextEncoder):
 
     @classmethod
     def load(cls, folder: str | Path, *, name: str | None = None) -> StaticEncoder:
-        """Open a folder that `sememe distil` or model2vec wrote.
+        """Open a folder that `sememe distil` or model2vec wrote; see `read_static_folder`.
 
         name: How to load it again; by default the folder's path.
-
-        Raises:
-            InvalidInputError, CorruptFileError, MissingExtraError: See `read_static_folder`.
         """
         path = Path(folder).resolve()
         contents = read_static_folder(path)
@@ -60,10 +54,6 @@ class StaticEncoder(TextEncoder):
             name=name or str(path),
             dim=int(rows.shape[1]),
             window=8192,  # `split` counts the tokens of a text up to here without splitting it
-            passage=128,
-            overlap=24,
-            begin=(),
-            end=(),
             unknown=tokenizer.unknown,
             space=contents.digest[:16],
         )

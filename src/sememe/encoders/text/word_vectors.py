@@ -85,10 +85,11 @@ class WordEncoder(BaseEncoder):
         self.vectors = vectors
         self.pooling: Pooling = pooling
         self._splitter = WordSplitter(vectors.keys, tokens)
-        self._weights = _sif_weights(vectors) if pooling == "sif" else None
+        self._weights: NDArray[np.float64] | None = None
         self._component: NDArray[np.float64] | None = None
-        if self._weights is not None:
-            self._component = self._principal_component(reference)
+        if pooling == "sif":
+            self._weights = np.asarray(_A / (_A + _frequencies(vectors)))
+            self._component = self._find_component(reference)
 
     def _fingerprint(self) -> str:
         shape = f"{_VERSION} {self.vectors.fingerprint} {self.pooling} {self._splitter.tokens}"
@@ -117,11 +118,7 @@ class WordEncoder(BaseEncoder):
     def split(
         self, items: Sequence[str], *, headings: Sequence[str] | None = None
     ) -> list[list[Span]]:
-        """Split each text into the passages an index keeps: character offsets and words.
-
-        headings: One for each text, to be put before its passages; they leave room for it, up to
-            half of their size.
-        """
+        """Split each text into the passages an index keeps; see `TextEncoder.split`."""
         texts = check_texts(items)
         heads = self._count(headings) if headings is not None else [0] * len(texts)
         windows = [_PASSAGE - min(head, _PASSAGE // 2) for head in heads]
@@ -178,10 +175,10 @@ class WordEncoder(BaseEncoder):
         known = np.concatenate([[0], np.cumsum(has[at])])
         return sum_ngram_rows(table, offsets, at), known[offsets[1:]] - known[offsets[:-1]]
 
-    def _principal_component(self, reference: Sequence[str] | None) -> NDArray[np.float64]:
+    def _find_component(self, reference: Sequence[str] | None) -> NDArray[np.float64]:
         """Return the first principal component of texts, a (dim,) unit vector."""
         if reference is None:
-            moment = _expected_moment(self.vectors, self._weights)
+            moment = _average_moment(self.vectors, self._weights)
         else:
             words = [self._splitter.words(text) for text in check_texts(reference)]
             sums, known = self._sum_words(words)
@@ -204,19 +201,13 @@ def _check_finite(values: NDArray[np.float64]) -> None:
 def _frequencies(vectors: KeyedVectors) -> NDArray[np.float64]:
     """Return (n,) p(w), from the counts or, by Zipf's law, from the order of the keys."""
     counts = vectors.counts
-    known = counts is not None and counts.sum() > 0
-    shares = counts.astype(np.float64) if known and counts is not None else None  # for mypy
-    if shares is None:
-        shares = 1 / np.arange(1.0, len(vectors) + 1)
-    total = shares.sum()
-    return np.asarray(shares / (total or 1))
+    shares = 1 / np.arange(1.0, len(vectors) + 1)
+    if counts is not None and counts.sum() > 0:
+        shares = counts.astype(np.float64)
+    return np.asarray(shares / shares.sum())
 
 
-def _sif_weights(vectors: KeyedVectors) -> NDArray[np.float64]:
-    return np.asarray(_A / (_A + _frequencies(vectors)))
-
-
-def _expected_moment(
+def _average_moment(
     vectors: KeyedVectors, weights: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
     """Return the (dim, dim) expectation of m m', m being the mean of n words drawn by frequency.

@@ -47,13 +47,9 @@ def read_analogies(path: str | Path) -> list[AnalogyQuestion]:
         elif len(words) == 4:
             questions.append(AnalogyQuestion(section, *words))
         else:
-            raise line_error(
-                file,
-                number,
-                got=f"{len(words)} words",
-                allowed="four words, `: section` or a comment that starts with #",
-                do="Join the words of a name with _, or remove the line.",
-            )
+            allowed = "four words, `: section` or a comment that starts with #"
+            do = "Join the words of a name with _, or remove the line."
+            raise line_error(file, number, got=f"{len(words)} words", allowed=allowed, do=do)
     if not questions:
         raise InvalidInputError(f"{file} holds no question. Give lines of four words: a b c d.")
     return questions

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sememe._errors import DuplicateIdError, InvalidInputError, UnknownNameError
 from sememe.evaluate.data.lines import SUFFIXES, is_title, line_error, parse_number, read_lines
 from sememe.evaluate.metrics.ranking import Qrels
+
+Corpus = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class RetrievalData:
         qrels: {query id: {document id: relevance}}.
     """
 
-    corpus: Mapping[str, str] | Iterable[tuple[str, str]]
+    corpus: Corpus
     queries: Mapping[str, str]
     qrels: Qrels
 
@@ -120,17 +123,16 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _record(path: Path, number: int, line: str) -> dict[str, Any]:
     allowed, do = '{"_id": "...", "title": "...", "text": "..."}', "Correct the line or remove it."
+    malformed = partial(line_error, path, number, allowed=allowed, do=do)
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        got = f"no JSON ({error})"
-        raise line_error(path, number, got=got, allowed=allowed, do=do) from error
+        raise malformed(got=f"no JSON ({error})") from error
     if not isinstance(record, dict):
-        got = f"JSON of type {type(record).__name__}"
-        raise line_error(path, number, got=got, allowed=allowed, do=do)
+        raise malformed(got=f"JSON of type {type(record).__name__}")
     identifier, title = record.get("_id"), record.get("title")
     if isinstance(identifier, bool) or not isinstance(identifier, str | int):
-        raise line_error(path, number, got=f"_id {identifier!r}", allowed=allowed, do=do)
+        raise malformed(got=f"_id {identifier!r}")
     if not isinstance(record.get("text"), str) or not isinstance(title, str | None):
-        raise line_error(path, number, got="no text of type string", allowed=allowed, do=do)
+        raise malformed(got="no text of type string")
     return record

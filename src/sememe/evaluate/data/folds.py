@@ -9,17 +9,13 @@ Folds(5, groups="_(.+)_")      five folds that do not split groups
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe.sources.datasets.filename_patterns import match_filenames
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe.sources.datasets.labelled_data import Labelled
+from sememe.sources.datasets.labelled_data import Labelled
 
 _DEFAULT_FOLDS = 5
 _MAX_GROUP_FOLDS = 10  # groups, above which several share a fold
@@ -71,12 +67,8 @@ class Folds:
         named = data.folds if self.number is None and self.groups is None else ()
         if self.pattern is not None:
             named = match_filenames(data.items, self.pattern, "fold pattern")
-        if (
-            not named
-            and groups
-            and self.number is None
-            and 2 <= len(set(groups)) <= _MAX_GROUP_FOLDS
-        ):
+        few_groups = 2 <= len(set(groups or ())) <= _MAX_GROUP_FOLDS
+        if not named and groups and few_groups and self.number is None:
             named = groups
         if named:
             fold, names = _number_names(named)
@@ -87,11 +79,7 @@ class Folds:
 
 
 def read_groups(data: Labelled, pattern: str | None) -> tuple[str, ...] | None:
-    """Return the group of each item, from file names or the table, or None.
-
-    Raises:
-        InvalidInputError: A name does not match the pattern.
-    """
+    """Return the group of each item, from file names by the pattern or from the table, or None."""
     if pattern is not None:
         return match_filenames(data.items, pattern, "group pattern")
     return data.groups or None

@@ -61,11 +61,7 @@ def read_word_pairs(path: str | Path) -> list[ScoredPair]:
         InvalidInputError: A row lacks a column or has no valid score (names the line).
     """
     file = Path(path)
-    kept = (
-        (number, line)
-        for number, line in read_lines(file)
-        if line.strip() and not line.startswith("#")
-    )
+    kept = (row for row in read_lines(file) if row[1].strip() and not row[1].startswith("#"))
     return _make_pairs(file, _split_alike(kept), separator="tab, comma or space")
 
 
@@ -103,22 +99,14 @@ def _make_pairs(
                 continue
         first, second, score = columns
         if len(cells) <= max(columns):
-            raise line_error(
-                path,
-                number,
-                got=f"{len(cells)} columns",
-                allowed=f"{max(columns) + 1} or more, separated by {separator}",
-                do="Complete the row or remove it.",
-            )
+            got, do = f"{len(cells)} columns", "Complete the row or remove it."
+            allowed = f"{max(columns) + 1} or more, separated by {separator}"
+            raise line_error(path, number, got=got, allowed=allowed, do=do)
         value = parse_number(cells[score])
         if value is None:
-            raise line_error(
-                path,
-                number,
-                got=f"{cells[score][:40]!r} as score (column {score + 1})",
-                allowed="a finite number",
-                do="Correct the row, or name the score column `score` in a header.",
-            )
+            got = f"{cells[score][:40]!r} as score (column {score + 1})"
+            do = "Correct the row, or name the score column `score` in a header."
+            raise line_error(path, number, got=got, allowed="a finite number", do=do)
         pairs.append(ScoredPair(cells[first], cells[second], value))
     if not pairs:
         raise InvalidInputError(f"{path} holds no pair. Give rows of text, text and score.")

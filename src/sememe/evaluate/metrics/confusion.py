@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe.evaluate.metrics.intervals import bootstrap_interval
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _PAIRS = 5  # of confused classes, listed
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Items of class `label` predicted as class `told`: `count` of `of` items."""
+    """`count` of `of` items of class `label`, which were predicted as another class (`told`)."""
 
     label: str
     told: str
@@ -51,9 +48,8 @@ def measure_accuracy(
     hits = predicted == truth
     per_class = {labels[i]: float(hits[truth == i].mean()) for i in np.unique(truth).tolist()}
     interval = bootstrap_interval(hits, seed=seed)
-    return AccuracyReport(
-        float(hits.mean()), interval, per_class, find_confusions(predicted, truth, labels)
-    )
+    confused = find_confusions(predicted, truth, labels)
+    return AccuracyReport(float(hits.mean()), interval, per_class, confused)
 
 
 def find_confusions(

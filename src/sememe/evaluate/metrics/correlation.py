@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
 
 
 def spearman(first: ArrayLike, second: ArrayLike) -> float:
@@ -56,8 +53,7 @@ def _center(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rank from 1; a group of s ties that ends at rank r has rank r - (s - 1) / 2."""
     _, group, size = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: NDArray[np.float64] = (np.cumsum(size) - (size - 1) / 2)[group]
-    return ranks
+    return (np.cumsum(size) - (size - 1) / 2)[group]
 
 
 def _check(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

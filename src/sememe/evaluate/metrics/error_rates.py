@@ -7,18 +7,16 @@ the total length of the references, so that long ones weigh more; insertions can
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from unicodedata import normalize
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +64,9 @@ def character_error_rate(
     >>> character_error_rate(["세 시"], ["네 시"]).rate
     0.3333333333333333
     """
-    pairs = [(_characters(a), _characters(b)) for a, b in _pair_texts(references, hypotheses)]
-    return _rate(pairs, resamples, seed)
+    pairs = _pair_texts(references, hypotheses)
+    composed = [[normalize("NFC", " ".join(text.split())) for text in pair] for pair in pairs]
+    return _rate(composed, resamples, seed)
 
 
 def edit_distance(first: Sequence[Any], second: Sequence[Any]) -> int:
@@ -98,13 +97,7 @@ def _pair_texts(references: Sequence[str], hypotheses: Sequence[str]) -> list[tu
     return list(zip(references, hypotheses, strict=True))
 
 
-def _characters(text: str) -> str:
-    return unicodedata.normalize("NFC", " ".join(text.split()))
-
-
-def _rate(
-    pairs: Sequence[tuple[Sequence[str], Sequence[str]]], resamples: int, seed: Seed
-) -> ErrorRate:
+def _rate(pairs: Sequence[Sequence[Sequence[str]]], resamples: int, seed: Seed) -> ErrorRate:
     counts = np.array([(edit_distance(a, b), len(a)) for a, b in pairs], np.float64)
     interval = bootstrap_interval(counts, statistic=_ratio, resamples=resamples, seed=seed)
     errors, length = (int(n) for n in counts.sum(axis=0))

@@ -6,18 +6,15 @@ Reference: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sememe._errors import InvalidInputError
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    Statistic = Callable[[NDArray[np.float64]], float]
+Statistic = Callable[[NDArray[np.float64]], float]
 
 Seed = int | np.random.Generator | None
 _BLOCK = 4_000_000  # draws in memory at once: 32 MB
@@ -65,6 +62,16 @@ def bootstrap_interval(
     n = len(rows)
     draws = (rows[generator.integers(n, size=n)] for _ in range(resamples))
     return _percentiles(np.array([statistic(draw) for draw in draws]), confidence)
+
+
+def bootstrap_intervals(
+    units: Mapping[str, ArrayLike], *, resamples: int, seed: Seed
+) -> dict[str, tuple[float, float]]:
+    """Return the interval of the mean of each metric, {name: (n,) values by unit}."""
+    return {
+        name: bootstrap_interval(values, resamples=resamples, seed=seed)
+        for name, values in units.items()
+    }
 
 
 def paired_bootstrap(

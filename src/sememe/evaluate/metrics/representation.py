@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
+from sememe._types import FloatArray
 from sememe.space.linear_probe import LinearProbe
 from sememe.vectors.nearest import unit
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
+Labels = NDArray[np.int64]
 
 _BLOCK = 1024  # rows compared with all others at once
 _STRENGTH = 0.01  # of the probe's penalty
 
 
 def knn_accuracy(
-    bank: FloatArray,
-    bank_labels: NDArray[np.int64],
-    queries: FloatArray,
-    labels: NDArray[np.int64],
-    *,
-    k: int = 20,
+    bank: FloatArray, bank_labels: Labels, queries: FloatArray, labels: Labels, *, k: int = 20
 ) -> float:
     """Return the accuracy of an unweighted vote of the k rows of the bank nearest to each query.
 
@@ -36,7 +28,7 @@ def knn_accuracy(
     right = 0
     for start in range(0, len(queries), _BLOCK):
         cosine = queries[start : start + _BLOCK] @ bank.T
-        near = _nearest(cosine, k)
+        near = np.argsort(-cosine, axis=1, kind="stable")[:, :k]  # of equal ones the first
         votes = np.zeros((len(near), int(bank_labels.max()) + 1), np.int64)
         np.add.at(votes, (np.arange(len(near))[:, None], bank_labels[near]), 1)
         right += int((votes.argmax(1) == labels[start : start + _BLOCK]).sum())
@@ -44,10 +36,7 @@ def knn_accuracy(
 
 
 def linear_probe(
-    features: FloatArray,
-    labels: NDArray[np.int64],
-    queries: FloatArray,
-    query_labels: NDArray[np.int64],
+    features: FloatArray, labels: Labels, queries: FloatArray, query_labels: Labels
 ) -> float:
     """Return the accuracy on the queries of a linear probe fitted to features and labels.
 
@@ -79,9 +68,3 @@ def effective_rank(rows: FloatArray) -> float:
     p = values / values.sum()
     p = p[p > 0]
     return float(np.exp(-(p * np.log(p)).sum()))
-
-
-def _nearest(cosine: FloatArray, k: int) -> NDArray[np.int64]:
-    """Return the columns of the k highest of each row, of equal ones the first."""
-    columns: NDArray[np.int64] = np.argsort(-cosine, axis=1, kind="stable")[:, :k]
-    return columns

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import Encoder
-from sememe.evaluate.analogy_search import find_answers, random_rows, unit_rows
+from sememe.evaluate.analogy_search import Rows, find_answers, random_rows, unit_rows
 from sememe.evaluate.data.analogy_questions import AnalogyQuestion, infer_kind
 from sememe.evaluate.keyed_encoder import find_vectors, get_name
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
 from sememe.evaluate.results import Evaluation
-from sememe.evaluate.unit_vectors import check_text_encoder, encode_unit
+from sememe.evaluate.unit_vectors import check_encoder_of, encode_unit
 from sememe.vectors.arithmetic import Method
 from sememe.vectors.keyed import KeyedVectors
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe.evaluate.analogy_search import Rows
-
-    Ints = NDArray[np.int64]
-    Floats = NDArray[np.float64]
-    Parts = dict[str, NDArray[np.bool_]]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Parts = dict[str, Flags]
+Questions = Sequence[AnalogyQuestion]
 
 CONTROLS = 2000  # questions of the control, evenly spaced over all
 _TOTALS = ("total", "semantic", "syntactic")
@@ -55,17 +53,10 @@ def evaluate_analogies(
     Intervals treat questions as independent; those of a section share words, so that the intervals
     are too narrow. Control: random vectors of the same shape, on 2,000 of the questions.
 
-    Args:
-        system: Word vectors, an encoder with some as `vectors`, or any text encoder. The last
-            encodes the words of the questions, and only these can be answers: an easier task, which
-            the model's name in the result states.
-        questions: The questions, as from `read_analogies`.
-        among: Restrict known words and answers to the first `among` keys, the most frequent ones.
-        method: "3CosAdd" or "3CosMul".
-        batch_size: Batch size of an encoder.
-        show_progress: Draw a progress bar for an encoder.
-        resamples: Bootstrap resamples of each interval.
-        seed: Seed of the intervals and the control.
+    system: Word vectors, an encoder with some as `vectors`, or any text encoder. The last encodes
+    the words of the questions, and only these can be answers: an easier task, which the model's
+    name in the result states. questions: As from `read_analogies`. among: Restrict known words and
+    answers to the first `among` keys, the most frequent ones. method: "3CosAdd" or "3CosMul".
 
     Raises:
         InvalidInputError: No question, `among` below 1, or a system of another kind.
@@ -80,41 +71,9 @@ def evaluate_analogies(
     if among is not None and among < 1:
         raise InvalidInputError(f"among={among}; give the number of keys to search, at least 1.")
     vectors, name = _vectors(system, questions, batch_size, show_progress)
-    right, wrong = _answer(vectors, questions, among=among, method=method, seed=seed)
-    return _evaluation(name, _parts(questions), right, wrong, resamples=resamples, seed=seed)
-
-
-def _answer(
-    vectors: KeyedVectors,
-    questions: Sequence[AnalogyQuestion],
-    *,
-    among: int | None,
-    method: Method,
-    seed: Seed,
-) -> tuple[Floats, Floats]:
-    """Return (q,) whether the vectors, and the control's, answer d: 1, 0, or NaN if unknown."""
     n = min(among or len(vectors), len(vectors))
-    first_of, group = _groups(vectors, n)
-    rows = np.array(
-        [[first_of.get(_fold_case(word), -1) for word in question[1:]] for question in questions],
-        dtype=np.int64,
-    )  # (q, 4)
-    asked = np.flatnonzero((rows >= 0).all(axis=1))
-    some = asked[
-        np.unique(np.linspace(0, max(0, len(asked) - 1), CONTROLS, dtype=int))[: len(asked)]
-    ]
-    noise = random_rows(vectors.dim, int(np.random.default_rng(seed).integers(2**31)))
-    right, wrong = np.full((2, len(questions)), np.nan)
-    right[asked] = _check_answers(unit_rows(vectors.matrix), n, rows[asked], group, method)
-    wrong[some] = _check_answers(noise, n, rows[some], group, method)
-    return right, wrong
-
-
-def _evaluation(
-    name: str, parts: Parts, right: Floats, wrong: Floats, *, resamples: int, seed: Seed
-) -> Evaluation:
-    """Return the result; right and wrong: (q,) 1, 0, or NaN if unknown."""
-    asked = ~np.isnan(right)
+    right, wrong = _answer(vectors, questions, n, method, seed)
+    parts, asked = _parts(questions), ~np.isnan(right)
     return Evaluation(
         task="analogies",
         model=name,
@@ -131,19 +90,33 @@ def _evaluation(
     )
 
 
+def _answer(
+    vectors: KeyedVectors, questions: Questions, n: int, method: Method, seed: Seed
+) -> tuple[Floats, Floats]:
+    """Return (q,) whether n of the vectors, and the control's, answer d: 1, 0, NaN if unknown."""
+    first_of, group = _groups(vectors, n)
+    words = [map(_fold_case, question[1:]) for question in questions]
+    rows = np.array([[first_of.get(word, -1) for word in own] for own in words], np.int64)  # (q, 4)
+    asked = np.flatnonzero((rows >= 0).all(axis=1))
+    spaced = np.unique(np.linspace(0, max(0, len(asked) - 1), CONTROLS, dtype=int))
+    some = asked[spaced[: len(asked)]]
+    noise = random_rows(vectors.dim, int(np.random.default_rng(seed).integers(2**31)))
+    right, wrong = np.full((2, len(questions)), np.nan)
+    right[asked] = _check_answers(unit_rows(vectors.matrix), n, rows[asked], group, method)
+    wrong[some] = _check_answers(noise, n, rows[some], group, method)
+    return right, wrong
+
+
 def _vectors(
-    system: KeyedVectors | Encoder,
-    questions: Sequence[AnalogyQuestion],
-    batch_size: int | None,
-    show_progress: bool,
+    system: KeyedVectors | Encoder, questions: Questions, batch_size: int | None, show: bool
 ) -> tuple[KeyedVectors, str]:
     """Return word vectors and the model's name; an encoder encodes the words of the questions."""
     vectors = find_vectors(system)
     if vectors is not None:
         return vectors, get_name(system)
-    encoder = check_text_encoder(system, "analogies")
+    encoder = check_encoder_of(system, "analogies", "text")
     words = list(dict.fromkeys(word for question in questions for word in question[1:]))
-    matrix = encode_unit(encoder, words, batch_size=batch_size, show_progress=show_progress)
+    matrix = encode_unit(encoder, words, batch_size=batch_size, show_progress=show)
     known = np.flatnonzero(matrix.any(axis=1))
     kept = [words[row] for row in known]
     name = f"{encoder.name} among the {len(kept)} words of the questions"
@@ -163,9 +136,7 @@ def _groups(vectors: KeyedVectors, n: int) -> tuple[dict[str, int], Ints]:
     return first_of, group
 
 
-def _check_answers(
-    rows: Rows, n: int, asked: Ints, group: Ints, method: Method
-) -> NDArray[np.bool_]:
+def _check_answers(rows: Rows, n: int, asked: Ints, group: Ints, method: Method) -> Flags:
     """Return (q,) whether the best answer to each question (a, b, c, d) is in the group of d."""
     if not len(asked):
         return np.zeros(0, dtype=bool)
@@ -173,7 +144,7 @@ def _check_answers(
     barred = np.column_stack([numbers, asked[:, :3].reshape(-1)])
     barred = np.concatenate([barred, _other_spellings(barred, group)])
     best = find_answers(rows, n, asked[:, :3], barred, method=method)
-    right: NDArray[np.bool_] = group[best] == asked[:, 3]
+    right: Flags = group[best] == asked[:, 3]
     return right
 
 

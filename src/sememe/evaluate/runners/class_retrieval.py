@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe._ties import settle
+from sememe._types import Encoder, FloatArray
 from sememe.evaluate.data.folds import read_groups
-from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.readable_rows import encode_labelled
 from sememe.evaluate.results import Evaluation
-from sememe.evaluate.unit_vectors import row_blocks
-from sememe.vectors.nearest import unit
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import Encoder, FloatArray
-    from sememe.sources.datasets.labelled_data import Labelled
+from sememe.sources.datasets.labelled_data import Labelled
+from sememe.vectors.nearest import iterate_blocks, unit
 
 _FIGURES = ("precision@1", "precision@5", "mean_average_precision")
 
@@ -61,16 +55,14 @@ def evaluate_class_retrieval(
             f"{' in another group' if names is not None else ''} that could be retrieved."
         )
     shuffled = measure_by_class(rows[kept], np.random.default_rng(seed).permutation(y), group)
+    columns = dict(zip(_FIGURES, figures[asked].T, strict=True))
     return Evaluation(
         task=task,
         model=encoder.name,
         n=len(data),
         metrics=_means(figures[asked]),
         covered=float(asked.sum() / len(data)),
-        intervals={
-            name: bootstrap_interval(column, resamples=resamples, seed=seed)
-            for name, column in zip(_FIGURES, figures[asked].T, strict=True)
-        },
+        intervals=bootstrap_intervals(columns, resamples=resamples, seed=seed),
         control=_means(shuffled[~np.isnan(shuffled[:, 0])]),
     )
 
@@ -89,7 +81,7 @@ def measure_by_class(
     """
     x = unit(np.asarray(rows, np.float32))
     figures = np.full((len(x), 3), np.nan)
-    for block in row_blocks(len(x), len(x)):
+    for block in iterate_blocks(len(x), len(x)):
         cosine = x[block] @ x.T
         own = group[block][:, None] == group
         cosine[own] = -np.inf  # to the end

@@ -7,24 +7,23 @@ result.metrics["accuracy"], result.confused
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError, UnknownNameError
-from sememe.evaluate.data.folds import Folds
+from sememe._types import Encoder, FloatArray
+from sememe.evaluate.data.folds import Folds, Split
 from sememe.evaluate.metrics.confusion import find_confusions
-from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval, bootstrap_intervals
 from sememe.evaluate.readable_rows import encode_labelled
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.runners.few_shot import ProbeKind, new_probe
+from sememe.sources.datasets.labelled_data import Labelled
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import Encoder, FloatArray
-    from sememe.evaluate.data.folds import Split
-    from sememe.sources.datasets.labelled_data import Labelled
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 ProbeName = Literal["linear", "kernel", "knn"]
 PROBE_NAMES: dict[ProbeName, ProbeKind] = {"linear": "probe", "kernel": "kernel", "knn": "knn"}
@@ -85,36 +84,21 @@ def evaluate_classification(
 
 
 def _figures(
-    right: NDArray[np.bool_],
-    asked: NDArray[np.bool_],
-    split: Split,
-    resamples: int,
-    seed: Seed,
+    right: Flags, asked: Flags, split: Split, resamples: int, seed: Seed
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     """Return the accuracy of each fold and their mean, and the intervals."""
     hits = right.astype(np.float64)
-    folds, intervals = {}, {}
-    for i, name in enumerate(split.names):
-        here = hits[asked & (split.fold == i)]
-        if len(here):
-            folds[f"fold {name}"] = float(here.mean())
-            interval = bootstrap_interval(here, resamples=resamples, seed=seed)
-            intervals[f"fold {name}"] = interval
+    folds = {f"fold {name}": hits[asked & (split.fold == i)] for i, name in enumerate(split.names)}
+    folds = {name: own for name, own in folds.items() if len(own)}
+    means = {name: float(own.mean()) for name, own in folds.items()}
     whole = _interval_of_mean(hits, asked, split, resamples, seed)
-    return {"accuracy": float(np.mean(list(folds.values()))), **folds}, {
-        "accuracy": whole,
-        **intervals,
-    }
+    intervals = {"accuracy": whole, **bootstrap_intervals(folds, resamples=resamples, seed=seed)}
+    return {"accuracy": float(np.mean(list(means.values()))), **means}, intervals
 
 
 def _predict(
-    rows: FloatArray,
-    y: NDArray[np.int64],
-    known: NDArray[np.bool_],
-    split: Split,
-    kind: ProbeKind,
-    seed: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    rows: FloatArray, y: Ints, known: Flags, split: Split, kind: ProbeKind, seed: int
+) -> tuple[Ints, Ints]:
     """Return the predicted class of each item, and that of the control; -1 if there is none."""
     predicted, control = np.full(len(y), -1), np.full(len(y), -1)
     rng = np.random.default_rng([seed, 2])
@@ -139,11 +123,7 @@ def _predict(
 
 
 def _interval_of_mean(
-    hits: NDArray[np.float64],
-    asked: NDArray[np.bool_],
-    split: Split,
-    resamples: int,
-    seed: Seed,
+    hits: NDArray[np.float64], asked: Flags, split: Split, resamples: int, seed: Seed
 ) -> tuple[float, float]:
     """Return the interval of the mean over folds; items are weighted so that folds are equal."""
     sizes = np.bincount(split.fold[asked], minlength=len(split.names))
@@ -151,9 +131,8 @@ def _interval_of_mean(
     group = np.arange(asked.sum()) if split.group is None else split.group[asked]
     number = np.unique(group, return_inverse=True)[1]
     table = np.column_stack([np.bincount(number, hits[asked] * share), np.bincount(number, share)])
-    return bootstrap_interval(
-        table,
-        statistic=lambda drawn: float(drawn[:, 0].sum() / drawn[:, 1].sum()),
-        resamples=resamples,
-        seed=seed,
-    )
+
+    def average(drawn: NDArray[np.float64]) -> float:
+        return float(drawn[:, 0].sum() / drawn[:, 1].sum())
+
+    return bootstrap_interval(table, statistic=average, resamples=resamples, seed=seed)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._types import FloatArray
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
     from sememe.space.probe import Labels, Probe
 
 ProbeKind = Literal["probe", "kernel", "knn"]
@@ -36,11 +36,7 @@ class FewShot:
 
 
 def new_probe(kind: ProbeKind, *, seed: int = 0) -> Probe:
-    """Return an unfitted probe.
-
-    Raises:
-        UnknownNameError: There is no such kind.
-    """
+    """Return an unfitted probe; UnknownNameError for another kind."""
     if kind == "probe":
         from sememe.space.linear_probe import LinearProbe
 
@@ -85,11 +81,9 @@ def few_shot(
     for draw in range(draws):
         rng = np.random.default_rng([seed, draw])
         examples = draw_shots(labels, shots, rng)
-        for known, into in (
-            (labels[examples], accuracies),
-            (rng.permutation(labels[examples]), control),
-        ):
-            fitted = new_probe(kind, seed=seed).fit(rows[examples], known)
+        known = labels[examples]
+        for given, into in ((known, accuracies), (rng.permutation(known), control)):
+            fitted = new_probe(kind, seed=seed).fit(rows[examples], given)
             predicted = fitted.probabilities(aside[0]).argmax(axis=1)
             into.append(float((predicted == aside[1]).mean()))
     deviation = float(np.std(accuracies, ddof=1)) if draws > 1 else float("nan")
@@ -99,7 +93,5 @@ def few_shot(
 
 def draw_shots(labels: Labels, shots: int, rng: np.random.Generator) -> Labels:
     """Return the indices of `shots` random examples of each class."""
-    chosen = [
-        rng.choice(np.flatnonzero(labels == one), shots, replace=False) for one in np.unique(labels)
-    ]
-    return np.concatenate(chosen)
+    classes = [np.flatnonzero(labels == one) for one in np.unique(labels)]
+    return np.concatenate([rng.choice(own, shots, replace=False) for own in classes])

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe._ties import best_places
-from sememe._types import Encoder
+from sememe._types import Encoder, FloatArray
 from sememe.encoders.base import as_encoder
 from sememe.evaluate.control import derangement
-from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.results import Evaluation
-from sememe.evaluate.unit_vectors import row_blocks
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.sources.datasets.image_text import ImageTexts
+from sememe.sources.datasets.image_text import ImageTexts
+from sememe.vectors.nearest import iterate_blocks
 
 RECALLS = (1, 5, 10)
 
@@ -62,26 +57,23 @@ def retrieve(
     is not its own answer, and images alone in their group are not queries among images.
     """
     shown, captions = np.unique(pairs[:, 0]), np.unique(pairs[:, 1])
-    groups = {name: i for i, name in enumerate(np.unique(pairs[:, 2]).tolist())}
-    of_pair = np.array([groups[one] for one in pairs[:, 2].tolist()])
+    groups, of_pair = np.unique(pairs[:, 2], return_inverse=True)
+    rows = images[shown]
     of_image = np.zeros((len(shown), len(groups)), bool)
     of_image[np.searchsorted(shown, pairs[:, 0]), of_pair] = True
     of_text = np.zeros((len(captions), len(groups)), bool)
     of_text[np.searchsorted(captions, pairs[:, 1]), of_pair] = True
     recalls = {
-        "text to image": _recalls(texts[captions], images[shown], of_text, of_image, seed),
-        "image to text": _recalls(images[shown], texts[captions], of_image, of_text, seed),
+        "text to image": _recalls(texts[captions], rows, of_text, of_image, seed),
+        "image to text": _recalls(rows, texts[captions], of_image, of_text, seed),
     }
     names = list(dict.fromkeys(columns))
     for name in names if len(names) > 1 else ():
         own = np.unique(pairs[np.array(columns, object) == name, 1])
-        at = np.searchsorted(captions, own)
-        recalls[f"{name} to image"] = _recalls(
-            texts[own], images[shown], of_text[at], of_image, seed
-        )
-    twins = (of_image[:, of_image.sum(axis=0) > 1]).any(axis=1)
-    if twins.any():
-        rows, own = images[shown], np.flatnonzero(twins)
+        of_own = of_text[np.searchsorted(captions, own)]
+        recalls[f"{name} to image"] = _recalls(texts[own], rows, of_own, of_image, seed)
+    own = np.flatnonzero((of_image[:, of_image.sum(axis=0) > 1]).any(axis=1))
+    if len(own):
         recalls["image to image"] = _recalls(rows[own], rows, of_image[own], of_image, seed, own)
     hits, control = {}, {}
     for way, (right, wrong) in recalls.items():
@@ -120,10 +112,7 @@ def evaluate_image_retrieval(
         n=len(data.pairs),
         metrics=result.metrics,
         covered=len(kept.pairs) / len(data.pairs),
-        intervals={
-            name: bootstrap_interval(hit, resamples=resamples, seed=seed)
-            for name, hit in result.hits.items()
-        },
+        intervals=bootstrap_intervals(result.hits, resamples=resamples, seed=seed),
         control=result.control,
     )
 
@@ -146,7 +135,7 @@ def _recalls(
     """
     most = min(max(RECALLS), len(answers))
     best = np.empty((len(queries), most), np.int64)
-    for block in row_blocks(len(queries), len(answers)):
+    for block in iterate_blocks(len(queries), len(answers)):
         scores = queries[block] @ answers.T
         if own is not None:
             scores[np.arange(len(scores)), own[block]] = -np.inf

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe._progress import progress
+from sememe._types import FloatArray
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
 from sememe.evaluate.results import Evaluation
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
 
 _TEXTS = 64  # per call of the model
 
@@ -28,37 +25,26 @@ class MaskedModel(Protocol):
     @property
     def name(self) -> str:
         """How to load it again."""
-        ...
 
     @property
     def special_ids(self) -> frozenset[int]:
         """Ids that are never masked: special and unknown tokens."""
-        ...
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text."""
-        ...
 
     def predict(
-        self, ids: Sequence[Sequence[int]], places: Sequence[Sequence[int]]
+        self, ids: Sequence[Sequence[int]], positions: Sequence[Sequence[int]]
     ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Mask places; return (m,) log-probabilities of the masked tokens, (m,) the best ids."""
-        ...
+        """Mask positions; return (m,) log-probabilities of the masked tokens, (m,) best ids."""
 
     def token_log_probabilities(self, texts: Sequence[str]) -> list[FloatArray]:
         """Return the log-probabilities of each text's tokens, each masked alone."""
-        ...
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Texts:
-    """Tokenized texts.
-
-    Attributes:
-        ids: The token ids of each text.
-        known: Ascending positions of the tokens that may be masked.
-        hidden: Ascending positions of those that are masked.
-    """
+    """Token ids of texts; ascending positions of those that may be, and those that are masked."""
 
     ids: list[list[int]]
     known: list[NDArray[np.int64]]
@@ -107,7 +93,11 @@ def evaluate_masked(
         InvalidInputError: Not a masked language model, no text with a known token, or a mask_prob
             outside (0, 1].
     """
-    _check_options(model, mask_prob, pseudo_texts)
+    check_masked_model(model)
+    if not 0 < mask_prob <= 1:
+        raise InvalidInputError(f"mask_prob={mask_prob} is not in (0, 1]. Try 0.15.")
+    if pseudo_texts < 0:
+        raise InvalidInputError(f"pseudo_texts={pseudo_texts}; give 0, or how many texts to take.")
     masked = _draw_hidden(model, texts, mask_prob, seed)
     figures = _figures(model, texts, masked, pseudo_texts, show_progress)
     return Evaluation(
@@ -115,7 +105,7 @@ def evaluate_masked(
         model=model.name,
         n=len(texts),
         metrics={name: one.statistic(one.sums) for name, one in figures.items()},
-        covered=float(np.mean([len(places) > 0 for places in masked.known])),
+        covered=float(np.mean([len(positions) > 0 for positions in masked.known])),
         intervals={
             name: bootstrap_interval(
                 one.sums[one.sums[:, 2] > 0],
@@ -140,14 +130,6 @@ def check_masked_model(model: object) -> MaskedModel:
     return model
 
 
-def _check_options(model: MaskedModel, mask_prob: float, pseudo_texts: int) -> None:
-    check_masked_model(model)
-    if not 0 < mask_prob <= 1:
-        raise InvalidInputError(f"mask_prob={mask_prob} is not in (0, 1]. Try 0.15.")
-    if pseudo_texts < 0:
-        raise InvalidInputError(f"pseudo_texts={pseudo_texts}; give 0, or how many texts to take.")
-
-
 def _figures(
     model: MaskedModel, texts: Sequence[str], masked: _Texts, pseudo_texts: int, show_progress: bool
 ) -> dict[str, _Figure]:
@@ -167,7 +149,7 @@ def _figures(
         for name, statistic in statistics.items()
     }
     if pseudo_texts:
-        some = [i for i, places in enumerate(masked.known) if len(places)][:pseudo_texts]
+        some = [i for i, positions in enumerate(masked.known) if len(positions)][:pseudo_texts]
         tokens = list(_tokens_at(masked, masked.known))
         own = _pseudo_sums(model, [texts[i] for i in some], show_progress)
         wrong = np.stack([unigram.sums(tokens[i]) for i in some])
@@ -196,12 +178,12 @@ def _sums(model: MaskedModel, masked: _Texts, show_progress: bool) -> NDArray[np
         for start in range(0, len(masked.ids), _TEXTS):
             part = slice(start, start + _TEXTS)
             ids, hidden = masked.ids[part], masked.hidden[part]
-            log_probs, best = model.predict(ids, [places.tolist() for places in hidden])
+            log_probs, best = model.predict(ids, [positions.tolist() for positions in hidden])
             at = 0
-            for one, places in zip(ids, hidden, strict=True):
-                own = slice(at, at := at + len(places))
-                hits = best[own] == np.array(one, np.int64)[places]
-                rows.append((hits.sum(), -log_probs[own].sum(dtype=np.float64), len(places)))
+            for one, positions in zip(ids, hidden, strict=True):
+                own = slice(at, at := at + len(positions))
+                hits = best[own] == np.array(one, np.int64)[positions]
+                rows.append((hits.sum(), -log_probs[own].sum(dtype=np.float64), len(positions)))
             advance(len(rows))
     return np.array(rows, np.float64)
 
@@ -234,9 +216,9 @@ class _Unigram:
         return np.array([(tokens == self._best).sum(), -log_probs.sum(), len(tokens)])
 
 
-def _tokens_at(masked: _Texts, places: list[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]:
-    """Yield the tokens of each text at its places."""
-    for ids, own in zip(masked.ids, places, strict=True):
+def _tokens_at(masked: _Texts, positions: list[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]:
+    """Yield the tokens of each text at its positions."""
+    for ids, own in zip(masked.ids, positions, strict=True):
         yield np.array(ids, np.int64)[own]
 
 

@@ -6,28 +6,21 @@ Reference: Chen et al. 2020, appendix B.8 (arXiv:2002.05709) for the linear eval
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
-from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe._types import Encoder, FloatArray
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.readable_rows import encode_labelled
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.runners.few_shot import ProbeKind, new_probe
 from sememe.sources.datasets.labelled_data import Labelled
 from sememe.space.kernel_probe import MAX_KERNEL_EXAMPLES
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import Encoder, FloatArray
-
 _METRICS: dict[str, ProbeKind] = {
-    "linear_probe": "probe",
-    "kernel_probe": "kernel",
-    "neighbours": "knn",
-}
+    "linear_probe": "probe", "kernel_probe": "kernel", "neighbours": "knn"
+}  # fmt: skip
 
 
 def evaluate_probe(
@@ -69,19 +62,15 @@ def evaluate_probe(
         )
     y = y.astype(np.int64)
     shuffled = np.random.default_rng(seed).permutation(y)
-    right, wrong = (
-        _hits(rows[known], labels, test_rows[fit], truth[fit]) for labels in (y, shuffled)
-    )
+    right = _hits(rows[known], y, test_rows[fit], truth[fit])
+    wrong = _hits(rows[known], shuffled, test_rows[fit], truth[fit])
     return Evaluation(
         task="probe",
         model=encoder.name,
         n=len(test),
         metrics={name: float(hits.mean()) for name, hits in right.items()},
         covered=float(fit.mean()),
-        intervals={
-            name: bootstrap_interval(hits, resamples=resamples, seed=seed)
-            for name, hits in right.items()
-        },
+        intervals=bootstrap_intervals(right, resamples=resamples, seed=seed),
         control={name: float(hits.mean()) for name, hits in wrong.items()},
     )
 

@@ -11,12 +11,12 @@ import numpy as np
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import Encoder
 from sememe.evaluate.control import derangement
-from sememe.evaluate.data.beir import RetrievalData
-from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.data.beir import Corpus, RetrievalData
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.metrics.ranking import Qrels, mrr_by_query, ndcg_by_query, recall_by_query
 from sememe.evaluate.results import Evaluation
 from sememe.evaluate.top_k import TopK
-from sememe.evaluate.unit_vectors import check_text_encoder, encode_unit
+from sememe.evaluate.unit_vectors import check_encoder_of, encode_unit
 
 SearchMode = Literal["hybrid", "semantic", "keyword"]
 DEPTH = 100  # documents per query, as needed by Recall@100
@@ -31,7 +31,6 @@ class Searcher(Protocol):
 
     def search(self, query: str, /, *, k: int = 10, mode: SearchMode = "hybrid") -> Iterable[Any]:
         """Return the k best hits."""
-        ...
 
 
 def evaluate_retrieval(
@@ -65,28 +64,26 @@ def evaluate_retrieval(
         run = {query: _search(system, text, mode=mode) for query, text in texts.items()}
         answerable = [query for query in run if any(rel > 0 for rel in qrels[query].values())]
     else:
-        encoder = check_text_encoder(system, "retrieval")
+        encoder = check_encoder_of(system, "retrieval", "text")
         model = encoder.name
-        run, ids = _rank(
-            encoder, texts, data.corpus, batch_size=batch_size, show_progress=show_progress
-        )
-        answerable = [query for query in run if _has_relevant(qrels[query], ids)]
-    values = _values(run, qrels)
+        options = {"batch_size": batch_size, "show_progress": show_progress}
+        run, ids = _rank(encoder, texts, data.corpus, **options)
+        relevant = {query: {i for i, rel in qrels[query].items() if rel > 0} for query in run}
+        answerable = [query for query in run if not ids.isdisjoint(relevant[query])]
+    values = _measure(run, qrels)
+    units = {name: list(of.values()) for name, of in values.items()}
     return Evaluation(
         task="retrieval",
         model=model,
         n=len(qrels),
         metrics=_means(values),
         covered=len(answerable) / len(qrels),
-        intervals={
-            name: bootstrap_interval(list(of.values()), resamples=resamples, seed=seed)
-            for name, of in values.items()
-        },
-        control=_means(_values(_shuffle(run, qrels, seed), qrels)) if len(qrels) > 1 else {},
+        intervals=bootstrap_intervals(units, resamples=resamples, seed=seed),
+        control=_means(_measure(_shuffle(run, qrels, seed), qrels)) if len(qrels) > 1 else {},
     )
 
 
-def _values(run: _Run, qrels: Qrels) -> dict[str, dict[str, float]]:
+def _measure(run: _Run, qrels: Qrels) -> dict[str, dict[str, float]]:
     return {
         "nDCG@10": ndcg_by_query(run, qrels, k=10),
         "Recall@100": recall_by_query(run, qrels, k=100),
@@ -101,15 +98,8 @@ def _means(values: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 def _shuffle(run: _Run, qrels: Qrels, seed: Seed) -> _Run:
     """Assign to every query the ranking of another."""
     queries = list(qrels)
-    partner = derangement(len(queries), seed=seed)
-    return {
-        query: run.get(queries[int(other)], {})
-        for query, other in zip(queries, partner, strict=True)
-    }
-
-
-def _has_relevant(judged: Mapping[str, float], ids: set[str]) -> bool:
-    return any(relevance > 0 and document in ids for document, relevance in judged.items())
+    partners = derangement(len(queries), seed=seed).tolist()
+    return {query: run.get(queries[i], {}) for query, i in zip(queries, partners, strict=True)}
 
 
 def _search(searcher: Searcher, text: str, *, mode: SearchMode) -> dict[str, float]:
@@ -121,40 +111,21 @@ def _search(searcher: Searcher, text: str, *, mode: SearchMode) -> dict[str, flo
 
 
 def _rank(
-    encoder: Encoder,
-    texts: Mapping[str, str],
-    corpus: Mapping[str, str] | Iterable[tuple[str, str]],
-    *,
-    batch_size: int | None,
-    show_progress: bool,
+    encoder: Encoder, texts: Mapping[str, str], corpus: Corpus, **options: Any
 ) -> tuple[_Run, set[str]]:
     """Return the run and the ids of the corpus; a query with a zero vector is left out."""
-    vectors = encode_unit(
-        encoder,
-        list(texts.values()),
-        role="query",
-        batch_size=batch_size,
-        show_progress=show_progress,
-    )
+    vectors = encode_unit(encoder, list(texts.values()), role="query", **options)
     known = np.linalg.norm(vectors, axis=1) > 0
     queries = [query for query, is_known in zip(texts, known, strict=True) if is_known]
     vectors = vectors[known]  # (n_queries, dim)
     best = TopK(len(queries), k=DEPTH)
     for block in _blocks(corpus):
-        documents = encode_unit(
-            encoder,
-            [text for _, text in block],
-            role="document",
-            batch_size=batch_size,
-            show_progress=show_progress,
-        )
+        documents = encode_unit(encoder, [text for _, text in block], role="document", **options)
         best.add([identifier for identifier, _ in block], vectors @ documents.T)
     return dict(zip(queries, best.rankings(), strict=True)), set(best.ids)
 
 
-def _blocks(
-    corpus: Mapping[str, str] | Iterable[tuple[str, str]],
-) -> Iterator[Sequence[tuple[str, str]]]:
+def _blocks(corpus: Corpus) -> Iterator[Sequence[tuple[str, str]]]:
     """Yield the documents that are not blank, DOCUMENTS_AT_ONCE at a time."""
     pairs = corpus.items() if isinstance(corpus, Mapping) else corpus
     kept = ((identifier, text) for identifier, text in pairs if text.strip())

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
-from sememe._types import Encoder, PairScorer
+from sememe._types import Encoder, FloatArray, PairScorer
 from sememe.evaluate.control import derangement
 from sememe.evaluate.data.scored_pairs import ScoredPair
-from sememe.evaluate.keyed_encoder import as_lookup
+from sememe.evaluate.keyed_encoder import Lookup, find_vectors, get_name
 from sememe.evaluate.metrics.correlation import pearson, spearman
 from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
 from sememe.evaluate.results import Evaluation
-from sememe.evaluate.unit_vectors import check_text_encoder, encode_once, is_known
+from sememe.evaluate.unit_vectors import check_encoder_of, encode_once, is_known
 from sememe.vectors.keyed import KeyedVectors
 from sememe.vectors.nearest import unit
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
 
 _METRICS = {"spearman": spearman, "pearson": pearson}
 
@@ -44,15 +40,12 @@ def evaluate_sts(
     100. A pair with a blank sentence or a zero vector is left out and lowers `covered`.
     Control: the ratings of other pairs. Reference: Cer et al. 2017 (arXiv:1708.00055).
     """
-    return _evaluate_pairs(
-        "sts",
-        system,
-        pairs,
-        batch_size=batch_size,
-        show_progress=show_progress,
-        resamples=resamples,
-        seed=seed,
-    )
+    _check_pairs("sts", pairs)
+    if isinstance(system, PairScorer):
+        judged = _score(system, pairs, show_progress)
+    else:
+        judged = _compare("sts", system, pairs, batch_size, show_progress)
+    return _correlate("sts", judged, pairs, resamples, seed)
 
 
 def evaluate_word_similarity(
@@ -71,35 +64,22 @@ def evaluate_word_similarity(
     left out and lowers `covered`: compare two models only at equal coverage. Vectors with subwords
     know every word. Control: random vectors. Reference: Finkelstein et al. 2002 (WordSim-353).
     """
-    return _evaluate_pairs(
-        "word-similarity",
-        as_lookup(system),
-        pairs,
-        batch_size=batch_size,
-        show_progress=show_progress,
-        resamples=resamples,
-        seed=seed,
-    )
+    task = "word-similarity"
+    _check_pairs(task, pairs)
+    vectors = find_vectors(system)
+    keyed = system if vectors is None else Lookup(vectors, get_name(system))
+    judged = _compare(task, keyed, pairs, batch_size, show_progress)
+    return _correlate(task, judged, pairs, resamples, seed)
 
 
-def _evaluate_pairs(
-    task: str,
-    system: object,
-    pairs: Sequence[ScoredPair],
-    *,
-    batch_size: int | None,
-    show_progress: bool,
-    resamples: int,
-    seed: Seed,
-) -> Evaluation:
-    scorer = system if task == "sts" and isinstance(system, PairScorer) else None
-    encoder = None if scorer else check_text_encoder(system, task)
+def _check_pairs(task: str, pairs: Sequence[ScoredPair]) -> None:
     if not pairs:
         raise InvalidInputError(f"task {task!r} got no pair. Give at least two scored pairs.")
-    if encoder is not None:
-        judged = _compare(encoder, pairs, batch_size=batch_size, show_progress=show_progress)
-    elif scorer is not None:
-        judged = _score(scorer, pairs, show_progress=show_progress)
+
+
+def _correlate(
+    task: str, judged: _Judged, pairs: Sequence[ScoredPair], resamples: int, seed: Seed
+) -> Evaluation:
     scores = np.array([score for _, _, score in pairs], dtype=np.float64)[judged.known]
     columns = np.column_stack([judged.scores, scores])  # (n, 2)
     wrong = columns.copy()
@@ -116,10 +96,7 @@ def _evaluate_pairs(
         covered=float(judged.known.mean()),
         intervals={
             name: bootstrap_interval(
-                columns,
-                statistic=partial(_correlation, name),
-                resamples=resamples,
-                seed=seed,
+                columns, statistic=partial(_correlation, name), resamples=resamples, seed=seed
             )
             for name in _METRICS
             if len(columns)
@@ -129,39 +106,32 @@ def _evaluate_pairs(
 
 
 class _Judged(NamedTuple):
-    """A system's scores of pairs.
-
-    Attributes:
-        name: Name of the system.
-        known: (n,), whether a pair has a score.
-        scores: (m,), of the known pairs.
-        rows: (2, m), the vector rows of both sides, if there are vectors.
-        vectors: Shape of the vectors.
-    """
+    """A system's scores of pairs."""
 
     name: str
-    known: NDArray[np.bool_]
-    scores: FloatArray
-    rows: NDArray[np.intp]
-    vectors: tuple[int, ...] = ()
+    known: NDArray[np.bool_]  # (n,), whether a pair has a score
+    scores: FloatArray  # (m,), of the known pairs
+    rows: NDArray[np.intp]  # (2, m), the vector rows of both sides, if there are vectors
+    vectors: tuple[int, ...] = ()  # shape of the vectors
 
 
 def _compare(
-    encoder: Encoder, pairs: Sequence[ScoredPair], *, batch_size: int | None, show_progress: bool
+    task: str, system: object, pairs: Sequence[ScoredPair], batch_size: int | None, show: bool
 ) -> _Judged:
     """Score pairs by the cosines of their vectors."""
+    encoder = check_encoder_of(system, task, "text")
     texts = [pair.first for pair in pairs] + [pair.second for pair in pairs]
-    vectors, rows = encode_once(encoder, texts, batch_size=batch_size, show_progress=show_progress)
+    vectors, rows = encode_once(encoder, texts, batch_size=batch_size, show_progress=show)
     known = np.logical_and(*is_known(vectors, rows).reshape(2, -1))
     rows = rows.reshape(2, -1)[:, known]
     return _Judged(encoder.name, known, _cosine(vectors, *rows), rows, vectors.shape)
 
 
-def _score(system: PairScorer, pairs: Sequence[ScoredPair], *, show_progress: bool) -> _Judged:
+def _score(system: PairScorer, pairs: Sequence[ScoredPair], show: bool) -> _Judged:
     """Score pairs by a pair scorer; a pair with a blank sentence has no score."""
     known = np.array([bool(a.strip() and b.strip()) for a, b, _ in pairs])
     asked = [(a, b) for (a, b, _), use in zip(pairs, known, strict=True) if use]
-    scores = np.asarray(system.score(asked, show_progress=show_progress), np.float32)
+    scores = np.asarray(system.score(asked, show_progress=show), np.float32)
     if scores.shape != (len(asked),) or not np.isfinite(scores).all():
         raise InvalidInputError(
             f"{system.name} gave scores of shape {scores.shape} for {len(asked)} pairs, or NaN; "

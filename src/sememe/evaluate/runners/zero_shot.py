@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.evaluate.control import derangement
-from sememe.evaluate.metrics.intervals import Seed, bootstrap_interval
+from sememe.evaluate.metrics.intervals import Seed, bootstrap_intervals
 from sememe.evaluate.results import Evaluation
-
-if TYPE_CHECKING:
-    from sememe.sources.datasets.labelled_data import Labelled
+from sememe.sources.datasets.labelled_data import Labelled
 
 
 class ZeroShotClassifier(Protocol):
@@ -29,21 +27,15 @@ class ZeroShotClassifier(Protocol):
     @property
     def name(self) -> str:
         """Name of its encoder."""
-        ...
 
     def classify_with_failures(
         self, items: Sequence[Any], *, k: int = 5
     ) -> tuple[list[list[Any]], dict[int, str]]:
         """Return the k best (label, probability) per item, and {index: reason} of failures."""
-        ...
 
 
 def evaluate_zero_shot(
-    judge: ZeroShotClassifier,
-    data: Labelled,
-    *,
-    resamples: int = 1000,
-    seed: Seed = 0,
+    judge: ZeroShotClassifier, data: Labelled, *, resamples: int = 1000, seed: Seed = 0
 ) -> Evaluation:
     """Predict the class of each image; for `data` see `sememe.sources.datasets.labelled`.
 
@@ -59,14 +51,15 @@ def evaluate_zero_shot(
             f"got {len(judge.labels)} labels for {len(data.classes)} classes: "
             f"{', '.join(data.classes)}. Give one for each, in this order."
         )
-    guesses, reasons = judge.classify_with_failures(data.items, k=5)
+    predictions, reasons = judge.classify_with_failures(data.items, k=5)
     kept = [i for i in range(len(data)) if i not in reasons]
     if not kept:
         raise InvalidInputError(f"no image can be read: {next(iter(reasons.values()))}")
     number = {label: i for i, label in enumerate(data.classes)}
     truth = np.array([number[data.labels[i]] for i in kept])
     index_of = {label: i for i, label in enumerate(judge.labels)}
-    predicted = np.array([_best_five(guesses[i], index_of) for i in kept])
+    ranked = [[index_of[label] for label, _ in predictions[i]] for i in kept]
+    predicted = np.array([best + [-1] * (5 - len(best)) for best in ranked])
     wrong = truth[derangement(len(truth), seed=seed)]
     hits, control = {}, {}
     for name, k in (("accuracy", 1), *((("accuracy@5", 5),) if len(judge.labels) > 5 else ())):
@@ -78,14 +71,6 @@ def evaluate_zero_shot(
         n=len(data),
         metrics={name: float(hit.mean()) for name, hit in hits.items()},
         covered=len(kept) / len(data),
-        intervals={
-            name: bootstrap_interval(hit, resamples=resamples, seed=seed)
-            for name, hit in hits.items()
-        },
+        intervals=bootstrap_intervals(hits, resamples=resamples, seed=seed),
         control=control,
     )
-
-
-def _best_five(guesses: Sequence[Any], index_of: dict[str, int]) -> list[int]:
-    indices = [index_of[guess[0]] for guess in guesses]
-    return indices + [-1] * (5 - len(indices))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, overload
 
 from sememe._errors import InvalidInputError
@@ -15,7 +15,7 @@ Mode = Literal["hybrid", "semantic", "keyword"]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One item of a search, shown by the passage that answers best.
+    """One item of a search, shown by its best passage.
 
     Attributes:
         id: The item.
@@ -39,8 +39,7 @@ class Hit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the hit as `sememe search --json` prints it."""
-        names = ("id", "score", "modality", "source", "text", "start", "end")
-        return {**{name: getattr(self, name) for name in names}, "metadata": dict(self.metadata)}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Hits(Sequence[Hit]):
         mode: The mode asked for.
         weights: Share of "semantic" and "keyword" in the scores, adding up to 1; after reranking,
             in the scores before it.
-        note: Why one of the two was set aside; "" where none was.
+        note: Why one of the two was ignored; "" where none was.
     """
 
     hits: tuple[Hit, ...]
@@ -65,16 +64,10 @@ class Hits(Sequence[Hit]):
     @overload
     def __getitem__(self, at: slice) -> Sequence[Hit]: ...
     def __getitem__(self, at: int | slice) -> Hit | Sequence[Hit]:
-        """Return the hit at a position, or the hits of a slice."""
         return self.hits[at]
 
     def __len__(self) -> int:
-        """Return the number of hits."""
         return len(self.hits)
-
-    def __iter__(self) -> Iterator[Hit]:
-        """Iterate over the hits, best first."""
-        return iter(self.hits)
 
     @property
     def ids(self) -> list[str]:
@@ -86,10 +79,8 @@ class Hits(Sequence[Hit]):
         """The scores, descending."""
         return [hit.score for hit in self.hits]
 
-    def reranked(self, query: str, scorer: PairScorer, *, k: int | None = None) -> Hits:
-        """Return the k best hits, all by default, as a cross-encoder scores query and passage.
-
-        Ties by id.
+    def rerank(self, query: str, scorer: PairScorer, *, k: int | None = None) -> Hits:
+        """Return the k best hits, all by default, by a cross-encoder's scores; ties by id.
 
         Raises:
             InvalidInputError: If the scorer does not return one number for each hit.
@@ -103,5 +94,4 @@ class Hits(Sequence[Hit]):
                 f"{len(self.hits)} hits. Give a cross-encoder with one score for each pair."
             )
         ranked = rank(scores, self.ids, tolerance=tolerance_of_outputs(scores))[:k]
-        hits = (replace(self.hits[place], score=score) for place, score in ranked)
-        return replace(self, hits=tuple(hits))
+        return replace(self, hits=tuple(replace(self.hits[i], score=score) for i, score in ranked))

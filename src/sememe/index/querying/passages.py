@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from sememe.index.querying.hits import Hit
 from sememe.index.writing.audio_windows import PER_SECOND
-
-if TYPE_CHECKING:
-    from sememe.search.store import Store
-    from sememe.search.table.lance_table import Addresses
-    from sememe.text.terms.analyze import Analyzer
+from sememe.search.store import Store
+from sememe.search.table.lance_table import Addresses
+from sememe.text.terms.analyze import Analyzer
 
 _COLUMNS = ("id", "modality", "source", "text", "start", "end")
 _Row = dict[str, Any]
@@ -29,8 +29,7 @@ class Passages:
     def read_terms(self, address: Addresses) -> list[str]:
         """Read a row, given its address (1,), and return the keyword terms that it carries."""
         (row,) = self._read(address, ("terms",))
-        terms: str = row["terms"]
-        return terms.split()
+        return str(row["terms"]).split()
 
     def choose(
         self,
@@ -41,15 +40,10 @@ class Passages:
     ) -> list[_Row]:
         """Return the row to show of each item: the nearest in meaning, or that with most terms.
 
-        Args:
-            ids: The items.
-            nearest: Id -> address of its row nearest to the query; of the others, and of audio,
-                the row that holds most of the terms is chosen.
-            terms: The query's terms.
-            analyzer: Makes the terms of a row; None where every item has a nearest row.
+        nearest: Id -> address of its row nearest to the query; of the others, and of audio, the
+        row that holds most of the terms is chosen. analyzer: Makes the terms of a row; None where
+        every item has a nearest row.
         """
-        import numpy as np
-
         by_terms = self._store.addresses([id_ for id_ in ids if id_ not in nearest])
         near = np.array([nearest[id_] for id_ in ids if id_ in nearest], np.uint64)
         self._read(np.concatenate([near, by_terms]))
@@ -92,8 +86,6 @@ class Passages:
 
     def _read(self, addresses: Addresses, more: Sequence[str] = ()) -> list[_Row]:
         """Return the rows at some addresses; those read before are not read again."""
-        import numpy as np
-
         wanted: list[int] = addresses.tolist()
         unread = list(dict.fromkeys(at for at in wanted if at not in self._rows))
         if unread:

@@ -1,34 +1,56 @@
-"""One search: the query to rankings, their fusion, and the passages that show the hits."""
+"""One search: a query, its rankings, their fusion, and the passages that show the hits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Any, get_args
 
-from sememe._errors import InvalidInputError
-from sememe.index.encoders import explain_no_encoder
-from sememe.index.querying.hits import Hits
+import numpy as np
+
+from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._types import Modality
+from sememe.index.encoders import Encoders, explain_no_encoder
+from sememe.index.querying.hits import Hit, Hits, Mode
 from sememe.index.querying.passages import Passages
 from sememe.index.querying.term_search import rank_by_terms
 from sememe.index.querying.vector_search import VectorSearch
-from sememe.search.ranking.score_fusion import (
-    Background,
-    compute_coverage,
-    explain_no_match,
-    fuse,
-)
-
-if TYPE_CHECKING:
-    from sememe.index.encoders import Encoders
-    from sememe.index.querying.hits import Hit
-    from sememe.index.querying.query import Query
-    from sememe.search.ranking.exact import VectorRanking
-    from sememe.search.ranking.keyword import TermRanking
-    from sememe.search.store import Store
-    from sememe.text.terms.analyze import Analyzer
+from sememe.search.ranking.exact import VectorRanking
+from sememe.search.ranking.keyword import TermRanking
+from sememe.search.ranking.score_fusion import Background, compute_coverage, explain_no_match, fuse
+from sememe.search.store import Store
+from sememe.text.terms.analyze import Analyzer
+from sememe.vectors.nearest import check_k
 
 _DEPTH = 100  # documents each ranking gives to the fusion, at least
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One search of an index.
+
+    Attributes:
+        content: A text; or an image or audio as an encoder takes it.
+        modality: Which of the three: "text", "image" or "audio".
+        k: How many items at most.
+        mode: How a text is searched for; images and audio are compared by their vectors alone.
+        where: SQL over the columns that every hit passes.
+    """
+
+    content: Any
+    modality: Modality = "text"
+    k: int = 10
+    mode: Mode = "hybrid"
+    where: str | None = None
+
+    def check(self) -> None:
+        """Refuse an unknown mode, a text that is not a str, and k below 1."""
+        if self.mode not in get_args(Mode):
+            raise UnknownNameError.of("mode", self.mode, get_args(Mode))
+        if self.modality == "text" and not isinstance(self.content, str):
+            raise InvalidInputError(f"query is {type(self.content).__name__}; give a str.")
+        check_k(self.k)
 
 
 class Searcher:
@@ -37,7 +59,6 @@ class Searcher:
     def __init__(
         self, store: Store, encoders: Encoders, load_analyzer: Callable[[], Analyzer]
     ) -> None:
-        """Take the store, the encoders of its vector columns, and what gives its analyser."""
         self._store = store
         self._encoders = encoders
         self._load_analyzer = load_analyzer
@@ -62,18 +83,16 @@ class Searcher:
             raise InvalidInputError(explain_no_encoder(query.modality))
         if not self._store.count():
             return Hits((), "semantic", {}, note="the index is empty")
-        hits = self._show_nearest(
-            self._vectors.rank_by_example(query.content, query.modality, query.k, query.where)
-        )
+        search = self._vectors.rank_by_example
+        hits = self._show_nearest(search(query.content, query.modality, query.k, query.where))
         note = "no document passes the filter" if query.where else "nothing has a vector"
         return Hits(hits, "semantic", {"semantic": 1.0}, "" if hits else note)
 
     def _search_by_meaning(self, query: Query) -> Hits:
-        nearest = self._vectors.rank_by_text(query.content, query.k, query.where)
-        hits = self._show_nearest(nearest.ranking)
-        note = ""
-        if not hits:
-            note = self._explain_nothing(query.where) or "semantic: no document has a vector"
+        ranking, _, _ = self._vectors.rank_by_text(query.content, query.k, query.where)
+        hits = self._show_nearest(ranking)
+        reason = "semantic: no document has a vector"
+        note = "" if hits else self._explain_nothing(query.where) or reason
         return Hits(hits, "semantic", {"semantic": 1.0}, note)
 
     def _search_by_terms(self, query: Query) -> Hits:
@@ -92,16 +111,16 @@ class Searcher:
         analyzer, depth = self._load_analyzer(), max(_DEPTH, 4 * query.k)
         with ThreadPoolExecutor(1) as background:
             words = background.submit(self._rank_by_terms, analyzer, query, depth)
-            near = self._vectors.rank_by_text(query.content, depth, query.where)
+            near, column, vector = self._vectors.rank_by_text(query.content, depth, query.where)
             keyword, required, coverage = words.result()
-        nearest = _locate_rows(near.ranking)
+        nearest = _locate_rows(near)
         far = [id_ for id_ in keyword.ids if id_ not in nearest]
-        scores = self._store.score_ids(near.column, near.vector, far).tolist() if far else []
+        scores = self._store.score_ids(column, vector, far).tolist() if far else []
         fused = fuse(
-            near.ranking,
+            near,
             keyword,
             similarities={i: s for i, s in zip(far, scores, strict=True) if s == s},  # not NaN
-            background=Background(near.ranking.mean, self._store.count(), len(near.vector)),
+            background=Background(near.mean, self._store.count(), len(vector)),
             required=required,
             missing=keyword.missing,
             coverage=coverage,
@@ -129,8 +148,6 @@ class Searcher:
 
     def _explain_nothing(self, where: str | None) -> str:
         """Return why no query could find a document, "" if one could."""
-        import numpy as np
-
         if not self._store.count():
             return "the index is empty"
         if where is None:

@@ -1,16 +1,14 @@
-"""Keyword search: a query's words as terms, read another way where no document holds them."""
+"""Keyword search: the terms of a query, or alternatives where no document holds them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sememe.search.ranking.keyword import TermRanking
-    from sememe.search.store import Store
-    from sememe.text.terms.analyze import Analyzer
+from sememe.search.ranking.keyword import TermRanking
+from sememe.search.store import Store
+from sememe.text.terms.analyze import Analyzer
 
 
 def rank_by_terms(

@@ -3,54 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sememe._types import FloatArray, Modality
+from sememe.index.encoders import Encoders
 from sememe.index.writing.items import MEDIA
+from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.score_fusion import (
     MEDIA_PRIOR,
     TEXT_PRIOR,
     merge_results,
     shrink_statistics,
 )
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray, Modality
-    from sememe.index.encoders import Encoders
-    from sememe.search.ranking.exact import VectorRanking
-    from sememe.search.store import Store
+from sememe.search.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class TextRanking:
-    """Ranking by the vectors of a text.
-
-    Attributes:
-        ranking: Over all columns that texts are compared in.
-        column: The first of them, whose scale the scores have.
-        vector: (dim,) the text's vector in it.
-    """
-
-    ranking: VectorRanking
-    column: str
-    vector: FloatArray
-
-
 class VectorSearch:
     """Ranks the documents of one version of a store."""
 
-    def __init__(self, store: Store, encoders: Encoders) -> None:
-        self._store = store
-        self._encoders = encoders
+    store: Store
+    encoders: Encoders
 
-    def rank_by_text(self, text: str, k: int, where: str | None) -> TextRanking:
-        """Return the k documents nearest to a text, over all columns that texts are compared in."""
-        columns = self._encoders.load_for_queries("text")
+    def rank_by_text(
+        self, text: str, k: int, where: str | None
+    ) -> tuple[VectorRanking, str, FloatArray]:
+        """Rank the k documents nearest to a text, over all columns that texts are compared in.
+
+        Returns (ranking, column, vector): the first of the columns, whose scale the scores have,
+        and the text's vector in it, (dim,).
+        """
+        columns = self.encoders.load_for_queries("text")
         rankings: list[VectorRanking] = []
         vectors: list[FloatArray] = []
         for column, encoder in columns:
             vectors.append(encoder.encode_query([text]))  # (1, dim)
             rankings += self._rank_column(column, vectors[-1], k, where)
-        return TextRanking(merge_results(rankings, k), columns[0][0], vectors[0][0])
+        return merge_results(rankings, k), columns[0][0], vectors[0][0]
 
     def rank_by_example(
         self, content: Any, modality: Modality, k: int, where: str | None
@@ -60,18 +49,18 @@ class VectorSearch:
         Where its encoder has a space of its own, images (audio) are ranked by it, as it keeps more
         than words can describe; the spaces that text shares then rank the rest.
         """
-        columns = self._encoders.load_for_queries(modality)
-        shared = set(self._encoders.list_columns("text"))
+        columns = self.encoders.load_for_queries(modality)
+        shared = set(self.encoders.list_columns("text"))
         has_own = any(column not in shared for column, _ in columns)
         rankings: list[VectorRanking] = []
         for column, encoder in sorted(columns, key=lambda pair: pair[0] in shared):
             vector = encoder.encode([content])  # (1, dim)
             if has_own and column in shared:
                 others = (f"modality <> '{modality}'",)
-                (ranking,) = self._store.search_groups(column, vector[0], k, others, where=where)
+                (ranking,) = self.store.search_groups(column, vector[0], k, others, where=where)
                 rankings.append(shrink_statistics(ranking))
             else:
-                (ranking,) = self._store.search_vectors(column, vector, k, where=where)
+                (ranking,) = self.store.search_vectors(column, vector, k, where=where)
                 rankings.append(shrink_statistics(ranking, MEDIA_PRIOR))
         return merge_results(rankings, k)
 
@@ -79,17 +68,17 @@ class VectorSearch:
         self, column: str, vector: FloatArray, k: int, where: str | None
     ) -> list[VectorRanking]:
         """Rank a column's documents; images and audio apart where they share it with texts."""
-        shared = [kind for kind in MEDIA if column in self._encoders.list_columns(kind)]
-        text_columns = self._encoders.list_columns("text")
+        shared = [kind for kind in MEDIA if column in self.encoders.list_columns(kind)]
+        text_columns = self.encoders.list_columns("text")
         is_text_column = column == text_columns[0]
         if not is_text_column or not shared:
-            rankings = self._store.search_vectors(column, vector, k, where=where)
+            rankings = self.store.search_vectors(column, vector, k, where=where)
             # To be compared with another column's, the statistics of a few texts need a prior.
             compared = is_text_column and len(text_columns) > 1
             return [shrink_statistics(one) for one in rankings] if compared else rankings
         own = [f"modality = '{kind}'" for kind in shared]
         groups = (" AND ".join(one.replace("=", "<>") for one in own), *own)
-        texts, *others = self._store.search_groups(column, vector[0], k, groups, where=where)
+        texts, *others = self.store.search_groups(column, vector[0], k, groups, where=where)
         rankings = [
             self._rescale(ranking, column, kind, vector[0])
             for kind, ranking in zip(shared, others, strict=True)
@@ -101,7 +90,7 @@ class VectorSearch:
         self, ranking: VectorRanking, column: str, kind: Modality, vector: FloatArray
     ) -> VectorRanking:
         """Give a ranking of images in the text column the statistics that its encoder expects."""
-        background = self._encoders.load_column(column, kind).estimate_background(vector)
+        background = self.encoders.load_column(column, kind).estimate_background(vector)
         if background is None:
             return ranking
         mean, deviation = background

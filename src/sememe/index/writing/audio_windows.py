@@ -1,8 +1,7 @@
-"""Audio cut into windows, so that a search finds where in an hour of it the answer is.
+"""Audio cut into windows, so that a hit gives the time of the match.
 
 A window is five seconds long; the last one takes what is left, up to half a window more. Where the
-index has a recogniser, a window also has the words that begin in it, and is found by them as a
-passage of a text is.
+index has a recogniser, a window also has the words that begin in it, which text search finds.
 """
 
 from __future__ import annotations
@@ -12,13 +11,15 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from sememe._errors import CorruptFileError, SememeError
+from sememe._types import Encoder, FloatArray, Item
 from sememe.encoders.image.shared_pass import encode_together
 from sememe.sources.media.audio_decoding import Clip, measure_seconds
 from sememe.sources.media.sequential_audio import SequentialReader
 
 if TYPE_CHECKING:
-    from sememe._types import Encoder, FloatArray, Item
     from sememe.encoders.audio.transcriber import Transcriber, Word
 
 SECONDS = 5.0  # of a window
@@ -27,7 +28,7 @@ _TOGETHER = 32  # windows in memory at once
 
 
 class Window(NamedTuple):
-    """A stretch of audio.
+    """A window of audio.
 
     Attributes:
         start, end: In milliseconds.
@@ -39,34 +40,33 @@ class Window(NamedTuple):
     spoken: str = ""
 
 
-class AudioCutter:
-    """Cuts audio into windows, and transcribes it where there is a recogniser."""
+def cut_audio(
+    items: Sequence[Item], load_transcriber: Callable[[], Transcriber] | None
+) -> dict[str, list[Window] | str]:
+    """Return the windows of each audio item, by its id, or why it cannot be read.
 
-    def __init__(self, load_transcriber: Callable[[], Transcriber] | None) -> None:
-        self._load_transcriber = load_transcriber
-
-    def cut(self, items: Sequence[Item]) -> dict[str, list[Window] | str]:
-        """Return the windows of each audio item, by its id, or why it cannot be read."""
-        cut: dict[str, list[Window] | str] = {}
-        lengths: dict[str, float] = {}
-        for item in items:
-            try:
-                lengths[item.id] = measure_seconds(item.content)
-                cut[item.id] = cut_windows(lengths[item.id])
-            except SememeError as error:
-                cut[item.id] = str(error)
-        readable = [item for item in items if item.id in lengths]
-        if self._load_transcriber is None or not readable:
-            return cut
+    load_transcriber: Loads the recogniser that transcribes them; None: none does.
+    """
+    cut: dict[str, list[Window] | str] = {}
+    lengths: dict[str, float] = {}
+    for item in items:
         try:
-            transcriber = self._load_transcriber()
-        except (SememeError, OSError) as error:  # it went away: texts and images are stored
-            return cut | {item.id: str(error) for item in readable}
-        contents = [item.content for item in readable]
-        transcripts, failed = transcriber.transcribe_with_failures(contents)
-        for i, (item, transcript) in enumerate(zip(readable, transcripts, strict=True)):
-            cut[item.id] = failed.get(i) or cut_windows(lengths[item.id], transcript.words)
+            lengths[item.id] = measure_seconds(item.content)
+            cut[item.id] = cut_windows(lengths[item.id])
+        except SememeError as error:
+            cut[item.id] = str(error)
+    readable = [item for item in items if item.id in lengths]
+    if load_transcriber is None or not readable:
         return cut
+    try:
+        transcriber = load_transcriber()
+    except (SememeError, OSError) as error:  # texts and images are stored without it
+        return cut | {item.id: str(error) for item in readable}
+    contents = [item.content for item in readable]
+    transcripts, failed = transcriber.transcribe_with_failures(contents)
+    for i, (item, transcript) in enumerate(zip(readable, transcripts, strict=True)):
+        cut[item.id] = failed.get(i) or cut_windows(lengths[item.id], transcript.words)
+    return cut
 
 
 def cut_windows(seconds: float, words: Sequence[Word] = ()) -> list[Window]:
@@ -92,34 +92,23 @@ def correct_seconds(item: Item, windows: Sequence[Window]) -> Item:
     return replace(item, metadata={**item.metadata, "seconds": seconds})
 
 
-class WindowEncoder:
-    """Encodes windows; those that follow each other in a file are decoded in one go."""
+def encode_windows(
+    encoders: Sequence[Encoder], contents: Sequence[Any], reader: SequentialReader
+) -> list[tuple[FloatArray, dict[int, str]]]:
+    """Encode with several encoders, some windows at a time; as `encode_together`."""
+    rows: list[list[FloatArray]] = [[] for _ in encoders]
+    failed: list[dict[int, str]] = [{} for _ in encoders]
+    for start in range(0, len(contents), _TOGETHER):
+        some = [_decode(one, reader) for one in contents[start : start + _TOGETHER]]
+        for i, (vectors, reasons) in enumerate(encode_together(encoders, some)):
+            rows[i].append(vectors)
+            failed[i] |= {start + at: reason for at, reason in reasons.items()}
+    return [(np.concatenate(r), f) for r, f in zip(rows, failed, strict=True)]
 
-    def __init__(self) -> None:
-        self._reader = SequentialReader()
 
-    def encode(
-        self, encoders: Sequence[Encoder], contents: Sequence[Any]
-    ) -> list[tuple[FloatArray, dict[int, str]]]:
-        """Encode with several encoders, some windows at a time; as `encode_together`."""
-        import numpy as np
-
-        rows: list[list[FloatArray]] = [[] for _ in encoders]
-        failed: list[dict[int, str]] = [{} for _ in encoders]
-        for start in range(0, len(contents), _TOGETHER):
-            some = [self._decode(one) for one in contents[start : start + _TOGETHER]]
-            for i, (vectors, reasons) in enumerate(encode_together(encoders, some)):
-                rows[i].append(vectors)
-                failed[i] |= {start + at: reason for at, reason in reasons.items()}
-        return [(np.concatenate(r), f) for r, f in zip(rows, failed, strict=True)]
-
-    def close(self) -> None:
-        """Close the file that is being read."""
-        self._reader.close()
-
-    def _decode(self, content: Any) -> Any:
-        """Return a window's samples; what cannot be read is left for the encoder to report."""
-        if isinstance(content, Clip):
-            with suppress(CorruptFileError):
-                return self._reader.read(content)
-        return content
+def _decode(content: Any, reader: SequentialReader) -> Any:
+    """Return a window's samples; what cannot be read is left for the encoder to report."""
+    if isinstance(content, Clip):
+        with suppress(CorruptFileError):
+            return reader.read(content)
+    return content

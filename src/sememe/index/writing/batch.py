@@ -1,22 +1,19 @@
-"""What passes through the five steps of writing: items, the changes they make, rows, vectors."""
+"""Data of the five steps of writing: items, the changes they make, rows, vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sememe._types import Item, Skipped
+from sememe._types import FloatArray, Item, Skipped
 from sememe.index.report import Report
 from sememe.index.writing.audio_windows import PER_SECOND, Window
 from sememe.search.table.item_catalogue import State
 from sememe.sources.media.audio_decoding import Clip
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-
-    # of each row: its vector in each column, (dim,), or why it could not be encoded
-    Vectors = list["dict[str, FloatArray] | str"]
+# of each row: its vector in each column, (dim,), or why it could not be encoded
+Vectors = list["dict[str, FloatArray] | str"]
 
 
 @dataclass(slots=True)
@@ -72,9 +69,10 @@ class PendingRow:
 
     @property
     def content(self) -> Any:
-        """What an encoder of its modality is given."""
+        """What an encoder of its modality is given; of a text, the chunk under its heading."""
         if self.item.modality == "text":
-            return self.encoded_text
+            is_headed = self.text.startswith(self.heading)
+            return self.text if is_headed else f"{self.heading}\n{self.text}"
         if self.parts == 1:
             return self.item.content
         return Clip(self.item.content, self.start / PER_SECOND, self.end / PER_SECOND)
@@ -86,17 +84,10 @@ class PendingRow:
             return self.spoken
         return str(self.item.content[self.start : self.end]) if self.end else ""
 
-    @property
-    def encoded_text(self) -> str:
-        """The chunk under its heading, unless it begins with it."""
-        if not self.heading or self.text.startswith(self.heading):
-            return self.text
-        return f"{self.heading}\n{self.text}"
-
 
 @dataclass(slots=True)
 class Batch:
-    """What one step hands to the next.
+    """Data passed from one step to the next.
 
     Attributes:
         things: Items as read, and the reasons why there are none; each id at most once between two
@@ -116,7 +107,7 @@ class Batch:
 
 @dataclass(slots=True)
 class WriteLog:
-    """The account of one write.
+    """Log of one write.
 
     Attributes:
         report: The counts, and what was skipped.
@@ -124,7 +115,7 @@ class WriteLog:
         withdrawn: Id -> what is stored of it instead, of changes that failed; see `Planner`.
     """
 
-    report: Report = field(default_factory=Report)
+    report: Report
     failed: dict[str, str] = field(default_factory=dict)
     withdrawn: dict[str, str | None] = field(default_factory=dict)
 

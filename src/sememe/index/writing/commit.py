@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from sememe._errors import CorruptFileError
+from sememe._types import FloatArray, Item, Metadata
 from sememe.index.writing.batch import Batch, PendingRow, WriteLog
+from sememe.index.writing.source_ledger import SourceLedger
+from sememe.search.store import Store
 from sememe.search.table.rows import Row
 from sememe.sources.media.image_decoding import make_thumbnail
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray, Item, Metadata
-    from sememe.index.writing.source_ledger import SourceLedger
-    from sememe.search.store import Store
 
-
+@dataclass(frozen=True, slots=True)
 class Committer:
     """Stores rows, and enters the files that they are from."""
 
-    def __init__(
-        self, store: Store, ledger: SourceLedger, log: WriteLog, *, thumbnails: int
-    ) -> None:
-        self._store = store
-        self._ledger = ledger
-        self._log = log
-        self._thumbnails = thumbnails
+    store: Store
+    ledger: SourceLedger
+    log: WriteLog
+    thumbnails: int
 
-    def commit(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Store each batch; its rows are safe on disk when this yields it."""
+    def commit(self, batches: Iterable[Batch]) -> None:
+        """Store each batch."""
         for batch in batches:
             self._withdraw_failed(batch)
             rows = [
@@ -38,27 +34,26 @@ class Committer:
                 if not isinstance(vectors, str) and not row.change.failed
             ]
             if rows:
-                self._ledger.enter_begun()
+                self.ledger.enter_begun()
                 self._replace(batch, rows)
             if batch.flush:
-                self._ledger.enter_finished(self._log.failed)
-            yield batch
+                self.ledger.enter_finished(self.log.failed)
 
     def _withdraw_failed(self, batch: Batch) -> None:
         """Report what could not be encoded; audio of which one window failed is left out whole."""
         for row, vectors in zip(batch.rows, batch.vectors, strict=True):
             if isinstance(vectors, str) and not row.change.failed:
-                self._log.count(row.change, -1)
-                self._log.fail_change(row.change, vectors)
+                self.log.count(row.change, -1)
+                self.log.fail_change(row.change, vectors)
 
     def _replace(self, batch: Batch, rows: list[Row]) -> None:
-        """Store rows, in place of those with other content under their ids."""
+        """Store rows, replacing those of other content under their ids."""
         changes = {row.item.id: row.change for row in batch.rows if not row.change.failed}
         stale = sorted(id_ for id_, change in changes.items() if change.replaces)
-        self._store.replace(rows, stale)
+        self.store.replace(rows, stale)
         for change in changes.values():
             change.replaces = False
-        self._log.report.chunks += len(rows)
+        self.log.report.chunks += len(rows)
 
     def _to_row(self, row: PendingRow, vectors: dict[str, FloatArray]) -> Row:
         return Row(
@@ -78,8 +73,7 @@ class Committer:
 
     def _add_thumbnail(self, item: Item) -> Metadata:
         """Return an item's metadata, with its thumbnail where the index keeps them."""
-        if item.modality != "image" or not self._thumbnails:
-            return item.metadata
-        with suppress(CorruptFileError):  # the file went away just now: its vectors are made
-            return {**item.metadata, "thumbnail": make_thumbnail(item.content, self._thumbnails)}
+        if item.modality == "image" and self.thumbnails:
+            with suppress(CorruptFileError):  # the file was removed just now, after it was encoded
+                return {**item.metadata, "thumbnail": make_thumbnail(item.content, self.thumbnails)}
         return item.metadata

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
+from sememe._types import FloatArray
+from sememe.encoders.base import BaseEncoder
 from sememe.encoders.image.shared_pass import encode_together
-from sememe.index.writing.batch import Batch, PendingRow, WriteLog
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.encoders.base import BaseEncoder
-    from sememe.index.encoders import Encoders
-    from sememe.index.writing.audio_windows import WindowEncoder
-    from sememe.index.writing.batch import Vectors
+from sememe.index.encoders import Encoders
+from sememe.index.writing.audio_windows import encode_windows
+from sememe.index.writing.batch import Batch, PendingRow, Vectors, WriteLog
+from sememe.sources.media.sequential_audio import SequentialReader
 
 
+@dataclass(frozen=True, slots=True)
 class RowEncoder:
     """Encodes the rows of each modality with the encoders that store it."""
 
-    def __init__(self, encoders: Encoders, windows: WindowEncoder, log: WriteLog) -> None:
-        self._encoders = encoders
-        self._windows = windows
-        self._log = log
+    encoders: Encoders
+    reader: SequentialReader
+    log: WriteLog
 
     def encode(self, batches: Iterable[Batch], background: ThreadPoolExecutor) -> Iterator[Batch]:
         """Set the vectors of each batch.
@@ -39,23 +37,22 @@ class RowEncoder:
             if batch.flush:
                 yield _finish(*underway)
                 underway = None
-                self._windows.close()
+                self.reader.close()
 
     def _encode_rows(self, rows: Sequence[PendingRow]) -> Vectors:
         vectors: Vectors = [{} for _ in rows]
+        encoded: list[tuple[FloatArray, dict[int, str]]]
         for modality in dict.fromkeys(row.item.modality for row in rows):
             at = [i for i, row in enumerate(rows) if row.item.modality == modality]
-            columns = self._encoders.load_for_documents(modality)
+            contents = [rows[i].content for i in at]
+            columns = self.encoders.load_for_documents(modality)
             encoders = [encoder for _, encoder in columns]
             if modality == "text":
-                texts = [rows[i].encoded_text for i in at]
-                encoded: list[tuple[FloatArray, dict[int, str]]] = [
-                    (self._encode_texts(texts, encoder), {}) for encoder in encoders
-                ]
+                encoded = [(self._encode_texts(contents, encoder), {}) for encoder in encoders]
             elif modality == "audio":
-                encoded = self._windows.encode(encoders, [rows[i].content for i in at])
+                encoded = encode_windows(encoders, contents, self.reader)
             else:
-                encoded = encode_together(encoders, [rows[i].content for i in at])
+                encoded = encode_together(encoders, contents)
             for (column, _), (matrix, failed) in zip(columns, encoded, strict=True):
                 for j, i in enumerate(at):
                     own = vectors[i]
@@ -69,12 +66,12 @@ class RowEncoder:
     def _add_spoken(self, rows: Sequence[PendingRow], vectors: Vectors) -> None:
         """Encode what is spoken in windows of audio as text, too.
 
-        Where audio has vectors in the text column itself, they stay; what is spoken is then found
-        by its words alone.
+        Where audio has vectors in the text column itself, they stay; keyword search alone then
+        finds what is spoken.
         """
         spoken = [(row.spoken, own) for row, own in zip(rows, vectors, strict=True) if row.spoken]
         if spoken:
-            ((column, encoder),) = self._encoders.load_for_documents("text")
+            ((column, encoder),) = self.encoders.load_for_documents("text")
             matrix = self._encode_texts([text for text, _ in spoken], encoder)
             for (_, own), vector in zip(spoken, matrix, strict=True):
                 if not isinstance(own, str):
@@ -85,10 +82,9 @@ class RowEncoder:
         index: dict[str, int] = {}
         which = [index.setdefault(text, len(index)) for text in texts]
         done = encoder.encode_with_receipt(list(index))
-        self._log.report.tokens += done.receipt.tokens
-        self._log.report.unknown += done.receipt.unknown
-        vectors: FloatArray = done.vectors[which]
-        return vectors
+        self.log.report.tokens += done.receipt.tokens
+        self.log.report.unknown += done.receipt.unknown
+        return done.vectors[which]
 
 
 def _finish(batch: Batch, vectors: Future[Vectors]) -> Batch:

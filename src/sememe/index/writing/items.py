@@ -1,4 +1,4 @@
-"""What a program gives to an index, as items."""
+"""Input of an index as items."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def parse_items(things: Iterable[ItemLike]) -> Iterator[Item | Skipped]:
     (or "content"), "image" (a path, bytes of a file, an array or a Pillow image) or "audio" (a
     path, bytes of a file, or (samples, sample rate)); "id" and "source" are taken where given, and
     the rest is metadata, of which None, NaN and infinity are left out; dates and times are kept in
-    ISO form. Of a path, the end of its name tells audio from an image.
+    ISO form. Of a path, the file extension decides between audio and image.
 
     >>> next(parse_items([{"id": "a", "text": "Hello", "year": 2024}])).metadata
     {'year': 2024}
@@ -95,25 +95,15 @@ def _sanitize(item: Item) -> Iterator[Item | Skipped]:
     """
     plain = {name: _to_plain(value) for name, value in item.metadata.items()}
     given = {name: value for name, value in plain.items() if not _is_missing(value)}
-    item = replace(item, metadata=given)
-    sanitized = Item(
-        id=_replace_surrogates(item.id),
-        content=_replace_surrogates(item.content) if item.modality == "text" else item.content,
-        modality=item.modality,
-        source=_replace_surrogates(item.source),
-        metadata={name: _replace_surrogates(value) for name, value in given.items()},
-    )
-    if _texts_of(sanitized) == _texts_of(item):
-        yield item
-    else:
-        yield sanitized
-        yield Skipped(sanitized.id, "characters that no file can hold were replaced by U+FFFD")
-
-
-def _texts_of(item: Item) -> tuple[Any, ...]:
-    """Return the parts of an item that are text."""
-    content = item.content if item.modality == "text" else None
-    return item.id, content, item.source, item.metadata
+    is_text = item.modality == "text"
+    texts = [item.id, item.source, item.content if is_text else "", *given.values()]
+    fixed = [well_formed(text) if isinstance(text, str) else text for text in texts]
+    id_, source, content, *values = fixed
+    metadata = dict(zip(given, values, strict=True))
+    content = content if is_text else item.content
+    yield replace(item, id=id_, content=content, source=source, metadata=metadata)
+    if fixed != texts:
+        yield Skipped(id_, "characters that no file can hold were replaced by U+FFFD")
 
 
 def _is_missing(value: object) -> bool:
@@ -130,10 +120,6 @@ def _to_plain(value: Any) -> Any:
 def has_text(item: Item) -> bool:
     """Return whether an item has something to encode: a text must not be all white space."""
     return item.modality != "text" or bool(item.content.strip())
-
-
-def _replace_surrogates(value: Any) -> Any:
-    return well_formed(value) if isinstance(value, str) else value
 
 
 def _parse_mapping(thing: Mapping[str, Any], at: int) -> Item:

@@ -13,16 +13,16 @@ from sememe.search.table.metadata_columns import KINDS, Columns
 
 
 class MetadataSchema:
-    """The metadata columns of an index, and those that the items it has met will add.
+    """The metadata columns of an index, and those that the items read so far add.
 
-    Items that a program gives are checked: it can mend them. Items read from files are fitted, so
-    that one column of one table never costs a file: a column of strings takes any value as a
+    Items that a program gives are checked: it can correct them. Items read from files are fitted,
+    so that one column of a table never loses a file: a column of strings takes any value as a
     string, a name that differs only in case is taken for the same, and a value that still does not
     fit is left out and reported.
     """
 
     def __init__(self, stored: Mapping[str, str]) -> None:
-        """Begin with the columns of the index: name -> "bool", "int64", "double" or "string"."""
+        """Start from the columns of the index: name -> "bool", "int64", "double" or "string"."""
         self._columns = Columns(stored)
         self._left_out: Counter[tuple[str, str]] = Counter()  # (name, why) -> items
 
@@ -32,9 +32,7 @@ class MetadataSchema:
         Raises:
             InvalidInputError: If a name or a value fits no column.
         """
-        for name, value in item.metadata.items():
-            if value is not None:
-                self._columns.add(name, value, item.id)
+        self._columns.add_all(item.metadata, item.id)
 
     def fit(self, item: Item) -> Item:
         """Return the item with metadata that the index can hold."""
@@ -53,6 +51,12 @@ class MetadataSchema:
                 fitted[name] = value
         return item if fitted == item.metadata else replace(item, metadata=fitted)
 
+    def fit_all(self, things: Iterable[Item | Skipped], source: str) -> Iterator[Item | Skipped]:
+        """Fit the items of one file as they come, then report what was left out of them."""
+        for thing in things:
+            yield self.fit(thing) if isinstance(thing, Item) else thing
+        yield from self.report_left_out(source)
+
     def report_left_out(self, source: str) -> Iterator[Skipped]:
         """Report for a file what was left out of the items fitted since the last call."""
         for (name, why), items in self._left_out.items():
@@ -67,17 +71,5 @@ class MetadataSchema:
         """
         if name in self._columns.kinds:
             return name
-        folded = name.lower()
-        twins = (kind for kind in self._columns.kinds if kind.lower() == folded)
-        twin = next(twins, name)
+        twin = next((n for n in self._columns.kinds if n.lower() == name.lower()), name)
         return name if twin in metadata else twin
-
-
-def fit_items(
-    things: Iterable[Item | Skipped], stored: Mapping[str, str], source: str
-) -> Iterator[Item | Skipped]:
-    """Fit the items of one stream as they come, then report what was left out of them."""
-    schema = MetadataSchema(stored)
-    for thing in things:
-        yield schema.fit(thing) if isinstance(thing, Item) else thing
-    yield from schema.report_left_out(source)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from sememe._errors import DuplicateIdError
 from sememe._types import Item, Skipped
-from sememe.index.encoders import explain_no_encoder
+from sememe.index.encoders import Encoders, explain_no_encoder
 from sememe.index.writing.batch import Batch, Change, WriteLog
 from sememe.index.writing.items import content_hash, has_text
+from sememe.search.store import Store
 from sememe.search.table.item_catalogue import State
 from sememe.sources.open_file import reason
-
-if TYPE_CHECKING:
-    from sememe.index.encoders import Encoders
-    from sememe.search.store import Store
 
 RECENT = 65_536  # items of this run remembered by id, before the catalogue is read again
 
@@ -28,20 +25,13 @@ class Planner:
     def __init__(
         self, store: Store, encoders: Encoders, log: WriteLog, on_change: OnChange
     ) -> None:
-        self._store = store
-        self._encoders = encoders
-        self._log = log
+        self._store, self._encoders, self._log = store, encoders, log
         self._on_change = on_change
         self._known = store.read_catalogue()
         self._recent: dict[str, str] = {}  # id -> hash, of items met since the catalogue was read
 
     def plan(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Set the changes of each batch.
-
-        Raises:
-            DuplicateIdError: If an id is stored with other content and `on_change` is "refuse";
-                the items before it are stored.
-        """
+        """Set the changes of each batch; raises DuplicateIdError as `Writer.write`."""
         for batch in batches:
             refusal = self._choose(batch)
             is_full = len(self._recent) > RECENT
@@ -55,11 +45,11 @@ class Planner:
     def _choose(self, batch: Batch) -> DuplicateIdError | None:
         """Set a batch's changes; return the refusal of the item that ends them, if one does."""
         self._withdraw_failed()
-        items, hashes = self._hash(list(self._accept(batch.things)))
-        states = self._known.states([item.id for item in items], hashes)
-        for item, hash_, code in zip(items, hashes, states.tolist(), strict=True):
-            state = State(code)
-            recent = self._recent.get(item.id)
+        accepted = list(self._accept(batch.things))
+        ids, hashes = [item.id for item, _ in accepted], [hash_ for _, hash_ in accepted]
+        states = self._known.states(ids, hashes).tolist()
+        for (item, hash_), code in zip(accepted, states, strict=True):
+            state, recent = State(code), self._recent.get(item.id)
             if recent is not None:
                 state = State.SAME if recent == hash_ else State.CHANGED
             if state == State.SAME:
@@ -74,8 +64,8 @@ class Planner:
             batch.changes.append(Change(item, hash_, state, state == State.CHANGED, recent))
         return None
 
-    def _accept(self, things: Iterable[Item | Skipped]) -> Iterator[Item]:
-        """Pass on items that have an encoder and something to encode; report the others."""
+    def _accept(self, things: Iterable[Item | Skipped]) -> Iterator[tuple[Item, str]]:
+        """Yield items that can be encoded, with their content hashes; report the others."""
         for thing in things:
             if isinstance(thing, Skipped):
                 self._log.report.skipped.append(thing)
@@ -85,18 +75,12 @@ class Planner:
                 stays = "; what is stored under its id stays" if self._is_stored(thing.id) else ""
                 self._log.skip(thing, f"no text in it{stays}")
             else:
-                yield thing
-
-    def _hash(self, items: Iterable[Item]) -> tuple[list[Item], list[str]]:
-        """Return items and their content hashes, without those whose file cannot be read."""
-        readable, hashes = [], []
-        for item in items:
-            try:
-                hashes.append(content_hash(item))
-                readable.append(item)
-            except OSError as error:
-                self._log.fail(item, reason(error))
-        return readable, hashes
+                try:
+                    hash_ = content_hash(thing)
+                except OSError as error:
+                    self._log.fail(thing, reason(error))
+                else:
+                    yield thing, hash_
 
     def _withdraw_failed(self) -> None:
         """Remember of changes that failed what is still stored under their ids."""

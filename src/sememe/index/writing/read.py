@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
 from sememe._types import Item, Skipped
 from sememe.index.writing.audio_windows import SECONDS
 from sememe.index.writing.batch import Batch
-
-if TYPE_CHECKING:
-    from sememe.index.writing.source_ledger import SourceLedger
+from sememe.index.writing.source_ledger import SourceLedger
 
 BATCH_ITEMS = 1024  # items looked up and chunked together ...
 _BATCH_CHARS = 4_000_000  # ... or fewer, if they are long
@@ -52,7 +49,7 @@ def read_batches(things: Iterable[Item | Skipped], ledger: SourceLedger) -> Iter
 
 
 class _Size:
-    """How much work the items of a batch are."""
+    """Size of the items of a batch."""
 
     def __init__(self) -> None:
         self._items = self._chars = 0

@@ -1,20 +1,17 @@
-"""Which files are being read and which have been, entered as their rows are committed.
+"""Files being read and files read, entered as their rows are committed.
 
 A file is entered as begun before the first of its rows is stored, and with its size and time of
-change once all of them are: whatever is interrupted is read again, and what is stored of it leaves
-if the file does.
+change once all of them are: whatever is interrupted is read again, and what is stored of it is
+removed if the file is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from sememe.search.store import Store
 from sememe.search.table.file_ledger import SourceRecord
-
-if TYPE_CHECKING:
-    from sememe.search.store import Store
 
 _FILES = 1024  # files read between two entries
 _BEGUN = -1  # size of a file that was begun
@@ -42,7 +39,7 @@ class SourceLedger:
 
     @property
     def is_full(self) -> bool:
-        """Whether it is time to flush and to enter what was read."""
+        """Whether to flush and enter what was read."""
         return len(self._finished) >= _FILES
 
     def enter_begun(self) -> None:
@@ -56,13 +53,10 @@ class SourceLedger:
         failed: id -> reason, of items whose content could not be read; an image or audio file is
             one item, and its id is its source.
         """
-        self._store.record_sources(
-            [
-                replace(record, items=0, reason=failed[record.source])
-                if record.source in failed
-                else record
-                for record in self._finished
-            ]
-        )
+        records = [
+            replace(one, items=0, reason=failed[one.source]) if one.source in failed else one
+            for one in self._finished
+        ]
+        self._store.record_sources(records)
         self._finished = []
         self._begun = {s: record for s, record in self._begun.items() if s == self._reading}

@@ -1,6 +1,6 @@
 """Bring an index to the state of a folder: read what changed, remove what is gone.
 
-A file whose size and time of change are in the ledger is passed over unread; what is interrupted is
+A file whose size and time of change are in the ledger is not read; what is interrupted is
 read again, and what is stored of it not encoded again. A file that gave nothing is read each time:
 the library it needs, or the permission to read it, may have come since. So is a file of which the
 store holds less than the ledger has: something removed it by its id.
@@ -11,23 +11,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._progress import progress
 from sememe._types import Item, Skipped
-from sememe.index.report import Report
 from sememe.index.writing.items import has_text
 from sememe.index.writing.metadata import MetadataSchema
 from sememe.index.writing.source_ledger import SourceLedger
+from sememe.index.writing.writer import Writer
+from sememe.search.store import Store
 from sememe.search.table.file_ledger import SourceRecord
 from sememe.search.table.item_catalogue import digests
 from sememe.sources import SourceFile, find_files, read_file
 from sememe.sources.files import EMPTY, UNLISTED
-
-if TYPE_CHECKING:
-    from sememe.index.writing.writer import Writer
-    from sememe.search.store import Store
 
 
 class FolderSync:
@@ -49,22 +47,19 @@ class FolderSync:
         self._unchanged = 0
         self._reread: dict[str, tuple[SourceRecord, set[int]]] = {}  # files that may have shrunk
 
-    def run(
-        self, writer: Writer, *, ignore: Sequence[str] = (), show_progress: bool = False
-    ) -> Report:
-        """Read, store, and remove what is gone."""
+    def run(self, writer: Writer, *, ignore: Sequence[str], show_progress: bool) -> None:
+        """Read, store, and remove what is gone; the writer's report counts it."""
         with progress("files", total=None, show=show_progress) as advance:
             things = self._read(ignore, advance)
-            log = writer.write(things, on_change="replace", ledger=self._ledger)
-        log.report.unchanged += self._unchanged
-        for source in log.failed:  # what is stored of it is of the file as it was: it is read again
+            failed = writer.write(things, on_change="replace", ledger=self._ledger)
+        for source in failed:  # what is stored of it is of the file as it was: it is read again
             self._reread.pop(source, None)
-        log.report.removed += self.remove_missing()
-        return log.report
+        writer.report.unchanged += self._unchanged
+        writer.report.removed += self.remove_missing()
 
     def remove_missing(self) -> int:
-        """Remove items that files no longer hold, and those of files not met; return how many."""
-        missing = {source for source in set(self._known) - self._met if self._is_ours(source)}
+        """Remove items that files no longer hold, and those of missing files; return how many."""
+        missing = filter(self._is_ours, set(self._known) - self._met)
         gone = {source for source in missing if not source.startswith(tuple(self._unlisted))}
         stale = self._find_stale(gone)
         self._store.delete(stale)
@@ -76,14 +71,11 @@ class FolderSync:
         self, ignore: Sequence[str], advance: Callable[[int], None]
     ) -> Iterator[Item | Skipped]:
         """Read the items of every file that is new or changed."""
-        files = (
-            (prefix, entry)
-            for root, prefix in self._roots.items()
-            for entry in find_files(root, ignore=ignore)
-        )
-        for done, (prefix, entry) in enumerate(files, start=1):
-            yield from self._visit(prefix, entry)
-            advance(done)
+        done = count(1)
+        for root, prefix in self._roots.items():
+            for entry in find_files(root, ignore=ignore):
+                yield from self._visit(prefix, entry)
+                advance(next(done))
 
     def _visit(self, prefix: str, entry: SourceFile | Skipped) -> Iterator[Item | Skipped]:
         source = prefix + entry.source
@@ -105,7 +97,8 @@ class FolderSync:
     def _read_file(self, file: SourceFile) -> Iterator[Item | Skipped]:
         ids: list[str] = []
         reason = None
-        for thing in self._fit_items(file):
+        things = map(_refuse_empty, read_file(file))
+        for thing in self._schema.fit_all(things, file.source):
             if isinstance(thing, Skipped):
                 reason = reason or thing.reason
             else:
@@ -125,17 +118,6 @@ class FolderSync:
             self._reread[file.source] = (record, set(digests(ids).tolist()))
         self._ledger.finish(None)
 
-    def _fit_items(self, file: SourceFile) -> Iterator[Item | Skipped]:
-        """Read a file's items, with metadata that the index can hold."""
-        for thing in read_file(file):
-            if isinstance(thing, Skipped):
-                yield thing
-            elif has_text(thing):
-                yield self._schema.fit(thing)
-            else:
-                yield Skipped(thing.source, f"{EMPTY}: no text in it")
-        yield from self._schema.report_left_out(file.source)
-
     def _is_ours(self, source: str) -> bool:
         return any(
             source.startswith(prefix) if prefix else source == root.name
@@ -151,24 +133,25 @@ class FolderSync:
             ids: list[Any] = batch.column("id").to_pylist()
             sources: list[Any] = batch.column("source").to_pylist()
             for id_, source in zip(ids, sources, strict=True):
-                if source in gone:
+                _, kept = self._reread.get(source, (None, None))
+                if source in gone or (kept is not None and digests([id_]).item() not in kept):
                     stale[id_] = None
-                elif source in self._reread:
-                    (digest,) = digests([id_]).tolist()
-                    if digest not in self._reread[source][1]:
-                        stale[id_] = None
         return list(stale)
+
+
+def _refuse_empty(thing: Item | Skipped) -> Item | Skipped:
+    if isinstance(thing, Skipped) or has_text(thing):
+        return thing
+    return Skipped(thing.source, f"{EMPTY}: no text in it")
 
 
 def _count_items(store: Store) -> Counter[str]:
     """Count the items of each source, by their first parts."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     counts: Counter[str] = Counter()
     for batch in store.iterate(["source", "part"], batch_size=65_536):
         first = batch.filter(pa.array(batch.column("part").to_numpy() == 0))
-        of_sources: Any = pc.value_counts(first.column("source"))
-        for entry in of_sources.to_pylist():
-            counts[entry["values"]] += entry["counts"]
+        sources: list[Any] = first.column("source").to_pylist()
+        counts.update(sources)
     return counts

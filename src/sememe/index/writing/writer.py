@@ -11,54 +11,46 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sememe._types import Item, Skipped
 from sememe.index.encoders import Encoders
-from sememe.index.writing.audio_windows import (
-    AudioCutter,
-    WindowEncoder,
-)
+from sememe.index.report import Report
 from sememe.index.writing.batch import WriteLog
-from sememe.index.writing.chunks import Analyzer, Chunker
+from sememe.index.writing.chunks import Chunker
 from sememe.index.writing.commit import Committer
 from sememe.index.writing.encode import RowEncoder
 from sememe.index.writing.plan import OnChange, Planner
 from sememe.index.writing.read import read_batches
 from sememe.index.writing.source_ledger import SourceLedger
+from sememe.search.store import Store
+from sememe.sources.media.sequential_audio import SequentialReader
+from sememe.text.terms.analyze import Analyzer
 
 if TYPE_CHECKING:
     from sememe.encoders.audio.transcriber import Transcriber
-    from sememe.index.encoders import Encoders
-    from sememe.search.store import Store
 
 
+@dataclass(slots=True)
 class Writer:
-    """Stores items in one index; the writer lock is held by the caller."""
+    """Stores items in one index; the writer lock is held by the caller.
 
-    def __init__(
-        self,
-        store: Store,
-        encoders: Encoders,
-        analyzer: Analyzer,
-        *,
-        thumbnails: int = 0,
-        load_transcriber: Callable[[], Transcriber] | None = None,
-    ) -> None:
-        """Take what items are stored with.
+    Attributes:
+        store: Where rows go.
+        encoders: Which fill the store's vector columns.
+        analyzer: Makes the keyword terms.
+        report: Counts what is done.
+        thumbnails: Longer side of the thumbnails kept of images; 0: none.
+        load_transcriber: Loads the recogniser that transcribes audio; None: none does.
+    """
 
-        Args:
-            store: Where rows go.
-            encoders: Which fill the store's vector columns.
-            analyzer: Makes the keyword terms.
-            thumbnails: Longer side of the thumbnails kept of images; 0: none.
-            load_transcriber: Loads the recogniser that transcribes audio; None: none does.
-        """
-        self._store = store
-        self._encoders = encoders
-        self._analyzer = analyzer
-        self._thumbnails = thumbnails
-        self._load_transcriber = load_transcriber
+    store: Store
+    encoders: Encoders
+    analyzer: Analyzer
+    report: Report
+    thumbnails: int
+    load_transcriber: Callable[[], Transcriber] | None
 
     def write(
         self,
@@ -66,8 +58,8 @@ class Writer:
         *,
         on_change: OnChange,
         ledger: SourceLedger | None = None,
-    ) -> WriteLog:
-        """Store items, in memory bounded by the batch.
+    ) -> dict[str, str]:
+        """Store items, in memory bounded by the batch; return id -> why it could not be read.
 
         Args:
             things: Items, or the reasons why there are none; read once.
@@ -80,20 +72,18 @@ class Writer:
                 items before it are stored.
             InvalidInputError: As `things` raises it; the items before it are stored.
         """
-        log, ledger = WriteLog(), ledger or SourceLedger(self._store)
-        planner = Planner(self._store, self._encoders, log, on_change)
-        audio = AudioCutter(self._load_transcriber)
-        chunker = Chunker(self._store, self._encoders, self._analyzer, audio, log)
-        committer = Committer(self._store, ledger, log, thumbnails=self._thumbnails)
+        log, ledger = WriteLog(self.report), ledger or SourceLedger(self.store)
+        planner = Planner(self.store, self.encoders, log, on_change)
+        chunker = Chunker(self.store, self.encoders, self.analyzer, self.load_transcriber, log)
+        committer = Committer(self.store, ledger, log, self.thumbnails)
         with (
-            closing(WindowEncoder()) as windows,
+            closing(SequentialReader()) as reader,
             ThreadPoolExecutor(1, thread_name_prefix="sememe-encode") as background,
         ):
-            encoder = RowEncoder(self._encoders, windows, log)
+            encoder = RowEncoder(self.encoders, reader, log)
             batches = read_batches(things, ledger)
             batches = planner.plan(batches)
             batches = chunker.chunk(batches)
             batches = encoder.encode(batches, background)
-            for _ in committer.commit(batches):
-                pass
-        return log
+            committer.commit(batches)
+        return log.failed

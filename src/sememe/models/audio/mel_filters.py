@@ -6,12 +6,12 @@ htk      2595 log10(1 + f / 700) (Young et al., The HTK Book)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
+
+import numpy as np
 
 from sememe._errors import UnknownNameError
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
+from sememe._types import FloatArray
 
 MelScale = Literal["slaney", "htk"]
 MelNorm = Literal["slaney", "none"]
@@ -41,8 +41,6 @@ def mel_filters(
         scale: The mel scale on which the triangles are evenly spaced.
         norm: "slaney": each of area one; "none": each of height one.
     """
-    import numpy as np
-
     low, high = to_mel(np.array([fmin, fmax or sample_rate / 2]), scale)
     corners = from_mel(np.linspace(low, high, n_mels + 2), scale)
     bins = np.fft.rfftfreq(n_fft, 1 / sample_rate)
@@ -53,8 +51,7 @@ def mel_filters(
     filters = np.maximum(0, np.minimum(rising, falling))
     if norm == "slaney":
         filters *= (2 / (corners[2:] - corners[:-2]))[:, None]
-    rows: FloatArray = filters.astype(np.float32)
-    return rows
+    return filters.astype(np.float32)
 
 
 def to_mel(hertz: FloatArray, scale: MelScale) -> FloatArray:
@@ -64,11 +61,8 @@ def to_mel(hertz: FloatArray, scale: MelScale) -> FloatArray:
     >>> to_mel(np.array([500.0, 1000.0]), "slaney").round(3).tolist()
     [7.5, 15.0]
     """
-    import numpy as np
-
     if scale == "htk":
-        mels: FloatArray = 2595.0 * np.log10(1.0 + hertz / 700.0)
-        return mels
+        return np.asarray(2595.0 * np.log10(1.0 + hertz / 700.0))
     _check(scale)
     above = _KNEE / _LINEAR + np.log(np.maximum(hertz, _KNEE) / _KNEE) / np.log(_STEP)
     return np.where(hertz < _KNEE, hertz / _LINEAR, above)
@@ -76,11 +70,8 @@ def to_mel(hertz: FloatArray, scale: MelScale) -> FloatArray:
 
 def from_mel(mels: FloatArray, scale: MelScale) -> FloatArray:
     """Return the frequencies, in Hz, of values on a mel scale."""
-    import numpy as np
-
     if scale == "htk":
-        hertz: FloatArray = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
-        return hertz
+        return 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
     _check(scale)
     knee = _KNEE / _LINEAR
     return np.where(mels < knee, mels * _LINEAR, _KNEE * _STEP ** (np.maximum(mels, knee) - knee))

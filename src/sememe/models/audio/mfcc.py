@@ -5,24 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
+
+import numpy as np
 
 from sememe._blas import one_thread
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._types import FloatArray
+from sememe.models.audio import spectrogram
 from sememe.models.audio.mel_filters import MelNorm, MelScale, mel_filters
-from sememe.models.audio.spectrogram import (
-    PadMode,
-    Window,
-    check_frames,
-    compute_spectra,
-    make_window,
-    map_frames,
-    split_frames,
-)
+from sememe.models.audio.spectrogram import PadMode, Window
 from sememe.sources.media.audio_decoding import read_sound, stream_sound
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 DeltaMode = Literal["interp", "nearest"]
 DctNorm = Literal["ortho", "none"]
@@ -86,26 +79,22 @@ class Mfcc:
     def mel(self, sound: Any) -> FloatArray:
         """Return (n_mels, frames) float32: the mel spectrogram of audio.
 
-        sound: what `sememe.read_sound` takes: a path, bytes of a file, or (samples,
-        sample rate).
-
-        Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`.
+        sound: What `sememe.read_sound` takes: a path, bytes of a file, or (samples, sample rate).
+        Raises as `read_sound` does.
         """
-        return self._join(self._mels([read_sound(sound, sample_rate=self.sample_rate)]))
+        samples = read_sound(sound, sample_rate=self.sample_rate)
+        return np.concatenate(list(self._mels([samples]))).T
 
     def log_mel(self, sound: Any) -> FloatArray:
         """Return (n_mels, frames) float32: the mel spectrogram in decibels, 10 log10; see `mel`."""
-        import numpy as np
-
-        decibels = _decibels(self.mel(sound), self.amin)
+        decibels = _to_decibels(self.mel(sound), self.amin)
         if self.top_db is not None:
             np.maximum(decibels, decibels.max() - self.top_db, out=decibels)
         return decibels
 
     def mfcc(self, sound: Any) -> FloatArray:
         """Return (n_mfcc, frames) float32: the cosine transform of `log_mel`."""
-        return _product(self._cosines(), self.log_mel(sound))
+        return _multiply(self._cosines(), self.log_mel(sound))
 
     def stream_mfcc(self, sound: Any, *, seconds: float = 30.0) -> Iterator[FloatArray]:
         """Yield what `mfcc` returns in blocks of frames, in memory bounded by the block.
@@ -116,7 +105,7 @@ class Mfcc:
         """
         cosines = self._cosines()
         for block in self.stream_log_mel(sound, seconds=seconds):
-            yield _product(cosines, block)
+            yield _multiply(cosines, block)
 
     def stream_log_mel(self, sound: Any, *, seconds: float = 30.0) -> Iterator[FloatArray]:
         """Yield what `log_mel` returns in blocks of frames; see `stream_mfcc`."""
@@ -127,39 +116,30 @@ class Mfcc:
             )
         blocks = stream_sound(sound, sample_rate=self.sample_rate, seconds=seconds)
         for mels in self._mels(blocks):
-            yield _decibels(mels, self.amin).T
+            yield _to_decibels(mels, self.amin).T
 
     def _mels(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
         """Yield (frames, n_mels) of a stream of samples."""
-        win_length = self.n_fft if self.win_length is None else self.win_length
+        n_fft, hop = self.n_fft, self.hop_length
+        win_length = n_fft if self.win_length is None else self.win_length
         if not 0 < self.power < float("inf") or (self.top_db is not None and not self.top_db >= 0):
             raise InvalidInputError(
                 f"power={self.power}, top_db={self.top_db}; give a power above 0, and decibels of "
                 "at least 0 or None."
             )
-        check_frames(self.n_fft, win_length, self.hop_length)
-        shape = make_window(self.window, win_length, self.n_fft)
+        spectrogram.check_frames(n_fft, win_length, hop)
+        shape = spectrogram.make_window(self.window, win_length, n_fft)
         filters = self._filters().T.copy()
         threads = self.threads or os.cpu_count() or 1
 
         def work(frames: FloatArray) -> FloatArray:
-            mels: FloatArray = compute_spectra(frames, shape, self.power) @ filters
-            return mels
+            return spectrogram.compute_spectra(frames, shape, self.power) @ filters
 
-        frames = split_frames(
-            blocks,
-            n_fft=self.n_fft,
-            hop_length=self.hop_length,
-            center=self.center,
-            pad_mode=self.pad_mode,
+        frames = spectrogram.split_frames(
+            blocks, n_fft=n_fft, hop_length=hop, center=self.center, pad_mode=self.pad_mode
         )
         for some in frames:
-            yield map_frames(some, work, self.n_mels, threads=threads)
-
-    def _join(self, parts: Iterable[FloatArray]) -> FloatArray:
-        import numpy as np
-
-        return np.concatenate(list(parts)).T
+            yield spectrogram.map_frames(some, work, self.n_mels, threads=threads)
 
     def _filters(self) -> FloatArray:
         top = self.sample_rate / 2 if self.fmax is None else self.fmax
@@ -170,20 +150,13 @@ class Mfcc:
             )
         if self.mel_norm not in get_args(MelNorm):
             raise UnknownNameError.of("mel_norm", self.mel_norm, get_args(MelNorm))
+        sizes = (self.sample_rate, self.n_fft, self.n_mels)
         return mel_filters(
-            self.sample_rate,
-            self.n_fft,
-            self.n_mels,
-            fmin=self.fmin,
-            fmax=self.fmax,
-            scale=self.mel_scale,
-            norm=self.mel_norm,
+            *sizes, fmin=self.fmin, fmax=self.fmax, scale=self.mel_scale, norm=self.mel_norm
         )
 
     def _cosines(self) -> FloatArray:
         """Return the (n_mfcc, n_mels) cosine transform, liftered."""
-        import numpy as np
-
         if not 1 <= self.n_mfcc <= self.n_mels or self.lifter < 0:
             raise InvalidInputError(
                 f"n_mfcc={self.n_mfcc}, lifter={self.lifter}; give 1 to n_mels={self.n_mels} "
@@ -193,8 +166,7 @@ class Mfcc:
         if self.lifter:
             orders = np.arange(1, self.n_mfcc + 1)[:, None]
             basis = basis * (1 + self.lifter / 2 * np.sin(np.pi * orders / self.lifter))
-        rows: FloatArray = basis.astype(np.float32)
-        return rows
+        return basis.astype(np.float32)
 
 
 def cosine_basis(n: int, kind: int, norm: DctNorm) -> FloatArray:
@@ -203,8 +175,6 @@ def cosine_basis(n: int, kind: int, norm: DctNorm) -> FloatArray:
     >>> cosine_basis(2, 2, "none").round(3).tolist()
     [[2.0, 2.0], [1.414, -1.414]]
     """
-    import numpy as np
-
     if kind not in (2, 3) or norm not in get_args(DctNorm):
         raise InvalidInputError(
             f"dct_type={kind!r}, dct_norm={norm!r}; give 2 or 3, and 'ortho' or 'none'."
@@ -239,8 +209,6 @@ def delta(
     Raises:
         InvalidInputError: If the width is even or not above `order`, or there are no frames.
     """
-    import numpy as np
-
     frames = features.shape[-1]
     if width % 2 == 0 or width <= max(order, 2) or order < 1 or not frames:
         raise InvalidInputError(
@@ -263,15 +231,12 @@ def delta(
     return np.pad(slopes, ends, mode="edge") if inner else slopes
 
 
-def _product(cosines: FloatArray, features: FloatArray) -> FloatArray:
+def _multiply(cosines: FloatArray, features: FloatArray) -> FloatArray:
     with one_thread():
-        coefficients: FloatArray = cosines @ features
-    return coefficients
+        return np.asarray(cosines @ features)
 
 
-def _decibels(power: FloatArray, amin: float) -> FloatArray:
-    import numpy as np
-
+def _to_decibels(power: FloatArray, amin: float) -> FloatArray:
     if not amin > 0:
         raise InvalidInputError(f"amin={amin}; give a power above 0.")
     decibels: FloatArray = np.maximum(power, np.float32(amin))

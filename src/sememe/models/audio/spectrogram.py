@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from sememe._blas import one_thread
 from sememe._errors import InvalidInputError, UnknownNameError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
+from sememe._types import FloatArray
 
 Window = Literal["hann", "hamming", "blackman", "boxcar"]
 PadMode = Literal["constant", "reflect", "edge"]
 _COSINES = {  # of a window: a sum of cosines
-    "hann": (0.5, 0.5),
-    "hamming": (0.54, 0.46),
-    "blackman": (0.42, 0.5, 0.08),
-    "boxcar": (1.0,),
-}
+    "hann": (0.5, 0.5), "hamming": (0.54, 0.46), "blackman": (0.42, 0.5, 0.08), "boxcar": (1.0,),
+}  # fmt: skip
 _CACHED = 1 << 15  # samples transformed at a time: they stay in the processor's cache
 _STRETCH = 1024  # frames that a thread takes at a time
 
@@ -40,8 +36,6 @@ def make_window(name: Window, length: int, n_fft: int) -> NDArray[np.float64]:
     Raises:
         UnknownNameError: If there is no window of that name.
     """
-    import numpy as np
-
     if name not in _COSINES:
         raise UnknownNameError.of("window", name, get_args(Window))
     turns = 2 * np.pi * np.arange(length) / length
@@ -61,8 +55,6 @@ def split_frames(
     after the audio according to `pad_mode`. Otherwise the first frame begins with the first sample,
     and samples that fill no frame are dropped. Audio shorter than a frame is padded with silence.
     """
-    import numpy as np
-
     if pad_mode not in get_args(PadMode):
         raise UnknownNameError.of("pad_mode", pad_mode, get_args(PadMode))
     half = n_fft // 2 if center else 0
@@ -72,25 +64,23 @@ def split_frames(
         tail = np.concatenate([tail, block[-(half + 1) :]])[-(half + 1) :]
         held = np.concatenate([held, block])
         if not begun and len(held) > half:
-            held, begun = np.concatenate([_before(held, half, pad_mode), held]), True
+            held, begun = np.concatenate([_pad_before(held, half, pad_mode), held]), True
         if begun and len(held) >= n_fft:
-            frames = _view(held, n_fft, hop_length)
+            frames = sliding_window_view(held, n_fft)[::hop_length]
             yield frames
             held, made = held[len(frames) * hop_length :], True
     if begun:
-        held = np.concatenate([held, _before(tail[::-1], half, pad_mode)[::-1]])
+        held = np.concatenate([held, _pad_before(tail[::-1], half, pad_mode)[::-1]])
     else:  # shorter than the padding
         held = np.pad(held, half, mode=pad_mode)
     if not made and len(held) < n_fft:
         held = np.pad(held, (0, n_fft - len(held)))
     if len(held) >= n_fft:
-        yield _view(held, n_fft, hop_length)
+        yield sliding_window_view(held, n_fft)[::hop_length]
 
 
-def _before(samples: FloatArray, half: int, pad_mode: PadMode) -> FloatArray:
+def _pad_before(samples: FloatArray, half: int, pad_mode: PadMode) -> FloatArray:
     """Return the `half` samples of padding before audio that has more samples than that."""
-    import numpy as np
-
     if pad_mode == "reflect":
         return samples[1 : half + 1][::-1]
     if pad_mode == "edge":
@@ -98,19 +88,10 @@ def _before(samples: FloatArray, half: int, pad_mode: PadMode) -> FloatArray:
     return np.zeros(half, np.float32)
 
 
-def _view(samples: FloatArray, n_fft: int, hop_length: int) -> FloatArray:
-    from numpy.lib.stride_tricks import sliding_window_view
-
-    view: FloatArray = sliding_window_view(samples, n_fft)[::hop_length]
-    return view
-
-
 def map_frames(
     frames: FloatArray, work: Callable[[FloatArray], FloatArray], dim: int, *, threads: int
 ) -> FloatArray:
     """Return (n, dim): `work` of (n, n_fft) frames, a few of them at a time, in threads."""
-    import numpy as np
-
     count, n_fft = frames.shape
     size = max(16, _CACHED // n_fft)
     rows = np.empty((count, dim), np.float32)
@@ -123,8 +104,7 @@ def map_frames(
     starts = range(0, count, _STRETCH)
     with one_thread():
         if threads == 1 or len(starts) == 1:
-            for start in starts:
-                stretch(start)
+            list(map(stretch, starts))
         else:
             with ThreadPoolExecutor(threads) as pool:
                 list(pool.map(stretch, starts))
@@ -136,23 +116,16 @@ def compute_spectra(frames: FloatArray, shape: NDArray[np.float64], power: float
 
     frames: (n, n_fft). shape: the (n_fft,) window.
     """
-    import numpy as np
-
     # In float64: float32 rounds away what is faint next to something loud.
     spectrum = np.fft.rfft(frames * shape)
     squared = spectrum.real**2 + spectrum.imag**2
     if power != 2.0:
         squared = np.sqrt(squared) if power == 1.0 else squared ** (power / 2)
-    result: FloatArray = squared.astype(np.float32)
-    return result
+    return squared.astype(np.float32)
 
 
 def check_frames(n_fft: int, win_length: int, hop_length: int) -> None:
-    """Refuse lengths of frames that make no sense.
-
-    Raises:
-        InvalidInputError: If a length is below 1 (2 for n_fft), or a window or hop exceeds a frame.
-    """
+    """Refuse a length below 1 (2 for n_fft), and a window or hop longer than a frame."""
     whole = all(isinstance(one, int) for one in (n_fft, win_length, hop_length))
     if not whole or n_fft < 2 or not 1 <= hop_length <= n_fft or not 1 <= win_length <= n_fft:
         raise InvalidInputError(

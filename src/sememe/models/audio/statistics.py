@@ -18,32 +18,17 @@ modulation spectra, McDermott & Simoncelli 2011 (doi:10.1016/j.neuron.2011.06.03
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING
+import numpy as np
 
+from sememe._types import FloatArray
 from sememe.models.audio.mfcc import Mfcc, cosine_basis, delta
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-
-MEL = Mfcc(
-    sample_rate=22_050,
-    n_fft=1024,
-    hop_length=256,
-    n_mels=64,
-    amin=1e-20,  # soft audio is not silence
-    top_db=None,
-    threads=1,
+MEL = Mfcc(  # with a low amin, as soft audio is not silence
+    sample_rate=22_050, n_fft=1024, hop_length=256, n_mels=64, amin=1e-20, top_db=None, threads=1
 )
-WIDTHS = {
-    "bands": 192,
-    "timbre": 120,
-    "rhythm": 48,
-    "presence": 24,
-    "course": 100,
-    "company": 28,
-}
+WIDTHS = {"bands": 192, "timbre": 120, "rhythm": 48, "presence": 24, "course": 100, "company": 28}
 _N_MFCC = 20
+_COSINES = cosine_basis(MEL.n_mels, 2, "ortho")[:_N_MFCC].astype(np.float32)
 _RANGE = 80.0  # decibels below the loudest that count
 _SILENCE = -90.0  # decibels: below this, audio is silent
 _LOUD = 30.0  # decibels below the loudest frame that still count as loud
@@ -59,56 +44,29 @@ def measure_statistics(levels: FloatArray) -> FloatArray:
 
     levels: (64, frames) of `MEL.log_mel`, at least one frame.
     """
-    import numpy as np
-
     loudest = max(float(levels.max()), _SILENCE)
     levels = np.maximum(levels, np.float32(loudest - _RANGE)) - np.float32(loudest)
-    cepstra = _cosines() @ levels
-    slopes = delta(cepstra)
+    cepstra = _COSINES @ levels
     loudness = 10 * np.log10((10 ** (levels / 10)).mean(axis=0) + 1e-10)
     loud = np.flatnonzero(loudness > loudness.max() - _LOUD)
     first, last = int(loud[0]), int(loud[-1]) + 1
+    timbre = (cepstra.mean(1), cepstra.std(1), cepstra.min(1), cepstra.max(1))
+    slopes = (delta(cepstra).std(1), delta(cepstra, order=2).std(1))
     rise = np.maximum(np.diff(levels, axis=1), 0).mean() if levels.shape[1] > 1 else 0.0
+    presence = (len(loud) / len(loudness), np.log1p(last - first), rise, loudness.std())
     parts = {
         "bands": np.concatenate([levels.mean(1), levels.std(1), delta(levels).std(1)]),
-        "timbre": np.concatenate(
-            [
-                cepstra.mean(1),
-                cepstra.std(1),
-                cepstra.min(1),
-                cepstra.max(1),
-                slopes.std(1),
-                delta(cepstra, order=2).std(1),
-            ]
-        ),
-        "rhythm": _rhythm(levels),
-        "presence": np.array(
-            [
-                *cepstra[:, loud].std(1),
-                len(loud) / len(loudness),
-                np.log1p(last - first),
-                rise,
-                loudness.std(),
-            ]
-        ),
-        "course": _course(cepstra[:, first:last]),
-        "company": _correlations(cepstra[:_GROUPS]),
+        "timbre": np.concatenate([*timbre, *slopes]),
+        "rhythm": _measure_rhythm(levels),
+        "presence": np.array([*cepstra[:, loud].std(1), *presence]),
+        "course": _measure_course(cepstra[:, first:last]),
+        "company": _correlate(cepstra[:_GROUPS]),
     }
     return np.concatenate([parts[name] for name in WIDTHS]).astype(np.float32)
 
 
-@cache
-def _cosines() -> FloatArray:
-    import numpy as np
-
-    rows: FloatArray = cosine_basis(MEL.n_mels, 2, "ortho")[:_N_MFCC].astype(np.float32)
-    return rows
-
-
-def _rhythm(levels: FloatArray) -> FloatArray:
+def _measure_rhythm(levels: FloatArray) -> FloatArray:
     """Return (48,): log power of 8 groups of bands in 6 ranges of modulation frequency."""
-    import numpy as np
-
     frames = levels.shape[1]
     groups = levels.reshape(_GROUPS, -1, frames).mean(axis=1)
     groups = (groups - groups.mean(axis=1, keepdims=True)) * np.hanning(frames + 2)[1:-1]
@@ -117,28 +75,21 @@ def _rhythm(levels: FloatArray) -> FloatArray:
     tempo = np.fft.rfftfreq(length, 1 / _FRAMES_A_SECOND)
     ranges = zip(_TEMPI, _TEMPI[1:], strict=False)
     sums = [power[:, (tempo >= low) & (tempo < high)].mean(axis=1) for low, high in ranges]
-    powers: FloatArray = np.log10(np.stack(sums, axis=1) / frames + 1).ravel()
-    return powers
+    return np.asarray(np.log10(np.stack(sums, axis=1) / frames + 1).ravel())
 
 
-def _course(cepstra: FloatArray) -> FloatArray:
+def _measure_course(cepstra: FloatArray) -> FloatArray:
     """Return (100,): the mean of each of five segments in order, less the mean of all."""
-    import numpy as np
-
     frames = cepstra.shape[1]
     sums = np.concatenate([np.zeros((_N_MFCC, 1)), np.cumsum(cepstra, axis=1)], axis=1)
     starts = np.arange(_STRETCHES) * frames // _STRETCHES
     ends = np.maximum(-(-np.arange(1, _STRETCHES + 1) * frames // _STRETCHES), starts + 1)
     means = (sums[:, ends] - sums[:, starts]) / (ends - starts)
-    differences: FloatArray = (means - sums[:, -1:] / frames).T.ravel()
-    return differences
+    return np.asarray((means - sums[:, -1:] / frames).T.ravel())
 
 
-def _correlations(rows: FloatArray) -> FloatArray:
+def _correlate(rows: FloatArray) -> FloatArray:
     """Return the correlations of each pair of rows; 0 where one is constant."""
-    import numpy as np
-
     apart = rows - rows.mean(axis=1, keepdims=True)
     apart /= np.linalg.norm(apart, axis=1, keepdims=True) + 1e-3
-    correlations: FloatArray = (apart @ apart.T)[np.triu_indices(len(rows), 1)]
-    return correlations
+    return np.asarray((apart @ apart.T)[np.triu_indices(len(rows), 1)])

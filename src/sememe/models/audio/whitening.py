@@ -5,7 +5,7 @@ examples; then their principal axes are taken, and each axis is divided by the r
 deviation: half of whitening, as the last axes are mostly noise.
 
 The scale of the package was fitted to synthetic sounds (`sememe.models.audio.synthetic_sounds`),
-not to recordings; `SoundEncoder.fit` fits another to a user's own.
+not to real audio; `SoundEncoder.fit` fits another to a user's own.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
 from sememe.models.audio.statistics import WIDTHS
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 DIM = 192
 LEAST_EXAMPLES = 50
@@ -54,15 +53,10 @@ class SoundScale:
 
     def __call__(self, statistics: FloatArray) -> FloatArray:
         """Return (n, dim) float32 of (n, 512), not of unit length."""
-        import numpy as np
-
-        vectors: FloatArray = ((statistics - self.mean) @ self.axes).astype(np.float32, copy=False)
-        return vectors
+        return ((statistics - self.mean) @ self.axes).astype(np.float32, copy=False)
 
     def to_bytes(self) -> bytes:
         """Return the file that `of_bytes` reads."""
-        import numpy as np
-
         out = BytesIO()
         np.savez(out, mean=self.mean, axes=self.axes)
         return out.getvalue()
@@ -74,8 +68,6 @@ class SoundScale:
         Raises:
             ValueError: If the bytes are something else.
         """
-        import numpy as np
-
         with np.load(BytesIO(data), allow_pickle=False) as arrays:
             scale = cls(arrays["mean"], arrays["axes"])
         count = sum(WIDTHS.values())
@@ -91,8 +83,6 @@ def fit_scale(statistics: FloatArray, dim: int = DIM) -> SoundScale:
     Raises:
         InvalidInputError: If the examples are all alike.
     """
-    import numpy as np
-
     weights = np.concatenate([np.full(w, _WEIGHTS.get(name, 1.0)) for name, w in WIDTHS.items()])
     mean = statistics.mean(axis=0, dtype=np.float64)
     deviation = statistics.std(axis=0, dtype=np.float64)
@@ -103,7 +93,7 @@ def fit_scale(statistics: FloatArray, dim: int = DIM) -> SoundScale:
     dim = min(dim, int((spread > max(1e-3 * float(spread[0]), 1e-6)).sum()))
     if not dim:
         raise InvalidInputError(
-            f"the {len(statistics)} recordings are all alike; give recordings that differ."
+            f"the {len(statistics)} audio examples are all alike; give some that differ."
         )
     rows = scale[:, None] * axes[:dim].T / np.sqrt(spread[:dim])
     return SoundScale(mean.astype(np.float32), rows.astype(np.float32))

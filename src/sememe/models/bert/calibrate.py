@@ -13,23 +13,18 @@ import random
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.models.bert.engine import SentenceEngine
-from sememe.models.bert.int8 import Int8, Range, measure_ranges
-from sememe.models.onnx.transformer import in_float32
+from sememe.models.bert.int8 import Int8, Key, Range, measure_ranges
+from sememe.models.bert.weights import BertWeights
+from sememe.models.onnx.transformer import Products, in_float32
 from sememe.models.weights.cache import cache_folder, keep
 
-if TYPE_CHECKING:
-    from sememe.models.bert.int8 import Key
-    from sememe.models.bert.weights import BertWeights
-    from sememe.models.onnx.transformer import Products
-
-    Encode = Callable[[list[str]], list[list[int]]]
-
+Encode = Callable[[list[str]], list[list[int]]]
 LEAST_COSINE = 0.98  # to the float32 form, in the mean over the sample texts
 _MAX_TOKENS = 60  # of a sample text
 _VERSION = 1  # of the files, and of how ranges are measured
@@ -41,20 +36,18 @@ def calibrate_int8(
     """Return the products of the network in int8, calibrated now or read from the cache.
 
     encode: Texts to token ids, special tokens included. key: Of the weights and the tokenizer.
-
-    Raises:
-        InvalidInputError: If sentence vectors differ too much from those in float32.
+    InvalidInputError if sentence vectors differ too much from those in float32.
     """
     path = cache_folder() / f"int8-{_VERSION}-{key}.npz"
     if (kept := _load(path)) is not None:
         return Int8(kept)
-    texts = read_sample_texts()
+    texts = _read_sample_texts()
     random.Random(0).shuffle(texts)
-    longest = min(_MAX_TOKENS, weights.max_tokens)
-    ids = [row[:longest] for row in encode(texts)]
+    ids = [row[: min(_MAX_TOKENS, weights.max_tokens)] for row in encode(texts)]
     half = len(ids) // 2
     ranges = measure_ranges(weights, ids)
-    forms: tuple[Products, ...] = (in_float32, Int8(ranges))
+    int8 = Int8(ranges)
+    forms: tuple[Products, ...] = (in_float32, int8)
     exact, whole = (
         SentenceEngine(weights, pooling=pooling, products=form, threads=1).forward(ids[half:])
         for form in forms
@@ -66,10 +59,10 @@ def calibrate_int8(
             f"and {LEAST_COSINE} is the least. Load it without :int8."
         )
     keep(path, _pack(ranges, cosine))
-    return Int8(ranges)
+    return int8
 
 
-def read_sample_texts() -> list[str]:
+def _read_sample_texts() -> list[str]:
     """Read the Korean and English texts of the package."""
     lines = files("sememe").joinpath("app/samples/samples.jsonl").read_text(encoding="utf-8")
     return [json.loads(line)["text"] for line in lines.splitlines()]
@@ -82,11 +75,10 @@ def _load(path: Path) -> dict[Key, Range] | None:
             keys = json.loads(str(file["places"]))
             scales, zeros = file["scales"].astype(np.float32), file["zeros"].astype(np.uint8)
             channels = {name: file[name] for name in file.files if name.startswith("channels")}
-        if not len(keys) == len(scales) == len(zeros):
-            return None
+        rows = zip(keys, scales, zeros, strict=True)
         return {
-            (number, name): Range(scales[i], zeros[i], channels.get(f"channels{i}"))
-            for i, (number, name) in enumerate(keys)
+            (number, name): Range(scale, zero, channels.get(f"channels{i}"))
+            for i, ((number, name), scale, zero) in enumerate(rows)
         }
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -94,18 +86,15 @@ def _load(path: Path) -> dict[Key, Range] | None:
 
 def _pack(ranges: dict[Key, Range], cosine: float) -> bytes:
     """Return the ranges as the bytes of an .npz file."""
+    values = ranges.values()
     arrays: dict[str, Any] = {
-        f"channels{i}": one.channels
-        for i, one in enumerate(ranges.values())
-        if one.channels is not None
+        "cosine": np.float64(cosine),
+        "places": np.str_(json.dumps(list(ranges))),
+        "scales": np.array([one.scale for one in values]),
+        "zeros": np.array([one.zero for one in values]),
     }
-    packed = io.BytesIO()
-    np.savez(
-        packed,
-        cosine=np.float64(cosine),
-        places=np.str_(json.dumps(list(ranges))),
-        scales=np.array([one.scale for one in ranges.values()]),
-        zeros=np.array([one.zero for one in ranges.values()]),
-        **arrays,
-    )
-    return packed.getvalue()
+    channels = {f"channels{i}": one.channels for i, one in enumerate(values)}
+    arrays |= {name: array for name, array in channels.items() if array is not None}
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
+from sememe.models.bert.folder import Dense
 from sememe.models.bert.graph import INPUTS, add_states, state_graph
 from sememe.models.bert.pooling import pooling_weights
+from sememe.models.bert.weights import BertWeights
 from sememe.models.onnx.batches import Batches, make_inputs
 from sememe.models.onnx.builder import Graph, floats
 from sememe.models.onnx.session import LazySession
 from sememe.models.onnx.token_engine import TOKENS_AT_ONCE
 from sememe.models.onnx.transformer import Products, in_float32
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.models.bert.folder import Dense
-    from sememe.models.bert.weights import BertWeights
-
 
 class SentenceEngine:
-    """The network, its pooling and the dense layers."""
+    """The network, its pooling and the dense layers.
+
+    Attributes:
+        dim: Width of a sentence's vector.
+        max_tokens: The longest sequence, special tokens included.
+        n_layers: Number of layers, the embeddings (layer 0) not counted.
+    """
 
     tokens_at_once = TOKENS_AT_ONCE
 
@@ -39,49 +41,28 @@ class SentenceEngine:
         products: Products = in_float32,
         threads: int | None = None,
     ) -> None:
+        self.dim = int(dense[-1].matrix.shape[1]) if dense else weights.dim * len(pooling)
+        self.max_tokens = weights.max_tokens
+        self.n_layers = len(weights.layers)
         self._weights = weights
         self._pooling = tuple(pooling)
-        self._dense = tuple(dense)
         self._products = products
         self._batches = Batches(max_tokens=weights.max_tokens, threads=threads)
-        make = partial(sentence_graph, weights, self._pooling, self._dense, products=products)
+        make = partial(sentence_graph, weights, self._pooling, tuple(dense), products=products)
         self._sentences = LazySession(make)
         self._states: tuple[tuple[int, ...], LazySession] | None = None
-
-    @property
-    def dim(self) -> int:
-        """Width of a sentence's vector."""
-        if self._dense:
-            return int(self._dense[-1].matrix.shape[1])
-        return self._weights.dim * len(self._pooling)
-
-    @property
-    def max_tokens(self) -> int:
-        """The longest sequence, special tokens included."""
-        return self._weights.max_tokens
-
-    @property
-    def n_layers(self) -> int:
-        """Number of layers, the embeddings (layer 0) not counted."""
-        return len(self._weights.layers)
 
     def forward(self, ids: Sequence[Sequence[int]], *, skip: int = 0) -> FloatArray:
         """Return (n, dim) unit rows for n sequences of token ids, special tokens included.
 
         skip: Tokens at the beginning of each that are read but not pooled, as those of a prompt.
-
-        Raises:
-            InvalidInputError: If a sequence has no tokens, or more than there are positions.
+        Lengths are checked by `Batches.lengths`.
         """
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
             inputs = make_inputs(ids, lengths, batch)
-            longest = inputs["ids"].shape[1]
-            inputs["pool"] = pooling_weights(
-                self._pooling, lengths[batch], longest=longest, skip=skip
-            )
-            rows: FloatArray = self._sentences.run(inputs)[0]
-            return rows
+            inputs["pool"] = pooling_weights(self._pooling, lengths[batch], skip=skip)
+            return self._sentences.run(inputs)[0]
 
         return self._batches.rows(ids, self.dim, run)
 
@@ -90,16 +71,17 @@ class SentenceEngine:
     ) -> list[FloatArray]:
         """Return the states of each sequence's tokens, (its length, width of the network).
 
-        layers: Whose mean is taken, 0 for the embeddings; by default the last.
-
-        Raises:
-            InvalidInputError: As `forward`; or if there is no such layer.
+        layers: Whose mean is taken, 0 for the embeddings; by default the last. InvalidInputError if
+        there is no such layer.
         """
-        graph = self._open_states(self._check_layers(layers))
+        chosen = self._check_layers(layers)
+        if self._states is None or self._states[0] != chosen:  # the graph of the last call is kept
+            make = partial(state_graph, self._weights, layers=chosen, products=self._products)
+            self._states = chosen, LazySession(make)
+        session = self._states[1]
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
-            states: FloatArray = graph.run(make_inputs(ids, lengths, batch))[0]
-            return states
+            return session.run(make_inputs(ids, lengths, batch))[0]
 
         return self._batches.states(ids, run)
 
@@ -117,21 +99,9 @@ class SentenceEngine:
             )
         return chosen
 
-    def _open_states(self, layers: tuple[int, ...]) -> LazySession:
-        """Return the graph of these layers; that of the last call is kept."""
-        if self._states is None or self._states[0] != layers:
-            make = partial(state_graph, self._weights, layers=layers, products=self._products)
-            self._states = layers, LazySession(make)
-        self._states[1].open()
-        return self._states[1]
-
 
 def sentence_graph(
-    weights: BertWeights,
-    pooling: Sequence[str],
-    dense: Sequence[Dense],
-    *,
-    products: Products = in_float32,
+    weights: BertWeights, pooling: Sequence[str], dense: Sequence[Dense], *, products: Products
 ) -> bytes:
     """Build the graph of token ids to unit rows "rows" (N, dim).
 
@@ -139,12 +109,12 @@ def sentence_graph(
     """
     g = Graph()
     x = add_states(g, weights, products, depth=len(weights.layers))[-1]  # (N, T, dim)
+    dim = weights.dim * len(pooling)
     if "max" in pooling:
         parts = [_pool(g, x, way, i) for i, way in enumerate(pooling)]
         y = g("Concat", *parts, axis=1)  # (N, ways * dim)
     else:
-        y = g.reshape(g("MatMul", "pool", x), -1, len(pooling) * weights.dim)
-    dim = weights.dim * len(pooling)
+        y = g.reshape(g("MatMul", "pool", x), -1, dim)
     for step in dense:
         y, dim = g("MatMul", y, g.constant(step.matrix)), step.matrix.shape[1]
         if step.bias is not None:

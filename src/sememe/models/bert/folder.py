@@ -15,16 +15,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import damaged, fingerprint
+from sememe._persistence import damage_error, fingerprint
+from sememe._types import FloatArray
 from sememe.models.weights.checkpoint import weight_files
 from sememe.models.weights.folder import CONFIG, MODULES, TOKENIZER, ModelFolder
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.weights.safetensors import Tensors
+from sememe.models.weights.safetensors import Tensors
 
 _NO_LIMIT = 10**9
 _POOLING_NAMES = {
@@ -33,7 +31,7 @@ _POOLING_NAMES = {
     "mean_sqrt_len_tokens": "mean_sqrt_len", "weightedmean": "weighted_mean",
     "weightedmean_tokens": "weighted_mean", "lasttoken": "last",
 }  # fmt: skip
-DENSE_ACTIVATIONS = {"Identity": "", "Tanh": "Tanh", "ReLU": "Relu", "Sigmoid": "Sigmoid"}
+_ACTIVATIONS = {"Identity": "", "Tanh": "Tanh", "ReLU": "Relu", "Sigmoid": "Sigmoid"}
 _QUERY, _DOCUMENT = ("query", "search_query"), ("document", "passage", "search_document")
 
 
@@ -73,11 +71,7 @@ class SentenceFolder:
     pool_prompt: bool
 
     def tensors(self) -> Tensors:
-        """Read the network's weights.
-
-        Raises:
-            InvalidInputError, CorruptFileError, MissingExtraError: See `ModelFolder.tensors`.
-        """
+        """Read the network's weights; see `ModelFolder.tensors`."""
         return ModelFolder(self.network).tensors()
 
     def fingerprint(self, weights: Sequence[Path] | None = None) -> str:
@@ -98,11 +92,7 @@ class SentenceFolder:
         )
 
     def tokenizer(self) -> Path:
-        """Return the path of tokenizer.json.
-
-        Raises:
-            InvalidInputError: If there is none.
-        """
+        """Return the path of tokenizer.json; InvalidInputError if there is none."""
         network = ModelFolder(self.network)
         return (network if network.has(TOKENIZER) else ModelFolder(self.path)).tokenizer()
 
@@ -111,7 +101,7 @@ def read_sentence_folder(path: Path) -> SentenceFolder:
     """Read the documents of a folder, but not the network's weights.
 
     Raises:
-        InvalidInputError: If there is no network, or a module or pooling that sememe does not know.
+        InvalidInputError: If there is no network, or an unsupported module or pooling.
         CorruptFileError: If a file is damaged.
     """
     folder = ModelFolder.open(path)
@@ -126,7 +116,6 @@ def read_sentence_folder(path: Path) -> SentenceFolder:
             pool_prompt = bool(settings.get("include_prompt", True))
         elif kind == "Dense":
             dense.append(_read_dense(folder.within(name)))
-    limit = _read_limit(folder, network)
     settings = folder.json("config_sentence_transformers.json", missing={})
     prompts = settings.get("prompts") or {}
     default = prompts.get(settings.get("default_prompt_name") or "", "")
@@ -136,7 +125,7 @@ def read_sentence_folder(path: Path) -> SentenceFolder:
         config=network.json(CONFIG),
         pooling=pooling,
         dense=tuple(dense),
-        max_tokens=limit,
+        max_tokens=_read_limit(folder, network),
         query_prompt=next((prompts[name] for name in _QUERY if prompts.get(name)), default),
         document_prompt=next((prompts[name] for name in _DOCUMENT if prompts.get(name)), default),
         pool_prompt=pool_prompt,
@@ -164,12 +153,12 @@ def _read_steps(folder: ModelFolder) -> tuple[tuple[str, str], ...]:
     if folder.json(MODULES, missing=None) is None:
         return (("Transformer", ""),)
     if not folder.steps:
-        raise damaged(folder.path / MODULES, "it lists no modules by type and path")
+        raise damage_error(folder.path / MODULES, "it lists no modules by type and path")
     kinds = [kind for kind, _ in folder.steps]
     known = ("Transformer", "Pooling", "Dense", "Normalize")
     if unknown := [kind for kind in kinds if kind not in known]:
         raise InvalidInputError(
-            f"{folder.path} has a step {unknown[0]!r}; sememe knows {', '.join(known)}. Use it "
+            f"{folder.path} has a step {unknown[0]!r}; sememe supports {', '.join(known)}. Use it "
             "with sentence-transformers"
         )
     if kinds != sorted(kinds, key=known.index):
@@ -182,13 +171,12 @@ def _read_steps(folder: ModelFolder) -> tuple[tuple[str, str], ...]:
 
 def _read_pooling(facts: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     """Return the poolings that a module's config names, in the order they are put together."""
-    given = facts.get("pooling_mode")
-    if given is not None:
-        names = [given] if isinstance(given, str) else list(given)
-    else:
-        flags = {key.removeprefix("pooling_mode_"): value for key, value in facts.items()
-                 if key.startswith("pooling_mode_")}  # fmt: skip
-        names = [name for name in [*_POOLING_NAMES, *flags] if flags.get(name)]
+    names = facts.get("pooling_mode")
+    if names is None:
+        start = "pooling_mode_"
+        flags = [key.removeprefix(start) for key in facts if key.startswith(start) and facts[key]]
+        names = [*(name for name in _POOLING_NAMES if name in flags), *flags]
+    names = [names] if isinstance(names, str) else names
     names = list(dict.fromkeys(names))
     if unknown := [name for name in names if name not in _POOLING_NAMES]:
         raise InvalidInputError(
@@ -203,12 +191,11 @@ def _read_pooling(facts: Mapping[str, Any], path: Path) -> tuple[str, ...]:
 def _read_dense(folder: ModelFolder) -> Dense:
     settings, path = folder.json(CONFIG), folder.path
     name = str(settings.get("activation_function", "Identity")).rsplit(".", 1)[-1]
-    if name not in DENSE_ACTIVATIONS:
-        known = ", ".join(DENSE_ACTIVATIONS)
+    if name not in _ACTIVATIONS:
+        known = ", ".join(_ACTIVATIONS)
         raise InvalidInputError(f"{path} ends in {name!r}; sememe computes {known}")
     tensors = folder.tensors()
-    try:
-        matrix = tensors["linear.weight"].T  # (inputs, outputs)
-    except KeyError as error:
-        raise CorruptFileError(f"{path} lacks {error}. Fetch it anew") from error
-    return Dense(matrix, tensors.get("linear.bias"), DENSE_ACTIVATIONS[name])
+    if "linear.weight" not in tensors:
+        raise CorruptFileError(f"{path} lacks 'linear.weight'. Fetch it anew")
+    matrix = tensors["linear.weight"].T  # (inputs, outputs)
+    return Dense(matrix, tensors.get("linear.bias"), _ACTIVATIONS[name])

@@ -6,31 +6,25 @@
 
 Sequences of a batch are padded at the end to the longest, and their lengths hide the padding from
 attention. How the products are computed is left to `Products`: in float32, or on whole numbers of 8
-bits (`sememe.models.bert.int8`). Normalisation is not ONNX Runtime's SkipLayerNormalization, which
-takes seven times as long on CPU as an addition and LayerNormalization do.
+bits (`sememe.models.bert.int8`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sememe._types import FloatArray
+from sememe.models.bert.weights import BertWeights
 from sememe.models.onnx.builder import Graph, Port, floats, integers
-from sememe.models.onnx.transformer import Products, Transformer, embed_tokens, in_float32
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.bert.weights import BertWeights
+from sememe.models.onnx.transformer import Products, Transformer, embed_tokens
 
 INPUTS: dict[str, Port] = {"ids": integers("N", "T", bits=32), "lengths": integers("N", bits=32)}
 TYPES = "types"  # the input of token types, if a graph has it: (N, T) int32
 
 
-def state_graph(
-    weights: BertWeights, *, layers: Sequence[int], products: Products = in_float32
-) -> bytes:
+def state_graph(weights: BertWeights, *, layers: Sequence[int], products: Products) -> bytes:
     """Build the graph of token ids to tokens' states, the mean over `layers` of their outputs.
 
     Inputs: "ids" (N, T) int32, padded with any id; "lengths" (N,) int32. Output: "states"
@@ -71,8 +65,8 @@ def add_states(
 
 def _slice_distances(g: Graph, bias: FloatArray) -> str:
     """Append the slice of (heads, max_tokens, max_tokens) for a batch: (1, heads, T, T)."""
-    one, two = g.constant(np.array([1])), g.constant(np.array([2]))
-    length = g("Slice", g("Shape", "ids"), one, two, g.constant(np.array([0])))
+    one, two, zero = (g.constant(np.array([i])) for i in (1, 2, 0))
+    length = g("Slice", g("Shape", "ids"), one, two, zero)
     ends = g("Concat", length, length, axis=0)
     starts, axes = g.constant(np.array([0, 0])), g.constant(np.array([2, 3]))
     return g("Slice", g.constant(bias[None]), starts, ends, axes)

@@ -1,11 +1,11 @@
-"""A network of BERT's family in int8: half the time, hardly other vectors.
+"""A network of BERT's family in int8: half the time, nearly the same vectors.
 
 A product x @ W is computed as round(x / s + z) @ round(W / t), s and z for all of x, t for each
 column of W. s and z are measured once, on activations of sample texts, and held fixed, so that a
 text's vector does not depend on its batch.
 
 A few channels of normalised states are ten times as large as the rest, and one s for all would
-leave the rest coarse. So channels are first evened out, x / c and c W, which changes nothing in
+leave the rest coarse. So channels are first smoothed, x / c and c W, which changes nothing in
 exact arithmetic (SmoothQuant, Xiao et al. 2023, arXiv:2211.10438).
 """
 
@@ -13,21 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sememe._types import FloatArray
 from sememe.models.bert.graph import INPUTS, add_states
+from sememe.models.bert.weights import BertWeights
 from sememe.models.onnx.builder import Graph, floats
 from sememe.models.onnx.session import open_session
 from sememe.models.onnx.transformer import in_float32
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.bert.weights import BertWeights
-
-    Key = tuple[int, str]
-
+Key = tuple[int, str]  # number of the layer, name of the product
 _SMOOTHED = ("qkv", "up")  # products whose inputs were just normalised
 _CLIPPED = 1e-5  # share of values clipped on either side
 _TOKENS = 4000  # of the sample, at most
@@ -78,14 +74,13 @@ def quantise(matrix: FloatArray) -> tuple[np.ndarray, FloatArray]:
 
 def measure_ranges(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[Key, Range]:
     """Return the ranges of all products' inputs on sample sequences, special tokens included."""
-    inputs = collect_inputs(weights, ids)
     return {
-        (number, name): _range(name, x, getattr(weights.layers[number], name))
-        for (number, name), x in inputs.items()
+        (number, name): _measure_range(name, x, getattr(weights.layers[number], name))
+        for (number, name), x in _collect_inputs(weights, ids).items()
     }
 
 
-def _range(name: str, x: FloatArray, matrix: FloatArray) -> Range:
+def _measure_range(name: str, x: FloatArray, matrix: FloatArray) -> Range:
     channels = None
     if name in _SMOOTHED:
         channels = np.sqrt(np.abs(x).max(axis=0) / np.abs(matrix).max(axis=1).clip(1e-9))
@@ -98,7 +93,7 @@ def _range(name: str, x: FloatArray, matrix: FloatArray) -> Range:
     return Range(np.float32(scale), np.uint8(round(-low / scale)), channels)
 
 
-def collect_inputs(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[Key, FloatArray]:
+def _collect_inputs(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[Key, FloatArray]:
     """Return the inputs of each product for at most `_TOKENS` tokens: (tokens, inputs)."""
     names: dict[Key, tuple[str, int]] = {}
 
@@ -109,14 +104,14 @@ def collect_inputs(weights: BertWeights, ids: Sequence[Sequence[int]]) -> dict[K
     g = Graph()
     add_states(g, weights, record, depth=len(weights.layers))
     ports = {x: floats("N", "T", width) for x, width in names.values()}
-    run = open_session(g.build(INPUTS, ports))
+    session = open_session(g.build(INPUTS, ports))
     kept: dict[Key, list[FloatArray]] = {key: [] for key in names}
     left = _TOKENS
     for row in ids:
         if left <= 0:
             break
         inputs = {"ids": np.array([row], np.int32), "lengths": np.array([len(row)], np.int32)}
-        values = dict(zip(ports, run.run(list(ports), inputs), strict=True))
+        values = dict(zip(ports, session.run(list(ports), inputs), strict=True))
         for key, (x, _) in names.items():
             kept[key].append(values[x][0, :left])
         left -= len(row)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import InvalidInputError
 from sememe.models.weights.folder import ModelFolder
-
-if TYPE_CHECKING:
-    from sememe.text.tokenizers.tokenizer_file import FileTokenizer
+from sememe.text.tokenizers.tokenizer_file import FileTokenizer
 
 USUAL = ("[MASK]", "<mask>")
 _FILES = ("special_tokens_map.json", "tokenizer_config.json")
 
 
-def mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> str:
+def find_mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> str:
     """Find the mask token, and keep the tokenizer from splitting it.
 
     The "mask_token" of the tokenizer's files comes first, then config.json's "mask_token_id", then
@@ -26,7 +24,7 @@ def mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer
         InvalidInputError: If there is none, or the tokenizer does not know it.
         CorruptFileError: If a file is damaged.
     """
-    tried = list(dict.fromkeys(_candidates(folder, config, tokenizer)))
+    tried = list(dict.fromkeys(_propose(folder, config, tokenizer)))
     for name in tried:
         if tokenizer.keep_whole(name):
             return name
@@ -36,7 +34,7 @@ def mask_token(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer
     )
 
 
-def _candidates(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> Iterator[str]:
+def _propose(folder: Path, config: Mapping[str, Any], tokenizer: FileTokenizer) -> Iterator[str]:
     for name in _FILES:
         token = ModelFolder(folder).object(name, missing={}).get("mask_token")
         if isinstance(token, dict):

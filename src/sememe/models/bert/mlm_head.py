@@ -11,27 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
-from sememe.models.bert.weights import ARCHITECTURES
+from sememe._types import FloatArray
+from sememe.models.bert.weights import BertWeights
 from sememe.models.onnx.builder import Graph, floats
 from sememe.models.onnx.session import open_session
 from sememe.models.onnx.transformer import activate, linear
-from sememe.models.weights.reader import Reader
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.bert.weights import BertWeights
-    from sememe.models.weights.safetensors import Tensors
+from sememe.models.weights.reader import Norm, Reader
+from sememe.models.weights.safetensors import Tensors
 
 _BLOCK = 16_000_000  # scores held at once: 64 MB
 
 
 @dataclass(frozen=True, slots=True)
-class HeadNames:
+class _Names:
     """Names of the tensors of a head, and its fixed settings.
 
     Attributes:
@@ -48,19 +45,15 @@ class HeadNames:
     epsilon: float | None = None
 
 
-_LM_HEAD = HeadNames()
 _HEADS = {
-    "bert": HeadNames(
+    "bert": _Names(
         dense="cls.predictions.transform.dense",
         norm="cls.predictions.transform.LayerNorm",
         decoder="cls.predictions.decoder.weight",
         bias=("cls.predictions.decoder.bias", "cls.predictions.bias"),
         activation="",
     ),
-    "roberta": _LM_HEAD,
-    "xlm-roberta": _LM_HEAD,
-    "camembert": _LM_HEAD,
-    "distilbert": HeadNames(
+    "distilbert": _Names(
         dense="vocab_transform",
         norm="vocab_layer_norm",
         decoder="vocab_projector.weight",
@@ -68,7 +61,7 @@ _HEADS = {
         activation="",
         epsilon=1e-12,
     ),
-    "mpnet": _LM_HEAD,
+    **dict.fromkeys(("roberta", "xlm-roberta", "camembert", "mpnet"), _Names()),
 }
 
 
@@ -86,7 +79,7 @@ class MaskedHead:
 
     dense: FloatArray
     dense_bias: FloatArray
-    norm: tuple[FloatArray, FloatArray]
+    norm: Norm
     rows: FloatArray
     bias: FloatArray
     activation: str
@@ -98,18 +91,11 @@ def read_masked_head(
 ) -> MaskedHead:
     """Read the head from a checkpoint's tensors; `weights`: of the network below it.
 
-    where: The checkpoint's name, for messages.
-
-    Raises:
-        InvalidInputError: If the checkpoint has no such head.
-        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
+    where: The checkpoint's name, for messages. Raises as `check_has_head` and `Reader.array`.
     """
     check_has_head(config, tensors, where=where)
     names = _HEADS[config["model_type"]]
-    own = (names.decoder, *names.bias)
-    starts = (f"{names.dense}.", f"{names.norm}.")
-    parts = {name: x for name, x in tensors.items() if name in own or name.startswith(starts)}
-    reader = Reader(parts, where)
+    reader = Reader(tensors, where, prefix="")
     n_words, dim = weights.words.shape
     dense, dense_bias = reader.linear(names.dense, inputs=dim, outputs=dim)
     bias = next((name for name in names.bias if reader.has(name)), names.bias[-1])
@@ -126,11 +112,11 @@ def read_masked_head(
 
 
 def check_has_head(config: Mapping[str, Any], tensors: Tensors, *, where: str) -> None:
-    """Refuse a checkpoint of a known type that has no head for masked tokens."""
-    kind = config.get("model_type")
-    if kind not in ARCHITECTURES:
+    """Raise InvalidInputError if a checkpoint of a known type has no head for masked tokens."""
+    names = _HEADS.get(config.get("model_type", ""))
+    if names is None:
         return  # `read_bert_weights` refuses it
-    wanted = f"{_HEADS[kind].dense}.weight"
+    wanted = f"{names.dense}.weight"
     if wanted not in tensors:
         raise InvalidInputError(
             f"{where} has no head that predicts masked words: the tensor {wanted} is not there, as "
@@ -143,16 +129,15 @@ class HeadEngine:
     """A head on CPU: the small part as a graph, the product with all tokens in NumPy.
 
     So the tokens' rows, the largest tensor of all, are in memory once.
+
+    Attributes:
+        n_tokens: Number of tokens that are scored.
     """
 
     def __init__(self, head: MaskedHead, *, threads: int = 1) -> None:
+        self.n_tokens = len(head.bias)
         self._head = head
         self._session = open_session(head_graph(head), threads=threads)
-
-    @property
-    def n_tokens(self) -> int:
-        """Number of tokens that are scored."""
-        return len(self._head.bias)
 
     def blocks(self, states: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
         """Yield slices of (n, dim) states with their (rows, vocabulary) scores, at most 64 MB each.

@@ -11,30 +11,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
+from sememe.models.bert.folder import Dense
 from sememe.models.bert.pooling import pooling_weights
 from sememe.models.onnx.batches import Batches, pad
 from sememe.models.onnx.session import OnnxFile
 from sememe.models.onnx.token_engine import TOKENS_AT_ONCE
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.models.bert.folder import Dense
+from sememe.vectors.nearest import unit
 
 _PLAIN = ("onnx/model.onnx", "model.onnx")
 _INT8 = ("onnx/model_quantized.onnx", "onnx/model_int8.onnx", "onnx/model_qint8_avx512_vnni.onnx")
 _STATES = ("last_hidden_state", "token_embeddings")
 _DEFAULT_MAX = 8192  # tokens, if neither the folder nor its config has a limit
 _ACTIVATIONS: dict[str, Any] = {
+    "": lambda x: x,
     "Tanh": np.tanh,
     "Relu": lambda x: np.maximum(x, 0),
     "Sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+}
+_INPUTS: dict[str, Any] = {  # further inputs, made from a mask (N, T) of tokens
+    "attention_mask": lambda inside: inside,
+    "token_type_ids": np.zeros_like,
+    "position_ids": lambda inside: np.cumsum(np.ones_like(inside, np.int64), axis=1) - 1,
 }
 
 
@@ -53,6 +57,10 @@ class OnnxEngine:
     The file takes "input_ids", and may take "attention_mask", "token_type_ids" and "position_ids",
     all (N, T); it gives "last_hidden_state" or "token_embeddings", or else its first output, of
     the shape (N, T, width).
+
+    Attributes:
+        dim: Width of a sentence's vector.
+        max_tokens: The longest sequence, special tokens included.
     """
 
     tokens_at_once = TOKENS_AT_ONCE
@@ -67,12 +75,7 @@ class OnnxEngine:
         dense: Sequence[Dense] = (),
         threads: int | None = None,
     ) -> None:
-        """Open the file.
-
-        Raises:
-            CorruptFileError: If ONNX Runtime cannot open it.
-            InvalidInputError: If it has other inputs, or no output of tokens' states.
-        """
+        """Open the file; InvalidInputError if it has other inputs, or no output of states."""
         self._where = where
         self._pooling = tuple(pooling)
         self._dense = tuple(dense)
@@ -81,23 +84,11 @@ class OnnxEngine:
         self._batches = Batches(max_tokens=self.max_tokens, threads=threads)
         self._file = OnnxFile(file)
         self._output = self._find_output()
-        self._width = int(self._run([[0]], np.array([1]), np.array([0])).shape[2])
-
-    @property
-    def dim(self) -> int:
-        """Width of a sentence's vector."""
-        if self._dense:
-            return int(self._dense[-1].matrix.shape[1])
-        return self._width * len(self._pooling)
+        width = self._run([[0]], np.array([1]), np.array([0])).shape[2]
+        self.dim = int(dense[-1].matrix.shape[1]) if dense else width * len(pooling)
 
     def forward(self, ids: Sequence[Sequence[int]], *, skip: int = 0) -> FloatArray:
-        """Return (n, dim) unit rows for n sequences of token ids, special tokens included.
-
-        skip: Tokens at the beginning of each that are read but not pooled, as those of a prompt.
-
-        Raises:
-            InvalidInputError: If a sequence has no tokens, or more than the network reads.
-        """
+        """Return (n, dim) unit rows for n sequences of token ids; see `SentenceEngine.forward`."""
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
             return self._pool(self._run(ids, lengths, batch), lengths[batch], skip)
@@ -109,13 +100,12 @@ class OnnxEngine:
     ) -> list[FloatArray]:
         """Return the last states of each sequence's tokens, (its length, width of the network).
 
-        Raises:
-            InvalidInputError: As `forward`; or if `layers` is given.
+        layers: InvalidInputError if they are given.
         """
         if layers is not None:
             raise InvalidInputError(
-                f"layers={list(layers)}; the ONNX file of {self._where} gives out its last layer "
-                "alone. Leave it out"
+                f"layers={list(layers)}; the ONNX file of {self._where} has only its last layer as "
+                "output. Leave it out"
             )
         return self._batches.states(ids, partial(self._run, ids))
 
@@ -144,13 +134,15 @@ class OnnxEngine:
         self, ids: Sequence[Sequence[int]], lengths: NDArray[np.int64], batch: NDArray[np.int64]
     ) -> FloatArray:
         """Return the states of a batch: (N, T, width)."""
-        inside = np.arange(int(lengths[batch].max())) < lengths[batch][:, None]  # (N, T)
-        rows = np.where(inside, pad(ids, lengths, batch), self._pad)
-        made = {name: make(inside) for name, make in _INPUTS.items()}
-        return self._file.run(self._output, {"input_ids": rows} | made)
+        rows = pad(ids, lengths, batch)
+        inside = np.arange(rows.shape[1]) < lengths[batch][:, None]  # (N, T)
+        inputs = {name: make(inside) for name, make in _INPUTS.items()}
+        inputs["input_ids"] = np.where(inside, rows, self._pad)
+        return self._file.run(self._output, inputs)
 
     def _pool(self, states: FloatArray, lengths: NDArray[np.int64], skip: int) -> FloatArray:
-        weights = pooling_weights(self._pooling, lengths, longest=states.shape[1], skip=skip)
+        """Return unit rows (N, dim) for states (N, T, width)."""
+        weights = pooling_weights(self._pooling, lengths, skip=skip)
         parts = [
             np.where(weights[:, i, :, None] > 0, states, -np.inf).max(axis=1)
             if way == "max"
@@ -160,13 +152,5 @@ class OnnxEngine:
         y = np.concatenate(parts, axis=1)
         for step in self._dense:
             y = y @ step.matrix if step.bias is None else y @ step.matrix + step.bias
-            y = _ACTIVATIONS[step.activation](y) if step.activation else y
-        unit: FloatArray = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
-        return unit
-
-
-_INPUTS: dict[str, Any] = {  # further inputs, made from a mask (N, T) of tokens
-    "attention_mask": lambda inside: inside,
-    "token_type_ids": np.zeros_like,
-    "position_ids": lambda inside: np.cumsum(np.ones_like(inside, np.int64), axis=1) - 1,
-}
+            y = _ACTIVATIONS[step.activation](y)
+        return unit(y)

@@ -10,20 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.onnx.transformer import LayerNames, read_layer
+from sememe._types import FloatArray
+from sememe.models.onnx.transformer import Layer, LayerNames, Norm, read_layer
 from sememe.models.weights.config import check_activation, check_heads
 from sememe.models.weights.reader import Reader
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.onnx.transformer import Layer
-    from sememe.models.weights.safetensors import Tensors
-
+from sememe.models.weights.safetensors import Tensors
 
 _BERT = LayerNames(
     attention=(
@@ -43,24 +39,21 @@ class Architecture:
     Attributes:
         layer: Prefix of a layer's tensors, "{}" for its number.
         names: Of a layer's tensors.
-        first_position: "pad" if positions begin after the padding's id, as in RoBERTa.
+        offset: Whether positions begin after the padding's id, as in RoBERTa.
         keys: Width, layers, heads and inner width in the config.
         activation: The activation in the config.
     """
 
     layer: str = "encoder.layer.{}."
     names: LayerNames = _BERT
-    first_position: str = "0"
-    keys: tuple[str, str, str, str] = _KEYS
+    offset: bool = False
+    keys: tuple[str, ...] = _KEYS
     activation: str = "hidden_act"
 
 
-_ROBERTA = Architecture(first_position="pad")
 ARCHITECTURES = {
     "bert": Architecture(),
-    "roberta": _ROBERTA,
-    "xlm-roberta": _ROBERTA,
-    "camembert": _ROBERTA,
+    **dict.fromkeys(("roberta", "xlm-roberta", "camembert"), Architecture(offset=True)),
     "distilbert": Architecture(
         layer="transformer.layer.{}.",
         names=LayerNames(
@@ -77,7 +70,7 @@ ARCHITECTURES = {
             feed=_BERT.feed,
             norms=("attention.LayerNorm", "output.LayerNorm"),
         ),
-        first_position="pad",
+        offset=True,
     ),
 }
 
@@ -98,7 +91,7 @@ class BertWeights:
 
     words: FloatArray
     positions: FloatArray
-    norm: tuple[FloatArray, FloatArray]
+    norm: Norm
     layers: tuple[Layer, ...]
     distances: FloatArray | None
     heads: int
@@ -136,7 +129,7 @@ def read_bert_weights(config: Mapping[str, Any], tensors: Tensors, *, where: str
     check_heads(dim, heads, where)
     words = reader.array("embeddings.word_embeddings.weight", n_words, dim)
     positions, types = _read_positions(reader, most, dim)
-    if kind.first_position == "pad":
+    if kind.offset:
         positions = positions[int(config.get("pad_token_id", 1)) + 1 :]
     layers = tuple(
         read_layer(reader, kind.layer.format(i), kind.names, dim=dim, inner=inner)

@@ -30,7 +30,6 @@ _TEXT: dict[str, Any] = {
     "intermediate_size": 3072, "hidden_act": "gelu", "max_position_embeddings": 514,
     "layer_norm_eps": 1e-12, "pad_token_id": 1, "position_embedding_type": "absolute",
 }  # fmt: skip
-_MERGED = 2  # rows, and columns, merged into one between stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,17 +183,15 @@ def _check_sizes(tower: AudioTower, where: str) -> None:
         raise CorruptFileError(f"{where}: its audio_config has a size below 1, or none")
     for stage, heads in enumerate(tower.heads):
         check_heads(tower.width << stage, heads, where)
-    last = _MERGED ** (len(tower.depths) - 1)
-    grid = [
-        (tower.side + 2 * pad - patch) // stride + 1
-        for patch, stride, pad in zip(tower.patch, tower.stride, tower.pads, strict=True)
-    ]
+    last = 2 ** (len(tower.depths) - 1)  # two rows, and two columns, are merged between stages
+    ways = zip(tower.grid, tower.patch, tower.stride, tower.pads, strict=True)
     fits = (
-        tower.side % tower.mels == 0
-        and grid == list(tower.grid)
-        and all(side % last == 0 and side // last >= tower.window for side in tower.grid)
+        side == (tower.side + 2 * pad - patch) // stride + 1
+        and side % last == 0
+        and side // last >= tower.window
+        for side, patch, stride, pad in ways
     )
-    if not fits:
+    if tower.side % tower.mels or not all(fits):
         raise CorruptFileError(
             f"{where}: spec_size={tower.side}, num_mel_bins={tower.mels}, "
             f"patch_size={tower.patch}, patch_stride={tower.stride}, window_size={tower.window} "

@@ -13,18 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import expect_valid
+from sememe._types import FloatArray
 from sememe.models.audio.mfcc import Mfcc
 from sememe.models.weights.config import fill_defaults
 from sememe.sources.media.audio_decoding import stream_sound
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
 
 PADDINGS = ("repeatpad", "repeat", "pad")
 _TRUNCATIONS = ("rand_trunc", "fusion")
@@ -60,28 +58,23 @@ class ClapFeatures:
     def windows(self, sound: Any) -> Iterator[FloatArray]:
         """Yield (1, frames, mels) float32 of each window; see this file's top.
 
-        With fusion, (4, frames, mels) of audio that is longer than a window.
-
-        Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: As `stream_sound`.
+        With fusion, (4, frames, mels) of audio that is longer than a window. Raises as
+        `stream_sound` does.
         """
         rate = self.mel.sample_rate
         seconds = _FUSED_SECONDS if self.fused else self.samples / rate
-        before: FloatArray | None = None
+        before = np.empty(0, np.float32)
         for block in stream_sound(sound, sample_rate=rate, seconds=seconds):
-            samples = block
-            if before is not None and len(block) < len(before):
-                samples = np.concatenate([before, block])[-len(before) :]
+            shorter = len(block) < len(before)
+            last = np.concatenate([before, block])[-len(before) :] if shorter else block
+            yield self.spectrograms(last)
             before = block
-            yield self.spectrograms(samples)
 
     def spectrograms(self, samples: FloatArray) -> FloatArray:
         """Return (1, frames, mels) float32 of (n,) samples, or (4, frames, mels); see `windows`."""
-        mels = self._mels(self._pad(samples))
+        padded = (self._pad(samples), self.mel.sample_rate)
+        mels = np.ascontiguousarray(self.mel.log_mel(padded).T)
         return _stack_parts(mels, self.frames) if len(mels) > self.frames else mels[None]
-
-    def _mels(self, samples: FloatArray) -> FloatArray:
-        return np.ascontiguousarray(self.mel.log_mel((samples, self.mel.sample_rate)).T)
 
     def _pad(self, samples: FloatArray) -> FloatArray:
         times = self.samples // len(samples)
@@ -128,25 +121,23 @@ def read_features(given: Mapping[str, Any], *, fused: bool, where: str) -> ClapF
             padding=config["padding"],
             fused=fused and fusion,
         )
-    return _check(features, where)
-
-
-def _check(features: ClapFeatures, where: str) -> ClapFeatures:
-    mel = features.mel
-    top = mel.fmax or 0.0
-    fits = (
-        100 <= mel.sample_rate <= 1_000_000
-        and 2 <= mel.n_fft
-        and 1 <= mel.hop_length <= mel.n_fft <= features.samples
-        and mel.n_mels >= 1
-        and 0 <= mel.fmin < top <= mel.sample_rate / 2
-    )
-    if not fits:
+    if not _fits(features.mel, features.samples):
         raise CorruptFileError(
             f"{where}: its sampling_rate, fft_window_size, hop_length, max_length_s, feature_size, "
             "frequency_min and frequency_max do not fit each other. Fetch it anew"
         )
     return features
+
+
+def _fits(mel: Mfcc, samples: int) -> bool:
+    """Return whether the sizes fit each other and the samples of a window."""
+    return (
+        100 <= mel.sample_rate <= 1_000_000
+        and 2 <= mel.n_fft
+        and 1 <= mel.hop_length <= mel.n_fft <= samples
+        and mel.n_mels >= 1
+        and 0 <= mel.fmin < (mel.fmax or 0.0) <= mel.sample_rate / 2
+    )
 
 
 def _stack_parts(mels: FloatArray, frames: int) -> FloatArray:
@@ -158,5 +149,4 @@ def _stack_parts(mels: FloatArray, frames: int) -> FloatArray:
     upper = np.minimum(lower + 1, len(mels) - 1)
     fraction = (positions - lower).astype(np.float32)[:, None]
     shorter = mels[lower] * (1 - fraction) + mels[upper] * fraction
-    stacked: FloatArray = np.stack([shorter, *(mels[at : at + frames] for at in first)])
-    return stacked
+    return np.stack([shorter, *(mels[at : at + frames] for at in first)])

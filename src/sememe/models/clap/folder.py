@@ -67,13 +67,13 @@ def read_clap_folder(path: Path) -> ClapFolder:
 
 def _check_fit(path: Path, config: ClapConfig, features: ClapFeatures) -> None:
     """Compare the spectrograms that are made with those that the network reads."""
-    made, tower = features, config.audio
-    if made.mel.n_mels != tower.mels or made.frames > tower.max_frames:
+    mel, tower = features.mel, config.audio
+    if mel.n_mels != tower.mels or features.frames > tower.max_frames:
         raise CorruptFileError(
-            f"{path}: spectrograms are made of {made.mel.n_mels} bins and {made.frames} frames, "
+            f"{path}: spectrograms are made of {mel.n_mels} bins and {features.frames} frames, "
             f"the network reads {tower.mels} and at most {tower.max_frames}. Fetch it anew"
         )
-    if made.mel.mel_scale == "htk" and not tower.fused:
+    if mel.mel_scale == "htk" and not tower.fused:
         raise CorruptFileError(
             f"{path}: audio is prepared for a network with fusion (truncation 'fusion'), "
             f"{CONFIG} has enable_fusion false. Fetch it anew"

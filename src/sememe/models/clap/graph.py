@@ -19,21 +19,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sememe._types import FloatArray
 from sememe.models.bert.graph import INPUTS, add_states
+from sememe.models.clap.config import AudioTower
+from sememe.models.clap.weights import Block, ClapAudioWeights, ClapTextWeights, Fusion, Merging
 from sememe.models.onnx.builder import Graph, LargeGraph, floats
 from sememe.models.onnx.transformer import Transformer, activate, in_float32, linear, normalise
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.clap.config import AudioTower
-    from sememe.models.clap.weights import (
-        Block,
-        ClapAudioWeights,
-        ClapTextWeights,
-        Fusion,
-        Merging,
-        Projection,
-    )
     from sememe.models.onnx.transformer import Product
 
 _EPSILON = 1e-5  # of torch's LayerNorm
@@ -64,8 +57,8 @@ def audio_graph(weights: ClapAudioWeights, *, frames: int, fused: bool = False) 
     x, (rows, columns) = patches, tower.grid
     for stage, blocks in enumerate(weights.stages):
         for number, block in enumerate(blocks):
-            shifted = number % 2 == 1 and min(rows, columns) > tower.window
-            x = _layer(g, tower, block, x, (rows, columns), tower.window // 2 if shifted else 0)
+            shift = tower.window // 2 if number % 2 and min(rows, columns) > tower.window else 0
+            x = _append_layer(g, tower, block, x, (rows, columns), shift)
         if stage < len(weights.merging):
             x = _merge(g, weights.merging[stage], x, (rows, columns))
             rows, columns = rows // 2, columns // 2
@@ -112,14 +105,14 @@ def _embed_patches(
 ) -> str:
     """Append patch embedding: (channels, 1, side, side) to (1, patches, width)."""
     rows, columns = tower.grid
-    whole = _slice(g, image, 0, 1, axis=0) if fusion is not None else image
+    whole = g.slice(image, 0, 1, axis=0) if fusion is not None else image
     pads = [*tower.pads, *tower.pads]
     x = g("Conv", whole, *map(g.constant, kernel), strides=list(tower.stride), pads=pads)
     x = g.reshape(g("Transpose", x, perm=[0, 2, 3, 1]), 1, rows * columns, tower.width)
     if fusion is None:
         return x
     down, across = tower.stride
-    parts = _slice(g, image, 1, 4, axis=0)
+    parts = g.slice(image, 1, 4, axis=0)
     y = g("Conv", parts, *map(g.constant, fusion.patches), strides=[down, 3 * across], pads=pads)
     count = (tower.side + 2 * tower.pads[1] - 3 * tower.patch[1]) // (3 * across) + 1
     y = g.reshape(g("Transpose", y, perm=[2, 0, 3, 1]), 1, rows, 3 * count, tower.width)
@@ -143,18 +136,15 @@ def _fuse(g: Graph, fusion: Fusion, x: str, y: str) -> str:
     return g("Mul", g("Add", weighted, y), g.constant(np.array(2, np.float32)))
 
 
-def _layer(
+def _append_layer(
     g: Graph, tower: AudioTower, block: Block, x: str, grid: tuple[int, int], shift: int
 ) -> str:
     """Append one layer: states (1, rows * columns, width) to states of that shape."""
     layer = block.layer
     rows, columns = (-(-side // tower.window) * tower.window for side in grid)  # padded
+    heads = len(block.distances)
     network = Transformer(
-        g,
-        heads=len(block.distances),
-        activation=tower.activation,
-        epsilon=tower.epsilon,
-        norm_first=True,
+        g, heads=heads, activation=tower.activation, epsilon=tower.epsilon, norm_first=True
     )
     y = network.normalise(x, layer.norm1)
     y = g.reshape(y, *grid, len(layer.out))  # (rows, columns, width)
@@ -163,11 +153,12 @@ def _layer(
     y = _split_windows(g, _roll(g, y, shift), tower.window, rows, columns)
     bias = block.distances[None]
     if shift:
-        bias = bias + _window_mask(rows, columns, tower.window, shift)[:, None]
+        bias = bias + _mask_windows(rows, columns, tower.window, shift)[:, None]
     y = network.self_attention(y, layer, bias=g.constant(bias))
     y = _roll(g, _join_windows(g, y, tower.window, rows, columns, len(layer.out)), -shift)
     if (rows, columns) != grid:
-        y = _slice(g, _slice(g, y, 0, grid[0], axis=0), 0, grid[1], axis=1)
+        for axis in (0, 1):
+            y = g.slice(y, 0, grid[axis], axis=axis)
     x = g("Add", x, g.reshape(y, 1, grid[0] * grid[1], len(layer.out)))
     return g("Add", x, network.feed_forward(network.normalise(x, layer.norm2), layer))
 
@@ -175,8 +166,8 @@ def _layer(
 def _roll(g: Graph, x: str, shift: int) -> str:
     """Append a cyclic shift of states (rows, columns, width), up and left."""
     for axis in (0, 1) if shift else ():
-        most = np.iinfo(np.int64).max
-        x = g("Concat", _slice(g, x, shift, most, axis), _slice(g, x, 0, shift, axis), axis=axis)
+        rest = g.slice(x, shift, np.iinfo(np.int64).max, axis=axis)
+        x = g("Concat", rest, g.slice(x, 0, shift, axis=axis), axis=axis)
     return x
 
 
@@ -193,7 +184,7 @@ def _join_windows(g: Graph, x: str, side: int, rows: int, columns: int, width: i
     return g.reshape(g("Transpose", x, perm=[0, 2, 1, 3, 4]), rows, columns, width)
 
 
-def _window_mask(rows: int, columns: int, side: int, shift: int) -> FloatArray:
+def _mask_windows(rows: int, columns: int, side: int, shift: int) -> FloatArray:
     """Return (windows, side², side²), which masks states that a shift brought together."""
 
     def regions(length: int) -> FloatArray:
@@ -203,8 +194,7 @@ def _window_mask(rows: int, columns: int, side: int, shift: int) -> FloatArray:
     area = 3 * regions(rows)[:, None] + regions(columns)
     area = area.reshape(rows // side, side, columns // side, side).transpose(0, 2, 1, 3)
     area = area.reshape(-1, 1, side**2)
-    mask: FloatArray = np.where(area != area.transpose(0, 2, 1), _MASKED, 0).astype(np.float32)
-    return mask
+    return np.where(area != area.transpose(0, 2, 1), _MASKED, 0).astype(np.float32)
 
 
 def _merge(g: Graph, merging: Merging, x: str, grid: tuple[int, int]) -> str:
@@ -217,14 +207,9 @@ def _merge(g: Graph, merging: Merging, x: str, grid: tuple[int, int]) -> str:
     return g("MatMul", normalise(g, x, merging.norm, _EPSILON), g.constant(merging.matrix))
 
 
-def _project(g: Graph, x: str, projection: Projection, activation: str) -> int:
+def _project(g: Graph, x: str, projection: tuple[Product, Product], activation: str) -> int:
     """Append the projection into the common space, the output "rows"; return its width."""
     first, second = projection
     y = linear(g, activate(g, linear(g, x, first), activation), second)
     g.output("rows", "LpNormalization", y, axis=1, p=2)
     return len(second[1])
-
-
-def _slice(g: Graph, x: str, start: int, stop: int, axis: int) -> str:
-    ends = [g.constant(np.array([value])) for value in (start, stop, axis)]
-    return g("Slice", x, *ends)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from sememe._types import FloatArray
+from sememe.models.clap.features import ClapFeatures
+from sememe.models.clap.folder import ClapFolder
 from sememe.models.clap.graph import audio_graph, text_graph
-from sememe.models.clap.weights import read_audio_weights, read_text_weights
+from sememe.models.clap.weights import ClapAudioWeights, read_audio_weights, read_text_weights
 from sememe.models.clip.weights import read_logit_scale
 from sememe.models.onnx.session import LazySession
 from sememe.models.onnx.token_engine import TokenEngine
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.clap.features import ClapFeatures
-    from sememe.models.clap.folder import ClapFolder
-    from sememe.models.clap.weights import ClapAudioWeights
 
 
 class ClapAudioEngine:
@@ -41,12 +38,13 @@ class ClapAudioEngine:
     def row(self, sound: Any) -> FloatArray:
         """Return the (dim,) mean of the unit rows of the audio's windows.
 
-        Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: See `stream_sound`.
+        Raises as `stream_sound` does.
         """
-        rows = [self._run(mels) for mels in self.features.windows(sound)]
-        mean: FloatArray = np.mean(rows, axis=0)
-        return mean
+        rows = []
+        for mels in self.features.windows(sound):
+            session = self._whole if len(mels) == 1 else self._fused
+            rows.append(session.run({"mels": mels})[0][0])
+        return np.asarray(np.mean(rows, axis=0))
 
     def open(self) -> None:
         """Build the graph if that is not done."""
@@ -56,11 +54,6 @@ class ClapAudioEngine:
         """Free memory that only makes the next call faster: the graphs."""
         self._whole.release()
         self._fused.release()
-
-    def _run(self, mels: FloatArray) -> FloatArray:
-        session = self._whole if len(mels) == 1 else self._fused
-        row: FloatArray = session.run({"mels": mels})[0][0]
-        return row
 
 
 class ClapTowers:
@@ -72,11 +65,7 @@ class ClapTowers:
     """
 
     def __init__(self, folder: ClapFolder) -> None:
-        """Read the weights.
-
-        Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: See `ClapFolder.tensors`.
-        """
+        """Read the weights; raises as `ClapFolder.tensors` does."""
         self._folder = folder
         self._where = str(folder.path)
         self._tensors = folder.tensors()
@@ -86,12 +75,8 @@ class ClapTowers:
     def texts(self, threads: int | None) -> TokenEngine:
         """Open the text tower."""
         weights = read_text_weights(self._folder.config, self._tensors, where=self._where)
-        return TokenEngine(
-            partial(text_graph, weights),
-            dim=self.dim,
-            max_tokens=weights.network.max_tokens,
-            threads=threads,
-        )
+        make, most = partial(text_graph, weights), weights.network.max_tokens
+        return TokenEngine(make, dim=self.dim, max_tokens=most, threads=threads)
 
     def sounds(self, threads: int | None) -> ClapAudioEngine:
         """Open the audio tower."""

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sememe._types import FloatArray
 from sememe.models.bert.weights import BertWeights, read_bert_weights
+from sememe.models.clap.config import AudioTower, ClapConfig
 from sememe.models.onnx.transformer import Layer, LayerNames, read_layer
 from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.clap.config import AudioTower, ClapConfig
     from sememe.models.onnx.transformer import Norm, Product
     from sememe.models.weights.safetensors import Tensors
-
-    Projection = tuple[Product, Product]
 
 _AUDIO, _TEXT = "audio_model.audio_encoder.", "text_model."
 _NAMES = LayerNames(
@@ -89,7 +87,7 @@ class ClapAudioWeights:
     stages: tuple[tuple[Block, ...], ...]
     merging: tuple[Merging, ...]
     norm: Norm
-    projection: Projection
+    projection: tuple[Product, Product]
     activation: str
     fusion: Fusion | None
 
@@ -106,17 +104,14 @@ class ClapTextWeights:
 
     network: BertWeights
     pooler: Product
-    projection: Projection
+    projection: tuple[Product, Product]
     activation: str
 
 
 def read_audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapAudioWeights:
-    """Read the audio tower from a checkpoint's tensors.
+    """Read the audio tower from a checkpoint's tensors; raises as `Reader.array` does.
 
     where: The checkpoint's name, for messages.
-
-    Raises:
-        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
     """
     tower = config.audio
     reader, outer = Reader(tensors, where, prefix=_AUDIO), Reader(tensors, where, prefix="")
@@ -131,9 +126,7 @@ def read_audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> C
             tuple(_read_block(reader, tower, stage, i) for i in range(depth))
             for stage, depth in enumerate(tower.depths)
         ),
-        merging=tuple(
-            _read_merging(reader, tower, stage) for stage in range(len(tower.depths) - 1)
-        ),
+        merging=tuple(_read_merging(reader, tower, i) for i in range(len(tower.depths) - 1)),
         norm=reader.norm("norm", tower.dim),
         projection=_read_projection(outer, "audio_projection", tower.dim, config.dim),
         activation=config.activation,
@@ -142,12 +135,7 @@ def read_audio_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> C
 
 
 def read_text_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> ClapTextWeights:
-    """Read the text tower from a checkpoint's tensors; see `read_audio_weights`.
-
-    Raises:
-        InvalidInputError: If sememe does not compute its activation.
-        CorruptFileError: As `read_audio_weights`.
-    """
+    """Read the text tower from a checkpoint's tensors; raises as `read_bert_weights` does."""
     own = {name.removeprefix(_TEXT): x for name, x in tensors.items() if name.startswith(_TEXT)}
     network = read_bert_weights(config.text, own, where=where)
     outer = Reader(tensors, where, prefix="")
@@ -160,7 +148,7 @@ def read_text_weights(config: ClapConfig, tensors: Tensors, *, where: str) -> Cl
     )
 
 
-def _read_projection(reader: Reader, name: str, width: int, dim: int) -> Projection:
+def _read_projection(reader: Reader, name: str, width: int, dim: int) -> tuple[Product, Product]:
     first = reader.linear(f"{name}.linear1", inputs=width, outputs=dim)
     return first, reader.linear(f"{name}.linear2", inputs=dim, outputs=dim)
 
@@ -183,10 +171,7 @@ def expand_distances(table: FloatArray, side: int) -> FloatArray:
     rows, columns = np.divmod(np.arange(side * side), side)
     down = rows[:, None] - rows + side - 1
     across = columns[:, None] - columns + side - 1
-    bias: FloatArray = np.ascontiguousarray(
-        table[down * (2 * side - 1) + across].transpose(2, 0, 1)
-    )
-    return bias
+    return np.ascontiguousarray(table[down * (2 * side - 1) + across].transpose(2, 0, 1))
 
 
 def _read_merging(reader: Reader, tower: AudioTower, stage: int) -> Merging:

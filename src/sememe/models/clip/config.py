@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import expect_valid
 from sememe.models.weights.config import check_activation, check_heads, fill_defaults
 
 _OLD_EOS = 2  # written by old versions of transformers for any vocabulary
+_CURE = (
+    "Export it where you have it: onnx/text_model.onnx and onnx/vision_model.onnx, with a "
+    "config.json and a preprocessor_config.json"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +106,11 @@ def read_config(config: Mapping[str, Any], where: str) -> ClipConfig:
 
 
 def read_open_clip_config(config: Mapping[str, Any], where: str) -> ClipConfig:
-    """Read the open_clip_config.json of open_clip.
-
-    Raises:
-        InvalidInputError: If sememe has no graph for the network.
-        CorruptFileError: If an entry makes no sense.
-    """
+    """Read the open_clip_config.json of open_clip; raises as `read_config`."""
     with expect_valid(f"{where}: open_clip_config.json"):
         model = config["model_cfg"]
         vision, text = model["vision_cfg"], model["text_cfg"]
-        _refuse_kinds(vision, text, where)
+        _check_kind(vision, text, where)
         gelu = "quick_gelu" if model.get("quick_gelu") else "gelu"
         width = int(vision.get("width", 768))
         heads = width // int(vision.get("head_width", 64)), int(text.get("heads", 8))
@@ -165,37 +164,24 @@ _UNSUPPORTED = (
 )  # fmt: skip
 
 
-def _refuse_kinds(vision: Mapping[str, Any], text: Mapping[str, Any], where: str) -> None:
+def _check_kind(vision: Mapping[str, Any], text: Mapping[str, Any], where: str) -> None:
     """Refuse variants of CLIP."""
     if isinstance(vision.get("layers"), list | tuple):
-        raise InvalidInputError(
-            f"{where} sees with a modified ResNet; sememe has a graph for vision transformers "
-            f"alone. {_CURE}"
-        )
+        _refuse(where, "has a modified ResNet; sememe has a graph for vision transformers alone")
     for part, facts in (("vision_cfg", vision), ("text_cfg", text)):
-        if odd := [name for name in _UNSUPPORTED if facts.get(name)]:
-            raise InvalidInputError(
-                f"{where}: its {part} has {odd[0]}={facts[odd[0]]!r}, for which sememe has no "
-                f"graph. {_CURE}"
-            )
+        if odd := [f"{name}={facts[name]!r}" for name in _UNSUPPORTED if facts.get(name)]:
+            _refuse(f"{where}: its {part}", f"has {odd[0]}, for which sememe has no graph")
     pools = (vision.get("pool_type", "tok"), text.get("pool_type", "argmax"))
     if pools[0] != "tok" or pools[1] not in ("argmax", "eos"):
-        raise InvalidInputError(
-            f"{where} pools images by {pools[0]!r} and texts by {pools[1]!r}; sememe by 'tok' "
-            f"and by 'argmax' or 'eos'. {_CURE}"
-        )
-    clean = (text.get("tokenizer_kwargs") or {}).get("clean", "whitespace")
-    if clean == "canonicalize":
-        raise InvalidInputError(
-            f"{where}: its text_cfg cleans text by {clean!r}, which takes the punctuation out; "
-            "sememe does not. Take another checkpoint"
-        )
+        by = f"pools images by {pools[0]!r} and texts by {pools[1]!r}"
+        _refuse(where, f"{by}; sememe by 'tok' and by 'argmax' or 'eos'")
+    if (text.get("tokenizer_kwargs") or {}).get("clean") == "canonicalize":
+        why = "cleans text by 'canonicalize', which takes the punctuation out; sememe does not"
+        _refuse(f"{where}: its text_cfg", why, "Take another checkpoint")
 
 
-_CURE = (
-    "Export it where you have it: onnx/text_model.onnx and onnx/vision_model.onnx, with a "
-    "config.json and a preprocessor_config.json"
-)
+def _refuse(where: str, why: str, cure: str = _CURE) -> NoReturn:
+    raise InvalidInputError(f"{where} {why}. {cure}")
 
 
 def _read_side(value: Any, name: str, where: str) -> int:

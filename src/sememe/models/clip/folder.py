@@ -14,24 +14,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import fingerprint
 from sememe.models.clip.config import ClipConfig, read_config, read_open_clip_config
 from sememe.models.clip.preprocess import read_open_clip_preprocess, read_preprocess
-from sememe.models.weights.folder import (
-    CLIP_ONNX,
-    CONFIG,
-    OPEN_CLIP,
-    TOKENIZER,
-    ModelFolder,
-    NetworkFolder,
-)
+from sememe.models.image.preprocess import Preprocess
+from sememe.models.weights.folder import CLIP_ONNX, CONFIG, OPEN_CLIP, ModelFolder, NetworkFolder
 from sememe.models.weights.safetensors import WEIGHTS
-
-if TYPE_CHECKING:
-    from sememe.models.image.preprocess import Preprocess
 
 _OPEN_WEIGHTS = "open_clip_model.safetensors"
 _OPEN_PICKLED = ("open_clip_pytorch_model.bin", "open_clip_pytorch_model.pt")
@@ -44,7 +35,7 @@ class ClipFolder(NetworkFolder):
     Attributes:
         files: The weights; or the ONNX files, text first, and their external data.
         config: The network, for which there is a graph; None: its towers are ONNX files.
-        facts: The config file as it is.
+        facts: Content of the config file.
         preprocess: How images are prepared.
         tokenizer: tokenizer.json, or vocab.json and merges.txt.
     """
@@ -64,7 +55,7 @@ def read_clip_folder(path: Path) -> ClipFolder:
     """Read the documents of a folder, but not the weights.
 
     Raises:
-        InvalidInputError: If a file is missing, or of a kind that sememe cannot use.
+        InvalidInputError: If a file is missing or of an unsupported kind.
         CorruptFileError: If a file is damaged.
     """
     folder = ModelFolder.open(path)
@@ -85,7 +76,11 @@ def _read_transformers(folder: ModelFolder, tokenizer: tuple[Path, ...]) -> Clip
         return None
     config = read_config(facts, str(folder.path))
     files, preprocess = folder.weight_files(), _read_processor(folder)
-    _check_size(folder.path, config, preprocess)
+    if config.image_size != preprocess.size:
+        raise CorruptFileError(
+            f"{folder.path}: images are made {preprocess.size} pixels wide, the network reads "
+            f"{config.image_size}. Fetch it anew"
+        )
     return ClipFolder(folder.path, files, config, facts, preprocess, tokenizer)
 
 
@@ -115,27 +110,13 @@ def _read_open_clip(folder: ModelFolder, tokenizer: tuple[Path, ...]) -> ClipFol
     return ClipFolder(path, (path / _OPEN_WEIGHTS,), config, facts, preprocess, tokenizer)
 
 
-def _check_size(path: Path, config: ClipConfig, preprocess: Preprocess) -> None:
-    if config.image_size != preprocess.size:
-        raise CorruptFileError(
-            f"{path}: images are made {preprocess.size} pixels wide, the network reads "
-            f"{config.image_size}. Fetch it anew"
-        )
-
-
 def _read_processor(folder: ModelFolder) -> Preprocess:
     name, document = folder.processor("image_processor", writer="CLIPImageProcessor")
     return read_preprocess(document, str(folder.path / name))
 
 
 def _find_tokenizer(folder: ModelFolder) -> tuple[Path, ...]:
-    path, pair = folder.path, (folder.path / "vocab.json", folder.path / "merges.txt")
-    if folder.has(TOKENIZER):
-        return (path / TOKENIZER,)
-    if all(file.is_file() for file in pair):
-        return pair
-    raise InvalidInputError(
-        f"{path} holds no {TOKENIZER}, nor vocab.json with merges.txt. Write it there with "
-        f"transformers: AutoTokenizer.from_pretrained({str(path)!r}).save_pretrained"
-        f"({str(path)!r})"
-    )
+    pair = ("vocab.json", "merges.txt")
+    if all(map(folder.has, pair)) and not folder.has("tokenizer.json"):
+        return tuple(folder.path / name for name in pair)
+    return (folder.tokenizer(other=", nor vocab.json with merges.txt"),)

@@ -4,9 +4,8 @@
             norm, projection
     text    words + positions; causal pre-norm layers; the state of the end token, norm, projection
 
-Texts are padded at the end, which no used state can see. Of the last layer only the state that is
-used is computed. Normalisation of pixels is folded into the patch embedding, so that the graph
-reads bytes.
+Texts are padded at the end, to which no used state attends. Of the last layer only the used state
+is computed. Normalisation of pixels is folded into the patch embedding: the graph's input is bytes.
 
 Reference: Radford et al. 2021 (arXiv:2103.00020).
 """
@@ -15,19 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sememe._types import FloatArray
+from sememe.models.clip.config import Tower
+from sememe.models.clip.weights import ImageWeights, TextWeights
+from sememe.models.image.preprocess import Preprocess
 from sememe.models.onnx.builder import Graph, Port, floats, integers
-from sememe.models.onnx.transformer import Transformer, embed_tokens, linear
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.clip.config import Tower
-    from sememe.models.clip.weights import ImageWeights, TextWeights
-    from sememe.models.image.preprocess import Preprocess
-    from sememe.models.onnx.transformer import Layer
+from sememe.models.onnx.transformer import Layer, Transformer, embed_tokens, linear
 
 _INT32 = 6  # ONNX's number of the type
 
@@ -41,11 +36,9 @@ def image_graph(weights: ImageWeights, preprocess: Preprocess) -> bytes:
         x = network.normalise(x, weights.first)
     for layer in weights.layers[:-1]:
         x = network.layer(x, layer)
-
-    def pick_first(x: str) -> str:
-        return g("Gather", x, g.constant(np.array([0])), axis=1)
-
-    x = _last_layer(network, weights.layers[-1], x, pick_first)  # (N, width)
+    x = _append_last_layer(
+        network, weights.layers[-1], x, lambda y: g("Gather", y, g.constant(np.array([0])), axis=1)
+    )  # (N, width)
     x = network.normalise(x, weights.last)
     g.output("features", "MatMul", x, g.constant(weights.projection))
     size = preprocess.size
@@ -61,13 +54,11 @@ def text_graph(weights: TextWeights) -> bytes:
     for layer in weights.layers[:-1]:
         x = network.layer(x, layer)
     end = _find_end(g, weights.eos)  # (N, 1, 1)
-
-    def pick_end(x: str) -> str:
-        return g("GatherND", x, end, batch_dims=1)
-
     seen = g("Cast", g("Add", g.reshape(end, -1), g.constant(np.array([1]))), to=_INT32)
-    network = replace(network, causal=False)  # the last layer's one query sees `seen` states
-    x = _last_layer(network, weights.layers[-1], x, pick_end, seen=seen)  # (N, width)
+    network = replace(network, causal=False)  # the last layer's one query attends to `seen` states
+    x = _append_last_layer(
+        network, weights.layers[-1], x, lambda y: g("GatherND", y, end, batch_dims=1), seen=seen
+    )  # (N, width)
     x = network.normalise(x, weights.last)
     y = g("MatMul", x, g.constant(weights.projection))
     if weights.bias is not None:
@@ -94,8 +85,8 @@ def _embed_patches(g: Graph, weights: ImageWeights, preprocess: Preprocess) -> s
     n = preprocess.size // patch
     x = "pixels"
     if n * patch < preprocess.size:  # the remainder at the right and below is cut off
-        ends = [g.constant(np.array(e)) for e in ([0, 0], [n * patch] * 2, [1, 2])]
-        x = g("Slice", x, *ends)
+        ends = ([0, 0], [n * patch] * 2, [1, 2])
+        x = g("Slice", x, *(g.constant(np.array(end)) for end in ends))
     x = g.reshape(g("Cast", x, to=1), -1, n, patch, n, patch * 3)  # rows, then columns
     x = g.reshape(g("Transpose", x, perm=[0, 1, 3, 2, 4]), -1, n * n, patch * patch * 3)
     matrix, bias = _fold_pixels(weights, preprocess)
@@ -119,7 +110,7 @@ def _fold_pixels(weights: ImageWeights, preprocess: Preprocess) -> tuple[FloatAr
     return scaled.reshape(-1, len(kernel)).astype(np.float32), bias
 
 
-def _last_layer(
+def _append_last_layer(
     network: Transformer, layer: Layer, x: str, pick: Callable[[str], str], *, seen: str = ""
 ) -> str:
     """Append the last layer for one state of each sequence: (N, T, width) to (N, width).

@@ -5,32 +5,30 @@
     onnx/vision_model.onnx   "pixel_values" (N, 3, size, size) float32 to "image_embeds" (N, dim)
 
 A text tower without a mask gets texts of its full length, padded as in training; except for CLIP's
-own architecture, in which no used state sees the padding.
+own architecture, in which no used state attends to the padding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import expect_valid
+from sememe._types import FloatArray
+from sememe.models.clip.folder import ClipFolder
 from sememe.models.clip.weights import MAX_SCALE
 from sememe.models.image.engine import VisionEngine
+from sememe.models.image.preprocess import Preprocess
 from sememe.models.onnx.batches import Batches, pad
 from sememe.models.onnx.session import OnnxFile
 from sememe.models.onnx.token_engine import TOKENS_AT_ONCE
 from sememe.models.weights.folder import CONFIG
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.models.clip.folder import ClipFolder
-    from sememe.models.image.preprocess import Preprocess
 
 _TEXT = ("text_embeds", "sentence_embedding", "pooler_output")
 _IMAGE = ("image_embeds", "sentence_embedding", "pooler_output")
@@ -43,25 +41,16 @@ class OnnxTowers:
     """Both files; attributes and methods are those of `sememe.models.clip.towers.ClipTowers`."""
 
     def __init__(self, folder: ClipFolder) -> None:
-        """Open both.
-
-        Raises:
-            CorruptFileError: If one cannot be opened, or they do not fit each other or the folder.
-            InvalidInputError: If one has other inputs or outputs.
-        """
+        """Open both; see `open_towers`."""
         self._folder = folder
-        text = _read_text_config(folder)
-        self.max_tokens = text["max_position_embeddings"]
+        self.max_tokens, self._pad_id = _read_text_config(folder)
         self.logit_scale = MAX_SCALE  # the learnt one is in neither file
         self._text = _Tower(folder.files[0], _TEXT, takes={"input_ids", "attention_mask"})
         self._image = _Tower(folder.files[1], _IMAGE, takes={"pixel_values"})
-        self._pad_id = text["pad_token_id"]
-        size = folder.preprocess.size
+        size, ones = folder.preprocess.size, np.ones((1, self.max_tokens))
         black = np.zeros((1, 3, size, size), np.float32)
         self.dim = self._image.encode({"pixel_values": black}).shape[1]
-        width = self._text.encode(
-            dict.fromkeys(("input_ids", "attention_mask"), np.ones((1, self.max_tokens)))
-        ).shape[1]
+        width = self._text.encode({"input_ids": ones, "attention_mask": ones}).shape[1]
         if width != self.dim:
             raise CorruptFileError(
                 f"{folder.path}: vectors of texts are {width} wide, of images {self.dim}. Fetch it "
@@ -70,26 +59,30 @@ class OnnxTowers:
 
     def texts(self, threads: int | None) -> _TextEngine:
         """Open the text tower."""
-        full = self.max_tokens if self._folder.facts.get("model_type") != "clip" else 0
-        return _TextEngine(self._text, self.dim, self.max_tokens, full, self._pad_id, threads)
+        batches = Batches(max_tokens=self.max_tokens, threads=threads)
+        masked = "attention_mask" in self._text.inputs
+        padded = not masked and self._folder.facts.get("model_type") != "clip"
+        length = self.max_tokens if padded else 0
+        return _TextEngine(self._text, self.dim, batches, self._pad_id, length)
 
     def images(self, threads: int | None) -> VisionEngine:
         """Open the image tower, with the output "features"."""
         return _ImageEngine(self._image, self._folder.preprocess, self.dim, threads=threads)
 
 
-def _read_text_config(folder: ClipFolder) -> dict[str, int]:
+def _read_text_config(folder: ClipFolder) -> tuple[int, int]:
+    """Return the longest text, special tokens included, and the id of the padding."""
     defaults = _SIGLIP if str(folder.facts.get("model_type")).startswith("siglip") else _DEFAULTS
     with expect_valid(folder.path / CONFIG):
         given = folder.facts.get("text_config") or {}
-        config = {name: int(given.get(name) or value) for name, value in defaults.items()}
-    if config["max_position_embeddings"] < 3:
+        longest, pad_id = (int(given.get(name) or value) for name, value in defaults.items())
+    if longest < 3:
         raise CorruptFileError(f"{folder.path}: its texts have no room between special tokens")
-    return config
+    return longest, pad_id
 
 
 class _Tower(OnnxFile):
-    """An ONNX file of one tower, and the one of its outputs that counts."""
+    """An ONNX file of one tower, with the name of its output of vectors."""
 
     def __init__(self, path: Path, outputs: Sequence[str], *, takes: set[str]) -> None:
         super().__init__(path)
@@ -115,45 +108,37 @@ class _Tower(OnnxFile):
         return rows
 
 
+@dataclass(eq=False)
 class _TextEngine:
-    """Token ids to unit rows."""
+    """Token ids to unit rows; length: To which texts are padded at least."""
 
+    tower: _Tower
+    dim: int
+    batches: Batches
+    pad_id: int
+    length: int
     tokens_at_once = TOKENS_AT_ONCE
 
-    def __init__(
-        self, tower: _Tower, dim: int, max_tokens: int, full: int, pad_id: int, threads: int | None
-    ) -> None:
-        """Take the tower. full: To how many tokens texts are padded if it takes no mask."""
-        self._tower = tower
-        self._dim = dim
-        self._full = 0 if "attention_mask" in tower.inputs else full
-        self._pad_id = pad_id
-        self._batches = Batches(max_tokens=max_tokens, threads=threads)
-
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
-        """Return (n, dim) unit rows for n sequences of token ids, special tokens included.
-
-        Raises:
-            InvalidInputError: If a sequence has no tokens, or more than the network reads.
-        """
+        """Return (n, dim) unit rows for n sequences of token ids; see `TokenEngine.forward`."""
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
             rows = pad(ids, lengths, batch)
-            rows = np.pad(rows, ((0, 0), (0, max(0, self._full - rows.shape[1]))))
+            rows = np.pad(rows, ((0, 0), (0, max(0, self.length - rows.shape[1]))))
             inside = np.arange(rows.shape[1]) < lengths[batch][:, None]  # (N, T)
-            rows = np.where(inside, rows, self._pad_id)
-            vectors = self._tower.encode({"input_ids": rows, "attention_mask": inside})
+            rows = np.where(inside, rows, self.pad_id)
+            vectors = self.tower.encode({"input_ids": rows, "attention_mask": inside})
             unit: FloatArray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
             return unit
 
-        return self._batches.rows(ids, self._dim, run)
+        return self.batches.rows(ids, self.dim, run)
 
     def release(self) -> None:
         """Keep the graph: it is the file itself, and to open it again would take as long."""
 
 
 class _ImageEngine(VisionEngine):
-    """An image tower that takes numbers: images are normalised before it, in NumPy."""
+    """An image tower with float input: images are normalised in NumPy."""
 
     def __init__(
         self, tower: _Tower, preprocess: Preprocess, dim: int, *, threads: int | None

@@ -35,16 +35,14 @@ def read_preprocess(facts: Mapping[str, Any], where: str) -> Preprocess:
         way = _RESAMPLE.get(int(facts.get("resample", 3)))
         if way is None:
             _refuse(where, f"scales by resample={facts['resample']}")
-        return _make(size, resize, way, mean, std, half="below")
+        facts = {"size": size, "resize": resize, "interpolation": way, "half": "below"}
+        return Preprocess.of(facts | {"mean": mean, "std": std})
 
 
 def read_open_clip_preprocess(facts: Mapping[str, Any], *, size: int, where: str) -> Preprocess:
-    """Read the preprocessing of an open_clip_config.json; the defaults are CLIP's.
+    """Read the preprocessing of an open_clip_config.json; raises as `read_preprocess`.
 
     size: Of the images that the network reads.
-
-    Raises:
-        InvalidInputError, CorruptFileError: As `read_preprocess`.
     """
     with expect_valid(f"{where}: preprocess_cfg"):
         given = facts.get("preprocess_cfg") or {}
@@ -54,7 +52,8 @@ def read_open_clip_preprocess(facts: Mapping[str, Any], *, size: int, where: str
             _refuse(where, f"scales by resize_mode={mode!r}")
         resize = size if mode == "shortest" else None
         way = "bicubic" if way == "random" else way  # random in training only
-        return _make(size, resize, way, given.get("mean") or _MEAN, given.get("std") or _STD)
+        colours = {"mean": given.get("mean") or _MEAN, "std": given.get("std") or _STD}
+        return Preprocess.of({"size": size, "resize": resize, "interpolation": way} | colours)
 
 
 def _read_sizes(facts: Mapping[str, Any], where: str) -> tuple[int, int | None]:
@@ -80,13 +79,6 @@ def _read_square(size: Any, where: str) -> int:
             _refuse(where, f"makes images of {width} x {height} pixels, and no squares")
         return height
     return int(size)
-
-
-def _make(
-    size: int, resize: int | None, way: str, mean: Any, std: Any, *, half: str = "even"
-) -> Preprocess:
-    facts = {"size": size, "resize": resize, "interpolation": way, "mean": mean, "std": std}
-    return Preprocess.of(facts | {"half": half})
 
 
 def _refuse(where: str, what: str) -> NoReturn:

@@ -6,21 +6,18 @@ projections.npz   of each side: mean and scale of the inputs, then matrices and 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._atomic import write_atomically
-from sememe._persistence import expect_valid
+from sememe._persistence import expect_valid, hash_file
+from sememe._types import FloatArray
 from sememe.models.weights.folder import ModelFolder
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
+from sememe.vectors.nearest import unit
 
 ARRAYS = "projections.npz"
 KIND = "joint"
@@ -50,8 +47,7 @@ class Projection:
         y = (rows - self.mean) / self.scale
         for i, (matrix, bias) in enumerate(self.layers):
             y = (gelu(y) if i else y) @ matrix + bias
-        unit: FloatArray = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
-        return unit.astype(np.float32, copy=False)
+        return unit(y)
 
     def arrays(self, side: str) -> dict[str, NDArray[Any]]:
         """Return the arrays by their names in the file."""
@@ -116,14 +112,9 @@ def write_projections(folder: Path, projections: dict[str, Projection]) -> None:
 
 
 def read_joint_folder(path: Path) -> JointFolder:
-    """Read a folder.
-
-    Raises:
-        CorruptFileError: If a file is missing or damaged, or of a newer format.
-    """
+    """Read a folder; CorruptFileError if a file is missing, damaged or of a newer format."""
     document = ModelFolder.open(path).about()
     with expect_valid(path, cure="Train or fetch it anew", errors=(Exception,)):  # of ZIP: any
-        data = (path / ARRAYS).read_bytes()
         with np.load(path / ARRAYS, allow_pickle=False) as arrays:
             projections = {side: Projection.of(arrays, side) for side in SIDES}
         return JointFolder(
@@ -131,5 +122,5 @@ def read_joint_folder(path: Path) -> JointFolder:
             spaces={side: str(document["encoders"][side]["space"]) for side in SIDES},
             projections=projections,
             scale=float(document["scale"]),
-            digest=hashlib.sha256(data).hexdigest(),
+            digest=hash_file(path / ARRAYS).hexdigest(),
         )

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
+from sememe.models.clip import weights as clip_weights
+from sememe.models.clip.config import ClipConfig
+from sememe.models.clip.folder import ClipFolder
 from sememe.models.clip.graph import image_graph, text_graph
 from sememe.models.clip.onnx_towers import OnnxTowers
-from sememe.models.clip.weights import read_image_weights, read_logit_scale, read_text_weights
 from sememe.models.image.engine import VisionEngine
 from sememe.models.onnx.token_engine import TokenEngine
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.clip.config import ClipConfig
-    from sememe.models.clip.folder import ClipFolder
-    from sememe.models.clip.weights import TextWeights
-    from sememe.models.onnx.transformer import Layer
+from sememe.models.onnx.transformer import Layer
 
 _MOST = (1 << 31) - (64 << 20)  # bytes of a protobuf message, less what is not weights
 
@@ -28,11 +24,9 @@ def open_towers(folder: ClipFolder) -> ClipTowers | OnnxTowers:
 
     Raises:
         InvalidInputError, CorruptFileError, MissingExtraError: If the weights or ONNX files are
-            damaged, or do not fit the folder.
+            damaged, or do not fit each other or the folder.
     """
-    if folder.config is None:
-        return OnnxTowers(folder)
-    return ClipTowers(folder, folder.config)
+    return ClipTowers(folder, folder.config) if folder.config else OnnxTowers(folder)
 
 
 class ClipTowers:
@@ -51,24 +45,26 @@ class ClipTowers:
         self._tensors = folder.tensors()
         self.dim = config.dim
         self.max_tokens = config.max_tokens
-        self.logit_scale = read_logit_scale(self._tensors, where=self._where)
+        self.logit_scale = clip_weights.read_logit_scale(self._tensors, where=self._where)
 
     def texts(self, threads: int | None) -> TokenEngine:
         """Open the text tower."""
-        weights = read_text_weights(self._config, self._tensors, where=self._where)
+        weights = clip_weights.read_text_weights(self._config, self._tensors, where=self._where)
         check_size([weights.words], weights.layers, where=self._where)
         return make_text_engine(weights, threads=threads)
 
     def images(self, threads: int | None) -> VisionEngine:
         """Open the image tower, with the output "features"."""
-        weights = read_image_weights(self._config, self._tensors, where=self._where)
+        weights = clip_weights.read_image_weights(self._config, self._tensors, where=self._where)
         check_size([weights.patches], weights.layers, where=self._where)
         preprocess = self._folder.preprocess
         return VisionEngine(partial(image_graph, weights, preprocess), preprocess, threads=threads)
 
 
-def make_text_engine(weights: TextWeights, *, threads: int | None = None) -> TokenEngine:
-    """Return what runs the text tower and its projection: token ids to unit rows."""
+def make_text_engine(
+    weights: clip_weights.TextWeights, *, threads: int | None = None
+) -> TokenEngine:
+    """Return the engine of the text tower and its projection: token ids to unit rows."""
     return TokenEngine(
         partial(text_graph, weights),
         dim=weights.projection.shape[1],
@@ -79,11 +75,7 @@ def make_text_engine(weights: TextWeights, *, threads: int | None = None) -> Tok
 
 
 def check_size(first: Sequence[FloatArray], layers: Sequence[Layer], *, where: str) -> None:
-    """Refuse a tower whose graph would be larger than ONNX allows in one piece.
-
-    Raises:
-        InvalidInputError: If its matrices take 2 GB or more, as those of ViT-H/14 do.
-    """
+    """Raise InvalidInputError if a tower's matrices take 2 GB or more, as those of ViT-H/14 do."""
     matrices = [m for one in layers for m in (one.qkv, one.out, one.up, one.down)]
     size = sum(matrix.nbytes for matrix in (*first, *matrices))
     if size >= _MOST:

@@ -7,24 +7,22 @@ matrix, and transposes the projections.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sememe._errors import CorruptFileError
-from sememe.models.onnx.transformer import Layer, LayerNames, read_layer
+from sememe._types import FloatArray
+from sememe.models.clip.config import ClipConfig, Tower
+from sememe.models.onnx.transformer import Layer, LayerNames, Norm, read_layer
 from sememe.models.weights.reader import Reader
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.clip.config import ClipConfig, Tower
-    from sememe.models.weights.safetensors import Tensors
+from sememe.models.weights.safetensors import Tensors
 
 _NAMES = LayerNames(
     ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj"),
     feed=("mlp.fc1", "mlp.fc2"),
     norms=("layer_norm1", "layer_norm2"),
 )
+_OPEN_CLIP = "visual.class_embedding"  # which only open_clip's checkpoints hold
 MAX_SCALE = float(np.log(100))  # the most that training allows (section 2.5); used if unknown
 
 
@@ -43,9 +41,9 @@ class ImageWeights:
     tower: Tower
     patches: FloatArray
     positions: FloatArray
-    first: tuple[FloatArray, FloatArray] | None
+    first: Norm | None
     layers: tuple[Layer, ...]
-    last: tuple[FloatArray, FloatArray]
+    last: Norm
     projection: FloatArray
 
 
@@ -66,7 +64,7 @@ class TextWeights:
     words: FloatArray
     positions: FloatArray
     layers: tuple[Layer, ...]
-    last: tuple[FloatArray, FloatArray]
+    last: Norm
     projection: FloatArray
     eos: int | None
     bias: FloatArray | None = None
@@ -77,43 +75,31 @@ class TextWeights:
         return len(self.positions)
 
 
-def is_open_clip(tensors: Tensors) -> bool:
-    """Return whether tensors have open_clip's names."""
-    return "visual.class_embedding" in tensors
-
-
 def read_image_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> ImageWeights:
     """Read the image tower from a checkpoint's tensors.
 
-    where: The checkpoint's name, for messages.
-
-    Raises:
-        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
+    where: The checkpoint's name, for messages. Raises as `Reader.array`.
     """
     tower, size = config.image, config.patch_size
     n = (config.image_size // size) ** 2
     reader, width = Reader(tensors, where, prefix=""), tower.width
-    if is_open_clip(tensors):
-        token, patches = "visual.class_embedding", "visual.conv1.weight"
-        positions, first, last = (
-            f"visual.{name}" for name in ("positional_embedding", "ln_pre", "ln_post")
-        )
+    if _OPEN_CLIP in tensors:
+        token, patches = _OPEN_CLIP, "visual.conv1.weight"
+        positions, first, last = "visual.positional_embedding", "visual.ln_pre", "visual.ln_post"
         layers = _read_open_clip_layers(reader, "visual.transformer.resblocks.{}.", tower)
         projection = reader.array("visual.proj", width, config.dim)
     else:
-        token, patches, positions = (
-            f"vision_model.embeddings.{name}"
-            for name in ("class_embedding", "patch_embedding.weight", "position_embedding.weight")
-        )
+        start = "vision_model.embeddings."
+        token, patches = f"{start}class_embedding", f"{start}patch_embedding.weight"
+        positions = f"{start}position_embedding.weight"
         first, last = "vision_model.pre_layrnorm", "vision_model.post_layernorm"
         layers = _read_layers(reader, "vision_model.encoder.layers.{}.", tower)
         projection = _transpose(reader.array("visual_projection.weight", config.dim, width))
     table = reader.array(positions, 1 + n, width)
-    class_token = reader.array(token, width)
     return ImageWeights(
         tower=tower,
         patches=reader.array(patches, width, 3, size, size),
-        positions=np.concatenate([table[:1] + class_token, table[1:]]),
+        positions=np.concatenate([table[:1] + reader.array(token, width), table[1:]]),
         first=reader.norm(first, width) if config.norm_first else None,
         layers=layers,
         last=reader.norm(last, width),
@@ -122,18 +108,13 @@ def read_image_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> I
 
 
 def read_text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> TextWeights:
-    """Read the text tower from a checkpoint's tensors; see `read_image_weights`.
-
-    Raises:
-        CorruptFileError: As `read_image_weights`.
-    """
+    """Read the text tower from a checkpoint's tensors; see `read_image_weights`."""
     tower, width = config.text, config.text.width
     reader, bias = Reader(tensors, where, prefix=""), None
-    if is_open_clip(tensors):
+    if _OPEN_CLIP in tensors:
         start = "text." if "text.positional_embedding" in tensors else ""
-        words, positions, last = (
-            start + name for name in ("token_embedding.weight", "positional_embedding", "ln_final")
-        )
+        words, positions = f"{start}token_embedding.weight", f"{start}positional_embedding"
+        last = f"{start}ln_final"
         layers = _read_open_clip_layers(reader, f"{start}transformer.resblocks.{{}}.", tower)
         if reader.has(f"{start}text_projection.weight"):
             name = f"{start}text_projection"
@@ -141,9 +122,8 @@ def read_text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> Te
         else:
             projection = reader.array(f"{start}text_projection", width, config.dim)
     else:
-        words, positions = (
-            f"text_model.embeddings.{name}_embedding.weight" for name in ("token", "position")
-        )
+        start = "text_model.embeddings."
+        words, positions = f"{start}token_embedding.weight", f"{start}position_embedding.weight"
         last = "text_model.final_layer_norm"
         layers = _read_layers(reader, "text_model.encoder.layers.{}.", tower)
         projection = _transpose(reader.array("text_projection.weight", config.dim, width))
@@ -160,11 +140,7 @@ def read_text_weights(config: ClipConfig, tensors: Tensors, *, where: str) -> Te
 
 
 def read_logit_scale(tensors: Tensors, name: str = "logit_scale", *, where: str) -> float:
-    """Return the learnt logarithm of the factor of cosines.
-
-    Raises:
-        CorruptFileError: If it is no number, or out of the range of training.
-    """
+    """Return the learnt logarithm of the factor of cosines; CorruptFileError if out of range."""
     scale = tensors.get(name)
     if scale is None:
         return MAX_SCALE

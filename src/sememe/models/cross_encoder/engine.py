@@ -3,48 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 
+from sememe._types import FloatArray
 from sememe.models.bert.graph import INPUTS, TYPES, add_states
+from sememe.models.bert.weights import BertWeights
+from sememe.models.cross_encoder.head import Head
 from sememe.models.onnx.builder import Graph, floats, integers
 from sememe.models.onnx.token_engine import TokenEngine
 from sememe.models.onnx.transformer import in_float32, linear
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.bert.weights import BertWeights
-    from sememe.models.cross_encoder.head import Head
-
 
 class CrossEngine:
-    """The network and its head."""
+    """The network and its head; typed: Token types are used, where the network has several."""
 
     def __init__(
         self, weights: BertWeights, head: Head, *, typed: bool = True, threads: int | None = None
     ) -> None:
-        """Take both.
-
-        typed: Whether token types are used, where the network has several.
-        """
-        typed = typed and weights.types is not None
-        self._typed = typed
-        self._engine = TokenEngine(
-            lambda: cross_graph(weights, head, typed=typed),
-            dim=head.outputs,
-            max_tokens=weights.max_tokens,
-            threads=threads,
-        )
+        self._typed = typed and weights.types is not None
+        make = partial(cross_graph, weights, head, typed=self._typed)
+        longest = weights.max_tokens
+        self._engine = TokenEngine(make, dim=head.outputs, max_tokens=longest, threads=threads)
 
     def forward(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]]) -> FloatArray:
         """Return (n, outputs), before any activation.
 
-        ids: Of n sequences, special tokens included. types: Of each token, 0 for the first text and
-        1 for the second.
-
-        Raises:
-            InvalidInputError: If a sequence has no tokens, or more than there are positions.
+        ids: Of n sequences, special tokens included; see `TokenEngine.forward`. types: Of each
+        token, 0 for the first text and 1 for the second.
         """
         return self._engine.forward(ids, **({TYPES: types} if self._typed else {}))
 
@@ -58,7 +45,6 @@ def cross_graph(weights: BertWeights, head: Head, *, typed: bool) -> bytes:
     g = Graph()
     x = add_states(g, weights, in_float32, depth=len(weights.layers), typed=typed)[-1]
     first = g.reshape(g("Gather", x, g.constant(np.array([0])), axis=1), -1, weights.dim)
-    y = linear(g, first, (head.dense, head.dense_bias))
-    linear(g, g(head.activation, y), (head.out, head.out_bias), name="scores")
+    linear(g, g(head.activation, linear(g, first, head.dense)), head.out, name="scores")
     ports = INPUTS | ({TYPES: integers("N", "T", bits=32)} if typed else {})
     return g.build(ports, {"scores": floats("N", head.outputs)})

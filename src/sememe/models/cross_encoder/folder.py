@@ -11,21 +11,16 @@ config_sentence_transformers.json   prompts; activation_fn (may be missing)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.models.bert.folder import SentenceFolder, read_sentence_folder
-from sememe.models.bert.weights import read_bert_weights
-from sememe.models.cross_encoder.head import read_classification_head
+from sememe.models.bert.folder import read_sentence_folder
+from sememe.models.bert.weights import BertWeights, read_bert_weights
+from sememe.models.cross_encoder.head import Head, read_classification_head
 from sememe.models.weights.folder import ModelFolder
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sememe.models.bert.weights import BertWeights
-    from sememe.models.cross_encoder.head import Head
 
 Activation = Literal["sigmoid", "identity"]
 
@@ -61,7 +56,7 @@ def read_cross_folder(path: Path) -> CrossFolder:
     """Read a folder, weights included.
 
     Raises:
-        InvalidInputError: If there is no network or head, or none that sememe knows.
+        InvalidInputError: If there is no network or head, or an unsupported one.
         CorruptFileError: If a file is damaged, or its tensors do not fit config.json.
     """
     folder = read_sentence_folder(path)
@@ -71,14 +66,15 @@ def read_cross_folder(path: Path) -> CrossFolder:
     own = ModelFolder.open(path).json("config_sentence_transformers.json", missing={})
     prompts = own.get("prompts") or {}
     settings = ModelFolder(folder.tokenizer().parent).json("tokenizer_config.json", missing={})
+    longest = folder.max_tokens or settings.get("model_max_length") or weights.max_tokens
     return CrossFolder(
         weights=weights,
         head=head,
-        activation=_activation(config, own, path),
-        labels=_labels(config, head.outputs, path),
+        activation=_read_activation(config, own, path),
+        labels=_read_labels(config, head.outputs, path),
         exclusive=config.get("problem_type") != "multi_label_classification",
         tokenizer=folder.tokenizer(),
-        window=_window(folder, settings, weights.max_tokens),
+        window=min(int(longest), weights.max_tokens),
         typed=_is_typed(settings),
         prompt=prompts.get(own.get("default_prompt_name") or "") or "",
     )
@@ -95,14 +91,13 @@ def _is_typed(settings: Mapping[str, Any]) -> bool:
     return "token_type_ids" in names
 
 
-def _activation(config: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> Activation:
+def _read_activation(config: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> Activation:
     """Return the activation that sentence-transformers uses: the first given, else the sigmoid."""
     older = (config.get("sentence_transformers") or {}).get("activation_fn")
     given = own.get("activation_fn") or older or config.get("sbert_ce_default_activation_function")
     name = str(given or "Sigmoid").rsplit(".", 1)[-1].lower()
-    for known in get_args(Activation):
-        if name == known:
-            return known  # type: ignore[no-any-return]
+    if name in get_args(Activation):
+        return cast(Activation, name)
     raise InvalidInputError(
         f"{path} passes its scores through {given!r}; sememe computes "
         f"{', '.join(get_args(Activation))}. Use it with sentence-transformers, or write "
@@ -110,7 +105,7 @@ def _activation(config: Mapping[str, Any], own: Mapping[str, Any], path: Path) -
     )
 
 
-def _labels(config: Mapping[str, Any], outputs: int, path: Path) -> tuple[str, ...]:
+def _read_labels(config: Mapping[str, Any], outputs: int, path: Path) -> tuple[str, ...]:
     named = config.get("id2label") or {i: f"LABEL_{i}" for i in range(outputs)}
     try:
         by_index = {int(index): str(name) for index, name in named.items()}
@@ -119,8 +114,3 @@ def _labels(config: Mapping[str, Any], outputs: int, path: Path) -> tuple[str, .
         raise CorruptFileError(
             f"{path}: id2label of its config.json does not name the labels 0 to {outputs - 1}"
         ) from error
-
-
-def _window(folder: SentenceFolder, settings: Mapping[str, Any], positions: int) -> int:
-    longest = folder.max_tokens or settings.get("model_max_length") or positions
-    return min(int(longest), positions)

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe.models.onnx.transformer import Product
 from sememe.models.weights.reader import Reader
-
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.weights.safetensors import Tensors
+from sememe.models.weights.safetensors import Tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +33,13 @@ class _Names:
     activation: str = "Tanh"
 
 
-_ROBERTA = _Names("classifier.dense", "classifier.out_proj")
 _HEADS = {
     "bert": _Names("pooler.dense", "classifier", pooler=True),
-    "roberta": _ROBERTA,
-    "xlm-roberta": _ROBERTA,
-    "camembert": _ROBERTA,
     "distilbert": _Names("pre_classifier", "classifier", activation="Relu"),
-    "mpnet": _ROBERTA,
+    **dict.fromkeys(
+        ("roberta", "xlm-roberta", "camembert", "mpnet"),
+        _Names("classifier.dense", "classifier.out_proj"),
+    ),
 }
 
 
@@ -50,16 +47,14 @@ _HEADS = {
 class Head:
     """Two matrices (inputs, outputs) with biases, and the ONNX name of the activation between."""
 
-    dense: FloatArray
-    dense_bias: FloatArray
+    dense: Product
     activation: str
-    out: FloatArray
-    out_bias: FloatArray
+    out: Product
 
     @property
     def outputs(self) -> int:
         """Number of scores of a pair of texts."""
-        return len(self.out_bias)
+        return len(self.out[1])
 
 
 def read_classification_head(
@@ -80,13 +75,12 @@ def read_classification_head(
             f"{where} holds no head ({names.out}.weight), so it is no cross-encoder. For a "
             f"sentence encoder type sememe.load({where!r})"
         )
-    reader = inner if names.pooler else outer
-    dense, dense_bias = reader.linear(names.dense, inputs=dim, outputs=dim)
-    out, out_bias = outer.linear(names.out, inputs=dim, outputs=_outputs(config, where))
-    return Head(dense, dense_bias, names.activation, out, out_bias)
+    dense = (inner if names.pooler else outer).linear(names.dense, inputs=dim, outputs=dim)
+    out = outer.linear(names.out, inputs=dim, outputs=_count_labels(config, where))
+    return Head(dense, names.activation, out)
 
 
-def _outputs(config: Mapping[str, Any], where: str) -> int:
+def _count_labels(config: Mapping[str, Any], where: str) -> int:
     """Return the number of labels of a config: two by default, as in transformers."""
     named = config.get("id2label")
     try:

@@ -12,30 +12,23 @@ Reference: Hannun et al. 2014 (arXiv:1408.2873), algorithm 1, without a language
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe.models.ctc.greedy import NEVER, Hypothesis, TimedUnit
-from sememe.models.ctc.word_trie import START
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe.models.ctc.word_trie import WordTrie
+from sememe.models.ctc.word_trie import START, WordTrie
 
 _MODULUS, _FACTOR = (1 << 89) - 1, 1_000_003  # of keys: large enough that no two collide
 
 
-class _Path:
+class _Path(NamedTuple):
     """The units of an alignment as a linked list, the last first."""
 
-    __slots__ = ("before", "spoken")
-
-    def __init__(self, before: _Path | None, spoken: TimedUnit) -> None:
-        self.before = before
-        self.spoken = spoken
+    before: _Path | None
+    spoken: TimedUnit
 
     def extend(self, frame: int) -> _Path:
         """Return the path whose last unit goes on in a frame."""
@@ -82,10 +75,8 @@ class BeamDecoder:
     def __init__(self, blank: int, *, size: int, words: WordTrie | None = None) -> None:
         """Begin with the empty prefix.
 
-        blank: The blank unit. size: How many prefixes are kept. words: Vocabulary of the text.
-
-        Raises:
-            InvalidInputError: If the size is below 1.
+        blank: The blank unit. size: How many prefixes are kept, at least 1 (else
+        InvalidInputError). words: Vocabulary of the text.
         """
         if size < 1:
             raise InvalidInputError(f"beam_size={size}; give a whole number of at least 1.")
@@ -115,17 +106,16 @@ class BeamDecoder:
         partial word is.
         """
         scores = np.logaddexp(self._in_blank, self._in_unit).tolist()
-        words = self._words
-        complete = [words is None or words.is_end(prefix.node) for prefix in self._prefixes]
+        every, words = list(zip(self._prefixes, scores, strict=True)), self._words
         hypotheses = [
             Hypothesis(_unroll(prefix.best.path), score)
-            for prefix, score, fits in zip(self._prefixes, scores, complete, strict=True)
-            if fits
+            for prefix, score in every
+            if words is None or words.is_end(prefix.node)
         ]
         if not hypotheses and words is not None:
             hypotheses = [
                 Hypothesis(_cut_partial_word(_unroll(prefix.best.path), words), score)
-                for prefix, score in zip(self._prefixes, scores, strict=True)
+                for prefix, score in every
             ]
         return sorted(hypotheses, key=lambda one: (-one.score, one.ids))
 
@@ -167,11 +157,8 @@ class BeamDecoder:
     def _find_parents(self) -> dict[int, int]:
         """Return {index: index of the parent} of prefixes whose parent is kept too."""
         indices = {prefix.key: i for i, prefix in enumerate(self._prefixes)}
-        return {
-            i: indices[prefix.parent_key]
-            for i, prefix in enumerate(self._prefixes)
-            if prefix.parent_key in indices
-        }
+        parents = (prefix.parent_key for prefix in self._prefixes)
+        return {i: indices[parent] for i, parent in enumerate(parents) if parent in indices}
 
     def _stay(self, choice: int, parent: int | None, row: NDArray[np.float64]) -> _Prefix:
         """Return a prefix after a blank, or after its last unit."""

@@ -14,14 +14,12 @@ Reference: Graves et al. 2006, Connectionist Temporal Classification, sections 3
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
+from sememe._types import FloatArray
 
 NEVER = -np.inf  # the logarithm of an impossible probability
 
@@ -55,8 +53,7 @@ def log_probabilities(logits: FloatArray, silent: Sequence[int] = ()) -> NDArray
     scores = np.asarray(logits, np.float64).copy()
     scores[:, list(silent)] = NEVER
     scores -= scores.max(axis=1, keepdims=True)
-    log_probs: NDArray[np.float64] = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    return log_probs
+    return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
 
 
 class GreedyDecoder:

@@ -22,8 +22,7 @@ from sememe.text.jamo import compose, decompose, is_keyboard
 
 _VOCAB, _CONFIG = "vocab.json", "tokenizer_config.json"
 _SPACE = "|"
-_SPECIAL = ("pad_token", "unk_token", "bos_token", "eos_token")
-_DEFAULTS = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
+_SPECIAL = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,8 @@ class Vocabulary:
         'a ba'
         """
         written = "".join(" " if i == self.space else self.units[i] for i in ids)
-        return " ".join(self._syllables(written).split())
+        composed = compose(written) if self._keyboard else unicodedata.normalize("NFC", written)
+        return " ".join(composed.split())
 
     def spell(self, word: str) -> tuple[int, ...] | None:
         """Return the units that spell a word; None if one of its letters is not among them.
@@ -62,11 +62,8 @@ class Vocabulary:
         """
         word = unicodedata.normalize("NFC", word)
         for form in dict.fromkeys((word, word.lower(), word.upper())):
-            for letters in dict.fromkeys(
-                (form, unicodedata.normalize("NFD", form), decompose(form))
-            ):
-                units = self._spell_letters(letters)
-                if units is not None:
+            for letters in (form, unicodedata.normalize("NFD", form), decompose(form)):
+                if (units := self._spell_letters(letters)) is not None:
                     return units
         return None
 
@@ -81,11 +78,6 @@ class Vocabulary:
             units.append(self._ids[letters[at : at + size]])
             at += size
         return tuple(units)
-
-    def _syllables(self, written: str) -> str:
-        if self._keyboard:
-            return compose(written)
-        return unicodedata.normalize("NFC", written)
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -158,17 +150,13 @@ def _read_numbers(folder: ModelFolder, language: Any) -> Mapping[str, Any]:
 
 
 def _read_token(config: Mapping[str, Any], name: str, default: str = "") -> str:
-    token = config.get(name, default or _DEFAULTS.get(name, ""))
+    token = config.get(name, default or _SPECIAL.get(name, ""))
     token = token.get("content", "") if isinstance(token, dict) else token
     return str(token or "")
 
 
 def spell_words(vocabulary: Vocabulary, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Return the units of each word, leaving out words that they cannot spell.
-
-    Raises:
-        InvalidInputError: If no word can be spelled.
-    """
+    """Return the units of each word that they can spell; InvalidInputError if that is none."""
     spelled = {word: vocabulary.spell(word) for word in dict.fromkeys(words) if word.strip()}
     usable = {word: units for word, units in spelled.items() if units}
     if not usable:

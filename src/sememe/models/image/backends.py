@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+from sememe.models.image.preprocess import Preprocess
 from sememe.models.image.timm import TimmImage
+from sememe.models.image.torch_model import TorchImage
 from sememe.models.image.torchvision import TorchvisionImage
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from sememe.models.image.preprocess import Preprocess
-    from sememe.models.image.torch_model import TorchImage
-
-BACKENDS: dict[str, type[TorchImage]] = {
-    backend.library: backend for backend in (TimmImage, TorchvisionImage)
-}
+BACKENDS: dict[str, type[TorchImage]] = {one.library: one for one in (TimmImage, TorchvisionImage)}
 
 
 def open_checkpoint(path: Path) -> TorchImage:
     """Open the folder of a checkpoint of timm, or a file of torchvision's weights.
 
-    Raises:
-        MissingExtraError: If torch or the library is not installed.
-        InvalidInputError: If the library does not know the network, or sememe its preprocessing.
-        CorruptFileError: If a file is damaged.
+    Raises as the two `open` do.
     """
     return TimmImage.open(path) if path.is_dir() else TorchvisionImage.open(path)
 

@@ -12,16 +12,14 @@ Reference: Tan & Le 2019 (arXiv:1905.11946); the "lite" form has no squeeze-and-
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError
 from sememe.models.image.preprocess import Preprocess, resize_side
 from sememe.models.onnx.builder import Graph, Port, floats
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 FEATURES, CLASSES = 1280, 1000
 PREPROCESS = Preprocess(
@@ -71,12 +69,9 @@ def image_graph(tensors: Mapping[str, Any], preprocess: Preprocess = PREPROCESS)
 def normalise_pixels(g: Graph, pixels: str, preprocess: Preprocess) -> str:
     """Append (pixels / 255 - mean) / std: (N, H, W, 3) uint8 to (N, 3, H, W) float32."""
     x = g("Transpose", g("Cast", pixels, to=1), perm=[0, 3, 1, 2])
-    mean = np.array(preprocess.mean, np.float64)
-    scale = 1 / (255 * np.array(preprocess.std, np.float64))
-    shift = -mean / np.array(preprocess.std, np.float64)
-    shape = (1, 3, 1, 1)
-    x = g("Mul", x, g.constant(scale.astype(np.float32).reshape(shape)))
-    return g("Add", x, g.constant(shift.astype(np.float32).reshape(shape)))
+    mean, std = (np.reshape(x, (1, 3, 1, 1)) for x in (preprocess.mean, preprocess.std))
+    x = g("Mul", x, g.constant((1 / (255 * std)).astype(np.float32)))
+    return g("Add", x, g.constant((-mean / std).astype(np.float32)))
 
 
 def _block(g: Graph, x: str, tensors: Mapping[str, Any], name: str, stride: int) -> str:
@@ -101,15 +96,9 @@ def _conv(
     folded = (weight * gain.reshape(-1, 1, 1, 1)).astype(np.float32)
     if folded.shape != weight.shape or bias.shape != weight.shape[:1]:
         raise ValueError(f"{conv}.weight")
-    return g(
-        "Conv",
-        x,
-        g.constant(folded),
-        g.constant(bias.astype(np.float32)),
-        strides=[stride, stride],
-        group=weight.shape[0] if weight.shape[1] == 1 and weight.shape[0] > 1 else 1,
-        auto_pad="SAME_UPPER",
-    )
+    product = map(g.constant, (folded, bias.astype(np.float32)))
+    group = len(weight) if weight.shape[1] == 1 else 1
+    return g("Conv", x, *product, strides=[stride, stride], group=group, auto_pad="SAME_UPPER")
 
 
 def _relu6(g: Graph, x: str) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from sememe.models.image.efficientnet import PREPROCESS
 from sememe.models.image.timm import TimmImage
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ARCHITECTURE = "tf_efficientnet_lite0"
 _STAGES = (1, 2, 2, 3, 3, 4, 1)  # blocks in each
@@ -25,18 +23,13 @@ _FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw
 
 
 def build_efficientnet(tensors: Mapping[str, Any]) -> TimmImage:
-    """Return the network with its packaged weights and ImageNet's classes.
-
-    Raises:
-        MissingExtraError: If torch or timm is not installed.
-    """
+    """Return the network with its packaged weights and ImageNet's classes; needs timm."""
     import torch
 
     from sememe.models.image.imagenet import imagenet_classes
 
     model = TimmImage.build(ARCHITECTURE, {}, classes=len(imagenet_classes()))
-    state = {timm_name(name): torch.from_numpy(np.array(x)) for name, x in tensors.items()}
-    model.load_state_dict(state)
+    model.load_state_dict({timm_name(k): torch.from_numpy(np.array(x)) for k, x in tensors.items()})
     labels = tuple(one.name for one in imagenet_classes())
     return TimmImage(ARCHITECTURE, {}, model, PREPROCESS, labels)
 

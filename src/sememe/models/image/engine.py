@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError
+from sememe._types import FloatArray
+from sememe.models.image.preprocess import Preprocess
 from sememe.models.onnx.session import LazySession
 from sememe.sources.media.image_decoding import open_image
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.image.preprocess import Preprocess
-
+# Indices of images, for each output an array with a row for each of these, and {index: reason} of
+# images that cannot be read.
+Batch = tuple[list[int], list[FloatArray], dict[int, str]]
 PIXELS = "pixels"  # the graph's input, (N, size, size, 3) uint8
 _MICRO = 8  # images in one run of the graph, on one thread: activations stay in cache
 
@@ -45,26 +46,18 @@ class VisionEngine:
         self._session = LazySession(graph)
         self._threads = threads or os.cpu_count() or 1
 
-    def run(
-        self, images: Sequence[Any], outputs: Sequence[str]
-    ) -> Iterator[tuple[list[int], list[FloatArray], dict[int, str]]]:
+    def run(self, images: Sequence[Any], outputs: Sequence[str]) -> Iterator[Batch]:
         """Yield the graph's `outputs` for images, a few at a time, in order.
 
         images: What `sememe.sources.media.image_decoding.open_image` opens.
-
-        Yields indices of images, for each output an array with a row for each of these, and
-        {index: reason} of images that cannot be read.
-
-        Raises:
-            InvalidInputError: If an item cannot be an image.
-            CorruptFileError, MissingExtraError: Of the network's weights.
+        Raises InvalidInputError if an item cannot be an image, and errors of the graph.
         """
         groups = [range(i, min(i + _MICRO, len(images))) for i in range(0, len(images), _MICRO)]
 
-        def work(group: range) -> tuple[list[int], list[FloatArray], dict[int, str]]:
+        def work(group: range) -> Batch:
             return self._run([(index, images[index]) for index in group], outputs)
 
-        self._open()  # its errors are not those of an image
+        self._session.open()  # its errors are not those of an image
         if len(groups) == 1 or self._threads == 1:
             yield from map(work, groups)
             return
@@ -83,16 +76,7 @@ class VisionEngine:
         """Free memory that only makes the next call faster."""
         self._session.release()
 
-    def _open(self) -> None:
-        self._session.open()
-
-    def _infer(self, pixels: Any, outputs: Sequence[str]) -> list[FloatArray]:
-        """Return some outputs for (n, size, size, 3) uint8."""
-        return self._session.run({PIXELS: pixels}, outputs)
-
-    def _run(
-        self, images: list[tuple[int, Any]], outputs: Sequence[str]
-    ) -> tuple[list[int], list[FloatArray], dict[int, str]]:
+    def _run(self, images: list[tuple[int, Any]], outputs: Sequence[str]) -> Batch:
         indices, pixels, reasons = [], [], {}
         for index, image in images:
             try:
@@ -102,4 +86,4 @@ class VisionEngine:
                 reasons[index] = str(error)
         if not pixels:
             return [], [], reasons
-        return indices, self._infer(np.stack(pixels), outputs), reasons
+        return indices, self._session.run({PIXELS: np.stack(pixels)}, outputs), reasons

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe.models.image.engine import PIXELS
+from sememe.models.image.preprocess import Preprocess
 from sememe.models.onnx.export import MAX_BYTES, export_module
-
-if TYPE_CHECKING:
-    from sememe.models.image.preprocess import Preprocess
 
 _TOLERANCE = 1e-4  # of the largest value
 

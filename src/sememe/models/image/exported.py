@@ -17,7 +17,12 @@ from sememe._atomic import replace_folder
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe._persistence import hash_file
-from sememe.models.image.folder import ImageFolder, read_image_folder, write_image_folder
+from sememe.models.image.folder import (
+    ImageFolder,
+    describe_graph,
+    read_image_folder,
+    write_image_folder,
+)
 from sememe.models.image.timm import CONFIG, find_weights
 from sememe.models.weights.cache import cache_folder
 from sememe.models.weights.folder import ModelKind
@@ -43,10 +48,9 @@ def export_once(path: Path) -> ImageFolder:
 
 
 def export_path(path: Path) -> Path:
-    """Return the folder in the cache for the export of a checkpoint's folder or file.
+    """Return the folder in the cache for an export; raises as `find_weights` does.
 
-    Raises:
-        InvalidInputError: If the folder holds no weights.
+    path: Folder or file of the checkpoint.
     """
     digest = hashlib.sha256(f"{_VERSION} ".encode())
     files = [path / CONFIG, find_weights(path)] if path.is_dir() else [path]
@@ -63,18 +67,13 @@ def _export(path: Path, kept: Path) -> None:
 
     image = open_checkpoint(path)
     graph, dim, maps = image.export()
+    about = describe_graph(
+        graph, preprocess=image.preprocess, dim=dim, labels=image.labels, maps=maps
+    )
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with replace_folder(kept) as folder:
-            write_image_folder(
-                folder,
-                graph,
-                preprocess=image.preprocess,
-                dim=dim,
-                labels=image.labels,
-                maps=maps,
-                facts={"network": image.metadata()},
-            )
+            write_image_folder(folder, graph, about | {"network": image.metadata()})
     except OSError as error:
         shutil.rmtree(kept, ignore_errors=True)
         raise InvalidInputError(

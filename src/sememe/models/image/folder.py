@@ -46,26 +46,15 @@ class ImageFolder:
     digest: str
 
 
-def write_image_folder(
-    folder: Path,
-    graph: bytes,
-    *,
-    preprocess: Preprocess,
-    dim: int,
-    labels: tuple[str, ...] = (),
-    maps: bool = False,
-    facts: Mapping[str, Any] | None = None,
-) -> None:
-    """Write the graph and its description into an existing folder.
+def write_image_folder(folder: Path, graph: bytes, about: Mapping[str, Any]) -> None:
+    """Write the graph and sememe.json into an existing folder.
 
-    facts: More for sememe.json, in the types of JSON: parameters, provenance, metrics.
+    about: What `describe_graph` returns, and more in the types of JSON: parameters, provenance.
     """
     with write_atomically(folder / GRAPH) as file:
         file.write(graph)
-    about = describe_graph(graph, preprocess=preprocess, dim=dim, labels=labels, maps=maps)
-    document = about | dict(facts or {})
     with write_atomically(folder / ABOUT) as file:
-        file.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
+        file.write(json.dumps(about, ensure_ascii=False, indent=1).encode())
 
 
 def describe_graph(

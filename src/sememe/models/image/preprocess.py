@@ -74,31 +74,24 @@ class Preprocess:
 
         way = pillow.Resampling[self.interpolation.upper()]
         if self.resize is None:
-            scaled = image.resize((self.size, self.size), way)
-            return np.asarray(scaled)
+            return np.asarray(image.resize((self.size, self.size), way))
         width, height = image.size
-        short, long = min(width, height), max(width, height)
+        short, long = sorted(image.size)
         new = max(1, int(self.resize * long / short))
         shape = (self.resize, new) if width <= height else (new, self.resize)
         if new > _LONGEST * self.resize:  # a strip: crop first, as its ends are cropped anyway
-            image, shape = _crop_strip(image, short), (self.resize, self.resize)
+            image = _crop(image, min(width, 3 * short), min(height, 3 * short), "below")
+            shape = (self.resize, self.resize)
         scaled = image if image.size == shape else image.resize(shape, way)
-        return np.asarray(_crop(scaled, self.size, self.half))
+        return np.asarray(_crop(scaled, self.size, self.size, self.half))
 
 
 _LONGEST = 64  # ratio of sides from which a strip is cropped before it is scaled
 
 
-def _crop(image: Image, size: int, half: Half) -> Image:
+def _crop(image: Image, width: int, height: int, half: Half) -> Image:
     start = round if half == "even" else math.floor
-    left, top = (start((side - size) / 2) for side in image.size)
-    return image.crop((left, top, left + size, top + size))
-
-
-def _crop_strip(image: Image, short: int) -> Image:
-    keep = 3 * short
-    width, height = min(image.size[0], keep), min(image.size[1], keep)
-    left, top = (image.size[0] - width) // 2, (image.size[1] - height) // 2
+    left, top = start((image.size[0] - width) / 2), start((image.size[1] - height) / 2)
     return image.crop((left, top, left + width, top + height))
 
 

@@ -52,9 +52,8 @@ class TimmImage(TorchImage):
         """
         config = read_json(folder / CONFIG)
         name = str(config["architecture"])
-        arguments = {
-            k: v for k, v in (config.get("model_args") or {}).items() if k != "num_classes"
-        }
+        arguments = dict(config.get("model_args") or {})
+        arguments.pop("num_classes", None)
         pretrained = config.get("pretrained_cfg") or config
         if "global_pool" in config:
             arguments.setdefault("global_pool", config["global_pool"])
@@ -71,12 +70,7 @@ class TimmImage(TorchImage):
 
     @staticmethod
     def build(architecture: str, arguments: Mapping[str, Any], *, classes: int) -> Any:
-        """Return timm's module with random weights.
-
-        Raises:
-            InvalidInputError: If timm cannot build it.
-            MissingExtraError: If timm is not installed.
-        """
+        """Return timm's module with random weights; see `TorchImage.build`."""
         timm = require("timm", _NEEDED)
         try:
             return timm.create_model(
@@ -178,15 +172,9 @@ def convert_config(pretrained: Mapping[str, Any], where: str) -> Preprocess:
             " allowed: 3 channels, as high as wide, 'center', or 'squash' to 1.0."
         )
     try:
-        return Preprocess.of(
-            {
-                "size": height,
-                "resize": None if whole else resize_side(height, crop),
-                "interpolation": facts["interpolation"],
-                "mean": facts["mean"],
-                "std": facts["std"],
-            }
-        )
+        known = {name: facts[name] for name in ("interpolation", "mean", "std")}
+        resize = None if whole else resize_side(height, crop)
+        return Preprocess.of({"size": height, "resize": resize, **known})
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInputError(
             f"{where}: its preprocessing has {error}; sememe knows nearest, bilinear, bicubic "

@@ -9,10 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-if TYPE_CHECKING:
-    from sememe.models.image.preprocess import Preprocess
+from sememe.models.image.preprocess import Preprocess
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +75,7 @@ class TorchImage(ABC):
     def export(self) -> tuple[bytes, int, bool]:
         """Return the ONNX file, the width of the features, and whether there are maps.
 
-        Raises:
-            MissingExtraError, InvalidInputError: As `export_image`.
+        Raises as `export_image` does.
         """
         import torch
 

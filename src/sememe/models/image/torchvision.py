@@ -45,7 +45,7 @@ class TorchvisionImage(TorchImage):
         architecture, weights = _find_weights(path.name)
         labels = tuple(map(str, weights.meta["categories"]))
         model = cls.build(architecture, {}, classes=len(labels))
-        state = {_OLD.sub(r"\1\2", name): tensor for name, tensor in read_torch_state(path).items()}
+        state = {_OLD.sub(r"\1\2", name): x for name, x in read_torch_state(path).items()}
         try:
             model.load_state_dict(state)
         except RuntimeError as error:
@@ -55,12 +55,7 @@ class TorchvisionImage(TorchImage):
 
     @staticmethod
     def build(architecture: str, arguments: Mapping[str, Any], *, classes: int) -> Any:
-        """Return torchvision's module with random weights.
-
-        Raises:
-            InvalidInputError: If torchvision has no network of that name.
-            MissingExtraError: If torchvision is not installed.
-        """
+        """Return torchvision's module with random weights; see `TorchImage.build`."""
         models = require("torchvision.models", _NEEDED)
         try:
             return models.get_model(architecture, weights=None, num_classes=classes, **arguments)
@@ -71,26 +66,18 @@ class TorchvisionImage(TorchImage):
             ) from error
 
     def new_head(self, classes: int) -> None:
-        """Give the module a new last layer; see `TorchImage.new_head`.
-
-        Raises:
-            InvalidInputError: If it does not end in one linear layer.
-        """
+        """Give the module a new last layer; InvalidInputError unless it ends in a linear one."""
         import torch
 
         model = self.model
         path, last = list(model.named_modules())[-1]
         if not isinstance(last, torch.nn.Linear):
-            raise _no_features(model)
+            raise _features_error(model)
         above, _, name = path.rpartition(".")
         setattr(model.get_submodule(above), name, torch.nn.Linear(last.in_features, classes))
 
     def parts(self) -> tuple[Any, tuple[str, ...]]:
-        """Return a module that gives map, features and logits; see `TorchImage.parts`.
-
-        Raises:
-            InvalidInputError: If it does not end in one linear layer.
-        """
+        """Return a module that gives map, features and logits; see `new_head` for errors."""
         import torch
 
         model = self.model
@@ -98,7 +85,7 @@ class TorchvisionImage(TorchImage):
         nodes = extraction.get_graph_node_names(model)[1]
         last = dict(model.named_modules()).get(nodes[-1])
         if not isinstance(last, torch.nn.Linear):
-            raise _no_features(model)
+            raise _features_error(model)
         taken = {nodes[-2]: "features"}
         pool = next((i for i, node in enumerate(nodes) if node in _POOLS), 0)
         if pool and nodes[pool - 1] not in taken:
@@ -122,18 +109,17 @@ class TorchvisionImage(TorchImage):
 
 def convert_transforms(transforms: Any) -> Preprocess:
     """Return the preprocessing of torchvision's Weights.transforms()."""
-    return Preprocess.of(
-        {
-            "size": transforms.crop_size[0],
-            "resize": transforms.resize_size[0],
-            "interpolation": transforms.interpolation.value,
-            "mean": transforms.mean,
-            "std": transforms.std,
-        }
-    )
+    facts = {
+        "size": transforms.crop_size[0],
+        "resize": transforms.resize_size[0],
+        "interpolation": transforms.interpolation.value,
+        "mean": transforms.mean,
+        "std": transforms.std,
+    }
+    return Preprocess.of(facts)
 
 
-def _no_features(model: Any) -> InvalidInputError:
+def _features_error(model: Any) -> InvalidInputError:
     return InvalidInputError(
         f"{type(model).__name__} does not end in a linear layer, so its features are not known. "
         "Give a ResNet, VGG, EfficientNet, MobileNet, DenseNet, ConvNeXt or the like."

@@ -1,8 +1,8 @@
-"""Sequences of token ids in batches of like length, each core running batches of its own.
+"""Batch sequences of token ids by length, and run the batches in parallel.
 
-Sequences are sorted by length and cut into batches of at most `_BUDGET` tokens, padding included:
-so hardly any padding is computed, memory is bounded, and a core's data stays in its cache. One core
-a batch is faster than many cores on one.
+Sequences are sorted by length and cut into batches of at most 1024 tokens, padding included: so
+hardly any padding is computed, memory is bounded, and a core's data stays in its cache. One core a
+batch is faster than many cores on one.
 """
 
 from __future__ import annotations
@@ -11,39 +11,28 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
+from sememe._types import FloatArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-
-    # all lengths (n,), and the indices of a batch's sequences, to the network's output for these
-    Run = Callable[[NDArray[np.int64], NDArray[np.int64]], FloatArray]
-
-_BUDGET = 1024  # tokens in one run of the graph
+# All lengths (n,), and the indices of a batch's sequences, to the network's output for these.
+Run = Callable[[NDArray[np.int64], NDArray[np.int64]], FloatArray]
 
 
 class Batches:
-    """Runs a network on batches of sequences of like length."""
+    """Runs a network on batches of sequences of like length.
+
+    max_tokens: The longest sequence that `lengths` allows. budget: Tokens of a batch, padding
+    included. equal: Whether a batch holds sequences of one length only.
+    """
 
     def __init__(
-        self,
-        *,
-        max_tokens: int = 0,
-        threads: int | None,
-        budget: int = _BUDGET,
-        equal: bool = False,
+        self, *, threads: int | None, max_tokens: int = 0, budget: int = 1024, equal: bool = False
     ) -> None:
-        """Choose how sequences are batched.
-
-        max_tokens: The longest sequence that `lengths` allows. budget: Tokens of a batch, padding
-        included. equal: Whether a batch holds sequences of one length only.
-        """
         self._max_tokens = max_tokens
         self._threads = threads or os.cpu_count() or 1
         self._budget = budget
@@ -66,41 +55,30 @@ class Batches:
     def each(self, lengths: NDArray[np.int64], run: Callable[[NDArray[np.int64]], None]) -> None:
         """Call `run` with the indices of each batch's sequences; batches run in parallel."""
         batches = list(split_by_budget(lengths, self._budget, equal=self._equal))
-        if len(batches) < 2 or self._threads == 1:
-            for batch in batches:
-                run(batch)
-        else:
-            list(self._pool.map(run, batches))
+        alone = len(batches) < 2 or self._threads == 1
+        list(map(run, batches) if alone else self._pool.map(run, batches))
 
     def rows(self, ids: Sequence[Sequence[int]], width: int, run: Run) -> FloatArray:
-        """Return (n, width), one row for each sequence; `run` returns a batch's (N, width).
-
-        Raises:
-            InvalidInputError: See `lengths`.
-        """
+        """Return (n, width), one row for each sequence; `run` returns a batch's (N, width)."""
         lengths = self.lengths(ids)
         out = np.empty((len(ids), width), np.float32)
 
-        def one(batch: NDArray[np.int64]) -> None:
+        def fill(batch: NDArray[np.int64]) -> None:
             out[batch] = run(lengths, batch)
 
-        self.each(lengths, one)
+        self.each(lengths, fill)
         return out
 
     def states(self, ids: Sequence[Sequence[int]], run: Run) -> list[FloatArray]:
-        """Return each sequence's own rows; `run` returns a batch's (N, T, width), padding included.
-
-        Raises:
-            InvalidInputError: See `lengths`.
-        """
+        """Return each sequence's own rows; `run` returns a batch's (N, T, width) with padding."""
         lengths = self.lengths(ids)
         states: list[Any] = [None] * len(ids)
 
-        def one(batch: NDArray[np.int64]) -> None:
+        def fill(batch: NDArray[np.int64]) -> None:
             for i, rows in zip(batch.tolist(), run(lengths, batch), strict=True):
                 states[i] = rows[: lengths[i]].copy()
 
-        self.each(lengths, one)
+        self.each(lengths, fill)
         return states
 
     @cached_property

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 _OPSET, _IR = 20, 10
 _LARGE = 4096  # bytes from which an array is kept out of the graph
@@ -46,13 +43,12 @@ class LargeGraph(NamedTuple):
 
 
 class Graph:
-    """Nodes in the order of computation; values go by names, "" is an optional input left out."""
+    """Nodes in the order of computation; values go by names, "" is an optional input left out.
+
+    external: Whether large arrays are kept outside; such a graph ends with `build_large`.
+    """
 
     def __init__(self, *, external: bool = False) -> None:
-        """Begin a graph.
-
-        external: Whether large arrays are kept outside; such a graph ends with `build_large`.
-        """
         self._arrays: dict[str, NDArray[Any]] = {}
         self._external = external
         self._nodes: list[Any] = []
@@ -89,13 +85,10 @@ class Graph:
             self._constants.append(numpy_helper.from_array(array, name))
         return name
 
-    def columns(self, x: str, start: int, stop: int) -> str:
-        """Return the columns of a matrix from start to stop."""
-        return self._slice(x, start, stop, axis=1)
-
-    def rows(self, x: str, start: int, stop: int) -> str:
-        """Return the rows of a matrix from start to stop."""
-        return self._slice(x, start, stop, axis=0)
+    def slice(self, x: str, start: int, stop: int, *, axis: int) -> str:
+        """Return the part of an array from start to stop along an axis."""
+        ends = [self.constant(np.array([value])) for value in (start, stop, axis)]
+        return self("Slice", x, *ends)
 
     def reshape(self, x: str, *shape: int) -> str:
         """Return the array in another shape; -1 is inferred."""
@@ -111,13 +104,11 @@ class Graph:
                 for name, port in ports.items()
             ]
 
-        graph = helper.make_graph(
-            self._nodes, "sememe", values(inputs), values(outputs), self._constants
-        )
+        ports = values(inputs), values(outputs)
+        graph = helper.make_graph(self._nodes, "sememe", *ports, self._constants)
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_FUSED, 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR)
-        data: bytes = model.SerializeToString()
-        return data
+        return bytes(model.SerializeToString())
 
     def build_large(self, inputs: dict[str, Port], outputs: dict[str, Port]) -> LargeGraph:
         """Serialise an `external` graph; see `build`."""
@@ -130,10 +121,6 @@ class Graph:
         from onnx import helper
 
         self._nodes.append(helper.make_node(op, list(inputs), outputs, **attributes))
-
-    def _slice(self, x: str, start: int, stop: int, axis: int) -> str:
-        ends = [self.constant(np.array([value])) for value in (start, stop, axis)]
-        return self("Slice", x, *ends)
 
 
 def _refer_to(name: str, array: NDArray[Any]) -> Any:

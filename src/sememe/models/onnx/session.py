@@ -6,15 +6,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError
+from sememe._types import FloatArray
 from sememe.models.onnx.builder import LargeGraph
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 
@@ -35,16 +33,14 @@ def open_session(graph: bytes | Path | LargeGraph, *, threads: int = 1) -> Any:
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # it plans for one batch shape, and ours never repeat
     options.log_severity_level = 3
-    arrays = graph.arrays if isinstance(graph, LargeGraph) else {}
-    values = {
-        name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in arrays.items()
-    }
+    model, arrays = graph if isinstance(graph, LargeGraph) else (graph, {})
+    make_value = onnxruntime.OrtValue.ortvalue_from_numpy
+    values = {name: make_value(array) for name, array in arrays.items()}
     if values:
         options.add_external_initializers(list(values), list(values.values()))
-    source = graph.graph if isinstance(graph, LargeGraph) else graph
-    data = str(source) if isinstance(source, Path) else source
+    data = str(model) if isinstance(model, Path) else model
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    session.external_values = values  # some are read in place: they must live as long
+    session.external_values = values  # some are read without a copy: they must live as long
     return session
 
 
@@ -61,25 +57,26 @@ def run_into(session: Any, inputs: dict[str, Any], outputs: dict[str, Any]) -> N
 class LazySession:
     """A session that is opened when it is first needed, and can be closed to free memory.
 
-    Safe to share between threads: one opens it, the others wait for it.
+    make: Makes the graph. Safe to share between threads: one opens it, the others wait for it.
     """
 
     def __init__(self, make: Callable[[], bytes | Path | LargeGraph]) -> None:
-        """Take what makes the graph."""
         self._make = make
         self._lock = Lock()
         self._session: Any = None
 
     def open(self) -> Any:
-        """Open the session if that is not done, and return it."""
+        """Return the session, opening it if that is not done."""
         with self._lock:
             if self._session is None:
                 self._session = open_session(self._make())
             return self._session
 
-    def run(self, inputs: Mapping[str, Any], outputs: Sequence[str] | None = None) -> list[Any]:
+    def run(
+        self, inputs: Mapping[str, Any], outputs: Sequence[str] | None = None
+    ) -> list[FloatArray]:
         """Return the outputs, by default all, in the order of the graph's."""
-        results: list[Any] = self.open().run(outputs, inputs)
+        results: list[FloatArray] = self.open().run(outputs, inputs)
         return results
 
     def release(self) -> None:
@@ -98,35 +95,27 @@ class OnnxFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the file.
-
-        Raises:
-            CorruptFileError: If ONNX Runtime cannot open it.
-        """
+        """Open the file; CorruptFileError if ONNX Runtime cannot."""
         self.path = path
         try:
             self._session = open_session(path)
         except Exception as error:  # ONNX Runtime has many classes of them
             raise CorruptFileError(f"{path} cannot be opened: {error}. Fetch it anew") from error
         self.inputs: dict[str, str] = {one.name: one.type for one in self._session.get_inputs()}
-        self.outputs: dict[str, list[Any]] = {
-            one.name: list(one.shape) for one in self._session.get_outputs()
-        }
+        outputs = self._session.get_outputs()
+        self.outputs: dict[str, list[Any]] = {one.name: list(one.shape) for one in outputs}
 
-    def run(self, output: str, values: Mapping[str, Any]) -> NDArray[np.float32]:
-        """Return one output as float32.
+    def run(self, output: str, values: Mapping[str, Any]) -> FloatArray:
+        """Return one output as float32; CorruptFileError if ONNX Runtime cannot run the file.
 
         values: Inputs of any numeric type, cast to what the file takes; others are left out.
-
-        Raises:
-            CorruptFileError: If ONNX Runtime cannot run it.
         """
         inputs = {
             name: values[name].astype(_DTYPES.get(kind, np.float32), copy=False)
             for name, kind in self.inputs.items()
         }
         try:
-            result: NDArray[Any] = self._session.run([output], inputs)[0]
+            result = self._session.run([output], inputs)[0]
         except Exception as error:
             raise CorruptFileError(f"{self.path} does not run: {error}") from error
-        return result.astype(np.float32, copy=False)
+        return np.asarray(result, np.float32)

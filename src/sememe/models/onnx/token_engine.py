@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-from sememe.models.onnx.batches import Batches, pad
+import numpy as np
+from numpy.typing import NDArray
+
+from sememe._types import FloatArray
+from sememe.models.onnx.batches import Batches, make_inputs, pad
+from sememe.models.onnx.builder import LargeGraph
 from sememe.models.onnx.session import LazySession
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.models.onnx.builder import LargeGraph
 
 TOKENS_AT_ONCE = 65_536  # among which sequences of like length are batched together
 
 
 class TokenEngine:
     """A graph with the inputs "ids" (N, T) and, mostly, "lengths" (N,), and one output (N, dim).
+
+    It is made when it is first needed.
 
     Attributes:
         dim: Width of a row.
@@ -37,7 +36,6 @@ class TokenEngine:
         takes_lengths: bool = True,
         threads: int | None = None,
     ) -> None:
-        """Take what makes the graph, which happens when it is first needed."""
         self.dim = dim
         self.max_tokens = max_tokens
         self._takes_lengths = takes_lengths
@@ -47,19 +45,15 @@ class TokenEngine:
     def forward(self, ids: Sequence[Sequence[int]], **more: Sequence[Sequence[int]]) -> FloatArray:
         """Return (n, dim) for n sequences of token ids, special tokens included.
 
-        more: Further inputs with a number for each token.
-
-        Raises:
-            InvalidInputError: If a sequence has no tokens, or more than `max_tokens`.
+        more: Further inputs with a number for each token. Lengths are checked by `Batches.lengths`.
         """
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
-            inputs = {name: pad(rows, lengths, batch) for name, rows in more.items()}
-            inputs["ids"] = pad(ids, lengths, batch)
-            if self._takes_lengths:
-                inputs["lengths"] = lengths[batch].astype("i4")
-            rows: FloatArray = self._session.run(inputs)[0]
-            return rows
+            inputs = make_inputs(ids, lengths, batch)
+            if not self._takes_lengths:
+                del inputs["lengths"]
+            inputs |= {name: pad(rows, lengths, batch) for name, rows in more.items()}
+            return self._session.run(inputs)[0]
 
         return self._batches.rows(ids, self.dim, run)
 

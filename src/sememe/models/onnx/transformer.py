@@ -14,22 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.onnx.builder import Graph
-    from sememe.models.weights.reader import Reader
+from sememe._types import FloatArray
+from sememe.models.onnx.builder import Graph
+from sememe.models.weights.reader import Reader
 
-    Norm = tuple[FloatArray, FloatArray]  # gain and bias, (dim,) each
-    Product = tuple[FloatArray, FloatArray]  # matrix (inputs, outputs) and bias (outputs,)
+Norm = tuple[FloatArray, FloatArray]  # gain and bias, (dim,) each
+Product = tuple[FloatArray, FloatArray]  # matrix (inputs, outputs) and bias (outputs,)
 
-ACTIVATIONS = (
-    "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "quick_gelu",
-)  # fmt: skip
-PRODUCTS = ("qkv", "out", "up", "down")  # the matrix products of a layer
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "quick_gelu")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -72,7 +68,7 @@ class Products(Protocol):
     def __call__(
         self, g: Graph, x: str, key: tuple[int, str], matrix: FloatArray, bias: FloatArray
     ) -> str:
-        """Append x @ matrix + bias; key: Number of the layer, and one of PRODUCTS."""
+        """Append x @ matrix + bias; key: (layer, "qkv", "out", "up" or "down")."""
         ...
 
 
@@ -114,8 +110,8 @@ class Transformer:
         activation: Of the feed-forward part.
         epsilon: What normalisation adds to the variance.
         norm_first: Whether each part normalises its input (pre-norm) or the sum after it.
-        lengths: Name of (N,) int32: how many tokens of each sequence are seen; "": all.
-        causal: Whether a token sees only itself and those before it.
+        lengths: Name of (N,) int32: how many tokens of each sequence are attended to; "": all.
+        causal: Whether a token attends only to itself and those before it.
         products: How matrices are multiplied.
     """
 
@@ -186,16 +182,9 @@ def read_layer(
 ) -> Layer:
     """Read a layer whose query, key and value are tensors of their own.
 
-    Args:
-        reader: The checkpoint.
-        start: Prefix of the names.
-        names: Of the tensors.
-        dim: Width of a state.
-        inner: Width inside the feed-forward part.
-        qkv_bias: Whether query, key and value have a bias; without one it is zero.
-
-    Raises:
-        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
+    start: Prefix of the `names`. dim, inner: Widths of a state and inside the feed-forward part.
+    qkv_bias: Whether query, key and value have a bias; without one it is zero. Raises as
+    `Reader.array`.
     """
     *qkv, out = (start + name for name in names.attention)
     up, down = (start + name for name in names.feed)

@@ -17,23 +17,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe._persistence import ABOUT, FORMAT, describe_file, fingerprint
+from sememe._types import FloatArray
 from sememe.models.weights.checkpoint import read_weights
 from sememe.models.weights.folder import CONFIG, MODULES, TOKENIZER, ModelFolder, ModelKind
 from sememe.models.weights.safetensors import WEIGHTS
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-
 FILES = (ABOUT, CONFIG, MODULES, TOKENIZER, WEIGHTS)
 KIND = "static"
-_TYPES = "sentence_transformers.models"
+_STEPS = ((".", "StaticEmbedding"), ("1_Normalize", "Normalize"))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -51,11 +49,7 @@ class StaticFolder:
     digest: str
 
     def check(self, vocab_size: int) -> None:
-        """Refuse rows that are not those of the tokenizer.
-
-        Raises:
-            CorruptFileError: If there are more or fewer rows than tokens.
-        """
+        """Raise CorruptFileError if there are more or fewer rows than the tokenizer has tokens."""
         if len(self.rows) != vocab_size:
             raise CorruptFileError(
                 f"{self.tokenizer} has {vocab_size:,} tokens, the weights have rows for "
@@ -78,13 +72,12 @@ def read_static_folder(path: Path) -> StaticFolder:
         )
     flat = folder.peek(CONFIG).get("model_type") == "model2vec"
     network = folder if flat else folder.within(folder.steps[0][1])
-    tokenizer = next((p.path / TOKENIZER for p in (network, folder) if p.has(TOKENIZER)), None)
-    if tokenizer is None:
+    tokenizer = (network if network.has(TOKENIZER) else folder).path / TOKENIZER
+    if not tokenizer.is_file():
         raise CorruptFileError(f"{network.path} lacks {TOKENIZER}. Fetch or distil it anew")
     files = network.weight_files()
-    return StaticFolder(
-        _weigh_rows(read_weights(files), path), tokenizer, fingerprint((*files, tokenizer))
-    )
+    rows = _weigh_rows(read_weights(files), path)
+    return StaticFolder(rows, tokenizer, fingerprint((*files, tokenizer)))
 
 
 def write_static_files(
@@ -96,22 +89,20 @@ def write_static_files(
     sememe.json, "teacher" and "parameters" among them.
     """
     library = require("safetensors.numpy", "writing a static encoder")
-    steps = ((".", "StaticEmbedding"), ("1_Normalize", "Normalize"))
     modules = [
-        {"idx": i, "name": str(i), "path": path, "type": f"{_TYPES}.{kind}"}
-        for i, (path, kind) in enumerate(steps)
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (path, kind) in enumerate(_STEPS)
     ]
     (folder / WEIGHTS).write_bytes(library.save({"embeddings": np.ascontiguousarray(rows)}))
     (folder / TOKENIZER).write_text(tokenizer, encoding="utf-8", newline="\n")
-    _write_json(folder / CONFIG, _config(rows, facts))
+    _write_json(folder / CONFIG, _make_config(rows, facts))
     _write_json(folder / MODULES, modules)
-    names = [name for name in FILES if name != ABOUT]
-    files = {name: describe_file(folder / name) for name in names}
+    files = {name: describe_file(folder / name) for name in FILES if name != ABOUT}
     about = {"static": FORMAT, "kind": KIND, "tokens": len(rows), "dim": int(rows.shape[1])}
     _write_json(folder / ABOUT, {**about, **facts, "files": files})
 
 
-def _config(rows: FloatArray, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _make_config(rows: FloatArray, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the config.json for model2vec; max_length null, so that no text is truncated."""
     given = facts.get("parameters", {})
     return {

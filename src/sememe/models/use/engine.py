@@ -6,9 +6,9 @@ residual. Embedding and branches together are layer-normed, summed over the sent
 the root of its length, and pass through a residual feed-forward network and tanh to a unit vector.
 
 Two forms compute it. `forward_few` follows that paragraph in NumPy and serves short queries, for
-which starting ONNX Runtime would cost more than it saves. `forward_many` serves corpora by doing
+which starting ONNX Runtime would cost more than it saves. `_forward_many` serves corpora by doing
 less: what depends on a piece alone (projection, norm, and the first convolution's product at each
-place of its window: two thirds of the arithmetic) is computed once for a piece and looked up after
+offset of its window: two thirds of the arithmetic) is computed once for a piece and looked up after
 (`PieceTable`), so that only the second convolution is left for each token (`use.graph`).
 
 Reference: Yang et al. 2019 (arXiv:1907.04307); weights from the package named in the catalogue.
@@ -19,18 +19,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sememe._blas import one_thread
 from sememe._types import FloatArray
-from sememe.models.onnx.session import open_session, run_into
+from sememe.models.onnx.session import LazySession, open_session, run_into
 from sememe.models.use import graph as use_graph
-from sememe.models.use.graph import BRANCH, DIM, ORDERS
+from sememe.models.use.graph import BRANCH, DIM, ORDERS, TABLES
 from sememe.models.use.weights import UseWeights
 
 _FEW = 48  # tokens up to which NumPy answers sooner than ONNX Runtime
@@ -47,24 +46,21 @@ class UseEngine:
     def __init__(self, weights: UseWeights, *, threads: int | None = None) -> None:
         self._weights = weights
         self._threads = threads or os.cpu_count() or 1
+        self._graph = LazySession(partial(use_graph.sentence_graph, weights))
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         """Return (n, 512) unit rows for n sequences of piece ids, begin and end tokens included."""
-        if not ids:
-            return np.empty((0, DIM), np.float32)
-        out = np.empty((len(ids), DIM), np.float32)
-        few = [i for i, row in enumerate(ids) if len(row) <= _FEW]
-        if len(ids) == 1 and few:
+        if len(ids) == 1 and len(ids[0]) <= _FEW:
             with one_thread():
-                out[0] = self.forward_few(ids[0])
-            return out
-        for start, stop in _groups([len(row) for row in ids], _MACRO):
+                return self.forward_few(ids[0])[None]
+        out = np.empty((len(ids), DIM), np.float32)
+        for start, stop in _cut_groups([len(row) for row in ids], _MACRO):
             out[start:stop] = self._forward_many(ids[start:stop])
         return out
 
     def release(self) -> None:
         """Free memory that only makes the next call faster."""
-        self.__dict__.pop("_graph", None)
+        self._graph.release()
         if "_table" in self.__dict__:
             self._table.clear()
 
@@ -73,14 +69,13 @@ class UseEngine:
         w, eps = self._weights.arrays, self._weights.eps
         emb = self._weights.embed_few(np.asarray(ids))  # (T, 512)
         x = np.concatenate([emb @ w[f"proj{n}"] + w[f"proj_b{n}"] for n in ORDERS], axis=1)
-        gain = np.concatenate([w[f"ln_g{n}"] for n in ORDERS])
-        bias = np.concatenate([w[f"ln_b{n}"] for n in ORDERS])
+        gain, bias = (np.concatenate([w[f"{x}{n}"] for n in ORDERS]) for x in ("ln_g", "ln_b"))
         x = _layer_norm(x, gain, bias, eps)  # (T, 3 * 256)
         features = [emb]
         for i, n in enumerate(ORDERS):
             h = x[:, i * BRANCH : (i + 1) * BRANCH]
-            h = np.maximum(_windows(h, n) @ w[f"w1_{n}"] + w[f"b1_{n}"], 0) + h
-            h = np.maximum(_windows(h, n) @ w[f"w2_{n}"] + w[f"b2_{n}"], 0) + h
+            h = np.maximum(_join_windows(h, n) @ w[f"w1_{n}"] + w[f"b1_{n}"], 0) + h
+            h = np.maximum(_join_windows(h, n) @ w[f"w2_{n}"] + w[f"b2_{n}"], 0) + h
             features.append(h)
         f = _layer_norm(np.concatenate(features, axis=1), w["ln_g"], w["ln_b"], eps)  # (T, 1280)
         m = (f.sum(axis=0) @ w["cnn_W"] + len(ids) * w["cnn_b"]) / np.sqrt(np.float32(len(ids)))
@@ -92,8 +87,10 @@ class UseEngine:
     def _forward_many(self, ids: Sequence[Sequence[int]]) -> FloatArray:
         lens = np.fromiter(map(len, ids), np.int64, len(ids))
         flat = np.fromiter(chain.from_iterable(ids), np.int64, int(lens.sum()))
-        if "_table" not in self.__dict__:
-            self._prepare()
+        if "_table" not in self.__dict__:  # build the graph while the embeddings are inflated
+            inflated = self._pool.submit(getattr, self._weights, "table")
+            self._graph.open()
+            inflated.result()
         slots = self._table.slots(flat)
         starts = np.concatenate([[0], np.cumsum(lens)])
 
@@ -101,25 +98,13 @@ class UseEngine:
             first, last = group
             span = slice(starts[first], starts[last])
             batch = use_graph.lay_out_batch(slots[span], lens[first:last])
-            rows: FloatArray = self._graph.run(None, batch | self._table.inputs)[0]
-            return rows
+            return self._graph.run(batch | self._table.inputs)[0]
 
-        return np.concatenate(list(self._pool.map(run, _groups(lens.tolist(), _MICRO))))
-
-    def _prepare(self) -> None:
-        """Build the graphs while the embeddings are inflated."""
-        inflated = self._pool.submit(getattr, self._weights, "table")
-        _ = self._graph
-        inflated.result()
-        _ = self._table
+        return np.concatenate(list(self._pool.map(run, _cut_groups(lens.tolist(), _MICRO))))
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._threads, thread_name_prefix="sememe-use")
-
-    @cached_property
-    def _graph(self) -> Any:
-        return open_session(use_graph.sentence_graph(self._weights))
 
     @cached_property
     def _table(self) -> PieceTable:
@@ -158,25 +143,21 @@ class PieceTable:
             if len(wanted) == len(new):
                 break
             new = wanted
-        self._fill(room.start, wanted)
+        self._slot[wanted] = np.arange(room.start, room.stop)
+        self._piece[room] = wanted
+        self._next = room.stop
+        starts = range(room.start, room.stop, _MICRO)
+        list(self._pool.map(self._compute, (slice(i, min(i + _MICRO, room.stop)) for i in starts)))
         return self._slot[ids]
 
     def clear(self) -> None:
         """Forget every piece."""
         self._reserve(len(self._piece))
 
-    def _fill(self, start: int, pieces: NDArray[np.int64]) -> None:
-        """Compute the rows of `pieces` into the slots from `start` on."""
-        stop = start + len(pieces)
-        self._slot[pieces] = np.arange(start, stop)
-        self._piece[start:stop] = pieces
-        self._next = stop
-        edges = [(at, min(at + _MICRO, stop)) for at in range(start, stop, _MICRO)]
-        list(self._pool.map(self._compute, edges))
-
-    def _compute(self, edges: tuple[int, int]) -> None:
-        rows = {name: array[slice(*edges)] for name, array in self.inputs.items()}
-        embedded = self._weights.embed(self._piece[slice(*edges)], out=rows.pop("E"))
+    def _compute(self, part: slice) -> None:
+        """Compute the rows of the pieces in some slots."""
+        rows = {name: array[part] for name, array in self.inputs.items()}
+        embedded = self._weights.embed(self._piece[part], out=rows.pop("E"))
         run_into(self._graph, {"E": embedded}, rows)
 
     def _reserve(self, capacity: int) -> None:
@@ -185,13 +166,12 @@ class PieceTable:
         self._piece = np.zeros(capacity, np.int64)  # in each slot; 0 for an empty one too
         self._next = 1
         self.inputs: dict[str, FloatArray] = {
-            name: np.zeros((capacity, width), np.float32)
-            for name, width in use_graph.TABLES.items()
+            name: np.zeros((capacity, width), np.float32) for name, width in TABLES.items()
         }
 
 
-def _groups(lens: Sequence[int], budget: int) -> Iterator[tuple[int, int]]:
-    """Cut a sequence into runs of at most `budget` tokens, a longer item in a run of its own."""
+def _cut_groups(lens: Sequence[int], budget: int) -> Iterator[tuple[int, int]]:
+    """Yield runs of items of at most `budget` tokens; a longer item is a run of its own."""
     start, tokens = 0, 0
     for i, n in enumerate(lens):
         if i > start and tokens + n > budget:
@@ -202,8 +182,8 @@ def _groups(lens: Sequence[int], budget: int) -> Iterator[tuple[int, int]]:
         yield start, len(lens)
 
 
-def _windows(x: FloatArray, n: int) -> FloatArray:
-    """(T, d) to (T, n * d): each row with its n - 1 neighbours, zeros beyond the ends."""
+def _join_windows(x: FloatArray, n: int) -> FloatArray:
+    """Map (T, d) to (T, n * d): each row with its n - 1 neighbours, zeros beyond the ends."""
     left = (n - 1) // 2
     padded = np.pad(x, ((left, n - 1 - left), (0, 0)))
     return np.concatenate([padded[k : k + len(x)] for k in range(n)], axis=1)

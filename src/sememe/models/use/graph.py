@@ -1,4 +1,4 @@
-"""The ONNX graphs of `sememe.models.use.engine`, written out node by node, and what they are fed.
+"""The ONNX graphs of `sememe.models.use.engine`, node by node, and their inputs.
 
 Two graphs: `piece_graph` computes what depends on a piece alone; `sentence_graph` gathers those
 rows for every token of a batch and computes the rest. Sentences of a batch are concatenated without
@@ -10,16 +10,14 @@ minimal filtering (`sememe.models.use.winograd`), in less than half of the produ
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sememe.models.onnx.builder import Graph, floats, integers
+from sememe.models.use.weights import UseWeights
 from sememe.models.use.winograd import minimal_filter
-
-if TYPE_CHECKING:
-    from sememe.models.use.weights import UseWeights
 
 DIM = 512  # of a piece's embedding, and of the sentence vector
 BRANCH = 256  # of each convolution branch
@@ -44,7 +42,7 @@ def piece_graph(weights: UseWeights) -> bytes:
     x = g.output("X", "LayerNormalization", x, *norm, epsilon=weights.eps)
     number = 0
     for i, n in enumerate(ORDERS):
-        own = g.columns(x, i * BRANCH, (i + 1) * BRANCH)
+        own = g.slice(x, i * BRANCH, (i + 1) * BRANCH, axis=1)
         for k in range(n):
             product = w[f"w1_{n}"][k * BRANCH : (k + 1) * BRANCH]
             g.output(f"P{number}", "MatMul", own, g.constant(product))
@@ -60,19 +58,18 @@ def sentence_graph(weights: UseWeights) -> bytes:
     x = g("Gather", "X", middle, axis=0)
     features, number = [g("Gather", "E", middle, axis=0)], 0
     for i, n in enumerate(ORDERS):
-        first = _first(n)
         total = g.constant(w[f"b1_{n}"])
         for k in range(n):
-            row = g("Gather", f"P{number}", f"S{first + k}", axis=0)
+            row = g("Gather", f"P{number}", f"S{_window_start(n) + k}", axis=0)
             total = g("Add", row, total)
             number += 1
-        h = g("Add", g("Relu", total), g.columns(x, i * BRANCH, (i + 1) * BRANCH))
+        h = g("Add", g("Relu", total), g.slice(x, i * BRANCH, (i + 1) * BRANCH, axis=1))
         conv = g("Add", _convolve(g, h, n, w[f"w2_{n}"]), g.constant(w[f"b2_{n}"]))
         features.append(g("Add", g("Relu", conv), h))
     f = g("Concat", *features, axis=1)  # (T, 1280)
     norm = [g.constant(w["ln_g"]), g.constant(w["ln_b"])]
     f = g("LayerNormalization", f, *norm, epsilon=weights.eps)
-    outputs = {_head(g, w, g("MatMul", "members", f)): floats("N", DIM)}
+    outputs = {_append_head(g, w, g("MatMul", "members", f)): floats("N", DIM)}
     inputs = {name: floats("U", width) for name, width in TABLES.items()}
     inputs |= {f"S{d}": integers("T") for d in range(2 * REACH + 1)}
     inputs |= {"tiles": integers(2 * REACH + TILE, "K"), "back": integers("T")}
@@ -80,7 +77,7 @@ def sentence_graph(weights: UseWeights) -> bytes:
     return g.build(inputs, outputs)
 
 
-def _first(n: int) -> int:
+def _window_start(n: int) -> int:
     """Return a window's first offset within the widest window."""
     return REACH - (n - 1) // 2
 
@@ -89,20 +86,19 @@ def _convolve(g: Graph, h: str, n: int, weight: Any) -> str:
     """Slide a window of n over (T, 256), `TILE` outputs at a time; zeros beyond sentences."""
     combine, spread, unmix = minimal_filter(TILE, n)
     reach = TILE + n - 1  # rows that TILE windows read
-    kernel = np.einsum("ak,kio->aio", spread, weight.reshape(n, BRANCH, BRANCH))
+    kernel = np.einsum("ak,kio->aio", spread, weight.reshape(n, BRANCH, BRANCH)).astype("f4")
     outside = g.constant(np.zeros((1, BRANCH), np.float32))
-    tiles = g.rows("tiles", _first(n), _first(n) + reach)
+    start = _window_start(n)
+    tiles = g.slice("tiles", start, start + reach, axis=0)
     read = g("Gather", g("Concat", h, outside, axis=0), tiles, axis=0)  # (reach, K, 256)
     mixed = g("MatMul", g.constant(unmix.astype(np.float32)), g.reshape(read, reach, -1))
-    product = g(
-        "MatMul", g.reshape(mixed, reach, -1, BRANCH), g.constant(kernel.astype(np.float32))
-    )
+    product = g("MatMul", g.reshape(mixed, reach, -1, BRANCH), g.constant(kernel))
     out = g("MatMul", g.constant(combine.astype(np.float32)), g.reshape(product, reach, -1))
     return g("Gather", g.reshape(out, -1, BRANCH), "back", axis=0)  # (T, 256)
 
 
-def _head(g: Graph, w: dict[str, Any], total: str) -> str:
-    """Sum over the sentence (N, 1280) to its unit vector (N, 512)."""
+def _append_head(g: Graph, w: dict[str, Any], total: str) -> str:
+    """Append the head: sums over sentences (N, 1280) to unit vectors (N, 512)."""
     c = {key: g.constant(w[key]) for key in ("cnn_W", "cnn_b", "d0", "d1", "d2", "d3", "p1", "p3")}
     m = g("Add", g("MatMul", total, c["cnn_W"]), g("Mul", "length", c["cnn_b"]))
     m = g("Div", m, g("Sqrt", "length"))
@@ -122,8 +118,7 @@ def lay_out_batch(slots: NDArray[np.int64], lens: NDArray[np.int64]) -> dict[str
     (T,), the index of a token's output among those of the groups; members (N, T), 1 for tokens of
     the sentence; length (N, 1).
     """
-    total, count = len(slots), len(lens)
-    numbers = np.arange(count)
+    total, numbers = len(slots), np.arange(len(lens))
     start, stop = np.cumsum(lens) - lens, np.cumsum(lens)
     sentence = np.repeat(numbers, lens)  # (T,)
     position = np.arange(total) - start[sentence]
@@ -132,12 +127,10 @@ def lay_out_batch(slots: NDArray[np.int64], lens: NDArray[np.int64]) -> dict[str
     of = np.repeat(numbers, groups)  # (K,)
     begin = start[of] + TILE * (np.arange(len(of)) - first[of])
     reads = begin + np.arange(-REACH, REACH + TILE)[:, None]  # (8, K)
-    members = np.zeros((count, total), np.float32)
-    members[sentence, np.arange(total)] = 1
     inputs: dict[str, Any] = {
         "tiles": np.where((reads >= start[of]) & (reads < stop[of]), reads, total),
         "back": position % TILE * len(of) + first[sentence] + position // TILE,
-        "members": members,
+        "members": (sentence == numbers[:, None]).astype(np.float32),
         "length": lens[:, None].astype(np.float32),
     }
     for d in range(-REACH, REACH + 1):

@@ -1,9 +1,9 @@
-"""The weights of the Universal Sentence Encoder, as its package ships them.
+"""The weights of the Universal Sentence Encoder, in the format of its package.
 
 One npz file, compressed: the embeddings of 128,010 pieces in 8 bits, in 17 blocks (piece i in row
-i // 17 of block i % 17), each with a scale and an offset; everything else in float32. To inflate
-the blocks takes longer than all else of a first query, and a query needs ten pieces of them, most
-of them common ones, which come first: `embed_few` reads each block only as far as it must.
+i // 17 of block i % 17), each with a scale and an offset; everything else in float32. Inflating the
+blocks would take most of the time of a first query, which needs about ten pieces, most of them
+common ones, which come first: `embed_few` reads each block only as far as it must.
 """
 
 from __future__ import annotations
@@ -51,22 +51,22 @@ class UseWeights:
 
     @property
     def eps(self) -> float:
-        """What the layer norms add to the variance."""
+        """Added to the variance by the layer norms."""
         return float(self.arrays["eps"])
 
     def embed(self, ids: NDArray[np.int64], out: FloatArray | None = None) -> FloatArray:
         """Return the embeddings of pieces: (n,) ids to (n, 512), in `out` where it is given."""
-        return self._scaled(ids, self.table[ids], out)
+        return self._scale(ids, self.table[ids], out)
 
     def embed_few(self, ids: NDArray[np.int64]) -> FloatArray:
         """Return the same for a query; the first few queries do not wait for the table."""
         self._reads += 1
         if "table" in self.__dict__ or self._reads > _READS:
             return self.embed(ids)
-        return self._scaled(ids, self._read(ids), None)
+        return self._scale(ids, self._read(ids))
 
-    def _scaled(
-        self, ids: NDArray[np.int64], rows: NDArray[np.uint8], out: FloatArray | None
+    def _scale(
+        self, ids: NDArray[np.int64], rows: NDArray[np.uint8], out: FloatArray | None = None
     ) -> FloatArray:
         block = ids % self._blocks
         out = np.multiply(rows, self.arrays["scale"][block, None], out=out)
@@ -75,16 +75,17 @@ class UseWeights:
 
     def _read(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Read the rows of pieces off the compressed blocks, each up to its last row wanted."""
-        which, row = ids % self._blocks, ids // self._blocks
-        rows: dict[int, NDArray[np.uint8]] = {}
+        blocks, rows = ids % self._blocks, ids // self._blocks
         with zipfile.ZipFile(io.BytesIO(self._data)) as archive:
-            for block in np.unique(which).tolist():
-                wanted = row[which == block]
-                rows[block] = _front(archive, f"q{block + 1}.npy", int(wanted.max()) + 1)
-        return np.stack([rows[b][r] for b, r in zip(which.tolist(), row.tolist(), strict=True)])
+            fronts = {
+                block: _read_front(archive, f"q{block + 1}.npy", rows[blocks == block].max() + 1)
+                for block in np.unique(blocks).tolist()
+            }
+        pairs = zip(blocks.tolist(), rows.tolist(), strict=True)
+        return np.stack([fronts[block][row] for block, row in pairs])
 
     def _load(self, names: Sequence[str]) -> list[Any]:
-        """Read arrays by name, side by side: their inflation does not hold the interpreter."""
+        """Read arrays by name in parallel: decompression releases the GIL."""
 
         def read(mine: Sequence[str]) -> list[Any]:
             with self._open() as npz:
@@ -101,7 +102,7 @@ class UseWeights:
         return np.load(io.BytesIO(self._data), allow_pickle=False)
 
 
-def _front(archive: zipfile.ZipFile, name: str, rows: int) -> NDArray[np.uint8]:
+def _read_front(archive: zipfile.ZipFile, name: str, rows: int) -> NDArray[np.uint8]:
     """Return the first rows of a uint8 matrix in an npz file."""
     with archive.open(name) as file:
         np.lib.format.read_magic(file)

@@ -14,15 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
-_POINTS = (
-    0.0,
-    1.0,
-    -1.0,
-    2.0,
-    -2.0,
-    0.5,
-    -0.5,
-)  # where the polynomials are evaluated: small, exact
+_POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)  # to evaluate polynomials at: small, exact
 
 
 def minimal_filter(m: int, n: int) -> tuple[Matrix, Matrix, Matrix]:

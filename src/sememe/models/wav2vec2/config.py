@@ -8,6 +8,7 @@ UniSpeech (Wang et al. 2021, arXiv:2101.07597) share one architecture.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,6 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import expect_valid
 from sememe.models.weights.config import check_activation, check_heads, fill_defaults
 
-_NORMS = ("group", "layer")
 _DEFAULTS: dict[str, Any] = {
     "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
     "intermediate_size": 3072, "hidden_act": "gelu", "layer_norm_eps": 1e-5,
@@ -79,10 +79,7 @@ class SpeechConfig:
     @property
     def stride(self) -> int:
         """Samples from the beginning of one frame to that of the next."""
-        product = 1
-        for one in self.convolutions:
-            product *= one.stride
-        return product
+        return math.prod(one.stride for one in self.convolutions)
 
     @property
     def receptive_field(self) -> int:
@@ -124,9 +121,7 @@ def read_config(config: Mapping[str, Any], where: str) -> SpeechConfig:
     with expect_valid(f"{where}: config.json"):
         shapes = [entries[f"conv_{name}"] for name in ("dim", "kernel", "stride")]
         network = SpeechConfig(
-            convolutions=tuple(
-                Convolution(*map(int, shape)) for shape in zip(*shapes, strict=True)
-            ),
+            convolutions=tuple(Convolution(*map(int, x)) for x in zip(*shapes, strict=True)),
             conv_norm=entries["feat_extract_norm"],
             conv_bias=bool(entries["conv_bias"]),
             conv_activation=entries["feat_extract_activation"],
@@ -151,9 +146,8 @@ def read_config(config: Mapping[str, Any], where: str) -> SpeechConfig:
 def _refuse_variants(entries: Mapping[str, Any], where: str) -> None:
     for key in ("hidden_act", "feat_extract_activation"):
         check_activation(entries[key], key, where)
-    if entries["feat_extract_norm"] not in _NORMS:
-        got, known = entries["feat_extract_norm"], ", ".join(_NORMS)
-        raise InvalidInputError(f"{where} has feat_extract_norm={got!r}; sememe computes {known}")
+    if (got := entries["feat_extract_norm"]) not in ("group", "layer"):
+        raise InvalidInputError(f"{where} has feat_extract_norm={got!r}; sememe reads group, layer")
     if entries["add_adapter"]:
         raise InvalidInputError(
             f"{where} has add_adapter=True, convolutions after its last layer, which sememe has no "

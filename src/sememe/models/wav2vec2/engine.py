@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._types import FloatArray
 from sememe.models.onnx.batches import Batches
+from sememe.models.onnx.builder import LargeGraph
 from sememe.models.onnx.session import LazySession
+from sememe.models.wav2vec2.folder import SpeechFolder
 from sememe.models.wav2vec2.graph import speech_graph
-from sememe.models.wav2vec2.windows import cut_windows
+from sememe.models.wav2vec2.windows import Window, cut_windows
 from sememe.sources.media.audio_decoding import stream_sound
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe._types import FloatArray
-    from sememe.models.onnx.builder import LargeGraph
-    from sememe.models.wav2vec2.folder import SpeechFolder
-    from sememe.models.wav2vec2.windows import Window
 
 _BUDGET = 4.0  # seconds of audio in one run of the graph, if clips are shorter
 _FRAMES = 1500  # in one run at most, as attention is quadratic
@@ -63,8 +59,7 @@ class SpeechEngine:
     def windows(self, content: Any, seconds: float) -> Iterator[Window]:
         """Read audio in windows of so many seconds, or fewer; see `cut_windows`.
 
-        Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: As `stream_sound`.
+        Raises as `stream_sound` does.
         """
         rate, config = self.folder.sample_rate, self.folder.config
         full = max(3, min(_FRAMES, config.frames(round(seconds * rate))))
@@ -79,10 +74,7 @@ class SpeechEngine:
 
         seconds: Of a window. held: Seconds of audio in memory before they are run, more with many
         cores. The reason why an item cannot be read is entered in `reasons` under its index; rows
-        that were yielded for it before are void.
-
-        Raises:
-            InvalidInputError, CorruptFileError, MissingExtraError: Of the network's weights.
+        that were yielded for it before are void. Raises as `open` does.
         """
         self.open()
         pieces: list[tuple[int, Window]] = []
@@ -120,9 +112,7 @@ class SpeechEngine:
     def open(self) -> None:
         """Read the weights if that is not done.
 
-        Raises:
-            InvalidInputError: If logits are asked for and it has no CTC head.
-            CorruptFileError, MissingExtraError: As `SpeechFolder.weights`.
+        Raises as `SpeechFolder.weights` does; InvalidInputError also for a missing CTC head.
         """
         self._session.open()
 
@@ -130,9 +120,7 @@ class SpeechEngine:
         """Free memory that only makes the next call faster."""
         self._session.release()
 
-    def _run_windows(
-        self, pieces: Sequence[tuple[int, Window]]
-    ) -> Iterator[tuple[int, FloatArray]]:
+    def _run_windows(self, pieces: list[tuple[int, Window]]) -> Iterator[tuple[int, FloatArray]]:
         rows = self.run([window.samples for _, window in pieces])
         for (index, window), one in zip(pieces, rows, strict=True):
             yield index, one[window.skip : window.skip + window.keep]
@@ -142,8 +130,7 @@ class SpeechEngine:
         if not self.folder.normalize:
             return clip
         exact = clip.astype(np.float64)
-        normalised: FloatArray = ((exact - exact.mean()) / np.sqrt(exact.var() + 1e-7)).astype("f4")
-        return normalised
+        return np.asarray((exact - exact.mean()) / np.sqrt(exact.var() + 1e-7), np.float32)
 
     def _run(self, clips: Sequence[FloatArray]) -> list[FloatArray]:
         frames = [self.folder.config.frames(len(clip)) for clip in clips]
@@ -157,14 +144,10 @@ class SpeechEngine:
     def _make_graph(self) -> LargeGraph:
         weights = self.folder.weights()
         if self.layer is None and weights.head is None:
-            raise InvalidInputError(describe_missing_head(str(self.folder.path)))
+            raise InvalidInputError(
+                f"{self.folder.path} has no head for recognition: the tensor lm_head.weight is not "
+                "there. Give one that learnt it, as Wav2Vec2ForCTC of transformers or `sememe "
+                "train speech` writes it"
+            )
         layers = () if self.layer is None else (self.layer,)
         return speech_graph(weights, layers=layers, logits=self.layer is None)
-
-
-def describe_missing_head(where: str) -> str:
-    """Return the message for a network without a CTC head."""
-    return (
-        f"{where} has no head for recognition: the tensor lm_head.weight is not there. Give one "
-        "that learnt it, as Wav2Vec2ForCTC of transformers or `sememe train speech` writes it"
-    )

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._persistence import fingerprint
 from sememe.models.wav2vec2.config import SpeechConfig, read_config
-from sememe.models.wav2vec2.weights import read_speech_weights
+from sememe.models.wav2vec2.weights import SpeechWeights, read_speech_weights
 from sememe.models.weights.folder import (
     CONFIG,
     PROCESSOR,
@@ -25,11 +25,6 @@ from sememe.models.weights.folder import (
     ModelKind,
     NetworkFolder,
 )
-
-if TYPE_CHECKING:
-    from sememe.models.wav2vec2.weights import SpeechWeights
-
-_RATES = (100, 1_000_000)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,19 +44,13 @@ class SpeechFolder(NetworkFolder):
     normalize: bool
 
     def weights(self) -> SpeechWeights:
-        """Read the weights.
-
-        Raises:
-            CorruptFileError: If a file is damaged, or does not fit config.json.
-            InvalidInputError, MissingExtraError: See `tensors`.
-        """
+        """Read the weights; raises as `tensors` and `read_speech_weights` do."""
         return read_speech_weights(self.config, self.tensors(), where=str(self.path))
 
     def fingerprint(self) -> str:
         """Return 32 hex digits of all that shapes a state: weights, config, preprocessing."""
-        return fingerprint(
-            self.files, metadata=[repr(self.config), self.sample_rate, self.normalize]
-        )
+        facts = [repr(self.config), self.sample_rate, self.normalize]
+        return fingerprint(self.files, metadata=facts)
 
 
 def read_speech_folder(path: Path) -> SpeechFolder:
@@ -76,13 +65,11 @@ def read_speech_folder(path: Path) -> SpeechFolder:
     if not folder.holds(ModelKind.SPEECH):
         raise InvalidInputError(
             f"{path} is of the type {facts.get('model_type')!r}; sememe reads "
-            f"{', '.join(SPEECH_TYPES)}. Give the folder of such a network, as transformers writes "
-            "it"
+            f"{', '.join(SPEECH_TYPES)}. Give such a folder, as transformers writes it"
         )
     _, processor = folder.processor("feature_extractor")
     rate = processor.get("sampling_rate", 16_000)
-    low, high = _RATES
-    if not isinstance(rate, int) or not low <= rate <= high:
+    if not isinstance(rate, int) or not 100 <= rate <= 1_000_000:
         raise CorruptFileError(f"{path}: sampling_rate={rate!r} in {PROCESSOR} is no rate")
     return SpeechFolder(
         path=path,

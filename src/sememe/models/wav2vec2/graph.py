@@ -13,24 +13,15 @@ would still count: such clips must be of one length.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sememe.models.onnx.builder import Graph, LargeGraph, Port, floats, integers
 from sememe.models.onnx.transformer import Transformer, activate, linear, normalise
-
-if TYPE_CHECKING:
-    from sememe.models.wav2vec2.weights import Adapter, Filter, SpeechWeights
+from sememe.models.wav2vec2.weights import Adapter, Filter, SpeechWeights
 
 INPUTS: dict[str, Port] = {"samples": floats("N", "S"), "lengths": integers("N", bits=32)}
-LOGITS = "logits"
 _EPSILON = 1e-5  # of torch's GroupNorm and LayerNorm
-
-
-def state_name(layer: int) -> str:
-    """Return the name of the output with a layer's states."""
-    return f"states{layer}"
 
 
 def speech_graph(
@@ -48,11 +39,11 @@ def speech_graph(
     states = _append_layers(g, weights, depth)
     outputs = {}
     for layer in sorted(set(layers)):
-        g.output(state_name(layer), "Identity", states[layer])
-        outputs[state_name(layer)] = floats("N", "T", config.dim)
+        g.output(f"states{layer}", "Identity", states[layer])
+        outputs[f"states{layer}"] = floats("N", "T", config.dim)
     if logits and weights.head is not None:
-        linear(g, states[-1], weights.head, name=LOGITS)
-        outputs[LOGITS] = floats("N", "T", config.vocab_size)
+        linear(g, states[-1], weights.head, name="logits")
+        outputs["logits"] = floats("N", "T", config.vocab_size)
     return g.build_large(INPUTS, outputs)
 
 

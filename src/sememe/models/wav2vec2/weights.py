@@ -13,20 +13,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sememe._errors import CorruptFileError
+from sememe._types import FloatArray
 from sememe.models.onnx.transformer import Layer, LayerNames, read_layer
+from sememe.models.wav2vec2.config import SpeechConfig
 from sememe.models.weights.reader import Reader
 
 if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.wav2vec2.config import SpeechConfig
+    from sememe.models.onnx.transformer import Norm, Product
     from sememe.models.weights.safetensors import Tensors
 
-    Norm = tuple[FloatArray, FloatArray]
-
-HEAD = "lm_head"
 _PREFIXES = ("", "wav2vec2.", "hubert.", "unispeech.", "unispeech_sat.")
 _PROBE = "feature_extractor.conv_layers.0.conv.weight"
 _POSITIONS = "encoder.pos_conv_embed.conv"
+_POSITION_NORM = "encoder.pos_conv_embed.batch_norm"
 _NAMES = LayerNames(
     ("attention.q_proj", "attention.k_proj", "attention.v_proj", "attention.out_proj"),
     feed=("feed_forward.intermediate_dense", "feed_forward.output_dense"),
@@ -53,8 +52,8 @@ class Adapter:
     """The language adapter after a layer: a normalisation and two linear layers."""
 
     norm: Norm
-    down: tuple[FloatArray, FloatArray]
-    up: tuple[FloatArray, FloatArray]
+    down: Product
+    up: Product
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -76,48 +75,42 @@ class SpeechWeights:
     config: SpeechConfig
     filters: tuple[Filter, ...]
     project_norm: Norm | None
-    projection: tuple[FloatArray, FloatArray]
-    positions: tuple[FloatArray, FloatArray]
+    projection: Product
+    positions: Product
     position_norm: Norm | None
     norm: Norm
     layers: tuple[Layer, ...]
     adapters: tuple[Adapter, ...]
-    head: tuple[FloatArray, FloatArray] | None
+    head: Product | None
 
 
 def read_speech_weights(config: SpeechConfig, tensors: Tensors, *, where: str) -> SpeechWeights:
-    """Read the network from a checkpoint's tensors.
+    """Read the network from a checkpoint's tensors; raises as `Reader.array` does.
 
     where: The checkpoint's name, for messages.
-
-    Raises:
-        CorruptFileError: If a tensor is missing, misshapen, or holds NaN.
     """
     prefix = next((one for one in _PREFIXES if one + _PROBE in tensors), "")
-    reader, dim = Reader(tensors, where, prefix=prefix), config.dim
-    last = config.convolutions[-1].dim
+    reader, outer = Reader(tensors, where, prefix=prefix), Reader(tensors, where, prefix="")
+    dim, last = config.dim, config.convolutions[-1].dim
     norm = reader.norm("feature_projection.layer_norm", last) if config.project_norm else None
     head = None
-    if f"{HEAD}.weight" in tensors:
-        outer = Reader(tensors, where, prefix="")
-        head = outer.linear(HEAD, inputs=dim, outputs=config.vocab_size)
+    if "lm_head.weight" in tensors:
+        head = outer.linear("lm_head", inputs=dim, outputs=config.vocab_size)
     return SpeechWeights(
         config=config,
         filters=_read_filters(reader, config),
         project_norm=norm,
         projection=reader.linear("feature_projection.projection", inputs=last, outputs=dim),
         positions=(_read_positions(reader, config, where), reader.array(f"{_POSITIONS}.bias", dim)),
-        position_norm=reader.batch_norm("encoder.pos_conv_embed.batch_norm", dim)
-        if config.position_norm
-        else None,
+        position_norm=reader.batch_norm(_POSITION_NORM, dim) if config.position_norm else None,
         norm=reader.norm("encoder.layer_norm", dim),
         layers=tuple(
             read_layer(reader, f"encoder.layers.{i}.", _NAMES, dim=dim, inner=config.inner)
             for i in range(config.layers)
         ),
-        adapters=tuple(_read_adapter(reader, config, i) for i in range(config.layers))
-        if config.adapter
-        else (),
+        adapters=tuple(
+            _read_adapter(reader, config, i) for i in range(config.layers if config.adapter else 0)
+        ),
         head=head,
     )
 
@@ -126,14 +119,11 @@ def _read_filters(reader: Reader, config: SpeechConfig) -> tuple[Filter, ...]:
     filters, channels = [], 1
     for i, one in enumerate(config.convolutions):
         start = f"feature_extractor.conv_layers.{i}"
+        matrix = reader.array(f"{start}.conv.weight", one.dim, channels, one.kernel)
+        bias = reader.array(f"{start}.conv.bias", one.dim) if config.conv_bias else None
         normed = config.conv_norm == "layer" or i == 0
-        filters.append(
-            Filter(
-                matrix=reader.array(f"{start}.conv.weight", one.dim, channels, one.kernel),
-                bias=reader.array(f"{start}.conv.bias", one.dim) if config.conv_bias else None,
-                norm=reader.norm(f"{start}.layer_norm", one.dim) if normed else None,
-            )
-        )
+        norm = reader.norm(f"{start}.layer_norm", one.dim) if normed else None
+        filters.append(Filter(matrix, bias, norm))
         channels = one.dim
     return tuple(filters)
 
@@ -151,8 +141,7 @@ def _read_positions(reader: Reader, config: SpeechConfig, where: str) -> FloatAr
                 raise CorruptFileError(
                     f"{where}: {_POSITIONS}.{directions} holds zeros alone. Train it anew"
                 )
-            matrix: FloatArray = (g * (v / norms)).astype(np.float32)
-            return matrix
+            return np.asarray(g * (v / norms), np.float32)
     return reader.array(f"{_POSITIONS}.weight", *shape)
 
 

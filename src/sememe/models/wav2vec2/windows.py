@@ -13,13 +13,12 @@ the others: a short one would be normalised by itself and be louder than it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.wav2vec2.config import SpeechConfig
+from sememe._types import FloatArray
+from sememe.models.wav2vec2.config import SpeechConfig
 
 
 class Window(NamedTuple):

@@ -1,4 +1,4 @@
-"""The cache of files that can be made again."""
+"""Cache of derived files, each of which can be recomputed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ def cache_folder() -> Path:
 
 
 def keep(path: Path, data: bytes) -> None:
-    """Write a file of the cache, atomically.
-
-    Without room or permission nothing is written, and it is made again next time.
-    """
+    """Write a file of the cache atomically, or nothing where room or permission is missing."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with write_atomically(path) as file:

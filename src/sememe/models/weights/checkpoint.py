@@ -1,22 +1,18 @@
-"""The weights of a checkpoint: which files hold them, and their tensors by name.
+"""The weights of a checkpoint: their files, and the tensors by name.
 
-safetensors files are preferred. Many older networks were published as pytorch_model.bin alone; a
-family that allows it reads that file without running what may be in it.
+safetensors files are preferred. Many older networks were published as pytorch_model.bin alone;
+families that allow it read that file without running code in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import damaged, read_json
-from sememe.models.weights.safetensors import WEIGHTS, read_tensors
+from sememe._persistence import expect_valid, read_json
+from sememe.models.weights.safetensors import WEIGHTS, Tensors, read_tensors
 from sememe.models.weights.torch_pickle import read_torch_file
-
-if TYPE_CHECKING:
-    from sememe.models.weights.safetensors import Tensors
 
 _TORCH = "pytorch_model.bin"
 _PICKLED = (_TORCH, f"{_TORCH}.index.json", "tf_model.h5", "model.pt")
@@ -32,7 +28,7 @@ def weight_files(folder: Path, *, torch: bool = False) -> tuple[Path, ...]:
         CorruptFileError: If the list of the pieces is damaged, or a piece is missing.
     """
     for name in (WEIGHTS, _TORCH) if torch else (WEIGHTS,):
-        if files := _pieces(folder, name):
+        if files := _find_pieces(folder, name):
             return files
     if pickled := next((name for name in _PICKLED if (folder / name).exists()), None):
         raise InvalidInputError(
@@ -43,7 +39,7 @@ def weight_files(folder: Path, *, torch: bool = False) -> tuple[Path, ...]:
     raise InvalidInputError(f"{folder} holds no {WEIGHTS}. Give the folder of a checkpoint")
 
 
-def _pieces(folder: Path, name: str) -> tuple[Path, ...]:
+def _find_pieces(folder: Path, name: str) -> tuple[Path, ...]:
     """Return the file of that name, or the pieces that its index lists; () if there is neither."""
     if (folder / name).is_file():
         return (folder / name,)
@@ -51,23 +47,15 @@ def _pieces(folder: Path, name: str) -> tuple[Path, ...]:
     document = read_json(index, missing=None)
     if document is None:
         return ()
-    try:
+    with expect_valid(index):
         files = tuple(folder / str(piece) for piece in sorted(set(document["weight_map"].values())))
-    except (TypeError, KeyError, AttributeError) as error:
-        raise damaged(index, error) from error
     if missing := [path.name for path in files if not path.is_file()]:
         raise CorruptFileError(f"{folder} lacks {', '.join(missing)}. Fetch it anew")
     return files
 
 
 def read_weights(files: Iterable[Path]) -> Tensors:
-    """Read the tensors of all files by name, half precision as float32.
-
-    Raises:
-        CorruptFileError: If a file is damaged.
-        InvalidInputError: If a .bin file holds more than tensors.
-        MissingExtraError: If safetensors is not installed.
-    """
+    """Read the tensors of all files by name; raises as `read_tensors` and `read_torch_file`."""
     tensors: Tensors = {}
     for path in files:
         tensors |= read_tensors(path) if path.suffix == ".safetensors" else read_torch_file(path)

@@ -1,4 +1,4 @@
-"""What the readers of config.json files share: defaults, and checks of what a graph can compute."""
+"""Shared by the readers of config.json: defaults, and checks that a graph can compute it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sememe.models.onnx.transformer import ACTIVATIONS
 
 
 def fill_defaults(defaults: Mapping[str, Any], given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the entries that are given, and defaults for those that are missing or null.
+    """Return the given entries, and defaults for those that are missing or null.
 
     >>> fill_defaults({"hidden_act": "gelu", "eps": 1e-5}, {"hidden_act": None, "eps": 1e-12})
     {'hidden_act': 'gelu', 'eps': 1e-12}
@@ -19,21 +19,13 @@ def fill_defaults(defaults: Mapping[str, Any], given: Mapping[str, Any] | None) 
 
 
 def check_activation(got: Any, name: str, where: str) -> None:
-    """Refuse an activation that sememe does not compute; name: of the entry.
-
-    Raises:
-        InvalidInputError: If it is none of ACTIVATIONS.
-    """
+    """Raise InvalidInputError if `got`, in the entry `name`, is none of ACTIVATIONS."""
     if got not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
         raise InvalidInputError(f"{where} has {name}={got!r}; sememe computes {known}")
 
 
 def check_heads(dim: int, heads: int, where: str, what: str = "heads") -> None:
-    """Refuse a width that cannot be cut into so many equal parts.
-
-    Raises:
-        CorruptFileError: If it cannot.
-    """
+    """Raise CorruptFileError if `dim` is not divisible by the number of heads."""
     if dim % heads:
         raise CorruptFileError(f"{where}: {heads} {what} do not divide the width {dim}")

@@ -1,9 +1,9 @@
-"""A folder with a model: which kinds it can be opened as, its documents, its tensors.
+"""A folder with a model: its kinds, documents and tensors.
 
     ModelFolder.open("minilm").kind          ModelKind.SENTENCE
     ModelFolder.open("minilm").json("config.json")["hidden_size"]
 
-The kinds are found from documents alone (sememe.json, config.json, modules.json) and from which
+The kinds follow from documents alone (sememe.json, config.json, modules.json) and from which
 files exist; nothing else is read and nothing is fetched. A folder can be of several kinds: most
 that hold a config.json can also be read as a bare text network.
 """
@@ -13,18 +13,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from sememe._errors import CorruptFileError, InvalidInputError, SememeError
 from sememe._persistence import ABOUT, FORMAT, check_format, read_json
 from sememe.models.weights.checkpoint import read_weights, weight_files
-
-if TYPE_CHECKING:
-    from sememe.models.weights.safetensors import Tensors
+from sememe.models.weights.safetensors import Tensors
 
 CONFIG, MODULES, TOKENIZER = "config.json", "modules.json", "tokenizer.json"
 PROCESSOR, _PROCESSORS = "preprocessor_config.json", "processor_config.json"
@@ -32,11 +30,11 @@ OPEN_CLIP = "open_clip_config.json"
 CLIP_ONNX = ("onnx/text_model.onnx", "onnx/vision_model.onnx")
 SPEECH_TYPES = ("wav2vec2", "hubert", "unispeech", "unispeech-sat")
 _ABSENT = object()
-_TORCHVISION = re.compile(r"[a-z0-9_]+-[0-9a-f]{8}\.pth")
+_WEIGHTS = re.compile(r"[a-z0-9_]+-[0-9a-f]{8}\.pth")  # of torchvision
 
 
 class ModelKind(Enum):
-    """What a folder can be opened as; the value is what messages call it."""
+    """What a folder can be opened as; the value is its name in messages."""
 
     IMAGE = "image encoder"
     TIMM = "network of timm"
@@ -58,6 +56,7 @@ class ModelKind(Enum):
     TOKENIZER = "tokenizer"
 
 
+@dataclass(eq=False)
 class ModelFolder:
     """A folder with a model, or a file with weights. Each document is read once, when needed.
 
@@ -65,17 +64,13 @@ class ModelFolder:
         path: The folder or file; it need not exist.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._documents: dict[str, Any] = {}
+    path: Path
+    _documents: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
         """Return the folder of a path. Nothing is read yet."""
         return cls(Path(path))
-
-    def __repr__(self) -> str:
-        return f"ModelFolder({str(self.path)!r})"
 
     @cached_property
     def kinds(self) -> tuple[ModelKind, ...]:
@@ -104,23 +99,14 @@ class ModelFolder:
         return read_json(self.path / name, **missing) if document is _ABSENT else document
 
     def object(self, name: str, **missing: Any) -> Mapping[str, Any]:
-        """Return the object in a JSON file, as `json` does.
-
-        Raises:
-            InvalidInputError: If there is no such file.
-            CorruptFileError: If the file cannot be read or holds something else than an object.
-        """
+        """Return the object in a JSON file, as `json` does; CorruptFileError if it is none."""
         document = self.json(name, **missing)
         if not isinstance(document, dict):
             raise CorruptFileError(f"{self.path / name} holds no object. Fetch it anew")
         return document
 
     def about(self, *, known: int = FORMAT) -> Mapping[str, Any]:
-        """Return sememe.json.
-
-        Raises:
-            CorruptFileError: If it is missing, cannot be read or is of another format.
-        """
+        """Return sememe.json; CorruptFileError if it is missing, damaged or of another format."""
         document = self.object(ABOUT, missing={})
         if not document:
             raise CorruptFileError(f"{self.path} lacks {ABOUT}. Fetch it anew")
@@ -142,34 +128,22 @@ class ModelFolder:
         """Return the files that hold the weights; see `weight_files` of `weights.checkpoint`."""
         return weight_files(self.path, torch=torch)
 
-    def tensors(self, *, torch: bool = False) -> Tensors:
-        """Read all tensors of the weights.
+    def tensors(self) -> Tensors:
+        """Read all tensors; see `weight_files` and `read_weights` of `weights.checkpoint`."""
+        return read_weights(self.weight_files())
 
-        torch: Whether pytorch_model.bin is read where there is no safetensors file.
-
-        Raises:
-            InvalidInputError: If there are no weights, or none that can be read safely.
-            CorruptFileError: If a file is missing or damaged.
-            MissingExtraError: If safetensors is not installed.
-        """
-        return read_weights(self.weight_files(torch=torch))
-
-    def tokenizer(self) -> Path:
-        """Return tokenizer.json.
-
-        Raises:
-            InvalidInputError: If there is none.
-        """
+    def tokenizer(self, *, other: str = "") -> Path:
+        """Return tokenizer.json; InvalidInputError if there is none, nor the `other` files."""
         if not self.has(TOKENIZER):
+            path = repr(str(self.path))
             raise InvalidInputError(
-                f"{self.path} holds no {TOKENIZER}. Write it there with transformers: "
-                f"AutoTokenizer.from_pretrained({str(self.path)!r}).save_pretrained"
-                f"({str(self.path)!r})"
+                f"{self.path} holds no {TOKENIZER}{other}. Write it there with transformers: "
+                f"AutoTokenizer.from_pretrained({path}).save_pretrained({path})"
             )
         return self.path / TOKENIZER
 
     def processor(self, part: str, *, writer: str = "") -> tuple[str, Mapping[str, Any]]:
-        """Return the file that configures how inputs are prepared, and its content.
+        """Return the name and content of the file that configures the preprocessing of inputs.
 
         part: The entry of processor_config.json: "image_processor" or "feature_extractor".
         writer: The class of transformers that writes it. Without one the file may be missing: that
@@ -210,7 +184,7 @@ class ModelFolder:
 
 @dataclass(frozen=True, eq=False)
 class NetworkFolder:
-    """A folder whose documents are read, but not its weights: the base of the families' own.
+    """Base of the families' folders: the documents are read, the weights are not.
 
     Attributes:
         path: The folder of the network.
@@ -221,13 +195,7 @@ class NetworkFolder:
     files: tuple[Path, ...]
 
     def tensors(self) -> Tensors:
-        """Read all tensors of the weights.
-
-        Raises:
-            InvalidInputError: If a .bin file holds more than tensors.
-            CorruptFileError: If a file is damaged.
-            MissingExtraError: If safetensors is not installed.
-        """
+        """Read all tensors; see `read_weights`."""
         return read_weights(self.files)
 
 
@@ -238,29 +206,20 @@ def _declares(kind: str) -> Callable[[ModelFolder], bool]:
 
 def _is_of_type(*types: str, head: str = "") -> Callable[[ModelFolder], bool]:
     """Return the rule that config.json names one of these model types, and this head if any."""
-
-    def rule(folder: ModelFolder) -> bool:
-        config = folder.peek(CONFIG)
-        return config.get("model_type") in types and _has_head(config, head)
-
-    return rule
+    return lambda folder: (
+        folder.peek(CONFIG).get("model_type") in types and (not head or _has_head(folder, head))
+    )
 
 
-def _has_head(config: Mapping[str, Any], head: str) -> bool:
+def _has_head(folder: ModelFolder, head: str) -> bool:
     """Return whether one of config.json's architectures ends in `head`."""
-    names = config.get("architectures")
-    known = names if isinstance(names, list) else []
-    return not head or any(str(name).endswith(head) for name in known)
+    names = folder.peek(CONFIG).get("architectures")
+    return isinstance(names, list) and any(str(name).endswith(head) for name in names)
 
 
 def _is_timm(folder: ModelFolder) -> bool:
     config = folder.peek(CONFIG)
     return "architecture" in config and "model_type" not in config
-
-
-def _is_torchvision(folder: ModelFolder) -> bool:
-    named = _TORCHVISION.fullmatch(folder.path.name) is not None
-    return named and folder.has("")
 
 
 def _is_clip(folder: ModelFolder) -> bool:
@@ -276,14 +235,14 @@ def _is_static(folder: ModelFolder) -> bool:
 
 def _is_cross_encoder(folder: ModelFolder) -> bool:
     """Return whether a single network classifies sequences and nothing pools its states."""
-    if len(folder.steps) != (1 if folder.has(MODULES) else 0):
+    if len(folder.steps) != int(folder.has(MODULES)):
         return False
     network = folder.within(folder.steps[0][1]) if folder.steps else folder
-    return _has_head(network.peek(CONFIG), "ForSequenceClassification")
+    return _has_head(network, "ForSequenceClassification")
 
 
 def _is_masked_lm(folder: ModelFolder) -> bool:
-    return not folder.has(MODULES) and _has_head(folder.peek(CONFIG), "ForMaskedLM")
+    return not folder.has(MODULES) and _has_head(folder, "ForMaskedLM")
 
 
 def _is_tokenizer(folder: ModelFolder) -> bool:
@@ -294,7 +253,7 @@ def _is_tokenizer(folder: ModelFolder) -> bool:
 _RULES: dict[ModelKind, Callable[[ModelFolder], bool]] = {
     ModelKind.IMAGE: _declares("image-encoder"),
     ModelKind.TIMM: _is_timm,
-    ModelKind.TORCHVISION: _is_torchvision,
+    ModelKind.TORCHVISION: lambda file: bool(_WEIGHTS.fullmatch(file.path.name)) and file.has(""),
     ModelKind.MEL_STATISTICS: _declares("mel-statistics"),
     ModelKind.IMAGE_PROBE: _declares("image-classifier"),
     ModelKind.AUDIO_PROBE: _declares("audio-classifier"),

@@ -18,6 +18,7 @@ from typing import Any
 
 from sememe._errors import CorruptFileError, HubError, InvalidInputError, UnknownNameError
 from sememe._lazy import require
+from sememe._persistence import hash_file
 from sememe.models.weights.cache import cache_folder, keep
 from sememe.models.weights.folder import ModelFolder
 
@@ -30,7 +31,6 @@ TORCH_FILES = ("pytorch_model*.bin",)
 _NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
 _UNWANTED = ["onnx/*", "openvino/*", "*/onnx/*"]
-_NEVER = ["openvino/*"]
 
 
 def fetch(name: str, *, instead: Mapping[str, Sequence[str]]) -> Path:
@@ -52,12 +52,12 @@ def fetch(name: str, *, instead: Mapping[str, Sequence[str]]) -> Path:
             f"{name!r} names no model of the hub; give hf:org/name or hf:org/name@revision."
         )
     repository, revision = match[1], match[2] or "main"
-    note = cache_folder() / "hub" / f"{repository.replace('/', '--')}@{_escape(revision)}.json"
+    note = cache_folder() / "hub" / f"{repository}@{revision}.json".replace("/", "--")
     if (kept := _read_note(note)) is not None:
         return kept
     folder = _download(repository, revision, _WANTED, _UNWANTED)
     if more := _find_missing(folder, instead):
-        unwanted = _NEVER if more == ONNX_FILES else _UNWANTED
+        unwanted = ["openvino/*"] if more == ONNX_FILES else _UNWANTED
         folder = _download(repository, revision, [*_WANTED, *more], unwanted)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in files:
@@ -77,17 +77,11 @@ def _find_missing(folder: Path, instead: Mapping[str, Sequence[str]]) -> tuple[s
 def _download(repository: str, revision: str, wanted: list[str], unwanted: list[str]) -> Path:
     hub = require("huggingface_hub", "loading from the hub")
     errors = require("huggingface_hub.errors", "loading from the hub")
-    where: dict[str, Any] = {}
+    options: dict[str, Any] = {"allow_patterns": wanted, "ignore_patterns": unwanted}
     if endpoint := os.environ.get("HF_ENDPOINT"):
-        where["endpoint"] = endpoint  # the library reads it only once, at import
+        options["endpoint"] = endpoint  # the library reads it only once, at import
     try:
-        folder = hub.snapshot_download(
-            repository,
-            revision=revision,
-            allow_patterns=wanted,
-            ignore_patterns=unwanted,
-            **where,
-        )
+        return Path(hub.snapshot_download(repository, revision=revision, **options))
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         raise UnknownNameError(
             f"the hub has no {repository}@{revision}, or shows it to its members only. Look for "
@@ -102,23 +96,18 @@ def _download(repository: str, revision: str, wanted: list[str], unwanted: list[
         raise HubError(
             f"{repository}@{revision} could not be fetched: {error}. Try again; what came is kept"
         ) from error
-    return Path(folder)
 
 
 def _check(path: Path) -> None:
     """Compare a file with its hash: the name of its link's target, sha256 or git's sha1."""
     blob = path.resolve()
-    size = blob.stat().st_size
-    with blob.open("rb") as file:
-        if re.fullmatch("[0-9a-f]{64}", blob.name):
-            got = hashlib.file_digest(file, "sha256").hexdigest()
-        elif re.fullmatch("[0-9a-f]{40}", blob.name):
-            digest = hashlib.sha1(f"blob {size}\0".encode())  # noqa: S324, git's own
-            while block := file.read(1 << 20):
-                digest.update(block)
-            got = digest.hexdigest()
-        else:
-            return
+    if re.fullmatch("[0-9a-f]{64}", blob.name):
+        got = hash_file(blob).hexdigest()
+    elif re.fullmatch("[0-9a-f]{40}", blob.name):
+        data = blob.read_bytes()  # a small file: large ones go by their sha256
+        got = hashlib.sha1(f"blob {len(data)}\0".encode() + data).hexdigest()
+    else:
+        return
     if got != blob.name:
         blob.unlink()
         path.unlink(missing_ok=True)
@@ -136,7 +125,3 @@ def _read_note(note: Path) -> Path | None:
         return folder if all((folder / name).is_file() for name in files) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _escape(revision: str) -> str:
-    return revision.replace("/", "--")

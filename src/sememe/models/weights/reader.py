@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from sememe._errors import CorruptFileError
+from sememe._types import FloatArray
+from sememe.models.weights.safetensors import Tensors
 
-if TYPE_CHECKING:
-    from sememe._types import FloatArray
-    from sememe.models.weights.safetensors import Tensors
-
-    Norm = tuple[FloatArray, FloatArray]
-
-
+Norm = tuple[FloatArray, FloatArray]  # gain and bias, (dim,) each
+_EPSILON = 1e-5  # torch's, added to the variance
 _PREFIXES = ("", "bert.", "roberta.", "distilbert.", "mpnet.", "model.", "encoder.")
 
 
@@ -28,9 +22,10 @@ class Reader:
     def __init__(self, tensors: Tensors, where: str, *, prefix: str | None = None) -> None:
         self._tensors = tensors
         self._where = where
-        probe = "embeddings.word_embeddings.weight"
-        usual = next((p for p in _PREFIXES if p + probe in tensors), "")
-        self._prefix = usual if prefix is None else prefix
+        if prefix is None:
+            probe = "embeddings.word_embeddings.weight"
+            prefix = next((p for p in _PREFIXES if p + probe in tensors), "")
+        self._prefix = prefix
 
     def has(self, name: str) -> bool:
         """Return whether there is such a tensor."""
@@ -44,14 +39,12 @@ class Reader:
         """
         tensor = self._tensors.get(self._prefix + name)
         if tensor is None:
-            some = ", ".join(_first_names(self._tensors))
+            some = ", ".join([*sorted(self._tensors)[:3], "..."])
             raise CorruptFileError(
                 f"{self._where} lacks the tensor {name}; it holds {some}. Is config.json its own?"
             )
-        fits = len(tensor.shape) == len(shape) and all(
-            want in (-1, got) for got, want in zip(tensor.shape, shape, strict=True)
-        )
-        if not fits:
+        sizes = zip(tensor.shape, shape, strict=False)
+        if tensor.ndim != len(shape) or any(want not in (-1, got) for got, want in sizes):
             raise CorruptFileError(
                 f"{self._where}: {name} has shape {tensor.shape}, its config.json implies {shape}"
             )
@@ -65,23 +58,14 @@ class Reader:
         matrix = self.array(f"{name}.weight", outputs, inputs)
         return np.ascontiguousarray(matrix.T), self.array(f"{name}.bias", outputs)
 
-    def norm(self, name: str, dim: int) -> tuple[FloatArray, FloatArray]:
+    def norm(self, name: str, dim: int) -> Norm:
         """Return gain and bias (dim,); in old checkpoints gamma and beta."""
-        new = self.has(f"{name}.weight")
-        names = ("weight", "bias") if new else ("gamma", "beta")
-        gain, bias = (self.array(f"{name}.{last}", dim) for last in names)
-        return gain, bias
+        gain, bias = ("weight", "bias") if self.has(f"{name}.weight") else ("gamma", "beta")
+        return self.array(f"{name}.{gain}", dim), self.array(f"{name}.{bias}", dim)
 
-    def batch_norm(self, name: str, dim: int, *, epsilon: float = 1e-5) -> Norm:
-        """Return batch normalisation in inference as a factor and a summand (dim,).
-
-        epsilon: Added to the variance; the default is torch's.
-        """
+    def batch_norm(self, name: str, dim: int) -> Norm:
+        """Return batch normalisation in inference as a factor and a summand (dim,)."""
         gain, bias = self.norm(name, dim)
         mean, variance = (self.array(f"{name}.running_{x}", dim) for x in ("mean", "var"))
-        scale = gain.astype(np.float64) / np.sqrt(np.maximum(variance, 0) + epsilon)
+        scale = gain.astype(np.float64) / np.sqrt(np.maximum(variance, 0) + _EPSILON)
         return scale.astype(np.float32), (bias - mean * scale).astype(np.float32)
-
-
-def _first_names(names: Iterable[str]) -> list[str]:
-    return [*sorted(names)[:3], "..."]

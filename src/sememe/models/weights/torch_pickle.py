@@ -1,8 +1,8 @@
 """Read the tensors of a .pt or .pth file without torch and without running code in it.
 
 Such a file is a pickle, which may call anything. This reader allows the few names that a dictionary
-of tensors needs and replaces each by its own harmless code; any other name ends the reading. Both
-layouts are read: the ZIP archive of torch 1.6 and newer, and the older stream.
+of tensors needs and replaces each by harmless code; any other name is an error. Both layouts are
+read: the ZIP archive of torch 1.6 and newer, and the older stream.
 """
 
 from __future__ import annotations
@@ -14,17 +14,14 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
-from sememe._persistence import damaged
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Tensors = dict[str, NDArray[Any]]
+from sememe._persistence import damage_error
+from sememe.models.weights.safetensors import Tensors, widen
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of the older layout
 _STORAGES = {
@@ -66,30 +63,28 @@ def read_torch_file(path: Path) -> Tensors:
 def parse_torch_file(data: bytes, *, where: str) -> Tensors:
     """Return the tensors in the bytes of such a file; see `read_torch_file`."""
     try:
-        document, storages = _from_zip(data) if data[:2] == b"PK" else _from_stream(data)
-        state = _find_state_dict(document, where)
-        return {name: _array(tensor, storages) for name, tensor in state.items()}
+        document, storages = _read_zip(data) if data[:2] == b"PK" else _read_stream(data)
+        state = _find_state_dict(document)
+        return {name: _read_array(tensor, storages) for name, tensor in state.items()}
     except InvalidInputError as error:
         raise InvalidInputError(f"{where}: {error}") from None
     except (
-        pickle.UnpicklingError, zipfile.BadZipFile, EOFError, KeyError, IndexError, ValueError,
-        TypeError, AttributeError, OverflowError, MemoryError, NotImplementedError, RuntimeError,
-        RecursionError,
+        pickle.UnpicklingError, zipfile.BadZipFile, EOFError, LookupError, ValueError, TypeError,
+        AttributeError, OverflowError, MemoryError, RuntimeError,
     ) as error:  # fmt: skip
-        why = " ".join(str(error).split())[:200]
-        raise damaged(where, why) from error
+        raise damage_error(where, " ".join(str(error).split())[:200]) from error
 
 
 class _Reader(pickle.Unpickler):
-    """Allows the names of a dictionary of tensors, and nothing else."""
+    """Allows the names of a dictionary of tensors, and nothing else; records the storages."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        super().__init__(stream)
+        self.storages: dict[str, _Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        if module == "collections" and name == "OrderedDict":
-            return OrderedDict
-        if module == "torch._utils" and name == "_rebuild_tensor_v2":
-            return _rebuild
-        if module == "torch._utils" and name == "_rebuild_parameter":
-            return _parameter
+        if (module, name) in _ALLOWED:
+            return _ALLOWED[module, name]
         if module == "torch" and name in _STORAGES:
             return name
         raise InvalidInputError(
@@ -102,22 +97,28 @@ class _Reader(pickle.Unpickler):
         _, kind, key, _, size = pid[:5]
         if kind not in _STORAGES or not isinstance(key, str) or not isinstance(size, int):
             raise pickle.UnpicklingError(f"unknown storage {kind!r}")
-        return _Storage(key, kind, size)
+        self.storages[key] = _Storage(key, kind, size)
+        return self.storages[key]
 
 
-def _rebuild(
-    storage: Any, offset: Any, shape: Any, strides: Any, *_: Any
-) -> _Tensor:  # torch._utils._rebuild_tensor_v2
+def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
     if not isinstance(storage, _Storage):
         raise pickle.UnpicklingError("a tensor without a storage")
     return _Tensor(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
 
 
-def _parameter(tensor: Any, *_: Any) -> Any:  # torch._utils._rebuild_parameter
+def _rebuild_parameter(tensor: Any, *_: Any) -> Any:
     return tensor
 
 
-def _from_zip(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+}
+
+
+def _read_zip(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
     archive = zipfile.ZipFile(io.BytesIO(data))
     names = archive.namelist()
     pickled = next((name for name in names if name.endswith("/data.pkl")), None)
@@ -130,58 +131,39 @@ def _from_zip(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
     return document, lambda storage: archive.read(f"{folder}data/{storage.key}")
 
 
-def _from_stream(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
+def _read_stream(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
     stream = io.BytesIO(data)
     if _Reader(stream).load() != _MAGIC or _Reader(stream).load() != _PROTOCOL:
         raise pickle.UnpicklingError("its first bytes are not those of torch")
     if _Reader(stream).load().get("little_endian") is not True:
         raise pickle.UnpicklingError("its numbers are big-endian")
-    reader = _SizeReader(stream)
+    reader = _Reader(stream)
     document = reader.load()
     storages: dict[str, bytes] = {}
     for key in _Reader(stream).load():
-        kind, size = reader.sizes[key]
+        _, kind, size = reader.storages[key]
         if int.from_bytes(stream.read(8), "little") != size:
             raise pickle.UnpicklingError(f"storage {key} has another length")
         storages[key] = stream.read(size * np.dtype(_STORAGES[kind]).itemsize)
     return document, lambda storage: storages[storage.key]
 
 
-class _SizeReader(_Reader):
-    """Records the type and size of each storage, to check the stream's lengths."""
-
-    def __init__(self, stream: io.BytesIO) -> None:
-        super().__init__(stream)
-        self.sizes: dict[str, tuple[str, int]] = {}
-
-    def persistent_load(self, pid: Any) -> _Storage:
-        storage = super().persistent_load(pid)
-        self.sizes[storage.key] = (storage.kind, storage.size)
-        return storage
-
-
-def _find_state_dict(document: Any, where: str) -> dict[str, _Tensor]:
+def _find_state_dict(document: Any) -> dict[str, _Tensor]:
     """Return the dictionary of tensors, which may be within another under a usual name."""
-    for inner in ("state_dict", "model_state_dict", "model", "module"):
-        if isinstance(document, dict) and isinstance(document.get(inner), dict):
-            document = document[inner]
-            break
-    tensors = (
-        {name: value for name, value in document.items() if isinstance(value, _Tensor)}
-        if isinstance(document, dict)
-        else {}
-    )
+    state = document if isinstance(document, dict) else {}
+    names = ("state_dict", "model_state_dict", "model", "module")
+    state = next((state[name] for name in names if isinstance(state.get(name), dict)), state)
+    tensors = {str(name): value for name, value in state.items() if isinstance(value, _Tensor)}
     if not tensors:
         raise InvalidInputError("it holds no dictionary of tensors. Save model.state_dict()")
-    return {str(name): tensor for name, tensor in tensors.items()}
+    return tensors
 
 
-def _array(tensor: _Tensor, read: Callable[[_Storage], bytes]) -> NDArray[Any]:
+def _read_array(tensor: _Tensor, read: Callable[[_Storage], bytes]) -> NDArray[Any]:
     storage = tensor.storage
     flat = np.frombuffer(read(storage), _STORAGES[storage.kind])
-    reach = tensor.offset + sum(
-        (n - 1) * step for n, step in zip(tensor.shape, tensor.strides, strict=True)
-    )
+    steps = zip(tensor.shape, tensor.strides, strict=True)
+    reach = tensor.offset + sum((n - 1) * step for n, step in steps)
     if min((tensor.offset, *tensor.shape, *tensor.strides)) < 0:
         raise ValueError("a tensor of impossible shape")
     if 0 in tensor.shape:
@@ -191,6 +173,4 @@ def _array(tensor: _Tensor, read: Callable[[_Storage], bytes]) -> NDArray[Any]:
     strides = tuple(step * flat.itemsize for step in tensor.strides)
     view = np.lib.stride_tricks.as_strided(flat[tensor.offset :], tensor.shape, strides)
     array = np.ascontiguousarray(view).reshape(tensor.shape)
-    if storage.kind == "BFloat16Storage":
-        return (array.astype(np.uint32) << 16).view(np.float32)
-    return array.astype(np.float32) if storage.kind in ("DoubleStorage", "HalfStorage") else array
+    return widen(array, bfloat=storage.kind == "BFloat16Storage")

@@ -7,19 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from sememe._lazy import require
+from sememe.models.weights.checkpoint import read_weights
+
 
 def read_torch_state(path: Path) -> dict[str, Any]:
-    """Return the tensors of a .safetensors file, or of a .bin, .pt or .pth file, for torch.
-
-    Raises:
-        InvalidInputError: If the file holds more than tensors, and might run code when opened.
-        CorruptFileError: If it is damaged.
-        MissingExtraError: If torch or safetensors is not installed.
-    """
-    from sememe._lazy import require
-    from sememe.models.weights.safetensors import read_tensors
-    from sememe.models.weights.torch_pickle import read_torch_file
-
+    """Return the tensors of a .safetensors, .bin, .pt or .pth file; see `read_weights`."""
     torch = require("torch", f"opening {path.name}")
-    read = read_tensors if path.suffix == ".safetensors" else read_torch_file
-    return {name: torch.from_numpy(np.array(array)) for name, array in read(path).items()}
+    return {name: torch.from_numpy(np.array(array)) for name, array in read_weights([path]).items()}

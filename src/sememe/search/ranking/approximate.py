@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+import numpy as np
+
+from sememe._atomic import write_atomically
 from sememe._types import FloatArray
 from sememe.search.ranking.documents import Ranking, rank_documents
 from sememe.search.ranking.exact import VectorRanking
@@ -88,25 +89,19 @@ def build(table: LanceTable, folder: Path, column: str) -> None:
 
 def measure(table: LanceTable, folder: Path, column: str) -> None:
     """Find the fewest probes that reach `RECALL_WANTED`, and store their recall."""
-    import numpy as np
-
     sample = draw_sample(table, column)
     entry: dict[str, Any] = {"kind": "IVF_RQ", "refine": REFINE, "queries": len(sample.queries)}
     for probes in _PROBES:
-        found = [_find_nearest(table, column, query, 10, probes) for query in sample.queries]
-        recall = sample.measure_recall([hits["_rowaddr"].to_numpy() for hits in found])
+        nearest = [_find_nearest(table, column, query, 10, probes) for query in sample.queries]
+        recall = sample.measure_recall([rows["_rowaddr"].to_numpy() for rows in nearest])
         entry |= {"probes": probes, "recall_at_10": round(recall, 4)}
         if recall >= RECALL_WANTED:
             break
-    with _replace_file(folder / f"ann_{column}.npy") as file:
+    with write_atomically(folder / f"ann_{column}.npy") as file:
         np.save(file, sample.mean, allow_pickle=False)
-    text = json.dumps(
-        {"format": FORMAT, "columns": _read_entries(folder) | {column: entry}},
-        indent=1,
-        sort_keys=True,
-    )
-    with _replace_file(folder / "ann.json") as file:
-        file.write(text.encode() + b"\n")
+    document = {"format": FORMAT, "columns": _read_entries(folder) | {column: entry}}
+    with write_atomically(folder / "ann.json") as file:
+        file.write(json.dumps(document, indent=1, sort_keys=True).encode() + b"\n")
 
 
 def search(
@@ -120,23 +115,19 @@ def search(
     Raises:
         FilterError: If `where` cannot be run.
     """
-    rankings = []
+    rankings, n = [], table.dataset.count_rows()
+    spread = math.sqrt(2 * math.log(max(n, 2)))
     for query in queries:
-        ranking = _rank_documents(table, column, query, k, notes.probes, where)
+        own = _rank_documents(table, column, query, k, notes.probes, where)
         mean = float(notes.mean @ query)
-        best = float(ranking.scores[0]) if len(ranking.scores) else mean
-        spread = math.sqrt(2 * math.log(max(table.dataset.count_rows(), 2)))
-        deviation, rows = max(best - mean, 0.0) / spread, table.dataset.count_rows()
-        rankings.append(
-            VectorRanking(ranking.ids, ranking.rows, ranking.scores, mean, deviation, rows)
-        )
+        best = float(own.scores[0]) if len(own.scores) else mean
+        deviation = max(best - mean, 0.0) / spread
+        rankings.append(VectorRanking(own.ids, own.rows, own.scores, mean, deviation, n))
     return rankings
 
 
 def find_faults(table: LanceTable, folder: Path) -> list[str]:
     """Return what is wrong with the indices: notes that cannot be read, or no answer."""
-    import numpy as np
-
     faults = []
     for column in _count_covered(table):
         notes = _read_notes(table, folder, column)
@@ -152,25 +143,20 @@ def find_faults(table: LanceTable, folder: Path) -> list[str]:
 
 def report_indices(table: LanceTable, folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return, for each column that has an index, its parameters, recall and coverage."""
-    rows, covered, entries = (
-        table.dataset.count_rows(),
-        _count_covered(table),
-        _read_entries(folder),
-    )
+    rows, covered = table.dataset.count_rows(), _count_covered(table)
     return {
         column: entry | {"coverage": min(1.0, covered[column] / max(1, rows))}
-        for column, entry in entries.items()
+        for column, entry in _read_entries(folder).items()
         if column in covered
     }
 
 
 def _count_covered(table: LanceTable) -> dict[str, int]:
     """Return vector column -> rows its index covers, for those that have one."""
-    indices = {index.name: index for index in table.dataset.describe_indices()}
     return {
-        name.removesuffix("_idx"): int(index.num_rows_indexed)
-        for name, index in indices.items()
-        if name.startswith(VECTOR_PREFIX)
+        index.name.removesuffix("_idx"): int(index.num_rows_indexed)
+        for index in table.dataset.describe_indices()
+        if index.name.startswith(VECTOR_PREFIX)
     }
 
 
@@ -178,8 +164,6 @@ def _rank_documents(
     table: LanceTable, column: str, query: FloatArray, k: int, probes: int, where: str | None
 ) -> Ranking:
     """Fetch rows until k documents are in."""
-    import numpy as np
-
     fetch = 2 * k
     while True:
         hits = _find_nearest(table, column, query, fetch, probes, where, ["id", "part"])
@@ -200,21 +184,14 @@ def _find_nearest(
     where: str | None = None,
     columns: Sequence[str] = (),
 ) -> Any:
+    refine = min(REFINE, max(2, REFINED_ROWS // k))
+    depth = {"k": k, "minimum_nprobes": probes, "refine_factor": refine}
+    nearest = {"column": column, "q": query, "metric": "dot", **depth}
+    prefilter = where is not None
     try:
-        return table.dataset.scanner(
-            columns=[*columns, "_distance"],
-            nearest={
-                "column": column,
-                "q": query,
-                "k": k,
-                "minimum_nprobes": probes,
-                "refine_factor": min(REFINE, max(2, REFINED_ROWS // k)),
-                "metric": "dot",
-            },
-            filter=where,
-            prefilter=where is not None,
-            with_row_address=True,
-        ).to_table()
+        return table.scan(
+            [*columns, "_distance"], nearest=nearest, filter=where, prefilter=prefilter
+        )
     except (ValueError, OSError, RuntimeError):
         if where is not None:
             find_rows(table.dataset, where)  # raises FilterError if the filter is to blame
@@ -232,8 +209,6 @@ def _read_entries(folder: Path) -> dict[str, Any]:
 
 def _read_notes(table: LanceTable, folder: Path, column: str) -> Notes | None:
     """Read the notes of a column's index; None where they are missing or damaged."""
-    import numpy as np
-
     try:
         probes = int(_read_entries(folder)[column]["probes"])
         mean: FloatArray = np.load(folder / f"ann_{column}.npy", allow_pickle=False)
@@ -242,14 +217,3 @@ def _read_notes(table: LanceTable, folder: Path, column: str) -> Notes | None:
     dim = vector_dims(table.dataset.schema)[column]
     fits = probes > 0 and mean.dtype == np.float32 and mean.shape == (dim,)
     return Notes(probes, mean) if fits and bool(np.isfinite(mean).all()) else None
-
-
-@contextmanager
-def _replace_file(path: Path) -> Iterator[BinaryIO]:
-    """Write a file atomically."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with fresh.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

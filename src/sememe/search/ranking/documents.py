@@ -6,15 +6,14 @@ Which scores tie is defined in `sememe._ties`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sememe._ties import highest
+from sememe.search.table.lance_table import Addresses
 from sememe.search.table.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from sememe.search.table.lance_table import Addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +43,19 @@ def rank_documents(
 
     relative: The scores have no scale of their own; see `sememe._ties.settle`.
     """
-    import numpy as np
-
-    from sememe._ties import highest
-
     take = min(len(scores), max(4 * k, 64))
     while True:
         chosen, settled = highest(scores, take, relative=relative)
-        ranked = _distinct(snapshot, positions[chosen], settled, k)
-        if len(ranked[0]) == k or len(chosen) == len(scores):
-            break
+        ids, at, best = _distinct(snapshot, positions[chosen], settled, k)
+        if len(ids) == k or len(chosen) == len(scores):
+            return Ranking(ids, snapshot.addresses[at], best.astype(np.float32, copy=False))
         take = min(len(scores), 4 * take)
-    ids, at, best = ranked
-    return Ranking(ids, snapshot.addresses[at], best.astype(np.float32, copy=False))
 
 
 def _distinct(
     snapshot: Snapshot, positions: NDArray[np.int64], scores: NDArray[np.float32], k: int
 ) -> tuple[list[str], NDArray[np.int64], NDArray[np.float32]]:
     """Keep the best row of each document; of equal rows the earlier part."""
-    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -3,7 +3,7 @@
 A similarity is an inner product, which for unit rows is the cosine. The column is kept in memory
 fragment by fragment: a fragment's file never changes, so a new version costs only its new
 fragments, and nothing is ever copied whole. The first search of a column keeps nothing: it scores
-the vectors as they are streamed, which on a cold start takes less time than filling the memory.
+the vectors as they are streamed, which on a cold start is faster than filling the memory.
 """
 
 from __future__ import annotations
@@ -11,23 +11,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sememe._blas import one_thread
 from sememe._types import FloatArray
 from sememe.search.ranking.documents import Ranking, rank_documents
-from sememe.search.table.lance_table import LanceTable
+from sememe.search.table.lance_table import Addresses, LanceTable, is_at
 from sememe.search.table.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from sememe.search.table.lance_table import Addresses
 
 BATCH_VALUES = 262_144  # 1 MB: stays in cache; larger batches are slower by page faults
 READ_BUFFER = 4_000_000  # bytes read ahead
 SCORES_AT_ONCE = 16_000_000  # 64 MB of float32
+Mask = NDArray[np.bool_]
+_Located = tuple[slice | NDArray[np.int64], Mask | None]  # positions; rows still there, None: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +42,6 @@ class VectorRanking(Ranking):
     mean: float
     deviation: float
     count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Located:
-    """Positions of some rows in a snapshot; `alive` are those that it still has, None for all."""
-
-    positions: slice | NDArray[np.int64]
-    alive: NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +63,12 @@ class _Block:
 
 
 class VectorColumn:
-    """One vector column of a table, scored exactly."""
+    """One vector column of a table, scored exactly; snapshots are of the table's version."""
 
-    def __init__(self, name: str, dim: int) -> None:
-        self.name = name
-        self.dim = dim
+    def __init__(self, table: LanceTable, name: str, dim: int) -> None:
+        self._table = table
+        self._name = name
+        self._dim = dim
         self._blocks: dict[int, _Block] = {}
         self._searches = 0
         self._lock = threading.Lock()
@@ -87,125 +79,88 @@ class VectorColumn:
         return sum(block.matrix.nbytes for block in self._blocks.values())
 
     def search(
-        self,
-        table: LanceTable,
-        snapshot: Snapshot,
-        queries: FloatArray,
-        k: int,
-        mask: NDArray[np.bool_] | None = None,
-        *,
-        keep: bool = True,
+        self, snapshot: Snapshot, queries: FloatArray, k: int, mask: Mask | None, *, keep: bool
     ) -> list[VectorRanking]:
-        """Rank the documents for each query.
+        """Rank the documents for each of (m, dim) queries.
 
-        Args:
-            table: The table, at the snapshot's version.
-            snapshot: Its rows.
-            queries: (m, dim) float32.
-            k: Documents for each query.
-            mask: (n,) rows that may be found; all of them where None.
-            keep: Whether the vectors may stay in memory for later searches.
+        mask: (n,) rows to rank, all of them where None. keep: Whether the vectors may stay in
+        memory for later searches.
         """
         at_once = max(1, SCORES_AT_ONCE // max(1, len(snapshot)))
         rankings: list[VectorRanking] = []
         for start in range(0, len(queries), at_once):
-            some = queries[start : start + at_once]
-            scores = self.scores(table, snapshot, some, keep=keep)
+            scores = self._score(snapshot, queries[start : start + at_once], keep)
             rankings.extend(_rank(snapshot, row, k, mask) for row in scores)
         return rankings
 
     def search_groups(
         self,
-        table: LanceTable,
         snapshot: Snapshot,
         query: FloatArray,
         k: int,
-        mask: NDArray[np.bool_] | None,
-        groups: Sequence[NDArray[np.bool_]],
+        mask: Mask | None,
+        groups: Sequence[Mask],
         *,
-        keep: bool = True,
+        keep: bool,
     ) -> list[VectorRanking]:
         """Rank the documents of each group of rows by itself, scored once; see `search`.
 
         query: (dim,) float32. groups: (n,) rows each; a ranking's mean is that over its group.
         """
-        import numpy as np
-
-        scores = self.scores(table, snapshot, query[None], keep=keep)[0]
+        scores = self._score(snapshot, query[None], keep)[0]
         inside = [np.where(group, scores, np.float32(np.nan)) for group in groups]
         return [_rank(snapshot, own, k, mask) for own in inside]
 
-    def scores(
-        self, table: LanceTable, snapshot: Snapshot, queries: FloatArray, *, keep: bool = True
-    ) -> FloatArray:
-        """Return (m, n) float32 similarities in snapshot order, NaN for rows without a vector."""
-        import numpy as np
-
-        out = np.full((len(queries), len(snapshot)), np.nan, dtype=np.float32)
-        for block in self._blocks_of(table, snapshot, keep):
-            rows = block.locate(snapshot)
-            products = _multiply(queries, block.matrix)  # (m, r)
-            out[:, rows.positions] = products if rows.alive is None else products[:, rows.alive]
-        return out
-
-    def score_ids(
-        self, table: LanceTable, snapshot: Snapshot, query: FloatArray, ids: list[str]
-    ) -> FloatArray:
+    def score_ids(self, snapshot: Snapshot, query: FloatArray, ids: Sequence[str]) -> FloatArray:
         """Return the best similarity among each id's rows, (len(ids),), NaN where it has none."""
-        import numpy as np
-
-        unique = list(dict.fromkeys(ids))
-        best = np.full(len(unique), -np.inf, dtype=np.float32)
-        positions, which = snapshot.positions_of(unique)
-        addresses, vectors = self._fetch(table, snapshot.addresses[positions])
+        row = {id: i for i, id in enumerate(dict.fromkeys(ids))}
+        best = np.full(len(row), -np.inf, dtype=np.float32)
+        positions, which = snapshot.positions_of(list(row))
+        addresses, vectors = self._fetch(snapshot.addresses[positions])
         owner = which[np.searchsorted(snapshot.addresses[positions], addresses)]
         np.maximum.at(best, owner, vectors @ query)
         best[np.isinf(best)] = np.nan
-        row = {id: i for i, id in enumerate(unique)}
         return best[np.array([row[id] for id in ids], dtype=np.int64)]
 
-    def _blocks_of(self, table: LanceTable, snapshot: Snapshot, keep: bool) -> Iterator[_Block]:
+    def _score(self, snapshot: Snapshot, queries: FloatArray, keep: bool) -> FloatArray:
+        """Return (m, n) float32 similarities in snapshot order, NaN for rows without a vector."""
+        out = np.full((len(queries), len(snapshot)), np.nan, dtype=np.float32)
+        for block in self._blocks_of(keep):
+            positions, alive = block.locate(snapshot)
+            products = _multiply(queries, block.matrix)  # (m, r)
+            out[:, positions] = products if alive is None else products[:, alive]
+        return out
+
+    def _blocks_of(self, keep: bool) -> Iterator[_Block]:
         with self._lock:
-            live = {f.fragment_id: f for f in table.dataset.get_fragments()}
+            live = {f.fragment_id: f for f in self._table.dataset.get_fragments()}
             self._searches += 1
             blocks = {i: block for i, block in self._blocks.items() if i in live}
             missing = [fragment for i, fragment in live.items() if i not in blocks]
-            if missing and keep and self._searches > 1:
-                for fragment in missing:
-                    blocks[fragment.fragment_id] = self._load(table, fragment)
+            if keep and self._searches > 1:
+                blocks |= {fragment.fragment_id: self._load(fragment) for fragment in missing}
                 missing = []
             self._blocks = blocks
         yield from blocks.values()
         if missing:
-            yield from self._stream(table, missing)
+            for addresses, matrix in stream_vectors(self._table, self._name, self._dim, missing):
+                yield _Block(addresses, matrix)
 
-    def _stream(
-        self, table: LanceTable, fragments: list[Any] | None, where: str | None = None
-    ) -> Iterator[_Block]:
-        for addresses, matrix in stream_vectors(table, self.name, self.dim, fragments, where):
-            yield _Block(addresses, matrix)
-
-    def _load(self, table: LanceTable, fragment: Any) -> _Block:
-        import numpy as np
-
-        rows = fragment.count_rows()
+    def _load(self, fragment: Any) -> _Block:
+        rows, filled = fragment.count_rows(), 0
         addresses = np.empty(rows, dtype=np.uint64)
-        matrix = np.empty((rows, self.dim), dtype=np.float32)
-        filled = 0
-        for piece in self._stream(table, [fragment]):
-            stop = filled + len(piece.addresses)
-            addresses[filled:stop], matrix[filled:stop] = piece.addresses, piece.matrix
+        matrix = np.empty((rows, self._dim), dtype=np.float32)
+        for some, vectors in stream_vectors(self._table, self._name, self._dim, [fragment]):
+            stop = filled + len(some)
+            addresses[filled:stop], matrix[filled:stop] = some, vectors
             filled = stop
         return _Block(addresses[:filled], matrix[:filled])
 
-    def _fetch(self, table: LanceTable, wanted: Addresses) -> tuple[Addresses, FloatArray]:
+    def _fetch(self, wanted: Addresses) -> tuple[Addresses, FloatArray]:
         """Return the vectors at some addresses, from memory where kept, else from disk."""
-        import numpy as np
-
         blocks = self._blocks
         fragments = (wanted >> np.uint64(32)).astype(np.int64)
-        addresses: list[Addresses] = [np.empty(0, dtype=np.uint64)]
-        vectors: list[FloatArray] = [np.empty((0, self.dim), dtype=np.float32)]
+        pieces = [(np.empty(0, np.uint64), np.empty((0, self._dim), np.float32))]
         for fragment in np.unique(fragments).tolist():
             block = blocks.get(fragment)
             if block is None or not len(block.addresses):
@@ -213,14 +168,11 @@ class VectorColumn:
             some = wanted[fragments == fragment]
             at = np.minimum(np.searchsorted(block.addresses, some), len(block.addresses) - 1)
             there = block.addresses[at] == some
-            addresses.append(some[there])
-            vectors.append(block.matrix[at[there]])
+            pieces.append((some[there], block.matrix[at[there]]))
         rest = wanted[~np.isin(fragments, list(blocks))]
         if len(rest):
-            listed = ",".join(map(str, rest.tolist()))
-            for piece in self._stream(table, None, f"_rowaddr IN ({listed})"):
-                addresses.append(piece.addresses)
-                vectors.append(piece.matrix)
+            pieces += stream_vectors(self._table, self._name, self._dim, where=is_at(rest))
+        addresses, vectors = zip(*pieces, strict=True)
         return np.concatenate(addresses), np.concatenate(vectors)
 
 
@@ -233,15 +185,8 @@ def stream_vectors(
 ) -> Iterator[tuple[Addresses, FloatArray]]:
     """Stream a vector column as (addresses (r,), matrix (r, dim)); rows without one are left out.
 
-    Args:
-        table: The table.
-        column: The vector column.
-        dim: Its width.
-        fragments: Which fragments; all of them where None.
-        where: SQL the rows must pass, checked before.
+    fragments: Which ones, all where None. where: SQL the rows must pass, checked before.
     """
-    import numpy as np
-
     scanner = table.dataset.scanner(
         columns=[column],
         filter=where,
@@ -271,17 +216,13 @@ def _locate(snapshot: Snapshot, addresses: Addresses) -> _Located:
     positions = snapshot.positions(addresses)
     alive = positions >= 0
     if not alive.all():
-        return _Located(positions[alive], alive)
+        return positions[alive], alive
     if len(positions) and positions[-1] - positions[0] == len(positions) - 1:
-        return _Located(slice(int(positions[0]), int(positions[-1]) + 1), None)  # both ascend
-    return _Located(positions, None)
+        return slice(int(positions[0]), int(positions[-1]) + 1), None  # both ascend
+    return positions, None
 
 
-def _rank(
-    snapshot: Snapshot, scores: FloatArray, k: int, mask: NDArray[np.bool_] | None
-) -> VectorRanking:
-    import numpy as np
-
+def _rank(snapshot: Snapshot, scores: FloatArray, k: int, mask: Mask | None) -> VectorRanking:
     present = ~np.isnan(scores)
     whole = bool(present.all())
     valid = scores if whole else scores[present]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sememe._errors import FilterError
-
-if TYPE_CHECKING:
-    from sememe.search.table.lance_table import Addresses
+from sememe.search.table.lance_table import Addresses
 
 _QUOTED = re.compile(r"'(?:[^']|'')*'|`[^`]*`")
 _DOUBLE_QUOTED = re.compile(r'"([^"]*)"')
 _TEXT = re.compile(r"'(?:[^']|'')*'")
+_NOT_SCALAR = ("fixed_size", "list", "binary")  # types of columns that no filter reads
 _OF_A_CHUNK = re.compile(r"\b(text|parts?|start|end|hash|terms|checksum)\b", re.IGNORECASE)
 
 
@@ -58,10 +57,9 @@ def find_rows(dataset: Any, where: str) -> Addresses:
         raise _make_error(dataset, where, _shorten(error)) from None
     try:
         addresses: Addresses = scanner.to_table()["_rowaddr"].to_numpy()
-    except FileNotFoundError:
-        raise
     except (ValueError, OSError, RuntimeError) as error:
-        if "not found" in str(error).lower() and ".lance" in str(error):
+        gone = "not found" in str(error).lower() and ".lance" in str(error)
+        if gone or isinstance(error, FileNotFoundError):
             raise  # a file of an old version that is gone: not the filter's fault
         raise _make_error(dataset, where, _shorten(error)) from None
     return addresses
@@ -75,12 +73,10 @@ def _shorten(error: Exception) -> str:
 
 
 def _make_error(dataset: Any, where: object, reason: str) -> FilterError:
-    columns = ", ".join(f"{f.name} ({f.type})" for f in dataset.schema if _is_scalar(str(f.type)))
+    types = {field.name: str(field.type) for field in dataset.schema}
+    scalars = {n: kind for n, kind in types.items() if not kind.startswith(_NOT_SCALAR)}
+    columns = ", ".join(f"{name} ({kind})" for name, kind in scalars.items())
     return FilterError(
         f"where={where!r} cannot be run: {reason}. Columns: {columns}. "
         "Example: where=\"source LIKE '%.md' AND part = 0\"."
     )
-
-
-def _is_scalar(kind: str) -> bool:
-    return not kind.startswith(("fixed_size", "list", "binary"))

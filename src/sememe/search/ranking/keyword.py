@@ -14,19 +14,19 @@ removed rows are more than a few of all.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
+from sememe._ties import TOLERANCE
 from sememe.search.ranking.documents import Ranking, rank_documents
-from sememe.search.ranking.filters import check_where
-from sememe.search.table.lance_table import LanceTable
+from sememe.search.table.lance_table import Addresses, LanceTable, is_at
 from sememe.search.table.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 Operator = Literal["any", "all"]
 INDEX_NAME = "terms_idx"
@@ -73,7 +73,7 @@ def ensure_keyword_index(table: LanceTable) -> None:
 
 
 def refresh_keyword_index(table: LanceTable) -> None:
-    """Make the index cover every row, and forget removed ones once they are too many.
+    """Make the index cover every row, and rebuild it once too many are removed.
 
     New rows become a part of their own, merged with the parts before it that are no larger: adding
     one document to a large index is quick, and n documents are in at most log2(n) parts.
@@ -82,10 +82,9 @@ def refresh_keyword_index(table: LanceTable) -> None:
     ensure_keyword_index(table)
     parts = _read_parts(table)
     if parts.uncovered:
-        table.dataset.optimize.optimize_indices(
-            index_names=[INDEX_NAME],
-            num_indices_to_merge=count_parts_to_merge(parts.documents, parts.uncovered),
-        )
+        merged = count_parts_to_merge(parts.documents, parts.uncovered)
+        optimize = table.dataset.optimize.optimize_indices
+        optimize(index_names=[INDEX_NAME], num_indices_to_merge=merged)
         table.refresh()
         parts = _read_parts(table)
     counted = sum(parts.documents)
@@ -100,13 +99,12 @@ def count_parts_to_merge(sizes: Sequence[int], fresh: int) -> int:
     >>> count_parts_to_merge([1000, 4, 1], 1), count_parts_to_merge([1000, 4, 2], 1)
     (1, 0)
     """
-    merged, count = fresh, 0
-    for size in reversed(sizes):
+    merged = fresh
+    for count, size in enumerate(reversed(sizes)):
         if size > merged:
-            break
+            return count
         merged += size
-        count += 1
-    return count
+    return len(sizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +117,9 @@ class _Parts:
 
 
 def _read_parts(table: LanceTable) -> _Parts:
-    statistics = table.dataset.stats.index_stats(INDEX_NAME)
-    return _Parts(
-        documents=[int(part.get("num_docs", 0)) for part in statistics["indices"]],
-        covered=int(statistics["num_indexed_rows"]),
-        uncovered=int(statistics["num_unindexed_rows"]),
-    )
+    figures = table.dataset.stats.index_stats(INDEX_NAME)
+    documents = [int(part.get("num_docs", 0)) for part in figures["indices"]]
+    return _Parts(documents, int(figures["num_indexed_rows"]), int(figures["num_unindexed_rows"]))
 
 
 def keyword_coverage(table: LanceTable) -> float:
@@ -151,13 +146,8 @@ def search_terms(
     `where` filters the rows that carry terms; `documents`, (len(snapshot.ids),), are those that may
     be found, where other rows of theirs decide.
     """
-    import numpy as np
-
     boosts = _parse_boosts(terms)
-    nothing = Ranking([], np.empty(0, np.uint64), np.empty(0, np.float32))
-    if where is not None:
-        check_where(table.dataset, where)
-    ranking = nothing
+    ranking = Ranking([], np.empty(0, np.uint64), np.empty(0, np.float32))
     if boosts and len(snapshot):
         query = _add_extra(_make_query(boosts, operator), _parse_boosts(extra or {}))
         ranking = _rank(table, snapshot, query, k, where, documents)
@@ -180,7 +170,7 @@ class Vocabulary:
         asked = list(terms)
         unknown = [term for term in asked if term not in known]
         if len(unknown) > _FEW_TERMS and len(ranking.rows):
-            known.update(dict.fromkeys(_read_terms(table, ranking.rows[:32].tolist()), True))
+            known.update(dict.fromkeys(_read_terms(table, ranking.rows[:32]), True))
         for term in unknown:
             if term not in known:
                 known[term] = document_frequency(table, term, limit=1) > 0
@@ -188,16 +178,15 @@ class Vocabulary:
         return tuple(term for term in asked if not known[term])
 
 
-def _read_terms(table: LanceTable, addresses: list[int]) -> set[str]:
-    listed = ",".join(map(str, addresses))
-    scanner = table.dataset.scanner(columns=["terms"], filter=f"_rowaddr IN ({listed})")
-    return {t for text in scanner.to_table()["terms"].to_pylist() for t in (text or "").split()}
+def _read_terms(table: LanceTable, addresses: Addresses) -> set[str]:
+    scanned = table.scan(["terms"], filter=is_at(addresses))
+    return {t for text in scanned["terms"].to_pylist() for t in (text or "").split()}
 
 
 def document_frequency(table: LanceTable, term: str, *, limit: int | None = None) -> int:
     """Return how many rows hold the term, counted up to `limit`."""
-    hits = _scan(table, _make_query({term: 1.0}, "any"), limit or table.dataset.count_rows() or 1)
-    return len(hits[0])
+    limit = limit or table.dataset.count_rows() or 1
+    return len(_scan(table, _make_query({term: 1.0}, "any"), limit)[0])
 
 
 def _rank(
@@ -209,10 +198,7 @@ def _rank(
     documents: NDArray[np.bool_] | None,
 ) -> Ranking:
     """Fetch rows until k documents are in and no tie with the last can be outside."""
-    from sememe._ties import TOLERANCE
-
-    fetch = max(2 * k, 64)
-    most = max(_TIES_AT_MOST, 4 * k)
+    fetch, most = max(2 * k, 64), max(_TIES_AT_MOST, 4 * k)
     while True:
         addresses, scores = _scan(table, query, fetch, where)
         positions = snapshot.positions(addresses)
@@ -232,17 +218,8 @@ def _rank(
 def _scan(
     table: LanceTable, query: Any, limit: int, where: str | None = None
 ) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
-    import numpy as np
-
-    scanner = table.dataset.scanner(
-        columns=["_score"],
-        full_text_query=query,
-        filter=where,
-        prefilter=where is not None,
-        limit=limit,
-        with_row_address=True,
-    )
-    hits = scanner.to_table()
+    filtered = {"filter": where, "prefilter": where is not None}
+    hits = table.scan(["_score"], full_text_query=query, limit=limit, **filtered)
     scores = hits["_score"].to_numpy()
     order = np.argsort(-scores, kind="stable")
     return hits["_rowaddr"].to_numpy()[order], scores[order]
@@ -258,8 +235,7 @@ def _make_query(boosts: Mapping[str, float], operator: Operator) -> Any:
     from lance.query import BooleanQuery, FullTextOperator, MatchQuery, Occur
 
     together = FullTextOperator.AND if operator == "all" else FullTextOperator.OR
-    unit = _find_unit(boosts.values())
-    if unit is not None:
+    if (unit := _find_unit(boosts.values())) is not None:
         repeated = [term for term, boost in boosts.items() for _ in range(round(boost / unit))]
         return MatchQuery(" ".join(repeated), "terms", boost=unit, operator=together)
     groups: dict[float, list[str]] = {}
@@ -274,7 +250,7 @@ def _make_query(boosts: Mapping[str, float], operator: Operator) -> Any:
 
 
 def _add_extra(query: Any, extra: Mapping[str, float]) -> Any:
-    """Let terms add to the score of what `query` finds, without finding anything themselves."""
+    """Add terms that only raise the score of documents that match `query`."""
     if not extra:
         return query
     from lance.query import BooleanQuery, Occur
@@ -299,12 +275,8 @@ def _parse_boosts(terms: Sequence[str] | Mapping[str, float]) -> dict[str, float
     """Return term -> boost; in a sequence a term counts as often as it occurs."""
     if isinstance(terms, str):
         raise InvalidInputError(f"terms={terms!r} is one text. Pass a list: {terms.split()!r}.")
-    boosts: dict[str, float] = {}
-    if isinstance(terms, Mapping):
-        boosts = {term: float(boost) for term, boost in terms.items()}
-    else:
-        for term in terms:
-            boosts[term] = boosts.get(term, 0.0) + 1.0
+    counts = terms if isinstance(terms, Mapping) else Counter(terms)
+    boosts = {term: float(boost) for term, boost in counts.items()}
     for term, boost in boosts.items():
         if not term or len(term.split()) != 1 or term != term.strip():
             raise InvalidInputError(f"term={term!r} is empty or holds white space; split it.")

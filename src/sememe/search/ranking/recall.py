@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sememe._types import FloatArray
 from sememe.search.ranking.exact import stream_vectors
-from sememe.search.table.lance_table import LanceTable
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from sememe.search.table.lance_table import Addresses
+from sememe.search.table.lance_table import Addresses, LanceTable, is_at
 
 QUERIES = 200
 NEAREST = 10
@@ -34,11 +31,9 @@ class Sample:
     truth: NDArray[np.uint64]
     mean: FloatArray
 
-    def measure_recall(self, found: Sequence[Addresses]) -> float:
-        """Return recall@10: the mean share of the nearest rows that were found."""
-        import numpy as np
-
-        pairs = zip(self.truth, found, strict=True)
+    def measure_recall(self, answers: Sequence[Addresses]) -> float:
+        """Return recall@10: the mean share of the nearest rows among the answers."""
+        pairs = zip(self.truth, answers, strict=True)
         return sum(int(np.isin(true, got).sum()) for true, got in pairs) / max(1, self.truth.size)
 
 
@@ -48,8 +43,6 @@ def draw_sample(table: LanceTable, column: str) -> Sample:
     A query is a row drawn at random (seed 0), moved a third of the way towards another: near the
     data, as real queries are, but not one of the rows.
     """
-    import numpy as np
-
     rows = _draw(table, column, 2 * QUERIES, np.random.default_rng(0))
     half = len(rows) // 2
     queries = rows[:half] + 0.5 * rows[half : 2 * half]
@@ -70,16 +63,9 @@ def draw_sample(table: LanceTable, column: str) -> Sample:
 
 def _draw(table: LanceTable, column: str, n: int, rng: np.random.Generator) -> FloatArray:
     """Draw up to n vectors at random, without replacement, in random order."""
-    import numpy as np
-
-    total = table.dataset.count_rows(f"{column} IS NOT NULL")
-    scanner = table.dataset.scanner(
-        columns=[], filter=f"{column} IS NOT NULL", with_row_address=True
-    )
-    addresses = scanner.to_table()["_rowaddr"].to_numpy()
-    chosen = rng.choice(addresses, size=min(n, total), replace=False)
-    listed = ",".join(map(str, chosen.tolist()))
-    taken: Any = table.dataset.to_table(columns=[column], filter=f"_rowaddr IN ({listed})")
+    addresses = table.scan([], filter=f"{column} IS NOT NULL")["_rowaddr"].to_numpy()
+    chosen = rng.choice(addresses, size=min(n, len(addresses)), replace=False)
+    taken: Any = table.dataset.to_table(columns=[column], filter=is_at(chosen))
     pieces = taken[column].chunks
     rows: FloatArray = np.vstack(
         [piece.flatten().to_numpy().reshape(-1, piece.type.list_size) for piece in pieces]

@@ -1,10 +1,10 @@
 """Fuse rankings: vector columns on one scale, then semantic and keyword search in one ranking.
 
 Cosines of different spaces cannot be compared: CLIP's are between 0.1 and 0.35, those of texts
-between 0 and 1. How far a document stands out from its own column can: its distance from the
-query's mean similarity, in standard deviations. The same holds for texts and images of one column:
-an image's vector is the mean of some words' and nearer to most queries than a sentence's.
-`merge_results` puts such rankings on one scale.
+between 0 and 1. A document's distance from the query's mean similarity in its own column, in
+standard deviations, can. The same holds for texts and images of one column: an image's vector is
+the mean of some words' and nearer to most queries than a sentence's. `merge_results` puts such
+rankings on one scale.
 
 `fuse` combines semantic and keyword search. Each ranking's scores are put on one scale first: 1 is
 its best document, 0 a document that means no more than the average one, or holds no word of the
@@ -27,16 +27,15 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sememe._errors import InvalidInputError
 from sememe._ties import rank, settle
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from sememe.search.ranking.exact import VectorRanking
+from sememe.search.ranking.documents import Ranking
+from sememe.search.ranking.exact import VectorRanking
 
 SEMANTIC_WEIGHT = 0.35  # from 0.3 to 0.4 both sets keep within 0.006 nDCG@10 of their best
 _MIN_DEVIATION = 1e-3  # a column of one row, or of equal ones, has none to divide by
@@ -69,8 +68,6 @@ def merge_results(rankings: Sequence[VectorRanking], k: int) -> VectorRanking:
 
     A document in several keeps its best score.
     """
-    import numpy as np
-
     first, *others = rankings
     if not others:
         return first
@@ -99,23 +96,9 @@ def _rescale(ranking: VectorRanking, scale: VectorRanking) -> list[float]:
     return [scale.mean + (float(score) - ranking.mean) * unit for score in ranking.scores]
 
 
-class Ranked(Protocol):
-    """Distinct ids, best first, and a score for each, higher is better."""
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """Return the ids, best first."""
-        ...
-
-    @property
-    def scores(self) -> NDArray[np.floating[Any]]:
-        """Return one score for each id, (n,)."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Background:
-    """How a query relates to all rows of the index, against which its best rows are judged.
+    """How a query relates to all rows of the index, against which its best rows are compared.
 
     Attributes:
         mean: Mean similarity of the query to every row.
@@ -129,7 +112,7 @@ class Background:
 
     @property
     def chance(self) -> float:
-        """The similarity that the best of as many random directions would hardly exceed.
+        """The similarity that the best of as many random directions hardly exceeds.
 
         The cosine of two random directions has deviation 1/sqrt(dim), and the largest of n normal
         values is a little below sqrt(2 ln n) deviations.
@@ -143,13 +126,13 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class FusedRanking:
-    """One ranking out of two, and what was decided on the way.
+    """One ranking out of two, with the weights used.
 
     Attributes:
         ids: Best first: score descending, then id ascending.
         scores: (n,) float64 of at most 1; comparable within one search only.
         weights: Share of "semantic" and "keyword" in the scores, adding up to 1.
-        note: Why one of the two was set aside; "" where none was.
+        note: Why one of the two was ignored; "" where none was.
     """
 
     ids: list[str]
@@ -159,8 +142,8 @@ class FusedRanking:
 
 
 def fuse(
-    semantic: Ranked,
-    keyword: Ranked,
+    semantic: Ranking,
+    keyword: Ranking,
     *,
     similarities: Mapping[str, float] | None = None,
     background: Background | None = None,
@@ -174,12 +157,12 @@ def fuse(
 
     Args:
         semantic: The documents nearest in meaning, with their cosine similarities.
-        keyword: The documents found by words, with their BM25 scores.
-        similarities: Similarity of documents that only `keyword` found; one that is not given
-            counts as the lowest of `semantic`.
+        keyword: The documents with words of the query, with their BM25 scores.
+        similarities: Similarity of documents that only `keyword` has; one that is not given counts
+            as the lowest of `semantic`.
         background: The query's similarity to all rows; without it the lowest similarity of
-            `semantic` is the zero of its scale, and it is never set aside as random.
-        required: The query's terms of which a document needed one to be found by words.
+            `semantic` is the zero of its scale, and it is never ignored as random.
+        required: The query's terms of which a document of `keyword` has one at least.
         missing: Those of them that no document holds.
         coverage: The share of `required` that the best document of `keyword` holds, as
             `compute_coverage` counts it.
@@ -187,24 +170,23 @@ def fuse(
         weight: Weight of `semantic`, 0 to 1; `keyword` has the rest.
 
     Raises:
-        InvalidInputError: `weight` or `coverage` is not between 0 and 1.
+        InvalidInputError: If `weight` or `coverage` is not between 0 and 1.
     """
     for name, value in (("weight", weight), ("coverage", coverage)):
         if not 0.0 <= value <= 1.0:
             raise InvalidInputError(f"{name}={value!r}; give a number from 0 to 1.")
-    reasons = {
-        "semantic": _reject_semantic(semantic, background, filtered),
-        "keyword": _reject_keyword(keyword, required, missing, filtered),
-    }
-    if not reasons["semantic"]:
-        parts = {"semantic": weight, "keyword": (1.0 - weight) * math.sqrt(coverage)}
-    else:  # a ranking no better than chance still beats an empty page
-        parts = {"semantic": 0.0, "keyword": 1.0}
-    if reasons["keyword"]:
+    unsemantic = _reject_semantic(semantic, background, filtered)
+    unworded = _reject_keyword(keyword, required, missing, filtered)
+    if unworded:  # a ranking no better than chance still beats an empty page
         parts = {"semantic": 1.0, "keyword": 0.0}
+    elif unsemantic:
+        parts = {"semantic": 0.0, "keyword": 1.0}
+    else:
+        parts = {"semantic": weight, "keyword": (1.0 - weight) * math.sqrt(coverage)}
     total = sum(parts.values())
     weights = {name: part / total for name, part in parts.items()}
     ids, scores = _sum_scores(semantic, keyword, weights, similarities or {}, background)
+    reasons = {"semantic": unsemantic, "keyword": unworded}
     note = "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)
     return FusedRanking(ids, scores, weights, note)
 
@@ -220,7 +202,7 @@ def compute_coverage(required: Collection[str], terms: Collection[str]) -> float
 
 
 def explain_no_match(*, filtered: bool) -> str:
-    """Return why words found nothing; documents outside the filter may still hold them.
+    """Return why no document has a word of the query; those outside the filter may have some.
 
     >>> explain_no_match(filtered=True)
     'no document that passes the filter has a word of the query'
@@ -228,8 +210,8 @@ def explain_no_match(*, filtered: bool) -> str:
     return f"no document{_PASSING * filtered} has a word of the query"
 
 
-def _reject_semantic(ranking: Ranked, background: Background | None, filtered: bool) -> str:
-    """Return why the semantic ranking is of no use, "" if it is."""
+def _reject_semantic(ranking: Ranking, background: Background | None, filtered: bool) -> str:
+    """Return why the semantic ranking is ignored, "" if it is not."""
     if not len(ranking.ids):
         return f"no document{_PASSING * filtered} has a vector"
     best = float(max(ranking.scores))
@@ -242,9 +224,9 @@ def _reject_semantic(ranking: Ranked, background: Background | None, filtered: b
 
 
 def _reject_keyword(
-    ranking: Ranked, required: Collection[str], missing: Collection[str], filtered: bool
+    ranking: Ranking, required: Collection[str], missing: Collection[str], filtered: bool
 ) -> str:
-    """Return why the keyword ranking is of no use, "" if it is."""
+    """Return why the keyword ranking is ignored, "" if it is not."""
     occurring = [term for term in required if term not in set(missing)]
     if required and not occurring:
         return "none of the query's words occurs in the documents"
@@ -262,13 +244,13 @@ def _is_incidental(term: str) -> bool:
 
 
 def _sum_scores(
-    semantic: Ranked,
-    keyword: Ranked,
+    semantic: Ranking,
+    keyword: Ranking,
     weights: Mapping[str, float],
     similarities: Mapping[str, float],
     background: Background | None,
 ) -> tuple[list[str], NDArray[np.float64]]:
-    """Return ids and weighted sums; a ranking without weight adds no documents of its own."""
+    """Return ids and weighted sums, best first; only a ranking with weight adds documents."""
     listed = dict(zip(semantic.ids, map(float, semantic.scores), strict=True))
     worded = _settle(dict(zip(keyword.ids, map(float, keyword.scores), strict=True)), relative=True)
     candidates = (listed if weights["semantic"] else {}) | (worded if weights["keyword"] else {})
@@ -280,13 +262,14 @@ def _sum_scores(
     zero = lowest if background is None else background.mean
     best = max(similar.values(), default=0.0)
     best_word = max(worded.values(), default=0.0)
-    return _rank(
-        {
-            id_: weights["semantic"] * _scale(similar[id_], zero, best)
-            + weights["keyword"] * _scale(worded.get(id_, 0.0), 0.0, best_word)
-            for id_ in candidates
-        }
-    )
+    ids = list(candidates)
+    sums = [
+        weights["semantic"] * _scale(similar[id_], zero, best)
+        + weights["keyword"] * _scale(worded.get(id_, 0.0), 0.0, best_word)
+        for id_ in ids
+    ]
+    ranked = rank(sums, ids)
+    return [ids[i] for i, _ in ranked], np.array([score for _, score in ranked], np.float64)
 
 
 def _settle(scores: Mapping[str, float], *, relative: bool = False) -> dict[str, float]:
@@ -298,11 +281,3 @@ def _settle(scores: Mapping[str, float], *, relative: bool = False) -> dict[str,
 def _scale(value: float, zero: float, best: float) -> float:
     """Return a value between zero and the best as 0 to 1; 1 where the two are equal."""
     return max(0.0, value - zero) / (best - zero) if best > zero else 1.0
-
-
-def _rank(scores: Mapping[str, float]) -> tuple[list[str], NDArray[np.float64]]:
-    import numpy as np
-
-    ids = list(scores)
-    ranked = rank(list(scores.values()), ids)
-    return [ids[place] for place, _ in ranked], np.array([score for _, score in ranked], np.float64)

@@ -23,11 +23,10 @@ def comes_from_reading(error: BaseException) -> bool:
     """
     if isinstance(error, SememeError):
         return False
-    kind = type(error)
-    engine = kind.__name__ == "PanicException" or any(
-        base.__name__ == "ArrowException" for base in kind.__mro__
-    )
-    return engine or (isinstance(error, _READING) and _find_module(error).startswith(_READERS))
+    names = {base.__name__ for base in type(error).__mro__}
+    if not names.isdisjoint({"PanicException", "ArrowException"}):
+        return True
+    return isinstance(error, _READING) and _find_module(error).startswith(_READERS)
 
 
 def _find_module(error: BaseException) -> str:
@@ -38,21 +37,16 @@ def _find_module(error: BaseException) -> str:
     return own
 
 
-def _make_error(folder: Path, error: BaseException) -> CorruptFileError:
-    """Return an error that tells what cannot be read, and what to do."""
-    reason = " ".join(str(error).partition(", /")[0].split()) or type(error).__name__
-    return CorruptFileError(
-        f"{folder} cannot be read: {reason[:300].rstrip('.')}. Restore the folder from a copy, or "
-        "build the index anew in another folder."
-    )
-
-
 @contextmanager
 def translate_errors(folder: Path) -> Iterator[None]:
-    """Raise `CorruptFileError` in place of what reading a damaged table of `folder` raises."""
+    """Translate what reading a damaged table of `folder` raises to `CorruptFileError`."""
     try:
         yield
     except BaseException as error:
         if not comes_from_reading(error):
             raise
-        raise _make_error(folder, error) from error
+        reason = " ".join(str(error).partition(", /")[0].split()) or type(error).__name__
+        raise CorruptFileError(
+            f"{folder} cannot be read: {reason[:300].rstrip('.')}. Restore the folder from a copy, "
+            "or build the index anew in another folder."
+        ) from error

@@ -11,16 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sememe.search.table.lance_table import LanceTable
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Digests = NDArray[np.uint64]
-    _Rows = tuple[Digests, Digests, NDArray[np.uint32]]  # of each row: id, content hash, parts
+Digests = NDArray[np.uint64]
+_Rows = tuple[Digests, Digests, NDArray[np.uint32]]  # of each row: id, content hash, parts
 
 
 class State(IntEnum):
@@ -54,8 +53,6 @@ class Catalogue:
 
     def states(self, ids: Sequence[str], hashes: Sequence[str]) -> NDArray[np.int8]:
         """Return the `State` of each item, (n,) int8, given its id and its content hash."""
-        import numpy as np
-
         states = np.full(len(ids), State.NEW, dtype=np.int8)
         if not len(self.ids) or not len(ids):
             return states
@@ -72,8 +69,6 @@ class Catalogue:
 
 def digests(texts: Iterable[str]) -> Digests:
     """Return the 64-bit BLAKE2b digest of each text."""
-    import numpy as np
-
     raw = b"".join(
         blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts
     )
@@ -88,37 +83,33 @@ class CatalogueReader:
 
     def read(self, table: LanceTable) -> Catalogue:
         """Return what the table holds at the version it is opened at."""
-        import numpy as np
-
         rows: dict[tuple[int, int], _Rows] = {}
         for fragment in table.dataset.get_fragments():
             key = (fragment.fragment_id, fragment.num_deletions)
             rows[key] = self._read.get(key) or _read_fragment(table, fragment)
         self._read = rows
-        none: _Rows = (np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.uint32))
-        ids, contents, parts = zip(none, *rows.values(), strict=True)
-        return _group_rows(np.concatenate(ids), np.concatenate(contents), np.concatenate(parts))
+        return _group_rows(*_concatenate(rows.values()))
 
 
 def _read_fragment(table: LanceTable, fragment: Any) -> _Rows:
     """Stream the three narrow columns it needs."""
-    import numpy as np
-
-    ids, contents, parts = [digests([])], [digests([])], [np.empty(0, np.uint32)]
-    scanner = table.dataset.scanner(
-        columns=["id", "hash", "parts"], fragments=[fragment], batch_size=8192
+    names = ["id", "hash", "parts"]
+    scanner = table.dataset.scanner(columns=names, fragments=[fragment], batch_size=8192)
+    columns = ([batch.column(name) for name in names] for batch in scanner.to_batches())
+    return _concatenate(
+        (digests(ids.to_pylist()), digests(hashes.to_pylist()), parts.to_numpy().astype(np.uint32))
+        for ids, hashes, parts in columns
     )
-    for batch in scanner.to_batches():
-        ids.append(digests(batch.column("id").to_pylist()))
-        contents.append(digests(batch.column("hash").to_pylist()))
-        parts.append(batch.column("parts").to_numpy().astype(np.uint32))
+
+
+def _concatenate(pieces: Iterable[_Rows]) -> _Rows:
+    none: _Rows = (digests([]), digests([]), np.empty(0, np.uint32))
+    ids, contents, parts = zip(none, *pieces, strict=True)
     return np.concatenate(ids), np.concatenate(contents), np.concatenate(parts)
 
 
 def _group_rows(ids: Digests, contents: Digests, parts: NDArray[np.uint32]) -> Catalogue:
     """Group rows by item. If rows of an item differ in content, it matches no content."""
-    import numpy as np
-
     if not len(ids):
         return Catalogue(ids, contents, parts, parts)
     order = np.argsort(ids, kind="stable")

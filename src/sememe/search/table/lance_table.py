@@ -1,6 +1,6 @@
 """One Lance table on local disk: one commit is one acknowledged change.
 
-Lance commits by writing a new manifest and linking it into place, so a reader sees the table before
+Lance commits by writing a new manifest and linking it into place, so a reader gets the table before
 a change or after it, never in between, and a process killed at any moment leaves one of the two. It
 calls no fsync, though, so a power cut could take an acknowledged batch with it: `swap` syncs the
 data before the commit and the manifest after it.
@@ -11,14 +11,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
-    from numpy.typing import NDArray
 
-    Addresses = NDArray[np.uint64]
+Addresses = NDArray[np.uint64]
 
 
 class LanceTable:
@@ -35,17 +36,16 @@ class LanceTable:
         self.dataset = dataset
 
     @classmethod
-    def create(cls, path: Path, schema: pa.Schema) -> LanceTable:
+    def create(cls, path: Path, schema: pa.Schema) -> Self:
         """Create an empty table; fails with OSError where one exists."""
         import lance
 
-        dataset = lance.write_dataset(schema.empty_table(), str(path), mode="create")
-        table = cls(path, dataset)
+        table = cls(path, lance.write_dataset(schema.empty_table(), str(path), mode="create"))
         table._sync_commit()
         return table
 
     @classmethod
-    def open(cls, path: Path) -> LanceTable:
+    def open(cls, path: Path) -> Self:
         """Open the newest version."""
         import lance
 
@@ -53,7 +53,7 @@ class LanceTable:
 
     @property
     def version(self) -> int:
-        """The version this handle sees."""
+        """The version in use."""
         return int(self.dataset.version)
 
     def refresh(self) -> bool:
@@ -85,60 +85,57 @@ class LanceTable:
             if updated or gone
             else lance.LanceOperation.Append(fresh)
         )
-        self.dataset = lance.LanceDataset.commit(
-            self.dataset, operation, read_version=self.dataset.version
-        )
+        version = self.dataset.version
+        self.dataset = lance.LanceDataset.commit(self.dataset, operation, read_version=version)
         self._sync_commit()
+
+    def scan(self, columns: Sequence[str], **options: Any) -> pa.Table:
+        """Read columns, and `_rowaddr`, the address of each row. options: Of Lance's scanner."""
+        scanner = self.dataset.scanner(columns=list(columns), with_row_address=True, **options)
+        table: pa.Table = scanner.to_table()
+        return table
 
     def find(self, column: str, values: Iterable[str]) -> Addresses:
         """Return the addresses of the rows whose `column` is one of `values`."""
         import pyarrow.compute as pc
 
-        wanted = list(values)
-        scanner = self.dataset.scanner(
-            columns=[], filter=pc.field(column).isin(wanted), with_row_address=True
-        )
-        addresses: Addresses = scanner.to_table()["_rowaddr"].to_numpy()
-        return addresses
+        return self.scan([], filter=pc.field(column).isin(list(values)))["_rowaddr"].to_numpy()
 
     def fetch(self, addresses: Addresses, columns: Sequence[str]) -> list[dict[str, Any]]:
         """Return rows by address, in the order given; KeyError where there is no such row."""
-        listed = ",".join(map(str, addresses.tolist()))
-        scanner = self.dataset.scanner(
-            columns=list(columns), filter=f"_rowaddr IN ({listed})", with_row_address=True
-        )
-        rows = {row.pop("_rowaddr"): row for row in scanner.to_table().to_pylist()}
+        scanned = self.scan(columns, filter=is_at(addresses)).to_pylist()
+        rows = {row.pop("_rowaddr"): row for row in scanned}
         return [rows[address] for address in addresses.tolist()]
 
     def sync_all(self) -> None:
-        """Flush every file of the table to disk, so that older versions may be thrown away."""
+        """Flush every file of the table to disk, so that older versions may be deleted."""
         _sync_files(*(file for file in self.path.rglob("*") if file.is_file()))
         _sync_folders(*self.path.rglob("*"), self.path)
 
     def _delete(self, remove: Addresses | None) -> tuple[list[Any], list[int]]:
-        """Mark rows as deleted in files nobody refers to yet; return (updated, emptied) pieces."""
-        import numpy as np
-
-        updated: list[Any] = []
-        gone: list[int] = []
+        """Mark rows as deleted in new files; return the fragments (updated, emptied)."""
         if remove is None or not len(remove):
-            return updated, gone
-        fragment_ids = (remove >> np.uint64(32)).astype(np.int64)
+            return [], []
+        fragments = (remove >> np.uint64(32)).astype(np.int64)
         offsets = (remove & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        for fragment_id in np.unique(fragment_ids).tolist():
-            chosen = offsets[fragment_ids == fragment_id].tolist()
-            left = self.dataset.get_fragment(fragment_id).delete_rows(chosen)
-            if left is None:
-                gone.append(fragment_id)
-            else:
-                updated.append(left)
-        return updated, gone
+        left = {
+            fragment: self.dataset.get_fragment(fragment).delete_rows(
+                offsets[fragments == fragment].tolist()
+            )
+            for fragment in np.unique(fragments).tolist()
+        }
+        gone = [fragment for fragment, updated in left.items() if updated is None]
+        return [updated for updated in left.values() if updated is not None], gone
 
     def _sync_commit(self) -> None:
         versions = self.path / "_versions"
-        manifest = versions / f"{2**64 - 1 - self.version:020d}.manifest"
-        _sync_files(manifest)
+        _sync_files(versions / f"{2**64 - 1 - self.version:020d}.manifest")
         _sync_folders(self.path / "data", self.path / "_deletions", versions, self.path)
+
+
+def is_at(addresses: Addresses) -> str:
+    """Return the filter that passes the rows at some addresses."""
+    return f"_rowaddr IN ({','.join(map(str, addresses.tolist()))})"
 
 
 def _sync_files(*paths: Path) -> None:

@@ -23,7 +23,6 @@ MANY_SMALL = 64
 FEW_SMALL = 8
 KEEP_SECONDS = 1.0  # how long a reader may keep a version that was replaced; then it rereads
 _READ_AHEAD = ("LANCE_DEFAULT_IO_BUFFER_SIZE", "16000000")  # bytes, of one scan
-_ARROW = {"bool": "bool_", "int64": "int64", "double": "float64", "string": "string"}
 
 
 @contextmanager
@@ -46,23 +45,18 @@ def limit_read_ahead() -> Iterator[None]:
 
 def merge_small(table: LanceTable, *, more_than: int = MANY_SMALL) -> bool:
     """Merge small fragments if there are more than so many; return whether it did."""
-    if count_small_fragments(table) <= more_than:
+    sizes = [fragment.metadata.physical_rows for fragment in table.dataset.get_fragments()]
+    if sum(size < LARGE_ROWS for size in sizes) <= more_than:
         return False
     table.refresh()
-    table.dataset.optimize.compact_files(
-        target_rows_per_fragment=LARGE_ROWS, num_threads=1, batch_size=1024
-    )
+    compact = table.dataset.optimize.compact_files
+    compact(target_rows_per_fragment=LARGE_ROWS, num_threads=1, batch_size=1024)
     table.refresh()
     return True
 
 
-def count_small_fragments(table: LanceTable) -> int:
-    """Return how many fragments hold fewer than `LARGE_ROWS` rows."""
-    return sum(f.metadata.physical_rows < LARGE_ROWS for f in table.dataset.get_fragments())
-
-
 def drop_old_versions(table: LanceTable, *, keep_seconds: float = KEEP_SECONDS) -> None:
-    """Delete replaced versions, and what interrupted writers left behind.
+    """Delete replaced versions, and the files of interrupted writers.
 
     Only the holder of the writer lock may call it. What the newest version needs is flushed to
     disk first, so that a power cut cannot take both the old files and the new.
@@ -80,7 +74,8 @@ def evolve(table: LanceTable, change: Evolution) -> None:
     import pyarrow as pa
 
     if change.new:
-        fields = [pa.field(n, getattr(pa, _ARROW[kind])()) for n, kind in change.new.items()]
+        type_of: Any = pa.type_for_alias
+        fields = [pa.field(name, type_of(kind)) for name, kind in change.new.items()]
         table.dataset.add_columns(pa.schema(fields))
         table.refresh()
     for name in change.widen:
@@ -93,23 +88,17 @@ def finish_widening(table: LanceTable) -> None:
         name = half.removeprefix(WIDENING_PREFIX)
         if name in table.dataset.schema.names:
             table.dataset.drop_columns([half])
-            table.refresh()
         else:
-            _rename(table.dataset, half, name)
-            table.refresh()
+            table.dataset.alter_columns({"path": half, "name": name})
+        table.refresh()
 
 
 def _widen(table: LanceTable, name: str) -> None:
-    """Copy, drop, rename: Lance cannot cast int64 to double in place. Three commits."""
+    """Copy, drop, rename, in three commits: Lance cannot cast int64 to double."""
     half = WIDENING_PREFIX + name
     table.dataset.add_columns({half: f"cast(`{name}` as double)"})
     table.refresh()
     table.sync_all()
     table.dataset.drop_columns([name])
     table.refresh()
-    _rename(table.dataset, half, name)
-    table.refresh()
-
-
-def _rename(dataset: Any, old: str, new: str) -> None:
-    dataset.alter_columns({"path": old, "name": new})
+    finish_widening(table)

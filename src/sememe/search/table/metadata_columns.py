@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KINDS = {"bool": "bool", "int64": "int", "double": "float", "string": "str"}
+_KINDS = {bool: "bool", int: "int64", float: "double", str: "string"}  # a bool is an int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,7 @@ def metadata_types(schema: pa.Schema) -> dict[str, str]:
     return {
         f.name: str(f.type)
         for f in schema
-        if f.name not in FIXED_COLUMNS
-        and not f.name.startswith(VECTOR_PREFIX)
-        and not f.name.startswith(WIDENING_PREFIX)
+        if f.name not in FIXED_COLUMNS and not f.name.startswith((VECTOR_PREFIX, WIDENING_PREFIX))
     }
 
 
@@ -48,6 +47,12 @@ class Columns:
 
     def __init__(self, stored: Mapping[str, str]) -> None:
         self.kinds = dict(stored)
+
+    def add_all(self, metadata: Mapping[str, object], id: str) -> None:
+        """Add the values of item `id` that are not None; raises as `add`."""
+        for name, value in metadata.items():
+            if value is not None:
+                self.add(name, value, id)
 
     def add(self, name: str, value: object, id: str) -> None:
         """Add a value of item `id`: it may need a new column, or a wider one.
@@ -69,12 +74,9 @@ def plan_evolution(rows: Sequence[Row], stored: Mapping[str, str]) -> Evolution:
     """
     columns = Columns(stored)
     for row in rows:
-        for name, value in row.metadata.items():
-            if value is not None:
-                columns.add(name, value, row.id)
-    kinds = columns.kinds
-    new = {name: kind for name, kind in kinds.items() if name not in stored}
-    widen = [n for n, kind in kinds.items() if stored.get(n) == "int64" and kind == "double"]
+        columns.add_all(row.metadata, row.id)
+    new = {name: kind for name, kind in columns.kinds.items() if name not in stored}
+    widen = [name for name, kind in stored.items() if kind != columns.kinds[name]]
     return Evolution(new, widen)
 
 
@@ -101,18 +103,13 @@ def check_name(name: str, taken: Iterable[str]) -> None:
 
 
 def _kind(name: str, value: object, id: str) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int):
-        if not -(2**63) <= value < 2**63:
-            raise InvalidInputError(
-                f"id={id!r}: metadata {name!r}={value} does not fit 64 bits. Pass it as str."
-            )
-        return "int64"
-    if isinstance(value, float):
-        return "double"
-    if isinstance(value, str):
-        return "string"
+    for type_, kind in _KINDS.items():
+        if isinstance(value, type_):
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise InvalidInputError(
+                    f"id={id!r}: metadata {name!r}={value} does not fit 64 bits. Pass it as str."
+                )
+            return kind
     raise InvalidInputError(
         f"id={id!r}: metadata {name!r} is {type(value).__name__}; "
         "allowed are str, int, float, bool and None."

@@ -1,8 +1,8 @@
 """Rows of the table, and their Arrow columns.
 
-A row is one chunk of one item. Besides the columns that every index has, there is one vector column
-for each space (`vector_<8 hex>`, null where the row has no vector of that space) and one column for
-each metadata name, typed by its first value.
+A row is one chunk of one item. To the columns that every index has come one vector column for each
+space (`vector_<8 hex>`, null where the row has no vector of that space) and one column for each
+metadata name, typed by its first value.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from hashlib import blake2b
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sememe._errors import InvalidInputError
 from sememe._types import FloatArray, Metadata
 
@@ -23,19 +25,7 @@ if TYPE_CHECKING:
 CHECKSUM_BYTES = 8
 VECTOR_PREFIX = "vector_"
 WIDENING_PREFIX = "widening__"  # of a metadata column on its way from int64 to double
-FIXED_COLUMNS = (
-    "id",
-    "part",
-    "parts",
-    "modality",
-    "source",
-    "text",
-    "start",
-    "end",
-    "hash",
-    "terms",
-    "checksum",
-)
+FIXED_COLUMNS = tuple("id part parts modality source text start end hash terms checksum".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,45 +124,33 @@ def to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
         for f in schema
         if f.name != "checksum"
     }
-    arrays["checksum"] = pa.array(
-        _compute_checksums(rows, metadata, sorted(dims)), pa.binary(CHECKSUM_BYTES)
-    )
+    sums = [_sum_row(row, metadata, sorted(dims)) for row in rows]
+    arrays["checksum"] = pa.array(sums, pa.binary(CHECKSUM_BYTES))
     return pa.Table.from_arrays([arrays[name] for name in schema.names], schema=schema)
 
 
-def _compute_checksums(
-    rows: Sequence[Row], names: Iterable[str], columns: Sequence[str]
-) -> list[bytes]:
-    return [
-        compute_checksum(
-            row,
-            {name: row.metadata.get(name) for name in names},
-            [(name, row.vectors[name].tobytes()) for name in columns if name in row.vectors],
-        )
-        for row in rows
-    ]
+def _sum_row(row: Row, names: Iterable[str], columns: Sequence[str]) -> bytes:
+    metadata = {name: row.metadata.get(name) for name in names}
+    vectors = [(name, row.vectors[name].tobytes()) for name in columns if name in row.vectors]
+    return compute_checksum(row, metadata, vectors)
 
 
 def compute_checksum(
     row: Any, metadata: Mapping[str, Any], vectors: Sequence[tuple[str, bytes]]
 ) -> bytes:
-    """Return the row's 8-byte checksum (BLAKE2b) over all its columns.
+    """Return the 8-byte checksum (BLAKE2b) over all columns of a row, whose texts may be UTF-8.
 
     Metadata that is None counts as absent, so a column added later changes no checksum; and a whole
     number counts as the float it would become, so a column that is widened does not either.
 
-    Args:
-        row: Anything with the attributes of a `Row`; texts as str or as UTF-8.
-        metadata: Metadata column -> value.
-        vectors: (column, float32 bytes) of the vectors the row has, sorted by column.
+    vectors: (column, float32 bytes) of the vectors the row has, sorted by column.
     """
     digest = blake2b(digest_size=CHECKSUM_BYTES)
     for text in (row.id, row.modality, row.source, row.text, row.hash, row.terms):
         _add(digest, b"0" if text is None else b"s", b"" if text is None else _utf8(text))
     numbers = (row.part, row.parts, row.start, row.end)
     digest.update(struct.pack("<qqqq", *(-1 if n is None else n for n in numbers)))
-    for name in sorted(metadata):
-        value = metadata[name]
+    for name, value in sorted(metadata.items()):
         if value is None:
             continue
         _add(digest, b"n", name.encode())
@@ -218,13 +196,12 @@ def recompute_checksums(batch: pa.RecordBatch) -> list[bytes]:
         name: _read_values(batch.column(column))
         for name, column in map_metadata_columns(batch.schema.names).items()
     }
-    names = [name for name in FIXED_COLUMNS if name != "checksum"]
-    rows = zip(*(_read_values(batch.column(name)) for name in names), strict=True)
+    fixed = {n: _read_values(batch.column(n)) for n in FIXED_COLUMNS if n != "checksum"}
     sums = []
-    for i, values in enumerate(rows):
+    for i in range(batch.num_rows):
         has = [(name, data) for name, column in vectors if (data := column[i]) is not None]
         own = {name: column[i] for name, column in metadata.items()}
-        row = SimpleNamespace(**dict(zip(names, values, strict=True)))
+        row = SimpleNamespace(**{name: column[i] for name, column in fixed.items()})
         sums.append(compute_checksum(row, own, has))
     return sums
 
@@ -233,11 +210,9 @@ def _read_values(column: Any) -> list[Any]:
     """Return a column's values, texts as bytes: damage may have left invalid UTF-8."""
     import pyarrow as pa
 
-    kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column = column.cast(pa.large_binary())
-    values: list[Any] = column.to_pylist()
-    return values
+    return list(column.to_pylist())
 
 
 def _vector_bytes(column: Any, dim: int) -> list[bytes | None]:
@@ -246,8 +221,6 @@ def _vector_bytes(column: Any, dim: int) -> list[bytes | None]:
 
 
 def _check_row(row: Row, dims: Mapping[str, int]) -> None:
-    import numpy as np
-
     if not 0 <= row.part < row.parts:
         raise InvalidInputError(
             f"id={row.id!r}: part={row.part} of parts={row.parts}; parts count from 0."
@@ -269,7 +242,6 @@ def _check_row(row: Row, dims: Mapping[str, int]) -> None:
 
 
 def _make_vectors(rows: Sequence[Row], name: str, dim: int) -> pa.Array[Any]:
-    import numpy as np
     import pyarrow as pa
 
     matrix = np.zeros((len(rows), dim), dtype=np.float32)
@@ -278,9 +250,8 @@ def _make_vectors(rows: Sequence[Row], name: str, dim: int) -> pa.Array[Any]:
         if name in row.vectors:
             matrix[i] = row.vectors[name]
             absent[i] = False
-    return pa.FixedSizeListArray.from_arrays(
-        pa.array(matrix.reshape(-1)), dim, mask=pa.array(absent)
-    )
+    flat = pa.array(matrix.reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, dim, mask=pa.array(absent))
 
 
 def _make_array(values: Any, kind: pa.DataType, name: str) -> pa.Array[Any]:

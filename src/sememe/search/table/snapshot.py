@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sememe.search.table.lance_table import LanceTable
+import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from sememe.search.table.lance_table import Addresses
+from sememe.search.table.lance_table import Addresses, LanceTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +40,6 @@ class Snapshot:
 
     def positions(self, addresses: Addresses) -> NDArray[np.int64]:
         """Return the position of each address in this snapshot, -1 where it has none."""
-        import numpy as np
-
         if not len(self.addresses):
             return np.full(len(addresses), -1, dtype=np.int64)
         at = np.minimum(np.searchsorted(self.addresses, addresses), len(self.addresses) - 1)
@@ -52,7 +47,6 @@ class Snapshot:
 
     def positions_of(self, ids: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (positions, which): every row of the given ids, and which of `ids` it is of."""
-        import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -66,10 +60,7 @@ class Snapshot:
 
 def read_snapshot(table: LanceTable) -> Snapshot:
     """Read the narrow columns of every row."""
-    import numpy as np
-
-    scanner = table.dataset.scanner(columns=["id", "part"], with_row_address=True)
-    rows = make_snapshot(table.version, scanner.to_table())
+    rows = make_snapshot(table.version, table.scan(["id", "part"]))
     if not len(rows) or bool(np.all(rows.addresses[1:] > rows.addresses[:-1])):
         return rows
     order = np.argsort(rows.addresses)
@@ -79,7 +70,6 @@ def read_snapshot(table: LanceTable) -> Snapshot:
 
 def make_snapshot(version: int, scanned: Any) -> Snapshot:
     """Make a snapshot of an Arrow table with id, part and _rowaddr, in the table's order."""
-    import numpy as np
     import pyarrow as pa
 
     ids = scanned["id"].combine_chunks()

@@ -8,18 +8,18 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from sememe._errors import InvalidInputError
+from sememe._errors import InvalidInputError, list_first
 
 
 def match_filenames(items: Sequence[Any], pattern: str, option: str) -> tuple[str, ...]:
     """Return what a pattern matches in each file name: its only group, or the whole match.
 
     items: Paths. pattern: A regular expression, searched anywhere in the name without its folders.
-    option: What the pattern is called in messages.
+    option: Name of the pattern in messages.
 
     Raises:
-        InvalidInputError: Not a regular expression, one with several groups, or a name that does
-            not match.
+        InvalidInputError: If the expression is invalid or has several groups, or a name does not
+            match.
 
     >>> match_filenames(["a/7_anna_03.wav", "7_ben_1.wav"], "_(.+)_", "group pattern")
     ('anna', 'ben')
@@ -35,19 +35,14 @@ def match_filenames(items: Sequence[Any], pattern: str, option: str) -> tuple[st
             f"{option} {pattern!r} has {compiled.groups} groups; give one, or none for all that it "
             "finds. (?:...) makes no group."
         )
-    parts, missing = [], []
-    for item in items:
-        name = Path(item).name if isinstance(item, str | PathLike) else ""
-        match = compiled.search(name)
-        part = match[compiled.groups] if match else None
-        if not part:
-            missing.append(name or type(item).__name__)
-        else:
-            parts.append(part)
-    if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    names = [Path(item).name if isinstance(item, str | PathLike) else "" for item in items]
+    matches = [compiled.search(name) for name in names]
+    parts = [match[compiled.groups] if match else "" for match in matches]
+    if not all(parts):
+        pairs = zip(names, items, parts, strict=True)
+        missing = [name or type(item).__name__ for name, item, part in pairs if not part]
         raise InvalidInputError(
-            f"{option} {pattern!r} finds nothing in {', '.join(missing[:3])}{more}. Change the "
-            "pattern, or leave these files out."
+            f"{option} {pattern!r} finds nothing in {list_first(missing)}. Change the pattern, or "
+            "leave these files out."
         )
     return tuple(parts)

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe._errors import InvalidInputError
-from sememe.sources.datasets.table_rows import list_columns, read_table
+from sememe._errors import InvalidInputError, list_first
+from sememe.sources.datasets.table_rows import read_table, require_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,9 +62,8 @@ class ImageTexts:
         if not reasons:
             return self
         kept = ~np.isin(self.pairs[:, 0], list(reasons))
-        shown = [f"{self.images[i].name}: {why}" for i, why in list(reasons.items())[:5]]
-        more = f" and {len(reasons) - 5} more" if len(reasons) > 5 else ""
-        note = f"{len(reasons)} images could not be read: {'; '.join(shown)}{more}"
+        reasons_by_name = [f"{self.images[i].name}: {why}" for i, why in reasons.items()]
+        note = f"{len(reasons)} images could not be read: {list_first(reasons_by_name, 5, '; ')}"
         columns = tuple(np.array(self.columns, object)[kept].tolist())
         return ImageTexts(self.images, self.texts, self.pairs[kept], columns, (*self.notes, note))
 
@@ -82,11 +81,11 @@ def read_image_texts(
         CorruptFileError: It cannot be read to its end.
     """
     rows = read_table(table, "images and texts")
-    names = list_columns(rows)
-    image = _choose_column(names, image_column, IMAGE_NAMES, "images", "--image-column", table)
-    wanted: Sequence[str | None] = text_columns or [None]
+    image = require_column(rows, table, "images", IMAGE_NAMES, image_column, "--image-column")
+    columns: Sequence[str | None] = text_columns or [None]
     texts = [
-        _choose_column(names, one, TEXT_NAMES, "texts", "--text-column", table) for one in wanted
+        require_column(rows, table, "texts", TEXT_NAMES, given, "--text-column")
+        for given in columns
     ]
     return _pair_rows(rows, image, texts, table)
 
@@ -151,23 +150,3 @@ def _strings(value: Any) -> list[str]:
     values = value if isinstance(value, list | tuple) else [value]
     texts = (unicodedata.normalize("NFC", v).strip() for v in values if isinstance(v, str))
     return [text for text in texts if text]
-
-
-def _choose_column(
-    names: list[str],
-    given: str | None,
-    usual: Sequence[str],
-    what: str,
-    option: str,
-    table: Path,
-) -> str:
-    folded = {unicodedata.normalize("NFC", name).strip().casefold(): name for name in names}
-    wanted = usual if given is None else [unicodedata.normalize("NFC", given).strip().casefold()]
-    chosen = next((folded[name] for name in wanted if name in folded), None)
-    if chosen is None:
-        missing = f"no column {given!r}" if given is not None else f"no column for {what}"
-        raise InvalidInputError(
-            f"{table} has {missing} but {', '.join(map(repr, names)) or 'nothing'}. Name one with "
-            f"{option} NAME, or call it {usual[0]!r}."
-        )
-    return chosen

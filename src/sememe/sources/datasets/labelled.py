@@ -16,12 +16,18 @@ from sememe._errors import InvalidInputError
 from sememe._nouns import noun
 from sememe._types import Modality, Skipped
 from sememe.sources.datasets.filename_patterns import match_filenames
+from sememe.sources.datasets.image_text import IMAGE_NAMES
 from sememe.sources.datasets.labelled_data import Labelled, describe_layout
-from sememe.sources.datasets.labelled_table import read_labelled_table
+from sememe.sources.datasets.table_rows import list_columns, read_table, require_column
+from sememe.sources.datasets.transcripts import PATH_NAMES
 from sememe.sources.files import find_files
 from sememe.sources.formats import format_of
+from sememe.sources.tables.column_names import find_name
 
 _TABLES = ("csv", "jsonl", "parquet")
+LABEL_NAMES = ("label", "class", "class_name", "category", "target", "라벨", "분류", "종류")
+FOLD_NAMES = ("fold", "folds", "겹")
+GROUP_NAMES = ("group", "speaker", "speaker_id", "그룹", "화자")
 
 
 def read_labelled(
@@ -51,7 +57,7 @@ def read_labelled(
         if not path.is_file():
             return _read_folder(path, modality, label_pattern)
         if format_of(path.name)[0] in _TABLES and label_pattern is None:
-            return read_labelled_table(path, modality)
+            return _read_table(path, modality)
         raise InvalidInputError(f"{path} is a file; give {describe_layout(modality)}.")
     what = noun(modality)
     if not isinstance(data, Sequence) or len(data) != 2:
@@ -74,7 +80,7 @@ def _read_folder(folder: Path, modality: Modality, pattern: str | None) -> Label
         elif "/" not in file.source and pattern is None:
             skipped.append(Skipped(file.source, "not in the folder of a class"))
         elif format_of(file.source)[0] != modality:
-            why = f"by its ending no {noun(modality)} that can be read"
+            why = f"by its suffix no {noun(modality)} that can be read"
             skipped.append(Skipped(file.source, why))
         else:
             items.append(file.path)
@@ -86,3 +92,41 @@ def _read_folder(folder: Path, modality: Modality, pattern: str | None) -> Label
         )
     named = tuple(labels) if pattern is None else match_filenames(items, pattern, "label pattern")
     return Labelled(tuple(items), named, tuple(skipped), modality)
+
+
+def _read_table(table: Path, modality: Modality) -> Labelled:
+    """Read a table; rows without a path or a label are skipped with a reason."""
+    rows = read_table(table, f"{noun(modality)}s and labels")
+    path = require_column(rows, table, f"{noun(modality)}s", (*PATH_NAMES, *IMAGE_NAMES))
+    label = require_column(rows, table, "labels", LABEL_NAMES)
+    names = list_columns(rows)
+    columns = path, label, find_name(names, FOLD_NAMES), find_name(names, GROUP_NAMES)
+    labelled: list[tuple[str, ...]] = []
+    skipped: list[Skipped] = []
+    for number, row in enumerate(rows, 1):
+        values = [row.get(name) if name else None for name in columns]
+        cells = tuple("" if value is None else str(value).strip() for value in values)
+        if cells[0] and cells[1]:
+            labelled.append(cells)
+        else:
+            lacks = "path" if not cells[0] else "label"
+            skipped.append(Skipped(cells[0] or f"{table.name}, record {number}", f"no {lacks}"))
+    if not labelled:
+        raise InvalidInputError(f"{table} has no row with a path and a label. Give some.")
+    paths, labels, folds, groups = zip(*labelled, strict=True)
+    folds = _check_complete(folds, table, "fold")
+    groups = _check_complete(groups, table, "group")
+    items = tuple(table.parent / name for name in paths)
+    return Labelled(items, labels, tuple(skipped), modality, folds, groups)
+
+
+def _check_complete(values: tuple[str, ...], table: Path, what: str) -> tuple[str, ...]:
+    """Return the values, () if no row has one, or refuse a table in which only some have one."""
+    if not any(values):
+        return ()
+    if not all(values):
+        raise InvalidInputError(
+            f"{table}: {values.count('')} of {len(values)} rows have no {what}. Complete or remove "
+            "them."
+        )
+    return values

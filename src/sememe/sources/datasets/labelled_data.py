@@ -52,13 +52,9 @@ class Labelled:
 
     def select(self, indices: Sequence[int]) -> Labelled:
         """Return the items at these indices."""
-        return replace(
-            self,
-            items=tuple(self.items[i] for i in indices),
-            labels=tuple(self.labels[i] for i in indices),
-            folds=tuple(self.folds[i] for i in indices) if self.folds else (),
-            groups=tuple(self.groups[i] for i in indices) if self.groups else (),
-        )
+        values = {name: getattr(self, name) for name in ("items", "labels", "folds", "groups")}
+        kept: dict[str, Any] = {n: tuple(v[i] for i in indices) for n, v in values.items() if v}
+        return replace(self, **kept)
 
     def digests(self) -> list[bytes]:
         """Return a hash of the bytes of each item: equal for copies, whatever their names."""

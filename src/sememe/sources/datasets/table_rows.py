@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.sources.formats import format_of, kind_of_file
 from sememe.sources.lines import open_lines
 from sememe.sources.open_file import reason
-from sememe.sources.tables.column_names import find_name
+from sememe.sources.tables.column_names import find_name, fold_name
 from sememe.sources.tables.csv_rows import Rows
 from sememe.sources.tables.jsonl import parse_line
 
@@ -46,17 +45,27 @@ def list_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
-def require_column(names: list[str], usual: tuple[str, ...], what: str, table: Path) -> str:
-    """Return the first of the usual names that the table has; `what` the column holds.
+def require_column(
+    rows: Sequence[Mapping[str, Any]],
+    table: Path,
+    what: str,
+    usual: tuple[str, ...],
+    given: str | None = None,
+    option: str = "",
+) -> str:
+    """Return the column of `what`: the given one, or the first of the usual names.
 
     Raises:
-        InvalidInputError: There is none; the message suggests the first of the usual names.
+        InvalidInputError: There is none; the message suggests `option` and the first usual name.
     """
-    name = find_name(names, usual)
+    names = list_columns(rows)
+    name = find_name(names, usual if given is None else (fold_name(given),))
     if name is None:
-        given = ", ".join(map(repr, names)) or "nothing"
+        column = f"column for {what}" if given is None else f"column {given!r}"
+        cure = f"Name one with {option} NAME, or call" if option else "Call"
         raise InvalidInputError(
-            f"{table} has no column for {what} but {given}. Call it {usual[0]!r}."
+            f"{table} has no {column} but {', '.join(map(repr, names)) or 'nothing'}. {cure} it "
+            f"{usual[0]!r}."
         )
     return name
 
@@ -76,9 +85,7 @@ def _read_csv(lines: Iterable[tuple[int, str]], table: Path) -> Iterator[Mapping
     numbered = list(lines)
     first = next((line for _, line in numbered if line.strip()), "")
     rows = iter(Rows(numbered, "\t" if "\t" in first else ","))
-    header = next(islice(rows, 1), None)
-    if header is None:
-        return
+    header = next(rows, (0, []))
     for number, cells in rows:
         if len(cells) != len(header[1]):
             raise InvalidInputError(
@@ -93,7 +100,6 @@ def _read_parquet(table: Path) -> list[Mapping[str, Any]]:
     import pyarrow.parquet as pq
 
     try:
-        rows: list[Mapping[str, Any]] = list(pq.read_table(table).to_pylist())
+        return list(pq.read_table(table).to_pylist())
     except pa.ArrowException as error:
         raise CorruptFileError(f"not readable as Parquet ({error})") from error
-    return rows

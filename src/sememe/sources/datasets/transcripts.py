@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sememe._errors import CorruptFileError, InvalidInputError
-from sememe.sources.datasets.table_rows import list_columns, read_table, require_column
+from sememe._errors import CorruptFileError, InvalidInputError, list_first
+from sememe.sources.datasets.table_rows import read_table, require_column
 from sememe.sources.formats import format_of
 from sememe.sources.lines import open_lines
 from sememe.sources.open_file import reason
@@ -46,27 +46,24 @@ def read_transcripts(path: str | Path) -> list[tuple[Path, str]]:
             that does not exist.
         CorruptFileError: A file cannot be read to its end.
     """
-    source = Path(path)
-    if source.is_dir():
-        return _read_folder(source)
-    if not source.is_file():
-        raise InvalidInputError(f"{source}: no such file or folder. Give {_LAYOUT}.")
-    return _read_table(source)
+    path = Path(path)
+    if not path.exists():
+        raise InvalidInputError(f"{path}: no such file or folder. Give {_LAYOUT}.")
+    return _read_folder(path) if path.is_dir() else _read_table(path)
 
 
 def _read_table(table: Path) -> list[tuple[Path, str]]:
     rows = read_table(table, "audio files and texts")
-    names = list_columns(rows)
-    paths = require_column(names, PATH_NAMES, "audio files", table)
-    texts = require_column(names, TEXT_NAMES, "texts", table)
-    pairs = [(_resolve_path(table, number, row, paths), _normalize(row.get(texts)))
-             for number, row in enumerate(rows, 1)]  # fmt: skip
-    missing = [str(path) for path, _ in pairs if not path.is_file()]
-    if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    paths = require_column(rows, table, "audio files", PATH_NAMES)
+    texts = require_column(rows, table, "texts", TEXT_NAMES)
+    pairs = [
+        (_resolve_path(table, number, row, paths), _normalize(row.get(texts)))
+        for number, row in enumerate(rows, 1)
+    ]
+    if missing := [str(path) for path, _ in pairs if not path.is_file()]:
         raise InvalidInputError(
-            f"{table} names audio files that do not exist: {', '.join(missing[:3])}{more}. Paths "
-            f"are relative to {table.parent}; mend or remove these rows."
+            f"{table} names audio files that do not exist: {list_first(missing)}. Paths are "
+            f"relative to {table.parent}; mend or remove these rows."
         )
     return pairs
 
@@ -78,16 +75,14 @@ def _resolve_path(table: Path, number: int, row: Mapping[str, Any], column: str)
             f"{table}, record {number}: no path in column {column!r}. Complete or remove it."
         )
     path = table.parent / name.strip()
-    composed = table.parent / unicodedata.normalize("NFC", name.strip())
-    return path if path.exists() else composed
+    return path if path.exists() else table.parent / unicodedata.normalize("NFC", name.strip())
 
 
 def _read_folder(folder: Path) -> list[tuple[Path, str]]:
-    pairs = []
-    for audio in sorted(path for path in folder.rglob("*") if path.is_file()):
-        text = audio.with_suffix(".txt")
-        if format_of(audio.name)[0] == "audio" and text.is_file():
-            pairs.append((audio, _read_text(text)))
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    audio = [path for path in files if format_of(path.name)[0] == "audio"]
+    texts = ((path, path.with_suffix(".txt")) for path in audio)
+    pairs = [(path, _read_text(text)) for path, text in texts if text.is_file()]
     if not pairs:
         raise InvalidInputError(f"{folder} holds no audio file with its text; give {_LAYOUT}.")
     return pairs
@@ -106,9 +101,5 @@ def _read_text(path: Path) -> str:
 
 
 def _normalize(text: Any) -> str:
-    r"""Return a text in NFC with single spaces.
-
-    >>> _normalize(" one\n two ")
-    'one two'
-    """
+    """Return a text in NFC with single spaces."""
     return " ".join(unicodedata.normalize("NFC", "" if text is None else str(text)).split())

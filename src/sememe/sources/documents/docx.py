@@ -26,23 +26,19 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
             _refuse_bomb(stream)
             document = docx.Document(stream)
             content = "\n\n".join(part for part in _blocks(document) if part.strip())
-            metadata = _read_metadata(document)
+            metadata = text.read_metadata(lambda: document.core_properties)
         except CorruptFileError:
             raise
         except Exception as error:  # damaged files raise any exception in the parser
             raise CorruptFileError(f"truncated or broken DOCX ({reason(error)})") from None
     sanitizer = Sanitizer()
-    content = sanitizer.sanitize(content)
-    yield from text.yield_item(file, content, metadata, sanitizer.notes())
+    yield from text.yield_item(file, sanitizer.sanitize(content), metadata, sanitizer.notes())
 
 
 def _blocks(container: Any) -> Iterator[str]:
     """Yield the texts of the paragraphs and tables of a document or cell, nested ones included."""
     for block in container.iter_inner_content():
-        if hasattr(block, "rows"):
-            yield "\n".join(_row(row) for row in block.rows)
-        else:
-            yield block.text
+        yield "\n".join(map(_row, block.rows)) if hasattr(block, "rows") else block.text
 
 
 def _row(row: Any) -> str:
@@ -51,23 +47,9 @@ def _row(row: Any) -> str:
     return "\t".join(" ".join("\n".join(_blocks(cell)).split()) for cell in cells.values())
 
 
-def _read_metadata(document: Any) -> dict[str, str]:
-    try:
-        named = {name: getattr(document.core_properties, name) for name in ("title", "author")}
-    except Exception:  # no properties, or damaged ones: the text counts
-        return {}
-    return {
-        name: Sanitizer().sanitize(value).strip()
-        for name, value in named.items()
-        if isinstance(value, str) and value.strip() and value != "python-docx"
-    }
-
-
 def _refuse_bomb(stream: BinaryIO) -> None:
     with zipfile.ZipFile(stream) as archive:
-        size = sum(
-            entry.file_size for entry in archive.infolist() if entry.filename.endswith("xml")
-        )
+        size = sum(f.file_size for f in archive.infolist() if f.filename.endswith("xml"))
     if size > MAX_TEXT_BYTES:
         raise CorruptFileError(f"unpacks to more than {MAX_TEXT_BYTES >> 20} MB")
     stream.seek(0)

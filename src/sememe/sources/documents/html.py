@@ -48,9 +48,8 @@ def extract_text(page: str) -> tuple[str, str]:
         parser.close()
     except (AssertionError, ValueError, RecursionError) as error:  # malformed declarations
         raise CorruptFileError(f"malformed HTML ({error})") from None
-    return " ".join("".join(parser.title).split())[:MAX_TITLE], _collapse_breaks(
-        "".join(parser.parts)
-    )
+    title = " ".join("".join(parser.title).split())[:MAX_TITLE]
+    return title, _collapse_breaks("".join(parser.parts))
 
 
 def _collapse_breaks(raw: str) -> str:
@@ -108,8 +107,6 @@ class _Parser(HTMLParser):
             data = re.sub("[\x1c-\x1f]", " ", data)
             if not self._preformatted:
                 data = re.sub(r"[ \t\n\f]+", " ", data)
-                data = data.lstrip(" ") if self._is_at_space() else data
+                if self.parts and self.parts[-1].endswith((" ", "\n", "\x1d", "\x1f")):
+                    data = data.lstrip(" ")
             self.parts.append(data)
-
-    def _is_at_space(self) -> bool:
-        return bool(self.parts) and self.parts[-1].endswith((" ", "\n", "\x1d", "\x1f"))

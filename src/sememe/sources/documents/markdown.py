@@ -11,9 +11,7 @@ from sememe.sources.files import SourceFile
 from sememe.sources.tables.column_names import ColumnNames
 from sememe.sources.tables.csv_values import infer_kind, parse
 
-FRONT_MATTER = re.compile(
-    r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE
-)
+FRONT_MATTER = re.compile(r"(?sm)---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 PAIR = re.compile(r"([^\s:#\-][^:\n]*):[ \t]+(\S.*)")  # no indent: nested keys are left out
 HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*")
 UNDERLINE = re.compile(r" {0,3}(=+|-{2,})[ \t]*")
@@ -42,8 +40,7 @@ def split_front_matter(content: str) -> tuple[dict[str, str | int | float | bool
     metadata: dict[str, str | int | float | bool] = {}
     for line in front[1].splitlines():
         pair = PAIR.fullmatch(line.rstrip())
-        value = None if pair is None else _scalar(pair[2])
-        if pair is not None and value is not None:
+        if pair and (value := _scalar(pair[2])) is not None:
             metadata[names[pair[1].strip()]] = value
     return metadata, content[front.end() :]
 

@@ -46,29 +46,14 @@ def _extract(reader: Any) -> tuple[list[str], dict[str, str | int], list[str]]:
     size = 0
     for number, page in enumerate(reader.pages, 1):
         try:
-            content = page.extract_text().strip()
+            pages.append(page.extract_text().strip())
         except Exception as error:  # the other pages may be readable
             notes.append(f"page {number}: unreadable ({reason(error)})")
-            content = ""
-        size += len(content)
+            pages.append("")
+        size += len(pages[-1])
         if size > MAX_TEXT_BYTES:
             raise CorruptFileError(f"more than {MAX_TEXT_BYTES >> 20} million characters")
-        pages.append(content)
-    metadata: dict[str, str | int] = {"pages": len(pages)}
-    return pages, metadata | _read_metadata(reader), notes
-
-
-def _read_metadata(reader: Any) -> dict[str, str]:
-    """Return title and author, if the document has them."""
-    try:
-        named = {"title": reader.metadata.title, "author": reader.metadata.author}
-    except Exception:  # no metadata, or damaged ones: the text counts
-        return {}
-    return {
-        name: Sanitizer().sanitize(value).strip()
-        for name, value in named.items()
-        if isinstance(value, str) and value.strip()
-    }
+    return pages, {"pages": len(pages), **text.read_metadata(lambda: reader.metadata)}, notes
 
 
 @contextmanager

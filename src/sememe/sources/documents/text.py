@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from sememe._errors import CorruptFileError
 from sememe._types import Item, Skipped
@@ -20,14 +21,14 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
     yield from yield_item(file, text, {}, notes)
 
 
-def load(file: SourceFile, declared: str | None = None) -> tuple[str, list[str]]:
+def load(file: SourceFile) -> tuple[str, list[str]]:
     """Return the text of a file and notes on what was lost.
 
     Raises:
         CorruptFileError: The file is binary, too large, or its compression is damaged.
     """
     refuse_binary(file)
-    return decode_text(read_bytes(file.path), declared)
+    return decode_text(read_bytes(file.path))
 
 
 def decode_text(data: bytes, declared: str | None = None) -> tuple[str, list[str]]:
@@ -51,6 +52,20 @@ def refuse_binary(file: SourceFile) -> None:
         raise CorruptFileError(f"binary file: by its first bytes {known}")
     if looks_binary(head):
         raise CorruptFileError("binary file: it holds no text")
+
+
+def read_metadata(get_properties: Callable[[], Any]) -> dict[str, str]:
+    """Return the title and author of a document's properties, as far as they are readable."""
+    try:
+        properties = get_properties()
+        values = {name: getattr(properties, name) for name in ("title", "author")}
+    except Exception:  # no properties, or damaged ones: the text counts
+        return {}
+    return {
+        name: Sanitizer().sanitize(value).strip()
+        for name, value in values.items()
+        if isinstance(value, str) and value.strip() and value != "python-docx"
+    }
 
 
 def yield_item(

@@ -15,17 +15,19 @@ these lines appear (the command `sememe` discards them, see `sememe.app.native_s
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Real
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
-from sememe.sources.magic_bytes import describe_format
+from sememe.sources.magic_bytes import describe_unreadable
 from sememe.sources.open_file import open_seekable, reason
 
 if TYPE_CHECKING:
@@ -38,11 +40,12 @@ _LEAST_BLOCK = 1 << 10  # ... of a damaged file
 _UNKNOWN = 1 << 40  # frames, if the header does not give the length; no file has as many
 _RATES = 100, 10_000_000
 _NEEDED_BY = "reading audio"
+_EMPTY = "it holds no samples: empty, or cut off"
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A segment of audio, which audio encoders take in place of a file.
+    """A segment of audio, which audio encoders accept like a file.
 
     Attributes:
         content: The audio; see `read_sound`.
@@ -72,11 +75,8 @@ def read_sound(
         InvalidInputError: Content of another type.
         MissingExtraError: The extra `audio` is not installed.
     """
-    import numpy as np
-
     blocks = list(_resample(content, sample_rate, start, end))
-    samples: FloatArray = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-    return samples
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
 def stream_sound(
@@ -88,8 +88,6 @@ def stream_sound(
         CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`. If a part in the
             middle is damaged, the stream ends there.
     """
-    import numpy as np
-
     if not 0 < seconds < float("inf"):
         raise InvalidInputError(f"seconds={seconds}; give a block's length, such as 30.")
     size = max(1, round(seconds * sample_rate))
@@ -119,17 +117,16 @@ def read_audio_metadata(content: Any) -> dict[str, str | int | float]:
     with open_audio(content) as audio:
         _check_rate(audio.samplerate)
         if not audio.frames:
-            raise CorruptFileError(_describe_empty())
+            raise CorruptFileError(_EMPTY)
         known = audio.frames < _UNKNOWN
-        facts: dict[str, str | int | float] = {
-            "seconds": round(
-                audio.frames / audio.samplerate if known else measure_seconds(content), 3
-            ),
+        seconds = audio.frames / audio.samplerate if known else measure_seconds(content)
+        tags = audio.copy_metadata() if hasattr(audio, "copy_metadata") else {}
+        return {
+            "seconds": round(seconds, 3),
             "sample_rate": int(audio.samplerate),
             "channels": int(audio.channels),
+            **{tag: v for tag in ("title", "artist") if (v := str(tags.get(tag, "")).strip())},
         }
-        named = audio.copy_metadata() if hasattr(audio, "copy_metadata") else {}
-        return facts | {k: v for k in ("title", "artist") if (v := str(named.get(k, "")).strip())}
 
 
 def measure_seconds(content: Any) -> float:
@@ -138,8 +135,6 @@ def measure_seconds(content: Any) -> float:
     Raises:
         CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`.
     """
-    import numpy as np
-
     count = finite = 0
     with open_audio(content) as audio:
         for block in decode_blocks(audio, 0.0, None):
@@ -198,8 +193,6 @@ def _resample(
     content: Any, sample_rate: int, start: float, end: float | None
 ) -> Iterator[FloatArray]:
     """Yield finite mono blocks at a sample rate; at least one sample in all."""
-    import numpy as np
-
     low, high = _RATES
     if not low <= sample_rate <= high:
         raise InvalidInputError(
@@ -236,8 +229,6 @@ def _resample(
 
 def decode_blocks(audio: Any, start: float, end: float | None) -> Iterator[FloatArray]:
     """Yield mono float32 blocks, until the end or until the file is damaged."""
-    import numpy as np
-
     _check_range(start, end)
     first = round(start * audio.samplerate)
     last = None if end is None else max(round(end * audio.samplerate), first + 1)
@@ -257,7 +248,8 @@ def decode_blocks(audio: Any, start: float, end: float | None) -> Iterator[Float
                 moved, size = True, size // 8
                 continue
             if at == first:
-                raise CorruptFileError(f"cut off or damaged ({_quote_error(error)})") from error
+                message = " ".join(str(error).split())[:120]
+                raise CorruptFileError(f"cut off or damaged ({message})") from error
             return
         if not len(block):
             return
@@ -277,21 +269,24 @@ def open_audio(content: Any) -> Iterator[Any]:
         yield _Samples(*pair)
         return
     soundfile = require("soundfile", _NEEDED_BY)
-    stream = _open_stream(content)
-    try:
-        audio = _open_soundfile(stream, lambda: soundfile.SoundFile(stream))
+    with _open_stream(content) as stream:
+        head = stream.read(64)
+        stream.seek(0)
+        if not head:
+            raise CorruptFileError("empty: it holds no bytes")
+        try:
+            audio = soundfile.SoundFile(stream)
+        except (RuntimeError, TypeError, OSError) as error:
+            message = describe_unreadable(head, "audio", "an audio file that can be read")
+            raise CorruptFileError(message) from error
         with audio:
             yield audio
-    finally:
-        stream.close()
 
 
-def _open_stream(content: Any) -> Any:
+def _open_stream(content: Any) -> BinaryIO:
     if isinstance(content, str | PathLike):
         try:
             return open_seekable(Path(content))
-        except ValueError as error:  # NUL in its name
-            raise CorruptFileError(f"no name of a file ({error})") from error
         except OSError as error:
             raise CorruptFileError(reason(error)) from error
     if not isinstance(content, bytes | bytearray | memoryview):
@@ -300,21 +295,6 @@ def _open_stream(content: Any) -> Any:
             "(samples, sample rate)"
         )
     return io.BytesIO(content)
-
-
-def _open_soundfile(stream: Any, opened: Callable[[], Any]) -> Any:
-    head = stream.read(64)
-    stream.seek(0)
-    if not head:
-        raise CorruptFileError("empty: it holds no bytes")
-    try:
-        return opened()
-    except (RuntimeError, TypeError, OSError) as error:
-        what = describe_format(head)
-        if what and "audio" in what:
-            raise CorruptFileError(f"cut off or damaged (by its first bytes {what})") from error
-        seen = f": by its first bytes {what}" if what else ""
-        raise CorruptFileError(f"not an audio file that can be read{seen}") from error
 
 
 class _Samples:
@@ -330,19 +310,14 @@ class _Samples:
         self._at = frame
 
     def read(self, count: int, **_: Any) -> FloatArray:
-        import numpy as np
-
         some = self._samples[self._at : self._at + count]
         self._at += len(some)
-        kind = some.dtype.kind
-        if kind == "f":
+        if some.dtype.kind == "f":
             with np.errstate(over="ignore"):
-                plain: FloatArray = some.astype(np.float32)
-            return plain
-        bits = 8 * some.dtype.itemsize
-        middle = 2.0 ** (bits - 1) if kind == "u" else 0.0
-        scaled: FloatArray = ((some.astype(np.float64) - middle) / 2.0 ** (bits - 1)).astype("f4")
-        return scaled
+                return np.array(some, np.float32)
+        full_scale = 2.0 ** (8 * some.dtype.itemsize - 1)
+        middle = full_scale if some.dtype.kind == "u" else 0.0
+        return np.array((some.astype(np.float64) - middle) / full_scale, np.float32)
 
 
 def as_samples(content: Any) -> tuple[Any, Any] | None:
@@ -370,14 +345,6 @@ def _check_rate(rate: float) -> None:
 
 def _check_finite(count: int, finite: int) -> None:
     if not count:
-        raise CorruptFileError(_describe_empty())
+        raise CorruptFileError(_EMPTY)
     if not finite:
         raise CorruptFileError(f"all of its {count} samples are NaN or infinite")
-
-
-def _describe_empty() -> str:
-    return "it holds no samples: empty, or cut off"
-
-
-def _quote_error(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120]

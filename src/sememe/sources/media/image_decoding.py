@@ -22,9 +22,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
-from sememe.sources.magic_bytes import describe_format
+from sememe.sources.magic_bytes import describe_unreadable
 from sememe.sources.open_file import open_bytes, reason
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 178_956_970  # Pillow's own limit: 512 MB as RGB
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP", "AVIF", "PPM")
-_HEAD = 64
+_TOO_LARGE = f"too large, at most {MAX_PIXELS / 1e6:.0f} million pixels are unpacked"
+_DECODER_ERRORS = (OSError, MemoryError, ValueError, SyntaxError, EOFError, IndexError, TypeError)
 _ROWS = 256
 
 
@@ -94,15 +97,7 @@ def open_image(content: Any) -> Image:
     try:
         with _IGNORED_WARNINGS:
             return _to_upright_rgb(image)
-    except (
-        OSError,
-        MemoryError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        IndexError,
-        TypeError,
-    ) as error:
+    except _DECODER_ERRORS as error:
         raise _damage_error(error) from error
 
 
@@ -137,14 +132,18 @@ def _read_timestamp(image: Image) -> str:
 def _open(content: Any) -> Image:
     """Open an image without decoding its pixels."""
     pillow = require("PIL.Image", "reading images")
-    if _is_image(content):
+    if type(content).__module__.partition(".")[0] == "PIL":
         image: Image = content
         _check_size(image.size)
         return image
     if type(content).__module__ == "numpy":
         return _from_array(content)
     if isinstance(content, str | PathLike):
-        content = _read(Path(content))
+        try:
+            with open_bytes(Path(content)) as stream:
+                content = stream.read()
+        except OSError as error:
+            raise CorruptFileError(reason(error)) from error
     if not isinstance(content, bytes | bytearray | memoryview):
         raise InvalidInputError(
             f"an image is {type(content).__name__}; give a path, the bytes of a file, an array of "
@@ -159,32 +158,16 @@ def _open(content: Any) -> Image:
             known = [name for name in FORMATS if name in pillow.OPEN]
             opened: Image = pillow.open(io.BytesIO(data), formats=known)
     except pillow.DecompressionBombError as error:
-        raise CorruptFileError(_describe_limit()) from error
+        raise CorruptFileError(_TOO_LARGE) from error
     except pillow.UnidentifiedImageError:
-        what = describe_format(data[:_HEAD])
-        raise CorruptFileError(
-            f"cut off or damaged (by its first bytes {what})"
-            if what and "image" in what
-            else f"not an image{f': by its first bytes {what}' if what else ''}"
-        ) from None
-    except (OSError, ValueError, SyntaxError, EOFError, TypeError, MemoryError) as error:
+        raise CorruptFileError(describe_unreadable(data[:64], "image", "an image")) from None
+    except _DECODER_ERRORS as error:
         raise _damage_error(error) from error
     _check_size(opened.size)
     return opened
 
 
-def _read(path: Path) -> bytes:
-    try:
-        with open_bytes(path) as stream:
-            return stream.read()
-    except ValueError as error:  # NUL in its name
-        raise CorruptFileError(f"no name of a file ({error})") from error
-    except OSError as error:
-        raise CorruptFileError(reason(error)) from error
-
-
 def _from_array(array: Any) -> Image:
-    import numpy as np
     from PIL import Image
 
     is_image = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
@@ -220,7 +203,6 @@ def _to_upright_rgb(image: Image) -> Image:
 
 def _to_eight_bits(image: Image) -> Image:
     """Scale greyscale of 16 or more bits, or of floats, to 8 bits, by the range of its type."""
-    import numpy as np
     from PIL import Image as pillow
 
     values = np.asarray(image)
@@ -250,13 +232,9 @@ def _read_orientation(image: Image) -> int:
 def _check_size(size: tuple[int, int]) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
-        raise CorruptFileError(f"{width} x {height} pixels: {_describe_limit()}")
+        raise CorruptFileError(f"{width} x {height} pixels: {_TOO_LARGE}")
     if width < 1 or height < 1:
         raise CorruptFileError(f"{width} x {height} pixels: there is nothing to see")
-
-
-def _describe_limit() -> str:
-    return f"too large, at most {MAX_PIXELS / 1e6:.0f} million pixels are unpacked"
 
 
 def _damage_error(error: BaseException) -> CorruptFileError:
@@ -264,7 +242,3 @@ def _damage_error(error: BaseException) -> CorruptFileError:
         return CorruptFileError("too large for this machine's memory")
     message = " ".join(str(error).split())[:120]
     return CorruptFileError(f"cut off or damaged ({message or type(error).__name__})")
-
-
-def _is_image(content: Any) -> bool:
-    return type(content).__module__.partition(".")[0] == "PIL"

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sememe._errors import CorruptFileError
 from sememe.sources.media.audio_decoding import Clip, decode_blocks, open_audio
 
@@ -34,8 +36,6 @@ class SequentialReader:
         Raises:
             CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`.
         """
-        import numpy as np
-
         first = round(clip.start * self._rate) if clip.content is self._content else -1
         if first < self._start:
             self._begin(clip.content)

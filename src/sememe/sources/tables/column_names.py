@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 TEXT_NAMES = (
     *("text", "content", "contents", "body", "document", "passage", "sentence"),
@@ -52,11 +53,16 @@ class ColumnNames:
         return kept
 
 
-def find_name(names: list[str], wanted: tuple[str, ...]) -> str | None:
+def find_name(names: Sequence[str], wanted: tuple[str, ...]) -> str | None:
     """Return the first column, in the order of `wanted`, that the table has, ignoring case.
 
     >>> find_name(["Label", "Body"], TEXT_NAMES)
     'Body'
     """
-    folded = {unicodedata.normalize("NFC", name).strip().casefold(): name for name in names}
+    folded = {fold_name(name): name for name in names}
     return next((folded[name] for name in wanted if name in folded), None)
+
+
+def fold_name(name: str) -> str:
+    """Return a column name in NFC and lower case."""
+    return unicodedata.normalize("NFC", name).strip().casefold()

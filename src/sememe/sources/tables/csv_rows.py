@@ -11,6 +11,8 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
 from sememe._errors import CorruptFileError
+from sememe.sources.tables.column_names import ID_NAMES, TEXT_NAMES, TITLE_NAMES, find_name
+from sememe.sources.tables.csv_values import infer_kind
 
 DELIMITERS = ",;\t|"
 MAX_FIELD = 64 << 20
@@ -67,15 +69,11 @@ class Rows:
 
     def _is_doubtful(self, row: list[str]) -> bool:
         """Return whether a row has the wrong width, or two plain quotes joined rows of a TSV."""
-        if self.width is None:
+        if self.width is None or len(row) != self.width:
+            return self.width is not None
+        if len(self._taken) == 1 or self._delimiter != "\t":
             return False
-        if len(row) != self.width:
-            return True
-        lines = [line for _, line in self._taken]
-        tabs = self.width - 1
-        return (
-            len(lines) > 1 and self._delimiter == "\t" and all(x.count("\t") == tabs for x in lines)
-        )
+        return all(line.count("\t") == self.width - 1 for _, line in self._taken)
 
     def _read_line(self, line: str, quoting: int) -> list[str]:
         reader = csv.reader([line], delimiter=self._delimiter, quoting=quoting)  # type: ignore[arg-type]
@@ -111,9 +109,6 @@ def has_header(rows: list[list[str]]) -> bool:
     It is if it has a well-known name (text, title, id, label...); it is not if a cell is empty,
     repeated, a number, long, a sentence, occurs again in its column, or is the only one of its row.
     """
-    from sememe.sources.tables.column_names import ID_NAMES, TEXT_NAMES, TITLE_NAMES, find_name
-    from sememe.sources.tables.csv_values import infer_kind
-
     first, rest = rows[0], rows[1:]
     if find_name(first, (*TEXT_NAMES, *TITLE_NAMES, *ID_NAMES, "label", "name", "이름")):
         return True

@@ -55,8 +55,7 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
         return
     with open_lines(file.path, file.source) as lines:
         _survey(lines, layout)
-    has_text = find_name(layout.names, TEXT_NAMES) is not None or "str" in layout.kinds
-    if not has_text and set(layout.kinds) != {"missing"}:
+    if "str" not in layout.kinds and set(layout.kinds) != {"missing"}:
         yield Skipped(file.source, "no column holds text")
         return
     with open_lines(file.path, file.source) as lines:
@@ -65,11 +64,6 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
 
 def _items(lines: Lines, layout: Layout, source: str) -> Iterator[Item | Skipped]:
     records, width = Records(source, has_ids=layout.has_ids), len(layout.names)
-    text_name = find_name(layout.names, TEXT_NAMES)
-    kinds: list[Kind] = [
-        "str" if name == text_name else kind
-        for name, kind in zip(layout.names, layout.kinds, strict=True)
-    ]
     number = 0
     for number, (line, row) in enumerate(_data_rows(lines, layout), 1):
         where = f"row {number} (line {line})"
@@ -78,7 +72,7 @@ def _items(lines: Lines, layout: Layout, source: str) -> Iterator[Item | Skipped
             yield Skipped(source, f"{where}: {len(row)} cells where {others} {width}")
             continue
         try:
-            values = [parse(cell, kind) for cell, kind in zip(row, kinds, strict=True)]
+            values = [parse(cell, kind) for cell, kind in zip(row, layout.kinds, strict=True)]
         except ValueError:
             raise CorruptFileError("it changed while it was read") from None
         yield records.read(dict(zip(layout.names, values, strict=True)), number, where)
@@ -134,15 +128,16 @@ def _name_columns(header: list[str]) -> list[str]:
 
 def _survey(lines: Lines, layout: Layout) -> None:
     """Read all rows to infer the types of the columns and whether the ids are distinct."""
-    kinds: list[Kind] = ["missing"] * len(layout.names)
-    id_name, seen = find_name(layout.names, ID_NAMES), IdSet()
-    id_at = None if id_name is None else layout.names.index(id_name)
+    text_name, id_name = (find_name(layout.names, names) for names in (TEXT_NAMES, ID_NAMES))
+    kinds: list[Kind] = ["str" if name == text_name else "missing" for name in layout.names]
+    id_column = None if id_name is None else layout.names.index(id_name)
+    ids = IdSet()
     for _, row in _data_rows(lines, layout):
         if len(row) != len(kinds):
             continue
-        for at, cell in enumerate(row):
-            if kinds[at] != "str":
-                kinds[at] = widen(kinds[at], infer_kind(cell))
-        if id_at is not None:
-            seen.add(row[id_at])
-    layout.kinds, layout.has_ids = kinds, seen.has_distinct_ids()
+        for column, cell in enumerate(row):
+            if kinds[column] != "str":
+                kinds[column] = widen(kinds[column], infer_kind(cell))
+        if id_column is not None:
+            ids.add(row[id_column])
+    layout.kinds, layout.has_ids = kinds, ids.has_distinct_ids()

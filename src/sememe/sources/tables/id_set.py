@@ -14,8 +14,8 @@ class IdSet:
 
     Two different ids collide with probability n**2 / 2**65: 3e-8 for a million ids.
 
-    >>> seen = IdSet()
-    >>> [seen.add(name) for name in ["a", "b", "a"]]
+    >>> ids = IdSet()
+    >>> [ids.add(name) for name in ["a", "b", "a"]]
     [True, True, False]
     """
 
@@ -25,23 +25,22 @@ class IdSet:
         self._repeated = 0
 
     def __contains__(self, name: str) -> bool:
-        slots, key = self._slots, self._key(name)
-        at = key % len(slots)
-        while slots[at] and slots[at] != key:
-            at = (at + 1) % len(slots)
-        return slots[at] == key
+        key = self._key(name)
+        return self._slots[self._find_slot(self._slots, key)] == key
 
     def add(self, name: str) -> bool:
         """Add a name and return whether it is new."""
-        if not self._insert(self._slots, self._key(name)):
+        key = self._key(name)
+        slot = self._find_slot(self._slots, key)
+        if self._slots[slot] == key:
             self._repeated += 1
             return False
+        self._slots[slot] = key
         self._used += 1
         if 2 * self._used > len(self._slots):
             larger = array("Q", bytes(8 * 2 * len(self._slots)))
-            for key in self._slots:
-                if key:
-                    self._insert(larger, key)
+            for key in filter(None, self._slots):
+                larger[self._find_slot(larger, key)] = key
             self._slots = larger
         return True
 
@@ -56,11 +55,9 @@ class IdSet:
         return int.from_bytes(digest, "little") or 1
 
     @staticmethod
-    def _insert(slots: array[int], key: int) -> bool:
-        at, last = key % len(slots), len(slots) - 1
-        while slots[at]:
-            if slots[at] == key:
-                return False
-            at = at + 1 if at < last else 0
-        slots[at] = key
-        return True
+    def _find_slot(slots: array[int], key: int) -> int:
+        """Return the slot of a key, or the empty one where it belongs."""
+        slot = key % len(slots)
+        while slots[slot] and slots[slot] != key:
+            slot = (slot + 1) % len(slots)
+        return slot

@@ -47,12 +47,12 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
 
 def _has_ids(table: Any, names: list[str]) -> bool:
     """Return whether the column `id`, if there is one, identifies the rows."""
-    id_name, seen = find_name(names, ID_NAMES), IdSet()
+    id_name, ids = find_name(names, ID_NAMES), IdSet()
     if id_name is not None:
         for batch in table.iter_batches(BATCH_ROWS, columns=[id_name]):
             for value in _values(batch.column(id_name)):
-                seen.add(str(value))
-    return seen.has_distinct_ids()
+                ids.add(str(value))
+    return ids.has_distinct_ids()
 
 
 def _rows(batch: Any) -> list[dict[str, Any]]:

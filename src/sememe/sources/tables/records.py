@@ -23,7 +23,7 @@ Scalar = str | int | float | bool
 
 
 class Records:
-    """Makes the items of one file.
+    """Converts the records of one file to items.
 
     *Text*: the field named text, content, body, document, 내용, 본문... (`TEXT_NAMES`), preceded by
     a line with the field named title or 제목. Without a text field, all strings of the record as
@@ -49,21 +49,24 @@ class Records:
     def read(self, record: Mapping[str, object], number: int, where: str) -> Item | Skipped:
         """Return the item of one record, or why there is none.
 
-        Args:
-            record: Field names and values.
-            number: Number of the record in its file, from 1; its id by default.
-            where: The same as displayed: "row 3 (line 5)".
+        number: Number of the record in its file, from 1; its id by default. where: The same as
+        displayed: "row 3 (line 5)".
         """
         text_name, title_name, id_name = self._roles_of(tuple(record))
-        content = self._content(record, text_name, title_name)
+        if text_name is not None:
+            names = (title_name, text_name)
+            parts = [_as_text(record[name]) for name in names if name is not None]
+        else:
+            strings = {k: v for k, v in record.items() if isinstance(v, str) and v.strip()}
+            parts = [f"{name}: {value}" for name, value in strings.items() if name != id_name]
+        content = self.sanitizer.sanitize("\n".join(part for part in parts if part.strip()))
         if not content.strip():
             return Skipped(self._source, f"{where}: no text")
         key = self._key(None if id_name is None else record.get(id_name), number)
-        left_out = {text_name, id_name}
         metadata = {
             self._names[name]: scalar
             for name, value in record.items()
-            if name not in left_out and (scalar := self._scalar(value)) is not None
+            if name not in (text_name, id_name) and (scalar := self._scalar(value)) is not None
         }
         return Item(f"{self._source}#{key}", content, "text", self._source, metadata)
 
@@ -80,10 +83,8 @@ class Records:
         if names not in self._roles:
             if len(self._roles) >= 1000:
                 self._roles.clear()
-            listed = list(names)
-            wanted = (TEXT_NAMES, TITLE_NAMES, ID_NAMES)
-            text_name, title_name, id_name = (find_name(listed, role) for role in wanted)
-            self._roles[names] = text_name, title_name, id_name if self._has_ids else None
+            wanted = (TEXT_NAMES, TITLE_NAMES, ID_NAMES if self._has_ids else ())
+            self._roles[names] = tuple(find_name(names, role) for role in wanted)
         return self._roles[names]
 
     def _key(self, given: object, number: int) -> str:
@@ -99,22 +100,6 @@ class Records:
         new = self._given.add(key)
         self._repeated += not new
         return key if new and key not in self._numbers else f"{key}@{number}"
-
-    def _content(
-        self, record: Mapping[str, object], text_name: str | None, title_name: str | None
-    ) -> str:
-        if text_name is not None:
-            parts = [_as_text(record[text_name])]
-            if title_name is not None:
-                parts.insert(0, _as_text(record[title_name]))
-        else:
-            _, _, id_name = self._roles_of(tuple(record))
-            parts = [
-                f"{name}: {value}"
-                for name, value in record.items()
-                if name != id_name and isinstance(value, str) and value.strip()
-            ]
-        return self.sanitizer.sanitize("\n".join(part for part in parts if part.strip()))
 
     def _scalar(self, value: object) -> Scalar | None:
         if isinstance(value, str):

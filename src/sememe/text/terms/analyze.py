@@ -119,17 +119,14 @@ class Analyzer:
         for piece in text.split():
             terms = cache.get(piece)
             if terms is None:
-                terms = self._terms(piece)
+                pieces = tokens(normalize(piece))
+                terms = tuple(term for token in pieces for term in self._token_terms(token))
                 if len(piece) <= _CACHED_CHARACTERS:
                     if len(cache) >= _CACHE_SIZE:
                         cache.clear()
                     cache[piece] = terms
             all_terms += terms
         return all_terms
-
-    def release(self) -> None:
-        """Clear the cache."""
-        self._cache.clear()
 
     def analyze_query(self, text: str) -> QueryTerms:
         """Return the terms of a query, required and extra.
@@ -150,11 +147,9 @@ class Analyzer:
                 wanted.required += self._token_terms(token)
         return wanted.done()
 
-    def _terms(self, piece: str) -> tuple[str, ...]:
-        """Return the terms of a piece of a document between white space."""
-        return tuple(
-            term for token in tokens(normalize(piece)) for term in self._token_terms(token)
-        )
+    def release(self) -> None:
+        """Clear the cache."""
+        self._cache.clear()
 
     def _token_terms(self, token: Token) -> list[str]:
         match token.kind:
@@ -180,8 +175,7 @@ class Analyzer:
         return [term for term in map(self._stem, whole + parts) if term]
 
     def _stem(self, word: str) -> str:
-        stem: str = self._stemmer.stemWord(word.replace("\u2019", "'"))
-        return stem.replace("'", "")
+        return str(self._stemmer.stemWord(word.replace("\u2019", "'"))).replace("'", "")
 
     def _want_hangul(self, word: str, wanted: _Wanted, *, alone: bool) -> None:
         read = self.hangul.typed_terms if alone else self.hangul.query_terms

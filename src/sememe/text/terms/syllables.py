@@ -16,23 +16,18 @@ class HangulTerms(Protocol):
     @property
     def name(self) -> str:
         """The name to pass to `analyzer`."""
-        ...
 
     def document_terms(self, word: str) -> list[str]:
         """Return the terms of a word in a document, each once."""
-        ...
 
     def query_terms(self, word: str) -> tuple[list[str], list[str]]:
         """Return the required and the extra terms of a word in a query."""
-        ...
 
     def typed_terms(self, word: str) -> tuple[list[str], list[str]]:
         """Return the required and the extra terms of a word that is the whole query."""
-        ...
 
     def other_terms(self, word: str, term: str) -> list[str]:
         """Return alternatives to a term of a word if no document has it."""
-        ...
 
 
 def ngrams(word: str, size: int) -> list[str]:

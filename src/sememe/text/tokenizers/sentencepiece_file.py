@@ -6,13 +6,14 @@ Reference: Kudo and Richardson 2018 (arXiv:1808.06226); the file is the protocol
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 
 _MARK = "\u2581"
-_NORMAL, _UNKNOWN, _CONTROL, _USER, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6  # types of piece
+_NORMAL, _UNKNOWN, _CONTROL, _USER = 1, 2, 3, 4  # types of piece
 _UNIGRAM, _BPE = 1, 2  # types of model
 
 
@@ -39,11 +40,8 @@ def convert(tokenizers: Any, data: bytes, *, name: str) -> Any:
     tokenizer = tokenizers.Tokenizer(build(tokenizers, model))
     _set_pipeline(tokenizers, tokenizer, model)
     for kind, special in ((_UNKNOWN, True), (_CONTROL, True), (_USER, False)):
-        tokens = [
-            tokenizers.AddedToken(piece.piece, normalized=False, special=special)
-            for piece in model.pieces
-            if piece.type == kind
-        ]
+        names = [piece.piece for piece in model.pieces if piece.type == kind]
+        tokens = [tokenizers.AddedToken(n, normalized=False, special=special) for n in names]
         add = tokenizer.add_special_tokens if special else tokenizer.add_tokens
         add(tokens)
     return tokenizer
@@ -53,17 +51,11 @@ def _parse(data: bytes, name: str) -> Any:
     proto = require("sentencepiece.sentencepiece_model_pb2", "reading a SentencePiece model")
     message = require("google.protobuf.message", "reading a SentencePiece model")
     model = proto.ModelProto()
-    try:
+    with suppress(message.DecodeError):
         model.ParseFromString(data)
-    except message.DecodeError as error:
-        raise _format_error(name) from error
-    if not any(piece.type == _UNKNOWN for piece in model.pieces):
-        raise _format_error(name)
-    return model
-
-
-def _format_error(name: str) -> CorruptFileError:
-    return CorruptFileError(
+        if any(piece.type == _UNKNOWN for piece in model.pieces):
+            return model
+    raise CorruptFileError(
         f"{name} is neither a tokenizer.json nor a SentencePiece .model file. Fetch or save it "
         "again."
     )

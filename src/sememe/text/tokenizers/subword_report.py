@@ -85,7 +85,8 @@ def measure_subwords(tokenizer: SubwordTokenizer, texts: Corpus) -> SubwordRepor
                 covered=count * (not missed),
                 unknown=count * missed,
             )
-    rows = sorted((_row(name, row) for name, row in sums.items()), key=_most_words)
+    rows = [_row(name, row) for name, row in sums.items()]
+    rows.sort(key=lambda row: (-row.words, row.script))
     return SubwordReport(tuple(rows), _row("all", sum(sums.values(), Counter())))
 
 
@@ -117,7 +118,3 @@ def _row(script: str, sums: Counter[str]) -> ScriptRow:
         coverage=sums["covered"] / words,
         unknown_rate=sums["unknown"] / tokens if tokens else 0.0,
     )
-
-
-def _most_words(row: ScriptRow) -> tuple[int, str]:
-    return -row.words, row.script

@@ -15,13 +15,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
-from sememe._errors import InvalidInputError
+from sememe._errors import InvalidInputError, UnknownNameError
 from sememe.text.lines import Corpus, check_corpus, read_texts
 from sememe.text.normalize import well_formed
-from sememe.text.tokenizers.subword_options import Level, Model, Normalization, check_name
 
+Model = Literal["bpe", "unigram"]
+Level = Literal["bytes", "characters"]
+Normalization = Literal["NFC", "NFKC", "none"]
 UNK = "<unk>"
 _LONGEST = 512  # characters of a word; longer ones are truncated or split
 _ENDLESS = re.compile(rf"(\S{{{_LONGEST}}})(?=\S)")
@@ -44,9 +46,10 @@ class Plan:
 
     def check(self) -> None:
         """Raise InvalidInputError if an option is out of range."""
-        check_name("model", self.model, get_args(Model))
-        check_name("level", self.level, get_args(Level))
-        check_name("normalization", self.normalization, get_args(Normalization))
+        names = {"model": Model, "level": Level, "normalization": Normalization}
+        for option, allowed in names.items():
+            if getattr(self, option) not in get_args(allowed):
+                raise UnknownNameError.of(option, getattr(self, option), get_args(allowed))
         if self.model == "unigram" and self.level == "bytes":
             raise InvalidInputError('level="bytes" is for model="bpe"; give level="characters".')
         if not isinstance(self.vocab_size, int) or not 2 <= self.vocab_size <= _MOST_PIECES:
@@ -57,9 +60,11 @@ class Plan:
             raise InvalidInputError(f"coverage={self.coverage}; allowed: above 0, at most 1.")
         if self.min_count < 1:
             raise InvalidInputError(f"min_count={self.min_count}; allowed: 1 or more.")
-        names = self.special_tokens
-        if len(set(names)) < len(names) or not all(names):
-            raise InvalidInputError(f"special_tokens={names}; allowed: different, not empty names.")
+        specials = self.special_tokens
+        if len(set(specials)) < len(specials) or not all(specials):
+            raise InvalidInputError(
+                f"special_tokens={specials}; allowed: different, not empty names."
+            )
 
     @property
     def tokens_first(self) -> list[str]:
@@ -72,6 +77,8 @@ def train(tokenizers: Any, corpus: Corpus, plan: Plan) -> Any:
     """Return a trained `tokenizers.Tokenizer`."""
     plan.check()
     check_corpus(corpus)
+    if not any(text.replace("\0", " ").strip() for text in read_texts(corpus)):
+        raise InvalidInputError("the corpus is empty; give at least one text that is not blank.")
     if plan.level == "bytes":
         return _bytes_bpe(tokenizers, corpus, plan)
     words = _count_words(corpus, plan)
@@ -88,11 +95,15 @@ def _bytes_bpe(tokenizers: Any, corpus: Corpus, plan: Plan) -> Any:
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = tokenizers.decoders.ByteLevel()
     alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    seen = _Seen(read_texts(corpus))
-    _learn_merges(tokenizers, tokenizer, iter(seen), plan, alphabet)
-    if not seen.any:
-        raise _empty_error()
+    texts = map(_split_endless, read_texts(corpus))
+    _learn_merges(tokenizers, tokenizer, texts, plan, alphabet)
     return _check_filled(tokenizer, plan)
+
+
+def _split_endless(text: str) -> str:
+    """Split words of more than `_LONGEST` characters, which would take the trainer hours."""
+    text = well_formed(text)
+    return _ENDLESS.sub(r"\1 ", text) if len(text) > _LONGEST else text
 
 
 def _character_bpe(tokenizers: Any, words: Counter[str], plan: Plan) -> Any:
@@ -104,9 +115,7 @@ def _character_bpe(tokenizers: Any, words: Counter[str], plan: Plan) -> Any:
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
         [tokenizer.pre_tokenizer, tokenizers.pre_tokenizers.Punctuation("isolated")]
     )
-    rare = {ord(letter): " " for word in words for letter in word}
-    for letter in alphabet:
-        rare.pop(ord(letter), None)
+    rare = {ord(letter): " " for letter in set().union(*words).difference(alphabet)}
     # The trainer counts words itself, so each is repeated as often as it occurs, in batches.
     texts = (
         " ".join([word.translate(rare)] * min(left, _TEXTS_AT_ONCE))
@@ -166,10 +175,8 @@ def _unigram(tokenizers: Any, words: Counter[str], plan: Plan) -> Any:
 def _set_whitespace(tokenizers: Any, tokenizer: Any, normalization: str) -> None:
     """Split at white space, collapsed to one space, and mark where words begin."""
     steps = [] if normalization == "none" else [getattr(tokenizers.normalizers, normalization)()]
-    steps += [
-        tokenizers.normalizers.Replace(tokenizers.Regex(r"\s+"), " "),
-        tokenizers.normalizers.Strip(),
-    ]
+    one_space = tokenizers.normalizers.Replace(tokenizers.Regex(r"\s+"), " ")
+    steps += [one_space, tokenizers.normalizers.Strip()]
     tokenizer.normalizer = tokenizers.normalizers.Sequence(steps)
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
     tokenizer.decoder = tokenizers.decoders.Metaspace()
@@ -183,8 +190,6 @@ def _count_words(corpus: Corpus, plan: Plan) -> Counter[str]:
         if plan.normalization != "none":
             clean = unicodedata.normalize(plan.normalization, clean)
         words.update(word[:_LONGEST] for word in clean.split())
-    if not words:
-        raise _empty_error()
     return words
 
 
@@ -202,24 +207,6 @@ def _alphabet(words: Counter[str], coverage: float) -> list[str]:
         kept.append(letter)
         covered += count
     return sorted(kept)
-
-
-class _Seen:
-    """Yields texts, and records whether one was not blank."""
-
-    def __init__(self, texts: Iterator[str]) -> None:
-        self._texts = texts
-        self.any = False
-
-    def __iter__(self) -> Iterator[str]:
-        for text in self._texts:
-            self.any = self.any or not text.isspace() and text != ""
-            # A word of megabytes would take the trainer hours.
-            yield (
-                _ENDLESS.sub(r"\1 ", well_formed(text))
-                if len(text) > _LONGEST
-                else well_formed(text)
-            )
 
 
 def _check_room(plan: Plan, needed: int, what: str) -> None:
@@ -257,7 +244,3 @@ def _vocabulary_error(plan: Plan, message: str) -> InvalidInputError:
             f"{plan.coverage}. Give more than {least}, or a lower coverage."
         )
     return InvalidInputError(f"the corpus cannot be learnt from ({message}). Give more text.")
-
-
-def _empty_error() -> InvalidInputError:
-    return InvalidInputError("the corpus is empty; give at least one text that is not blank.")

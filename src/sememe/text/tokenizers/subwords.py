@@ -16,18 +16,18 @@ from __future__ import annotations
 
 import json
 import operator
-import os
 import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._lazy import require
 from sememe.text.lines import Corpus
 from sememe.text.normalize import well_formed
-from sememe.text.tokenizers.subword_options import Level, Model, Normalization
+from sememe.text.tokenizers.subword_training import Level, Model, Normalization, Plan, train
 
 FILE = "tokenizer.json"
 _SPACE_MARK = "\u2581"  # a space in SentencePiece
@@ -80,8 +80,6 @@ class SubwordTokenizer:
             UnknownNameError: No such model, level or normalization.
             MissingExtraError: `tokenizers` is not installed.
         """
-        from sememe.text.tokenizers.subword_training import Plan, train
-
         tokenizers = require("tokenizers", "SubwordTokenizer")
         plan = Plan(
             model=model,
@@ -135,9 +133,8 @@ class SubwordTokenizer:
         file = Path(path)
         file = file if file.suffix == ".json" else file / FILE
         file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = file.with_name(f".{file.name}.{os.getpid()}")  # renamed when complete
-        fresh.write_text(self.tokenizer.to_str(pretty=True), encoding="utf-8", newline="\n")
-        fresh.replace(file)
+        with write_atomically(file) as stream:
+            stream.write(self.tokenizer.to_str(pretty=True).encode())
         return file
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -161,10 +158,7 @@ class SubwordTokenizer:
             wrong = next((id_ for id_ in row if not 0 <= id_ < size), None)
             if wrong is not None:
                 raise InvalidInputError(f"id {wrong} is not a piece; allowed: 0 to {size - 1}.")
-        texts: list[str] = self.tokenizer.decode_batch(
-            [list(row) for row in rows], skip_special_tokens=False
-        )
-        return texts
+        return list(self.tokenizer.decode_batch(list(map(list, rows)), skip_special_tokens=False))
 
     def decode_one(self, ids: Sequence[int]) -> str:
         """Return the text of one row of ids."""
@@ -173,7 +167,7 @@ class SubwordTokenizer:
     @property
     def vocab(self) -> dict[str, int]:
         """Piece -> id, in the order of the ids; bytes are letters, as in `tokenizers`."""
-        pieces: dict[str, int] = self.tokenizer.get_vocab(with_added_tokens=True)
+        pieces = self.tokenizer.get_vocab(with_added_tokens=True)
         return dict(sorted(pieces.items(), key=lambda item: item[1]))
 
     @property
@@ -184,19 +178,19 @@ class SubwordTokenizer:
     @property
     def merges(self) -> list[tuple[str, str]]:
         """The merges of a BPE in order; empty for other models."""
-        pairs = self._facts["model"].get("merges", [])
+        pairs = self._config["model"].get("merges", [])
         split = (pair.split(" ") if isinstance(pair, str) else pair for pair in pairs)
         return [(left, right) for left, right in split]
 
     @property
     def special_tokens(self) -> tuple[str, ...]:
         """The special tokens, in the order of their ids."""
-        return tuple(token["content"] for token in self._facts["added_tokens"] if token["special"])
+        return tuple(token["content"] for token in self._config["added_tokens"] if token["special"])
 
     @property
     def unk_token(self) -> str | None:
         """The unknown token; None if no text is unknown."""
-        model = self._facts["model"]
+        model = self._config["model"]
         if model.get("unk_token") is not None:
             return str(model["unk_token"])
         if model.get("unk_id") is not None:
@@ -216,14 +210,13 @@ class SubwordTokenizer:
         return [piece for piece in shown if piece]
 
     @cached_property
-    def _facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = json.loads(self.tokenizer.to_str())
-        return facts
+    def _config(self) -> Any:
+        return json.loads(self.tokenizer.to_str())
 
     @cached_property
     def _byte_of(self) -> dict[str, int] | None:
         """Letter -> byte of a byte-level tokenizer, None for others."""
-        return byte_letters() if '"ByteLevel"' in json.dumps(self._facts["decoder"]) else None
+        return byte_letters() if '"ByteLevel"' in json.dumps(self._config["decoder"]) else None
 
     def _readable(self, token: str) -> str:
         if token in self.special_tokens:

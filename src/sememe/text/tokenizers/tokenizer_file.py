@@ -37,6 +37,7 @@ class FileTokenizer:
     """Tokenizes texts as the network was trained; lone surrogates are read as U+FFFD.
 
     Attributes:
+        path: The file.
         begin, end: Ids of the special tokens around each sequence; `begin` ends with the prompt.
         unknown: Id of unknown tokens, -1 if there is none.
         marks: Number of special tokens in `begin`, before the prompt.
@@ -50,7 +51,7 @@ class FileTokenizer:
         Raises:
             InvalidInputError, CorruptFileError, MissingExtraError: See `SubwordTokenizer.load`.
         """
-        self._path = path
+        self.path = path
         self._tokenizer: Any = SubwordTokenizer.load(path).tokenizer
         self._prompt = prompt
         whole = self._tokenizer.encode(_PROBE).ids
@@ -61,11 +62,6 @@ class FileTokenizer:
         self.end: tuple[int, ...] = tuple(whole[at + len(body) :])
         self.marks = at
         self.unknown = self._unknown()
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._path
 
     @property
     def vocab_size(self) -> int:
@@ -117,13 +113,10 @@ class FileTokenizer:
 
     def _decode(self, ids: list[int]) -> str:
         if self._tokenizer.decoder is not None:
-            text: str = self._tokenizer.decode(ids, skip_special_tokens=False)
-            return text
-        inner = getattr(self._tokenizer.model, "continuing_subword_prefix", None) or ""
+            return str(self._tokenizer.decode(ids, skip_special_tokens=False))
+        inner = getattr(self._tokenizer.model, "continuing_subword_prefix", None)
         words = [f" {name}" for name in self.names(ids)]
-        if inner:
-            words = [word.replace(f" {inner}", "", 1) for word in words]
-        return "".join(words)
+        return "".join(word.replace(f" {inner}", "", 1) if inner else word for word in words)
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         return encode_plain(self._tokenizer, texts)

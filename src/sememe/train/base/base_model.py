@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sememe._errors import InvalidInputError, UnknownNameError
-
-if TYPE_CHECKING:
-    pass
+from sememe._persistence import hash_file
 
 
 def weights_digest(folder: Path) -> str:
-    """Return a hash of a base's files; its name may come to stand for other ones."""
-    found = hashlib.sha256()
-    for path in sorted(
-        p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json", ".bin")
-    ):
-        found.update(path.relative_to(folder).as_posix().encode())
-        with path.open("rb") as file:
-            found.update(hashlib.file_digest(file, "sha256").digest())
-    return found.hexdigest()
+    """Return a hash of a base's files; its name may be given to other files later."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".safetensors", ".json", ".bin"):
+            digest.update(path.relative_to(folder).as_posix().encode())
+            digest.update(hash_file(path).digest())
+    return digest.hexdigest()
 
 
 def network_folder(base: str) -> Path:
-    """Return the folder of a network by its name; see `sememe.load`.
-
-    Raises:
-        InvalidInputError, UnknownNameError: It is no network of BERT's family.
-    """
+    """Return the folder of a network of BERT's family by its name; see `sememe.load`."""
     from sememe.encoders.load.text import locate_network
     from sememe.models.weights.catalog import CATALOG
 

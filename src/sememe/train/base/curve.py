@@ -17,11 +17,11 @@ class Curve:
 
     Attributes:
         losses: (step, mean loss since the point before).
-        metrics: (step, value) on examples held out; step 0 is before training.
-        metric: The name of that value; "" where nothing was held out.
+        metrics: (step, value) on held-out examples; step 0 is before training.
+        metric: The name of that value; "" if nothing was held out.
         steps: Steps taken in all.
         best_step: The step whose weights were kept.
-        resumed_at: The step that a checkpoint had reached before this process; 0: none.
+        resumed_at: The step of the checkpoint that this process resumed; 0: none.
         seconds: Time to train, in this process.
     """
 
@@ -51,8 +51,8 @@ class Plan:
     Attributes:
         steps: Optimiser steps in all.
         every: Steps between two evaluations and checkpoints.
-        log: Steps between two points of the curve; divides `every` in what `plan` returns.
-        points: The steps to evaluate after, where `every` does not give them.
+        log: Steps between two points of the curve; `plan` makes it a divisor of `every`.
+        points: The steps to evaluate after, instead of every so many.
     """
 
     steps: int
@@ -99,10 +99,10 @@ def even_plan(steps: int, *, evaluations: int) -> Plan:
     return Plan(steps, max(1, steps // n), max(1, steps // _POINTS), points)
 
 
-def diverged(what: str, step: int) -> FloatingPointError:
+def make_divergence_error(what: str, step: int) -> FloatingPointError:
     """Return the error of a run that diverged.
 
-    >>> diverged("loss is NaN", 3)
+    >>> make_divergence_error("loss is NaN", 3)
     FloatingPointError('loss is NaN at step 3: training diverged. Give a lower learning rate, \
 or a longer warm-up.')
     """
@@ -113,28 +113,19 @@ or a longer warm-up.')
 
 
 def check_finite(loss: float, step: int) -> None:
-    """Refuse to go on from a loss that is not finite.
-
-    Raises:
-        FloatingPointError: It is NaN or infinite; the message says what to change.
-    """
+    """Raise FloatingPointError if a loss is NaN or infinite."""
     if not math.isfinite(loss):
-        raise diverged(f"loss is {'NaN' if math.isnan(loss) else loss}", step)
+        raise make_divergence_error(f"loss is {'NaN' if math.isnan(loss) else loss}", step)
 
 
 def write_curve(folder: Path, curve: Curve) -> None:
-    """Write a run's figures as training.csv and as the picture training.png.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    metrics = dict(curve.metrics)
-    losses = dict(curve.losses)
-    rows = [f"step,loss,{curve.metric or 'metric'}"]
-    for step in sorted(losses | metrics):
-        rows.append(f"{step},{losses.get(step, '')},{metrics.get(step, '')}")
-    (folder / "training.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    figure = require("matplotlib.figure", "the picture of a training run").Figure((7, 4))
+    """Write a run's figures as training.csv and as the plot training.png."""
+    metrics, losses = dict(curve.metrics), dict(curve.losses)
+    steps = sorted(losses | metrics)
+    rows = [f"{step},{losses.get(step, '')},{metrics.get(step, '')}\n" for step in steps]
+    head = f"step,loss,{curve.metric or 'metric'}\n"
+    (folder / "training.csv").write_text(head + "".join(rows), encoding="utf-8")
+    figure = require("matplotlib.figure", "the plot of a training run").Figure((7, 4))
     axes = figure.subplots()
     axes.plot(*zip(*curve.losses, strict=True) if curve.losses else ([], []), label="loss")
     axes.set_xlabel("step")

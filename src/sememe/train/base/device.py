@@ -1,17 +1,17 @@
 """The device a run computes on, its precision, and the processes that share its batches.
 
     compute = Compute.of("auto", "auto")
-    with compute.hosting(modules), compute.autocast():
+    with compute.host(modules), compute.autocast():
         network(compute.put(batch))
 
-"auto" is CUDA where there is a GPU, else MPS (Apple), else the CPU; bfloat16 where a GPU has
-instructions for it, else float32. Modules come back to the CPU when training ends, so that what
-follows (export, saving) does not depend on the device.
+"auto" is CUDA if there is a GPU, else MPS (Apple), else the CPU; bfloat16 if a GPU has
+instructions for it, else float32. Modules are moved back to the CPU when training ends, so that
+export and saving do not depend on the device.
 
 Several GPUs: `accelerate launch -m sememe train simclr ...` starts a process for each. A batch is
 as large as with one process; each takes its part of it, and gradients are averaged. SimCLR and
-CLIP compare a picture with those of all processes (`gather`). Negatives of wav2vec 2.0 are frames
-of the same sound, so of one process; so are the diversity of its codes and batch norms' statistics.
+CLIP compare an image with those of all processes (`gather`). Negatives of wav2vec 2.0 are frames
+of the same audio, so of one process; so are the diversity of its codes and batch norms' statistics.
 Only the main process evaluates and writes.
 """
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 T = TypeVar("T")
-Loss = Callable[..., Any]
 Precision = Literal["auto", "float32", "bfloat16"]
 _PATIENCE = timedelta(days=1)  # of processes that wait while the main one evaluates
 
@@ -52,19 +51,19 @@ class Compute:
 
     @classmethod
     def of(cls, device: str = "auto", precision: str = "float32") -> Compute:
-        """Return what a recipe's options `device` and `precision` ask for.
+        """Return a device and precision by name; InvalidInputError if this machine has it not."""
+        import torch
 
-        Raises:
-            InvalidInputError, UnknownNameError: There is no such device or precision here.
-        """
         if precision not in get_args(Precision):
             raise UnknownNameError.of("precision", precision, get_args(Precision))
-        found, accelerator = pick_device(device), None
+        picked, accelerator = pick_device(device), None
         if n_processes() > 1:
-            accelerator = _accelerator(found, device)
-            found = accelerator.device
-        quick = precision == "bfloat16" or (precision == "auto" and _is_quick(found))
-        return cls(found, quick, accelerator)
+            accelerator = _accelerator(picked, device)
+            picked = accelerator.device
+        bfloat16 = precision == "bfloat16"
+        if precision == "auto" and picked.type == "cuda":  # if the GPU has instructions for it
+            bfloat16 = bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        return cls(picked, bfloat16, accelerator)
 
     @property
     def is_main(self) -> bool:
@@ -82,23 +81,28 @@ class Compute:
 
         if not self.bfloat16:
             return nullcontext()
-        found: AbstractContextManager[Any] = torch.autocast(self.device.type, torch.bfloat16)
-        return found
+        context: AbstractContextManager[Any] = torch.autocast(self.device.type, torch.bfloat16)
+        return context
 
     def put(self, batch: Any) -> Any:
         """Return a batch on the device: a tensor, or a dictionary or list of such."""
-        return _changed(batch, lambda tensor: tensor.to(self.device, non_blocking=True))
+        return _map_tensors(batch, lambda tensor: tensor.to(self.device, non_blocking=True))
 
-    def pinned(self, batch: Any) -> Any:
-        """Return a batch where `put` need not wait for it: in pinned memory, for CUDA."""
+    def pin(self, batch: Any) -> Any:
+        """Return a batch in pinned memory, for CUDA, so that `put` need not wait for it."""
         if self.device.type != "cuda":
             return batch
-        return _changed(batch, lambda tensor: tensor.pin_memory())
+        return _map_tensors(batch, lambda tensor: tensor.pin_memory())
 
     @contextmanager
-    def hosting(self, modules: Iterable[Any]) -> Iterator[None]:
-        """Keep modules on the device, and bring those that were not there back to the CPU."""
-        moved = [module for module in modules if not self._holds(module)]
+    def host(self, modules: Iterable[Any]) -> Iterator[None]:
+        """Move modules to the device, and those that were elsewhere back to the CPU at the end."""
+
+        def is_here(module: Any) -> bool:
+            at, here = next(module.parameters()).device, self.device
+            return at.type == here.type and here.index in (None, at.index)
+
+        moved = [module for module in modules if not is_here(module)]
         for module in moved:
             module.to(self.device)
         try:
@@ -108,24 +112,21 @@ class Compute:
                 module.to("cpu")
 
     @contextmanager
-    def isolated_rng(self) -> Iterator[None]:
-        """Leave torch's random numbers as they were, those of the device too."""
+    def isolate_rng(self) -> Iterator[None]:
+        """Restore torch's random state at the end, that of the device too."""
         import torch
 
         with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
             yield
 
     def rng(self, *seed: int) -> np.random.Generator:
-        """Return random numbers of a seed: other ones in each process, those of the seed in one."""
+        """Return a generator: of the seed in one process, of seed and rank in several."""
         import numpy as np
 
         return np.random.default_rng([*seed, *([self.rank] if self.accelerator else [])])
 
     def share(self, rows: Any) -> Any:
-        """Return the part of a batch's rows that this process takes, as many as the others.
-
-        Of fewer rows than processes each takes one, some of them the same.
-        """
+        """Return this process's part of a batch: at least one row, as many as the others take."""
         if self.accelerator is None:
             return rows
         each = max(1, len(rows) // self.accelerator.num_processes)
@@ -133,11 +134,7 @@ class Compute:
         return rows[start : start + each]
 
     def even(self, rows: Any) -> Any:
-        """Return as many rows of a batch as the processes can share evenly, to be gathered again.
-
-        Raises:
-            InvalidInputError: There are fewer rows than processes.
-        """
+        """Return as many rows of a batch as the processes can share evenly."""
         if self.accelerator is None:
             return rows
         n = self.accelerator.num_processes
@@ -149,10 +146,9 @@ class Compute:
         return rows[: len(rows) // n * n]
 
     def gather(self, rows: Any) -> Any:
-        """Return the rows of all processes, in their order, gradients included.
+        """Return the rows (n, dim) of all processes, in their order, gradients included.
 
-        rows: (n, dim), as many in each process. A loss of all rows that every process computes has
-        the gradients of one process that has them all, once they are averaged.
+        If every process computes the loss of all rows, averaged gradients are those of one process.
         """
         if self.accelerator is None:
             return rows
@@ -170,15 +166,13 @@ class Compute:
         if self.accelerator is None:
             return value
         utils = require("accelerate.utils", "training in several processes")
-        found: list[T] = utils.broadcast_object_list([value])
-        return found[0]
+        agreed: T = utils.broadcast_object_list([value])[0]
+        return agreed
 
-    def distribute(
-        self, loss: Callable[..., Any], modules: Mapping[str, Any]
-    ) -> Callable[..., Any]:
-        """Return a loss whose gradients are averaged over the processes.
+    def distribute(self, loss: Callable[..., Any], modules: Mapping[str, Any]) -> Any:
+        """Return a loss whose gradients, of these modules, are averaged over the processes.
 
-        modules: What has the parameters that it uses; not all need take part in each step.
+        Not all modules need take part in each step.
         """
         if self.accelerator is None:
             return loss
@@ -192,20 +186,14 @@ class Compute:
             def forward(self, *given: Any) -> Any:
                 return loss(*given)
 
-        wrapped: Loss = self.accelerator.prepare_model(Step())
-        return wrapped
-
-    def _holds(self, module: Any) -> bool:
-        """Return whether a module is on the device, by its first parameter."""
-        at = next(module.parameters()).device
-        return at.type == self.device.type and self.device.index in (None, at.index)
+        return self.accelerator.prepare_model(Step())
 
 
-def _changed(batch: Any, change: Callable[[Any], Any]) -> Any:
+def _map_tensors(batch: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(batch, dict):
-        return {name: _changed(value, change) for name, value in batch.items()}
+        return {name: _map_tensors(value, change) for name, value in batch.items()}
     if isinstance(batch, list):
-        return [_changed(value, change) for value in batch]
+        return [_map_tensors(value, change) for value in batch]
     return change(batch)
 
 
@@ -220,11 +208,7 @@ def is_main_process() -> bool:
 
 
 def check_one_process(name: str) -> None:
-    """Refuse a recipe that cannot be shared by several processes.
-
-    Raises:
-        InvalidInputError: Several were started.
-    """
+    """Raise InvalidInputError if several processes run a recipe that cannot be shared."""
     if n_processes() > 1:
         raise InvalidInputError(
             f"{name} trains in one process, and {n_processes()} were started. Leave out "
@@ -233,12 +217,7 @@ def check_one_process(name: str) -> None:
 
 
 def _accelerator(device: Any, name: str) -> Any:
-    """Return accelerate's view of the processes of this run.
-
-    Raises:
-        InvalidInputError: One GPU was named; each process takes its own.
-        MissingExtraError: accelerate is not installed.
-    """
+    """Return accelerate's view of the processes of this run; each takes a GPU of its own."""
     if device.index is not None:
         raise InvalidInputError(
             f"device={name!r}: {n_processes()} processes take a GPU each. Give auto, cuda or cpu."
@@ -264,31 +243,14 @@ def pick_device(name: str) -> Any:
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     kind, _, number = name.partition(":")
-    count = _count(kind)
-    if count is None or (number and not number.isdecimal()):
+    n_cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    counts = {"cpu": 1, "cuda": n_cuda, "mps": int(torch.backends.mps.is_available())}
+    if kind not in counts or (number and not number.isdecimal()):
         raise InvalidInputError(f"device={name!r}; give auto, cpu, cuda, cuda:1 or mps.")
-    if int(number or 0) >= count:
-        seen = f"{count} devices" if count else "no device"
+    if int(number or 0) >= counts[kind]:
+        seen = f"{counts[kind]} devices" if counts[kind] else "no device"
         raise InvalidInputError(
             f"device={name!r}: torch sees {seen} of the kind {kind}. Give auto or cpu, or install "
             "the build of torch for this machine's GPU."
         )
     return torch.device(name)
-
-
-def _count(kind: str) -> int | None:
-    """Return how many devices of a kind there are; None where the kind is unknown."""
-    import torch
-
-    if kind == "cuda":
-        return torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if kind == "mps":
-        return int(torch.backends.mps.is_available())
-    return 1 if kind == "cpu" else None
-
-
-def _is_quick(device: Any) -> bool:
-    """Return whether a device has instructions for bfloat16 that are quicker than float32's."""
-    import torch
-
-    return device.type == "cuda" and bool(torch.cuda.is_bf16_supported(including_emulation=False))

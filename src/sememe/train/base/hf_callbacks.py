@@ -1,4 +1,4 @@
-"""What is hung into transformers' Trainer: our figures, our bar, and no words on standard output.
+"""Callbacks of transformers' Trainer: evaluation, progress bar, no output of its own.
 
 Imports transformers and sentence-transformers, so it is imported when training begins.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Measured(BaseEvaluator):  # type: ignore[misc]
-    """Says of the model what a function says of it; the first figure counts, higher is better."""
+    """Evaluates a model by a function; the first of its figures counts, higher is better."""
 
     def __init__(self, measure: Callable[[Any], Mapping[str, float]]) -> None:
         super().__init__()
@@ -34,20 +34,20 @@ class Measured(BaseEvaluator):  # type: ignore[misc]
         self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
     ) -> dict[str, float]:
         """Return the figures by their names."""
-        found = dict(self.measure(model))
-        self.primary_metric = next(iter(found))
-        return found
+        figures = dict(self.measure(model))
+        self.primary_metric = next(iter(figures))
+        return figures
 
 
 class Bar(TrainerCallback):  # type: ignore[misc]
-    """Moves a bar with the steps."""
+    """Advances a progress bar with the steps."""
 
     def __init__(self, advance: Advance) -> None:
         self.advance = advance
         self.note = ""
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Move it."""
+        """Advance the bar."""
         self.advance(state.global_step, self.note)
 
     def on_log(
@@ -58,29 +58,28 @@ class Bar(TrainerCallback):  # type: ignore[misc]
             self.note = f"loss {float(logs['loss']):.4f}"
 
 
-class SentenceTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
-    """sentence-transformers' trainer, which gathers nothing for a model card: sememe writes one."""
-
+class _WithoutCard:
     def add_model_card_callback(self, *_: Any) -> None:
-        """Add none."""
+        """Add none: sememe writes a card."""
 
 
-class CrossTrainer(CrossEncoderTrainer):  # type: ignore[misc]
+class SentenceTrainer(_WithoutCard, SentenceTransformerTrainer):  # type: ignore[misc]
+    """sentence-transformers' trainer without its model card."""
+
+
+class CrossTrainer(_WithoutCard, CrossEncoderTrainer):  # type: ignore[misc]
     """The same for cross-encoders."""
 
-    def add_model_card_callback(self, *_: Any) -> None:
-        """Add none."""
 
-
-def hush(trainer: Any) -> None:
-    """Take out what prints or draws bars of its own."""
+def remove_console_callbacks(trainer: Any) -> None:
+    """Remove the callbacks that print or draw bars."""
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
 
 
 @contextmanager
-def a_quiet_guest() -> Iterator[None]:
-    """Keep the process's random states, and the libraries' bars and notices, as they were."""
+def isolate_rng_and_logging() -> Iterator[None]:
+    """Silence the libraries; at the end restore all random states and the libraries' logging."""
     import random
 
     from transformers.utils import logging

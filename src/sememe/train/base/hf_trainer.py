@@ -1,4 +1,4 @@
-"""Run transformers' Trainer so that a kill loses little and the same run comes out the same.
+"""Run transformers' Trainer so that a killed run resumes, with the same result.
 
 <checkpoint>/run.json          what the run is: other parameters or data are refused
 <checkpoint>/checkpoint-<n>/   the state after step n, valid once its trainer_state.json is there
@@ -19,12 +19,7 @@ from sememe.train.base.run_folder import whole_states
 
 
 def check_train_extra(needed_by: str, device: str) -> None:
-    """Refuse, before any work, to train without the extra `train`, or on a device of no use.
-
-    Raises:
-        MissingExtraError: A package that the extra brings is not installed.
-        InvalidInputError: There is no such device here, or the Trainer does not take it.
-    """
+    """Raise MissingExtraError without the extra `train`, InvalidInputError for other devices."""
     for name in ("torch", "transformers", "sentence_transformers", "datasets", "accelerate"):
         require(name, needed_by)
     if pick_device(device).index:
@@ -34,38 +29,38 @@ def check_train_extra(needed_by: str, device: str) -> None:
         )
 
 
-def arguments(
+def make_arguments(
     cls: Any,
     folder: Path,
     planned: Plan,
+    training: Any,
     *,
-    batch_size: int,
-    learning_rate: float,
-    warmup: float,
-    accumulate: int,
-    seed: int,
-    device: str,
-    evaluated: bool,
+    metric: str | None,
     **more: Any,
 ) -> Any:
-    """Return the Trainer's arguments, of the class `cls`."""
-    when, kind = "steps" if evaluated else "no", pick_device(device).type
-    found = cls(
-        str(Compute.of(device).agree(folder)),
+    """Return the Trainer's arguments, of the class `cls`.
+
+    training: A `TrainerRecipe`. metric: What the evaluation measures, higher is better; None
+    without evaluations. more: Further arguments, the learning rate among them.
+    """
+    evaluated, kind = metric is not None, pick_device(training.device).type
+    if evaluated:
+        more |= {"metric_for_best_model": f"eval_{metric}", "greater_is_better": True}
+    args = cls(
+        str(Compute.of(training.device).agree(folder)),
         max_steps=planned.steps,
-        per_device_train_batch_size=max(1, batch_size // n_processes()),
-        gradient_accumulation_steps=accumulate,
-        learning_rate=learning_rate,
-        warmup_steps=warmup,
+        per_device_train_batch_size=max(1, training.batch_size // n_processes()),
+        gradient_accumulation_steps=training.accumulate,
+        warmup_steps=training.warmup,
         weight_decay=0.01,
-        seed=seed,
-        data_seed=seed,
+        seed=training.seed,
+        data_seed=training.seed,
         logging_steps=planned.log,
         logging_nan_inf_filter=False,
         save_strategy="steps",
         save_steps=planned.every,
         save_total_limit=2,
-        eval_strategy=when,
+        eval_strategy="steps" if evaluated else "no",
         eval_steps=planned.every,
         eval_on_start=evaluated,
         load_best_model_at_end=evaluated,
@@ -75,19 +70,21 @@ def arguments(
         use_cpu=kind == "cpu",
         **more,
     )
-    found._n_gpu = min(found.n_gpu, 1)  # else a batch is one for each GPU: DataParallel
-    return found
+    args._n_gpu = min(args.n_gpu, 1)  # else a batch is one for each GPU: DataParallel
+    return args
+
+
+def plan_steps(training: Any, n: int, *, steps: int | None = None) -> Plan:
+    """Plan a `TrainerRecipe`'s run over n rows, or of so many steps."""
+    options = {name: getattr(training, name) for name in ("epochs", "accumulate", "evaluations")}
+    return plan(-(-n // training.batch_size), **options, steps=steps)
 
 
 def run(trainer: Any, *, show_progress: bool = False) -> Curve:
-    """Train, from the last whole state in its folder if there is one; see `Curve`.
+    """Train, from the last state in the folder if there is one; see `check_finite`."""
+    from sememe.train.base.hf_callbacks import Bar, remove_console_callbacks
 
-    Raises:
-        FloatingPointError: Training diverged; the message says what to change.
-    """
-    from sememe.train.base.hf_callbacks import Bar, hush
-
-    hush(trainer)
+    remove_console_callbacks(trainer)
     states = whole_states(Path(trainer.args.output_dir))
     trainer.args.eval_on_start = trainer.args.eval_on_start and not states
     begun = time.perf_counter()
@@ -111,15 +108,8 @@ def _curve(state: Any, *, resumed: int, seconds: float) -> Curve:
                 metric = name
                 metrics[entry["step"]] = float(entry[f"eval_{name}"])
     best = state.best_global_step if metrics and state.best_global_step else state.global_step
-    return Curve(
-        losses=losses,
-        metrics=tuple(sorted(metrics.items())),
-        metric=metric,
-        steps=state.global_step,
-        best_step=best,
-        resumed_at=resumed,
-        seconds=seconds,
-    )
+    steps, ordered = state.global_step, tuple(sorted(metrics.items()))
+    return Curve(losses, ordered, metric, steps, best, resumed_at=resumed, seconds=seconds)
 
 
 def fit_model(
@@ -136,54 +126,32 @@ def fit_model(
     show_progress: bool,
     **more: Any,
 ) -> Curve:
-    """Train a model in place, from the last state in the folder; see `trainer.run`.
+    """Train a model in place, from the last state in the folder; see `run`.
 
-    training: A recipe: epochs, batch_size, learning_rate, warmup, accumulate, evaluations,
-    patience, seed and device are read. trainer: The class of the trainer. options: The class of its
-    arguments; more: such arguments. held_out: An evaluator, or None. metric: Its figure, where
-    higher is better.
-
-    Raises:
-        FloatingPointError: Training diverged.
+    training: A `TrainerRecipe`. trainer, options: The classes of the trainer and of its arguments;
+    more: such arguments. held_out: An evaluator, or None. metric: Its figure, higher is better.
     """
-    from transformers import EarlyStoppingCallback
-
-    found = plan(
-        -(-len(data) // training.batch_size),
-        epochs=training.epochs,
-        accumulate=training.accumulate,
-        evaluations=training.evaluations,
-    )
-    if held_out is not None:
-        more |= {"metric_for_best_model": f"eval_{metric}", "greater_is_better": True}
-    args = arguments(
-        options,
-        folder,
-        found,
-        batch_size=training.batch_size,
-        learning_rate=training.learning_rate,
-        warmup=training.warmup,
-        accumulate=training.accumulate,
-        seed=training.seed,
-        device=training.device,
-        evaluated=held_out is not None,
-        **more,
-    )
-    stops = held_out is not None and training.patience is not None
+    planned = plan_steps(training, len(data))
+    evaluated = None if held_out is None else metric
+    more["learning_rate"] = training.learning_rate
+    args = make_arguments(options, folder, planned, training, metric=evaluated, **more)
+    callbacks = stop_early(training) if evaluated else []
     made = trainer(
-        model,
-        args,
-        train_dataset=data,
-        loss=loss,
-        evaluator=held_out,
-        callbacks=[EarlyStoppingCallback(training.patience)] if stops else [],
+        model, args, train_dataset=data, loss=loss, evaluator=held_out, callbacks=callbacks
     )
     return run(made, show_progress=show_progress)
 
 
+def stop_early(training: Any) -> list[Any]:
+    """Return the callback that stops after `patience` evaluations without improvement, if any."""
+    from transformers import EarlyStoppingCallback
+
+    return [] if training.patience is None else [EarlyStoppingCallback(training.patience)]
+
+
 def write_quietly(model: Any, folder: Path) -> None:
     """Write a model of sentence-transformers, without a card and without a bar."""
-    from sememe.train.base.hf_callbacks import a_quiet_guest
+    from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
-    with a_quiet_guest():
+    with isolate_rng_and_logging():
         model.save_pretrained(str(folder), create_model_card=False)

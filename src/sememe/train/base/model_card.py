@@ -16,8 +16,6 @@ ENCODER_HEAD = {
     "pipeline_tag": "sentence-similarity",
     "tags": ["sentence-transformers", "sememe", "feature-extraction"],
 }
-
-
 USE_ENCODER = [
     "```python",
     "import sememe",
@@ -30,11 +28,11 @@ USE_ENCODER = [
 
 
 def model_card(title: str, *, head: Mapping[str, Any], sections: Mapping[str, list[str]]) -> str:
-    """Return a model card as the hub reads it: facts for machines, then sections for people."""
+    """Return a model card as the hub reads it: metadata, then sections."""
     lines = ["---"]
     for name, value in head.items():
-        values = value if isinstance(value, list) else None
-        lines += [f"{name}:", *(f"- {v}" for v in values)] if values else [f"{name}: {value}"]
+        values = [f"- {item}" for item in value] if isinstance(value, list) else []
+        lines += [f"{name}:", *values] if values else [f"{name}: {value}"]
     lines += ["---", "", f"# {title}", ""]
     for name, body in sections.items():
         lines += [f"## {name}", "", *body, ""]
@@ -74,7 +72,7 @@ def table(rows: Mapping[str, Any]) -> list[str]:
 
 
 def curve_rows(curve: Curve) -> dict[str, str]:
-    """Return what a card says of a run."""
+    """Return the rows that a card has of a run."""
     rows = {"steps": f"{curve.steps}, the weights of step {curve.best_step} kept"}
     if curve.before is not None and curve.after is not None:
         rows[f"{curve.metric} held out, before"] = f"{curve.before:.4f}"

@@ -47,7 +47,7 @@ class Limits(TypedDict, total=False):
         choices: The names allowed.
         group: The panel of `--help` that lists the option.
         names: Names on the command line; by default "--" and the field's name. Of a bool, the flag
-            that turns the default around.
+            that inverts the default.
         none: What is typed on the command line for None.
     """
 
@@ -83,11 +83,7 @@ class Option(NamedTuple):
         return self.field.default is MISSING
 
     def check(self, value: Any) -> None:
-        """Refuse a value outside the rule.
-
-        Raises:
-            InvalidInputError, UnknownNameError: The value is invalid; lists what is allowed.
-        """
+        """Raise InvalidInputError or UnknownNameError if a value is outside the rule."""
         choices = self.limits.get("choices")
         if (value is None and self._is_optional()) or (choices and value in choices):
             return
@@ -95,7 +91,7 @@ class Option(NamedTuple):
             raise UnknownNameError.of(self.field.name, value, choices)
         numbers = value if isinstance(value, tuple | list) else (value,)
         if not all(map(self._allows, numbers)):
-            raise InvalidInputError(f"{self.field.name}={value!r}; give {self._allowed()}.")
+            raise InvalidInputError(f"{self.field.name}={value!r}; give {self._describe()}.")
 
     def _allows(self, number: Any) -> bool:
         if not any(key in self.limits for key, _ in _BOUNDS):
@@ -115,7 +111,7 @@ class Option(NamedTuple):
     def _is_optional(self) -> bool:
         return "None" in str(self.field.type)
 
-    def _allowed(self) -> str:
+    def _describe(self) -> str:
         """Return what is allowed in words, as "a number above 0, such as 5e-05"."""
         what = "a whole number" if self._is_whole() else "a number"
         bounds = [f"{word} {self.limits[key]:,}" for key, word in _BOUNDS if key in self.limits]
@@ -132,20 +128,12 @@ def options_of(recipe: type) -> dict[str, Option]:
     """
     known = {item.name: item for item in fields(recipe) if item.init}
     names = (name for cls in recipe.__mro__ for name in vars(cls).get("__annotations__", ()))
-    return {
-        name: Option(known[name], _limits(recipe, name))
-        for name in dict.fromkeys(names)
-        if name in known
-    }
-
-
-def _limits(recipe: type, name: str) -> Limits:
-    for cls in recipe.__mro__:
-        declared = vars(cls).get("__dataclass_fields__", {}).get(name)
-        if declared is not None and _METADATA in declared.metadata:
-            limits: Limits = declared.metadata[_METADATA]
-            return limits
-    return {}
+    limits: dict[str, Limits] = {}
+    for cls in reversed(recipe.__mro__):
+        declared = vars(cls).get("__dataclass_fields__", {}).items()
+        limits |= {n: f.metadata[_METADATA] for n, f in declared if _METADATA in f.metadata}
+    unique = dict.fromkeys(names)
+    return {name: Option(known[name], limits.get(name, {})) for name in unique if name in known}
 
 
 def check(recipe: Any, *conditions: Condition) -> None:
@@ -205,7 +193,7 @@ class Recipe:
         """
         from sememe.train.base.output_folder import write_trained
 
-        report = fitted(self)
+        report = get_report(self)
         training = {name: value for name, value in asdict(report).items() if name != "curve"}
         facts = {"parameters": parameters(self), "training": training, **self._facts()}
         card, curve = self._card(), report.curve
@@ -268,12 +256,12 @@ class LoopRecipe(Recipe):
 
 def parameters(recipe: Any) -> dict[str, Any]:
     """Return the options of a recipe as JSON takes them."""
-    found = {name: getattr(recipe, name) for name in options_of(type(recipe))}
-    return {n: list(v) if isinstance(v, tuple) else v for n, v in found.items()}
+    values = {name: getattr(recipe, name) for name in options_of(type(recipe))}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
-def fell(curve: Curve) -> tuple[str, ...]:
-    """Return a note where the held-out metric was better before training."""
+def note_decline(curve: Curve) -> tuple[str, ...]:
+    """Return a note if the held-out metric was better before training."""
     before, after = curve.before, curve.after
     if before is None or after is None or after >= before:
         return ()
@@ -283,12 +271,8 @@ def fell(curve: Curve) -> tuple[str, ...]:
     )
 
 
-def fitted(recipe: Any) -> Any:
-    """Return the report of a fitted recipe.
-
-    Raises:
-        InvalidInputError: `fit` was not called.
-    """
+def get_report(recipe: Any) -> Any:
+    """Return the report of a fitted recipe; raise InvalidInputError if `fit` was not called."""
     if recipe.model_ is None:
         raise InvalidInputError("nothing is trained yet. Call fit first.")
     return recipe.report_

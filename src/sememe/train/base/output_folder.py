@@ -1,4 +1,4 @@
-"""What stands in a folder beside the network that was trained: sememe.json, a card, the curve."""
+"""Write a trained network's folder: its files, sememe.json, a model card and the learning curve."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError
-from sememe._persistence import describe_file, made_by, refuse_other_kinds
+from sememe._persistence import ABOUT, describe_file, made_by, refuse_other_kinds
 from sememe.train.base.curve import write_curve
 from sememe.train.base.device import is_main_process
-from sememe.train.base.run_folder import ABOUT
 
 if TYPE_CHECKING:
     from sememe.train.base.curve import Curve
@@ -24,7 +23,7 @@ _FORMAT = 1
 
 
 def write_trained(
-    place: Path,
+    folder: Path,
     kind: str,
     *,
     write: Callable[[Path], None],
@@ -32,19 +31,14 @@ def write_trained(
     card: str,
     curve: Curve,
 ) -> Path:
-    """Write a folder whole or not at all, in place of a trained one that may be there.
+    """Write or replace a folder atomically, by the main process; see `check_trained_place`.
 
-    Of several processes of one run the main one writes it.
-
-    write: Puts the network's own files into a folder. facts: What sememe.json says besides.
-
-    Raises:
-        InvalidInputError: What `check_trained_place` refuses.
+    write: Writes the network's own files into a folder. facts: Further fields of sememe.json.
     """
-    check_trained_place(place)
+    check_trained_place(folder)
     if not is_main_process():
-        return place
-    with replace_folder(place.resolve()) as fresh:
+        return folder
+    with replace_folder(folder.resolve()) as fresh:
         write(fresh)
         (fresh / "README.md").write_text(card, encoding="utf-8")
         write_curve(fresh, curve)
@@ -62,24 +56,24 @@ def write_trained(
         about.write_text(text + "\n", encoding="utf-8")
         for path in files:
             path.chmod(about.stat().st_mode)  # some libraries write for their own user alone
-    return place
+    return folder
 
 
-def check_trained_place(place: Path) -> None:
+def check_trained_place(folder: Path) -> None:
     """Refuse, before any work, a folder that a trained network cannot be saved as.
 
     Raises:
-        InvalidInputError: It is a file or lies beneath one, or holds what `write_trained` did not
-            write: to replace it would delete that.
+        InvalidInputError: It or a parent is a file, or it holds files that `write_trained` did not
+            write, which would be deleted.
     """
-    if not is_replaceable(place):
+    if not is_replaceable(folder):
         return
     try:
-        known = set(json.loads((place / ABOUT).read_text(encoding="utf-8"))["files"]) | {ABOUT}
+        known = {*json.loads((folder / ABOUT).read_text(encoding="utf-8"))["files"], ABOUT}
     except (OSError, ValueError, KeyError, TypeError):
         known = set()
-    files = (path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
-    refuse_others(place, set(files) - known)
+    files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    refuse_others(folder, set(files) - known)
 
 
 def check_place(folder: Path, kind: str, *, files: Collection[str]) -> None:
@@ -88,68 +82,50 @@ def check_place(folder: Path, kind: str, *, files: Collection[str]) -> None:
     files: The names of the files such a model has.
 
     Raises:
-        InvalidInputError: It is a file or lies beneath one, cannot be replaced, or holds what is no
-            saved model of the kind: to replace it would delete that.
+        InvalidInputError: It or a parent is a file, it cannot be replaced, or it holds other files,
+            which would be deleted.
     """
     if not is_replaceable(folder):
         return
     refuse_other_kinds(folder, kind)
-    refuse_others(
-        folder, (path.name for path in folder.iterdir() if not _is_one_of(files, path.name))
-    )
+    names = {path.name for path in folder.iterdir()}
+    leftover = re.compile(r"^\.(.+)\.\d+\.tmp\Z")  # of a save that was killed
+    refuse_others(folder, (name for name in names if leftover.sub(r"\1", name) not in files))
 
 
 def is_replaceable(folder: Path) -> bool:
-    """Say whether there is a folder, which can be replaced by another.
-
-    Raises:
-        InvalidInputError: It is a file or lies beneath one, or cannot be replaced.
-    """
+    """Return whether the folder exists; raise InvalidInputError if it cannot be replaced."""
     if folder.exists() and not folder.is_dir():
         raise InvalidInputError(f"{folder} is a file, a model is a folder. Name another.")
     check_room(folder, "model")
     if not folder.is_dir():
         return False
-    place = folder.resolve()
-    if Path.cwd().is_relative_to(place) or place.is_mount():
-        what = "a mount point" if place.is_mount() else "the folder you work in, or above it"
+    target = folder.resolve()
+    if Path.cwd().is_relative_to(target) or target.is_mount():
+        what = "a mount point" if target.is_mount() else "the folder you work in, or above it"
         raise InvalidInputError(f"{folder} is {what}; it cannot be replaced. Name one within it.")
-    check_room(place.parent, "model")
+    check_room(target.parent, "model")
     return True
 
 
 def check_room(folder: Path, what: str = "checkpoint") -> None:
-    """Raise before any work if nothing could be stored in `folder`; nothing is made.
+    """Raise InvalidInputError, before any work, if nothing can be written in `folder`.
 
     what: The word for it in the message.
-
-    Raises:
-        InvalidInputError: It is a file, lies beneath one, or must not be written.
     """
-    place = folder.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    problem = "is not a folder" if not place.is_dir() else "cannot be written to"
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+    path = folder.absolute()
+    nearest = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        problem = "cannot be written to" if nearest.is_dir() else "is not a folder"
         raise InvalidInputError(
-            f"{what} {str(folder)!r}: {place} {problem}. Name a folder, which may be a new one."
+            f"{what} {str(folder)!r}: {nearest} {problem}. Name a folder, which may be a new one."
         )
 
 
 def refuse_others(folder: Path, names: Iterable[str]) -> None:
-    """Refuse a folder with files that are no part of what it is said to hold.
-
-    Raises:
-        InvalidInputError: There are such names.
-    """
+    """Raise InvalidInputError if a folder has files that are no part of a saved model."""
     if others := sorted(names):
         raise InvalidInputError(
             f"{folder} holds {', '.join(others[:3])}{', ...' * (len(others) > 3)}, no part of a "
             "saved model, which the new one would replace. Name another folder, or move that away."
         )
-
-
-def _is_one_of(files: Collection[str], name: str) -> bool:
-    """Say whether a model has a file of that name, or a kill leaves it."""
-    half = re.fullmatch(r"\.(.+)\.\d+\.tmp", name)
-    return (half[1] if half else name) in files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -19,16 +19,13 @@ _LOCK = ".lock"
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Keep a folder for this run; it is made if need be, and deleted after if nothing is in it.
+def hold(folder: Path) -> Iterator[None]:
+    """Lock a folder, made if need be and deleted at the end if empty.
 
-    Where the system or the disk knows no such locks, two runs are not told apart.
-
-    Raises:
-        InvalidInputError: Another run holds it.
+    Raises InvalidInputError if another run holds it, except on systems and disks without locks.
     """
     made = [path for path in folder.parents if not path.exists()]
-    file = _locked(folder)
+    file = _open_locked(folder)
     try:
         yield
     finally:
@@ -40,24 +37,19 @@ def held(folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
-def _locked(folder: Path) -> IO[str]:
+def _open_locked(folder: Path) -> IO[str]:
     """Open and lock the file, again if another run has just deleted it."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / _LOCK).open("a+", encoding="ascii")
-        try:
+        with ExitStack() as stack, suppress(FileNotFoundError):
+            file = stack.enter_context((folder / _LOCK).open("a+", encoding="ascii"))
             _lock(file, folder)
             if os.path.samestat(os.fstat(file.fileno()), (folder / _LOCK).stat()):
                 file.truncate(0)
                 file.write(f"{os.getpid()}")
                 file.flush()
+                stack.pop_all()
                 return file
-            file.close()
-        except FileNotFoundError:
-            file.close()
-        except BaseException:
-            file.close()
-            raise
 
 
 def _lock(file: IO[str], folder: Path) -> None:

@@ -2,9 +2,8 @@
 
     curve, figures = Loop(plan=plan(...), learning_rate=1e-3, ...).run(objective, folder)
 
-A family gives an `Objective`: what a batch is, what it costs, and what is measured. What a step
-does is a function of the seed, of the step's number and of the state before it, so that a run that
-was killed and given again has the weights of one that was not.
+A family implements an `Objective`: batches, loss and evaluation. A step is a function of the seed,
+its number and the previous state, so that a resumed run ends with the weights of an unbroken one.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import copy
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Measured(Protocol):
-    """What an evaluation gives: a dataclass of numbers, strings and tuples."""
+    """The result of an evaluation: a dataclass of numbers, strings and tuples."""
 
     @property
     def step(self) -> int:
@@ -56,12 +55,12 @@ class Figure:
 
 
 class Objective(ABC, Generic[F]):
-    """What is trained, on what, and what is measured.
+    """What is trained, on which batches, and how it is evaluated.
 
     Attributes:
         metric: The name of `value`, for the curve.
         figures_type: The class of what `evaluate` returns.
-        compute: The device, which `loss` and `evaluate` are to use.
+        compute: The device that `loss` and `evaluate` use.
     """
 
     metric: str
@@ -71,36 +70,33 @@ class Objective(ABC, Generic[F]):
     @property
     @abstractmethod
     def modules(self) -> Mapping[str, Any]:
-        """What is trained and stored in the run's state, by name."""
+        """The modules to train and to store in the run's state, by name."""
 
     @abstractmethod
     def batch(self, step: int) -> Batch:
         """Return the tensors of a step, counted from 0, on the CPU.
 
-        They are a function of the seed, the step and the process: of the rows of a batch, those of
-        `compute.share`, varied by `compute.rng`.
+        A function of the seed, the step and the process: the rows of `compute.share`, augmented by
+        `compute.rng`.
         """
 
     @abstractmethod
     def loss(self, batch: Batch, step: int) -> Any:
-        """Return the scalar to back-propagate, or a pair: that, and the scalar for the curve.
-
-        batch: What `batch` returned, on the device.
-        """
+        """Return the scalar to back-propagate, or a pair: that, and the scalar for the curve."""
 
     def after_step(self) -> None:
-        """Change weights after the optimiser has, such as to keep one in its limits."""
+        """Change weights after an optimiser step, such as to keep one in its limits."""
 
     @abstractmethod
     def evaluate(self, step: int) -> F | None:
-        """Measure after a step, modules in evaluation mode and without gradients; None: nothing."""
+        """Evaluate after a step; modules are in evaluation mode, without gradients."""
 
     @abstractmethod
     def value(self, figures: F) -> float | None:
-        """Return what the curve shows of an evaluation; None: nothing."""
+        """Return the value of an evaluation that the curve shows, if any."""
 
     def rank(self, figures: F) -> Any:
-        """Return what the best weights are chosen by: higher is better, the first of equal ones."""
+        """Return what the best weights are chosen by; higher is better, the first of equal ones."""
         return self.value(figures)
 
     def check(self, figures: Sequence[F]) -> None:
@@ -113,8 +109,8 @@ class Objective(ABC, Generic[F]):
 
     def parameters(self) -> list[Any]:
         """Return what the optimiser trains, in the order in which gradient norms are summed."""
-        found = (p for module in self.modules.values() for p in module.parameters())
-        return [p for p in found if p.requires_grad]
+        modules = self.modules.values()
+        return [p for module in modules for p in module.parameters() if p.requires_grad]
 
     def decays(self, parameter: Any) -> bool:
         """Return whether weight decay applies: to matrices, not to biases and gains of norms."""
@@ -150,13 +146,13 @@ class Loop:
     Attributes:
         plan: How many steps, and after which to log and to evaluate.
         learning_rate: Peak learning rate.
-        weight_decay: Of the parameters that `Objective.decays` names.
+        weight_decay: Of the parameters for which `Objective.decays`.
         warmup: Warm-up, fraction of steps.
         seed: Of torch's random numbers (dropout, Gumbel noise), seeded anew for each step.
         betas, epsilon: Of AdamW.
         max_grad_norm: Longer gradients are scaled down to it; None: none are.
         keep: The weights that are kept: of the last step, or of the best evaluation.
-        patience: Evaluations without a better one after which the run stops; None: it never does.
+        patience: Evaluations without a better one after which to stop; None: never.
         schedule: (step, steps, warmup) -> share of the peak learning rate.
     """
 
@@ -184,17 +180,17 @@ class Loop:
     def run(
         self, objective: Objective[F], folder: Path | None, *, show_progress: bool = False
     ) -> tuple[Curve, tuple[F, ...]]:
-        """Train in place, from the last whole state in the folder if there is one.
+        """Train in place, from the last complete state in the folder if there is one.
 
-        folder: Where the run's state is kept; None: nowhere. The modules are left on the CPU and in
-        evaluation mode, torch's random numbers as they were.
+        folder: Where the run's state is kept; None: nowhere. The modules end on the CPU and in
+        evaluation mode; torch's random state is restored.
 
         Raises:
-            FloatingPointError: Training diverged; the message says what to change.
+            FloatingPointError: Training diverged.
             CorruptFileError: The state in the folder is damaged.
         """
         compute = objective.compute
-        with compute.isolated_rng(), compute.hosting(objective.modules.values()):
+        with compute.isolate_rng(), compute.host(objective.modules.values()):
             run = _Run(self, objective, compute.agree(folder))
             seconds = run.train(show=show_progress)
         return run.curve(seconds), tuple(run.figures)
@@ -206,13 +202,10 @@ class Loop:
         groups: dict[bool, list[Any]] = {True: [], False: []}
         for parameter in objective.parameters():
             groups[objective.decays(parameter)].append(parameter)
-        decay = {True: self.weight_decay, False: 0.0}
-        return torch.optim.AdamW(
-            [{"params": groups[own], "weight_decay": decay[own]} for own in (True, False)],
-            lr=self.learning_rate,
-            betas=self.betas,
-            eps=self.epsilon,
-        )
+        decaying = {"params": groups[True], "weight_decay": self.weight_decay}
+        others = {"params": groups[False], "weight_decay": 0.0}
+        options: Any = {"lr": self.learning_rate, "betas": self.betas, "eps": self.epsilon}
+        return torch.optim.AdamW([decaying, others], **options)
 
 
 class _Run(Generic[F]):
@@ -279,9 +272,8 @@ class _Run(Generic[F]):
                 batch, waiting = waiting.result(), next(made, None)
                 yield batch
 
-    def _batch(self, step: int) -> Batch:
-        found: Batch = self.compute.pinned(self.objective.batch(step))
-        return found
+    def _batch(self, step: int) -> Any:
+        return self.compute.pin(self.objective.batch(step))
 
     def _step(self, batch: Batch, step: int) -> Any:
         """Take one step and return the loss, on the device."""
@@ -292,8 +284,8 @@ class _Run(Generic[F]):
         rate = loop.learning_rate * loop.schedule(step, loop.plan.steps, loop.warmup)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        found = self.loss(self.compute.put(batch), step)
-        loss, logged = found if isinstance(found, tuple) else (found, found)
+        losses = self.loss(self.compute.put(batch), step)
+        loss, logged = losses if isinstance(losses, tuple) else (losses, losses)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if loop.max_grad_norm is not None:
@@ -319,14 +311,14 @@ class _Run(Generic[F]):
 
     def _evaluate(self) -> None:
         """Measure, and keep the weights if they are the best yet."""
-        found = None
+        figures = None
         if self.compute.is_main:
-            with _evaluating(self.modules.values()):
-                found = self.objective.evaluate(self.done)
-        found = self.compute.agree(found)
-        if found is None:
+            with _evaluation_mode(self.modules.values()):
+                figures = self.objective.evaluate(self.done)
+        figures = self.compute.agree(figures)
+        if figures is None:
             return
-        self.figures.append(found)
+        self.figures.append(figures)
         if self.compute.is_main:
             self.objective.check(self.figures)
         if self.best and self._best() == len(self.figures) - 1:
@@ -334,7 +326,7 @@ class _Run(Generic[F]):
                 self.best[name].load_state_dict(module.state_dict())
 
     def _best(self) -> int:
-        """Return the place of the best evaluation, the first of equal ones."""
+        """Return the index of the best evaluation, the first of equal ones."""
         return max(range(len(self.figures)), key=lambda i: self.objective.rank(self.figures[i]))
 
     def _is_over(self) -> bool:
@@ -345,24 +337,23 @@ class _Run(Generic[F]):
         """Store the state of the run."""
         if self.folder is None or not self.compute.is_main:
             return
-        document = {"losses": self.losses, "recent": self.recent}
         figures = [asdict(one) for one in self.figures]  # type: ignore[call-overload]
-        keep_state(
-            self.folder, self.done, self._stored(), self.optimiser, document | {"figures": figures}
-        )
+        document = {"losses": self.losses, "recent": self.recent, "figures": figures}
+        keep_state(self.folder, self.done, self._collect_modules(), self.optimiser, document)
 
     def _resume(self) -> None:
-        """Go on from the last state, if there is one."""
+        """Resume from the last state, if there is one."""
         if self.folder is None:
             return
-        kept = take_state(self.folder, self._stored(), self.optimiser)
+        kept = take_state(self.folder, self._collect_modules(), self.optimiser)
         self.done = self.resumed_at = int(kept.get("step", 0))
         self.losses = [(int(step), float(loss)) for step, loss in kept.get("losses", ())]
         self.recent = list(kept.get("recent", ()))
-        made = self.objective.figures_type
-        self.figures = [made(**_as_tuples(one)) for one in kept.get("figures", ())]
+        for one in kept.get("figures", ()):  # JSON has made lists of tuples
+            values = {name: tuple(x) if isinstance(x, list) else x for name, x in one.items()}
+            self.figures.append(self.objective.figures_type(**values))
 
-    def _stored(self) -> dict[str, Any]:
+    def _collect_modules(self) -> dict[str, Any]:
         return self.modules | {f"best {name}": module for name, module in self.best.items()}
 
     def _note(self) -> str:
@@ -371,10 +362,10 @@ class _Run(Generic[F]):
         return ", ".join(word for word in words if word)
 
 
-def shuffled_rows(n: int, batch_size: int, step: int, *, seed: int) -> NDArray[np.int64]:
-    """Return which of n examples a step sees: each epoch all, but for the rest of a batch.
+def shuffle_rows(n: int, batch_size: int, step: int, *, seed: int) -> NDArray[np.int64]:
+    """Return which of n examples a step trains on; an epoch leaves out its last part of a batch.
 
-    >>> [shuffled_rows(5, 2, step, seed=0).tolist() for step in range(2)]
+    >>> [shuffle_rows(5, 2, step, seed=0).tolist() for step in range(2)]
     [[2, 4], [3, 0]]
     """
     size = min(batch_size, n)
@@ -383,13 +374,8 @@ def shuffled_rows(n: int, batch_size: int, step: int, *, seed: int) -> NDArray[n
     return order[batch * size : (batch + 1) * size]
 
 
-def _as_tuples(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return figures as their dataclass has them: JSON has made lists of tuples."""
-    return {name: tuple(x) if isinstance(x, list) else x for name, x in document.items()}
-
-
 @contextmanager
-def _evaluating(modules: Any) -> Iterator[None]:
+def _evaluation_mode(modules: Iterable[Any]) -> Iterator[None]:
     """Set modules to evaluation mode without gradients, and back."""
     import torch
 

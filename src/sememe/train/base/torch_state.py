@@ -1,10 +1,10 @@
-"""The state of a run of `torch_loop`, so that one that was killed goes on exactly.
+"""The state of a run of `torch_loop`, from which a killed run resumes exactly.
 
 <checkpoint>/checkpoint-<n>/state.safetensors      weights and the optimiser's moments after step n
 <checkpoint>/checkpoint-<n>/trainer_state.json     what was measured until then; makes it valid
 
-Tensors are stored as they are on a CPU, and loaded to whatever device the modules are on. Nothing
-is pickled. The state before is deleted when the new one is complete.
+Tensors are stored as on a CPU, and loaded to the modules' device. Nothing is pickled. The previous
+state is deleted when the new one is complete.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sememe._atomic import write_atomically
-from sememe._errors import CorruptFileError
+from sememe._persistence import damage_error
 from sememe.train.base.run_folder import whole_states
 
 _TENSORS, _DOCUMENT = "state.safetensors", "trainer_state.json"
@@ -35,20 +35,19 @@ def keep_state(
         for name, state in states.items()
         for key, value in state.items()
     }
-    before = whole_states(folder)
     fresh = folder / f"checkpoint-{step}"
+    before = [state for state in whole_states(folder) if state != fresh]
     fresh.mkdir(parents=True, exist_ok=True)
     with write_atomically(fresh / _TENSORS) as file:
         file.write(save(tensors))
     with write_atomically(fresh / _DOCUMENT) as file:
         file.write(json.dumps({"step": step, **document}).encode())
     for state in before:
-        if state != fresh:
-            shutil.rmtree(state, ignore_errors=True)
+        shutil.rmtree(state, ignore_errors=True)
 
 
 def take_state(folder: Path, modules: Mapping[str, Any], optimiser: Any) -> dict[str, Any]:
-    """Fill modules and optimiser from the last whole state; return its document, {} without one.
+    """Fill modules and optimiser from the last complete state; return its document, or {}.
 
     Raises:
         CorruptFileError: The state is damaged, or of another network.
@@ -61,20 +60,18 @@ def take_state(folder: Path, modules: Mapping[str, Any], optimiser: Any) -> dict
     try:
         tensors = load((states[-1] / _TENSORS).read_bytes())
         for name, module in modules.items():
-            module.load_state_dict(_beneath(tensors, f"{name}."))
+            module.load_state_dict(_select(tensors, f"{name}."))
         moments = optimiser.state_dict()
         n = sum(len(group["params"]) for group in moments["param_groups"])
-        found = {i: _beneath(tensors, f"optimiser.{i}.") for i in range(n)}
-        moments["state"] = {i: memory for i, memory in found.items() if memory}
+        stored = {i: _select(tensors, f"optimiser.{i}.") for i in range(n)}
+        moments["state"] = {i: moment for i, moment in stored.items() if moment}
         optimiser.load_state_dict(moments)
-        document = json.loads((states[-1] / _DOCUMENT).read_text(encoding="utf-8"))
+        return dict(json.loads((states[-1] / _DOCUMENT).read_text(encoding="utf-8")))
     except Exception as error:  # of the disk, safetensors or torch: any
-        said = " ".join(str(error).split())[:200]
-        raise CorruptFileError(
-            f"{states[-1]} is damaged ({said}). Delete it and give the same command again"
-        ) from error
-    return dict(document)
+        why = " ".join(str(error).split())[:200]
+        cure = "Delete it and give the same command again"
+        raise damage_error(states[-1], why, cure=cure) from error
 
 
-def _beneath(tensors: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def _select(tensors: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

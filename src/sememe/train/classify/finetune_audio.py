@@ -159,7 +159,7 @@ class AudioFineTuning(FineTuning):
             [Named(name_item(data, row), data.items[row]) for row in rows],
             sample_rate=network.network.sample_rate,
             longest=_LONGEST,
-            beside=folder,
+            folder=folder,
             show=show,
         )
         frames = network.network.config.frames

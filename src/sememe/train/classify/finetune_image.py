@@ -21,7 +21,7 @@ from sememe.sources.datasets.labelled_data import Labelled
 from sememe.sources.media.image_decoding import open_image
 from sememe.train.classify.finetuning import FineTuning, name_item
 from sememe.train.classify.image_network import WEIGHTS, open_trainable
-from sememe.train.data.augment import Augmentation, normalised, scaled, view
+from sememe.train.data.augment import Augmentation, normalise, scale_pixels, view
 
 if TYPE_CHECKING:
     from sememe.train.classify.image_network import Trainable
@@ -48,8 +48,8 @@ class TunableImages:
         make = self.network.preprocess.pixels
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="sememe-images") as pool:
             pixels = np.stack(list(pool.map(lambda item: make(open_image(item)), items)))
-        images = scaled(pixels) if rng is None else view(pixels, _LIGHT, rng)
-        return {"images": normalised(images, self.network.preprocess)}  # (B, 3, size, size)
+        images = scale_pixels(pixels) if rng is None else view(pixels, _LIGHT, rng)
+        return {"images": normalise(images, self.network.preprocess)}  # (B, 3, size, size)
 
     def logits(self, batch: dict[str, Any]) -> Any:
         """Return (n, classes) before the softmax."""

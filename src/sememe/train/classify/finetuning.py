@@ -19,9 +19,9 @@ from sememe._lazy import require
 from sememe._types import Skipped
 from sememe.evaluate.metrics.confusion import measure_accuracy
 from sememe.train.base.device import Compute
-from sememe.train.base.hf_callbacks import a_quiet_guest
+from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
-from sememe.train.base.options import fell, parameters
+from sememe.train.base.options import note_decline, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.classify import features
@@ -103,7 +103,7 @@ class FineTuning(ABC):
             require(name, f"{type(recipe).__name__}.fit with method='finetune'")
         compute = Compute.of(recipe.device, recipe.precision)
         classes = features.check_classes(data, "the data").classes
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             network, base = self.open_network(classes)
             facts = {
                 "parameters": parameters(recipe),
@@ -201,7 +201,7 @@ class FineTuning(ABC):
             n_held=len(truth),
             control=float((predicted == shuffled).mean()),
             curve=curve,
-            notes=(*notes, *fell(curve)),
+            notes=(*notes, *note_decline(curve)),
         )
 
     def _card(self, report: ClassifierReport, curve: Curve) -> str:

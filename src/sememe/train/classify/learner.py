@@ -23,7 +23,7 @@ from sememe.sources.datasets.labelled import read_labelled
 from sememe.sources.datasets.labelled_data import Labelled, describe_layout
 from sememe.space.kernel_probe import MAX_KERNEL_EXAMPLES
 from sememe.train.base.device import is_main_process
-from sememe.train.base.options import LoopRecipe, check, fitted, option, parameters, rule
+from sememe.train.base.options import LoopRecipe, check, get_report, option, parameters, rule
 from sememe.train.base.output_folder import is_replaceable, refuse_others
 from sememe.train.classify.features import Encoded, check_classes, encode_examples
 from sememe.train.classify.report import ClassifierReport, drop_copies, make_report, note_shared
@@ -133,7 +133,7 @@ class ClassLearner(LoopRecipe, ABC):
         path = Path(folder)
         if not is_main_process():
             return path
-        report, model = fitted(self), self._model()
+        report, model = get_report(self), self._model()
         if not isinstance(model, ProbeClassifier):
             saved: Path = self._fine_tuning().save(path, self._tuned)
             return saved

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from sememe.train.base.curve import plan
-from sememe.train.base.torch_loop import Figure, FigureObjective, Loop, shuffled_rows
+from sememe.train.base.torch_loop import Figure, FigureObjective, Loop, shuffle_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,7 +74,7 @@ class ClassifierObjective(FigureObjective):
         import torch
 
         items, labels = self.train
-        rows = shuffled_rows(len(items), self.batch_size, step, seed=self.seed)
+        rows = shuffle_rows(len(items), self.batch_size, step, seed=self.seed)
         rows = self.compute.share(rows)  # (B,)
         rng = self.compute.rng(self.seed, 1, step)
         batch = self.network.batch([items[i] for i in rows.tolist()], rng)
@@ -99,7 +99,7 @@ class ClassifierObjective(FigureObjective):
         import torch
 
         classes, size = [np.empty(0, np.int64)], self.network.eval_batch_size
-        with torch.no_grad(), self.compute.hosting(self.modules.values()):
+        with torch.no_grad(), self.compute.host(self.modules.values()):
             for start in range(0, len(items), size):
                 batch = self.compute.put(self.network.batch(items[start : start + size]))
                 classes.append(self.network.logits(batch).argmax(1).cpu().numpy())

@@ -79,9 +79,9 @@ def write_network(
 
     tokenizer_files: Contents by name.
     """
-    from sememe.train.base.hf_callbacks import a_quiet_guest
+    from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
-    with a_quiet_guest():
+    with isolate_rng_and_logging():
         network.save_pretrained(str(folder))
     for name, content in tokenizer_files.items():
         (folder / name).write_bytes(content)

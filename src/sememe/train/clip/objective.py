@@ -12,7 +12,7 @@ from sememe.train.base.torch_loop import Figure, FigureObjective
 from sememe.train.clip.loss import clip_loss
 from sememe.train.clip.network import MAX_LOGIT_SCALE, encode_images, encode_texts
 from sememe.train.clip.pairs import METRIC, mean_recall
-from sememe.train.data.augment import normalised, scaled, view
+from sememe.train.data.augment import normalise, scale_pixels, view
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -128,7 +128,7 @@ class ClipObjective(FigureObjective):
         rng = self.compute.rng(self.seed, 1, step)
         images = view(self.data.pixels[own[:, 0]], self.augmentation, rng)
         return {
-            "images": normalised(images, self.preprocess),  # (B, 3, size, size)
+            "images": normalise(images, self.preprocess),  # (B, 3, size, size)
             "tokens": self.data.tokens(own[:, 1]),  # (B, longest)
             "right": torch.from_numpy(self.batches.match(pairs)),  # (all B, all B)
         }
@@ -156,7 +156,7 @@ class ClipObjective(FigureObjective):
         """Return the retrieval metrics of the held-out pairs."""
         if not len(self.held.pairs):
             return Retrieved({}, {})
-        with self.compute.hosting(self.modules.values()):
+        with self.compute.host(self.modules.values()):
             images, texts = self.encode(self.held)
         return retrieve(images, texts, self.held.pairs, self.held.columns, seed=self.seed)
 
@@ -174,7 +174,7 @@ class ClipObjective(FigureObjective):
             return vectors
 
         def make_images(rows: NDArray[np.int64]) -> Any:
-            return normalised(scaled(data.pixels[rows]), self.preprocess)
+            return normalise(scale_pixels(data.pixels[rows]), self.preprocess)
 
         with torch.no_grad():
             images = encode_column(0, len(data.pixels), encode_images, make_images)

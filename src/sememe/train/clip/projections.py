@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sememe.models.clip.projection_folder import Projection
-from sememe.train.base.curve import Curve, Plan, diverged
+from sememe.train.base.curve import Curve, Plan, make_divergence_error
 from sememe.train.base.torch_loop import Figure, FigureObjective, Loop
 from sememe.train.clip.loss import clip_loss
 from sememe.train.clip.pairs import METRIC
@@ -75,7 +75,7 @@ def learn_projections(
     scale, learnt = float(objective.scale().detach()), objective.projections()
     arrays = [array for one in learnt.values() for array in one.arrays("").values()]
     if not (scale > 0 and all(np.isfinite(array).all() for array in arrays)):
-        raise diverged("weights are NaN or infinite", curve.steps)
+        raise make_divergence_error("weights are NaN or infinite", curve.steps)
     return learnt, scale, curve
 
 

@@ -24,7 +24,7 @@ from sememe._errors import InvalidInputError
 from sememe._lazy import require
 from sememe.train.base.curve import plan
 from sememe.train.base.device import Compute
-from sememe.train.base.options import LoopRecipe, check, fell, option, parameters
+from sememe.train.base.options import LoopRecipe, check, note_decline, option, parameters
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.base.torch_loop import Loop
 from sememe.train.clip import pairs, vocabulary
@@ -33,7 +33,7 @@ from sememe.train.clip.objective import Batches, Captioned, ClipObjective
 from sememe.train.clip.report import ClipReport, make_report
 from sememe.train.data.augment import Augmentation
 from sememe.train.data.files import Named
-from sememe.train.data.images import read_pictures, training_preprocess
+from sememe.train.data.images import make_preprocess, read_pictures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -162,7 +162,7 @@ class ClipFromScratch(LoopRecipe):
         if cut:
             notes.append(f"{cut} texts are longer than {self.max_tokens} tokens and were cut")
         colours = train.images.colours()
-        self.preprocess_ = training_preprocess(self.image_size, *colours, half=_HALF)
+        self.preprocess_ = make_preprocess(self.image_size, *colours, half=_HALF)
         sizes = Sizes(**{name: getattr(self, name) for name in Sizes.__dataclass_fields__})
         objective = ClipObjective(
             network=make_network(sizes, tokenizer, seed=self.seed),
@@ -185,7 +185,7 @@ class ClipFromScratch(LoopRecipe):
             objective.retrieve(),
             curve=curve,
             temperature=float(1 / self.model_.logit_scale.detach().exp()),
-            notes=(*notes, *fell(curve)),
+            notes=(*notes, *note_decline(curve)),
         )
 
     def _learn_vocabulary(self, data: ImageTexts, folder: Path) -> ClipTokenizer:
@@ -207,7 +207,7 @@ class _Decoded(pairs.Table):
     @classmethod
     def of(cls, data: ImageTexts, size: int, folder: Path, show: bool) -> _Decoded:
         named = [Named(str(number), path) for number, path in enumerate(data.images)]
-        images = read_pictures(named, size=size, half=_HALF, beside=folder, show=show)
+        images = read_pictures(named, size=size, half=_HALF, folder=folder, show=show)
         kept = pairs.drop_images(data, {int(one.source): one.reason for one in images.skipped})
         rows = np.full(len(named), -1)
         rows[[int(source) for source in images.sources]] = np.arange(len(images.sources))

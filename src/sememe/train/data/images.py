@@ -1,8 +1,8 @@
-"""Pictures to train on: found, decoded once, scaled to one size and kept as bytes."""
+"""Images to train on: decoded once, scaled to one size and kept as bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
     from sememe.models.image.preprocess import Half
 
-_LARGE = 2**31  # bytes of pixels beyond which they lie in a file
+_LARGE = 2**31  # bytes of pixels beyond which they are kept in a file
 _THREADS = 4  # that decode
-_AHEAD = 1024  # pictures being decoded before they are taken
+_AHEAD = 1024  # images decoded ahead
 PLAIN = (0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Decoded pictures.
+    """Decoded images.
 
     Attributes:
         pixels: (n, size, size, 3) uint8.
@@ -43,9 +43,9 @@ class Pictures:
     skipped: tuple[Skipped, ...]
 
     def classes(self) -> tuple[str, ...]:
-        """Return the topmost folder that each lies in, "" where it lies in none."""
+        """Return the topmost folder of each, "" without one."""
         parts = (PurePosixPath(source).parts for source in self.sources)
-        return tuple(found[0] if len(found) > 1 else "" for found in parts)
+        return tuple(names[0] if len(names) > 1 else "" for names in parts)
 
     def colours(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return the mean and the deviation of R, G and B, from 0 to 1."""
@@ -55,76 +55,70 @@ class Pictures:
             n, total, squares = n + len(part), total + part.sum(0), squares + (part**2).sum(0)
         mean = total / n
         deviation = np.sqrt(np.maximum(squares / n - mean**2, 0))
-        found = np.maximum(deviation, 1e-2)  # pictures of one colour
-        return tuple(map(float, mean)), tuple(map(float, found))
+        deviation = np.maximum(deviation, 1e-2)  # images of one colour
+        return tuple(map(float, mean)), tuple(map(float, deviation))
 
 
 def find_pictures(data: Any) -> tuple[list[Named], tuple[Skipped, ...]]:
-    """Return what there is: the files under a folder, or a list of what `open_image` opens.
-
-    Raises:
-        InvalidInputError: There is no such folder, or something else was given.
-    """
+    """Return the images under a folder, or those of a list of what `open_image` opens."""
     return find_named(data, "image", "picture")
 
 
 def read_pictures(
-    found: Sequence[Named],
+    images: Sequence[Named],
     *,
     size: int,
     half: Half = "even",
-    beside: Path | None = None,
+    folder: Path | None = None,
     large: int = _LARGE,
     show: bool = False,
 ) -> Pictures:
-    """Decode pictures: the shorter side scaled to `size`, the middle cut out.
+    """Decode images: the shorter side scaled to `size`, the middle cut out.
 
-    half: As in `Preprocess`. beside: A folder; pixels of more than `large` bytes lie in a file
-    there, not in memory.
+    half: As in `Preprocess`. folder: Where pixels of more than `large` bytes are kept in a file,
+    not in memory.
 
     Raises:
-        InvalidInputError: Something that can be no picture.
+        InvalidInputError: Something that is no image.
         MissingExtraError: Pillow is not installed.
     """
-    preprocess = training_preprocess(size, PLAIN, PLAIN, half=half)
-    shape = (len(found), size, size, 3)
+    preprocess = make_preprocess(size, PLAIN, PLAIN, half=half)
+    shape = (len(images), size, size, 3)
     pixels: NDArray[np.uint8]
-    if beside is not None and found and int(np.prod(shape, dtype=np.int64)) > large:
-        beside.mkdir(parents=True, exist_ok=True)
-        path = beside / "pixels.npy"
+    if folder is not None and images and int(np.prod(shape, dtype=np.int64)) > large:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "pixels.npy"
         pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     else:
         pixels = np.empty(shape, np.uint8)
 
-    def decoded(one: Named) -> Any:
+    def decode(one: Named) -> Any:
         try:
             return preprocess.pixels(open_image(one.content))
         except CorruptFileError as error:
-            return str(error)
+            return Skipped(one.source, str(error))
 
     sources: list[str] = []
     skipped: list[Skipped] = []
-    with progress("reading pictures", total=len(found), show=show) as advance:
-        for place, (one, read) in enumerate(zip(found, _mapped(decoded, found), strict=True)):
-            if isinstance(read, str):
-                skipped.append(Skipped(one.source, read))
-            else:
-                pixels[len(sources)] = read
-                sources.append(one.source)
-            advance(place + 1)
+    with (
+        ThreadPoolExecutor(_THREADS, thread_name_prefix="sememe-images") as pool,
+        progress("reading images", total=len(images), show=show) as advance,
+    ):
+        for start in range(0, len(images), _AHEAD):
+            some = images[start : start + _AHEAD]
+            for one, decoded in zip(some, pool.map(decode, some), strict=True):
+                if isinstance(decoded, Skipped):
+                    skipped.append(decoded)
+                else:
+                    pixels[len(sources)] = decoded
+                    sources.append(one.source)
+                advance(len(sources) + len(skipped))
     return Pictures(pixels[: len(sources)], tuple(sources), tuple(skipped))
 
 
-def training_preprocess(
+def make_preprocess(
     size: int, mean: tuple[float, ...], std: tuple[float, ...], *, half: Half = "even"
 ) -> Preprocess:
-    """Return how pictures are made for a network that trains on them, and for it ever after."""
+    """Return the preprocessing of images for a network that trains on them, saved with it."""
     facts = {"size": size, "resize": size, "interpolation": "bicubic", "mean": mean, "std": std}
     return Preprocess.of(facts | {"half": half})
-
-
-def _mapped(work: Callable[[Named], Any], found: Sequence[Named]) -> Iterator[Any]:
-    """Yield what `work` makes of each, in order, in threads, with few results waiting."""
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="sememe-pictures") as pool:
-        for start in range(0, len(found), _AHEAD):
-            yield from pool.map(work, found[start : start + _AHEAD])

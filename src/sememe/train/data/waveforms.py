@@ -1,12 +1,12 @@
-"""Sounds to train on: found, decoded once, brought to one sample rate and kept as half floats.
+"""Audio to train on: decoded once, resampled to one rate and kept as half floats.
 
-    found, left_out = find_sounds("recordings/")
-    sounds = read_waveforms(found, sample_rate=16_000)
-    for places in batches(sounds.lengths, max_batch_samples=16_000 * 60, rng=rng):
-        values, mask = sounds.padded(places)
+    named, skipped = find_sounds("audio/")
+    audio = read_waveforms(named, sample_rate=16_000)
+    for rows in batches(audio.lengths, max_batch_samples=16_000 * 60, rng=rng):
+        values, mask = audio.pad(rows)
 
-Each has mean 0 and variance 1, as wav2vec 2.0 takes them. A half float keeps 11 bits at any
-loudness; what is much would lie in memory lies in a file instead.
+Each has mean 0 and variance 1, as wav2vec 2.0 expects. A half float keeps 11 bits at any loudness;
+large data is kept in a file, not in memory.
 """
 
 from __future__ import annotations
@@ -30,24 +30,23 @@ if TYPE_CHECKING:
     from sememe._types import FloatArray
 
 Longer = Literal["cut", "skip"]
-_LARGE = 2**30  # bytes beyond which samples lie in a file
-_POOL = 16  # batches among which sounds are sorted by length, at most
+_LARGE = 2**30  # bytes beyond which samples are kept in a file
+_POOL = 16  # batches among which audio is sorted by length, at most
 _SILENT = 1e-10  # a variance: quieter than half a step of 16 bits
-_LEAST = 1e-7  # added to the variance
-_SHARE = 8  # parts of the data that keep apart, so that a batch meets other company each time
+_EPSILON = 1e-7  # added to the variance
+_SHARE = 8  # pools at least, so that batches differ from epoch to epoch
 
 
 @dataclass(frozen=True, slots=True)
 class Waveforms:
-    """Decoded sounds; `sounds[i]` is one.
+    """Decoded audio; `audio[i]` is one piece.
 
     Attributes:
-        samples: (total,) float16, one sound after the other.
+        samples: (total,) float16, one piece after the other.
         starts: (n + 1,) int64: where each begins, and the end of the last.
-        places: (n,) int64: which of the sounds that were found each is of; a long one that was cut
-            has several.
+        places: (n,) int64: the index of the file that each is of; long files are cut into several.
         sources: The name of each, for people.
-        sample_rate: Samples a second.
+        sample_rate: Samples per second.
         skipped: What could not be used, and why.
     """
 
@@ -59,12 +58,11 @@ class Waveforms:
     skipped: tuple[Skipped, ...]
 
     def __len__(self) -> int:
-        """Return the number of sounds."""
         return len(self.places)
 
-    def __getitem__(self, place: int) -> FloatArray:
-        """Return one sound: (samples,) float32 of mean 0 and variance 1."""
-        begin, end = self.starts[place], self.starts[place + 1]
+    def __getitem__(self, index: int) -> FloatArray:
+        """Return one piece: (samples,) float32 of mean 0 and variance 1."""
+        begin, end = self.starts[index], self.starts[index + 1]
         return np.asarray(self.samples[begin:end], np.float32)
 
     @property
@@ -74,116 +72,112 @@ class Waveforms:
 
     @property
     def seconds(self) -> float:
-        """How long all of them last."""
+        """Total duration."""
         return float(self.starts[-1]) / self.sample_rate
 
-    def padded(self, places: Sequence[int]) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Return some sounds as a batch, zeros after the shorter ones, and a mask.
+    def pad(self, indices: Sequence[int]) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Return some pieces as a batch, zeros after the shorter ones, and a mask.
 
-        Both are (n, samples of the longest): float32, and int64 that is 1 where there is sound.
+        Both are (n, samples of the longest): float32, and int64 that is 1 where there is audio.
         """
-        longest = int(self.lengths[list(places)].max())
-        values = np.zeros((len(places), longest), np.float32)
+        longest = int(self.lengths[list(indices)].max())
+        values = np.zeros((len(indices), longest), np.float32)
         mask = np.zeros(values.shape, np.int64)
-        for row, place in enumerate(places):
-            sound = self[place]
-            values[row, : len(sound)], mask[row, : len(sound)] = sound, 1
+        for row, index in enumerate(indices):
+            piece = self[index]
+            values[row, : len(piece)], mask[row, : len(piece)] = piece, 1
         return values, mask
 
 
 def find_sounds(data: Any) -> tuple[list[Named], tuple[Skipped, ...]]:
-    """Return what there is: the sounds under a folder, or a list of what `read_sound` reads.
-
-    Raises:
-        InvalidInputError: There is no such folder, or something else was given.
-    """
+    """Return the audio under a folder, or that of a list of what `read_sound` reads."""
     return find_named(data, "audio", "sound")
 
 
 def read_waveforms(
-    found: Sequence[Named],
+    files: Sequence[Named],
     *,
     sample_rate: int = 16_000,
     longest: float = 15.0,
     shortest: float = 0.1,
     longer: Longer = "cut",
-    beside: Path | None = None,
+    folder: Path | None = None,
     large: int = _LARGE,
     show: bool = False,
 ) -> Waveforms:
-    """Decode sounds, each to mean 0 and variance 1.
+    """Decode audio to mean 0 and variance 1.
 
     Args:
-        found: What `find_sounds` found. What cannot be read is skipped, with the reason.
-        sample_rate: What all are brought to.
-        longest: Seconds of the longest sound that is kept whole.
+        files: What `find_sounds` returned. What cannot be read is skipped, with the reason.
+        sample_rate: The rate to resample to.
+        longest: Seconds of the longest audio that is kept whole.
         shortest: Seconds; what is shorter is skipped.
-        longer: What becomes of one that is longer than `longest`: it is cut into pieces, each of
-            mean 0 and variance 1, or skipped. Either way it is never in memory as a whole.
-        beside: A folder; samples of more than `large` bytes lie in a file there, not in memory.
-        large: As `beside` says.
+        longer: Whether longer audio is cut into pieces, each of mean 0 and variance 1, or skipped.
+            Either way it is never in memory as a whole.
+        folder: Where samples of more than `large` bytes are kept in a file, not in memory.
+        large: See `folder`.
         show: Draw a bar.
 
     Raises:
-        InvalidInputError: Something that can be no sound.
+        InvalidInputError: Something that is no audio.
         MissingExtraError: The extra `audio` is not installed.
     """
-    store = _Store(beside, large)
+    store = _Store(folder, large)
     least = max(2, round(shortest * sample_rate))
     lengths: list[int] = []
-    places: list[int] = []
+    indices: list[int] = []
     skipped: list[Skipped] = []
-    with progress("reading sounds", total=len(found), show=show) as advance:
-        for place, one in enumerate(found):
+    with progress("reading audio", total=len(files), show=show) as advance:
+        for index, one in enumerate(files):
             before = len(lengths)
             try:
-                for piece in _pieces(one.content, sample_rate, longest, longer):
-                    if len(piece) >= least and (level := _levelled(piece)) is not None:
+                for piece in _read_pieces(one.content, sample_rate, longest, longer):
+                    if len(piece) >= least and (level := _standardise(piece)) is not None:
                         store.add(level)
                         lengths.append(len(level))
-                        places.append(place)
+                        indices.append(index)
                 if len(lengths) == before:
                     skipped.append(Skipped(one.source, f"shorter than {shortest} s, or silent"))
             except CorruptFileError as error:
                 skipped.append(Skipped(one.source, str(error)))
-            advance(place + 1)
+            advance(index + 1)
     starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    sources = tuple(found[place].source for place in places)
+    sources = tuple(files[index].source for index in indices)
     return Waveforms(
-        store.samples(), starts, np.array(places, np.int64), sources, sample_rate, tuple(skipped)
+        store.samples(), starts, np.array(indices, np.int64), sources, sample_rate, tuple(skipped)
     )
 
 
 def batches(
     lengths: NDArray[np.int64], *, max_batch_samples: int, rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """Deal all sounds to batches of like lengths: the places of each.
+    """Divide all pieces into batches of similar lengths; return the indices of each.
 
-    Sounds are shuffled, pools of 16 batches or an eighth of the data sorted by length and cut, and
+    Pieces are shuffled, pools of 16 batches or an eighth of the data sorted by length and cut, and
     the batches shuffled, as `sememe.train.sentence.length_batching` does with texts. A batch has at
-    most so many samples, padding counted, and one sound at least.
+    most so many samples, padding counted, and one piece at least.
     """
     order = rng.permutation(len(lengths))
     total = int(lengths.sum())
     pools = max(1, min(len(order), max(-(-total // (_POOL * max_batch_samples)), _SHARE)))
-    found: list[NDArray[np.int64]] = []
+    made: list[NDArray[np.int64]] = []
     for pool in np.array_split(order, pools):
         pool = pool[np.argsort(lengths[pool], kind="stable")]
         begin = 0
         for end in range(1, len(pool) + 1):
             if end == len(pool) or (end + 1 - begin) * lengths[pool[end]] > max_batch_samples:
-                found.append(pool[begin:end])
+                made.append(pool[begin:end])
                 begin = end
-    return [found[place] for place in rng.permutation(len(found)) if len(found[place])]
+    return [made[i] for i in rng.permutation(len(made)) if len(made[i])]
 
 
-def sounds_digest(found: Sequence[Named]) -> str:
-    """Return a hash of the sounds' names and of what is in them, before anything is decoded."""
-    return pictures_digest([_plain(one) for one in found])
+def sounds_digest(files: Sequence[Named]) -> str:
+    """Return a hash of the names and contents of audio, before anything is decoded."""
+    return pictures_digest([_flatten(one) for one in files])
 
 
-def _plain(one: Named) -> Named:
-    """Return a sound's content as a path, bytes or an array, and what it is besides in the name."""
+def _flatten(one: Named) -> Named:
+    """Return content as a path, bytes or an array; its span and rate go into the name."""
     name, content = one
     if isinstance(content, Clip):
         name, content = f"{name} {content.start} {content.end}", content.content
@@ -194,8 +188,10 @@ def _plain(one: Named) -> Named:
     return Named(name, content)
 
 
-def _pieces(content: Any, sample_rate: int, longest: float, longer: Longer) -> Iterator[FloatArray]:
-    """Yield a sound whole, or in pieces of `longest` seconds."""
+def _read_pieces(
+    content: Any, sample_rate: int, longest: float, longer: Longer
+) -> Iterator[FloatArray]:
+    """Yield audio whole, or in pieces of `longest` seconds."""
     pieces = stream_sound(content, sample_rate=sample_rate, seconds=longest)
     if longer == "cut":
         yield from pieces
@@ -207,24 +203,24 @@ def _pieces(content: Any, sample_rate: int, longest: float, longer: Longer) -> I
         yield whole
 
 
-def _levelled(piece: FloatArray) -> NDArray[np.float16] | None:
-    """Return a sound as transformers normalises it, or None where it is silent.
+def _standardise(piece: FloatArray) -> NDArray[np.float16] | None:
+    """Normalise a piece as transformers does; None if it is silent.
 
-    One click in n samples comes out as the root of n, which a half float still holds.
+    One click in n samples becomes the root of n, which a half float still holds.
     """
     exact = piece.astype(np.float64)
     variance = float(exact.var())
     if variance < _SILENT:
         return None
-    level: NDArray[np.float16] = (exact - exact.mean()) / np.sqrt(variance + _LEAST)
+    level: NDArray[np.float16] = (exact - exact.mean()) / np.sqrt(variance + _EPSILON)
     return level.astype(np.float16)
 
 
 class _Store:
-    """Sounds one after the other, in memory until they are too many, then in a file."""
+    """Pieces one after the other, in memory up to `large` bytes, then in a file."""
 
-    def __init__(self, beside: Path | None, large: int) -> None:
-        self._path = None if beside is None else beside / "samples.f16"
+    def __init__(self, folder: Path | None, large: int) -> None:
+        self._path = None if folder is None else folder / "samples.f16"
         self._large = large
         self._kept: list[NDArray[np.float16]] = []
         self._bytes = 0

@@ -1,4 +1,4 @@
-"""What distillation asks of an encoder: its tokenizer, and a vector of each token by itself."""
+"""The teacher of a distillation: an encoder's tokenizer, and a vector for each token alone."""
 
 from __future__ import annotations
 
@@ -28,24 +28,23 @@ _BATCH = 4096  # tokens passed through the encoder between two moves of the bar
 
 
 class Teacher:
-    """An encoder that is distilled.
+    """An encoder to distil.
 
-    pooling: What of the network becomes a token's vector. "states": the mean of its last states
-    over the begin mark and the token, the end mark left out; "sentence": what the encoder makes of
-    the token as a text, at unit length. None: "states" if the encoder gives any.
+    pooling: A token's vector. "states": the mean of the last states over the begin mark and the
+    token, without the end mark; "sentence": the token encoded as a text, at unit length. None:
+    "states" if the encoder has any.
     """
 
     def __init__(self, encoder: Any, pooling: str | None) -> None:
-        """Refuse what is no sentence encoder, or cannot be pooled so.
-
-        Raises:
-            InvalidInputError, UnknownNameError, MissingExtraError: So it is.
-        """
-        if not isinstance(encoder, TextEncoder) or isinstance(encoder.engine, StaticEngine):
-            raise _no_network(encoder)
-        tokenizer = encoder.tokenizer
-        if not isinstance(tokenizer, FileTokenizer | UnigramTokenizer):
-            raise _no_network(encoder)
+        """Raise InvalidInputError or UnknownNameError for other encoders and poolings."""
+        tokenizer = encoder.tokenizer if isinstance(encoder, TextEncoder) else None
+        readable = isinstance(tokenizer, FileTokenizer | UnigramTokenizer)
+        if not readable or isinstance(encoder.engine, StaticEngine):
+            name = encoder.name if isinstance(encoder, Encoder) else encoder
+            raise InvalidInputError(
+                f"{name!r} is {type(encoder).__name__}, which has no network to distil. Give a "
+                "sentence encoder, as sememe.load('all-minilm-l6-v2')."
+            )
         has_states = isinstance(encoder, SentenceEncoder)
         if pooling is not None and pooling not in POOLINGS:
             raise UnknownNameError.of("pooling", pooling, POOLINGS)
@@ -56,9 +55,9 @@ class Teacher:
         self.encoder = encoder
         self.pooling = pooling or ("states" if has_states else "sentence")
         self.begin: tuple[int, ...] = encoder.model.begin
-        if isinstance(tokenizer, FileTokenizer):  # a prompt would drown a single token
+        if isinstance(tokenizer, FileTokenizer):  # a prompt would dominate a single token
             self.begin = tokenizer.begin[: tokenizer.marks]
-        self.tokenizer = _tokenizer(tokenizer)
+        self.tokenizer = _copy_without_marks(tokenizer)
 
     def vectors(self, ids: Sequence[Sequence[int]]) -> Iterator[FloatArray]:
         """Yield (n, width) vectors of short sequences of ids, a batch at a time."""
@@ -75,21 +74,13 @@ class Teacher:
                 yield encoder.engine.forward(some)
 
 
-def _no_network(encoder: Any) -> InvalidInputError:
-    name = encoder.name if isinstance(encoder, Encoder) else encoder
-    return InvalidInputError(
-        f"{name!r} is {type(encoder).__name__}, which has no network to distil. Give a sentence "
-        "encoder, as sememe.load('all-minilm-l6-v2')."
-    )
-
-
-def _tokenizer(tokenizer: Any) -> Any:
-    """Return the same tokenizer as a `tokenizers.Tokenizer` of its own, without any marks."""
+def _copy_without_marks(tokenizer: Any) -> Any:
+    """Return a `tokenizers.Tokenizer` of the same tokens that adds no marks."""
     library = require("tokenizers", "distil")
     if isinstance(tokenizer, FileTokenizer):
-        made = SubwordTokenizer.load(tokenizer.path).tokenizer
+        copy = SubwordTokenizer.load(tokenizer.path).tokenizer
     else:
-        made = convert(library, tokenizer.model_bytes(), name="the teacher's tokenizer")
-    facts = json.loads(made.to_str())
-    facts |= {"post_processor": None, "truncation": None, "padding": None}
-    return library.Tokenizer.from_str(json.dumps(facts))
+        copy = convert(library, tokenizer.model_bytes(), name="the teacher's tokenizer")
+    document = json.loads(copy.to_str())
+    document |= {"post_processor": None, "truncation": None, "padding": None}
+    return library.Tokenizer.from_str(json.dumps(document))

@@ -1,7 +1,7 @@
-"""How much each token counts in a distilled encoder: by its rank, or by how frequent it is.
+"""Weights of the tokens of a distilled encoder, by rank or by frequency.
 
 By Zipf's law the token of rank r has a frequency in proportion to 1/r. Vocabularies list frequent
-tokens first, so that their order tells the rank without a corpus.
+tokens first, so that ranks are known without a corpus.
 
 Reference: Tulkens & van Dongen 2024, Model2Vec (github.com/MinishLab/model2vec); Arora et al. 2017
 (ICLR) for SIF.
@@ -29,11 +29,7 @@ _TEXTS = 1000  # of the corpus tokenised at once
 
 
 def tokens_of(tokenizer: Any) -> list[str]:
-    """Return the names of a tokenizer's ids, in their order.
-
-    Raises:
-        InvalidInputError: There are ids without a name.
-    """
+    """Return the names of a tokenizer's ids, in order; InvalidInputError if one has none."""
     names = sorted(tokenizer.get_vocab(with_added_tokens=True).items(), key=lambda pair: pair[1])
     if [number for _, number in names] != list(range(len(names))):
         raise InvalidInputError(
@@ -43,11 +39,11 @@ def tokens_of(tokenizer: Any) -> list[str]:
     return [name for name, _ in names]
 
 
-def kept_tokens(tokenizer: Any) -> NDArray[np.int64]:
-    """Return the ids that get a row, ascending: no marks, no unknown token, none left unused."""
-    facts = json.loads(tokenizer.to_str())
-    model = facts["model"]
-    out = {token["content"] for token in facts["added_tokens"] if token["special"]}
+def select_tokens(tokenizer: Any) -> NDArray[np.int64]:
+    """Return the ids that get a row, ascending: no marks, no unknown token, no unused ones."""
+    document = json.loads(tokenizer.to_str())
+    model = document["model"]
+    out = {token["content"] for token in document["added_tokens"] if token["special"]}
     out.add(model.get("unk_token"))
     names = tokens_of(tokenizer)
     if model.get("unk_id") is not None:
@@ -55,7 +51,7 @@ def kept_tokens(tokenizer: Any) -> NDArray[np.int64]:
     kept = [i for i, name in enumerate(names) if name not in out and not _UNUSED.fullmatch(name)]
     if not kept:
         raise InvalidInputError(
-            f"none of the teacher's {len(names)} tokens stands for text. Give another teacher."
+            f"none of the teacher's {len(names)} tokens is text. Give another teacher."
         )
     return np.array(kept, np.int64)
 
@@ -64,9 +60,9 @@ def token_ranks(tokenizer: Any, kept: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the rank (n,) of each kept token by the order of the vocabulary, 1 being the first.
 
     WordPiece vocabularies begin with their alphabet, and end with it once more as continuations
-    ("##a"), sorted by code point: that order says nothing. Letters, digits and marks count as the
-    most frequent there, rank 1; a wide character (Chinese, Japanese, Korean), which is a syllable
-    or a word, as one in the middle; the others are numbered among themselves.
+    ("##a"), sorted by code point, not by frequency. Letters, digits and marks count as the most
+    frequent there, rank 1; a wide character (Chinese, Japanese, Korean), which is a syllable or a
+    word, as one in the middle; the others are numbered among themselves.
     """
     model = json.loads(tokenizer.to_str())["model"]
     if model.get("type") != "WordPiece":
@@ -100,14 +96,10 @@ def sif_weights(shares: NDArray[np.float64], coefficient: float) -> NDArray[np.f
 
 
 def token_counts(tokenizer: Any, corpus: Corpus) -> NDArray[np.float64]:
-    """Return how often each id (n,) occurs in a corpus.
-
-    Raises:
-        InvalidInputError, CorruptFileError: See `read_texts`.
-    """
+    """Return how often each id (n,) occurs in a corpus; see `read_texts`."""
     counts = np.zeros(tokenizer.get_vocab_size(with_added_tokens=True))
     texts = read_texts(corpus)
     while batch := [well_formed(text) for text in islice(texts, _TEXTS)]:
-        for found in tokenizer.encode_batch_fast(batch, add_special_tokens=False):
-            counts += np.bincount(found.ids, minlength=len(counts))
+        for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=False):
+            counts += np.bincount(encoding.ids, minlength=len(counts))
     return counts

@@ -4,7 +4,7 @@
     MaskedTraining(base="mine", epochs=1).fit("law.txt").save("law")  # goes on, on domain text
     sememe.MaskedLM.load("law").fill("The court [MASK] the appeal.")
 
-Tokens are hidden and the network learns to tell them from their context. From scratch, the
+Tokens are masked and the network learns to predict them from their context. From scratch, the
 tokenizer is trained on the same text. transformers opens the folder.
 """
 
@@ -12,62 +12,60 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, field
-from functools import partial
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sememe._errors import InvalidInputError
+from sememe._persistence import hash_file
 from sememe.text.lines import Corpus, check_corpus, read_texts
+from sememe.train.base import hf_trainer
 from sememe.train.base.base_model import trainable, weights_digest
-from sememe.train.base.curve import Plan, plan
 from sememe.train.base.device import check_one_process
-from sememe.train.base.hf_trainer import arguments, check_train_extra, run
 from sememe.train.base.model_card import curve_rows, model_card, table
-from sememe.train.base.options import TrainerRecipe, check, fell, fitted, option, parameters
+from sememe.train.base.options import (
+    TrainerRecipe,
+    check,
+    get_report,
+    note_decline,
+    option,
+    parameters,
+)
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
-from sememe.train.mlm.network import (
-    POSITIONS,
-    SIZES,
-    Size,
-    begin,
-    fresh_network,
-    marks_of,
-    text_ids,
-    trained_tokenizer,
-)
+from sememe.train.mlm import network
+from sememe.train.mlm.network import POSITIONS, SIZES, Size
 from sememe.train.mlm.packing import MARK, Blocks, Marks, read_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.train.base.curve import Curve
+    from sememe.train.base.curve import Curve, Plan
 
 KIND = "masked-lm"
 HEADLESS = (
-    "the base has no head for masked tokens; one with random weights was put onto it, so masked "
-    "accuracy before says nothing of the base"
+    "the base has no head for masked tokens and got one with random weights, so masked accuracy "
+    "before does not measure the base"
 )
-_GOING_ON = 5e-5  # step size from a base
-_HELD = 500  # rows held out, at most
+_BASE_RATE = 5e-5  # learning rate from a base
+_MAX_HELD_OUT = 500  # rows
 _COUNTED = 8192  # rows counted at once
 
 
 @dataclass(frozen=True, slots=True)
 class MaskedReport:
-    """What `fit` did.
+    """The report of `fit`.
 
     Attributes:
-        n_tokens: Tokens of the corpus that were trained on, once.
+        n_tokens: Tokens of the training corpus, counted once.
         n_held: Masked tokens held out, on which accuracy is measured.
         vocab_size: Tokens the model knows.
         new_words: Words that became tokens.
         curve: Losses in nats, masked accuracy, times.
-        unigram: The accuracy of always naming the most frequent token: the control.
-        notes: What the figures do not say.
+        unigram: The accuracy of always predicting the most frequent token: the control.
+        notes: What the figures do not show.
     """
 
     n_tokens: int
@@ -124,25 +122,21 @@ class MaskedTraining(TrainerRecipe):
     report_: MaskedReport = field(init=False, repr=False)
 
     def fit(
-        self,
-        corpus: Corpus,
-        *,
-        checkpoint: str | Path | None = None,
-        show_progress: bool = False,
+        self, corpus: Corpus, *, checkpoint: str | Path | None = None, show_progress: bool = False
     ) -> MaskedTraining:
         """Train on a text file (plain, .gz, .xz; blank lines part documents) or restartable texts.
 
-        The last rows of the corpus are held out, a fiftieth unless told: masked accuracy is
-        measured there, before training, during it and after. checkpoint: A folder for the run's
-        state: killed, the same call goes on from there. It is left for the caller to delete.
+        The last rows of the corpus are held out, a fiftieth by default; masked accuracy is measured
+        on them before, during and after training. checkpoint: A folder for the run's state, from
+        which the same call resumes a killed run. The caller deletes it.
 
         Raises:
-            InvalidInputError, UnknownNameError: An option, the base or the corpus will not do;
-                before any long work.
+            InvalidInputError, UnknownNameError: An invalid option, base or corpus, before any long
+                work.
             MissingExtraError: The extra `train` is not installed.
             FloatingPointError: Training diverged.
         """
-        check_train_extra("MaskedTraining.fit", self.device)
+        hf_trainer.check_train_extra("MaskedTraining.fit", self.device)
         check_one_process("MaskedTraining")
         self._check()
         check_corpus(corpus)
@@ -159,22 +153,19 @@ class MaskedTraining(TrainerRecipe):
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        report = fitted(self)
-        facts = {
-            "base": self.base,
-            "parameters": parameters(self),
-            "training": {
-                "tokens": report.n_tokens,
-                "vocab_size": report.vocab_size,
-                "new_words": list(report.new_words),
-                "unigram_accuracy": report.unigram,
-            },
+        report = get_report(self)
+        training = {
+            "tokens": report.n_tokens,
+            "vocab_size": report.vocab_size,
+            "new_words": list(report.new_words),
+            "unigram_accuracy": report.unigram,
         }
+        facts = {"base": self.base, "parameters": parameters(self), "training": training}
 
         def write(fresh: Path) -> None:
-            from sememe.train.base.hf_callbacks import a_quiet_guest
+            from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
-            with a_quiet_guest():
+            with isolate_rng_and_logging():
                 self.model_.save_pretrained(str(fresh))
                 self.tokenizer_.save_pretrained(str(fresh))
 
@@ -183,111 +174,91 @@ class MaskedTraining(TrainerRecipe):
         )
 
     def _train(self, corpus: Corpus, folder: Path, *, show: bool) -> None:
-        from sememe.train.base.hf_callbacks import a_quiet_guest
+        from sememe.train.base.hf_callbacks import isolate_rng_and_logging
         from sememe.train.mlm.trainer import MaskedRows
 
-        with a_quiet_guest():
-            model, tokenizer, added = self._network(corpus, folder)
-            marks = marks_of(tokenizer)
-            learnt, aside = self._blocks(corpus, model, tokenizer, marks, folder, show=show)
-            counts = _counts(learnt, len(tokenizer))
+        with isolate_rng_and_logging():
+            model, tokenizer, added = self._make_model(corpus, folder)
+            marks = network.marks_of(tokenizer)
+            train, held_out = self._read_blocks(corpus, model, tokenizer, marks, folder, show=show)
+            counts = _count_tokens(train, len(tokenizer))
             if self.base is None:
-                begin(model, counts)
-            words = np.array(text_ids(tokenizer), np.int32)
-            masks = partial(
-                MaskedRows,
-                marks=marks,
-                words=words,
+                network.initialise(model, counts)
+            planned = hf_trainer.plan_steps(self, len(train.tokens), steps=self.steps)
+            rows = MaskedRows(
+                train,
+                marks,
+                np.array(network.text_ids(tokenizer), np.int32),
+                n=planned.steps * self.batch_size * self.accumulate,
                 seed=self.seed,
                 prob=self.mask_prob,
                 whole_word=self.whole_word,
             )
-            held = masks(aside, n=len(aside.tokens), plain=True)
-            found = plan(
-                -(-len(learnt.tokens) // self.batch_size),
-                epochs=self.epochs,
-                accumulate=self.accumulate,
-                evaluations=self.evaluations,
-                steps=self.steps,
-            )
-            rows = masks(learnt, n=found.steps * self.batch_size * self.accumulate)
-            trainer = self._trainer(model, rows, held, found, folder)
-            curve = run(trainer, show_progress=show)
+            held = replace(rows, blocks=held_out, n=len(held_out.tokens), plain=True)
+            trainer = self._make_trainer(model, rows, held, planned, folder)
+            curve = hf_trainer.run(trainer, show_progress=show)
         self.model_, self.tokenizer_ = model, tokenizer
         headless = self.base is not None and not has_head(self.base)
-        notes = (*((HEADLESS,) if headless else ()), *fell(curve))
-        unigram, n_held = _unigram(counts, held)
+        labels = np.concatenate([row["labels"] for row in held])
+        labels = labels[labels != -100]
         self.report_ = MaskedReport(
-            n_tokens=learnt.n_tokens,
-            n_held=n_held,
+            n_tokens=train.n_tokens,
+            n_held=len(labels),
             vocab_size=len(tokenizer),
             new_words=added,
             curve=curve,
-            unigram=unigram,
-            notes=notes,
+            unigram=float((labels == counts.argmax()).mean()),
+            notes=(*((HEADLESS,) if headless else ()), *note_decline(curve)),
         )
 
-    def _blocks(
+    def _read_blocks(
         self, corpus: Corpus, model: Any, tokenizer: Any, marks: Marks, folder: Path, *, show: bool
     ) -> tuple[Blocks, Blocks]:
-        """Return the rows to learn from, and those held out."""
+        """Return the rows to train on, and those held out."""
         length = self.max_tokens
         if self.base is not None:  # RoBERTa's positions begin at 2
             length = min(length, model.config.max_position_embeddings - 2)
-        blocks = read_blocks(
-            corpus,
-            tokenizer.backend_tokenizer,
-            marks,
-            length=length,
-            folder=folder / "blocks",
-            show=show,
-        )
-        n_held = min(_HELD, max(1, int(len(blocks.tokens) * self.held_out)))
-        learnt, aside = blocks.split(n_held)
-        if not len(learnt.tokens):
+        folder, backend = folder / "blocks", tokenizer.backend_tokenizer
+        blocks = read_blocks(corpus, backend, marks, length=length, folder=folder, show=show)
+        n_held = min(_MAX_HELD_OUT, max(1, int(len(blocks.tokens) * self.held_out)))
+        train, held_out = blocks.split(n_held)
+        if not len(train.tokens):
             raise InvalidInputError(
                 f"the corpus has {blocks.n_tokens} tokens; one row of {length} is held out and "
                 "none is left to train on. Give more text, or smaller max_tokens."
             )
-        return learnt, aside
+        return train, held_out
 
-    def _trainer(self, model: Any, rows: Any, held: Any, found: Plan, folder: Path) -> Any:
-        from transformers import EarlyStoppingCallback, TrainingArguments
+    def _make_trainer(self, model: Any, rows: Any, held: Any, planned: Plan, folder: Path) -> Any:
+        from transformers import TrainingArguments
 
         from sememe.train.mlm.trainer import MaskedTrainer
 
-        args = arguments(
+        args = hf_trainer.make_arguments(
             TrainingArguments,
             folder,
-            found,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate or self._usual_rate(),
-            warmup=self.warmup,
-            accumulate=self.accumulate,
-            seed=self.seed,
-            device=self.device,
-            evaluated=True,
-            metric_for_best_model="eval_accuracy",
-            greater_is_better=True,
+            planned,
+            self,
+            metric="accuracy",
+            learning_rate=self.learning_rate or (_BASE_RATE if self.base else SIZES[self.size][3]),
             remove_unused_columns=False,
         )
-        stop = [] if self.patience is None else [EarlyStoppingCallback(self.patience)]
-        return MaskedTrainer(model, args, train_dataset=rows, held=held, callbacks=stop)
+        stops = hf_trainer.stop_early(self)
+        return MaskedTrainer(model, args, train_dataset=rows, held=held, callbacks=stops)
 
-    def _network(self, corpus: Corpus, folder: Path) -> tuple[Any, Any, tuple[str, ...]]:
+    def _make_model(self, corpus: Corpus, folder: Path) -> tuple[Any, Any, tuple[str, ...]]:
         """Return the model, its tokenizer and the words that were added to it."""
         from transformers import AutoModelForMaskedLM, AutoTokenizer, set_seed
 
         set_seed(self.seed)
         if self.base is None:
-            most = self.max_tokens
-            place = folder / "tokenizer"
-            tokenizer = trained_tokenizer(corpus, self.vocab_size, place, max_tokens=most)
-            model = fresh_network(self.size, tokenizer, self.dropout, max_tokens=most)
+            folder, length = folder / "tokenizer", self.max_tokens
+            tokenizer = network.train_tokenizer(corpus, self.vocab_size, folder, max_tokens=length)
+            model = network.make_network(self.size, tokenizer, self.dropout, max_tokens=length)
             return model, tokenizer, ()
         base = str(trainable(self.base))
         tokenizer = AutoTokenizer.from_pretrained(base)
-        tokenizer.backend_tokenizer.no_truncation()  # some files cut each text, and fill it up
+        tokenizer.backend_tokenizer.no_truncation()  # some files cut and pad each text
         tokenizer.backend_tokenizer.no_padding()
         model = AutoModelForMaskedLM.from_pretrained(base)
         if not self.new_words:
@@ -298,9 +269,6 @@ class MaskedTraining(TrainerRecipe):
         if isinstance(words, int):
             words = frequent_words(corpus, tokenizer.backend_tokenizer, n=words)
         return model, tokenizer, add_words(model, tokenizer, words)
-
-    def _usual_rate(self) -> float:
-        return _GOING_ON if self.base is not None else SIZES[self.size][3]
 
     def _check(self) -> None:
         words = self.new_words
@@ -326,49 +294,35 @@ def has_head(base: str) -> bool:
 
 def digest(corpus: Corpus) -> str:
     """Return a hash of a corpus's bytes, or of its texts."""
-    found = hashlib.sha256()
     if isinstance(corpus, str | Path):
-        with Path(corpus).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hash_file(Path(corpus)).hexdigest()
+    total = hashlib.sha256()
     for text in read_texts(corpus):
-        found.update(text.encode("utf-8", "surrogatepass") + b"\n")
-    return found.hexdigest()
+        total.update(text.encode("utf-8", "surrogatepass") + b"\n")
+    return total.hexdigest()
 
 
-def _counts(learnt: Blocks, vocab_size: int) -> NDArray[np.int64]:
+def _count_tokens(blocks: Blocks, vocab_size: int) -> NDArray[np.int64]:
     """Return how often each token occurs: (vocab_size,)."""
     counts = np.zeros(vocab_size, np.int64)
-    for start in range(0, len(learnt.tokens), _COUNTED):
+    for start in range(0, len(blocks.tokens), _COUNTED):
         part = slice(start, start + _COUNTED)
-        text = learnt.tokens[part][learnt.starts[part] != MARK]
+        text = blocks.tokens[part][blocks.starts[part] != MARK]
         counts += np.bincount(text, minlength=vocab_size)
     return counts
-
-
-def _unigram(counts: NDArray[np.int64], held: Any) -> tuple[float, int]:
-    """Return how often the most frequent token is the masked one, and how many are masked."""
-    labels = np.concatenate([held[i]["labels"] for i in range(len(held))])
-    labels = labels[labels != -100]
-    return float((labels == counts.argmax()).mean()), len(labels)
 
 
 def _card(training: MaskedTraining) -> str:
     report = training.report_
     head = {"library_name": "transformers", "pipeline_tag": "fill-mask", "tags": ["sememe"]}
-    use = [
-        "```python",
-        "import sememe",
-        "",
-        'sememe.MaskedLM.load("this-folder").fill("one [MASK] word")',
-        "```",
-    ]
+    call = 'sememe.MaskedLM.load("this-folder").fill("one [MASK] word")'
     results = curve_rows(report.curve)
     results["accuracy of the most frequent token (control)"] = f"{report.unigram:.4f}"
     data = [f"{report.n_tokens:,} tokens, a vocabulary of {report.vocab_size:,}."]
     if report.new_words:
         data.append(f"New tokens: {', '.join(report.new_words[:50])}.")
     sections = {
-        "Use": use,
+        "Use": ["```python", "import sememe", "", call, "```"],
         "Data": data,
         "Results": table(results),
         "Settings": table(parameters(training)),

@@ -33,7 +33,7 @@ WITHIN, WORD, MARK = 0, 1, 2
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Marks:
-    """The ids that stand for no text."""
+    """The ids of tokens that are no text."""
 
     begin: int
     end: int
@@ -66,13 +66,7 @@ class Blocks:
 def read_blocks(
     corpus: Corpus, tokenizer: Any, marks: Marks, *, length: int, folder: Path, show: bool = False
 ) -> Blocks:
-    """Cut a corpus into rows, or open those that a run before has left in the folder.
-
-    tokenizer: A `tokenizers.Tokenizer`.
-
-    Raises:
-        InvalidInputError: The corpus has not a row's worth of tokens.
-    """
+    """Cut a corpus into rows by a `tokenizers.Tokenizer`, or open those of an earlier run."""
     done = folder / "blocks.json"
     if not done.is_file():
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,9 +86,9 @@ def read_blocks(
     n_tokens = json.loads(done.read_text(encoding="utf-8"))["tokens"]
     if not n_tokens:
         raise InvalidInputError("the corpus holds no token. Give texts in words.")
-    found = np.memmap(folder / "tokens.bin", np.int32, "r").reshape(-1, length)
+    rows = np.memmap(folder / "tokens.bin", np.int32, "r").reshape(-1, length)
     kinds = np.memmap(folder / "starts.bin", np.uint8, "r").reshape(-1, length)
-    return Blocks(found, kinds, n_tokens)
+    return Blocks(rows, kinds, n_tokens)
 
 
 def _rows(
@@ -108,24 +102,23 @@ def _rows(
     while lines := list(islice(texts, _LINES)):
         n_texts += len(lines)
         clean = [well_formed(line) for line in lines]
-        for line, cut in zip(
-            clean, tokenizer.encode_batch(clean, add_special_tokens=False), strict=True
-        ):
+        encodings = tokenizer.encode_batch(clean, add_special_tokens=False)
+        for line, encoding in zip(clean, encodings, strict=True):
             if not line.strip() and ids and ids[-1] != marks.end:
                 ids.append(marks.end)
                 kinds.append(MARK)
-            ids += cut.ids
-            words = cut.word_ids
+            ids += encoding.ids
+            words = encoding.word_ids
             kinds += [int(i == 0 or words[i] != words[i - 1]) for i in range(len(words))]
-        n = len(ids) // size
-        yield n_texts, _marked(ids[: n * size], kinds[: n * size], marks, length)
-        ids, kinds = ids[n * size :], kinds[n * size :]
+        n = len(ids) // size * size
+        yield n_texts, _add_marks(ids[:n], kinds[:n], marks, length)
+        ids, kinds = ids[n:], kinds[n:]
     if ids:
         lack = size - len(ids)
-        yield n_texts, _marked(ids + [marks.pad] * lack, kinds + [MARK] * lack, marks, length)
+        yield n_texts, _add_marks(ids + [marks.pad] * lack, kinds + [MARK] * lack, marks, length)
 
 
-def _marked(
+def _add_marks(
     ids: list[int], kinds: list[int], marks: Marks, length: int
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """Put marks around rows of length - 2."""
@@ -137,7 +130,7 @@ def _marked(
     return rows, starts
 
 
-def masked(
+def mask_tokens(
     tokens: NDArray[np.int32],
     starts: NDArray[np.uint8],
     rng: np.random.Generator,
@@ -148,7 +141,7 @@ def masked(
     whole_word: bool = False,
     plain: bool = False,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Mask one row as BERT does: what the network sees (length,), and the labels (length,).
+    """Mask one row as BERT does: return the inputs (length,) and the labels (length,).
 
     Of the tokens chosen with probability `prob`, 80% become `mask`, 10% a random one of `words`,
     10% stay. Labels are the tokens chosen, -100 elsewhere. whole_word: All pieces of a word are
@@ -165,9 +158,9 @@ def masked(
     if not chosen.any() and text.any():
         chosen = text & (draw == draw[text].min())
     labels = np.where(chosen, tokens, -100).astype(np.int64)
-    seen = tokens.astype(np.int64)
+    inputs = tokens.astype(np.int64)
     how = np.zeros(len(tokens)) if plain else rng.random(len(tokens))
-    seen[chosen & (how < 0.8)] = mask
+    inputs[chosen & (how < 0.8)] = mask
     swapped = chosen & (how >= 0.8) & (how < 0.9)
-    seen[swapped] = words[rng.integers(len(words), size=int(swapped.sum()))]
-    return seen, labels
+    inputs[swapped] = words[rng.integers(len(words), size=int(swapped.sum()))]
+    return inputs, labels

@@ -1,14 +1,16 @@
-"""transformers' Trainer for masked language models: the loss at the masked places alone.
+"""transformers' Trainer for masked language models: the loss at the masked positions alone.
 
-The head of a network with a large vocabulary costs more than a small network itself, and 85% of its
-rows are thrown away by the loss: here it sees the masked tokens only. What is masked is a function
-of the seed and of the place in the run, so that a run that goes on after a kill sees the same.
+The head of a network with a large vocabulary costs more than a small network itself, and the loss
+discards 85% of its rows: here it computes those of the masked tokens only. The masks are a function
+of the seed and the position in the run, so that a resumed run has the same.
 
 Imports torch and transformers, so it is imported when training begins.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import Trainer
 
-from sememe.train.mlm.packing import masked
+from sememe.train.mlm.packing import mask_tokens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,51 +29,48 @@ if TYPE_CHECKING:
 _BATCH = 64  # rows evaluated at once
 
 
+@dataclass(eq=False)
 class MaskedRows(Dataset):  # type: ignore[misc]
-    """The rows of a whole run, epoch after epoch, each time in another order and masked anew."""
+    """The rows of a whole run: each epoch in another order and with other masks.
 
-    def __init__(
-        self,
-        blocks: Blocks,
-        marks: Marks,
-        words: NDArray[np.int32],
-        *,
-        n: int,
-        seed: int,
-        prob: float,
-        whole_word: bool,
-        plain: bool = False,
-    ) -> None:
-        self.blocks, self.marks, self.words = blocks, marks, words
-        self.n, self.seed, self.prob = n, seed, prob
-        self.whole_word, self.plain = whole_word, plain
-        self._order: tuple[int, NDArray[np.int64]] | None = None
+    plain: For evaluation: the rows in their order.
+    """
+
+    blocks: Blocks
+    marks: Marks
+    words: NDArray[np.int32]
+    n: int
+    seed: int
+    prob: float
+    whole_word: bool
+    plain: bool = False
 
     def __len__(self) -> int:
         return self.n
 
-    def __getitem__(self, place: int) -> dict[str, Any]:
-        rows = len(self.blocks.tokens)
-        epoch, at = divmod(int(place), rows)
-        if self.plain:
-            row = at
-        else:
-            if self._order is None or self._order[0] != epoch:
-                order = np.random.default_rng([self.seed, epoch]).permutation(rows)
-                self._order = (epoch, order)
-            row = int(self._order[1][at])
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        if index >= self.n:
+            raise IndexError(index)
+        epoch, row = divmod(int(index), len(self.blocks.tokens))
+        if not self.plain:
+            row = int(_permute(len(self.blocks.tokens), self.seed, epoch)[row])
         tokens, starts = self.blocks.tokens[row], self.blocks.starts[row]
-        seen, labels = masked(
+        inputs, labels = mask_tokens(
             tokens,
             starts,
-            np.random.default_rng([self.seed, 1, place]),
+            np.random.default_rng([self.seed, 1, index]),
             mask=self.marks.mask,
             words=self.words,
             prob=self.prob,
             whole_word=self.whole_word,
             plain=self.plain,
         )
-        return {"input_ids": seen, "labels": labels, "attention_mask": tokens != self.marks.pad}
+        return {"input_ids": inputs, "labels": labels, "attention_mask": tokens != self.marks.pad}
+
+
+@lru_cache(maxsize=1)
+def _permute(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, epoch]).permutation(n)
 
 
 def collate(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -97,12 +96,12 @@ class MaskedTrainer(Trainer):  # type: ignore[misc]
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **_: Any
     ) -> Any:
         """Return the mean cross-entropy of the masked tokens, in nats."""
-        logits, labels = masked_logits(model, inputs)
+        logits, labels = compute_logits(model, inputs)
         loss = cross_entropy(logits.float(), labels)
         return (loss, {"logits": logits}) if return_outputs else loss
 
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
-        """Return accuracy and loss on the rows held out, masked the same way every time."""
+        """Return accuracy and loss on the held-out rows, whose masks are always the same."""
         right, loss, n = 0, 0.0, 0
         training = self.model.training
         self.model.eval()
@@ -110,23 +109,21 @@ class MaskedTrainer(Trainer):  # type: ignore[misc]
             for start in range(0, len(self.held), _BATCH):
                 rows = [self.held[i] for i in range(start, min(start + _BATCH, len(self.held)))]
                 inputs = {k: v.to(self.args.device) for k, v in collate(rows).items()}
-                logits, labels = masked_logits(self.model, inputs)
+                logits, labels = compute_logits(self.model, inputs)
                 loss += float(cross_entropy(logits.float(), labels, reduction="sum"))
                 right += int((logits.argmax(-1) == labels).sum())
                 n += len(labels)
         self.model.train(training)
-        found = {
-            f"{metric_key_prefix}_accuracy": right / max(n, 1),
-            f"{metric_key_prefix}_loss": loss / max(n, 1),
-        }
-        self.log(found)
+        accuracy, loss = right / max(n, 1), loss / max(n, 1)
+        metrics = {f"{metric_key_prefix}_accuracy": accuracy, f"{metric_key_prefix}_loss": loss}
+        self.log(metrics)
         self.control: Any = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, found
+            self.args, self.state, self.control, metrics
         )
-        return found
+        return metrics
 
 
-def masked_logits(model: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
+def compute_logits(model: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
     """Return the logits (n, vocabulary) of the masked tokens, and their ids (n,)."""
     labels = inputs["labels"]
     chosen = labels != -100
@@ -136,11 +133,7 @@ def masked_logits(model: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def head_of(model: Any) -> Any:
-    """Return what makes logits of states: the masked-LM head of BERT's family.
-
-    Raises:
-        ValueError: The model has none.
-    """
+    """Return the masked-LM head of a model of BERT's family: states -> logits."""
     for name in ("cls", "lm_head"):
         if hasattr(model, name):
             return getattr(model, name)

@@ -1,37 +1,34 @@
-"""Words of a domain become tokens of a network, each beginning as the mean of its pieces."""
+"""Make words of a domain tokens of a network, each initialised to the mean of its pieces."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sememe._errors import InvalidInputError
 from sememe.text.lines import Corpus, read_texts
 from sememe.text.normalize import well_formed
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_PIECES = 3  # a word cut into fewer is known well enough
-_SEEN = 5  # times, at least
+_PIECES = 3  # words of fewer need no token
+_MIN_COUNT = 5
 
 
 def frequent_words(corpus: Corpus, tokenizer: Any, *, n: int) -> list[str]:
     """Return the n most frequent words that a tokenizer cuts into three pieces and more.
 
-    tokenizer: A `tokenizers.Tokenizer`. Words are runs of letters seen five times at least, in
-    lower case where it knows no other; ties by the word.
+    tokenizer: A `tokenizers.Tokenizer`. Words are runs of letters that occur five times or more, in
+    lower case if the tokenizer's are; ties by the word.
     """
     counts: Counter[str] = Counter()
     lower = tokenizer.normalizer is not None and "a" in tokenizer.normalizer.normalize_str("A")
     for text in read_texts(corpus):
         text = well_formed(text)
         counts.update(_words(text.lower() if lower else text))
-    often = [word for word, count in counts.items() if count >= _SEEN]
+    often = [word for word, count in counts.items() if count >= _MIN_COUNT]
     cut = tokenizer.encode_batch([f" {word}" for word in often], add_special_tokens=False)
-    found = [word for word, own in zip(often, cut, strict=True) if len(own.ids) >= _PIECES]
-    return sorted(found, key=lambda word: (-counts[word], word))[:n]
+    long = [word for word, own in zip(often, cut, strict=True) if len(own.ids) >= _PIECES]
+    return sorted(long, key=lambda word: (-counts[word], word))[:n]
 
 
 def _words(text: str) -> Iterable[str]:
@@ -46,11 +43,9 @@ def add_words(model: Any, tokenizer: Any, words: Sequence[str]) -> tuple[str, ..
 
     model, tokenizer: transformers' own, of one vocabulary. The new rows of the input embeddings,
     and of the head with its bias, are the means of the rows of the word's pieces.
-
-    Raises:
-        InvalidInputError: A word is empty or no str.
     """
     import torch
+    from tokenizers import AddedToken
 
     if not all(isinstance(word, str) and word.strip() for word in words):
         raise InvalidInputError("new_words takes words, each a str that is not empty.")
@@ -58,8 +53,6 @@ def add_words(model: Any, tokenizer: Any, words: Sequence[str]) -> tuple[str, ..
     pieces = {name: tokenizer(name, add_special_tokens=False)["input_ids"] for name in names}
     unknown = tokenizer.unk_token_id
     fresh = [name for name in names if len(pieces[name]) > 1 and unknown not in pieces[name]]
-    from tokenizers import AddedToken
-
     tokenizer.add_tokens([AddedToken(name, single_word=True, normalized=True) for name in fresh])
     model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     tables = [model.get_input_embeddings().weight]

@@ -94,10 +94,10 @@ class SentenceTraining(ExampleRecipe):
         return Run(base, examples, held, extra=loss)
 
     def _train(self, run: Run, folder: Path, *, show: bool) -> None:
-        from sememe.train.base.hf_callbacks import a_quiet_guest
+        from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
         loss, held = run.extra, run.held
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             model = open_model(
                 self.base, max_tokens=self.max_tokens, dims=self.dims, seed=self.seed
             )

@@ -95,10 +95,10 @@ class CrossTraining(ExampleRecipe):
         from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
         from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
-        from sememe.train.base.hf_callbacks import CrossTrainer, a_quiet_guest
+        from sememe.train.base.hf_callbacks import CrossTrainer, isolate_rng_and_logging
         from sememe.train.sentence.length_batching import ByLength
 
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             torch.manual_seed(self.seed)  # of layers that the base lacks
             sigmoid = torch.nn.Sigmoid()
             model = CrossEncoder(str(run.base), num_labels=1, activation_fn=sigmoid)

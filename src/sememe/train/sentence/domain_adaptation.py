@@ -146,7 +146,7 @@ class DomainAdaptation(Recipe):
         return make_card(self.report_, parameters(self))
 
     def _train(self, run: _Run, corpus: Corpus, data: Examples, loss: str) -> None:
-        from sememe.train.base.hf_callbacks import a_quiet_guest
+        from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
         masked = run.mask(corpus) if self.mlm_epochs else None
         start = self.base if masked is None else str(run.start())
@@ -176,7 +176,7 @@ class DomainAdaptation(Recipe):
             curve=adapted,
             notes=collect_notes(data, run.held),
         )
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             self.model_ = open_model(str(run.folder / "sentence"))
         self.report_ = add_notes(report, headless=not has_head(self.base))
 
@@ -243,9 +243,9 @@ class _Run:
         """Return the metric of an encoder on the held-out examples."""
         if self.held is None:
             return None
-        from sememe.train.base.hf_callbacks import a_quiet_guest
+        from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             return next(iter(score_model(open_model(name), self.held).values()))
 
 
@@ -258,9 +258,9 @@ def graft_network(base: str, masked: Path, keep: float = 0.0) -> Any:
     import torch
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-    from sememe.train.base.hf_callbacks import a_quiet_guest
+    from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
-    with a_quiet_guest(), torch.no_grad():
+    with isolate_rng_and_logging(), torch.no_grad():
         model = open_model(base)
         limit = model.get_max_seq_length()
         tokenizer = AutoTokenizer.from_pretrained(str(masked))

@@ -108,13 +108,13 @@ class MultilingualTraining(ExampleRecipe):
         from datasets import Dataset
         from sentence_transformers.sentence_transformer.losses import MSELoss
 
-        from sememe.train.base.hf_callbacks import a_quiet_guest
+        from sememe.train.base.hf_callbacks import isolate_rng_and_logging
         from sememe.train.sentence.length_batching import ByLength
 
         sources, targets = (run.examples.columns[name] for name in ("anchor", "positive"))
         goals = _encode_sources(run.extra, sources, folder, show=show)
         n, dim = goals.shape
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             model, projected = _open(self.student, dim, max_tokens=self.max_tokens, seed=self.seed)
             curve = self._fit_model(
                 model,

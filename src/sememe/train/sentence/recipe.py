@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sememe.train.base.base_model import weights_digest
 from sememe.train.base.hf_trainer import check_train_extra, fit_model
-from sememe.train.base.options import TrainerRecipe, fell, parameters
+from sememe.train.base.options import TrainerRecipe, note_decline, parameters
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.sentence.evaluator import name_metric, score_model
 
@@ -105,7 +105,7 @@ class ExampleRecipe(TrainerRecipe):
         )
 
     def _notes(self, run: Run, curve: Curve) -> tuple[str, ...]:
-        return (*collect_notes(run.examples, run.held), *run.notes, *fell(curve))
+        return (*collect_notes(run.examples, run.held), *run.notes, *note_decline(curve))
 
 
 def describe_run(

@@ -16,7 +16,7 @@ import numpy as np
 
 from sememe._errors import InvalidInputError
 from sememe.evaluate.metrics.representation import effective_rank, knn_accuracy, linear_probe
-from sememe.train.base.curve import diverged
+from sememe.train.base.curve import make_divergence_error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,7 +120,7 @@ class Monitor:
         """Measure the features that `encode` gives; raise FloatingPointError if not finite."""
         rows = encode(self._ranked)
         if not np.isfinite(rows).all():
-            raise diverged("features are NaN or infinite", step)
+            raise make_divergence_error("features are NaN or infinite", step)
         rank = effective_rank(rows)
         if (known := self.labelled) is None:
             return Figures(step, rank)

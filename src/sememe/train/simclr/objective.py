@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sememe.train.base.torch_loop import Objective, shuffled_rows
-from sememe.train.data.augment import normalised, scaled, view
+from sememe.train.base.torch_loop import Objective, shuffle_rows
+from sememe.train.data.augment import normalise, scale_pixels, view
 from sememe.train.simclr.loss import nt_xent
 from sememe.train.simclr.monitor import Figures, Monitor, warn_of_collapse
 
@@ -65,7 +65,7 @@ class SimCLRObjective(Objective[Figures]):
         """Return the views of a step, the first ones of all images, then the second ones."""
         import torch
 
-        first = shuffled_rows(len(self.pixels), self.batch_size, step, seed=self.seed)
+        first = shuffle_rows(len(self.pixels), self.batch_size, step, seed=self.seed)
         first = self.compute.share(self.compute.even(first))  # (B,)
         rng = self.compute.rng(self.seed, 1, step)
         views = [
@@ -101,11 +101,11 @@ class SimCLRObjective(Objective[Figures]):
         """Return the features of images without augmentation: (n, dim) float32."""
         rows = []
         for start in range(0, len(pixels), _ENCODED):
-            images = self._normalize(scaled(pixels[start : start + _ENCODED]))
+            images = self._normalize(scale_pixels(pixels[start : start + _ENCODED]))
             rows.append(self.network(self.compute.put(images)).cpu().numpy())
         return np.concatenate(rows)
 
     def _normalize(self, images: Any) -> Any:
         import torch
 
-        return normalised(images, self.preprocess).contiguous(memory_format=torch.channels_last)
+        return normalise(images, self.preprocess).contiguous(memory_format=torch.channels_last)

@@ -29,7 +29,7 @@ from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.base.torch_loop import Loop
 from sememe.train.data.augment import Augmentation
 from sememe.train.data.files import pictures_digest
-from sememe.train.data.images import find_pictures, read_pictures, training_preprocess
+from sememe.train.data.images import find_pictures, make_preprocess, read_pictures
 from sememe.train.simclr.backbones import SMALL, make_backbone
 from sememe.train.simclr.monitor import Monitor, note_collapse, split_labelled
 from sememe.train.simclr.objective import SimCLRObjective
@@ -143,7 +143,7 @@ class SimCLRTraining(LoopRecipe):
             facts["labelled"] = pictures_digest(known)
         with checkpoint_folder(checkpoint, facts) as folder:
             data = read_pictures(
-                images, size=self.size, beside=folder / "pictures", show=show_progress
+                images, size=self.size, folder=folder / "pictures", show=show_progress
             )
             data = replace(data, skipped=(*left_out, *data.skipped))
             self._check_enough(len(data.sources), "readable")
@@ -162,7 +162,7 @@ class SimCLRTraining(LoopRecipe):
         show: bool,
     ) -> None:
         labelled = None if aside is None else split_labelled(aside, data)
-        self.preprocess_ = training_preprocess(self.size, *data.colours())
+        self.preprocess_ = make_preprocess(self.size, *data.colours())
         objective = SimCLRObjective(
             network=network,
             head=self._head(dim),

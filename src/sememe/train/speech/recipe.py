@@ -178,10 +178,10 @@ class SpeechTraining(LoopRecipe):
     def _train(
         self, pairs: Pairs, aside: Pairs | None, base: Path | None, folder: Path, *, show: bool
     ) -> None:
-        from sememe.train.base.hf_callbacks import a_quiet_guest
+        from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
         vocabulary = self._vocabulary([text for _, text in pairs], base)
-        with a_quiet_guest():
+        with isolate_rng_and_logging():
             network = self._network(vocabulary, base)
             data, skipped = self._read(pairs, vocabulary, network, folder / "sounds-run", show)
             missed: tuple[Skipped, ...] = ()
@@ -223,7 +223,7 @@ class SpeechTraining(LoopRecipe):
             sample_rate=network.sample_rate,
             longest=self.longest,
             longer="skip",
-            beside=folder,
+            folder=folder,
             show=show,
         )
         texts = [text for _, text in pairs]

@@ -97,7 +97,7 @@ def mean_layers(model: Any, audio: Waveforms, rows: NDArray[np.int64]) -> list[F
     order = rows[np.argsort(audio.lengths[rows], kind="stable")]
     size = max(1, int(_SECONDS * audio.sample_rate / max(int(audio.lengths[order].max()), 1)))
     for start in range(0, len(order), size):
-        values, mask = audio.padded(order[start : start + size].tolist())
+        values, mask = audio.pad(order[start : start + size].tolist())
         with torch.no_grad():
             outputs = network(
                 torch.from_numpy(values).to(device),

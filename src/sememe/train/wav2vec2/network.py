@@ -134,9 +134,9 @@ def count_frames(config: Any, samples: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def write_network(module: Any, folder: Path, sample_rate: int, **more: str) -> None:
     """Write a network for transformers. more: Further fields of preprocessor_config.json."""
-    from sememe.train.base.hf_callbacks import a_quiet_guest
+    from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
-    with a_quiet_guest():
+    with isolate_rng_and_logging():
         module.save_pretrained(str(folder))
     config = {
         "feature_extractor_type": "Wav2Vec2FeatureExtractor",

@@ -140,7 +140,7 @@ class Wav2Vec2Training(LoopRecipe):
 
     def _read(self, files: Sequence[Named], folder: Path | None, *, show: bool) -> Waveforms:
         return read_waveforms(
-            files, sample_rate=self.sample_rate, longest=_LONGEST, beside=folder, show=show
+            files, sample_rate=self.sample_rate, longest=_LONGEST, folder=folder, show=show
         )
 
     def _train(

@@ -2,22 +2,21 @@
 
     <folder>/job-<number>/     the bytes of each array, then state.json, which makes it valid
 
-The next state is written under a temporary name and renamed when it is complete; only then is the
-previous one removed.
+The previous state is removed once the next one is complete.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sememe._atomic import replace_folder, write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._persistence import expect_valid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,25 +42,16 @@ class Checkpoint:
         Replacing it would leave a moment without any state.
         """
         done = self.folder / f"job-{job}"
-        if done in self._states():
+        if done in _find_states(self.folder):
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        fresh = self.folder / f".writing-{os.getpid()}"
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir()
-        for name, array in arrays.items():
-            with (fresh / name).open("wb") as file:
-                file.write(array.data.cast("B"))
-                file.flush()
-                os.fsync(file.fileno())
-        state = {"format": _FORMAT, "job": job, "facts": dict(self.facts)}
-        with (fresh / _STATE).open("w", encoding="utf-8") as text:
-            json.dump(state, text, ensure_ascii=False)
-            text.flush()
-            os.fsync(text.fileno())
-        shutil.rmtree(done, ignore_errors=True)
-        fresh.rename(done)
-        for other in self._states() - {done}:
+        with replace_folder(done) as fresh:
+            for name, array in arrays.items():
+                with write_atomically(fresh / name) as file:
+                    file.write(array.data.cast("B"))
+            state = {"format": _FORMAT, "job": job, "facts": dict(self.facts)}
+            with write_atomically(fresh / _STATE) as file:
+                file.write(json.dumps(state, ensure_ascii=False).encode())
+        for other in _find_states(self.folder) - {done}:
             _remove_state(other)
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> int:
@@ -71,34 +61,21 @@ class Checkpoint:
             InvalidInputError: The state has other parameters or another corpus.
             CorruptFileError: It is damaged or of another version.
         """
-        states = [(self._job(state), state) for state in self._states()]
+        states = _find_states(self.folder)
         if not states:
             return 0
-        job, state = max(states)
+        job, state = max((int(state.name.removeprefix("job-")), state) for state in states)
         self._check(_read_facts(state / _STATE))
         for name, array in arrays.items():
             if not (state / name).is_file():
                 raise CorruptFileError(f"{state} lacks {name}. {_ANEW}")
-            with (state / name).open("rb", buffering=0) as file:
-                _read_all(file, array.data.cast("B"))
+            _read_into(state / name, array.data.cast("B"))
         return job
 
-    def remove(self) -> None:
-        """Delete the states, and the folder if nothing else is in it."""
-        remove_checkpoint(self.folder)
-
-    def _states(self) -> set[Path]:
-        return _states_in(self.folder)
-
-    @staticmethod
-    def _job(state: Path) -> int:
-        return int(state.name.removeprefix("job-"))
-
     def _check(self, kept: Mapping[str, Any]) -> None:
-        names = sorted(set(kept) | set(self.facts))
         differ = [
             f"{name}: {kept.get(name)!r} there, {self.facts.get(name)!r} now"
-            for name in names
+            for name in sorted({*kept, *self.facts})
             if kept.get(name) != self.facts.get(name)
         ]
         if differ:
@@ -111,14 +88,14 @@ class Checkpoint:
 
 def holds_state(folder: Path) -> bool:
     """Return whether a folder holds a state to resume from."""
-    return bool(_states_in(folder))
+    return bool(_find_states(folder))
 
 
 def remove_checkpoint(folder: Path) -> None:
     """Delete the states in a folder, and the folder if nothing else is in it."""
-    for state in _states_in(folder):
+    for state in _find_states(folder):
         _remove_state(state)
-    for state in folder.glob(".writing-*"):
+    for state in folder.glob(".job-[0-9]*"):  # left by a kill
         shutil.rmtree(state, ignore_errors=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
@@ -126,30 +103,27 @@ def remove_checkpoint(folder: Path) -> None:
 
 def _read_facts(path: Path) -> dict[str, Any]:
     """Return the facts of a saved state."""
-    try:
+    with expect_valid(path, cure=_ANEW):
         state = json.loads(path.read_text(encoding="utf-8"))
         version, facts = state["format"], dict(state["facts"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise CorruptFileError(f"{path} is damaged ({error!r}). {_ANEW}") from error
     if version != _FORMAT:
         what = f"format {version!r}, this version reads {_FORMAT}"
         raise CorruptFileError(f"{path} is of {what}. {_ANEW}")
     return facts
 
 
-def _read_all(file: FileIO, room: memoryview) -> None:
-    """Fill `room` from the file; a memory-mapped file would count as memory in use."""
-    filled = 0
-    while filled < len(room):
-        got = file.readinto(room[filled : filled + 2**30])
-        if not got:
-            raise CorruptFileError(f"{file.name} is {len(room) - filled} bytes short. {_ANEW}")
-        filled += got
-    if file.read(1):
-        raise CorruptFileError(f"{file.name} is longer than {len(room)} bytes. {_ANEW}")
+def _read_into(path: Path, memory: memoryview) -> None:
+    """Fill `memory` from a file; a memory-mapped one would count as memory in use."""
+    size, expected = path.stat().st_size, len(memory)
+    if size < expected:
+        raise CorruptFileError(f"{path} is {expected - size} bytes short. {_ANEW}")
+    if size > expected:
+        raise CorruptFileError(f"{path} is longer than {expected} bytes. {_ANEW}")
+    with path.open("rb") as file:
+        file.readinto(memory)
 
 
-def _states_in(folder: Path) -> set[Path]:
+def _find_states(folder: Path) -> set[Path]:
     return {path.parent for path in folder.glob(f"job-[0-9]*/{_STATE}")}
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from sememe.text.ngrams import Hangul, Ngrams
 from sememe.train.base.options import option
 from sememe.train.words.corpus.vocabulary import Vocabulary
-from sememe.train.words.kernels.choose import Kind, Step, subword_step
+from sememe.train.words.kernels.choose import Kind, Step, choose_tree, make_step
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.kernels.sampling import make_sampler
 from sememe.train.words.kernels.subword import Parts
@@ -24,9 +24,7 @@ from sememe.vectors.keyed import SubwordVectors
 from sememe.vectors.ngram_rows import average_with_ngrams
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sememe.train.words.model import Arrays
+    from sememe.train.words.word2vec import Arrays
 
 _FREQUENT = 10_000  # words from which the common directions are computed
 _ENOUGH = 1_000  # words, at least, to remove common directions
@@ -49,7 +47,7 @@ class FastText(Word2Vec):
         targets: Predicted words: stems strips particles and endings from a Korean neighbour, so
             that 학교는 and 학교에서 count as one; words predicts it unchanged, as the official
             program does. Words of other scripts are predicted unchanged.
-        common_directions: Principal directions, besides the mean, that are removed from every
+        common_directions: Principal directions, after the mean, that are removed from every
             trained row (Mu & Viswanath 2018, arXiv:1702.01417): shared n-grams make what all
             vectors have in common large. Nothing is removed with None, as in the official program,
             and with a vocabulary of fewer than 1,000 words.
@@ -90,24 +88,19 @@ class FastText(Word2Vec):
     def _sizes(self, n: int) -> dict[str, int]:
         return {"words": n, "ngrams": self.buckets, "outputs": n}
 
-    def _targets(self, vocabulary: Vocabulary) -> NDArray[np.int32]:
-        if self.targets == "stems":
-            return stem_rows(vocabulary.keys)
-        return np.arange(len(vocabulary), dtype=np.int32)
-
     def _new_arrays(self, vocabulary: Vocabulary, known: Arrays) -> Arrays:
-        n, dim, width = len(vocabulary), self.dim, row_width(self.dim)
-        seed, rows = self.seed, self.buckets
-        ngrams = known.get("ngrams")
+        n, shape, seed = len(vocabulary), (self.dim, row_width(self.dim)), self.seed
         return {
-            "words": new_rows(n, dim, width, seed=seed, known=known.get("words")),
-            "ngrams": new_rows(rows, dim, width, seed=seed + 1, known=ngrams),
+            "words": new_rows(n, *shape, seed=seed, known=known.get("words")),
+            "ngrams": new_rows(self.buckets, *shape, seed=seed + 1, known=known.get("ngrams")),
             "outputs": self._new_outputs(n, known),
         }
 
     def _make_step(self, vocabulary: Vocabulary, arrays: Arrays) -> Step:
-        tree, negatives = self._choose_tree(vocabulary)
-        targets = self._targets(vocabulary)
+        tree, negatives = choose_tree(self.objective, self.negatives, vocabulary.counts)
+        targets = np.arange(len(vocabulary), dtype=np.int32)
+        if self.targets == "stems":
+            targets = stem_rows(vocabulary.keys)
         sampler = make_sampler(
             vocabulary.counts,
             subsample=self.subsample,
@@ -115,16 +108,9 @@ class FastText(Word2Vec):
             noise_counts=np.bincount(targets, vocabulary.counts, len(targets)),
         )
         buckets = self._subwords().ids_of_many(vocabulary.keys)
-        return subword_step(
-            self.mode,
-            Parts(arrays["words"], arrays["ngrams"], *buckets),
-            arrays["outputs"],
-            targets=targets,
-            sampler=sampler,
-            tree=tree,
-            window=self.window,
-            negatives=negatives,
-        )
+        parts = Parts(arrays["words"], arrays["ngrams"], *buckets)
+        rest = sampler, tree, self.mode == "cbow", self.window, negatives
+        return make_step(self.kind, self.mode, parts, targets, arrays["outputs"], *rest)
 
     def _make_vectors(self, vocabulary: Vocabulary, arrays: Arrays) -> SubwordVectors:
         words, ngrams = arrays["words"][:, : self.dim], arrays["ngrams"][:, : self.dim]

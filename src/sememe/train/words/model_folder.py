@@ -4,14 +4,13 @@ the files of `sememe.vectors.formats.folder`, kind "word2vec" or "fasttext" in s
 state/<array>.npy      the rows that were trained, inputs and outputs, without padding
 phrases.json           the pairs joined before, where `sememe train --phrases` did so
 
-All of it is written under a temporary name and then renamed, so that state and vectors are always
-of the same model.
+The folder is replaced as a whole, so that state and vectors are always of the same model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from sememe._atomic import replace_folder, write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._persistence import ABOUT, expect_valid
 from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.report import TrainingReport
@@ -29,43 +29,26 @@ MODEL_FILES = (*FILES, "state", "phrases.json")
 _SUMS = ("n_words", "n_sentences", "n_distinct")
 
 
-@dataclass(frozen=True, eq=False)
-class SavedModel:
-    """A trained model as stored in a folder, without the trained rows."""
-
-    kind: str
-    parameters: Mapping[str, Any]
-    vocabulary: Vocabulary
-    report: TrainingReport
-    vectors: KeyedVectors
-
-
-def write_model(folder: Path, saved: SavedModel, arrays: Mapping[str, Any]) -> Path:
-    """Write a model into a folder, replacing one that may be there.
-
-    arrays: The trained rows, (n, width), of which the first `dim` columns are written.
-    """
+def write_model(folder: Path, model: Any, arrays: Mapping[str, Any]) -> Path:
+    """Write a Word2Vec or FastText; of its trained `arrays` (n, width) the first `dim` columns."""
     facts = {
-        "parameters": dict(saved.parameters),
-        "corpus": {name: getattr(saved.vocabulary, name) for name in _SUMS},
-        "training": asdict(saved.report),
+        "parameters": model.lasting_parameters(),
+        "corpus": {name: getattr(model.vocabulary_, name) for name in _SUMS},
+        "training": asdict(model.report_),
     }
     with replace_folder(folder.resolve()) as fresh:
         (fresh / "state").mkdir()
         for name, rows in arrays.items():
             with write_atomically(fresh / "state" / f"{name}.npy") as file:
-                np.save(file, rows[:, : saved.vectors.dim], allow_pickle=False)
-        write_vectors(fresh, saved.vectors.record, kind=saved.kind, facts=facts)
+                np.save(file, rows[:, : model.vectors_.dim], allow_pickle=False)
+        write_vectors(fresh, model.vectors_.record, kind=model.kind, facts=facts)
     return folder
 
 
-def read_model(folder: Path, kind: str, name: str) -> SavedModel:
-    """Read a model of `kind`, whose class is called `name`.
-
-    Raises:
-        InvalidInputError: It is a file, or holds no vectors.
-        CorruptFileError: Damaged files, or another kind of model.
-    """
+def read_model(
+    folder: Path, kind: str, name: str
+) -> tuple[dict[str, Any], Vocabulary, TrainingReport, KeyedVectors]:
+    """Read a model of `kind`, whose class is called `name`: its parameters and results."""
     if folder.is_file():
         raise InvalidInputError(
             f"{folder} is a file: it may hold vectors, but not the state that training goes on "
@@ -78,17 +61,15 @@ def read_model(folder: Path, kind: str, name: str) -> SavedModel:
             f"{folder} holds {document['kind']!r}, not a trained {kind!r}. For the vectors "
             f"alone type KeyedVectors.load({str(folder)!r})."
         )
-    try:
+    with expect_valid(folder / ABOUT, cure="Train and save the model again"):
         parameters = dict(document["parameters"])
         sums = {name: document["corpus"][name] for name in _SUMS}
         report = TrainingReport.of(document["training"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CorruptFileError(f"{folder}: sememe.json is damaged ({error!r}).") from error
     vectors = from_record(read_vectors(folder))
     if vectors.counts is None:
         raise CorruptFileError(f"{folder} lacks counts.npy. Train and save the model again.")
     vocabulary = Vocabulary(tuple(vectors.keys), np.array(vectors.counts), **sums)
-    return SavedModel(kind, parameters, vocabulary, report, vectors)
+    return parameters, vocabulary, report, vectors
 
 
 def read_arrays(
@@ -96,7 +77,7 @@ def read_arrays(
 ) -> dict[str, Any]:
     """Return the trained rows, padded for the kernels.
 
-    sizes: Number of rows of each array, by name. fingerprint: Of the loaded vectors.
+    sizes: Number of rows of each array, by name. fingerprint: That of the loaded vectors.
 
     Raises:
         CorruptFileError: An array is missing, unreadable, or of another shape, or the folder now
@@ -106,7 +87,7 @@ def read_arrays(
         raise CorruptFileError(
             f"{folder.parent} holds another model than when it was loaded. Load it again."
         )
-    arrays = {}
+    arrays = {name: new_rows(n, dim, row_width(dim), seed=None) for name, n in sizes.items()}
     for name, n in sizes.items():
         path = folder / f"{name}.npy"
         try:
@@ -118,6 +99,5 @@ def read_arrays(
                 f"{path} cannot be read: {error}. Without it training cannot go on; the vectors "
                 "themselves may still be whole."
             ) from error
-        arrays[name] = new_rows(n, dim, row_width(dim), seed=None)
         arrays[name][:, :dim] = rows
     return arrays

@@ -1,4 +1,4 @@
-"""The report of a training run."""
+"""The report of training word vectors."""
 
 from __future__ import annotations
 

@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Epochs over a corpus with a learning rate that falls linearly with the number of words.
-
-    learning_rate, min_learning_rate: At the first and after the last word.
-    """
+    """Epochs over a corpus, and the learning rates at the first and after the last word."""
 
     corpus: EncodedCorpus
     epochs: int
@@ -74,61 +71,46 @@ def run_jobs(
     start: int,
     workers: int,
     pause: Callable[[int], bool],
-) -> int:
-    """Run the jobs from `start` in `workers` threads; return the first job not started.
+) -> None:
+    """Run the jobs from `start` in `workers` threads.
 
     step: (ids of a block, rate at its begin, rate at its end, seed) -> mean loss; it releases the
     interpreter lock. losses: (n_jobs,), filled in. pause: Called with the number of each job before
-    it starts; once it returns True no job is started, and running ones are finished.
-
-    Raises:
-        BaseException: As raised by a step or `pause`, after all threads have stopped.
+    it starts; once it returns True no job is started, and running ones are finished. An exception
+    of a step or of `pause` is raised after all threads have stopped.
     """
-    lock = threading.Lock()
-    next_job, stopped = start, False
+    lock, stopped = threading.Lock(), threading.Event()
+    jobs = iter(range(start, schedule.n_jobs))
     failures: list[BaseException] = []
 
     def take() -> int | None:
-        nonlocal next_job, stopped
         with lock:
-            if stopped or next_job == schedule.n_jobs or pause(next_job):
-                stopped = True
+            if stopped.is_set() or (job := next(jobs, None)) is None or pause(job):
+                stopped.set()
                 return None
-            next_job += 1
-            return next_job - 1
+            return job
 
     def work() -> None:
-        nonlocal stopped
         try:
             while (job := take()) is not None:
                 numbers = schedule.corpus.read(job % schedule.corpus.n_blocks)
                 rates = schedule.rate_at(job), schedule.rate_at(job + 1)
                 losses[job] = step(numbers, *rates, schedule.seed_of(job))
         except BaseException as error:
-            stopped = True
+            stopped.set()
             failures.append(error)
 
-    def stop() -> None:
-        nonlocal stopped
-        stopped = True
-
-    _in_threads(work, workers, stop)
-    if failures:
-        raise failures[0]
-    return next_job
-
-
-def _in_threads(work: Callable[[], None], n: int, stop: Callable[[], None]) -> None:
-    """Run `work` in n threads; on Ctrl-C call `stop`, and raise after all of them have ended."""
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(n)]
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
     try:
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    except BaseException:
-        stop()
+    except BaseException:  # Ctrl-C
+        stopped.set()
         for thread in threads:
             if thread.is_alive():  # one that has not started yet will see the stop
                 thread.join()
         raise
+    if failures:
+        raise failures[0]

@@ -1,8 +1,8 @@
 """Call a function in a subprocess, whose memory is returned to the system when it ends.
 
-It is a plain child process, not `multiprocessing`, which would run the user's script again without
-an `if __name__ == "__main__"` guard, and cannot start from a notebook or piped code. The child
-inherits `sys.path`, and ends when its parent does.
+`multiprocessing` would run the user's script again without an `if __name__ == "__main__"` guard,
+and cannot start from a notebook or piped code. The child inherits `sys.path`, and ends when its
+parent does.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import sememe._errors as errors
@@ -32,11 +33,11 @@ def can_call() -> bool:
     return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
+Report = Callable[[int], None]
+
+
 def call(
-    module: str,
-    function: str,
-    arguments: dict[str, Any],
-    report: Callable[[int], None] | None = None,
+    module: str, function: str, arguments: dict[str, Any], report: Report | None = None
 ) -> Any:
     """Return module.function(**arguments) as run in a subprocess; arguments and result are JSON.
 
@@ -47,32 +48,25 @@ def call(
         RuntimeError: Anything else it raised, or an exit without an answer.
     """
     argv = [sys.executable, "-P", "-c", _BOOT, json.dumps([str(part) for part in sys.path])]
-    fields = {"module": module, "function": function, "arguments": arguments}
-    request = json.dumps(fields | {"report": report is not None})
+    request: Any = {"module": module, "function": function, "arguments": arguments}
+    request["report"] = report is not None
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(argv, env=os.environ | _FRUGAL, **pipes) as child:
         try:
-            answer = _ask(child, request.encode(), report)
+            answer = _ask(child, json.dumps(request).encode(), report)
         except BaseException:
             child.terminate()
             raise
-    if "error" not in answer:
-        return answer["value"]
-    kind = getattr(errors, answer["error"], RuntimeError)
-    raise kind(answer["message"])
+    if "error" in answer:
+        raise getattr(errors, answer["error"], RuntimeError)(answer["message"])
+    return answer["value"]
 
 
-def _ask(
-    child: subprocess.Popen[bytes], request: bytes, report: Callable[[int], None] | None
-) -> dict[str, Any]:
+def _ask(child: Any, request: bytes, report: Report | None) -> dict[str, Any]:
     """Send the request and return the answer; the pipe stays open while this process runs."""
-    if child.stdin is None or child.stdout is None:
-        raise RuntimeError("the child process has no pipes")
-    try:
+    with suppress(BrokenPipeError):
         child.stdin.write(request + b"\n")
         child.stdin.flush()
-    except BrokenPipeError:
-        pass
     for line in child.stdout:
         answer: dict[str, Any] = json.loads(line)
         if "reported" not in answer:
@@ -86,22 +80,18 @@ def _ask(
 def main() -> None:
     """Answer one request, as the child process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives it and ends this process
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that temporary folders are deleted
     request = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         function = getattr(importlib.import_module(request["module"]), request["function"])
-        report = {"report": _report} if request["report"] else {}
+        report = {"report": lambda done: _answer({"reported": done})} if request["report"] else {}
         answer = {"value": function(**request["arguments"], **report)}
     except errors.SememeError as error:
         answer = {"error": type(error).__name__, "message": str(error)}
     except Exception:
         answer = {"error": "", "message": traceback.format_exc()}
     _answer(answer)
-
-
-def _report(done: int) -> None:
-    _answer({"reported": done})
 
 
 def _answer(answer: dict[str, Any]) -> None:
@@ -112,8 +102,3 @@ def _answer(answer: dict[str, Any]) -> None:
 def _end_with_parent() -> None:
     os.read(sys.stdin.fileno(), 1)  # returns when the pipe closes
     _thread.interrupt_main(signal.SIGTERM)
-
-
-def _leave(*_: object) -> None:
-    """Exit so that temporary folders are deleted."""
-    sys.exit(1)

@@ -24,12 +24,8 @@ from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import FloatArray
 from sememe.text.ngrams import Ngrams
-from sememe.vectors.formats.file_errors import (
-    check_distinct,
-    error_at_byte,
-    reserve_rows,
-    show_bytes,
-)
+from sememe.vectors.formats import file_errors
+from sememe.vectors.formats.file_errors import error_at_byte, show_bytes
 from sememe.vectors.ngram_rows import average_with_ngrams, sum_ngram_rows
 from sememe.vectors.record import SubwordTable, VectorRecord
 
@@ -60,10 +56,8 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
     source = _Source(file, path)
     mark, version = source.take(4), source.unpack(struct.Struct("<i"))[0]
     if mark != MAGIC or version not in _VERSIONS:
-        raise error_at_byte(
-            path, 0, f"mark {mark.hex()}, version {version}; read are {MAGIC.hex()}, 11 and 12",
-            do="Give a .bin of fastText 0.1 or later.",
-        )  # fmt: skip
+        problem = f"mark {mark.hex()}, version {version}; read are {MAGIC.hex()}, 11 and 12"
+        raise error_at_byte(path, 0, problem, do="Give a .bin of fastText 0.1 or later.")
     arguments = source.unpack(_ARGUMENTS)
     dim, model, buckets, min_n, max_n = (int(arguments[i]) for i in (0, 7, 8, 9, 10))
     if model == _SUPERVISED:
@@ -75,10 +69,10 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
     buckets = buckets if max_n else 0
     if (rows, columns) != (len(words) + buckets, dim) or not dim:
         raise source.error(
-            f"the input matrix is {rows} x {columns}, the header says {len(words)} words, "
+            f"the input matrix is {rows} x {columns}, the header gives {len(words)} words, "
             f"{buckets} buckets and {dim} numbers"
         )
-    keys = check_distinct(words, path)
+    keys = file_errors.check_distinct(words, path)
     own, ngrams = source.rows(len(words), dim), source.rows(buckets, dim)
     if not max_n or not buckets:
         return VectorRecord(keys, own, counts)
@@ -112,9 +106,8 @@ def write(vectors: VectorRecord, path: Path) -> Path:
         )
     encoded = [_encode_key(key, row) for row, key in enumerate(vectors.keys)]
     with write_atomically(path) as file:
-        file.write(
-            MAGIC + struct.pack("<i", _VERSIONS[-1]) + _pack_arguments(vectors.dim, table.subwords)
-        )
+        file.write(MAGIC + struct.pack("<i", _VERSIONS[-1]))
+        file.write(_pack_arguments(vectors.dim, table.subwords))
         file.write(_pack_dictionary(encoded, vectors.counts))
         file.write(_SHAPE.pack(False, len(vectors) + table.subwords.buckets, vectors.dim))
         for start in range(0, len(vectors), _ROWS):
@@ -123,29 +116,23 @@ def write(vectors: VectorRecord, path: Path) -> Path:
         for start in range(0, len(table.ngrams), _ROWS):
             file.write(table.ngrams[start : start + _ROWS].astype("<f4").tobytes())
         file.write(_SHAPE.pack(False, len(vectors), vectors.dim))
-        zeros = bytes(4 * vectors.dim * _ROWS)
         for start in range(0, len(vectors), _ROWS):
-            rows = min(_ROWS, len(vectors) - start)
-            file.write(zeros[: 4 * vectors.dim * rows])
+            file.write(bytes(4 * vectors.dim * min(_ROWS, len(vectors) - start)))
     return path
 
 
 def _pack_arguments(dim: int, subwords: Ngrams) -> bytes:
-    return _ARGUMENTS.pack(
-        dim, 5, 5, 1, 5, 1, _NEGATIVES, _SKIPGRAM, subwords.buckets, subwords.min_n, subwords.max_n,
-        100, 1e-4,
-    )  # fmt: skip
+    sizes = (subwords.buckets, subwords.min_n, subwords.max_n)
+    return _ARGUMENTS.pack(dim, 5, 5, 1, 5, 1, _NEGATIVES, _SKIPGRAM, *sizes, 100, 1e-4)
 
 
 def _pack_dictionary(words: list[bytes], counts: NDArray[np.int64] | None) -> bytes:
     """Return the dictionary; counts that are unknown are written as n, n - 1, ... to keep order."""
     n = len(words)
     seen = range(n, 0, -1) if counts is None else np.maximum(counts, 1).tolist()
-    head = _DICTIONARY.pack(n, n, 0, sum(seen), -1)
-    entries = (
-        word + b"\0" + _ENTRY.pack(count, 0) for word, count in zip(words, seen, strict=True)
-    )
-    return head + b"".join(entries)
+    pairs = zip(words, seen, strict=True)
+    entries = (word + b"\0" + _ENTRY.pack(count, 0) for word, count in pairs)
+    return _DICTIONARY.pack(n, n, 0, sum(seen), -1) + b"".join(entries)
 
 
 def _compute_own_rows(
@@ -233,8 +220,7 @@ class _Source:
             end = self._data.find(b"\0", self._at)
         if end < 0:
             raise self.error("the file ends within a word, or a word is a megabyte long")
-        word = self._data[self._at : end]
-        self._at = end + 1
+        word, self._at = self._data[self._at : end], end + 1
         return word
 
     def rows(self, count: int, dim: int) -> FloatArray:
@@ -242,7 +228,7 @@ class _Source:
         matrix = np.empty((min(count, _ROWS), dim), np.float32)
         for start in range(0, count, _ROWS):
             some = min(_ROWS, count - start)
-            reserve_rows(matrix, start + some)
+            file_errors.reserve_rows(matrix, start + some)
             block = np.frombuffer(self.take(4 * dim * some), "<f4").reshape(some, dim)
             if not np.isfinite(block).all():
                 raise self.error(f"one of the {some} rows before here holds NaN or infinity")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sememe._errors import CorruptFileError
 from sememe._types import FloatArray
-from sememe.vectors.keys import ListKeys
+from sememe.vectors.keys import ListKeys, find_repeat
 
 _SHOWN = 60  # characters of a line shown
 
@@ -35,22 +35,15 @@ def show_bytes(data: bytes) -> str:
 def check_distinct(keys: Sequence[str], path: Path, *, first_line: int | None = None) -> ListKeys:
     """Return the keys of a file as ListKeys.
 
-    first_line: The line of the first key, for text; keys of binary files are counted from 1.
-
-    Raises:
-        CorruptFileError: A key occurs twice.
+    first_line: The line of the first key, for text; keys of binary files are counted from 1. A key
+    that occurs twice is a CorruptFileError.
     """
-    rows: dict[str, int] = {}
-    if len(dict.fromkeys(keys)) < len(keys):
-        for row, key in enumerate(keys):
-            if key in rows:
-                what = "line" if first_line is not None else "vector"
-                base = first_line if first_line is not None else 1
-                raise CorruptFileError(
-                    f"{path}, {what} {row + base}: key {key!r} was there before, as {what} "
-                    f"{rows[key] + base}; a key comes once. Delete one of the two."
-                )
-            rows[key] = row
+    if repeat := find_repeat(keys):
+        what, base = ("vector", 1) if first_line is None else ("line", first_line)
+        raise CorruptFileError(
+            f"{path}, {what} {repeat[1] + base}: key {keys[repeat[1]]!r} was there before, as "
+            f"{what} {repeat[0] + base}; a key comes once. Delete one of the two."
+        )
     return ListKeys(keys)
 
 

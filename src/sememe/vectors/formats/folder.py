@@ -30,7 +30,7 @@ import numpy as np
 
 from sememe._atomic import find_leftovers, write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import describe_file, made_by, refuse_other_kinds
+from sememe._persistence import describe_file, made_by, read_json, refuse_other_kinds
 from sememe.text.ngrams import Ngrams
 from sememe.vectors.keys import MappedKeys, make_mapped_arrays
 from sememe.vectors.record import StrPath, SubwordTable, VectorRecord
@@ -63,19 +63,17 @@ def write_vectors(
     """
     root = Path(folder)
     document = _make_document(vectors, kind)
-    taken = {"files"} | set(document)
-    if clash := taken & set(facts or {}):
+    if clash := {"files", *document} & set(facts or {}):
         raise InvalidInputError(f"facts names {', '.join(sorted(clash))}; choose other names.")
     refuse_other_kinds(root, kind)
     try:
         root.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise InvalidInputError(f"{root} is a file or is inside one. Name a folder.") from None
-    arrays = _make_arrays(vectors)
     files = {}
     with ExitStack() as stack:  # exits in reverse order: sememe.json is renamed last
         about = stack.enter_context(write_atomically(root / FILE))
-        for name, array in arrays.items():
+        for name, array in _make_arrays(vectors).items():
             file = stack.enter_context(write_atomically(root / name))
             if name.endswith(".npy"):
                 np.save(file, array, allow_pickle=False)
@@ -125,14 +123,11 @@ def read_vectors(folder: StrPath) -> VectorRecord:
         raise CorruptFileError(f"{root / FILE} is damaged ({error!r}). {_AGAIN}") from error
     for name, size in files.items():
         _check_size(root / name, size)
-    blob = np.memmap(root / "keys.bin", np.uint8, "r") if files.get("keys.bin") else _NOTHING
+    nothing = np.empty(0, np.uint8)
+    blob = np.memmap(root / "keys.bin", np.uint8, "r") if files.get("keys.bin") else nothing
     offsets = _open_array(root / "key_offsets.npy", (n + 1,), "<i8")
-    keys = MappedKeys(
-        blob,
-        offsets,
-        hashes=_open_array(root / "key_hashes.npy", (n,), "<u8"),
-        rows=_open_array(root / "key_rows.npy", (n,), "<i4"),
-    )
+    hashes = _open_array(root / "key_hashes.npy", (n,), "<u8")
+    keys = MappedKeys(blob, offsets, hashes, _open_array(root / "key_rows.npy", (n,), "<i4"))
     if offsets[0] != 0 or offsets[-1] != len(blob):
         raise CorruptFileError(f"{root / 'key_offsets.npy'} does not fit keys.bin. {_AGAIN}")
     matrix = _open_array(root / "matrix.npy", (n, dim), "<f4")
@@ -147,15 +142,11 @@ def read_vectors(folder: StrPath) -> VectorRecord:
 
 
 def verify_vectors(folder: StrPath) -> None:
-    """Check every file of the vectors in a folder against its hash.
-
-    Raises:
-        CorruptFileError: A file differs; names it.
-    """
+    """Check every file of the vectors in a folder against its hash; CorruptFileError names one."""
     root = Path(folder)
     for name, entry in read_document(root)["files"].items():
         if (got := describe_file(root / name)) != entry:
-            raise CorruptFileError(f"{root / name}: got {got}, {FILE} says {entry}. {_AGAIN}")
+            raise CorruptFileError(f"{root / name}: got {got}, {FILE} has {entry}. {_AGAIN}")
 
 
 def read_document(folder: Path) -> dict[str, Any]:
@@ -166,21 +157,18 @@ def read_document(folder: Path) -> dict[str, Any]:
         CorruptFileError: It cannot be read, or it is of another version.
     """
     path = folder / FILE
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    document = read_json(path, missing=None)
+    if document is None:
         if (folder / "matrix.npy").exists():
             raise CorruptFileError(
                 f"{folder} lacks {FILE}: its vectors are being written just now, or their writing "
                 "was broken off. Open it again; if that does not help, write them again."
-            ) from None
+            )
         refuse_interrupted_save(folder)
         raise InvalidInputError(
             f"{folder} holds no {FILE}, so no vectors that sememe wrote. Give the folder that "
             "KeyedVectors.save made, or the vector file itself."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise CorruptFileError(f"{path} cannot be read: {error}. {_AGAIN}") from error
+        )
     if not isinstance(document, dict) or "vectors" not in document:
         kind = document.get("kind") if isinstance(document, dict) else None
         raise InvalidInputError(
@@ -197,30 +185,13 @@ def read_document(folder: Path) -> dict[str, Any]:
 
 
 def refuse_interrupted_save(folder: Path) -> None:
-    """Refuse a folder that is missing because a save was interrupted.
-
-    Raises:
-        CorruptFileError: A complete model is there under a temporary name; gives it.
-    """
-    whole = (
-        []
-        if folder.exists()
-        else [path for path in find_leftovers(folder) if (path / FILE).exists()]
-    )
-    if whole:
-        raise CorruptFileError(
-            f"{folder} is missing: a save was broken off, and {whole[0]} holds the complete "
-            f"model. Type: mv {shlex.quote(str(whole[0]))} {shlex.quote(str(folder))}"
-        )
-
-
-def holds_vectors(folder: Path) -> bool:
-    """Return whether a folder's sememe.json is of vectors, in any version."""
-    try:
-        document = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(document, dict) and "vectors" in document
+    """Refuse a folder that a save left under a temporary name; CorruptFileError gives it."""
+    for path in [] if folder.exists() else find_leftovers(folder):
+        if (path / FILE).exists():
+            raise CorruptFileError(
+                f"{folder} is missing: a save was broken off, and {path} holds the complete model. "
+                f"Type: mv {shlex.quote(str(path))} {shlex.quote(str(folder))}"
+            )
 
 
 def _make_document(vectors: VectorRecord, kind: str) -> dict[str, Any]:
@@ -239,16 +210,13 @@ def _make_document(vectors: VectorRecord, kind: str) -> dict[str, Any]:
     return document
 
 
-_NOTHING = np.empty(0, np.uint8)
-
-
 def _check_size(path: Path, expected: int) -> None:
     try:
         size = path.stat().st_size
     except OSError as error:
         raise CorruptFileError(f"{path} is missing ({error.strerror}). {_AGAIN}") from error
     if size != expected:
-        raise CorruptFileError(f"{path} has {size} bytes, {FILE} says {expected}. {_AGAIN}")
+        raise CorruptFileError(f"{path} has {size} bytes, {FILE} lists {expected}. {_AGAIN}")
 
 
 def _open_array(path: Path, shape: tuple[int, ...], dtype: str) -> Any:
@@ -259,6 +227,6 @@ def _open_array(path: Path, shape: tuple[int, ...], dtype: str) -> Any:
         raise CorruptFileError(f"{path} cannot be read: {error}. {_AGAIN}") from error
     if array.shape != shape or array.dtype.str != dtype or not array.flags.c_contiguous:
         raise CorruptFileError(
-            f"{path} holds {array.shape} {array.dtype.str}, {FILE} says {shape} {dtype}. {_AGAIN}"
+            f"{path} holds {array.shape} {array.dtype.str}, {FILE} has {shape} {dtype}. {_AGAIN}"
         )
     return array

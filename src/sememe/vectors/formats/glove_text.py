@@ -10,39 +10,22 @@ from typing import IO
 
 from sememe._atomic import write_atomically
 from sememe.vectors.formats.file_errors import error_at_line, show_bytes
-from sememe.vectors.formats.text_rows import (
-    check_writable,
-    put_back,
-    read_first_line,
-    read_rows,
-    write_rows,
-)
+from sememe.vectors.formats.text_rows import check_writable, read_first_line, read_rows, write_rows
 from sememe.vectors.record import VectorRecord
 
 
 def read(file: IO[bytes], path: Path) -> VectorRecord:
-    """Read vectors from an open file, from its first byte; the first line gives their dim.
-
-    Raises:
-        CorruptFileError: A line does not match the first; names it.
-    """
+    """Read vectors from an open file, from its first byte; the first line gives their dim."""
     line = read_first_line(file, path)
     dim = len(line.split()) - 1
     if dim < 1:
-        raise error_at_line(
-            path, 1, f"got {show_bytes(line.strip())}, a line is a key and its numbers",
-            do="Give a file of vectors.",
-        )  # fmt: skip
-    rows = read_rows(put_back(line, file), path, dim=dim, count=None, first_line=1)
-    return VectorRecord(*rows)
+        problem = f"got {show_bytes(line.strip())}, a line is a key and its numbers"
+        raise error_at_line(path, 1, problem, do="Give a file of vectors.")
+    return VectorRecord(*read_rows(file, path, dim=dim, count=None, start=line))
 
 
 def write(vectors: VectorRecord, path: Path) -> Path:
-    """Write vectors.
-
-    Raises:
-        InvalidInputError: A key that the format cannot hold.
-    """
+    """Write vectors; raises as `check_writable` does."""
     check_writable(vectors, "glove-text")
     with write_atomically(path) as file:
         write_rows(file, vectors)

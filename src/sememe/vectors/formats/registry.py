@@ -28,21 +28,16 @@ from sememe.vectors.formats import fasttext_bin, glove_text, word2vec_binary, wo
 from sememe.vectors.formats.folder import read_vectors, refuse_interrupted_save, write_vectors
 from sememe.vectors.record import StrPath, VectorRecord
 
-_READERS: dict[str, Callable[[IO[bytes], Path], VectorRecord]] = {
-    "word2vec-text": word2vec_text.read,
-    "word2vec-binary": word2vec_binary.read,
-    "glove-text": glove_text.read,
-    "fasttext-vec": word2vec_text.read,
-    "fasttext-bin": fasttext_bin.read,
+_Read = Callable[[IO[bytes], Path], VectorRecord]
+_Write = Callable[[VectorRecord, Path], Path]
+_FILES: dict[str, tuple[_Read, _Write]] = {
+    "word2vec-text": (word2vec_text.read, word2vec_text.write),
+    "word2vec-binary": (word2vec_binary.read, word2vec_binary.write),
+    "glove-text": (glove_text.read, glove_text.write),
+    "fasttext-vec": (word2vec_text.read, partial(word2vec_text.write, vec=True)),
+    "fasttext-bin": (fasttext_bin.read, fasttext_bin.write),
 }
-_WRITERS: dict[str, Callable[[VectorRecord, Path], Path]] = {
-    "word2vec-text": word2vec_text.write,
-    "word2vec-binary": word2vec_binary.write,
-    "glove-text": glove_text.write,
-    "fasttext-vec": partial(word2vec_text.write, vec=True),
-    "fasttext-bin": fasttext_bin.write,
-}
-FORMATS = ("sememe", *_READERS)
+FORMATS = ("sememe", *_FILES)
 _GZIP = b"\x1f\x8b"
 _MARK = b"\xef\xbb\xbf"  # a byte order mark, as some editors put before UTF-8
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f]")
@@ -67,7 +62,7 @@ def write(vectors: VectorRecord, path: StrPath, *, format: str | None = None) ->
     if chosen not in FORMATS:
         raise UnknownNameError.of("format", format, FORMATS)
     if chosen != "sememe":
-        return _WRITERS[chosen](vectors, target)
+        return _FILES[chosen][1](vectors, target)
     if target.exists() and not target.is_dir():
         raise InvalidInputError(f"{target} is a file; the own format is a folder. Name another.")
     return write_vectors(target, vectors)
@@ -89,9 +84,7 @@ def read(path: StrPath, *, format: str | None = None) -> VectorRecord:
         raise UnknownNameError.of("format", format, FORMATS)
     if not source.exists():
         refuse_interrupted_save(source)
-        raise FileNotFoundError(
-            f"{source}: there is no such file or folder. Give one with vectors."
-        )
+        raise FileNotFoundError(f"{source}: no such file or folder. Give one with vectors.")
     if source.is_dir() and format not in (None, "sememe"):
         raise InvalidInputError(f"{source} is a folder, {format} is a file. Leave format= out.")
     if source.is_dir() or format == "sememe":
@@ -100,7 +93,7 @@ def read(path: StrPath, *, format: str | None = None) -> VectorRecord:
         head = file.read(_HEAD)
         file.seek(len(_MARK) if head.startswith(_MARK) else 0)
         head = head.removeprefix(_MARK)
-        return _READERS[format or detect_format(head, source)](file, source)
+        return _FILES[format or detect_format(head, source)][0](file, source)
 
 
 def _check_path(path: StrPath) -> Path:
@@ -111,11 +104,7 @@ def _check_path(path: StrPath) -> Path:
 
 
 def detect_format(head: bytes, path: Path) -> str:
-    """Return the format of a file from its first bytes.
-
-    Raises:
-        CorruptFileError: It is empty, or of an unknown format.
-    """
+    """Return the format of a file from its first bytes; CorruptFileError if there is none."""
     if not head.strip():
         raise CorruptFileError(f"{path} is empty. Give a file with vectors.")
     if head.startswith(fasttext_bin.MAGIC):
@@ -154,7 +143,7 @@ def _format_of_suffix(vectors: VectorRecord, path: Path) -> str:
     known = {"": "sememe", ".vec": "fasttext-vec", ".bin": binary}
     if ending not in known or (path.suffix == ".gz" and not ending):
         raise InvalidInputError(
-            f"{path.name}: the ending does not tell the format. Name it: format= one of "
+            f"{path.name}: the ending does not give the format. Name it: format= one of "
             f"{', '.join(FORMATS)}."
         )
     return known[ending]

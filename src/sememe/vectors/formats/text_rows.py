@@ -18,12 +18,8 @@ from numpy.typing import NDArray
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import FloatArray
-from sememe.vectors.formats.file_errors import (
-    check_distinct,
-    error_at_line,
-    reserve_rows,
-    show_bytes,
-)
+from sememe.vectors.formats import file_errors
+from sememe.vectors.formats.file_errors import error_at_line, show_bytes
 from sememe.vectors.keys import Keys
 from sememe.vectors.record import VectorRecord
 
@@ -32,52 +28,48 @@ _ROWS = 4096  # rows written at once
 _FIRST = 1024  # rows to begin with
 _SPACE = re.compile("[ \t\n\v\f\r]")
 _MAX_KEY = 1_000_000  # bytes of a first line, at most
-_UTF8 = "Save the file as UTF-8, for example with iconv"
+_MEND = "Mend or delete the line."
+_UTF8 = "Save the file as UTF-8, for example with iconv."
 
 
 def read_rows(
-    file: IO[bytes], path: Path, *, dim: int, count: int | None, first_line: int
+    file: IO[bytes], path: Path, *, dim: int, count: int | None, start: bytes = b""
 ) -> tuple[Keys, FloatArray]:
     """Read the rest of a file into one array: keys and (n, dim) float32.
 
     Args:
-        file: Open file, at the first row.
+        file: Open file, at the first row, or after `start`.
         path: For error messages.
         dim: Numbers in a row.
-        count: Number of rows according to the header; None without a header.
-        first_line: Number of the line `file` is at, from 1.
+        count: Number of rows according to the header, line 1; None without a header.
+        start: Bytes of the first row that were read already.
 
     Raises:
         CorruptFileError: A line of another width, a field that is not a finite number, a key that
             is not UTF-8 or occurs twice, more or fewer lines than `count`.
     """
     keys: list[str] = []
+    first_line = 1 if count is None else 2
     matrix = np.empty((min(count or _FIRST, _FIRST), dim), np.float32)
-    for lines in _blocks(file):
+    for lines in _blocks(file, start):
         at = first_line + len(keys)
         names, values = _parse_lines(lines, dim, path, at, spaces=count is None)
         end = len(keys) + len(names)
         if count is not None and end > count:
-            raise error_at_line(
-                path,
-                first_line + count,
-                f"the header says {count} vectors, but another vector follows",
-                do=f"Write the true number in line 1, or cut the file after line {count + 1}.",
-            )
-        reserve_rows(matrix, end)
+            problem = f"the header gives {count} vectors, but another vector follows"
+            cure = f"Write the true number in line 1, or cut the file after line {count + 1}."
+            raise error_at_line(path, first_line + count, problem, do=cure)
+        file_errors.reserve_rows(matrix, end)
         matrix[len(keys) : end] = values
         keys += names
     if count is not None and len(keys) < count:
-        raise error_at_line(
-            path,
-            first_line + len(keys) - 1,
-            f"the header says {count} vectors, but the file ends after {len(keys)}",
-            do=f"Fetch the file again, or write {len(keys)} in line 1.",
-        )
+        problem = f"the header gives {count} vectors, but the file ends after {len(keys)}"
+        cure = f"Fetch the file again, or write {len(keys)} in line 1."
+        raise error_at_line(path, first_line + len(keys) - 1, problem, do=cure)
     if not keys:
         raise CorruptFileError(f"{path} holds no vectors. Give a file with a line for each.")
     matrix.resize((len(keys), dim), refcheck=False)
-    return check_distinct(keys, path, first_line=first_line), matrix
+    return file_errors.check_distinct(keys, path, first_line=first_line), matrix
 
 
 def write_rows(file: IO[bytes], vectors: VectorRecord, *, trailing: str = "") -> None:
@@ -94,11 +86,7 @@ def write_rows(file: IO[bytes], vectors: VectorRecord, *, trailing: str = "") ->
 
 
 def check_writable(vectors: VectorRecord, format: str) -> None:
-    """Refuse keys that a reader of `format` would split or lose.
-
-    Raises:
-        InvalidInputError: A key is empty, holds white space or a lone surrogate.
-    """
+    """Refuse keys that a reader of `format` would split or lose; InvalidInputError names one."""
     for row, key in enumerate(vectors.keys):
         if not key or _SPACE.search(key):
             what = "is empty" if not key else "holds white space"
@@ -114,9 +102,8 @@ def check_writable(vectors: VectorRecord, format: str) -> None:
         raise InvalidInputError(f"there are no vectors; {format} needs one at least.")
 
 
-def _blocks(file: IO[bytes]) -> Iterator[list[bytes]]:
-    """Yield lists of whole lines; empty lines at the end of the file are left out."""
-    rest = b""
+def _blocks(file: IO[bytes], rest: bytes) -> Iterator[list[bytes]]:
+    """Yield lists of whole lines, from `rest` on; empty lines at the file's end are left out."""
     while data := file.read(_BLOCK):
         lines = (rest + data).split(b"\n")
         rest = lines.pop()
@@ -152,7 +139,7 @@ def _parse_lines(
                 part[0].decode()
             except UnicodeDecodeError:
                 problem = f"the key {show_bytes(part[0])} is not UTF-8"
-                raise error_at_line(path, first_line + i, problem, do=f"{_UTF8}.") from None
+                raise error_at_line(path, first_line + i, problem, do=_UTF8) from None
         raise
     return keys, numbers.reshape(len(lines), dim)
 
@@ -161,19 +148,12 @@ def _split_from_end(line: bytes, dim: int, path: Path, number: int, *, spaces: b
     """Split a line whose key has spaces, or refuse one that does not have `dim` numbers."""
     fields = line.rstrip().rsplit(None, dim)
     got = len(line.split()) - 1
-    if len(fields) == dim + 1 and (got == dim or (spaces and not _ends_in_number(fields[0]))):
-        return [fields[0], b" ".join(fields[1:])]
-    raise error_at_line(
-        path,
-        number,
-        f"got {max(got, 0)} numbers after the key, the vectors here have {dim}: {show_bytes(line)}",
-        do="Mend or delete the line.",
-    )
-
-
-def _ends_in_number(key: bytes) -> bool:
-    """Return whether a key ends in a number, so that the line has one number too many."""
-    return len(_parse_numbers([key.split()[-1]])) > 0
+    if len(fields) == dim + 1:
+        key = fields[0]  # one that ends in a number means one number too many
+        if got == dim or (spaces and not len(_parse_numbers(key.split()[-1:]))):
+            return [key, b" ".join(fields[1:])]
+    problem = f"got {max(got, 0)} numbers after the key, the vectors here have {dim}"
+    raise error_at_line(path, number, f"{problem}: {show_bytes(line)}", do=_MEND)
 
 
 def _parse_numbers(texts: list[bytes]) -> NDArray[np.float64]:
@@ -197,16 +177,10 @@ def _raise_bad_number(parts: list[list[bytes]], dim: int, path: Path, first_line
         numbers = _parse_numbers([text])
         if len(numbers) == dim and _fits_float32(numbers):
             continue
-        fields = text.split()
-        bad = next(
-            (f for f in fields if len(n := _parse_numbers([f])) != 1 or not _fits_float32(n)), text
-        )
-        raise error_at_line(
-            path,
-            first_line + i,
-            f"got {show_bytes(bad)}, a vector holds finite float32",
-            do="Mend or delete the line.",
-        )
+        values = ((field, _parse_numbers([field])) for field in text.split())
+        bad = next((field for field, x in values if len(x) != 1 or not _fits_float32(x)), text)
+        problem = f"got {show_bytes(bad)}, a vector holds finite float32"
+        raise error_at_line(path, first_line + i, problem, do=_MEND)
 
 
 def read_first_line(file: IO[bytes], path: Path) -> bytes:
@@ -215,18 +189,3 @@ def read_first_line(file: IO[bytes], path: Path) -> bytes:
     if not line.strip():
         raise error_at_line(path, 1, "there is nothing in it", do="Give a file with vectors.")
     return line
-
-
-def put_back(line: bytes, file: IO[bytes]) -> IO[bytes]:
-    """Return a file that yields `line` before the rest."""
-    return _Prefixed(line, file)  # type: ignore[return-value]
-
-
-class _Prefixed:
-    def __init__(self, data: bytes, file: IO[bytes]) -> None:
-        self._data = data
-        self._file = file
-
-    def read(self, size: int) -> bytes:
-        data, self._data = self._data, b""
-        return data + self._file.read(size)

@@ -13,12 +13,8 @@ import numpy as np
 
 from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError
-from sememe.vectors.formats.file_errors import (
-    check_distinct,
-    error_at_byte,
-    reserve_rows,
-    show_bytes,
-)
+from sememe.vectors.formats import file_errors
+from sememe.vectors.formats.file_errors import error_at_byte, show_bytes
 from sememe.vectors.formats.text_rows import check_writable
 from sememe.vectors.formats.word2vec_text import read_header
 from sememe.vectors.record import VectorRecord
@@ -30,11 +26,7 @@ _AGAIN = "Fetch the file again"
 
 
 def read(file: IO[bytes], path: Path) -> VectorRecord:
-    """Read vectors from an open file, from its first byte.
-
-    Raises:
-        CorruptFileError: The file is cut short or not of the format; names the byte.
-    """
+    """Read vectors from an open file, from its first byte; errors name the byte."""
     count, dim = read_header(file, path)
     matrix = np.empty((min(count, 1024), dim), np.float32)
     keys: list[str] = []
@@ -47,24 +39,25 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
         data += more
         first = len(keys)
         starts: list[int] = []
-        while first + len(starts) < count:
+        while len(keys) < count:
             space = data.find(b" ", at, at + _LONGEST)
             if space < 0 or space + 1 + width > len(data):
                 break
             keys.append(_decode_key(data[at:space].lstrip(b"\n"), path, base + at, len(keys)))
             starts.append(space + 1)
             at = space + 1 + width
-        reserve_rows(matrix, len(keys))
+        file_errors.reserve_rows(matrix, len(keys))
         for row, start in enumerate(starts, start=first):
             matrix[row] = np.frombuffer(data, "<f4", dim, start)
         if not starts and (not more or len(data) > _LONGEST + width):
-            raise _truncation_error(path, base + len(data), len(keys), count)
+            problem = f"the header gives {count} vectors, but the file ends within vector"
+            cure = f"{_AGAIN}: it is cut short, or of another format."
+            raise error_at_byte(path, base + len(data), f"{problem} {len(keys) + 1}", do=cure)
     left = data[at:] + file.read(1)
     if left.strip(b"\n"):
-        raise error_at_byte(
-            path, base + at, f"the header says {count} vectors, but more bytes follow",
-            do="Write the true number in the header, or cut the file here.",
-        )  # fmt: skip
+        problem = f"the header gives {count} vectors, but more bytes follow"
+        cure = "Write the true number in the header, or cut the file here."
+        raise error_at_byte(path, base + at, problem, do=cure)
     matrix.resize((count, dim), refcheck=False)
     finite = np.isfinite(matrix).all(axis=1)
     if not finite.all():
@@ -72,15 +65,11 @@ def read(file: IO[bytes], path: Path) -> VectorRecord:
         raise CorruptFileError(
             f"{path}: the vector of {key!r} holds NaN or infinity. {_AGAIN}, or mend its maker."
         )
-    return VectorRecord(check_distinct(keys, path), matrix)
+    return VectorRecord(file_errors.check_distinct(keys, path), matrix)
 
 
 def write(vectors: VectorRecord, path: Path) -> Path:
-    """Write vectors.
-
-    Raises:
-        InvalidInputError: A key that the format cannot hold.
-    """
+    """Write vectors; raises as `check_writable` does."""
     check_writable(vectors, "word2vec-binary")
     with write_atomically(path) as file:
         file.write(f"{len(vectors)} {vectors.dim}\n".encode())
@@ -96,14 +85,6 @@ def _decode_key(key: bytes, path: Path, byte: int, row: int) -> str:
     try:
         return key.decode()
     except UnicodeDecodeError:
-        raise error_at_byte(
-            path, byte, f"the key of vector {row + 1}, {show_bytes(key)}, is not UTF-8",
-            do=f"{_AGAIN}, or write it anew with UTF-8 keys.",
-        ) from None  # fmt: skip
-
-
-def _truncation_error(path: Path, byte: int, got: int, count: int) -> CorruptFileError:
-    return error_at_byte(
-        path, byte, f"the header says {count} vectors, but the file ends within vector {got + 1}",
-        do=f"{_AGAIN}: it is cut short, or of another format.",
-    )  # fmt: skip
+        problem = f"the key of vector {row + 1}, {show_bytes(key)}, is not UTF-8"
+        cure = f"{_AGAIN}, or write it anew with UTF-8 keys."
+        raise error_at_byte(path, byte, problem, do=cure) from None

@@ -18,21 +18,13 @@ MAX_DIM = 100_000
 
 
 def read(file: IO[bytes], path: Path) -> VectorRecord:
-    """Read vectors from an open file, from its first byte.
-
-    Raises:
-        CorruptFileError: The file does not match its header; names the line.
-    """
+    """Read vectors from an open file, from its first byte; errors name the line."""
     count, dim = read_header(file, path)
-    return VectorRecord(*read_rows(file, path, dim=dim, count=count, first_line=2))
+    return VectorRecord(*read_rows(file, path, dim=dim, count=count))
 
 
 def write(vectors: VectorRecord, path: Path, *, vec: bool = False) -> Path:
-    """Write vectors; with `vec`, each line ends with a space, as fastText's do.
-
-    Raises:
-        InvalidInputError: A key that the format cannot hold.
-    """
+    """Write vectors; with `vec`, each line ends with a space, as fastText's do."""
     check_writable(vectors, "fasttext-vec" if vec else "word2vec-text")
     with write_atomically(path) as file:
         file.write(f"{len(vectors)} {vectors.dim}\n".encode())
@@ -48,10 +40,9 @@ def read_header(file: IO[bytes], path: Path) -> tuple[int, int]:
         count, dim = int(fields[0]), int(fields[1])
         if count and 1 <= dim <= MAX_DIM and count * dim < 2**40:
             return count, dim
-    raise error_at_line(
-        path,
-        1,
+    problem = (
         f"got {show_bytes(line.strip())}, the header is two whole numbers: how many vectors, and "
-        "of how many numbers each",
-        do="If the file has no header, read it with format='glove-text'.",
+        "of how many numbers each"
     )
+    cure = "If the file has no header, read it with format='glove-text'."
+    raise error_at_line(path, 1, problem, do=cure)

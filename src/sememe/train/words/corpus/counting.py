@@ -5,12 +5,14 @@ Each thread sums Arrow arrays; more than `MAX_DISTINCT` strings are spilled to d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from sememe.train.words.corpus.disk_counts import ROWS, Counts, Spill, add_up
-from sememe.train.words.corpus.reader import in_order
+from sememe.train.words.corpus.reader import Corpus, Report, in_order, report_progress
 
 MAX_DISTINCT = 100_000  # strings in memory per thread
 
@@ -18,9 +20,9 @@ MAX_DISTINCT = 100_000  # strings in memory per thread
 class Counter:
     """The counts of one thread; subclasses define the strings of a piece."""
 
-    def __init__(self, spill: Spill) -> None:
-        """Share the spill with the other counters."""
-        self._spill = spill
+    def __init__(self, corpus: Corpus) -> None:
+        """Count nothing yet."""
+        self.corpus = corpus
         self._rows: list[Counts] = []
         self._waiting = 0
 
@@ -32,27 +34,24 @@ class Counter:
         """Map the counts of strings to the final ones; each string is passed once per call."""
         return counts
 
-    def add(self, piece: Any) -> None:
-        """Count the strings of one piece."""
+    def add(self, piece: Any, spill: Spill) -> None:
+        """Count the strings of one piece; too many are added to `spill`."""
         counts = self.strings(piece).value_counts()
         self._rows.append((counts.field(0), counts.field(1)))
         self._waiting += len(counts)
         if self._waiting > ROWS:
             self._rows, self._waiting = [add_up(self._rows)], 0
             if len(self._rows[0][0]) > MAX_DISTINCT:
-                self._spill.add(self.rest()[0])
+                spill.add(self.rest()[0])
 
     def rest(self) -> list[Counts]:
         """Return the counts in memory, in a list of one or none, and clear them."""
-        if not self._rows:
-            return []
-        counts = self.settle(add_up(self._rows))
-        self._rows = []
-        return [counts]
+        rows, self._rows = self._rows, []
+        return [self.settle(add_up(rows))] if rows else []
 
 
-def count(pieces: Iterable[Any], counters: Sequence[Counter], spill: Spill) -> Iterator[Counts]:
-    """Yield the counts of all strings, each once, with one thread per counter."""
+def count(counters: Sequence[Counter], report: Report) -> Iterator[Counts]:
+    """Yield the counts of all strings of a corpus, each once, with one thread per counter."""
     free: SimpleQueue[Counter] = SimpleQueue()
     for counter in counters:
         free.put(counter)
@@ -60,16 +59,19 @@ def count(pieces: Iterable[Any], counters: Sequence[Counter], spill: Spill) -> I
     def add(piece: Any) -> None:
         counter = free.get()
         try:
-            counter.add(piece)
+            counter.add(piece, spill)
         finally:
             free.put(counter)
 
-    for _ in in_order(add, pieces, workers=len(counters)):
-        pass
-    rest = [counts for counter in counters for counts in counter.rest()]
-    if spill:
-        for counts in rest:
-            spill.add(counts)
-        yield from spill.read()
-    elif rest:
-        yield add_up(rest)
+    with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
+        spill = Spill(Path(folder))
+        pieces = report_progress(counters[0].corpus, report)
+        for _ in in_order(add, pieces, workers=len(counters)):
+            pass
+        rest = [counts for counter in counters for counts in counter.rest()]
+        if spill:
+            for counts in rest:
+                spill.add(counts)
+            yield from spill.read()
+        elif rest:
+            yield add_up(rest)

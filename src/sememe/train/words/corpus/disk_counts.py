@@ -71,10 +71,8 @@ class Spill:
         for number in range(FILES):
             rows: list[Counts] = []
             waiting = 0
-            with (
-                pa.OSFile(str(self._path(number)), "rb") as file,
-                pa.ipc.open_stream(file) as batches,
-            ):
+            path = str(self._path(number))
+            with pa.OSFile(path, "rb") as file, pa.ipc.open_stream(file) as batches:
                 for batch in batches:
                     rows.append((batch.column(0), batch.column(1)))
                     waiting += len(batch)

@@ -19,20 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.text.words import LINE_END, Tokens
-from sememe.train.words.corpus.reader import (
-    Corpus,
-    ListCorpus,
-    Report,
-    Source,
-    TextCorpus,
-    draw_bar,
-    in_order,
-    limit_threads,
-    open_corpus,
-    report_progress,
-)
+from sememe.train.words.corpus import reader
+from sememe.train.words.corpus.reader import Corpus, ListCorpus, Report, Source
 from sememe.train.words.corpus.vocabulary import Vocabulary
-from sememe.train.words.subprocess_call import call, can_call
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,11 +65,7 @@ class EncodedCorpus:
         return len(self.words)
 
     def read(self, block: int) -> Numbers:
-        """Return the ids of a block, at most 60,001; thread-safe.
-
-        Raises:
-            CorruptFileError: The file is shorter than it was.
-        """
+        """Return the ids of a block, at most 60,001; CorruptFileError if the file is cut off."""
         import numpy as np
 
         start, stop = int(self.starts[block]), int(self.starts[block + 1])
@@ -88,10 +73,6 @@ class EncodedCorpus:
         if len(numbers) != stop - start:
             raise CorruptFileError(f"{self.path}: cut off since it was written. Train anew")
         return numbers.astype(np.int32, copy=False)
-
-    def raw_words(self, block: int) -> int:
-        """Return the number of words of the corpus in a block; the sum over blocks is `n_words`."""
-        return int(self.words[block])
 
 
 def encode_corpus(
@@ -108,10 +89,10 @@ def encode_corpus(
     It takes 4 bytes per occurrence of a known word, and 4 per sentence.
 
     Args:
-        corpus: See `open_corpus`; an open one is checked against its first pass.
-        vocabulary: The ids of words.
+        corpus: See `open_corpus`; an open corpus is checked against its first pass.
+        tokens: See `open_corpus`.
+        vocabulary: Its rows are the ids.
         folder: An existing folder, in which "corpus.i32" is written.
-        tokens: Tokenization of a text file, see `open_corpus`.
         workers: Threads for a file (lists use one); the file is the same for any number.
         show_progress: Draw a progress bar.
 
@@ -120,88 +101,55 @@ def encode_corpus(
     """
     import numpy as np
 
-    corpus, workers = open_corpus(corpus, tokens=tokens), int(workers)
-    path = Path(folder) / "corpus.i32"
-    with draw_bar("numbering words", corpus, show=show_progress) as report:
-        if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
-            fields = _encode_in_subprocess(corpus, vocabulary, path, report, workers=workers)
-        else:
-            counts = vocabulary.counts.tolist()
-            fields = _encode(corpus, vocabulary.keys, counts, path, report, workers=workers)
+    corpus, path = reader.open_corpus(corpus, tokens=tokens), Path(folder) / "corpus.i32"
+    words: Any = {"keys": vocabulary.keys, "counts": vocabulary.counts.tolist()}
+    options = {**words, "path": str(path.absolute()), "workers": workers}
+    fields = reader.read_corpus(write_ids, corpus, "numbering words", show=show_progress, **options)
     _check_same(corpus, fields["n_words"], fields.pop("digest"))
     starts, passed = (np.array(fields.pop(name), dtype=np.int64) for name in ("starts", "passed"))
-    return EncodedCorpus(path=path, starts=starts, words=passed[1:] - passed[:-1], **fields)
-
-
-def _encode_in_subprocess(
-    corpus: TextCorpus, vocabulary: Vocabulary, path: Path, report: Report, *, workers: int
-) -> dict[str, Any]:
-    """Encode in a subprocess, which reads the vocabulary from a file."""
-    request = path.with_name("vocabulary.json")
-    fields = {"keys": vocabulary.keys, "counts": vocabulary.counts.tolist()}
-    request.write_text(json.dumps(fields), encoding="utf-8")
-    work = {"vocabulary": str(request.absolute()), "out": str(path.absolute())}
-    answer: dict[str, Any] = call(
-        __name__, "encode_file", corpus.arguments() | work | {"workers": workers}, report
-    )
-    request.unlink()
-    return answer
+    return EncodedCorpus(path=path, starts=starts, words=np.diff(passed), **fields)
 
 
 def _check_same(corpus: Corpus, n_words: int, digest: int) -> None:
     """Refuse a corpus with other words than in the first pass."""
-    change = ""
     if corpus.n_words not in (None, n_words):
-        change = f"{corpus.n_words} words when they were counted and {n_words} when read again"
+        again = f"{n_words}"
     elif isinstance(corpus, ListCorpus) and corpus.counted not in (None, digest):
-        change = f"{n_words} words when they were counted and as many others when read again"
-    if change:
-        cure = "Give one that is the same each time it is read, such as a list or a path"
-        raise InvalidInputError(f"the corpus held {change}. {cure}")
+        again = "as many others"
+    else:
+        return
+    raise InvalidInputError(
+        f"the corpus held {corpus.n_words} words when they were counted and {again} when read "
+        "again. Give one that is the same each time it is read, such as a list or a path"
+    )
 
 
-def encode_file(
-    path: str, tokens: Tokens, vocabulary: str, out: str, workers: int, report: Report
-) -> dict[str, Any]:
-    """Encode a text file in a subprocess; see `sememe.train.words.subprocess_call`."""
-    fields = json.loads(Path(vocabulary).read_text(encoding="utf-8"))
-    corpus = TextCorpus(Path(path), tokens)
-    return _encode(corpus, fields["keys"], fields["counts"], Path(out), report, workers=workers)
-
-
-def _encode(
+def write_ids(
     corpus: Corpus,
-    keys: Sequence[str],
-    counts: Sequence[int],
-    path: Path,
     report: Report,
     *,
+    keys: Sequence[str],
+    counts: Sequence[int],
+    path: str,
     workers: int,
 ) -> dict[str, Any]:
     """Write the file and return the fields of EncodedCorpus, in JSON types."""
-    encoder = _Encoder(corpus, keys)
-    blocks = _Blocks()
-    digest = hashlib.blake2b(json.dumps([keys, counts]).encode(), digest_size=16)
-    workers = limit_threads(corpus, workers)
-    hashes = _hashes(keys) if isinstance(corpus, ListCorpus) else None
-    seen = 0
-    with path.open("wb") as file:
-        for part in in_order(encoder.encode, report_progress(corpus, report), workers=workers):
-            data = part.numbers.astype("<i4", copy=False).data
-            file.write(data)
-            digest.update(data)
-            blocks.add(part)
-            if hashes is not None:
-                seen += int(hashes[part.numbers[part.numbers != END]].sum())
-    facts = {"fingerprint": digest.hexdigest(), "digest": seen % 2**64}
-    return blocks.finish() | facts
-
-
-def _hashes(keys: Sequence[str]) -> NDArray[np.uint64]:
-    """Return (n,) the contribution of each occurrence of a word to `compute_digest`."""
     import numpy as np
 
-    return np.fromiter(map(hash, keys), np.int64, len(keys)).view(np.uint64)
+    encoder, blocks = _Encoder(corpus, keys), _Blocks()
+    fingerprint = hashlib.blake2b(json.dumps([keys, counts]).encode(), digest_size=16)
+    pieces = reader.report_progress(corpus, report)
+    hashes = np.fromiter(map(hash, keys), np.int64, len(keys)).view(np.uint64)
+    digest = 0  # see `ListCorpus.counted`
+    with Path(path).open("wb") as file:
+        for part in reader.in_order(encoder.encode, pieces, workers=workers):
+            data = part.numbers.astype("<i4", copy=False).data
+            file.write(data)
+            fingerprint.update(data)
+            blocks.add(part)
+            if isinstance(corpus, ListCorpus):
+                digest += int(hashes[part.numbers[part.numbers != END]].sum())
+    return {**blocks.finish(), "fingerprint": fingerprint.hexdigest(), "digest": digest % 2**64}
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +170,7 @@ class _Part:
 
 
 class _Encoder:
-    """Encodes pieces of the corpus, from several threads at once."""
+    """Encodes pieces of the corpus; several threads share one."""
 
     def __init__(self, corpus: Corpus, keys: Sequence[str]) -> None:
         import pyarrow as pa
@@ -243,10 +191,10 @@ class _Encoder:
         rows = pc.index_in(chunks, value_set=self._known)
         numbers = rows.fill_null(_UNKNOWN).to_numpy(zero_copy_only=False)
         numbers = np.where(numbers == self._end, np.int32(END), numbers)
-        odd, lists = self._odd(chunks, numbers)
+        odd, lists = self._split_odd(chunks, numbers)
         return _drop_unknown(_cut_long(_spread(numbers, odd, lists)))
 
-    def _odd(self, chunks: Any, numbers: Numbers) -> tuple[Positions, list[list[int]]]:
+    def _split_odd(self, chunks: Any, numbers: Numbers) -> tuple[Positions, list[list[int]]]:
         """Return the chunks that are not plain words: (n,) positions, and their words' rows."""
         import numpy as np
 
@@ -254,13 +202,13 @@ class _Encoder:
         encoded = chunks.take(unknown).dictionary_encode()
         plain = self._corpus.plain(encoded.dictionary).to_numpy(zero_copy_only=False)
         distinct = np.flatnonzero(~plain)
-        rows = [self._words(chunk) for chunk in encoded.dictionary.take(distinct).to_pylist()]
+        rows = [self._find_rows(chunk) for chunk in encoded.dictionary.take(distinct).to_pylist()]
         which = np.full(len(plain), -1)
         which[distinct] = np.arange(len(distinct))
         which = which[encoded.indices.to_numpy()]  # (n_unknown,) index into rows, or -1
         return unknown[which >= 0], [rows[i] for i in which[which >= 0].tolist()]
 
-    def _words(self, chunk: bytes) -> list[int]:
+    def _find_rows(self, chunk: bytes) -> list[int]:
         memo = self._memo
         if (rows := memo.get(chunk)) is None:
             words = self._corpus.words_of(chunk)
@@ -275,18 +223,9 @@ def _spread(numbers: Numbers, odd: Positions, lists: list[list[int]]) -> Numbers
     import numpy as np
 
     lengths = np.fromiter(map(len, lists), np.int64, len(lists))
-    numbers[odd[lengths == 1]] = [row[0] for row in lists if len(row) == 1]
-    others = odd[lengths != 1]
-    if not len(others):
-        return numbers
-    several = [row for row in lists if len(row) != 1]
-    positions = np.repeat(others, lengths[lengths != 1])
-    spread = np.insert(numbers, positions, np.fromiter(chain.from_iterable(several), np.int32))
-    kept = np.ones(len(spread), dtype=bool)
-    ends = others + np.cumsum(lengths[lengths != 1])  # new positions of the replaced numbers
-    kept[ends] = False
-    out: Numbers = spread[kept]
-    return out
+    flat = np.fromiter(chain.from_iterable(lists), np.int32)
+    spread = np.insert(numbers, np.repeat(odd, lengths), flat)
+    return np.delete(spread, odd + np.cumsum(lengths))  # the new positions of the odd numbers
 
 
 def _cut_long(numbers: Numbers) -> Numbers:

@@ -15,32 +15,22 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from sememe._atomic import write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError, UnknownNameError
+from sememe._persistence import expect_valid
 from sememe.text.words import LINE_END, Tokens
+from sememe.train.words.corpus import reader
 from sememe.train.words.corpus.counting import Counter, count
-from sememe.train.words.corpus.disk_counts import Spill
-from sememe.train.words.corpus.reader import (
-    Corpus,
-    Report,
-    Source,
-    TextCorpus,
-    draw_bar,
-    extract_words,
-    limit_threads,
-    open_corpus,
-    report_progress,
-)
+from sememe.train.words.corpus.reader import Corpus, Report, Source
 from sememe.train.words.corpus.vocabulary import Vocabulary, build_vocabulary
 from sememe.train.words.report import plain
-from sememe.train.words.subprocess_call import call, can_call
+from sememe.vectors.record import StrPath
 
 Scoring = Literal["default", "npmi"]
 SCORINGS: tuple[Scoring, ...] = ("default", "npmi")
@@ -48,6 +38,7 @@ _KIND, _VERSION = "sememe phrases", 1
 _BETWEEN = LINE_END  # a byte that no word contains
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Phrases:
     """Learns phrases of adjacent words, and joins them in any sentences.
 
@@ -57,38 +48,22 @@ class Phrases:
         Word2Vec().fit(phrases.transform("text.txt"))
 
     Attributes:
+        min_count: Discount of pair counts; with "npmi" the minimum count of a pair.
+        threshold: Pairs with a higher score are joined.
+        delimiter: String between the words of a phrase.
+        scoring: "default" (equation 6) or "npmi".
+        tokens: Tokenization of a text file, see `sememe.train.words.corpus.reader.open_corpus`.
+        workers: Number of threads.
         phrases_: (first word, second word) -> score, of the pairs above the threshold.
     """
 
-    phrases_: dict[tuple[str, str], float]
-
-    def __init__(
-        self,
-        *,
-        min_count: int = 5,
-        threshold: float = 10.0,
-        delimiter: str = "_",
-        scoring: Scoring = "default",
-        tokens: Tokens = "words",
-        workers: int = 1,
-    ) -> None:
-        """Store the parameters.
-
-        Args:
-            min_count: Discount of pair counts; with "npmi" the minimum count of a pair.
-            threshold: Pairs with a higher score are joined.
-            delimiter: String between the words of a phrase.
-            scoring: "default" (equation 6) or "npmi".
-            tokens: Tokenization of a text file, see
-                `sememe.train.words.corpus.reader.open_corpus`.
-            workers: Number of threads.
-        """
-        self.min_count = min_count
-        self.threshold = threshold
-        self.delimiter = delimiter
-        self.scoring = scoring
-        self.tokens = tokens
-        self.workers = workers
+    min_count: int = 5
+    threshold: float = 10.0
+    delimiter: str = "_"
+    scoring: Scoring = "default"
+    tokens: Tokens = "words"
+    workers: int = 1
+    phrases_: dict[tuple[str, str], float] = field(init=False)
 
     def fit(self, corpus: Source | Corpus, *, show_progress: bool = False) -> Self:
         """Count the words and pairs of a corpus, which is read twice.
@@ -100,16 +75,14 @@ class Phrases:
                 `min_count` times.
         """
         self._check()
-        corpus = open_corpus(corpus, tokens=self.tokens)
+        corpus = reader.open_corpus(corpus, tokens=self.tokens)
         words = build_vocabulary(
             corpus, min_count=self.min_count, workers=self.workers, show_progress=show_progress
         )
-        limits: dict[str, Any] = {"min_count": int(self.min_count), "workers": int(self.workers)}
-        with draw_bar("counting pairs", corpus, show=show_progress) as report:
-            if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
-                counted = call(__name__, "count_file", corpus.arguments() | limits, report)
-            else:
-                counted = _count(corpus, report, **limits)
+        limits = {"min_count": int(self.min_count), "workers": self.workers}
+        counted = reader.read_corpus(
+            count_pairs, corpus, "counting pairs", show=show_progress, **limits
+        )
         size = words.n_distinct + counted["n_distinct"]
         self.phrases_ = self._select(words, counted["pairs"], size)
         return self
@@ -117,23 +90,23 @@ class Phrases:
     def transform(self, corpus: Source | Corpus) -> Phrased:
         """Return the sentences with phrases joined, as a restartable iterable."""
         self._check_fitted()
-        return Phrased(self, open_corpus(corpus, tokens=self.tokens))
+        return Phrased(self, reader.open_corpus(corpus, tokens=self.tokens))
 
     def transform_one(self, sentence: Sequence[str]) -> list[str]:
         """Join the phrases of one sentence, from left to right, without overlaps."""
         self._check_fitted()
         joined: list[str] = []
-        open_word: str | None = None  # the last word, if it may still begin a phrase
+        first: str | None = None  # the last word, if it may still begin a phrase
         for word in sentence:
-            if open_word is not None and (open_word, word) in self.phrases_:
-                joined[-1] = open_word + self.delimiter + word
-                open_word = None
+            if first is not None and (first, word) in self.phrases_:
+                joined[-1] = first + self.delimiter + word
+                first = None
             else:
                 joined.append(word)
-                open_word = word
+                first = word
         return joined
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: StrPath) -> Path:
         """Write a JSON file atomically; return its path."""
         self._check_fitted()
         names = ("min_count", "threshold", "delimiter", "scoring", "tokens")
@@ -143,13 +116,12 @@ class Phrases:
             "parameters": {name: plain(getattr(self, name)) for name in names},
             "phrases": [[*pair, score] for pair, score in self.phrases_.items()],
         }
-        path = Path(path)
-        with write_atomically(path) as file:
+        with write_atomically(Path(path)) as file:
             file.write(json.dumps(document, ensure_ascii=False, indent=0).encode())
-        return path
+        return Path(path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: StrPath) -> Self:
         """Read what `save` wrote.
 
         Raises:
@@ -158,15 +130,13 @@ class Phrases:
         """
         if not Path(path).is_file():
             raise InvalidInputError(f"{path} is no file. Give one that Phrases.save wrote.")
-        try:
+        with expect_valid(Path(path), cure="Give a file that Phrases.save wrote"):
             document = json.loads(Path(path).read_text(encoding="utf-8"))
             if (document["kind"], document["version"]) != (_KIND, _VERSION):
                 got = f"{document['kind']!r}, version {document['version']}"
                 raise CorruptFileError(f"{path}: {got}, not {_KIND!r}, version {_VERSION}")
             phrases = cls(**document["parameters"])
             phrases.phrases_ = {(a, b): float(score) for a, b, score in document["phrases"]}
-        except (ValueError, KeyError, TypeError) as error:
-            raise CorruptFileError(f"{path}: not phrases that were saved ({error!r})") from None
         return phrases
 
     def _select(
@@ -197,22 +167,21 @@ class Phrases:
             raise InvalidInputError("phrases are not fitted yet. Type: phrases.fit(corpus)")
 
 
+@dataclass(frozen=True, eq=False)
 class Phrased:
     """Sentences of a corpus with phrases joined; each iteration reads the corpus again."""
 
-    def __init__(self, phrases: Phrases, corpus: Corpus) -> None:
-        """Take fitted phrases and an open corpus."""
-        self._phrases = phrases
-        self._corpus = corpus
+    phrases: Phrases
+    corpus: Corpus
 
     def __iter__(self) -> Iterator[list[str]]:
-        for piece in self._corpus.pieces():
+        for piece in self.corpus.pieces():
             sentence: list[str] = []
-            for word in extract_words(self._corpus, piece).to_pylist():
+            for word in reader.extract_words(self.corpus, piece).to_pylist():
                 if word != LINE_END:
                     sentence.append(word.decode())
                     continue
-                yield self._phrases.transform_one(sentence)
+                yield self.phrases.transform_one(sentence)
                 sentence = []
 
 
@@ -226,46 +195,33 @@ def npmi(a: int, b: int, together: int, *, n_words: int) -> float:
     return math.log(p / (a / n_words * b / n_words)) / -math.log(p) if p < 1 else 1.0
 
 
-def count_file(path: str, tokens: Tokens, report: Report, **limits: Any) -> dict[str, Any]:
-    """Count the pairs of a text file in a subprocess; see `sememe.train.words.subprocess_call`."""
-    return _count(TextCorpus(Path(path), tokens), report, **limits)
-
-
-def _count(corpus: Corpus, report: Report, *, min_count: int, workers: int) -> dict[str, Any]:
-    """Return the pairs that occur `min_count` times, and the number of distinct pairs."""
+def count_pairs(corpus: Corpus, report: Report, *, min_count: int, workers: int) -> dict[str, Any]:
+    """Return the pairs that occur `min_count` times, and the number of distinct pairs, as JSON."""
     import pyarrow.compute as pc
 
     pairs: list[tuple[str, str, int]] = []
     distinct = 0
     least: Any = min_count
-    with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
-        spill = Spill(Path(folder))
-        counters = [_PairCounter(corpus, spill) for _ in range(limit_threads(corpus, workers))]
-        for strings, counts in count(report_progress(corpus, report), counters, spill):
-            distinct += len(strings)
-            often = pc.greater_equal(counts, least)
-            kept = zip(
-                strings.filter(often).to_pylist(), counts.filter(often).to_pylist(), strict=True
-            )
-            for pair, n in kept:
-                a, _, b = pair.partition(_BETWEEN)
-                pairs.append((a.decode(), b.decode(), n))
+    counters = [_PairCounter(corpus) for _ in range(workers)]
+    for strings, counts in count(counters, report):
+        distinct += len(strings)
+        often = pc.greater_equal(counts, least)
+        kept = strings.filter(often).to_pylist(), counts.filter(often).to_pylist()
+        for pair, n in zip(*kept, strict=True):
+            a, _, b = pair.partition(_BETWEEN)
+            pairs.append((a.decode(), b.decode(), n))
     return {"pairs": pairs, "n_distinct": distinct}
 
 
 class _PairCounter(Counter):
     """Counts adjacent words of a sentence."""
 
-    def __init__(self, corpus: Corpus, spill: Spill) -> None:
-        super().__init__(spill)
-        self._corpus = corpus
-
     def strings(self, piece: Any) -> Any:
         """Return the pairs of a piece, joined by a byte that no word contains."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        words = extract_words(self._corpus, piece)
+        words = reader.extract_words(self.corpus, piece)
         end: Any = LINE_END
         inside = pc.not_equal(words, end)
         both = pc.and_(inside[:-1], inside[1:])

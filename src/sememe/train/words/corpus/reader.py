@@ -7,7 +7,7 @@ parallel.
 
 from __future__ import annotations
 
-import operator
+import importlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
@@ -22,11 +22,11 @@ from sememe.sources.encoding import guess_encoding, looks_binary
 from sememe.sources.open_file import PACKED, open_bytes, reason
 from sememe.text.normalize import well_formed
 from sememe.text.words import LINE_END, PLAIN, Tokens, check_tokens, separate, words_of
+from sememe.train.words.subprocess_call import call, can_call
 
 PIECE_BYTES = 1 << 20
 PIECE_TOKENS = 50_000
 _CUT_BYTES = 1 << 16  # from the end of a piece in which a longer line is split, at a space
-_MASK = 2**64 - 1
 _HOW = "Give a path, a list of token lists, or an object whose __iter__ starts anew each time"
 
 P = TypeVar("P")
@@ -37,7 +37,7 @@ Corpus: TypeAlias = "TextCorpus | ListCorpus"
 
 
 def open_corpus(corpus: Source | Corpus, *, tokens: Tokens = "words") -> Corpus:
-    """Check a corpus and return it as one that can be read repeatedly.
+    """Return a corpus that can be read repeatedly.
 
     Args:
         corpus: Path of a UTF-8 text file (plain, .gz or .xz), one sentence or paragraph per line;
@@ -65,10 +65,9 @@ class TextCorpus:
         tokens: Its tokenization.
         n_words: Number of words in the first pass; None before it.
         notes: What the first pass replaced or left out.
-        unit: Unit of its length.
     """
 
-    unit = "MB"
+    unit = "MB"  # of its length
 
     def __init__(self, path: Path, tokens: Tokens) -> None:
         """Check that the file is there and holds UTF-8 text."""
@@ -77,8 +76,8 @@ class TextCorpus:
         self.n_words: int | None = None
         self.notes: list[str] = []
         if not path.is_file():
-            what = "no regular file" if path.exists() else "there is no such file"
-            what = "a folder, not a file" if path.is_dir() else what
+            missing = "no regular file" if path.exists() else "there is no such file"
+            what = "a folder, not a file" if path.is_dir() else missing
             raise InvalidInputError(f"corpus {str(path)[:80]!r}: {what}. {_HOW}")
         with _name_errors(path), open_bytes(path) as stream:
             _check_text(path, stream.read(_CUT_BYTES))
@@ -87,10 +86,6 @@ class TextCorpus:
     def is_large(self) -> bool:
         """Whether reading it takes longer than starting a subprocess."""
         return self.path.stat().st_size > (1 << 20 if self.path.suffix in PACKED else 4 << 20)
-
-    def arguments(self) -> dict[str, str]:
-        """Return the arguments with which a subprocess opens it."""
-        return {"path": str(self.path.absolute()), "tokens": self.tokens}
 
     @property
     def length(self) -> int | None:
@@ -142,11 +137,9 @@ class ListCorpus:
 
     Attributes:
         sentences: The lists.
-        tokens: "whitespace": tokens are not changed.
         n_words: Number of words in the first pass; None before it.
-        counted: `compute_digest` of the first pass; None before it.
+        counted: Sum of hash x count of the words in the first pass, modulo 2**64; None before it.
         notes: What the first pass replaced or left out.
-        unit: Unit of its length.
     """
 
     unit = "sentences"
@@ -156,11 +149,11 @@ class ListCorpus:
         if not isinstance(sentences, Iterable):
             raise InvalidInputError(f"corpus is a {type(sentences).__name__}. {_HOW}")
         if isinstance(sentences, Iterator):
-            kind = type(sentences).__name__
-            what = f"corpus is a {kind}, which can be read only once; training reads it twice"
-            raise InvalidInputError(f"{what}. {_HOW}")
+            raise InvalidInputError(
+                f"corpus is a {type(sentences).__name__}, which can be read only once; training "
+                f"reads it twice. {_HOW}"
+            )
         self.sentences = sentences
-        self.tokens: Tokens = "whitespace"
         self.n_words: int | None = None
         self.counted: int | None = None
         self.notes: list[str] = []
@@ -172,8 +165,7 @@ class ListCorpus:
 
     def length_of(self, piece: Any) -> float:
         """Return how much of the length a piece is."""
-        sentences: int = piece[1]
-        return sentences
+        return float(piece[1])
 
     def pieces(self) -> Iterator[tuple[list[Any], int]]:
         """Yield (tokens with None after each sentence, number of sentences)."""
@@ -181,9 +173,12 @@ class ListCorpus:
         count = 0
         for number, sentence in enumerate(self.sentences):
             if isinstance(sentence, (str, bytes)) or not isinstance(sentence, Iterable):
-                raise InvalidInputError(_describe_sentence(number, sentence))
-            flat.extend(sentence)
-            flat.append(None)
+                raise InvalidInputError(
+                    f"sentence {number} of the corpus is a {type(sentence).__name__} "
+                    f"({sentence!r:.40}), not a list of tokens. Type: [text.split() for text in "
+                    "corpus]"
+                )
+            flat += (*sentence, None)
             count += 1
             if len(flat) > PIECE_TOKENS:
                 yield flat, count
@@ -199,8 +194,10 @@ class ListCorpus:
         for kind in set(map(type, flat)) - {str, type(None)}:
             if not issubclass(kind, str):
                 odd = next(token for token in flat if type(token) is kind)
-                message = f"token {odd!r} is a {kind.__name__}, not a str"
-                raise InvalidInputError(f"{message}. Type: [[str(t) for t in s] for s in corpus]")
+                raise InvalidInputError(
+                    f"token {odd!r} is a {kind.__name__}, not a str. Type: [[str(t) for t in s] "
+                    "for s in corpus]"
+                )
         try:
             array = pa.array(flat, type=pa.string())
         except UnicodeEncodeError:  # lone surrogates
@@ -230,25 +227,33 @@ def report_progress(corpus: Corpus, report: Report) -> Iterator[Any]:
         report(int(done))
 
 
-@contextmanager
-def draw_bar(what: str, corpus: Corpus, *, show: bool) -> Iterator[Report]:
-    """Draw a progress bar on standard error for one pass over a corpus, if `show`."""
-    with progress(what, total=corpus.length, show=show) as advance:
-        yield lambda done: advance(done, corpus.unit)
+def read_corpus(
+    work: Callable[..., Any], corpus: Corpus, what: str, *, show: bool, workers: int, **options: Any
+) -> Any:
+    """Return work(corpus, report, workers=..., **options), in a subprocess if the file is large.
 
-
-def compute_digest(keys: Sequence[str], counts: Iterable[int]) -> int:
-    """Return a digest of the counts of words: the sum of hash x count modulo 2**64.
-
-    It is independent of order, and valid within one process only, like `hash`.
+    work: A function of a module; its options and result are JSON. what: The title of a progress
+    bar on standard error, drawn if `show`. Lists are read under Python's lock, by one worker.
     """
-    total: int = sum(map(operator.mul, map(hash, keys), counts))
-    return total & _MASK
+    options["workers"] = int(workers) if isinstance(corpus, TextCorpus) else 1
+    with progress(what, total=corpus.length, show=show) as advance:
+
+        def report(done: int) -> None:
+            advance(done, corpus.unit)
+
+        if not (isinstance(corpus, TextCorpus) and corpus.is_large and can_call()):
+            return work(corpus, report, **options)
+        file = {"path": str(corpus.path.absolute()), "tokens": corpus.tokens}
+        function = {"module": work.__module__, "function": work.__name__}
+        return call(__name__, "read_file", {**file, **function, "options": options}, report)
 
 
-def limit_threads(corpus: Corpus, workers: int) -> int:
-    """Return how many threads are useful: one for lists, which are read under Python's lock."""
-    return workers if isinstance(corpus, TextCorpus) else 1
+def read_file(
+    path: str, tokens: Tokens, module: str, function: str, options: dict[str, Any], report: Report
+) -> Any:
+    """Call a function on a text file, in the subprocess of `read_corpus`."""
+    work = getattr(importlib.import_module(module), function)
+    return work(TextCorpus(Path(path), tokens), report, **options)
 
 
 def extract_words(corpus: Corpus, piece: Any) -> Any:
@@ -318,9 +323,10 @@ def _check_text(path: Path, head: bytes) -> None:
         return
     encoding = guess_encoding(head)
     if not encoding.startswith("utf-8"):
-        cure = f"iconv -f {encoding} -t utf-8 {path.name} > {path.stem}-utf8{path.suffix}"
-        message = f"corpus {str(path)!r}: the text looks like {encoding}, not UTF-8. Type: {cure}"
-        raise InvalidInputError(message)
+        raise InvalidInputError(
+            f"corpus {str(path)!r}: the text looks like {encoding}, not UTF-8. Type: iconv -f "
+            f"{encoding} -t utf-8 {path.name} > {path.stem}-utf8{path.suffix}"
+        )
 
 
 @contextmanager
@@ -332,9 +338,3 @@ def _name_errors(path: Path) -> Iterator[None]:
         raise CorruptFileError(f"corpus {str(path)!r}: {error}") from None
     except OSError as error:
         raise InvalidInputError(f"corpus {str(path)!r}: {reason(error)}. {_HOW}") from None
-
-
-def _describe_sentence(number: int, sentence: object) -> str:
-    kind = type(sentence).__name__
-    what = f"sentence {number} of the corpus is a {kind} ({sentence!r:.40}), not a list of tokens"
-    return f"{what}. Type: [text.split() for text in corpus]"

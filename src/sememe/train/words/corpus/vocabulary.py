@@ -9,30 +9,18 @@ the order of the text.
 
 from __future__ import annotations
 
-import tempfile
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import InvalidInputError
 from sememe.text.words import LINE_END, Tokens
+from sememe.train.words.corpus import reader
 from sememe.train.words.corpus.counting import Counter, count
-from sememe.train.words.corpus.disk_counts import Counts, Spill
-from sememe.train.words.corpus.reader import (
-    Corpus,
-    ListCorpus,
-    Report,
-    Source,
-    TextCorpus,
-    compute_digest,
-    draw_bar,
-    limit_threads,
-    open_corpus,
-    report_progress,
-)
-from sememe.train.words.subprocess_call import call, can_call
+from sememe.train.words.corpus.disk_counts import Counts
+from sememe.train.words.corpus.reader import Corpus, ListCorpus, Report, Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,12 +69,11 @@ def build_vocabulary(
 
     Args:
         corpus: See `open_corpus`.
-        tokens: Tokenization of a text file, see `open_corpus`.
+        tokens: See `open_corpus`.
         min_count: Minimum count of a word (word2vec.c's -min-count).
         max_vocab: Maximum size, most frequent words first; ties in alphabetical order.
         workers: Threads for a file (lists use one); the result is the same for any number.
-        known: Words that are kept at any count. They count towards `max_vocab`; other words get the
-            remaining room.
+        known: Words that are kept at any count, and count towards `max_vocab`.
         show_progress: Draw a progress bar.
 
     Raises:
@@ -97,28 +84,23 @@ def build_vocabulary(
     for name, value in (("min_count", min_count), ("workers", workers), ("max_vocab", max_vocab)):
         if value is not None and (isinstance(value, bool) or value < 1):
             raise InvalidInputError(f"{name}={value!r} is below 1. Type: {name}=1 or more")
-    limits: dict[str, Any] = {"min_count": int(min_count), "workers": int(workers)}
-    limits["max_vocab"] = None if max_vocab is None else int(max_vocab)
-    limits["known"] = list(known)
-    corpus = open_corpus(corpus, tokens=tokens)
-    with draw_bar("counting words", corpus, show=show_progress) as report:
-        if isinstance(corpus, TextCorpus) and corpus.is_large and can_call():
-            counted = call(__name__, "count_file", corpus.arguments() | limits, report)
-        else:
-            counted = _count(corpus, report, **limits)
+    limits: dict[str, Any] = {"min_count": int(min_count), "known": list(known)}
+    limits |= {"max_vocab": None if max_vocab is None else int(max_vocab), "workers": workers}
+    corpus = reader.open_corpus(corpus, tokens=tokens)
+    counted = reader.read_corpus(
+        count_words, corpus, "counting words", show=show_progress, **limits
+    )
     corpus.n_words = counted["sums"]["n_words"]
     corpus.notes[:] = counted["notes"]
     if isinstance(corpus, ListCorpus):
-        corpus.counted = compute_digest(counted["keys"], counted["counts"])
+        hashes = map(hash, counted["keys"])
+        corpus.counted = sum(map(operator.mul, hashes, counted["counts"])) % 2**64
     counts = np.array(counted["counts"], dtype=np.int64)
     return Vocabulary(keys=tuple(counted["keys"]), counts=counts, **counted["sums"])
 
 
 def merge_vocabularies(old: Vocabulary, new: Vocabulary) -> Vocabulary:
-    """Return the old words in their order, then the new ones; counts are added.
-
-    So a word keeps its row.
-    """
+    """Return the old words in their order (each keeps its row), then the new ones; add counts."""
     import numpy as np
 
     counts = np.array(old.counts)
@@ -138,12 +120,7 @@ def merge_vocabularies(old: Vocabulary, new: Vocabulary) -> Vocabulary:
     )
 
 
-def count_file(path: str, tokens: Tokens, report: Report, **limits: Any) -> dict[str, Any]:
-    """Count the words of a text file in a subprocess; see `sememe.train.words.subprocess_call`."""
-    return _count(TextCorpus(Path(path), tokens), report, **limits)
-
-
-def _count(
+def count_words(
     corpus: Corpus,
     report: Report,
     *,
@@ -153,12 +130,10 @@ def _count(
     known: Sequence[str],
 ) -> dict[str, Any]:
     """Return the fields of a vocabulary and the notes, in JSON types."""
-    with tempfile.TemporaryDirectory(prefix="sememe-") as folder:
-        spill = Spill(Path(folder))
-        counters = [_WordCounter(corpus, spill) for _ in range(limit_threads(corpus, workers))]
-        counts = count(report_progress(corpus, report), counters, spill)
-        tally = Tally()
-        kept = _select(counts, tally, min_count=min_count, max_vocab=max_vocab, known=known)
+    tally = Tally()
+    counters = [_WordCounter(corpus) for _ in range(workers)]
+    batches = count(counters, report)
+    kept = _select(batches, tally, min_count=min_count, max_vocab=max_vocab, known=known)
     for counter in counters:
         tally.n_sentences += counter.tally.n_sentences
         tally.replaced += counter.tally.replaced
@@ -166,14 +141,13 @@ def _count(
     if not tally.n_words:
         raise InvalidInputError("the corpus holds no words. Give a corpus of text or token lists")
     if not kept and not known:
-        least = f"no word occurs {min_count} times: the most frequent occurs {tally.highest} times"
-        raise InvalidInputError(f"{least}. Type: min_count={tally.highest} or less, or add text")
-    return {
-        "keys": [word for word, _ in kept],
-        "counts": [n for _, n in kept],
-        "sums": {name: getattr(tally, name) for name in ("n_words", "n_sentences", "n_distinct")},
-        "notes": tally.notes(),
-    }
+        raise InvalidInputError(
+            f"no word occurs {min_count} times: the most frequent occurs {tally.highest} times. "
+            f"Type: min_count={tally.highest} or less, or add text"
+        )
+    sums = {name: getattr(tally, name) for name in ("n_words", "n_sentences", "n_distinct")}
+    words = {"keys": [word for word, _ in kept], "counts": [n for _, n in kept]}
+    return {**words, "sums": sums, "notes": tally.notes()}
 
 
 @dataclass
@@ -190,28 +164,30 @@ class Tally:
 
     def notes(self) -> list[str]:
         """Return what was replaced or left out."""
-        notes = []
-        if self.replaced:
-            notes.append(f"{self.replaced} characters were not UTF-8 and were replaced by U+FFFD")
-        if self.empty:
-            notes.append(f"{self.empty} empty tokens were left out")
-        if self.crowded:
-            notes.append(f"{self.crowded} new words were left out: max_vocab has no room for them")
-        return notes
+        notes = {
+            "characters were not UTF-8 and were replaced by U+FFFD": self.replaced,
+            "empty tokens were left out": self.empty,
+            "new words were left out: max_vocab has no room for them": self.crowded,
+        }
+        return [f"{n} {what}" for what, n in notes.items() if n]
 
 
 class _WordCounter(Counter):
     """Counts chunks of text, and splits them into words once there are many."""
 
-    def __init__(self, corpus: Corpus, spill: Spill) -> None:
-        super().__init__(spill)
+    def __init__(self, corpus: Corpus) -> None:
+        super().__init__(corpus)
         self.tally = Tally()
-        self._corpus = corpus
 
     def strings(self, piece: Any) -> Any:
-        """Return the chunks of a piece."""
-        chunks = self._corpus.chunks(piece)
-        self.tally.n_sentences += _count_sentences(chunks)
+        """Return the chunks of a piece, and count its sentences that are not empty."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        chunks = self.corpus.chunks(piece)
+        end: Any = LINE_END
+        ends = np.flatnonzero(pc.equal(chunks, end))  # the last chunk is an end
+        self.tally.n_sentences += int(np.count_nonzero(np.diff(ends, prepend=-1) > 1))
         return chunks
 
     def settle(self, counts: Counts) -> Counts:
@@ -220,12 +196,11 @@ class _WordCounter(Counter):
         import pyarrow.compute as pc
 
         chunks, numbers = counts
-        plain = self._corpus.plain(chunks)
+        plain = self.corpus.plain(chunks)
         odd = pc.invert(plain)
         others: dict[str, int] = {}
-        for chunk, n in zip(
-            chunks.filter(odd).to_pylist(), numbers.filter(odd).to_pylist(), strict=True
-        ):
+        lists = chunks.filter(odd).to_pylist(), numbers.filter(odd).to_pylist()
+        for chunk, n in zip(*lists, strict=True):
             if chunk != LINE_END:
                 self._add_words(others, chunk, n)
         words = pa.array(others, type=pa.string()).view(pa.binary())
@@ -237,29 +212,11 @@ class _WordCounter(Counter):
     def _add_words(self, counts: dict[str, int], chunk: bytes, n: int) -> None:
         if not chunk:
             self.tally.empty += n
-        for word in self._corpus.words_of(chunk):
+        for word in self.corpus.words_of(chunk):
             counts[word] = counts.get(word, 0) + n
-        if not chunk.isascii():
-            self.tally.replaced += n * count_replaced(chunk)
-
-
-def count_replaced(chunk: bytes) -> int:
-    """Return the number of U+FFFD that replace bytes that are not UTF-8."""
-    try:
-        chunk.decode()
-    except UnicodeDecodeError:
-        return chunk.decode("utf-8", "replace").count("\ufffd") - chunk.count(b"\xef\xbf\xbd")
-    return 0
-
-
-def _count_sentences(chunks: Any) -> int:
-    """Return the number of sentences that are not empty."""
-    import numpy as np
-    import pyarrow.compute as pc
-
-    end: Any = LINE_END
-    ends = np.flatnonzero(pc.equal(chunks, end))  # the last chunk is an end
-    return int(np.count_nonzero(np.diff(ends, prepend=-1) > 1))
+        if not chunk.isascii():  # U+FFFD in the text itself replaces nothing
+            replaced = chunk.decode("utf-8", "replace").count("\ufffd")
+            self.tally.replaced += n * (replaced - chunk.count("\ufffd".encode()))
 
 
 def _select(
@@ -270,10 +227,7 @@ def _select(
     max_vocab: int | None,
     known: Sequence[str],
 ) -> list[tuple[str, int]]:
-    """Return the words to keep, in order; a long list is repeatedly truncated to the room.
-
-    The room is `max_vocab` without the known words, which are always kept.
-    """
+    """Return the known words and others up to `max_vocab`; a long list is truncated repeatedly."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

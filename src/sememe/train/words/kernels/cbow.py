@@ -16,8 +16,8 @@ import numpy as np
 from sememe.train.words.kernels.primitives import (
     below,
     choose_outputs,
-    compiled,
-    inlined,
+    jit,
+    jit_inline,
     keep_tokens,
     neighbours,
     predict,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sememe.train.words.kernels.primitives import Floats, Ids, Numbers, Rows, Sampler, Tree
 
 
-@inlined
+@jit_inline
 def cbow_window(
     inputs: Rows,
     outputs: Rows,
@@ -64,7 +64,7 @@ def cbow_window(
             inputs[row, d] += change[d]
 
 
-@compiled
+@jit
 def cbow_block(
     ids: Ids,
     inputs: Rows,

@@ -1,6 +1,6 @@
 """Choose the compiled kernel of a model from its kind, mode and objective.
 
-Compiling a kernel takes some 40 MB that the process does not return. `precompile` does it in a
+Compiling takes some 40 MB that the process does not return, so `precompile` does it in a
 subprocess, which leaves the machine code in Numba's cache (next to the source, or in
 NUMBA_CACHE_DIR).
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sememe._errors import InvalidInputError
 from sememe.text.ngrams import Ngrams
 from sememe.train.words.kernels.cbow import cbow_block
 from sememe.train.words.kernels.huffman import make_tree, no_tree
@@ -26,7 +27,7 @@ from sememe.train.words.subprocess_call import call, can_call
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe.train.words.kernels.primitives import Ids, Rows, Sampler, Tree
+    from sememe.train.words.kernels.primitives import Tree
 
 Kind = Literal["word2vec", "fasttext"]
 Mode = Literal["skipgram", "cbow"]
@@ -48,88 +49,53 @@ def choose_tree(
     """Return the Huffman tree and the number of negatives; one of them is empty or 0."""
     if objective == "negative-sampling":
         return no_tree(), negatives
+    if len(counts) < 2:
+        raise InvalidInputError(
+            "a tree needs 2 words, the vocabulary has 1. Give more text, or "
+            "objective='negative-sampling'."
+        )
     return make_tree(counts), 0
 
 
-def word_step(
-    mode: Mode,
-    inputs: Rows,
-    outputs: Rows,
-    *,
-    sampler: Sampler,
-    tree: Tree,
-    window: int,
-    negatives: int,
-) -> Step:
-    """Return the step of Word2Vec; inputs, outputs: (n_words, width), updated in place."""
-    block = choose_kernel("word2vec", mode)
+def make_step(kind: Kind, mode: Mode, *fixed: Any) -> Step:
+    """Return the step that calls a kernel with arguments that are the same for every block.
 
-    def step(ids: NDArray[np.int32], rate: float, last: float, seed: np.uint64) -> float:
-        loss = block(ids, inputs, outputs, sampler, tree, window, negatives, rate, last, seed)
-        return float(loss)
-
-    return step
-
-
-def subword_step(
-    mode: Mode,
-    parts: Parts,
-    outputs: Rows,
-    *,
-    targets: Ids,
-    sampler: Sampler,
-    tree: Tree,
-    window: int,
-    negatives: int,
-) -> Step:
-    """Return the step of FastText; the rows of `parts` and `outputs` are updated in place.
-
-    targets: (n_words,), the output row of each word.
+    fixed: (inputs, outputs, sampler, tree, window, negatives) for word2vec, and (parts, targets,
+    outputs, sampler, tree, is_cbow, window, negatives) for fasttext. Rows are updated in place.
     """
-    block = choose_kernel("fasttext", mode)
-    fixed = parts, targets, outputs, sampler, tree, mode == "cbow", window, negatives
+    kernel = choose_kernel(kind, mode)
 
-    def step(ids: NDArray[np.int32], rate: float, last: float, seed: np.uint64) -> float:
-        return float(block(ids, *fixed, rate, last, seed))
+    def step(ids: NDArray[np.int32], rate: float, last_rate: float, seed: np.uint64) -> float:
+        return float(kernel(ids, *fixed, rate, last_rate, seed))
 
     return step
 
 
 def precompile(kind: Kind, mode: Mode, objective: Objective) -> None:
     """Compile a model's kernels in a subprocess, unless they are in Numba's cache."""
-    kernel = choose_kernel(kind, mode)
-    folder = _cache_folder(kernel)
-    if can_call() and not _is_cached(kernel, folder) and os.access(folder, os.W_OK):
-        arguments = {"kind": kind, "mode": mode, "objective": objective}
-        call(__name__, "compile_here", arguments)
+    function = choose_kernel(kind, mode).py_func
+    source = Path(function.__code__.co_filename)
+    own = os.environ.get("NUMBA_CACHE_DIR")  # read by Numba too
+    folder = Path(own) if own else source.parent / "__pycache__"
+    cached = next(folder.rglob(f"{source.stem}.{function.__name__}-*.nbi"), None)
+    if can_call() and cached is None and os.access(folder, os.W_OK):
+        call(__name__, "compile_here", {"kind": kind, "mode": mode, "objective": objective})
 
 
 def compile_here(kind: Kind, mode: Mode, objective: Objective) -> None:
     """Compile a model's kernels in this process, by a step over no text."""
     counts = np.array([2, 1])
     tree, negatives = choose_tree(objective, 1, counts)
-    shared: dict[str, Any] = {"sampler": make_sampler(counts), "tree": tree}
-    shared |= {"window": 1, "negatives": negatives}
-    inputs, outputs = (new_rows(2, 8, row_width(8), seed=None) for _ in range(2))
+    rows, sampler = new_rows(2, 8, row_width(8), seed=None), make_sampler(counts)
     if kind == "word2vec":
-        step = word_step(mode, inputs, outputs, **shared)
+        step = make_step(kind, mode, rows, rows, sampler, tree, 1, negatives)
     else:
-        ngrams = new_rows(1, 8, row_width(8), seed=None)
-        parts = Parts(inputs, ngrams, *Ngrams(buckets=1).ids_of_many(["a", "b"]))
-        step = subword_step(mode, parts, outputs, targets=np.arange(2, dtype=np.int32), **shared)
+        parts = Parts(rows, rows, *Ngrams(buckets=1).ids_of_many(["a", "b"]))
+        targets, cbow = np.arange(2, dtype=np.int32), mode == "cbow"
+        step = make_step(kind, mode, parts, targets, rows, sampler, tree, cbow, 1, negatives)
     run_on_nothing(step)
 
 
 def run_on_nothing(step: Step) -> None:
     """Run a step over no text, which compiles or loads its kernel."""
     step(np.empty(0, np.int32), 0.0, 0.0, np.uint64(1))
-
-
-def _cache_folder(kernel: Any) -> Path:
-    own = os.environ.get("NUMBA_CACHE_DIR")  # read by Numba too
-    return Path(own) if own else Path(kernel.py_func.__code__.co_filename).parent / "__pycache__"
-
-
-def _is_cached(kernel: Any, folder: Path) -> bool:
-    name = f"{Path(kernel.py_func.__code__.co_filename).stem}.{kernel.py_func.__name__}"
-    return folder.is_dir() and next(folder.rglob(f"{name}-*.nbi"), None) is not None

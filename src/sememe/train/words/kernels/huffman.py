@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.train.words.kernels.primitives import Tree, compiled
+from sememe.train.words.kernels.primitives import Tree, jit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +42,7 @@ def make_tree(counts: NDArray[np.int64]) -> Tree:
     return Tree(starts, points, bits)
 
 
-@compiled
+@jit
 def _merge(counts: NDArray[np.float64]) -> tuple[Numbers, Floats]:
     """Merge the two lightest nodes until one is left; leaves and new nodes are both ascending."""
     n = counts.shape[0]
@@ -64,7 +64,7 @@ def _merge(counts: NDArray[np.float64]) -> tuple[Numbers, Floats]:
     return parent, bit
 
 
-@compiled
+@jit
 def _depths(parent: Numbers) -> Numbers:
     """Return the depth of each node; the root is the last one."""
     depth = np.zeros(parent.shape[0], np.int64)
@@ -73,7 +73,7 @@ def _depths(parent: Numbers) -> Numbers:
     return depth
 
 
-@compiled
+@jit
 def _paths(leaf: Numbers, starts: Numbers, parent: Numbers, bit: Floats) -> tuple[Ids, Floats]:
     """Return each word's inner nodes, root first, and the bit at each."""
     n = leaf.shape[0]

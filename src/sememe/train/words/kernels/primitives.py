@@ -27,22 +27,17 @@ if TYPE_CHECKING:
 
 _numba = require("numba", "training word vectors")
 ROW_PADDING = 16  # float32 values in 64 bytes
-_OPTIONS: dict[str, Any] = {
-    "nogil": True,
-    "fastmath": True,
-    "error_model": "numpy",
-    "cache": True,
-}
+_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
 _TWO_TO_24 = np.float32(1 / (1 << 24))
 _ONE = np.float32(1)
 
 
-def compiled(function: Any) -> Any:
+def jit(function: Any) -> Any:
     """Compile with the options of all kernels: no lock, no checks, fast math, cached."""
     return _numba.njit(**_OPTIONS)(function)
 
 
-def inlined(function: Any) -> Any:
+def jit_inline(function: Any) -> Any:
     """Compile inline in each caller, which avoids reference counting of array arguments."""
     return _numba.njit(inline="always", **_OPTIONS)(function)
 
@@ -70,7 +65,7 @@ class Tree(NamedTuple):
     bits: Floats
 
 
-@inlined
+@jit_inline
 def next_random(state: State) -> np.uint64:
     """Advance `state` and return 64 random bits, of which the higher ones are better."""
     x = state[0]
@@ -82,13 +77,13 @@ def next_random(state: State) -> np.uint64:
     return bits
 
 
-@inlined
+@jit_inline
 def below(state: State, n: int) -> np.int64:
     """Return a random integer in [0, n), n < 2**32 (Lemire's multiplication)."""
     return np.int64(((next_random(state) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
 
 
-@inlined
+@jit_inline
 def draw_word(state: State, sampler: Sampler) -> np.int64:
     """Draw a word of the noise distribution in constant time (Walker's alias method)."""
     bits = next_random(state)
@@ -99,7 +94,7 @@ def draw_word(state: State, sampler: Sampler) -> np.int64:
     return word
 
 
-@inlined
+@jit_inline
 def keep_tokens(state: State, ids: Ids, start: int, keep: Floats, sentence: Ids) -> tuple[int, int]:
     """Copy the tokens that survive subsampling from ids[start:] to the end of the sentence (-1).
 
@@ -116,7 +111,7 @@ def keep_tokens(state: State, ids: Ids, start: int, keep: Floats, sentence: Ids)
     return n, start + 1
 
 
-@inlined
+@jit_inline
 def neighbours(sentence: Ids, length: int, middle: int, reach: int, context: Numbers) -> int:
     """Copy the words within `reach` of the middle one into `context`; return their number."""
     n = 0
@@ -127,7 +122,7 @@ def neighbours(sentence: Ids, length: int, middle: int, reach: int, context: Num
     return n
 
 
-@inlined
+@jit_inline
 def predict(
     outputs: Rows,
     rows: Numbers,
@@ -159,7 +154,7 @@ def predict(
             outputs[row, d] += step * hidden[d]
 
 
-@inlined
+@jit_inline
 def choose_outputs(
     state: State,
     target: int,
@@ -193,7 +188,7 @@ def choose_outputs(
     return n
 
 
-@inlined
+@jit_inline
 def sigmoid_(values: Floats, n: int) -> None:
     """Replace values[:n] by 1 / (1 + exp(-value)), vectorised.
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Matrix = NDArray[np.float64]
+    Rows = Sequence[int]
+    Labels = Sequence[float]
+    Targets = Sequence[tuple[Rows, Labels]]
 
 
 def sigmoid(x: Matrix) -> Matrix:
@@ -24,13 +27,7 @@ def sigmoid(x: Matrix) -> Matrix:
 
 
 def skipgram_step(
-    inputs: Matrix,
-    outputs: Matrix,
-    *,
-    context: Sequence[int],
-    rows: Sequence[int],
-    labels: Sequence[float],
-    rate: float,
+    inputs: Matrix, outputs: Matrix, *, context: Rows, rows: Rows, labels: Labels, rate: float
 ) -> None:
     """Update every context word towards the outputs with label 1 and away from those with 0.
 
@@ -44,13 +41,7 @@ def skipgram_step(
 
 
 def cbow_step(
-    inputs: Matrix,
-    outputs: Matrix,
-    *,
-    context: Sequence[int],
-    rows: Sequence[int],
-    labels: Sequence[float],
-    rate: float,
+    inputs: Matrix, outputs: Matrix, *, context: Rows, rows: Rows, labels: Labels, rate: float
 ) -> None:
     """Predict with the mean of the context words, each of which gets the whole change.
 
@@ -65,8 +56,8 @@ def subword_skipgram_step(
     parts: Matrix,
     outputs: Matrix,
     *,
-    own: Sequence[int],
-    targets: Sequence[tuple[Sequence[int], Sequence[float]]],
+    own: Rows,
+    targets: Targets,
     rate: float,
 ) -> None:
     """Predict each neighbour in turn with the mean of one word's own row and n-gram rows.
@@ -85,14 +76,7 @@ def subword_skipgram_step(
     np.add.at(parts, list(own), change)
 
 
-def predict(
-    outputs: Matrix,
-    hidden: Matrix,
-    *,
-    rows: Sequence[int],
-    labels: Sequence[float],
-    rate: float,
-) -> Matrix:
+def predict(outputs: Matrix, hidden: Matrix, *, rows: Rows, labels: Labels, rate: float) -> Matrix:
     """Train the outputs to predict their labels from `hidden`; return the change of it, (dim,)."""
     errors = rate * (np.asarray(labels) - sigmoid(outputs[list(rows)] @ hidden))  # (k,)
     change = np.zeros_like(hidden)

@@ -25,12 +25,7 @@ def row_width(dim: int) -> int:
 
 
 def new_rows(
-    n: int,
-    dim: int,
-    width: int,
-    *,
-    seed: int | None,
-    known: NDArray[np.float32] | None = None,
+    n: int, dim: int, width: int, *, seed: int | None, known: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
     """Return (n, width) rows aligned to cache lines: the known ones first, then new ones.
 

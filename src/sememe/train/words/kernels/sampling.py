@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.train.words.kernels.primitives import Sampler, compiled
+from sememe.train.words.kernels.primitives import Sampler, jit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def make_sampler(
     return Sampler(keep.astype(np.float32), accept, alias)
 
 
-@compiled
+@jit
 def _fill_alias(share: NDArray[np.float64], accept: Floats, alias: Ids) -> None:
     """Fill the alias table by Vose's method: a share below 1 is topped up by one above 1."""
     n = share.shape[0]

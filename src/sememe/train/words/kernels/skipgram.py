@@ -20,8 +20,8 @@ import numpy as np
 from sememe.train.words.kernels.primitives import (
     below,
     choose_outputs,
-    compiled,
-    inlined,
+    jit,
+    jit_inline,
     keep_tokens,
     neighbours,
     sigmoid_,
@@ -35,7 +35,7 @@ LOSS_EVERY = 64  # windows between samples of the loss, whose logarithms are slo
 MAX_PATH = 96  # nodes of a path; a deeper Huffman tree needs more than 2**63 words
 
 
-@inlined
+@jit_inline
 def skipgram_window(
     inputs: Rows,
     outputs: Rows,
@@ -93,7 +93,7 @@ def skipgram_window(
             outputs[row, d] += scratch[change, d]
 
 
-@inlined
+@jit_inline
 def three(inputs: Rows, row: int, scratch: Rows, o: int, a: float, b: float, c: float) -> None:
     """Update an input row, copied in scratch[0], and the three output rows from scratch[o] on."""
     for d in range(scratch.shape[1]):
@@ -104,7 +104,7 @@ def three(inputs: Rows, row: int, scratch: Rows, o: int, a: float, b: float, c: 
         scratch[o + 5, d] += c * x
 
 
-@compiled
+@jit
 def window_loss(labels: Floats, k: int, g: Floats, n: int) -> float:
     """Return the mean over n pairs of -sum of log-likelihoods of the labels."""
     total = 0.0
@@ -115,7 +115,7 @@ def window_loss(labels: Floats, k: int, g: Floats, n: int) -> float:
     return total / n
 
 
-@compiled
+@jit
 def skipgram_block(
     ids: Ids,
     inputs: Rows,

@@ -20,8 +20,8 @@ import numpy as np
 from sememe.train.words.kernels.primitives import (
     below,
     choose_outputs,
-    compiled,
-    inlined,
+    jit,
+    jit_inline,
     keep_tokens,
     predict,
 )
@@ -44,7 +44,7 @@ class Parts(NamedTuple):
     ids: Ids
 
 
-@inlined
+@jit_inline
 def add_rows(hidden: Floats, parts: Parts, word: int) -> int:
     """Add all rows of a word to `hidden` (dim,); return their number."""
     dim = hidden.shape[0]
@@ -58,7 +58,7 @@ def add_rows(hidden: Floats, parts: Parts, word: int) -> int:
     return n
 
 
-@inlined
+@jit_inline
 def change_rows(change: Floats, parts: Parts, word: int) -> None:
     """Add `change` (dim,) to all rows of a word."""
     dim = change.shape[0]
@@ -70,7 +70,7 @@ def change_rows(change: Floats, parts: Parts, word: int) -> None:
             parts.ngrams[row, d] += change[d]
 
 
-@inlined
+@jit_inline
 def move(hidden: Floats, change: Floats, own: Floats) -> None:
     """Add the change of one pair to the hidden layer, and to its change over the window."""
     for d in range(hidden.shape[0]):
@@ -78,7 +78,7 @@ def move(hidden: Floats, change: Floats, own: Floats) -> None:
         change[d] += own[d]
 
 
-@compiled
+@jit
 def subword_block(
     ids: Ids,
     parts: Parts,
@@ -135,7 +135,7 @@ def subword_block(
     return loss / max(losses, 1)
 
 
-@inlined
+@jit_inline
 def mean_of_window(
     sentence: Ids, first: int, middle: int, last: int, cbow: bool, parts: Parts, hidden: Floats
 ) -> None:

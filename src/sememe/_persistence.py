@@ -55,9 +55,7 @@ def made_by() -> str:
 def read_json(path: Path, **missing: Any) -> Any:
     """Return the content of a JSON file, or `missing` if it is given and the file does not exist.
 
-    Raises:
-        InvalidInputError: If there is no such file.
-        CorruptFileError: If the file cannot be read or is not JSON.
+    Raises InvalidInputError if it is missing, CorruptFileError if it is unreadable or not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))

@@ -149,8 +149,7 @@ def short_noun(word: str) -> str:
 
 def _strip_tensed_ending(letters: str) -> str | None:
     """Return what precedes 하다, 되다... or a tense mark, None if there is neither."""
-    match = _LIGHT_VERB.match(letters)
-    if match:
+    if match := _LIGHT_VERB.match(letters):
         rest = unicodedata.normalize("NFC", match[1])
         if len(rest) != 1 or match[2]:  # 이해, 동해, 위해 end in 해 and are not verbs
             return rest
@@ -165,8 +164,7 @@ def strip_ending(word: str) -> str:
     ('먹', '설립', '')
     """
     letters = unicodedata.normalize("NFD", word)
-    rest = _strip_tensed_ending(letters)
-    if rest is not None:
+    if (rest := _strip_tensed_ending(letters)) is not None:
         return rest
     match = _PLAIN_VERB.match(letters)
     return unicodedata.normalize("NFC", match[1]) if match else word

@@ -55,8 +55,7 @@ def require_column(
 ) -> str:
     """Return the column of `what`: the given one, or the first of the usual names.
 
-    Raises:
-        InvalidInputError: There is none; the message suggests `option` and the first usual name.
+    Raises InvalidInputError if there is none; suggests `option` and the first usual name.
     """
     names = list_columns(rows)
     name = find_name(names, usual if given is None else (fold_name(given),))

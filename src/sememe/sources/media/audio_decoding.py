@@ -109,10 +109,7 @@ def read_audio_metadata(content: Any) -> dict[str, str | int | float]:
     """Return "seconds", "sample_rate" and "channels", and "title" and "artist" if it has them.
 
     The duration is that of the header; without one, all of it is decoded.
-
-    Raises:
-        CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`, as far as the
-            header shows.
+    Raises the errors of `read_sound`, as far as the header shows.
     """
     with open_audio(content) as audio:
         _check_rate(audio.samplerate)
@@ -132,8 +129,7 @@ def read_audio_metadata(content: Any) -> dict[str, str | int | float]:
 def measure_seconds(content: Any) -> float:
     """Return the duration in seconds, by decoding all of the audio.
 
-    Raises:
-        CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`.
+    Raises the errors of `read_sound`.
     """
     count = finite = 0
     with open_audio(content) as audio:
@@ -159,8 +155,7 @@ def is_cut_off(content: Any) -> bool:
 def check_audio(content: Any, name: str) -> None:
     """Refuse what cannot be audio, before anything is decoded.
 
-    Raises:
-        InvalidInputError: The message begins with `name`.
+    Raises InvalidInputError, whose message begins with `name`.
     """
     if isinstance(content, Clip):
         _check_range(content.start, content.end)

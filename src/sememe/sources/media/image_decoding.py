@@ -42,8 +42,7 @@ _ROWS = 256
 def make_thumbnail(content: Any, side: int) -> str:
     """Return a small JPEG of an image as a data URI, its longer side at most `side` pixels.
 
-    Raises:
-        CorruptFileError, InvalidInputError, MissingExtraError: As `open_image`.
+    Raises the errors of `open_image`.
     """
     image = open_image(content)
     image.thumbnail((side, side))
@@ -104,9 +103,7 @@ def open_image(content: Any) -> Image:
 def read_image_metadata(content: Any) -> dict[str, str | int]:
     """Return "width" and "height", and "taken" (ISO time) if the camera recorded it.
 
-    Raises:
-        CorruptFileError, InvalidInputError, MissingExtraError: As `open_image`, as far as the
-            header shows.
+    Raises the errors of `open_image`, as far as the header shows.
     """
     image = _open(content)
     width, height = image.size

@@ -211,9 +211,7 @@ class Analyzer:
 def analyzer(name: str = "default") -> Analyzer:
     """Return an analyzer by name: "default" needs no dictionary, "kiwi" the extra `korean`.
 
-    Raises:
-        UnknownNameError: There is no analyzer of that name.
-        MissingExtraError: kiwipiepy is not installed.
+    Raises UnknownNameError, or MissingExtraError if kiwipiepy is not installed.
     """
     if name == "default":
         return Analyzer()

@@ -76,21 +76,17 @@ class PairTokenizer:
         """Find the special tokens by encoding a pair of equal texts."""
         body = encode_plain(self._tokenizer, [_PROBE])[0]
         whole = self._tokenizer.encode(_PROBE, _PROBE)
-        tokens = list(zip(whole.ids, whole.type_ids, strict=True))
+        tokens = tuple(zip(whole.ids, whole.type_ids, strict=True))
         n = len(body)
-        starts = [i for i in range(len(tokens)) if whole.ids[i : i + n] == body]
-        a = starts[0]
-        b = next(start for start in starts if start >= a + n)
-        around = tuple(tokens[:a]), tuple(tokens[a + n : b]), tuple(tokens[b + n :])
-        return Marks(*around, first=tokens[a][1], second=tokens[b][1])
+        a, *others = (i for i in range(len(tokens)) if whole.ids[i : i + n] == body)
+        b = next(start for start in others if start >= a + n)
+        return Marks(tokens[:a], tokens[a + n : b], tokens[b + n :], tokens[a][1], tokens[b][1])
 
     def _join(self, first: list[int], second: list[int]) -> PairTokens:
         begin, middle, end, a_type, b_type = self._marks
         n, m = longest_first(len(first), len(second), self._room)
-        tokens = [
-            *begin, *((i, a_type) for i in first[:n]),
-            *middle, *((i, b_type) for i in second[:m]), *end,
-        ]  # fmt: skip
+        a, b = ((i, a_type) for i in first[:n]), ((i, b_type) for i in second[:m])
+        tokens = [*begin, *a, *middle, *b, *end]
         ids, types = [i for i, _ in tokens], [kind for _, kind in tokens]
         return PairTokens(ids, types, len(first) + len(second) - n - m)
 

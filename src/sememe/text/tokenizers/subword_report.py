@@ -62,9 +62,7 @@ def measure_subwords(tokenizer: SubwordTokenizer, texts: Corpus) -> SubwordRepor
     """Count how a tokenizer segments the words of a file or of texts, by script.
 
     Each word is segmented as inside a sentence, and distinct words once.
-
-    Raises:
-        InvalidInputError: There is no word.
+    Raises InvalidInputError if there is no word.
     """
     words: Counter[str] = Counter()
     for text in read_texts(texts):

@@ -14,7 +14,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, Literal, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
@@ -195,18 +195,14 @@ def _count_words(corpus: Corpus, plan: Plan) -> Counter[str]:
 
 def _alphabet(words: Counter[str], coverage: float) -> list[str]:
     """Return the most frequent characters that reach the coverage; ties by code point."""
-    counts: Counter[str] = Counter()
+    counts = Counter({"\u2581": words.total()})
     for word, count in words.items():
         for letter in word:
             counts[letter] += count
-    counts["\u2581"] += words.total()
-    wanted, covered, kept = coverage * counts.total(), 0, []
-    for letter, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        if covered >= wanted:
-            break
-        kept.append(letter)
-        covered += count
-    return sorted(kept)
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    before = accumulate((count for _, count in ranked), initial=0)  # each one's preceding counts
+    wanted = coverage * counts.total()
+    return sorted(letter for (letter, _), n in zip(ranked, before, strict=False) if n < wanted)
 
 
 def _check_room(plan: Plan, needed: int, what: str) -> None:

@@ -47,9 +47,7 @@ class FileTokenizer:
         """Open a tokenizer.json.
 
         prompt: Prefix of every text.
-
-        Raises:
-            InvalidInputError, CorruptFileError, MissingExtraError: See `SubwordTokenizer.load`.
+        Raises the errors of `SubwordTokenizer.load`.
         """
         self.path = path
         self._tokenizer: Any = SubwordTokenizer.load(path).tokenizer
@@ -123,8 +121,7 @@ class FileTokenizer:
 
     def _unknown(self) -> int:
         model = self._tokenizer.model
-        if (number := getattr(model, "unk_id", None)) is not None:
-            return int(number)
-        name = getattr(model, "unk_token", None)
-        number = self._tokenizer.token_to_id(name) if name else None
+        number = getattr(model, "unk_id", None)
+        if number is None and (name := getattr(model, "unk_token", None)):
+            number = self._tokenizer.token_to_id(name)
         return -1 if number is None else int(number)

@@ -47,9 +47,7 @@ def find_files(root: Path, *, ignore: Sequence[str] = ()) -> Iterator[SourceFile
     folders (not followed, so that the walk ends), broken links, unreadable folders, named pipes and
     devices, and folders that are sememe indexes.
 
-    Args:
-        root: A folder or a file.
-        ignore: More patterns in `.gitignore` syntax, relative to the root.
+    ignore: More patterns in `.gitignore` syntax, relative to the root.
 
     Raises:
         InvalidInputError: If `root` does not exist, or a pattern is malformed.

@@ -170,12 +170,8 @@ def check_audio(content: Any, name: str) -> None:
         )
     samples, rate = pair
     kind = getattr(getattr(samples, "dtype", None), "kind", "")
-    if (
-        kind not in ("f", "i", "u")
-        or samples.ndim not in (1, 2)
-        or (samples.ndim == 2 and not samples.shape[1])
-    ):
-        shape = getattr(samples, "shape", "")
+    shape = getattr(samples, "shape", "")
+    if kind not in ("f", "i", "u") or len(shape) not in (1, 2) or not all(shape[1:]):
         raise InvalidInputError(
             f"{name} has samples of {getattr(samples, 'dtype', type(samples).__name__)}, shape "
             f"{shape}; give an array (n,) or (n, channels), of floats with full scale 1 or of int16"
@@ -213,11 +209,10 @@ def _resample(
             if len(block):
                 yield block
     _check_finite(given, given if within else finite)
-    if stream is not None and len(
-        rest := stream.resample_chunk(np.empty(0, np.float32), last=True)
-    ):
+    if stream is not None:
+        rest = stream.resample_chunk(np.empty(0, np.float32), last=True)
         count += len(rest)
-        yield rest
+        yield from [rest] if len(rest) else []
     if not count:  # a few samples at a high rate: less than one at a low rate
         yield np.zeros(1, np.float32)
 

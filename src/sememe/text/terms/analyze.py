@@ -9,10 +9,9 @@ itself, each once. A Hangul word of a query gives its stem. Hence the matching r
     those with a word of that stem (먹었다 matches 먹는), or of that syllable and a possible
     particle (꽃 matches 꽃이).
 
-For a term that occurs in no document, `QueryTerms.otherwise` gives alternatives.
-
-The other terms of a query, its words as typed and the bigrams of long stems, are `extra`: they
-raise the score of documents that match, but match none themselves.
+For a term that occurs in no document, `QueryTerms.otherwise` gives alternatives. The other terms of
+a query, its words as typed and the bigrams of long stems, are `extra`: they raise the score of
+documents that match, but match none themselves.
 
 Latin words are stripped of accents and stemmed with Snowball (English; Porter 2001); scripts
 without spaces give bigrams of characters. The terms are for scoring with BM25.

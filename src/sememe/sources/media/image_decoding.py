@@ -107,13 +107,11 @@ def read_image_metadata(content: Any) -> dict[str, str | int]:
     """
     image = _open(content)
     width, height = image.size
-    facts: dict[str, str | int] = {"width": width, "height": height}
     with _IGNORED_WARNINGS:
-        if _read_orientation(image) in (5, 6, 7, 8):
-            facts = {"width": height, "height": width}
-        if taken := _read_timestamp(image):
-            facts["taken"] = taken
-    return facts
+        if _read_orientation(image) >= 5:  # turned by 90 degrees
+            width, height = height, width
+        taken = _read_timestamp(image)
+    return {"width": width, "height": height, **({"taken": taken} if taken else {})}
 
 
 def _read_timestamp(image: Image) -> str:

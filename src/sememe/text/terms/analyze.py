@@ -173,7 +173,7 @@ class Analyzer:
         return str(self._stemmer.stemWord(word.replace("\u2019", "'"))).replace("'", "")
 
     def _want_hangul(self, word: str, wanted: _Wanted, *, alone: bool) -> None:
-        read = self.hangul.typed_terms if alone else self.hangul.query_terms
+        read = self.hangul.single_word_terms if alone else self.hangul.query_terms
         required, extra = read(word)
         wanted.otherwise |= self._other_terms(word, required)
         if stopwords.KOREAN.issuperset(required):  # also when nothing is required

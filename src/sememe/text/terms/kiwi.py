@@ -39,7 +39,7 @@ class KiwiTerms:
         """Return the content morphemes and their compound, all required."""
         return self.document_terms(word), []
 
-    def typed_terms(self, word: str) -> tuple[list[str], list[str]]:
+    def single_word_terms(self, word: str) -> tuple[list[str], list[str]]:
         """Return the terms of a query of one word: its compound, with the parts as extra."""
         terms = self.document_terms(word)
         return terms[-1:], terms[:-1]

@@ -107,12 +107,6 @@ def _script(letter: str) -> str:
 
 def _row(script: str, sums: Counter[str]) -> ScriptRow:
     words, tokens = sums["words"], sums["tokens"]
-    return ScriptRow(
-        script=script,
-        words=words,
-        tokens=tokens,
-        fertility=tokens / words,
-        whole=sums["whole"] / words,
-        coverage=sums["covered"] / words,
-        unknown_rate=sums["unknown"] / tokens if tokens else 0.0,
-    )
+    whole, coverage = sums["whole"] / words, sums["covered"] / words
+    unknown_rate = sums["unknown"] / tokens if tokens else 0.0
+    return ScriptRow(script, words, tokens, tokens / words, whole, coverage, unknown_rate)

@@ -81,17 +81,10 @@ class SubwordTokenizer:
             MissingExtraError: `tokenizers` is not installed.
         """
         tokenizers = require("tokenizers", "SubwordTokenizer")
-        plan = Plan(
-            model=model,
-            vocab_size=_whole(vocab_size),
-            level=level or ("bytes" if model == "bpe" else "characters"),
-            special_tokens=_names(special_tokens),
-            normalization=normalization
-            or ("none" if level != "characters" and model == "bpe" else "NFC"),
-            coverage=coverage,
-            min_count=_whole(min_count),
-            allow_fewer=allow_fewer,
-        )
+        level = level or ("bytes" if model == "bpe" else "characters")
+        normalization = normalization or ("none" if level == "bytes" else "NFC")
+        specials, size, least = _names(special_tokens), _whole(vocab_size), _whole(min_count)
+        plan = Plan(model, size, level, specials, normalization, coverage, least, allow_fewer)
         return cls(train(tokenizers, corpus, plan))
 
     @classmethod

@@ -83,8 +83,8 @@ class SyllableTerms:
 
         A last syllable that may be part of a noun is kept; 을, 를, 은, 는 are always particles.
 
-        >>> SyllableTerms().single_word_terms("고양이"), SyllableTerms().single_word_terms("학교에서")
-        ((['고양이'], ['고양']), (['학교'], ['학교에서']))
+        >>> [SyllableTerms().single_word_terms(word) for word in ("고양이", "학교에서")]
+        [(['고양이'], ['고양']), (['학교'], ['학교에서'])]
         """
         required, extra = self.query_terms(word)
         stem = required[0] if required else word

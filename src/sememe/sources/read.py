@@ -23,8 +23,6 @@ def read_file(file: SourceFile) -> Iterator[Item | Skipped]:
 
     A `Skipped` after items concerns part of the file: rows that could not be used, characters that
     were replaced.
-
-    file: As listed by `find_files`.
     """
     name, unread = format_of(file.path.name)
     if unread is not None:

@@ -101,11 +101,9 @@ _HONOUR = f"(?:{_any_of('으시 시 으셔 셔')})?"
 _LIGHT = _any_of(
     "하 해 되 돼 시키 시켜 당하 당해 받 스럽 스러 되어지 되어져 하여지 하여져 해지 해져"
 )
-_LIGHT_VERB = re.compile(
-    f"^(.*?)(?:{_LIGHT}){_HONOUR}(?:{_TENSE})?({_any_of(_ENDINGS)}|)$", re.DOTALL
-)
-_TENSED_VERB = re.compile(f"^(.+?){_HONOUR}{_TENSE}(?:{_any_of(_ENDINGS)})$", re.DOTALL)
-_PLAIN_VERB = re.compile(f"^(.+?){_HONOUR}(?:{_any_of(_SURE)})$", re.DOTALL)
+_LIGHT_VERB = re.compile(f"(?s)^(.*?)(?:{_LIGHT}){_HONOUR}(?:{_TENSE})?({_any_of(_ENDINGS)}|)$")
+_TENSED_VERB = re.compile(f"(?s)^(.+?){_HONOUR}{_TENSE}(?:{_any_of(_ENDINGS)})$")
+_PLAIN_VERB = re.compile(f"(?s)^(.+?){_HONOUR}(?:{_any_of(_SURE)})$")
 
 
 def final_of(syllable: str) -> int:

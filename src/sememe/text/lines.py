@@ -35,7 +35,7 @@ def read_texts(corpus: Corpus) -> Iterator[str]:
     Only \n ends a line; a \r before it and a byte order mark are dropped.
 
     Raises:
-        InvalidInputError: A file that is not UTF-8 (names the line), or an item that is not a str.
+        InvalidInputError: A line that is not UTF-8, or an item that is not a str.
         CorruptFileError: The file cannot be read to its end.
     """
     if isinstance(corpus, str | Path):

@@ -127,14 +127,10 @@ class Ngrams:
         of_words = before[ends] - before[starts]
         if short == "none" or of_words.all():
             return of_words, ids
-        return self._with_whole(words, of_words, ids)
-
-    def _with_whole(self, words: Sequence[str], counts: Offsets, ids: Ids) -> tuple[Offsets, Ids]:
-        """Give the words that are too short for an n-gram the bucket of the whole word."""
-        short = np.flatnonzero(counts == 0)
-        whole = [fnv1a(self.of(words[i])[0]) % self.buckets for i in short.tolist()]
-        positions = np.concatenate([[0], np.cumsum(counts)])[short]
-        return np.maximum(counts, 1), np.insert(ids, positions, np.array(whole, np.int32))
+        lacking = np.flatnonzero(of_words == 0)  # these words get the bucket of the whole word
+        whole = [fnv1a(self.of(words[i])[0]) % self.buckets for i in lacking.tolist()]
+        positions = np.concatenate([[0], np.cumsum(of_words)])[lacking]
+        return np.maximum(of_words, 1), np.insert(ids, positions, np.array(whole, np.int32))
 
 
 def spell(word: str) -> str:

@@ -236,11 +236,10 @@ def _whole(value: Any) -> Any:
 
 def _names(special_tokens: Sequence[str]) -> tuple[str, ...]:
     """Return the names as a tuple, or refuse a single str, which is a sequence of letters."""
-    if isinstance(special_tokens, str) or not all(isinstance(n, str) for n in special_tokens):
-        raise InvalidInputError(
-            f"special_tokens={special_tokens!r}; give a list of names, as ['<mask>']."
-        )
-    return tuple(special_tokens)
+    names = tuple(special_tokens)
+    if isinstance(special_tokens, str) or not all(isinstance(name, str) for name in names):
+        raise InvalidInputError(f"special_tokens={special_tokens!r}; give a list, as ['<mask>'].")
+    return names
 
 
 def byte_letters() -> dict[str, int]:

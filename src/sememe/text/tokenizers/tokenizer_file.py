@@ -52,8 +52,7 @@ class FileTokenizer:
         self.path = path
         self._tokenizer: Any = SubwordTokenizer.load(path).tokenizer
         self._prompt = prompt
-        whole = self._tokenizer.encode(_PROBE).ids
-        body = self._tokenizer.encode(_PROBE, add_special_tokens=False).ids
+        whole, body = self._tokenizer.encode(_PROBE).ids, self._ids([_PROBE])[0]
         at = next(i for i in range(len(whole)) if whole[i : i + len(body)] == body)
         prefix = self._ids([prompt.rstrip()])[0] if prompt else []
         self.begin: tuple[int, ...] = (*whole[:at], *prefix)

@@ -1,7 +1,6 @@
 """sememe: search any folder by meaning, offline, Korean and English alike.
 
-Everything public is named in one table and loaded when it is first used, so that `import sememe`
-costs nothing.
+Public names are listed in one table and loaded on first use, so that `import sememe` is light.
 
     >>> import sememe
     >>> encoder = sememe.load("use-multilingual-v3")

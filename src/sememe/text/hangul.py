@@ -5,8 +5,8 @@ A Korean word in running text is a stem with particles (josa: 학교+에서+는)
 ending may begin inside a syllable (간다 = 가 + ㄴ다), and at whether the syllable before a particle
 ends with a consonant (batchim), which decides which particles may follow.
 
-Without a dictionary, 고양이 (cat) cannot be distinguished from 고양 + 이, so a word has several
-possible stems; `stems` returns all of them, and the documents decide.
+Without a dictionary, 고양이 (cat) cannot be distinguished from 고양 + 이, so a word may have
+several stems; `stems` returns all of them.
 """
 
 from __future__ import annotations

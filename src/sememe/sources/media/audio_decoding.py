@@ -38,7 +38,7 @@ LOUDEST = 1e9  # samples are clipped to this; their power still fits a float32
 _BLOCK = 1 << 18  # samples decoded at a time
 _LEAST_BLOCK = 1 << 10  # ... of a damaged file
 _UNKNOWN = 1 << 40  # frames, if the header does not give the length; no file has as many
-_RATES = 100, 10_000_000
+_MIN_RATE, _MAX_RATE = 100, 10_000_000
 _NEEDED_BY = "reading audio"
 _EMPTY = "it holds no samples: empty, or cut off"
 
@@ -184,10 +184,9 @@ def _resample(
     content: Any, sample_rate: int, start: float, end: float | None
 ) -> Iterator[FloatArray]:
     """Yield finite mono blocks at a sample rate; at least one sample in all."""
-    low, high = _RATES
-    if not low <= sample_rate <= high:
+    if not _MIN_RATE <= sample_rate <= _MAX_RATE:
         raise InvalidInputError(
-            f"sample_rate={sample_rate}; give {low} to {high:,} samples a second."
+            f"sample_rate={sample_rate}; give {_MIN_RATE} to {_MAX_RATE:,} samples a second."
         )
     soxr = require("soxr", _NEEDED_BY)
     within = isinstance(content, Clip)  # the audio may have finite samples elsewhere
@@ -328,9 +327,9 @@ def _check_range(start: Any, end: Any) -> None:
 
 
 def _check_rate(rate: float) -> None:
-    low, high = _RATES
-    if not low <= rate <= high:
-        raise CorruptFileError(f"{rate} samples a second; allowed are {low} to {high:,}")
+    if not _MIN_RATE <= rate <= _MAX_RATE:
+        allowed = f"{_MIN_RATE} to {_MAX_RATE:,}"
+        raise CorruptFileError(f"{rate} samples a second; allowed are {allowed}")
 
 
 def _check_finite(count: int, finite: int) -> None:

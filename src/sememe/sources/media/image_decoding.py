@@ -201,12 +201,10 @@ def _to_eight_bits(image: Image) -> Image:
     from PIL import Image as pillow
 
     values = np.asarray(image)
-    usual = 1.0 if image.mode == "F" else 65535.0  # an image beyond this uses its own range
-    low, high = 0.0, usual
-    if image.mode in ("F", "I"):
-        known = values[np.isfinite(values)]
-        low = min(float(known.min()), 0.0) if image.mode == "F" and known.size else 0.0
-        high = max(float(known.max()), usual) if known.size else usual
+    usual = 1 if image.mode == "F" else 65535  # an image beyond this uses its own range
+    finite = values[np.isfinite(values)]
+    low = float(finite.min(initial=0)) if image.mode == "F" else 0.0
+    high = float(finite.max(initial=usual))
     eight = np.empty(values.shape, np.uint8)
     for row in range(0, len(values), _ROWS):  # in blocks, to save memory
         some = np.nan_to_num(values[row : row + _ROWS].astype(np.float32), posinf=0.0, neginf=0.0)

@@ -25,9 +25,8 @@ def convert(tokenizers: Any, data: bytes, *, name: str) -> Any:
     does not join a half-width voicing mark to the preceding character, and drops a space next to
     the name of a control or user-defined piece.
 
-    Raises:
-        CorruptFileError: The bytes are not a SentencePiece model.
-        InvalidInputError: It is of type "word" or "char", or marks the end of words, not the start.
+    Raises CorruptFileError if it is not a SentencePiece model, InvalidInputError if its type is
+    "word" or "char" or it marks the end of words, not the start.
     """
     model = _parse(data, name)
     spec = model.trainer_spec

@@ -34,10 +34,7 @@ _SPACE_MARK = "\u2581"  # a space in SentencePiece
 
 
 class SubwordTokenizer:
-    """A trained subword tokenizer: `train`, `encode`, `decode`, `vocab`, `merges`.
-
-    Built by `train` or `load`; `tokenizer` is the `tokenizers.Tokenizer` inside.
-    """
+    """A subword tokenizer, built by `train` or `load` around a `tokenizers.Tokenizer`."""
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
@@ -119,10 +116,7 @@ class SubwordTokenizer:
             ) from error
 
     def save(self, path: str | Path) -> Path:
-        """Write `tokenizer.json` into a folder, or to a path that ends in .json; return the path.
-
-        It opens in `tokenizers.Tokenizer.from_file` and transformers.
-        """
+        """Write `tokenizer.json` into a folder, or a path that ends in .json; return the path."""
         file = Path(path)
         file = file if file.suffix == ".json" else file / FILE
         file.parent.mkdir(parents=True, exist_ok=True)

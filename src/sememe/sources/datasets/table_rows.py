@@ -20,9 +20,7 @@ _ALLOWED = "a .csv, .tsv, .jsonl or .parquet"
 def read_table(table: Path, what: str) -> list[Mapping[str, Any]]:
     """Read the rows of a table as column -> value; `what` it holds, for messages.
 
-    Raises:
-        InvalidInputError: No such file, or a file of another format.
-        CorruptFileError: It cannot be read to its end.
+    Raises InvalidInputError for a missing file or another format, CorruptFileError if damaged.
     """
     if not table.is_file():
         raise InvalidInputError(f"{table}: no such file. Give {_ALLOWED} of {what}.")

@@ -35,10 +35,8 @@ class PairTokenizer:
 
         window: Maximum number of tokens of a pair, special tokens included. prompt: Prefix of the
         first text of every pair.
-
-        Raises:
-            InvalidInputError, CorruptFileError, MissingExtraError: See `SubwordTokenizer.load`; or
-                a window too small for the special tokens and a token of each text.
+        Raises the errors of `SubwordTokenizer.load`, and InvalidInputError if the window is too
+        small.
         """
         self._tokenizer: Any = SubwordTokenizer.load(path).tokenizer
         self._find_marks()

@@ -226,14 +226,12 @@ def _check_filled(tokenizer: Any, plan: Plan) -> Any:
 
 def _vocabulary_error(plan: Plan, message: str) -> InvalidInputError:
     """Translate an error of SentencePiece: too large, too small, or its own message."""
-    bound = re.search(r"<= (\d+)", message)
-    if bound:
+    if bound := re.search(r"<= (\d+)", message):
         return InvalidInputError(
             f"vocab_size={plan.vocab_size} is too large: the corpus gives at most {bound[1]} "
             f"pieces. Give vocab_size={bound[1]} or less, or more text."
         )
-    needed = re.search(r"required_chars\D*(\d+) vs (\d+)", message)
-    if needed:
+    if needed := re.search(r"required_chars\D*(\d+) vs (\d+)", message):
         least = max(int(needed[1]), int(needed[2])) + len(plan.tokens_first)
         return InvalidInputError(
             f"vocab_size={plan.vocab_size} is too small for the characters of coverage="

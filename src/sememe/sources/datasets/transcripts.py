@@ -101,5 +101,9 @@ def _read_text(path: Path) -> str:
 
 
 def _normalize(text: Any) -> str:
-    """Return a text in NFC with single spaces."""
+    r"""Return a text in NFC with single spaces.
+
+    >>> _normalize(" one\n two ")
+    'one two'
+    """
     return " ".join(unicodedata.normalize("NFC", "" if text is None else str(text)).split())

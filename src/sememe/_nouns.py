@@ -1,4 +1,4 @@
-"""What items of a modality are called in messages."""
+"""Nouns for the items of a modality, for messages."""
 
 from __future__ import annotations
 

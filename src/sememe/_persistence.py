@@ -1,4 +1,4 @@
-"""The frame of every saved folder: sememe.json, hashes of files, format versions, errors."""
+"""Saved folders: sememe.json, hashes of files, format versions, errors."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def describe_file(path: Path) -> dict[str, Any]:
 def fingerprint(files: Iterable[Path], *, parts: Iterable[bytes] = (), metadata: Any = None) -> str:
     """Return 32 hex digits over files, further bytes and JSON metadata, in that order.
 
-    Equal fingerprints mean equal vectors: everything that shapes a vector goes in. The strings are
-    stored in indexes, so what goes in for a family, and in which order, never changes.
+    Equal fingerprints mean equal vectors: everything that affects a vector is included. Indexes
+    store these strings, so what a family includes, and in which order, never changes.
     """
     digest = hashlib.blake2b(digest_size=16)
     for path in files:
@@ -55,9 +55,7 @@ def made_by() -> str:
 def read_json(path: Path, **missing: Any) -> Any:
     """Return the content of a JSON file, or `missing` if it is given and the file does not exist.
 
-    Raises:
-        InvalidInputError: If there is no such file.
-        CorruptFileError: If the file cannot be read or is not JSON.
+    Raises InvalidInputError if it is missing, CorruptFileError if it is unreadable or not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))

@@ -34,11 +34,9 @@ def settle(
 ) -> NDArray[Any]:
     """Return the scores (..., n) with those that tie along the last axis made equal.
 
-    Args:
-        scores: Higher is better. NaN and infinities stay as they are.
-        tolerance: Two scores with a smaller gap tie.
-        relative: Take the tolerance as a share of the larger of the two. For scores without a scale
-            of their own: inner products, distances, BM25.
+    scores: Higher is better; NaN and infinities are unchanged. tolerance: Two scores with a smaller
+    gap tie. relative: Take the tolerance as a fraction of the larger of the two, for scores without
+    a fixed scale: inner products, distances, BM25.
 
     >>> settle([0.25, 0.75, 0.75 + 1e-7, 0.75 - 1e-7]).tolist()
     [0.25, 0.7500001, 0.7500001, 0.7500001]
@@ -59,7 +57,7 @@ def settle(
 
 
 def _share(upper: Any, lower: Any, tolerance: float, relative: bool) -> Any:
-    """Return the gap between scores as a share of what is allowed; 0 between equal ones."""
+    """Return the gap between scores as a fraction of the tolerance; 0 between equal ones."""
     gap = np.where(upper == lower, 0, upper - lower)
     return gap / (tolerance * np.maximum(abs(upper), abs(lower)) if relative else tolerance)
 

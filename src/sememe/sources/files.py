@@ -47,9 +47,7 @@ def find_files(root: Path, *, ignore: Sequence[str] = ()) -> Iterator[SourceFile
     folders (not followed, so that the walk ends), broken links, unreadable folders, named pipes and
     devices, and folders that are sememe indexes.
 
-    Args:
-        root: A folder or a file.
-        ignore: More patterns in `.gitignore` syntax, relative to the root.
+    ignore: More patterns in `.gitignore` syntax, relative to the root.
 
     Raises:
         InvalidInputError: If `root` does not exist, or a pattern is malformed.
@@ -82,22 +80,14 @@ def make_readable(name: str) -> str:
 def _walk(root: Path, rules: IgnoreRules) -> Iterator[SourceFile | Skipped]:
     """Walk depth first with an explicit stack, so that depth is not bounded by recursion."""
     yield from rules.skipped
-    if _is_index(root):
-        yield Skipped("", "this folder is a sememe index, not a folder of documents")
-        return
-    names, problem = _list(root)
-    if problem:
-        yield Skipped("", problem)
-    stack = [(root, "", iter(names))]  # (folder, its source with a final slash, names to visit)
+    stack = [iter([(root, "")])]  # (path, source) pairs to visit, for each open folder
     while stack:
-        folder, prefix, rest = stack[-1]
-        entry = next(rest, None)
-        if entry is None:
+        path, source = next(stack[-1], (None, ""))
+        if path is None:
             stack.pop()
             continue
-        source, path = prefix + entry[0], folder / entry[1]
-        is_folder = _is_folder(path)
-        if rules.match(source, is_folder=is_folder):
+        is_folder = not source or _is_folder(path)
+        if source and rules.match(source, is_folder=is_folder):
             continue
         if not is_folder:
             yield _inspect(path, source)
@@ -107,7 +97,14 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[SourceFile | Skipped]:
             names, problem = _list(path)
             if problem:
                 yield Skipped(source, problem)
-            stack.append((path, source + "/", iter(names)))
+            stack.append(_join_names(path, source, names))
+
+
+def _join_names(
+    folder: Path, source: str, names: list[tuple[str, str]]
+) -> Iterator[tuple[Path, str]]:
+    for readable, name in names:
+        yield folder / name, f"{source}/{readable}" if source else readable
 
 
 def _list(folder: Path) -> tuple[list[tuple[str, str]], str]:

@@ -6,18 +6,25 @@ from pathlib import PurePath
 
 from sememe.sources.open_file import PACKED
 
-# Format -> suffixes. Files with unknown suffixes are read as text if they hold text: .txt, .rst,
-# .log, source code, ...
+# Format -> module with the function `read`, and suffixes. Files with unknown suffixes are read
+# as text if they hold text: .txt, .rst, .log, source code, ...
 READERS = {
-    "audio": ".wav .wave .mp3 .flac .ogg .oga .opus .aiff .aif .aifc .au .caf .w64 .rf64".split(),
-    "csv": (".csv", ".tsv"),
-    "docx": (".docx",),
-    "html": (".html", ".htm", ".xhtml"),
-    "image": (".png .jpg .jpeg .jpe .jfif .gif .webp .bmp .tif .tiff .avif .ppm .pgm .mpo".split()),
-    "jsonl": (".jsonl", ".ndjson"),
-    "markdown": (".md", ".markdown"),
-    "parquet": (".parquet", ".pq"),
-    "pdf": (".pdf",),
+    "audio": (
+        "media.read",
+        ".wav .wave .mp3 .flac .ogg .oga .opus .aiff .aif .aifc .au .caf .w64 .rf64",
+    ),
+    "csv": ("tables.csv_table", ".csv .tsv"),
+    "docx": ("documents.docx", ".docx"),
+    "html": ("documents.html", ".html .htm .xhtml"),
+    "image": (
+        "media.read",
+        ".png .jpg .jpeg .jpe .jfif .gif .webp .bmp .tif .tiff .avif .ppm .pgm .mpo",
+    ),
+    "jsonl": ("tables.jsonl", ".jsonl .ndjson"),
+    "markdown": ("documents.markdown", ".md .markdown"),
+    "parquet": ("tables.parquet", ".parquet .pq"),
+    "pdf": ("documents.pdf", ".pdf"),
+    "text": ("documents.text", ""),
 }
 UNREAD = {
     "no reader for this kind of image; save it as .jpg or .png": (
@@ -37,7 +44,7 @@ UNREAD = {
     ),
     "no reader for databases; export it as .csv or .jsonl": ".db .sqlite .sqlite3 .mdb .accdb",
 }
-FORMATS = {end: name for name, ends in READERS.items() for end in ends}
+FORMATS = {end: name for name, (_, ends) in READERS.items() for end in ends.split()}
 REASONS = {end: reason for reason, ends in UNREAD.items() for end in ends.split()}
 
 

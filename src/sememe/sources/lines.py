@@ -90,8 +90,7 @@ def describe_replaced(count: int, encoding: str, lines: str) -> str:
 def open_lines(path: Path, source: str) -> Lines:
     """Open a text file of any size; a first pass over it detects the encoding.
 
-    Raises:
-        CorruptFileError: The file is binary, or its compression is damaged.
+    Raises CorruptFileError if it is binary, or its compression is damaged.
     """
     with open_bytes(path) as stream:
         encoding, exact = _survey(stream)

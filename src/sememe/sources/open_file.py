@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 MAX_TEXT_BYTES = 256 << 20  # of one decompressed text in memory; larger ones are refused
 CHUNK_BYTES = 1 << 20
 PACKED = {".gz": "gzip", ".xz": "xz"}
+_REASONS = {
+    FileNotFoundError: "no longer there",
+    PermissionError: "permission denied",
+    IsADirectoryError: "a folder, not a file",
+}
 
 
 def open_bytes(path: Path) -> BinaryIO:
@@ -58,12 +63,9 @@ def reason(error: BaseException) -> str:
     """Return in one line why a file could not be read."""
     if isinstance(error, CorruptFileError):
         return str(error)
-    if isinstance(error, FileNotFoundError):
-        return "no longer there"
-    if isinstance(error, PermissionError):
-        return "permission denied"
-    if isinstance(error, IsADirectoryError):
-        return "a folder, not a file"
+    for kind, text in _REASONS.items():
+        if isinstance(error, kind):
+            return text
     if isinstance(error, OSError) and error.strerror:
         return f"could not be read: {error.strerror}"
     text = " ".join(str(error).split())[:200]

@@ -66,8 +66,8 @@ class _PipedLines(LineSource):
         whole = io.BufferedReader(_Prefixed(head, self._stream))
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             text = io.TextIOWrapper(whole, "utf-16", "replace")
-            for number, line in enumerate(iter(lambda: text.readline(MAX_LINE), ""), 1):
-                yield number, self.sanitizer.sanitize(line)
+            lines = enumerate(iter(lambda: text.readline(MAX_LINE), ""), 1)
+            yield from ((number, self.sanitizer.sanitize(line)) for number, line in lines)
             return
         for number, raw in enumerate(iter(lambda: whole.readline(MAX_LINE), b""), 1):
             if len(raw) == MAX_LINE and not raw.endswith(b"\n"):

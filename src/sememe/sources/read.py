@@ -8,21 +8,8 @@ from collections.abc import Iterator
 from sememe._errors import MissingExtraError
 from sememe._types import Item, Skipped
 from sememe.sources.files import SourceFile
-from sememe.sources.formats import format_of
+from sememe.sources.formats import READERS, format_of
 from sememe.sources.open_file import reason
-
-_READERS = {
-    "audio": "media.read",
-    "csv": "tables.csv_table",
-    "docx": "documents.docx",
-    "html": "documents.html",
-    "image": "media.read",
-    "jsonl": "tables.jsonl",
-    "markdown": "documents.markdown",
-    "parquet": "tables.parquet",
-    "pdf": "documents.pdf",
-    "text": "documents.text",
-}  # format -> module whose function `read` reads it; imported with its libraries when needed
 
 
 def read_file(file: SourceFile) -> Iterator[Item | Skipped]:
@@ -36,15 +23,13 @@ def read_file(file: SourceFile) -> Iterator[Item | Skipped]:
 
     A `Skipped` after items concerns part of the file: rows that could not be used, characters that
     were replaced.
-
-    file: As listed by `find_files`.
     """
     name, unread = format_of(file.path.name)
     if unread is not None:
         yield Skipped(file.source, unread)
         return
     try:
-        module = importlib.import_module(f"sememe.sources.{_READERS[name]}")
+        module = importlib.import_module(f"sememe.sources.{READERS[name][0]}")
         yield from module.read(file)
     except MissingExtraError as error:
         yield Skipped(file.source, str(error))

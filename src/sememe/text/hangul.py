@@ -5,8 +5,8 @@ A Korean word in running text is a stem with particles (josa: 학교+에서+는)
 ending may begin inside a syllable (간다 = 가 + ㄴ다), and at whether the syllable before a particle
 ends with a consonant (batchim), which decides which particles may follow.
 
-Without a dictionary, 고양이 (cat) cannot be distinguished from 고양 + 이, so a word has several
-possible stems; `stems` returns all of them, and the documents decide.
+Without a dictionary, 고양이 (cat) cannot be distinguished from 고양 + 이, so a word may have
+several stems; `stems` returns all of them.
 """
 
 from __future__ import annotations
@@ -101,11 +101,9 @@ _HONOUR = f"(?:{_any_of('으시 시 으셔 셔')})?"
 _LIGHT = _any_of(
     "하 해 되 돼 시키 시켜 당하 당해 받 스럽 스러 되어지 되어져 하여지 하여져 해지 해져"
 )
-_LIGHT_VERB = re.compile(
-    f"^(.*?)(?:{_LIGHT}){_HONOUR}(?:{_TENSE})?({_any_of(_ENDINGS)}|)$", re.DOTALL
-)
-_TENSED_VERB = re.compile(f"^(.+?){_HONOUR}{_TENSE}(?:{_any_of(_ENDINGS)})$", re.DOTALL)
-_PLAIN_VERB = re.compile(f"^(.+?){_HONOUR}(?:{_any_of(_SURE)})$", re.DOTALL)
+_LIGHT_VERB = re.compile(f"(?s)^(.*?)(?:{_LIGHT}){_HONOUR}(?:{_TENSE})?({_any_of(_ENDINGS)}|)$")
+_TENSED_VERB = re.compile(f"(?s)^(.+?){_HONOUR}{_TENSE}(?:{_any_of(_ENDINGS)})$")
+_PLAIN_VERB = re.compile(f"(?s)^(.+?){_HONOUR}(?:{_any_of(_SURE)})$")
 
 
 def final_of(syllable: str) -> int:
@@ -149,8 +147,7 @@ def short_noun(word: str) -> str:
 
 def _strip_tensed_ending(letters: str) -> str | None:
     """Return what precedes 하다, 되다... or a tense mark, None if there is neither."""
-    match = _LIGHT_VERB.match(letters)
-    if match:
+    if match := _LIGHT_VERB.match(letters):
         rest = unicodedata.normalize("NFC", match[1])
         if len(rest) != 1 or match[2]:  # 이해, 동해, 위해 end in 해 and are not verbs
             return rest
@@ -165,8 +162,7 @@ def strip_ending(word: str) -> str:
     ('먹', '설립', '')
     """
     letters = unicodedata.normalize("NFD", word)
-    rest = _strip_tensed_ending(letters)
-    if rest is not None:
+    if (rest := _strip_tensed_ending(letters)) is not None:
         return rest
     match = _PLAIN_VERB.match(letters)
     return unicodedata.normalize("NFC", match[1]) if match else word

@@ -32,7 +32,7 @@ def compose(text: str) -> str:
     >>> compose("ㅎㅏㄴㄱㅡㄹ"), compose("ㅎㅏㄴㅡㄹ"), compose("ㅇㅓㅄㅇㅓ ㅋㅋ ok")
     ('한글', '하늘', '없어 ㅋㅋ ok')
     """
-    return _SYLLABLE.sub(lambda match: _join(match[1], match[2], match[3]), text)
+    return _SYLLABLE.sub(_join, text)
 
 
 def decompose(text: str, *, no_final: str = "") -> str:
@@ -48,10 +48,10 @@ def decompose(text: str, *, no_final: str = "") -> str:
     )
 
 
-def _join(initial: str, vowel: str, final: str | None) -> str:
-    index = INITIALS.index(initial) * len(VOWELS) + VOWELS.index(vowel)
-    index = index * (len(FINALS) + 1) + (0 if final is None else FINALS.index(final) + 1)
-    return chr(ord(FIRST_SYLLABLE) + index)
+def _join(letters: re.Match[str]) -> str:
+    final = FINALS.index(letters[3]) + 1 if letters[3] else 0
+    index = INITIALS.index(letters[1]) * len(VOWELS) + VOWELS.index(letters[2])
+    return chr(ord(FIRST_SYLLABLE) + index * (len(FINALS) + 1) + final)
 
 
 def _split(syllable: str, no_final: str) -> str:

@@ -14,8 +14,7 @@ Corpus = str | Path | Iterable[str]  # a str is a path
 def check_corpus(corpus: Corpus) -> None:
     """Refuse a corpus that cannot be read twice, as training does.
 
-    Raises:
-        InvalidInputError: No such file, or an iterator, which is exhausted after one pass.
+    Raises InvalidInputError for a file that does not exist, or an iterator.
     """
     if isinstance(corpus, str | Path):
         if not Path(corpus).is_file():
@@ -25,8 +24,8 @@ def check_corpus(corpus: Corpus) -> None:
             )
     elif not isinstance(corpus, Iterable) or isinstance(corpus, Iterator):
         raise InvalidInputError(
-            f"corpus is {_a(type(corpus).__name__)}, which cannot be read twice; allowed: a path, "
-            "a list of texts, or an object whose __iter__ starts anew. Type: list(corpus)."
+            f"corpus is of type {type(corpus).__name__}, which cannot be read twice; allowed: a "
+            "path, a list of texts, or an object whose __iter__ starts anew. Type: list(corpus)."
         )
 
 
@@ -36,7 +35,7 @@ def read_texts(corpus: Corpus) -> Iterator[str]:
     Only \n ends a line; a \r before it and a byte order mark are dropped.
 
     Raises:
-        InvalidInputError: A file that is not UTF-8 (names the line), or an item that is not a str.
+        InvalidInputError: A line that is not UTF-8, or an item that is not a str.
         CorruptFileError: The file cannot be read to its end.
     """
     if isinstance(corpus, str | Path):
@@ -45,7 +44,7 @@ def read_texts(corpus: Corpus) -> Iterator[str]:
     for number, text in enumerate(corpus, 1):
         if not isinstance(text, str):
             raise InvalidInputError(
-                f"item {number} of the corpus is {_a(type(text).__name__)}; allowed: str. Give "
+                f"item {number} of the corpus is of type {type(text).__name__}; allowed: str. Give "
                 "whole texts, not lists of tokens."
             )
         yield text
@@ -71,7 +70,3 @@ def _decode_line(raw: bytes, path: Path, number: int) -> str:
             f"{path}, line {number}: byte {raw[error.start]:#04x} is not UTF-8. Convert the file "
             "first: iconv -f ENCODING -t UTF-8."
         ) from error
-
-
-def _a(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"

@@ -70,9 +70,7 @@ class Ngrams:
                 f"min_n={self.min_n}, max_n={self.max_n}; give 1 <= min_n <= max_n, as 3 and 6."
             )
         if not 1 <= self.buckets < 2**31:
-            raise InvalidInputError(
-                f"buckets={self.buckets}; give 1 to {2**31 - 1}, such as 2_000_000."
-            )
+            raise InvalidInputError(f"buckets={self.buckets}; give 1 to {2**31 - 1}, as 2_000_000.")
         if self.hangul not in get_args(Hangul):
             raise UnknownNameError.of("hangul", self.hangul, get_args(Hangul))
 
@@ -80,12 +78,12 @@ class Ngrams:
         """Return the n-grams of a word in letters, by start, then by length."""
         signs = ["<", *(map(spell, word) if self.hangul == "jamo" else word), ">"]
         letters, starts = "".join(signs), accumulate(map(len, signs[:-1]), initial=0)
-        ngrams = []
-        for start in starts:
-            for end in range(start + self.min_n, min(start + self.max_n, len(letters)) + 1):
-                alone = end - start == 1
-                if not (alone and (start == 0 or end == len(letters))):
-                    ngrams.append(letters[start:end])
+        ngrams = [
+            letters[start:end]
+            for start in starts
+            for end in range(start + self.min_n, min(start + self.max_n, len(letters)) + 1)
+            if end - start > 1 or 0 < start < len(letters) - 1  # not a mark alone
+        ]
         return ngrams or [letters]
 
     def ids(self, word: str) -> Ids:
@@ -129,14 +127,10 @@ class Ngrams:
         of_words = before[ends] - before[starts]
         if short == "none" or of_words.all():
             return of_words, ids
-        return self._with_whole(words, of_words, ids)
-
-    def _with_whole(self, words: Sequence[str], counts: Offsets, ids: Ids) -> tuple[Offsets, Ids]:
-        """Give the words that are too short for an n-gram the bucket of the whole word."""
-        short = np.flatnonzero(counts == 0)
-        whole = [fnv1a(self.of(words[i])[0]) % self.buckets for i in short.tolist()]
-        positions = np.concatenate([[0], np.cumsum(counts)])[short]
-        return np.maximum(counts, 1), np.insert(ids, positions, np.array(whole, np.int32))
+        lacking = np.flatnonzero(of_words == 0)  # these words get the bucket of the whole word
+        whole = [fnv1a(self.of(words[i])[0]) % self.buckets for i in lacking.tolist()]
+        positions = np.concatenate([[0], np.cumsum(of_words)])[lacking]
+        return np.maximum(of_words, 1), np.insert(ids, positions, np.array(whole, np.int32))
 
 
 def spell(word: str) -> str:
@@ -218,14 +212,8 @@ def _split_bytes(letters: Any) -> tuple[Any, list[Any]]:
     """
     u32 = np.uint32
     size = 1 + (letters > 0x7F) + (letters > 0x7FF) + (letters > 0xFFFF)
-    longest = int(size.max(initial=1))
-    units = []
-    for i in range(longest):
-        shift = (6 * np.maximum(size - 1 - i, 0)).astype(u32)
-        value = letters >> shift
-        if i == 0:
-            mark = np.array([0, 0, 0xFFFFFFC0, 0xFFFFFFE0, 0xFFFFFFF0], u32)[size]
-            units.append(value | mark)
-        else:
-            units.append((value & u32(0x3F)) | u32(0xFFFFFF80))
-    return size, units
+    marks = np.array([0, 0, 0xFFFFFFC0, 0xFFFFFFE0, 0xFFFFFFF0], u32)
+    shifts = [(6 * np.maximum(size - 1 - i, 0)).astype(u32) for i in range(size.max(initial=1))]
+    values = [letters >> shift for shift in shifts]
+    rest = [(value & u32(0x3F)) | u32(0xFFFFFF80) for value in values[1:]]
+    return size, [values[0] | marks[size], *rest]

@@ -5,11 +5,9 @@ apostrophes inside it are kept ("don't", and "don’t" is the same word). Words 
 composed (NFC). Scripts without spaces (Chinese, Japanese, Thai) give long runs: segment such text
 beforehand and train with tokens="whitespace".
 
-There are two steps, so that a large corpus needs the slow one only once per distinct chunk:
-
-1. `separate` maps ASCII upper case, punctuation and line ends to lower case, spaces and a mark; the
-   text between spaces is a chunk.
-2. `words_of` splits one chunk into words by Unicode rules; most chunks are one word.
+Of the two steps a large corpus needs the slow one only once per distinct chunk: `separate` maps
+ASCII upper case, punctuation and line ends to lower case, spaces and a mark, with chunks between
+spaces; `words_of` splits one chunk into words by Unicode rules. Most chunks are one word.
 """
 
 from __future__ import annotations

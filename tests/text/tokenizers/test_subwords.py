@@ -309,13 +309,13 @@ def test_numbers_of_numpy_are_taken():
 @pytest.mark.parametrize(
     ("corpus", "options", "says"),
     [
-        ((text for text in CORPUS), {}, "corpus is a generator.*Type: list"),
+        ((text for text in CORPUS), {}, "corpus is of type generator.*Type: list"),
         (iter(CORPUS), {}, "cannot be read twice"),
         (None, {}, "cannot be read twice"),
         ("nowhere.txt", {}, "is not a file"),
         ([], {}, "corpus is empty"),
         (["", "  "], {}, "corpus is empty"),
-        ([["a", "b"]], {}, "item 1 of the corpus is a list"),
+        ([["a", "b"]], {}, "item 1 of the corpus is of type list"),
         (CORPUS, {"vocab_size": 200}, "too small: the 256 bytes and 0 special tokens need 256"),
         (CORPUS, {"vocab_size": 100_000}, "too large: the corpus gives [0-9]+ pieces"),
         (CORPUS, {"vocab_size": -1}, "give a whole number"),

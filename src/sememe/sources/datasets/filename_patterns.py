@@ -16,10 +16,7 @@ def match_filenames(items: Sequence[Any], pattern: str, option: str) -> tuple[st
 
     items: Paths. pattern: A regular expression, searched anywhere in the name without its folders.
     option: Name of the pattern in messages.
-
-    Raises:
-        InvalidInputError: If the expression is invalid or has several groups, or a name does not
-            match.
+    Raises InvalidInputError for an invalid expression, several groups, or a name without a match.
 
     >>> match_filenames(["a/7_anna_03.wav", "7_ben_1.wav"], "_(.+)_", "group pattern")
     ('anna', 'ben')

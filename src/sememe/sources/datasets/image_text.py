@@ -75,10 +75,8 @@ def read_image_texts(
 
     image_column, text_columns: The columns that hold them; by default the first with a usual name
     ("image", "text", "caption", 사진, 설명...).
-
-    Raises:
-        InvalidInputError: No such file, no such columns, or no image with a text.
-        CorruptFileError: It cannot be read to its end.
+    Raises InvalidInputError for a missing file or column, or if no image has a text;
+    CorruptFileError if it is damaged.
     """
     rows = read_table(table, "images and texts")
     image = require_column(rows, table, "images", IMAGE_NAMES, image_column, "--image-column")

@@ -47,7 +47,7 @@ class Labelled:
 
     @property
     def noun(self) -> str:
-        """What one item is called in messages: "picture" or "recording"."""
+        """The noun for one item in messages."""
         return noun(self.modality)
 
     def select(self, indices: Sequence[int]) -> Labelled:

@@ -20,9 +20,7 @@ _ALLOWED = "a .csv, .tsv, .jsonl or .parquet"
 def read_table(table: Path, what: str) -> list[Mapping[str, Any]]:
     """Read the rows of a table as column -> value; `what` it holds, for messages.
 
-    Raises:
-        InvalidInputError: No such file, or a file of another format.
-        CorruptFileError: It cannot be read to its end.
+    Raises InvalidInputError for a missing file or another format, CorruptFileError if damaged.
     """
     if not table.is_file():
         raise InvalidInputError(f"{table}: no such file. Give {_ALLOWED} of {what}.")
@@ -55,8 +53,7 @@ def require_column(
 ) -> str:
     """Return the column of `what`: the given one, or the first of the usual names.
 
-    Raises:
-        InvalidInputError: There is none; the message suggests `option` and the first usual name.
+    Raises InvalidInputError if there is none; suggests `option` and the first usual name.
     """
     names = list_columns(rows)
     name = find_name(names, usual if given is None else (fold_name(given),))

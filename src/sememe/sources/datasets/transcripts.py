@@ -38,8 +38,8 @@ def read_transcripts(path: str | Path) -> list[tuple[Path, str]]:
 
     path: A table with columns of a usual name ("path", "file", "audio", 파일...; "text",
     "transcript", "sentence", 문장...); or a folder, searched recursively, with NAME.wav (or another
-    audio format) and NAME.txt. Transcripts are normalised to NFC and single spaces; one may be
-    empty, for audio without speech. In a folder, audio without a text is ignored.
+    audio format) and NAME.txt, in which audio without a text is ignored. Transcripts are in NFC
+    with single spaces; one may be empty, for audio without speech.
 
     Raises:
         InvalidInputError: No such file, no such column, no audio with a text, or a path in a table
@@ -101,5 +101,9 @@ def _read_text(path: Path) -> str:
 
 
 def _normalize(text: Any) -> str:
-    """Return a text in NFC with single spaces."""
+    r"""Return a text in NFC with single spaces.
+
+    >>> _normalize(" one\n two ")
+    'one two'
+    """
     return " ".join(unicodedata.normalize("NFC", "" if text is None else str(text)).split())

@@ -24,8 +24,7 @@ def read(file: SourceFile) -> Iterator[Item | Skipped]:
 def load(file: SourceFile) -> tuple[str, list[str]]:
     """Return the text of a file and notes on what was lost.
 
-    Raises:
-        CorruptFileError: The file is binary, too large, or its compression is damaged.
+    Raises CorruptFileError if it is binary, too large, or damaged.
     """
     refuse_binary(file)
     return decode_text(read_bytes(file.path))

@@ -38,7 +38,7 @@ LOUDEST = 1e9  # samples are clipped to this; their power still fits a float32
 _BLOCK = 1 << 18  # samples decoded at a time
 _LEAST_BLOCK = 1 << 10  # ... of a damaged file
 _UNKNOWN = 1 << 40  # frames, if the header does not give the length; no file has as many
-_RATES = 100, 10_000_000
+_MIN_RATE, _MAX_RATE = 100, 10_000_000
 _NEEDED_BY = "reading audio"
 _EMPTY = "it holds no samples: empty, or cut off"
 
@@ -109,10 +109,7 @@ def read_audio_metadata(content: Any) -> dict[str, str | int | float]:
     """Return "seconds", "sample_rate" and "channels", and "title" and "artist" if it has them.
 
     The duration is that of the header; without one, all of it is decoded.
-
-    Raises:
-        CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`, as far as the
-            header shows.
+    Raises the errors of `read_sound`, as far as the header shows.
     """
     with open_audio(content) as audio:
         _check_rate(audio.samplerate)
@@ -132,8 +129,7 @@ def read_audio_metadata(content: Any) -> dict[str, str | int | float]:
 def measure_seconds(content: Any) -> float:
     """Return the duration in seconds, by decoding all of the audio.
 
-    Raises:
-        CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`.
+    Raises the errors of `read_sound`.
     """
     count = finite = 0
     with open_audio(content) as audio:
@@ -159,8 +155,7 @@ def is_cut_off(content: Any) -> bool:
 def check_audio(content: Any, name: str) -> None:
     """Refuse what cannot be audio, before anything is decoded.
 
-    Raises:
-        InvalidInputError: The message begins with `name`.
+    Raises InvalidInputError, whose message begins with `name`.
     """
     if isinstance(content, Clip):
         _check_range(content.start, content.end)
@@ -175,12 +170,8 @@ def check_audio(content: Any, name: str) -> None:
         )
     samples, rate = pair
     kind = getattr(getattr(samples, "dtype", None), "kind", "")
-    if (
-        kind not in ("f", "i", "u")
-        or samples.ndim not in (1, 2)
-        or (samples.ndim == 2 and not samples.shape[1])
-    ):
-        shape = getattr(samples, "shape", "")
+    shape = getattr(samples, "shape", "")
+    if kind not in ("f", "i", "u") or len(shape) not in (1, 2) or not all(shape[1:]):
         raise InvalidInputError(
             f"{name} has samples of {getattr(samples, 'dtype', type(samples).__name__)}, shape "
             f"{shape}; give an array (n,) or (n, channels), of floats with full scale 1 or of int16"
@@ -193,10 +184,9 @@ def _resample(
     content: Any, sample_rate: int, start: float, end: float | None
 ) -> Iterator[FloatArray]:
     """Yield finite mono blocks at a sample rate; at least one sample in all."""
-    low, high = _RATES
-    if not low <= sample_rate <= high:
+    if not _MIN_RATE <= sample_rate <= _MAX_RATE:
         raise InvalidInputError(
-            f"sample_rate={sample_rate}; give {low} to {high:,} samples a second."
+            f"sample_rate={sample_rate}; give {_MIN_RATE} to {_MAX_RATE:,} samples a second."
         )
     soxr = require("soxr", _NEEDED_BY)
     within = isinstance(content, Clip)  # the audio may have finite samples elsewhere
@@ -218,11 +208,10 @@ def _resample(
             if len(block):
                 yield block
     _check_finite(given, given if within else finite)
-    if stream is not None and len(
-        rest := stream.resample_chunk(np.empty(0, np.float32), last=True)
-    ):
+    if stream is not None:
+        rest = stream.resample_chunk(np.empty(0, np.float32), last=True)
         count += len(rest)
-        yield rest
+        yield from [rest] if len(rest) else []
     if not count:  # a few samples at a high rate: less than one at a low rate
         yield np.zeros(1, np.float32)
 
@@ -338,9 +327,9 @@ def _check_range(start: Any, end: Any) -> None:
 
 
 def _check_rate(rate: float) -> None:
-    low, high = _RATES
-    if not low <= rate <= high:
-        raise CorruptFileError(f"{rate} samples a second; allowed are {low} to {high:,}")
+    if not _MIN_RATE <= rate <= _MAX_RATE:
+        allowed = f"{_MIN_RATE} to {_MAX_RATE:,}"
+        raise CorruptFileError(f"{rate} samples a second; allowed are {allowed}")
 
 
 def _check_finite(count: int, finite: int) -> None:

@@ -42,8 +42,7 @@ _ROWS = 256
 def make_thumbnail(content: Any, side: int) -> str:
     """Return a small JPEG of an image as a data URI, its longer side at most `side` pixels.
 
-    Raises:
-        CorruptFileError, InvalidInputError, MissingExtraError: As `open_image`.
+    Raises the errors of `open_image`.
     """
     image = open_image(content)
     image.thumbnail((side, side))
@@ -104,19 +103,15 @@ def open_image(content: Any) -> Image:
 def read_image_metadata(content: Any) -> dict[str, str | int]:
     """Return "width" and "height", and "taken" (ISO time) if the camera recorded it.
 
-    Raises:
-        CorruptFileError, InvalidInputError, MissingExtraError: As `open_image`, as far as the
-            header shows.
+    Raises the errors of `open_image`, as far as the header shows.
     """
     image = _open(content)
     width, height = image.size
-    facts: dict[str, str | int] = {"width": width, "height": height}
     with _IGNORED_WARNINGS:
-        if _read_orientation(image) in (5, 6, 7, 8):
-            facts = {"width": height, "height": width}
-        if taken := _read_timestamp(image):
-            facts["taken"] = taken
-    return facts
+        if _read_orientation(image) >= 5:  # turned by 90 degrees
+            width, height = height, width
+        taken = _read_timestamp(image)
+    return {"width": width, "height": height, **({"taken": taken} if taken else {})}
 
 
 def _read_timestamp(image: Image) -> str:
@@ -206,12 +201,10 @@ def _to_eight_bits(image: Image) -> Image:
     from PIL import Image as pillow
 
     values = np.asarray(image)
-    usual = 1.0 if image.mode == "F" else 65535.0  # an image beyond this uses its own range
-    low, high = 0.0, usual
-    if image.mode in ("F", "I"):
-        known = values[np.isfinite(values)]
-        low = min(float(known.min()), 0.0) if image.mode == "F" and known.size else 0.0
-        high = max(float(known.max()), usual) if known.size else usual
+    usual = 1 if image.mode == "F" else 65535  # an image beyond this uses its own range
+    finite = values[np.isfinite(values)]
+    low = float(finite.min(initial=0)) if image.mode == "F" else 0.0
+    high = float(finite.max(initial=usual))
     eight = np.empty(values.shape, np.uint8)
     for row in range(0, len(values), _ROWS):  # in blocks, to save memory
         some = np.nan_to_num(values[row : row + _ROWS].astype(np.float32), posinf=0.0, neginf=0.0)

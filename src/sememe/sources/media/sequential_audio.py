@@ -33,8 +33,7 @@ class SequentialReader:
     def read(self, clip: Clip) -> tuple[FloatArray, int]:
         """Return the samples of a clip, (n,) mono float32, and their sample rate.
 
-        Raises:
-            CorruptFileError, InvalidInputError, MissingExtraError: As `read_sound`.
+        Raises the errors of `read_sound`.
         """
         first = round(clip.start * self._rate) if clip.content is self._content else -1
         if first < self._start:

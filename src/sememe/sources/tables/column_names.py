@@ -63,6 +63,11 @@ def find_name(names: Sequence[str], wanted: tuple[str, ...]) -> str | None:
     return next((folded[name] for name in wanted if name in folded), None)
 
 
+def find_roles(names: Sequence[str]) -> tuple[str | None, ...]:
+    """Return the names of the text, title and id columns, None for those that are missing."""
+    return tuple(find_name(names, wanted) for wanted in (TEXT_NAMES, TITLE_NAMES, ID_NAMES))
+
+
 def fold_name(name: str) -> str:
     """Return a column name in NFC and lower case."""
     return unicodedata.normalize("NFC", name).strip().casefold()

@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
 from sememe._errors import CorruptFileError
-from sememe.sources.tables.column_names import ID_NAMES, TEXT_NAMES, TITLE_NAMES, find_name
+from sememe.sources.tables.column_names import find_name, find_roles
 from sememe.sources.tables.csv_values import infer_kind
 
 DELIMITERS = ",;\t|"
@@ -110,7 +110,7 @@ def has_header(rows: list[list[str]]) -> bool:
     repeated, a number, long, a sentence, occurs again in its column, or is the only one of its row.
     """
     first, rest = rows[0], rows[1:]
-    if find_name(first, (*TEXT_NAMES, *TITLE_NAMES, *ID_NAMES, "label", "name", "이름")):
+    if any(find_roles(first)) or find_name(first, ("label", "name", "이름")):
         return True
     cells = [cell.strip() for cell in first]
     if len(cells) == 1 or not all(cells) or len(set(cells)) < len(cells):

@@ -11,7 +11,7 @@ from sememe._errors import CorruptFileError
 from sememe._types import Item, Skipped
 from sememe.sources.files import SourceFile
 from sememe.sources.lines import Lines, open_lines
-from sememe.sources.tables.column_names import ID_NAMES, TEXT_NAMES, find_name
+from sememe.sources.tables.column_names import find_roles
 from sememe.sources.tables.csv_rows import Row, Rows, guess_delimiter, has_header
 from sememe.sources.tables.csv_values import Kind, infer_kind, parse, widen
 from sememe.sources.tables.id_set import IdSet
@@ -128,7 +128,7 @@ def _name_columns(header: list[str]) -> list[str]:
 
 def _survey(lines: Lines, layout: Layout) -> None:
     """Read all rows to infer the types of the columns and whether the ids are distinct."""
-    text_name, id_name = (find_name(layout.names, names) for names in (TEXT_NAMES, ID_NAMES))
+    text_name, _, id_name = find_roles(layout.names)
     kinds: list[Kind] = ["str" if name == text_name else "missing" for name in layout.names]
     id_column = None if id_name is None else layout.names.index(id_name)
     ids = IdSet()

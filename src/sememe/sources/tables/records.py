@@ -9,13 +9,7 @@ from decimal import Decimal
 
 from sememe._types import Item, Skipped
 from sememe.sources.sanitize import Sanitizer
-from sememe.sources.tables.column_names import (
-    ID_NAMES,
-    TEXT_NAMES,
-    TITLE_NAMES,
-    ColumnNames,
-    find_name,
-)
+from sememe.sources.tables.column_names import ColumnNames, find_roles
 from sememe.sources.tables.id_set import IdSet
 
 NO_IDS = "its column 'id' repeats values: rows are numbered instead, and the column is metadata"
@@ -83,9 +77,9 @@ class Records:
         if names not in self._roles:
             if len(self._roles) >= 1000:
                 self._roles.clear()
-            wanted = (TEXT_NAMES, TITLE_NAMES, ID_NAMES if self._has_ids else ())
-            self._roles[names] = tuple(find_name(names, role) for role in wanted)
-        return self._roles[names]
+            self._roles[names] = find_roles(names)
+        text_name, title_name, id_name = self._roles[names]
+        return text_name, title_name, id_name if self._has_ids else None
 
     def _key(self, given: object, number: int) -> str:
         """Return the id within the file; if it is taken, append "@" and the record's number.

@@ -9,10 +9,9 @@ itself, each once. A Hangul word of a query gives its stem. Hence the matching r
     those with a word of that stem (먹었다 matches 먹는), or of that syllable and a possible
     particle (꽃 matches 꽃이).
 
-For a term that occurs in no document, `QueryTerms.otherwise` gives alternatives.
-
-The other terms of a query, its words as typed and the bigrams of long stems, are `extra`: they
-raise the score of documents that match, but match none themselves.
+For a term that occurs in no document, `QueryTerms.otherwise` gives alternatives. The other terms of
+a query, its words as typed and the bigrams of long stems, are `extra`: they raise the score of
+documents that match, but match none themselves.
 
 Latin words are stripped of accents and stemmed with Snowball (English; Porter 2001); scripts
 without spaces give bigrams of characters. The terms are for scoring with BM25.
@@ -178,7 +177,7 @@ class Analyzer:
         return str(self._stemmer.stemWord(word.replace("\u2019", "'"))).replace("'", "")
 
     def _want_hangul(self, word: str, wanted: _Wanted, *, alone: bool) -> None:
-        read = self.hangul.typed_terms if alone else self.hangul.query_terms
+        read = self.hangul.single_word_terms if alone else self.hangul.query_terms
         required, extra = read(word)
         wanted.otherwise |= self._other_terms(word, required)
         if stopwords.KOREAN.issuperset(required):  # also when nothing is required
@@ -215,9 +214,7 @@ class Analyzer:
 def analyzer(name: str = "default") -> Analyzer:
     """Return an analyzer by name: "default" needs no dictionary, "kiwi" the extra `korean`.
 
-    Raises:
-        UnknownNameError: There is no analyzer of that name.
-        MissingExtraError: kiwipiepy is not installed.
+    Raises UnknownNameError, or MissingExtraError if kiwipiepy is not installed.
     """
     if name == "default":
         return Analyzer()

@@ -31,15 +31,15 @@ class KiwiTerms:
         """Return the content morphemes, each once, and their compound."""
         if len(word) > LONGEST_WORD:
             return ngrams(word, 2)
-        forms = self._forms(word)
+        morphemes = self._kiwi.tokenize(word)
+        forms = [morpheme.form for morpheme in morphemes if morpheme.tag[:2] in _CONTENT]
         return list(dict.fromkeys([*forms, "".join(forms)])) if forms else [word]
 
     def query_terms(self, word: str) -> tuple[list[str], list[str]]:
         """Return the content morphemes and their compound, all required."""
-        required = self.document_terms(word)
-        return required, []
+        return self.document_terms(word), []
 
-    def typed_terms(self, word: str) -> tuple[list[str], list[str]]:
+    def single_word_terms(self, word: str) -> tuple[list[str], list[str]]:
         """Return the terms of a query of one word: its compound, with the parts as extra."""
         terms = self.document_terms(word)
         return terms[-1:], terms[:-1]
@@ -48,8 +48,3 @@ class KiwiTerms:
         """Return the parts of a compound; a part has no alternatives."""
         *parts, compound = self.document_terms(word)
         return parts if term == compound else []
-
-    def _forms(self, word: str) -> list[str]:
-        return [
-            morpheme.form for morpheme in self._kiwi.tokenize(word) if morpheme.tag[:2] in _CONTENT
-        ]

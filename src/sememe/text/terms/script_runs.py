@@ -23,9 +23,8 @@ _DENSE = f"{HAN}{KANA}{_SPACELESS}"
 # Marks that \w of Python excludes, and without which Hindi, Arabic and Hebrew words fall apart.
 _MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
 _MARKS += "\u0900-\u0903\u093a-\u094f\u0981-\u0983\u09bc-\u09cd\u0a3c-\u0a4d\u0abc-\u0acd"
-_MARKS += (
-    "\u0b3c-\u0b4d\u0bbe-\u0bcd\u0c3e-\u0c4d\u0cbc-\u0ccd\u0d3b-\u0d4d\u0dca-\u0ddf\u0f71-\u0f84"
-)
+_MARKS += "\u0b3c-\u0b4d\u0bbe-\u0bcd\u0c3e-\u0c4d\u0cbc-\u0ccd"
+_MARKS += "\u0d3b-\u0d4d\u0dca-\u0ddf\u0f71-\u0f84"
 _SYMBOLS = "\u2600-\u27bf\U0001f1e6-\U0001faff"
 _LETTER = f"(?:(?![{HANGUL}{_DENSE}])[^\\W_]|[{_MARKS}])"
 

@@ -23,7 +23,7 @@ class HangulTerms(Protocol):
     def query_terms(self, word: str) -> tuple[list[str], list[str]]:
         """Return the required and the extra terms of a word in a query."""
 
-    def typed_terms(self, word: str) -> tuple[list[str], list[str]]:
+    def single_word_terms(self, word: str) -> tuple[list[str], list[str]]:
         """Return the required and the extra terms of a word that is the whole query."""
 
     def other_terms(self, word: str, term: str) -> list[str]:
@@ -78,13 +78,13 @@ class SyllableTerms:
         pairs = ngrams(stem, 2) if len(stem) > 2 else []
         return [stem], [term for term in (word, *pairs) if term != stem]
 
-    def typed_terms(self, word: str) -> tuple[list[str], list[str]]:
+    def single_word_terms(self, word: str) -> tuple[list[str], list[str]]:
         """Return the terms of a query of one word: 고양이 means cats, not 고양 + 이.
 
         A last syllable that may be part of a noun is kept; 을, 를, 은, 는 are always particles.
 
-        >>> SyllableTerms().typed_terms("고양이"), SyllableTerms().typed_terms("학교에서")
-        ((['고양이'], ['고양']), (['학교'], ['학교에서']))
+        >>> [SyllableTerms().single_word_terms(word) for word in ("고양이", "학교에서")]
+        [(['고양이'], ['고양']), (['학교'], ['학교에서'])]
         """
         required, extra = self.query_terms(word)
         stem = required[0] if required else word

@@ -30,9 +30,7 @@ class ClipTokenizer:
     def __init__(self, vocab: Path, merges: Path) -> None:
         """Open the two files.
 
-        Raises:
-            CorruptFileError: One is damaged, or they do not belong together.
-            MissingExtraError: `tokenizers` is not installed.
+        Raises CorruptFileError if one is damaged or they do not belong together.
         """
         tokenizers = require("tokenizers", "CLIP's tokenizer")
         try:

@@ -27,21 +27,6 @@ class PairTokens(NamedTuple):
     dropped: int
 
 
-class Marks(NamedTuple):
-    """Special tokens around two texts in one sequence, as (id, type).
-
-    Attributes:
-        begin, middle, end: Before the first text, between the two, after the second.
-        first, second: Types of the tokens of the texts.
-    """
-
-    begin: tuple[tuple[int, int], ...]
-    middle: tuple[tuple[int, int], ...]
-    end: tuple[tuple[int, int], ...]
-    first: int
-    second: int
-
-
 class PairTokenizer:
     """Tokenizes pairs of texts for a cross-encoder; lone surrogates are read as U+FFFD."""
 
@@ -50,15 +35,13 @@ class PairTokenizer:
 
         window: Maximum number of tokens of a pair, special tokens included. prompt: Prefix of the
         first text of every pair.
-
-        Raises:
-            InvalidInputError, CorruptFileError, MissingExtraError: See `SubwordTokenizer.load`; or
-                a window too small for the special tokens and a token of each text.
+        Raises the errors of `SubwordTokenizer.load`, and InvalidInputError if the window is too
+        small.
         """
         self._tokenizer: Any = SubwordTokenizer.load(path).tokenizer
-        self._marks = self._pair_marks()
+        self._find_marks()
         self._prompt = prompt
-        self._room = window - sum(map(len, self._marks[:3]))
+        self._room = window - sum(map(len, self._marks))
         if self._room < 2:
             raise InvalidInputError(
                 f"a window of {window} tokens leaves {self._room} besides the special tokens of "
@@ -72,25 +55,24 @@ class PairTokenizer:
         ids = dict(zip(texts, encode_plain(self._tokenizer, texts), strict=True))
         return [self._join(ids[a], ids[b]) for a, b in sides]
 
-    def _pair_marks(self) -> Marks:
-        """Find the special tokens by encoding a pair of equal texts."""
+    def _find_marks(self) -> None:
+        """Find the special tokens and token types by encoding a pair of equal texts."""
         body = encode_plain(self._tokenizer, [_PROBE])[0]
         whole = self._tokenizer.encode(_PROBE, _PROBE)
-        tokens = list(zip(whole.ids, whole.type_ids, strict=True))
+        tokens = tuple(zip(whole.ids, whole.type_ids, strict=True))
         n = len(body)
-        starts = [i for i in range(len(tokens)) if whole.ids[i : i + n] == body]
-        a = starts[0]
-        b = next(start for start in starts if start >= a + n)
-        around = tuple(tokens[:a]), tuple(tokens[a + n : b]), tuple(tokens[b + n :])
-        return Marks(*around, first=tokens[a][1], second=tokens[b][1])
+        a, *others = (i for i in range(len(tokens)) if whole.ids[i : i + n] == body)
+        b = next(start for start in others if start >= a + n)
+        # (id, type) of the tokens before the first text, between the two, after the second
+        self._marks = tokens[:a], tokens[a + n : b], tokens[b + n :]
+        self._types = tokens[a][1], tokens[b][1]
 
     def _join(self, first: list[int], second: list[int]) -> PairTokens:
-        begin, middle, end, a_type, b_type = self._marks
+        begin, middle, end = self._marks
         n, m = longest_first(len(first), len(second), self._room)
-        tokens = [
-            *begin, *((i, a_type) for i in first[:n]),
-            *middle, *((i, b_type) for i in second[:m]), *end,
-        ]  # fmt: skip
+        a = ((i, self._types[0]) for i in first[:n])
+        b = ((i, self._types[1]) for i in second[:m])
+        tokens = [*begin, *a, *middle, *b, *end]
         ids, types = [i for i, _ in tokens], [kind for _, kind in tokens]
         return PairTokens(ids, types, len(first) + len(second) - n - m)
 

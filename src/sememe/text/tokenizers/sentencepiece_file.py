@@ -25,9 +25,8 @@ def convert(tokenizers: Any, data: bytes, *, name: str) -> Any:
     does not join a half-width voicing mark to the preceding character, and drops a space next to
     the name of a control or user-defined piece.
 
-    Raises:
-        CorruptFileError: The bytes are not a SentencePiece model.
-        InvalidInputError: It is of type "word" or "char", or marks the end of words, not the start.
+    Raises CorruptFileError if it is not a SentencePiece model, InvalidInputError if its type is
+    "word" or "char" or it marks the end of words, not the start.
     """
     model = _parse(data, name)
     spec = model.trainer_spec
@@ -74,21 +73,16 @@ def _bpe(tokenizers: Any, model: Any) -> Any:
     ids = {piece.piece: i for i, piece in enumerate(model.pieces)}
     unknown = next(piece.piece for piece in model.pieces if piece.type == _UNKNOWN)
     merges = []
-    for piece in model.pieces:
-        if piece.type != _NORMAL:
-            continue
+    for piece in (piece for piece in model.pieces if piece.type == _NORMAL):
         text = piece.piece
         halves = ((text[:cut], text[cut:]) for cut in range(1, len(text)))
         pairs = [(left, right) for left, right in halves if left in ids and right in ids]
         pairs.sort(key=lambda pair: (ids[pair[0]], ids[pair[1]]))
         merges += [(-piece.score, pair) for pair in pairs]
     merges.sort(key=lambda merge: merge[0])  # stable: ties in the order of the ids
+    ranked, fallback = [pair for _, pair in merges], model.trainer_spec.byte_fallback
     return tokenizers.models.BPE(
-        vocab=ids,
-        merges=[pair for _, pair in merges],
-        unk_token=unknown,
-        fuse_unk=True,
-        byte_fallback=model.trainer_spec.byte_fallback,
+        vocab=ids, merges=ranked, unk_token=unknown, fuse_unk=True, byte_fallback=fallback
     )
 
 

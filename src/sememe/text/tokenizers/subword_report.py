@@ -62,9 +62,7 @@ def measure_subwords(tokenizer: SubwordTokenizer, texts: Corpus) -> SubwordRepor
     """Count how a tokenizer segments the words of a file or of texts, by script.
 
     Each word is segmented as inside a sentence, and distinct words once.
-
-    Raises:
-        InvalidInputError: There is no word.
+    Raises InvalidInputError if there is no word.
     """
     words: Counter[str] = Counter()
     for text in read_texts(texts):
@@ -109,12 +107,6 @@ def _script(letter: str) -> str:
 
 def _row(script: str, sums: Counter[str]) -> ScriptRow:
     words, tokens = sums["words"], sums["tokens"]
-    return ScriptRow(
-        script=script,
-        words=words,
-        tokens=tokens,
-        fertility=tokens / words,
-        whole=sums["whole"] / words,
-        coverage=sums["covered"] / words,
-        unknown_rate=sums["unknown"] / tokens if tokens else 0.0,
-    )
+    whole, coverage = sums["whole"] / words, sums["covered"] / words
+    unknown_rate = sums["unknown"] / tokens if tokens else 0.0
+    return ScriptRow(script, words, tokens, tokens / words, whole, coverage, unknown_rate)

@@ -14,7 +14,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, Literal, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
@@ -195,18 +195,14 @@ def _count_words(corpus: Corpus, plan: Plan) -> Counter[str]:
 
 def _alphabet(words: Counter[str], coverage: float) -> list[str]:
     """Return the most frequent characters that reach the coverage; ties by code point."""
-    counts: Counter[str] = Counter()
+    counts = Counter({"\u2581": words.total()})
     for word, count in words.items():
         for letter in word:
             counts[letter] += count
-    counts["\u2581"] += words.total()
-    wanted, covered, kept = coverage * counts.total(), 0, []
-    for letter, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        if covered >= wanted:
-            break
-        kept.append(letter)
-        covered += count
-    return sorted(kept)
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    before = accumulate((count for _, count in ranked), initial=0)  # each one's preceding counts
+    wanted = coverage * counts.total()
+    return sorted(letter for (letter, _), n in zip(ranked, before, strict=False) if n < wanted)
 
 
 def _check_room(plan: Plan, needed: int, what: str) -> None:
@@ -230,14 +226,12 @@ def _check_filled(tokenizer: Any, plan: Plan) -> Any:
 
 def _vocabulary_error(plan: Plan, message: str) -> InvalidInputError:
     """Translate an error of SentencePiece: too large, too small, or its own message."""
-    bound = re.search(r"<= (\d+)", message)
-    if bound:
+    if bound := re.search(r"<= (\d+)", message):
         return InvalidInputError(
             f"vocab_size={plan.vocab_size} is too large: the corpus gives at most {bound[1]} "
             f"pieces. Give vocab_size={bound[1]} or less, or more text."
         )
-    needed = re.search(r"required_chars\D*(\d+) vs (\d+)", message)
-    if needed:
+    if needed := re.search(r"required_chars\D*(\d+) vs (\d+)", message):
         least = max(int(needed[1]), int(needed[2])) + len(plan.tokens_first)
         return InvalidInputError(
             f"vocab_size={plan.vocab_size} is too small for the characters of coverage="

@@ -34,10 +34,7 @@ _SPACE_MARK = "\u2581"  # a space in SentencePiece
 
 
 class SubwordTokenizer:
-    """A trained subword tokenizer: `train`, `encode`, `decode`, `vocab`, `merges`.
-
-    Built by `train` or `load`; `tokenizer` is the `tokenizers.Tokenizer` inside.
-    """
+    """A subword tokenizer, built by `train` or `load` around a `tokenizers.Tokenizer`."""
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
@@ -81,17 +78,10 @@ class SubwordTokenizer:
             MissingExtraError: `tokenizers` is not installed.
         """
         tokenizers = require("tokenizers", "SubwordTokenizer")
-        plan = Plan(
-            model=model,
-            vocab_size=_whole(vocab_size),
-            level=level or ("bytes" if model == "bpe" else "characters"),
-            special_tokens=_names(special_tokens),
-            normalization=normalization
-            or ("none" if level != "characters" and model == "bpe" else "NFC"),
-            coverage=coverage,
-            min_count=_whole(min_count),
-            allow_fewer=allow_fewer,
-        )
+        level = level or ("bytes" if model == "bpe" else "characters")
+        normalization = normalization or ("none" if level == "bytes" else "NFC")
+        specials, size, least = _names(special_tokens), _whole(vocab_size), _whole(min_count)
+        plan = Plan(model, size, level, specials, normalization, coverage, least, allow_fewer)
         return cls(train(tokenizers, corpus, plan))
 
     @classmethod
@@ -126,10 +116,7 @@ class SubwordTokenizer:
             ) from error
 
     def save(self, path: str | Path) -> Path:
-        """Write `tokenizer.json` into a folder, or to a path that ends in .json; return the path.
-
-        It opens in `tokenizers.Tokenizer.from_file` and transformers.
-        """
+        """Write `tokenizer.json` into a folder, or a path that ends in .json; return the path."""
         file = Path(path)
         file = file if file.suffix == ".json" else file / FILE
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -243,11 +230,10 @@ def _whole(value: Any) -> Any:
 
 def _names(special_tokens: Sequence[str]) -> tuple[str, ...]:
     """Return the names as a tuple, or refuse a single str, which is a sequence of letters."""
-    if isinstance(special_tokens, str) or not all(isinstance(n, str) for n in special_tokens):
-        raise InvalidInputError(
-            f"special_tokens={special_tokens!r}; give a list of names, as ['<mask>']."
-        )
-    return tuple(special_tokens)
+    names = tuple(special_tokens)
+    if isinstance(special_tokens, str) or not all(isinstance(name, str) for name in names):
+        raise InvalidInputError(f"special_tokens={special_tokens!r}; give a list, as ['<mask>'].")
+    return names
 
 
 def byte_letters() -> dict[str, int]:

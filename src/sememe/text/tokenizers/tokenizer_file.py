@@ -47,15 +47,12 @@ class FileTokenizer:
         """Open a tokenizer.json.
 
         prompt: Prefix of every text.
-
-        Raises:
-            InvalidInputError, CorruptFileError, MissingExtraError: See `SubwordTokenizer.load`.
+        Raises the errors of `SubwordTokenizer.load`.
         """
         self.path = path
         self._tokenizer: Any = SubwordTokenizer.load(path).tokenizer
         self._prompt = prompt
-        whole = self._tokenizer.encode(_PROBE).ids
-        body = self._tokenizer.encode(_PROBE, add_special_tokens=False).ids
+        whole, body = self._tokenizer.encode(_PROBE).ids, self._ids([_PROBE])[0]
         at = next(i for i in range(len(whole)) if whole[i : i + len(body)] == body)
         prefix = self._ids([prompt.rstrip()])[0] if prompt else []
         self.begin: tuple[int, ...] = (*whole[:at], *prefix)
@@ -123,8 +120,7 @@ class FileTokenizer:
 
     def _unknown(self) -> int:
         model = self._tokenizer.model
-        if (number := getattr(model, "unk_id", None)) is not None:
-            return int(number)
-        name = getattr(model, "unk_token", None)
-        number = self._tokenizer.token_to_id(name) if name else None
+        number = getattr(model, "unk_id", None)
+        if number is None and (name := getattr(model, "unk_token", None)):
+            number = self._tokenizer.token_to_id(name)
         return -1 if number is None else int(number)

@@ -28,8 +28,7 @@ _BRACKET = re.compile("[>\uff1e\ufe65]")  # end of a control piece's name, befor
 class UnigramTokenizer:
     """Segment text with a SentencePiece Unigram model.
 
-    Raises:
-        CorruptFileError: The bytes are not a SentencePiece `.model` file.
+    Raises CorruptFileError if the bytes are not a SentencePiece `.model` file.
     """
 
     def __init__(self, model: bytes) -> None:
@@ -58,11 +57,10 @@ class UnigramTokenizer:
         Lone surrogates are read as U+FFFD.
         """
         clean = [well_formed(text) for text in texts]
-        rows: list[list[int]] = (
-            [self._model.encode(text) for text in clean]
-            if len(clean) < _MANY
-            else self._model.encode(clean, num_threads=1)
-        )
+        if len(clean) < _MANY:
+            rows: list[list[int]] = [self._model.encode(text) for text in clean]
+        else:
+            rows = self._model.encode(clean, num_threads=1)
         for i, row in enumerate(rows):
             if not row:
                 rows[i] = [UNK]
@@ -99,17 +97,13 @@ class UnigramTokenizer:
 
     def _spread(self, text: str, row: list[int]) -> list[int]:
         """Give each unknown character its own id; the library merges runs into one."""
-        pieces: list[str] = self._model.encode(text, out_type=str)
-        spread: list[int] = []
-        for id_, piece in zip(row, pieces, strict=True):
-            spread.extend([UNK] * len(piece) if id_ == UNK else [id_])
-        return spread
+        pieces = zip(row, self._model.encode(text, out_type=str), strict=True)
+        return [i for id_, piece in pieces for i in ([UNK] * len(piece) if id_ == UNK else [id_])]
 
     @cached_property
     def _table(self) -> tuple[dict[str, int], list[float], float, int]:
         """Piece -> id, the pieces' scores, an unknown character's score, the longest piece."""
         every = list(range(self.vocab_size))
-        pieces: list[str] = self._model.id_to_piece(every)
+        ids = {piece: i for i, piece in enumerate(self._model.id_to_piece(every))}
         scores: list[float] = self._model.get_score(every)
-        ids = {piece: i for i, piece in enumerate(pieces)}
-        return ids, scores, min(scores) - _UNK_PENALTY, max(map(len, pieces))
+        return ids, scores, min(scores) - _UNK_PENALTY, max(map(len, ids))

@@ -72,9 +72,11 @@ class ClapFeatures:
 
     def spectrograms(self, samples: FloatArray) -> FloatArray:
         """Return (1, frames, mels) float32 of (n,) samples, or (4, frames, mels); see `windows`."""
-        padded = (self._pad(samples), self.mel.sample_rate)
-        mels = np.ascontiguousarray(self.mel.log_mel(padded).T)
+        mels = self._mels(self._pad(samples))
         return _stack_parts(mels, self.frames) if len(mels) > self.frames else mels[None]
+
+    def _mels(self, samples: FloatArray) -> FloatArray:
+        return np.ascontiguousarray(self.mel.log_mel((samples, self.mel.sample_rate)).T)
 
     def _pad(self, samples: FloatArray) -> FloatArray:
         times = self.samples // len(samples)

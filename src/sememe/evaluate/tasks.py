@@ -112,20 +112,7 @@ def run_task(
     if task not in TASKS:
         raise UnknownNameError.of("task", task, TASKS)
     row = TASKS[task]
-    as_searcher = row.takes_searcher and isinstance(system, Searcher)
-    as_scorer = row.takes_scorer and isinstance(system, PairScorer)
-    as_vectors = row.takes_vectors and isinstance(system, KeyedVectors)
-    if row.takes_masked:
-        check_masked_model(system)
-    elif row.takes_pair:
-        _check_pair(system, task)
-    elif row.takes_judge:
-        _check_judge(system, task)
-    elif row.takes_speech:
-        check_recogniser(system)
-    elif not (as_searcher or as_scorer or as_vectors):
-        kind: Modality = "image" if row.takes_images else "audio" if row.takes_sounds else "text"
-        check_encoder_of(system, task, kind)
+    _check_system(system, task)
     for name, value, default, owner in (
         ("among", among, None, "analogies"),
         ("pseudo_texts", pseudo_texts, 0, "masked"),
@@ -153,6 +140,24 @@ def _read(task: str, data: Sequence[str | Path], split: str) -> Any:
     if row.paths not in (None, len(paths)):
         raise InvalidInputError(f"got {len(paths)} paths for {task!r}. Give {row.data}.")
     return row.read(paths, split)
+
+
+def _check_system(system: object, task: str) -> None:
+    row = TASKS[task]
+    as_searcher = row.takes_searcher and isinstance(system, Searcher)
+    as_scorer = row.takes_scorer and isinstance(system, PairScorer)
+    as_vectors = row.takes_vectors and isinstance(system, KeyedVectors)
+    if row.takes_masked:
+        check_masked_model(system)
+    elif row.takes_pair:
+        _check_pair(system, task)
+    elif row.takes_judge:
+        _check_judge(system, task)
+    elif row.takes_speech:
+        check_recogniser(system)
+    elif not (as_searcher or as_scorer or as_vectors):
+        kind: Modality = "image" if row.takes_images else "audio" if row.takes_sounds else "text"
+        check_encoder_of(system, task, kind)
 
 
 def _check_pair(system: object, task: str) -> None:

@@ -56,7 +56,7 @@ def show(
     channels = f"{facts['channels']} channel{'s' * (facts['channels'] != 1)}"
     about = f"{facts['seconds']} s, {facts['sample_rate']} Hz, {channels}"
     if score is not None:
-        about += f", matching from {start:g} to {end:g} s with {score:.3f}"
+        about += f", found from {start:g} to {end:g} s with {score:.3f}"
     typer.echo(terminal.escape_controls(f"{file}: {about}, to {path}"), err=True)
 
 

@@ -119,8 +119,7 @@ def read_waveforms(
         show: Draw a bar.
 
     Raises:
-        InvalidInputError: Something that is no audio.
-        MissingExtraError: The extra `audio` is not installed.
+        InvalidInputError, MissingExtraError: See `stream_sound`.
     """
     store = _Store(folder, large)
     least = max(2, round(shortest * sample_rate))
@@ -142,10 +141,8 @@ def read_waveforms(
                 skipped.append(Skipped(one.source, str(error)))
             advance(index + 1)
     starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    sources = tuple(files[index].source for index in indices)
-    return Waveforms(
-        store.samples(), starts, np.array(indices, np.int64), sources, sample_rate, tuple(skipped)
-    )
+    sources, places = tuple(files[i].source for i in indices), np.array(indices, np.int64)
+    return Waveforms(store.samples(), starts, places, sources, sample_rate, tuple(skipped))
 
 
 def batches(

@@ -74,10 +74,9 @@ def run_jobs(
 ) -> None:
     """Run the jobs from `start` in `workers` threads.
 
-    step: (ids of a block, rate at its begin, rate at its end, seed) -> mean loss; it releases the
-    interpreter lock. losses: (n_jobs,), filled in. pause: Called with the number of each job before
-    it starts; once it returns True no job is started, and running ones are finished. An exception
-    of a step or of `pause` is raised after all threads have stopped.
+    step: See `make_step`; it releases the interpreter lock. losses: (n_jobs,), filled in. pause:
+    Called with the number of each job before it starts; once it returns True no job is started,
+    and running ones are finished. Exceptions are raised after all threads have stopped.
     """
     lock, stopped = threading.Lock(), threading.Event()
     jobs = iter(range(start, schedule.n_jobs))

@@ -34,10 +34,23 @@ from sememe.app.train import commands as train
 _CTRL_C = 130  # Typer's result for a KeyboardInterrupt
 _FAILURES = (CorruptFileError, IndexLockedError)  # while running, not of the input
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    *(encode.models, encode.embed, encode.similar),
-    *(demo.demo, index.index, index.search, index.verify, evaluate.evaluate),
-    *(words.neighbors, words.analogy, distil.distil, cluster.cluster, mine.mine),
-    *(fill_mask.fill_mask, classify.classify, plot.show, transcribe.transcribe),
+    encode.models,
+    encode.embed,
+    encode.similar,
+    demo.demo,
+    index.index,
+    index.search,
+    index.verify,
+    evaluate.evaluate,
+    words.neighbors,
+    words.analogy,
+    distil.distil,
+    cluster.cluster,
+    mine.mine,
+    fill_mask.fill_mask,
+    classify.classify,
+    plot.show,
+    transcribe.transcribe,
 )
 
 app = typer.Typer(

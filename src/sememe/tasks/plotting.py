@@ -14,9 +14,9 @@ from sememe._lazy import require
 # From faint to strong: night, violet, rose, amber, straw. Lightness only grows, so that the plot
 # reads the same in grey.
 _ANCHORS = (
-    *((8, 8, 24), (44, 22, 84), (98, 30, 120), (158, 44, 110), (210, 76, 78)),
-    *((238, 128, 48), (250, 186, 62), (252, 238, 170)),
-)
+    (8, 8, 24), (44, 22, 84), (98, 30, 120), (158, 44, 110), (210, 76, 78), (238, 128, 48),
+    (250, 186, 62), (252, 238, 170),
+)  # fmt: skip
 INK, PAPER, FAINT = (40, 40, 48), (255, 255, 255), (214, 214, 222)
 
 

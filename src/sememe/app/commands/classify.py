@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _FILES = typer.Argument(metavar="FILE...", help="Images or audio files, or folders of them.")
 _LABELS = typer.Option("--labels", help='Labels to choose from, in any language: "고양이,개,배".')
 _MODEL = typer.Option(
-    *("-m", "--model"),
+    "-m",
+    "--model",
     help=f"With --labels: a CLIP model, the output of `train clip`, or for audio a CLAP model; by "
     f"default {IMAGE_MODEL}:conse. Without: the output of `train classifier` or `train "
     f"audio-classifier`; by default {IMAGE_MODEL}, with 1,000 classes.",

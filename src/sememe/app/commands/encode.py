@@ -43,8 +43,13 @@ def models(as_json: Json = False) -> None:
         return
     cells = [
         (
-            *(info.name, info.modality, str(info.dim), " ".join(info.languages), info.licence),
-            *(f"{info.size / 1e6:.0f} MB", "yes" if info.available() else "no"),
+            info.name,
+            info.modality,
+            str(info.dim),
+            " ".join(info.languages),
+            info.licence,
+            f"{info.size / 1e6:.0f} MB",
+            "yes" if info.available() else "no",
         )
         for info in CATALOG.values()
     ]

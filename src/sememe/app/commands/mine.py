@@ -38,7 +38,8 @@ _KEEP = typer.Option(
     "--duplicates", help="Write the lines to keep: of near-duplicates only the first."
 )
 _OUTPUT = typer.Option(
-    *("-o", "--output"),
+    "-o",
+    "--output",
     help="File to write: FILE.jsonl for pairs; for --duplicates, a file like FILE.",
 )
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _DAMAGED = 1  # exit code
 _FILES = typer.Argument(metavar="FILE...", help="Audio files, or folders of them.")
 _MODEL = typer.Option(
-    *("-m", "--model"),
+    "-m",
+    "--model",
     help="Speech recogniser: a folder written by `train speech` or Wav2Vec2ForCTC of transformers, "
     "or hf:org/name. Required: none is installed with sememe.",
 )

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from sememe.train.classify.report import ClassifierReport
 
 _TUNING = (
-    *("epochs", "evaluations", "batch_size", "learning_rate", "weight_decay", "warmup"),
-    *("size", "seconds"),
-)
+    "epochs", "evaluations", "batch_size", "learning_rate", "weight_decay", "warmup", "size",
+    "seconds",
+)  # fmt: skip
 _EVALUATE = make_evaluate_option("Such data to evaluate on; by default a fifth is held out.")
 
 

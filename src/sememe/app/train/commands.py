@@ -20,10 +20,19 @@ from sememe.app.train import (
 )
 
 _RECIPES: tuple[Callable[[], Callable[..., None]], ...] = (
-    *(words.word2vec, words.fasttext, text_recipes.mlm, text_recipes.sentence, text_recipes.cross),
-    *(text_recipes.multilingual, text_recipes.domain, image_recipes.simclr, audio_recipes.wav2vec2),
-    *(image_recipes.clip, audio_recipes.speech),
-    *(classifiers.classifier, classifiers.audio_classifier),
+    words.word2vec,
+    words.fasttext,
+    text_recipes.mlm,
+    text_recipes.sentence,
+    text_recipes.cross,
+    text_recipes.multilingual,
+    text_recipes.domain,
+    image_recipes.simclr,
+    audio_recipes.wav2vec2,
+    image_recipes.clip,
+    audio_recipes.speech,
+    classifiers.classifier,
+    classifiers.audio_classifier,
 )
 
 

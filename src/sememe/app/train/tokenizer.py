@@ -56,8 +56,12 @@ def tokenizer(
 def _print_report(report: SubwordReport) -> None:
     rows = [
         (
-            *(row.script, str(row.words), f"{row.fertility:.2f}", f"{row.whole:.1%}"),
-            *(f"{row.coverage:.1%}", f"{row.unknown_rate:.2%}"),
+            row.script,
+            str(row.words),
+            f"{row.fertility:.2f}",
+            f"{row.whole:.1%}",
+            f"{row.coverage:.1%}",
+            f"{row.unknown_rate:.2%}",
         )
         for row in (*report.rows, report.total)
     ]

@@ -232,7 +232,9 @@ def _names(special_tokens: Sequence[str]) -> tuple[str, ...]:
     """Return the names as a tuple, or refuse a single str, which is a sequence of letters."""
     names = tuple(special_tokens)
     if isinstance(special_tokens, str) or not all(isinstance(name, str) for name in names):
-        raise InvalidInputError(f"special_tokens={special_tokens!r}; give a list, as ['<mask>'].")
+        raise InvalidInputError(
+            f"special_tokens={special_tokens!r}; give a list of names, as ['<mask>']."
+        )
     return names
 
 

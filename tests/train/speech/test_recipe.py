@@ -280,7 +280,7 @@ def test_refused_before_training(options, error, says):
         ([], "no transcripts"),
         ([("a.wav", 3)], "pairs"),
         ([(one, "") for one, _ in tones.recordings(3)], "no letter"),
-        ([(one, "abc") for one, _ in tones.recordings(9)], "nothing to tell apart"),
+        ([(one, "abc") for one, _ in tones.recordings(9)], "nothing distinguishes them"),
         (tones.recordings(1), "three or more"),
     ],
 )

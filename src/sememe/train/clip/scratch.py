@@ -228,6 +228,5 @@ def _check_images(rows: NDArray[np.int64], notes: list[str]) -> None:
     pairs.check_enough(rows, notes)
     if len(np.unique(rows[:, 0])) < 2:
         raise InvalidInputError(
-            "all pairs are of one image, and images are learnt by what tells them apart. Give a "
-            "table of more images."
+            "all pairs are of one image, which leaves no negatives. Give a table of more images."
         )

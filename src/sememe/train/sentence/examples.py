@@ -289,6 +289,6 @@ def _check_examples(examples: Examples, what: str) -> None:
         )
     if examples.kind == "labels" and len(set(last)) < 2:
         raise InvalidInputError(
-            f"all texts of {what} have the label {last[0]!r}: nothing tells them apart. Give at "
+            f"all texts of {what} have the label {last[0]!r}: nothing distinguishes them. Give at "
             "least two labels of two texts each."
         )

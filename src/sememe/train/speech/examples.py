@@ -158,7 +158,7 @@ def check_spoken(data: Spoken) -> None:
     text, count = Counter(data.texts).most_common(1)[0]
     if count == len(data):
         raise InvalidInputError(
-            f"all {count} transcripts are {text[:60]!r}: there is nothing to tell apart. Give "
+            f"all {count} transcripts are {text[:60]!r}: nothing distinguishes them. Give "
             "recordings of other words too."
         )
 

@@ -166,7 +166,7 @@ class Recipe:
         device: Device to train on: auto, cpu, cuda, cuda:1 or mps; auto is a GPU if there is one.
     """
 
-    kind: ClassVar[str]
+    folder_kind: ClassVar[str]  # the "kind" in sememe.json of what `save` writes
 
     epochs: float = field(metadata=rule(above=0, group="optimisation"))
     learning_rate: float | None = field(metadata=rule(above=0, group="optimisation"))
@@ -198,7 +198,7 @@ class Recipe:
         facts = {"parameters": parameters(self), "training": training, **self._facts()}
         card, curve = self._card(), report.curve
         return write_trained(
-            Path(folder), self.kind, write=self._write, facts=facts, card=card, curve=curve
+            Path(folder), self.folder_kind, write=self._write, facts=facts, card=card, curve=curve
         )
 
     def _facts(self) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class ClipTraining(BaseRecipe):
     Further options are those of `Recipe`.
     """
 
-    kind: ClassVar[str] = KIND
+    folder_kind: ClassVar[str] = KIND
 
     image: str = option("efficientnet-lite0", group="model")
     text: str = option("use-multilingual-v3", group="model")

@@ -73,7 +73,7 @@ class ClipFromScratch(LoopRecipe):
     Further options are those of `LoopRecipe`.
     """
 
-    kind: ClassVar[str] = "clip"
+    folder_kind: ClassVar[str] = "clip"
 
     image_size: int = option(64, at_least=8, group="model")
     patch_size: int = option(8, at_least=1, group="model")

@@ -71,7 +71,7 @@ class SentenceTraining(ExampleRecipe):
     Further options are those of `TrainerRecipe`. Larger batches give more in-batch negatives.
     """
 
-    kind: ClassVar[str] = "sentence"
+    folder_kind: ClassVar[str] = "sentence"
 
     base: str = option("all-minilm-l6-v2", group="model", names=("-m", "--model"))
     loss: str | None = option(None, group="optimisation")

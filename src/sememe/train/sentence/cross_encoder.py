@@ -65,7 +65,7 @@ class CrossTraining(ExampleRecipe):
     Further options are those of `TrainerRecipe`. Held-out pairs get a random negative each.
     """
 
-    kind: ClassVar[str] = "cross"
+    folder_kind: ClassVar[str] = "cross"
 
     base: str = option("all-minilm-l6-v2", group="model", names=("-m", "--model"))
     _: KW_ONLY

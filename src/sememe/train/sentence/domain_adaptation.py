@@ -75,7 +75,7 @@ class DomainAdaptation(Recipe):
     Further options are those of `Recipe`.
     """
 
-    kind: ClassVar[str] = "domain"
+    folder_kind: ClassVar[str] = "domain"
 
     base: str = option("all-minilm-l6-v2", group="model", names=("-m", "--model"))
     _: KW_ONLY

@@ -80,7 +80,7 @@ class MultilingualTraining(ExampleRecipe):
     Further options are those of `TrainerRecipe`.
     """
 
-    kind: ClassVar[str] = "multilingual"
+    folder_kind: ClassVar[str] = "multilingual"
 
     teacher: str = field(metadata=rule(group="model"))
     student: str = field(metadata=rule(group="model", names=("-m", "--model")))

@@ -87,7 +87,7 @@ class SimCLRTraining(LoopRecipe):
     Further options are those of `LoopRecipe`.
     """
 
-    kind: ClassVar[str] = KIND
+    folder_kind: ClassVar[str] = KIND
 
     backbone: str = option(SMALL, group="model")
     size: int = option(32, at_least=8, group="data")

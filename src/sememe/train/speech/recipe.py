@@ -93,7 +93,7 @@ class SpeechTraining(LoopRecipe):
     Further options are those of `LoopRecipe`.
     """
 
-    kind: ClassVar[str] = "speech"
+    folder_kind: ClassVar[str] = "speech"
 
     base: str | None = option(None, group="model", names=("-m", "--base"))
     size: str = option("tiny", choices=get_args(Size), group="model")

@@ -66,7 +66,7 @@ class Wav2Vec2Training(LoopRecipe):
     Further options are those of `LoopRecipe`.
     """
 
-    kind: ClassVar[str] = "wav2vec2"
+    folder_kind: ClassVar[str] = "wav2vec2"
 
     size: Size = option("tiny", choices=get_args(Size), group="model")
     sample_rate: int = option(16_000, group="data")

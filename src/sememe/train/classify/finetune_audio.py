@@ -138,7 +138,10 @@ class AudioFineTuning(FineTuning):
         "pipeline_tag": "audio-classification",
     }
     card_use: ClassVar[Sequence[str]] = (
-        *("```", "sememe classify recording.wav -m this-folder", "```", ""),
+        "```",
+        "sememe classify recording.wav -m this-folder",
+        "```",
+        "",
         "It runs without torch. The folder opens in transformers too.",
     )
     max_grad_norm: ClassVar[float | None] = 1.0

@@ -79,8 +79,13 @@ class ImageFineTuning(FineTuning):
     kind: ClassVar[str] = KIND
     card_head: ClassVar[Mapping[str, Any]] = {"pipeline_tag": "image-classification"}
     card_use: ClassVar[Sequence[str]] = (
-        *("```python", "import sememe", "", 'sememe.load("this-folder").classify(["a.jpg"])'),
-        *("```", "", "It runs without torch."),
+        "```python",
+        "import sememe",
+        "",
+        'sememe.load("this-folder").classify(["a.jpg"])',
+        "```",
+        "",
+        "It runs without torch.",
     )
 
     size: int | None = None

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from sememe._types import Item, Skipped
-from sememe.sources import read_lines
+from sememe.sources import lines, piped_lines, read_lines
 
 
 def pipe(data: bytes, **options):
@@ -70,6 +70,14 @@ def test_damage_is_told():
     ]
 
 
+def test_a_line_beyond_the_limit_is_left_out(monkeypatch):
+    monkeypatch.setattr(piped_lines, "MAX_LINE", 1 << 20)
+    monkeypatch.setattr(lines, "MAX_LINE", 1 << 20)
+    items, skipped = pipe(b"x" * (2 << 20) + b"\na\n" + b"y" * (1 << 20) + b"\nb")
+    assert [item.content for item in items] == ["a", "b"]
+    assert skipped == [f"line {number}: longer than 1 MB, left out" for number in (1, 3)]
+
+
 @pytest.mark.parametrize("data", [b"", b"\n", b"  \n\n", b"\xef\xbb\xbf", b"\0"])
 def test_nothing_piped_in(data):
     items, skipped = pipe(data)
@@ -81,7 +89,7 @@ def test_lines_come_as_they_arrive():
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as stream:
         os.write(writing, b"first line\n")
-        lines = read_lines(stream)
-        assert next(lines).content == "first line"  # while the pipe is still open
+        items = read_lines(stream)
+        assert next(items).content == "first line"  # while the pipe is still open
         os.close(writing)
-        assert list(lines) == []
+        assert list(items) == []

@@ -40,9 +40,8 @@ def set_signature(command: Command, parameters: Iterable[inspect.Parameter]) -> 
 
 
 def _rank_panel(one: inspect.Parameter) -> int:
-    panels = [
-        getattr(item, "rich_help_panel", None) for item in typing.get_args(one.annotation)[1:]
-    ]
+    options = typing.get_args(one.annotation)[1:]
+    panels = [getattr(option, "rich_help_panel", None) for option in options]
     return _PANELS.index(panels[0]) if panels and panels[0] in _PANELS else -1
 
 
@@ -159,7 +158,6 @@ def _resolve_hint(owner: type, name: str) -> Any:
     for cls in owner.__mro__:
         if name in vars(cls).get("__annotations__", {}):
             alone = {"__annotations__": {name: cls.__annotations__[name]}}
-            return typing.get_type_hints(type(name, (), {**alone, "__module__": cls.__module__}))[
-                name
-            ]
+            holder = type(name, (), {**alone, "__module__": cls.__module__})
+            return typing.get_type_hints(holder)[name]
     raise AttributeError(name)

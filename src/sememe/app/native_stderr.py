@@ -1,8 +1,8 @@
 """Keep what C libraries print out of the terminal while a command runs.
 
 libmpg123, which decodes MP3 in libsndfile, prints a line for each odd frame, 180 for one file that
-was cut off, and cannot be silenced. The command line may redirect the streams of its
-process; a library must not.
+was cut off, and cannot be silenced. The command line may redirect the streams of its process; a
+library must not.
 """
 
 from __future__ import annotations

@@ -33,9 +33,9 @@ _BATCH = 4096  # sentences counted at once, so that memory does not grow with th
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters start to end (exclusive) of a text, their tokens, and those repeated.
+    """Characters start to end (exclusive) of a text, and their number of tokens.
 
-    `repeated`: Number of tokens shared with the end of the previous span.
+    `repeated` is the number of tokens shared with the end of the previous span.
     """
 
     start: int

@@ -5,9 +5,9 @@ apostrophes inside it are kept ("don't", and "don’t" is the same word). Words 
 composed (NFC). Scripts without spaces (Chinese, Japanese, Thai) give long runs: segment such text
 beforehand and train with tokens="whitespace".
 
-Of the two steps a large corpus needs the slow one only once per distinct chunk: `separate` maps
-ASCII upper case, punctuation and line ends to lower case, spaces and a mark, with chunks between
-spaces; `words_of` splits one chunk into words by Unicode rules. Most chunks are one word.
+There are two steps, so that a large corpus needs the slow one only once per distinct chunk, which
+is the text between two spaces: `separate` maps ASCII upper case, punctuation and line ends to lower
+case, spaces and a mark; `words_of` splits a chunk into words by Unicode rules. Most are one word.
 """
 
 from __future__ import annotations

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +39,8 @@ def read_samples() -> Iterator[Item]:
 
 def demo() -> None:
     """Index the bundled samples and search them in two languages: a tour, offline."""
+    import tempfile
+
     from rich.console import Console
 
     from sememe.index.index import Index
@@ -81,4 +81,6 @@ def _print_answers(index: Index, console: Console, query: str) -> None:
 
 
 def _read(name: str) -> str:
+    from importlib.resources import files
+
     return (files("sememe.app") / "samples" / name).read_text(encoding="utf-8")

@@ -108,9 +108,9 @@ def _encode(
         same = [item for item in batch if item.modality == encoder.modality]
         others = [item for item in batch if item.modality != encoder.modality]
         wrong = f"{encoder.name} encodes {encoder.modality}, this is"
+        terminal.print_skipped((one.source or one.id, f"{wrong} {one.modality}") for one in others)
         encoded = encoder.encode_with_receipt([item.content for item in same])
         failed = encoded.receipt.failed
-        terminal.print_skipped((one.source or one.id, f"{wrong} {one.modality}") for one in others)
         terminal.print_skipped((same[i].source, reason) for i, reason in failed.items())
         kept = [i for i in range(len(same)) if i not in failed]
         done += len(kept)

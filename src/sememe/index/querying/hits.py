@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, overload
 
 from sememe._errors import InvalidInputError
@@ -39,7 +39,8 @@ class Hit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the hit as `sememe search --json` prints it."""
-        return asdict(self)
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return values | {"metadata": dict(self.metadata)}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From items to commits: read, plan, chunk, encode, commit, each a generator over batches.
+"""From items to commits: read, plan, chunk and encode, each a generator over batches; commit.
 
 While one batch is encoded in the background, the next is read, planned and chunked. An item is
 acknowledged when the commit that holds its last chunk returns. A document longer than a batch takes

@@ -1,8 +1,8 @@
 """Rows of the table, and their Arrow columns.
 
-A row is one chunk of one item. To the columns that every index has come one vector column for each
-space (`vector_<8 hex>`, null where the row has no vector of that space) and one column for each
-metadata name, typed by its first value.
+A row is one chunk of one item. After the columns that every index has there is one vector column
+for each space (`vector_<8 hex>`, null where the row has no vector of that space) and one column for
+each metadata name, typed by its first value.
 """
 
 from __future__ import annotations

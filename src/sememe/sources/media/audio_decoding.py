@@ -211,7 +211,8 @@ def _resample(
     if stream is not None:
         rest = stream.resample_chunk(np.empty(0, np.float32), last=True)
         count += len(rest)
-        yield from [rest] if len(rest) else []
+        if len(rest):
+            yield rest
     if not count:  # a few samples at a high rate: less than one at a low rate
         yield np.zeros(1, np.float32)
 

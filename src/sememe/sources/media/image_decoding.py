@@ -202,9 +202,9 @@ def _to_eight_bits(image: Image) -> Image:
 
     values = np.asarray(image)
     usual = 1 if image.mode == "F" else 65535  # an image beyond this uses its own range
-    finite = values[np.isfinite(values)]
-    low = float(finite.min(initial=0)) if image.mode == "F" else 0.0
-    high = float(finite.max(initial=usual))
+    finite = np.isfinite(values)
+    low = float(values.min(initial=0, where=finite)) if image.mode == "F" else 0.0
+    high = float(values.max(initial=usual, where=finite))
     eight = np.empty(values.shape, np.uint8)
     for row in range(0, len(values), _ROWS):  # in blocks, to save memory
         some = np.nan_to_num(values[row : row + _ROWS].astype(np.float32), posinf=0.0, neginf=0.0)

@@ -69,8 +69,10 @@ class Rows:
 
     def _is_doubtful(self, row: list[str]) -> bool:
         """Return whether a row has the wrong width, or two plain quotes joined rows of a TSV."""
-        if self.width is None or len(row) != self.width:
-            return self.width is not None
+        if self.width is None:
+            return False
+        if len(row) != self.width:
+            return True
         if len(self._taken) == 1 or self._delimiter != "\t":
             return False
         return all(line.count("\t") == self.width - 1 for _, line in self._taken)

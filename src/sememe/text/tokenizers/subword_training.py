@@ -14,7 +14,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 from typing import Any, Literal, get_args
 
 from sememe._errors import InvalidInputError, UnknownNameError
@@ -115,7 +115,7 @@ def _character_bpe(tokenizers: Any, words: Counter[str], plan: Plan) -> Any:
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
         [tokenizer.pre_tokenizer, tokenizers.pre_tokenizers.Punctuation("isolated")]
     )
-    rare = {ord(letter): " " for letter in set().union(*words).difference(alphabet)}
+    rare = {ord(letter): " " for letter in set(chain.from_iterable(words)).difference(alphabet)}
     # The trainer counts words itself, so each is repeated as often as it occurs, in batches.
     texts = (
         " ".join([word.translate(rare)] * min(left, _TEXTS_AT_ONCE))

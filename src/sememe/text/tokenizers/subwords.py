@@ -34,7 +34,7 @@ _SPACE_MARK = "\u2581"  # a space in SentencePiece
 
 
 class SubwordTokenizer:
-    """A subword tokenizer, built by `train` or `load` around a `tokenizers.Tokenizer`."""
+    """A subword tokenizer, built by `train` or `load`; `tokenizer` is a `tokenizers.Tokenizer`."""
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
@@ -116,7 +116,10 @@ class SubwordTokenizer:
             ) from error
 
     def save(self, path: str | Path) -> Path:
-        """Write `tokenizer.json` into a folder, or a path that ends in .json; return the path."""
+        """Write `tokenizer.json` into a folder, or a path that ends in .json; return the path.
+
+        It opens in `tokenizers.Tokenizer.from_file` and transformers.
+        """
         file = Path(path)
         file = file if file.suffix == ".json" else file / FILE
         file.parent.mkdir(parents=True, exist_ok=True)

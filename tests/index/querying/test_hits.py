@@ -1,0 +1,28 @@
+"""Hits as values."""
+
+from __future__ import annotations
+
+import json
+from types import MappingProxyType
+
+from sememe.index.querying.hits import Hit, Hits
+
+
+def test_a_hit_is_json_whatever_mapping_holds_its_metadata():
+    hit = Hit("a", 0.5, "text", "a.md", "cats", 0, 4, MappingProxyType({"year": 2024}))
+    assert json.loads(json.dumps(hit.to_dict())) == {
+        "id": "a",
+        "score": 0.5,
+        "modality": "text",
+        "source": "a.md",
+        "text": "cats",
+        "start": 0,
+        "end": 4,
+        "metadata": {"year": 2024},
+    }
+
+
+def test_hits_are_a_sequence():
+    two = tuple(Hit(id_, 1.0, "text", "", id_, 0, 1) for id_ in "ab")
+    hits = Hits(two, "hybrid", {})
+    assert list(hits) == list(two) and hits[1] in hits and list(hits[:1]) == [two[0]]

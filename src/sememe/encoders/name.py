@@ -16,6 +16,7 @@ A name ends in at most one suffix:
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self, cast
@@ -138,7 +139,9 @@ def locate_folder(name: str, kind: str, *, example: str = "") -> tuple[Path, str
         from sememe.models.locate import fetch
 
         return fetch(name), name
-    path = Path(name).expanduser()
+    path = Path(name)
+    with suppress(RuntimeError):  # "~" and the name of no user
+        path = path.expanduser()
     if not name or not path_exists(str(path)) or not path.is_dir():
         raise UnknownNameError(
             f"{name[:200]!r} is no folder; allowed: the folder of a {kind}, or hf:org/name from "

@@ -36,7 +36,7 @@ class Classifier(ABC):
     ) -> tuple[FloatArray, dict[int, str]]:
         """Compute probabilities, collecting failures: (n, classes) float32 and {index: reason}.
 
-        Rows of items that cannot be read are NaN; an item of another type is InvalidInputError.
+        Rows of items that cannot be read are NaN. InvalidInputError for an item of another type.
         """
 
     def probabilities(self, items: Sequence[Any]) -> FloatArray:

@@ -110,7 +110,10 @@ def cosines(matrix: FloatArray, norms: FloatArray, queries: FloatArray) -> Float
 
 
 def distances(matrix: FloatArray, query: FloatArray, metric: str) -> FloatArray:
-    """Return (rows,) "euclidean" or "manhattan" distances, of differences: small ones are exact."""
+    """Return (rows,) "euclidean" or "manhattan" distances.
+
+    They are computed from differences, so that small ones are exact.
+    """
     out = np.empty(len(matrix), np.float32)
     step = max(_CELLS // (8 * max(matrix.shape[1], 1)), 1)
     for start in range(0, len(matrix), step):

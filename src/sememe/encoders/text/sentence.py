@@ -102,7 +102,8 @@ class SentenceEncoder(TextEncoder):
         self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
     ) -> FloatArray:
         """Return (n, dim) float32, one unit row for each query, with the prompt for queries."""
-        return self._queries.encode(items, batch_size=batch_size, show_progress=show_progress)
+        encoder = self._queries or self
+        return encoder.encode(items, batch_size=batch_size, show_progress=show_progress)
 
     def encode_tokens(
         self, texts: Sequence[str], *, layers: Sequence[int] | None = None
@@ -144,11 +145,11 @@ class SentenceEncoder(TextEncoder):
         return TokenVectors(text, names, pieces.spans, pieces.words, vectors)
 
     @cached_property
-    def _queries(self) -> SentenceEncoder:
-        """The encoder of queries: with their tokenizer, if it differs."""
+    def _queries(self) -> SentenceEncoder | None:
+        """The encoder of queries, if their tokenizer differs."""
         tokenizer = self._query_tokenizer
         if tokenizer is None:
-            return self
+            return None  # not self, a cycle that would keep the network until it is collected
         model = self.model.replace_marks(tokenizer.begin, tokenizer.end)
         overflow, pooled = self.overflow, self._pool_prompt
         return SentenceEncoder(

@@ -104,7 +104,8 @@ def map_frames(
     starts = range(0, count, _STRETCH)
     with one_thread():
         if threads == 1 or len(starts) == 1:
-            list(map(stretch, starts))
+            for start in starts:
+                stretch(start)
         else:
             with ThreadPoolExecutor(threads) as pool:
                 list(pool.map(stretch, starts))

@@ -17,7 +17,10 @@ from sememe.models.onnx.transformer import in_float32, linear
 
 
 class CrossEngine:
-    """The network and its head; typed: Token types are used, where the network has several."""
+    """The network and its head.
+
+    typed: Whether token types are used, where the network has several.
+    """
 
     def __init__(
         self, weights: BertWeights, head: Head, *, typed: bool = True, threads: int | None = None

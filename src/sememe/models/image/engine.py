@@ -57,7 +57,7 @@ class VisionEngine:
         def work(group: range) -> Batch:
             return self._run([(index, images[index]) for index in group], outputs)
 
-        self._session.open()  # its errors are not those of an image
+        self._open()  # its errors are not those of an image
         if len(groups) == 1 or self._threads == 1:
             yield from map(work, groups)
             return
@@ -76,6 +76,14 @@ class VisionEngine:
         """Free memory that only makes the next call faster."""
         self._session.release()
 
+    def _open(self) -> None:
+        """Build the graph if that is not done."""
+        self._session.open()
+
+    def _infer(self, pixels: Any, outputs: Sequence[str]) -> list[FloatArray]:
+        """Return some outputs for (n, size, size, 3) uint8."""
+        return self._session.run({PIXELS: pixels}, outputs)
+
     def _run(self, images: list[tuple[int, Any]], outputs: Sequence[str]) -> Batch:
         indices, pixels, reasons = [], [], {}
         for index, image in images:
@@ -86,4 +94,4 @@ class VisionEngine:
                 reasons[index] = str(error)
         if not pixels:
             return [], [], reasons
-        return indices, self._session.run({PIXELS: np.stack(pixels)}, outputs), reasons
+        return indices, self._infer(np.stack(pixels), outputs), reasons

@@ -55,8 +55,11 @@ class Batches:
     def each(self, lengths: NDArray[np.int64], run: Callable[[NDArray[np.int64]], None]) -> None:
         """Call `run` with the indices of each batch's sequences; batches run in parallel."""
         batches = list(split_by_budget(lengths, self._budget, equal=self._equal))
-        alone = len(batches) < 2 or self._threads == 1
-        list(map(run, batches) if alone else self._pool.map(run, batches))
+        if len(batches) < 2 or self._threads == 1:
+            for batch in batches:
+                run(batch)
+        else:
+            list(self._pool.map(run, batches))
 
     def rows(self, ids: Sequence[Sequence[int]], width: int, run: Run) -> FloatArray:
         """Return (n, width), one row for each sequence; `run` returns a batch's (N, width)."""

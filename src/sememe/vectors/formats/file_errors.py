@@ -35,8 +35,8 @@ def show_bytes(data: bytes) -> str:
 def check_distinct(keys: Sequence[str], path: Path, *, first_line: int | None = None) -> ListKeys:
     """Return the keys of a file as ListKeys.
 
-    first_line: The line of the first key, for text; keys of binary files are counted from 1. A key
-    that occurs twice is a CorruptFileError.
+    first_line: The line of the first key, for text; keys of binary files are counted from 1.
+    CorruptFileError if a key occurs twice.
     """
     if repeat := find_repeat(keys):
         what, base = ("vector", 1) if first_line is None else ("line", first_line)

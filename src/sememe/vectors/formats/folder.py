@@ -186,7 +186,9 @@ def read_document(folder: Path) -> dict[str, Any]:
 
 def refuse_interrupted_save(folder: Path) -> None:
     """Refuse a folder that a save left under a temporary name; CorruptFileError gives it."""
-    for path in [] if folder.exists() else find_leftovers(folder):
+    if folder.exists():
+        return
+    for path in find_leftovers(folder):
         if (path / FILE).exists():
             raise CorruptFileError(
                 f"{folder} is missing: a save was broken off, and {path} holds the complete model. "

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,6 +91,13 @@ def test_no_room_is_told_before_any_work(tmp_path):
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(InvalidInputError, match="file is not a folder"):
             Word2Vec().fit([], checkpoint=folder)  # not "the corpus holds no words"
+
+
+def test_a_missing_drive_is_told_too(monkeypatch):
+    monkeypatch.setattr(Path, "exists", lambda _: False)  # as a drive of Windows
+    monkeypatch.setattr(Path, "is_dir", lambda _: False)
+    with pytest.raises(InvalidInputError, match="is not a folder"):
+        check_room(Path("drive/models"))
 
 
 HOLDER = """

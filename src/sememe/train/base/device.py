@@ -51,7 +51,10 @@ class Compute:
 
     @classmethod
     def of(cls, device: str = "auto", precision: str = "float32") -> Compute:
-        """Return a device and precision by name; InvalidInputError if this machine has it not."""
+        """Return a device and precision by name.
+
+        Raises InvalidInputError or UnknownNameError if there is no such device or precision here.
+        """
         import torch
 
         if precision not in get_args(Precision):
@@ -134,7 +137,10 @@ class Compute:
         return rows[start : start + each]
 
     def even(self, rows: Any) -> Any:
-        """Return as many rows of a batch as the processes can share evenly."""
+        """Return as many rows of a batch as the processes can share evenly.
+
+        Raises InvalidInputError if there are fewer rows than processes.
+        """
         if self.accelerator is None:
             return rows
         n = self.accelerator.num_processes

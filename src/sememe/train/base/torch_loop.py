@@ -170,9 +170,9 @@ class Loop:
 
     @classmethod
     def of(cls, recipe: Any, plan: Plan, **more: Any) -> Loop:
-        """Return the loop of a recipe's options. more: Options that it lacks, or in their place.
+        """Return the loop of a recipe's learning_rate, weight_decay, warmup and seed.
 
-        recipe: learning_rate, weight_decay, warmup and seed are read.
+        more: Further attributes, and values that replace the recipe's.
         """
         names = {"learning_rate", "weight_decay", "warmup", "seed"} - set(more)
         return cls(plan=plan, **{name: getattr(recipe, name) for name in names}, **more)

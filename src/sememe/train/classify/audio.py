@@ -24,6 +24,7 @@ from sememe.train.classify.learner import ClassLearner
 
 if TYPE_CHECKING:
     from sememe.encoders.prediction import Classifier
+    from sememe.train.classify.finetuning import FineTuning
 
 
 @dataclass
@@ -55,7 +56,7 @@ class AudioClassifier(ClassLearner):
         labelled = super()._read(labelled)
         return replace(labelled, groups=read_groups(labelled, self.group_pattern) or ())
 
-    def _fine_tuning(self) -> Any:
+    def _fine_tuning(self) -> FineTuning:
         from sememe.train.classify.finetune_audio import AudioFineTuning
 
         return AudioFineTuning(self, seconds=self.seconds)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sememe._errors import InvalidInputError
 from sememe._types import Modality
@@ -22,6 +22,9 @@ from sememe.encoders.image.test_time_augmentation import VIEWS
 from sememe.models.weights.folder import ModelFolder, ModelKind
 from sememe.train.base.options import check, option
 from sememe.train.classify.learner import ClassLearner
+
+if TYPE_CHECKING:
+    from sememe.train.classify.finetuning import FineTuning
 
 
 @dataclass
@@ -45,7 +48,7 @@ class ImageClassifier(ClassLearner):
     views: int = option(4, group="data")
     size: int | None = option(None, at_least=8, group="data")
 
-    def _fine_tuning(self) -> Any:
+    def _fine_tuning(self) -> FineTuning:
         from sememe.train.classify.finetune_image import ImageFineTuning
 
         return ImageFineTuning(self, size=self.size)

@@ -269,4 +269,5 @@ def _make_layer(n: int, m: int, generator: Any) -> tuple[Any, Any]:
 
 def _layers(weights: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
     """Yield each layer's matrix and bias."""
-    return zip(*[iter(weights)] * 2, strict=True)
+    tensors = iter(weights)
+    return zip(tensors, tensors, strict=True)

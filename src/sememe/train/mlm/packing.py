@@ -66,7 +66,10 @@ class Blocks:
 def read_blocks(
     corpus: Corpus, tokenizer: Any, marks: Marks, *, length: int, folder: Path, show: bool = False
 ) -> Blocks:
-    """Cut a corpus into rows by a `tokenizers.Tokenizer`, or open those of an earlier run."""
+    """Cut a corpus into rows by a `tokenizers.Tokenizer`, or open those of an earlier run.
+
+    Raises InvalidInputError if the corpus holds no token.
+    """
     done = folder / "blocks.json"
     if not done.is_file():
         folder.mkdir(parents=True, exist_ok=True)

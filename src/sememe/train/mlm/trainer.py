@@ -133,7 +133,10 @@ def compute_logits(model: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def head_of(model: Any) -> Any:
-    """Return the masked-LM head of a model of BERT's family: states -> logits."""
+    """Return the masked-LM head of a model of BERT's family: states -> logits.
+
+    Raises ValueError for another model.
+    """
     for name in ("cls", "lm_head"):
         if hasattr(model, name):
             return getattr(model, name)

@@ -43,6 +43,8 @@ def add_words(model: Any, tokenizer: Any, words: Sequence[str]) -> tuple[str, ..
 
     model, tokenizer: transformers' own, of one vocabulary. The new rows of the input embeddings,
     and of the head with its bias, are the means of the rows of the word's pieces.
+
+    Raises InvalidInputError if a word is empty or no str.
     """
     import torch
     from tokenizers import AddedToken

@@ -47,7 +47,7 @@ class Examples:
     """Examples that can be trained on.
 
     Attributes:
-        kind: See above.
+        kind: pairs, scored, triplets, labels or texts.
         columns: Columns of equal length by name: texts, scores (float, in [0, 1], or in [-1, 1] as
             they were), labels (str).
         n_read: How many were read.

@@ -66,7 +66,8 @@ class MultilingualReport:
 class MultilingualTraining(ExampleRecipe):
     """Trains a student to give other languages the vectors of its teacher's language.
 
-    `fit` takes pairs (source, target).
+    `fit` takes pairs (source, target); the teacher must be able to read the sources, and the
+    student the targets.
 
     Attributes:
         teacher: Text encoder whose vectors are learnt, as `sememe.load` takes it. It encodes the

@@ -28,8 +28,10 @@ def make_backbone(name: str, size: int) -> tuple[Any, int]:
         from sememe.train.simclr.small_resnet import SmallResNet
 
         module: Any = SmallResNet()
+    elif name.startswith(TIMM):
+        module = _make_timm(name, size)
     else:
-        module = (_make_timm if name.startswith(TIMM) else _make_torchvision)(name, size)
+        module = _make_torchvision(name, size)
     return module, _measure_width(module, name, size)
 
 

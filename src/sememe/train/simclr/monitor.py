@@ -104,7 +104,8 @@ def split_labelled(labelled: Pictures, trained_on: Pictures) -> Labelled:
     else:
         bank_labels, pixels = own, labelled.pixels
         rows = [np.flatnonzero(own == i) for i in range(len(classes))]
-        bank, asked = (np.sort(np.concatenate([x[i::2] for x in rows])) for i in range(2))
+        bank = np.sort(np.concatenate([one[::2] for one in rows]))
+        asked = np.sort(np.concatenate([one[1::2] for one in rows]))
     return Labelled(pixels[bank], bank_labels[bank], labelled.pixels[asked], own[asked])
 
 

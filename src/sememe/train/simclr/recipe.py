@@ -203,6 +203,7 @@ class SimCLRTraining(LoopRecipe):
         from safetensors.torch import save_file
 
         (folder / GRAPH).write_bytes(self._graph)
+        del self._graph  # as large as the network
         state = {name: x.contiguous() for name, x in self.model_.state_dict().items()}
         save_file(state, str(folder / _WEIGHTS))
 

@@ -29,10 +29,11 @@ class SmallResNet(nn.Module):  # type: ignore[misc]
             nn.BatchNorm2d(first),
             nn.ReLU(inplace=True),
         )
-        pairs = pairwise([first, *widths])
-        self.stages = nn.Sequential(
-            *(_Block(*n, stride=2 if i else 1) for i, n in enumerate(pairs))
-        )
+        stages = [
+            _Block(before, width, stride=2 if stage else 1)
+            for stage, (before, width) in enumerate(pairwise([first, *widths]))
+        ]
+        self.stages = nn.Sequential(*stages)
         self.pool = nn.AdaptiveAvgPool2d(1)
 
     def forward(self, images: Any) -> Any:

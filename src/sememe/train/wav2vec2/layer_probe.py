@@ -82,7 +82,8 @@ def split_labelled(labelled: Waveforms, trained_on: Waveforms) -> LabelledAudio:
     else:
         y, bank_audio = own, labelled
         rows = [np.flatnonzero(own == i) for i in range(len(classes))]
-        bank, asked = (np.sort(np.concatenate([x[i::2] for x in rows])) for i in range(2))
+        bank = np.sort(np.concatenate([one[::2] for one in rows]))
+        asked = np.sort(np.concatenate([one[1::2] for one in rows]))
     bank, asked = _thin(bank), _thin(asked)
     return LabelledAudio(bank_audio, bank, y[bank], labelled, asked, own[asked])
 

@@ -114,13 +114,13 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 def _read_into(path: Path, memory: memoryview) -> None:
     """Fill `memory` from a file; a memory-mapped one would count as memory in use."""
-    size, expected = path.stat().st_size, len(memory)
-    if size < expected:
-        raise CorruptFileError(f"{path} is {expected - size} bytes short. {_ANEW}")
-    if size > expected:
-        raise CorruptFileError(f"{path} is longer than {expected} bytes. {_ANEW}")
+    expected = len(memory)
     with path.open("rb") as file:
-        file.readinto(memory)
+        size = file.readinto(memory)
+        if size < expected:
+            raise CorruptFileError(f"{path} is {expected - size} bytes short. {_ANEW}")
+        if file.read(1):
+            raise CorruptFileError(f"{path} is longer than {expected} bytes. {_ANEW}")
 
 
 def _find_states(folder: Path) -> set[Path]:

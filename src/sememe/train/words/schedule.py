@@ -84,7 +84,8 @@ def run_jobs(
 
     def take() -> int | None:
         with lock:
-            if stopped.is_set() or (job := next(jobs, None)) is None or pause(job):
+            job = None if stopped.is_set() else next(jobs, None)
+            if job is None or pause(job):
                 stopped.set()
                 return None
             return job

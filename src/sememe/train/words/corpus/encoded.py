@@ -139,7 +139,8 @@ def write_ids(
     encoder, blocks = _Encoder(corpus, keys), _Blocks()
     fingerprint = hashlib.blake2b(json.dumps([keys, counts]).encode(), digest_size=16)
     pieces = reader.report_progress(corpus, report)
-    hashes = np.fromiter(map(hash, keys), np.int64, len(keys)).view(np.uint64)
+    hashed = keys if isinstance(corpus, ListCorpus) else ()
+    hashes = np.fromiter(map(hash, hashed), np.int64, len(hashed)).view(np.uint64)
     digest = 0  # see `ListCorpus.counted`
     with Path(path).open("wb") as file:
         for part in reader.in_order(encoder.encode, pieces, workers=workers):

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from sememe._types import FloatArray
     from sememe.encoders.prediction import Classifier
-    from sememe.train.classify.finetuning import FineTuning
 
 Method = Literal["probe", "kernel", "knn", "finetune"]
 _CONTROL = 2000  # training examples of the control, at most
@@ -136,7 +135,8 @@ class ClassLearner(LoopRecipe, ABC):
             return path
         report, model = get_report(self), self._model()
         if not isinstance(model, ProbeClassifier):
-            return self._fine_tuning().save(path, self._tuned)
+            saved: Path = self._fine_tuning().save(path, self._tuned)
+            return saved
         check_probe_folder(path)
         facts = {"method": self.method, "made_by": made_by(), "parameters": parameters(self)}
         with replace_folder(path.resolve()) as fresh:
@@ -159,7 +159,7 @@ class ClassLearner(LoopRecipe, ABC):
         return learner
 
     @abstractmethod
-    def _fine_tuning(self) -> FineTuning:
+    def _fine_tuning(self) -> Any:  # typed in subclasses: FineTuning imports this file
         """Return the modality's `FineTuning`."""
 
     @classmethod

@@ -181,7 +181,7 @@ def test_notes_of_the_vector_index_that_cannot_be_read(tmp_path):
 
 
 def test_a_version_thrown_away_meanwhile_is_read_again(store, monkeypatch):
-    """No fault of the index: `Store.reading` refreshes and runs the check once more."""
+    """No fault of the index: `Store.run_read` refreshes and runs the check once more."""
     reader = Store.open(store.path)
     known, calls = Store.read_catalogue, []
 

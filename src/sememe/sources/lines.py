@@ -33,7 +33,7 @@ class LineSource:
     def notes(self) -> Iterator[Skipped]:
         """Yield what was replaced, removed or left out, once for the whole source."""
         if self._replaced:
-            lines = ", ".join(map(str, self._damaged[:3]))
+            lines = ", ".join(map(str, self._damaged))
             yield Skipped(self._source, describe_replaced(self._replaced, self._encoding, lines))
         for note in self.sanitizer.notes():
             yield Skipped(self._source, note)
@@ -42,9 +42,9 @@ class LineSource:
             yield Skipped(self._source, f"line {number}: longer than {limit}, left out")
 
     def _count_replaced(self, count: int, number: int) -> None:
-        if count:
-            self._replaced += count
-            self._damaged += [number] if len(self._damaged) < 3 else []
+        self._replaced += count
+        if count and len(self._damaged) < 3:
+            self._damaged.append(number)
 
 
 class Lines(LineSource):

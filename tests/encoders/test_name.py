@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sememe.encoders.name import ModelName
+from sememe import UnknownNameError
+from sememe.encoders.name import ModelName, locate_folder
 
 NAMES = [  # name, source, suffix, form, value
     ("use-multilingual-v3", "use-multilingual-v3", "", None, None),
@@ -75,3 +76,15 @@ def test_the_canonical_name_leads_there_from_everywhere(tmp_path, monkeypatch):
     assert str(ModelName.parse("./net/").canonical) == here
     assert str(ModelName.parse("net:conse:net:int8").canonical) == f"{here}:conse:{here}:int8"
     assert str(ModelName.parse("net").canonical.with_part("audio")) == f"{here}:audio"
+
+
+@pytest.mark.parametrize("name", ["", "~no such user/model", "a\0b", "x" * 5000, __file__])
+def test_what_is_no_folder_is_refused(name):
+    with pytest.raises(UnknownNameError, match="is no folder; allowed: the folder of a cross-enc"):
+        locate_folder(name, "cross-encoder")
+
+
+def test_the_folder_of_a_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert locate_folder("~", "cross-encoder") == (tmp_path.resolve(), str(tmp_path.resolve()))

@@ -150,7 +150,7 @@ def _check_labels(labels: Sequence[str]) -> tuple[str, ...]:
         raise InvalidInputError(f"label {index} is empty; give it a name, or leave it out.")
     for i, first in find_duplicates([normalize("NFC", name) for name in names]).items():
         raise InvalidInputError(
-            f"labels {first} and {i} are both {names[i]!r}; leave one out, or name how they differ."
+            f"labels {first} and {i} are both {names[i]!r}; leave one out, or make them differ."
         )
     return names
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -169,3 +172,15 @@ def test_an_index_of_a_sentence_encoder(tmp_path, minilm):
     index.add([sememe.Item("a", "Cats sleep most of the day."), sememe.Item("b", "Rates went up.")])
     reopened = sememe.Index.open(tmp_path / "i")
     assert reopened.search("pets at rest", k=1, mode="semantic").ids == ["a"]
+
+
+def test_an_encoder_that_answered_queries_is_freed_at_once(tmp_path):
+    encoder = sememe.load(str(checkpoints.write(tmp_path / "m")))
+    encoder.encode_query(["the cat"])
+    reference = weakref.ref(encoder)
+    gc.disable()
+    try:
+        del encoder
+        assert reference() is None
+    finally:
+        gc.enable()

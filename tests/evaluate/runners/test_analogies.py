@@ -200,7 +200,7 @@ def test_kinds():
     [
         (b": s\na b c\n", "line 2: got 3 words; allowed: four words"),
         (b"a b c d e\n", "line 1: got 5 words"),
-        (b"a b c \xff\n", "line 1: got byte 0xff"),
+        (b"a b c \xff\n", "line 1: byte 0xff is not UTF-8"),
         (b": s\n# a b c d\n", "holds no question"),
         (b"", "holds no question"),
     ],

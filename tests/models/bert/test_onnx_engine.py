@@ -80,7 +80,7 @@ def test_a_folder_of_another_architecture_loads_like_any_other(folder):
     np.testing.assert_allclose(tokens.vectors, TABLE[ids], atol=1e-6)
     assert encoder.encode(["the cat", ""]).shape == (2, WIDTH)
     assert encoder.space != sememe.load(str(checkpoints.write(folder.parent / "bert"))).space
-    with pytest.raises(InvalidInputError, match="last layer alone"):
+    with pytest.raises(InvalidInputError, match="only its last layer"):
         encoder.encode_tokens(["the cat"], layers=[1])
 
 

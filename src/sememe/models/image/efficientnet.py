@@ -69,7 +69,10 @@ def image_graph(tensors: Mapping[str, Any], preprocess: Preprocess = PREPROCESS)
 def normalise_pixels(g: Graph, pixels: str, preprocess: Preprocess) -> str:
     """Append (pixels / 255 - mean) / std: (N, H, W, 3) uint8 to (N, 3, H, W) float32."""
     x = g("Transpose", g("Cast", pixels, to=1), perm=[0, 3, 1, 2])
-    mean, std = (np.reshape(x, (1, 3, 1, 1)) for x in (preprocess.mean, preprocess.std))
+    mean, std = (
+        np.array(values, np.float64).reshape(1, 3, 1, 1)
+        for values in (preprocess.mean, preprocess.std)
+    )
     x = g("Mul", x, g.constant((1 / (255 * std)).astype(np.float32)))
     return g("Add", x, g.constant((-mean / std).astype(np.float32)))
 

@@ -62,8 +62,8 @@ def test_what_was_left_out_is_told(encoder, pictures, tmp_path):
     report = ImageClassifier(encoder, views=1).fit(train, evaluate=test).report_
     notes = "\n".join(report.notes)
     assert "1 exact copies" in notes
-    assert "1 pictures lie in several classes" in notes
-    assert "fewer than 5 pictures to learn from: yellow (1)" in notes
+    assert "1 images are in several classes" in notes
+    assert "fewer than 5 images to learn from: yellow (1)" in notes
     assert "1 of 20 are learnt from too" in notes
     sources = {one.source.rpartition("/")[2]: one.reason for one in report.skipped}
     assert {"broken.jpg", "notes.txt", "1.png"} == set(sources)
@@ -161,7 +161,7 @@ def test_the_command_reports_and_saves(encoder, pictures, tmp_path, capsys):
     assert main([*words, "--views", "1"]) == 0
     said = capsys.readouterr().out
     assert "accuracy on 18 held out: 1.0000" in said
-    assert "shuffled labels" in said and "sememe classify PICTURE" in said
+    assert "shuffled labels" in said and "sememe classify IMAGE" in said
     assert main([*words, "--views", "1"]) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert main([*words, "--views", "1", "--overwrite", "--shots", "2", "--json"]) == 0

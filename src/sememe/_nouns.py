@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sememe._types import Modality
 
-_NOUNS = {"text": "text", "image": "picture", "audio": "recording"}
+_NOUNS = {"text": "text", "image": "image", "audio": "recording"}
 
 
 def noun(modality: Modality) -> str:

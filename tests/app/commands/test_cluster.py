@@ -47,7 +47,7 @@ def test_as_a_table(capsys):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["하나"], "two or more"),
+        (["하나"], "got 1 item; give two or more"),
         ([*WORDS, "-k", "7"], "k=7; allowed: 1 to 6"),
         ([*WORDS, "--method", "dbscan"], "Did you mean 'hdbscan'"),
         ([*WORDS, "-m", "nothing"], "nothing"),

@@ -79,7 +79,7 @@ def test_pictures_are_told_by_labels_and_by_what_was_taught(run, photos):
     assert "analog clock" in run("classify", photos / "clock.png").out
     assert "no such file" in run("classify", "none.png", code=2).err
     assert "two or more" in run("classify", photos / "clock.png", "--labels", "시계", code=2).err
-    assert "no picture could be read" in run("classify", photos / "broken.jpg", code=2).err
+    assert "no image could be read" in run("classify", photos / "broken.jpg", code=2).err
     taught = run("classify", photos / "clock.png", "-m", "use-multilingual-v3", code=2)
     assert "was trained on no classes" in taught.err
 

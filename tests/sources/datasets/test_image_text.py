@@ -97,3 +97,5 @@ def test_bad_tables_are_told(folder, name, text, says):
         read_image_texts(write(folder / name, text))
     with pytest.raises(InvalidInputError, match="no such file"):
         read_image_texts(folder / "none.csv")
+    with pytest.raises(InvalidInputError, match=r"a folder, not a table. Give a .csv"):
+        read_image_texts(folder)

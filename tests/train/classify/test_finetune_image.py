@@ -112,7 +112,7 @@ def test_what_cannot_be_fine_tuned_is_told(folders, tmp_path):
     for wrong, said in (
         ({"base": "no such"}, "no image network that can be trained"),
         ({"base": "timm/no_such"}, "timm cannot build"),
-        ({"base": BASE, "shots": 3}, "takes all pictures"),
+        ({"base": BASE, "shots": 3}, "takes all images"),
         ({"base": BASE, "epochs": 0}, "epochs=0"),
     ):
         with pytest.raises(InvalidInputError, match=said):

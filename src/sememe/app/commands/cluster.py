@@ -64,9 +64,9 @@ def _read_texts(items: list[str]) -> list[str]:
     lines = read_texts(Path(items[0])) if is_file else items
     texts = [text for text in lines if text.strip()]
     if len(texts) < 2:
+        given = "1 item" if texts else "no items"
         raise InvalidInputError(
-            f"got {len(texts)} items; give two or more: sememe cluster ITEM ITEM, or a FILE with "
-            "one per line"
+            f"got {given}; give two or more: sememe cluster ITEM ITEM, or a FILE with one per line"
         )
     return texts
 

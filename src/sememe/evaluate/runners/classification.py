@@ -69,7 +69,7 @@ def evaluate_classification(
     predicted, control = _predict(rows, y, known, whole, PROBE_NAMES[probe], seed)
     asked = predicted >= 0
     if not asked.any():
-        raise InvalidInputError(f"no fold has a {data.noun} of a class that the others have.")
+        raise InvalidInputError(f"no {data.noun} is of a class that another fold has.")
     metrics, intervals = _figures(predicted == y, asked, whole, resamples, seed)
     return Evaluation(
         task=task,

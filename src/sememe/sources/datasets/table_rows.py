@@ -23,7 +23,8 @@ def read_table(table: Path, what: str) -> list[Mapping[str, Any]]:
     Raises InvalidInputError for a missing file or another format, CorruptFileError if damaged.
     """
     if not table.is_file():
-        raise InvalidInputError(f"{table}: no such file. Give {_ALLOWED} of {what}.")
+        problem = "a folder, not a table" if table.is_dir() else "no such file"
+        raise InvalidInputError(f"{table}: {problem}. Give {_ALLOWED} of {what}.")
     kind, _ = format_of(table.name)
     if kind not in ("csv", "jsonl", "parquet"):
         raise InvalidInputError(f"{table}: got {kind_of_file(kind)}; allowed: {_ALLOWED}.")

@@ -62,8 +62,8 @@ def test_what_was_left_out_is_told(encoder, pictures, tmp_path):
     report = ImageClassifier(encoder, views=1).fit(train, evaluate=test).report_
     notes = "\n".join(report.notes)
     assert "1 exact copies" in notes
-    assert "1 pictures are in several classes" in notes
-    assert "fewer than 5 pictures to learn from: yellow (1)" in notes
+    assert "1 images are in several classes" in notes
+    assert "fewer than 5 images to learn from: yellow (1)" in notes
     assert "1 of 20 are learnt from too" in notes
     sources = {one.source.rpartition("/")[2]: one.reason for one in report.skipped}
     assert {"broken.jpg", "notes.txt", "1.png"} == set(sources)

@@ -164,19 +164,10 @@ class ClipFromScratch(LoopRecipe):
         colours = train.images.colours()
         self.preprocess_ = make_preprocess(self.image_size, *colours, half=_HALF)
         sizes = Sizes(**{name: getattr(self, name) for name in Sizes.__dataclass_fields__})
-        objective = ClipObjective(
-            network=make_network(sizes, tokenizer, seed=self.seed),
-            preprocess=self.preprocess_,
-            augmentation=Augmentation(crop=self.crop, flip=0, colour=_COLOUR, grey=0, blur=0),
-            batches=Batches(data.pairs, self.batch_size, self.seed),
-            data=data,
-            held=held.encode_captions(tokenizer, self.max_tokens)[0],
-            seed=self.seed,
-            compute=Compute.of(self.device, self.precision),
-        )
-        n_batches = objective.batches.per_epoch
-        steps = plan(n_batches, epochs=self.epochs, evaluations=self.evaluations)
-        loop = Loop.of(self, steps, betas=_BETAS, epsilon=_EPSILON)
+        network = make_network(sizes, tokenizer, seed=self.seed)
+        encoded_held = held.encode_captions(tokenizer, self.max_tokens)[0]
+        objective = self._objective(network, data, encoded_held)
+        loop = self._loop(objective)
         curve, _ = loop.run(objective, folder, show_progress=show)
         self.model_ = objective.network
         self.report_ = make_report(
@@ -187,6 +178,23 @@ class ClipFromScratch(LoopRecipe):
             temperature=float(1 / self.model_.logit_scale.detach().exp()),
             notes=(*notes, *note_decline(curve)),
         )
+
+    def _objective(self, network: Any, data: Captioned, held: Captioned) -> ClipObjective:
+        return ClipObjective(
+            network=network,
+            preprocess=self.preprocess_,
+            augmentation=Augmentation(crop=self.crop, flip=0, colour=_COLOUR, grey=0, blur=0),
+            batches=Batches(data.pairs, self.batch_size, self.seed),
+            data=data,
+            held=held,
+            seed=self.seed,
+            compute=Compute.of(self.device, self.precision),
+        )
+
+    def _loop(self, objective: ClipObjective) -> Loop:
+        n_batches = objective.batches.per_epoch
+        steps = plan(n_batches, epochs=self.epochs, evaluations=self.evaluations)
+        return Loop.of(self, steps, betas=_BETAS, epsilon=_EPSILON)
 
     def _learn_vocabulary(self, data: ImageTexts, folder: Path) -> ClipTokenizer:
         """Learn the vocabulary of the training captions, and keep its files."""

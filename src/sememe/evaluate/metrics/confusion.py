@@ -16,7 +16,7 @@ _PAIRS = 5  # of confused classes, listed
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """`count` of the `of` items of class `label` were predicted as class `told`."""
+    """`count` of the `of` items of class `label` were predicted as another class, `told`."""
 
     label: str
     told: str

@@ -114,8 +114,8 @@ def check_room(folder: Path, what: str = "checkpoint") -> None:
     what: The word for it in the message.
     """
     path = folder.absolute()
-    found = (parent for parent in (path, *path.parents) if parent.exists())
-    nearest = next(found, path)  # a drive of Windows may be missing
+    existing = (parent for parent in (path, *path.parents) if parent.exists())
+    nearest = next(existing, path)  # a drive of Windows may be missing
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         problem = "cannot be written to" if nearest.is_dir() else "is not a folder"
         raise InvalidInputError(

@@ -50,10 +50,10 @@ def test_what_is_no_such_folder_is_told(folder, tmp_path):
     (tmp_path / "empty").mkdir()
     for wrong, said in (
         (folder / "4.png", "is a file"),
-        (tmp_path / "empty", "no pictures in folders"),
+        (tmp_path / "empty", "no images in folders"),
         (tmp_path / "none", "existing folder"),
         (3, "a folder"),
-        (([1], []), "1 pictures and 0 labels"),
+        (([1], []), "1 images and 0 labels"),
     ):
         with pytest.raises(InvalidInputError, match=said):
             read_labelled(wrong)

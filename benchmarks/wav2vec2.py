@@ -128,7 +128,9 @@ def main() -> None:
         return
     print(machine(options.threads))
     print(versions("sememe", "torch", "transformers"), "\n")
-    print(head("network", "mean", "by speaker", "masked frame accuracy", "codebooks used", "minutes"))
+    print(
+        head("network", "mean", "by speaker", "masked frame accuracy", "codebooks used", "minutes")
+    )
     for kind in ("untrained", "speech", "noise"):
         argv = [sys.executable, __file__, *sys.argv[1:], "--work", kind]
         ended = run(argv, threads=options.threads)

@@ -19,7 +19,7 @@ from sememe.train.sentence.domain_adaptation import DomainAdaptation
 
 data = Path(__file__).parent / "domain"
 quick = "--quick" in sys.argv
-less = {"mlm_epochs": 0.2, "epochs": 0.5, "evaluations": 1} if quick else {}
+less = {"mlm_epochs": 0.05, "epochs": 0.1, "evaluations": 1} if quick else {}
 
 training = DomainAdaptation(
     "all-minilm-l6-v2",

@@ -108,7 +108,7 @@ def write_tsv(path: Path, names: list[str], rows: list) -> Path:
 
 
 def killed_at(step: int, *arguments: object) -> int:
-    """Run the command line, killed after a step (0: not at all); returns the exit code."""
+    """Run the command line, killed after a step; returns the exit code."""
     words = [sys.executable, "-c", KILLED, str(step), *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(words, capture_output=True, text=True, env=environment)

@@ -142,10 +142,10 @@ def test_killed_twice_the_last_loss_is_the_same(tmp_path):
     text.write_text("\n".join(corpus(600)) + "\n", encoding="utf-8")
     common = ["train", "mlm", text, "--vocab-size", 300, "--max-tokens", 16, "--batch-size", 16]
     common += ["--steps", 60, "--evaluations", 10, "--whole-word", "-o"]
-    assert networks.killed_at(0, *common, tmp_path / "whole") == 0
+    assert main([*map(str, common), str(tmp_path / "whole")]) == 0
     for step in (20, 59):
         assert networks.killed_at(step, *common, tmp_path / "killed") == -9
-    assert networks.killed_at(0, *common, tmp_path / "killed") == 0
+    assert main([*map(str, common), str(tmp_path / "killed")]) == 0
     whole, killed = (
         networks.losses(tmp_path / "whole"),
         networks.losses(tmp_path / "killed"),

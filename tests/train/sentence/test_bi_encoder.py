@@ -200,10 +200,10 @@ def test_killed_twice_the_last_loss_is_the_same(base, tmp_path):
     held = networks.write_tsv(tmp_path / "held.tsv", ["anchor", "positive"], networks.pairs(60, 2))
     common = ["train", "sentence", data, "-m", base, "--evaluate", held, "--epochs", 4]
     common += ["--batch-size", 16, "--evaluations", 8, "--patience", 0, "-o"]
-    assert networks.killed_at(0, *common, tmp_path / "whole") == 0
+    assert main([*map(str, common), str(tmp_path / "whole")]) == 0
     for step in (7, 38):
         assert networks.killed_at(step, *common, tmp_path / "killed") == -9
-    assert networks.killed_at(0, *common, tmp_path / "killed") == 0
+    assert main([*map(str, common), str(tmp_path / "killed")]) == 0
     whole, killed = (
         networks.losses(tmp_path / "whole"),
         networks.losses(tmp_path / "killed"),

@@ -204,10 +204,7 @@ def test_killed_twice_the_last_loss_is_the_same(base, tmp_path):
     for step in (7, 38):
         assert networks.killed_at(step, *common, tmp_path / "killed") == -9
     assert main([*map(str, common), str(tmp_path / "killed")]) == 0
-    whole, killed = (
-        networks.losses(tmp_path / "whole"),
-        networks.losses(tmp_path / "killed"),
-    )
+    whole, killed = (networks.losses(tmp_path / name) for name in ("whole", "killed"))
     assert len(whole) == 40
     np.testing.assert_allclose(killed, whole, atol=1e-6)
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "killed")]

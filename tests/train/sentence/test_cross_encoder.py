@@ -171,10 +171,7 @@ def test_killed_the_last_loss_is_the_same(base, tmp_path):
     assert main([*map(str, common), str(tmp_path / "whole")]) == 0
     assert networks.killed_at(8, *common, tmp_path / "killed") == -9
     assert main([*map(str, common), str(tmp_path / "killed")]) == 0
-    whole, killed = (
-        networks.losses(tmp_path / "whole"),
-        networks.losses(tmp_path / "killed"),
-    )
+    whole, killed = (networks.losses(tmp_path / name) for name in ("whole", "killed"))
     assert len(whole) == 20
     np.testing.assert_allclose(killed, whole, atol=1e-6)
     about = json.loads((tmp_path / "killed" / "sememe.json").read_text(encoding="utf-8"))

@@ -194,8 +194,8 @@ class Recipe:
         from sememe.train.base.output_folder import write_trained
 
         report = get_report(self)
-        training = {name: value for name, value in asdict(report).items() if name != "curve"}
-        facts = {"parameters": parameters(self), "training": training, **self._facts()}
+        facts = {"parameters": parameters(self), "training": describe_report(report)}
+        facts |= self._facts()
         card, curve = self._card(), report.curve
         return write_trained(
             Path(folder), self.folder_kind, write=self._write, facts=facts, card=card, curve=curve
@@ -258,6 +258,11 @@ def parameters(recipe: Any) -> dict[str, Any]:
     """Return the options of a recipe as JSON takes them."""
     values = {name: getattr(recipe, name) for name in options_of(type(recipe))}
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+
+def describe_report(report: Any) -> dict[str, Any]:
+    """Return a report for sememe.json, which has the curve as a field of its own."""
+    return {name: value for name, value in asdict(report).items() if name != "curve"}
 
 
 def note_decline(curve: Curve) -> tuple[str, ...]:

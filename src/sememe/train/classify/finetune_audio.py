@@ -132,7 +132,7 @@ class AudioFineTuning(FineTuning):
         "torch transformers safetensors matplotlib soundfile".split()
     )
     recipe_name: ClassVar[str] = "audio-classifier"
-    kind: ClassVar[str] = "speech-classifier"
+    folder_kind: ClassVar[str] = "speech-classifier"
     card_head: ClassVar[Mapping[str, Any]] = {
         "library_name": "transformers",
         "pipeline_tag": "audio-classification",

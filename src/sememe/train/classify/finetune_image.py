@@ -76,7 +76,7 @@ class ImageFineTuning(FineTuning):
 
     packages: ClassVar[Sequence[str]] = ("torch", "safetensors", "onnxscript", "matplotlib", "PIL")
     recipe_name: ClassVar[str] = "classifier"
-    kind: ClassVar[str] = KIND
+    folder_kind: ClassVar[str] = KIND
     card_head: ClassVar[Mapping[str, Any]] = {"pipeline_tag": "image-classification"}
     card_use: ClassVar[Sequence[str]] = (
         "```python",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,7 +21,7 @@ from sememe.evaluate.metrics.confusion import measure_accuracy
 from sememe.train.base.device import Compute
 from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 from sememe.train.base.model_card import curve_rows, model_card, note_lines, table
-from sememe.train.base.options import note_decline, parameters
+from sememe.train.base.options import describe_report, note_decline, parameters
 from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.classify import features
@@ -50,7 +50,7 @@ class FineTuning(ABC):
 
     packages: ClassVar[Sequence[str]]
     recipe_name: ClassVar[str]
-    kind: ClassVar[str]
+    folder_kind: ClassVar[str]
     card_head: ClassVar[Mapping[str, Any]]
     card_use: ClassVar[Sequence[str]]
     max_grad_norm: ClassVar[float | None] = None
@@ -136,13 +136,12 @@ class FineTuning(ABC):
         report = self.recipe.report_
         if report.curve is None:
             raise InvalidInputError("nothing is trained yet. Call fit first.")
-        training = {name: value for name, value in asdict(report).items() if name != "curve"}
         facts = {"recipe": self.recipe_name, "parameters": parameters(self.recipe)}
         return write_trained(
             folder,
-            self.kind,
+            self.folder_kind,
             write=lambda fresh: self.write(fresh, tuned),
-            facts={**self.facts(tuned), **facts, "training": training},
+            facts={**self.facts(tuned), **facts, "training": describe_report(report)},
             card=self._card(report, report.curve),
             curve=report.curve,
         )

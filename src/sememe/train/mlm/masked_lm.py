@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -25,15 +25,7 @@ from sememe.train.base import hf_trainer
 from sememe.train.base.base_model import trainable, weights_digest
 from sememe.train.base.device import check_one_process
 from sememe.train.base.model_card import curve_rows, model_card, table
-from sememe.train.base.options import (
-    TrainerRecipe,
-    check,
-    get_report,
-    note_decline,
-    option,
-    parameters,
-)
-from sememe.train.base.output_folder import write_trained
+from sememe.train.base.options import TrainerRecipe, check, note_decline, option, parameters
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.mlm import network
 from sememe.train.mlm.network import POSITIONS, SIZES, Size
@@ -44,7 +36,6 @@ if TYPE_CHECKING:
 
     from sememe.train.base.curve import Curve, Plan
 
-KIND = "masked-lm"
 HEADLESS = (
     "the base has no head for masked tokens and got one with random weights, so masked accuracy "
     "before does not measure the base"
@@ -102,6 +93,8 @@ class MaskedTraining(TrainerRecipe):
     Further options are those of `TrainerRecipe`.
     """
 
+    folder_kind: ClassVar[str] = "masked-lm"
+
     size: Size = option("tiny", choices=tuple(SIZES), group="model")
     base: str | None = option(None, group="model", names=("-m", "--model"))
     _: KW_ONLY
@@ -147,31 +140,40 @@ class MaskedTraining(TrainerRecipe):
             self._train(corpus, folder, show=show_progress)
         return self
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the model as transformers writes it, with a card and the curve.
-
-        Raises:
-            InvalidInputError: Nothing was fitted, or the folder holds something else.
-        """
-        report = get_report(self)
+    def _facts(self) -> dict[str, Any]:
+        report = self.report_
         training = {
             "tokens": report.n_tokens,
             "vocab_size": report.vocab_size,
             "new_words": list(report.new_words),
             "unigram_accuracy": report.unigram,
         }
-        facts = {"base": self.base, "parameters": parameters(self), "training": training}
+        return {"base": self.base, "training": training}
 
-        def write(fresh: Path) -> None:
-            from sememe.train.base.hf_callbacks import isolate_rng_and_logging
+    def _write(self, folder: Path) -> None:
+        from sememe.train.base.hf_callbacks import isolate_rng_and_logging
 
-            with isolate_rng_and_logging():
-                self.model_.save_pretrained(str(fresh))
-                self.tokenizer_.save_pretrained(str(fresh))
+        with isolate_rng_and_logging():
+            self.model_.save_pretrained(str(folder))
+            self.tokenizer_.save_pretrained(str(folder))
 
-        return write_trained(
-            Path(folder), KIND, write=write, facts=facts, card=_card(self), curve=report.curve
-        )
+    def _card(self) -> str:
+        report = self.report_
+        head = {"library_name": "transformers", "pipeline_tag": "fill-mask", "tags": ["sememe"]}
+        call = 'sememe.MaskedLM.load("this-folder").fill("one [MASK] word")'
+        results = curve_rows(report.curve)
+        results["accuracy of the most frequent token (control)"] = f"{report.unigram:.4f}"
+        data = [f"{report.n_tokens:,} tokens, a vocabulary of {report.vocab_size:,}."]
+        if report.new_words:
+            data.append(f"New tokens: {', '.join(report.new_words[:50])}.")
+        sections = {
+            "Use": ["```python", "import sememe", "", call, "```"],
+            "Data": data,
+            "Results": table(results),
+            "Settings": table(parameters(self)),
+        }
+        title = f"A masked language model, {self.base or self.size}"
+        return model_card(title, head=head, sections=sections)
 
     def _train(self, corpus: Corpus, folder: Path, *, show: bool) -> None:
         from sememe.train.base.hf_callbacks import isolate_rng_and_logging
@@ -310,22 +312,3 @@ def _count_tokens(blocks: Blocks, vocab_size: int) -> NDArray[np.int64]:
         text = blocks.tokens[part][blocks.starts[part] != MARK]
         counts += np.bincount(text, minlength=vocab_size)
     return counts
-
-
-def _card(training: MaskedTraining) -> str:
-    report = training.report_
-    head = {"library_name": "transformers", "pipeline_tag": "fill-mask", "tags": ["sememe"]}
-    call = 'sememe.MaskedLM.load("this-folder").fill("one [MASK] word")'
-    results = curve_rows(report.curve)
-    results["accuracy of the most frequent token (control)"] = f"{report.unigram:.4f}"
-    data = [f"{report.n_tokens:,} tokens, a vocabulary of {report.vocab_size:,}."]
-    if report.new_words:
-        data.append(f"New tokens: {', '.join(report.new_words[:50])}.")
-    sections = {
-        "Use": ["```python", "import sememe", "", call, "```"],
-        "Data": data,
-        "Results": table(results),
-        "Settings": table(parameters(training)),
-    }
-    title = f"A masked language model, {training.base or training.size}"
-    return model_card(title, head=head, sections=sections)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -33,7 +33,7 @@ from sememe.train.base.base_model import trainable
 from sememe.train.base.curve import Curve
 from sememe.train.base.device import check_one_process
 from sememe.train.base.hf_trainer import check_train_extra, write_quietly
-from sememe.train.base.options import Recipe, option, parameters
+from sememe.train.base.options import Recipe, describe_report, option, parameters
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.mlm.masked_lm import MaskedTraining, digest, has_head
 from sememe.train.sentence.bi_encoder import SentenceTraining, open_model
@@ -135,8 +135,7 @@ class DomainAdaptation(Recipe):
 
     def _write(self, folder: Path) -> None:
         write_quietly(self.model_, folder)
-        report = {name: value for name, value in asdict(self.report_).items() if name != "curve"}
-        text = json.dumps(report, ensure_ascii=False, indent=1)
+        text = json.dumps(describe_report(self.report_), ensure_ascii=False, indent=1)
         (folder / "report.json").write_text(text + "\n", encoding="utf-8")
 
     def _facts(self) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from sememe.train.sentence.domain_adaptation import DomainAdaptation
 
 data = Path(__file__).parent / "domain"
 quick = "--quick" in sys.argv
-less = {"mlm_epochs": 0.05, "epochs": 0.1, "evaluations": 1} if quick else {}
+a_step = {"mlm_epochs": 0.01, "mlm_batch_size": 2, "epochs": 0.01, "batch_size": 4}
+less = a_step | {"evaluations": 1} if quick else {}
 
 training = DomainAdaptation(
     "all-minilm-l6-v2",

@@ -1,12 +1,8 @@
-"""What the tests of training share: a small network with random weights, texts of two subjects, and
-runs that are killed at chosen steps."""
+"""What the tests of training share: a small network with random weights, texts of two subjects."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +11,6 @@ SEA = "ship wave harbour sail tide anchor deck coast island captain".split()
 KITCHEN = "pan oven spoon flour butter salt dough kettle recipe onion".split()
 PLAIN = "the a of and in on with was is to".split()
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-
-# Kills itself, as SIGKILL does, when a step has been taken.
-KILLED = """
-import os, signal, sys
-from sememe.train.base import hf_callbacks as hooks
-from sememe.app.cli import main
-step = int(sys.argv[1])
-moved = hooks.Bar.on_step_end
-def on_step_end(self, args, state, control, **more):
-    if state.global_step == step:
-        os.kill(os.getpid(), signal.SIGKILL)
-    moved(self, args, state, control, **more)
-hooks.Bar.on_step_end = on_step_end
-sys.exit(main(sys.argv[2:]))
-"""
 
 
 def network(folder: Path, *, seed: int = 0, heads: bool = False) -> Path:
@@ -105,15 +86,6 @@ def write_tsv(path: Path, names: list[str], rows: list) -> Path:
     lines = ["\t".join(names), *("\t".join(map(str, row)) for row in rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
-
-
-def killed_at(step: int, *arguments: object) -> int:
-    """Run the command line, killed after a step; returns the exit code."""
-    words = [sys.executable, "-c", KILLED, str(step), *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(words, capture_output=True, text=True, env=environment)
-    assert done.returncode in (0, -9), done.stderr
-    return done.returncode
 
 
 def losses(folder: Path) -> list[tuple[int, float]]:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from sememe import InvalidInputError
+from sememe.app.cli import main
 from sememe.train.base.curve import Plan
 from sememe.train.base.device import Compute
 from sememe.train.base.torch_loop import Figure, Loop, Objective
 from sememe.train.clip.loss import clip_loss
 from sememe.train.mlm.masked_lm import MaskedTraining
 from sememe.train.sentence.domain_adaptation import DomainAdaptation
+from tests import forked
 from tests.train.data.textures import textures, write
 
 pytestmark = pytest.mark.train
@@ -28,20 +27,6 @@ LOOP = Loop(
     plan=Plan(30, 10, 1), learning_rate=0.01, weight_decay=0.1, warmup=0.1, seed=0,
     max_grad_norm=1.0,
 )  # fmt: skip
-# Trains two towers, then gives the command line; sys.argv: a folder, and the words of the command.
-SCRIPT = """
-import sys
-from pathlib import Path
-from safetensors.torch import save_file
-from sememe.app.cli import main
-from sememe.train.base.device import Compute
-from tests.train.base.test_processes import LOOP, Towers
-folder, towers = Path(sys.argv[1]), Towers(Compute.of("cpu"))
-curve, _ = LOOP.run(towers, folder / "towers")
-save_file(towers.state(), folder / f"{towers.compute.rank}.safetensors")
-(folder / f"{towers.compute.rank}.losses").write_text(repr(curve.losses))
-sys.exit(main(sys.argv[2:]))
-"""
 
 
 class Towers(Objective[Figure]):
@@ -99,6 +84,16 @@ class Eight(Compute):
         return rows[:8]
 
 
+def train_shared(folder, words):
+    """What each process does: train the towers, then run the command."""
+    torch.set_num_threads(1)
+    towers = Towers(Compute.of("cpu"))
+    curve, _ = LOOP.run(towers, folder / "towers")
+    save_file(towers.state(), folder / f"{towers.compute.rank}.safetensors")
+    (folder / f"{towers.compute.rank}.losses").write_text(repr(curve.losses))
+    return main(words)
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """The folder of a run in two processes: of towers, then of SimCLR by the command line."""
@@ -109,19 +104,16 @@ def shared(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
-                   "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}  # fmt: skip
-    command = [sys.executable, "-c", SCRIPT, folder, *words]
+    environment = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     started = [
-        subprocess.Popen(
-            list(map(str, command)),
+        forked.Started(
+            train_shared, folder, list(map(str, words)),
             env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for rank in range(2)
     ]  # fmt: skip
-    said = [one.communicate(timeout=600) for one in started]
-    assert [one.returncode for one in started] == [0, 0], said
+    said = [one.wait() for one in started]
+    assert [one.returncode for one in said] == [0, 0], said
     return folder, said
 
 
@@ -145,8 +137,8 @@ def test_two_processes_learn_what_one_learns_of_the_same_batches(shared):
 def test_the_main_process_alone_keeps_states_writes_and_reports(shared):
     folder, said = shared
     assert [path.name for path in (folder / "towers").iterdir()] == ["checkpoint-30"]
-    assert json.loads(said[0][0])["curve"]["steps"] == 8
-    assert said[1][0] == ""
+    assert json.loads(said[0].stdout)["curve"]["steps"] == 8
+    assert said[1].stdout == ""
     assert (folder / "mine" / "model.onnx").is_file()
     assert not (folder / "mine.checkpoint").exists()
 

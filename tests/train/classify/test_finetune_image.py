@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -15,6 +12,7 @@ import sememe
 from sememe import InvalidInputError
 from sememe.app.cli import main
 from sememe.train.classify.image import ImageClassifier
+from tests import forked
 from tests.train.data.textures import textures, write
 
 pytestmark = pytest.mark.train
@@ -22,19 +20,6 @@ pytestmark = pytest.mark.train
 QUICK = {"size": 16, "batch_size": 20, "epochs": 5, "learning_rate": 3e-3, "evaluations": 4}
 WORDS = ["--size", "16", "--batch-size", "20", "--epochs", "5", "--learning-rate", "3e-3"]
 BASE = "timm/test_resnet"
-# Runs the command line and kills itself before step sys.argv[1].
-KILLED = """
-import os, signal, sys
-from sememe.app.cli import main
-from sememe.train.classify.objective import ClassifierObjective
-step, batch = int(sys.argv[1]), ClassifierObjective.batch
-def killed(self, at):
-    if at == step:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return batch(self, at)
-ClassifierObjective.batch = killed
-sys.exit(main(sys.argv[2:]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +75,7 @@ def test_killed_it_comes_out_the_same(tuned, folders, tmp_path):
     words += ["--method", "finetune", "--evaluate", folders["test"], *WORDS]
     words += ["--evaluations", "4"]
     words = [str(word) for word in words]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, "30", *words], capture_output=True, env=environment
-    )
-    assert done.returncode == -9, done.stderr
+    assert forked.killed_at(30, *words) == -9
     assert main(words) == 0
     document = json.loads((tmp_path / "mine" / "sememe.json").read_text(encoding="utf-8"))
     curve = tuned.report_.curve

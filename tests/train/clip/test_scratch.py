@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import shutil
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from sememe.text.tokenizers.clip_bpe import ClipTokenizer
 from sememe.train.base.curve import Plan
 from sememe.train.clip.objective import Batches, Captioned
 from sememe.train.clip.vocabulary import MIN_VOCAB_SIZE, encode_padded, learn_vocabulary
+from tests import forked
 
 pytestmark = pytest.mark.train
 
@@ -37,19 +37,6 @@ QUICK = {"image_size": 32, "width": 32, "layers": 2, "dim": 32, "batch_size": 56
          "learning_rate": 3e-3, "evaluations": 3}  # fmt: skip
 SMALL = QUICK | {"layers": 1, "epochs": 8, "batch_size": 12, "evaluations": 4, "held_out": 0.25}
 
-# Runs the command line and kills itself when batch sys.argv[1] is asked for.
-KILLED = """
-import os, signal, sys
-from sememe.app.cli import main
-from sememe.train.clip.objective import Batches, Captioned
-of = Batches.of
-def killed(self, step):
-    if step == int(sys.argv[1]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return of(self, step)
-Batches.of = killed
-sys.exit(main(sys.argv[2:]))
-"""
 
 # Encodes with a folder where neither torch nor transformers can be imported.
 LIGHT = """
@@ -195,9 +182,7 @@ def test_killed_the_command_goes_on_and_comes_out_the_same(tables, tmp_path, cap
                  "held_out", "evaluations"):  # fmt: skip
         command += [f"--{name.replace('_', '-')}", str(SMALL[name])]
     command += ["--text-column", "en", "--text-column", "ko"]
-    words = [sys.executable, "-c", KILLED, str(steps // 2 + 1), *command]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    assert subprocess.run(words, capture_output=True, env=environment).returncode == -9
+    assert forked.killed_at(steps // 2 + 1, *command) == -9
     assert main(command) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["curve"]["resumed_at"] == steps // 2

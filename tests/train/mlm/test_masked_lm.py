@@ -14,6 +14,7 @@ from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
 from sememe.encoders.text.masked_lm import MaskedLM
 from sememe.train.mlm.masked_lm import MaskedTraining
+from tests import forked
 from tests.train import networks
 
 pytestmark = pytest.mark.train
@@ -144,7 +145,7 @@ def test_killed_twice_the_last_loss_is_the_same(tmp_path):
     common += ["--steps", 60, "--evaluations", 10, "--whole-word", "-o"]
     assert main([*map(str, common), str(tmp_path / "whole")]) == 0
     for step in (20, 59):
-        assert networks.killed_at(step, *common, tmp_path / "killed") == -9
+        assert forked.killed_at(step, *common, tmp_path / "killed") == -9
     assert main([*map(str, common), str(tmp_path / "killed")]) == 0
     whole, killed = (networks.losses(tmp_path / name) for name in ("whole", "killed"))
     assert whole[-1][0] == 60

@@ -13,6 +13,7 @@ from sememe import InvalidInputError, UnknownNameError
 from sememe.app.cli import main
 from sememe.train.sentence.bi_encoder import SentenceTraining, open_model
 from sememe.train.sentence.losses import drop_out
+from tests import forked
 from tests.train import networks
 
 pytestmark = pytest.mark.train
@@ -202,7 +203,7 @@ def test_killed_twice_the_last_loss_is_the_same(base, tmp_path):
     common += ["--batch-size", 16, "--evaluations", 8, "--patience", 0, "-o"]
     assert main([*map(str, common), str(tmp_path / "whole")]) == 0
     for step in (7, 38):
-        assert networks.killed_at(step, *common, tmp_path / "killed") == -9
+        assert forked.killed_at(step, *common, tmp_path / "killed") == -9
     assert main([*map(str, common), str(tmp_path / "killed")]) == 0
     whole, killed = (networks.losses(tmp_path / name) for name in ("whole", "killed"))
     assert len(whole) == 40

@@ -14,6 +14,7 @@ from sememe.encoders.text.cross_encoder import CrossEncoder
 from sememe.train.sentence.cross_encoder import CrossTraining
 from sememe.train.sentence.evaluator import score_examples
 from sememe.train.sentence.examples import read_examples
+from tests import forked
 from tests.train import networks
 
 pytestmark = pytest.mark.train
@@ -169,7 +170,7 @@ def test_killed_the_last_loss_is_the_same(base, tmp_path):
     common = ["train", "cross", data, "-m", base, "--evaluate", held, "--epochs", 2]
     common += ["--batch-size", 16, "--evaluations", 4, "--patience", 0, "-o"]
     assert main([*map(str, common), str(tmp_path / "whole")]) == 0
-    assert networks.killed_at(8, *common, tmp_path / "killed") == -9
+    assert forked.killed_at(8, *common, tmp_path / "killed") == -9
     assert main([*map(str, common), str(tmp_path / "killed")]) == 0
     whole, killed = (networks.losses(tmp_path / name) for name in ("whole", "killed"))
     assert len(whole) == 20

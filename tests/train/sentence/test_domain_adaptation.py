@@ -6,8 +6,6 @@ The base is a network with random weights that cuts the words of the domain into
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -19,6 +17,7 @@ from sememe.app.cli import main
 from sememe.train.mlm.masked_lm import MaskedTraining
 from sememe.train.sentence.bi_encoder import SentenceTraining
 from sememe.train.sentence.domain_adaptation import DomainAdaptation, graft_network
+from tests import forked
 from tests.test_examples import EXAMPLES, TRAINED
 from tests.train import networks
 
@@ -167,10 +166,10 @@ def test_killed_in_each_stage_it_goes_on_there(base, tmp_path, no_work):
     typed += ["--new-words", 3, "--mlm-epochs", 4, "--epochs", 2, "--batch-size", 10]
     typed += ["--evaluations", 4, "-o"]
     state = tmp_path / "mine.checkpoint"
-    assert networks.killed_at(6, *typed, tmp_path / "mine") == -9
+    assert forked.killed_at(6, *typed, tmp_path / "mine") == -9
     assert not (state / "masked").exists()
     assert list((state / "masked-run").glob("checkpoint-*"))
-    assert networks.killed_at(20, *typed, tmp_path / "mine") == -9
+    assert forked.killed_at(20, *typed, tmp_path / "mine") == -9
     assert (state / "masked").is_dir()
     assert list((state / "sentence-run").glob("checkpoint-*"))
     options = {"new_words": 3, "mlm_epochs": 4.0, "epochs": 2.0, "batch_size": 10}
@@ -302,10 +301,7 @@ def test_command(base, tmp_path, capsys):
 @pytest.mark.parametrize("name", TRAINED)
 def test_the_examples_that_train_run(name, tmp_path):
     path = next(path for path in EXAMPLES if path.stem == name)
-    done = subprocess.run(
-        [sys.executable, "-X", "utf8", str(path), "--quick"],
-        capture_output=True, encoding="utf-8", cwd=tmp_path,
-    )  # fmt: skip
+    done = forked.run(forked.run_script, path, "--quick", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for line in TRAINED[name]:
         assert line in done.stdout

@@ -18,6 +18,7 @@ from sememe.app.cli import main
 from sememe.train.sentence.examples import read_examples
 from sememe.train.sentence.multilingual import MultilingualTraining, score_directions
 from sememe.vectors.keyed import KeyedVectors
+from tests import forked
 from tests.train import networks
 
 pytestmark = pytest.mark.train
@@ -165,7 +166,7 @@ def test_killed_the_last_loss_is_the_same(student, teachers, tmp_path):
     common += ["--evaluate", held, "--epochs", 2, "--batch-size", 27, "--evaluations", 4]
     common += ["--patience", 0, "-o"]
     assert main([*map(str, common), str(tmp_path / "whole")]) == 0
-    assert networks.killed_at(8, *common, tmp_path / "killed") == -9
+    assert forked.killed_at(8, *common, tmp_path / "killed") == -9
     assert (tmp_path / "killed.checkpoint" / "teacher.npy").is_file()
     assert main([*map(str, common), str(tmp_path / "killed")]) == 0
     whole, killed = (networks.losses(tmp_path / name) for name in ("whole", "killed"))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import warnings
 
 import numpy as np
@@ -19,24 +16,11 @@ from sememe.models.onnx.session import open_session
 from sememe.train.data.images import find_pictures, make_preprocess, read_pictures
 from sememe.train.simclr.backbones import make_backbone
 from sememe.train.simclr.recipe import SimCLRTraining
+from tests import forked
 from tests.train.data.textures import textures, write
 
 pytestmark = pytest.mark.train
 
-# Runs the command line and kills itself before step sys.argv[1] (0: never).
-KILLED = """
-import os, signal, sys
-from sememe.app.cli import main
-from sememe.train.simclr.recipe import SimCLRTraining
-step, seen = int(sys.argv[1]), [0]
-def second(self, rows):
-    seen[0] += 1
-    if seen[0] == step:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return rows
-SimCLRTraining._second = second
-sys.exit(main(sys.argv[2:]))
-"""
 QUICK = {"size": 16, "batch_size": 20, "epochs": 6, "evaluations": 4}
 OPTIONS = ["--size", "16", "--batch-size", "20", "--epochs", "6", "--evaluations", "4"]
 
@@ -46,18 +30,10 @@ def folder(tmp_path_factory):
     return write(tmp_path_factory.mktemp("pictures") / "train", *textures(100, seed=0))
 
 
-def killed_at(step, *arguments):
-    words = [sys.executable, "-c", KILLED, str(step), *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(words, capture_output=True, text=True, env=environment)
-    assert done.returncode in (0, -9), done.stderr
-    return done.returncode
-
-
 def test_killed_the_weights_and_losses_are_the_same(folder, tmp_path):
     whole = SimCLRTraining(**QUICK).fit(folder)
     command = ["train", "simclr", folder, "-o", tmp_path / "killed", *OPTIONS]
-    assert killed_at(12, *command) == -9  # after the look of step 7
+    assert forked.killed_at(12, *command) == -9  # after the evaluation of step 7
     assert (tmp_path / "killed.checkpoint" / "checkpoint-7").is_dir()
     assert main([*map(str, command)]) == 0
     document = json.loads((tmp_path / "killed" / "sememe.json").read_text(encoding="utf-8"))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -20,6 +17,7 @@ from sememe.train.speech.examples import Row, Variation, make_batches, match_tra
 from sememe.train.speech.network import draw_spans, open_network
 from sememe.train.speech.recipe import SpeechTraining
 from sememe.train.speech.vocabulary import SpeechVocabulary, frames_needed
+from tests import forked
 from tests.train.speech import tones
 
 pytestmark = pytest.mark.train
@@ -29,19 +27,6 @@ QUICK = {
     "colour": 0.0, "noise": 0.0, "join": 0.0, "mask_time": 0.0, "head_share": 0.0, "evaluations": 2,
     "freeze_feature_encoder": False,
 }  # fmt: skip
-# Runs the command line and kills itself before step sys.argv[1] (0: never).
-KILLED = """
-import os, signal, sys
-from sememe.app.cli import main
-from sememe.train.speech.objective import SpeechObjective
-of_step = SpeechObjective.loss
-def loss(self, batch, step):
-    if step == int(sys.argv[1]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return of_step(self, batch, step)
-SpeechObjective.loss = loss
-sys.exit(main(sys.argv[2:]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -155,10 +140,7 @@ def test_killed_the_weights_and_losses_are_the_same(base, tmp_path):
         return [str(word) for word in ("train", "speech", data, "-o", tmp_path / output, *options)]
 
     assert main(words("whole")) == 0
-    command = [sys.executable, "-c", KILLED, "20", *words("killed")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == -9, done.stderr
+    assert forked.killed_at(20, *words("killed")) == -9
     assert (tmp_path / "killed.checkpoint").is_dir()
     assert main(words("killed")) == 0
     whole, killed = (

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -22,6 +19,7 @@ from sememe.train.wav2vec2.loss import contrastive_loss, diversity_loss, pretrai
 from sememe.train.wav2vec2.masking import draw_negatives, mask_spans
 from sememe.train.wav2vec2.network import count_frames, make_network
 from sememe.train.wav2vec2.recipe import Wav2Vec2Training
+from tests import forked
 from tests.train.data.syllables import noise, syllables, write
 
 # A few steps are too few to learn, which is told; the tests of alarms see theirs all the same.
@@ -29,19 +27,6 @@ pytestmark = [
     pytest.mark.train,
     pytest.mark.filterwarnings("ignore:at step:RuntimeWarning"),
 ]
-# Runs the command line and kills itself before step sys.argv[1] (0: never).
-KILLED = """
-import os, signal, sys
-from sememe.app.cli import main
-from sememe.train.wav2vec2.batches import Crops
-step, dealt = int(sys.argv[1]), Crops.of_step
-def of_step(self, at):
-    if at == step:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return dealt(self, at)
-Crops.of_step = of_step
-sys.exit(main(sys.argv[2:]))
-"""
 QUICK = {"sample_rate": 8000, "crop": 1.0, "batch_seconds": 4.0, "epochs": 4, "evaluations": 2}
 OPTIONS = "--sample-rate 8000 --crop 1 --batch-seconds 4 --epochs 4 --evaluations 2".split()
 
@@ -151,10 +136,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_others(folder, trained, 
 
 def test_killed_the_weights_and_figures_are_the_same(folder, trained, tmp_path):
     command = ["train", "wav2vec2", folder, "-o", tmp_path / "killed", *OPTIONS]
-    words = [sys.executable, "-c", KILLED, "7", *map(str, command)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(words, capture_output=True, text=True, env=environment)
-    assert done.returncode == -9, done.stderr
+    assert forked.killed_at(7, *command) == -9
     assert (tmp_path / "killed.checkpoint" / "checkpoint-4").is_dir()
     assert main([*map(str, command)]) == 0
     document = json.loads((tmp_path / "killed" / "sememe.json").read_text(encoding="utf-8"))

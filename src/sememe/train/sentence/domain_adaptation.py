@@ -169,7 +169,7 @@ class DomainAdaptation(Recipe):
             masked_control=masked["training"]["unigram_accuracy"] if masked else None,
             metric=adapted.metric,
             before=before,
-            after_masked=run.measure(start) if masked else None,
+            after_masked=adapted.before if masked else None,
             after=adapted.after,
             direct=None if direct is None else _curve(direct).after,
             curve=adapted,

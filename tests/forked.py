@@ -1,0 +1,128 @@
+"""Processes that begin with the heavy packages imported: forked from a server that imported them.
+
+    done = forked.run(main, ["train", "simclr", ...])
+
+A new interpreter that imports torch and transformers computes for eight seconds before it starts.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sememe.app.cli import main
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload([  # those that are installed
+    "torch", "sentence_transformers", "datasets", "accelerate.data_loader", "matplotlib.pyplot",
+    "transformers.trainer", "transformers.models.bert.modeling_bert", "torch._dynamo",
+    "sememe.app.cli", "sememe.train.base.hf_callbacks", "tests.forked",
+])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a process ended; the code is -9 where SIGKILL ended it."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Started:
+    """A process that runs `function(*arguments)`, and exits with what it returns."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="sememe-forked-")
+        given = (function, arguments, self._folder.name, cwd, dict(env or {}))
+        self.process = CONTEXT.Process(target=_call, args=given)
+        self.process.start()
+
+    def wait(self, timeout: float = 600) -> Done:
+        """Return how it ended."""
+        self.process.join(timeout)
+        code = self.process.exitcode
+        if code is None:
+            self.process.kill()
+            raise TimeoutError(f"a process did not end within {timeout} s")
+        with self._folder as folder:
+            said = [Path(folder, name).read_text("utf-8") for name in ("stdout", "stderr")]
+        return Done(code, *said)
+
+
+def run(function: Callable[..., Any], *arguments: Any, **more: Any) -> Done:
+    """Run a function in a process of its own, to its end."""
+    return Started(function, *arguments, **more).wait()
+
+
+def run_script(path: Path, *arguments: str) -> None:
+    """Run a Python file as `python FILE ARGUMENTS` does."""
+    sys.argv = [str(path), *arguments]
+    runpy.run_path(str(path), run_name="__main__")
+
+
+def killed_at(step: int, *arguments: object) -> int:
+    """Train by the command line, killed once a step has been taken; returns the exit code."""
+    done = run(_train_killed, step, [str(one) for one in arguments])
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode
+
+
+def _call(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    folder: str,
+    cwd: Path | None,
+    env: Mapping[str, str],
+) -> None:
+    for name, file in (("stdout", sys.stdout), ("stderr", sys.stderr)):
+        file.flush()
+        to = os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT)
+        os.dup2(to, {"stdout": 1, "stderr": 2}[name])
+    os.environ.update(env)
+    if cwd is not None:
+        os.chdir(cwd)
+    sys.exit(function(*arguments))
+
+
+def _train_killed(step: int, arguments: list[str]) -> int:
+    """Kill this process when a recipe on the torch loop or on transformers' has taken a step."""
+    import torch
+
+    from sememe.train.base import hf_callbacks, torch_loop
+
+    torch.set_num_threads(1)
+    logs, moves = torch_loop._Run._log, hf_callbacks.Bar.on_step_end
+
+    def log(run: torch_loop._Run[Any]) -> None:
+        _kill_if(run.done == step)
+        logs(run)
+
+    def on_step_end(
+        bar: hf_callbacks.Bar, args: Any, state: Any, control: Any, **more: Any
+    ) -> None:
+        _kill_if(state.global_step == step)
+        moves(bar, args, state, control, **more)
+
+    torch_loop._Run._log = log  # type: ignore[method-assign]
+    hf_callbacks.Bar.on_step_end = on_step_end  # type: ignore[method-assign]
+    return main(arguments)
+
+
+def _kill_if(now: bool) -> None:
+    if now:
+        os.kill(os.getpid(), signal.SIGKILL)

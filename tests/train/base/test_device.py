@@ -57,7 +57,7 @@ def clip(folder):
 
 
 def wav2vec2(folder):
-    quick = {"sample_rate": 8000, "crop": 1.0, "batch_seconds": 3.0, "epochs": 2, "evaluations": 2}
+    quick = {"sample_rate": 8000, "crop": 1.0, "batch_seconds": 3.0, "epochs": 1, "evaluations": 2}
     data = syllables.syllables(24, seed=0)
     names = [f"{CLASSES[i % 4]}/{i:02}.wav" for i in range(24)]
     known = syllables.write(folder / "known", syllables.syllables(24, seed=1), names)
@@ -70,7 +70,7 @@ def speech(folder, **kind):
     base = tones.base(folder / "base", **kind)
     data = tones.recordings(16)
     return lambda checkpoint=None: SpeechTraining(
-        base=base, epochs=2, batch_seconds=2, learning_rate=1e-2
+        base=base, epochs=2, batch_seconds=2, learning_rate=1e-2, evaluations=2
     ).fit(data, checkpoint=checkpoint)
 
 

@@ -33,7 +33,7 @@ COLOURS = {"red": ("빨간", (220, 30, 30)), "green": ("초록", (20, 150, 40)),
 SHAPES = {"square": "네모", "triangle": "세모", "cross": "십자"}
 KINDS = [(colour, shape) for colour in COLOURS for shape in SHAPES]
 COLUMNS = ("en", "ko")
-QUICK = {"image_size": 32, "width": 32, "layers": 2, "dim": 32, "batch_size": 56, "epochs": 90,
+QUICK = {"image_size": 32, "width": 32, "layers": 2, "dim": 32, "batch_size": 56, "epochs": 65,
          "learning_rate": 3e-3, "evaluations": 3}  # fmt: skip
 SMALL = QUICK | {"layers": 1, "epochs": 8, "batch_size": 12, "evaluations": 4, "held_out": 0.25}
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.train
 
 PARTNER = dict(zip(networks.SEA, networks.KITCHEN, strict=True))
 QUICK = {
-    "vocab_size": 300, "max_tokens": 16, "batch_size": 16, "steps": 400, "learning_rate": 1e-3,
+    "vocab_size": 300, "max_tokens": 16, "batch_size": 16, "steps": 260, "learning_rate": 1e-3,
     "evaluations": 2,
 }  # fmt: skip
 

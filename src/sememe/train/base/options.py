@@ -191,9 +191,10 @@ class Recipe:
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        from sememe.train.base.output_folder import write_trained
+        from sememe.train.base.output_folder import check_trained_place, write_trained
 
         report = get_report(self)
+        check_trained_place(Path(folder))
         facts = {"parameters": parameters(self), "training": describe_report(report)}
         facts |= self._facts()
         card, curve = self._card(), report.curve

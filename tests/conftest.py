@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import ipaddress
 import os
@@ -50,6 +51,12 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     if "marks=pytest.mark.train" in text:  # one row of a table of tests
         environments.add("train")
     return None if any(INSTALLED[name] for name in environments) else True
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported out of the garbage collector's rounds: a training makes many."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="module")

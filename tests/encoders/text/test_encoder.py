@@ -37,13 +37,13 @@ class TestContract(EncoderContract):
 
 
 def test_ids_and_vectors_are_those_of_the_wheel(encoder, wheel):
-    """2,000 texts: 16 languages, emoji, digits, noise. Ids equal, cosine >= 0.999."""
+    """2,000 texts: 16 languages, emoji, digits, noise. Vectors of a fifth of them."""
     texts = texts_in_sixteen_languages(2000)
     ids = encoder.tokenizer.encode(texts)
     expected = [wheel._tokenizer.encode(t, add_bos=False, add_eos=False) for t in texts]
     assert ids == expected
-    vectors = encoder.engine.forward([encoder._add_marks(row) for row in ids])
-    assert (vectors * wheel.encode(texts)).sum(axis=1).min() >= 0.99999
+    vectors = encoder.engine.forward([encoder._add_marks(row) for row in ids[::5]])
+    assert (vectors * wheel.encode(texts[::5])).sum(axis=1).min() >= 0.99999
 
 
 def test_the_engine_has_the_vectors_of_the_wheel_for_long_sequences_too(encoder, wheel):
@@ -153,8 +153,8 @@ def test_any_text_has_a_finite_unit_vector(encoder, text):
     assert abs(np.linalg.norm(vector) - 1) < 1e-5
 
 
-def test_one_line_of_megabytes_is_encoded_whole(encoder):
-    line = "가나다라 마바사 " * 50_000
+def test_one_long_line_is_encoded_whole(encoder):
+    line = "가나다라 마바사 " * 10_000
     receipt = encoder.encode_with_receipt([line]).receipt
     assert receipt.dropped == 0
     assert receipt.chunks[-1].end == len(line.rstrip())

@@ -27,9 +27,16 @@ def minilm():
     return sememe.load(MINILM)
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+@pytest.fixture(scope="module")
+def int8():
+    return sememe.load(f"{MINILM}:int8")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
 
 
 class TestMiniLM(EncoderContract):
@@ -45,14 +52,14 @@ class TestMiniLM(EncoderContract):
             "stock market",
             "ships at sea",
             "x" * 3000,
-            "one two " * 300,
+            "one two " * 130,  # longer than the network takes
         ]
 
 
 class TestInt8(TestMiniLM):
     @pytest.fixture
-    def subject(self):
-        return sememe.load(f"{MINILM}:int8")
+    def subject(self, int8):
+        return int8
 
 
 class TestFolder(EncoderContract):
@@ -70,8 +77,7 @@ def test_vectors_are_those_of_sentence_transformers(minilm):
     np.testing.assert_allclose(got, list(CANONICAL.values()), atol=2e-6)
 
 
-def test_int8_is_near_and_another_space(minilm, tmp_path):
-    int8 = sememe.load(f"{MINILM}:int8")
+def test_int8_is_near_and_another_space(minilm, int8):
     texts = [f"{a} {b}." for a in ("I like", "We sold") for b in ("tea", "cars", "old books", "it")]
     cosines = (int8.encode(texts) * minilm.encode(texts)).sum(axis=1)
     assert 0.97 < cosines.min() < 0.999999

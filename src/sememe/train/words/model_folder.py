@@ -18,7 +18,7 @@ import numpy as np
 
 from sememe._atomic import replace_folder, write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import ABOUT, expect_valid
+from sememe._persistence import ABOUT, expect_valid, write_array
 from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.report import TrainingReport
@@ -40,7 +40,7 @@ def write_model(folder: Path, model: Any, arrays: Mapping[str, Any]) -> Path:
         (fresh / "state").mkdir()
         for name, rows in arrays.items():
             with write_atomically(fresh / "state" / f"{name}.npy") as file:
-                np.save(file, rows[:, : model.vectors_.dim], allow_pickle=False)
+                write_array(file, rows[:, : model.vectors_.dim])
         write_vectors(fresh, model.vectors_.record, kind=model.kind, facts=facts)
     return folder
 

@@ -30,7 +30,13 @@ import numpy as np
 
 from sememe._atomic import find_leftovers, write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import describe_file, made_by, read_json, refuse_other_kinds
+from sememe._persistence import (
+    describe_file,
+    made_by,
+    read_json,
+    refuse_other_kinds,
+    write_array,
+)
 from sememe.text.ngrams import Ngrams
 from sememe.vectors.keys import MappedKeys, make_mapped_arrays
 from sememe.vectors.record import StrPath, SubwordTable, VectorRecord
@@ -76,7 +82,7 @@ def write_vectors(
         for name, array in _make_arrays(vectors).items():
             file = stack.enter_context(write_atomically(root / name))
             if name.endswith(".npy"):
-                np.save(file, array, allow_pickle=False)
+                write_array(file, array)
             else:
                 file.write(array.tobytes())
             file.flush()

@@ -7,9 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError, SememeError
 from sememe._version import __version__
@@ -17,11 +15,8 @@ from sememe._version import __version__
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-    from numpy.typing import NDArray
-
 ABOUT = "sememe.json"
 FORMAT = 1
-_ROWS = 65_536  # rows copied at once
 _NONSENSE = (TypeError, ValueError, KeyError, IndexError, AttributeError)
 
 
@@ -55,17 +50,6 @@ def fingerprint(files: Iterable[Path], *, parts: Iterable[bytes] = (), metadata:
 def made_by() -> str:
     """Return "sememe" and its version."""
     return f"sememe {__version__}"
-
-
-def write_array(file: IO[bytes], array: NDArray[Any]) -> None:
-    """Write the bytes that np.save writes, which writes the columns of wider rows one by one."""
-    if array.flags.c_contiguous or array.flags.f_contiguous:
-        np.save(file, array, allow_pickle=False)
-        return
-    header = np.lib.format.header_data_from_array_1_0(array)
-    np.lib.format.write_array_header_1_0(file, header)
-    for start in range(0, len(array), _ROWS):
-        file.write(array[start : start + _ROWS].tobytes())
 
 
 def read_json(path: Path, **missing: Any) -> Any:

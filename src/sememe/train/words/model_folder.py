@@ -18,11 +18,17 @@ import numpy as np
 
 from sememe._atomic import replace_folder, write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._persistence import ABOUT, expect_valid, write_array
+from sememe._persistence import ABOUT, expect_valid
 from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.report import TrainingReport
-from sememe.vectors.formats.folder import FILES, read_document, read_vectors, write_vectors
+from sememe.vectors.formats.folder import (
+    FILES,
+    read_document,
+    read_vectors,
+    write_array,
+    write_vectors,
+)
 from sememe.vectors.keyed import KeyedVectors, from_record
 
 MODEL_FILES = (*FILES, "state", "phrases.json")

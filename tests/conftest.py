@@ -9,6 +9,8 @@ import os
 import re
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,28 @@ def encoder():
     import sememe
 
     return sememe.load(threads=THREADS)
+
+
+@pytest.fixture
+def one_default_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open the default encoder once, however often a test loads it; a process takes a second."""
+    from sememe.encoders.load import families, text
+
+    known = [_once(family) if family is text.USE else family for family in families.FAMILIES]
+    monkeypatch.setattr(families, "FAMILIES", tuple(known))
+
+
+@cache
+def _once(family):
+    opened = {}
+
+    def open_once(request):
+        key = request.overflow, request.threads
+        if key not in opened:
+            opened[key] = family.open(request)
+        return opened[key]
+
+    return replace(family, open=open_once)
 
 
 @pytest.fixture

@@ -19,13 +19,19 @@ from pathlib import Path
 from typing import Any
 
 from sememe.app.cli import main
+from tests.conftest import INSTALLED
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([  # those that are installed
+TRAINING = [
     "torch", "sentence_transformers", "datasets", "accelerate.data_loader", "matplotlib.pyplot",
     "transformers.trainer", "transformers.models.bert.modeling_bert", "torch._dynamo",
-    "sememe.app.cli", "sememe.train.base.hf_callbacks", "tests.forked",
-])  # fmt: skip
+    "sememe.train.base.hf_callbacks",
+]  # fmt: skip
+# Without Lance and Arrow: they start threads. Where the tests of training do not run, no torch.
+CONTEXT.set_forkserver_preload(
+    (TRAINING if INSTALLED["train"] else ["numba", "sememe.index.index"])
+    + ["sememe.app.cli", "tests.forked"]
+)
 
 
 @dataclass(frozen=True)

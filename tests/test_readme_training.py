@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.test_readme import READMES, TRAINED, commands, home, type_in
+from tests.test_readme import READMES, TRAINED, commands, home, run
 from tests.train import networks
 
 pytestmark = pytest.mark.train
@@ -31,5 +31,4 @@ def test_the_commands_of_training_run(home):  # noqa: F811
     networks.write_tsv(home / "dev.tsv", columns, networks.scored(20, 2))
     (home / "corpus.txt").write_text(words(4000), encoding="utf-8")
     for line in english:
-        done = type_in(home, ["bash", "-c", line])
-        assert done.returncode == 0, f"{line}: {done.stderr}"
+        run(home, line)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sememe import CorruptFileError, InvalidInputError, KeyedVectors, SubwordVectors
 from sememe.text.ngrams import Ngrams
+from sememe.vectors.formats import folder
 from sememe.vectors.formats.folder import verify_vectors, write_vectors
 from sememe.vectors.keys import ListKeys, MappedKeys, hash64, make_mapped_arrays
 from tests.text.test_ngrams import ANYTHING
@@ -242,3 +243,16 @@ def test_a_folder_written_while_it_is_opened_is_not_mixed(vectors, tmp_path, mon
     with pytest.raises(CorruptFileError, match="written anew"):
         KeyedVectors.load(folder)
     assert KeyedVectors.load(folder).fingerprint == twice.fingerprint
+
+
+@pytest.mark.parametrize(
+    "view", [np.s_[:], np.s_[:, :5], np.s_[:1, :5], np.s_[:0, :5], np.s_[:, 0], np.s_[::2, 1:]]
+)
+@pytest.mark.parametrize("turn", [np.asarray, np.transpose])
+def test_arrays_have_the_bytes_of_numpy(view, turn, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "_ROWS", 4)
+    array = turn(np.arange(77, dtype=np.float32).reshape(11, 7)[view])
+    with (tmp_path / "a.npy").open("wb") as file:
+        folder.write_array(file, array)
+    np.save(tmp_path / "b.npy", array)
+    assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()

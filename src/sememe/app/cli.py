@@ -28,6 +28,7 @@ from sememe.app.commands import (
     words,
 )
 from sememe.app.evaluate import command as evaluate
+from sememe.app.lazy_command import LazyCommand, defer
 from sememe.app.native_stderr import discard_native_stderr
 from sememe.app.train import commands as train
 
@@ -61,7 +62,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for _command in _COMMANDS:
-    app.command()(_command)
+    app.command(cls=LazyCommand)(defer(_command))
 train.register(app)
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -163,30 +161,43 @@ def _no_training(*_arguments, **_options):
     raise AssertionError("the corpus was read")
 
 
+INTERRUPTED = """
+import os, signal, sys
+from sememe.app.cli import main
+from sememe.train.words import training_run as run
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+kept, jobs = run.StateKeeping.__init__, run.run_jobs
+run.StateKeeping.__init__ = lambda s, f, n, keep: kept(s, f, 0.0, keep)
+
+def run_jobs(schedule, step, losses, *, start, **more):
+    def interrupted(*block):
+        if start > 0:  # the state is saved once
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(*block)
+
+    jobs(schedule, interrupted, losses, start=start, **more)
+
+run.run_jobs = run_jobs
+sys.exit(main())
+"""
+
+
 @pytest.mark.parametrize("go_on", [False, True])
 def test_ctrl_c_names_the_command_that_goes_on(go_on, corpus, tmp_path, capsys):
     """The command that is printed is run, and resumes."""
     model = tmp_path / "my model"
-    command = ["train", "word2vec", corpus, "-o", str(model), *FEW, *PLAIN, "--epochs", "300"]
+    command = ["train", "word2vec", corpus, "-o", str(model), *FEW, *PLAIN, "--epochs", "10"]
     if go_on:
         assert main(["train", "word2vec", corpus, "-o", f"{model}0", *FEW, *PLAIN]) == 0
         command = ["train", "word2vec", corpus, "-o", str(model), "--from", f"{model}0"]
-        command += ["--epochs", "300"]
-    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    code += "from sememe.train.words import training_run as run\nkept = run.StateKeeping.__init__\n"
-    code += "run.StateKeeping.__init__ = lambda s, f, n, keep: kept(s, f, 0.0, keep)\n"
-    code += "from sememe.app.cli import main; sys.exit(main())"
-    child = subprocess.Popen(
-        [sys.executable, "-c", code, *command], stderr=subprocess.PIPE, text=True
+        command += ["--epochs", "10"]
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *command], stderr=subprocess.PIPE, text=True
     )
+    err = done.stderr
     state = tmp_path / "my model.checkpoint"
-    with child:
-        while not list(state.glob("job-*")):
-            assert child.poll() is None
-            time.sleep(0.01)
-        child.send_signal(signal.SIGINT)
-        _, err = child.communicate()
-    assert child.returncode == 130, err
+    assert done.returncode == 130, err
     assert f"progress is saved in {state}. To resume, type:" in err
     _, *again = shlex.split(err.splitlines()[1])
     assert "--workers" not in again if go_on else "--min-count" in again

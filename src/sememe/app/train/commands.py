@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import typer
-from typer.core import TyperCommand
-from typer.main import get_command
 
+from sememe.app.lazy_command import LazyCommand
 from sememe.app.train import (
     audio_recipes,
     classifiers,
@@ -34,27 +32,6 @@ _RECIPES: tuple[Callable[[], Callable[..., None]], ...] = (
     classifiers.classifier,
     classifiers.audio_classifier,
 )
-
-
-class LazyCommand(TyperCommand):
-    """A command made on first use: the function registered returns it, its docstring is the help.
-
-    Listing commands imports no recipe.
-    """
-
-    def __init__(self, *arguments: Any, callback: Callable[[], Any], **options: Any) -> None:
-        super().__init__(*arguments, callback=callback, **options)
-        self._make = callback
-        del self.params, self.callback
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in ("params", "callback"):
-            raise AttributeError(name)
-        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        app.command()(self._make())
-        made = get_command(app)
-        self.params, self.callback = made.params, made.callback
-        return getattr(self, name)
 
 
 def register(app: typer.Typer) -> None:

@@ -22,7 +22,13 @@ from sememe._persistence import ABOUT, expect_valid
 from sememe.train.words.corpus.vocabulary import Vocabulary
 from sememe.train.words.kernels.rows import new_rows, row_width
 from sememe.train.words.report import TrainingReport
-from sememe.vectors.formats.folder import FILES, read_document, read_vectors, write_vectors
+from sememe.vectors.formats.folder import (
+    FILES,
+    read_document,
+    read_vectors,
+    write_array,
+    write_vectors,
+)
 from sememe.vectors.keyed import KeyedVectors, from_record
 
 MODEL_FILES = (*FILES, "state", "phrases.json")
@@ -40,7 +46,7 @@ def write_model(folder: Path, model: Any, arrays: Mapping[str, Any]) -> Path:
         (fresh / "state").mkdir()
         for name, rows in arrays.items():
             with write_atomically(fresh / "state" / f"{name}.npy") as file:
-                np.save(file, rows[:, : model.vectors_.dim], allow_pickle=False)
+                write_array(file, rows[:, : model.vectors_.dim])
         write_vectors(fresh, model.vectors_.record, kind=model.kind, facts=facts)
     return folder
 

@@ -24,9 +24,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._atomic import find_leftovers, write_atomically
 from sememe._errors import CorruptFileError, InvalidInputError
@@ -39,6 +40,7 @@ FILE = "sememe.json"
 FORMAT = 2
 _OF_KEYS = ("keys.bin", "key_offsets.npy", "key_hashes.npy", "key_rows.npy")
 FILES = (FILE, "matrix.npy", *_OF_KEYS, "counts.npy", "ngrams.npy")
+_ROWS = 65_536  # rows copied at once
 _AGAIN = "Write the vectors again with KeyedVectors.save, or fetch the folder anew."
 
 
@@ -76,7 +78,7 @@ def write_vectors(
         for name, array in _make_arrays(vectors).items():
             file = stack.enter_context(write_atomically(root / name))
             if name.endswith(".npy"):
-                np.save(file, array, allow_pickle=False)
+                write_array(file, array)
             else:
                 file.write(array.tobytes())
             file.flush()
@@ -86,6 +88,17 @@ def write_vectors(
         about.write(json.dumps(document, ensure_ascii=False).encode())
         (root / FILE).unlink(missing_ok=True)
     return root
+
+
+def write_array(file: IO[bytes], array: NDArray[Any]) -> None:
+    """Write the bytes of np.save, which writes some columns of wider rows value by value."""
+    if array.flags.c_contiguous or array.flags.f_contiguous:
+        np.save(file, array, allow_pickle=False)
+        return
+    header = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(file, header)
+    for start in range(0, len(array), _ROWS):
+        file.write(array[start : start + _ROWS].tobytes())
 
 
 def _make_arrays(vectors: VectorRecord) -> dict[str, Any]:

@@ -4,6 +4,8 @@ BIN := .venv/bin
 # Tests run in one process a core, each with so many threads.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() or 1))')
 THREADS ?= 1
+# Many tests start interpreters; without bytecode each would compile every module again.
+TESTING = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=$(THREADS)
 PYTEST = -m pytest -q -n $(WORKERS) --dist worksteal --durations=25
 
 .DEFAULT_GOAL := help
@@ -36,13 +38,13 @@ install: .venv/.dev ## Install sememe and its development tools into .venv
 	@touch $@
 
 test: .venv/.dev test-train ## Run all tests, offline
-	OMP_NUM_THREADS=$(THREADS) $(BIN)/python $(PYTEST)
+	$(TESTING) $(BIN)/python $(PYTEST)
 
 test-train: .venv-train/.done ## Run the tests of training, in an environment with torch
-	OMP_NUM_THREADS=$(THREADS) .venv-train/bin/python $(PYTEST) tests -m 'train and not slow and not external'
+	$(TESTING) .venv-train/bin/python $(PYTEST) tests -m 'train and not slow and not external'
 
 test-slow: .venv/.dev ## Run the tests that take longer than a minute, too
-	OMP_NUM_THREADS=$(THREADS) $(BIN)/python $(PYTEST) -m 'not external'
+	$(TESTING) $(BIN)/python $(PYTEST) -m 'not external'
 
 lint: .venv/.dev ## Check style and formatting
 	$(BIN)/ruff check .

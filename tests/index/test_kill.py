@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -19,46 +19,43 @@ import pytest
 
 import sememe.index.writing.sync
 from sememe import Index
-
-SOURCE = Path(__file__).parents[2] / "src"
-BATCH = 64
-NOUNS = "고양이 기차 바다 국수 거문고 우표 현미경 폭포 railway harbour orchestra glacier".split()
-VERBS = "잔다 달린다 빛난다 자란다 사라진다 돌아온다 sleeps wanders freezes echoes".split()
-
-# `sememe index` as it is, with small batches and eager merging, saying what it encodes and stores.
-# The encoder is told to say so before it begins, the store after the commit.
-CHILD = f"""
-import os, sys
 from sememe.app.cli import main
 from sememe.encoders.text.encoder import TextEncoder
 from sememe.index.writing import chunks, read
 from sememe.search.store import Store
 from sememe.search.table import maintenance
+from tests import forked
 
-def say(*words):
-    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+BATCH = 32
+NOUNS = "고양이 기차 바다 국수 거문고 우표 현미경 폭포 railway harbour orchestra glacier".split()
+VERBS = "잔다 달린다 빛난다 자란다 사라진다 돌아온다 sleeps wanders freezes echoes".split()
 
-encode, replace, compact = TextEncoder.encode_with_receipt, Store.replace, Store.compact
 
-def encode_and_say(self, texts, **options):
-    say("encoding", len(texts))
-    return encode(self, texts, **options)
+def index_and_say(said: Connection, arguments: list[str]) -> int:
+    """Run `sememe index` with small batches and eager merging; say what it encodes and stores.
 
-def replace_and_say(self, rows, ids=None):
-    replace(self, rows, ids)
-    say("stored", len(rows))
+    The encoder is told to say so before it begins, the store after the commit.
+    """
+    encode, replace, compact = TextEncoder.encode_with_receipt, Store.replace, Store.compact
 
-def compact_and_say(self):
-    say("compacting", 0)
-    compact(self)
+    def encode_and_say(self, texts, **options):
+        said.send(("encoding", len(texts)))
+        return encode(self, texts, **options)
 
-TextEncoder.encode_with_receipt = encode_and_say
-Store.replace, Store.compact = replace_and_say, compact_and_say
-chunks.BATCH_ROWS, read.BATCH_ITEMS = {BATCH}, 24
-maintenance.merge_small.__kwdefaults__["more_than"], maintenance.FEW_SMALL = 5, 3
-maintenance.drop_old_versions.__kwdefaults__["keep_seconds"] = 0.0
-sys.exit(main(sys.argv[1:]))
-"""
+    def replace_and_say(self, rows, ids=None):
+        replace(self, rows, ids)
+        said.send(("stored", len(rows)))
+
+    def compact_and_say(self):
+        said.send(("compacting", 0))
+        compact(self)
+
+    TextEncoder.encode_with_receipt = encode_and_say
+    Store.replace, Store.compact = replace_and_say, compact_and_say
+    chunks.BATCH_ROWS, read.BATCH_ITEMS = BATCH, 12
+    maintenance.merge_small.__kwdefaults__["more_than"], maintenance.FEW_SMALL = 5, 3
+    maintenance.drop_old_versions.__kwdefaults__["keep_seconds"] = 0.0
+    return main(arguments)
 
 
 Event = tuple[float, str, int]  # seconds since the start, what was said, of how many chunks
@@ -94,31 +91,29 @@ class Run:
 
 def run(folder: Path, into: Path, *, kill: tuple[int, float] | None = None) -> Run:
     """Run `sememe index` to its end, or kill it so many seconds after so many events."""
-    started, events, report = time.monotonic(), [], {}
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, "index", str(folder), "--into", str(into), "--json"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SOURCE)},
-    )
-    with child:
-        if kill and kill[0] == 0:
-            stop_after(child, kill[1])
-        for line in child.stdout:
-            if line.startswith("{"):
-                report = json.loads(line)
-                continue
-            word, number = line.split()
-            events.append((time.monotonic() - started, word, int(number)))
+    events: list[Event] = []
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    started = time.monotonic()
+    arguments = ["index", str(folder), "--into", str(into), "--json"]
+    child = forked.Started(index_and_say, theirs, arguments)
+    theirs.close()
+    if kill and kill[0] == 0:
+        stop_after(child, kill[1])
+    with ours, suppress(EOFError):
+        while True:
+            word, number = ours.recv()
+            events.append((time.monotonic() - started, word, number))
             if kill and len(events) == kill[0]:
                 stop_after(child, kill[1])
-    assert child.returncode == 0 or (kill and child.returncode == -signal.SIGKILL)
-    return Run(events, {} if child.returncode else report, time.monotonic() - started)
+    done = child.wait()
+    assert done.returncode == 0 or (kill and done.returncode == -signal.SIGKILL), done.stderr
+    report = {} if done.returncode else json.loads(done.stdout)
+    return Run(events, report, time.monotonic() - started)
 
 
-def stop_after(child: subprocess.Popen[str], seconds: float) -> None:
+def stop_after(child: forked.Started, seconds: float) -> None:
     time.sleep(seconds)
-    child.kill()
+    child.process.kill()
 
 
 def sentence(rng: random.Random) -> str:
@@ -129,25 +124,25 @@ def make_folder(folder: Path) -> None:
     """Many small texts, one big table, and a document of several batches of chunks."""
     rng = random.Random(0)
     (folder / "small").mkdir(parents=True)
-    for number in range(120):
-        (folder / "small" / f"{number:03}.txt").write_text(f"{number}. {sentence(rng)}")
+    for number in range(60):
+        (folder / "small" / f"{number:02}.txt").write_text(f"{number}. {sentence(rng)}")
     with (folder / "big.jsonl").open("w") as table:
-        for number in range(240):
+        for number in range(120):
             record = {"id": number, "text": sentence(rng), "year": 1900 + number % 90}
-            table.write(json.dumps(record | ({"weight": 0.5} if number > 150 else {})) + "\n")
-    paragraphs = [" ".join(sentence(rng) for _ in range(12)) for _ in range(230)]
+            table.write(json.dumps(record | ({"weight": 0.5} if number > 75 else {})) + "\n")
+    paragraphs = [" ".join(sentence(rng) for _ in range(12)) for _ in range(115)]
     (folder / "long.txt").write_text("\n\n".join(paragraphs))
 
 
 def change_folder(folder: Path) -> None:
     """Change, remove and add files and rows; the long document changes at its end."""
-    for number in range(0, 120, 4):
-        (folder / "small" / f"{number:03}.txt").write_text(f"{number}. 이제는 다른 이야기다.")
-        (folder / "small" / f"{number + 1:03}.txt").unlink()
+    for number in range(0, 60, 4):
+        (folder / "small" / f"{number:02}.txt").write_text(f"{number}. 이제는 다른 이야기다.")
+        (folder / "small" / f"{number + 1:02}.txt").unlink()
     (folder / "late.txt").write_text("나중에 온 글이다.")
     lines = (folder / "big.jsonl").read_text().splitlines(keepends=True)
     kept = [line.replace("19", "20") if at % 3 == 0 else line for at, line in enumerate(lines)]
-    (folder / "big.jsonl").write_text("".join(kept[20:]))
+    (folder / "big.jsonl").write_text("".join(kept[10:]))
     with (folder / "long.txt").open("a") as document:
         document.write("\n\n맺음말을 덧붙인다.")
 
@@ -270,7 +265,7 @@ def assert_third_reads_nothing(stage: Stage, into: Path, encoder: Any) -> None:
     assert (report.added, report.updated, report.removed, report.chunks) == (0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("kills", [8, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [6, pytest.param(50, marks=pytest.mark.slow)])
 def test_killed_builds_end_as_undisturbed_ones(kills, tmp_path, encoder):
     """Half of the kills hit the first build, half the sync after the folder has changed.
 

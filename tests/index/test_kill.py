@@ -36,6 +36,7 @@ def index_and_say(said: Connection, arguments: list[str]) -> int:
 
     The encoder is told to say so before it begins, the store after the commit.
     """
+    said.send(("begun", 0))
     encode, replace, compact = TextEncoder.encode_with_receipt, Store.replace, Store.compact
 
     def encode_and_say(self, texts, **options):
@@ -86,34 +87,30 @@ class Run:
         """Find a moment by the run's progress: after so many events, and so many seconds more."""
         at = share * self.seconds
         before = [seconds for seconds, _, _ in self.events if seconds <= at]
-        return len(before), at - (before[-1] if before else 0.0)
+        return len(before), at - before[-1]
 
 
 def run(folder: Path, into: Path, *, kill: tuple[int, float] | None = None) -> Run:
     """Run `sememe index` to its end, or kill it so many seconds after so many events."""
     events: list[Event] = []
+    started = 0.0
     ours, theirs = multiprocessing.Pipe(duplex=False)
-    started = time.monotonic()
     arguments = ["index", str(folder), "--into", str(into), "--json"]
     child = forked.Started(index_and_say, theirs, arguments)
     theirs.close()
-    if kill and kill[0] == 0:
-        stop_after(child, kill[1])
     with ours, suppress(EOFError):
         while True:
             word, number = ours.recv()
-            events.append((time.monotonic() - started, word, number))
+            now = time.monotonic()
+            started = started or now
+            events.append((now - started, word, number))
             if kill and len(events) == kill[0]:
-                stop_after(child, kill[1])
+                time.sleep(kill[1])
+                child.process.kill()
     done = child.wait()
     assert done.returncode == 0 or (kill and done.returncode == -signal.SIGKILL), done.stderr
     report = {} if done.returncode else json.loads(done.stdout)
     return Run(events, report, time.monotonic() - started)
-
-
-def stop_after(child: forked.Started, seconds: float) -> None:
-    time.sleep(seconds)
-    child.process.kill()
 
 
 def sentence(rng: random.Random) -> str:
@@ -298,7 +295,7 @@ def test_killed_builds_end_as_undisturbed_ones(kills, tmp_path, encoder):
 def test_what_left_the_folder_after_the_kill_leaves_the_index(tmp_path, encoder):
     """Files and rows stored by a build that never ended are forgotten like any others."""
     make_folder(tmp_path / "notes")
-    killed = run(tmp_path / "notes", tmp_path / "killed", kill=(13, 0.02))
+    killed = run(tmp_path / "notes", tmp_path / "killed", kill=(14, 0.02))
     assert killed.times("stored") >= 5
     change_folder(tmp_path / "notes")
     run(tmp_path / "notes", tmp_path / "killed")

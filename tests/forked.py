@@ -32,6 +32,7 @@ CONTEXT.set_forkserver_preload(
     (TRAINING if INSTALLED["train"] else ["numba", "sememe.index.index"])
     + ["sememe.app.cli", "tests.forked"]
 )
+OUTPUTS = ("stdout", "stderr")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Started:
         env: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="sememe-forked-")
+        for name in OUTPUTS:
+            Path(self._folder.name, name).touch()
         given = (function, arguments, self._folder.name, cwd, dict(env or {}))
         self.process = CONTEXT.Process(target=_call, args=given)
         self.process.start()
@@ -66,7 +69,7 @@ class Started:
             self.process.kill()
             raise TimeoutError(f"a process did not end within {timeout} s")
         with self._folder as folder:
-            said = [Path(folder, name).read_text("utf-8") for name in ("stdout", "stderr")]
+            said = [Path(folder, name).read_text("utf-8") for name in OUTPUTS]
         return Done(code, *said)
 
 
@@ -95,10 +98,8 @@ def _call(
     cwd: Path | None,
     env: Mapping[str, str],
 ) -> None:
-    for name, file in (("stdout", sys.stdout), ("stderr", sys.stderr)):
-        file.flush()
-        to = os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT)
-        os.dup2(to, {"stdout": 1, "stderr": 2}[name])
+    for number, name in enumerate(OUTPUTS, 1):
+        os.dup2(os.open(Path(folder, name), os.O_WRONLY), number)
     os.environ.update(env)
     if cwd is not None:
         os.chdir(cwd)

@@ -30,7 +30,7 @@ def indexed(folder, tmp_path, capsys):
     return tmp_path / "index"
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp949", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp949", "latin-1", "utf-8"])
 def test_terminals_of_other_encodings(indexed, encoding):
     """What cannot be shown is replaced; JSON says it in escapes, so that nothing is lost."""
     search = [*COMMAND, "search", str(indexed), "고양이", "--mode", "keyword"]

@@ -78,27 +78,23 @@ def test_bfloat16_goes_nearly_the_same_way(folder):
         SimCLRTraining(precision="half").fit(folder)
 
 
-def test_the_command_says_what_it_did(folder, tmp_path, capsys):
+def test_the_command_says_what_it_did_and_warns_of_a_collapse(folder, tmp_path, capsys):
+    """The collapse: a weight decay that takes away a fifth of all weights at each step."""
     labelled = write(tmp_path / "test", *textures(40, seed=1))
     command = ["train", "simclr", str(folder), "-o", str(tmp_path / "out"), *OPTIONS]
-    command += ["--epochs", "1", "--evaluate", str(labelled)]
-    assert main(command) == 0
-    out = capsys.readouterr().out
-    assert "kNN accuracy held out" in out and "linear probe" in out and "sememe embed -m" in out
-    about = json.loads((tmp_path / "out" / "sememe.json").read_text(encoding="utf-8"))["training"]
-    assert about["n_pictures"] == 100 and about["figures"][-1]["step"] == 5
-    assert 0 <= about["figures"][-1]["probe"] <= 1 and about["raw"] is not None
+    command += ["--evaluate", str(labelled)]
+    assert main([*command, "--epochs", "1", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["n_pictures"] == 100 and said["figures"][-1]["step"] == 5
+    assert 0 <= said["figures"][-1]["probe"] <= 1 and said["raw"] is not None
     assert main(command) == 2
     assert "add --overwrite" in capsys.readouterr().err
+    command += ["--epochs", "12", "--learning-rate", "0.2", "--weight-decay", "4.9"]
+    assert main([*command, "--overwrite"]) == 0
+    out, error = capsys.readouterr()
+    assert "kNN accuracy held out" in out and "linear probe" in out and "sememe embed -m" in out
+    assert "warning: the effective rank fell" in error and "note: the effective rank" in error
     assert main(["train", "simclr", str(tmp_path / "none"), "-o", str(tmp_path / "no")]) == 2
-
-
-def test_a_collapse_is_a_warning_and_a_note(folder):
-    """A weight decay that takes away a fifth of all weights at each step."""
-    options = {**QUICK, "epochs": 12, "learning_rate": 0.2, "weight_decay": 4.9}
-    with pytest.warns(RuntimeWarning, match="the effective rank fell"):
-        report = SimCLRTraining(**options).fit(folder).report_
-    assert any(note.startswith("the effective rank fell") for note in report.notes)
 
 
 def test_reading_in_threads_leaves_the_filters_of_warnings_as_they_were(folder):

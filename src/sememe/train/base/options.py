@@ -191,15 +191,17 @@ class Recipe:
         Raises:
             InvalidInputError: Nothing was fitted, or the folder holds something else.
         """
-        from sememe.train.base.output_folder import check_trained_place, write_trained
+        from sememe.train.base.output_folder import write_trained
 
         report = get_report(self)
-        check_trained_place(Path(folder))
         facts = {"parameters": parameters(self), "training": describe_report(report)}
-        facts |= self._facts()
-        card, curve = self._card(), report.curve
         return write_trained(
-            Path(folder), self.folder_kind, write=self._write, facts=facts, card=card, curve=curve
+            Path(folder),
+            self.folder_kind,
+            write=self._write,
+            facts=lambda: facts | self._facts(),
+            card=self._card(),
+            curve=report.curve,
         )
 
     def _facts(self) -> dict[str, Any]:

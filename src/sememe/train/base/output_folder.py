@@ -27,17 +27,19 @@ def write_trained(
     kind: str,
     *,
     write: Callable[[Path], None],
-    facts: Mapping[str, Any],
+    facts: Callable[[], Mapping[str, Any]],
     card: str,
     curve: Curve,
 ) -> Path:
     """Write or replace a folder atomically, by the main process; see `check_trained_place`.
 
-    write: Writes the network's own files into a folder. facts: Further fields of sememe.json.
+    write: Writes the network's own files into a folder. facts: Returns further fields of
+    sememe.json; called before `write`, and only where the folder can be written.
     """
     check_trained_place(folder)
     if not is_main_process():
         return folder
+    fields = facts()
     with replace_folder(folder.resolve()) as fresh:
         write(fresh)
         (fresh / "README.md").write_text(card, encoding="utf-8")
@@ -47,7 +49,7 @@ def write_trained(
             "format": _FORMAT,
             "kind": kind,
             "made_by": made_by(),
-            **facts,
+            **fields,
             "curve": asdict(curve),
             "files": {path.relative_to(fresh).as_posix(): describe_file(path) for path in files},
         }

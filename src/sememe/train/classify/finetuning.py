@@ -141,7 +141,7 @@ class FineTuning(ABC):
             folder,
             self.folder_kind,
             write=lambda fresh: self.write(fresh, tuned),
-            facts={**self.facts(tuned), **facts, "training": describe_report(report)},
+            facts=lambda: {**self.facts(tuned), **facts, "training": describe_report(report)},
             card=self._card(report, report.curve),
             curve=report.curve,
         )

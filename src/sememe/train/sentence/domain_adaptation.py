@@ -151,8 +151,9 @@ class DomainAdaptation(Recipe):
         start = self.base if masked is None else str(run.start())
         curve = _curve(masked) if masked else None
         adapted = _curve(run.fine_tune("sentence", start, data))
-        direct = run.fine_tune("direct", self.base, data) if self.compare and masked else None
-        before = run.measure(self.base)
+        compared = run.fine_tune("direct", self.base, data) if self.compare and masked else None
+        direct = _curve(compared) if compared else None
+        from_base = direct if masked else adapted
         last = str(run.folder / "masked" if masked else self.base)
         report = DomainReport(
             base=self.base,
@@ -168,10 +169,10 @@ class DomainAdaptation(Recipe):
             masked=(curve.before or 0.0, curve.after or 0.0) if curve else None,
             masked_control=masked["training"]["unigram_accuracy"] if masked else None,
             metric=adapted.metric,
-            before=before,
+            before=from_base.before if from_base else run.measure(self.base),
             after_masked=adapted.before if masked else None,
             after=adapted.after,
-            direct=None if direct is None else _curve(direct).after,
+            direct=direct.after if direct else None,
             curve=adapted,
             notes=collect_notes(data, run.held),
         )

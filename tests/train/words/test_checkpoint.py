@@ -48,10 +48,14 @@ def test_a_state_is_never_replaced_by_one_of_the_same_job(checkpoint, monkeypatc
 
 
 def test_what_a_kill_leaves_of_an_old_state_is_none(checkpoint, monkeypatch):
-    monkeypatch.setattr(shutil, "rmtree", lambda *_args, **_options: None)  # killed within
-    remove_checkpoint(checkpoint.folder)
-    assert (checkpoint.folder / "job-3" / "inputs").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *_args, **_options: None)  # killed within
+        remove_checkpoint(checkpoint.folder)
+    assert (checkpoint.folder / ".job-3.old" / "inputs").exists()
     assert checkpoint.restore(arrays(0.0)) == 0
+    checkpoint.save(3, arrays(1.0))
+    remove_checkpoint(checkpoint.folder)
+    assert not checkpoint.folder.exists()
 
 
 def test_other_folders_are_let_alone(checkpoint):

@@ -128,6 +128,8 @@ def _find_states(folder: Path) -> set[Path]:
 
 
 def _remove_state(state: Path) -> None:
-    """Delete a state, state.json first, so that a partly deleted one is not valid."""
-    (state / _STATE).unlink(missing_ok=True)
-    shutil.rmtree(state, ignore_errors=True)
+    """Delete a state under a hidden name, as `remove_checkpoint` does with what a kill leaves."""
+    hidden = state.with_name(f".{state.name}.old")
+    shutil.rmtree(hidden, ignore_errors=True)
+    state.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)

@@ -16,6 +16,7 @@ Reference: Yang et al. 2019 (arXiv:1907.04307); weights from the package named i
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -152,7 +153,8 @@ class PieceTable:
 
     def clear(self) -> None:
         """Forget every piece."""
-        self._reserve(len(self._piece))
+        if self._next > 1:
+            self._reserve(len(self._piece))
 
     def _compute(self, part: slice) -> None:
         """Compute the rows of the pieces in some slots."""
@@ -166,8 +168,17 @@ class PieceTable:
         self._piece = np.zeros(capacity, np.int64)  # in each slot; 0 for an empty one too
         self._next = 1
         self.inputs: dict[str, FloatArray] = {
-            name: np.zeros((capacity, width), np.float32) for name, width in TABLES.items()
+            name: _map_zeros(capacity, width) for name, width in TABLES.items()
         }
+
+
+def _map_zeros(rows: int, columns: int) -> FloatArray:
+    """Return an array of zeros whose pages are taken as they are written, and given back with it.
+
+    `np.zeros` takes memory that was freed before, and clears all of it.
+    """
+    pages = mmap.mmap(-1, rows * columns * np.dtype(np.float32).itemsize)
+    return np.frombuffer(pages, np.float32).reshape(rows, columns)
 
 
 def _cut_groups(lens: Sequence[int], budget: int) -> Iterator[tuple[int, int]]:

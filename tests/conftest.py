@@ -76,6 +76,20 @@ def _one_torch_thread(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _one_onnx_registry() -> Iterator[None]:
+    """Let torch's exporter read its table of operators once, and not with each export."""
+    if not INSTALLED["train"]:
+        yield
+        return
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        read = staticmethod(cache(ONNXRegistry.from_torchlib))
+        patch.setattr(ONNXRegistry, "from_torchlib", read)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _only_loopback() -> Iterator[None]:
     """Refuse connections to other machines: the whole suite runs offline."""
     connect = socket.socket.connect
@@ -92,6 +106,17 @@ def _only_loopback() -> Iterator[None]:
     socket.socket.connect = connect  # type: ignore[method-assign]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Share what is calibrated and exported among the tests of a run; the user's is not touched."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def encoder():
     """The default text encoder."""
@@ -101,11 +126,12 @@ def encoder():
 
 
 @pytest.fixture
-def one_default_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Open the default encoder once, however often a test loads it; a process takes a second."""
-    from sememe.encoders.load import families, text
+def default_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open the default encoders once, however often a test loads them; each takes a second."""
+    from sememe.encoders.load import families, image, text
 
-    known = [_once(family) if family is text.USE else family for family in families.FAMILIES]
+    chosen = text.USE, image.IMAGE
+    known = [_once(family) if family in chosen else family for family in families.FAMILIES]
     monkeypatch.setattr(families, "FAMILIES", tuple(known))
 
 
@@ -114,6 +140,8 @@ def _once(family):
     opened = {}
 
     def open_once(request):
+        if request.model.info is None:
+            return family.open(request)
         key = request.overflow, request.threads
         if key not in opened:
             opened[key] = family.open(request)

@@ -7,6 +7,7 @@ A new interpreter that imports torch and transformers computes for eight seconds
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import runpy
@@ -103,6 +104,7 @@ def _call(
     os.environ.update(env)
     if cwd is not None:
         os.chdir(cwd)
+    gc.freeze()  # what the server imported: a training collects often
     sys.exit(function(*arguments))
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,22 +33,34 @@ def modules():
     return sorted(SOURCE.rglob("*.py"))
 
 
-def imports(path, *, everywhere):
-    """(module, line) of the file's imports: all of them, or those run when it is imported."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    typing_only = {
-        id(child)
+@cache
+def parse(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forget_trees():
+    """Keep what was parsed for the tests of this file alone."""
+    yield
+    parse.cache_clear()
+
+
+def imports(path):
+    """(module, line, whether it is run when the file is imported) of the file's imports."""
+    tree = parse(path)
+    at_once = {id(node) for node in tree.body}
+    return [
+        (name, node.lineno, id(node) in at_once)
         for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for child in ast.walk(node)
-    }
-    for node in ast.walk(tree) if everywhere else tree.body:
-        if id(node) in typing_only and not everywhere:
-            continue
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module, node.lineno
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in names_of(node)
+    ]
+
+
+def names_of(node):
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if node.module else []
 
 
 def room(module):
@@ -55,24 +68,26 @@ def room(module):
     return parts[1] if parts[0] == "sememe" and len(parts) > 1 else ""
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SOURCE)))
-def test_imports_point_down(path):
-    parts = path.relative_to(SOURCE).parts
-    own = LAYER.get(parts[0], 6 if parts[0] in ("__init__.py", "__main__.py") else 0)
-    bad = [
-        f"line {line} imports {name}"
-        for name, line in imports(path, everywhere=True)
-        if LAYER.get(room(name), 0) > own
-    ]
+def test_imports_point_down():
+    bad = []
+    for path in modules():
+        parts = path.relative_to(SOURCE).parts
+        own = LAYER.get(parts[0], 6 if parts[0] in ("__init__.py", "__main__.py") else 0)
+        bad += [
+            f"{path}:{line} imports {name}"
+            for name, line, _ in imports(path)
+            if LAYER.get(room(name), 0) > own
+        ]
     assert bad == []
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(SOURCE)))
-def test_heavy_packages_are_imported_where_they_are_used(path):
+def test_heavy_packages_are_imported_where_they_are_used():
     bad = [
-        f"line {line} loads {name}"
-        for name, line in imports(path, everywhere=False)
-        if name.split(".")[0] in HEAVY and path.relative_to(SOURCE).parts[0] != "train"
+        f"{path}:{line} loads {name}"
+        for path in modules()
+        if path.relative_to(SOURCE).parts[0] != "train"
+        for name, line, at_once in imports(path)
+        if at_once and name.split(".")[0] in HEAVY
     ]
     assert bad == []
 
@@ -85,7 +100,7 @@ def graph():
     files = {name_of(path): path for path in modules()}
     edges = {name: set() for name in files}
     for name, path in files.items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parse(path)):
             if isinstance(node, ast.Import):
                 edges[name] |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
@@ -137,7 +152,7 @@ def test_a_circle_would_be_found():
 def test_private_names_stay_in_their_file():
     taken = []
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parse(path)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sememe."):
                 names = [one.name for one in node.names if re.match("_[^_]", one.name)]
                 is_file = SOURCE.joinpath(*node.module.split(".")[1:]).with_suffix(".py").is_file()
@@ -167,7 +182,7 @@ def test_functions_are_short():
     lengths = sorted(
         node.end_lineno - node.lineno + 1
         for path in modules()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parse(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     )
     assert lengths[int(len(lengths) * 0.95)] <= 32
@@ -261,8 +276,7 @@ def test_nothing_is_pickled_printed_or_asserted_on_users():
         text = path.read_text(encoding="utf-8")
         if path.name != "torch_pickle.py":  # whose unpickler admits tensors alone: tests/models
             assert "import pickle" not in text
-        tree = ast.parse(text)
-        asserts = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Assert)]
+        asserts = [n.lineno for n in ast.walk(parse(path)) if isinstance(n, ast.Assert)]
         assert asserts == [], path
 
 
@@ -277,7 +291,7 @@ def test_encoders_are_used_by_what_their_base_declares():
     assert {"encode_query", "encode_with_receipt", "split", "scale"} <= declared
     bad = []
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parse(path)):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in (
                 "getattr",
                 "hasattr",

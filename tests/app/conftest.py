@@ -1,4 +1,4 @@
-"""The command line in this process: the default encoder is opened once."""
+"""The command line in this process: the default encoders are opened once."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _default_encoder(one_default_encoder):
-    """Share it."""
+def _opened_once(default_encoders):
+    """Share them."""

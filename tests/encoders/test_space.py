@@ -23,7 +23,6 @@ CATALOGUE = {
     "glove-6b-50d": "74fbcce6a398cc7e",
     "glove-6b-50d:mean": "44dc908626fd78cf",
     "all-minilm-l6-v2": "64c825def5385598",
-    "all-minilm-l6-v2:int8": "8c88d94fbe8e0d22",
 }
 
 

@@ -1,4 +1,4 @@
-"""Indexes: the default encoder is opened once."""
+"""Indexes: the default encoders are opened once."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _default_encoder(one_default_encoder):
-    """Share it."""
+def _opened_once(default_encoders):
+    """Share them."""

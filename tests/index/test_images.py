@@ -13,7 +13,9 @@ import pytest
 import sememe
 from sememe import Index, Item
 from sememe.encoders.load.by_name import load_encoders
+from sememe.index.writing import chunks
 from sememe.models.clip.projection_folder import Projection, write_projections
+from sememe.search.store import Store
 from sememe.sources.media.image_decoding import open_image
 from tests.drawings import DRAWINGS, clock, noise, umbrella, web
 from tests.other_processor import move_last_bits
@@ -297,9 +299,12 @@ def test_an_index_of_text_alone_says_what_to_do(tmp_path, folder):
             ask()
 
 
-def test_many_pictures_come_in_several_commits(index):
-    report = index.add({"id": f"{i:03}", "image": noise(i, (9, 9))} for i in range(300))
-    assert (report.added, len(index)) == (300, 300)
+def test_many_pictures_come_in_several_commits(index, monkeypatch):
+    monkeypatch.setattr(chunks, "BATCH_ROWS", 80)  # an image counts as 8
+    commits, replace = [], Store.replace
+    monkeypatch.setattr(Store, "replace", lambda *given: (commits.append(1), replace(*given))[1])
+    report = index.add({"id": f"{i:03}", "image": noise(i, (9, 9))} for i in range(40))
+    assert (report.added, len(index), len(commits)) == (40, 40, 4)
     assert index.search_image(noise(17, (9, 9)), k=1).ids == ["017"]
 
 

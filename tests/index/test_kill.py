@@ -262,7 +262,7 @@ def assert_third_reads_nothing(stage: Stage, into: Path, encoder: Any) -> None:
     assert (report.added, report.updated, report.removed, report.chunks) == (0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(50, marks=pytest.mark.slow)])
 def test_killed_builds_end_as_undisturbed_ones(kills, tmp_path, encoder):
     """Half of the kills hit the first build, half the sync after the folder has changed.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import numba
 import numpy as np
 import pytest
 
@@ -46,10 +47,24 @@ def clip(seed):
     return (wave + 10 ** rng.uniform(-6, -1) * rng.standard_normal(n)).astype("f4")
 
 
-def peer(samples, mfcc):
-    """Return librosa's mel spectrogram in decibels, and its MFCC."""
-    import librosa
+def as_it_is(*given, **options):
+    """Decorate nothing, where Numba would compile: called with a function or with options."""
+    return given[0] if given and callable(given[0]) else lambda function: function
 
+
+@pytest.fixture(scope="module")
+def librosa():
+    """Import librosa without compiling it, which takes Numba half a minute in a new environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("jit", "stencil", "vectorize", "guvectorize"):
+            patch.setattr(numba, name, as_it_is)
+        import librosa
+
+        yield librosa  # which imports its parts when they are used
+
+
+def peer(librosa, samples, mfcc):
+    """Return librosa's mel spectrogram in decibels, and its MFCC."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of clips shorter than a frame
         mel = librosa.feature.melspectrogram(
@@ -77,13 +92,13 @@ def peer(samples, mfcc):
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_numbers_are_those_of_librosa(options):
+def test_numbers_are_those_of_librosa(librosa, options):
     mfcc = Mfcc(**options)
     for seed in range(6):
         samples = clip(seed)
         if not mfcc.center and len(samples) < mfcc.n_fft:
             continue  # librosa refuses it
-        levels, cepstra = peer(samples, mfcc)
+        levels, cepstra = peer(librosa, samples, mfcc)
         ours = mfcc.log_mel((samples, RATE)), mfcc.mfcc((samples, RATE))
         for got, wanted in zip(ours, (levels, cepstra), strict=True):
             assert got.shape == wanted.shape
@@ -93,9 +108,7 @@ def test_numbers_are_those_of_librosa(options):
 @pytest.mark.parametrize(
     ("width", "order", "mode"), [(9, 1, "interp"), (9, 2, "interp"), (5, 1, "nearest")]
 )
-def test_slopes_are_those_of_librosa(width, order, mode):
-    import librosa
-
+def test_slopes_are_those_of_librosa(librosa, width, order, mode):
     features = np.random.default_rng(0).standard_normal((20, 40)).astype("f4")
     wanted = librosa.feature.delta(features, width=width, order=order, mode=mode)
     np.testing.assert_allclose(

@@ -100,7 +100,7 @@ FAMILIES = {
         lambda: torchvision.models.EfficientNet(
             torchvision.models.efficientnet._efficientnet_conf(
                 "efficientnet_b0", width_mult=0.25, depth_mult=0.25
-            )[0], 0.2, num_classes=7,
+            )[0][:3], 0.2, num_classes=7,
         ),
         torchvision_features("flatten"),
     ),

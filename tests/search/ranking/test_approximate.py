@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -113,6 +114,19 @@ def test_rows_that_come_later_are_found_and_then_covered(tmp_path):
 MEAN = f"ann_{COLUMN}.npy"
 
 
+@pytest.fixture(scope="module")
+def noted(tmp_path_factory) -> tuple[Store, np.ndarray]:
+    """300 rows and an index over them, with its notes."""
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((300, DIM)).astype(np.float32)
+    store = Store.create(tmp_path_factory.mktemp("noted") / "s", {COLUMN: DIM})
+    store.exact_limit = 200
+    store.append([row(i, vectors[i]) for i in range(300)])
+    store.compact()
+    assert approximate.find_faults(store._chunks, store.path) == []
+    return store, vectors
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -134,14 +148,11 @@ MEAN = f"ann_{COLUMN}.npy"
         lambda f: np.save(f / MEAN, np.full(DIM, np.nan, np.float32)),
     ],
 )
-def test_without_its_notes_the_index_is_not_trusted(tmp_path, damage):
-    rng = np.random.default_rng(0)
-    vectors = rng.standard_normal((300, DIM)).astype(np.float32)
-    store = Store.create(tmp_path / "s", {COLUMN: DIM})
+def test_without_its_notes_the_index_is_not_trusted(noted, tmp_path, damage):
+    first, vectors = noted
+    store = Store.open(shutil.copytree(first.path, tmp_path / "s"))
     store.exact_limit = 200
-    store.append([row(i, vectors[i]) for i in range(300)])
-    store.compact()
-    assert approximate.find_faults(store._chunks, store.path) == []
+    assert approximate.find_usable_notes(store._chunks, store.path, COLUMN, 200)
     damage(store.path)
     assert not approximate.find_usable_notes(store._chunks, store.path, COLUMN, 200)
     assert len(approximate.find_faults(store._chunks, store.path)) == 1

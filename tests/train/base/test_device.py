@@ -57,10 +57,10 @@ def clip(folder):
 
 
 def wav2vec2(folder):
-    quick = {"sample_rate": 8000, "crop": 1.0, "batch_seconds": 3.0, "epochs": 1, "evaluations": 2}
-    data = syllables.syllables(24, seed=0)
-    names = [f"{CLASSES[i % 4]}/{i:02}.wav" for i in range(24)]
-    known = syllables.write(folder / "known", syllables.syllables(24, seed=1), names)
+    quick = {"sample_rate": 8000, "crop": 1.0, "batch_seconds": 2.0, "epochs": 1, "evaluations": 2}
+    data = syllables.syllables(12, seed=0)
+    names = [f"{CLASSES[i % 3]}/{i:02}.wav" for i in range(12)]
+    known = syllables.write(folder / "known", syllables.syllables(12, seed=1), names)
     return lambda checkpoint=None: Wav2Vec2Training(**quick).fit(
         data, labelled=known, checkpoint=checkpoint
     )
@@ -68,7 +68,7 @@ def wav2vec2(folder):
 
 def speech(folder, **kind):
     base = tones.base(folder / "base", **kind)
-    data = tones.recordings(16)
+    data = tones.recordings(10)
     return lambda checkpoint=None: SpeechTraining(
         base=base, epochs=2, batch_seconds=2, learning_rate=1e-2, evaluations=2
     ).fit(data, checkpoint=checkpoint)

@@ -26,7 +26,10 @@ from sememe.train.clip.projections import (
 )
 from tests.contracts.encoder import encode_all
 
-pytestmark = pytest.mark.train
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.usefixtures("default_encoders"),
+]
 
 COLOURS = {"red": ("빨간", (220, 30, 30)), "green": ("초록", (20, 150, 40)),
            "blue": ("파란", (30, 60, 220)), "yellow": ("노란", (240, 220, 30)),

@@ -142,13 +142,13 @@ def test_killed_twice_the_last_loss_is_the_same(tmp_path):
     text = tmp_path / "corpus.txt"
     text.write_text("\n".join(corpus(600)) + "\n", encoding="utf-8")
     common = ["train", "mlm", text, "--vocab-size", 300, "--max-tokens", 16, "--batch-size", 16]
-    common += ["--steps", 60, "--evaluations", 10, "--whole-word", "-o"]
+    common += ["--steps", 30, "--evaluations", 5, "--whole-word", "-o"]
     assert main([*map(str, common), str(tmp_path / "whole")]) == 0
-    for step in (20, 59):
+    for step in (10, 29):
         assert forked.killed_at(step, *common, tmp_path / "killed") == -9
     assert main([*map(str, common), str(tmp_path / "killed")]) == 0
     whole, killed = (networks.losses(tmp_path / name) for name in ("whole", "killed"))
-    assert whole[-1][0] == 60
+    assert whole[-1][0] == 30
     np.testing.assert_allclose(killed, whole, atol=1e-6)
 
 

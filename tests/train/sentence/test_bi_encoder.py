@@ -195,18 +195,16 @@ def test_diverged_training_says_so_and_a_lower_rate_begins_anew(base, tmp_path, 
 
 
 def test_killed_twice_the_last_loss_is_the_same(base, tmp_path):
-    data = networks.write_tsv(
-        tmp_path / "train.tsv", ["anchor", "positive"], networks.pairs(160, 1)
-    )
+    data = networks.write_tsv(tmp_path / "train.tsv", ["anchor", "positive"], networks.pairs(80, 1))
     held = networks.write_tsv(tmp_path / "held.tsv", ["anchor", "positive"], networks.pairs(60, 2))
     common = ["train", "sentence", data, "-m", base, "--evaluate", held, "--epochs", 4]
-    common += ["--batch-size", 16, "--evaluations", 8, "--patience", 0, "-o"]
+    common += ["--batch-size", 16, "--evaluations", 5, "--patience", 0, "-o"]
     assert main([*map(str, common), str(tmp_path / "whole")]) == 0
-    for step in (7, 38):
+    for step in (6, 18):
         assert forked.killed_at(step, *common, tmp_path / "killed") == -9
     assert main([*map(str, common), str(tmp_path / "killed")]) == 0
     whole, killed = (networks.losses(tmp_path / name) for name in ("whole", "killed"))
-    assert len(whole) == 40
+    assert len(whole) == 20
     np.testing.assert_allclose(killed, whole, atol=1e-6)
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "killed")]
     assert weights[0] == weights[1]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from sememe._errors import CorruptFileError, InvalidInputError
 from sememe.train.words.fasttext import FastText
 from sememe.train.words.word2vec import Word2Vec
 from sememe.vectors.keyed import KeyedVectors
+from tests import forked
 
 CORPUS = [["a", "b", "c", "d"]] * 20
 SMALL = {"dim": 8, "min_count": 1, "epochs": 1, "subsample": 0, "workers": 1}
@@ -102,33 +103,35 @@ def test_what_is_no_place_for_a_model_is_refused_and_left_as_it_was(model, tmp_p
         model.vectors_.save(tmp_path / "file" / "vectors")
 
 
-KILLED = """
-import os, sys
-from pathlib import Path
-from sememe.train.words.word2vec import Word2Vec
-left, rename, replace = [int(sys.argv[2])], Path.rename, Path.replace
-def dying(call):
-    def done(*arguments):
-        left[0] -= 1
-        if left[0] == 0:
-            os._exit(9)
-        return call(*arguments)
-    return done
-model = Word2Vec.load(sys.argv[1]).partial_fit([["a", "b", "c", "d"]] * 20)
-Path.rename, Path.replace = dying(rename), dying(replace)
-model.save(sys.argv[1])
-"""
+def save_killed(model, place, step):
+    """Save a model; die before so many renamings are done."""
+    left, rename, replace = [step], Path.rename, Path.replace
+
+    def dying(call):
+        def done(*arguments):
+            left[0] -= 1
+            if left[0] == 0:
+                os._exit(9)
+            return call(*arguments)
+
+        return done
+
+    loaded = Word2Vec.load(model)
+    Path.rename, Path.replace = dying(rename), dying(replace)
+    loaded.save(place)
 
 
 def test_a_kill_leaves_the_old_model_or_the_new_one(tmp_path):
     """The process dies before each renaming in turn: what is found is old or new, and whole."""
     place = tmp_path / "model"
     model = Word2Vec(**SMALL).fit(CORPUS)
+    model.save(tmp_path / "first")
+    newer = Word2Vec.load(tmp_path / "first").partial_fit(CORPUS).save(tmp_path / "newer")
     seen = set()
     for step in range(1, 13):  # 9 files, 2 folders, and a round in which nothing happens
         model.save(place)
         old = whole(place)
-        done = subprocess.run([sys.executable, "-c", KILLED, place, str(step)], check=False)
+        done = forked.run(save_killed, newer, place, step)
         if not place.exists():
             with pytest.raises(CorruptFileError, match="a save was broken off") as error:
                 Word2Vec.load(place)

@@ -44,7 +44,7 @@ WORDS = [
 def text(tmp_path):
     """A file of 3,000 lines with words of all kinds, the last without a line end."""
     rng = np.random.default_rng(0)
-    made = [*WORDS, *(f"w{i}" for i in range(2000))]
+    made = np.array([*WORDS, *(f"w{i}" for i in range(2000))])
     share = 1 / np.arange(1, len(made) + 1)
     lines = [
         " ".join(rng.choice(made, size=rng.integers(0, 30), p=share / share.sum()))

@@ -10,6 +10,8 @@ import pytest
 
 import sememe
 from sememe import InvalidInputError
+from sememe.models.bert import calibrate
+from sememe.models.weights.catalog import CATALOG
 from tests.contracts.encoder import EncoderContract
 from tests.models.bert import checkpoints
 
@@ -76,6 +78,49 @@ def test_int8_is_near_and_another_space(minilm, int8):
     assert 0.97 < cosines.min() < 0.999999
     assert (minilm.space, int8.space) == ("64c825def5385598", "8c88d94fbe8e0d22")  # as ever
     assert (int8.name, sememe.load(int8.name).space) == (f"{MINILM}:int8", int8.space)
+
+
+@pytest.fixture
+def measured(monkeypatch, tmp_path):
+    """An empty cache folder; the network of each calibration from now on."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    networks, measure = [], calibrate.measure_ranges
+
+    def note(weights, ids):
+        networks.append(weights)
+        return measure(weights, ids)
+
+    monkeypatch.setattr(calibrate, "measure_ranges", note)
+    return networks
+
+
+@pytest.mark.parametrize("name", [n for n, info in CATALOG.items() if "network" in info.files])
+def test_int8_ranges_of_the_catalogue_come_with_the_package(name, measured):
+    sememe.load(f"{name}:int8")
+    assert measured == []
+
+
+def test_int8_ranges_of_a_folder_are_measured_once(measured, tmp_path):
+    folder = checkpoints.write(tmp_path / "m")
+    first, again = (sememe.load(f"{folder}:int8").encode(["the cat"]) for _ in range(2))
+    assert len(measured) == 1
+    np.testing.assert_array_equal(first, again)
+    (file,) = (tmp_path / "cache" / "sememe").iterdir()
+    file.write_bytes(b"damaged")
+    np.testing.assert_allclose(sememe.load(f"{folder}:int8").encode(["the cat"]), first, atol=1e-6)
+    assert len(measured) == 2
+
+
+@pytest.mark.slow
+def test_the_shipped_int8_ranges_are_those_measured_here(measured, monkeypatch, tmp_path):
+    shipped = sememe.load(f"{MINILM}:int8").network._products._ranges
+    monkeypatch.setattr(calibrate, "_SHIPPED", tmp_path)
+    found = sememe.load(f"{MINILM}:int8").network._products._ranges
+    assert len(measured) == 1 and found.keys() == shipped.keys()
+    for key, one in found.items():
+        np.testing.assert_allclose(one.scale, shipped[key].scale, rtol=1e-3)
+        if one.channels is not None:
+            np.testing.assert_allclose(one.channels, shipped[key].channels, rtol=1e-3)
 
 
 def test_truncate_takes_the_first_tokens_and_no_others(minilm):

@@ -1,8 +1,9 @@
 """Calibrate the int8 form of a sentence encoder, once for each set of weights.
 
-The ranges are kept in the user's cache folder (`$XDG_CACHE_HOME/sememe`, else `~/.cache/sememe`)
-under the weights' hash: a few kilobytes, which save some seconds at the next loading. If the folder
-cannot be written, they are measured again.
+The ranges of the catalogue's models come with the package, in `ranges`. Others are kept in the
+user's cache folder (`$XDG_CACHE_HOME/sememe`, else `~/.cache/sememe`) under the weights' hash: a
+few kilobytes, which save ten seconds at the next loading. If the folder cannot be written, they are
+measured again.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sememe.models.weights.cache import cache_folder, keep
 
 Encode = Callable[[list[str]], list[list[int]]]
 LEAST_COSINE = 0.98  # to the float32 form, in the mean over the sample texts
+_SHIPPED = Path(__file__).parent / "ranges"
 _MAX_TOKENS = 60  # of a sample text
 _VERSION = 1  # of the files, and of how ranges are measured
 
@@ -33,14 +35,16 @@ _VERSION = 1  # of the files, and of how ranges are measured
 def calibrate_int8(
     weights: BertWeights, encode: Encode, *, key: str, pooling: Sequence[str] = ("mean",)
 ) -> Int8:
-    """Return the products of the network in int8, calibrated now or read from the cache.
+    """Return the products of the network in int8, calibrated now or before.
 
     encode: Texts to token ids, special tokens included. key: Of the weights and the tokenizer.
     InvalidInputError if sentence vectors differ too much from those in float32.
     """
-    path = cache_folder() / f"int8-{_VERSION}-{key}.npz"
-    if (kept := _load(path)) is not None:
-        return Int8(kept)
+    name = f"int8-{_VERSION}-{key}.npz"
+    path = cache_folder() / name
+    for file in (_SHIPPED / name, path):
+        if (ranges := _load(file)) is not None:
+            return Int8(ranges)
     texts = _read_sample_texts()
     random.Random(0).shuffle(texts)
     ids = [row[: min(_MAX_TOKENS, weights.max_tokens)] for row in encode(texts)]

@@ -12,6 +12,8 @@ from sememe import Encoder, InvalidInputError
 from sememe._types import FloatArray
 from sememe.encoders.base import BaseEncoder, as_encoder
 
+ENCODED: dict[tuple[type, str], FloatArray] = {}
+
 
 def encode_all(encoder: BaseEncoder, items: Sequence[Any]) -> tuple[FloatArray, dict[int, str]]:
     """Return (n, dim) rows, NaN for items that cannot be read, and {index: reason}."""
@@ -30,6 +32,14 @@ class EncoderContract:
     @pytest.fixture
     def items(self) -> list[Any]:
         raise NotImplementedError
+
+    @pytest.fixture
+    def vectors(self, request, subject, items) -> FloatArray:
+        """What one call gives for all items, computed once for the class."""
+        key = request.cls, subject.space
+        if key not in ENCODED:
+            ENCODED[key] = subject.encode(items)
+        return ENCODED[key]
 
     def test_it_is_an_encoder(self, subject):
         assert isinstance(subject, Encoder)
@@ -51,8 +61,7 @@ class EncoderContract:
         subject.release()
         np.testing.assert_allclose(subject.encode(items), vectors, atol=1e-5)
 
-    def test_rows_are_unit_float32(self, subject, items):
-        vectors = subject.encode(items)
+    def test_rows_are_unit_float32(self, subject, items, vectors):
         assert vectors.shape == (len(items), subject.dim)
         assert vectors.dtype == np.float32
         assert np.isfinite(vectors).all()
@@ -61,34 +70,32 @@ class EncoderContract:
     def test_nothing_gives_no_rows(self, subject):
         assert subject.encode([]).shape == (0, subject.dim)
 
-    def test_one_is_a_row_of_many(self, subject, items):
+    def test_one_is_a_row_of_many(self, subject, items, vectors):
         alone = np.stack([subject.encode_one(item) for item in items])
-        np.testing.assert_allclose(alone, subject.encode(items), atol=1e-5)
+        np.testing.assert_allclose(alone, vectors, atol=1e-5)
 
     @pytest.mark.parametrize("batch_size", [1, 2, 5, 64])
-    def test_batches_do_not_change_vectors(self, subject, items, batch_size):
-        expected = subject.encode(items)
-        np.testing.assert_allclose(
-            subject.encode(items, batch_size=batch_size), expected, atol=1e-5
-        )
+    def test_batches_do_not_change_vectors(self, subject, items, vectors, batch_size):
+        found = subject.encode(items, batch_size=batch_size)
+        np.testing.assert_allclose(found, vectors, atol=1e-5)
 
-    def test_order_does_not_change_vectors(self, subject, items):
+    def test_order_does_not_change_vectors(self, subject, items, vectors):
         order = np.random.default_rng(0).permutation(len(items))
         shuffled = subject.encode([items[i] for i in order])
-        np.testing.assert_allclose(shuffled, subject.encode(items)[order], atol=1e-5)
+        np.testing.assert_allclose(shuffled, vectors[order], atol=1e-5)
 
     def test_the_same_call_gives_the_same_bytes(self, subject, items):
         assert subject.encode(items).tobytes() == subject.encode(items).tobytes()
 
-    def test_distinct_items_are_told_apart(self, subject, items):
-        similarity = subject.encode(items) @ subject.encode(items).T
+    def test_distinct_items_are_told_apart(self, items, vectors):
+        similarity = vectors @ vectors.T
         assert (similarity[~np.eye(len(items), dtype=bool)] < 0.9999).all()
 
     def test_a_bare_item_is_refused(self, subject, items):
         with pytest.raises(InvalidInputError, match="encode_one"):
             subject.encode(items[0])
 
-    def test_a_stream_comes_in_batches(self, subject, items):
+    def test_a_stream_comes_in_batches(self, subject, items, vectors):
         batches = list(subject.encode_batches(iter(items), batch_size=4))
         assert [len(batch) for batch in batches[:-1]] == [4] * (len(batches) - 1)
-        np.testing.assert_allclose(np.concatenate(batches), subject.encode(items), atol=1e-5)
+        np.testing.assert_allclose(np.concatenate(batches), vectors, atol=1e-5)

@@ -1,9 +1,11 @@
-"""Run tests as on another processor: what networks give differs in its last bits.
+r"""Run tests as on another processor: what networks give differs in its last bits.
 
-    python -m pytest -p tests.other_processor tests/index tests/encoders
+    OPENBLAS_CORETYPE=Nehalem ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 \
+        python -m pytest -p tests.other_processor tests/index tests/encoders
 
-ONNX Runtime has no switch that lowers its instruction set, so its results are moved by what another
-order of sums changes in them: up to 3e-7 of the largest number.
+The three switches lower what OpenBLAS (NumPy), PyTorch and oneDNN use; on AMD's Zen without AVX-512
+OPENBLAS_CORETYPE=Haswell changes nothing. ONNX Runtime has no such switch, so its results are moved
+by what another order of sums changes in them: up to 3e-7 of the largest number.
 """
 
 from __future__ import annotations

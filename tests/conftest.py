@@ -59,7 +59,7 @@ def pytest_collection_finish() -> None:
     """Take what was imported out of the garbage collector's rounds, and let it make fewer."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)  # an export to ONNX in 4 s, not 5
+    gc.set_threshold(100_000, 50, 100)  # an export to ONNX takes a fifth less time
 
 
 @pytest.fixture(autouse=True, scope="module")

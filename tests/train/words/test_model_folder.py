@@ -103,8 +103,8 @@ def test_what_is_no_place_for_a_model_is_refused_and_left_as_it_was(model, tmp_p
         model.vectors_.save(tmp_path / "file" / "vectors")
 
 
-def save_killed(model, place, step):
-    """Save a model; die before so many renamings are done."""
+def go_on_killed(place, step):
+    """Train a saved model further and save it where it was; die before renaming number `step`."""
     left, rename, replace = [step], Path.rename, Path.replace
 
     def dying(call):
@@ -116,22 +116,20 @@ def save_killed(model, place, step):
 
         return done
 
-    loaded = Word2Vec.load(model)
+    model = Word2Vec.load(place).partial_fit(CORPUS)
     Path.rename, Path.replace = dying(rename), dying(replace)
-    loaded.save(place)
+    model.save(place)
 
 
 def test_a_kill_leaves_the_old_model_or_the_new_one(tmp_path):
     """The process dies before each renaming in turn: what is found is old or new, and whole."""
     place = tmp_path / "model"
     model = Word2Vec(**SMALL).fit(CORPUS)
-    model.save(tmp_path / "first")
-    newer = Word2Vec.load(tmp_path / "first").partial_fit(CORPUS).save(tmp_path / "newer")
     seen = set()
     for step in range(1, 13):  # 9 files, 2 folders, and a round in which nothing happens
         model.save(place)
         old = whole(place)
-        done = forked.run(save_killed, newer, place, step)
+        done = forked.run(go_on_killed, place, step)
         if not place.exists():
             with pytest.raises(CorruptFileError, match="a save was broken off") as error:
                 Word2Vec.load(place)

@@ -51,8 +51,9 @@ class EncoderContract:
         assert as_encoder(subject) is subject
         vectors, failed = encode_all(subject, items)
         assert failed == {}
-        for encode in (subject.encode, subject.encode_document):
-            np.testing.assert_array_equal(encode(items), vectors)
+        np.testing.assert_array_equal(subject.encode(items), vectors)
+        documents = subject.documents.encode(items)
+        np.testing.assert_array_equal(subject.encode_document(items), documents)
         queries = subject.encode_query(items)
         assert queries.shape == vectors.shape
         if subject.modality == "text":

@@ -9,7 +9,8 @@ from sememe.encoders.name import ModelName, locate_folder
 
 NAMES = [  # name, source, suffix, form, value
     ("use-multilingual-v3", "use-multilingual-v3", "", None, None),
-    ("all-minilm-l6-v2:int8", "all-minilm-l6-v2", ":int8", "int8", True),
+    ("all-minilm-l6-v2:int8", "all-minilm-l6-v2", ":int8", "precision", "int8"),
+    ("multilingual-e5-small:float32", "multilingual-e5-small", ":float32", "precision", "float32"),
     ("glove-6b-50d:mean", "glove-6b-50d", ":mean", "pooling", "mean"),
     ("vectors.txt:sif", "vectors.txt", ":sif", "pooling", "sif"),
     ("hf:org/name", "hf:org/name", "", None, None),
@@ -32,7 +33,7 @@ NAMES = [  # name, source, suffix, form, value
     (":image", ":image", "", None, None),
     (":conse", ":conse", "", None, None),
     ("", "", "", None, None),
-    ("a\nb:int8", "a\nb", ":int8", "int8", True),
+    ("a\nb:int8", "a\nb", ":int8", "precision", "int8"),
 ]
 
 
@@ -41,7 +42,7 @@ def test_a_name_is_split_and_put_together(name, source, suffix, form, value):
     parsed = ModelName.parse(name)
     assert (parsed.source, parsed.suffix, parsed.form) == (source, suffix, form)
     forms = {
-        "int8": parsed.int8 or None, "pooling": parsed.pooling, "part": parsed.part,
+        "precision": parsed.precision, "pooling": parsed.pooling, "part": parsed.part,
         "layer": parsed.layer, "conse": parsed.conse,
     }  # fmt: skip
     assert {name: got for name, got in forms.items() if got is not None} == (

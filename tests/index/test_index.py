@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 import textwrap
+import unicodedata
 
+import numpy as np
 import pytest
 
 from sememe import (
@@ -211,3 +213,25 @@ def test_no_model_is_loaded_where_nothing_is_encoded(encoder, tmp_path, capsys, 
     (tmp_path / "notes" / "b.txt").write_text("개가 짖는다")
     with pytest.raises(AssertionError, match="a model was loaded"):  # the control
         main(["index", str(tmp_path / "notes"), "--into", at])
+
+
+class Listening(OtherSpace):
+    """An encoder that keeps what it is given."""
+
+    def __init__(self):
+        self.heard = []
+
+    def encode(self, items, *, batch_size=None, show_progress=False):
+        self.heard += items
+        return np.eye(512, dtype=np.float32)[[len(text) for text in items]]
+
+
+def test_encoders_read_composed_text_and_the_index_keeps_it_as_written(tmp_path):
+    """macOS writes the names of files in parts of letters, which tokenizers do not join."""
+    encoder = Listening()
+    index = Index.create(tmp_path / "index", [encoder])
+    parts = unicodedata.normalize("NFD", "한글 café")
+    index.add([{"id": "a", "text": parts}])
+    (hit,) = index.search(parts, mode="semantic")
+    assert encoder.heard == ["한글 café"] * 2
+    assert hit.text == parts and hit.score == pytest.approx(1)

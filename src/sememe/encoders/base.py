@@ -109,8 +109,14 @@ class BaseEncoder(ABC):
     def encode_document(
         self, items: Sequence[Any], *, batch_size: int | None = None, show_progress: bool = False
     ) -> FloatArray:
-        """Encode what is searched; as `encode`."""
-        return self.encode(items, batch_size=batch_size, show_progress=show_progress)
+        """Encode what is searched; as `encode`, but for models with a prompt for documents."""
+        encoder = self.documents
+        return encoder.encode(items, batch_size=batch_size, show_progress=show_progress)
+
+    @property
+    def documents(self) -> BaseEncoder:
+        """The encoder of what is searched; this one, unless the model has a prompt for it."""
+        return self
 
     def encode_one(self, item: Any) -> FloatArray:
         """Return the (dim,) vector of one item."""

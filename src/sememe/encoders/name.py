@@ -7,7 +7,7 @@
 A name ends in at most one suffix:
 
     :text :image :audio                 one encoder of a model that has several
-    :int8                               weights and products in 8 bits
+    :int8 :float32                      weights and products in 8 bits, or in 32
     :layer6                             hidden states of another layer than the last
     :sif :mean                          pooling of word vectors
     :conse :conse:NAME                  images in the space of a text encoder
@@ -26,11 +26,12 @@ from sememe._types import Modality
 from sememe.models.weights.catalog import CATALOG
 from sememe.models.weights.hub import PREFIX
 
-Form = Literal["part", "int8", "layer", "pooling", "conse"]
+Form = Literal["part", "precision", "layer", "pooling", "conse"]
+Precision = Literal["int8", "float32"]
 _SUFFIXES: dict[Form, re.Pattern[str]] = {
     "conse": re.compile(r"(.+?)(:conse(?::.*)?)", re.DOTALL),  # first: NAME may end in any other
     "part": re.compile(r"(.+)(:text|:image|:audio)", re.DOTALL),
-    "int8": re.compile(r"(.+)(:int8)", re.DOTALL),
+    "precision": re.compile(r"(.+)(:int8|:float32)", re.DOTALL),
     "layer": re.compile(r"(.+)(:layer[0-9]+)", re.DOTALL),
     "pooling": re.compile(r"(.+)(:sif|:mean)", re.DOTALL),
 }
@@ -69,9 +70,9 @@ class ModelName:
         return cast(Modality, self.suffix[1:]) if self.form == "part" else None
 
     @property
-    def int8(self) -> bool:
-        """Whether the form in 8 bits is meant."""
-        return self.form == "int8"
+    def precision(self) -> Precision | None:
+        """Precision of the network that is meant."""
+        return cast(Precision, self.suffix[1:]) if self.form == "precision" else None
 
     @property
     def layer(self) -> int | None:

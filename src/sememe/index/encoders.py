@@ -54,7 +54,7 @@ class Encoders:
             UnknownNameError, SpaceMismatchError: If a model cannot be loaded, or has changed.
         """
         entries = self._of(modality)[: 1 if modality == "text" else None]
-        return [(entry.column, self._load(entry)) for entry in entries]
+        return [(entry.column, self._load(entry).documents) for entry in entries]
 
     def load_for_queries(self, modality: str) -> list[Column]:
         """Return the encoders for a query of a modality; raises as `load_for_documents`."""

@@ -29,6 +29,15 @@ def well_formed(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
+def compose(text: str) -> str:
+    r"""Return the text in NFC: decomposed letters and syllables, as macOS writes names, are joined.
+
+    >>> compose("\u1112\u1161\u11ab")
+    '한'
+    """
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
 def normalize(text: str) -> str:
     """Return the normal form in which terms are compared.
 

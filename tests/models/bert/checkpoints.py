@@ -121,11 +121,12 @@ def plainly(kind: str, t: dict[str, np.ndarray], facts: dict[str, Any], ids: lis
         x = x + t["embeddings.token_type_embeddings.weight"][0]
     eps = facts["layer_norm_eps"]
     states = [x := _norm(t, "embeddings.LayerNorm", x, eps)]
-    for i in range(DEPTH):
+    dim, n_heads = x.shape[1], facts.get("num_attention_heads", facts.get("n_heads"))
+    for i in range(facts.get("num_hidden_layers", facts.get("n_layers"))):
         layer, q, k, v, o, up, down, norm1, norm2 = names(kind, i)
         query, key, value = (_linear(t, layer + name, x) for name in (q, k, v))
-        heads, size = [], DIM // HEADS
-        for h in range(HEADS):
+        heads, size = [], dim // n_heads
+        for h in range(n_heads):
             part = slice(h * size, (h + 1) * size)
             scores = query[:, part] @ key[:, part].T / np.sqrt(size)
             if kind == "mpnet":

@@ -7,10 +7,12 @@ import pytest
 
 from sememe import CorruptFileError, InvalidInputError
 from sememe.models.bert.engine import SentenceEngine
-from sememe.models.bert.int8 import Int8, measure_ranges
+from sememe.models.bert.int8 import Int8, Range, measure_ranges
 from sememe.models.bert.pooling import pooling_weights
 from sememe.models.bert.weights import distance_bias, read_bert_weights
 from sememe.models.onnx.batches import split_by_budget
+from sememe.models.onnx.builder import Graph, floats
+from sememe.models.onnx.session import open_session
 from tests.models.bert import checkpoints
 from tests.models.bert.checkpoints import DEPTH, DIM, POSITIONS
 
@@ -171,3 +173,37 @@ def test_weights_that_are_no_numbers_are_refused():
     found["encoder.layer.1.output.dense.bias"][3] = np.nan
     with pytest.raises(CorruptFileError, match="layer.1.output.dense.bias holds NaN"):
         read_bert_weights(checkpoints.config("bert"), found, where="made")
+
+
+@pytest.mark.parametrize("rows", [1, 3, 64])
+def test_products_in_int8_are_exact_on_every_cpu(rows):
+    """The largest numbers there are, which pairs of 16 bits cannot hold, against whole numbers."""
+    matrix = np.full((64, 16), 1.27, np.float32)
+    matrix[::2, 3] = -1.27
+    ranges = {(0, "up"): Range(np.float32(1), np.uint8(0), None)}
+    g = Graph()
+    g.output("y", "Identity", Int8(ranges)(g, "x", (0, "up"), matrix, np.zeros(16, np.float32)))
+    session = open_session(g.build({"x": floats("N", 64)}, {"y": floats("N", 16)}))
+    (got,) = session.run(None, {"x": np.full((rows, 64), 255, np.float32)})
+    np.testing.assert_allclose(got, np.full((rows, 64), 255) @ matrix, rtol=1e-5, atol=1e-2)
+
+
+def test_int8_scales_each_row_where_a_few_tokens_are_large():
+    """Of two rows, one a hundred times the other, both are near; with one scale one is not."""
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(64, 32)).astype(np.float32)
+    x = np.abs(rng.normal(size=(2, 64))).astype(np.float32)
+    x[0] *= 100
+    errors = []
+    for floor in (np.float32(0.1), None):
+        top = 1 if floor is not None else x.max()
+        ranges = {(0, "down"): Range(np.float32(top / 255), np.uint8(0), None, floor)}
+        g = Graph()
+        y = Int8(ranges)(g, "x", (0, "down"), matrix, np.ones(32, np.float32))
+        g.output("y", "Identity", y)
+        session = open_session(g.build({"x": floats("N", 64)}, {"y": floats("N", 32)}))
+        (got,) = session.run(None, {"x": x})
+        exact = x @ matrix + 1
+        errors.append(np.abs(got - exact).max(axis=1) / np.abs(exact).max(axis=1))
+    assert errors[0].max() < 0.02
+    assert errors[1][0] < 0.02 and errors[1][1] > 0.1

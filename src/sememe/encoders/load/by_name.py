@@ -46,9 +46,11 @@ def load(
     Names, by family:
 
     - Universal Sentence Encoder: use-multilingual-v3
-    - sentence encoder: all-minilm-l6-v2, or a folder that sentence-transformers or transformers
-      wrote (BERT, RoBERTa, XLM-R, DistilBERT, MPNet; others by their onnx/model.onnx or, with the
-      extra `train`, by an export); :int8 computes in 8 bits, faster and a little less exact
+    - sentence encoder: multilingual-e5-small, all-minilm-l6-v2, or a folder that
+      sentence-transformers or transformers wrote (BERT, RoBERTa, XLM-R, DistilBERT, MPNet; others
+      by their onnx/model.onnx or, with the extra `train`, by an export); :int8 computes in 8 bits,
+      faster on many CPUs and a little less exact, :float32 in 32; multilingual-e5-small does the
+      first unless told
     - static encoder: a folder that `sememe distil` or model2vec wrote
     - word vectors: glove-6b-50d, a folder that sememe wrote, or a file of word2vec, GloVe or
       fastText; :sif (the default) or :mean pools words to texts

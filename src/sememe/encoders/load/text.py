@@ -44,8 +44,15 @@ def load_vectors(name: str) -> KeyedVectors:
 
 
 def locate_network(name: str) -> Path | None:
-    """Return the folder of a network of the BERT family that goes by a name, None if none does."""
+    """Return the folder of a network of the BERT family that goes by a name, None if none does.
+
+    One that comes in 4-bit blocks is first written as a folder.
+    """
+    from sememe.encoders.text import packed
+
     model = Candidate(name)
+    if model.info is not None and packed.FILE in model.info.files:
+        return packed.unpacked_folder(model.info)
     return model.path if _is_sentence_encoder(model) else None
 
 
@@ -73,16 +80,27 @@ def _open_use(request: Request) -> list[Encoder]:
 
 def _is_sentence_encoder(model: Candidate) -> bool:
     if model.info is not None:
-        return "network" in model.info.files
+        return not {"network", "packed"}.isdisjoint(model.info.files)
     return model.holds(ModelKind.SENTENCE)
 
 
 def _open_sentence_encoder(request: Request) -> list[Encoder]:
+    from sememe.encoders.text import packed
     from sememe.encoders.text.sentence import load_sentence_encoder
 
-    overflow, threads, int8 = request.overflow, request.threads, request.model.name.int8
-    path, name = request.path, request.name
-    return [load_sentence_encoder(path, name, overflow=overflow, threads=threads, int8=int8)]
+    info, name, precision = request.model.info, request.name, request.model.name.precision
+    overflow, threads = request.overflow, request.threads
+    if info is not None and packed.FILE in info.files:
+        precision = precision or "int8"
+        return [
+            packed.load_packed_encoder(
+                info, name, overflow=overflow, threads=threads, precision=precision
+            )
+        ]
+    int8 = precision == "int8"
+    return [
+        load_sentence_encoder(request.path, name, overflow=overflow, threads=threads, int8=int8)
+    ]
 
 
 def _open_static(request: Request) -> list[Encoder]:
@@ -132,12 +150,13 @@ STATIC = Family(
 )
 SENTENCE = Family(
     name="sentence encoder",
-    names="all-minilm-l6-v2, or a folder that sentence-transformers or transformers wrote (BERT, "
-    "RoBERTa, XLM-R, DistilBERT, MPNet; others by their onnx/model.onnx or, with the extra "
-    "`train`, by an export); :int8 computes in 8 bits, faster and a little less exact",
+    names="multilingual-e5-small, all-minilm-l6-v2, or a folder that sentence-transformers or "
+    "transformers wrote (BERT, RoBERTa, XLM-R, DistilBERT, MPNet; others by their onnx/model.onnx "
+    "or, with the extra `train`, by an export); :int8 computes in 8 bits, faster on many CPUs and "
+    "a little less exact, :float32 in 32; multilingual-e5-small does the first unless told",
     recognises=_is_sentence_encoder,
     open=_open_sentence_encoder,
-    form="int8",
+    form="precision",
 )
 WORDS = Family(
     name="word vectors",

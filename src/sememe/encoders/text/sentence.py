@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
 from sememe.encoders.space import fingerprint_space
-from sememe.encoders.text.encoder import Overflow, TextEncoder, TextModel, check_texts
+from sememe.encoders.text.encoder import (
+    Overflow,
+    TextEncoder,
+    TextModel,
+    Tokenizer,
+    check_texts,
+)
 from sememe.text.tokenizers.tokenizer_file import FileTokenizer, Pieces
 
 if TYPE_CHECKING:
@@ -22,6 +28,24 @@ if TYPE_CHECKING:
     from sememe.models.bert.folder import SentenceFolder
     from sememe.models.bert.onnx_engine import OnnxEngine
     from sememe.models.onnx.transformer import Products
+
+
+class PromptTokenizer(Tokenizer, Protocol):
+    """A tokenizer that puts a prompt before every text; see `FileTokenizer`."""
+
+    marks: int
+    begin: tuple[int, ...]
+    end: tuple[int, ...]
+    unknown: int
+
+    def encode_marked(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return each text's ids with special tokens and prompt."""
+
+    def pieces(self, text: str) -> Pieces:
+        """Return a text's pieces with their spans, without special tokens and prompt."""
+
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """Return the pieces as written in the vocabulary."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -68,22 +92,23 @@ class TokenVectors:
 class SentenceEncoder(TextEncoder):
     """A text encoder that also gives vectors of tokens, and has prompts for queries and documents.
 
-    `encode` prepends the model's prompt for documents to each text, `encode_query` that for
-    queries, where the folder names them ("query: " in E5). Texts longer than the window are
-    treated as in TextEncoder.
+    `encode_query` and `encode_document` prepend the model's prompts, where it has some. `encode`
+    prepends the one for documents, or that for texts to be compared with each other, if the model
+    has one ("query: " in E5). Texts longer than the window are treated as in TextEncoder.
     """
 
     def __init__(
         self,
         model: TextModel,
         engine: SentenceEngine | OnnxEngine,
-        tokenizer: FileTokenizer,
+        tokenizer: PromptTokenizer,
         *,
         overflow: Overflow,
-        query: FileTokenizer | None = None,
+        query: PromptTokenizer | None = None,
+        document: PromptTokenizer | None = None,
         pool_prompt: bool = True,
     ) -> None:
-        """Take the network, the tokenizer of documents, and that of queries if it differs.
+        """Take the network, the tokenizer, and those of queries and documents if they differ.
 
         pool_prompt: Whether the tokens of a prompt are pooled with those of the text.
         """
@@ -91,6 +116,7 @@ class SentenceEncoder(TextEncoder):
         self.network = engine
         self._pieces = tokenizer
         self._query_tokenizer = query
+        self._document_tokenizer = document
         self._pool_prompt = pool_prompt
 
     def _forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:
@@ -104,6 +130,11 @@ class SentenceEncoder(TextEncoder):
         """Return (n, dim) float32, one unit row for each query, with the prompt for queries."""
         encoder = self._queries or self
         return encoder.encode(items, batch_size=batch_size, show_progress=show_progress)
+
+    @property
+    def documents(self) -> SentenceEncoder:
+        """The encoder of what is searched."""
+        return self._documents or self
 
     def encode_tokens(
         self, texts: Sequence[str], *, layers: Sequence[int] | None = None
@@ -146,8 +177,14 @@ class SentenceEncoder(TextEncoder):
 
     @cached_property
     def _queries(self) -> SentenceEncoder | None:
-        """The encoder of queries, if their tokenizer differs."""
-        tokenizer = self._query_tokenizer
+        return self._with_tokenizer(self._query_tokenizer)
+
+    @cached_property
+    def _documents(self) -> SentenceEncoder | None:
+        return self._with_tokenizer(self._document_tokenizer)
+
+    def _with_tokenizer(self, tokenizer: PromptTokenizer | None) -> SentenceEncoder | None:
+        """Return this encoder with the prompt of another tokenizer, if there is one."""
         if tokenizer is None:
             return None  # not self, a cycle that would keep the network until it is collected
         model = self.model.replace_marks(tokenizer.begin, tokenizer.end)
@@ -161,29 +198,49 @@ def load_sentence_encoder(
     path: Path, name: str, *, overflow: Overflow, threads: int | None, int8: bool
 ) -> SentenceEncoder:
     """Load the encoder in a folder; see `sememe.load`."""
+    from sememe.models.bert.calibrate import INT8
     from sememe.models.bert.folder import read_sentence_folder
 
     folder = read_sentence_folder(path)
-    tokenizer = FileTokenizer(folder.tokenizer(), prompt=folder.document_prompt)
-    query = None
-    if folder.query_prompt != folder.document_prompt:
-        query = FileTokenizer(folder.tokenizer(), prompt=folder.query_prompt)
+    tokenizer = FileTokenizer(folder.tokenizer(), prompt=folder.prompt)
+    query, document = (
+        tokenizer.with_prompt(prompt) if prompt != folder.prompt else None
+        for prompt in (folder.query_prompt, folder.document_prompt)
+    )
     engine, key = _open_engine(folder, tokenizer, threads=threads, int8=int8)
-    limit = min(folder.max_tokens or engine.max_tokens, engine.max_tokens)
-    window = limit - len(tokenizer.begin) - len(tokenizer.end)
-    model = TextModel(
-        name=name,
+    model = describe_model(
+        name,
+        tokenizer,
         dim=engine.dim,
+        limit=min(folder.max_tokens or engine.max_tokens, engine.max_tokens),
+        space=fingerprint_space(v=1, files=key, dtype=INT8 if int8 else "float32"),
+    )
+    return SentenceEncoder(
+        model,
+        engine,
+        tokenizer,
+        overflow=overflow,
+        query=query,
+        document=document,
+        pool_prompt=folder.pool_prompt,
+    )
+
+
+def describe_model(
+    name: str, tokenizer: PromptTokenizer, *, dim: int, limit: int, space: str
+) -> TextModel:
+    """Return the description of an encoder that reads `limit` tokens, special ones included."""
+    window = limit - len(tokenizer.begin) - len(tokenizer.end)
+    return TextModel(
+        name=name,
+        dim=dim,
         window=window,
         passage=min(128, window),
         overlap=min(24, window // 4),
         begin=tokenizer.begin,
         end=tokenizer.end,
         unknown=tokenizer.unknown,
-        space=fingerprint_space(v=1, files=key, dtype="int8" if int8 else "float32"),
-    )
-    return SentenceEncoder(
-        model, engine, tokenizer, overflow=overflow, query=query, pool_prompt=folder.pool_prompt
+        space=space,
     )
 
 

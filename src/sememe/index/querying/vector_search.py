@@ -16,6 +16,7 @@ from sememe.search.ranking.score_fusion import (
     shrink_statistics,
 )
 from sememe.search.store import Store
+from sememe.text.normalize import compose
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class VectorSearch:
         rankings: list[VectorRanking] = []
         vectors: list[FloatArray] = []
         for column, encoder in columns:
-            vectors.append(encoder.encode_query([text]))  # (1, dim)
+            vectors.append(encoder.encode_query([compose(text)]))  # (1, dim)
             rankings += self._rank_column(column, vectors[-1], k, where)
         return merge_results(rankings, k), columns[0][0], vectors[0][0]
 

@@ -13,6 +13,7 @@ from sememe.index.encoders import Encoders
 from sememe.index.writing.audio_windows import encode_windows
 from sememe.index.writing.batch import Batch, PendingRow, Vectors, WriteLog
 from sememe.sources.media.sequential_audio import SequentialReader
+from sememe.text.normalize import compose
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,9 @@ class RowEncoder:
                     own.setdefault(column, vector)
 
     def _encode_texts(self, texts: Sequence[str], encoder: BaseEncoder) -> FloatArray:
-        """Encode texts, repeated ones once, and count their tokens."""
+        """Encode texts, composed and repeated ones once, and count their tokens."""
         index: dict[str, int] = {}
-        which = [index.setdefault(text, len(index)) for text in texts]
+        which = [index.setdefault(compose(text), len(index)) for text in texts]
         done = encoder.encode_with_receipt(list(index))
         self.log.report.tokens += done.receipt.tokens
         self.log.report.unknown += done.receipt.unknown

@@ -29,7 +29,8 @@ Encode = Callable[[list[str]], list[list[int]]]
 LEAST_COSINE = 0.98  # to the float32 form, in the mean over the sample texts
 _SHIPPED = Path(__file__).parent / "ranges"
 _MAX_TOKENS = 60  # of a sample text
-_VERSION = 1  # of the files, and of how ranges are measured
+_VERSION = 2  # of the files, of how ranges are measured, and of the arithmetic
+INT8 = f"int8-{_VERSION}"  # in fingerprints
 
 
 def calibrate_int8(
@@ -40,7 +41,7 @@ def calibrate_int8(
     encode: Texts to token ids, special tokens included. key: Of the weights and the tokenizer.
     InvalidInputError if sentence vectors differ too much from those in float32.
     """
-    name = f"int8-{_VERSION}-{key}.npz"
+    name = f"{INT8}-{key}.npz"
     path = cache_folder() / name
     for file in (_SHIPPED / name, path):
         if (ranges := _load(file)) is not None:
@@ -78,11 +79,12 @@ def _load(path: Path) -> dict[Key, Range] | None:
         with np.load(path, allow_pickle=False) as file:
             keys = json.loads(str(file["places"]))
             scales, zeros = file["scales"].astype(np.float32), file["zeros"].astype(np.uint8)
+            floors = [None if np.isnan(floor) else floor for floor in file["floors"]]
             channels = {name: file[name] for name in file.files if name.startswith("channels")}
-        rows = zip(keys, scales, zeros, strict=True)
+        rows = zip(keys, scales, zeros, floors, strict=True)
         return {
-            (number, name): Range(scale, zero, channels.get(f"channels{i}"))
-            for i, ((number, name), scale, zero) in enumerate(rows)
+            (number, name): Range(scale, zero, channels.get(f"channels{i}"), floor)
+            for i, ((number, name), scale, zero, floor) in enumerate(rows)
         }
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -96,6 +98,7 @@ def _pack(ranges: dict[Key, Range], cosine: float) -> bytes:
         "places": np.str_(json.dumps(list(ranges))),
         "scales": np.array([one.scale for one in values]),
         "zeros": np.array([one.zero for one in values]),
+        "floors": np.array([one.floor for one in values], np.float32),  # NaN for none
     }
     channels = {f"channels{i}": one.channels for i, one in enumerate(values)}
     arrays |= {name: array for name, array in channels.items() if array is not None}

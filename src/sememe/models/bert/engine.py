@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
 from sememe.models.bert.folder import Dense
-from sememe.models.bert.graph import INPUTS, add_states, state_graph
+from sememe.models.bert.graph import add_states, input_ports, network_inputs, state_graph
 from sememe.models.bert.pooling import pooling_weights
 from sememe.models.bert.weights import BertWeights
-from sememe.models.onnx.batches import Batches, make_inputs
+from sememe.models.onnx.batches import Batches
 from sememe.models.onnx.builder import Graph, floats
 from sememe.models.onnx.session import LazySession
 from sememe.models.onnx.token_engine import TOKENS_AT_ONCE
@@ -60,7 +60,7 @@ class SentenceEngine:
         """
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
-            inputs = make_inputs(ids, lengths, batch)
+            inputs = network_inputs(self._weights, ids, lengths, batch)
             inputs["pool"] = pooling_weights(self._pooling, lengths[batch], skip=skip)
             return self._sentences.run(inputs)[0]
 
@@ -81,7 +81,7 @@ class SentenceEngine:
         session = self._states[1]
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
-            return session.run(make_inputs(ids, lengths, batch))[0]
+            return session.run(network_inputs(self._weights, ids, lengths, batch))[0]
 
         return self._batches.states(ids, run)
 
@@ -122,7 +122,7 @@ def sentence_graph(
         if step.activation:
             y = g(step.activation, y)
     g.output("rows", "LpNormalization", y, axis=1, p=2)
-    ports = INPUTS | {"pool": floats("N", len(pooling), "T")}
+    ports = input_ports(weights) | {"pool": floats("N", len(pooling), "T")}
     return g.build(ports, {"rows": floats("N", dim)})
 
 

@@ -56,7 +56,8 @@ class SentenceFolder:
         dense: Layers after pooling.
         max_tokens: The longest sequence that it is meant for, special tokens included; None if
             unknown.
-        query_prompt, document_prompt: Prefixes of a text.
+        prompt, query_prompt, document_prompt: Prefixes of a text, a query, and what is searched;
+            `prompt` is that for documents unless the folder names a default.
         pool_prompt: Whether the prompt's tokens are pooled with the text's.
     """
 
@@ -66,6 +67,7 @@ class SentenceFolder:
     pooling: tuple[str, ...]
     dense: tuple[Dense, ...]
     max_tokens: int | None
+    prompt: str
     query_prompt: str
     document_prompt: str
     pool_prompt: bool
@@ -85,6 +87,8 @@ class SentenceFolder:
             parts.append(dense.matrix.tobytes() + dense.activation.encode())
             parts.append(b"" if dense.bias is None else dense.bias.tobytes())
         prompts = [self.query_prompt, self.document_prompt, self.pool_prompt]
+        if self.prompt != self.document_prompt:
+            prompts.append(self.prompt)
         return fingerprint(
             [*weights, self.network / CONFIG, self.tokenizer()],
             parts=parts,
@@ -119,6 +123,7 @@ def read_sentence_folder(path: Path) -> SentenceFolder:
     settings = folder.json("config_sentence_transformers.json", missing={})
     prompts = settings.get("prompts") or {}
     default = prompts.get(settings.get("default_prompt_name") or "", "")
+    document = next((prompts[name] for name in _DOCUMENT if prompts.get(name)), default)
     return SentenceFolder(
         path=path,
         network=network.path,
@@ -126,8 +131,9 @@ def read_sentence_folder(path: Path) -> SentenceFolder:
         pooling=pooling,
         dense=tuple(dense),
         max_tokens=_read_limit(folder, network),
+        prompt=default or document,
         query_prompt=next((prompts[name] for name in _QUERY if prompts.get(name)), default),
-        document_prompt=next((prompts[name] for name in _DOCUMENT if prompts.get(name)), default),
+        document_prompt=document,
         pool_prompt=pool_prompt,
     )
 

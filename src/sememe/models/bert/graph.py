@@ -12,29 +12,56 @@ bits (`sememe.models.bert.int8`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._types import FloatArray
 from sememe.models.bert.weights import BertWeights
+from sememe.models.onnx.batches import make_inputs
 from sememe.models.onnx.builder import Graph, Port, floats, integers
 from sememe.models.onnx.transformer import Products, Transformer, embed_tokens
 
 INPUTS: dict[str, Port] = {"ids": integers("N", "T", bits=32), "lengths": integers("N", bits=32)}
+WORDS = "words"  # the input of word embeddings, if these are no array: (used, dim)
 TYPES = "types"  # the input of token types, if a graph has it: (N, T) int32
 
 
 def state_graph(weights: BertWeights, *, layers: Sequence[int], products: Products) -> bytes:
     """Build the graph of token ids to tokens' states, the mean over `layers` of their outputs.
 
-    Inputs: "ids" (N, T) int32, padded with any id; "lengths" (N,) int32. Output: "states"
-    (N, T, dim) float32; rows of padding are arbitrary. layers: 0 is the embeddings, the last is
+    Inputs: "ids" (N, T) int32, padded with any id; "lengths" (N,) int32; where the embeddings are
+    no array, "words" (used, dim), in which the ids are places. Output: "states" (N, T, dim)
+    float32; rows of padding are arbitrary. layers: 0 is the embeddings, the last is
     len(weights.layers).
     """
     g = Graph()
     states = add_states(g, weights, products, depth=max(layers))
     g.output("states", "Mean", *(states[i] for i in layers))
-    return g.build(INPUTS, {"states": floats("N", "T", weights.dim)})
+    return g.build(input_ports(weights), {"states": floats("N", "T", weights.dim)})
+
+
+def input_ports(weights: BertWeights) -> dict[str, Port]:
+    """Return the graph's inputs that come with every batch; see `network_inputs`."""
+    if isinstance(weights.words, np.ndarray):
+        return INPUTS
+    return INPUTS | {WORDS: floats("used", weights.dim)}
+
+
+def network_inputs(
+    weights: BertWeights,
+    ids: Sequence[Sequence[int]],
+    lengths: NDArray[np.int64],
+    batch: NDArray[np.int64],
+) -> dict[str, Any]:
+    """Return the inputs of a batch: see `state_graph`; of a table of rows, those that it uses."""
+    inputs = make_inputs(ids, lengths, batch)
+    if not isinstance(weights.words, np.ndarray):
+        used, places = np.unique(inputs["ids"], return_inverse=True)
+        inputs["ids"] = places.reshape(inputs["ids"].shape).astype(np.int32)
+        inputs[WORDS] = weights.words.rows(used)
+    return inputs
 
 
 def add_states(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -104,7 +104,7 @@ def read_masked_head(
         dense=dense,
         dense_bias=dense_bias,
         norm=reader.norm(names.norm, dim),
-        rows=weights.words if tied else reader.array(names.decoder, n_words, dim),
+        rows=cast(FloatArray, weights.words) if tied else reader.array(names.decoder, n_words, dim),
         bias=reader.array(bias, n_words),
         activation=names.activation or weights.activation,
         epsilon=weights.epsilon if names.epsilon is None else names.epsilon,

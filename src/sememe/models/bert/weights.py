@@ -16,7 +16,7 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import FloatArray
-from sememe.models.onnx.transformer import Layer, LayerNames, Norm, read_layer
+from sememe.models.onnx.transformer import Layer, LayerNames, Norm, RowTable, read_layer
 from sememe.models.weights.config import check_activation, check_heads
 from sememe.models.weights.reader import Reader
 from sememe.models.weights.safetensors import Tensors
@@ -80,7 +80,7 @@ class BertWeights:
     """The network.
 
     Attributes:
-        words: (vocabulary, dim).
+        words: (vocabulary, dim), or a table of which rows are read as they are needed.
         positions: (max_tokens, dim), the embedding of the first token type added.
         types: (types, dim), embedding of each type less that of the first; None if there is one
             type or none.
@@ -89,7 +89,7 @@ class BertWeights:
         heads, epsilon, activation: Of the config.
     """
 
-    words: FloatArray
+    words: FloatArray | RowTable
     positions: FloatArray
     norm: Norm
     layers: tuple[Layer, ...]

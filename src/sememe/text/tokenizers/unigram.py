@@ -18,9 +18,9 @@ from typing import Any
 
 from sememe._errors import CorruptFileError
 from sememe.text.normalize import well_formed
+from sememe.text.tokenizers.viterbi import UNKNOWN_PENALTY, segment
 
 UNK, BOS, EOS = 0, 1, 2
-_UNK_PENALTY = 10.0  # SentencePiece: score of an unknown character below that of the rarest piece
 _MANY = 16  # texts from which the library's batch call, which starts a thread, is faster
 _BRACKET = re.compile("[>\uff1e\ufe65]")  # end of a control piece's name, before normalisation
 
@@ -72,28 +72,10 @@ class UnigramTokenizer:
 
     def viterbi(self, text: str) -> list[int]:
         """Segment one text: the best path over its pieces, left to right."""
+        ids, scores, price, longest = self._table
         text = self._model.normalize(text)
-        ids, scores, unknown, longest = self._table
-        n = len(text)
-        best = [0.0] + [-1e38] * n  # best[i]: score of the best segmentation of text[:i]
-        start = [0] * (n + 1)  # where its last piece begins
-        piece = [UNK] * (n + 1)  # and which it is
-        for i in range(n):
-            known = False
-            for j in range(i + 1, min(i + longest, n) + 1):
-                id_ = ids.get(text[i:j])
-                if id_ is None:
-                    continue
-                known = known or j == i + 1
-                if best[i] + scores[id_] > best[j]:  # strictly: ties go to the longer piece
-                    best[j], start[j], piece[j] = best[i] + scores[id_], i, id_
-            if not known and best[i] + unknown > best[i + 1]:
-                best[i + 1], start[i + 1], piece[i + 1] = best[i] + unknown, i, UNK
-        path = []
-        while n:
-            path.append(piece[n])
-            n = start[n]
-        return path[::-1] or [UNK]
+        path, _ = segment(text, ids, scores, longest=longest, unknown=UNK, unknown_score=price)
+        return path or [UNK]
 
     def _spread(self, text: str, row: list[int]) -> list[int]:
         """Give each unknown character its own id; the library merges runs into one."""
@@ -106,4 +88,4 @@ class UnigramTokenizer:
         every = list(range(self.vocab_size))
         ids = {piece: i for i, piece in enumerate(self._model.id_to_piece(every))}
         scores: list[float] = self._model.get_score(every)
-        return ids, scores, min(scores) - _UNK_PENALTY, max(map(len, ids))
+        return ids, scores, min(scores) - UNKNOWN_PENALTY, max(map(len, ids))

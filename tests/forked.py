@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from sememe.app.cli import main
-from tests.conftest import INSTALLED
+from sememe.models.weights import catalog
+from tests.conftest import AS_INSTALLED, INSTALLED
 
 CONTEXT = multiprocessing.get_context("forkserver")
 TRAINING = [
@@ -34,6 +35,12 @@ CONTEXT.set_forkserver_preload(
     + ["sememe.app.cli", "tests.forked"]
 )
 OUTPUTS = ("stdout", "stderr")
+
+
+def main_as_installed(argv: list[str]) -> int:
+    """Run the command with the default encoder that users have."""
+    catalog.DEFAULTS[:] = AS_INSTALLED
+    return main(argv)
 
 
 @dataclass(frozen=True)

@@ -219,9 +219,11 @@ def test_help_loads_nothing_heavy(arguments):
     assert loaded_after(code) & (HEAVY | {"numpy"}) == set()
 
 
-def test_a_query_needs_neither_torch_nor_the_graph_tools():
+def test_a_query_needs_no_torch_and_a_quick_one_no_graph_tools():
+    quick = "import sememe; sememe.load('use-multilingual-v3').encode_one('고양이')"
+    assert loaded_after(quick) & {"torch", "onnx", "onnxruntime", "transformers"} == set()
     code = "import sememe; sememe.load().encode_one('고양이')"
-    assert loaded_after(code) & {"torch", "onnx", "onnxruntime", "transformers"} == set()
+    assert loaded_after(code) & {"torch", "transformers", "tokenizers"} == set()
 
 
 def test_encoding_leaves_nothing_in_the_users_home(tmp_path):

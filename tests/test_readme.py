@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from sememe.app.cli import main
 from tests import forked
 from tests.drawings import DRAWINGS
 from tests.sounds import clicks, noise, tone, write
@@ -102,7 +101,7 @@ def type_in(home: Path, line: str) -> Done:
         return start(home, ["bash", "-c", line])
     split = start(home, ["bash", "-c", f"printf '%s\\0' {line}"]).stdout.split("\0")
     assert split[0] == "sememe"
-    return forked.run(main, split[1:-1], cwd=home, env={"HOME": str(home)})
+    return forked.run(forked.main_as_installed, split[1:-1], cwd=home, env={"HOME": str(home)})
 
 
 def start(home: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
@@ -198,7 +197,7 @@ def check_sentences(printed: str) -> None:
 
 def check_images(printed: str) -> None:
     umbrella, clock = map(float, printed.strip("[]\n").split())
-    assert clock > umbrella + 0.2
+    assert clock > umbrella + 0.1
 
 
 def check_audio(printed: str) -> None:

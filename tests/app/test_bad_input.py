@@ -61,7 +61,7 @@ class Shell:
     def search(self, *arguments):
         code, out, err = self.run("search", self.index, *arguments, "--json")
         assert code == 0, err
-        return json.loads(out)
+        return json.loads(out)["hits"]
 
     def refuse(self, *arguments, code=2):
         """Run what has to fail; return what it says."""

@@ -22,7 +22,10 @@ def indexed(folder, tmp_path, capsys):
 def test_index_search_verify(folder, indexed, capsys):
     query = ["search", str(indexed), "railway to Busan", "-k", "2", "--mode", "semantic", "--json"]
     assert main(query) == 0
-    hits = json.loads(capsys.readouterr().out)
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"query", "mode", "weights", "note", "hits"}
+    assert (found["query"], found["mode"]) == ("railway to Busan", "semantic")
+    hits = found["hits"]
     assert hits[0]["id"] == "notes/trips/train.txt"
     assert set(hits[0]) >= {"id", "score", "modality", "source", "text", "start", "end"}
     assert main(["index", str(folder), "--into", str(indexed), "--json"]) == 0
@@ -32,9 +35,32 @@ def test_index_search_verify(folder, indexed, capsys):
     assert json.loads(capsys.readouterr().out)["faults"] == 0
 
 
+def test_hits_say_what_they_are_made_of_and_come_one_a_line_if_asked(indexed, capsys):
+    assert main(["search", str(indexed), "railway 부산", "--json-lines"]) == 0
+    hits = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    scores = [hit["score"] for hit in hits]
+    assert len(hits) > 1 and scores == sorted(scores, reverse=True)
+    assert all(-1 <= hit["similarity"] <= 1 for hit in hits)
+    assert any(hit["bm25"] is None for hit in hits)
+    assert any(hit["bm25"] is not None and hit["bm25"] > 0 for hit in hits)
+
+
+@pytest.mark.parametrize("line", [["search", "nowhere", "x"], ["search", "a", "b", "--depth", "3"]])
+def test_errors_are_json_too(line, capsys):
+    assert main([*line, "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert json.loads(out)["error"].strip() and err.strip()
+    assert main(line) == 2
+    assert capsys.readouterr().out == ""
+
+
 def test_models_and_similar_as_json(capsys):
     assert main(["models", "--json"]) == 0
-    model, minilm, glove, image, sound = json.loads(capsys.readouterr().out)
+    listed = json.loads(capsys.readouterr().out)
+    model, best, e5, minilm, glove, image, sound = listed
+    assert [one["name"] for one in listed if one["default"]] == ["use-multilingual-v3"]
+    assert (best["name"], best["dim"]) == ("e5-use-multilingual", 512)
+    assert (e5["name"], e5["dim"], len(e5["languages"])) == ("multilingual-e5-small", 384, 93)
     assert (minilm["name"], minilm["dim"]) == ("all-minilm-l6-v2", 384)
     assert (glove["name"], glove["dim"], glove["licence"]) == ("glove-6b-50d", 50, "PDDL-1.0")
     assert (image["name"], image["modality"], image["dim"]) == ("efficientnet-lite0", "image", 1280)

@@ -202,7 +202,7 @@ def test_the_command_line_indexes_and_searches_sounds(tmp_path, folder, capsys):
     assert (
         main(["search", at, "--audio", str(folder / "alarm clock.mp3"), "-k", "2", "--json"]) == 0
     )
-    first, second = json.loads(capsys.readouterr().out)
+    first, second = json.loads(capsys.readouterr().out)["hits"]
     assert first["id"] == "things/alarm clock.mp3" and first["modality"] == "audio"
     assert second["id"] == "things/long.ogg" and second["start"] in (30.0, 35.0)
     assert main(["search", at, "--audio", str(folder / "alarm clock.mp3")]) == 0

@@ -145,7 +145,7 @@ def test_the_command_line_finds_sounds_by_words(folder, tmp_path, capsys):
     assert main(["index", str(folder), "--into", into, "-m", str(place)]) == 0
     capsys.readouterr()
     assert main(["search", into, "a loud horn", "-k", "1", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["id"] == "things/1.wav"
+    assert json.loads(capsys.readouterr().out)["hits"][0]["id"] == "things/1.wav"
     assert main(["search", into, "--audio", str(folder / "0.wav"), "-k", "2", "--json"]) == 0
-    hits = json.loads(capsys.readouterr().out)
+    hits = json.loads(capsys.readouterr().out)["hits"]
     assert {hit["id"] for hit in hits} == {"things/0.wav", "things/long.flac"}

@@ -206,7 +206,7 @@ def test_no_model_is_loaded_where_nothing_is_encoded(encoder, tmp_path, capsys, 
         assert main(["index", str(tmp_path / "notes"), "--into", at, "--json", *options]) == 0
         assert json.loads(capsys.readouterr().out)["unchanged"] == 1
     assert main(["search", at, "고양이", "--mode", "keyword", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["id"] == "notes/a.txt"
+    assert json.loads(capsys.readouterr().out)["hits"][0]["id"] == "notes/a.txt"
     assert main(["verify", at]) == 0
     assert main(["index", str(tmp_path / "notes"), "--into", at, "-m", "all-minilm-l6-v2"]) == 2
     assert "got -m all-minilm-l6-v2. Leave" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
@@ -94,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             result = app(args=list(argv) if argv is not None else None, standalone_mode=False)
         return _report_interrupt() if result == _CTRL_C else int(result or 0)
     except (SememeError, OSError, FloatingPointError) as error:
-        typer.echo(f"sememe: {error}", err=True)
+        _report(str(error), argv)
         is_bad_input = isinstance(error, SememeError) and not isinstance(error, _FAILURES)
         return 2 if is_bad_input else 1
     except typer.Exit as stop:
@@ -109,7 +110,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not hasattr(error, "show"):
             raise
         error.show()
+        _report(getattr(error, "format_message", error.__str__)(), argv, shown=True)
         return int(getattr(error, "exit_code", 2))
+
+
+def _report(message: str, argv: Sequence[str] | None, *, shown: bool = False) -> None:
+    """Print an error on standard error, and with --json a document of it on standard output."""
+    if "--json" in (sys.argv if argv is None else argv):
+        typer.echo(json.dumps({"error": message}, ensure_ascii=False))
+    if not shown:
+        typer.echo(f"sememe: {message}", err=True)
 
 
 def _share_heaps() -> None:

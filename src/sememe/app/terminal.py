@@ -50,6 +50,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Console().print(table)
 
 
+def explain_default() -> str:
+    """Return which text encoder is the default here, and which others there are."""
+    from sememe.models.weights.catalog import BEST_MODEL, QUICK_MODEL, default_model
+
+    if default_model() == BEST_MODEL:
+        return f"text encoder: {BEST_MODEL}, the default; quicker and less exact: -m {QUICK_MODEL}"
+    return f"text encoder: {QUICK_MODEL}, the default where {BEST_MODEL} is not installed"
+
+
 def print_hits(hits: Hits) -> None:
     """Print hits, best first."""
     from rich.console import Console

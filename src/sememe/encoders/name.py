@@ -23,7 +23,7 @@ from typing import Literal, Self, cast
 
 from sememe._errors import UnknownNameError
 from sememe._types import Modality
-from sememe.models.weights.catalog import CATALOG
+from sememe.models.weights.catalog import CATALOG, default_model
 from sememe.models.weights.hub import PREFIX
 
 Form = Literal["part", "precision", "layer", "pooling", "conse"]
@@ -86,7 +86,7 @@ class ModelName:
 
     @property
     def conse(self) -> str | None:
-        """Text encoder in whose space images are meant; "" for the default one."""
+        """Text encoder in whose space images are meant."""
         return self.suffix.removeprefix(":conse")[1:] if self.form == "conse" else None
 
     @property
@@ -105,8 +105,8 @@ class ModelName:
         source, suffix = self.source, self.suffix
         if source not in CATALOG and not self.is_hub and path_exists(source):
             source = str(Path(source).resolve())
-        if self.conse:
-            suffix = f":conse:{ModelName.parse(self.conse).canonical}"
+        if self.form == "conse":
+            suffix = f":conse:{ModelName.parse(self.conse or default_model()).canonical}"
         return replace(self, source=source, suffix=suffix)
 
     def with_part(self, part: Modality) -> ModelName:

@@ -6,9 +6,11 @@ import json
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sememe._atomic import write_atomically
 from sememe._errors import IndexExistsError, IndexFormatError, IndexNotFoundError
+from sememe.models.weights.catalog import QUICK_MODEL
 from sememe.search.store import CHUNKS, SOURCES, Store
 
 FILE = "sememe.json"
@@ -84,7 +86,7 @@ class Config:
             )
         try:
             return cls(
-                encoders=[EncoderEntry(**entry) for entry in document["encoders"]],
+                encoders=[_read_entry(entry) for entry in document["encoders"]],
                 analyzer=document["analyzer"],
                 terms=document["terms"],
                 roots=dict(document["roots"]),
@@ -96,6 +98,14 @@ class Config:
             raise IndexFormatError(
                 f"{path} is damaged ({error!r}). Build the index again into another folder."
             ) from error
+
+
+def _read_entry(entry: dict[str, Any]) -> EncoderEntry:
+    """Read an encoder's entry; ":conse" alone meant the default text encoder of its time."""
+    name: str = entry["name"]
+    if name.endswith(":conse"):
+        entry = entry | {"name": f"{name}:{QUICK_MODEL}"}
+    return EncoderEntry(**entry)
 
 
 def prepare_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ from sememe.encoders.load.by_name import load, load_encoders
 from sememe.encoders.load.families import resolve
 from sememe.encoders.name import ModelName
 from sememe.index.config import EncoderEntry
-from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL, model_info
+from sememe.models.weights.catalog import IMAGE_MODEL, SOUND_MODEL, default_model, model_info
 
 _NO_ENCODER = {
     "image": "the index has no encoder for images. Build one that has: pip install "
@@ -117,7 +117,7 @@ def explain_no_encoder(modality: str) -> str:
 
 def list_default_encoders() -> list[str]:
     """Return the default encoder for text, those for images and audio where they are installed."""
-    names = [DEFAULT_MODEL]
+    names = [default_model()]
     if model_info(IMAGE_MODEL).available() and find_spec("PIL"):
         names += [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
     if model_info(SOUND_MODEL).available() and find_spec("soundfile"):
@@ -144,7 +144,7 @@ def list_names(given: Sequence[str]) -> list[str]:
     names = [name for model in models for name in model.names]
     if models and not any("text" in model.modalities for model in models):
         shared = (model.text_encoder for model in models if model.text_encoder)
-        names.insert(0, next(shared, DEFAULT_MODEL))
+        names.insert(0, next(shared, None) or default_model())
     return names
 
 

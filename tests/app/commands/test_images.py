@@ -90,7 +90,7 @@ def test_an_index_of_pictures_is_searched_by_words_and_by_a_picture(run, photos,
     done = run("index", photos, "--into", index)
     assert done.out.startswith("6 added")
     assert "photos/broken.jpg" in done.err
-    hits = json.loads(run("search", index, "비 오는 날 쓰는 우산", "--json").out)
+    hits = json.loads(run("search", index, "비 오는 날 쓰는 우산", "--json").out)["hits"]
     assert (hits[0]["id"], hits[0]["modality"]) == ("photos/umbrella.png", "image")
     umbrella().resize((200, 200)).save(tmp_path / "query.png")
     shown = run("search", index, "--image", tmp_path / "query.png", "-k", "2").out

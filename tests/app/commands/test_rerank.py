@@ -29,12 +29,12 @@ def index(tmp_path_factory, encoder):
 
 def test_search_ranks_again(index, folder, capsys):
     assert main(["search", str(index), "the bank", "--rerank", str(folder), "--json"]) == 0
-    hits = json.loads(capsys.readouterr().out)
+    hits = json.loads(capsys.readouterr().out)["hits"]
     ranked = CrossEncoder.load(str(folder)).rank("the bank", TEXTS)
     assert [hit["id"] for hit in hits] == [f"d{place}" for place, _ in ranked][: len(hits)]
     assert [hit["score"] for hit in hits] == pytest.approx([s for _, s in ranked][: len(hits)])
     assert main(["search", str(index), "the bank", "--json"]) == 0
-    assert hits != json.loads(capsys.readouterr().out)
+    assert hits != json.loads(capsys.readouterr().out)["hits"]
 
 
 def test_what_cannot_rank_is_refused(index, folder, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""The default text encoder: its contract, parity with the wheel's own, and the receipt."""
+"""The quick text encoder: its contract, parity with the wheel's own, and the receipt."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import sememe
 from sememe import InvalidInputError, TextTooLongError, UnknownNameError
+from sememe.encoders.text.encoder import TextEncoder, TextModel
 from tests.contracts.encoder import EncoderContract
 from tests.encoders.text.sixteen_languages import texts_in_sixteen_languages
 
@@ -173,3 +174,37 @@ def test_a_batch_of_nothing_is_refused(encoder, batch_size):
         next(encoder.encode_batches(["text"], batch_size=batch_size))
     with pytest.raises(InvalidInputError, match="threads"):
         sememe.load(threads=batch_size)
+
+
+class Letters:
+    """A tokenizer of one token a letter, and nine more for every line break between letters."""
+
+    def encode(self, texts):
+        return [[1] * (len(text) + 9 * text.strip().count("\n")) or [0] for text in texts]
+
+
+class Lengths:
+    """A network of ten tokens at most, whose vector is along the first axis."""
+
+    tokens_at_once = 100
+
+    def __init__(self):
+        self.longest = 0
+
+    def forward(self, ids):
+        self.longest = max([self.longest, *map(len, ids)])
+        return np.eye(1, 4, dtype=np.float32).repeat(len(ids), axis=0)
+
+    def release(self):
+        pass
+
+
+def test_a_chunk_that_has_more_tokens_than_its_sentences_is_still_encoded_whole():
+    """Its sentences fit the window by themselves; with the breaks between them they do not."""
+    engine = Lengths()
+    model = TextModel("toy", 4, 10, -1, "toy", overlap=0)
+    toy = TextEncoder(model, Letters(), engine, overflow="chunk")
+    done = toy.encode_with_receipt(["ab\ncd\nef\ngh\nij"])
+    assert engine.longest == 10
+    assert done.receipt.dropped == 0 and done.receipt.encoded > 40
+    np.testing.assert_allclose(done.vectors, np.eye(1, 4), atol=1e-6)

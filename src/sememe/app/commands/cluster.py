@@ -11,7 +11,7 @@ import typer
 from sememe._errors import InvalidInputError
 from sememe.app import terminal
 from sememe.app.options import ENCODER, Json
-from sememe.models.weights.catalog import DEFAULT_MODEL
+from sememe.models.weights.catalog import default_model
 
 if TYPE_CHECKING:
     from sememe.space.cluster import Clusters
@@ -25,7 +25,7 @@ _MIN_SIZE = typer.Option("--min-size", help="Minimum size of a cluster, for hdbs
 
 def cluster(
     items: Annotated[list[str], _ITEMS],
-    model: Annotated[str, ENCODER] = DEFAULT_MODEL,
+    model: Annotated[str | None, ENCODER] = None,
     k: Annotated[int | None, _K] = None,
     method: Annotated[str, _METHOD] = "kmeans",
     min_size: Annotated[int, _MIN_SIZE] = 5,
@@ -36,7 +36,7 @@ def cluster(
     from sememe.encoders.load.by_name import load_text
     from sememe.space import cluster as find_clusters
 
-    texts = _read_texts(items)
+    texts, model = _read_texts(items), model or default_model()
     vectors = load_text(model).encode(texts)
     kind: Any = method
     clusters = find_clusters(vectors, k=k, method=kind, min_size=min_size, seed=seed)

@@ -13,7 +13,7 @@ import typer
 from sememe._errors import InvalidInputError
 from sememe.app import terminal
 from sememe.app.options import Json, Model
-from sememe.models.weights.catalog import CATALOG, DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL
+from sememe.models.weights.catalog import CATALOG, IMAGE_MODEL, SOUND_MODEL, default_model
 
 if TYPE_CHECKING:
     from sememe._types import FloatArray, Item
@@ -37,6 +37,7 @@ def models(as_json: Json = False) -> None:
         rows = [
             {name: getattr(info, name) for name in names}
             | {"available": info.available(), "about": info.about}
+            | {"default": info.name == default_model()}
             for info in CATALOG.values()
         ]
         terminal.print_json(rows)
@@ -54,6 +55,7 @@ def models(as_json: Json = False) -> None:
         for info in CATALOG.values()
     ]
     terminal.print_table((*names, "here"), cells)
+    typer.echo(terminal.explain_default(), err=True)
 
 
 def embed(
@@ -71,7 +73,7 @@ def embed(
         if output is not None:
             message = "--tokens writes to standard output; give no -o, but > FILE.jsonl"
             raise InvalidInputError(message)
-        _print_tokens(items, model or DEFAULT_MODEL, parsed)
+        _print_tokens(items, model or default_model(), parsed)
         return
     if layers is not None:
         raise InvalidInputError("--layers goes with --tokens; a text has one vector.")
@@ -94,7 +96,7 @@ def _load_encoder(modality: str, model: str | None) -> BaseEncoder:
     """Load the encoder named, or the default one of a modality."""
     from sememe.encoders.load.by_name import load
 
-    return load(model or _DEFAULTS.get(modality, DEFAULT_MODEL))
+    return load(model or _DEFAULTS.get(modality) or default_model())
 
 
 def _encode(

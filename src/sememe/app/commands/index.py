@@ -32,6 +32,9 @@ _FORGET = typer.Option("--forget", help="Folder or file to remove from the index
 _IMAGE = typer.Option("--image", help="Find images like this one, and texts that describe it.")
 _AUDIO = typer.Option("--audio", help="Find audio that sounds like this file.")
 _WHERE = typer.Option("--where", help='SQL filter on metadata: "year >= 2020".')
+_JSON_LINES = typer.Option(
+    "--json-lines", help="Print one JSON document for each hit.", rich_help_panel="Output"
+)
 _RERANK = typer.Option("--rerank", help="Cross-encoder, a folder or hf:org/name, to rerank hits.")
 
 
@@ -64,6 +67,8 @@ def index(
     if given and not (into / FILE).exists():
         options: dict[str, Any] = {"thumbnails": thumbnails, "transcriber": transcriber}
         target = Index.create(into, model or None, terms=terms or "default", **options)
+        if not model and not as_json:
+            typer.echo(terminal.explain_default(), err=True)
     else:
         target = _open(into, model or [], terms, thumbnails, transcriber)
     reports = [target.forget(path) for path in gone] + _sync(target, given, ignore or [])
@@ -86,6 +91,7 @@ def search(
     where: Annotated[str | None, _WHERE] = None,
     rerank: Annotated[str | None, _RERANK] = None,
     as_json: Json = False,
+    as_lines: Annotated[bool, _JSON_LINES] = False,
 ) -> None:
     """Search an index by text, by an image or by audio."""
     from sememe.index.index import Index
@@ -108,10 +114,14 @@ def search(
         opened = Index.open(folder, preload=mode != "keyword")
         hits = opened.search(query, k=top_k, mode=mode, where=where, rerank=scorer)  # type: ignore[arg-type]
     if as_json:
-        terminal.print_json([hit.to_dict() for hit in hits])
+        asked = next(one for one in (image, audio, query) if one is not None)
+        terminal.print_json({"query": str(asked), **hits.to_dict()})
+    elif as_lines:
+        for hit in hits:
+            terminal.print_json(hit.to_dict())
     else:
         terminal.print_hits(hits)
-    if hits.note:
+    if hits.note and not as_json:
         typer.echo(f"note: {hits.note}", err=True)
 
 

@@ -12,7 +12,7 @@ import typer
 from sememe._errors import InvalidInputError
 from sememe.app import terminal
 from sememe.app.options import ENCODER, Json
-from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, SOUND_MODEL
+from sememe.models.weights.catalog import IMAGE_MODEL, SOUND_MODEL, default_model
 
 if TYPE_CHECKING:
     from sememe._types import Modality
@@ -71,7 +71,7 @@ def mine(
         _refuse(only_texts, "a folder")
         _mine_folder(file, kind, model, limit, media, as_json)
     else:
-        model = model or DEFAULT_MODEL
+        model = model or default_model()
         _check_output(output, file, duplicates)
         source = _read_texts(file, as_json)
         if duplicates:

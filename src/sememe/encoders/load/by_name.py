@@ -12,14 +12,14 @@ from sememe.encoders.load.families import Resolved, resolve
 from sememe.encoders.load.family import Request
 from sememe.encoders.name import ModelName
 from sememe.encoders.text.encoder import Overflow, TextEncoder
-from sememe.models.weights.catalog import DEFAULT_MODEL
+from sememe.models.weights.catalog import default_model
 
 _PLURAL = {"text": "texts", "image": "images", "audio": "audio"}
 
 
 @overload
 def load(
-    name: Literal["use-multilingual-v3"] = ...,
+    name: Literal["multilingual-e5-small", "use-multilingual-v3"] | None = ...,
     *,
     overflow: Overflow = ...,
     threads: int | None = ...,
@@ -31,7 +31,7 @@ def load(name: str, *, overflow: Overflow = ..., threads: int | None = ...) -> B
 
 
 def load(
-    name: str = DEFAULT_MODEL, *, overflow: Overflow = "chunk", threads: int | None = None
+    name: str | None = None, *, overflow: Overflow = "chunk", threads: int | None = None
 ) -> BaseEncoder:
     """Load an encoder, by default the multilingual one for text.
 
@@ -46,11 +46,11 @@ def load(
     Names, by family:
 
     - Universal Sentence Encoder: use-multilingual-v3
-    - sentence encoder: multilingual-e5-small, all-minilm-l6-v2, or a folder that
-      sentence-transformers or transformers wrote (BERT, RoBERTa, XLM-R, DistilBERT, MPNet; others
-      by their onnx/model.onnx or, with the extra `train`, by an export); :int8 computes in 8 bits,
-      faster on many CPUs and a little less exact, :float32 in 32; multilingual-e5-small does the
-      first unless told
+    - sentence encoder: e5-use-multilingual, multilingual-e5-small, all-minilm-l6-v2, or a folder
+      that sentence-transformers or transformers wrote (BERT, RoBERTa, XLM-R, DistilBERT, MPNet;
+      others by their onnx/model.onnx or, with the extra `train`, by an export); :int8 computes in 8
+      bits, faster on many CPUs and a little less exact, :float32 in 32; the first two do the former
+      unless told
     - static encoder: a folder that `sememe distil` or model2vec wrote
     - word vectors: glove-6b-50d, a folder that sememe wrote, or a file of word2vec, GloVe or
       fastText; :sif (the default) or :mean pools words to texts
@@ -82,14 +82,14 @@ def load(
 
 
 def load_text(
-    name: str = DEFAULT_MODEL, *, overflow: Overflow = "chunk", threads: int | None = None
+    name: str | None = None, *, overflow: Overflow = "chunk", threads: int | None = None
 ) -> BaseEncoder:
     """Load a text encoder; see `load`. InvalidInputError for one of another modality."""
     return _load(name, "text", overflow=overflow, threads=threads)
 
 
 def load_encoders(
-    name: str = DEFAULT_MODEL,
+    name: str | None = None,
     *,
     overflow: Overflow = "chunk",
     threads: int | None = None,
@@ -104,7 +104,8 @@ def load_encoders(
     ['text']
     """
     check_threads(threads)
-    return _open(resolve(name), overflow, threads, list(loaded))
+    resolved = resolve(default_model() if name is None else name)
+    return _open(resolved, overflow, threads, list(loaded))
 
 
 def load_pair(name: str, *, threads: int | None = None) -> tuple[BaseEncoder, BaseEncoder]:
@@ -128,15 +129,16 @@ def load_pair(name: str, *, threads: int | None = None) -> tuple[BaseEncoder, Ba
 
 
 def _load(
-    name: str, modality: Modality | None, *, overflow: Overflow, threads: int | None
+    name: str | None, modality: Modality | None, *, overflow: Overflow, threads: int | None
 ) -> BaseEncoder:
     """Load the one encoder of a name, of a modality if given."""
     check_threads(threads)
+    name = default_model() if name is None else name
     resolved = resolve(name)
     if modality is not None and modality not in resolved.modalities:
         other, wanted = _PLURAL[resolved.modalities[0]], _PLURAL[modality].removesuffix("s")
         raise InvalidInputError(
-            f"{name} encodes {other}; give an encoder for {wanted}: {DEFAULT_MODEL}"
+            f"{name} encodes {other}; give an encoder for {wanted}: {default_model()}"
         )
     if len(resolved.modalities) > 1:
         kinds = " and ".join(_PLURAL[one] for one in resolved.modalities)

@@ -15,7 +15,6 @@ from sememe._errors import InvalidInputError
 from sememe._types import Modality
 from sememe.encoders.load import audio, image, joint, text
 from sememe.encoders.load.family import Candidate, Family
-from sememe.models.weights.catalog import DEFAULT_MODEL
 from sememe.models.weights.folder import ModelKind
 
 FAMILIES = (
@@ -61,8 +60,7 @@ class Resolved:
     @property
     def text_encoder(self) -> str | None:
         """Name of the text encoder whose space an image encoder shares by its suffix, if any."""
-        conse = self.model.name.conse
-        return None if conse is None else conse or DEFAULT_MODEL
+        return self.model.name.conse
 
     @property
     def names(self) -> tuple[str, ...]:

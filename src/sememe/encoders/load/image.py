@@ -9,7 +9,7 @@ from sememe.encoders.load.family import Candidate, Family, Request
 from sememe.encoders.space import fingerprint_model, fingerprint_space
 from sememe.models.image.exported import export_once
 from sememe.models.image.folder import read_image_folder
-from sememe.models.weights.catalog import DEFAULT_MODEL, IMAGE_MODEL, ModelInfo
+from sememe.models.weights.catalog import IMAGE_MODEL, ModelInfo, default_model
 from sememe.models.weights.folder import ModelKind
 
 
@@ -62,7 +62,7 @@ def _open_conse(request: Request) -> list[Encoder]:
             f"{name.source} encodes {images.modality}; {name.suffix!r} needs a network that names "
             f"ImageNet's classes. Give {IMAGE_MODEL}{name.suffix}"
         )
-    return [ConseEncoder(images, request.load(name.conse or DEFAULT_MODEL), name=request.name)]
+    return [ConseEncoder(images, request.load(name.conse or default_model()), name=request.name)]
 
 
 IMAGE = Family(

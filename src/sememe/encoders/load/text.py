@@ -10,11 +10,13 @@ from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import Encoder
 from sememe.encoders.load.family import Candidate, Family, Request
 from sememe.encoders.name import path_exists
-from sememe.models.weights.catalog import CATALOG, DEFAULT_MODEL, model_info
+from sememe.models.weights.catalog import BEST_MODEL, CATALOG, QUICK_MODEL, model_info
 from sememe.models.weights.folder import ModelKind
 from sememe.models.weights.glove import GLOVE
 
 if TYPE_CHECKING:
+    from sememe.encoders.text.encoder import TextEncoder
+    from sememe.encoders.text.sentence import SentenceEncoder
     from sememe.encoders.text.word_tokens import Tokens
     from sememe.vectors.keyed import KeyedVectors
 
@@ -63,19 +65,23 @@ def unknown_name(name: str) -> UnknownNameError:
 
 
 def _open_use(request: Request) -> list[Encoder]:
+    return [_load_use(request)]
+
+
+def _load_use(request: Request) -> TextEncoder:
     from sememe.encoders.space import fingerprint_model
     from sememe.encoders.text.encoder import TextEncoder, TextModel
     from sememe.models.use.engine import UseEngine
     from sememe.models.use.weights import UseWeights
     from sememe.text.tokenizers.unigram import BOS, EOS, UNK, UnigramTokenizer
 
-    info, threads = model_info(DEFAULT_MODEL), request.threads or os.cpu_count() or 1
+    info, threads = model_info(QUICK_MODEL), request.threads or os.cpu_count() or 1
     tokenizer = UnigramTokenizer(info.read("tokenizer"))
     pooling = "sum over root of length"
     space = fingerprint_model(info, dtype="float32", pooling=pooling, normalize=True)
     model = TextModel(info.name, info.dim, 256, UNK, space, begin=(BOS,), end=(EOS,))
     engine = UseEngine(UseWeights(info.read("weights"), threads=threads), threads=threads)
-    return [TextEncoder(model, tokenizer, engine, overflow=request.overflow)]
+    return TextEncoder(model, tokenizer, engine, overflow=request.overflow)
 
 
 def _is_sentence_encoder(model: Candidate) -> bool:
@@ -92,15 +98,22 @@ def _open_sentence_encoder(request: Request) -> list[Encoder]:
     overflow, threads = request.overflow, request.threads
     if info is not None and packed.FILE in info.files:
         precision = precision or "int8"
-        return [
-            packed.load_packed_encoder(
-                info, name, overflow=overflow, threads=threads, precision=precision
-            )
-        ]
+        encoder = packed.load_packed_encoder(
+            info, name, overflow=overflow, threads=threads, precision=precision
+        )
+        return [_combine(encoder, request) if info.name == BEST_MODEL else encoder]
     int8 = precision == "int8"
     return [
         load_sentence_encoder(request.path, name, overflow=overflow, threads=threads, int8=int8)
     ]
+
+
+def _combine(encoder: SentenceEncoder, request: Request) -> Encoder:
+    """Combine multilingual-e5-small with the quick encoder."""
+    from sememe.encoders.text.combined import CombinedEncoder
+    from sememe.models.e5.combination import read_combination
+
+    return CombinedEncoder(encoder, _load_use(request), read_combination(), name=request.name)
 
 
 def _open_static(request: Request) -> list[Encoder]:
@@ -138,8 +151,8 @@ def _read_tokenisation(path: Path) -> Tokens:
 
 USE = Family(
     name="Universal Sentence Encoder",
-    names=DEFAULT_MODEL,
-    recognises=lambda model: model.name.source == DEFAULT_MODEL,
+    names=QUICK_MODEL,
+    recognises=lambda model: model.name.source == QUICK_MODEL,
     open=_open_use,
 )
 STATIC = Family(
@@ -150,10 +163,11 @@ STATIC = Family(
 )
 SENTENCE = Family(
     name="sentence encoder",
-    names="multilingual-e5-small, all-minilm-l6-v2, or a folder that sentence-transformers or "
-    "transformers wrote (BERT, RoBERTa, XLM-R, DistilBERT, MPNet; others by their onnx/model.onnx "
-    "or, with the extra `train`, by an export); :int8 computes in 8 bits, faster on many CPUs and "
-    "a little less exact, :float32 in 32; multilingual-e5-small does the first unless told",
+    names="e5-use-multilingual, multilingual-e5-small, all-minilm-l6-v2, or a folder that "
+    "sentence-transformers or transformers wrote (BERT, RoBERTa, XLM-R, DistilBERT, MPNet; others "
+    "by their onnx/model.onnx or, with the extra `train`, by an export); :int8 computes in 8 bits, "
+    "faster on many CPUs and a little less exact, :float32 in 32; the first two do the former "
+    "unless told",
     recognises=_is_sentence_encoder,
     open=_open_sentence_encoder,
     form="precision",

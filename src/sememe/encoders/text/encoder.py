@@ -210,7 +210,10 @@ class TextEncoder(BaseEncoder):
             rows = self.tokenizer.encode([text[span.start : span.end] for span in some])
             for span, ids in zip(some, rows, strict=True):
                 self._record(receipt, item, span, ids)
-                yield _Chunk(item, float(len(ids)), ids)
+                # A span is counted sentence by sentence; as a whole it may have more tokens.
+                for at in range(0, len(ids), self.model.window):
+                    part = ids[at : at + self.model.window]
+                    yield _Chunk(item, float(len(part)), part)
 
     def _plan_truncated(self, item: int, text: str, start: int, receipt: Receipt) -> _Chunk:
         """Take as many tokens as the window holds, and count the others as dropped."""

@@ -26,6 +26,9 @@ class Hit:
         start: Its first character within the item's text; of audio, the window's first second.
         end: One past its last character; of audio, the window's last second.
         metadata: The item's metadata that has a value.
+        similarity: Cosine of the item's nearest passage, or of its image or audio, to the query, on
+            the scale of the first column; None where it was not compared.
+        bm25: Score of the item's words; None where it holds none of the query's.
     """
 
     id: str
@@ -36,6 +39,8 @@ class Hit:
     start: int | float
     end: int | float
     metadata: Metadata = field(default_factory=dict)
+    similarity: float | None = None
+    bm25: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the hit as `sememe search --json` prints it."""
@@ -69,6 +74,11 @@ class Hits(Sequence[Hit]):
 
     def __len__(self) -> int:
         return len(self.hits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the hits and how they were ranked, as `sememe search --json` prints them."""
+        hits = [hit.to_dict() for hit in self.hits]
+        return {"mode": self.mode, "weights": self.weights, "note": self.note, "hits": hits}
 
     @property
     def ids(self) -> list[str]:

@@ -57,8 +57,16 @@ class Passages:
                     best[row["id"]] = row
         return [best[id_] for id_ in ids]
 
-    def show(self, scores: Sequence[float], rows: Sequence[_Row]) -> tuple[Hit, ...]:
-        """Return hits, given a score and the chosen row of each."""
+    def show(
+        self,
+        scores: Sequence[float],
+        rows: Sequence[_Row],
+        *,
+        similarities: Mapping[str, float] | None = None,
+        bm25: Mapping[str, float] | None = None,
+    ) -> tuple[Hit, ...]:
+        """Return hits, given a score and the chosen row of each; and, by id, of what it is made."""
+        similarities, bm25 = similarities or {}, bm25 or {}
         return tuple(
             Hit(
                 id=row["id"],
@@ -69,6 +77,8 @@ class Passages:
                 start=_to_offset(row, "start"),
                 end=_to_offset(row, "end"),
                 metadata={name: row[name] for name in self._metadata if row[name] is not None},
+                similarity=similarities.get(row["id"]),
+                bm25=bm25.get(row["id"]),
             )
             for score, row in zip(scores, rows, strict=True)
         )

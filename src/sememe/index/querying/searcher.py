@@ -16,6 +16,7 @@ from sememe.index.querying.hits import Hit, Hits, Mode
 from sememe.index.querying.passages import Passages
 from sememe.index.querying.term_search import rank_by_terms
 from sememe.index.querying.vector_search import VectorSearch
+from sememe.search.ranking.documents import Ranking
 from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.keyword import TermRanking
 from sememe.search.ranking.score_fusion import Background, compute_coverage, explain_no_match, fuse
@@ -104,7 +105,7 @@ class Searcher:
             reason = explain_no_match(filtered=elsewhere)
             note = self._explain_nothing(query.where) or f"keyword: {reason}"
         rows = self._passages.choose(ranking.ids, {}, terms, analyzer)
-        hits = self._passages.show(ranking.scores.tolist(), rows)
+        hits = self._passages.show(ranking.scores.tolist(), rows, bm25=_map_scores(ranking))
         return Hits(hits, "keyword", {"keyword": 1.0}, note)
 
     def _search_by_both(self, query: Query) -> Hits:
@@ -116,10 +117,11 @@ class Searcher:
         nearest = _locate_rows(near)
         far = [id_ for id_ in keyword.ids if id_ not in nearest]
         scores = self._store.score_ids(column, vector, far).tolist() if far else []
+        similarities = {i: s for i, s in zip(far, scores, strict=True) if s == s}  # not NaN
         fused = fuse(
             near,
             keyword,
-            similarities={i: s for i, s in zip(far, scores, strict=True) if s == s},  # not NaN
+            similarities=similarities,
             background=Background(near.mean, self._store.count(), len(vector)),
             required=required,
             missing=keyword.missing,
@@ -128,7 +130,12 @@ class Searcher:
         )
         ids = fused.ids[: query.k]
         rows = self._passages.choose(ids, nearest, required, analyzer)
-        hits = self._passages.show(fused.scores[: query.k].tolist(), rows)
+        hits = self._passages.show(
+            fused.scores[: query.k].tolist(),
+            rows,
+            similarities=similarities | _map_scores(near),
+            bm25=_map_scores(keyword),
+        )
         note = (not hits and self._explain_nothing(query.where)) or fused.note
         return Hits(hits, "hybrid", fused.weights, note)
 
@@ -144,7 +151,8 @@ class Searcher:
 
     def _show_nearest(self, ranking: VectorRanking) -> tuple[Hit, ...]:
         rows = self._passages.choose(ranking.ids, _locate_rows(ranking))
-        return self._passages.show(ranking.scores.tolist(), rows)
+        scores = ranking.scores.tolist()
+        return self._passages.show(scores, rows, similarities=_map_scores(ranking))
 
     def _explain_nothing(self, where: str | None) -> str:
         """Return why no query could find a document, "" if one could."""
@@ -157,6 +165,11 @@ class Searcher:
         anything = np.eye(1, dim, dtype=np.float32)
         ranking = self._store.search_vectors(column, anything, 1, where=where)[0]
         return "" if len(ranking.ids) else "no document passes the filter"
+
+
+def _map_scores(ranking: Ranking) -> dict[str, float]:
+    """Return id -> score."""
+    return dict(zip(ranking.ids, map(float, ranking.scores), strict=True))
 
 
 def _locate_rows(ranking: VectorRanking) -> dict[str, int]:

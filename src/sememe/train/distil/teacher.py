@@ -14,6 +14,8 @@ from sememe._types import Encoder
 from sememe.encoders.text.encoder import TextEncoder
 from sememe.encoders.text.sentence import SentenceEncoder
 from sememe.models.static.engine import StaticEngine
+from sememe.text.tokenizers.piece_file import describe_tokenizer
+from sememe.text.tokenizers.piece_table import PieceTokenizer
 from sememe.text.tokenizers.sentencepiece_file import convert
 from sememe.text.tokenizers.subwords import SubwordTokenizer
 from sememe.text.tokenizers.tokenizer_file import FileTokenizer
@@ -38,7 +40,7 @@ class Teacher:
     def __init__(self, encoder: Any, pooling: str | None) -> None:
         """Raise InvalidInputError or UnknownNameError for other encoders and poolings."""
         tokenizer = encoder.tokenizer if isinstance(encoder, TextEncoder) else None
-        readable = isinstance(tokenizer, FileTokenizer | UnigramTokenizer)
+        readable = isinstance(tokenizer, FileTokenizer | PieceTokenizer | UnigramTokenizer)
         if not readable or isinstance(encoder.engine, StaticEngine):
             name = encoder.name if isinstance(encoder, Encoder) else encoder
             raise InvalidInputError(
@@ -55,7 +57,7 @@ class Teacher:
         self.encoder = encoder
         self.pooling = pooling or ("states" if has_states else "sentence")
         self.begin: tuple[int, ...] = encoder.model.begin
-        if isinstance(tokenizer, FileTokenizer):  # a prompt would dominate a single token
+        if isinstance(tokenizer, FileTokenizer | PieceTokenizer):  # a prompt would dominate a token
             self.begin = tokenizer.begin[: tokenizer.marks]
         self.tokenizer = _copy_without_marks(tokenizer)
 
@@ -79,6 +81,8 @@ def _copy_without_marks(tokenizer: Any) -> Any:
     library = require("tokenizers", "distil")
     if isinstance(tokenizer, FileTokenizer):
         copy = SubwordTokenizer.load(tokenizer.path).tokenizer
+    elif isinstance(tokenizer, PieceTokenizer):
+        copy = library.Tokenizer.from_str(json.dumps(describe_tokenizer(tokenizer.table)))
     else:
         copy = convert(library, tokenizer.model_bytes(), name="the teacher's tokenizer")
     document = json.loads(copy.to_str())

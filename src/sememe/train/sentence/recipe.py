@@ -93,7 +93,10 @@ class ExampleRecipe(TrainerRecipe):
         from sememe.train.base.hf_callbacks import Measured, SentenceTrainer
 
         held = run.held
-        defaults = {"trainer": SentenceTrainer, "options": SentenceTransformerTrainingArguments}
+        options = SentenceTransformerTrainingArguments
+        defaults: dict[str, Any] = {"trainer": SentenceTrainer, "options": options}
+        if getattr(model, "default_prompt_name", None):  # which the trainer does not heed
+            defaults["prompts"] = model.prompts[model.default_prompt_name]
         return fit_model(
             self,
             model,

@@ -6,7 +6,8 @@
 Means and directions of languages: messages of Django's own translations (BSD) of at least three
 words, 120 of those that most languages have, encoded by multilingual-e5-small in every language
 that has twelve, as queries and as documents. The file has half of the mean over languages for each,
-and the 40 directions along which the means of languages differ most.
+and the 40 directions along which the means of languages differ most. And 0.6 of the mean of
+the combined queries, over languages, are what queries lose.
 
 Projection: principal components of combined vectors, without centring, of 40 of these messages in
 each language, 2,500 lines of --korean (NSMC: github.com/e9t/nsmc, CC0) and 2,500 sentences of the
@@ -34,7 +35,8 @@ LEFT_OUT = (
     "sr_Latn nn"
 ).split()
 MARKUP = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}|<[^>]+>|&\w+;|\\n")
-ROLES = ("query", "document")
+QUERIES = 0.6  # share of the mean query that is subtracted from queries
+ROLES = ("text", "document")
 
 
 def main() -> None:
@@ -45,27 +47,31 @@ def main() -> None:
     options = parser.parse_args()
     import sememe
     from sememe.models.e5.combination import Combination, stack
+    from sememe.vectors.nearest import unit
 
     e5, use = sememe.load("multilingual-e5-small"), sememe.load("use-multilingual-v3")
-    encode = {"query": e5.encode_query, "document": e5.encode_document}
+    encode = {"text": e5.encode, "document": e5.encode_document}
     chosen = choose(read_messages())
     rows = {role: [encode[role](texts) for texts in chosen.values()] for role in ROLES}
     facts = find_directions(rows)
     means = {role: facts[role] for role in ROLES}
-    how = Combination(means, facts["directions"], np.empty((0, 0), np.float32), "")
+    nothing = np.zeros((0, 0), np.float32)
+    how = Combination(means, facts["directions"], nothing, nothing, "")
     parts = []
     for role in ROLES:
         for texts, own in zip(chosen.values(), rows[role], strict=True):
             first = how.remove_language(own[:EACH], role)
             parts.append(stack(first, use.encode(texts[:EACH])))
     for texts in (read_lines(options.korean), read_docstrings()):
-        first = how.remove_language(e5.encode_query(texts), "query")
+        first = how.remove_language(e5.encode(texts), "text")
         parts.append(stack(first, use.encode(texts)))
-    combined = np.concatenate(parts)
+    combined, n = np.concatenate(parts), len(chosen)
     strengths, components = np.linalg.eigh(combined.T @ combined)
     kept = strengths[::-1][:WIDTH].sum() / strengths.sum()
     print(f"{len(combined)} vectors; {WIDTH} of {len(strengths)} components keep {kept:.3f}")
     projection = components[:, ::-1][:, :WIDTH].astype(np.float16)
+    queries = [unit(part @ projection.astype(np.float32)).mean(axis=0) for part in parts[:n]]
+    facts["queries"] = (QUERIES * np.mean(queries, axis=0)).astype(np.float32)
     np.savez(options.output, **facts, projection=projection)
 
 

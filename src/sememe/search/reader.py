@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -262,6 +262,10 @@ class Reader:
             documents=documents,
             operator=operator,
         )
+
+    def count_term_rows(self, terms: Iterable[str]) -> dict[str, int]:
+        """Return how many rows hold each term, counted up to a thousand."""
+        return self._vocabulary.count_rows(self._chunks, terms)
 
     def _snapshot(self) -> Snapshot:
         """Return the rows of the table's version, read once for each version."""

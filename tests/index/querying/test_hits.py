@@ -19,6 +19,8 @@ def test_a_hit_is_json_whatever_mapping_holds_its_metadata():
         "start": 0,
         "end": 4,
         "metadata": {"year": 2024},
+        "similarity": None,
+        "bm25": None,
     }
 
 

@@ -23,17 +23,21 @@ def test_the_numbers_that_come_with_the_package():
 def test_worked_by_hand():
     """(0.8, 0.6, 0) less (0, 0.1, 0) is (0.8, 0.5, 0), of which the first axis is removed; beside
     (0, 1) at a weight of one half it is (0, 1, 0, 0, 0.707) / 1.225."""
-    means = {"query": np.float32([0, 0.1, 0]), "document": np.float32([0, 0, 0])}
-    how = Combination(means, np.float32([[1, 0, 0]]), np.eye(5, dtype=np.float32)[:, [4, 1]], "")
+    means = {"text": np.float32([0, 0.1, 0]), "document": np.float32([0, 0, 0])}
+    means["query"] = means["text"]
+    projection, queries = np.eye(5, dtype=np.float32)[:, [4, 1]], np.float32([0.5, 0])
+    how = Combination(means, np.float32([[1, 0, 0]]), projection, queries, "")
     rows, others = np.float32([[0.8, 0.6, 0], [0.6, 0.48, 0.64]]), np.float32([[0, 1], [1, 0]])
-    np.testing.assert_allclose(how.remove_language(rows, "query")[0], [0, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(how.remove_language(rows, "text")[0], [0, 1, 0], atol=1e-6)
     np.testing.assert_allclose(how.remove_language(rows, "document")[1], [0, 0.6, 0.8], atol=1e-6)
-    got = how.combine(rows, others, "query")
+    got = how.combine(rows, others, "text")
     np.testing.assert_allclose(got[0], [3**-0.5, (2 / 3) ** 0.5], atol=1e-6)
     np.testing.assert_allclose(got[1], [0, 1], atol=1e-6)
+    asked = how.combine(rows, others, "query")
+    np.testing.assert_allclose(asked[1], [-(0.2**0.5), 0.8**0.5], atol=1e-6)  # (-0.5, 1) / 1.118
 
 
-@pytest.mark.parametrize("role", ["query", "document"])
+@pytest.mark.parametrize("role", ["text", "document"])
 def test_nothing_is_left_along_the_directions(role):
     found = read_combination()
     rows = RNG.normal(size=(20, 384)).astype(np.float32)

@@ -50,9 +50,9 @@ def test_worked():
 
 
 def test_a_poorly_covered_query_trusts_its_words_less():
-    """Coverage 0.25 halves the keyword part: 0.5 and 0.25 become 2/3 and 1/3."""
+    """Coverage 0.25 leaves an eighth of the keyword part: 0.5 and 0.0625 become 8/9 and 1/9."""
     fused = fuse(ranking(a=0.6, b=0.1), ranking(b=8.0), coverage=0.25, weight=0.5)
-    assert fused.weights["semantic"] == pytest.approx(2 / 3)
+    assert fused.weights["semantic"] == pytest.approx(8 / 9)
     assert fused.ids == ["a", "b"]
     assert fuse(ranking(a=0.6, b=0.1), ranking(b=8.0), weight=0.4).ids == ["b", "a"]
 

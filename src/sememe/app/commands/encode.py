@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _BATCH = 1024  # items in memory at once
 _DEFAULTS = {"image": IMAGE_MODEL, "audio": SOUND_MODEL}
+_MANY = 20  # languages that the table only counts; --json lists them
 _NOTHING = "none of the items could be read; the reasons are above"
 _OUTPUT = typer.Option("-o", "--output", help="File to write: .npy, .parquet or .jsonl.")
 _TOKENS = typer.Option("--tokens", help="Print a vector per token, in context.")
@@ -47,7 +48,7 @@ def models(as_json: Json = False) -> None:
             info.name,
             info.modality,
             str(info.dim),
-            " ".join(info.languages),
+            " ".join(info.languages) if len(info.languages) < _MANY else f"{len(info.languages)}",
             info.licence,
             f"{info.size / 1e6:.0f} MB",
             "yes" if info.available() else "no",

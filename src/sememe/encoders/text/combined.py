@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sememe._types import Modality
+from sememe._types import FloatArray, Modality
 from sememe.encoders.base import BaseEncoder
 from sememe.encoders.receipt import Encoded
 from sememe.encoders.space import fingerprint_space
@@ -39,7 +39,7 @@ class CombinedEncoder(BaseEncoder):
         combination: Combination,
         *,
         name: str,
-        role: Role = "query",
+        role: Role = "text",
     ) -> None:
         """Take the two encoders, how they are combined, and the role of texts in the first."""
         parts = [first.space, second.space]
@@ -61,11 +61,21 @@ class CombinedEncoder(BaseEncoder):
         others = self.second.encode(items, batch_size=batch_size)
         return Encoded(self._combination.combine(done.vectors, others, self._role), done.receipt)
 
+    def encode_query(
+        self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
+    ) -> FloatArray:
+        """Return (n, 512) float32, one unit row for each query."""
+        encoder = self._with_role(self.first, "query")
+        return encoder.encode(items, batch_size=batch_size, show_progress=show_progress)
+
     @property
     def documents(self) -> CombinedEncoder:
         """The encoder of what is searched."""
-        first, how = self.first.documents, self._combination
-        return CombinedEncoder(first, self.second, how, name=self.name, role="document")
+        return self._with_role(self.first.documents, "document")
+
+    def _with_role(self, first: SentenceEncoder, role: Role) -> CombinedEncoder:
+        how = self._combination
+        return CombinedEncoder(first, self.second, how, name=self.name, role=role)
 
     def encode_tokens(
         self, texts: Sequence[str], *, layers: Sequence[int] | None = None

@@ -142,12 +142,16 @@ class Searcher:
     def _rank_by_terms(
         self, analyzer: Analyzer, query: Query, k: int
     ) -> tuple[TermRanking, tuple[str, ...], float]:
-        """Return the keyword ranking, the required terms, and the share that its best one holds."""
+        """Return the keyword ranking, the required terms, and the share that its best one holds.
+
+        The share is that of `compute_coverage`.
+        """
         ranking, required = rank_by_terms(self._store, analyzer, query.content, k, query.where)
         if not len(ranking.rows):
             return ranking, required, 1.0
         held = self._passages.read_terms(ranking.rows[:1])
-        return ranking, required, compute_coverage(required, held)
+        rows = self._store.count_term_rows(required)
+        return ranking, required, compute_coverage(rows, held, self._store.count())
 
     def _show_nearest(self, ranking: VectorRanking) -> tuple[Hit, ...]:
         rows = self._passages.choose(ranking.ids, _locate_rows(ranking))

@@ -34,6 +34,7 @@ STALE_FRACTION = 0.02  # of the documents may be removed ones before the index i
 ALWAYS_REBUILD = 20_000  # documents: below, a rebuild takes under half a second
 _TIES_AT_MOST = 1_500  # rows fetched to put equal scores in the order of their ids
 _REPEATED_AT_MOST = 8  # times a term is repeated in a query to express its boost
+_COMMON = 1_000  # rows up to which the rows of a term are counted
 _FEW_TERMS = 3  # looked up one by one sooner than read off the best hits
 
 
@@ -156,11 +157,13 @@ def search_terms(
 
 
 class Vocabulary:
-    """Which terms occur, for one version of the table."""
+    """Which terms occur, and in how many rows, for one version of the table."""
 
     def __init__(self) -> None:
         self._version = -1
         self._known: dict[str, bool] = {}
+        self._counted = -1  # the version of the counts
+        self._counts: dict[str, int] = {}
 
     def find_missing(
         self, table: LanceTable, terms: Iterable[str], ranking: Ranking
@@ -176,6 +179,15 @@ class Vocabulary:
                 known[term] = document_frequency(table, term, limit=1) > 0
         self._known, self._version = known, table.version
         return tuple(term for term in asked if not known[term])
+
+    def count_rows(self, table: LanceTable, terms: Iterable[str]) -> dict[str, int]:
+        """Return how many rows hold each term, counted up to `_COMMON`."""
+        counts = self._counts if self._counted == table.version else {}
+        for term in terms:
+            if term not in counts:
+                counts[term] = document_frequency(table, term, limit=_COMMON)
+        self._counts, self._counted = counts, table.version
+        return {term: counts[term] for term in terms}
 
 
 def _read_terms(table: LanceTable, addresses: Addresses) -> set[str]:

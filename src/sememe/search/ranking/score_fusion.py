@@ -18,8 +18,10 @@ USE multilingual and BM25, nDCG@10 over the train queries of SciFact and MIRACL-
 0.725 and 0.652. Bruch et al. 2023 (arXiv:2210.11934) explain why; they call it a convex
 combination.
 
-The more of the query's terms the best document lacks, the less its words prove: the keyword weight
-shrinks with the square root of the share of terms that it holds.
+The more of the query's terms the best document lacks, the less its words prove, and the rarer they
+are, the more: the keyword weight shrinks with the power 1.5 of the share of terms that it holds,
+each counted by its rareness. So "day" alone of "day off for a wedding" weighs little, and a question in another
+language than its answer is left to meaning.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ from sememe.search.ranking.exact import VectorRanking
 SEMANTIC_WEIGHT = 0.35  # from 0.3 to 0.4 both sets keep within 0.006 nDCG@10 of their best
 _MIN_DEVIATION = 1e-3  # a column of one row, or of equal ones, has none to divide by
 _PRIOR_ROWS = 30  # rows that a prior counts for
+_TRUST = 1.5  # exponent of the coverage in the keyword weight
+_PROOF = 0.5  # coverage from which words alone may decide
 _PASSING = " that passes the filter"
 
 
@@ -175,14 +179,16 @@ def fuse(
     for name, value in (("weight", weight), ("coverage", coverage)):
         if not 0.0 <= value <= 1.0:
             raise InvalidInputError(f"{name}={value!r}; give a number from 0 to 1.")
-    unsemantic = _reject_semantic(semantic, background, filtered)
     unworded = _reject_keyword(keyword, required, missing, filtered)
+    unsemantic = _reject_semantic(semantic, background, filtered)
+    if coverage < _PROOF and len(semantic.ids) and not unworded:
+        unsemantic = ""  # words that prove little are no better than a similarity near chance
     if unworded:  # a ranking no better than chance still beats an empty page
         parts = {"semantic": 1.0, "keyword": 0.0}
     elif unsemantic:
         parts = {"semantic": 0.0, "keyword": 1.0}
     else:
-        parts = {"semantic": weight, "keyword": (1.0 - weight) * math.sqrt(coverage)}
+        parts = {"semantic": weight, "keyword": (1.0 - weight) * coverage**_TRUST}
     total = sum(parts.values())
     weights = {name: part / total for name, part in parts.items()}
     ids, scores = _sum_scores(semantic, keyword, weights, similarities or {}, background)
@@ -191,14 +197,19 @@ def fuse(
     return FusedRanking(ids, scores, weights, note)
 
 
-def compute_coverage(required: Collection[str], terms: Collection[str]) -> float:
-    """Return the share of the required terms among a document's terms; 1 if none is required.
+def compute_coverage(rows: Mapping[str, int], terms: Collection[str], total: int) -> float:
+    """Return the share of the required terms that a document holds, each by how rare it is.
 
-    >>> compute_coverage(["자동차", "보험"], ["자동차", "차를"])
-    0.5
+    rows: Required term -> how many rows hold it. terms: Those of the document. total: How many rows
+    there are. Rareness is BM25's, so that a term that no row holds counts most. 1 if none is
+    required.
+
+    >>> round(compute_coverage({"자동차": 4, "보험": 50}, ["자동차", "차를"], 100), 2)
+    0.82
     """
-    wanted = set(required)
-    return len(wanted.intersection(terms)) / len(wanted) if wanted else 1.0
+    weights = {term: math.log1p((max(total - n, 0) + 0.5) / (n + 0.5)) for term, n in rows.items()}
+    held = sum(weight for term, weight in weights.items() if term in set(terms))
+    return held / sum(weights.values()) if weights else 1.0
 
 
 def explain_no_match(*, filtered: bool) -> str:

@@ -92,7 +92,7 @@ def test_a_new_family_loads_indexes_and_evaluates(toy, tmp_path, folder, capsys)
         )
         == 0
     )
-    assert json.loads(capsys.readouterr().out)[0]["source"].endswith("plane.txt")
+    assert json.loads(capsys.readouterr().out)["hits"][0]["source"].endswith("plane.txt")
 
 
 def test_without_registration_the_name_is_unknown():

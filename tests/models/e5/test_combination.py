@@ -22,7 +22,7 @@ def test_the_numbers_that_come_with_the_package():
 
 def test_worked_by_hand():
     """(0.8, 0.6, 0) less (0, 0.1, 0) is (0.8, 0.5, 0), of which the first axis is removed; beside
-    (0, 1) at a weight of one half it is (0, 1, 0, 0, 0.707) / 1.225."""
+    (0, 1) at a weight of one quarter it is (0, 1, 0, 0, 0.5) / 1.118."""
     means = {"text": np.float32([0, 0.1, 0]), "document": np.float32([0, 0, 0])}
     means["query"] = means["text"]
     projection, queries = np.eye(5, dtype=np.float32)[:, [4, 1]], np.float32([0.5, 0])
@@ -31,7 +31,7 @@ def test_worked_by_hand():
     np.testing.assert_allclose(how.remove_language(rows, "text")[0], [0, 1, 0], atol=1e-6)
     np.testing.assert_allclose(how.remove_language(rows, "document")[1], [0, 0.6, 0.8], atol=1e-6)
     got = how.combine(rows, others, "text")
-    np.testing.assert_allclose(got[0], [3**-0.5, (2 / 3) ** 0.5], atol=1e-6)
+    np.testing.assert_allclose(got[0], [0.2**0.5, 0.8**0.5], atol=1e-6)
     np.testing.assert_allclose(got[1], [0, 1], atol=1e-6)
     asked = how.combine(rows, others, "query")
     np.testing.assert_allclose(asked[1], [-(0.2**0.5), 0.8**0.5], atol=1e-6)  # (-0.5, 1) / 1.118
@@ -46,11 +46,11 @@ def test_nothing_is_left_along_the_directions(role):
     assert np.abs(left @ found.directions.T).max() < 1e-5
 
 
-def test_a_cosine_is_two_thirds_of_one_and_a_third_of_the_other():
+def test_a_cosine_is_four_fifths_of_one_and_a_fifth_of_the_other():
     first, second = (
         rows / np.linalg.norm(rows, axis=1, keepdims=True)
         for rows in RNG.normal(size=(2, 6, 16)).astype(np.float32)
     )
     both = stack(first, second)
-    expected = (2 * first @ first.T + second @ second.T) / 3
+    expected = 0.8 * first @ first.T + 0.2 * second @ second.T
     np.testing.assert_allclose(both @ both.T, expected, atol=1e-6)

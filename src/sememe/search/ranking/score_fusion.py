@@ -20,8 +20,8 @@ combination.
 
 The more of the query's terms the best document lacks, the less its words prove, and the rarer they
 are, the more: the keyword weight shrinks with the power 1.5 of the share of terms that it holds,
-each counted by its rareness. So "day" alone of "day off for a wedding" weighs little, and a question in another
-language than its answer is left to meaning.
+each counted by its rareness. So "day" alone of "day off for a wedding" weighs little, and a
+question in another language than its answer is left to meaning.
 """
 
 from __future__ import annotations

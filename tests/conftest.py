@@ -37,7 +37,7 @@ INSTALLED = {
     for name, packages in PACKAGES.items()
 }
 
-# Encoding with the best encoder takes fifteen times as long as with the quick one, which is the
+# Encoding with the best encoder takes many times as long as with the quick one, which is the
 # default in the tests but for those of the default itself.
 AS_INSTALLED = list(catalog.DEFAULTS)
 catalog.DEFAULTS[:] = [catalog.QUICK_MODEL]

@@ -100,3 +100,11 @@ class EncoderContract:
         batches = list(subject.encode_batches(iter(items), batch_size=4))
         assert [len(batch) for batch in batches[:-1]] == [4] * (len(batches) - 1)
         np.testing.assert_allclose(np.concatenate(batches), vectors, atol=1e-5)
+
+
+class TextContract(EncoderContract):
+    """The contract over short texts in two languages."""
+
+    @pytest.fixture
+    def items(self):
+        return ["고양이", "the dog barks", "stock market", "ships at sea", "배를 탔다", "12345"]

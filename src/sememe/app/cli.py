@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import io
-import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
@@ -15,6 +14,7 @@ from contextlib import nullcontext, suppress
 import typer
 
 from sememe._errors import CorruptFileError, IndexLockedError, SememeError
+from sememe.app import terminal
 from sememe.app.commands import (
     classify,
     cluster,
@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _report(message: str, argv: Sequence[str] | None, *, shown: bool = False) -> None:
     """Print an error on standard error, and with --json a document of it on standard output."""
     if "--json" in (sys.argv if argv is None else argv):
-        typer.echo(json.dumps({"error": message}, ensure_ascii=False))
+        terminal.print_json({"error": message})
     if not shown:
         typer.echo(f"sememe: {message}", err=True)
 

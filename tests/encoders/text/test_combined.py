@@ -7,7 +7,7 @@ import pytest
 
 import sememe
 from sememe.models.e5.combination import read_combination, stack
-from tests.contracts.encoder import EncoderContract
+from tests.contracts.encoder import TextContract
 
 KOREAN = [
     "고속 열차는 서울에서 부산까지 두 시간 반이면 도착한다.",
@@ -41,14 +41,10 @@ def encoder():
     return sememe.load("e5-use-multilingual")
 
 
-class TestCombined(EncoderContract):
+class TestCombined(TextContract):
     @pytest.fixture
     def subject(self, encoder):
         return encoder
-
-    @pytest.fixture
-    def items(self):
-        return ["고양이", "the dog barks", "stock market", "ships at sea", "배를 탔다"]
 
 
 @pytest.mark.parametrize("role", ["text", "document"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sememe
-from tests.contracts.encoder import EncoderContract
+from tests.contracts.encoder import TextContract
 from tests.encoders.text.sixteen_languages import SENTENCES, texts_in_sixteen_languages
 
 NAME = "multilingual-e5-small"
@@ -39,14 +39,10 @@ def texts():
     return [text for text in texts_in_sixteen_languages(2000) if "\0" not in text]
 
 
-class TestPacked(EncoderContract):
+class TestPacked(TextContract):
     @pytest.fixture
     def subject(self, encoder):
         return encoder
-
-    @pytest.fixture
-    def items(self):
-        return ["고양이", "the dog barks", "stock market", "ships at sea", "배를 탔다"]
 
 
 def test_ids_are_as_many_as_the_package_counts_and_the_readable_form_agrees(

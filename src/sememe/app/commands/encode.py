@@ -35,10 +35,11 @@ def models(as_json: Json = False) -> None:
     """List the encoders: what they read, their size, and whether they are installed."""
     names = ("name", "modality", "dim", "languages", "licence", "size")
     if as_json:
+        default = default_model()
         rows = [
             {name: getattr(info, name) for name in names}
             | {"available": info.available(), "about": info.about}
-            | {"default": info.name == default_model()}
+            | {"default": info.name == default}
             for info in CATALOG.values()
         ]
         terminal.print_json(rows)

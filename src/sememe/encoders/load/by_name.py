@@ -19,7 +19,7 @@ _PLURAL = {"text": "texts", "image": "images", "audio": "audio"}
 
 @overload
 def load(
-    name: Literal["multilingual-e5-small", "use-multilingual-v3"] | None = ...,
+    name: Literal["multilingual-e5-small", "use-multilingual-v3"],
     *,
     overflow: Overflow = ...,
     threads: int | None = ...,
@@ -27,7 +27,9 @@ def load(
 
 
 @overload
-def load(name: str, *, overflow: Overflow = ..., threads: int | None = ...) -> BaseEncoder: ...
+def load(
+    name: str | None = ..., *, overflow: Overflow = ..., threads: int | None = ...
+) -> BaseEncoder: ...
 
 
 def load(

@@ -1,8 +1,8 @@
 """Two multilingual encoders as one: multilingual-e5-small and USE.
 
 E5 finds the passage that answers a question; USE, trained to translate, puts sentences that say the
-same together whatever their language. Each mends where the other is weak, and USE costs a
-fifteenth of E5's time. How their vectors become one: `sememe.models.e5.combination`.
+same together whatever their language. Each mends where the other is weak, and USE takes a
+small part of E5's time. How their vectors become one: `sememe.models.e5.combination`.
 """
 
 from __future__ import annotations

@@ -27,13 +27,10 @@ QUERY, DOCUMENT = "query: ", "passage: "
 def unpacked_folder(info: ModelInfo) -> Path:
     """Return a folder of the model that training can start from; it is written when first asked."""
     from sememe.models.e5 import folder
-    from sememe.models.e5.file import PackedFile
 
-    file = PackedFile(info.check_path(FILE))
+    path, key = info.check_path(FILE), info.files[FILE].sha256
     prompts = {"query": QUERY, "document": DOCUMENT}
-    return folder.unpacked_folder(
-        file, name=info.name, key=info.files[FILE].sha256, prompts=prompts
-    )
+    return folder.unpacked_folder(path, name=info.name, key=key, prompts=prompts)
 
 
 def load_packed_encoder(

@@ -11,8 +11,8 @@ text's language, which short ones make hard, and serves all of them alike. The p
 principal component analysis without centring, which keeps cosines.
 
 Documents that mean nothing (hexadecimal digits, rules of dashes, lists of names) lie near the mean
-of all queries, and so near each of them. Of a query, 0.6 of that mean are subtracted:
-what is left is what tells it from other queries.
+of all queries, and so near each of them. From a query 0.6 of that mean is subtracted: what is left
+tells it from other queries.
 
 The numbers come with the package, made by `benchmarks/default_space.py`: means and directions from
 messages of the web framework Django (BSD) in 75 languages, the projection from these, Korean film

@@ -39,10 +39,11 @@ _LAYER = {
 }
 
 
-def unpacked_folder(file: PackedFile, *, name: str, key: str, prompts: dict[str, str]) -> Path:
+def unpacked_folder(path: Path, *, name: str, key: str, prompts: dict[str, str]) -> Path:
     """Return the folder of the unpacked model in the user's cache, writing it if it is not there.
 
-    name: Of the model. key: Of the file's content. prompts: "query" and "document" -> prefix.
+    path: The file in 4-bit blocks, read where there is no folder. name: Of the model. key: Of the
+    file's content. prompts: "query" and "document" -> prefix.
 
     Raises:
         MissingExtraError: safetensors is not installed.
@@ -52,7 +53,7 @@ def unpacked_folder(file: PackedFile, *, name: str, key: str, prompts: dict[str,
     if not (folder / MODULES).is_file():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with replace_folder(folder) as fresh:
-            write_folder(fresh, file, prompts=prompts)
+            write_folder(fresh, PackedFile(path), prompts=prompts)
     return folder
 
 

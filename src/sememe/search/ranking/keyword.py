@@ -162,32 +162,36 @@ class Vocabulary:
     def __init__(self) -> None:
         self._version = -1
         self._known: dict[str, bool] = {}
-        self._counted = -1  # the version of the counts
         self._counts: dict[str, int] = {}
 
     def find_missing(
         self, table: LanceTable, terms: Iterable[str], ranking: Ranking
     ) -> tuple[str, ...]:
         """Return the terms that no row holds; those of the best hits need no look-up."""
-        known = self._known if self._version == table.version else {}
-        asked = list(terms)
+        self._follow(table)
+        known, asked = self._known, list(terms)
         unknown = [term for term in asked if term not in known]
         if len(unknown) > _FEW_TERMS and len(ranking.rows):
             known.update(dict.fromkeys(_read_terms(table, ranking.rows[:32]), True))
         for term in unknown:
             if term not in known:
                 known[term] = document_frequency(table, term, limit=1) > 0
-        self._known, self._version = known, table.version
         return tuple(term for term in asked if not known[term])
 
     def count_rows(self, table: LanceTable, terms: Iterable[str]) -> dict[str, int]:
         """Return how many rows hold each term, counted up to `_COMMON`."""
-        counts = self._counts if self._counted == table.version else {}
+        self._follow(table)
+        counts, known = self._counts, self._known
         for term in terms:
             if term not in counts:
-                counts[term] = document_frequency(table, term, limit=_COMMON)
-        self._counts, self._counted = counts, table.version
+                occurs = known.get(term, True)
+                counts[term] = document_frequency(table, term, limit=_COMMON) if occurs else 0
         return {term: counts[term] for term in terms}
+
+    def _follow(self, table: LanceTable) -> None:
+        """Forget what is known of another version of the table."""
+        if self._version != table.version:
+            self._known, self._counts, self._version = {}, {}, table.version
 
 
 def _read_terms(table: LanceTable, addresses: Addresses) -> set[str]:

@@ -1,0 +1,69 @@
+"""Relevance: worked numbers, and what unrelated vectors hardly exceed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from sememe.search.ranking.relevance import (
+    FLOOR,
+    HYBRID,
+    KEYWORD,
+    SEMANTIC,
+    expect_best,
+    standardize,
+    to_probability,
+)
+
+
+def test_worked():
+    """(0.6 - 0.2) / 0.1 = 4 deviations; of 50 rows sqrt(2 ln 50) = 2.797 are chance: e = 1.203.
+
+    Half of the words, all on it: c = 0.5. 1.29 * 1.203 + 5.8 * 0.5 - 3.81 * 0.5 - 2.38 = 0.167.
+    """
+    excess = standardize(np.array([0.6, 0.2]), 0.2, 0.1) - expect_best(50)
+    assert excess.tolist() == pytest.approx([1.2029, -2.7971], abs=1e-4)
+    logits = HYBRID.compute_logits(excess, np.array([0.5, 0.0]), 0.5)
+    assert logits.tolist() == pytest.approx([0.1667, -7.8933], abs=1e-3)
+    assert to_probability(logits)[0] == pytest.approx(1 / (1 + math.exp(-0.1667)), abs=1e-4)
+
+
+def test_a_column_of_equal_rows_has_no_deviation_to_divide_by():
+    assert np.isfinite(standardize(np.array([0.5, 0.5]), 0.5, 0.0)).all()
+    assert expect_best(0) == expect_best(1) == 0.0
+
+
+@pytest.mark.parametrize("weights", [HYBRID, SEMANTIC, KEYWORD])
+def test_more_evidence_is_more_relevance_and_none_is_below_the_floor(weights):
+    grid = np.linspace(-3, 6, 10)
+    for one, other in ((grid, 0.3), (0.3, np.linspace(0, 1, 10))):
+        assert (np.diff(weights.compute_logits(one, other, 0.5)) >= 0).all()
+    nothing = to_probability(weights.compute_logits(np.array([-1.0]), 0.0, 1.0))
+    assert nothing[0] < FLOOR
+    assert to_probability(weights.compute_logits(np.array([2.5]), 1.0, 1.0))[0] > 0.7
+
+
+def test_words_that_some_document_holds_speak_against_one_without_them():
+    with_them, without = HYBRID.compute_logits(1.0, np.array([0.9, 0.0]), 0.9)
+    assert with_them > HYBRID.compute_logits(1.0, 0.0, 0.0) > without
+
+
+@pytest.mark.parametrize(("rows", "seed"), [(500, 0), (5_000, 1), (20_000, 2)])
+def test_chance_is_what_random_vectors_hardly_exceed(rows, seed):
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(rows, 512)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    queries = rng.normal(size=(50, 512)).astype(np.float32)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    similarities = queries @ vectors.T
+    best = np.array([standardize(row, row.mean(), row.std()).max() for row in similarities])
+    assert 0.75 * expect_best(rows) < np.median(best) < expect_best(rows)
+    assert np.mean(best <= expect_best(rows)) > 0.8
+
+
+def test_probabilities_of_any_logit_are_those_of_the_formula_without_overflow():
+    logits = np.array([-1000.0, -2.0, 0.0, 3.5, 1000.0])
+    expected = [0.0, 1 / (1 + math.exp(2)), 0.5, 1 / (1 + math.exp(-3.5)), 1.0]
+    np.testing.assert_allclose(to_probability(logits), expected, atol=1e-12)

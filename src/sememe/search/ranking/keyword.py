@@ -175,18 +175,20 @@ class Vocabulary:
             known.update(dict.fromkeys(_read_terms(table, ranking.rows[:32]), True))
         for term in unknown:
             if term not in known:
-                known[term] = document_frequency(table, term, limit=1) > 0
+                self._count(table, term)  # not just whether: a hybrid search asks next
         return tuple(term for term in asked if not known[term])
 
     def count_rows(self, table: LanceTable, terms: Iterable[str]) -> dict[str, int]:
         """Return how many rows hold each term, counted up to `_COMMON`."""
         self._follow(table)
-        counts, known = self._counts, self._known
-        for term in terms:
-            if term not in counts:
-                occurs = known.get(term, True)
-                counts[term] = document_frequency(table, term, limit=_COMMON) if occurs else 0
-        return {term: counts[term] for term in terms}
+        return {term: self._count(table, term) for term in terms}
+
+    def _count(self, table: LanceTable, term: str) -> int:
+        if term not in self._counts:
+            occurs = self._known.get(term, True)
+            count = document_frequency(table, term, limit=_COMMON) if occurs else 0
+            self._counts[term], self._known[term] = count, count > 0
+        return self._counts[term]
 
     def _follow(self, table: LanceTable) -> None:
         """Forget what is known of another version of the table."""

@@ -208,8 +208,7 @@ def compute_coverage(rows: Mapping[str, int], terms: Collection[str], total: int
     0.82
     """
     weights = {term: math.log1p((max(total - n, 0) + 0.5) / (n + 0.5)) for term, n in rows.items()}
-    found = set(terms)
-    held = sum(weight for term, weight in weights.items() if term in found)  # in the total's order
+    held = sum(weights[term] for term in weights.keys() & set(terms))
     return held / sum(weights.values()) if weights else 1.0
 
 

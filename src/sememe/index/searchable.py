@@ -181,7 +181,7 @@ class Searchable:
 
     def _load_analyzer(self) -> Analyzer:
         if self._analyzer is None:
-            own = analyzer(self._config.analyzer)
+            own = analyzer(self._config.analyzer, terms=self._config.terms)
             if own.fingerprint != self._config.terms:
                 raise IndexFormatError(
                     f"{self.path} holds terms of analyser {self._config.terms}; this sememe's "

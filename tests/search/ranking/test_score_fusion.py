@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sememe._errors import InvalidInputError
-from sememe.search.ranking.score_fusion import SEMANTIC_WEIGHT, Background, fuse
+from sememe.search.ranking.score_fusion import (
+    SEMANTIC_WEIGHT,
+    Background,
+    compute_coverage,
+    fuse,
+)
 
 
 @dataclass(frozen=True)
@@ -231,3 +236,13 @@ def test_two_honest_rankings_beat_each_and_a_shuffled_ranking_helps_none(seed):
 
 def test_the_default_trusts_words_more():
     assert 0.0 < SEMANTIC_WEIGHT < 0.5
+
+
+@pytest.mark.parametrize("n", [7, 50])
+def test_a_document_with_all_terms_covers_exactly_all_of_a_query_of_any_length(n):
+    """Sums of the same numbers in another order differ in the last bits: 1.0000000000000002."""
+    rng = np.random.default_rng(n)
+    for _ in range(200):
+        rows = {f"term{i}": int(df) for i, df in enumerate(rng.integers(0, 400, n))}
+        assert compute_coverage(rows, reversed(rows), 400) == 1.0
+        assert 0.0 < compute_coverage(rows, list(rows)[1:], 400) < 1.0

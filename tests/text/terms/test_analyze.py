@@ -98,8 +98,23 @@ def test_document_terms_by_hand(default):
         "gpt4",
         "gpt",
         "4",
+        "running",
         "run",
     ]
+
+
+def test_a_noun_in_ing_is_a_term_beside_its_short_stem_in_documents_and_queries(default):
+    """wedding and Wednesday's abbreviation share the stem wed; sing is no short stem."""
+    assert default.analyze("Weddings, Wed, singing") == ["wedding", "wed", "wed", "sing"]
+    assert default.analyze_query("a wedding").required == ("wedding", "wed")
+    assert default.analyze_query("string king").required == ("string", "king")
+
+
+def test_terms_of_an_older_version_are_those_it_made(default):
+    older = analyzer("default", terms="default-2")
+    assert older.fingerprint == "default-2" != default.fingerprint
+    assert older.analyze("wedding") == ["wed"] == list(older.analyze_query("wedding").required)
+    assert analyzer("default", terms="default-1") == default  # one that nobody can read any more
 
 
 def test_a_term_counts_once_for_each_word(default):

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sememe._cpus import count_cpus
 from sememe._errors import InvalidInputError
 from sememe._persistence import ABOUT, check_format, describe_file, expect_valid, made_by
 from sememe._types import FloatArray
@@ -61,7 +62,7 @@ class SoundEncoder(BaseAudioEncoder):
             v=1, statistics=1, mel=repr(MEL), scale=self.whitening.digest, normalize=True
         )
         super().__init__(name=name, dim=self.whitening.dim, space=space)
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or count_cpus()
 
     @classmethod
     def fit(

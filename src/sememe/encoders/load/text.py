@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sememe._cpus import count_cpus
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import Encoder
 from sememe.encoders.load.family import Candidate, Family, Request
@@ -75,7 +75,7 @@ def _load_use(request: Request) -> TextEncoder:
     from sememe.models.use.weights import UseWeights
     from sememe.text.tokenizers.unigram import BOS, EOS, UNK, UnigramTokenizer
 
-    info, threads = model_info(QUICK_MODEL), request.threads or os.cpu_count() or 1
+    info, threads = model_info(QUICK_MODEL), request.threads or count_cpus()
     tokenizer = UnigramTokenizer(info.read("tokenizer"))
     pooling = "sum over root of length"
     space = fingerprint_model(info, dtype="float32", pooling=pooling, normalize=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sememe._cpus import count_cpus
 from sememe._errors import CorruptFileError, InvalidInputError, TextTooLongError
 from sememe._ties import best_places
 from sememe._types import FloatArray
@@ -112,7 +112,7 @@ class MaskedLM:
         weights = read_bert_weights(folder.config, tensors, where=name)
         head = read_masked_head(folder.config, tensors, weights, where=name)
         engine = SentenceEngine(weights, threads=threads)
-        heads = HeadEngine(head, threads=threads or os.cpu_count() or 1)
+        heads = HeadEngine(head, threads=threads or count_cpus())
         return cls(canonical, engine, heads, tokenizer, mask=mask)
 
     @property

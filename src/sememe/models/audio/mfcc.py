@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -10,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from sememe._blas import one_thread
+from sememe._cpus import count_cpus
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._types import FloatArray
 from sememe.models.audio import spectrogram
@@ -130,7 +130,7 @@ class Mfcc:
         spectrogram.check_frames(n_fft, win_length, hop)
         shape = spectrogram.make_window(self.window, win_length, n_fft)
         filters = self._filters().T.copy()
-        threads = self.threads or os.cpu_count() or 1
+        threads = self.threads or count_cpus()
 
         def work(frames: FloatArray) -> FloatArray:
             return spectrogram.compute_spectra(frames, shape, self.power) @ filters

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from sememe._cpus import count_cpus
 from sememe._types import FloatArray
 from sememe.models.clap.features import ClapFeatures
 from sememe.models.clap.folder import ClapFolder
@@ -30,7 +30,7 @@ class ClapAudioEngine:
         self, weights: ClapAudioWeights, features: ClapFeatures, *, threads: int | None = None
     ) -> None:
         self.features = features
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or count_cpus()
         make = partial(audio_graph, weights, frames=features.frames)
         self._whole = LazySession(make)
         self._fused = LazySession(partial(make, fused=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sememe._cpus import count_cpus
 from sememe._errors import CorruptFileError
 from sememe._types import FloatArray
 from sememe.models.image.preprocess import Preprocess
@@ -44,7 +44,7 @@ class VisionEngine:
         """
         self.preprocess = preprocess
         self._session = LazySession(graph)
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or count_cpus()
 
     def run(self, images: Sequence[Any], outputs: Sequence[str]) -> Iterator[Batch]:
         """Yield the graph's `outputs` for images, a few at a time, in order.

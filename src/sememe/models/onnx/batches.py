@@ -7,7 +7,6 @@ batch is faster than many cores on one.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sememe._cpus import count_cpus
 from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
 
@@ -34,7 +34,7 @@ class Batches:
         self, *, threads: int | None, max_tokens: int = 0, budget: int = 1024, equal: bool = False
     ) -> None:
         self._max_tokens = max_tokens
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or count_cpus()
         self._budget = budget
         self._equal = equal
 

@@ -17,7 +17,6 @@ Reference: Yang et al. 2019 (arXiv:1907.04307); weights from the package named i
 from __future__ import annotations
 
 import mmap
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
@@ -27,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sememe._blas import one_thread
+from sememe._cpus import count_cpus
 from sememe._types import FloatArray
 from sememe.models.onnx.session import LazySession, open_session, run_into
 from sememe.models.use import graph as use_graph
@@ -46,7 +46,7 @@ class UseEngine:
 
     def __init__(self, weights: UseWeights, *, threads: int | None = None) -> None:
         self._weights = weights
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or count_cpus()
         self._graph = LazySession(partial(use_graph.sentence_graph, weights))
 
     def forward(self, ids: Sequence[Sequence[int]]) -> FloatArray:

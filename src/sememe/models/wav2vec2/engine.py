@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sememe._cpus import count_cpus
 from sememe._errors import CorruptFileError, InvalidInputError
 from sememe._types import FloatArray
 from sememe.models.onnx.batches import Batches
@@ -36,7 +36,7 @@ class SpeechEngine:
         """
         self.folder = folder
         self.layer = layer
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or count_cpus()
         self._session = LazySession(self._make_graph)
         config = folder.config
         self._batches = Batches(

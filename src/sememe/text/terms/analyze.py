@@ -13,8 +13,10 @@ For a term that occurs in no document, `QueryTerms.otherwise` gives alternatives
 a query, its words as typed and the bigrams of long stems, are `extra`: they raise the score of
 documents that match, but match none themselves.
 
-Latin words are stripped of accents and stemmed with Snowball (English; Porter 2001); scripts
-without spaces give bigrams of characters. The terms are for scoring with BM25.
+Latin words are stripped of accents and stemmed with Snowball (English; Porter 2001). A noun in
+-ing whose stem is of three letters at most, or a stop word, gives itself, too: "Wed, 12 Jan"
+matches half of "wedding". Scripts without spaces give bigrams of characters. The terms are for
+scoring with BM25.
 """
 
 from __future__ import annotations
@@ -32,11 +34,13 @@ from sememe.text.terms.script_runs import Token, tokens
 from sememe.text.terms.syllables import LONGEST_WORD, HangulTerms, SyllableTerms, ngrams
 
 ANALYZERS = ("default", "kiwi")
-_VERSION = 2
+_VERSION = 3
+_READABLE = (2, 3)  # 2 is without the nouns in -ing
 _EXTRA_WEIGHT = 0.3  # the best of 0, 0.2, 0.3, 0.5 on MIRACL-ko train; no effect on SciFact train
 _CACHED_CHARACTERS = 40  # longer pieces between white space rarely occur twice
 _CACHE_SIZE = 200_000  # pieces; about 100 MB at the most
 _PARTS = re.compile("[0-9]+|[^0-9-]+")
+_SHORT_STEM = 3  # letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,11 @@ class Analyzer:
 
     Attributes:
         hangul: Analysis of Hangul words.
+        version: Of the rules; an index keeps that which its terms were made by.
     """
 
     hangul: HangulTerms = field(default_factory=SyllableTerms)
+    version: int = _VERSION
     _stemmer: Stemmer.Stemmer = field(
         default_factory=lambda: Stemmer.Stemmer("english"), init=False, repr=False, compare=False
     )
@@ -105,7 +111,7 @@ class Analyzer:
     @property
     def fingerprint(self) -> str:
         """Equal if and only if the terms are; an index refuses another analyzer's terms."""
-        return f"{self.name}-{_VERSION}"
+        return f"{self.name}-{self.version}"
 
     def analyze(self, text: str) -> list[str]:
         """Return the terms of a document in order, with repetition; none contains white space.
@@ -163,7 +169,7 @@ class Analyzer:
             case _:
                 return [token.text]
 
-    def _word_terms(self, token: Token) -> list[str]:
+    def _stems(self, token: Token) -> list[str]:
         """Return the stem of a word; for gpt-4 and covid19 the whole, then the parts."""
         word = strip_accents(token.text)
         if len(word) > LONGEST_WORD:
@@ -172,6 +178,25 @@ class Analyzer:
         parts = _PARTS.findall(word)
         whole = [word.replace("-", "")] if len(parts) > 1 else []
         return [term for term in map(self._stem, whole + parts) if term]
+
+    def _word_terms(self, token: Token) -> list[str]:
+        """Return the terms of a word: the noun in -ing, the stem; of gpt-4 the whole and parts."""
+        terms = self._stems(token)
+        noun = self._find_noun(token.text, terms)
+        return [noun, *terms] if noun else terms
+
+    def _find_noun(self, word: str, stems: list[str]) -> str:
+        """Return the noun in -ing of a word whose stem is another word, "" where it is none.
+
+        >>> Analyzer().analyze("weddings running singing")
+        ['wedding', 'wed', 'running', 'run', 'sing']
+        """
+        noun = strip_accents(word).removesuffix("s")
+        if self.version < _VERSION or len(stems) != 1 or not noun.endswith("ing"):
+            return ""
+        (stem,) = stems
+        is_other = len(stem) <= _SHORT_STEM or stem in stopwords.ENGLISH
+        return noun if is_other and stem != noun else ""
 
     def _stem(self, word: str) -> str:
         return str(self._stemmer.stemWord(word.replace("\u2019", "'"))).replace("'", "")
@@ -201,25 +226,36 @@ class Analyzer:
         return alternatives
 
     def _want_word(self, token: Token, wanted: _Wanted) -> None:
-        """Require a word by its stem; the 4 of gpt-4 and the e of e-mail are only extra."""
+        """Require a word by its stem; the 4 of gpt-4 and the e of e-mail are only extra.
+
+        A noun in -ing is a required term of its own beside its stem.
+        """
         terms = self._word_terms(token)
         if token.text in stopwords.ENGLISH:
             wanted.asking += terms
+            return
+        if self._find_noun(token.text, terms[1:]):
+            wanted.required += terms
             return
         names = [term for term in terms[1:] if len(term) > 1 and not term.isdecimal()]
         wanted.required += terms[:1] + names
         wanted.extra += terms[1:]
 
 
-def analyzer(name: str = "default") -> Analyzer:
+def analyzer(name: str = "default", *, terms: str = "") -> Analyzer:
     """Return an analyzer by name: "default" needs no dictionary, "kiwi" the extra `korean`.
+
+    terms: Fingerprint of that which made an index's terms; the same version is returned if it is
+    one that can still be read.
 
     Raises UnknownNameError, or MissingExtraError if kiwipiepy is not installed.
     """
+    versions = {f"{name}-{version}": version for version in _READABLE}
+    version = versions.get(terms, _VERSION)
     if name == "default":
-        return Analyzer()
+        return Analyzer(version=version)
     if name == "kiwi":
         from sememe.text.terms.kiwi import KiwiTerms
 
-        return Analyzer(KiwiTerms())
+        return Analyzer(KiwiTerms(), version)
     raise UnknownNameError.of("analyzer", name, ANALYZERS)

@@ -6,13 +6,13 @@ About 3 million words per second on 2 cores; two epochs over 20 million words ta
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
+from sememe._cpus import count_cpus
 from sememe._errors import InvalidInputError
 from sememe.text.words import Tokens
 from sememe.train.base.options import check, option
@@ -201,7 +201,7 @@ class Word2Vec:
 
     def n_threads(self) -> int:
         """Return the number of threads that read, and train unless `deterministic`."""
-        return self.workers or os.cpu_count() or 1
+        return self.workers or count_cpus()
 
     def _learn(
         self,

@@ -133,16 +133,18 @@ def snapshot_of(ids: list[str]) -> Snapshot:
     )
 
 
-@pytest.mark.parametrize("stated, right", [(1.0, True), (0.3, False)])
-def test_rows_within_the_error_of_the_best_are_scored(stated, right):
+@pytest.mark.parametrize("raised, stated, right", [(1, 1.0, True), (0, 1.0, True), (0, 0.3, False)])
+def test_rows_within_the_error_of_the_best_are_scored(raised, stated, right):
     """The ten best are taken for worse by 0.05, so that about a hundred others seem better.
+
+    At worst the others are raised by as much.
 
     A stated error below the real one must fail, or nothing would depend on it.
     """
     rng = np.random.default_rng(0)
     scores = np.sort(rng.random(2000).astype(np.float32))
     n, off = len(scores), 0.05
-    estimates = scores + np.where(np.arange(n) < n - 10, 0, -off).astype(np.float32)
+    estimates = scores + np.where(np.arange(n) < n - 10, raised * off, -off).astype(np.float32)
     snapshot, scored = snapshot_of([f"d{i:04d}" for i in range(n)]), []
 
     def score(positions):

@@ -47,6 +47,18 @@ def test_worked_by_hand():
     assert error == pytest.approx(0.001575, abs=2e-5)
 
 
+def test_what_the_query_loses_by_hand():
+    """(1, 0.5) in 63rds is (63, 32): d = (0, -0.00794).
+
+    The row (0, 1) loses nothing, and as it is the mean, too, d . m corrects its estimate: from
+    0.50794 to 0.5. The error is |d| |step c| + |d . m| = 2 * 0.00794.
+    """
+    codes = encode(np.array([[0, 1]], np.float32), Unrotated(2))
+    (estimate,), error = codes.estimate(np.array([1, 0.5], np.float32), multiply)
+    assert estimate == pytest.approx(0.5, abs=1e-6)
+    assert error == pytest.approx(2 * 0.0079365, abs=2e-5)
+
+
 @pytest.mark.parametrize("dim", [1, 2, 7, 50, 384, 512])
 def test_rotation_keeps_inner_products(dim):
     rows = unit(np.random.default_rng(0), 9, dim)
@@ -114,7 +126,7 @@ def test_threads_are_those_that_answer_sooner(monkeypatch, many, chosen):
     monkeypatch.setattr(integer_product, "LARGE", 6)
     monkeypatch.setattr(integer_product, "_run", run)
     monkeypatch.setattr(integer_product, "_open_session", lambda threads: threads)
-    monkeypatch.setattr(integer_product.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(integer_product, "count_cpus", lambda: 3)
     monkeypatch.setattr(integer_product.time, "perf_counter", lambda: now[0])
     product, query = IntegerProduct(), np.zeros(2, np.uint8)
     product(query, np.zeros((2, 2), np.int8))

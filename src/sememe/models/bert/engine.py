@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sememe._cpus import count_cpus
 from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
 from sememe.models.bert.folder import Dense
@@ -55,7 +55,7 @@ class SentenceEngine:
         self._batches = Batches(max_tokens=weights.max_tokens, threads=threads)
         make = partial(sentence_graph, weights, self._pooling, tuple(dense), products=products)
         self._sentences = LazySession(make)
-        self._sentence = LazySession(make, threads=min(threads or os.cpu_count() or 1, _THREADS))
+        self._sentence = LazySession(make, threads=min(threads or count_cpus(), _THREADS))
         self._states: tuple[tuple[int, ...], LazySession] | None = None
 
     def forward(self, ids: Sequence[Sequence[int]], *, skip: int = 0) -> FloatArray:

@@ -10,7 +10,6 @@ keep the cores busy. Which is so is measured on the first large product.
 
 from __future__ import annotations
 
-import os
 import time
 from statistics import median
 from threading import Lock
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sememe._cpus import count_cpus
 from sememe._onnxruntime import import_onnxruntime
 
 LARGE = 10_000_000  # bytes of a matrix from which a product takes a thread long enough to measure
@@ -50,7 +50,7 @@ class IntegerProduct:
         return _run(session, query, matrix)
 
     def _choose_threads(self, query: NDArray[np.uint8], matrix: NDArray[np.int8]) -> int:
-        many = os.cpu_count() or 1
+        many = count_cpus()
         seconds: dict[int, list[float]] = {1: [], many: []}
         for _ in range(_ROUNDS if many > 1 else 0):
             for threads, taken in seconds.items():

@@ -125,8 +125,8 @@ def _report(message: str, argv: Sequence[str] | None, *, shown: bool = False) ->
 def _return_memory() -> None:
     """Have glibc give freed memory back: few heaps that threads share, and large blocks in neither.
 
-    With a heap for each thread, and blocks of up to 32 MB in them, most of what is freed stays with
-    the process: it is a quarter of what a process takes that encodes and then stores.
+    Else a process that has encoded keeps most of what it freed while it goes on to store: with the
+    default encoder 719 MB in place of 503.
     """
     if sys.platform == "linux":
         arena_max, mmap_threshold = -8, -3  # M_ARENA_MAX and M_MMAP_THRESHOLD of malloc.h

@@ -25,7 +25,7 @@ from sememe._blas import one_thread
 from sememe._types import FloatArray
 from sememe.search.ranking.documents import Ranking, rank_documents, rank_estimated
 from sememe.search.ranking.int8_codes import Int8Codes, Rotation
-from sememe.search.ranking.integer_product import IntegerProduct
+from sememe.search.ranking.integer_product import LARGE, IntegerProduct, measure
 from sememe.search.table.lance_table import Addresses, LanceTable, is_at
 from sememe.search.table.snapshot import Snapshot
 
@@ -97,6 +97,7 @@ class VectorColumn:
         self._lock = threading.Lock()
         self._rotation = Rotation(dim)
         self._multiply_integers = IntegerProduct()
+        self._serve: bool | None = None  # whether codes do; None until that is measured
 
     @property
     def nbytes(self) -> int:
@@ -158,13 +159,28 @@ class VectorColumn:
         error = 0.0
         for block in self._blocks_of(keep):
             positions, alive = block.locate(snapshot)
-            if block.codes is None or len(queries) > 1:
+            codes = block.codes
+            if codes is None or len(queries) > 1 or not self._codes_serve(block, queries):
                 products = _multiply(queries, block.matrix)  # (m, r)
             else:
-                estimates, missed = block.codes.estimate(queries[0], self._multiply_integers)
+                estimates, missed = codes.estimate(queries[0], self._multiply_integers)
                 products, error = estimates[None], max(error, missed)
             out[:, positions] = products if alive is None else products[:, alive]
         return [_Scores(row, error) for row in out]
+
+    def _codes_serve(self, block: _Block, query: FloatArray) -> bool:
+        """Return whether codes answer sooner than float32, as the first large block tells.
+
+        A CPU may multiply whole numbers in an order of its own, for which ONNX Runtime would copy
+        the codes each time.
+        """
+        codes = block.codes
+        if self._serve is None and codes is not None and codes.nbytes >= LARGE:
+            quick = partial(codes.estimate, query[0], self._multiply_integers)
+            quick()  # opens what it needs
+            seconds = measure(quick, partial(_multiply, query, block.matrix))
+            self._serve = seconds[0] < seconds[1]
+        return self._serve is not False
 
     def _rank(
         self, snapshot: Snapshot, query: FloatArray, scores: _Scores, k: int, mask: Mask | None
@@ -214,7 +230,8 @@ class VectorColumn:
         rows, filled = fragment.count_rows(), 0
         addresses = np.empty(rows, dtype=np.uint64)
         matrix = np.empty((rows, self._dim), dtype=np.float32)
-        codes = Int8Codes(rows, self._rotation) if rows >= CODED_ROWS else None
+        coded = rows >= CODED_ROWS and self._serve is not False
+        codes = Int8Codes(rows, self._rotation) if coded else None
         with one_thread():
             for some, vectors in stream_vectors(self._table, self._name, self._dim, [fragment]):
                 stop = filled + len(some)

@@ -11,6 +11,8 @@ keep the cores busy. Which is so is measured on the first large product.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from statistics import median
 from threading import Lock
 from typing import Any
@@ -51,19 +53,27 @@ class IntegerProduct:
 
     def _choose_threads(self, query: NDArray[np.uint8], matrix: NDArray[np.int8]) -> int:
         many = count_cpus()
-        seconds: dict[int, list[float]] = {1: [], many: []}
-        for _ in range(_ROUNDS if many > 1 else 0):
-            for threads, taken in seconds.items():
-                session, started = self._open(threads), time.perf_counter()
-                _run(session, query, matrix)
-                taken.append(time.perf_counter() - started)
-        quicker = many > 1 and median(seconds[many]) < _WORTHWHILE * median(seconds[1])
-        return many if quicker else 1
+        if many == 1:
+            return 1
+        sessions = self._open(1), self._open(many)
+        one, all_ = measure(*(partial(_run, session, query, matrix) for session in sessions))
+        return many if all_ < _WORTHWHILE * one else 1
 
     def _open(self, threads: int) -> Any:
         if threads not in self._sessions:
             self._sessions[threads] = _open_session(threads)
         return self._sessions[threads]
+
+
+def measure(*works: Callable[[], object]) -> list[float]:
+    """Return the seconds that each of some works takes: the median of a few runs, in turns."""
+    seconds: list[list[float]] = [[] for _ in works]
+    for _ in range(_ROUNDS):
+        for work, taken in zip(works, seconds, strict=True):
+            started = time.perf_counter()
+            work()
+            taken.append(time.perf_counter() - started)
+    return [median(taken) for taken in seconds]
 
 
 def _run(session: Any, query: NDArray[np.uint8], matrix: NDArray[np.int8]) -> NDArray[np.int32]:

@@ -171,8 +171,8 @@ class VectorColumn:
     def _codes_serve(self, block: _Block, query: FloatArray) -> bool:
         """Return whether codes answer sooner than float32, as the first large block tells.
 
-        A CPU may multiply whole numbers in an order of its own, for which ONNX Runtime would copy
-        the codes each time.
+        They may not where a CPU needs them in another order (AMX): ONNX Runtime then rearranges
+        them for each query.
         """
         codes = block.codes
         if self._serve is None and codes is not None and codes.nbytes >= LARGE:

@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0.1.0
     0
     """
-    _share_heaps()
+    _return_memory()
     if argv is None:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
@@ -122,15 +122,18 @@ def _report(message: str, argv: Sequence[str] | None, *, shown: bool = False) ->
         typer.echo(f"sememe: {message}", err=True)
 
 
-def _share_heaps() -> None:
-    """Let threads share two heaps; with glibc's one per thread, freed memory stays unused.
+def _return_memory() -> None:
+    """Have glibc give freed memory back: few heaps that threads share, and large blocks in neither.
 
-    Building an index of 50,000 documents took a tenth less memory and no more time.
+    Else a process that has encoded keeps most of what it freed while it goes on to store: with the
+    default encoder 719 MB in place of 503.
     """
     if sys.platform == "linux":
-        arena_max = -8  # M_ARENA_MAX of malloc.h
+        arena_max, mmap_threshold = -8, -3  # M_ARENA_MAX and M_MMAP_THRESHOLD of malloc.h
         with suppress(AttributeError):  # not glibc
-            ctypes.CDLL(None).mallopt(arena_max, 2)
+            malloc = ctypes.CDLL(None)
+            malloc.mallopt(arena_max, 2)
+            malloc.mallopt(mmap_threshold, 4_000_000)
 
 
 def _report_interrupt() -> int:

@@ -47,6 +47,13 @@ class TestCombined(TextContract):
         return encoder
 
 
+def test_a_query_alone_has_the_vector_it_has_among_others(encoder):
+    """Alone, both encoders run at once, and the first on several threads."""
+    among = encoder.encode_query([*KOREAN[:2], *ENGLISH[:2]])
+    alone = np.concatenate([encoder.encode_query([text]) for text in [*KOREAN[:2], *ENGLISH[:2]]])
+    np.testing.assert_allclose(alone, among, atol=2e-6)
+
+
 @pytest.mark.parametrize("role", ["text", "document"])
 def test_cosines_are_about_those_of_both_parts(encoder, role):
     """The projection keeps them: 0.8 of one and 0.2 of the other, within 0.08."""

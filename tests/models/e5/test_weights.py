@@ -38,6 +38,15 @@ def test_states_are_those_of_the_plain_network(file, tmp_path):
             np.testing.assert_allclose(got, plain, atol=2e-5)
 
 
+def test_layers_are_unpacked_when_asked_for_and_not_kept(file):
+    layers = read_packed_weights(file).layers
+    assert len(layers) == 2 and layers[0] is not layers[0]
+    np.testing.assert_array_equal(layers[-1].qkv, layers[1:][0].qkv)
+    assert (layers[0].qkv != layers[1].qkv).any()
+    with pytest.raises(IndexError):
+        layers[2]
+
+
 def test_the_folder_loads_as_the_same_encoder(file, tmp_path):
     write_folder(tmp_path, file, prompts=PROMPTS)
     encoder = sememe.load(str(tmp_path))

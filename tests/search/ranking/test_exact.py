@@ -7,8 +7,9 @@ import pytest
 
 from sememe import _errors
 from sememe.search.ranking import exact as similarity
-from sememe.search.ranking.documents import rank_documents
+from sememe.search.ranking.documents import rank_documents, rank_estimated
 from sememe.search.store import Store
+from sememe.search.table import snapshot as table_snapshot
 from sememe.search.table.snapshot import Snapshot
 from tests.search.conftest import COLUMN, DIM, make_row, unit
 from tests.ties import in_order
@@ -50,6 +51,14 @@ def naive(vectors, ids, query, k, allowed=lambda id: True) -> tuple[list[str], l
     return [id for id, _ in ranked], [score for _, score in ranked]
 
 
+@pytest.fixture(params=["exactly", "by codes"])
+def compared(request, monkeypatch) -> str:
+    """How kept rows are compared with one query; few are too few for codes otherwise."""
+    if request.param == "by codes":
+        monkeypatch.setattr(similarity, "CODED_ROWS", 1)
+    return request.param
+
+
 @pytest.mark.parametrize("k", [1, 7, 100, 500])
 def test_equals_numpy_streamed_and_kept(store, k):
     vectors, ids = filled(store)
@@ -61,6 +70,108 @@ def test_equals_numpy_streamed_and_kept(store, k):
             np.testing.assert_allclose(ranking.scores, scores, atol=1e-6)
             assert ranking.mean == pytest.approx((vectors @ query).mean(), abs=1e-6)
     assert store._columns[COLUMN].nbytes == vectors.nbytes
+
+
+@pytest.mark.parametrize("k", [1, 7, 100, 500])
+def test_one_query_equals_numpy(store, k, compared):
+    """Rows that codes may have taken for worse are compared exactly, whatever k is."""
+    vectors, ids = filled(store)
+    store.append([make_row("copy", vectors={COLUMN: vectors[0]})])
+    vectors, ids = np.concatenate([vectors, vectors[:1]]), [*ids, "copy"]
+    store.delete(["d050"])
+    others = np.array([id != "d050" for id in ids])
+    for query in [*unit(np.random.default_rng(1), 4), vectors[0]]:
+        for _ in ("streamed", "loaded"):
+            (ranking,) = store.search_vectors(COLUMN, query[None], k)
+        expected, scores = naive(vectors, ids, query, k, lambda id: id != "d050")
+        assert ranking.ids == expected
+        np.testing.assert_allclose(ranking.scores, scores, atol=1e-6)
+        products = vectors[others] @ query
+        assert ranking.mean == pytest.approx(products.mean(), abs=2e-3)
+        assert ranking.deviation == pytest.approx(products.std(), rel=0.02)
+        assert ranking.count == 298
+
+
+def test_groups_and_filters_equal_numpy(store, compared):
+    vectors, ids = filled(store)
+    query = unit(np.random.default_rng(5), 1)[0]
+    groups = ("id < 'd060'", "id >= 'd060'")
+    for _ in ("streamed", "loaded"):
+        low, high = store.search_groups(COLUMN, query, 9, groups, where="id > 'd030'")
+        (alone,) = store.search_vectors(COLUMN, query[None], 9, where="id = 'd007'")
+    assert low.ids == naive(vectors, ids, query, 9, lambda id: "d030" < id < "d060")[0]
+    assert high.ids == naive(vectors, ids, query, 9, lambda id: id >= "d060")[0]
+    assert alone.ids == ["d007"]
+    first = np.array([id < "d060" for id in ids])
+    assert low.mean == pytest.approx((vectors[first] @ query).mean(), abs=2e-3)
+
+
+@pytest.mark.parametrize("seconds, serve", [([1.0, 2.0], True), ([2.0, 1.0], False)])
+def test_codes_are_used_where_they_are_quicker_and_take_a_quarter(
+    store, monkeypatch, seconds, serve
+):
+    """The measurement is made: of an estimate, and of a product in float32."""
+    vectors, _ = filled(store)
+    monkeypatch.setattr(similarity, "CODED_ROWS", 1)
+    monkeypatch.setattr(similarity, "LARGE", 1)
+    monkeypatch.setattr(similarity, "measure", lambda codes, floats: seconds)
+    compared = []
+    rank = similarity.rank_estimated
+    monkeypatch.setattr(
+        similarity,
+        "rank_estimated",
+        lambda snapshot, positions, *rest: (
+            compared.append(rest) or rank(snapshot, positions, *rest)
+        ),
+    )
+    for _ in range(2):
+        store.search_vectors(COLUMN, vectors[:1], 1)
+    assert len(compared) == serve  # the first was streamed
+    assert store._columns[COLUMN].nbytes == vectors.nbytes * 5 // 4 + 8 * len(vectors)
+
+
+def snapshot_of(ids: list[str]) -> Snapshot:
+    import pyarrow as pa
+
+    n = np.arange(len(ids))
+    return Snapshot(
+        1, n.astype(np.uint64), n.astype(np.int32), np.zeros(len(ids), np.int32), pa.array(ids)
+    )
+
+
+@pytest.mark.parametrize("raised, stated, right", [(1, 1.0, True), (0, 1.0, True), (0, 0.3, False)])
+def test_rows_within_the_error_of_the_best_are_scored(raised, stated, right):
+    """The ten best are taken for worse by 0.05, so that about a hundred others seem better.
+
+    At worst the others are raised by as much.
+
+    A stated error below the real one must fail, or nothing would depend on it.
+    """
+    rng = np.random.default_rng(0)
+    scores = np.sort(rng.random(2000).astype(np.float32))
+    n, off = len(scores), 0.05
+    estimates = scores + np.where(np.arange(n) < n - 10, raised * off, -off).astype(np.float32)
+    snapshot, scored = snapshot_of([f"d{i:04d}" for i in range(n)]), []
+
+    def score(positions):
+        scored.append(len(positions))
+        return scores[positions]
+
+    positions = np.arange(n)
+    ranking = rank_estimated(snapshot, positions, estimates, stated * off, 10, score)
+    best = [f"d{i:04d}" for i in range(n - 1, n - 11, -1)]
+    assert (ranking.ids == best) is right
+    assert sum(scored) < n / 2
+
+
+def test_ids_are_found_though_their_hashes_are_equal(monkeypatch):
+    snapshot = snapshot_of(["a", "b", "c"])
+    wanted = ["c", "nobody", "a", "c"]
+    found = [array.tolist() for array in snapshot.positions_of(wanted)]
+    assert found == [[0, 2], [2, 0]]
+    monkeypatch.setattr(table_snapshot, "hash", lambda id: 7, raising=False)
+    again = snapshot_of(["a", "b", "c"]).positions_of(wanted)
+    assert [array.tolist() for array in again] == found
 
 
 def test_scores_of_given_ids_are_exact_streamed_and_kept(store):

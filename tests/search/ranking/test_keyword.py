@@ -50,6 +50,18 @@ def test_worked_by_hand(store):
     assert ranking.scores[0] == pytest.approx(math.log(2) * 2.2 / 1.75, abs=1e-6)
 
 
+def test_the_terms_of_the_best_document_come_with_the_ranking(store):
+    """They are known to occur, and are not counted; the others are, once for each version."""
+    store.append(rows({"one": "a b", "two": "b c", "three": "c d"}))
+    store.compact()
+    ranking = store.search_terms(["a", "b", "d", "nowhere"], 5)
+    assert ranking.ids[0] == "one" and ranking.held == {"a", "b"}
+    assert ranking.missing == ("nowhere",)
+    assert store._vocabulary._counts == {"d": 1, "nowhere": 0}
+    assert store.count_term_rows(["b", "d", "nowhere"]) == {"b": 2, "d": 1, "nowhere": 0}
+    assert store.search_terms(["nowhere"], 5).held == frozenset()
+
+
 def test_equals_the_formula_through_batches_replacements_and_removals(store):
     held = {f"d{i}": text for i, text in enumerate(documents(200))}
     items = list(held.items())

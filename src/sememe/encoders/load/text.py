@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sememe._cpus import count_cpus
 from sememe._errors import InvalidInputError, UnknownNameError
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sememe.encoders.text.sentence import SentenceEncoder
     from sememe.encoders.text.word_tokens import Tokens
     from sememe.vectors.keyed import KeyedVectors
+
+_REMEMBERED = 2048  # pieces of USE beside a slow encoder: what they save in time is nothing there
 
 
 def load_vectors(name: str) -> KeyedVectors:
@@ -68,7 +70,8 @@ def _open_use(request: Request) -> list[Encoder]:
     return [_load_use(request)]
 
 
-def _load_use(request: Request) -> TextEncoder:
+def _load_use(request: Request, **options: Any) -> TextEncoder:
+    """Load the quick encoder; options: of its engine."""
     from sememe.encoders.space import fingerprint_model
     from sememe.encoders.text.encoder import TextEncoder, TextModel
     from sememe.models.use.engine import UseEngine
@@ -80,7 +83,8 @@ def _load_use(request: Request) -> TextEncoder:
     pooling = "sum over root of length"
     space = fingerprint_model(info, dtype="float32", pooling=pooling, normalize=True)
     model = TextModel(info.name, info.dim, 256, UNK, space, begin=(BOS,), end=(EOS,))
-    engine = UseEngine(UseWeights(info.read("weights"), threads=threads), threads=threads)
+    weights = UseWeights(info.read("weights"), threads=threads)
+    engine = UseEngine(weights, threads=threads, **options)
     return TextEncoder(model, tokenizer, engine, overflow=request.overflow)
 
 
@@ -113,7 +117,8 @@ def _combine(encoder: SentenceEncoder, request: Request) -> Encoder:
     from sememe.encoders.text.combined import CombinedEncoder
     from sememe.models.e5.combination import read_combination
 
-    return CombinedEncoder(encoder, _load_use(request), read_combination(), name=request.name)
+    quick = _load_use(request, remembered=_REMEMBERED)
+    return CombinedEncoder(encoder, quick, read_combination(), name=request.name)
 
 
 def _open_static(request: Request) -> list[Encoder]:

@@ -8,6 +8,8 @@ small part of E5's time. How their vectors become one: `sememe.models.e5.combina
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sememe._types import FloatArray, Modality
@@ -55,10 +57,14 @@ class CombinedEncoder(BaseEncoder):
         self, items: Sequence[str], *, batch_size: int | None = None, show_progress: bool = False
     ) -> Encoded:
         """Encode, counting every token as the first reads them; see `encode`."""
-        done = self.first.encode_with_receipt(
-            items, batch_size=batch_size, show_progress=show_progress
-        )
-        others = self.second.encode(items, batch_size=batch_size)
+        first = partial(self.first.encode_with_receipt, items, batch_size=batch_size)
+        second = partial(self.second.encode, items, batch_size=batch_size)
+        if len(items) == 1:  # a query, for which neither needs every core
+            with ThreadPoolExecutor(1) as background:
+                other = background.submit(second)
+                done, others = first(show_progress=show_progress), other.result()
+        else:
+            done, others = first(show_progress=show_progress), second()
         return Encoded(self._combination.combine(done.vectors, others, self._role), done.receipt)
 
     def encode_query(

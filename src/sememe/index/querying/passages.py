@@ -26,11 +26,6 @@ class Passages:
         self._columns = [*_COLUMNS, *self._metadata]
         self._rows: dict[int, _Row] = {}  # by address
 
-    def read_terms(self, address: Addresses) -> list[str]:
-        """Read a row, given its address (1,), and return the keyword terms that it carries."""
-        (row,) = self._read(address, ("terms",))
-        return str(row["terms"]).split()
-
     def choose(
         self,
         ids: Sequence[str],
@@ -94,12 +89,12 @@ class Passages:
                 best[row["id"]] = row, shared
         return list(best.values())
 
-    def _read(self, addresses: Addresses, more: Sequence[str] = ()) -> list[_Row]:
+    def _read(self, addresses: Addresses) -> list[_Row]:
         """Return the rows at some addresses; those read before are not read again."""
         wanted: list[int] = addresses.tolist()
         unread = list(dict.fromkeys(at for at in wanted if at not in self._rows))
         if unread:
-            rows = self._store.rows(np.array(unread, np.uint64), [*self._columns, *more])
+            rows = self._store.rows(np.array(unread, np.uint64), self._columns)
             self._rows.update(zip(unread, rows, strict=True))
         return [self._rows[at] for at in wanted]
 

@@ -147,11 +147,10 @@ class Searcher:
         The share is that of `compute_coverage`.
         """
         ranking, required = rank_by_terms(self._store, analyzer, query.content, k, query.where)
-        if not len(ranking.rows):
+        if not len(ranking.rows) or ranking.held.issuperset(required):
             return ranking, required, 1.0
-        held = self._passages.read_terms(ranking.rows[:1])
         rows = self._store.count_term_rows(required)
-        return ranking, required, compute_coverage(rows, held, self._store.count())
+        return ranking, required, compute_coverage(rows, ranking.held, self._store.count())
 
     def _show_nearest(self, ranking: VectorRanking) -> tuple[Hit, ...]:
         rows = self._passages.choose(ranking.ids, _locate_rows(ranking))

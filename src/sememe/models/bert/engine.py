@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from sememe._cpus import count_cpus
 from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
 from sememe.models.bert.folder import Dense
@@ -20,9 +21,13 @@ from sememe.models.onnx.session import LazySession
 from sememe.models.onnx.token_engine import TOKENS_AT_ONCE
 from sememe.models.onnx.transformer import Products, in_float32
 
+_THREADS = 4  # of a sequence that is alone, such as a query; more would wait for one another
+
 
 class SentenceEngine:
     """The network, its pooling and the dense layers.
+
+    Batches run side by side, each on one thread; a sequence that is alone is divided among several.
 
     Attributes:
         dim: Width of a sentence's vector.
@@ -50,6 +55,7 @@ class SentenceEngine:
         self._batches = Batches(max_tokens=weights.max_tokens, threads=threads)
         make = partial(sentence_graph, weights, self._pooling, tuple(dense), products=products)
         self._sentences = LazySession(make)
+        self._sentence = LazySession(make, threads=min(threads or count_cpus(), _THREADS))
         self._states: tuple[tuple[int, ...], LazySession] | None = None
 
     def forward(self, ids: Sequence[Sequence[int]], *, skip: int = 0) -> FloatArray:
@@ -58,11 +64,12 @@ class SentenceEngine:
         skip: Tokens at the beginning of each that are read but not pooled, as those of a prompt.
         Lengths are checked by `Batches.lengths`.
         """
+        session = self._sentence if len(ids) == 1 else self._sentences
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
             inputs = network_inputs(self._weights, ids, lengths, batch)
             inputs["pool"] = pooling_weights(self._pooling, lengths[batch], skip=skip)
-            return self._sentences.run(inputs)[0]
+            return session.run(inputs)[0]
 
         return self._batches.rows(ids, self.dim, run)
 
@@ -88,6 +95,7 @@ class SentenceEngine:
     def release(self) -> None:
         """Free memory that only makes the next call faster: the graphs."""
         self._sentences.release()
+        self._sentence.release()
         self._states = None
 
     def _check_layers(self, layers: Sequence[int] | None) -> tuple[int, ...]:

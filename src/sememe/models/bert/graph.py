@@ -85,7 +85,8 @@ def add_states(
     )
     states = [network.normalise(x, weights.norm)]
     bias = "" if weights.distances is None else _slice_distances(g, weights.distances)
-    for number, layer in enumerate(weights.layers[:depth]):
+    for number in range(depth):
+        layer = weights.layers[number]
         states.append(network.layer(states[-1], layer, number=number, bias=bias))
     return states
 

@@ -8,7 +8,7 @@ in where positions begin; MPNet also has a bias by distance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,7 @@ class BertWeights:
         types: (types, dim), embedding of each type less that of the first; None if there is one
             type or none.
         norm: Gain and bias (dim,) each, of the embeddings.
+        layers: Read once for each graph, in order; they need not be kept.
         distances: (heads, max_tokens, max_tokens) added to attention scores, or None.
         heads, epsilon, activation: Of the config.
     """
@@ -92,7 +93,7 @@ class BertWeights:
     words: FloatArray | RowTable
     positions: FloatArray
     norm: Norm
-    layers: tuple[Layer, ...]
+    layers: Sequence[Layer]
     distances: FloatArray | None
     heads: int
     epsilon: float

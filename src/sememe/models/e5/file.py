@@ -88,6 +88,10 @@ class PackedFile:
             return array.astype(np.float32).reshape(shape)
         return unpack(self._read_blocks(entry)).reshape(shape)
 
+    def check(self, name: str, *shape: int) -> None:
+        """Refuse a tensor that is missing or of another size with CorruptFileError."""
+        self._entry(name, int(np.prod(shape)))
+
     def blocks(self, name: str, rows: int, columns: int) -> NDArray[np.uint8]:
         """Return a matrix in blocks as they are: (rows, columns // 32, 18), read when touched."""
         entry = self._entry(name, rows * columns)

@@ -1,11 +1,13 @@
 """The network of a file in 4-bit blocks, under the names of BERT's family.
 
-The word embeddings, four fifths of the file, stay in it: rows are unpacked as texts need them.
+Weights stay in it: rows of the word embeddings, four fifths of the file, are unpacked as texts need
+them, and layers, 7 MB each in float32, as graphs are made of them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,38 @@ class PackedRows:
         return unpack(self._blocks[ids]).reshape(-1, self.shape[1])
 
 
+class PackedLayers(Sequence[Layer]):
+    """The layers, each unpacked when it is asked for, and not kept."""
+
+    def __init__(self, file: PackedFile) -> None:
+        """Take the file; CorruptFileError if a tensor is missing or of another size."""
+        self._file = file
+        dim, inner = file.sizes.dim, file.sizes.inner
+        shapes = {"q": (dim, dim), "k": (dim, dim), "v": (dim, dim), "ao": (dim, dim)}
+        shapes |= {"fi": (inner, dim), "fo": (dim, inner)}
+        for i in range(len(self)):
+            for name, (outputs, inputs) in shapes.items():
+                file.check(f"l{i}.{name}.w", outputs, inputs)
+                file.check(f"l{i}.{name}.b", outputs)
+            for name in ("aln", "oln"):
+                file.check(f"l{i}.{name}.w", dim)
+                file.check(f"l{i}.{name}.b", dim)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return self._file.sizes.layers
+
+    @overload
+    def __getitem__(self, at: int) -> Layer: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Layer]: ...
+    def __getitem__(self, at: int | slice) -> Layer | Sequence[Layer]:
+        numbers = range(len(self))[at]
+        if isinstance(numbers, int):
+            return _read_layer(self._file, f"l{numbers}.")
+        return [_read_layer(self._file, f"l{i}.") for i in numbers]
+
+
 def read_packed_weights(file: PackedFile) -> BertWeights:
     """Read the network; CorruptFileError if a tensor is missing or of another size."""
     sizes, dim = file.sizes, file.sizes.dim
@@ -42,7 +76,7 @@ def read_packed_weights(file: PackedFile) -> BertWeights:
         words=PackedRows(file),
         positions=file.array("emb.pos", sizes.max_tokens, dim) + types[0],
         norm=_read_norm(file, "emb.ln"),
-        layers=tuple(_read_layer(file, f"l{i}.") for i in range(sizes.layers)),
+        layers=PackedLayers(file),
         distances=None,
         heads=sizes.heads,
         epsilon=file.epsilon,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sememe._errors import CorruptFileError
+from sememe._onnxruntime import import_onnxruntime
 from sememe._types import FloatArray
 from sememe.models.onnx.builder import LargeGraph
 
@@ -20,18 +20,14 @@ _DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 def open_session(graph: bytes | Path | LargeGraph, *, threads: int = 1) -> Any:
     """Open a graph, or a file of one, in ONNX Runtime.
 
-    threads: 1 runs it on the calling thread alone.
-
-    ONNX Runtime would keep a record of its use in the user's home, to be sent. That is switched off
-    unless the environment sets ORT_DISABLE_TELEMETRY itself.
+    threads: 1 runs it on the calling thread alone; others sleep while they wait for work.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # it plans for one batch shape, and ours never repeat
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     model, arrays = graph if isinstance(graph, LargeGraph) else (graph, {})
     make_value = onnxruntime.OrtValue.ortvalue_from_numpy
@@ -57,11 +53,13 @@ def run_into(session: Any, inputs: dict[str, Any], outputs: dict[str, Any]) -> N
 class LazySession:
     """A session that is opened when it is first needed, and can be closed to free memory.
 
-    make: Makes the graph. Safe to share between threads: one opens it, the others wait for it.
+    make: Makes the graph. threads: Of one run. Safe to share between threads: one opens it, the
+    others wait for it.
     """
 
-    def __init__(self, make: Callable[[], bytes | Path | LargeGraph]) -> None:
+    def __init__(self, make: Callable[[], bytes | Path | LargeGraph], *, threads: int = 1) -> None:
         self._make = make
+        self._threads = threads
         self._lock = Lock()
         self._session: Any = None
 
@@ -69,7 +67,7 @@ class LazySession:
         """Return the session, opening it if that is not done."""
         with self._lock:
             if self._session is None:
-                self._session = open_session(self._make())
+                self._session = open_session(self._make(), threads=self._threads)
             return self._session
 
     def run(

@@ -36,7 +36,7 @@ from sememe.models.use.weights import UseWeights
 _FEW = 48  # tokens up to which NumPy answers sooner than ONNX Runtime
 _MICRO = 512  # tokens in one run of the graph, on one thread: few enough to stay in cache
 _MACRO = 8192  # tokens among which unseen pieces are gathered, to be projected together
-_TABLE = 12_288  # pieces remembered: 15 KB each, so 189 MB at most
+_TABLE = 12_288  # pieces remembered by default: 189 MB at most
 
 
 class UseEngine:
@@ -44,8 +44,12 @@ class UseEngine:
 
     tokens_at_once = _MACRO
 
-    def __init__(self, weights: UseWeights, *, threads: int | None = None) -> None:
+    def __init__(
+        self, weights: UseWeights, *, threads: int | None = None, remembered: int = _TABLE
+    ) -> None:
+        """Take the weights; remembered: pieces whose rows are kept, 15 KB each."""
         self._weights = weights
+        self._remembered = remembered
         self._threads = threads or count_cpus()
         self._graph = LazySession(partial(use_graph.sentence_graph, weights))
 
@@ -109,7 +113,7 @@ class UseEngine:
 
     @cached_property
     def _table(self) -> PieceTable:
-        return PieceTable(self._weights, self._pool)
+        return PieceTable(self._weights, self._pool, capacity=self._remembered)
 
 
 class PieceTable:
@@ -119,9 +123,7 @@ class PieceTable:
     the oldest in adjacent slots, so that the graph writes into the table itself.
     """
 
-    def __init__(
-        self, weights: UseWeights, pool: ThreadPoolExecutor, *, capacity: int = _TABLE
-    ) -> None:
+    def __init__(self, weights: UseWeights, pool: ThreadPoolExecutor, *, capacity: int) -> None:
         self._weights = weights
         self._pool = pool
         self._graph = open_session(use_graph.piece_graph(weights))

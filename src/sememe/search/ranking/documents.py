@@ -5,13 +5,14 @@ Which scores tie is defined in `sememe._ties`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sememe._ties import highest
+from sememe._ties import TOLERANCE, highest
 from sememe.search.table.lance_table import Addresses
 from sememe.search.table.snapshot import Snapshot
 
@@ -50,6 +51,32 @@ def rank_documents(
         if len(ids) == k or len(chosen) == len(scores):
             return Ranking(ids, snapshot.addresses[at], best.astype(np.float32, copy=False))
         take = min(len(scores), 4 * take)
+
+
+def rank_estimated(
+    snapshot: Snapshot,
+    positions: NDArray[np.int64],
+    estimates: NDArray[np.float32],
+    error: float,
+    k: int,
+    score: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+) -> Ranking:
+    """Rank documents as `rank_documents` does, scoring those rows only that may be among the best.
+
+    positions: (n,) ascending. estimates: (n,), none farther than `error` from the score. score:
+    Returns the scores (m,) of rows at positions (m,), ascending.
+    """
+    take, margin = 2 * k, error + 2 * TOLERANCE
+    while True:
+        chosen, least = positions, -np.inf
+        if take < len(estimates):
+            edge = np.partition(estimates, len(estimates) - take)[len(estimates) - take]
+            chosen = positions[estimates >= edge - error - margin]
+            least = edge - error  # rows left out score less by twice the tolerance: none ties
+        ranking = rank_documents(snapshot, chosen, score(chosen), k)
+        if len(chosen) == len(positions) or (len(ranking.ids) == k and ranking.scores[-1] >= least):
+            return ranking
+        take *= 4
 
 
 def _distinct(

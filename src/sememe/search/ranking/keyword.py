@@ -15,7 +15,7 @@ removed rows are more than a few of all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,7 +35,8 @@ ALWAYS_REBUILD = 20_000  # documents: below, a rebuild takes under half a second
 _TIES_AT_MOST = 1_500  # rows fetched to put equal scores in the order of their ids
 _REPEATED_AT_MOST = 8  # times a term is repeated in a query to express its boost
 _COMMON = 1_000  # rows up to which the rows of a term are counted
-_FEW_TERMS = 3  # looked up one by one sooner than read off the best hits
+_FEW_TERMS = 3  # looked up one by one sooner than read off the best hits ...
+_READ = 32  # ... so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,11 @@ class TermRanking(Ranking):
 
     Attributes:
         missing: The query's terms that no document holds, in the query's order.
+        held: All terms of the best document; empty where there is none.
     """
 
     missing: tuple[str, ...]
+    held: frozenset[str] = frozenset()
 
 
 def create_keyword_index(table: LanceTable) -> None:
@@ -152,8 +155,9 @@ def search_terms(
     if boosts and len(snapshot):
         query = _add_extra(_make_query(boosts, operator), _parse_boosts(extra or {}))
         ranking = _rank(table, snapshot, query, k, where, documents)
-    missing = vocabulary.find_missing(table, boosts, ranking)
-    return TermRanking(ranking.ids, ranking.rows, ranking.scores, missing)
+    held = _read_terms(table, ranking.rows[:1])
+    missing = vocabulary.find_missing(table, boosts, held, ranking.rows[1:])
+    return TermRanking(ranking.ids, ranking.rows, ranking.scores, missing, held)
 
 
 class Vocabulary:
@@ -165,28 +169,34 @@ class Vocabulary:
         self._counts: dict[str, int] = {}
 
     def find_missing(
-        self, table: LanceTable, terms: Iterable[str], ranking: Ranking
+        self, table: LanceTable, terms: Iterable[str], held: Collection[str], rows: Addresses
     ) -> tuple[str, ...]:
-        """Return the terms that no row holds; those of the best hits need no look-up."""
+        """Return the terms that no row holds.
+
+        held: Terms that are known to occur. rows: The best hits, which are likely to hold more.
+        """
         self._follow(table)
         known, asked = self._known, list(terms)
+        known.update((term, True) for term in asked if term in held)
         unknown = [term for term in asked if term not in known]
-        if len(unknown) > _FEW_TERMS and len(ranking.rows):
-            known.update(dict.fromkeys(_read_terms(table, ranking.rows[:32]), True))
+        if len(unknown) > _FEW_TERMS:
+            known.update(dict.fromkeys(_read_terms(table, rows[:_READ]), True))
         for term in unknown:
             if term not in known:
-                known[term] = document_frequency(table, term, limit=1) > 0
+                self._count(table, term)  # not just whether: a hybrid search asks next
         return tuple(term for term in asked if not known[term])
 
     def count_rows(self, table: LanceTable, terms: Iterable[str]) -> dict[str, int]:
         """Return how many rows hold each term, counted up to `_COMMON`."""
         self._follow(table)
-        counts, known = self._counts, self._known
-        for term in terms:
-            if term not in counts:
-                occurs = known.get(term, True)
-                counts[term] = document_frequency(table, term, limit=_COMMON) if occurs else 0
-        return {term: counts[term] for term in terms}
+        return {term: self._count(table, term) for term in terms}
+
+    def _count(self, table: LanceTable, term: str) -> int:
+        if term not in self._counts:
+            occurs = self._known.get(term, True)
+            count = document_frequency(table, term, limit=_COMMON) if occurs else 0
+            self._counts[term], self._known[term] = count, count > 0
+        return self._counts[term]
 
     def _follow(self, table: LanceTable) -> None:
         """Forget what is known of another version of the table."""
@@ -194,9 +204,11 @@ class Vocabulary:
             self._known, self._counts, self._version = {}, {}, table.version
 
 
-def _read_terms(table: LanceTable, addresses: Addresses) -> set[str]:
+def _read_terms(table: LanceTable, addresses: Addresses) -> frozenset[str]:
+    if not len(addresses):
+        return frozenset()
     scanned = table.scan(["terms"], filter=is_at(addresses))
-    return {t for text in scanned["terms"].to_pylist() for t in (text or "").split()}
+    return frozenset(t for text in scanned["terms"].to_pylist() for t in (text or "").split())
 
 
 def document_frequency(table: LanceTable, term: str, *, limit: int | None = None) -> int:

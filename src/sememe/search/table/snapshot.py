@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from sememe.search.table.lance_table import Addresses, LanceTable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """The rows of one version, sorted by address.
 
@@ -47,15 +48,34 @@ class Snapshot:
 
     def positions_of(self, ids: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (positions, which): every row of the given ids, and which of `ids` it is of."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
+        if not len(ids):
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        which = np.full(len(self.ids), -1, dtype=np.int64)  # of `ids`, for each document
+        for place, id_ in reversed(list(enumerate(ids))):
+            if (document := self._find(id_)) is not None:
+                which[document] = place
+        of_rows = which[self.documents]
+        positions = np.flatnonzero(of_rows >= 0)
+        return positions, of_rows[positions]
 
-        wanted = pa.array(list(ids), type=pa.string())
-        at = pc.index_in(self.ids, value_set=wanted)
-        codes = np.asarray(pc.fill_null(at, -1)).astype(np.int64)
-        which = codes[self.documents] if len(self.documents) else codes
-        positions = np.flatnonzero(which >= 0)
-        return positions, which[positions]
+    def _find(self, id_: str) -> int | None:
+        """Return the index of an id in `ids`, None where it is not there."""
+        hashes, order = self._by_hash
+        own = hash(id_)
+        at = int(np.searchsorted(hashes, own))
+        while at < len(hashes) and hashes[at] == own:
+            document = int(order[at])
+            if self.ids[document].as_py() == id_:
+                return document
+            at += 1
+        return None
+
+    @cached_property
+    def _by_hash(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The ids' hashes, ascending, and whose they are: 16 bytes an id, looked up at once."""
+        hashes = np.fromiter(map(hash, self.ids.to_pylist()), np.int64, len(self.ids))
+        order = np.argsort(hashes)
+        return hashes[order], order
 
 
 def read_snapshot(table: LanceTable) -> Snapshot:

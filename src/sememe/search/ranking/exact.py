@@ -33,6 +33,8 @@ BATCH_VALUES = 262_144  # 1 MB: stays in cache; larger batches are slower by pag
 READ_BUFFER = 4_000_000  # bytes read ahead
 SCORES_AT_ONCE = 16_000_000  # 64 MB of float32
 CODED_ROWS = 8192  # of a fragment, from which its codes are kept: 2 ms in float32
+_MANY = 8192  # rows above which statistics are those of a sample ...
+_SAMPLE = 2048  # ... which has the mean to 0.02 of a deviation, and the deviation to 1.6 %
 Mask = NDArray[np.bool_]
 _Located = tuple[slice | NDArray[np.int64], Mask | None]  # positions; rows still there, None: all
 
@@ -42,9 +44,10 @@ class VectorRanking(Ranking):
     """Documents ranked by similarity, and the statistics of the column.
 
     Attributes:
-        mean: Mean similarity of the query to every row of the column, whatever `where` is.
-        deviation: The standard deviation of those similarities; by codes, to a few thousandths.
-        count: How many rows those are.
+        mean: Mean similarity of the query to every row of the column, whatever `where` is; of more
+            than 8192 rows, to 2048 of them at even distances.
+        deviation: The standard deviation of those similarities.
+        count: How many rows there are.
     """
 
     mean: float
@@ -187,21 +190,21 @@ class VectorColumn:
     ) -> VectorRanking:
         values = scores.values
         present = ~np.isnan(values)
-        whole = bool(present.all())
-        valid = values if whole else values[present]
-        mean = float(valid.mean(dtype=np.float64)) if len(valid) else 0.0
-        deviation = float(valid.std(dtype=np.float64)) if len(valid) else 0.0
+        positions = np.flatnonzero(present)
+        count, some = len(positions), _sample(positions)
+        compare = partial(self._compare, snapshot, query)
+        # Exact ones in any case: the statistics must not depend on whether codes serve.
+        known = compare(some) if scores.error and count else values[some]
+        mean = float(known.mean(dtype=np.float64)) if count else 0.0
+        deviation = float(known.std(dtype=np.float64)) if count else 0.0
         if mask is not None:
-            present &= mask
-            whole = False
-        positions = np.arange(len(values)) if whole else np.flatnonzero(present)
-        own = values if whole else values[positions]
+            positions = np.flatnonzero(present & mask)
+        own = values if len(positions) == len(values) else values[positions]
         if scores.error:
-            compare = partial(self._compare, snapshot, query)
             ranking = rank_estimated(snapshot, positions, own, scores.error, k, compare)
         else:
             ranking = rank_documents(snapshot, positions, own, k)
-        return VectorRanking(ranking.ids, ranking.rows, ranking.scores, mean, deviation, len(valid))
+        return VectorRanking(ranking.ids, ranking.rows, ranking.scores, mean, deviation, count)
 
     def _compare(
         self, snapshot: Snapshot, query: FloatArray, positions: NDArray[np.int64]
@@ -297,6 +300,13 @@ def _multiply(queries: FloatArray, matrix: FloatArray) -> FloatArray:
         return queries @ matrix.T
     with one_thread():
         return queries @ matrix.T
+
+
+def _sample(positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return positions at even distances where there are many, else all."""
+    if len(positions) <= _MANY:
+        return positions
+    return positions[np.linspace(0, len(positions) - 1, _SAMPLE).astype(np.int64)]
 
 
 def _locate(snapshot: Snapshot, addresses: Addresses) -> _Located:

@@ -79,7 +79,7 @@ def test_words_of_two_languages_find_texts_and_pictures(index, folder):
     assert set(both) == {picture("umbrella"), "things/rain.txt"}
     assert index.search("interest rates").ids[0] == "things/fund.txt"
     hit = index.search("umbrella", where="modality = 'image'")[0]
-    assert (hit.modality, hit.text, hit.start, hit.end) == ("image", "", 0, 0)
+    assert (hit.modality, hit.text, hit.start, hit.end) == ("image", "umbrella / 우산", 0, 13)
     assert hit.source == picture("umbrella")
     assert hit.metadata == {"width": 320, "height": 320}
     assert index.search("x", where="width > 400").ids == []

@@ -142,12 +142,16 @@ class Searchable:
         """
         return self._search(Query(sound, "audio", k, where=where, wanted=modality))
 
-    def similar_images(self, *, max_pairs: int = 100, threshold: float = 0.95) -> list[ImagePair]:
+    def similar_images(
+        self, *, max_pairs: int = 100, threshold: float | None = None
+    ) -> list[ImagePair]:
         """List near-duplicate images, the most similar pair first, by their stored vectors.
 
         Args:
             max_pairs: The most pairs; m copies of an image make m(m-1)/2.
-            threshold: The lowest cosine. Copies have 1, another size or quality about 0.97.
+            threshold: The lowest score, by default 0.75: that of structure, for versions of one
+                picture (another size, quality or brightness, a slight crop or turn). Of an index
+                without the encoder "image-structure" the lowest cosine, by default 0.95.
 
         Each image is compared with each, in memory for all their vectors.
 
@@ -156,10 +160,13 @@ class Searchable:
         """
         return self._find_near_duplicates("image", max_pairs, threshold)
 
-    def similar_sounds(self, *, max_pairs: int = 100, threshold: float = 0.95) -> list[SoundPair]:
+    def similar_sounds(
+        self, *, max_pairs: int = 100, threshold: float | None = None
+    ) -> list[SoundPair]:
         """List near-duplicate audio, compared as wholes; see `similar_images`.
 
-        Copies have 1, whatever their loudness; another compression about 0.99.
+        threshold: The lowest cosine, by default 0.95. Copies have 1, whatever their loudness;
+        another compression about 0.99.
 
         Raises:
             InvalidInputError: If the index holds fewer than two audio items, or has no encoder for
@@ -186,12 +193,12 @@ class Searchable:
         )
 
     def _find_near_duplicates(
-        self, modality: Modality, max_pairs: int, threshold: float
+        self, modality: Modality, max_pairs: int, threshold: float | None
     ) -> list[SimilarPair]:
-        column, dim = self._encoders.find_similarity_column(modality)
+        encoder = self._encoders.find_similarity_column(modality)
         return self._read(
             lambda: find_near_duplicates(
-                self._store, column, dim, modality, max_pairs=max_pairs, threshold=threshold
+                self._store, encoder, modality, max_pairs=max_pairs, threshold=threshold
             )
         )
 

@@ -26,7 +26,9 @@ def describe_images(labels: tuple[str, ...], probabilities: FloatArray) -> list[
     ImageNet's classes are named in English, then in Korean; others by their labels. "" where no
     class is probable enough, or the row is NaN.
     """
-    classes = imagenet_classes()
+    import numpy as np
+
+    classes, probabilities = imagenet_classes(), np.nan_to_num(probabilities)
     if labels != tuple(one.name for one in classes):
         found = [_find_probable(row, _CLASS) for row in probabilities]
         return [", ".join(labels[i] for i in own) for own in found]

@@ -41,7 +41,7 @@ Grids = NDArray[np.float64]
 def describe_structure(levels: NDArray[Any]) -> FloatArray:
     """Return (n, 1024) float32 unit rows for (n, 32, 32) grey levels from 0 to 255.
 
-    An image of one level has a row of zeros.
+    An image of one level, whichever, has a row of zeros: all of these are alike.
     """
     grids = np.asarray(levels, np.float64)
     band = _blur(grids, _FINE) - _blur(grids, _COARSE)
@@ -70,7 +70,7 @@ def _compare(first: FloatArray, second: FloatArray) -> NDArray[np.float64]:
     moved, inside = _sample(fine_b, maps)
     aligned = _correlate(fine_a, moved, inner & inside)
     as_they_are = _correlate(fine_a, fine_b, inner)
-    equal = np.abs(a - b).max(axis=(1, 2)) < 1e-6  # flat ones, too
+    equal = np.abs(a - b).max(axis=(1, 2)) < 1e-4  # flat ones, too
     return np.where(equal, 1.0, np.maximum(aligned, as_they_are))
 
 
@@ -128,19 +128,22 @@ def _standardize(grids: Grids, used: NDArray[np.bool_]) -> Grids:
     counts = np.maximum(used.sum(axis=(-2, -1), keepdims=True), 1)
     centred = grids - (grids * used).sum(axis=(1, 2), keepdims=True) / counts
     squares = (centred**2 * used).sum(axis=(1, 2), keepdims=True) / counts
-    return centred / np.maximum(np.sqrt(squares), 1e-6)
+    standard: Grids = centred / np.maximum(np.sqrt(squares), 1e-6)
+    return standard
 
 
 def _correlate(a: Grids, b: Grids, used: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return (n,) correlations of the cells used."""
     product = _standardize(a, used) * _standardize(b, used) * used
     counts = np.maximum(used.sum(axis=(-2, -1)), 1)
-    return np.clip(product.sum(axis=(1, 2)) / counts, -1, 1)
+    scores: NDArray[np.float64] = np.clip(product.sum(axis=(1, 2)) / counts, -1, 1)
+    return scores
 
 
 def _halve(grids: Grids) -> Grids:
     n, side, _ = grids.shape
-    return grids.reshape(n, side // 2, 2, side // 2, 2).mean(axis=(2, 4))
+    half: Grids = grids.reshape(n, side // 2, 2, side // 2, 2).mean(axis=(2, 4))
+    return half
 
 
 def _blur(grids: Grids, deviation: float) -> Grids:

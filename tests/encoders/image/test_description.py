@@ -29,7 +29,7 @@ def test_classes_that_are_not_sure_are_named_by_their_kind():
     assert len(dogs) > 50
     row = np.zeros((1, len(LABELS)), np.float32)
     row[0, dogs[:4]] = 0.2
-    assert describe_images(LABELS, row) == ["dog / 개"]
+    assert describe_images(LABELS, row) == ["dog / 개, 강아지"]
     row[0, dogs[:4]] = 0.1  # 0.4 in all
     assert describe_images(LABELS, row) == [""]
 

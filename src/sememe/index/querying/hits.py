@@ -31,7 +31,7 @@ class Hit:
         end: One past its last character; of audio, the window's last second.
         metadata: The item's metadata that has a value.
         similarity: Cosine of the item's nearest passage, or of its image or audio, to the query, on
-            the scale of the first column; None where it was not compared.
+            the scale of the first column it was compared in; None where it was not compared.
         bm25: Score of the item's words; None where it holds none of the query's.
     """
 

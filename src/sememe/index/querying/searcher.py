@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from itertools import chain
 from typing import Any, get_args
 
@@ -24,6 +25,7 @@ from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.keyword import TermRanking
 from sememe.search.ranking.score_fusion import (
     Background,
+    append_ranking,
     compute_coverage,
     explain_no_match,
     fuse,
@@ -112,15 +114,16 @@ class Searcher:
         if not self._store.count():
             return Hits((), "semantic", {}, note="the index is empty")
         rank, depth = self._vectors.rank_by_example, query.k + OF_EACH
-        ranking = rank(query.content, query.modality, depth, query.where)
-        hits, more = self._show_nearest(query, ranking, None)
+        rankings = rank(query.content, query.modality, depth, query.where)
+        scores = {id_: s for one in reversed(rankings) for id_, s in _map_scores(one).items()}
+        hits, more = self._show_nearest(query, reduce(append_ranking, rankings), None, scores)
         note = "no document passes the filter" if query.is_filtered else "nothing has a vector"
         return Hits(hits, "semantic", {"semantic": 1.0}, "" if hits else note, more)
 
     def _search_by_meaning(self, query: Query) -> Hits:
         rank, depth = self._vectors.rank_by_text, query.k + OF_EACH
         ranking, _, _ = rank(query.content, depth, query.where, query.wanted)
-        hits, more = self._show_nearest(query, ranking, ranking)
+        hits, more = self._show_nearest(query, ranking, ranking, _map_scores(ranking))
         reason = f"semantic: no {query.noun} has a vector"
         note = "" if hits else self._explain_nothing(query) or reason
         return Hits(hits, "semantic", {"semantic": 1.0}, note, more)
@@ -191,13 +194,17 @@ class Searcher:
         return ranking, required, compute_coverage(rows, held, self._store.count())
 
     def _show_nearest(
-        self, query: Query, ranking: VectorRanking, near: VectorRanking | None
+        self,
+        query: Query,
+        ranking: VectorRanking,
+        near: VectorRanking | None,
+        similarities: Mapping[str, float],
     ) -> tuple[tuple[Hit, ...], More]:
         """Return the hits of a ranking, and `Hits.more`; near: As in `Variety.choose_more`."""
-        scores = _map_scores(ranking)
         more = self._variety.choose_more(ranking.ids, query.k, near=near)
         ids, rows = ranking.ids[: query.k], _locate_rows(ranking)
-        return self._show(_Found(ids, scores, more, rows, similarities=scores), None)
+        scores = _map_scores(ranking)
+        return self._show(_Found(ids, scores, more, rows, similarities=similarities), None)
 
     def _show(self, found: _Found, analyzer: Analyzer | None) -> tuple[tuple[Hit, ...], More]:
         """Return the hits, and those of `Hits.more`, each with its best passage."""

@@ -13,7 +13,6 @@ from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.score_fusion import (
     MEDIA_PRIOR,
     Prior,
-    append_ranking,
     merge_results,
     shrink_statistics,
 )
@@ -53,12 +52,13 @@ class VectorSearch:
 
     def rank_by_example(
         self, content: Any, modality: Modality, k: int, where: str | None
-    ) -> VectorRanking:
+    ) -> list[VectorRanking]:
         """Rank the documents nearest to an image, or to audio (query by example).
 
-        Where its encoder has a space of its own, images (audio) are ranked by it, as it keeps more
-        than words can describe. Documents of other modalities come after them all, ranked by the
-        spaces that text shares. Without a space of its own, these rank all.
+        Returns one or two rankings; documents of the second come after all of the first. Where its
+        encoder has a space of its own, images (audio) are ranked by it, as it keeps more than words
+        can describe; then those of other modalities, by the spaces that text shares. Without a
+        space of its own, these rank all.
         """
         columns = self.encoders.load_for_queries(modality)
         shared = set(self.encoders.list_columns("text"))
@@ -77,10 +77,7 @@ class VectorSearch:
             else:
                 (ranking,) = self.store.search_vectors(column, vector, k, where=where)
                 others.append(shrink_statistics(ranking, MEDIA_PRIOR))
-        if not others:
-            return merge_results(own, k)
-        rest = merge_results(others, k * len(others))
-        return append_ranking(merge_results(own, k), rest) if own else rest
+        return [merge_results(some, k * len(some)) for some in (own, others) if some]
 
     def _rank_column(
         self,

@@ -254,10 +254,8 @@ def test_the_identical_picture_comes_first_and_other_modalities_beside(mixed):
         assert {hit.modality for hit in found} == {"image"}
     found = mixed.search_image(umbrella(), k=6)
     assert list(found.more) == ["text"]
-    assert set(found.by_modality()["text"][:2] and [h.id for h in found.more["text"]][:2]) == {
-        "row",
-        "rainy",
-    }
+    assert {hit.id for hit in found.more["text"][:2]} == {"row", "rainy"}
+    assert found.more["text"][0].similarity > found.more["text"][0].score
     every = mixed.search_image(umbrella(), k=99)
     assert len(every) == len(mixed) and every.more == {}
     assert every.scores == sorted(every.scores, reverse=True)
@@ -271,18 +269,18 @@ def test_hits_of_a_modality_alone(mixed):
     assert texts.ids[0] == "row" and {hit.modality for hit in texts} == {"text"}
     assert texts.more == {} == mixed.search("우산", modality="image").more
     assert mixed.search_image(umbrella(), modality="text", k=1).ids == ["row"]
-    both = mixed.search("umbrella", modality="image", where="width < 300")
+    both = mixed.search("umbrella", modality="image", where="id <> 'umbrella'")
     assert "umbrella" not in both.ids
     for mode in ("hybrid", "semantic", "keyword"):
         none = mixed.search("rain", modality="audio", mode=mode)
         assert (none.ids, none.note) == ([], "the index holds no recordings")
     lacking = mixed.search("zebra zoo", modality="image", mode="keyword")
     assert lacking.note == "keyword: no image has a word of the query"
-    passing = mixed.search("umbrella", modality="image", where="width > 999")
+    passing = mixed.search("umbrella", modality="image", where="id = 'row'")
     assert passing.note == "no image passes the filter"
     with pytest.raises(sememe.UnknownNameError, match="modality='photo' is not one of text"):
         mixed.search("umbrella", modality="photo")
-    for where in ("width >", "1 = 1) OR (1 = 1"):
+    for where in ("id =", "1 = 1) OR (1 = 1"):
         with pytest.raises(sememe.FilterError) as caught:
             mixed.search("umbrella", modality="image", where=where)
         assert f"where={where!r}" in str(caught.value)
@@ -356,13 +354,12 @@ def test_near_duplicates_are_listed(index, folder, tmp_path):
     index.add(with_copies)
     pairs = index.similar_images()
     original = picture("analog clock")
-    assert (pairs[0].first, pairs[0].second) == ("copy", original)
-    assert pairs[0].score == pytest.approx(1, abs=1e-5)
-    named = {frozenset(pair[:2]) for pair in pairs}
+    named = {frozenset(pair[:2]): pair.score for pair in pairs}
+    assert named[frozenset(("copy", original))] == pairs[0].score == pytest.approx(1, abs=1e-5)
     clocks = ["copy", original, "small", "turned"]
-    assert named == {frozenset(pair) for pair in combinations(clocks, 2)}
+    assert named.keys() == {frozenset(pair) for pair in combinations(clocks, 2)}
     assert index.similar_images(max_pairs=1) == pairs[:1]
-    assert index.similar_images(threshold=1) == [p for p in pairs if p.score == 1] != []
+    assert index.similar_images(threshold=1) == [p for p in pairs if p.score >= 1] != []
     for wrong in ({"threshold": 2}, {"max_pairs": 0}):
         with pytest.raises(sememe.InvalidInputError, match=next(iter(wrong))):
             index.similar_images(**wrong)

@@ -1,9 +1,10 @@
 """Name what is seen in an image, by a network that predicts classes.
 
-Named are the classes with a probability of at least 0.3, and the kinds ("dog", whatever its breed)
+Named are the classes with a probability of at least 0.4, and the kinds ("dog", whatever its breed)
 whose classes together have at least 0.5. With EfficientNet-Lite0, one photo of each ImageNet class:
-94 of 100 photos are described, 89 of 100 classes and 97 of 100 kinds named are right. What is less
-probable is not named: no description is better than a wrong one.
+88 of 100 photos are described, 96 of these with a right name; 92 of 100 classes and 97 of 100 kinds
+named are right. What is less probable is not named: no description is better than a wrong one. Of
+what the network was not trained on much is named wrongly: 28 of 100 emoji are described.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from sememe._ties import best_places
 from sememe._types import FloatArray
 from sememe.models.image.imagenet import ImageClass, imagenet_classes
 
-_CLASS, _KIND = 0.3, 0.5  # least probabilities
-_MOST = 3  # classes of at least 0.3
+_CLASS, _KIND = 0.4, 0.5  # least probabilities
+_MOST = 2  # names of classes, or of kinds
 
 
 def describe_images(labels: tuple[str, ...], probabilities: FloatArray) -> list[str]:

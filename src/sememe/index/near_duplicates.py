@@ -26,7 +26,7 @@ class SimilarPair(NamedTuple):
     Attributes:
         first, second: Their ids, in order; of files, their paths within the folder.
         score: 1 for copies. The cosine of their vectors, but of the structure of images the
-            correlation once they are aligned; see `sememe.models.image.structure`.
+            correlation once they are aligned; see `sememe.space.image_structure`.
     """
 
     first: str
@@ -40,7 +40,7 @@ SoundPair = SimilarPair
 
 def choose_threshold(encoder: str) -> float:
     """Return the lowest score of near-duplicates by the vectors of an encoder, by its name."""
-    from sememe.models.image.structure import SAME
+    from sememe.space.image_structure import SAME
 
     return SAME if encoder == STRUCTURE_MODEL else _COSINE
 
@@ -91,7 +91,7 @@ def _rank_by_structure(
     names: Sequence[str], vectors: FloatArray, max_pairs: int, lowest: float
 ) -> list[SimilarPair]:
     """Rank pairs of images by `compare_structures`, which is given those of high cosine."""
-    from sememe.models.image.structure import CANDIDATE, compare_structures
+    from sememe.space.image_structure import CANDIDATE, compare_structures
     from sememe.space.pairs import similar_pairs
     from sememe.vectors.nearest import check_k
 

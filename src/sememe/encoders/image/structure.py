@@ -3,7 +3,7 @@
     encoder = sememe.load("image-structure")
     compare_structures(*encoder.encode(["photo.jpg", "photo-small.jpg"])[:, None])
 
-What structure is, and how two are compared: `sememe.models.image.structure`.
+What structure is, and how two are compared: `sememe.space.image_structure`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from sememe._types import FloatArray
 from sememe.encoders.base import check_threads, unit_rows
 from sememe.encoders.image.base import BaseImageEncoder
 from sememe.encoders.space import fingerprint_space
-from sememe.models.image.structure import DIM, SIDE, describe_structure
 from sememe.models.weights.catalog import STRUCTURE_MODEL
 from sememe.sources.media.image_decoding import open_image
+from sememe.space.image_structure import DIM, SIDE, describe_structure
 
 _AT_ONCE = 64
 

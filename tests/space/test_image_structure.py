@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from sememe.models.image.structure import (
+from sememe.space.image_structure import (
     CANDIDATE,
     DIM,
     SAME,

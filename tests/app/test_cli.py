@@ -23,7 +23,7 @@ def test_index_search_verify(folder, indexed, capsys):
     query = ["search", str(indexed), "railway to Busan", "-k", "2", "--mode", "semantic", "--json"]
     assert main(query) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"query", "mode", "weights", "note", "hits"}
+    assert set(found) == {"query", "mode", "weights", "note", "hits", "more"}
     assert (found["query"], found["mode"]) == ("railway to Busan", "semantic")
     hits = found["hits"]
     assert hits[0]["id"] == "notes/trips/train.txt"
@@ -57,13 +57,14 @@ def test_errors_are_json_too(line, capsys):
 def test_models_and_similar_as_json(capsys):
     assert main(["models", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    model, best, e5, minilm, glove, image, sound = listed
+    model, best, e5, minilm, glove, image, structure, sound = listed
     assert [one["name"] for one in listed if one["default"]] == ["use-multilingual-v3"]
     assert (best["name"], best["dim"]) == ("e5-use-multilingual", 512)
     assert (e5["name"], e5["dim"], len(e5["languages"])) == ("multilingual-e5-small", 384, 93)
     assert (minilm["name"], minilm["dim"]) == ("all-minilm-l6-v2", 384)
     assert (glove["name"], glove["dim"], glove["licence"]) == ("glove-6b-50d", 50, "PDDL-1.0")
     assert (image["name"], image["modality"], image["dim"]) == ("efficientnet-lite0", "image", 1280)
+    assert (structure["name"], structure["dim"]) == ("image-structure", 1024)
     assert (sound["name"], sound["modality"], sound["dim"]) == ("mel-statistics", "audio", 192)
     assert (model["name"], model["dim"], model["available"]) == ("use-multilingual-v3", 512, True)
     assert main(["similar", "고양이", "cat", "주식 시장", "--json"]) == 0

@@ -208,7 +208,12 @@ def test_a_family_cannot_take_the_models_of_others(monkeypatch, encoder, tmp_pat
 @pytest.mark.parametrize(
     "names",
     [
-        ["use-multilingual-v3", "efficientnet-lite0:conse", "efficientnet-lite0"],
+        [
+            "use-multilingual-v3",
+            "efficientnet-lite0:conse",
+            "efficientnet-lite0",
+            "image-structure",
+        ],
         ["efficientnet-lite0:conse:all-minilm-l6-v2"],
         ["mel-statistics"],
         ["clip", "efficientnet-lite0"],

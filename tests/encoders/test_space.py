@@ -19,6 +19,7 @@ CATALOGUE = {
     "use-multilingual-v3": "73b742de2faa98a6",
     "efficientnet-lite0": "5c9cc4aa9edc0281",
     "efficientnet-lite0:conse": "73b742de2faa98a6",
+    "image-structure": "59cafd276d8e2210",
     "mel-statistics": "cf4ad016e932b681",
     "glove-6b-50d": "74fbcce6a398cc7e",
     "glove-6b-50d:mean": "44dc908626fd78cf",

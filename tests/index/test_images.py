@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def folder(tmp_path):
 @pytest.fixture(scope="module")
 def encoders(encoder):
     """The default ones of an index, loaded once."""
-    names = ["efficientnet-lite0:conse", "efficientnet-lite0"]
+    names = ["efficientnet-lite0:conse", "efficientnet-lite0", "image-structure"]
     return [encoder, *(load_encoders(name, loaded=[encoder])[0] for name in names)]
 
 
@@ -60,7 +61,7 @@ def index(tmp_path, encoders):
 
 def test_an_index_reads_images_unless_told_otherwise(tmp_path, encoders):
     made = Index.create(tmp_path / "index").encoders
-    assert [entry.space for entry in made[:3]] == [encoder.space for encoder in encoders]
+    assert [entry.space for entry in made[:4]] == [encoder.space for encoder in encoders]
     opened = Index.open(tmp_path / "index")
     assert opened.add([{"id": "w", "image": web()}]).added == 1
     assert opened.search("거미줄").ids == ["w"]
@@ -78,8 +79,8 @@ def test_words_of_two_languages_find_texts_and_pictures(index, folder):
     both = index.search("우산", k=2, mode="semantic").ids
     assert set(both) == {picture("umbrella"), "things/rain.txt"}
     assert index.search("interest rates").ids[0] == "things/fund.txt"
-    hit = index.search("umbrella", where="modality = 'image'")[0]
-    assert (hit.modality, hit.text, hit.start, hit.end) == ("image", "", 0, 0)
+    hit = index.search("umbrella", modality="image")[0]
+    assert (hit.modality, hit.text, hit.start, hit.end) == ("image", "umbrella / 우산", 0, 13)
     assert hit.source == picture("umbrella")
     assert hit.metadata == {"width": 320, "height": 320}
     assert index.search("x", where="width > 400").ids == []
@@ -233,6 +234,79 @@ def test_texts_are_not_pushed_aside_by_pictures(index):
     assert index.search("rail travel", where="modality = 'image'", k=3).ids
 
 
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory, encoders):
+    """Texts, pictures with and without a text about them, and many that mean nothing."""
+    index = Index.create(tmp_path_factory.mktemp("mixed") / "index", encoders)
+    index.add({"id": f"picture {i}", "image": noise(i)} for i in range(12))
+    index.add({"id": name, "image": draw()} for name, draw in DRAWINGS.items())
+    index.add((f"text {i}", text) for i, text in enumerate(TEXTS))
+    index.add((f"price {i}", f"price list, page {i}") for i in range(12))
+    index.add([("row", "umbrella"), ("rainy", "우산을 쓰고 걸었다")])
+    return index
+
+
+def test_the_identical_picture_comes_first_and_other_modalities_beside(mixed):
+    for name, draw in DRAWINGS.items():
+        found = mixed.search_image(draw(), k=6)
+        assert found.ids[0] == name
+        assert found[0].score == pytest.approx(1, abs=1e-5) == max(found.scores)
+        assert {hit.modality for hit in found} == {"image"}
+    found = mixed.search_image(umbrella(), k=6)
+    assert list(found.more) == ["text"]
+    assert {hit.id for hit in found.more["text"][:2]} == {"row", "rainy"}
+    assert found.more["text"][0].similarity > found.more["text"][0].score
+    every = mixed.search_image(umbrella(), k=99)
+    assert len(every) == len(mixed) and every.more == {}
+    assert every.scores == sorted(every.scores, reverse=True)
+    kinds = [hit.modality for hit in every]
+    assert kinds == sorted(kinds)  # images, then texts
+
+
+def test_hits_of_a_modality_alone(mixed):
+    assert mixed.search("umbrella", modality="image", k=1).ids == ["umbrella"]
+    texts = mixed.search("umbrella", modality="text", k=3)
+    assert texts.ids[0] == "row" and {hit.modality for hit in texts} == {"text"}
+    assert texts.more == {} == mixed.search("우산", modality="image").more
+    assert mixed.search_image(umbrella(), modality="text", k=1).ids == ["row"]
+    both = mixed.search("umbrella", modality="image", where="id <> 'umbrella'")
+    assert "umbrella" not in both.ids
+    for mode in ("hybrid", "semantic", "keyword"):
+        none = mixed.search("rain", modality="audio", mode=mode)
+        assert (none.ids, none.note) == ([], "the index holds no recordings")
+    lacking = mixed.search("zebra zoo", modality="image", mode="keyword")
+    assert lacking.note == "keyword: no image has a word of the query"
+    passing = mixed.search("umbrella", modality="image", where="id = 'row'")
+    assert passing.note == "no image passes the filter"
+    with pytest.raises(sememe.UnknownNameError, match="modality='photo' is not one of text"):
+        mixed.search("umbrella", modality="photo")
+    with pytest.raises(sememe.FilterError, match="where='id =' cannot"):
+        mixed.search("umbrella", modality="image", where="id =")
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "semantic", "keyword"])
+def test_no_modality_pushes_another_aside(mixed, mode):
+    """Of twelve pages and one picture with the word, the picture is beside the first pages."""
+    mixed.upsert([{"id": "clock", "image": clock(), "title": "price"}])
+    found = mixed.search("price", k=5, mode=mode)
+    assert {hit.modality for hit in found} == {"text"}
+    if mode != "semantic":
+        assert [hit.id for hit in found.more["image"]] == ["clock"]
+    clearly = mixed.search("아날로그 시계", k=5, mode=mode)
+    assert "analog clock" in [hit.id for hit in clearly.by_modality()["image"]]
+    unrelated = mixed.search("central bank", k=5, mode=mode)
+    assert unrelated.ids[0] == "text 2"
+    assert not any(hit.id.startswith("picture") for hit in unrelated.more.get("image", ()))
+
+
+def test_what_is_seen_in_a_picture_is_shown_and_is_found_by_its_words(mixed):
+    for word in ("umbrella", "우산"):
+        found = mixed.search(word, modality="image", mode="keyword")
+        assert (found.ids, found[0].text) == (["umbrella"], "umbrella / 우산")
+    assert mixed.search("noise", modality="image", mode="keyword").ids == []
+    assert mixed.verify().sound
+
+
 @pytest.mark.parametrize(
     "wrong", [None, 4, [[1]], np.zeros((9, 9, 3)), np.zeros((0, 3, 3), np.uint8)]
 )
@@ -272,17 +346,22 @@ def test_near_duplicates_are_listed(index, folder, tmp_path):
     with_copies = [
         {"id": "copy", "image": clock()},
         {"id": "small", "image": clock(160)},
+        {"id": "turned", "image": clock().rotate(3, fillcolor=(205, 205, 210))},
         {"id": "noise", "image": noise(0)},
     ]
     index.add(with_copies)
-    pairs = index.similar_images(threshold=0.9)
+    pairs = index.similar_images()
     original = picture("analog clock")
-    assert (pairs[0].first, pairs[0].second) == ("copy", original)
-    assert pairs[0].score == pytest.approx(1, abs=1e-5)
-    named = {frozenset(pair[:2]) for pair in pairs}
-    assert named == {frozenset(p) for p in [("copy", original), ("copy", "small"),
-                                            ("small", original)]}  # fmt: skip
-    assert index.similar_images(max_pairs=1, threshold=0.9) == pairs[:1]
+    named = {frozenset(pair[:2]): pair.score for pair in pairs}
+    assert named[frozenset(("copy", original))] == pairs[0].score == pytest.approx(1, abs=1e-5)
+    clocks = ["copy", original, "small", "turned"]
+    assert named.keys() == {frozenset(pair) for pair in combinations(clocks, 2)}
+    assert index.similar_images(max_pairs=1) == pairs[:1]
+    alike = [pair for pair in pairs if pair.score >= 0.995]
+    assert index.similar_images(threshold=0.995) == alike != pairs
+    for wrong in ({"threshold": 2}, {"max_pairs": 0}):
+        with pytest.raises(sememe.InvalidInputError, match=next(iter(wrong))):
+            index.similar_images(**wrong)
     empty = Index.create(tmp_path / "empty")
     empty.add(["a text"])
     with pytest.raises(sememe.InvalidInputError, match="holds 0 images"):

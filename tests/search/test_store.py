@@ -43,6 +43,16 @@ def test_delete_counts_rows_and_forgives_unknown_ids(store, contents):
     assert set(contents(store)) == {"a"}
 
 
+def test_items_are_assigned_to_filters(store):
+    store.append([make_row("a"), make_row("b", 0, 2), make_row("b", 1, 2), make_row("c")])
+    filters = ["id = 'a'", "part = 1"]
+    assert store.assign(["c", "b", "a", "nobody"], filters) == [-1, 1, 0, -1]
+    assert store.assign([], filters) == []
+    assert [store.count_rows(where) for where in ("id = 'b'", "part = 0", "id = 'x'")] == [2, 3, 0]
+    with pytest.raises(_errors.FilterError):
+        store.count_rows("nothing = 1")
+
+
 def test_emptied_store_takes_rows_again(store, contents):
     store.append([make_row("a")])
     store.delete(["a"])

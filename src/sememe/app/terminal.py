@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from sememe.evaluate.metrics.confusion import Confusion
     from sememe.index.querying.hits import Hit, Hits
     from sememe.index.report import Report
@@ -60,22 +62,34 @@ def explain_default() -> str:
 
 
 def print_hits(hits: Hits) -> None:
-    """Print hits, best first."""
+    """Print hits, best first, then the next ones of each modality that these push aside."""
     from rich.console import Console
-    from rich.text import Text
+
+    from sememe._nouns import noun
 
     console = Console()
     for rank, hit in enumerate(hits, start=1):
-        head = Text(f"{rank:>3}  {hit.score:.3f}  ")
-        head.append(escape_controls(hit.id), style="bold cyan")
-        console.print(head, soft_wrap=True)
-        console.print(Text(f"     {_describe_hit(hit)}", style="dim"), soft_wrap=True)
+        _print_hit(console, f"{rank:>3}", hit)
     if not len(hits):
         console.print("nothing found")
+    for kind, others in hits.more.items():
+        also = "more " if any(hit.modality == kind for hit in hits) else ""
+        console.print(f"{also}{noun(kind)}s")
+        for hit in others:
+            _print_hit(console, "  -", hit)
+
+
+def _print_hit(console: Console, mark: str, hit: Hit) -> None:
+    from rich.text import Text
+
+    head = Text(f"{mark}  {hit.score:.3f}  ")
+    head.append(escape_controls(hit.id), style="bold cyan")
+    console.print(head, soft_wrap=True)
+    console.print(Text(f"     {_describe_hit(hit)}", style="dim"), soft_wrap=True)
 
 
 def _describe_hit(hit: Hit) -> str:
-    """Return the passage of a text, the size and time of an image, the window of audio."""
+    """Return the passage of a text; of an image, what is seen, size and time; of audio, when."""
     if hit.modality == "audio":
         window = f"{hit.start:.1f} to {hit.end:.1f} s"
         return f"{window}: {shorten(hit.text)}" if hit.text else window
@@ -84,7 +98,8 @@ def _describe_hit(hit: Hit) -> str:
     image = hit.metadata
     size = f"{image['width']} x {image['height']} pixels" if "width" in image else ""
     taken = str(image.get("taken") or "")
-    return escape_controls(", ".join(part for part in (size or hit.modality, taken) if part))
+    facts = ", ".join(part for part in (size or hit.modality, taken) if part)
+    return escape_controls(f"{hit.text} ({facts})" if hit.text else facts)
 
 
 def describe_confusion(pair: Confusion) -> str:

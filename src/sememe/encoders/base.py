@@ -45,6 +45,7 @@ class BaseEncoder(ABC):
         reads_captions: Whether it was trained on captions, so that labels are best put into some.
         text_encoder: The text encoder whose space it shares by construction, as ConSE does.
         vectors: The word vectors it averages.
+        usual_similarity: Mean and standard deviation of the cosines of unrelated texts.
     """
 
     modality: Modality
@@ -54,6 +55,7 @@ class BaseEncoder(ABC):
     reads_captions = False
     text_encoder: BaseEncoder | None = None
     vectors: KeyedVectors | None = None
+    usual_similarity = (0.05, 0.1)
 
     def __init__(self, *, name: str, dim: int, space: str | Callable[[], str]) -> None:
         """Take what every encoder has; `space` may be a function that computes it when needed."""

@@ -14,7 +14,13 @@ from sememe.encoders.load.by_name import load, load_encoders
 from sememe.encoders.load.families import resolve
 from sememe.encoders.name import ModelName
 from sememe.index.config import EncoderEntry
-from sememe.models.weights.catalog import IMAGE_MODEL, SOUND_MODEL, default_model, model_info
+from sememe.models.weights.catalog import (
+    IMAGE_MODEL,
+    SOUND_MODEL,
+    STRUCTURE_MODEL,
+    default_model,
+    model_info,
+)
 
 _NO_ENCODER = {
     "image": "the index has no encoder for images. Build one that has: pip install "
@@ -57,20 +63,29 @@ class Encoders:
         return [(entry.column, self._load(entry).documents) for entry in entries]
 
     def load_for_queries(self, modality: str) -> list[Column]:
-        """Return the encoders for a query of a modality; raises as `load_for_documents`."""
-        return [(entry.column, self._load(entry)) for entry in self._of(modality)]
+        """Return the encoders for a query of a modality; raises as `load_for_documents`.
+
+        That of the structure of images is for near-duplicates; it ranks them if there is no other.
+        """
+        entries = self._of(modality)
+        others = [entry for entry in entries if entry.name != STRUCTURE_MODEL]
+        return [(entry.column, self._load(entry)) for entry in others or entries]
 
     def load_column(self, column: str, modality: str) -> BaseEncoder:
         """Return the encoder that fills a column for a modality; raises as `load_for_documents`."""
         return self._load(next(one for one in self._of(modality) if one.column == column))
 
-    def find_similarity_column(self, modality: str) -> tuple[str, int]:
-        """Return the column and width to compare images, or audio, by: their own, if any."""
+    def find_similarity_column(self, modality: str) -> EncoderEntry:
+        """Return the encoder of the column in which near-duplicates are found.
+
+        That of the structure of images, if the index has it; else one of images, or audio, alone.
+        """
         if not self.can_store(modality):
             raise InvalidInputError(explain_no_encoder(modality))
         texts = self.list_columns("text")
-        entry = min(self._of(modality), key=lambda one: one.column in texts)
-        return entry.column, entry.dim
+        return min(
+            self._of(modality), key=lambda one: (one.name != STRUCTURE_MODEL, one.column in texts)
+        )
 
     def can_store(self, modality: str) -> bool:
         """Return whether items of a modality can be stored."""
@@ -119,7 +134,7 @@ def list_default_encoders() -> list[str]:
     """Return the default encoder for text, those for images and audio where they are installed."""
     names = [default_model()]
     if model_info(IMAGE_MODEL).available() and find_spec("PIL"):
-        names += [f"{IMAGE_MODEL}:conse", IMAGE_MODEL]
+        names += [f"{IMAGE_MODEL}:conse", IMAGE_MODEL, STRUCTURE_MODEL]
     if model_info(SOUND_MODEL).available() and find_spec("soundfile"):
         names.append(SOUND_MODEL)
     return names

@@ -63,9 +63,10 @@ class Index(Searchable):
             path: The folder.
             encoders: Encoders or their names, one vector column for each space. By default the text
                 encoder; for images, where the extra `images` is installed,
-                "efficientnet-lite0:conse", whose images text finds, and "efficientnet-lite0", by
-                whose features an image finds similar ones; and for audio, where the extra `audio`
-                is installed, "mel-statistics".
+                "efficientnet-lite0:conse", whose images text finds, "efficientnet-lite0", by whose
+                features an image finds similar ones, and "image-structure", by which
+                `similar_images` finds versions of one; and for audio, where the extra `audio` is
+                installed, "mel-statistics".
             terms: The analyser of keyword search: "default", or "kiwi" with the extra `korean`.
             thumbnails: Keep a small JPEG of each image, its longer side so many pixels, as a data
                 URI in the metadata "thumbnail"; 0 keeps none.

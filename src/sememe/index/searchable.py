@@ -68,6 +68,7 @@ class Searchable:
         k: int = 10,
         mode: Mode = "hybrid",
         where: str | None = None,
+        modality: Modality | None = None,
         rerank: PairScorer | None = None,
     ) -> Hits:
         """Search by a text: texts, transcribed audio, images and audio of a shared space.
@@ -79,54 +80,78 @@ class Searchable:
                 and weighs them; `hits.note` gives the reason when one is ignored.
             where: SQL over the columns id, source, modality, text and all metadata, for example
                 "year >= 2020 AND source LIKE '%.md'". Of audio, start and end are in milliseconds.
+            modality: "text", "image" or "audio" finds these alone. By default the best of all are
+                found, and `hits.more` has the next of each modality that these push aside.
             rerank: A cross-encoder that reads the query with each of the first 100 hits, or k if
                 that is more, and so decides their order and scores.
 
         Raises:
-            UnknownNameError: If the mode is unknown.
+            UnknownNameError: If the mode or the modality is unknown.
             FilterError: If `where` is not SQL over the columns.
         """
         n = k if rerank is None else max(k, _RERANKED)
-        hits = self._search(Query(query, k=n, mode=mode, where=where))
+        hits = self._search(Query(query, k=n, mode=mode, where=where, wanted=modality))
         return hits if rerank is None else hits.rerank(query, rerank, k=k)
 
-    def search_image(self, picture: Any, *, k: int = 10, where: str | None = None) -> Hits:
-        """Find images like this one, and texts that describe it.
+    def search_image(
+        self,
+        picture: Any,
+        *,
+        k: int = 10,
+        where: str | None = None,
+        modality: Modality | None = None,
+    ) -> Hits:
+        """Find images like this one, and texts that describe it after them and in `hits.more`.
 
         Args:
             picture: A path, the bytes of a file, an array (height, width, 3) of uint8, or a Pillow
                 image.
             k: How many items at most.
-            where: As `search`: "modality = 'text'" finds texts alone.
+            where: As `search`.
+            modality: As `search`: "text" finds texts alone.
 
         Raises:
             CorruptFileError: If the image cannot be read.
             InvalidInputError: If it cannot be an image, or the index has no encoder for images.
             FilterError: If `where` is not SQL over the columns.
+            UnknownNameError: If the modality is unknown.
         """
-        return self._search(Query(picture, "image", k, where=where))
+        return self._search(Query(picture, "image", k, where=where, wanted=modality))
 
-    def search_sound(self, sound: Any, *, k: int = 10, where: str | None = None) -> Hits:
+    def search_sound(
+        self,
+        sound: Any,
+        *,
+        k: int = 10,
+        where: str | None = None,
+        modality: Modality | None = None,
+    ) -> Hits:
         """Find audio like this; a hit's start and end give the window in it, in seconds.
 
         Args:
             sound: A path, the bytes of a file, or (samples, sample rate).
             k: How many items at most.
             where: As `search`: "seconds < 60" finds short audio alone.
+            modality: As `search`.
 
         Raises:
             CorruptFileError: If the audio cannot be read.
             InvalidInputError: If it cannot be audio, or the index has no encoder for audio.
             FilterError: If `where` is not SQL over the columns.
+            UnknownNameError: If the modality is unknown.
         """
-        return self._search(Query(sound, "audio", k, where=where))
+        return self._search(Query(sound, "audio", k, where=where, wanted=modality))
 
-    def similar_images(self, *, max_pairs: int = 100, threshold: float = 0.95) -> list[ImagePair]:
+    def similar_images(
+        self, *, max_pairs: int = 100, threshold: float | None = None
+    ) -> list[ImagePair]:
         """List near-duplicate images, the most similar pair first, by their stored vectors.
 
         Args:
             max_pairs: The most pairs; m copies of an image make m(m-1)/2.
-            threshold: The lowest cosine. Copies have 1, another size or quality about 0.97.
+            threshold: The lowest score, by default 0.75: that of structure, for versions of one
+                picture (another size, quality or brightness, a slight crop or turn). Of an index
+                without the encoder "image-structure" the lowest cosine, by default 0.95.
 
         Each image is compared with each, in memory for all their vectors.
 
@@ -135,10 +160,13 @@ class Searchable:
         """
         return self._find_near_duplicates("image", max_pairs, threshold)
 
-    def similar_sounds(self, *, max_pairs: int = 100, threshold: float = 0.95) -> list[SoundPair]:
+    def similar_sounds(
+        self, *, max_pairs: int = 100, threshold: float | None = None
+    ) -> list[SoundPair]:
         """List near-duplicate audio, compared as wholes; see `similar_images`.
 
-        Copies have 1, whatever their loudness; another compression about 0.99.
+        threshold: The lowest cosine, by default 0.95. Copies have 1, whatever their loudness;
+        another compression about 0.99.
 
         Raises:
             InvalidInputError: If the index holds fewer than two audio items, or has no encoder for
@@ -165,12 +193,12 @@ class Searchable:
         )
 
     def _find_near_duplicates(
-        self, modality: Modality, max_pairs: int, threshold: float
+        self, modality: Modality, max_pairs: int, threshold: float | None
     ) -> list[SimilarPair]:
-        column, dim = self._encoders.find_similarity_column(modality)
+        encoder = self._encoders.find_similarity_column(modality)
         return self._read(
             lambda: find_near_duplicates(
-                self._store, column, dim, modality, max_pairs=max_pairs, threshold=threshold
+                self._store, encoder, modality, max_pairs=max_pairs, threshold=threshold
             )
         )
 

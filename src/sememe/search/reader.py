@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 T = TypeVar("T")
-_MASKS_KEPT = 8
+_MASKS_KEPT = 12
 
 
 class Reader:
@@ -262,6 +262,18 @@ class Reader:
             documents=documents,
             operator=operator,
         )
+
+    def count_rows(self, where: str) -> int:
+        """Return how many rows pass a filter; FilterError if it cannot be run."""
+        return int(np.count_nonzero(self._mask(where)))
+
+    def assign(self, ids: Sequence[str], filters: Sequence[str]) -> list[int]:
+        """Return for each item the last of the filters that a row of it passes, -1 for none."""
+        positions, which = self._snapshot().positions_of(ids)
+        groups = np.full(len(ids), -1)
+        for group, where in enumerate(filters):
+            groups[which[self._mask(where)[positions]]] = group
+        return groups.tolist()
 
     def count_term_rows(self, terms: Iterable[str]) -> dict[str, int]:
         """Return how many rows hold each term, counted up to a thousand."""

@@ -4,7 +4,8 @@
     result.pairs[0].first, result.pairs[0].second, result.pairs[0].score
 
 Another compression of an audio file, another loudness or a slight cut mostly leaves the cosine of
-mel-statistics above 0.95; so does another size or quality of an image.
+mel-statistics above 0.95. Versions of one image are found by their structure, with
+`sememe.load("image-structure")`; the vectors of other encoders are those of what is seen.
 """
 
 from __future__ import annotations
@@ -44,12 +45,13 @@ def find_near_duplicates(
     encoder: Encoder,
     *,
     max_pairs: int = 100,
-    threshold: float = 0.95,
+    threshold: float | None = None,
     show_progress: bool = False,
 ) -> NearDuplicates:
     """Compare all files that the encoder reads, in a folder and those in it, with each other.
 
-    max_pairs: The most pairs; m copies make m(m-1)/2. threshold: The lowest cosine.
+    max_pairs: The most pairs; m copies make m(m-1)/2. threshold: The lowest score; by default 0.75
+    of image-structure, a cosine of 0.95 of others.
 
     Raises:
         InvalidInputError: If there is no such folder, the encoder is for texts, or fewer than two
@@ -70,7 +72,9 @@ def find_near_duplicates(
         kind = noun(encoder.modality)
         raise InvalidInputError(f"{folder} holds {len(kept)} {kind}s that can be read; give two.")
     names = [files[index].source for index in kept]
-    pairs = rank_similar_pairs(names, done.vectors[kept], max_pairs=max_pairs, threshold=threshold)
+    pairs = rank_similar_pairs(
+        names, done.vectors[kept], encoder.name, max_pairs=max_pairs, threshold=threshold
+    )
     return NearDuplicates(tuple(pairs), len(kept), tuple(skipped))
 
 

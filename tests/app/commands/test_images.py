@@ -95,13 +95,44 @@ def test_an_index_of_pictures_is_searched_by_words_and_by_a_picture(run, photos,
     umbrella().resize((200, 200)).save(tmp_path / "query.png")
     shown = run("search", index, "--image", tmp_path / "query.png", "-k", "2").out
     assert shown.split()[2] == "photos/umbrella.png"
-    assert "320 x 320 pixels" in shown
-    assert "photos/clock.png  photos/small.png" in run("mine", index, "--threshold", "0.9").out
+    assert "umbrella / 우산 (320 x 320 pixels)" in shown
+    mined = run("mine", index)
+    assert "photos/clock.png  photos/small.png" in mined.out and "1 pairs" in mined.err
+    assert json.loads(run("mine", index, "--json").out)["threshold"] is None
+    assert "1 pairs of 6 images with 0.75 or more" in run("mine", photos).err
+    by_features = run("mine", photos, "-m", "efficientnet-lite0", "--json").out
+    assert json.loads(by_features)["threshold"] == 0.95
     assert run("verify", index).out.endswith("sound\n")
     for arguments in (["x", "--image", tmp_path / "query.png"], []):
         assert run("search", index, *arguments, code=2).err
     assert "no such file" in run("search", index, "--image", "none.png", code=2).err
     assert "-m is for a file of texts" in run("mine", index, "-m", "x", code=2).err
+
+
+def test_modalities_are_listed_beside_each_other_or_alone(run, photos, tmp_path):
+    for i in range(4):
+        (photos / f"{i}.txt").write_text(f"umbrella, page {i}", encoding="utf-8")
+    index = tmp_path / "index"
+    run("index", photos, "--into", index)
+    best = ("search", index, "umbrella page", "-k", "3", "--mode", "keyword")
+    lines = run(*best).out.splitlines()
+    assert [line.split()[-1][-4:] for line in lines[:6:2]] == [".txt"] * 3
+    assert lines[6] == "images"
+    assert lines[7].split()[0] == "-" and lines[7].endswith("photos/umbrella.png")
+    assert lines[8].strip() == "umbrella / 우산 (320 x 320 pixels)"
+    found = json.loads(run(*best, "--json").out)
+    assert [hit["id"] for hit in found["more"]["image"]] == ["photos/umbrella.png"]
+    as_lines = [
+        json.loads(line)["modality"] for line in run(*best, "--json-lines").out.split("\n")[:-1]
+    ]
+    assert as_lines == ["text"] * 3 + ["image"]
+    alone = run("search", index, "umbrella", "--modality", "image", "-k", "1").out
+    assert alone.split()[2] == "photos/umbrella.png"
+    about = run("search", index, "--image", photos / "umbrella.png", "--modality", "text").out
+    assert about.split()[2].endswith(".txt")
+    assert "holds no recordings" in run("search", index, "rain", "--modality", "audio").err
+    wrong = run("search", index, "rain", "--modality", "photo", code=2).err
+    assert "modality='photo' is not one of text, image, audio" in wrong
 
 
 def test_the_same_command_brings_an_index_up_to_date(run, photos, tmp_path):

@@ -24,6 +24,19 @@ def test_a_hit_is_json_whatever_mapping_holds_its_metadata():
     }
 
 
+def test_hits_of_each_modality_are_those_among_the_best_and_more():
+    one, two, three, four = (
+        Hit(id_, 1.0, kind, "", "", 0, 0)
+        for id_, kind in (("a", "text"), ("b", "image"), ("c", "image"), ("d", "audio"))
+    )
+    hits = Hits((one, two), "hybrid", {}, more={"image": (three,), "audio": (four,)})
+    assert hits.by_modality() == {"text": (one,), "image": (two, three), "audio": (four,)}
+    document = json.loads(json.dumps(hits.to_dict()))
+    assert list(document) == ["mode", "weights", "note", "hits", "more"]
+    assert [hit["id"] for hit in document["more"]["image"]] == ["c"]
+    assert len(hits) == 2 and Hits((one,), "hybrid", {}).to_dict()["more"] == {}
+
+
 def test_hits_are_a_sequence():
     two = tuple(Hit(id_, 1.0, "text", "", id_, 0, 1) for id_ in "ab")
     hits = Hits(two, "hybrid", {})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sememe.search.ranking.exact import VectorRanking
-from sememe.search.ranking.score_fusion import merge_results, shrink_statistics
+from sememe.search.ranking.score_fusion import append_ranking, merge_results, shrink_statistics
 
 
 def ranking(scores, mean, deviation, first_row=0):
@@ -50,6 +50,30 @@ def test_an_empty_first_ranking_takes_the_others_as_they_are():
     found = merge_results([none, ranking({"x": 0.3}, mean=0.2, deviation=0.02)], 3)
     assert found.ids == ["x"]
     assert found.scores[0] == pytest.approx(0.3)
+
+
+def test_a_ranking_that_has_something_gives_the_scale():
+    """Of 0.5 in the second, 2 deviations: 0.3 + 2 * 0.05 on the scale of the first that has any."""
+    none = ranking({}, mean=0.0, deviation=1.0)
+    images = ranking({"x": 0.35}, mean=0.30, deviation=0.05)
+    others = ranking({"y": 0.5}, mean=0.1, deviation=0.2, first_row=5)
+    found = merge_results([none, images, others], 3)
+    assert found.ids == ["y", "x"]
+    np.testing.assert_allclose(found.scores, [0.4, 0.35], atol=1e-6)
+
+
+def test_a_ranking_is_appended_below_another():
+    """0.9 and 0.6 go down by 0.7, below 0.2; what both have stays where it is in the first."""
+    others = ranking({"x": 0.9, "a": 0.8, "y": 0.6}, mean=0.4, deviation=0.1, first_row=10)
+    found = append_ranking(TEXTS, others)
+    assert found.ids == ["a", "b", "c", "x", "y"]
+    np.testing.assert_allclose(found.scores, [0.7, 0.4, 0.2, 0.2, -0.1], atol=1e-6)
+    assert found.rows.tolist() == [0, 1, 2, 10, 12]
+    low = ranking({"x": 0.1}, mean=0.0, deviation=0.1)
+    np.testing.assert_allclose(append_ranking(TEXTS, low).scores, [0.7, 0.4, 0.2, 0.1])
+    none = ranking({}, mean=0.0, deviation=0.1)
+    assert append_ranking(none, low) is low
+    assert append_ranking(TEXTS, none).ids == TEXTS.ids
 
 
 def test_few_rows_count_as_some_more():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +33,7 @@ _FORGET = typer.Option("--forget", help="Folder or file to remove from the index
 _IMAGE = typer.Option("--image", help="Find images like this one, and texts that describe it.")
 _AUDIO = typer.Option("--audio", help="Find audio that sounds like this file.")
 _WHERE = typer.Option("--where", help='SQL filter on metadata: "year >= 2020".')
+_MODALITY = typer.Option("--modality", help="Find only text, image or audio.")
 _JSON_LINES = typer.Option(
     "--json-lines", help="Print one JSON document for each hit.", rich_help_panel="Output"
 )
@@ -89,13 +91,18 @@ def search(
     top_k: TopK = 10,
     mode: SearchMode = "hybrid",
     where: Annotated[str | None, _WHERE] = None,
+    modality: Annotated[str | None, _MODALITY] = None,
     rerank: Annotated[str | None, _RERANK] = None,
     as_json: Json = False,
     as_lines: Annotated[bool, _JSON_LINES] = False,
 ) -> None:
-    """Search an index by text, by an image or by audio."""
+    """Search an index by text, by an image or by audio.
+
+    The best results are listed first, then the next ones of each modality that these push aside.
+    """
     from sememe.index.index import Index
 
+    limits: dict[str, Any] = {"k": top_k, "where": where, "modality": modality}
     if image is not None or audio is not None:
         others = (query, rerank, image and audio)
         if any(one is not None for one in others) or mode not in ("hybrid", "semantic"):
@@ -103,7 +110,7 @@ def search(
                 "--image and --audio are queries by themselves; give one of them, and leave out "
                 "QUERY, --mode, --rerank"
             )
-        hits = _search_by_example(Index.open(folder), image, audio, top_k, where)
+        hits = _search_by_example(Index.open(folder), image, audio, limits)
     else:
         if query is None or not query.strip():
             raise InvalidInputError(
@@ -112,12 +119,12 @@ def search(
             )
         scorer = _load_cross_encoder(rerank) if rerank else None
         opened = Index.open(folder, preload=mode != "keyword")
-        hits = opened.search(query, k=top_k, mode=mode, where=where, rerank=scorer)  # type: ignore[arg-type]
+        hits = opened.search(query, mode=mode, rerank=scorer, **limits)  # type: ignore[arg-type]
     if as_json:
         asked = next(one for one in (image, audio, query) if one is not None)
         terminal.print_json({"query": str(asked), **hits.to_dict()})
     elif as_lines:
-        for hit in hits:
+        for hit in chain(hits, *hits.more.values()):
             terminal.print_json(hit.to_dict())
     else:
         terminal.print_hits(hits)
@@ -126,13 +133,13 @@ def search(
 
 
 def _search_by_example(
-    index: Index, image: Path | None, audio: Path | None, top_k: int, where: str | None
+    index: Index, image: Path | None, audio: Path | None, limits: dict[str, Any]
 ) -> Hits:
     kind, given = ("image", image) if image is not None else ("audio", audio)
     if given is None or not given.is_file():
         raise InvalidInputError(f"--{kind} {given}: no such file. Give an {kind} file.")
     search = index.search_image if kind == "image" else index.search_sound
-    return search(given, k=top_k, where=where)
+    return search(given, **limits)
 
 
 def verify(folder: IndexDir, as_json: Json = False) -> None:

@@ -12,7 +12,7 @@ import typer
 from sememe._errors import InvalidInputError
 from sememe.app import terminal
 from sememe.app.options import ENCODER, Json
-from sememe.models.weights.catalog import IMAGE_MODEL, SOUND_MODEL, default_model
+from sememe.models.weights.catalog import SOUND_MODEL, STRUCTURE_MODEL, default_model
 
 if TYPE_CHECKING:
     from sememe._types import Modality
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 _PAIRS = 100
 _DUPLICATES = 0.9  # default threshold of --duplicates
-_MEDIA = 0.95  # and of images and audio
-_DEFAULTS = {"image": IMAGE_MODEL, "audio": SOUND_MODEL}
+_DEFAULTS = {"image": STRUCTURE_MODEL, "audio": SOUND_MODEL}
 _FILE = typer.Argument(
     metavar="FILE",
     help="File with one text per line, or .jsonl, plain, .gz or .xz. Or an index of images or "
@@ -31,7 +30,7 @@ _FILE = typer.Argument(
 _TOP_K = typer.Option("-k", "--top-k", help=f"Maximum number of pairs; by default {_PAIRS}.")
 _THRESHOLD = typer.Option(
     "--threshold",
-    help=f"Minimum cosine; by default {_DUPLICATES} with --duplicates, {_MEDIA} for images and "
+    help=f"Minimum score; by default {_DUPLICATES} with --duplicates, 0.75 for images, 0.95 for "
     "audio.",
 )
 _KEEP = typer.Option(
@@ -55,21 +54,20 @@ def mine(
 ) -> None:
     """Find the most similar pairs of texts in a file, or remove its near-duplicates.
 
-    Of an index or a folder: the most similar images or audio files. Every item is compared with
-    every other, so twice as many take four times as long.
+    Of an index or a folder: versions of one image, and the most similar audio files. Every item is
+    compared with every other, so twice as many take four times as long.
     """
     from sememe.tasks.near_duplicates import find_main_modality
 
     _check_options(top_k, threshold, duplicates)
     limit = top_k or _PAIRS
-    media = _MEDIA if threshold is None else threshold
     only_texts = {"--duplicates": duplicates, "-o": output}
     if (file / "sememe.json").is_file():
         _refuse({"-m": model, **only_texts}, "an index")
-        _mine_index(file, limit, media, as_json)
+        _mine_index(file, limit, threshold, as_json)
     elif file.is_dir() and (kind := find_main_modality(file)) is not None:
         _refuse(only_texts, "a folder")
-        _mine_folder(file, kind, model, limit, media, as_json)
+        _mine_folder(file, kind, model, limit, threshold, as_json)
     else:
         model = model or default_model()
         _check_output(output, file, duplicates)
@@ -103,7 +101,7 @@ def _refuse(options: dict[str, Any], what: str) -> None:
             raise InvalidInputError(f"{option} is for a file of texts; leave it out for {what}.")
 
 
-def _mine_index(folder: Path, limit: int, threshold: float, as_json: bool) -> None:
+def _mine_index(folder: Path, limit: int, threshold: float | None, as_json: bool) -> None:
     """List the most similar images and audio of an index."""
     from sememe._ties import rank
     from sememe.index.index import Index
@@ -128,11 +126,17 @@ def _mine_index(folder: Path, limit: int, threshold: float, as_json: bool) -> No
 
 
 def _mine_folder(
-    folder: Path, kind: Modality, model: str | None, limit: int, threshold: float, as_json: bool
+    folder: Path,
+    kind: Modality,
+    model: str | None,
+    limit: int,
+    threshold: float | None,
+    as_json: bool,
 ) -> None:
     """List the most similar images or audio files of a folder."""
     from sememe._nouns import noun
     from sememe.encoders.load.by_name import load
+    from sememe.index.near_duplicates import choose_threshold
     from sememe.tasks.near_duplicates import find_near_duplicates
 
     encoder, show = load(model or _DEFAULTS[kind]), terminal.is_interactive()
@@ -140,20 +144,24 @@ def _mine_folder(
         folder, encoder, max_pairs=limit, threshold=threshold, show_progress=show
     )
     skipped = [f"{one.source}: {one.reason}" for one in result.skipped]
+    lowest = choose_threshold(encoder.name) if threshold is None else threshold
     if as_json:
-        facts = {"model": encoder.name, "files": result.n, "threshold": threshold}
+        facts = {"model": encoder.name, "files": result.n, "threshold": lowest}
         rows = [pair._asdict() for pair in result.pairs]
         terminal.print_json({**facts, "skipped": skipped, "pairs": rows})
         return
     terminal.print_notes(f"skipped {one}" for one in skipped)
     what = f"pairs of {result.n} {noun(encoder.modality)}s"
-    _print_pairs(result.pairs, what, threshold, limit)
+    _print_pairs(result.pairs, what, lowest, limit)
 
 
-def _print_pairs(pairs: Sequence[SimilarPair], what: str, threshold: float, limit: int) -> None:
+def _print_pairs(
+    pairs: Sequence[SimilarPair], what: str, threshold: float | None, limit: int
+) -> None:
     for pair in pairs:
         typer.echo(terminal.escape_controls(f"{pair.score:6.3f}  {pair.first}  {pair.second}"))
-    typer.echo(f"{len(pairs)} {what} with {threshold} or more", err=True)
+    least = "" if threshold is None else f" with {threshold} or more"
+    typer.echo(f"{len(pairs)} {what}{least}", err=True)
     _warn_of_limit(len(pairs), limit)
 
 

@@ -1,4 +1,4 @@
-"""Encode images once for several spaces that share a network."""
+"""Encode images once for several spaces that share a network, and name what is seen in them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from sememe._types import Encoder, FloatArray
 from sememe.encoders.base import as_encoder
 from sememe.encoders.image.conse import ConseEncoder
+from sememe.encoders.image.description import describe_images
 from sememe.encoders.image.encoder import ImageEncoder
 
 
@@ -19,14 +20,26 @@ def encode_together(
     Returns, for each encoder, the (n, dim) vectors and {index: reason}; failed rows are NaN. ConSE
     shares its network with the encoder of its features.
     """
+    return encode_and_describe(encoders, items)[0]
+
+
+def encode_and_describe(
+    encoders: Sequence[Encoder], items: Sequence[Any]
+) -> tuple[list[tuple[FloatArray, dict[int, str]]], list[str]]:
+    """Encode as `encode_together`, and describe each item by the first network that has classes.
+
+    A description is that of `describe_images`; "" where no network has classes.
+    """
     networks = [one.images if isinstance(one, ConseEncoder) else one for one in encoders]
-    spaces = [network.space for network in networks]
     runs: dict[str, tuple[FloatArray, FloatArray, dict[int, str]]] = {}
     encoded: list[tuple[FloatArray, dict[int, str]]] = []
+    seen = [""] * len(items)
     for encoder, network in zip(encoders, networks, strict=True):
-        if spaces.count(network.space) > 1 and isinstance(network, ImageEncoder):
+        if isinstance(network, ImageEncoder) and network.labels:
             if network.space not in runs:
                 runs[network.space] = network.encode_and_classify(items)
+                if len(runs) == 1:
+                    seen = describe_images(network.labels, runs[network.space][1])
             vectors, probabilities, failed = runs[network.space]
             if isinstance(encoder, ConseEncoder):
                 vectors = encoder.combine(probabilities)
@@ -34,4 +47,4 @@ def encode_together(
         else:
             done = as_encoder(encoder).encode_with_receipt(items)
             encoded.append((done.vectors, done.receipt.failed))
-    return encoded
+    return encoded, seen

@@ -58,6 +58,8 @@ def load(
       fastText; :sif (the default) or :mean pools words to texts
     - image encoder: efficientnet-lite0, a folder that sememe wrote, a checkpoint of timm or a file
       of torchvision's weights (exported once, with the extra `train`)
+    - image structure encoder: image-structure, which tells versions of one picture from other
+      pictures
     - image encoder in a text space: an image encoder with ImageNet's classes and :conse, for the
       space of the default text encoder, or :conse:NAME for another's
     - audio statistics encoder: mel-statistics, or a folder that `sememe train mel-statistics` wrote

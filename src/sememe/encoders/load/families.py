@@ -21,6 +21,7 @@ FAMILIES = (
     image.CONSE,
     text.USE,
     image.IMAGE,
+    image.STRUCTURE,
     audio.STATISTICS,
     audio.SPEECH,
     joint.CLIP,

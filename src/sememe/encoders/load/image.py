@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from sememe._errors import InvalidInputError
+from sememe._lazy import require
 from sememe._types import Encoder
 from sememe.encoders.image.encoder import ImageEncoder, ImageModel
 from sememe.encoders.load.family import Candidate, Family, Request
 from sememe.encoders.space import fingerprint_model, fingerprint_space
 from sememe.models.image.exported import export_once
 from sememe.models.image.folder import read_image_folder
-from sememe.models.weights.catalog import IMAGE_MODEL, ModelInfo, default_model
+from sememe.models.weights.catalog import IMAGE_MODEL, STRUCTURE_MODEL, ModelInfo, default_model
 from sememe.models.weights.folder import ModelKind
 
 
@@ -65,12 +66,26 @@ def _open_conse(request: Request) -> list[Encoder]:
     return [ConseEncoder(images, request.load(name.conse or default_model()), name=request.name)]
 
 
+def _open_structure(request: Request) -> list[Encoder]:
+    from sememe.encoders.image.structure import StructureEncoder
+
+    require("PIL", f"model {STRUCTURE_MODEL!r}")
+    return [StructureEncoder(threads=request.threads)]
+
+
 IMAGE = Family(
     name="image encoder",
     names="efficientnet-lite0, a folder that sememe wrote, a checkpoint of timm or a file of "
     "torchvision's weights (exported once, with the extra `train`)",
     recognises=_is_image_network,
     open=_open_image_network,
+    modalities=("image",),
+)
+STRUCTURE = Family(
+    name="image structure encoder",
+    names="image-structure, which tells versions of one picture from other pictures",
+    recognises=lambda model: model.name.source == STRUCTURE_MODEL,
+    open=_open_structure,
     modalities=("image",),
 )
 CONSE = Family(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from typing import Any, Literal, overload
 
 from sememe._errors import InvalidInputError
 from sememe._ties import rank, tolerance_of_outputs
-from sememe._types import Metadata, PairScorer
+from sememe._types import Metadata, Modality, PairScorer
 
 Mode = Literal["hybrid", "semantic", "keyword"]
+More = Mapping[Modality, tuple["Hit", ...]]
+OF_EACH = 3  # hits of each modality that the best ones should not push aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +25,13 @@ class Hit:
         score: Higher is better; comparable within one search only.
         modality: "text", "image" or "audio".
         source: Where the item came from.
-        text: The passage; of audio, the words spoken in the window, where they were transcribed.
+        text: The passage; of audio, the words spoken in the window, where they were transcribed; of
+            an image, what a network sees in it, in English and Korean, where it is sure enough.
         start: Its first character within the item's text; of audio, the window's first second.
         end: One past its last character; of audio, the window's last second.
         metadata: The item's metadata that has a value.
         similarity: Cosine of the item's nearest passage, or of its image or audio, to the query, on
-            the scale of the first column; None where it was not compared.
+            the scale of the first column it was compared in; None where it was not compared.
         bm25: Score of the item's words; None where it holds none of the query's.
     """
 
@@ -58,12 +62,15 @@ class Hits(Sequence[Hit]):
         weights: Share of "semantic" and "keyword" in the scores, adding up to 1; after reranking,
             in the scores before it.
         note: Why one of the two was ignored; "" where none was.
+        more: The next hits of each modality with fewer than three among `hits`, up to three in all;
+            for a text, those closer to it than chance or with a word of it. See `by_modality`.
     """
 
     hits: tuple[Hit, ...]
     mode: Mode
     weights: dict[str, float]
     note: str = ""
+    more: More = field(default_factory=dict)
 
     @overload
     def __getitem__(self, at: int) -> Hit: ...
@@ -78,7 +85,16 @@ class Hits(Sequence[Hit]):
     def to_dict(self) -> dict[str, Any]:
         """Return the hits and how they were ranked, as `sememe search --json` prints them."""
         hits = [hit.to_dict() for hit in self.hits]
-        return {"mode": self.mode, "weights": self.weights, "note": self.note, "hits": hits}
+        more = {kind: [hit.to_dict() for hit in own] for kind, own in self.more.items()}
+        facts = {"mode": self.mode, "weights": self.weights, "note": self.note}
+        return {**facts, "hits": hits, "more": more}
+
+    def by_modality(self) -> dict[str, tuple[Hit, ...]]:
+        """Return the hits of each modality, best first, with those of `more`."""
+        groups: dict[str, list[Hit]] = {}
+        for hit in (*self.hits, *chain.from_iterable(self.more.values())):
+            groups.setdefault(hit.modality, []).append(hit)
+        return {kind: tuple(own) for kind, own in groups.items()}
 
     @property
     def ids(self) -> list[str]:
@@ -93,6 +109,8 @@ class Hits(Sequence[Hit]):
     def rerank(self, query: str, scorer: PairScorer, *, k: int | None = None) -> Hits:
         """Return the k best hits, all by default, by a cross-encoder's scores; ties by id.
 
+        `more` is then empty, as its hits were not compared with these.
+
         Raises:
             InvalidInputError: If the scorer does not return one number for each hit.
         """
@@ -105,4 +123,5 @@ class Hits(Sequence[Hit]):
                 f"{len(self.hits)} hits. Give a cross-encoder with one score for each pair."
             )
         ranked = rank(scores, self.ids, tolerance=tolerance_of_outputs(scores))[:k]
-        return replace(self, hits=tuple(replace(self.hits[i], score=score) for i, score in ranked))
+        hits = tuple(replace(self.hits[i], score=score) for i, score in ranked)
+        return replace(self, hits=hits, more={})

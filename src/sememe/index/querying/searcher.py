@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from itertools import chain
 from typing import Any, get_args
 
 import numpy as np
 
 from sememe._errors import InvalidInputError, UnknownNameError
+from sememe._nouns import noun
 from sememe._types import Modality
 from sememe.index.encoders import Encoders, explain_no_encoder
-from sememe.index.querying.hits import Hit, Hits, Mode
+from sememe.index.querying.hits import OF_EACH, Hit, Hits, Mode, More
 from sememe.index.querying.passages import Passages
 from sememe.index.querying.term_search import rank_by_terms
+from sememe.index.querying.variety import Variety
 from sememe.index.querying.vector_search import VectorSearch
 from sememe.search.ranking.documents import Ranking
 from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.keyword import TermRanking
-from sememe.search.ranking.score_fusion import Background, compute_coverage, explain_no_match, fuse
+from sememe.search.ranking.score_fusion import (
+    Background,
+    append_ranking,
+    compute_coverage,
+    explain_no_match,
+    fuse,
+)
 from sememe.search.store import Store
 from sememe.text.terms.analyze import Analyzer
 from sememe.vectors.nearest import check_k
@@ -37,6 +47,7 @@ class Query:
         k: How many items at most.
         mode: How a text is searched for; images and audio are compared by their vectors alone.
         where: SQL over the columns that every hit passes.
+        wanted: The modality of every hit; None where any will do.
     """
 
     content: Any
@@ -44,11 +55,24 @@ class Query:
     k: int = 10
     mode: Mode = "hybrid"
     where: str | None = None
+    wanted: Modality | None = None
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether more is asked of hits than a modality."""
+        return self.where is not None and self.where != f"modality = '{self.wanted}'"
+
+    @property
+    def noun(self) -> str:
+        """What a hit is called in notes."""
+        return "document" if self.wanted is None else noun(self.wanted)
 
     def check(self) -> None:
-        """Refuse an unknown mode, a text that is not a str, and k below 1."""
+        """Refuse an unknown mode or modality, a text that is not a str, and k below 1."""
         if self.mode not in get_args(Mode):
             raise UnknownNameError.of("mode", self.mode, get_args(Mode))
+        if self.wanted not in (None, *get_args(Modality)):
+            raise UnknownNameError.of("modality", self.wanted, get_args(Modality))
         if self.modality == "text" and not isinstance(self.content, str):
             raise InvalidInputError(f"query is {type(self.content).__name__}; give a str.")
         check_k(self.k)
@@ -65,10 +89,15 @@ class Searcher:
         self._load_analyzer = load_analyzer
         self._vectors = VectorSearch(store, encoders)
         self._passages = Passages(store)
+        self._variety = Variety(store)
 
     def search(self, query: Query) -> Hits:
         """Return the k best items; see `Index.search`, `search_image` and `search_sound`."""
         query.check()
+        if query.wanted is not None:
+            if self._store.count() and (note := self._variety.explain_absence(query.wanted)):
+                return Hits((), query.mode, {}, note=note)
+            query = replace(query, where=self._variety.restrict(query.where, query.wanted))
         if query.modality != "text":
             return self._search_by_example(query)
         if not query.content.strip():
@@ -84,35 +113,41 @@ class Searcher:
             raise InvalidInputError(explain_no_encoder(query.modality))
         if not self._store.count():
             return Hits((), "semantic", {}, note="the index is empty")
-        search = self._vectors.rank_by_example
-        hits = self._show_nearest(search(query.content, query.modality, query.k, query.where))
-        note = "no document passes the filter" if query.where else "nothing has a vector"
-        return Hits(hits, "semantic", {"semantic": 1.0}, "" if hits else note)
+        rank, depth = self._vectors.rank_by_example, query.k + OF_EACH
+        rankings = rank(query.content, query.modality, depth, query.where)
+        scores = {id_: s for one in reversed(rankings) for id_, s in _map_scores(one).items()}
+        hits, more = self._show_nearest(query, reduce(append_ranking, rankings), None, scores)
+        note = "no document passes the filter" if query.is_filtered else "nothing has a vector"
+        return Hits(hits, "semantic", {"semantic": 1.0}, "" if hits else note, more)
 
     def _search_by_meaning(self, query: Query) -> Hits:
-        ranking, _, _ = self._vectors.rank_by_text(query.content, query.k, query.where)
-        hits = self._show_nearest(ranking)
-        reason = "semantic: no document has a vector"
-        note = "" if hits else self._explain_nothing(query.where) or reason
-        return Hits(hits, "semantic", {"semantic": 1.0}, note)
+        rank, depth = self._vectors.rank_by_text, query.k + OF_EACH
+        ranking, _, _ = rank(query.content, depth, query.where, query.wanted)
+        hits, more = self._show_nearest(query, ranking, ranking, _map_scores(ranking))
+        reason = f"semantic: no {query.noun} has a vector"
+        note = "" if hits else self._explain_nothing(query) or reason
+        return Hits(hits, "semantic", {"semantic": 1.0}, note, more)
 
     def _search_by_terms(self, query: Query) -> Hits:
-        analyzer = self._load_analyzer()
-        ranking, terms = rank_by_terms(self._store, analyzer, query.content, query.k, query.where)
+        analyzer, depth = self._load_analyzer(), max(_DEPTH, 4 * query.k)
+        ranking, terms = rank_by_terms(self._store, analyzer, query.content, depth, query.where)
         note = ""
         if not len(ranking.ids):
-            elsewhere = query.where is not None and len(ranking.missing) < len(terms)
-            reason = explain_no_match(filtered=elsewhere)
-            note = self._explain_nothing(query.where) or f"keyword: {reason}"
-        rows = self._passages.choose(ranking.ids, {}, terms, analyzer)
-        hits = self._passages.show(ranking.scores.tolist(), rows, bm25=_map_scores(ranking))
-        return Hits(hits, "keyword", {"keyword": 1.0}, note)
+            elsewhere = query.is_filtered and len(ranking.missing) < len(terms)
+            reason = explain_no_match(filtered=elsewhere, kind=query.noun)
+            note = self._explain_nothing(query) or f"keyword: {reason}"
+        scores = _map_scores(ranking)
+        more = self._variety.choose_more(ranking.ids, query.k)
+        found = _Found(ranking.ids[: query.k], scores, more, terms=terms, bm25=scores)
+        hits, others = self._show(found, analyzer)
+        return Hits(hits, "keyword", {"keyword": 1.0}, note, others)
 
     def _search_by_both(self, query: Query) -> Hits:
         analyzer, depth = self._load_analyzer(), max(_DEPTH, 4 * query.k)
         with ThreadPoolExecutor(1) as background:
             words = background.submit(self._rank_by_terms, analyzer, query, depth)
-            near, column, vector = self._vectors.rank_by_text(query.content, depth, query.where)
+            rank = self._vectors.rank_by_text
+            near, column, vector = rank(query.content, depth, query.where, query.wanted)
             keyword, required, coverage = words.result()
         nearest = _locate_rows(near)
         far = [id_ for id_ in keyword.ids if id_ not in nearest]
@@ -126,18 +161,23 @@ class Searcher:
             required=required,
             missing=keyword.missing,
             coverage=coverage,
-            filtered=query.where is not None,
+            filtered=query.is_filtered,
+            kind=query.noun,
         )
-        ids = fused.ids[: query.k]
-        rows = self._passages.choose(ids, nearest, required, analyzer)
-        hits = self._passages.show(
-            fused.scores[: query.k].tolist(),
-            rows,
-            similarities=similarities | _map_scores(near),
-            bm25=_map_scores(keyword),
+        bm25 = _map_scores(keyword)
+        worded = bm25 if fused.weights["keyword"] else {}
+        found = _Found(
+            fused.ids[: query.k],
+            dict(zip(fused.ids, fused.scores.tolist(), strict=True)),
+            self._variety.choose_more(fused.ids, query.k, near=near, worded=worded),
+            nearest,
+            required,
+            similarities | _map_scores(near),
+            bm25,
         )
-        note = (not hits and self._explain_nothing(query.where)) or fused.note
-        return Hits(hits, "hybrid", fused.weights, note)
+        hits, more = self._show(found, analyzer)
+        note = (not hits and self._explain_nothing(query)) or fused.note
+        return Hits(hits, "hybrid", fused.weights, note, more)
 
     def _rank_by_terms(
         self, analyzer: Analyzer, query: Query, k: int
@@ -152,22 +192,63 @@ class Searcher:
         rows = self._store.count_term_rows(required)
         return ranking, required, compute_coverage(rows, ranking.held, self._store.count())
 
-    def _show_nearest(self, ranking: VectorRanking) -> tuple[Hit, ...]:
-        rows = self._passages.choose(ranking.ids, _locate_rows(ranking))
-        scores = ranking.scores.tolist()
-        return self._passages.show(scores, rows, similarities=_map_scores(ranking))
+    def _show_nearest(
+        self,
+        query: Query,
+        ranking: VectorRanking,
+        near: VectorRanking | None,
+        similarities: Mapping[str, float],
+    ) -> tuple[tuple[Hit, ...], More]:
+        """Return the hits of a ranking, and `Hits.more`; near: As in `Variety.choose_more`."""
+        more = self._variety.choose_more(ranking.ids, query.k, near=near)
+        ids, rows = ranking.ids[: query.k], _locate_rows(ranking)
+        scores = _map_scores(ranking)
+        return self._show(_Found(ids, scores, more, rows, similarities=similarities), None)
 
-    def _explain_nothing(self, where: str | None) -> str:
+    def _show(self, found: _Found, analyzer: Analyzer | None) -> tuple[tuple[Hit, ...], More]:
+        """Return the hits, and those of `Hits.more`, each with its best passage."""
+        ids = [*found.ids, *chain.from_iterable(found.more.values())]
+        nearest = {id_: found.nearest[id_] for id_ in ids if id_ in found.nearest}
+        rows = self._passages.choose(ids, nearest, found.terms, analyzer)
+        scores = [found.scores[id_] for id_ in ids]
+        shown = self._passages.show(scores, rows, similarities=found.similarities, bm25=found.bm25)
+        hits = dict(zip(ids, shown, strict=True))
+        more = {kind: tuple(hits[id_] for id_ in own) for kind, own in found.more.items()}
+        return shown[: len(found.ids)], more
+
+    def _explain_nothing(self, query: Query) -> str:
         """Return why no query could find a document, "" if one could."""
         if not self._store.count():
             return "the index is empty"
-        if where is None:
+        if not query.is_filtered:
             return ""
         column, dim = self._encoders.text_column
         # Any vector is near to whatever passes; one of the query would need the encoder loaded.
         anything = np.eye(1, dim, dtype=np.float32)
-        ranking = self._store.search_vectors(column, anything, 1, where=where)[0]
-        return "" if len(ranking.ids) else "no document passes the filter"
+        ranking = self._store.search_vectors(column, anything, 1, where=query.where)[0]
+        return "" if len(ranking.ids) else f"no {query.noun} passes the filter"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Items to show.
+
+    Attributes:
+        ids: The best, in order.
+        scores: Id -> score.
+        more: Ids of `Hits.more`.
+        nearest: Id -> address of its row nearest to the query.
+        terms: Terms of the query.
+        similarities, bm25: Id -> of what its score is made.
+    """
+
+    ids: list[str]
+    scores: Mapping[str, float]
+    more: Mapping[Modality, list[str]]
+    nearest: Mapping[str, int] = field(default_factory=dict)
+    terms: Sequence[str] = ()
+    similarities: Mapping[str, float] = field(default_factory=dict)
+    bm25: Mapping[str, float] = field(default_factory=dict)
 
 
 def _map_scores(ranking: Ranking) -> dict[str, float]:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sememe._types import FloatArray, Modality
+from sememe.encoders.base import BaseEncoder
 from sememe.index.encoders import Encoders
 from sememe.index.writing.items import MEDIA
 from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.score_fusion import (
     MEDIA_PRIOR,
-    TEXT_PRIOR,
+    Prior,
     merge_results,
     shrink_statistics,
 )
@@ -21,17 +22,23 @@ from sememe.text.normalize import compose
 
 @dataclass(frozen=True, slots=True)
 class VectorSearch:
-    """Ranks the documents of one version of a store."""
+    """Ranks the documents of one version of a store.
+
+    The methods rank k documents of each kind that is compared by itself, so that those of one kind
+    do not push the others aside. where: SQL over the columns that every document passes.
+    """
 
     store: Store
     encoders: Encoders
 
     def rank_by_text(
-        self, text: str, k: int, where: str | None
+        self, text: str, k: int, where: str | None, modality: Modality | None = None
     ) -> tuple[VectorRanking, str, FloatArray]:
-        """Rank the k documents nearest to a text, over all columns that texts are compared in.
+        """Rank the documents nearest to a text, over all columns that texts are compared in.
 
-        Returns (ranking, column, vector): the first of the columns, whose scale the scores have,
+        modality: That of all documents that pass `where`; None if they are of several.
+
+        Returns (ranking, column, vector): the first of the columns, on whose scale the scores are,
         and the text's vector in it, (dim,).
         """
         columns = self.encoders.load_for_queries("text")
@@ -39,60 +46,85 @@ class VectorSearch:
         vectors: list[FloatArray] = []
         for column, encoder in columns:
             vectors.append(encoder.encode_query([compose(text)]))  # (1, dim)
-            rankings += self._rank_column(column, vectors[-1], k, where)
-        return merge_results(rankings, k), columns[0][0], vectors[0][0]
+            query = vectors[-1][0]
+            rankings += self._rank_column(column, encoder, query, k, where, modality)
+        return merge_results(rankings, k * len(rankings)), columns[0][0], vectors[0][0]
 
     def rank_by_example(
         self, content: Any, modality: Modality, k: int, where: str | None
-    ) -> VectorRanking:
-        """Return the k documents nearest to an image, or to audio (query by example).
+    ) -> list[VectorRanking]:
+        """Rank the documents nearest to an image, or to audio (query by example).
 
-        Where its encoder has a space of its own, images (audio) are ranked by it, as it keeps more
-        than words can describe; the spaces that text shares then rank the rest.
+        Returns one or two rankings; documents of the second come after all of the first. Where its
+        encoder has a space of its own, images (audio) are ranked by it, as it keeps more than words
+        can describe; then those of other modalities, by the spaces that text shares. Without a
+        space of its own, these rank all.
         """
         columns = self.encoders.load_for_queries(modality)
         shared = set(self.encoders.list_columns("text"))
         has_own = any(column not in shared for column, _ in columns)
-        rankings: list[VectorRanking] = []
-        for column, encoder in sorted(columns, key=lambda pair: pair[0] in shared):
+        own: list[VectorRanking] = []
+        others: list[VectorRanking] = []
+        for column, encoder in columns:
             vector = encoder.encode([content])  # (1, dim)
-            if has_own and column in shared:
-                others = (f"modality <> '{modality}'",)
-                (ranking,) = self.store.search_groups(column, vector[0], k, others, where=where)
-                rankings.append(shrink_statistics(ranking))
+            if column not in shared:
+                (ranking,) = self.store.search_vectors(column, vector, k, where=where)
+                own.append(shrink_statistics(ranking, MEDIA_PRIOR))
+            elif has_own:
+                groups = (f"modality <> '{modality}'",)
+                (ranking,) = self.store.search_groups(column, vector[0], k, groups, where=where)
+                others.append(shrink_statistics(ranking))
             else:
                 (ranking,) = self.store.search_vectors(column, vector, k, where=where)
-                rankings.append(shrink_statistics(ranking, MEDIA_PRIOR))
-        return merge_results(rankings, k)
+                others.append(shrink_statistics(ranking, MEDIA_PRIOR))
+        return [merge_results(some, k * len(some)) for some in (own, others) if some]
 
     def _rank_column(
-        self, column: str, vector: FloatArray, k: int, where: str | None
+        self,
+        column: str,
+        encoder: BaseEncoder,
+        query: FloatArray,
+        k: int,
+        where: str | None,
+        modality: Modality | None,
     ) -> list[VectorRanking]:
         """Rank a column's documents; images and audio apart where they share it with texts."""
         shared = [kind for kind in MEDIA if column in self.encoders.list_columns(kind)]
         text_columns = self.encoders.list_columns("text")
         is_text_column = column == text_columns[0]
+        prior = Prior(*encoder.usual_similarity)
         if not is_text_column or not shared:
-            rankings = self.store.search_vectors(column, vector, k, where=where)
+            rankings = self.store.search_vectors(column, query[None], k, where=where)
             # To be compared with another column's, the statistics of a few texts need a prior.
             compared = is_text_column and len(text_columns) > 1
-            return [shrink_statistics(one) for one in rankings] if compared else rankings
-        own = [f"modality = '{kind}'" for kind in shared]
-        groups = (" AND ".join(one.replace("=", "<>") for one in own), *own)
-        texts, *others = self.store.search_groups(column, vector[0], k, groups, where=where)
-        rankings = [
-            self._rescale(ranking, column, kind, vector[0])
-            for kind, ranking in zip(shared, others, strict=True)
+            return [shrink_statistics(one, prior) for one in rankings] if compared else rankings
+        groups: dict[Modality, str] = {kind: f"modality = '{kind}'" for kind in shared}
+        groups["text"] = " AND ".join(f"modality <> '{kind}'" for kind in shared)
+        if modality in groups:
+            groups = {modality: groups[modality]}
+        found = self.store.search_groups(column, query, k, list(groups.values()), where=where)
+        by_kind = dict(zip(groups, found, strict=True))
+        texts = by_kind.pop("text", None)
+        others = [
+            self._rescale(ranking, column, kind, query, prior)
+            for kind, ranking in by_kind.items()
             if ranking.count
         ]
-        return [shrink_statistics(texts), *rankings] if rankings else [texts]
+        if texts is None:
+            return others or found
+        return [shrink_statistics(texts, prior), *others] if others else [texts]
 
     def _rescale(
-        self, ranking: VectorRanking, column: str, kind: Modality, vector: FloatArray
+        self,
+        ranking: VectorRanking,
+        column: str,
+        kind: Modality,
+        vector: FloatArray,
+        prior: Prior,
     ) -> VectorRanking:
         """Give a ranking of images in the text column the statistics that its encoder expects."""
         background = self.encoders.load_column(column, kind).estimate_background(vector)
         if background is None:
             return ranking
         mean, deviation = background
-        return replace(ranking, mean=mean, deviation=max(deviation, TEXT_PRIOR.deviation))
+        return replace(ranking, mean=mean, deviation=max(deviation, prior.deviation))

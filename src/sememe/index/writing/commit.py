@@ -13,6 +13,7 @@ from sememe.index.writing.source_ledger import SourceLedger
 from sememe.search.store import Store
 from sememe.search.table.rows import Row
 from sememe.sources.media.image_decoding import make_thumbnail
+from sememe.text.terms.analyze import Analyzer
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Committer:
 
     store: Store
     ledger: SourceLedger
+    analyzer: Analyzer
     log: WriteLog
     thumbnails: int
 
@@ -29,8 +31,8 @@ class Committer:
         for batch in batches:
             self._withdraw_failed(batch)
             rows = [
-                self._to_row(row, vectors)
-                for row, vectors in zip(batch.rows, batch.vectors, strict=True)
+                self._to_row(row, vectors, seen)
+                for row, vectors, seen in zip(batch.rows, batch.vectors, batch.seen, strict=True)
                 if not isinstance(vectors, str) and not row.change.failed
             ]
             if rows:
@@ -55,19 +57,23 @@ class Committer:
             change.replaces = False
         self.log.report.chunks += len(rows)
 
-    def _to_row(self, row: PendingRow, vectors: dict[str, FloatArray]) -> Row:
+    def _to_row(self, row: PendingRow, vectors: dict[str, FloatArray], seen: str) -> Row:
+        """Return a row to store; what is seen in an image is its text and adds to its terms."""
+        terms = row.terms
+        if seen:
+            terms = " ".join([terms or "", *self.analyzer.analyze(seen)]).strip()
         return Row(
             id=row.item.id,
             part=row.part,
             parts=row.parts,
             modality=row.item.modality,
             source=row.item.source,
-            text=row.text,
+            text=seen or row.text,
             start=row.start,
-            end=row.end,
+            end=len(seen) or row.end,
             hash=row.change.hash,
             vectors=vectors,
-            terms=row.terms,
+            terms=terms,
             metadata=self._add_thumbnail(row.item),
         )
 

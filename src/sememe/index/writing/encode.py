@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from sememe._types import FloatArray
 from sememe.encoders.base import BaseEncoder
-from sememe.encoders.image.shared_pass import encode_together
+from sememe.encoders.image.shared_pass import encode_and_describe
 from sememe.index.encoders import Encoders
 from sememe.index.writing.audio_windows import encode_windows
 from sememe.index.writing.batch import Batch, PendingRow, Vectors, WriteLog
 from sememe.sources.media.sequential_audio import SequentialReader
 from sememe.text.normalize import compose
+
+_Encoded = tuple[Vectors, list[str]]  # of each row, and what is seen in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,12 @@ class RowEncoder:
     log: WriteLog
 
     def encode(self, batches: Iterable[Batch], background: ThreadPoolExecutor) -> Iterator[Batch]:
-        """Set the vectors of each batch.
+        """Set the vectors of each batch, and what is seen in its images.
 
         While one batch is encoded in the background, the next is read and chunked; it is not
         encoded before the first is stored, so that an interruption costs one batch at most.
         """
-        underway: tuple[Batch, Future[Vectors]] | None = None
+        underway: tuple[Batch, Future[_Encoded]] | None = None
         for batch in batches:
             if underway is not None:
                 yield _finish(*underway)
@@ -40,8 +42,9 @@ class RowEncoder:
                 underway = None
                 self.reader.close()
 
-    def _encode_rows(self, rows: Sequence[PendingRow]) -> Vectors:
+    def _encode_rows(self, rows: Sequence[PendingRow]) -> _Encoded:
         vectors: Vectors = [{} for _ in rows]
+        seen = [""] * len(rows)
         encoded: list[tuple[FloatArray, dict[int, str]]]
         for modality in dict.fromkeys(row.item.modality for row in rows):
             at = [i for i, row in enumerate(rows) if row.item.modality == modality]
@@ -53,7 +56,9 @@ class RowEncoder:
             elif modality == "audio":
                 encoded = encode_windows(encoders, contents, self.reader)
             else:
-                encoded = encode_together(encoders, contents)
+                encoded, names = encode_and_describe(encoders, contents)
+                for i, name in zip(at, names, strict=True):
+                    seen[i] = name
             for (column, _), (matrix, failed) in zip(columns, encoded, strict=True):
                 for j, i in enumerate(at):
                     own = vectors[i]
@@ -62,7 +67,7 @@ class RowEncoder:
                     elif not isinstance(own, str):
                         own[column] = matrix[j]
         self._add_spoken(rows, vectors)
-        return vectors
+        return vectors, seen
 
     def _add_spoken(self, rows: Sequence[PendingRow], vectors: Vectors) -> None:
         """Encode what is spoken in windows of audio as text, too.
@@ -88,6 +93,6 @@ class RowEncoder:
         return done.vectors[which]
 
 
-def _finish(batch: Batch, vectors: Future[Vectors]) -> Batch:
-    batch.vectors = vectors.result()
+def _finish(batch: Batch, encoded: Future[_Encoded]) -> Batch:
+    batch.vectors, batch.seen = encoded.result()
     return batch

@@ -75,7 +75,7 @@ class Writer:
         log, ledger = WriteLog(self.report), ledger or SourceLedger(self.store)
         planner = Planner(self.store, self.encoders, log, on_change)
         chunker = Chunker(self.store, self.encoders, self.analyzer, self.load_transcriber, log)
-        committer = Committer(self.store, ledger, log, self.thumbnails)
+        committer = Committer(self.store, ledger, self.analyzer, log, self.thumbnails)
         with (
             closing(SequentialReader()) as reader,
             ThreadPoolExecutor(1, thread_name_prefix="sememe-encode") as background,

@@ -119,6 +119,7 @@ E5_MODEL = "multilingual-e5-small"
 QUICK_MODEL = "use-multilingual-v3"
 DEFAULTS = [BEST_MODEL, QUICK_MODEL]  # the first whose weights are here is the default for text
 IMAGE_MODEL = "efficientnet-lite0"
+STRUCTURE_MODEL = "image-structure"
 SOUND_MODEL = "mel-statistics"
 
 # fmt: off
@@ -197,6 +198,12 @@ _MODELS = (
         },
         about="EfficientNet-Lite0: images to features, or to the names of 1,000 classes",
         reference="Tan & Le 2019 (arXiv:1905.11946)",
+    ),
+    ModelInfo(  # without weights: it needs only what reads images
+        name=STRUCTURE_MODEL, modality="image", dim=1024, size=0, licence="Apache-2.0",
+        languages=(), package="pillow", module="PIL", extra="images", files={},
+        about="Grey levels of a small picture: finds versions of one image (sememe mine)",
+        reference="Baker & Matthews 2004 (IJCV 56)",
     ),
     ModelInfo(  # without weights: it needs only what reads audio
         name=SOUND_MODEL, modality="audio", dim=192, size=395_766, licence="Apache-2.0",

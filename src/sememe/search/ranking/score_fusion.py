@@ -68,12 +68,12 @@ def shrink_statistics(ranking: VectorRanking, prior: Prior = TEXT_PRIOR) -> Vect
 
 
 def merge_results(rankings: Sequence[VectorRanking], k: int) -> VectorRanking:
-    """Merge rankings into one of k documents, on the scale of the first; ties by id.
+    """Merge rankings into one of k documents, on the scale of the first that has any; ties by id.
 
     A document in several keeps its best score.
     """
-    first, *others = rankings
-    if not others:
+    first = next((one for one in rankings if len(one.ids)), rankings[0])
+    if len(rankings) == 1:
         return first
     best: dict[str, tuple[float, int]] = {}
     for ranking in rankings:
@@ -92,9 +92,29 @@ def merge_results(rankings: Sequence[VectorRanking], k: int) -> VectorRanking:
     )
 
 
+def append_ranking(first: VectorRanking, second: VectorRanking) -> VectorRanking:
+    """Return the documents of two rankings, those of the second after all of the first.
+
+    The scores of the second are lowered to those below the first's lowest, none by more than
+    another.
+    """
+    if not len(first.ids):
+        return second
+    known = set(first.ids)
+    kept = [i for i, id_ in enumerate(second.ids) if id_ not in known]
+    scores = second.scores[kept]
+    scores = scores - max(0.0, float(scores.max(initial=-np.inf)) - float(first.scores[-1]))
+    return replace(
+        first,
+        ids=[*first.ids, *(second.ids[i] for i in kept)],
+        rows=np.concatenate([first.rows, second.rows[kept]]),
+        scores=np.concatenate([first.scores, scores.astype(np.float32)]),
+    )
+
+
 def _rescale(ranking: VectorRanking, scale: VectorRanking) -> list[float]:
     """Return a ranking's scores with the mean and deviation of another."""
-    if ranking is scale or not len(scale.ids):
+    if ranking is scale:
         return [float(score) for score in ranking.scores]
     unit = max(scale.deviation, _MIN_DEVIATION) / max(ranking.deviation, _MIN_DEVIATION)
     return [scale.mean + (float(score) - ranking.mean) * unit for score in ranking.scores]
@@ -155,6 +175,7 @@ def fuse(
     missing: Collection[str] = (),
     coverage: float = 1.0,
     filtered: bool = False,
+    kind: str = "document",
     weight: float = SEMANTIC_WEIGHT,
 ) -> FusedRanking:
     """Rank the documents of two rankings by the weighted sum of their scaled scores.
@@ -171,6 +192,7 @@ def fuse(
         coverage: The share of `required` that the best document of `keyword` holds, as
             `compute_coverage` counts it.
         filtered: Whether both hold only documents that pass a filter, which the note mentions.
+        kind: What the note calls a document, such as "image".
         weight: Weight of `semantic`, 0 to 1; `keyword` has the rest.
 
     Raises:
@@ -179,8 +201,9 @@ def fuse(
     for name, value in (("weight", weight), ("coverage", coverage)):
         if not 0.0 <= value <= 1.0:
             raise InvalidInputError(f"{name}={value!r}; give a number from 0 to 1.")
-    unworded = _reject_keyword(keyword, required, missing, filtered)
-    unsemantic = _reject_semantic(semantic, background, filtered)
+    what = f"{kind}{_PASSING * filtered}"
+    unworded = _reject_keyword(keyword, required, missing, what)
+    unsemantic = _reject_semantic(semantic, background, what)
     if coverage < _PROOF and len(semantic.ids) and not unworded:
         unsemantic = ""  # words that prove little are no better than a similarity near chance
     if unworded:  # a ranking no better than chance still beats an empty page
@@ -213,37 +236,37 @@ def compute_coverage(rows: Mapping[str, int], terms: Collection[str], total: int
     return held / math.fsum(weights.values()) if weights else 1.0
 
 
-def explain_no_match(*, filtered: bool) -> str:
+def explain_no_match(*, filtered: bool, kind: str = "document") -> str:
     """Return why no document has a word of the query; those outside the filter may have some.
 
     >>> explain_no_match(filtered=True)
     'no document that passes the filter has a word of the query'
     """
-    return f"no document{_PASSING * filtered} has a word of the query"
+    return f"no {kind}{_PASSING * filtered} has a word of the query"
 
 
-def _reject_semantic(ranking: Ranking, background: Background | None, filtered: bool) -> str:
+def _reject_semantic(ranking: Ranking, background: Background | None, what: str) -> str:
     """Return why the semantic ranking is ignored, "" if it is not."""
     if not len(ranking.ids):
-        return f"no document{_PASSING * filtered} has a vector"
+        return f"no {what} has a vector"
     best = float(max(ranking.scores))
     if background is not None and best <= background.chance:
         return (
-            f"no document is closer to the query than chance "
+            f"no {what.removesuffix(_PASSING)} is closer to the query than chance "
             f"(best similarity {best:.2f}, chance {background.chance:.2f})"
         )
     return ""
 
 
 def _reject_keyword(
-    ranking: Ranking, required: Collection[str], missing: Collection[str], filtered: bool
+    ranking: Ranking, required: Collection[str], missing: Collection[str], what: str
 ) -> str:
     """Return why the keyword ranking is ignored, "" if it is not."""
     occurring = [term for term in required if term not in set(missing)]
     if required and not occurring:
         return "none of the query's words occurs in the documents"
     if not len(ranking.ids):
-        return explain_no_match(filtered=filtered)
+        return f"no {what} has a word of the query"
     names = [term for term in occurring if not _is_incidental(term)]
     if missing and not names:
         return f"only {', '.join(occurring)} of the query's words occurs in the documents"

@@ -38,7 +38,8 @@ class Row:
         parts: How many chunks the whole item has.
         modality: "text", "image" or "audio".
         source: Where the item came from.
-        text: The chunk's text ("" where there is none).
+        text: The chunk's text; of audio, what is spoken in it; of an image, what is seen in it; ""
+            where there is none.
         start: First character of the chunk within the item.
         end: One past its last character.
         hash: Content hash of the whole item; equal on all its rows.

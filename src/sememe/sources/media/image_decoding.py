@@ -81,11 +81,13 @@ class _IgnoredWarnings:
 _IGNORED_WARNINGS = _IgnoredWarnings()
 
 
-def open_image(content: Any) -> Image:
+def open_image(content: Any, *, least_side: int | None = None) -> Image:
     """Decode an image, upright and in RGB; see the top of this module.
 
     content: A path, the bytes of a file, a uint8 array (height, width), (height, width, 3) or
-    (height, width, 4), or an image of Pillow.
+    (height, width, 4), or an image of Pillow. least_side: Width and height, in pixels, that
+    suffice: a larger JPEG file is decoded at a half, a quarter or an eighth of its size, which
+    takes a fraction of the time.
 
     Raises:
         CorruptFileError: It is not an image, truncated, damaged or too large.
@@ -95,6 +97,8 @@ def open_image(content: Any) -> Image:
     image = _open(content)
     try:
         with _IGNORED_WARNINGS:
+            if least_side is not None and image is not content:
+                image.draft(None, (least_side, least_side))
             return _to_upright_rgb(image)
     except _DECODER_ERRORS as error:
         raise _damage_error(error) from error

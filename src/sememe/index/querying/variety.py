@@ -1,0 +1,88 @@
+"""Hits of each modality beside the best ones, so that those of one do not push others aside."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from sememe._nouns import noun
+from sememe._types import Modality
+from sememe.index.querying.hits import OF_EACH
+from sememe.search.ranking.exact import VectorRanking
+from sememe.search.store import Store
+
+_MODALITIES: tuple[Modality, ...] = get_args(Modality)
+
+
+@dataclass(frozen=True, slots=True)
+class Variety:
+    """Chooses hits of every modality that a store holds."""
+
+    store: Store
+
+    def choose_more(
+        self,
+        ids: Sequence[str],
+        k: int,
+        *,
+        near: VectorRanking | None = None,
+        worded: Collection[str] = (),
+    ) -> dict[Modality, list[str]]:
+        """Return ids after the first k, up to three of each modality with those before, in order.
+
+        Where a ranking by meaning is given as `near`, an item counts only if it holds a word of the
+        query (`worded`), or is farther above the mean of `near`, in its deviations, than the best
+        of as many unrelated items as there are of its modality would be: sqrt(2 ln n), about the
+        expected maximum of n normal values.
+        """
+        rows = self.count_rows()
+        present = [kind for kind in _MODALITIES if rows[kind]]
+        if len(present) < 2:
+            return {}
+        groups = self.store.assign(ids, [_filter(kind) for kind in present])
+        kinds = [present[group] for group in groups]
+        chance = {kind: math.sqrt(2 * math.log(rows[kind])) for kind in present}
+        heights = {} if near is None else _measure_heights(near)
+        shown = Counter(kinds[:k])
+        more: dict[Modality, list[str]] = {}
+        for id_, kind in zip(ids[k:], kinds[k:], strict=True):
+            counts = near is None or id_ in worded or heights.get(id_, 0.0) > chance[kind]
+            if counts and shown[kind] < OF_EACH:
+                shown[kind] += 1
+                more.setdefault(kind, []).append(id_)
+        return more
+
+    def count_rows(self) -> dict[Modality, int]:
+        """Return how many rows the store holds of each modality."""
+        return {kind: self.store.count_rows(_filter(kind)) for kind in _MODALITIES}
+
+    def restrict(self, where: str | None, modality: Modality) -> str:
+        """Return a filter that passes what `where` does of one modality.
+
+        Raises:
+            FilterError: If `where` cannot be run.
+        """
+        if where is None:
+            return _filter(modality)
+        self.store.count_rows(where)  # its own error, and not that of both
+        return f"({where}) AND {_filter(modality)}"
+
+    def explain_absence(self, modality: Modality) -> str:
+        """Return that the store holds nothing of a modality; "" if it holds some."""
+        if self.store.count_rows(_filter(modality)):
+            return ""
+        return f"the index holds no {noun(modality)}s"
+
+
+def _filter(modality: Modality) -> str:
+    return f"modality = '{modality}'"
+
+
+def _measure_heights(ranking: VectorRanking) -> dict[str, float]:
+    """Return by how many deviations each document's score is above the mean."""
+    unit = max(ranking.deviation, 1e-3)
+    scores = ranking.scores.tolist()
+    return {i: (s - ranking.mean) / unit for i, s in zip(ranking.ids, scores, strict=True)}

@@ -68,6 +68,8 @@ def print_hits(hits: Hits) -> None:
     from sememe._nouns import noun
 
     console = Console()
+    if hits.nothing_close and len(hits):
+        console.print("nothing close; nearest:")
     for rank, hit in enumerate(hits, start=1):
         _print_hit(console, f"{rank:>3}", hit)
     if not len(hits):

@@ -70,6 +70,7 @@ class Searchable:
         where: str | None = None,
         modality: Modality | None = None,
         rerank: PairScorer | None = None,
+        min_score: float | None = None,
     ) -> Hits:
         """Search by a text: texts, transcribed audio, images and audio of a shared space.
 
@@ -84,14 +85,19 @@ class Searchable:
                 found, and `hits.more` has the next of each modality that these push aside.
             rerank: A cross-encoder that reads the query with each of the first 100 hits, or k if
                 that is more, and so decides their order and scores.
+            min_score: The lowest score of a hit: a relevance from 0 to 1, of which 0.5 means as
+                likely right as wrong. By default hits are given however low, and
+                `hits.nothing_close` tells where even the best is likely no answer.
 
         Raises:
+            InvalidInputError: If `min_score` is NaN.
             UnknownNameError: If the mode or the modality is unknown.
             FilterError: If `where` is not SQL over the columns.
         """
         n = k if rerank is None else max(k, _RERANKED)
         hits = self._search(Query(query, k=n, mode=mode, where=where, wanted=modality))
-        return hits if rerank is None else hits.rerank(query, rerank, k=k)
+        hits = hits if rerank is None else hits.rerank(query, rerank, k=k)
+        return hits if min_score is None else hits.above(min_score)
 
     def search_image(
         self,

@@ -34,6 +34,7 @@ _IMAGE = typer.Option("--image", help="Find images like this one, and texts that
 _AUDIO = typer.Option("--audio", help="Find audio that sounds like this file.")
 _WHERE = typer.Option("--where", help='SQL filter on metadata: "year >= 2020".')
 _MODALITY = typer.Option("--modality", help="Find only text, image or audio.")
+_MIN_SCORE = typer.Option("--min-score", help="Lowest score of a hit; of a text, from 0 to 1.")
 _JSON_LINES = typer.Option(
     "--json-lines", help="Print one JSON document for each hit.", rich_help_panel="Output"
 )
@@ -93,6 +94,7 @@ def search(
     where: Annotated[str | None, _WHERE] = None,
     modality: Annotated[str | None, _MODALITY] = None,
     rerank: Annotated[str | None, _RERANK] = None,
+    min_score: Annotated[float | None, _MIN_SCORE] = None,
     as_json: Json = False,
     as_lines: Annotated[bool, _JSON_LINES] = False,
 ) -> None:
@@ -120,6 +122,8 @@ def search(
         scorer = _load_cross_encoder(rerank) if rerank else None
         opened = Index.open(folder, preload=mode != "keyword")
         hits = opened.search(query, mode=mode, rerank=scorer, **limits)  # type: ignore[arg-type]
+    if min_score is not None:
+        hits = hits.above(min_score)
     if as_json:
         asked = next(one for one in (image, audio, query) if one is not None)
         terminal.print_json({"query": str(asked), **hits.to_dict()})

@@ -22,7 +22,9 @@ class Hit:
 
     Attributes:
         id: The item.
-        score: Higher is better; comparable within one search only.
+        score: Relevance to a text: the probability, from 0 to 1, that the item is what was asked
+            for, whatever the mode. To an image or audio, the similarity; after reranking, the
+            cross-encoder's score.
         modality: "text", "image" or "audio".
         source: Where the item came from.
         text: The passage; of audio, the words spoken in the window, where they were transcribed; of
@@ -64,6 +66,8 @@ class Hits(Sequence[Hit]):
         note: Why one of the two was ignored; "" where none was.
         more: The next hits of each modality with fewer than three among `hits`, up to three in all;
             for a text, those closer to it than chance or with a word of it. See `by_modality`.
+        nothing_close: Whether even the best hit is likely no answer to the text: its relevance is
+            below 0.05.
     """
 
     hits: tuple[Hit, ...]
@@ -71,6 +75,7 @@ class Hits(Sequence[Hit]):
     weights: dict[str, float]
     note: str = ""
     more: More = field(default_factory=dict)
+    nothing_close: bool = False
 
     @overload
     def __getitem__(self, at: int) -> Hit: ...
@@ -87,7 +92,7 @@ class Hits(Sequence[Hit]):
         hits = [hit.to_dict() for hit in self.hits]
         more = {kind: [hit.to_dict() for hit in own] for kind, own in self.more.items()}
         facts = {"mode": self.mode, "weights": self.weights, "note": self.note}
-        return {**facts, "hits": hits, "more": more}
+        return {**facts, "nothing_close": self.nothing_close, "hits": hits, "more": more}
 
     def by_modality(self) -> dict[str, tuple[Hit, ...]]:
         """Return the hits of each modality, best first, with those of `more`."""
@@ -105,6 +110,22 @@ class Hits(Sequence[Hit]):
     def scores(self) -> list[float]:
         """The scores, descending."""
         return [hit.score for hit in self.hits]
+
+    def above(self, score: float) -> Hits:
+        """Return the hits with at least this score, those of `more`, too.
+
+        Raises:
+            InvalidInputError: If the score is NaN.
+        """
+        if score != score:
+            raise InvalidInputError("min_score is NaN; give a number, such as 0.5.")
+        hits = tuple(hit for hit in self.hits if hit.score >= score)
+        more = {kind: tuple(h for h in own if h.score >= score) for kind, own in self.more.items()}
+        more = {kind: own for kind, own in more.items() if own}
+        note = self.note
+        if self.hits and not hits:
+            note = f"no hit has a score of {score:g}; the best has {self.hits[0].score:.3f}"
+        return replace(self, hits=hits, note=note, more=more)
 
     def rerank(self, query: str, scorer: PairScorer, *, k: int | None = None) -> Hits:
         """Return the k best hits, all by default, by a cross-encoder's scores; ties by id.

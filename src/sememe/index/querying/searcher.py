@@ -23,12 +23,14 @@ from sememe.index.querying.vector_search import VectorSearch
 from sememe.search.ranking.documents import Ranking
 from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.keyword import TermRanking
+from sememe.search.ranking.relevance import FLOOR, Numbers
 from sememe.search.ranking.score_fusion import (
-    Background,
     append_ranking,
     compute_coverage,
     explain_no_match,
     fuse,
+    rate_similarities,
+    rate_words,
 )
 from sememe.search.store import Store
 from sememe.text.terms.analyze import Analyzer
@@ -123,24 +125,26 @@ class Searcher:
     def _search_by_meaning(self, query: Query) -> Hits:
         rank, depth = self._vectors.rank_by_text, query.k + OF_EACH
         ranking, _, _ = rank(query.content, depth, query.where, query.wanted)
-        hits, more = self._show_nearest(query, ranking, ranking, _map_scores(ranking))
+        rated = rate_similarities(ranking)
+        hits, more = self._show_nearest(query, ranking, ranking, _map_scores(ranking), rated)
         reason = f"semantic: no {query.noun} has a vector"
         note = "" if hits else self._explain_nothing(query) or reason
-        return Hits(hits, "semantic", {"semantic": 1.0}, note, more)
+        return _finish(hits, "semantic", {"semantic": 1.0}, note, more)
 
     def _search_by_terms(self, query: Query) -> Hits:
         analyzer, depth = self._load_analyzer(), max(_DEPTH, 4 * query.k)
-        ranking, terms = rank_by_terms(self._store, analyzer, query.content, depth, query.where)
+        ranking, terms, coverage = self._rank_by_terms(analyzer, query, depth)
         note = ""
         if not len(ranking.ids):
             elsewhere = query.is_filtered and len(ranking.missing) < len(terms)
             reason = explain_no_match(filtered=elsewhere, kind=query.noun)
             note = self._explain_nothing(query) or f"keyword: {reason}"
-        scores = _map_scores(ranking)
+        rated = dict(zip(ranking.ids, rate_words(ranking, coverage).tolist(), strict=True))
         more = self._variety.choose_more(ranking.ids, query.k)
-        found = _Found(ranking.ids[: query.k], scores, more, terms=terms, bm25=scores)
+        bm25 = _map_scores(ranking)
+        found = _Found(ranking.ids[: query.k], rated, more, terms=terms, bm25=bm25)
         hits, others = self._show(found, analyzer)
-        return Hits(hits, "keyword", {"keyword": 1.0}, note, others)
+        return _finish(hits, "keyword", {"keyword": 1.0}, note, others)
 
     def _search_by_both(self, query: Query) -> Hits:
         analyzer, depth = self._load_analyzer(), max(_DEPTH, 4 * query.k)
@@ -157,7 +161,6 @@ class Searcher:
             near,
             keyword,
             similarities=similarities,
-            background=Background(near.mean, self._store.count(), len(vector)),
             required=required,
             missing=keyword.missing,
             coverage=coverage,
@@ -177,20 +180,23 @@ class Searcher:
         )
         hits, more = self._show(found, analyzer)
         note = (not hits and self._explain_nothing(query)) or fused.note
-        return Hits(hits, "hybrid", fused.weights, note, more)
+        return _finish(hits, "hybrid", fused.weights, note, more)
 
     def _rank_by_terms(
         self, analyzer: Analyzer, query: Query, k: int
     ) -> tuple[TermRanking, tuple[str, ...], float]:
-        """Return the keyword ranking, the required terms, and the share that its best one holds.
+        """Return the keyword ranking, the required terms, and the share that its best one proves.
 
         The share is that of `compute_coverage`.
         """
-        ranking, required = rank_by_terms(self._store, analyzer, query.content, k, query.where)
-        if not len(ranking.rows) or ranking.held.issuperset(required):
-            return ranking, required, 1.0
-        rows = self._store.count_term_rows(required)
-        return ranking, required, compute_coverage(rows, ranking.held, self._store.count())
+        ranking, asked = rank_by_terms(self._store, analyzer, query.content, k, query.where)
+        whole = ranking.held.issuperset(asked.terms) and not asked.guessed
+        if whole or not len(ranking.rows):
+            return ranking, asked.terms, 1.0
+        rows = self._store.count_term_rows(asked.terms)
+        total = self._store.count()
+        coverage = compute_coverage(rows, ranking.held, total, guessed=asked.guessed)
+        return ranking, asked.terms, coverage
 
     def _show_nearest(
         self,
@@ -198,11 +204,16 @@ class Searcher:
         ranking: VectorRanking,
         near: VectorRanking | None,
         similarities: Mapping[str, float],
+        rated: Numbers | None = None,
     ) -> tuple[tuple[Hit, ...], More]:
-        """Return the hits of a ranking, and `Hits.more`; near: As in `Variety.choose_more`."""
+        """Return the hits of a ranking, and `Hits.more`; near: As in `Variety.choose_more`.
+
+        rated: (n,) the hits' scores, their similarities by default.
+        """
         more = self._variety.choose_more(ranking.ids, query.k, near=near)
         ids, rows = ranking.ids[: query.k], _locate_rows(ranking)
-        scores = _map_scores(ranking)
+        values = ranking.scores if rated is None else rated
+        scores = dict(zip(ranking.ids, values.tolist(), strict=True))
         return self._show(_Found(ids, scores, more, rows, similarities=similarities), None)
 
     def _show(self, found: _Found, analyzer: Analyzer | None) -> tuple[tuple[Hit, ...], More]:
@@ -249,6 +260,13 @@ class _Found:
     terms: Sequence[str] = ()
     similarities: Mapping[str, float] = field(default_factory=dict)
     bm25: Mapping[str, float] = field(default_factory=dict)
+
+
+def _finish(
+    hits: tuple[Hit, ...], mode: Mode, weights: dict[str, float], note: str, more: More
+) -> Hits:
+    """Return hits whose scores are relevances."""
+    return Hits(hits, mode, weights, note, more, bool(hits) and hits[0].score < FLOOR)
 
 
 def _map_scores(ranking: Ranking) -> dict[str, float]:

@@ -95,9 +95,9 @@ class VectorSearch:
         prior = Prior(*encoder.usual_similarity)
         if not is_text_column or not shared:
             rankings = self.store.search_vectors(column, query[None], k, where=where)
-            # To be compared with another column's, the statistics of a few texts need a prior.
-            compared = is_text_column and len(text_columns) > 1
-            return [shrink_statistics(one, prior) for one in rankings] if compared else rankings
+            if not is_text_column:
+                return rankings
+            return [shrink_statistics(one, prior) for one in rankings]
         groups: dict[Modality, str] = {kind: f"modality = '{kind}'" for kind in shared}
         groups["text"] = " AND ".join(f"modality <> '{kind}'" for kind in shared)
         if modality in groups:
@@ -112,7 +112,7 @@ class VectorSearch:
         ]
         if texts is None:
             return others or found
-        return [shrink_statistics(texts, prior), *others] if others else [texts]
+        return [shrink_statistics(texts, prior), *others]
 
     def _rescale(
         self,

@@ -231,8 +231,9 @@ def compute_coverage(rows: Mapping[str, int], terms: Collection[str], total: int
     0.82
     """
     weights = {term: math.log1p((max(total - n, 0) + 0.5) / (n + 0.5)) for term, n in rows.items()}
-    held = sum(weights[term] for term in weights.keys() & set(terms))
-    return held / sum(weights.values()) if weights else 1.0
+    # fsum: the terms of a set come in any order, and all of them must give exactly 1.
+    held = math.fsum(weights[term] for term in weights.keys() & set(terms))
+    return held / math.fsum(weights.values()) if weights else 1.0
 
 
 def explain_no_match(*, filtered: bool, kind: str = "document") -> str:

@@ -29,7 +29,8 @@ def main() -> None:
     told = options.parse_args()
     photos = sorted(told.photos.glob("n*_*.JPEG"))
     lines = [line for line in told.texts.read_text(encoding="utf-8").splitlines() if line.strip()]
-    sounds = sorted(path for path in (told.sounds or Path("-")).rglob("*.*") if path.is_file())
+    files = sorted(told.sounds.rglob("*.*")) if told.sounds else []
+    sounds = [file for file in files if file.suffix in (".wav", ".flac", ".ogg", ".mp3")]
     with tempfile.TemporaryDirectory() as folder:
         mixed(Path(folder), photos, lines, sounds, told.model)
     versions(photos)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,23 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sememe._errors import InvalidInputError
+from sememe.search.ranking.exact import VectorRanking
+from sememe.search.ranking.relevance import FLOOR
 from sememe.search.ranking.score_fusion import (
-    SEMANTIC_WEIGHT,
-    Background,
     compute_coverage,
     fuse,
+    rate_similarities,
+    rate_words,
 )
 
 
-@dataclass(frozen=True)
-class Ranking:
-    ids: list[str]
-    scores: np.ndarray
-
-
-def ranking(**scores: float) -> Ranking:
+def ranking(mean: float = 0.2, deviation: float = 0.1, rows: int = 50, **scores: float):
+    """Documents by name, with statistics of the column, which a keyword ranking does not use."""
     ids = sorted(scores, key=lambda id_: (-scores[id_], id_))
-    return Ranking(ids, np.array([scores[id_] for id_ in ids], np.float32))
+    values = np.array([scores[id_] for id_ in ids], np.float32)
+    return VectorRanking(ids, np.arange(len(ids), dtype=np.uint64), values, mean, deviation, rows)
 
 
 EMPTY = ranking()
@@ -37,35 +34,41 @@ RANKINGS = st.dictionaries(
 
 
 def test_worked():
-    """Means: a 1, b (0.4-0.2)/(0.6-0.2) = 0.5, c given 0.3 -> 0.25; words: b 1, c 0.5, a 0.
+    """a, b, c are 4, 2, 1 deviations high: e = 1.203, -0.797, -1.797; half the words: c 0.5, 0.25.
 
-    a = 0.25 * 1 = 0.25; b = 0.25 * 0.5 + 0.75 * 1 = 0.875; c = 0.25 * 0.25 + 0.75 * 0.5 = 0.4375.
+    a = 1.29 * 1.203 - 3.81 * 0.5 - 2.38 = -2.733; b = 1.29 * -0.797 + 5.8 * 0.5 - 4.285 = -2.413;
+    c = 1.29 * -1.797 + 5.8 * 0.25 - 4.285 = -5.153. For b speak 1.29 * 2 = 2.58 and 2.9.
     """
     fused = fuse(
-        ranking(a=0.6, b=0.4),
-        ranking(b=8.0, c=4.0),
-        similarities={"c": 0.3},
-        background=Background(mean=0.2, rows=2, dim=512),
-        weight=0.25,
+        ranking(a=0.6, b=0.4), ranking(b=8.0, c=4.0), similarities={"c": 0.3}, coverage=0.5
     )
-    assert fused.ids == ["b", "c", "a"]
-    np.testing.assert_allclose(fused.scores, [0.875, 0.4375, 0.25], atol=1e-6)
-    assert fused.weights == {"semantic": 0.25, "keyword": 0.75}
+    assert fused.ids == ["b", "a", "c"]
+    assert fused.scores.tolist() == pytest.approx([0.0822, 0.0610, 0.00575], abs=2e-4)
+    assert fused.excess.tolist() == pytest.approx([-0.797, 1.203, -1.797], abs=1e-3)
+    assert fused.words.tolist() == [0.5, 0.0, 0.25]
+    assert fused.weights["semantic"] == pytest.approx(2.58 / 5.48, abs=1e-3)
     assert fused.note == ""
 
 
 def test_a_poorly_covered_query_trusts_its_words_less():
-    """Coverage 0.25 leaves an eighth of the keyword part: 0.5 and 0.0625 become 8/9 and 1/9."""
-    fused = fuse(ranking(a=0.6, b=0.1), ranking(b=8.0), coverage=0.25, weight=0.5)
-    assert fused.weights["semantic"] == pytest.approx(8 / 9)
-    assert fused.ids == ["a", "b"]
-    assert fuse(ranking(a=0.6, b=0.1), ranking(b=8.0), weight=0.4).ids == ["b", "a"]
+    meaning, words = ranking(a=0.6, b=0.3), ranking(b=8.0)
+    assert fuse(meaning, words).ids == ["b", "a"]
+    assert fuse(meaning, words, coverage=0.25).ids == ["a", "b"]
 
 
 def test_without_a_similarity_the_lowest_is_assumed():
-    assert fuse(ranking(a=0.9, b=0.5), ranking(c=1.0), weight=0.4).ids == ["c", "a", "b"]
-    fused = fuse(ranking(a=0.9, b=0.5), ranking(c=1.0), weight=0.4)
-    np.testing.assert_allclose(fused.scores, [0.6, 0.4, 0.0], atol=1e-6)
+    fused = fuse(ranking(a=0.9, b=0.5), ranking(c=1.0), coverage=0.1)
+    assert fused.ids == ["a", "c", "b"]
+    assert fused.excess[1] == fused.excess[2]
+
+
+def test_meaning_and_words_alone_are_rated_by_models_of_their_own():
+    """e = 4 - 2.797: 1.77 * 1.203 - 2.46 = -0.331. 9.56 * 0.5 - 5.72 * 0.5 - 2.66 = -0.74."""
+    assert rate_similarities(ranking(a=0.6)).tolist() == pytest.approx([0.418], abs=1e-3)
+    assert rate_words(ranking(a=7.0, b=0.0), 0.5)[0] == pytest.approx(0.323, abs=1e-3)
+    alone = fuse(EMPTY, ranking(a=7.0, b=3.5), coverage=0.5)
+    assert alone.scores.tolist() == pytest.approx(rate_words(ranking(a=7.0, b=3.5), 0.5))
+    assert len(rate_similarities(EMPTY)) == len(rate_words(EMPTY, 1.0)) == 0
 
 
 def test_ties_by_id():
@@ -112,37 +115,10 @@ def test_with_a_filter_the_note_speaks_of_what_passes_it():
     assert fused.note == "semantic: no document that passes the filter has a vector"
 
 
-def test_meaning_no_better_than_chance_is_set_aside():
-    """Of 10,000 random rows of 512 dimensions the best reaches sqrt(2 ln 10000 / 512) = 0.19."""
-    background = Background(mean=0.0, rows=10_000, dim=512)
-    assert background.chance == pytest.approx(math.sqrt(2 * math.log(10_000) / 512))
-    fused = fuse(ranking(a=0.17, b=0.16), ranking(c=3.0), background=background)
-    assert fused.ids == ["c"]
-    assert fused.weights == {"semantic": 0.0, "keyword": 1.0}
-    assert fused.note.startswith("semantic: no document is closer to the query than chance")
-    assert fuse(ranking(a=0.35), ranking(c=3.0), background=background).note == ""
-
-
-@pytest.mark.parametrize(("rows", "seed"), [(500, 0), (5_000, 1), (20_000, 2)])
-def test_chance_is_what_random_vectors_hardly_exceed(rows, seed):
-    rng = np.random.default_rng(seed)
-    vectors = rng.normal(size=(rows, 512)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    queries = rng.normal(size=(50, 512)).astype(np.float32)
-    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
-    similarities = queries @ vectors.T
-    chance = Background(mean=0.0, rows=rows, dim=512).chance
-    best = similarities.max(axis=1)
-    assert 0.75 * chance < np.median(best) < chance
-    assert np.mean(best <= chance) > 0.8
-
-
-def test_when_both_rankings_are_useless_meaning_is_shown_and_both_are_named():
-    background = Background(mean=0.0, rows=10_000, dim=512)
-    fused = fuse(ranking(a=0.1), EMPTY, background=background, required=("뷁",), missing=("뷁",))
-    assert fused.ids == ["a"]
-    assert "semantic: " in fused.note
-    assert "keyword: " in fused.note
+def test_when_words_are_useless_and_meaning_is_far_what_is_nearest_is_still_given():
+    fused = fuse(ranking(a=0.3), EMPTY, required=("뷁",), missing=("뷁",))
+    assert fused.ids == ["a"] and fused.scores[0] < FLOOR
+    assert fused.note.startswith("keyword: ")
 
 
 def test_nothing_at_all():
@@ -152,16 +128,10 @@ def test_nothing_at_all():
     assert "no document has a vector" in fused.note
 
 
-@pytest.mark.parametrize("name", ["weight", "coverage"])
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
-def test_numbers_outside_zero_and_one_are_refused(name, value):
-    with pytest.raises(InvalidInputError, match=name):
-        fuse(ranking(a=0.5), ranking(a=1.0), **{name: value})
-
-
-@pytest.mark.parametrize(("weight", "first"), [(0.0, "b"), (1.0, "a")])
-def test_extreme_weights_follow_one_ranking(weight, first):
-    assert fuse(ranking(a=0.6, b=0.4), ranking(b=8.0, a=4.0), weight=weight).ids[0] == first
+def test_a_coverage_outside_zero_and_one_is_refused(value):
+    with pytest.raises(InvalidInputError, match="coverage"):
+        fuse(ranking(a=0.5), ranking(a=1.0), coverage=value)
 
 
 @given(RANKINGS, RANKINGS, st.randoms(use_true_random=False))
@@ -169,7 +139,7 @@ def test_the_order_of_the_input_does_not_matter(semantic, keyword, random):
     def shuffled(scores):
         ids = list(scores)
         random.shuffle(ids)
-        return Ranking(ids, np.array([scores[id_] for id_ in ids]))
+        return replace(ranking(), ids=ids, scores=np.array([scores[id_] for id_ in ids]))
 
     one, other = (
         fuse(ranking(**semantic), ranking(**keyword)),
@@ -223,19 +193,13 @@ def test_two_honest_rankings_beat_each_and_a_shuffled_ranking_helps_none(seed):
         words = np.clip(2 * truth + rng.normal(0, 0.8, 200) + 2, 0.01, None)
         meaning = 0.2 * truth + rng.normal(0, 0.1, 200)
         keyword = ranking(**dict(zip(names, words, strict=True)))
-        background = Background(float(meaning.mean()), 200, 512)
-        semantic = ranking(**dict(zip(names, meaning, strict=True)))
-        shuffled = ranking(**dict(zip(names, rng.permutation(meaning), strict=True)))
+        column = (meaning.mean(), meaning.std(), 200)
+        semantic = ranking(*column, **dict(zip(names, meaning, strict=True)))
+        shuffled = ranking(*column, **dict(zip(names, rng.permutation(meaning), strict=True)))
         gains["good"] += _precision(keyword.ids, relevant)
-        gains["both"] += _precision(fuse(semantic, keyword, background=background).ids, relevant)
-        gains["shuffled"] += _precision(
-            fuse(shuffled, keyword, background=background).ids, relevant
-        )
+        gains["both"] += _precision(fuse(semantic, keyword).ids, relevant)
+        gains["shuffled"] += _precision(fuse(shuffled, keyword).ids, relevant)
     assert gains["both"] > gains["good"] > gains["shuffled"]
-
-
-def test_the_default_trusts_words_more():
-    assert 0.0 < SEMANTIC_WEIGHT < 0.5
 
 
 @pytest.mark.parametrize("n", [7, 50])
@@ -246,3 +210,11 @@ def test_a_document_with_all_terms_covers_exactly_all_of_a_query_of_any_length(n
         rows = {f"term{i}": int(df) for i, df in enumerate(rng.integers(0, 400, n))}
         assert compute_coverage(rows, reversed(rows), 400) == 1.0
         assert 0.0 < compute_coverage(rows, list(rows)[1:], 400) < 1.0
+
+
+def test_a_guessed_term_proves_half_of_what_its_word_would():
+    """바나 stands for 바나나, which no document holds."""
+    assert compute_coverage({"바나": 3}, ["바나"], 100, guessed={"바나"}) == 0.5
+    rows = {"바나": 3, "껍질": 3}
+    assert compute_coverage(rows, ["바나", "껍질"], 100, guessed={"바나"}) == pytest.approx(0.75)
+    assert compute_coverage(rows, ["껍질"], 100, guessed={"바나"}) == 0.5

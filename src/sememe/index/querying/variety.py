@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from sememe._nouns import noun
 from sememe._types import Modality
 from sememe.index.querying.hits import OF_EACH
 from sememe.search.ranking.exact import VectorRanking
+from sememe.search.ranking.relevance import expect_best, standardize
 from sememe.search.store import Store
 
 _MODALITIES: tuple[Modality, ...] = get_args(Modality)
@@ -35,8 +35,7 @@ class Variety:
 
         Where a ranking by meaning is given as `near`, an item counts only if it holds a word of the
         query (`worded`), or is farther above the mean of `near`, in its deviations, than the best
-        of as many unrelated items as there are of its modality would be: sqrt(2 ln n), about the
-        expected maximum of n normal values.
+        of as many unrelated items as there are of its modality would be (`relevance.expect_best`).
         """
         rows = self.count_rows()
         present = [kind for kind in _MODALITIES if rows[kind]]
@@ -44,7 +43,7 @@ class Variety:
             return {}
         groups = self.store.assign(ids, [_filter(kind) for kind in present])
         kinds = [present[group] for group in groups]
-        chance = {kind: math.sqrt(2 * math.log(rows[kind])) for kind in present}
+        chance = {kind: expect_best(rows[kind]) for kind in present}
         heights = {} if near is None else _measure_heights(near)
         shown = Counter(kinds[:k])
         more: dict[Modality, list[str]] = {}
@@ -83,6 +82,5 @@ def _filter(modality: Modality) -> str:
 
 def _measure_heights(ranking: VectorRanking) -> dict[str, float]:
     """Return by how many deviations each document's score is above the mean."""
-    unit = max(ranking.deviation, 1e-3)
-    scores = ranking.scores.tolist()
-    return {i: (s - ranking.mean) / unit for i, s in zip(ranking.ids, scores, strict=True)}
+    heights = standardize(ranking.scores, ranking.mean, ranking.deviation)
+    return dict(zip(ranking.ids, heights.tolist(), strict=True))

@@ -22,7 +22,8 @@ class Hit:
         score: Higher is better; comparable within one search only.
         modality: "text", "image" or "audio".
         source: Where the item came from.
-        text: The passage; of audio, the words spoken in the window, where they were transcribed.
+        text: The passage; of audio, the words spoken in the window, where they were transcribed,
+            else the name of an everyday sound, such as "rain (probably)", "" where it is unknown.
         start: Its first character within the item's text; of audio, the window's first second.
         end: One past its last character; of audio, the window's last second.
         metadata: The item's metadata that has a value.

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sememe._errors import CorruptFileError
 from sememe._types import FloatArray, Modality
+from sememe.encoders.audio.everyday_sounds import SoundNameEncoder
+from sememe.encoders.base import BaseEncoder
 from sememe.index.encoders import Encoders
 from sememe.index.writing.items import MEDIA
 from sememe.search.ranking.exact import VectorRanking
@@ -55,7 +58,9 @@ class VectorSearch:
         has_own = any(column not in shared for column, _ in columns)
         rankings: list[VectorRanking] = []
         for column, encoder in sorted(columns, key=lambda pair: pair[0] in shared):
-            vector = encoder.encode([content])  # (1, dim)
+            vector = _encode_example(encoder, content)  # (1, dim)
+            if has_own and vector[0, 0] != vector[0, 0]:  # NaN: a sound whose name is unknown
+                continue
             if has_own and column in shared:
                 others = (f"modality <> '{modality}'",)
                 (ranking,) = self.store.search_groups(column, vector[0], k, others, where=where)
@@ -96,3 +101,13 @@ class VectorSearch:
             return ranking
         mean, deviation = background
         return replace(ranking, mean=mean, deviation=max(deviation, TEXT_PRIOR.deviation))
+
+
+def _encode_example(encoder: BaseEncoder, content: Any) -> FloatArray:
+    """Return the (1, dim) vector of an image or a sound; NaN of a sound whose name is unknown."""
+    if not isinstance(encoder, SoundNameEncoder):
+        return encoder.encode([content])
+    done = encoder.encode_named([content])
+    if done.failed:
+        raise CorruptFileError(done.failed[0])
+    return done.vectors

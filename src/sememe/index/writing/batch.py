@@ -51,6 +51,7 @@ class PendingRow:
         heading: What is encoded before the chunk, so that it is read in context; "" for none.
         terms: Keyword terms of this row and those after it, joined by spaces, or None.
         spoken: The words of a window of audio.
+        heard: The name of an everyday sound in it, once it is encoded.
     """
 
     change: Change
@@ -61,6 +62,7 @@ class PendingRow:
     heading: str
     terms: str | None
     spoken: str = ""
+    heard: str = ""
 
     @property
     def item(self) -> Item:
@@ -79,9 +81,9 @@ class PendingRow:
 
     @property
     def text(self) -> str:
-        """The chunk; of audio, the words spoken in it; "" of an image."""
+        """The chunk; of audio, the words spoken in it or what it sounds like; "" of an image."""
         if self.item.modality == "audio":
-            return self.spoken
+            return self.spoken or self.heard
         return str(self.item.content[self.start : self.end]) if self.end else ""
 
 

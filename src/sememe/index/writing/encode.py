@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sememe._types import FloatArray
 from sememe.encoders.base import BaseEncoder
@@ -14,6 +15,13 @@ from sememe.index.writing.audio_windows import encode_windows
 from sememe.index.writing.batch import Batch, PendingRow, Vectors, WriteLog
 from sememe.sources.media.sequential_audio import SequentialReader
 from sememe.text.normalize import compose
+
+
+class _Encoded(NamedTuple):
+    """Vectors of rows, and the names of everyday sounds by the index of a row."""
+
+    vectors: Vectors
+    heard: dict[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,7 @@ class RowEncoder:
         While one batch is encoded in the background, the next is read and chunked; it is not
         encoded before the first is stored, so that an interruption costs one batch at most.
         """
-        underway: tuple[Batch, Future[Vectors]] | None = None
+        underway: tuple[Batch, Future[_Encoded]] | None = None
         for batch in batches:
             if underway is not None:
                 yield _finish(*underway)
@@ -40,43 +48,47 @@ class RowEncoder:
                 underway = None
                 self.reader.close()
 
-    def _encode_rows(self, rows: Sequence[PendingRow]) -> Vectors:
-        vectors: Vectors = [{} for _ in rows]
-        encoded: list[tuple[FloatArray, dict[int, str]]]
+    def _encode_rows(self, rows: Sequence[PendingRow]) -> _Encoded:
+        done = _Encoded([{} for _ in rows], {})
         for modality in dict.fromkeys(row.item.modality for row in rows):
             at = [i for i, row in enumerate(rows) if row.item.modality == modality]
             contents = [rows[i].content for i in at]
             columns = self.encoders.load_for_documents(modality)
             encoders = [encoder for _, encoder in columns]
+            encoded: list[tuple[FloatArray, dict[int, str]]]
             if modality == "text":
                 encoded = [(self._encode_texts(contents, encoder), {}) for encoder in encoders]
             elif modality == "audio":
-                encoded = encode_windows(encoders, contents, self.reader)
+                windows = encode_windows(encoders, contents, self.reader)
+                for one in windows:
+                    done.heard.update(zip(at, one.names, strict=False))
+                encoded = [(one.vectors, one.failed) for one in windows]
             else:
                 encoded = encode_together(encoders, contents)
             for (column, _), (matrix, failed) in zip(columns, encoded, strict=True):
                 for j, i in enumerate(at):
-                    own = vectors[i]
+                    own = done.vectors[i]
                     if j in failed:
-                        vectors[i] = failed[j]
-                    elif not isinstance(own, str):
+                        done.vectors[i] = failed[j]
+                    elif not isinstance(own, str) and matrix[j, 0] == matrix[j, 0]:  # not NaN
                         own[column] = matrix[j]
-        self._add_spoken(rows, vectors)
-        return vectors
+        self._add_spoken(rows, done)
+        return done
 
-    def _add_spoken(self, rows: Sequence[PendingRow], vectors: Vectors) -> None:
+    def _add_spoken(self, rows: Sequence[PendingRow], done: _Encoded) -> None:
         """Encode what is spoken in windows of audio as text, too.
 
-        Where audio has vectors in the text column itself, they stay; keyword search alone then
-        finds what is spoken.
+        Where audio has vectors of its own in the text column, they stay; keyword search alone then
+        finds what is spoken. The name of an everyday sound gives way.
         """
-        spoken = [(row.spoken, own) for row, own in zip(rows, vectors, strict=True) if row.spoken]
+        spoken = [i for i, row in enumerate(rows) if row.spoken]
         if spoken:
             ((column, encoder),) = self.encoders.load_for_documents("text")
-            matrix = self._encode_texts([text for text, _ in spoken], encoder)
-            for (_, own), vector in zip(spoken, matrix, strict=True):
-                if not isinstance(own, str):
-                    own.setdefault(column, vector)
+            matrix = self._encode_texts([rows[i].spoken for i in spoken], encoder)
+            for i, vector in zip(spoken, matrix, strict=True):
+                own = done.vectors[i]
+                if not isinstance(own, str) and (column not in own or done.heard.get(i)):
+                    own[column] = vector
 
     def _encode_texts(self, texts: Sequence[str], encoder: BaseEncoder) -> FloatArray:
         """Encode texts, composed and repeated ones once, and count their tokens."""
@@ -88,6 +100,7 @@ class RowEncoder:
         return done.vectors[which]
 
 
-def _finish(batch: Batch, vectors: Future[Vectors]) -> Batch:
-    batch.vectors = vectors.result()
+def _finish(batch: Batch, encoded: Future[_Encoded]) -> Batch:
+    batch.vectors, heard = encoded.result()
+    batch.rows = [replace(row, heard=heard.get(i, "")) for i, row in enumerate(batch.rows)]
     return batch

@@ -22,13 +22,19 @@ from sememe.encoders.cached_rows import cache_rows
 from sememe.encoders.prediction import Classifier
 from sememe.encoders.space import fingerprint_space
 from sememe.models.audio.sound_kinds import UNKNOWN, known_kinds, load_probe, other_kinds
-from sememe.models.audio.sound_network import FEATURES, RATE, measure_levels
+from sememe.models.audio.sound_network import (
+    FEATURES,
+    NETWORK_FILE,
+    RATE,
+    SoundEngine,
+    measure_levels,
+)
 from sememe.models.weights.catalog import EVERYDAY_MODEL
 from sememe.sources.media.audio_decoding import stream_sound
 
 _SECONDS = 5.0  # of audio that the network reads together
-_SURE = 0.9  # from this probability on a name is given without "probably"
-_LEAST = 0.5  # below this probability, of all known kinds together, a sound is unknown
+_SURE = 0.8  # from this probability on a name is given without "probably"
+_LEAST = 0.5  # below this probability of its best kind a sound is unknown
 _SILENCE = 1e-4  # of full scale: audio that stays below is silent
 
 
@@ -47,12 +53,16 @@ class EverydaySounds(BaseAudioEncoder, Classifier):
     [[Prediction(label='unknown', probability=1.0)]]
     """
 
-    def __init__(self, *, name: str = EVERYDAY_MODEL, threads: int | None = None) -> None:
-        """Take the name and the number of threads: all cores by default."""
-        from sememe.models.audio.sound_network import SoundEngine
-
+    def __init__(
+        self,
+        engine: SoundEngine | None = None,
+        *,
+        name: str = EVERYDAY_MODEL,
+        threads: int | None = None,
+    ) -> None:
+        """Take a network, by default the package's. threads: all cores by default."""
         check_threads(threads)
-        self._engine: SoundEngine = SoundEngine()
+        self._engine: SoundEngine = engine or SoundEngine(NETWORK_FILE)
         space = fingerprint_space(v=1, network=self._engine.digest, normalize=True)
         super().__init__(name=name, dim=FEATURES, space=space)
         self.labels = (*(kind.name for kind in known_kinds()), UNKNOWN)
@@ -140,7 +150,7 @@ class SoundNameEncoder(BaseAudioEncoder):
 
         known = probabilities[:, :-1]
         rows = unit_rows(known @ self._kinds, self.dim)
-        unknown = ~(known.sum(axis=1) >= _LEAST)  # NaN is unknown
+        unknown = ~(known.max(axis=1) >= _LEAST)  # NaN is unknown
         return np.where(unknown[:, None], np.float32(np.nan), rows)
 
     def name_rows(self, probabilities: FloatArray) -> list[str]:
@@ -149,7 +159,7 @@ class SoundNameEncoder(BaseAudioEncoder):
         for row in probabilities[:, :-1]:
             best = int(row.argmax())
             sure = "" if row[best] >= _SURE else " (probably)"
-            names.append(f"{self.sounds.labels[best]}{sure}" if row.sum() >= _LEAST else "")
+            names.append(f"{self.sounds.labels[best]}{sure}" if row[best] >= _LEAST else "")
         return names
 
     def estimate_background(self, query: FloatArray) -> tuple[float, float]:

@@ -85,11 +85,15 @@ def _make_filters() -> FloatArray:
 
 
 class SoundEngine:
-    """Runs the network of the package, which is opened when it is first needed."""
+    """Runs the network in a file of weights, which is opened when it is first needed.
 
-    def __init__(self) -> None:
-        self.digest = hash_file(NETWORK_FILE).hexdigest()
-        self._session = LazySession(_build_packaged)
+    Attributes:
+        digest: The sha256 of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.digest = hash_file(path).hexdigest()
+        self._session = LazySession(lambda: _read_network(path))
 
     def run(self, levels: FloatArray) -> FloatArray:
         """Return (512,) features of (frames, 96) levels."""
@@ -101,6 +105,6 @@ class SoundEngine:
         self._session.release()
 
 
-def _build_packaged() -> bytes:
-    with np.load(NETWORK_FILE, allow_pickle=False) as weights:
+def _read_network(path: Path) -> bytes:
+    with np.load(path, allow_pickle=False) as weights:
         return build_network(weights)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 import sememe
-from sememe import Index
+from sememe import Index, Item
 from sememe.encoders.audio.everyday_sounds import EverydaySounds, SoundNameEncoder
 from sememe.index.encoders import list_default_encoders, list_names
+from sememe.index.report import Report
+from sememe.index.writing.batch import Batch, Change, PendingRow, WriteLog
+from sememe.index.writing.encode import RowEncoder
+from sememe.search.table.item_catalogue import State
 from sememe.sources.media.audio_decoding import read_sound
+from sememe.sources.media.sequential_audio import SequentialReader
 from tests.sounds import noise, tone, write
 
 NOTES = {
@@ -88,3 +95,18 @@ def test_an_index_names_sounds_unless_told_otherwise():
         "all-minilm-l6-v2",
         "everyday-sounds:conse:all-minilm-l6-v2",
     ]
+
+
+def test_what_is_spoken_counts_more_than_what_is_heard(index, encoder):
+    """A window in which words were recognised lies where they do, and shows them."""
+    change = Change(Item("a", (noise(3), 16_000), "audio"), "", State.NEW, replaces=False)
+    log = WriteLog(Report())
+    encode = RowEncoder(index._encoders, SequentialReader(), log).encode
+    for spoken, near in (("", "rain"), ("interest rates", "interest rates")):
+        row = PendingRow(change, 0, 1, 0, 3000, "", None, spoken)
+        with ThreadPoolExecutor(1) as background:
+            (batch,) = encode([Batch(rows=[row])], background)
+        vector = batch.vectors[0][index._encoders.text_column[0]]
+        assert batch.rows[0].text == near
+        words = encoder.encode(["rain", "interest rates"])
+        assert (words @ vector).argmax() == ["rain", "interest rates"].index(near)

@@ -1,9 +1,9 @@
 """Kinds of everyday sound: those that `everyday-sounds` names, and the probe that tells them apart.
 
 The probe is one linear layer on the features of `sememe.models.audio.sound_network`, fitted to the
-400 clips of ESC-10 (Piczak 2015, ESC: Dataset for Environmental Sound Classification, ACM MM; clips
-of freesound.org, CC BY 3.0) and, as "unknown", to synthetic sounds. `benchmarks/everyday_sounds.py`
-fits it anew and lists the clips' authors' numbers at freesound.org.
+400 clips of ESC-10 and, as "unknown", to 200 synthetic sounds by `benchmarks/everyday_sounds.py`.
+ESC-10: Piczak 2015, ESC: Dataset for Environmental Sound Classification (ACM MM); clips derived
+from recordings of freesound.org, CC BY 3.0, whose authors https://github.com/karoldvl/ESC-10 lists.
 """
 
 from __future__ import annotations

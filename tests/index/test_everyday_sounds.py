@@ -105,7 +105,7 @@ def test_what_is_spoken_counts_more_than_what_is_heard(index, encoder):
     for spoken, near in (("", "rain"), ("interest rates", "interest rates")):
         row = PendingRow(change, 0, 1, 0, 3000, "", None, spoken)
         with ThreadPoolExecutor(1) as background:
-            (batch,) = encode([Batch(rows=[row])], background)
+            (batch,) = encode([Batch(rows=[row], flush=True)], background)
         vector = batch.vectors[0][index._encoders.text_column[0]]
         assert batch.rows[0].text == near
         words = encoder.encode(["rain", "interest rates"])

@@ -30,7 +30,11 @@ NOTES = {
     "travel.txt": "고속 열차는 서울에서 부산까지 두 시간 반이면 도착한다.",
     "cat.txt": "Cats sleep fourteen hours a day.",
 }
-FIRST = {"photo-index": "photos/umbrella.png", "sound-index": "sounds/alarm.wav"}
+FIRST = {
+    "photo-index": "photos/umbrella.png",
+    'sound-index "rain"': "sounds/rain.ogg",
+    "sound-index": "sounds/alarm.wav",
+}
 WORDS = {
     "corpus.txt": "강아지가 마당에서 뛰고 고양이는 창가에서 잔다\n" * 20,
     "questions.txt": ": 동물\n강아지가 뛰고 고양이는 잔다\n",

@@ -57,7 +57,7 @@ def test_errors_are_json_too(line, capsys):
 def test_models_and_similar_as_json(capsys):
     assert main(["models", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    model, best, e5, minilm, glove, image, structure, sound = listed
+    model, best, e5, minilm, glove, image, structure, sound, everyday = listed
     assert [one["name"] for one in listed if one["default"]] == ["use-multilingual-v3"]
     assert (best["name"], best["dim"]) == ("e5-use-multilingual", 512)
     assert (e5["name"], e5["dim"], len(e5["languages"])) == ("multilingual-e5-small", 384, 93)
@@ -66,6 +66,7 @@ def test_models_and_similar_as_json(capsys):
     assert (image["name"], image["modality"], image["dim"]) == ("efficientnet-lite0", "image", 1280)
     assert (structure["name"], structure["dim"]) == ("image-structure", 1024)
     assert (sound["name"], sound["modality"], sound["dim"]) == ("mel-statistics", "audio", 192)
+    assert (everyday["name"], everyday["licence"]) == ("everyday-sounds", "CC-BY-4.0")
     assert (model["name"], model["dim"], model["available"]) == ("use-multilingual-v3", 512, True)
     assert main(["similar", "고양이", "cat", "주식 시장", "--json"]) == 0
     matrix = json.loads(capsys.readouterr().out)["similarity"]

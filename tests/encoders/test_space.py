@@ -21,6 +21,7 @@ CATALOGUE = {
     "efficientnet-lite0:conse": "73b742de2faa98a6",
     "image-structure": "59cafd276d8e2210",
     "mel-statistics": "cf4ad016e932b681",
+    "everyday-sounds:conse": "73b742de2faa98a6",
     "glove-6b-50d": "74fbcce6a398cc7e",
     "glove-6b-50d:mean": "44dc908626fd78cf",
     "all-minilm-l6-v2": "64c825def5385598",

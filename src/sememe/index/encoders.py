@@ -15,6 +15,7 @@ from sememe.encoders.load.families import resolve
 from sememe.encoders.name import ModelName
 from sememe.index.config import EncoderEntry
 from sememe.models.weights.catalog import (
+    EVERYDAY_MODEL,
     IMAGE_MODEL,
     SOUND_MODEL,
     STRUCTURE_MODEL,
@@ -28,6 +29,7 @@ _NO_ENCODER = {
     "audio": "the index has no encoder for audio. Build one that has: pip install 'sememe[audio]', "
     "then sememe index PATH --into OTHER, without -m or with -m mel-statistics as well",
 }
+_PLURAL = {"image": "images", "audio": "sounds"}
 Column = tuple[str, BaseEncoder]  # the store's vector column, and an encoder that fills it
 
 
@@ -136,7 +138,7 @@ def list_default_encoders() -> list[str]:
     if model_info(IMAGE_MODEL).available() and find_spec("PIL"):
         names += [f"{IMAGE_MODEL}:conse", IMAGE_MODEL, STRUCTURE_MODEL]
     if model_info(SOUND_MODEL).available() and find_spec("soundfile"):
-        names.append(SOUND_MODEL)
+        names += [f"{EVERYDAY_MODEL}:conse", SOUND_MODEL]
     return names
 
 
@@ -172,9 +174,9 @@ def check_encoders(encoders: Sequence[BaseEncoder]) -> None:
     for encoder in encoders:
         shared = encoder.text_encoder
         if shared is not None and all(encoder.space != text.space for text in texts):
-            network = ModelName.parse(encoder.name).source
+            network, things = ModelName.parse(encoder.name).source, _PLURAL[encoder.modality]
             raise InvalidInputError(
-                f"{encoder.name} puts images where {shared.name} puts texts, and "
+                f"{encoder.name} puts {things} where {shared.name} puts texts, and "
                 f"{texts[0].name} finds none there. Give {network}:conse:{texts[0].name}"
             )
     counts = Counter((encoder.modality, encoder.space) for encoder in encoders)

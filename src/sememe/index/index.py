@@ -66,7 +66,8 @@ class Index(Searchable):
                 "efficientnet-lite0:conse", whose images text finds, "efficientnet-lite0", by whose
                 features an image finds similar ones, and "image-structure", by which
                 `similar_images` finds versions of one; and for audio, where the extra `audio` is
-                installed, "mel-statistics".
+                installed, "everyday-sounds:conse", by which text finds everyday sounds, and
+                "mel-statistics", by which a sound finds its like.
             terms: The analyser of keyword search: "default", or "kiwi" with the extra `korean`.
             thumbnails: Keep a small JPEG of each image, its longer side so many pixels, as a data
                 URI in the metadata "thumbnail"; 0 keeps none.

@@ -13,20 +13,18 @@ points when the class's English name is the query.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
 from sememe._errors import InvalidInputError
 from sememe._types import Encoder, FloatArray
 from sememe.encoders.base import BaseEncoder, as_encoder, unit_rows
+from sememe.encoders.cached_rows import cache_rows
 from sememe.encoders.image.base import BaseImageEncoder
 from sememe.encoders.image.encoder import ImageEncoder
 from sememe.encoders.space import fingerprint_space
 from sememe.models.image.imagenet import ImageClass, imagenet_classes
-from sememe.models.weights.cache import cache_folder, keep
 from sememe.models.weights.catalog import CATALOG
 
 TOP = 10  # classes that are averaged: the paper's T
@@ -95,20 +93,10 @@ class ConseEncoder(BaseImageEncoder):
     @cached_property
     def _classes(self) -> FloatArray:
         """(1000, dim) unit rows of the classes; cached on disk, as the first search needs them."""
-        import numpy as np
-
         classes = imagenet_classes()
         key = fingerprint_space(v=1, space=self.space, classes=[list(one) for one in classes])
-        path = cache_folder() / "conse" / f"{key}.npy"
-        with suppress(OSError, ValueError):
-            cached: FloatArray = np.load(path, allow_pickle=False)
-            if cached.shape == (len(classes), self.dim) and cached.dtype == np.float32:
-                return cached
-        rows = self._encode_classes(classes)
-        out = io.BytesIO()
-        np.save(out, rows, allow_pickle=False)
-        keep(path, out.getvalue())
-        return rows
+        shape = len(classes), self.dim
+        return cache_rows("conse", key, shape, lambda: self._encode_classes(classes))
 
     def _encode_classes(self, classes: Sequence[ImageClass]) -> FloatArray:
         encode = self.text_encoder.encode

@@ -62,6 +62,8 @@ def load(
       pictures
     - image encoder in a text space: an image encoder with ImageNet's classes and :conse, for the
       space of the default text encoder, or :conse:NAME for another's
+    - classifier of everyday sounds: everyday-sounds; everyday-sounds:conse in the space of the
+      default text encoder, or :conse:NAME in another's
     - audio statistics encoder: mel-statistics, or a folder that `sememe train mel-statistics` wrote
     - speech network: a folder of wav2vec 2.0 or HuBERT that transformers wrote; :layer6 takes the
       states of layer 6, not the last

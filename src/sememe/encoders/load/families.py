@@ -18,6 +18,7 @@ from sememe.encoders.load.family import Candidate, Family
 from sememe.models.weights.folder import ModelKind
 
 FAMILIES = (
+    audio.EVERYDAY,
     image.CONSE,
     text.USE,
     image.IMAGE,

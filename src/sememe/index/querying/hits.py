@@ -27,8 +27,9 @@ class Hit:
             cross-encoder's score.
         modality: "text", "image" or "audio".
         source: Where the item came from.
-        text: The passage; of audio, the words spoken in the window, where they were transcribed; of
-            an image, what a network sees in it, in English and Korean, where it is sure enough.
+        text: The passage; of audio, the words spoken in the window, where they were transcribed,
+            else the name of an everyday sound, such as "rain (probably)", "" where it is unknown;
+            of an image, what a network sees in it, in English and Korean, where it is sure enough.
         start: Its first character within the item's text; of audio, the window's first second.
         end: One past its last character; of audio, the window's last second.
         metadata: The item's metadata that has a value.

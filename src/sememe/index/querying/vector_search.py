@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sememe._errors import CorruptFileError
 from sememe._types import FloatArray, Modality
+from sememe.encoders.audio.everyday_sounds import SoundNameEncoder
 from sememe.encoders.base import BaseEncoder
 from sememe.index.encoders import Encoders
 from sememe.index.writing.items import MEDIA
@@ -66,7 +68,9 @@ class VectorSearch:
         own: list[VectorRanking] = []
         others: list[VectorRanking] = []
         for column, encoder in columns:
-            vector = encoder.encode([content])  # (1, dim)
+            vector = _encode_example(encoder, content)  # (1, dim)
+            if has_own and vector[0, 0] != vector[0, 0]:  # NaN: a sound whose name is unknown
+                continue
             if column not in shared:
                 (ranking,) = self.store.search_vectors(column, vector, k, where=where)
                 own.append(shrink_statistics(ranking, MEDIA_PRIOR))
@@ -128,3 +132,13 @@ class VectorSearch:
             return ranking
         mean, deviation = background
         return replace(ranking, mean=mean, deviation=max(deviation, prior.deviation))
+
+
+def _encode_example(encoder: BaseEncoder, content: Any) -> FloatArray:
+    """Return the (1, dim) vector of an image or a sound; NaN of a sound whose name is unknown."""
+    if not isinstance(encoder, SoundNameEncoder):
+        return encoder.encode([content])
+    done = encoder.encode_named([content])
+    if done.failed:
+        raise CorruptFileError(done.failed[0])
+    return done.vectors

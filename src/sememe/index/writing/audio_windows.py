@@ -1,7 +1,8 @@
 """Audio cut into windows, so that a hit gives the time of the match.
 
 A window is five seconds long; the last one takes what is left, up to half a window more. Where the
-index has a recogniser, a window also has the words that begin in it, which text search finds.
+index has a recogniser, a window also has the words that begin in it, which text search finds; where
+none are spoken, the name of an everyday sound, if it is one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 
 from sememe._errors import CorruptFileError, SememeError
 from sememe._types import Encoder, FloatArray, Item
-from sememe.encoders.image.shared_pass import encode_together
+from sememe.encoders.audio.everyday_sounds import SoundNameEncoder
+from sememe.encoders.base import as_encoder
 from sememe.sources.media.audio_decoding import Clip, measure_seconds
 from sememe.sources.media.sequential_audio import SequentialReader
 
@@ -92,18 +94,46 @@ def correct_seconds(item: Item, windows: Sequence[Window]) -> Item:
     return replace(item, metadata={**item.metadata, "seconds": seconds})
 
 
+class EncodedWindows(NamedTuple):
+    """Windows encoded with one encoder.
+
+    Attributes:
+        vectors: (n, dim) unit rows; NaN where it failed, or the encoder knows no name of the sound.
+        failed: {index: reason}.
+        names: What each sounds like, "" where that is unknown; [] of an encoder without names.
+    """
+
+    vectors: FloatArray
+    failed: dict[int, str]
+    names: list[str]
+
+
 def encode_windows(
     encoders: Sequence[Encoder], contents: Sequence[Any], reader: SequentialReader
-) -> list[tuple[FloatArray, dict[int, str]]]:
-    """Encode with several encoders, some windows at a time; as `encode_together`."""
-    rows: list[list[FloatArray]] = [[] for _ in encoders]
-    failed: list[dict[int, str]] = [{} for _ in encoders]
+) -> list[EncodedWindows]:
+    """Encode with several encoders, some windows at a time."""
+    parts: list[list[EncodedWindows]] = [[] for _ in encoders]
     for start in range(0, len(contents), _TOGETHER):
         some = [_decode(one, reader) for one in contents[start : start + _TOGETHER]]
-        for i, (vectors, reasons) in enumerate(encode_together(encoders, some)):
-            rows[i].append(vectors)
-            failed[i] |= {start + at: reason for at, reason in reasons.items()}
-    return [(np.concatenate(r), f) for r, f in zip(rows, failed, strict=True)]
+        for own, encoder in zip(parts, encoders, strict=True):
+            done = _encode_some(encoder, some)
+            failed = {start + at: reason for at, reason in done.failed.items()}
+            own.append(done._replace(failed=failed))
+    return [_join(own) for own in parts]
+
+
+def _encode_some(encoder: Encoder, sounds: Sequence[Any]) -> EncodedWindows:
+    if isinstance(encoder, SoundNameEncoder):
+        vectors, names, failed = encoder.encode_named(sounds)
+        return EncodedWindows(vectors, failed, names)
+    done = as_encoder(encoder).encode_with_receipt(sounds)
+    return EncodedWindows(done.vectors, done.receipt.failed, [])
+
+
+def _join(parts: Sequence[EncodedWindows]) -> EncodedWindows:
+    failed = {at: reason for part in parts for at, reason in part.failed.items()}
+    names = [name for part in parts for name in part.names]
+    return EncodedWindows(np.concatenate([part.vectors for part in parts]), failed, names)
 
 
 def _decode(content: Any, reader: SequentialReader) -> Any:

@@ -95,7 +95,8 @@ class Batch:
         changes: Those to store.
         rows: Chunks of changes, at most one commit's.
         vectors: Of each row.
-        seen: Of each row, what is seen in it, if it is an image; "" where nothing is recognised.
+        names: Of each row, what is seen in an image or heard in audio; "" where nothing is
+            recognised.
         flush: Whether everything up to here is stored before anything more is read.
     """
 
@@ -103,7 +104,7 @@ class Batch:
     changes: list[Change] = field(default_factory=list)
     rows: list[PendingRow] = field(default_factory=list)
     vectors: Vectors = field(default_factory=list)
-    seen: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
     flush: bool = False
 
 

@@ -31,8 +31,8 @@ class Committer:
         for batch in batches:
             self._withdraw_failed(batch)
             rows = [
-                self._to_row(row, vectors, seen)
-                for row, vectors, seen in zip(batch.rows, batch.vectors, batch.seen, strict=True)
+                self._to_row(row, vectors, name)
+                for row, vectors, name in zip(batch.rows, batch.vectors, batch.names, strict=True)
                 if not isinstance(vectors, str) and not row.change.failed
             ]
             if rows:
@@ -57,20 +57,24 @@ class Committer:
             change.replaces = False
         self.log.report.chunks += len(rows)
 
-    def _to_row(self, row: PendingRow, vectors: dict[str, FloatArray], seen: str) -> Row:
-        """Return a row to store; what is seen in an image is its text and adds to its terms."""
-        terms = row.terms
-        if seen:
-            terms = " ".join([terms or "", *self.analyzer.analyze(seen)]).strip()
+    def _to_row(self, row: PendingRow, vectors: dict[str, FloatArray], name: str) -> Row:
+        """Return a row to store.
+
+        What is seen in an image is its text and adds to its terms; what is heard in audio is its
+        text where nothing is spoken.
+        """
+        terms, end = row.terms, row.end
+        if name and row.item.modality == "image":
+            terms, end = " ".join([terms or "", *self.analyzer.analyze(name)]).strip(), len(name)
         return Row(
             id=row.item.id,
             part=row.part,
             parts=row.parts,
             modality=row.item.modality,
             source=row.item.source,
-            text=seen or row.text,
+            text=row.text or name,
             start=row.start,
-            end=len(seen) or row.end,
+            end=end,
             hash=row.change.hash,
             vectors=vectors,
             terms=terms,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sememe._types import FloatArray
 from sememe.encoders.base import BaseEncoder
@@ -15,7 +16,12 @@ from sememe.index.writing.batch import Batch, PendingRow, Vectors, WriteLog
 from sememe.sources.media.sequential_audio import SequentialReader
 from sememe.text.normalize import compose
 
-_Encoded = tuple[Vectors, list[str]]  # of each row, and what is seen in it
+
+class _Encoded(NamedTuple):
+    """Vectors of rows, and what is seen or heard in them, "" where nothing is recognised."""
+
+    vectors: Vectors
+    names: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,7 @@ class RowEncoder:
     log: WriteLog
 
     def encode(self, batches: Iterable[Batch], background: ThreadPoolExecutor) -> Iterator[Batch]:
-        """Set the vectors of each batch, and what is seen in its images.
+        """Set the vectors of each batch, and what is seen or heard in it.
 
         While one batch is encoded in the background, the next is read and chunked; it is not
         encoded before the first is stored, so that an interruption costs one batch at most.
@@ -43,45 +49,48 @@ class RowEncoder:
                 self.reader.close()
 
     def _encode_rows(self, rows: Sequence[PendingRow]) -> _Encoded:
-        vectors: Vectors = [{} for _ in rows]
-        seen = [""] * len(rows)
-        encoded: list[tuple[FloatArray, dict[int, str]]]
+        done = _Encoded([{} for _ in rows], [""] * len(rows))
         for modality in dict.fromkeys(row.item.modality for row in rows):
             at = [i for i, row in enumerate(rows) if row.item.modality == modality]
             contents = [rows[i].content for i in at]
             columns = self.encoders.load_for_documents(modality)
             encoders = [encoder for _, encoder in columns]
+            encoded: list[tuple[FloatArray, dict[int, str]]]
+            names: Sequence[str] = ()
             if modality == "text":
                 encoded = [(self._encode_texts(contents, encoder), {}) for encoder in encoders]
             elif modality == "audio":
-                encoded = encode_windows(encoders, contents, self.reader)
+                windows = encode_windows(encoders, contents, self.reader)
+                names = next((one.names for one in windows if one.names), [])
+                encoded = [(one.vectors, one.failed) for one in windows]
             else:
                 encoded, names = encode_and_describe(encoders, contents)
-                for i, name in zip(at, names, strict=True):
-                    seen[i] = name
+            for i, name in zip(at, names, strict=False):  # none of texts
+                done.names[i] = name
             for (column, _), (matrix, failed) in zip(columns, encoded, strict=True):
                 for j, i in enumerate(at):
-                    own = vectors[i]
+                    own = done.vectors[i]
                     if j in failed:
-                        vectors[i] = failed[j]
-                    elif not isinstance(own, str):
+                        done.vectors[i] = failed[j]
+                    elif not isinstance(own, str) and matrix[j, 0] == matrix[j, 0]:  # not NaN
                         own[column] = matrix[j]
-        self._add_spoken(rows, vectors)
-        return vectors, seen
+        self._add_spoken(rows, done)
+        return done
 
-    def _add_spoken(self, rows: Sequence[PendingRow], vectors: Vectors) -> None:
+    def _add_spoken(self, rows: Sequence[PendingRow], done: _Encoded) -> None:
         """Encode what is spoken in windows of audio as text, too.
 
-        Where audio has vectors in the text column itself, they stay; keyword search alone then
-        finds what is spoken.
+        Where audio has vectors of its own in the text column, they stay; keyword search alone then
+        finds what is spoken. The name of an everyday sound gives way.
         """
-        spoken = [(row.spoken, own) for row, own in zip(rows, vectors, strict=True) if row.spoken]
+        spoken = [i for i, row in enumerate(rows) if row.spoken]
         if spoken:
             ((column, encoder),) = self.encoders.load_for_documents("text")
-            matrix = self._encode_texts([text for text, _ in spoken], encoder)
-            for (_, own), vector in zip(spoken, matrix, strict=True):
-                if not isinstance(own, str):
-                    own.setdefault(column, vector)
+            matrix = self._encode_texts([rows[i].spoken for i in spoken], encoder)
+            for i, vector in zip(spoken, matrix, strict=True):
+                own = done.vectors[i]
+                if not isinstance(own, str) and (column not in own or done.names[i]):
+                    own[column] = vector
 
     def _encode_texts(self, texts: Sequence[str], encoder: BaseEncoder) -> FloatArray:
         """Encode texts, composed and repeated ones once, and count their tokens."""
@@ -94,5 +103,5 @@ class RowEncoder:
 
 
 def _finish(batch: Batch, encoded: Future[_Encoded]) -> Batch:
-    batch.vectors, batch.seen = encoded.result()
+    batch.vectors, batch.names = encoded.result()
     return batch

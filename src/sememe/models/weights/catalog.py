@@ -121,6 +121,7 @@ DEFAULTS = [BEST_MODEL, QUICK_MODEL]  # the first whose weights are here is the 
 IMAGE_MODEL = "efficientnet-lite0"
 STRUCTURE_MODEL = "image-structure"
 SOUND_MODEL = "mel-statistics"
+EVERYDAY_MODEL = "everyday-sounds"
 
 # fmt: off
 _LANGUAGES = tuple(
@@ -210,6 +211,12 @@ _MODELS = (
         languages=(), package="soxr", module="soxr", extra="audio", files={},
         about="Statistics of the mel spectrogram and MFCC: any kind of audio",
         reference="Davis & Mermelstein 1980 (MFCC); McDermott & Simoncelli 2011",
+    ),
+    ModelInfo(  # its weights are in sememe itself
+        name=EVERYDAY_MODEL, modality="audio", dim=512, size=4_275_689, licence="CC-BY-4.0",
+        languages=(), package="soxr", module="soxr", extra="audio", files={},
+        about="aiSFX: audio to features, or to the names of ten everyday sounds",
+        reference="Ma & Lerch 2022 (ISMIR); Piczak 2015 (ESC-10)",
     ),
 )
 # fmt: on

@@ -23,7 +23,8 @@ def test_index_search_verify(folder, indexed, capsys):
     query = ["search", str(indexed), "railway to Busan", "-k", "2", "--mode", "semantic", "--json"]
     assert main(query) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"query", "mode", "weights", "note", "hits", "more"}
+    facts = {"query", "mode", "weights", "note", "nothing_close", "hits", "more"}
+    assert set(found) == facts and not found["nothing_close"]
     assert (found["query"], found["mode"]) == ("railway to Busan", "semantic")
     hits = found["hits"]
     assert hits[0]["id"] == "notes/trips/train.txt"
@@ -43,6 +44,22 @@ def test_hits_say_what_they_are_made_of_and_come_one_a_line_if_asked(indexed, ca
     assert all(-1 <= hit["similarity"] <= 1 for hit in hits)
     assert any(hit["bm25"] is None for hit in hits)
     assert any(hit["bm25"] is not None and hit["bm25"] > 0 for hit in hits)
+
+
+def test_scores_below_a_minimum_are_left_out_and_what_is_not_close_is_said(indexed, capsys):
+    query = ["search", str(indexed), "railway to Busan", "-k", "4"]
+    assert main([*query, "--json"]) == 0
+    scores = [hit["score"] for hit in json.loads(capsys.readouterr().out)["hits"]]
+    assert scores[0] > 0.2 > scores[-1]
+    assert main([*query, "--json", "--min-score", "0.2"]) == 0
+    kept = [hit["score"] for hit in json.loads(capsys.readouterr().out)["hits"]]
+    assert kept == [score for score in scores if score >= 0.2]
+    assert main([*query, "--min-score", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "nothing found\n" and "no hit has a score of 1; the best has 0." in err
+    assert main(["search", str(indexed), "qqzx", "-k", "1"]) == 0
+    assert capsys.readouterr().out.startswith("nothing close; nearest:\n  1  0.0")
+    assert main([*query, "--min-score", "nan"]) == 2
 
 
 @pytest.mark.parametrize("line", [["search", "nowhere", "x"], ["search", "a", "b", "--depth", "3"]])

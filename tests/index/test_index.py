@@ -234,4 +234,4 @@ def test_encoders_read_composed_text_and_the_index_keeps_it_as_written(tmp_path)
     index.add([{"id": "a", "text": parts}])
     (hit,) = index.search(parts, mode="semantic")
     assert encoder.heard == ["한글 café"] * 2
-    assert hit.text == parts and hit.score == pytest.approx(1)
+    assert hit.text == parts and hit.similarity == pytest.approx(1)

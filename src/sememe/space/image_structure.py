@@ -27,7 +27,7 @@ DIM = SIDE * SIDE
 CANDIDATE = 0.35  # least cosine of vectors that are worth comparing
 SAME = 0.75  # least score of two versions of a picture
 
-_FINE, _COARSE = 0.7, 4.0  # standard deviations of the blurs between which structure lies, in cells
+_FINE, _COARSE = 0.7, 4.0  # standard deviations of the two blurs, in cells
 _COMPARED = 2.0  # ... up to which it is compared once it is aligned
 _STEPS = 6
 _FARTHEST = 0.3  # change of a coordinate, of half of the width, that an alignment may reach

@@ -32,7 +32,7 @@ def test_hits_of_each_modality_are_those_among_the_best_and_more():
     hits = Hits((one, two), "hybrid", {}, more={"image": (three,), "audio": (four,)})
     assert hits.by_modality() == {"text": (one,), "image": (two, three), "audio": (four,)}
     document = json.loads(json.dumps(hits.to_dict()))
-    assert list(document) == ["mode", "weights", "note", "hits", "more"]
+    assert list(document) == ["mode", "weights", "note", "nothing_close", "hits", "more"]
     assert [hit["id"] for hit in document["more"]["image"]] == ["c"]
     assert len(hits) == 2 and Hits((one,), "hybrid", {}).to_dict()["more"] == {}
 

@@ -1,4 +1,4 @@
-"""Hits of each modality beside the best ones, so that those of one do not push others aside."""
+"""Hits of each modality after the best ones, so that those of one do not push others aside."""
 
 from __future__ import annotations
 

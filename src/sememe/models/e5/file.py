@@ -215,7 +215,7 @@ def _read_normalization(cursor: _Cursor) -> dict[int, str]:
         point, length = cursor.numbers("IB")
         table[point] = "".join(map(chr, cursor.numbers(f"{length}I")))
     if cursor.at != end:
-        raise ValueError("the table of normalisation has another length than it says")
+        raise ValueError("the table of normalisation has another length than stated")
     return table
 
 

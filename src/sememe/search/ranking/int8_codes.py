@@ -7,10 +7,10 @@ numbers h from -63 to 63:
 
 The first term is the estimate, and the mean over the rows of the second is added to it, d . m with
 m the mean of step c. By Cauchy and Schwarz it misses at most |d| |step c| + |d . m| + |q| |r|. A
-row whose estimate lies more than twice that below the k-th best is not one of the k best, so exact
+row whose estimate is more than twice that below the k-th best is not one of the k best, so exact
 products of the others give the exact answer.
 
-The rotation spreads what lies in a few components, as in vectors reduced by principal components,
+The rotation spreads what is in a few components, as in vectors reduced by principal components,
 over all of them: 8 bits then lose 0.007 of a unit vector, not 0.03. It is a change of signs and two
 discrete cosine transforms, over rows and columns of the components laid out as a rectangle.
 """

@@ -87,7 +87,7 @@ def _run(session: Any, query: NDArray[np.uint8], matrix: NDArray[np.int8]) -> ND
 
 
 def _open_session(threads: int) -> Any:
-    """Open the graph of one product; the matrix is an input, read where it lies."""
+    """Open the graph of one product; the matrix is an input, read in place."""
     from onnx import TensorProto, helper
 
     port = helper.make_tensor_value_info

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ SEMANTIC = Weights(excess=1.77, words=0.0, coverage=0.0, constant=-2.46)
 KEYWORD = Weights(excess=0.0, words=9.56, coverage=-5.72, constant=-2.66)
 
 
-def standardize(similarities: Numbers, mean: float, deviation: float) -> Numbers:
+def standardize(similarities: NDArray[Any], mean: float, deviation: float) -> Numbers:
     """Return (n,) similarities as deviations above the mean of all rows."""
     return np.asarray((similarities - mean) / max(deviation, _MIN_DEVIATION), np.float64)
 

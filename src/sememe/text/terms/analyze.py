@@ -228,7 +228,7 @@ class Analyzer:
     def _want_word(self, token: Token, wanted: _Wanted) -> None:
         """Require a word by its stem; the 4 of gpt-4 and the e of e-mail are only extra.
 
-        A noun in -ing is a required term of its own beside its stem.
+        A noun in -ing is a required term, as is its stem.
         """
         terms = self._word_terms(token)
         if token.text in stopwords.ENGLISH:

@@ -1,6 +1,6 @@
 """A Unigram tokenizer that is given as a table of pieces, not as a SentencePiece file.
 
-    text   -> each character replaced as the table says, runs of spaces made one, a space in front
+    text   -> each character replaced by the table, runs of spaces made one, a space in front
            -> the most probable segmentation into pieces
 
 The library `sentencepiece` segments many texts fast, but takes a second to take in 250,000 pieces;

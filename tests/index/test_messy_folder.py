@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 
+import numpy as np
 import pytest
 
 from sememe import Index
@@ -24,13 +25,16 @@ def index(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(index):
+def hits(index):
+    """(mode, question) -> hits."""
+    search = index.search
+    return {(m, q): search(q.text, k=WITHIN, mode=m) for m in MODES for q in messy.questions()}
+
+
+@pytest.fixture(scope="module")
+def found(hits):
     """(mode, question) -> ids of the first hits, without the folder."""
-
-    def search(mode, text):
-        return [hit.id.removeprefix("folder/") for hit in index.search(text, k=WITHIN, mode=mode)]
-
-    return {(m, q): search(m, q.text) for m in MODES for q in messy.questions()}
+    return {key: [id_.removeprefix("folder/") for id_ in own.ids] for key, own in hits.items()}
 
 
 def success(found, mode, answers=lambda question: question.answers):
@@ -58,6 +62,37 @@ def test_both_together_are_no_worse_than_the_better_of_the_two(found):
     hybrid, semantic, keyword = (success(found, m) for m in ("hybrid", "semantic", "keyword"))
     for kind, share in hybrid.items():
         assert share >= max(semantic[kind], keyword[kind]) - 0.08, kind
+
+
+def measure_calibration_error(scores, right):
+    """Mean distance of tenths of the scale from the share of right hits in them, by their hits."""
+    tenths = np.minimum((scores * 10).astype(int), 9)
+    errors = [abs((scores - right)[tenths == tenth].sum()) for tenth in range(10)]
+    return sum(errors) / len(scores)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_of_hits_with_a_score_about_as_many_are_right(mode, hits, found):
+    """These questions played no part in the fit; answers of other questions must not fit them."""
+    own = [(question, each) for (m, question), each in hits.items() if m == mode]
+    scores = np.concatenate([each.scores for _, each in own])
+    ids = [id_ for question, _ in own for id_ in found[mode, question]]
+    asked = [question for question, each in own for _ in each]
+    right = np.array([id_ in question.answers for id_, question in zip(ids, asked, strict=True)])
+    assert measure_calibration_error(scores, right) <= 0.08
+    assert right[scores >= 0.6].mean() >= 0.6
+    shuffled = np.random.default_rng(0).permutation(right)
+    assert measure_calibration_error(scores, shuffled) > 0.12
+
+
+def test_nothing_close_is_rarely_said_of_an_answer_and_more_often_where_there_is_none(hits, found):
+    said = defaultdict(list)
+    for (mode, question), own in hits.items():
+        if mode == "hybrid" and (
+            not question.answers or not set(found[mode, question]).isdisjoint(question.answers)
+        ):
+            said[bool(question.answers)].append(own.nothing_close)
+    assert np.mean(said[True]) <= 0.06 < 0.15 <= np.mean(said[False])
 
 
 def test_junk_is_not_in_the_way_and_is_found_by_its_words(found, index):

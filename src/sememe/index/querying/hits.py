@@ -68,7 +68,7 @@ class Hits(Sequence[Hit]):
         more: The next hits of each modality with fewer than three among `hits`, up to three in all;
             for a text, those closer to it than chance or with a word of it. See `by_modality`.
         nothing_close: Whether even the best hit is likely no answer to the text: its relevance is
-            below 0.05.
+            below 0.04.
     """
 
     hits: tuple[Hit, ...]

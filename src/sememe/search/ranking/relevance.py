@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FLOOR = 0.05  # best relevance below which nothing is close; 4 to 5 % of answers have less
+FLOOR = 0.04  # best relevance below which nothing is close; about 4 % of answers have less
 _MIN_DEVIATION = 1e-3  # a column of one row, or of equal ones, has none to divide by
 
 Numbers = NDArray[np.float64]

@@ -78,6 +78,15 @@ class PackedFile:
         except (OSError, ValueError, OverflowError, struct.error) as error:
             raise self._damage_error(str(error)) from error
 
+    def release(self) -> None:
+        """Give back the memory of what was read of the file; it is read again when needed.
+
+        A row brings 64 kB around it into memory, so that a few thousand texts would keep the whole
+        file there.
+        """
+        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+            self._data.madvise(mmap.MADV_DONTNEED)
+
     def array(self, name: str, *shape: int) -> FloatArray:
         """Return a tensor as float32; CorruptFileError if it is missing or of another size."""
         entry = self._entry(name, int(np.prod(shape)))

@@ -29,11 +29,14 @@ class PackedRows:
 
     def __init__(self, file: PackedFile) -> None:
         self.shape = (file.sizes.vocabulary, file.sizes.dim)
+        self._file = file
         self._blocks = file.blocks(_WORDS, *self.shape)
 
     def rows(self, ids: NDArray[np.integer[Any]]) -> FloatArray:
         """Return (n, dim) float32, the embeddings of (n,) ids."""
-        return unpack(self._blocks[ids]).reshape(-1, self.shape[1])
+        rows = unpack(self._blocks[ids]).reshape(-1, self.shape[1])
+        self._file.release()
+        return rows
 
 
 class PackedLayers(Sequence[Layer]):

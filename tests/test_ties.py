@@ -19,6 +19,7 @@ from sememe._ties import (
 from sememe.evaluate.top_k import TopK
 from sememe.index.querying.hits import Hit, Hits
 from sememe.search.ranking.documents import Ranking
+from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.score_fusion import fuse
 from sememe.space import similar_pairs
 from sememe.vectors.keyed import KeyedVectors
@@ -150,7 +151,8 @@ def test_fusion_and_reranking_go_by_id_where_scores_tie():
     for seed in range(8):
         scores = noisy(np.full(4, 0.6), seed)
         order = np.argsort(-scores)
-        leg = Ranking([ids[i] for i in order], np.arange(4, dtype=np.uint64), scores[order])
+        rows = np.arange(4, dtype=np.uint64)
+        leg = VectorRanking([ids[i] for i in order], rows, scores[order], 0.2, 0.01, 50)
         assert fuse(leg, Ranking([], leg.rows[:0], scores[:0])).ids == ["a", "b", "c", "d"]
 
         class Scorer:

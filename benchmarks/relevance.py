@@ -23,7 +23,7 @@ from sememe.index.querying import searcher
 from sememe.search.ranking.relevance import FLOOR
 from sememe.search.ranking.score_fusion import FusedRanking
 
-DEPTH, UNANSWERED = 10, 0.2
+DEPTH, UNANSWERED, MANY_WORDS = 10, 0.2, 4
 WORDS = 4.5  # weight of c in units of that of e, the best for ranking over all sets
 Set = tuple[str, str, str]
 
@@ -66,7 +66,8 @@ def judge(index: str, folder: str, split: str) -> list[Judged]:
 
     def record(*rankings, coverage, **others) -> FusedRanking:
         fused = fuse(*rankings, coverage=coverage, **others)
-        recorded.append((fused, 0.0 if "keyword" in fused.note else coverage))
+        share = min(len(others["required"]), MANY_WORDS) / MANY_WORDS
+        recorded.append((fused, 0.0 if "keyword" in fused.note else coverage * share))
         return fused
 
     data, opened = read_beir(folder, split=split), sememe.Index.open(index)

@@ -56,7 +56,7 @@ def test_scores_below_a_minimum_are_left_out_and_what_is_not_close_is_said(index
     assert kept == [score for score in scores if score >= 0.2]
     assert main([*query, "--min-score", "1"]) == 0
     out, err = capsys.readouterr()
-    assert out == "nothing found\n" and "no hit has a score of 1; the best has 0." in err
+    assert out == "nothing found\n" and "no hit has a score of 1 or more; the best has 0." in err
     assert main(["search", str(indexed), "qqzx", "-k", "1"]) == 0
     assert capsys.readouterr().out.startswith("nothing close; nearest:\n  1  0.0")
     assert main([*query, "--min-score", "nan"]) == 2

@@ -187,6 +187,7 @@ class _Outsider(BaseEncoder):
         self.modality = encoder.modality
         self.wrapped: Any = encoder
         self.scale = getattr(encoder, "scale", None)
+        self.usual_similarity = getattr(encoder, "usual_similarity", self.usual_similarity)
         self.vectors = getattr(encoder, "vectors", None)
 
     def encode(self, items: Sequence[Any], **options: Any) -> FloatArray:

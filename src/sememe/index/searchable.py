@@ -77,8 +77,8 @@ class Searchable:
         Args:
             query: Text, in any language of the encoder.
             k: How many items at most.
-            mode: "semantic" compares meaning, "keyword" counts words (BM25), "hybrid" does both
-                and weighs them; `hits.note` gives the reason when one is ignored.
+            mode: "semantic" compares meaning, "keyword" counts words (BM25), "hybrid" does both;
+                `hits.note` gives the reason when one is ignored.
             where: SQL over the columns id, source, modality, text and all metadata, for example
                 "year >= 2020 AND source LIKE '%.md'". Of audio, start and end are in milliseconds.
             modality: "text", "image" or "audio" finds these alone. By default the best of all are
@@ -87,7 +87,8 @@ class Searchable:
                 that is more, and so decides their order and scores.
             min_score: The lowest score of a hit: a relevance from 0 to 1, of which 0.5 means as
                 likely right as wrong. By default hits are given however low, and
-                `hits.nothing_close` tells where even the best is likely no answer.
+                `hits.nothing_close` tells where even the best is likely no answer. After
+                reranking, the lowest of the cross-encoder's scores.
 
         Raises:
             InvalidInputError: If `min_score` is NaN.

@@ -19,20 +19,20 @@ from sememe.search.ranking.relevance import (
 
 
 def test_worked():
-    """(0.6 - 0.2) / 0.1 = 4 deviations; of 50 rows sqrt(2 ln 50) = 2.797 are chance: e = 1.203.
+    """(0.6 - 0.2) / 0.1 = 4 deviations; of 50 rows sqrt(2 ln 60) = 2.862 are chance: e = 1.138.
 
-    Half of the words, all on it: c = 0.5. 1.29 * 1.203 + 5.8 * 0.5 - 3.81 * 0.5 - 2.38 = 0.167.
+    Half of the words, all on it: c = 0.5. 1.01 * 1.138 + 4.55 * 0.5 - 1.47 * 0.5 - 3.52 = -0.831.
     """
     excess = standardize(np.array([0.6, 0.2]), 0.2, 0.1) - expect_best(50)
-    assert excess.tolist() == pytest.approx([1.2029, -2.7971], abs=1e-4)
+    assert excess.tolist() == pytest.approx([1.1384, -2.8616], abs=1e-4)
     logits = HYBRID.compute_logits(excess, np.array([0.5, 0.0]), 0.5)
-    assert logits.tolist() == pytest.approx([0.1667, -7.8933], abs=1e-3)
-    assert to_probability(logits)[0] == pytest.approx(1 / (1 + math.exp(-0.1667)), abs=1e-4)
+    assert logits.tolist() == pytest.approx([-0.8302, -7.1452], abs=1e-3)
+    assert to_probability(logits)[0] == pytest.approx(1 / (1 + math.exp(0.8302)), abs=1e-4)
 
 
 def test_a_column_of_equal_rows_has_no_deviation_to_divide_by():
     assert np.isfinite(standardize(np.array([0.5, 0.5]), 0.5, 0.0)).all()
-    assert expect_best(0) == expect_best(1) == 0.0
+    assert expect_best(0) == pytest.approx(math.sqrt(2 * math.log(10)))  # of few rows, too
 
 
 @pytest.mark.parametrize("weights", [HYBRID, SEMANTIC, KEYWORD])

@@ -34,19 +34,19 @@ RANKINGS = st.dictionaries(
 
 
 def test_worked():
-    """a, b, c are 4, 2, 1 deviations high: e = 1.203, -0.797, -1.797; half the words: c 0.5, 0.25.
+    """a, b, c are 4, 2, 1 deviations high: e = 1.138, -0.862, -1.862; half the words: c 0.5, 0.25.
 
-    a = 1.29 * 1.203 - 3.81 * 0.5 - 2.38 = -2.733; b = 1.29 * -0.797 + 5.8 * 0.5 - 4.285 = -2.413;
-    c = 1.29 * -1.797 + 5.8 * 0.25 - 4.285 = -5.153. For b speak 1.29 * 2 = 2.58 and 2.9.
+    a = 1.01 * 1.138 - 1.47 * 0.5 - 3.52 = -3.105; b = 1.01 * -0.862 + 4.55 * 0.5 - 4.255 = -2.85;
+    c = 1.01 * -1.862 + 4.55 * 0.25 - 4.255 = -4.998. For b speak 1.01 * 2 = 2.02 and 2.275.
     """
     fused = fuse(
         ranking(a=0.6, b=0.4), ranking(b=8.0, c=4.0), similarities={"c": 0.3}, coverage=0.5
     )
     assert fused.ids == ["b", "a", "c"]
-    assert fused.scores.tolist() == pytest.approx([0.0822, 0.0610, 0.00575], abs=2e-4)
-    assert fused.excess.tolist() == pytest.approx([-0.797, 1.203, -1.797], abs=1e-3)
+    assert fused.scores.tolist() == pytest.approx([0.0547, 0.0429, 0.0067], abs=2e-4)
+    assert fused.excess.tolist() == pytest.approx([-0.862, 1.138, -1.862], abs=1e-3)
     assert fused.words.tolist() == [0.5, 0.0, 0.25]
-    assert fused.weights["semantic"] == pytest.approx(2.58 / 5.48, abs=1e-3)
+    assert fused.weights["semantic"] == pytest.approx(2.02 / 4.295, abs=1e-3)
     assert fused.note == ""
 
 
@@ -56,6 +56,16 @@ def test_a_poorly_covered_query_trusts_its_words_less():
     assert fuse(meaning, words, coverage=0.25).ids == ["a", "b"]
 
 
+def test_a_document_without_the_word_of_a_short_query_may_still_be_the_answer():
+    """Of one word the coverage takes 1.47 / 4 away, of four words and more 1.47."""
+    meaning, words = ranking(a=0.8), ranking(b=8.0)
+    one = fuse(meaning, words, required=["dog"])
+    four = fuse(meaning, words, required=["how", "to", "train", "dogs"])
+    logits = [np.log(s / (1 - s)) for s in (one.scores[1], four.scores[1])]
+    assert one.ids == four.ids == ["b", "a"]
+    assert logits[0] - logits[1] == pytest.approx(1.47 * 3 / 4)
+
+
 def test_without_a_similarity_the_lowest_is_assumed():
     fused = fuse(ranking(a=0.9, b=0.5), ranking(c=1.0), coverage=0.1)
     assert fused.ids == ["a", "c", "b"]
@@ -63,8 +73,8 @@ def test_without_a_similarity_the_lowest_is_assumed():
 
 
 def test_meaning_and_words_alone_are_rated_by_models_of_their_own():
-    """e = 4 - 2.797: 1.77 * 1.203 - 2.46 = -0.331. 9.56 * 0.5 - 5.72 * 0.5 - 2.66 = -0.74."""
-    assert rate_similarities(ranking(a=0.6)).tolist() == pytest.approx([0.418], abs=1e-3)
+    """e = 4 - 2.862: 1.62 * 1.138 - 2.73 = -0.886. 9.56 * 0.5 - 5.72 * 0.5 - 2.66 = -0.74."""
+    assert rate_similarities(ranking(a=0.6)).tolist() == pytest.approx([0.292], abs=1e-3)
     assert rate_words(ranking(a=7.0, b=0.0), 0.5)[0] == pytest.approx(0.323, abs=1e-3)
     alone = fuse(EMPTY, ranking(a=7.0, b=3.5), coverage=0.5)
     assert alone.scores.tolist() == pytest.approx(rate_words(ranking(a=7.0, b=3.5), 0.5))

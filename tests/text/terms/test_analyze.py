@@ -106,6 +106,7 @@ def test_document_terms_by_hand(default):
 def test_a_noun_in_ing_is_a_term_beside_its_short_stem_in_documents_and_queries(default):
     """wedding and Wednesday's abbreviation share the stem wed; sing is no short stem."""
     assert default.analyze("Weddings, Wed, singing") == ["wedding", "wed", "wed", "sing"]
+    assert default.analyze("the wedding's day") == ["the", "wedding", "wed", "day"]
     assert default.analyze_query("a wedding").required == ("wedding", "wed")
     assert default.analyze_query("string king").required == ("string", "king")
 

@@ -9,11 +9,11 @@ The network and its licence: `sememe.models.audio.sound_network`; the kinds:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from sememe._cpus import count_cpus
 from sememe._errors import InvalidInputError
 from sememe._types import Encoder, FloatArray
 from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items, map_audio
@@ -66,7 +66,7 @@ class EverydaySounds(BaseAudioEncoder, Classifier):
         space = fingerprint_space(v=1, network=self._engine.digest, normalize=True)
         super().__init__(name=name, dim=FEATURES, space=space)
         self.labels = (*(kind.name for kind in known_kinds()), UNKNOWN)
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or count_cpus()
 
     def _encode(self, items: list[Any], show_progress: bool) -> tuple[FloatArray, dict[int, str]]:
         rows, failed = self._measure(items, show_progress)

@@ -8,11 +8,11 @@ What structure is, and how two are compared: `sememe.space.image_structure`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from sememe._cpus import count_cpus
 from sememe._errors import CorruptFileError
 from sememe._progress import progress
 from sememe._types import FloatArray
@@ -41,7 +41,7 @@ class StructureEncoder(BaseImageEncoder):
         check_threads(threads)
         space = fingerprint_space(v=1, structure=1, side=SIDE, normalize=True)
         super().__init__(name=STRUCTURE_MODEL, dim=DIM, space=space)
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or count_cpus()
 
     def _encode(self, items: list[Any], show_progress: bool) -> tuple[FloatArray, dict[int, str]]:
         import numpy as np

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from sememe.encoders.text.word_tokens import Tokens
     from sememe.vectors.keyed import KeyedVectors
 
-_REMEMBERED = (
-    2048  # pieces of USE together with a slow encoder: what they save in time is nothing there
-)
+_REMEMBERED = 2048  # pieces of USE together with E5, which takes 25 times as long anyway
 
 
 def load_vectors(name: str) -> KeyedVectors:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sememe.models.weights.catalog import ModelInfo
 
 FILE = "packed"  # the role of the file in the catalogue
+_USUAL = (0.79, 0.02)  # of cosines: questions and passages of SciFact
 QUERY, DOCUMENT = "query: ", "passage: "
 
 
@@ -61,4 +62,6 @@ def load_packed_encoder(
         limit=engine.max_tokens,
         space=fingerprint_model(info, dtype=dtype, pooling="mean", prompts=[QUERY, DOCUMENT]),
     )
-    return SentenceEncoder(model, engine, tokenizer, overflow=overflow, document=documents)
+    encoder = SentenceEncoder(model, engine, tokenizer, overflow=overflow, document=documents)
+    encoder.usual_similarity = _USUAL
+    return encoder

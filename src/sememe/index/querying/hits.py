@@ -62,13 +62,13 @@ class Hits(Sequence[Hit]):
     Attributes:
         hits: The hits.
         mode: The mode asked for.
-        weights: Share of "semantic" and "keyword" in the scores, adding up to 1; after reranking,
-            in the scores before it.
+        weights: Share of "semantic" and "keyword" in what speaks for the best hit, adding up to 1;
+            after reranking, in what did before it.
         note: Why one of the two was ignored; "" where none was.
         more: The next hits of each modality with fewer than three among `hits`, up to three in all;
             for a text, those closer to it than chance or with a word of it. See `by_modality`.
         nothing_close: Whether even the best hit is likely no answer to the text: its relevance is
-            below 0.04.
+            below 0.025, as may be in hybrid and semantic search; not after reranking.
     """
 
     hits: tuple[Hit, ...]
@@ -125,7 +125,8 @@ class Hits(Sequence[Hit]):
         more = {kind: own for kind, own in more.items() if own}
         note = self.note
         if self.hits and not hits:
-            note = f"no hit has a score of {score:g}; the best has {self.hits[0].score:.3f}"
+            best = f"{self.hits[0].score:.4g}"
+            note = f"no hit has a score of {score:g} or more; the best has {best}. Give a lower one"
         return replace(self, hits=hits, note=note, more=more)
 
     def rerank(self, query: str, scorer: PairScorer, *, k: int | None = None) -> Hits:
@@ -146,4 +147,4 @@ class Hits(Sequence[Hit]):
             )
         ranked = rank(scores, self.ids, tolerance=tolerance_of_outputs(scores))[:k]
         hits = tuple(replace(self.hits[i], score=score) for i, score in ranked)
-        return replace(self, hits=hits, more={})
+        return replace(self, hits=hits, more={}, nothing_close=False)

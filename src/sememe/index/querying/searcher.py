@@ -9,8 +9,6 @@ from functools import reduce
 from itertools import chain
 from typing import Any, get_args
 
-import numpy as np
-
 from sememe._errors import InvalidInputError, UnknownNameError
 from sememe._nouns import noun
 from sememe._types import Modality
@@ -154,7 +152,7 @@ class Searcher:
             near, column, vector = rank(query.content, depth, query.where, query.wanted)
             keyword, required, coverage = words.result()
         nearest = _locate_rows(near)
-        far = [id_ for id_ in keyword.ids if id_ not in nearest]
+        far = self._vectors.keep_comparable([i for i in keyword.ids if i not in nearest])
         scores = self._store.score_ids(column, vector, far).tolist() if far else []
         similarities = {i: s for i, s in zip(far, scores, strict=True) if s == s}  # not NaN
         fused = fuse(
@@ -168,7 +166,7 @@ class Searcher:
             kind=query.noun,
         )
         bm25 = _map_scores(keyword)
-        worded = bm25 if fused.weights["keyword"] else {}
+        worded = bm25 if fused.words.any() else {}
         found = _Found(
             fused.ids[: query.k],
             dict(zip(fused.ids, fused.scores.tolist(), strict=True)),
@@ -233,11 +231,8 @@ class Searcher:
             return "the index is empty"
         if not query.is_filtered:
             return ""
-        column, dim = self._encoders.text_column
-        # Any vector is near to whatever passes; one of the query would need the encoder loaded.
-        anything = np.eye(1, dim, dtype=np.float32)
-        ranking = self._store.search_vectors(column, anything, 1, where=query.where)[0]
-        return "" if len(ranking.ids) else f"no {query.noun} passes the filter"
+        passes = query.where is not None and self._store.count_rows(query.where)
+        return "" if passes else f"no {query.noun} passes the filter"
 
 
 @dataclass(frozen=True, slots=True)

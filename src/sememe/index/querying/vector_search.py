@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,6 +52,13 @@ class VectorSearch:
             query = vectors[-1][0]
             rankings += self._rank_column(column, encoder, query, k, where, modality)
         return merge_results(rankings, k * len(rankings)), columns[0][0], vectors[0][0]
+
+    def keep_comparable(self, ids: Sequence[str]) -> list[str]:
+        """Return the items whose similarities in the text column need no other scale."""
+        column = self.encoders.list_columns("text")[0]
+        shared = [kind for kind in MEDIA if column in self.encoders.list_columns(kind)]
+        groups = self.store.assign(ids, [f"modality = '{kind}'" for kind in shared])
+        return [id_ for id_, group in zip(ids, groups, strict=True) if group < 0]
 
     def rank_by_example(
         self, content: Any, modality: Modality, k: int, where: str | None

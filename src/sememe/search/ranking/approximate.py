@@ -15,7 +15,6 @@ found all the same: Lance compares them one by one.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ from sememe.search.table.snapshot import make_snapshot
 
 EXACT_LIMIT = 250_000  # rows: 640 MB of 512 dimensions
 RECALL_WANTED = 0.95
-FORMAT = 2
+FORMAT = 3
 _CELL_ROWS = 4096
 REFINE = 10  # rows compared exactly for each row wanted ...
 REFINED_ROWS = 400  # ... and how many in all are enough: each is a read from disk
@@ -51,10 +50,12 @@ class Notes:
     Attributes:
         probes: Cells to search.
         mean: (dim,) float32, the mean of the column.
+        rows: (n, dim) float32, some hundred of its rows.
     """
 
     probes: int
     mean: FloatArray
+    rows: FloatArray
 
 
 def find_usable_notes(table: LanceTable, folder: Path, column: str, limit: int) -> Notes | None:
@@ -99,7 +100,7 @@ def measure(table: LanceTable, folder: Path, column: str) -> None:
         if recall >= RECALL_WANTED:
             break
     with write_atomically(folder / f"ann_{column}.npy") as file:
-        np.save(file, sample.mean, allow_pickle=False)
+        np.save(file, np.vstack([sample.mean, sample.rows]), allow_pickle=False)
     document = {"format": FORMAT, "columns": _read_entries(folder) | {column: entry}}
     with write_atomically(folder / "ann.json") as file:
         file.write(json.dumps(document, indent=1, sort_keys=True).encode() + b"\n")
@@ -110,19 +111,16 @@ def search(
 ) -> list[VectorRanking]:
     """Rank documents approximately; scores are exact.
 
-    The mean is over the rows that the index was measured with; the deviation is estimated from the
-    best score, as the largest of normal values.
+    The mean is over the rows that the index was measured with, the deviation over a sample of them.
 
     Raises:
         FilterError: If `where` cannot be run.
     """
     rankings, n = [], table.dataset.count_rows()
-    spread = math.sqrt(2 * math.log(max(n, 2)))
     for query in queries:
         own = _rank_documents(table, column, query, k, notes.probes, where)
         mean = float(notes.mean @ query)
-        best = float(own.scores[0]) if len(own.scores) else mean
-        deviation = max(best - mean, 0.0) / spread
+        deviation = float((notes.rows @ query).std(dtype=np.float64))
         rankings.append(VectorRanking(own.ids, own.rows, own.scores, mean, deviation, n))
     return rankings
 
@@ -212,9 +210,10 @@ def _read_notes(table: LanceTable, folder: Path, column: str) -> Notes | None:
     """Read the notes of a column's index; None where they are missing or damaged."""
     try:
         probes = int(_read_entries(folder)[column]["probes"])
-        mean: FloatArray = np.load(folder / f"ann_{column}.npy", allow_pickle=False)
+        stored: FloatArray = np.load(folder / f"ann_{column}.npy", allow_pickle=False)
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
     dim = vector_dims(table.dataset.schema)[column]
-    fits = probes > 0 and mean.dtype == np.float32 and mean.shape == (dim,)
-    return Notes(probes, mean) if fits and bool(np.isfinite(mean).all()) else None
+    fits = probes > 0 and stored.dtype == np.float32 and stored.ndim == 2
+    fits = fits and len(stored) > 1 and stored.shape[1] == dim and bool(np.isfinite(stored).all())
+    return Notes(probes, stored[0], stored[1:]) if fits else None

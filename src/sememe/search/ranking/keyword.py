@@ -181,10 +181,8 @@ class Vocabulary:
         unknown = [term for term in asked if term not in known]
         if len(unknown) > _FEW_TERMS:
             known.update(dict.fromkeys(_read_terms(table, rows[:_READ]), True))
-        for term in unknown:
-            if term not in known:
-                self._count(table, term)  # not just whether: a hybrid search asks next
-        return tuple(term for term in asked if not known[term])
+        # Counted, not just whether they occur: a hybrid search asks next.
+        return tuple(term for term in asked if not (known.get(term) or self._count(table, term)))
 
     def count_rows(self, table: LanceTable, terms: Iterable[str]) -> dict[str, int]:
         """Return how many rows hold each term, counted up to `_COMMON`."""

@@ -25,11 +25,13 @@ class Sample:
         queries: (m, dim) float32.
         truth: (m, 10) uint64, addresses of the nearest rows by inner product.
         mean: (dim,) float32, the mean of all rows; times a query it is the mean similarity.
+        rows: (2m, dim) float32, rows drawn at random; times a query, like those of all rows.
     """
 
     queries: FloatArray
     truth: NDArray[np.uint64]
     mean: FloatArray
+    rows: FloatArray
 
     def measure_recall(self, answers: Sequence[Addresses]) -> float:
         """Return recall@10: the mean share of the nearest rows among the answers."""
@@ -58,7 +60,7 @@ def draw_sample(table: LanceTable, column: str) -> Sample:
         truth = np.take_along_axis(known, top, axis=1)
         total += matrix.sum(axis=0, dtype=np.float64)
         count += len(matrix)
-    return Sample(queries, truth, (total / max(1, count)).astype(np.float32))
+    return Sample(queries, truth, (total / max(1, count)).astype(np.float32), rows)
 
 
 def _draw(table: LanceTable, column: str, n: int, rng: np.random.Generator) -> FloatArray:

@@ -1,16 +1,17 @@
 """Relevance: the probability that a document answers a query, by its vector and its words.
 
-    e = (similarity - mean) / deviation - sqrt(2 ln rows)
+    e = (similarity - mean) / deviation - sqrt(2 ln (rows + 10))
     c = coverage * BM25 / best BM25
 
-    hybrid     logit = 1.29 e + 5.8 c - 3.81 coverage - 2.38
-    semantic   logit = 1.77 e - 2.46
+    hybrid     logit = 1.01 e + 4.55 c - 1.47 coverage * min(words, 4) / 4 - 3.52
+    semantic   logit = 1.62 e - 2.73
     keyword    logit = 9.56 c - 5.72 coverage - 2.66
 
 Mean and deviation are those of the query's similarities to all rows, and e is by how much a
 document exceeds what the best of as many unrelated rows would have by chance. Coverage is the share
 of the query's words that the best document by BM25 holds, each counted by its rareness. It takes
-away what c gives: where some document holds all words, one that holds none is hardly the answer.
+away some of what c gives: where some document holds all words of a long query, one that holds none
+is hardly the answer; of a single word that proves less.
 
 Similarities are taken in deviations, so that the numbers serve any encoder, whose cosines may lie
 between 0 and 0.6 or between 0.7 and 0.9. They were fitted by logistic regression
@@ -28,15 +29,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FLOOR = 0.04  # best relevance below which nothing is close; about 4 % of answers have less
-_MIN_DEVIATION = 1e-3  # a column of one row, or of equal ones, has none to divide by
+FLOOR = 0.025  # best relevance below which nothing is close; about 4 % of answers have less
+_UNSEEN = 10  # rows added, so that the best of a few has to exceed something, too
+MIN_DEVIATION = 1e-3  # a column of one row, or of equal ones, has none to divide by
 
 Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights of a logit: of e, of c, of the coverage, and of 1."""
+    """Weights of a logit: of e, of c, of the coverage (see `fuse`), and of 1."""
 
     excess: float
     words: float
@@ -51,14 +53,14 @@ class Weights:
         return np.asarray(logits + self.coverage * coverage + self.constant, np.float64)
 
 
-HYBRID = Weights(excess=1.29, words=5.8, coverage=-3.81, constant=-2.38)
-SEMANTIC = Weights(excess=1.77, words=0.0, coverage=0.0, constant=-2.46)
+HYBRID = Weights(excess=1.01, words=4.55, coverage=-1.47, constant=-3.52)
+SEMANTIC = Weights(excess=1.62, words=0.0, coverage=0.0, constant=-2.73)
 KEYWORD = Weights(excess=0.0, words=9.56, coverage=-5.72, constant=-2.66)
 
 
 def standardize(similarities: NDArray[Any], mean: float, deviation: float) -> Numbers:
     """Return (n,) similarities as deviations above the mean of all rows."""
-    return np.asarray((similarities - mean) / max(deviation, _MIN_DEVIATION), np.float64)
+    return np.asarray((similarities - mean) / max(deviation, MIN_DEVIATION), np.float64)
 
 
 def expect_best(rows: int) -> float:
@@ -69,7 +71,7 @@ def expect_best(rows: int) -> float:
     >>> round(expect_best(10_000), 2)
     4.29
     """
-    return math.sqrt(2.0 * math.log(max(rows, 1)))
+    return math.sqrt(2.0 * math.log(rows + _UNSEEN))
 
 
 def to_probability(logits: Numbers) -> Numbers:

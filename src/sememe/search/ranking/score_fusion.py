@@ -28,6 +28,7 @@ from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.relevance import (
     HYBRID,
     KEYWORD,
+    MIN_DEVIATION,
     SEMANTIC,
     Numbers,
     expect_best,
@@ -35,8 +36,8 @@ from sememe.search.ranking.relevance import (
     to_probability,
 )
 
-_MIN_DEVIATION = 1e-3  # a column of one row, or of equal ones, has none to divide by
 _PRIOR_ROWS = 30  # rows that a prior counts for
+_MANY_WORDS = 4  # of a query, from which a document without them is hardly an answer
 _PASSING = " that passes the filter"
 
 
@@ -55,8 +56,8 @@ def shrink_statistics(ranking: VectorRanking, prior: Prior = TEXT_PRIOR) -> Vect
     """Shrink a ranking's mean and deviation toward a prior worth 30 rows."""
     total = ranking.count + _PRIOR_ROWS
     mean = (ranking.count * ranking.mean + _PRIOR_ROWS * prior.mean) / total
-    spread = ranking.count * (ranking.deviation**2 + (ranking.mean - mean) ** 2)
-    spread += _PRIOR_ROWS * (prior.deviation**2 + (prior.mean - mean) ** 2)
+    # Not the deviation of both together: a prior whose mean is far off would widen it for long.
+    spread = ranking.count * ranking.deviation**2 + _PRIOR_ROWS * prior.deviation**2
     return replace(ranking, mean=mean, deviation=(spread / total) ** 0.5)
 
 
@@ -82,6 +83,7 @@ def merge_results(rankings: Sequence[VectorRanking], k: int) -> VectorRanking:
         ids=ids,
         rows=np.array([best[id_][1] for id_ in ids], np.uint64),
         scores=np.array([score for _, score in ranked], np.float32),
+        count=max(ranking.count for ranking in rankings),
     )
 
 
@@ -109,8 +111,9 @@ def _rescale(ranking: VectorRanking, scale: VectorRanking) -> list[float]:
     """Return a ranking's scores with the mean and deviation of another."""
     if ranking is scale:
         return [float(score) for score in ranking.scores]
-    unit = max(scale.deviation, _MIN_DEVIATION) / max(ranking.deviation, _MIN_DEVIATION)
-    return [scale.mean + (float(score) - ranking.mean) * unit for score in ranking.scores]
+    heights = standardize(ranking.scores, ranking.mean, ranking.deviation)
+    scores: list[float] = (scale.mean + heights * max(scale.deviation, MIN_DEVIATION)).tolist()
+    return scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,8 @@ class FusedRanking:
         scores: (n,) relevance, from 0 to 1.
         excess: (n,) the e of `ranking.relevance`.
         words: (n,) its c.
-        weights: Share of "semantic" and "keyword" in what speaks for the best, adding up to 1.
+        weights: Share of "semantic" and "keyword" in what speaks for the best, adding up to 1; 0
+            for both where there is nothing.
         note: Why one of the two was ignored; "" where none was.
     """
 
@@ -178,6 +182,8 @@ def fuse(
     coverage = 0.0 if unworded else coverage
     words = coverage * bm25 / max([*worded.values(), 1e-9])
     model = KEYWORD if unsemantic else HYBRID
+    if model is HYBRID and required:
+        coverage *= min(len(required), _MANY_WORDS) / _MANY_WORDS
     logits = model.compute_logits(excess, words, coverage)
     order = [i for i, _ in rank(logits, ids)]
     parts = {"semantic": 0.0 if unsemantic else 1.0, "keyword": 0.0}
@@ -246,7 +252,7 @@ def _reject_keyword(
     if required and not occurring:
         return "none of the query's words occurs in the documents"
     if not len(ranking.ids):
-        return f"no {what} has a word of the query"
+        return f"no {what} has a word of the query"  # as `explain_no_match`
     names = [term for term in occurring if not _is_incidental(term)]
     if missing and not names:
         return f"only {', '.join(occurring)} of the query's words occurs in the documents"

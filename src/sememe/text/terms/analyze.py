@@ -40,6 +40,7 @@ _EXTRA_WEIGHT = 0.3  # the best of 0, 0.2, 0.3, 0.5 on MIRACL-ko train; no effec
 _CACHED_CHARACTERS = 40  # longer pieces between white space rarely occur twice
 _CACHE_SIZE = 200_000  # pieces; about 100 MB at the most
 _PARTS = re.compile("[0-9]+|[^0-9-]+")
+_POSSESSIVE = re.compile("['\u2019]s?$")
 _SHORT_STEM = 3  # letters
 
 
@@ -191,7 +192,7 @@ class Analyzer:
         >>> Analyzer().analyze("weddings running singing")
         ['wedding', 'wed', 'running', 'run', 'sing']
         """
-        noun = strip_accents(word).removesuffix("s")
+        noun = _POSSESSIVE.sub("", strip_accents(word)).removesuffix("s")
         if self.version < _VERSION or len(stems) != 1 or not noun.endswith("ing"):
             return ""
         (stem,) = stems

@@ -50,10 +50,10 @@ def test_scores_below_a_minimum_are_left_out_and_what_is_not_close_is_said(index
     query = ["search", str(indexed), "railway to Busan", "-k", "4"]
     assert main([*query, "--json"]) == 0
     scores = [hit["score"] for hit in json.loads(capsys.readouterr().out)["hits"]]
-    assert scores[0] > 0.2 > scores[-1]
-    assert main([*query, "--json", "--min-score", "0.2"]) == 0
+    assert scores[0] > 0.05 > scores[-1]
+    assert main([*query, "--json", "--min-score", "0.05"]) == 0
     kept = [hit["score"] for hit in json.loads(capsys.readouterr().out)["hits"]]
-    assert kept == [score for score in scores if score >= 0.2]
+    assert kept == [score for score in scores if score >= 0.05]
     assert main([*query, "--min-score", "1"]) == 0
     out, err = capsys.readouterr()
     assert out == "nothing found\n" and "no hit has a score of 1 or more; the best has 0." in err

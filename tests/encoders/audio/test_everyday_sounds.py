@@ -162,7 +162,13 @@ def test_words_in_two_languages_find_the_sound(told, encoder):
 def test_a_guess_is_called_one_and_the_unknown_has_no_name(told):
     rows = [row(rain=0.95), row(rain=0.7), row(rain=0.2, sea=0.55), row(rain=0.45, sea=0.45), row()]
     done = told.encode_named(rows)
-    assert done.names == ["rain", "rain (probably)", "sea waves (probably)", "", ""]
+    assert done.names == [
+        "rain / 빗소리",
+        "rain / 빗소리 (probably)",
+        "sea waves / 파도 소리 (probably)",
+        "",
+        "",
+    ]
     assert np.isnan(done.vectors).all(axis=1).tolist() == [False, False, False, True, True]
 
 

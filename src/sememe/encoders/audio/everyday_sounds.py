@@ -33,7 +33,8 @@ from sememe.models.weights.catalog import EVERYDAY_MODEL
 from sememe.sources.media.audio_decoding import stream_sound
 
 _SECONDS = 5.0  # of audio that the network reads together
-_SURE = 0.8  # from this probability on a name is given without "probably"
+_SURE = 0.8  # from this probability on a name is given without `GUESS`
+GUESS = " (probably)"
 _LEAST = 0.5  # below this probability of its best kind a sound is unknown
 _SILENCE = 1e-4  # of full scale: audio that stays below is silent
 
@@ -103,7 +104,7 @@ class NamedSounds(NamedTuple):
 
     Attributes:
         vectors: (n, dim) unit rows; NaN where nothing is known.
-        names: What each is: "rain", "rain (probably)", "" where nothing is known.
+        names: What each is: "rain / 빗소리", "rain / 빗소리 (probably)", "" where it is unknown.
         failed: {index: reason} of what cannot be read.
     """
 
@@ -154,12 +155,17 @@ class SoundNameEncoder(BaseAudioEncoder):
         return np.where(unknown[:, None], np.float32(np.nan), rows)
 
     def name_rows(self, probabilities: FloatArray) -> list[str]:
-        """Return the name to show of each of (n, 11) probabilities; "" where it is unknown."""
+        """Return the name to show of each of (n, 11) probabilities, in English and Korean.
+
+        "rain / 빗소리", or "rain / 빗소리 (probably)"; "" where it is unknown.
+        """
         names = []
         for row in probabilities[:, :-1]:
             best = int(row.argmax())
-            sure = "" if row[best] >= _SURE else " (probably)"
-            names.append(f"{self.sounds.labels[best]}{sure}" if row[best] >= _LEAST else "")
+            kind = known_kinds()[best]
+            korean = next(name for name in kind.others if not name.isascii())
+            sure = "" if row[best] >= _SURE else GUESS
+            names.append(f"{kind.name} / {korean}{sure}" if row[best] >= _LEAST else "")
         return names
 
     def estimate_background(self, query: FloatArray) -> tuple[float, float]:

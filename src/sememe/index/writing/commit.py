@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sememe._errors import CorruptFileError
 from sememe._types import FloatArray, Item, Metadata
+from sememe.encoders.audio.everyday_sounds import GUESS
 from sememe.index.writing.batch import Batch, PendingRow, WriteLog
 from sememe.index.writing.source_ledger import SourceLedger
 from sememe.search.store import Store
@@ -60,12 +61,14 @@ class Committer:
     def _to_row(self, row: PendingRow, vectors: dict[str, FloatArray], name: str) -> Row:
         """Return a row to store.
 
-        What is seen in an image is its text and adds to its terms; what is heard in audio is its
-        text where nothing is spoken.
+        What is seen in an image is its text and adds to its terms; so does what is heard in audio
+        where nothing is spoken.
         """
         terms, end = row.terms, row.end
-        if name and row.item.modality == "image":
-            terms, end = " ".join([terms or "", *self.analyzer.analyze(name)]).strip(), len(name)
+        if name and not row.text:
+            named = self.analyzer.analyze(name.removesuffix(GUESS))
+            terms = " ".join([terms or "", *named]).strip()
+            end = len(name) if row.item.modality == "image" else end
         return Row(
             id=row.item.id,
             part=row.part,

@@ -277,3 +277,18 @@ def test_repeated_ids_of_a_file_lose_no_row(index, tmp_path):
     table.write_text("\n".join(lines), encoding="utf-8")
     assert index.sync(table).added == 30
     assert index.sync(table).unchanged == 30
+
+
+def test_a_file_is_found_by_its_name_and_a_row_of_a_table_is_not(tmp_path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "장보기.txt").write_text("우유와 달걀, 세제")
+    (folder / "car_insurance.txt").write_text("Premium due in May")
+    (folder / "car prices.csv").write_text("text\nred paint\nblue paint\n")
+    index = Index.create(tmp_path / "index")
+    index.sync(folder)
+    assert index.search("장보기", mode="keyword").ids == ["files/장보기.txt"]
+    assert index.search("insurance", mode="keyword").ids == ["files/car_insurance.txt"]
+    assert index.search("car", mode="keyword").ids == ["files/car_insurance.txt"]
+    found = index.search("장보기", k=1)
+    assert found.ids == ["files/장보기.txt"] and not found.nothing_close

@@ -103,7 +103,9 @@ def _cut_text(change: Change, spans: Sequence[Span], analyzer: Analyzer) -> Iter
         if part % TERM_ROWS == 0:
             after = part + TERM_ROWS
             end = spans[after].start if after < len(spans) else len(text)
-            terms = " ".join(analyzer.analyze(text[span.start : end]))
+            own = analyzer.analyze(text[span.start : end])
+            is_file = change.item.id == change.item.source and part == 0
+            terms = " ".join(own + (_analyze_stem(change.item, analyzer) if is_file else []))
         yield PendingRow(change, part, len(spans), span.start, span.end, heading, terms)
 
 
@@ -119,9 +121,14 @@ def _cut_windows(change: Change, analyzer: Analyzer) -> Iterator[PendingRow]:
 
 
 def _analyze_name(item: Item, analyzer: Analyzer) -> str:
-    """Return the terms of a file's name, without folders and without its ending, and its title."""
+    """Return the terms of a file's name and of its title."""
+    return " ".join([*analyzer.analyze(_find_title(item)), *_analyze_stem(item, analyzer)])
+
+
+def _analyze_stem(item: Item, analyzer: Analyzer) -> list[str]:
+    """Return the terms of a file's name, without folders and without its ending."""
     name = PurePosixPath(item.source or item.id).stem
-    return " ".join(analyzer.analyze(f"{_find_title(item)} {re.sub(r'[_.-]+', ' ', name)}"))
+    return analyzer.analyze(re.sub(r"[_.-]+", " ", name))
 
 
 def _find_title(item: Item) -> str:

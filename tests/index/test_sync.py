@@ -9,6 +9,7 @@ import pytest
 
 from sememe import Index, InvalidInputError, Item, Skipped
 from sememe.index.writing import sync
+from tests.sounds import tone, write
 
 
 @pytest.fixture
@@ -292,3 +293,15 @@ def test_a_file_is_found_by_its_name_and_a_row_of_a_table_is_not(tmp_path):
     assert index.search("car", mode="keyword").ids == ["files/car_insurance.txt"]
     found = index.search("장보기", k=1)
     assert found.ids == ["files/장보기.txt"] and not found.nothing_close
+
+
+def test_files_that_no_encoder_reads_are_skipped_each_time_and_are_no_fault(tmp_path, encoder):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a note")
+    write(folder / "b.wav", tone(440, 1))
+    index = Index.create(tmp_path / "index", [encoder])
+    for _ in range(2):
+        report = index.sync(folder)
+        assert [skipped.source for skipped in report.skipped] == ["files/b.wav"]
+        assert index.verify().problems == []

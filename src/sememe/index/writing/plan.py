@@ -70,7 +70,7 @@ class Planner:
             if isinstance(thing, Skipped):
                 self._log.report.skipped.append(thing)
             elif not self._encoders.can_store(thing.modality):
-                self._log.skip(thing, explain_no_encoder(thing.modality))
+                self._log.fail(thing, explain_no_encoder(thing.modality))
             elif not has_text(thing):
                 stays = "; what is stored under its id stays" if self._is_stored(thing.id) else ""
                 self._log.skip(thing, f"no text in it{stays}")

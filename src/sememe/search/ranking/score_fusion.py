@@ -56,8 +56,8 @@ def shrink_statistics(ranking: VectorRanking, prior: Prior = TEXT_PRIOR) -> Vect
     """Shrink a ranking's mean and deviation toward a prior worth 30 rows."""
     total = ranking.count + _PRIOR_ROWS
     mean = (ranking.count * ranking.mean + _PRIOR_ROWS * prior.mean) / total
-    # Not the deviation of both together: a prior whose mean is far off would widen it for long.
-    spread = ranking.count * ranking.deviation**2 + _PRIOR_ROWS * prior.deviation**2
+    spread = ranking.count * (ranking.deviation**2 + (ranking.mean - mean) ** 2)
+    spread += _PRIOR_ROWS * (prior.deviation**2 + (prior.mean - mean) ** 2)
     return replace(ranking, mean=mean, deviation=(spread / total) ** 0.5)
 
 

@@ -19,23 +19,28 @@ import numpy as np
 
 import sememe
 from sememe.evaluate.data.beir import read_beir
+from sememe.evaluate.metrics.calibration import calibration_error
 from sememe.index.querying import searcher
 from sememe.search.ranking.relevance import FLOOR
-from sememe.search.ranking.score_fusion import FusedRanking
+from sememe.search.ranking.score_fusion import MANY_WORDS, FusedRanking
 
-DEPTH, UNANSWERED, MANY_WORDS = 10, 0.2, 4
+DEPTH, UNANSWERED = 10, 0.2
 WORDS = 4.5  # weight of c in units of that of e, the best for ranking over all sets
 Set = tuple[str, str, str]
 
 
 @dataclass
 class Judged:
-    """A query's ten best documents: e, c and relevance (n,), coverage, which are right."""
+    """A query's ten best documents: e, c and relevance (n,), and which are right.
+
+    coverage: Of the query. counted: How much of it counts where meaning is known, too.
+    """
 
     excess: np.ndarray
     words: np.ndarray
     scores: np.ndarray
     coverage: float
+    counted: float
     right: np.ndarray
     answerable: bool
     group: str
@@ -61,13 +66,14 @@ def main() -> None:
 
 def judge(index: str, folder: str, split: str) -> list[Judged]:
     """Search an index for each query of a split, recording what the scores are made of."""
-    recorded: list[tuple[FusedRanking, float]] = []
+    recorded: list[tuple[FusedRanking, float, float]] = []
     fuse = searcher.fuse
 
     def record(*rankings, coverage, **others) -> FusedRanking:
         fused = fuse(*rankings, coverage=coverage, **others)
         share = min(len(others["required"]), MANY_WORDS) / MANY_WORDS
-        recorded.append((fused, 0.0 if "keyword" in fused.note else coverage * share))
+        held = 0.0 if "keyword" in fused.note else coverage
+        recorded.append((fused, held, held * share))
         return fused
 
     data, opened = read_beir(folder, split=split), sememe.Index.open(index)
@@ -77,17 +83,17 @@ def judge(index: str, folder: str, split: str) -> list[Judged]:
     for query, judgements in data.qrels.items():
         answers = {id_ for id_, grade in judgements.items() if grade > 0} & stored
         opened.search(data.queries[query], k=DEPTH)
-        fused, coverage = recorded.pop()
+        fused, coverage, counted = recorded.pop()
         right = np.array([id_ in answers for id_ in fused.ids[:DEPTH]])
         best = slice(DEPTH)
         evidence = fused.excess[best], fused.words[best], fused.scores[best]
-        found.append(Judged(*evidence, coverage, right, bool(answers), f"{index} {split}"))
+        found.append(Judged(*evidence, coverage, counted, right, bool(answers), f"{index} {split}"))
     searcher.fuse = fuse
     return found
 
 
 def both(one: Judged) -> np.ndarray:
-    return np.stack([one.excess + WORDS * one.words, np.full(len(one.right), one.coverage)], 1)
+    return np.stack([one.excess + WORDS * one.words, np.full(len(one.right), one.counted)], 1)
 
 
 def meaning(one: Judged) -> np.ndarray:
@@ -119,8 +125,7 @@ def check(name: str, judged: list[Judged]) -> None:
     """Print calibration error, and how often nothing close is said rightly and wrongly."""
     scores = np.concatenate([one.scores for one in judged])
     right = np.concatenate([one.right for one in judged])
-    tenths = np.minimum((scores * 10).astype(int), 9)
-    error = sum(abs((scores - right)[tenths == tenth].sum()) for tenth in range(10)) / len(scores)
+    error = calibration_error(scores, right)
     low = np.array([one.scores[0] < FLOOR for one in judged])
     answered = np.array([bool(one.right.any()) for one in judged])
     without = np.array([not one.answerable for one in judged])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sememe import Index
+from sememe.evaluate.metrics.calibration import calibration_error
 from tests import messy
 
 MODES = ("semantic", "keyword", "hybrid")
@@ -64,13 +65,6 @@ def test_both_together_are_no_worse_than_the_better_of_the_two(found):
         assert share >= max(semantic[kind], keyword[kind]) - 0.08, kind
 
 
-def measure_calibration_error(scores, right):
-    """Mean distance of tenths of the scale from the share of right hits in them, by their hits."""
-    tenths = np.minimum((scores * 10).astype(int), 9)
-    errors = [abs((scores - right)[tenths == tenth].sum()) for tenth in range(10)]
-    return sum(errors) / len(scores)
-
-
 @pytest.mark.parametrize("mode", MODES)
 def test_of_hits_with_a_score_about_as_many_are_right(mode, hits, found):
     """These questions played no part in the fit; answers of other questions must not fit them."""
@@ -79,10 +73,10 @@ def test_of_hits_with_a_score_about_as_many_are_right(mode, hits, found):
     ids = [id_ for question, _ in own for id_ in found[mode, question]]
     asked = [question for question, each in own for _ in each]
     right = np.array([id_ in question.answers for id_, question in zip(ids, asked, strict=True)])
-    assert measure_calibration_error(scores, right) <= 0.08
+    assert calibration_error(scores, right) <= 0.08
     assert right[scores >= 0.6].mean() >= 0.6
     shuffled = np.random.default_rng(0).permutation(right)
-    assert measure_calibration_error(scores, shuffled) > 0.12
+    assert calibration_error(scores, shuffled) > 0.12
 
 
 def test_nothing_close_is_rarely_said_of_an_answer_and_more_often_where_there_is_none(hits, found):

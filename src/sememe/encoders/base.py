@@ -16,12 +16,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from sememe._errors import CorruptFileError, InvalidInputError
+from sememe._progress import progress
 from sememe._types import Encoder, FloatArray, Modality
 from sememe.encoders.receipt import Encoded, Receipt
 from sememe.text.split import Span
@@ -177,6 +179,36 @@ class MediaEncoder(BaseEncoder):
         """Free memory that only makes the next encode faster."""
         if self._engine is not None:
             self._engine.release()
+
+
+def map_items(
+    apply: Callable[[Any], FloatArray], items: Sequence[Any], *, dim: int, threads: int, show: bool
+) -> tuple[FloatArray, dict[int, str]]:
+    """Apply a function to items in threads, collecting failures: (n, dim), {index: reason}.
+
+    apply: Returns the (dim,) row of an item. Failed rows are NaN.
+    """
+    import numpy as np
+
+    def attempt(item: Any) -> FloatArray | str:
+        try:
+            return apply(item)
+        except CorruptFileError as error:
+            return str(error)
+
+    rows = np.full((len(items), dim), np.nan, np.float32)
+    failed: dict[int, str] = {}
+    with (
+        progress("encoding", total=len(items), show=show) as advance,
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        for index, row in enumerate(pool.map(attempt, items)):
+            if isinstance(row, str):
+                failed[index] = row
+            else:
+                rows[index] = row
+            advance(index + 1)
+    return rows, failed
 
 
 class _Outsider(BaseEncoder):

@@ -8,7 +8,7 @@ import pytest
 import sememe
 from sememe.encoders.image.conse import ConseEncoder
 from sememe.encoders.image.encoder import ImageEncoder, ImageModel
-from sememe.encoders.image.shared_pass import encode_together
+from sememe.encoders.image.shared_pass import encode_and_describe
 from sememe.models.image.engine import VisionEngine
 from sememe.models.image.imagenet import imagenet_classes
 from tests.contracts.encoder import encode_all
@@ -86,12 +86,12 @@ def test_features_and_conse_come_of_one_pass(images, monkeypatch):
     runs = []
     run = VisionEngine.run
     monkeypatch.setattr(VisionEngine, "run", lambda self, *a: runs.append(a) or run(self, *a))
-    together = encode_together([images, features], pictures)
+    together, _ = encode_and_describe([images, features], pictures)
     assert len(runs) == 1
     for (vectors, reasons), (expected, why) in zip(together, apart, strict=True):
         np.testing.assert_allclose(vectors, expected, atol=1e-6)
         assert reasons == why != {}
-    assert encode_together([features], [clock()])[0][0].shape == (1, 1280)
+    assert encode_and_describe([features], [clock()])[0][0][0].shape == (1, 1280)
 
 
 def test_what_cannot_be_read_is_told(images):

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from sememe.search.ranking.exact import VectorRanking
-from sememe.search.ranking.score_fusion import append_ranking, merge_results, shrink_statistics
+from sememe.search.ranking.score_fusion import (
+    Prior,
+    append_ranking,
+    merge_results,
+    shrink_statistics,
+)
 
 
 def ranking(scores, mean, deviation, first_row=0):
@@ -17,6 +22,7 @@ def ranking(scores, mean, deviation, first_row=0):
     return VectorRanking(ids, rows, np.array([scores[i] for i in ids], np.float32), mean, deviation)
 
 
+USUAL = Prior(0.05, 0.1)
 TEXTS = ranking({"a": 0.7, "b": 0.4, "c": 0.2}, mean=0.1, deviation=0.1)
 
 
@@ -78,9 +84,9 @@ def test_a_ranking_is_appended_below_another():
 
 def test_few_rows_count_as_some_more():
     """30 rows of mean 0.05 and deviation 0.1, and 10 of mean 0.45 and deviation 0: mean 0.15."""
-    found = shrink_statistics(replace(ranking({"a": 0.5}, 0.45, 0.0), count=10))
+    found = shrink_statistics(replace(ranking({"a": 0.5}, 0.45, 0.0), count=10), USUAL)
     assert found.mean == pytest.approx((30 * 0.05 + 10 * 0.45) / 40)
     variance = (30 * (0.1**2 + 0.1**2) + 10 * 0.3**2) / 40
     assert found.deviation == pytest.approx(variance**0.5)
-    many = shrink_statistics(replace(ranking({"a": 0.5}, 0.45, 0.02), count=10**9))
+    many = shrink_statistics(replace(ranking({"a": 0.5}, 0.45, 0.02), count=10**9), USUAL)
     assert (many.mean, many.deviation) == pytest.approx((0.45, 0.02), abs=1e-4)

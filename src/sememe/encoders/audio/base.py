@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import Any
 
-from sememe._errors import CorruptFileError, InvalidInputError
-from sememe._progress import progress
-from sememe._types import FloatArray, Modality
+from sememe._errors import InvalidInputError
+from sememe._types import Modality
 from sememe.encoders.base import MediaEncoder
 from sememe.sources.media.audio_decoding import Clip, check_audio
 
@@ -42,33 +40,3 @@ def check_audio_items(items: Iterable[Any]) -> list[Any]:
     for index, item in enumerate(given):
         check_audio(item, f"item {index}")
     return given
-
-
-def map_audio(
-    apply: Callable[[Any], FloatArray], items: Sequence[Any], *, dim: int, threads: int, show: bool
-) -> tuple[FloatArray, dict[int, str]]:
-    """Apply a function to audio items in threads, collecting failures: (n, dim), {index: reason}.
-
-    apply: Returns the (dim,) row of an item. Failed rows are NaN.
-    """
-    import numpy as np
-
-    def attempt(item: Any) -> FloatArray | str:
-        try:
-            return apply(item)
-        except CorruptFileError as error:
-            return str(error)
-
-    rows = np.full((len(items), dim), np.nan, np.float32)
-    failed: dict[int, str] = {}
-    with (
-        progress("encoding", total=len(items), show=show) as advance,
-        ThreadPoolExecutor(threads) as pool,
-    ):
-        for index, row in enumerate(pool.map(attempt, items)):
-            if isinstance(row, str):
-                failed[index] = row
-            else:
-                rows[index] = row
-            advance(index + 1)
-    return rows, failed

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from sememe._cpus import count_cpus
 from sememe._errors import InvalidInputError
 from sememe._types import Encoder, FloatArray
-from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items, map_audio
-from sememe.encoders.base import BaseEncoder, as_encoder, check_threads, unit_rows
+from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items
+from sememe.encoders.base import BaseEncoder, as_encoder, check_threads, map_items, unit_rows
 from sememe.encoders.cached_rows import cache_rows
 from sememe.encoders.prediction import Classifier
 from sememe.encoders.space import fingerprint_space
@@ -84,7 +84,7 @@ class EverydaySounds(BaseAudioEncoder, Classifier):
         return probabilities, failed
 
     def _measure(self, items: Sequence[Any], show: bool) -> tuple[FloatArray, dict[int, str]]:
-        return map_audio(self._measure_one, items, dim=FEATURES, threads=self._threads, show=show)
+        return map_items(self._measure_one, items, dim=FEATURES, threads=self._threads, show=show)
 
     def _measure_one(self, item: Any) -> FloatArray:
         """Return (512,) features of an item, the mean over its windows; zeros for silence."""

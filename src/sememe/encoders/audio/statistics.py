@@ -18,8 +18,8 @@ from sememe._cpus import count_cpus
 from sememe._errors import InvalidInputError
 from sememe._persistence import ABOUT, check_format, describe_file, expect_valid, made_by
 from sememe._types import FloatArray
-from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items, map_audio
-from sememe.encoders.base import check_threads, unit_rows
+from sememe.encoders.audio.base import BaseAudioEncoder, check_audio_items
+from sememe.encoders.base import check_threads, map_items, unit_rows
 from sememe.encoders.space import fingerprint_space
 from sememe.models.audio.statistics import MEL, WIDTHS, measure_statistics
 from sememe.models.audio.whitening import DIM, LEAST_EXAMPLES, SoundScale, fit_scale, load_scale
@@ -105,7 +105,7 @@ class SoundEncoder(BaseAudioEncoder):
         self, items: Sequence[Any], *, show_progress: bool = False
     ) -> tuple[FloatArray, dict[int, str]]:
         """Measure audio: (n, 512) float32 statistics, and {index: reason} for failures."""
-        return map_audio(_measure, items, dim=_WIDTH, threads=self._threads, show=show_progress)
+        return map_items(_measure, items, dim=_WIDTH, threads=self._threads, show=show_progress)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the whitening to a folder that `sememe.load` opens, and return the folder."""

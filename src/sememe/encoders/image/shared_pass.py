@@ -12,23 +12,16 @@ from sememe.encoders.image.description import describe_images
 from sememe.encoders.image.encoder import ImageEncoder
 
 
-def encode_together(
-    encoders: Sequence[Encoder], items: Sequence[Any]
-) -> list[tuple[FloatArray, dict[int, str]]]:
-    """Encode items with several encoders, running a network that two of them share only once.
-
-    Returns, for each encoder, the (n, dim) vectors and {index: reason}; failed rows are NaN. ConSE
-    shares its network with the encoder of its features.
-    """
-    return encode_and_describe(encoders, items)[0]
-
-
 def encode_and_describe(
     encoders: Sequence[Encoder], items: Sequence[Any]
 ) -> tuple[list[tuple[FloatArray, dict[int, str]]], list[str]]:
-    """Encode as `encode_together`, and describe each item by the first network that has classes.
+    """Encode items with several encoders, running a network that two of them share only once.
 
-    A description is that of `describe_images`; "" where no network has classes.
+    ConSE shares its network with the encoder of its features.
+
+    Returns:
+        For each encoder the (n, dim) vectors, NaN where one failed, and {index: reason}; and for
+        each item what `describe_images` tells by the first network that has classes, "" without.
     """
     networks = [one.images if isinstance(one, ConseEncoder) else one for one in encoders]
     runs: dict[str, tuple[FloatArray, FloatArray, dict[int, str]]] = {}

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sememe._types import FloatArray
-from sememe.encoders.audio.base import BaseAudioEncoder, map_audio
-from sememe.encoders.base import unit_rows
+from sememe.encoders.audio.base import BaseAudioEncoder
+from sememe.encoders.base import map_items, unit_rows
 from sememe.encoders.joint.towers import TwoTowers, check_vocabulary
 from sememe.models.clap.folder import read_clap_folder
 
@@ -42,7 +42,7 @@ class ClapAudioEncoder(BaseAudioEncoder):
     def _encode(self, items: list[Any], show_progress: bool) -> tuple[FloatArray, dict[int, str]]:
         engine = self._engine
         engine.open()
-        rows, failed = map_audio(
+        rows, failed = map_items(
             engine.row, items, dim=self.dim, threads=engine.threads, show=show_progress
         )
         return unit_rows(rows, self.dim), failed

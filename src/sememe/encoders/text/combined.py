@@ -33,7 +33,7 @@ class CombinedEncoder(BaseEncoder):
     """
 
     modality: Modality = "text"
-    usual_similarity = (0.2, 0.05)  # of 800 questions and 8,600 passages, in Korean and English
+    usual_similarity = (0.2, 0.05)  # of questions to four collections: 0.17 to 0.28, 0.044 to 0.058
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import reduce
 from itertools import chain
 from typing import Any, get_args
@@ -20,6 +20,7 @@ from sememe.index.querying.variety import Variety
 from sememe.index.querying.vector_search import VectorSearch
 from sememe.search.ranking.documents import Ranking
 from sememe.search.ranking.exact import VectorRanking
+from sememe.search.ranking.filters import filter_modality
 from sememe.search.ranking.keyword import TermRanking
 from sememe.search.ranking.relevance import FLOOR, Numbers
 from sememe.search.ranking.score_fusion import (
@@ -58,9 +59,17 @@ class Query:
     wanted: Modality | None = None
 
     @property
+    def filter(self) -> str | None:
+        """SQL that every hit passes: `where`, and that its modality is the one wanted."""
+        if self.wanted is None:
+            return self.where
+        own = filter_modality(self.wanted)
+        return own if self.where is None else f"({self.where}) AND {own}"
+
+    @property
     def is_filtered(self) -> bool:
         """Whether more is asked of hits than a modality."""
-        return self.where is not None and self.where != f"modality = '{self.wanted}'"
+        return self.where is not None
 
     @property
     def noun(self) -> str:
@@ -97,7 +106,8 @@ class Searcher:
         if query.wanted is not None:
             if self._store.count() and (note := self._variety.explain_absence(query.wanted)):
                 return Hits((), query.mode, {}, note=note)
-            query = replace(query, where=self._variety.restrict(query.where, query.wanted))
+            if query.where is not None:
+                self._store.count_rows(query.where)  # its own FilterError, and not that of both
         if query.modality != "text":
             return self._search_by_example(query)
         if not query.content.strip():
@@ -114,7 +124,7 @@ class Searcher:
         if not self._store.count():
             return Hits((), "semantic", {}, note="the index is empty")
         rank, depth = self._vectors.rank_by_example, query.k + OF_EACH
-        rankings = rank(query.content, query.modality, depth, query.where)
+        rankings = rank(query.content, query.modality, depth, query.filter)
         scores = {id_: s for one in reversed(rankings) for id_, s in _map_scores(one).items()}
         hits, more = self._show_nearest(query, reduce(append_ranking, rankings), None, scores)
         note = "no document passes the filter" if query.is_filtered else "nothing has a vector"
@@ -122,7 +132,7 @@ class Searcher:
 
     def _search_by_meaning(self, query: Query) -> Hits:
         rank, depth = self._vectors.rank_by_text, query.k + OF_EACH
-        ranking, _, _ = rank(query.content, depth, query.where, query.wanted)
+        ranking, _, _ = rank(query.content, depth, query.filter, query.wanted)
         rated = rate_similarities(ranking)
         hits, more = self._show_nearest(query, ranking, ranking, _map_scores(ranking), rated)
         reason = f"semantic: no {query.noun} has a vector"
@@ -149,7 +159,7 @@ class Searcher:
         with ThreadPoolExecutor(1) as background:
             words = background.submit(self._rank_by_terms, analyzer, query, depth)
             rank = self._vectors.rank_by_text
-            near, column, vector = rank(query.content, depth, query.where, query.wanted)
+            near, column, vector = rank(query.content, depth, query.filter, query.wanted)
             keyword, required, coverage = words.result()
         nearest = _locate_rows(near)
         far = self._vectors.keep_comparable([i for i in keyword.ids if i not in nearest])
@@ -187,7 +197,7 @@ class Searcher:
 
         The share is that of `compute_coverage`.
         """
-        ranking, asked = rank_by_terms(self._store, analyzer, query.content, k, query.where)
+        ranking, asked = rank_by_terms(self._store, analyzer, query.content, k, query.filter)
         whole = ranking.held.issuperset(asked.terms) and not asked.guessed
         if whole or not len(ranking.rows):
             return ranking, asked.terms, 1.0
@@ -231,7 +241,7 @@ class Searcher:
             return "the index is empty"
         if not query.is_filtered:
             return ""
-        passes = query.where is not None and self._store.count_rows(query.where)
+        passes = query.filter is not None and self._store.count_rows(query.filter)
         return "" if passes else f"no {query.noun} passes the filter"
 
 

@@ -11,6 +11,7 @@ from sememe._nouns import noun
 from sememe._types import Modality
 from sememe.index.querying.hits import OF_EACH
 from sememe.search.ranking.exact import VectorRanking
+from sememe.search.ranking.filters import filter_modality
 from sememe.search.ranking.relevance import expect_best, standardize
 from sememe.search.store import Store
 
@@ -41,7 +42,7 @@ class Variety:
         present = [kind for kind in _MODALITIES if rows[kind]]
         if len(present) < 2:
             return {}
-        groups = self.store.assign(ids, [_filter(kind) for kind in present])
+        groups = self.store.assign(ids, [filter_modality(kind) for kind in present])
         kinds = [present[group] for group in groups]
         chance = {kind: expect_best(rows[kind]) for kind in present}
         heights = {} if near is None else _measure_heights(near)
@@ -56,28 +57,13 @@ class Variety:
 
     def count_rows(self) -> dict[Modality, int]:
         """Return how many rows the store holds of each modality."""
-        return {kind: self.store.count_rows(_filter(kind)) for kind in _MODALITIES}
-
-    def restrict(self, where: str | None, modality: Modality) -> str:
-        """Return a filter that passes what `where` does of one modality.
-
-        Raises:
-            FilterError: If `where` cannot be run.
-        """
-        if where is None:
-            return _filter(modality)
-        self.store.count_rows(where)  # its own error, and not that of both
-        return f"({where}) AND {_filter(modality)}"
+        return {kind: self.store.count_rows(filter_modality(kind)) for kind in _MODALITIES}
 
     def explain_absence(self, modality: Modality) -> str:
         """Return that the store holds nothing of a modality; "" if it holds some."""
-        if self.store.count_rows(_filter(modality)):
+        if self.store.count_rows(filter_modality(modality)):
             return ""
         return f"the index holds no {noun(modality)}s"
-
-
-def _filter(modality: Modality) -> str:
-    return f"modality = '{modality}'"
 
 
 def _measure_heights(ranking: VectorRanking) -> dict[str, float]:

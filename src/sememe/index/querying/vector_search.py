@@ -13,6 +13,7 @@ from sememe.encoders.base import BaseEncoder
 from sememe.index.encoders import Encoders
 from sememe.index.writing.items import MEDIA
 from sememe.search.ranking.exact import VectorRanking
+from sememe.search.ranking.filters import exclude_modalities, filter_modality
 from sememe.search.ranking.score_fusion import (
     MEDIA_PRIOR,
     Prior,
@@ -55,9 +56,10 @@ class VectorSearch:
 
     def keep_comparable(self, ids: Sequence[str]) -> list[str]:
         """Return the items whose similarities in the text column need no other scale."""
-        column = self.encoders.list_columns("text")[0]
-        shared = [kind for kind in MEDIA if column in self.encoders.list_columns(kind)]
-        groups = self.store.assign(ids, [f"modality = '{kind}'" for kind in shared])
+        shared = self._find_shared(self.encoders.list_columns("text")[0])
+        if not shared:
+            return list(ids)
+        groups = self.store.assign(ids, [filter_modality(kind) for kind in shared])
         return [id_ for id_, group in zip(ids, groups, strict=True) if group < 0]
 
     def rank_by_example(
@@ -83,9 +85,9 @@ class VectorSearch:
                 (ranking,) = self.store.search_vectors(column, vector, k, where=where)
                 own.append(shrink_statistics(ranking, MEDIA_PRIOR))
             elif has_own:
-                groups = (f"modality <> '{modality}'",)
+                groups = (exclude_modalities([modality]),)
                 (ranking,) = self.store.search_groups(column, vector[0], k, groups, where=where)
-                others.append(shrink_statistics(ranking))
+                others.append(shrink_statistics(ranking, Prior(*encoder.usual_similarity)))
             else:
                 (ranking,) = self.store.search_vectors(column, vector, k, where=where)
                 others.append(shrink_statistics(ranking, MEDIA_PRIOR))
@@ -101,17 +103,16 @@ class VectorSearch:
         modality: Modality | None,
     ) -> list[VectorRanking]:
         """Rank a column's documents; images and audio apart where they share it with texts."""
-        shared = [kind for kind in MEDIA if column in self.encoders.list_columns(kind)]
-        text_columns = self.encoders.list_columns("text")
-        is_text_column = column == text_columns[0]
+        shared = self._find_shared(column)
+        is_text_column = column == self.encoders.list_columns("text")[0]
         prior = Prior(*encoder.usual_similarity)
         if not is_text_column or not shared:
             rankings = self.store.search_vectors(column, query[None], k, where=where)
             if not is_text_column:
                 return rankings
             return [shrink_statistics(one, prior) for one in rankings]
-        groups: dict[Modality, str] = {kind: f"modality = '{kind}'" for kind in shared}
-        groups["text"] = " AND ".join(f"modality <> '{kind}'" for kind in shared)
+        groups: dict[Modality, str] = {kind: filter_modality(kind) for kind in shared}
+        groups["text"] = exclude_modalities(shared)
         if modality in groups:
             groups = {modality: groups[modality]}
         found = self.store.search_groups(column, query, k, list(groups.values()), where=where)
@@ -125,6 +126,10 @@ class VectorSearch:
         if texts is None:
             return others or found
         return [shrink_statistics(texts, prior), *others]
+
+    def _find_shared(self, column: str) -> list[Modality]:
+        """Return the modalities other than text that have vectors in a column."""
+        return [kind for kind in MEDIA if column in self.encoders.list_columns(kind)]
 
     def _rescale(
         self,

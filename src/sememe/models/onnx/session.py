@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sememe._errors import CorruptFileError
-from sememe._onnxruntime import import_onnxruntime
+from sememe._onnxruntime import import_onnxruntime, make_session_options
 from sememe._types import FloatArray
 from sememe.models.onnx.builder import LargeGraph
 
@@ -22,13 +22,8 @@ def open_session(graph: bytes | Path | LargeGraph, *, threads: int = 1) -> Any:
 
     threads: 1 runs it on the calling thread alone; others sleep while they wait for work.
     """
-    onnxruntime = import_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
+    onnxruntime, options = import_onnxruntime(), make_session_options(threads)
     options.enable_mem_pattern = False  # it plans for one batch shape, and ours never repeat
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
     model, arrays = graph if isinstance(graph, LargeGraph) else (graph, {})
     make_value = onnxruntime.OrtValue.ortvalue_from_numpy
     values = {name: make_value(array) for name, array in arrays.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from sememe._errors import FilterError
@@ -30,6 +31,24 @@ def check_where(dataset: Any, where: str) -> None:
     for name in _DOUBLE_QUOTED.findall(bare):
         if name in dataset.schema.names:
             raise _make_error(dataset, where, f"write a column as `{name}`, text as 'text'")
+
+
+def filter_modality(modality: str) -> str:
+    """Return the filter that passes items of one modality.
+
+    >>> filter_modality("image")
+    "modality = 'image'"
+    """
+    return f"modality = '{modality}'"
+
+
+def exclude_modalities(modalities: Iterable[str]) -> str:
+    """Return the filter that passes items of no modality of some.
+
+    >>> exclude_modalities(["image", "audio"])
+    "modality <> 'image' AND modality <> 'audio'"
+    """
+    return " AND ".join(f"modality <> '{modality}'" for modality in modalities)
 
 
 def names_chunk_columns(where: str) -> bool:

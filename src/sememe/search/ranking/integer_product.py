@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sememe._cpus import count_cpus
-from sememe._onnxruntime import import_onnxruntime
+from sememe._onnxruntime import import_onnxruntime, make_session_options
 
 LARGE = 10_000_000  # bytes of a matrix from which a product takes a thread long enough to measure
 _ROUNDS = 5
@@ -102,11 +102,6 @@ def _open_session(threads: int) -> Any:
     )
     opset = [helper.make_opsetid("", _OPSET)]
     model = helper.make_model(graph, opset_imports=opset, ir_version=_IR)
-    onnxruntime = import_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    data = model.SerializeToString()
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    data, options = model.SerializeToString(), make_session_options(threads)
+    open_session = import_onnxruntime().InferenceSession
+    return open_session(data, options, providers=["CPUExecutionProvider"])

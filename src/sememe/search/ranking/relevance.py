@@ -14,10 +14,11 @@ away some of what c gives: where some document holds all words of a long query, 
 is hardly the answer; of a single word that proves less.
 
 Similarities are taken in deviations, so that the numbers serve any encoder, whose cosines may lie
-between 0 and 0.6 or between 0.7 and 0.9. They were fitted by logistic regression
-(`benchmarks/relevance.py`) to training queries of SciFact and MIRACL-ko and to sentences of
-Python's documentation asked in the other language, over all documents and over samples of 60 to
-300, a fifth of the weight on queries that nothing answers.
+between 0 and 0.6 or between 0.7 and 0.9. They were fitted by logistic regression, as
+`benchmarks/relevance.py` does, to training queries of SciFact and MIRACL-ko, to sentences of
+Python's documentation asked in the other language and to nouns asked of paragraphs of Wikipedia,
+over all documents and over samples of 60 to 300, a fifth of the weight on queries that nothing
+answers.
 """
 
 from __future__ import annotations
@@ -72,6 +73,16 @@ def expect_best(rows: int) -> float:
     4.29
     """
     return math.sqrt(2.0 * math.log(rows + _UNSEEN))
+
+
+def measure_excess(similarities: NDArray[Any], mean: float, deviation: float, rows: int) -> Numbers:
+    """Return (n,) by how many deviations similarities exceed what chance gives: e."""
+    return standardize(similarities, mean, deviation) - expect_best(rows)
+
+
+def share_words(bm25: NDArray[Any], coverage: float) -> Numbers:
+    """Return (n,) shares of the query's words for (n,) BM25 scores, of the best its coverage: c."""
+    return np.asarray(coverage * bm25 / max(bm25.max(initial=0.0), 1e-9), np.float64)
 
 
 def to_probability(logits: Numbers) -> Numbers:

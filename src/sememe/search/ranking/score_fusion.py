@@ -31,13 +31,15 @@ from sememe.search.ranking.relevance import (
     MIN_DEVIATION,
     SEMANTIC,
     Numbers,
-    expect_best,
+    Weights,
+    measure_excess,
+    share_words,
     standardize,
     to_probability,
 )
 
 _PRIOR_ROWS = 30  # rows that a prior counts for
-_MANY_WORDS = 4  # of a query, from which a document without them is hardly an answer
+MANY_WORDS = 4  # of a query, from which a document without them is hardly an answer
 _PASSING = " that passes the filter"
 
 
@@ -48,11 +50,10 @@ class Prior(NamedTuple):
     deviation: float
 
 
-TEXT_PRIOR = Prior(0.05, 0.1)  # cosines between texts
-MEDIA_PRIOR = Prior(0.2, 0.1)  # ... between features of images, or of audio
+MEDIA_PRIOR = Prior(0.2, 0.1)  # of features of images, or of audio
 
 
-def shrink_statistics(ranking: VectorRanking, prior: Prior = TEXT_PRIOR) -> VectorRanking:
+def shrink_statistics(ranking: VectorRanking, prior: Prior) -> VectorRanking:
     """Shrink a ranking's mean and deviation toward a prior worth 30 rows."""
     total = ranking.count + _PRIOR_ROWS
     mean = (ranking.count * ranking.mean + _PRIOR_ROWS * prior.mean) / total
@@ -168,50 +169,58 @@ def fuse(
     """
     if not 0.0 <= coverage <= 1.0:
         raise InvalidInputError(f"coverage={coverage!r}; give a number from 0 to 1.")
-    what = f"{kind}{_PASSING * filtered}"
-    unworded = _reject_keyword(keyword, required, missing, what)
-    unsemantic = "" if len(semantic.ids) else f"no {what} has a vector"
+    no_match = explain_no_match(filtered=filtered, kind=kind)
+    unworded = _reject_keyword(keyword, required, missing, no_match)
+    unsemantic = "" if len(semantic.ids) else f"no {kind}{_PASSING * filtered} has a vector"
     listed = dict(zip(semantic.ids, map(float, semantic.scores), strict=True))
     worded = {} if unworded else dict(zip(keyword.ids, map(float, keyword.scores), strict=True))
     ids = list(listed | worded)
     given, lowest = similarities or {}, min(listed.values(), default=0.0)
     similar = settle([listed.get(id_, given.get(id_, lowest)) for id_ in ids])
     bm25 = settle([worded.get(id_, 0.0) for id_ in ids], relative=True)
-    heights = standardize(similar, semantic.mean, semantic.deviation)
-    excess = heights - expect_best(semantic.count)
+    excess = measure_excess(similar, semantic.mean, semantic.deviation, semantic.count)
     coverage = 0.0 if unworded else coverage
-    words = coverage * bm25 / max([*worded.values(), 1e-9])
-    model = KEYWORD if unsemantic else HYBRID
+    words, model = share_words(bm25, coverage), KEYWORD if unsemantic else HYBRID
     if model is HYBRID and required:
-        coverage *= min(len(required), _MANY_WORDS) / _MANY_WORDS
+        coverage *= min(len(required), MANY_WORDS) / MANY_WORDS
     logits = model.compute_logits(excess, words, coverage)
     order = [i for i, _ in rank(logits, ids)]
-    parts = {"semantic": 0.0 if unsemantic else 1.0, "keyword": 0.0}
-    if order and not unworded:
-        best = order[0]
-        parts["semantic"] = model.excess * max(0.0, float(heights[best]))
-        parts["keyword"] = model.words * float(words[best])
-    total = sum(parts.values()) or 1.0
+    heights = standardize(similar, semantic.mean, semantic.deviation)[order]
     reasons = {"semantic": unsemantic, "keyword": unworded}
     return FusedRanking(
         [ids[i] for i in order],
         to_probability(logits[order]),
         excess[order],
         words[order],
-        {name: part / total for name, part in parts.items()},
+        _weigh_legs(model, heights, words[order], reasons),
         "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason),
     )
 
 
+def _weigh_legs(
+    model: Weights, heights: Numbers, words: Numbers, reasons: Mapping[str, str]
+) -> dict[str, float]:
+    """Return the share of "semantic" and "keyword" in what speaks for the first document.
+
+    heights: (n,) deviations above the mean. words: (n,) their c. reasons: Why one is ignored.
+    """
+    parts = {"semantic": 0.0 if reasons["semantic"] else 1.0, "keyword": 0.0}
+    if len(words) and not reasons["keyword"]:
+        parts["semantic"] = model.excess * max(0.0, float(heights[0]))
+        parts["keyword"] = model.words * float(words[0])
+    total = sum(parts.values()) or 1.0
+    return {name: part / total for name, part in parts.items()}
+
+
 def rate_similarities(ranking: VectorRanking) -> Numbers:
     """Return (k,) the relevance of the documents of semantic search alone."""
-    heights = standardize(ranking.scores, ranking.mean, ranking.deviation)
-    return to_probability(SEMANTIC.compute_logits(heights - expect_best(ranking.count), 0.0, 0.0))
+    excess = measure_excess(ranking.scores, ranking.mean, ranking.deviation, ranking.count)
+    return to_probability(SEMANTIC.compute_logits(excess, 0.0, 0.0))
 
 
 def rate_words(ranking: Ranking, coverage: float) -> Numbers:
     """Return (k,) the relevance of the documents of keyword search alone; coverage: See `fuse`."""
-    words = coverage * ranking.scores / max(ranking.scores.max(initial=0), 1e-9)
+    words = share_words(ranking.scores, coverage)
     return to_probability(KEYWORD.compute_logits(0.0, words, coverage))
 
 
@@ -245,14 +254,14 @@ def explain_no_match(*, filtered: bool, kind: str = "document") -> str:
 
 
 def _reject_keyword(
-    ranking: Ranking, required: Collection[str], missing: Collection[str], what: str
+    ranking: Ranking, required: Collection[str], missing: Collection[str], no_match: str
 ) -> str:
     """Return why the keyword ranking is ignored, "" if it is not."""
     occurring = [term for term in required if term not in set(missing)]
     if required and not occurring:
         return "none of the query's words occurs in the documents"
     if not len(ranking.ids):
-        return f"no {what} has a word of the query"  # as `explain_no_match`
+        return no_match
     names = [term for term in occurring if not _is_incidental(term)]
     if missing and not names:
         return f"only {', '.join(occurring)} of the query's words occurs in the documents"

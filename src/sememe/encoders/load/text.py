@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ from sememe.models.weights.folder import ModelKind
 from sememe.models.weights.glove import GLOVE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sememe.encoders.text.encoder import TextEncoder
     from sememe.encoders.text.sentence import SentenceEncoder
     from sememe.encoders.text.word_tokens import Tokens
@@ -101,24 +105,30 @@ def _open_sentence_encoder(request: Request) -> list[Encoder]:
     info, name, precision = request.model.info, request.name, request.model.name.precision
     overflow, threads = request.overflow, request.threads
     if info is not None and packed.FILE in info.files:
-        precision = precision or "int8"
-        encoder = packed.load_packed_encoder(
-            info, name, overflow=overflow, threads=threads, precision=precision
+        load_packed = partial(
+            packed.load_packed_encoder,
+            info,
+            name,
+            overflow=overflow,
+            threads=threads,
+            precision=precision or "int8",
         )
-        return [_combine(encoder, request) if info.name == BEST_MODEL else encoder]
+        return [_combine(load_packed, request) if info.name == BEST_MODEL else load_packed()]
     int8 = precision == "int8"
     return [
         load_sentence_encoder(request.path, name, overflow=overflow, threads=threads, int8=int8)
     ]
 
 
-def _combine(encoder: SentenceEncoder, request: Request) -> Encoder:
-    """Combine multilingual-e5-small with the quick encoder."""
+def _combine(load_packed: Callable[[], SentenceEncoder], request: Request) -> Encoder:
+    """Combine multilingual-e5-small with the quick encoder; both are loaded at the same time."""
     from sememe.encoders.text.combined import CombinedEncoder
     from sememe.models.e5.combination import read_combination
 
-    quick = _load_use(request, remembered=_REMEMBERED)
-    return CombinedEncoder(encoder, quick, read_combination(), name=request.name)
+    with ThreadPoolExecutor(1) as pool:
+        quick = pool.submit(_load_use, request, remembered=_REMEMBERED)
+        encoder = load_packed()
+    return CombinedEncoder(encoder, quick.result(), read_combination(), name=request.name)
 
 
 def _open_static(request: Request) -> list[Encoder]:

@@ -209,11 +209,11 @@ def _read_pieces(cursor: _Cursor) -> PieceTable:
 
 
 def _cut_names(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> list[str]:
-    """Return the names in UTF-8 `data` between offsets; decoded at once, which is faster."""
-    text = data.tobytes().decode("utf-8")
-    characters = np.concatenate([[0], np.cumsum((data & 0xC0) != 0x80)])
-    bounds = characters[offsets].tolist()
-    return [text[start:stop] for start, stop in zip(bounds, bounds[1:], strict=False)]
+    """Return the names in UTF-8 `data` between offsets; cut at marks put in, which is faster."""
+    names = np.insert(data, offsets[1:-1], 0).tobytes().decode("utf-8").split("\0")
+    if len(names) != len(offsets) - 1:
+        raise ValueError("a piece's name holds a NUL character")
+    return names
 
 
 def _read_normalization(cursor: _Cursor) -> dict[int, str]:

@@ -51,18 +51,18 @@ def success(found, mode, answers=lambda question: question.answers):
 
 def test_most_questions_find_their_answer_and_with_shuffled_answers_hardly_any(found):
     shares = success(found, "hybrid")
-    assert shares["all"] >= 0.85
-    assert min(shares.values()) >= 0.65
+    assert shares["all"] >= 0.88
+    assert min(shares.values()) >= 0.7
     rng = random.Random(0)
     others = [q.answers for q in messy.questions() if q.answers]
     assert success(found, "hybrid", lambda _: rng.choice(others))["all"] < 0.1
 
 
 def test_both_together_are_no_worse_than_the_better_of_the_two(found):
-    """But for two questions of a kind."""
+    """But for one question of a kind."""
     hybrid, semantic, keyword = (success(found, m) for m in ("hybrid", "semantic", "keyword"))
     for kind, share in hybrid.items():
-        assert share >= max(semantic[kind], keyword[kind]) - 0.08, kind
+        assert share >= max(semantic[kind], keyword[kind]) - 0.06, kind
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -79,14 +79,14 @@ def test_of_hits_with_a_score_about_as_many_are_right(mode, hits, found):
     assert calibration_error(scores, shuffled) > 0.12
 
 
-def test_nothing_close_is_rarely_said_of_an_answer_and_more_often_where_there_is_none(hits, found):
+def test_nothing_close_is_rarely_said_of_an_answer_and_mostly_where_there_is_none(hits, found):
     said = defaultdict(list)
     for (mode, question), own in hits.items():
         if mode == "hybrid" and (
             not question.answers or not set(found[mode, question]).isdisjoint(question.answers)
         ):
             said[bool(question.answers)].append(own.nothing_close)
-    assert np.mean(said[True]) <= 0.06 < 0.15 <= np.mean(said[False])
+    assert np.mean(said[True]) <= 0.07 < 0.7 <= np.mean(said[False])
 
 
 def test_junk_is_not_in_the_way_and_is_found_by_its_words(found, index):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from sememe import Index, InvalidInputError, Item, Skipped
 from sememe.index.writing import sync
+from sememe.index.writing.chunks import find_heading
 from tests.sounds import tone, write
 
 
@@ -295,6 +297,19 @@ def test_a_file_is_found_by_its_name_and_a_row_of_a_table_is_not(tmp_path):
     assert found.ids == ["files/장보기.txt"] and not found.nothing_close
 
 
+def test_a_text_is_found_by_the_words_of_its_title(index):
+    index.add(
+        [
+            Item(id=f"{n}", modality="text", content=text, metadata={"title": title})
+            for n, (title, text) in enumerate(
+                [("토지", "하동 평사리의 이야기"), ("Moby Dick", "Call me Ishmael.")]
+            )
+        ]
+    )
+    assert index.search("토지", mode="keyword").ids == ["0"]
+    assert index.search("moby", mode="keyword").ids == ["1"]
+
+
 def test_files_that_no_encoder_reads_are_skipped_each_time_and_are_no_fault(tmp_path, encoder):
     folder = tmp_path / "files"
     folder.mkdir()
@@ -305,3 +320,45 @@ def test_files_that_no_encoder_reads_are_skipped_each_time_and_are_no_fault(tmp_
         report = index.sync(folder)
         assert [skipped.source for skipped in report.skipped] == ["files/b.wav"]
         assert index.verify().problems == []
+
+
+@pytest.mark.parametrize(
+    ("source", "heading"),
+    [
+        ("notes/식기세척기_고장 2024-최종_v2.txt", "식기세척기 고장 최종"),
+        ("away/hiking-alps.md", "hiking alps"),
+        ("IMG_0234.txt", "IMG"),
+        ("2024-03.txt", ""),
+        ("a1b2c3.log", ""),
+    ],
+)
+def test_the_words_of_a_name_head_a_text_without_a_title(source, heading):
+    text = Item(id=source, source=source, modality="text", content="words")
+    assert find_heading(text) == heading
+    titled = replace(text, metadata={"title": "A title "})
+    assert find_heading(titled) == "A title"
+    row = replace(text, id=f"{source}:3")
+    assert find_heading(row) == ""
+
+
+def test_what_a_file_is_about_is_also_found_by_the_meaning_of_its_name(tmp_path):
+    """The same texts under names without words are the control."""
+    texts = {
+        "bread": "Mix flour, water, salt and a pinch of yeast, and leave the dough overnight.",
+        "car insurance": "Premium due in May, four hundred a year.",
+        "dentist": "Open from nine to six. Bring the card.",
+        "power cut": "The torch lies in the drawer by the door. Do not open the freezer.",
+    }
+    indexes = []
+    for names in (list(texts), ["1", "2", "3", "4"]):
+        folder = tmp_path / f"files {names[0]}"
+        folder.mkdir()
+        for name, text in zip(names, texts.values(), strict=True):
+            (folder / f"{name}.txt").write_text(text)
+        indexes.append(Index.create(tmp_path / f"index {names[0]}"))
+        indexes[-1].sync(folder)
+    first, control = (index.search("toothache", k=1, mode="semantic")[0] for index in indexes)
+    assert first.text == texts["dentist"] != control.text
+    named, unnamed = (index.search("자동차 보험료", k=1, mode="semantic")[0] for index in indexes)
+    assert named.text == unnamed.text == texts["car insurance"]
+    assert named.similarity > unnamed.similarity + 0.1

@@ -47,7 +47,7 @@ class BaseEncoder(ABC):
         reads_captions: Whether it was trained on captions, so that labels are best put into some.
         text_encoder: The text encoder whose space it shares by construction, as ConSE does.
         vectors: The word vectors it averages.
-        usual_similarity: Mean and standard deviation of the cosines of unrelated texts.
+        usual_similarity: Mean and standard deviation of the cosines of unrelated texts, if known.
     """
 
     modality: Modality
@@ -57,7 +57,7 @@ class BaseEncoder(ABC):
     reads_captions = False
     text_encoder: BaseEncoder | None = None
     vectors: KeyedVectors | None = None
-    usual_similarity = (0.05, 0.1)
+    usual_similarity: tuple[float, float] | None = None
 
     def __init__(self, *, name: str, dim: int, space: str | Callable[[], str]) -> None:
         """Take what every encoder has; `space` may be a function that computes it when needed."""

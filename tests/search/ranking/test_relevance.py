@@ -13,6 +13,7 @@ from sememe.search.ranking.relevance import (
     KEYWORD,
     SEMANTIC,
     expect_best,
+    is_close,
     standardize,
     to_probability,
 )
@@ -43,6 +44,21 @@ def test_more_evidence_is_more_relevance_and_none_is_below_the_floor(weights):
     nothing = to_probability(weights.compute_logits(np.array([-1.0]), 0.0, 1.0))
     assert nothing[0] < FLOOR
     assert to_probability(weights.compute_logits(np.array([2.5]), 1.0, 1.0))[0] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("similarity", "coverage", "close"),
+    [(0.36, 0.0, False), (0.37, 0.0, True), (0.3, 0.6, False), (0.3, 0.7, True)],
+)
+def test_close_is_far_above_what_is_usual_or_has_the_words(similarity, coverage, close):
+    """0.36 is 3.2 deviations of 0.05 above 0.2, and 0.3 two; knowing all words counts for two."""
+    assert is_close(similarity, (0.2, 0.05), coverage) is close
+
+
+def test_where_words_are_not_asked_less_is_close():
+    assert is_close(0.34, (0.2, 0.05), None)
+    assert not is_close(0.33, (0.2, 0.05), None)
+    assert not is_close(0.34, (0.2, 0.05), 0.0)
 
 
 def test_words_that_some_document_holds_speak_against_one_without_them():

@@ -131,11 +131,24 @@ def test_when_words_are_useless_and_meaning_is_far_what_is_nearest_is_still_give
     assert fused.note.startswith("keyword: ")
 
 
+def test_close_is_counted_from_what_is_usual_where_an_encoder_states_it():
+    """a is four deviations above the others, but nearer to 0.5 of unrelated texts than far."""
+    meaning = ranking(a=0.6)
+    assert not fuse(meaning, EMPTY).nothing_close
+    usual = replace(meaning, usual=(0.5, 0.1))
+    fused = fuse(usual, EMPTY)
+    assert fused.nothing_close and fused.scores.tolist() == fuse(meaning, EMPTY).scores.tolist()
+    assert not fuse(replace(usual, usual=(0.2, 0.1)), EMPTY).nothing_close
+    by_words = fuse(usual, ranking(b=9.0), required=("bx2231",))
+    assert by_words.ids[0] == "b" and not by_words.nothing_close  # relevance 0.6, if far in meaning
+
+
 def test_nothing_at_all():
     fused = fuse(EMPTY, EMPTY)
     assert fused.ids == []
     assert fused.scores.shape == (0,)
     assert "no document has a vector" in fused.note
+    assert not fused.nothing_close
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])

@@ -227,7 +227,13 @@ def load_sentence_encoder(
 
 
 def describe_model(
-    name: str, tokenizer: PromptTokenizer, *, dim: int, limit: int, space: str
+    name: str,
+    tokenizer: PromptTokenizer,
+    *,
+    dim: int,
+    limit: int,
+    space: str,
+    passage: int = 128,
 ) -> TextModel:
     """Return the description of an encoder that reads `limit` tokens, special ones included."""
     window = limit - len(tokenizer.begin) - len(tokenizer.end)
@@ -235,7 +241,7 @@ def describe_model(
         name=name,
         dim=dim,
         window=window,
-        passage=min(128, window),
+        passage=min(passage, window),
         overlap=min(24, window // 4),
         begin=tokenizer.begin,
         end=tokenizer.end,

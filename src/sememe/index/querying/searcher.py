@@ -28,6 +28,7 @@ from sememe.search.ranking.score_fusion import (
     compute_coverage,
     explain_no_match,
     fuse,
+    lacks_close,
     rate_similarities,
     rate_words,
 )
@@ -137,7 +138,8 @@ class Searcher:
         hits, more = self._show_nearest(query, ranking, ranking, _map_scores(ranking), rated)
         reason = f"semantic: no {query.noun} has a vector"
         note = "" if hits else self._explain_nothing(query) or reason
-        return _finish(hits, "semantic", {"semantic": 1.0}, note, more)
+        nothing_close = lacks_close(rated, ranking)
+        return Hits(hits, "semantic", {"semantic": 1.0}, note, more, nothing_close)
 
     def _search_by_terms(self, query: Query) -> Hits:
         analyzer, depth = self._load_analyzer(), max(_DEPTH, 4 * query.k)
@@ -152,7 +154,8 @@ class Searcher:
         bm25 = _map_scores(ranking)
         found = _Found(ranking.ids[: query.k], rated, more, terms=terms, bm25=bm25)
         hits, others = self._show(found, analyzer)
-        return _finish(hits, "keyword", {"keyword": 1.0}, note, others)
+        nothing_close = bool(hits) and hits[0].score < FLOOR
+        return Hits(hits, "keyword", {"keyword": 1.0}, note, others, nothing_close)
 
     def _search_by_both(self, query: Query) -> Hits:
         analyzer, depth = self._load_analyzer(), max(_DEPTH, 4 * query.k)
@@ -188,7 +191,7 @@ class Searcher:
         )
         hits, more = self._show(found, analyzer)
         note = (not hits and self._explain_nothing(query)) or fused.note
-        return _finish(hits, "hybrid", fused.weights, note, more)
+        return Hits(hits, "hybrid", fused.weights, note, more, fused.nothing_close)
 
     def _rank_by_terms(
         self, analyzer: Analyzer, query: Query, k: int
@@ -265,13 +268,6 @@ class _Found:
     terms: Sequence[str] = ()
     similarities: Mapping[str, float] = field(default_factory=dict)
     bm25: Mapping[str, float] = field(default_factory=dict)
-
-
-def _finish(
-    hits: tuple[Hit, ...], mode: Mode, weights: dict[str, float], note: str, more: More
-) -> Hits:
-    """Return hits whose scores are relevances."""
-    return Hits(hits, mode, weights, note, more, bool(hits) and hits[0].score < FLOOR)
 
 
 def _map_scores(ranking: Ranking) -> dict[str, float]:

@@ -16,6 +16,7 @@ from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.filters import exclude_modalities, filter_modality
 from sememe.search.ranking.score_fusion import (
     MEDIA_PRIOR,
+    TEXT_PRIOR,
     Prior,
     merge_results,
     shrink_statistics,
@@ -87,7 +88,7 @@ class VectorSearch:
             elif has_own:
                 groups = (exclude_modalities([modality]),)
                 (ranking,) = self.store.search_groups(column, vector[0], k, groups, where=where)
-                others.append(shrink_statistics(ranking, Prior(*encoder.usual_similarity)))
+                others.append(shrink_statistics(ranking, _find_prior(encoder)))
             else:
                 (ranking,) = self.store.search_vectors(column, vector, k, where=where)
                 others.append(shrink_statistics(ranking, MEDIA_PRIOR))
@@ -105,12 +106,12 @@ class VectorSearch:
         """Rank a column's documents; images and audio apart where they share it with texts."""
         shared = self._find_shared(column)
         is_text_column = column == self.encoders.list_columns("text")[0]
-        prior = Prior(*encoder.usual_similarity)
+        usual, prior = encoder.usual_similarity, _find_prior(encoder)
         if not is_text_column or not shared:
             rankings = self.store.search_vectors(column, query[None], k, where=where)
             if not is_text_column:
                 return rankings
-            return [shrink_statistics(one, prior) for one in rankings]
+            return [replace(shrink_statistics(one, prior), usual=usual) for one in rankings]
         groups: dict[Modality, str] = {kind: filter_modality(kind) for kind in shared}
         groups["text"] = exclude_modalities(shared)
         if modality in groups:
@@ -125,7 +126,7 @@ class VectorSearch:
         ]
         if texts is None:
             return others or found
-        return [shrink_statistics(texts, prior), *others]
+        return [replace(shrink_statistics(texts, prior), usual=usual), *others]
 
     def _find_shared(self, column: str) -> list[Modality]:
         """Return the modalities other than text that have vectors in a column."""
@@ -155,3 +156,8 @@ def _encode_example(encoder: BaseEncoder, content: Any) -> FloatArray:
     if done.failed:
         raise CorruptFileError(done.failed[0])
     return done.vectors
+
+
+def _find_prior(encoder: BaseEncoder) -> Prior:
+    usual = encoder.usual_similarity
+    return Prior(*usual) if usual else TEXT_PRIOR

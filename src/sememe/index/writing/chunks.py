@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 2048  # chunks of one commit: a second of encoding, 4 MB of vectors
 _MEDIA_ROWS = 8  # rows that an image, or a window of audio, counts for: it takes as long
+_WORDS = re.compile(r"[^\W\d_]+")
 TERM_ROWS = 32  # chunks whose terms are on the first of them: a document, mostly
 
 
@@ -77,15 +78,16 @@ class Chunker:
             return {}
         contents = [change.item.content for change in changes]
         ((_, encoder),) = self.encoders.load_for_documents("text")
-        spans = encoder.split(contents, headings=[_find_title(change.item) for change in changes])
+        spans = encoder.split(contents, headings=[find_heading(change.item) for change in changes])
         return {change.item.id: own for change, own in zip(changes, spans, strict=True)}
 
     def _rows_of(self, change: Change, spans: dict[str, Sequence[Span]]) -> Iterator[PendingRow]:
         """Cut one item.
 
-        The title of a document (its metadata "title") heads every chunk, so that a query about the
-        subject of a page finds a passage from its middle. An image is one row, with the name of its
-        file as terms; audio is one for each window, with what is spoken in it as terms, too.
+        The title of a document (its metadata "title"), or else the words of its file's name, head
+        every chunk, so that a query about the subject of a page finds a passage from its middle.
+        An image is one row, with the name of its file as terms; audio is one for each window, with
+        what is spoken in it as terms, too.
         """
         if change.item.modality == "text":
             yield from _cut_text(change, spans[change.item.id], self.analyzer)
@@ -97,15 +99,14 @@ class Chunker:
 
 def _cut_text(change: Change, spans: Sequence[Span], analyzer: Analyzer) -> Iterator[PendingRow]:
     text: str = change.item.content
-    heading = _find_title(change.item)
+    heading = find_heading(change.item)
     for part, span in enumerate(spans):
         terms = None
         if part % TERM_ROWS == 0:
             after = part + TERM_ROWS
             end = spans[after].start if after < len(spans) else len(text)
-            own = analyzer.analyze(text[span.start : end])
-            is_file = change.item.id == change.item.source and part == 0
-            terms = " ".join(own + (_analyze_stem(change.item, analyzer) if is_file else []))
+            words = analyzer.analyze(text[span.start : end])
+            terms = " ".join(words if part else words + _analyze_heading(change.item, analyzer))
         yield PendingRow(change, part, len(spans), span.start, span.end, heading, terms)
 
 
@@ -125,10 +126,36 @@ def _analyze_name(item: Item, analyzer: Analyzer) -> str:
     return " ".join([*analyzer.analyze(_find_title(item)), *_analyze_stem(item, analyzer)])
 
 
+def _analyze_heading(item: Item, analyzer: Analyzer) -> list[str]:
+    """Return the terms of a text's title, unless it begins with it, and of its file's name."""
+    title = _find_title(item)
+    terms = [] if item.content.startswith(title) else analyzer.analyze(title)
+    return terms + (_analyze_stem(item, analyzer) if _is_file(item) else [])
+
+
 def _analyze_stem(item: Item, analyzer: Analyzer) -> list[str]:
     """Return the terms of a file's name, without folders and without its ending."""
-    name = PurePosixPath(item.source or item.id).stem
-    return analyzer.analyze(re.sub(r"[_.-]+", " ", name))
+    return analyzer.analyze(re.sub(r"[_.-]+", " ", _find_stem(item)))
+
+
+def find_heading(item: Item) -> str:
+    """Return the title of a text; of a file without one, the words of its name, if there are any.
+
+    Numbers and single letters are left out: "IMG_0234" and "report 2024-03 v2" tell little.
+    """
+    title = _find_title(item)
+    if title or not _is_file(item):
+        return title
+    return " ".join(word for word in _WORDS.findall(_find_stem(item)) if len(word) > 1)
+
+
+def _is_file(item: Item) -> bool:
+    """Return whether a text is all of a file, not a row of a table or a part of an archive."""
+    return item.id == item.source
+
+
+def _find_stem(item: Item) -> str:
+    return PurePosixPath(item.source or item.id).stem
 
 
 def _find_title(item: Item) -> str:

@@ -48,11 +48,14 @@ class VectorRanking(Ranking):
             than 8192 rows, to 2048 of them at even distances.
         deviation: The standard deviation of those similarities.
         count: How many rows there are.
+        usual: Mean and deviation of the similarities of unrelated texts, of an encoder for which
+            they are known.
     """
 
     mean: float
     deviation: float
     count: int = 0
+    usual: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FLOOR = 0.025  # best relevance below which nothing is close; about 4 % of answers have less
+CERTAIN = 0.25  # best relevance from which something is close, however far its vector
+CLOSE, CLOSE_IN_MEANING = 3.3, 2.7  # with and without words, in `is_close`
 _UNSEEN = 10  # rows added, so that the best of a few has to exceed something, too
 MIN_DEVIATION = 1e-3  # a column of one row, or of equal ones, has none to divide by
 
@@ -78,6 +80,22 @@ def expect_best(rows: int) -> float:
 def measure_excess(similarities: NDArray[Any], mean: float, deviation: float, rows: int) -> Numbers:
     """Return (n,) by how many deviations similarities exceed what chance gives: e."""
     return standardize(similarities, mean, deviation) - expect_best(rows)
+
+
+def is_close(similarity: float, usual: tuple[float, float], coverage: float | None) -> bool:
+    """Return whether the nearest text, or the one with most of the query's words, may answer it.
+
+    It may if it is several deviations nearer than unrelated texts usually are, of which knowing all
+    words of the query is worth two. Other than the excess, this asks nothing of the other rows: of
+    a query that nothing answers, the best of many is often far above their mean.
+
+    similarity: Of the nearest. usual: Mean and deviation, of an encoder. coverage: Share of the
+    words that a document holds; None where they are not searched for.
+    """
+    deviations = (similarity - usual[0]) / usual[1]
+    if coverage is None:
+        return deviations >= CLOSE_IN_MEANING
+    return deviations + 2.0 * coverage >= CLOSE
 
 
 def share_words(bm25: NDArray[Any], coverage: float) -> Numbers:

@@ -26,12 +26,15 @@ from sememe._ties import rank, settle
 from sememe.search.ranking.documents import Ranking
 from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.relevance import (
+    CERTAIN,
+    FLOOR,
     HYBRID,
     KEYWORD,
     MIN_DEVIATION,
     SEMANTIC,
     Numbers,
     Weights,
+    is_close,
     measure_excess,
     share_words,
     standardize,
@@ -50,6 +53,7 @@ class Prior(NamedTuple):
     deviation: float
 
 
+TEXT_PRIOR = Prior(0.05, 0.1)  # of texts, where an encoder does not state its own
 MEDIA_PRIOR = Prior(0.2, 0.1)  # of features of images, or of audio
 
 
@@ -129,6 +133,7 @@ class FusedRanking:
         weights: Share of "semantic" and "keyword" in what speaks for the best, adding up to 1; 0
             for both where there is nothing.
         note: Why one of the two was ignored; "" where none was.
+        nothing_close: Whether even the best is likely no answer.
     """
 
     ids: list[str]
@@ -137,6 +142,7 @@ class FusedRanking:
     words: Numbers
     weights: dict[str, float]
     note: str = ""
+    nothing_close: bool = False
 
 
 def fuse(
@@ -179,7 +185,7 @@ def fuse(
     similar = settle([listed.get(id_, given.get(id_, lowest)) for id_ in ids])
     bm25 = settle([worded.get(id_, 0.0) for id_ in ids], relative=True)
     excess = measure_excess(similar, semantic.mean, semantic.deviation, semantic.count)
-    coverage = 0.0 if unworded else coverage
+    held = coverage = 0.0 if unworded else coverage
     words, model = share_words(bm25, coverage), KEYWORD if unsemantic else HYBRID
     if model is HYBRID and required:
         coverage *= min(len(required), MANY_WORDS) / MANY_WORDS
@@ -187,13 +193,30 @@ def fuse(
     order = [i for i, _ in rank(logits, ids)]
     heights = standardize(similar, semantic.mean, semantic.deviation)[order]
     reasons = {"semantic": unsemantic, "keyword": unworded}
+    scores = to_probability(logits[order])
     return FusedRanking(
         [ids[i] for i in order],
-        to_probability(logits[order]),
+        scores,
         excess[order],
         words[order],
         _weigh_legs(model, heights, words[order], reasons),
         "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason),
+        lacks_close(scores, semantic, held),
+    )
+
+
+def lacks_close(scores: Numbers, semantic: VectorRanking, coverage: float | None = None) -> bool:
+    """Return whether even the best document is likely no answer; False where there is none.
+
+    scores: (n,) relevance, best first. semantic: The documents nearest in meaning. coverage: See
+    `fuse`; None where words are not searched for.
+    """
+    if not len(scores):
+        return False
+    if semantic.usual is None or not len(semantic.ids):
+        return bool(scores[0] < FLOOR)
+    return bool(scores[0] < CERTAIN) and not is_close(
+        float(semantic.scores[0]), semantic.usual, coverage
     )
 
 

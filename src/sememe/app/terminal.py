@@ -13,12 +13,13 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sememe.app.excerpt import Excerpts
     from sememe.evaluate.metrics.confusion import Confusion
     from sememe.index.querying.hits import Hit, Hits
     from sememe.index.report import Report
 
+EXCERPT = 160  # characters of a passage printed
 _NOTES = 12  # notes printed; --json lists all
-_SNIPPET = 160  # characters of a passage printed
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -61,42 +62,46 @@ def explain_default() -> str:
     return f"text encoder: {QUICK_MODEL}, the default where {BEST_MODEL} is not installed"
 
 
-def print_hits(hits: Hits) -> None:
-    """Print hits, best first, then the next ones of each modality that these push aside."""
+def print_hits(hits: Hits, query: str = "") -> None:
+    """Print hits, best first, then the next ones of each modality that these push aside.
+
+    query: The text searched for, whose words decide what is shown of a long passage.
+    """
     from rich.console import Console
 
     from sememe._nouns import noun
+    from sememe.app.excerpt import Excerpts
 
-    console = Console()
+    console, excerpts = Console(), Excerpts(query)
     if hits.nothing_close and len(hits):
         console.print("nothing close; nearest:")
     for rank, hit in enumerate(hits, start=1):
-        _print_hit(console, f"{rank:>3}", hit)
+        _print_hit(console, f"{rank:>3}", hit, excerpts)
     if not len(hits):
         console.print("nothing found")
     for kind, others in hits.more.items():
         also = "more " if any(hit.modality == kind for hit in hits) else ""
         console.print(f"{also}{noun(kind)}s")
         for hit in others:
-            _print_hit(console, "  -", hit)
+            _print_hit(console, "  -", hit, excerpts)
 
 
-def _print_hit(console: Console, mark: str, hit: Hit) -> None:
+def _print_hit(console: Console, mark: str, hit: Hit, excerpts: Excerpts) -> None:
     from rich.text import Text
 
     head = Text(f"{mark}  {hit.score:.3f}  ")
     head.append(escape_controls(hit.id), style="bold cyan")
     console.print(head, soft_wrap=True)
-    console.print(Text(f"     {_describe_hit(hit)}", style="dim"), soft_wrap=True)
+    console.print(Text(f"     {_describe_hit(hit, excerpts)}", style="dim"), soft_wrap=True)
 
 
-def _describe_hit(hit: Hit) -> str:
-    """Return the passage of a text; of an image, what is seen, size and time; of audio, when."""
+def _describe_hit(hit: Hit, excerpts: Excerpts) -> str:
+    """Return what a text says of the query; of an image, what is seen, and when; of audio, when."""
     if hit.modality == "audio":
         window = f"{hit.start:.1f} to {hit.end:.1f} s"
-        return f"{window}: {shorten(hit.text)}" if hit.text else window
+        return f"{window}: {shorten(excerpts.cut(hit.text))}" if hit.text else window
     if hit.modality != "image":
-        return shorten(hit.text)
+        return shorten(excerpts.cut(hit.text))
     image = hit.metadata
     size = f"{image['width']} x {image['height']} pixels" if "width" in image else ""
     taken = str(image.get("taken") or "")
@@ -142,7 +147,7 @@ def shorten(text: str) -> str:
     'one two'
     """
     line = escape_controls(" ".join(text.split()))
-    return line if len(line) <= _SNIPPET else line[: _SNIPPET - 1] + "…"
+    return line if len(line) <= EXCERPT else line[: EXCERPT - 1] + "…"
 
 
 def escape_controls(text: str) -> str:

@@ -118,6 +118,15 @@ def _count_tokens(
             yield from _count_tokens(text, pieces, count, window)
 
 
+def find_sentences(text: str, *, longest: int) -> list[tuple[int, int]]:
+    """Return (start, end) of each sentence; of one longer than `longest` characters, its pieces.
+
+    >>> find_sentences("It rained. 우산이 없다.", longest=100)
+    [(0, 10), (11, 18)]
+    """
+    return [(start, end) for start, end, _ in _sentences(text, longest)]
+
+
 def _sentences(text: str, longest: int) -> Iterator[tuple[int, int, bool]]:
     """Yield (start, end, ends a paragraph) of each sentence, none longer than `longest`."""
     start = 0

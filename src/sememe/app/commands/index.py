@@ -131,7 +131,7 @@ def search(
         for hit in chain(hits, *hits.more.values()):
             terminal.print_json(hit.to_dict())
     else:
-        terminal.print_hits(hits)
+        terminal.print_hits(hits, query or "")
     if hits.note and not as_json:
         typer.echo(f"note: {hits.note}", err=True)
 

@@ -1,0 +1,44 @@
+"""Excerpts: what is shown of a long passage has the words that were searched for."""
+
+from __future__ import annotations
+
+from sememe.app.excerpt import Excerpts
+from sememe.app.terminal import EXCERPT, shorten
+
+LONG = (
+    "Book rooms in the calendar, fifteen minutes at least. If nobody shows up, the room is free "
+    "again after ten minutes. The projector needs the grey adapter, which lies in the drawer. "
+    "손님이 오면 안내 데스크에 미리 알린다. 와이파이 비밀번호는 문 옆에 붙어 있다. "
+    "Leave the windows closed at night, and switch off the lights when you are the last to leave. "
+    "Whoever finds the coffee machine empty fills it, and writes the date on the card above it."
+)
+
+
+def test_it_begins_at_the_sentence_with_the_words():
+    shown = Excerpts("adapters for a projector").cut(LONG)
+    assert shown.startswith("… The projector needs the grey adapter")
+    assert LONG.endswith(shown.removeprefix("… "))
+    assert "drawer" in shorten(shown) and "drawer" not in shorten(LONG)
+
+
+def test_korean_words_are_found_without_their_particles():
+    assert Excerpts("와이파이 비번").cut(LONG).startswith("… 와이파이 비밀번호는")
+
+
+def test_at_the_end_earlier_sentences_fill_the_room():
+    shown = Excerpts("coffee").cut(LONG)
+    assert "coffee" in shown and shown.startswith("… Whoever")
+    shown = Excerpts("coffee").cut(LONG.removesuffix(", and writes the date on the card above it."))
+    assert shown.startswith("… Leave the windows")
+    assert len(shown) <= EXCERPT + 2
+
+
+def test_of_a_match_at_the_beginning_of_none_and_of_a_short_passage_all_is_kept():
+    for query in ("calendar", "회의실", "", "?"):
+        assert Excerpts(query).cut(LONG) == LONG
+    assert Excerpts("free").cut("A room. It is free.") == "A room. It is free."
+
+
+def test_a_sentence_longer_than_what_is_shown_is_cut_before_the_words():
+    passage = " ".join(["word"] * 100 + ["needle"] + ["word"] * 100)
+    assert "needle" in shorten(Excerpts("needle").cut(passage))

@@ -328,6 +328,7 @@ def test_files_that_no_encoder_reads_are_skipped_each_time_and_are_no_fault(tmp_
         ("notes/식기세척기_고장 2024-최종_v2.txt", "식기세척기 고장 최종"),
         ("away/hiking-alps.md", "hiking alps"),
         ("IMG_0234.txt", "IMG"),
+        ("हिन्दी 🎉 नोट.txt", "हिन्दी नोट"),
         ("2024-03.txt", ""),
         ("a1b2c3.log", ""),
     ],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 2048  # chunks of one commit: a second of encoding, 4 MB of vectors
 _MEDIA_ROWS = 8  # rows that an image, or a window of audio, counts for: it takes as long
-_WORDS = re.compile(r"[^\W\d_]+")
+_WORDS = re.compile(r"[^\s\d!-/:-@\[-`{-~]+")  # parted by spaces, digits, ASCII punctuation
 TERM_ROWS = 32  # chunks whose terms are on the first of them: a document, mostly
 
 
@@ -146,7 +146,8 @@ def find_heading(item: Item) -> str:
     title = _find_title(item)
     if title or not _is_file(item):
         return title
-    return " ".join(word for word in _WORDS.findall(_find_stem(item)) if len(word) > 1)
+    words = _WORDS.findall(_find_stem(item))
+    return " ".join(word for word in words if sum(map(str.isalpha, word)) > 1)
 
 
 def _is_file(item: Item) -> bool:

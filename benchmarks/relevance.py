@@ -21,7 +21,6 @@ import sememe
 from sememe.evaluate.data.beir import read_beir
 from sememe.evaluate.metrics.calibration import calibration_error
 from sememe.index.querying import searcher
-from sememe.search.ranking.relevance import FLOOR
 from sememe.search.ranking.score_fusion import MANY_WORDS, FusedRanking
 
 DEPTH, UNANSWERED = 10, 0.2
@@ -34,6 +33,7 @@ class Judged:
     """A query's ten best documents: e, c and relevance (n,), and which are right.
 
     coverage: Of the query. counted: How much of it counts where meaning is known, too.
+    nothing_close: Whether the search said so.
     """
 
     excess: np.ndarray
@@ -41,6 +41,7 @@ class Judged:
     scores: np.ndarray
     coverage: float
     counted: float
+    nothing_close: bool
     right: np.ndarray
     answerable: bool
     group: str
@@ -87,7 +88,8 @@ def judge(index: str, folder: str, split: str) -> list[Judged]:
         right = np.array([id_ in answers for id_ in fused.ids[:DEPTH]])
         best = slice(DEPTH)
         evidence = fused.excess[best], fused.words[best], fused.scores[best]
-        found.append(Judged(*evidence, coverage, counted, right, bool(answers), f"{index} {split}"))
+        shares, group = (coverage, counted, fused.nothing_close), f"{index} {split}"
+        found.append(Judged(*evidence, *shares, right, bool(answers), group))
     searcher.fuse = fuse
     return found
 
@@ -126,7 +128,7 @@ def check(name: str, judged: list[Judged]) -> None:
     scores = np.concatenate([one.scores for one in judged])
     right = np.concatenate([one.right for one in judged])
     error = calibration_error(scores, right)
-    low = np.array([one.scores[0] < FLOOR for one in judged])
+    low = np.array([one.nothing_close for one in judged])
     answered = np.array([bool(one.right.any()) for one in judged])
     without = np.array([not one.answerable for one in judged])
     print(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sememe.app.excerpt import Excerpts
-from sememe.app.terminal import EXCERPT, shorten
+from sememe.app.terminal import shorten
 
 LONG = (
     "Book rooms in the calendar, fifteen minutes at least. If nobody shows up, the room is free "
@@ -30,13 +32,27 @@ def test_at_the_end_earlier_sentences_fill_the_room():
     assert "coffee" in shown and shown.startswith("… Whoever")
     shown = Excerpts("coffee").cut(LONG.removesuffix(", and writes the date on the card above it."))
     assert shown.startswith("… Leave the windows")
-    assert len(shown) <= EXCERPT + 2
 
 
-def test_of_a_match_at_the_beginning_of_none_and_of_a_short_passage_all_is_kept():
-    for query in ("calendar", "회의실", "", "?"):
-        assert Excerpts(query).cut(LONG) == LONG
-    assert Excerpts("free").cut("A room. It is free.") == "A room. It is free."
+@pytest.mark.parametrize("rest", range(140, 170))
+def test_what_is_found_is_never_cut_off(rest):
+    """The word, then 9 letters a word, within or after the part that fits on a line."""
+    passage = "one line. " * 30 + "The needle" + " eightlet" * (rest // 9) + "x" * (rest % 9)
+    assert "needle" in shorten(Excerpts("needle").cut(passage))
+    passage = "eightlet " * (rest - 100) + "needle" + " word" * 60
+    assert "needle" in shorten(Excerpts("needle").cut(passage))
+
+
+@pytest.mark.parametrize("query", ["calendar", "room", "회의실", "", "?"])
+def test_all_is_kept_of_a_match_near_the_beginning_and_of_none(query):
+    assert Excerpts(query).cut(LONG) == LONG
+
+
+def test_a_short_passage_is_kept_however_it_is_set():
+    passage = "A room.\n\n" + " " * 200 + "It is free."
+    assert Excerpts("free").cut(passage) == passage
+    indented = " " * 200 + LONG
+    assert Excerpts("calendar").cut(indented) == indented
 
 
 def test_a_sentence_longer_than_what_is_shown_is_cut_before_the_words():

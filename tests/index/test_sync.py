@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -302,10 +303,15 @@ def test_a_text_is_found_by_the_words_of_its_title(index):
         [
             Item(id=f"{n}", modality="text", content=text, metadata={"title": title})
             for n, (title, text) in enumerate(
-                [("토지", "하동 평사리의 이야기"), ("Moby Dick", "Call me Ishmael.")]
+                [
+                    ("토지", "하동 평사리의 이야기"),
+                    ("Moby Dick", "Call me Ishmael."),
+                    ("Moon", "Moonlight sonata"),
+                ]
             )
         ]
     )
+    assert index.search("moon", mode="keyword").ids == ["2"]
     assert index.search("토지", mode="keyword").ids == ["0"]
     assert index.search("moby", mode="keyword").ids == ["1"]
 
@@ -327,6 +333,9 @@ def test_files_that_no_encoder_reads_are_skipped_each_time_and_are_no_fault(tmp_
     [
         ("notes/식기세척기_고장 2024-최종_v2.txt", "식기세척기 고장 최종"),
         ("away/hiking-alps.md", "hiking alps"),
+        ("차 보험.txt", "차 보험"),
+        (unicodedata.normalize("NFD", "물_새는_곳.txt"), "물 새는 곳"),  # as macOS has it
+        ("logs/notes.txt.gz", "notes"),
         ("IMG_0234.txt", "IMG"),
         ("हिन्दी 🎉 नोट.txt", "हिन्दी नोट"),
         ("2024-03.txt", ""),

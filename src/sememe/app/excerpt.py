@@ -6,6 +6,9 @@ from sememe.app.terminal import EXCERPT
 from sememe.text.split import find_sentences
 from sememe.text.terms.analyze import analyzer
 
+_CUT = "… "  # where something is left out before an excerpt
+_LONGEST = EXCERPT - len(_CUT) - 1  # characters of a sentence, so that something may follow
+
 
 class Excerpts:
     """Excerpts of the passages that one query found."""
@@ -16,21 +19,21 @@ class Excerpts:
         self._terms = set(self._analyzer.analyze_query(query).required)
 
     def cut(self, passage: str) -> str:
-        """Return the passage from the sentence that has most of the query's words, or all of it.
+        """Return the passage from the sentence that has most of the query's words, after "… ".
 
-        Earlier sentences come before it where there is room, and "… " where there is not. Of equal
-        ones the first counts. What is returned may be longer than `EXCERPT`.
+        Of equal ones the first counts. All of the passage is returned if the sentence is within
+        the first `EXCERPT` characters, and more of its end if that is shorter.
         """
-        if not self._terms or len(passage) <= EXCERPT:
+        if not self._terms or len(" ".join(passage.split())) <= EXCERPT:
             return passage
-        sentences = find_sentences(passage, longest=EXCERPT)
+        sentences = find_sentences(passage, longest=_LONGEST)
         shared = [self._count_shared(passage[start:end]) for start, end in sentences]
-        if not any(shared):
+        first = shared.index(max(shared)) if any(shared) else 0
+        if not first or sentences[first][1] < EXCERPT:
             return passage
-        first = shared.index(max(shared))
-        while first and len(passage) - sentences[first - 1][0] < EXCERPT:
+        while len(passage) - sentences[first - 1][0] <= _LONGEST:
             first -= 1
-        return f"… {passage[sentences[first][0] :]}" if first else passage
+        return _CUT + passage[sentences[first][0] :]
 
     def _count_shared(self, sentence: str) -> int:
         return len(self._terms.intersection(self._analyzer.analyze(sentence)))

@@ -96,7 +96,7 @@ def _print_hit(console: Console, mark: str, hit: Hit, excerpts: Excerpts) -> Non
 
 
 def _describe_hit(hit: Hit, excerpts: Excerpts) -> str:
-    """Return what a text says of the query; of an image, what is seen, and when; of audio, when."""
+    """Return an excerpt of a text; of an image, what is seen, size and time; of audio, when."""
     if hit.modality == "audio":
         window = f"{hit.start:.1f} to {hit.end:.1f} s"
         return f"{window}: {shorten(excerpts.cut(hit.text))}" if hit.text else window

@@ -132,7 +132,7 @@ def test_when_words_are_useless_and_meaning_is_far_what_is_nearest_is_still_give
 
 
 def test_close_is_counted_from_what_is_usual_where_an_encoder_states_it():
-    """a is four deviations above the others, but nearer to 0.5 of unrelated texts than far."""
+    """a is four deviations above the other rows, but only one above what is usual."""
     meaning = ranking(a=0.6)
     assert not fuse(meaning, EMPTY).nothing_close
     usual = replace(meaning, usual=(0.5, 0.1))

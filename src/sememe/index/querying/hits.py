@@ -67,8 +67,9 @@ class Hits(Sequence[Hit]):
         note: Why one of the two was ignored; "" where none was.
         more: The next hits of each modality with fewer than three among `hits`, up to three in all;
             for a text, those closer to it than chance or with a word of it. See `by_modality`.
-        nothing_close: Whether even the best hit is likely no answer to the text: nothing is nearer
-            to it than unrelated texts may be (see `ranking.relevance`); not after reranking.
+        nothing_close: Whether even the best hit is likely no answer to the text, in hybrid and
+            semantic search, as `search.ranking.score_fusion.lacks_close` tells; not after
+            reranking.
     """
 
     hits: tuple[Hit, ...]

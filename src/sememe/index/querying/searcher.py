@@ -22,7 +22,7 @@ from sememe.search.ranking.documents import Ranking
 from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.filters import filter_modality
 from sememe.search.ranking.keyword import TermRanking
-from sememe.search.ranking.relevance import FLOOR, Numbers
+from sememe.search.ranking.relevance import Numbers
 from sememe.search.ranking.score_fusion import (
     append_ranking,
     compute_coverage,
@@ -154,8 +154,7 @@ class Searcher:
         bm25 = _map_scores(ranking)
         found = _Found(ranking.ids[: query.k], rated, more, terms=terms, bm25=bm25)
         hits, others = self._show(found, analyzer)
-        nothing_close = bool(hits) and hits[0].score < FLOOR
-        return Hits(hits, "keyword", {"keyword": 1.0}, note, others, nothing_close)
+        return Hits(hits, "keyword", {"keyword": 1.0}, note, others)
 
     def _search_by_both(self, query: Query) -> Hits:
         analyzer, depth = self._load_analyzer(), max(_DEPTH, 4 * query.k)

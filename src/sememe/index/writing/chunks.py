@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from sememe.index.writing.audio_windows import correct_seconds, cut_audio
 from sememe.index.writing.batch import Batch, Change, PendingRow, WriteLog
 from sememe.search.store import Store
 from sememe.search.table.item_catalogue import State
+from sememe.sources.open_file import PACKED
+from sememe.text.normalize import compose
 from sememe.text.split import Span
 from sememe.text.terms.analyze import Analyzer
 
@@ -106,7 +108,8 @@ def _cut_text(change: Change, spans: Sequence[Span], analyzer: Analyzer) -> Iter
             after = part + TERM_ROWS
             end = spans[after].start if after < len(spans) else len(text)
             words = analyzer.analyze(text[span.start : end])
-            terms = " ".join(words if part else words + _analyze_heading(change.item, analyzer))
+            names = [] if part else _analyze_heading(change.item, analyzer, set(words))
+            terms = " ".join(words + names)
         yield PendingRow(change, part, len(spans), span.start, span.end, heading, terms)
 
 
@@ -126,10 +129,9 @@ def _analyze_name(item: Item, analyzer: Analyzer) -> str:
     return " ".join([*analyzer.analyze(_find_title(item)), *_analyze_stem(item, analyzer)])
 
 
-def _analyze_heading(item: Item, analyzer: Analyzer) -> list[str]:
-    """Return the terms of a text's title, unless it begins with it, and of its file's name."""
-    title = _find_title(item)
-    terms = [] if item.content.startswith(title) else analyzer.analyze(title)
+def _analyze_heading(item: Item, analyzer: Analyzer, known: Collection[str]) -> list[str]:
+    """Return the terms of a text's title that are not `known` from it, and of its file's name."""
+    terms = [term for term in analyzer.analyze(_find_title(item)) if term not in known]
     return terms + (_analyze_stem(item, analyzer) if _is_file(item) else [])
 
 
@@ -141,13 +143,13 @@ def _analyze_stem(item: Item, analyzer: Analyzer) -> list[str]:
 def find_heading(item: Item) -> str:
     """Return the title of a text; of a file without one, the words of its name, if there are any.
 
-    Numbers and single letters are left out: "IMG_0234" and "report 2024-03 v2" tell little.
+    Numbers and single Latin letters are left out, as of "report 2024-03 v2".
     """
     title = _find_title(item)
     if title or not _is_file(item):
         return title
-    words = _WORDS.findall(_find_stem(item))
-    return " ".join(word for word in words if sum(map(str.isalpha, word)) > 1)
+    words = _WORDS.findall(compose(_find_stem(item)))
+    return " ".join(word for word in words if sum(map(str.isalpha, word)) > word.isascii())
 
 
 def _is_file(item: Item) -> bool:
@@ -156,7 +158,8 @@ def _is_file(item: Item) -> bool:
 
 
 def _find_stem(item: Item) -> str:
-    return PurePosixPath(item.source or item.id).stem
+    path = PurePosixPath(item.source or item.id)
+    return PurePosixPath(path.stem).stem if path.suffix.lower() in PACKED else path.stem
 
 
 def _find_title(item: Item) -> str:

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FLOOR = 0.025  # best relevance below which nothing is close; about 4 % of answers have less
+FLOOR = 0.025  # best relevance below which nothing is close, where no similarity is usual
 CERTAIN = 0.25  # best relevance from which something is close, however far its vector
 CLOSE, CLOSE_IN_MEANING = 3.3, 2.7  # with and without words, in `is_close`
 _UNSEEN = 10  # rows added, so that the best of a few has to exceed something, too
@@ -85,14 +85,14 @@ def measure_excess(similarities: NDArray[Any], mean: float, deviation: float, ro
 def is_close(similarity: float, usual: tuple[float, float], coverage: float | None) -> bool:
     """Return whether the nearest text, or the one with most of the query's words, may answer it.
 
-    It may if it is several deviations nearer than unrelated texts usually are, of which knowing all
-    words of the query is worth two. Other than the excess, this asks nothing of the other rows: of
-    a query that nothing answers, the best of many is often far above their mean.
+    It may if it is several deviations nearer than unrelated texts usually are; holding all words of
+    the query is worth two. Unlike the excess, this asks nothing of the other rows: of a query that
+    nothing answers, the best of many is often far above their mean.
 
     similarity: Of the nearest. usual: Mean and deviation, of an encoder. coverage: Share of the
     words that a document holds; None where they are not searched for.
     """
-    deviations = (similarity - usual[0]) / usual[1]
+    deviations = (similarity - usual[0]) / max(usual[1], MIN_DEVIATION)
     if coverage is None:
         return deviations >= CLOSE_IN_MEANING
     return deviations + 2.0 * coverage >= CLOSE

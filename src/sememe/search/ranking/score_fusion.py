@@ -208,6 +208,9 @@ def fuse(
 def lacks_close(scores: Numbers, semantic: VectorRanking, coverage: float | None = None) -> bool:
     """Return whether even the best document is likely no answer; False where there is none.
 
+    Where the encoder states no usual similarity, the best relevance decides. Images and audio in
+    `semantic` have similarities on the scale of its texts.
+
     scores: (n,) relevance, best first. semantic: The documents nearest in meaning. coverage: See
     `fuse`; None where words are not searched for.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sememe.app.excerpt import Excerpts
-from sememe.app.terminal import shorten
+from sememe.app.terminal import EXCERPT, shorten
 
 LONG = (
     "Book rooms in the calendar, fifteen minutes at least. If nobody shows up, the room is free "
@@ -16,21 +16,25 @@ LONG = (
 )
 
 
+def cut(query, passage):
+    return Excerpts(query, EXCERPT).cut(passage)
+
+
 def test_it_begins_at_the_sentence_with_the_words():
-    shown = Excerpts("adapters for a projector").cut(LONG)
+    shown = cut("adapters for a projector", LONG)
     assert shown.startswith("… The projector needs the grey adapter")
     assert LONG.endswith(shown.removeprefix("… "))
     assert "drawer" in shorten(shown) and "drawer" not in shorten(LONG)
 
 
 def test_korean_words_are_found_without_their_particles():
-    assert Excerpts("와이파이 비번").cut(LONG).startswith("… 와이파이 비밀번호는")
+    assert cut("와이파이 비번", LONG).startswith("… 와이파이 비밀번호는")
 
 
 def test_at_the_end_earlier_sentences_fill_the_room():
-    shown = Excerpts("coffee").cut(LONG)
+    shown = cut("coffee", LONG)
     assert "coffee" in shown and shown.startswith("… Whoever")
-    shown = Excerpts("coffee").cut(LONG.removesuffix(", and writes the date on the card above it."))
+    shown = cut("coffee", LONG.removesuffix(", and writes the date on the card above it."))
     assert shown.startswith("… Leave the windows")
 
 
@@ -38,23 +42,23 @@ def test_at_the_end_earlier_sentences_fill_the_room():
 def test_what_is_found_is_never_cut_off(rest):
     """The word, then 9 letters a word, within or after the part that fits on a line."""
     passage = "one line. " * 30 + "The needle" + " eightlet" * (rest // 9) + "x" * (rest % 9)
-    assert "needle" in shorten(Excerpts("needle").cut(passage))
+    assert "needle" in shorten(cut("needle", passage))
     passage = "eightlet " * (rest - 100) + "needle" + " word" * 60
-    assert "needle" in shorten(Excerpts("needle").cut(passage))
+    assert "needle" in shorten(cut("needle", passage))
 
 
 @pytest.mark.parametrize("query", ["calendar", "room", "회의실", "", "?"])
 def test_all_is_kept_of_a_match_near_the_beginning_and_of_none(query):
-    assert Excerpts(query).cut(LONG) == LONG
+    assert cut(query, LONG) == LONG
 
 
 def test_a_short_passage_is_kept_however_it_is_set():
     passage = "A room.\n\n" + " " * 200 + "It is free."
-    assert Excerpts("free").cut(passage) == passage
+    assert cut("free", passage) == passage
     indented = " " * 200 + LONG
-    assert Excerpts("calendar").cut(indented) == indented
+    assert cut("calendar", indented) == indented
 
 
 def test_a_sentence_longer_than_what_is_shown_is_cut_before_the_words():
     passage = " ".join(["word"] * 100 + ["needle"] + ["word"] * 100)
-    assert "needle" in shorten(Excerpts("needle").cut(passage))
+    assert "needle" in shorten(cut("needle", passage))

@@ -72,7 +72,7 @@ def print_hits(hits: Hits, query: str = "") -> None:
     from sememe._nouns import noun
     from sememe.app.excerpt import Excerpts
 
-    console, excerpts = Console(), Excerpts(query)
+    console, excerpts = Console(), Excerpts(query, EXCERPT)
     if hits.nothing_close and len(hits):
         console.print("nothing close; nearest:")
     for rank, hit in enumerate(hits, start=1):

@@ -9,9 +9,11 @@ from dataclasses import replace
 
 import pytest
 
+import sememe
 from sememe import Index, InvalidInputError, Item, Skipped
-from sememe.index.writing import sync
+from sememe.index.writing import chunks, sync
 from sememe.index.writing.chunks import find_heading
+from sememe.search.store import Store
 from tests.sounds import tone, write
 
 
@@ -326,6 +328,37 @@ def test_files_that_no_encoder_reads_are_skipped_each_time_and_are_no_fault(tmp_
         report = index.sync(folder)
         assert [skipped.source for skipped in report.skipped] == ["files/b.wav"]
         assert index.verify().problems == []
+
+
+@pytest.mark.parametrize("passage", [20, 40])
+def test_a_text_half_stored_is_whole_after_it_is_cut_otherwise(tmp_path, monkeypatch, passage):
+    """What was stored in passages of 20 tokens stays if they are cut so again, and else leaves."""
+    first, encoder = (sememe.load("use-multilingual-v3", threads=1) for _ in range(2))
+    text = " ".join(f"Sentence {number} tells of ship {number}." for number in range(40))
+    item = Item(id="log", modality="text", content=text)
+    replace_rows, stored = Store.replace, []
+
+    def store_and_stop(self, rows, ids=None):
+        replace_rows(self, rows, ids)
+        stored.append(len(rows))
+        if len(stored) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "replace", store_and_stop)
+    monkeypatch.setattr(chunks, "BATCH_ROWS", 4)
+    first.model = replace(first.model, passage=20)
+    with pytest.raises(KeyboardInterrupt):
+        Index.create(tmp_path / "index", [first]).add([item])
+    encoder.model = replace(encoder.model, passage=passage)
+    index = Index.open(tmp_path / "index", encoders=[encoder])
+    index.add([item])
+    (spans,) = encoder.split([text], headings=[""])
+    columns = ["part", "parts", "start", "end"]
+    rows = sorted(
+        tuple(row.values()) for batch in index._store.iterate(columns) for row in batch.to_pylist()
+    )
+    assert rows == [(n, len(spans), span.start, span.end) for n, span in enumerate(spans)]
+    assert (sum(stored) == len(spans)) == (passage == 20)  # nothing is encoded twice in vain
 
 
 @pytest.mark.parametrize(

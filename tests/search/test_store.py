@@ -69,8 +69,8 @@ def test_catalogue_tells_the_four_states_apart(store):
         ["same", "changed", "partial", "new", "partial"], ["h", "other", "h", "h", "other"]
     )
     assert [State(s).name for s in states] == ["SAME", "CHANGED", "PARTIAL", "NEW", "CHANGED"]
-    assert store.present_parts("partial") == [1]
-    assert store.present_parts("it's") == []
+    assert store.find_parts("partial") == {(1, 10, 20)}
+    assert store.find_parts("it's") == set()
 
 
 def test_rows_that_disagree_about_their_item_are_never_the_same(store):

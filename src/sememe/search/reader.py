@@ -117,12 +117,13 @@ class Reader:
         with self._lock, translate_errors(self.path):
             return self._catalogue.read(self._chunks)
 
-    def present_parts(self, id: str) -> list[int]:
-        """Return which parts of an item are stored, ascending."""
+    def find_parts(self, id: str) -> set[tuple[int, int, int]]:
+        """Return (part, start, end) of each part of an item that is stored."""
         import pyarrow.compute as pc
 
-        rows = self._chunks.dataset.to_table(columns=["part"], filter=pc.field("id") == id)
-        return sorted(rows["part"].to_pylist())
+        columns = ["part", "start", "end"]
+        rows = self._chunks.dataset.to_table(columns=columns, filter=pc.field("id") == id)
+        return set(zip(*(rows[name].to_pylist() for name in columns), strict=True))
 
     def statistics(self) -> StoreStatistics:
         """Return figures of the rows and of the files on disk."""

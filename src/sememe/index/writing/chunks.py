@@ -51,17 +51,21 @@ class Chunker:
                 rows = []
 
     def _cut(self, changes: Sequence[Change]) -> Iterator[PendingRow]:
-        """Cut changes; of one that is half stored, only what is missing."""
+        """Cut changes; of one that is half stored, only what is missing, if it was cut alike."""
         self._cut_audio([one for one in changes if one.item.modality == "audio"])
         changes = [change for change in changes if not change.failed]
         spans = self._split_texts([one for one in changes if one.item.modality == "text"])
         for change in changes:
             self.log.count(change)
             rows = self._rows_of(change, spans)
-            if change.state == State.PARTIAL:
-                stored = self.store.present_parts(change.item.id)
-                rows = (row for row in rows if row.part not in stored)
-            yield from rows
+            yield from self._resume(change, rows) if change.state == State.PARTIAL else rows
+
+    def _resume(self, change: Change, rows: Iterable[PendingRow]) -> list[PendingRow]:
+        """Return the rows that are not stored; all, to replace those of an encoder's older cuts."""
+        cut = {(row.part, row.start, row.end): row for row in rows}
+        stored = self.store.find_parts(change.item.id)
+        change.replaces = not stored <= cut.keys()
+        return [row for key, row in cut.items() if change.replaces or key not in stored]
 
     def _cut_audio(self, changes: Sequence[Change]) -> None:
         """Set the windows of audio; what cannot be read has failed."""

@@ -300,6 +300,15 @@ def test_a_file_is_found_by_its_name_and_a_row_of_a_table_is_not(tmp_path):
     assert found.ids == ["files/장보기.txt"] and not found.nothing_close
 
 
+def test_a_row_of_a_table_is_found_and_shown_by_its_numbers(index, tmp_path):
+    table = tmp_path / "phones.csv"
+    table.write_text("name,office,extension\n이지은,Seoul,2201\n박서준,Busan,2210\n")
+    index.sync(table)
+    (hit,) = index.search("2201", mode="keyword")
+    assert hit.text == "name: 이지은\noffice: Seoul\nextension: 2201"
+    assert hit.metadata["extension"] == 2201
+
+
 def test_a_text_is_found_by_the_words_of_its_title(index):
     index.add(
         [

@@ -42,9 +42,9 @@ def test_csv_row(tmp_path):
     assert type(second.metadata["stars"]) is float  # one kind for the whole column
 
 
-def test_without_a_text_column_all_strings_are_the_text(tmp_path):
+def test_without_a_text_column_all_that_is_written_is_the_text(tmp_path):
     items = clean(write(tmp_path / "a.csv", "city,food,n\n서울,국밥,3\n부산,,4\n"))
-    assert [item.content for item in items] == ["city: 서울\nfood: 국밥", "city: 부산"]
+    assert [item.content for item in items] == ["city: 서울\nfood: 국밥\nn: 3", "city: 부산\nn: 4"]
     assert items[0].metadata == {"city": "서울", "food": "국밥", "n": 3}
     assert [item.id for item in items] == ["a.csv#1", "a.csv#2"]
 
@@ -77,7 +77,7 @@ def test_spreadsheet_marks(tmp_path):
     ("table", "contents"),
     [
         ("안녕하세요.,Hello.\n고마워.,Thanks.\n", ["column_1: 안녕하세요.\ncolumn_2: Hello."]),
-        ("서울,1\n부산,2\n", ["column_1: 서울"]),
+        ("서울,1\n부산,2\n", ["column_1: 서울\ncolumn_2: 1"]),
         ("cat,dog\ncat,bird\n", ["column_1: cat\ncolumn_2: dog"]),
         ("사과\n배\n", ["column_1: 사과"]),
     ],
@@ -146,7 +146,7 @@ def test_jsonl_objects(tmp_path):
     assert items[0].content == "비행기\n하늘을 난다."
     assert items[0].metadata == {"title": "비행기", "year": 2020, "ok": True}
     assert items[1].metadata == {"ratio": 0.5}
-    assert items[2].content == "name: 김치\nkind: food"
+    assert items[2].content == "name: 김치\nkind: food\nn: 1"
     assert items[3].content == "한 줄\n두 줄"
     assert items[3].metadata == {"big": str(10**30)}
 

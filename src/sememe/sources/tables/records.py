@@ -20,13 +20,13 @@ class Records:
     """Converts the records of one file to items.
 
     *Text*: the field named text, content, body, document, 내용, 본문... (`TEXT_NAMES`), preceded by
-    a line with the field named title or 제목. Without a text field, all strings of the record as
-    lines "name: value".
+    a line with the field named title or 제목. Without a text field, all strings, numbers, dates and
+    times of the record as lines "name: value", if one of them is a string.
     *Id*: `source#<id>` with the field `id` or `_id`, else `source#<row number>`. If an earlier
     record of the file has the same id, "@" and the row number are appended.
     *Metadata*: every other field that is a string, number, boolean, date or time (the last two in
-    ISO format), under the name that `ColumnNames` gives it; also the title, and strings that
-    became text without a text field. Lists, objects, missing values and NaN are left out.
+    ISO format), under the name that `ColumnNames` gives it; also the title, and what became text
+    without a text field. Lists, objects, missing values and NaN are left out.
     """
 
     def __init__(self, source: str, *, has_ids: bool = True) -> None:
@@ -51,8 +51,7 @@ class Records:
             names = (title_name, text_name)
             parts = [_as_text(record[name]) for name in names if name is not None]
         else:
-            strings = {k: v for k, v in record.items() if isinstance(v, str) and v.strip()}
-            parts = [f"{name}: {value}" for name, value in strings.items() if name != id_name]
+            parts = self._list_fields({k: v for k, v in record.items() if k != id_name})
         content = self.sanitizer.sanitize("\n".join(part for part in parts if part.strip()))
         if not content.strip():
             return Skipped(self._source, f"{where}: no text")
@@ -63,6 +62,17 @@ class Records:
             if name not in (text_name, id_name) and (scalar := self._scalar(value)) is not None
         }
         return Item(f"{self._source}#{key}", content, "text", self._source, metadata)
+
+    def _list_fields(self, fields: Mapping[str, object]) -> list[str]:
+        """Return "name: value" of each field that says something; [] if none is a string."""
+        values = {
+            name: str(scalar).strip()
+            for name, value in fields.items()
+            if not isinstance(value, bool) and (scalar := self._scalar(value)) is not None
+        }
+        if not any(isinstance(fields[name], str) for name, value in values.items() if value):
+            return []
+        return [f"{name}: {value}" for name, value in values.items() if value]
 
     def notes(self) -> Iterator[Skipped]:
         """Yield what was changed in its strings, once for the whole file."""

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FLOOR = 0.025  # best relevance below which nothing is close, where no similarity is usual
-CERTAIN = 0.25  # best relevance from which something is close, however far its vector
+UNLIKELY, LIKELY = 0.01, 0.1  # best relevance below which nothing is close, from which it is
 CLOSE, CLOSE_IN_MEANING = 3.3, 2.7  # with and without words, in `is_close`
 _UNSEEN = 10  # rows added, so that the best of a few has to exceed something, too
 MIN_DEVIATION = 1e-3  # a column of one row, or of equal ones, has none to divide by

@@ -26,12 +26,13 @@ from sememe._ties import rank, settle
 from sememe.search.ranking.documents import Ranking
 from sememe.search.ranking.exact import VectorRanking
 from sememe.search.ranking.relevance import (
-    CERTAIN,
     FLOOR,
     HYBRID,
     KEYWORD,
+    LIKELY,
     MIN_DEVIATION,
     SEMANTIC,
+    UNLIKELY,
     Numbers,
     Weights,
     is_close,
@@ -216,11 +217,12 @@ def lacks_close(scores: Numbers, semantic: VectorRanking, coverage: float | None
     """
     if not len(scores):
         return False
+    best = float(scores[0])
     if semantic.usual is None or not len(semantic.ids):
-        return bool(scores[0] < FLOOR)
-    return bool(scores[0] < CERTAIN) and not is_close(
-        float(semantic.scores[0]), semantic.usual, coverage
-    )
+        return best < FLOOR
+    if not UNLIKELY <= best < LIKELY:
+        return best < UNLIKELY
+    return not is_close(float(semantic.scores[0]), semantic.usual, coverage)
 
 
 def _weigh_legs(

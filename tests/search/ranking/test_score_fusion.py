@@ -131,6 +131,15 @@ def test_when_words_are_useless_and_meaning_is_far_what_is_nearest_is_still_give
     assert fused.note.startswith("keyword: ")
 
 
+def test_a_rare_word_found_exactly_is_near_however_far_its_vector():
+    """b is 7.9 below chance, counted as 3 - 4 = -1: -1.01 + 4.55 - 1.47 / 4 - 3.52 = -0.3475."""
+    meaning, words = ranking(a=0.3), ranking(b=9.0)
+    fused = fuse(meaning, words, similarities={"b": -0.3}, required=("k77120",))
+    assert fused.ids == ["b", "a"] and not fused.nothing_close
+    assert fused.scores[0] == pytest.approx(0.414, abs=1e-3)
+    assert fused.scores[1] < FLOOR
+
+
 def test_close_is_counted_from_what_is_usual_where_an_encoder_states_it():
     """a is four deviations above the other rows, but only one above what is usual."""
     meaning = ranking(a=0.6)

@@ -8,10 +8,11 @@
     keyword    logit = 9.56 c - 5.72 coverage - 2.66
 
 Mean and deviation are those of the query's similarities to all rows, and e is by how much a
-document exceeds what the best of as many unrelated rows would have by chance. Coverage is the share
-of the query's words that the best document by BM25 holds, each counted by its rareness. It takes
-away some of what c gives: where some document holds all words of a long query, one that holds none
-is hardly the answer; of a single word that proves less.
+document exceeds what the best of as many unrelated rows would have by chance; in hybrid search at
+least 3 c - 4 of a document with words, as a number found word by word may be far in meaning.
+Coverage is the share of the query's words that the best document by BM25 holds, each counted by its
+rareness. It takes away some of what c gives: where some document holds all words of a long query,
+one that holds none is hardly the answer; of a single word that proves less.
 
 Similarities are taken in deviations, so that the numbers serve any encoder, whose cosines may lie
 between 0 and 0.6 or between 0.7 and 0.9. They were fitted by logistic regression, as
@@ -96,6 +97,15 @@ def is_close(similarity: float, usual: tuple[float, float], coverage: float | No
     if coverage is None:
         return deviations >= CLOSE_IN_MEANING
     return deviations + 2.0 * coverage >= CLOSE
+
+
+def raise_excess(excess: Numbers, words: Numbers) -> Numbers:
+    """Return (n,) e of documents in hybrid search: at least 3 c - 4 where there are words.
+
+    >>> raise_excess(np.array([-6.0, -6.0, 0.5]), np.array([1.0, 0.0, 0.5])).tolist()
+    [-1.0, -6.0, 0.5]
+    """
+    return np.where(words > 0, np.maximum(excess, 3.0 * words - 4.0), excess)
 
 
 def share_words(bm25: NDArray[Any], coverage: float) -> Numbers:

@@ -51,7 +51,7 @@ def test_more_evidence_is_more_relevance_and_none_is_below_the_floor(weights):
     [(0.36, 0.0, False), (0.37, 0.0, True), (0.3, 0.6, False), (0.3, 0.7, True)],
 )
 def test_close_is_far_above_what_is_usual_or_has_the_words(similarity, coverage, close):
-    """0.36 is 3.2 deviations of 0.05 above 0.2, and 0.3 two; knowing all words counts for two."""
+    """0.36 is 3.2 deviations of 0.05 above 0.2, and 0.3 two; holding all words counts for two."""
     assert is_close(similarity, (0.2, 0.05), coverage) is close
 
 

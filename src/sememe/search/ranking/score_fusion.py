@@ -130,7 +130,7 @@ class FusedRanking:
     Attributes:
         ids: Best first: relevance descending, then id ascending.
         scores: (n,) relevance, from 0 to 1.
-        excess: (n,) the e of `ranking.relevance`, as raised by words.
+        excess: (n,) the e of `ranking.relevance`.
         words: (n,) its c.
         weights: Share of "semantic" and "keyword" in what speaks for the best, adding up to 1; 0
             for both where there is nothing.
@@ -191,8 +191,7 @@ def fuse(
     words, model = share_words(bm25, coverage), KEYWORD if unsemantic else HYBRID
     if model is HYBRID and required:
         coverage *= min(len(required), MANY_WORDS) / MANY_WORDS
-    excess = raise_excess(excess, words)
-    logits = model.compute_logits(excess, words, coverage)
+    logits = model.compute_logits(raise_excess(excess, words), words, coverage)
     order = [i for i, _ in rank(logits, ids)]
     heights = standardize(similar, semantic.mean, semantic.deviation)[order]
     reasons = {"semantic": unsemantic, "keyword": unworded}

@@ -113,7 +113,9 @@ def _open_sentence_encoder(request: Request) -> list[Encoder]:
             threads=threads,
             precision=precision or "int8",
         )
-        return [_combine(load_packed, request) if info.name == BEST_MODEL else load_packed()]
+        if info.name != BEST_MODEL:
+            return [load_packed()]
+        return [_combine(partial(load_packed, merging=True), request)]
     int8 = precision == "int8"
     return [
         load_sentence_encoder(request.path, name, overflow=overflow, threads=threads, int8=int8)

@@ -8,6 +8,7 @@ Reference: Wang et al. 2024 (arXiv:2402.05672).
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,10 @@ from sememe.encoders.text.sentence import SentenceEncoder, describe_model
 
 if TYPE_CHECKING:
     from sememe.encoders.name import Precision
+    from sememe.models.bert.calibrate import Encode
+    from sememe.models.bert.engine import SentenceEngine
+    from sememe.models.bert.merging import Merging
+    from sememe.models.bert.weights import BertWeights
     from sememe.models.onnx.transformer import Products
     from sememe.models.weights.catalog import ModelInfo
 
@@ -36,34 +41,69 @@ def unpacked_folder(info: ModelInfo) -> Path:
 
 
 def load_packed_encoder(
-    info: ModelInfo, name: str, *, overflow: Overflow, threads: int | None, precision: Precision
+    info: ModelInfo,
+    name: str,
+    *,
+    overflow: Overflow,
+    threads: int | None,
+    precision: Precision,
+    merging: bool = False,
 ) -> SentenceEncoder:
-    """Load a model of the catalogue; see `sememe.load`."""
-    from sememe.models.bert.calibrate import INT8, calibrate_int8
-    from sememe.models.bert.engine import SentenceEngine
+    """Load a model of the catalogue; see `sememe.load`.
+
+    merging: Whether the network of documents merges tokens, which halves the time of long ones.
+    """
+    from sememe.models.bert.calibrate import INT8
     from sememe.models.e5.file import PackedFile
+    from sememe.models.e5.passage_network import MERGING, adapt_to_merging, digest
     from sememe.models.e5.weights import read_packed_weights
-    from sememe.models.onnx.transformer import in_float32
     from sememe.text.tokenizers.piece_table import PieceTokenizer
 
     file = PackedFile(info.check_path(FILE))
-    weights = read_packed_weights(file)
+    weights, key = read_packed_weights(file), info.files[FILE].sha256[:32]
     tokenizer = PieceTokenizer(file.pieces, prompt=QUERY)
-    documents = tokenizer.with_prompt(DOCUMENT)
-    products: Products = in_float32
-    dtype: str = precision
+    document = tokenizer.with_prompt(DOCUMENT)
+    open_engine = partial(_open_engine, threads=threads)
     if precision == "int8":
-        key, dtype = info.files[FILE].sha256[:32], INT8
-        products = calibrate_int8(weights, documents.encode_marked, key=key)
-    engine = SentenceEngine(weights, products=products, threads=threads)
+        open_engine = partial(open_engine, encode=document.encode_marked)
+    engine = open_engine(weights, key=key)
+    network, facts = None, {}
+    if merging:
+        facts = {"merging": [*MERGING.layers, MERGING.divisor, MERGING.kept], "changes": digest()}
+        key = f"{key[:16]}{digest()}"
+        network = open_engine(adapt_to_merging(weights), key=key, merging=MERGING)
+    dtype, prompts = INT8 if precision == "int8" else precision, [QUERY, DOCUMENT]
+    space = fingerprint_model(info, dtype=dtype, pooling="mean", prompts=prompts, **facts)
+    limit = engine.max_tokens
     model = describe_model(
-        name,
-        tokenizer,
-        dim=engine.dim,
-        limit=engine.max_tokens,
-        passage=_PASSAGE,
-        space=fingerprint_model(info, dtype=dtype, pooling="mean", prompts=[QUERY, DOCUMENT]),
+        name, tokenizer, dim=engine.dim, limit=limit, passage=_PASSAGE, space=space
     )
-    encoder = SentenceEncoder(model, engine, tokenizer, overflow=overflow, document=documents)
+    encoder = SentenceEncoder(
+        model,
+        engine,
+        tokenizer,
+        overflow=overflow,
+        document=document,
+        document_network=network,
+    )
     encoder.usual_similarity = _USUAL
     return encoder
+
+
+def _open_engine(
+    weights: BertWeights,
+    *,
+    key: str,
+    threads: int | None,
+    encode: Encode | None = None,
+    merging: Merging | None = None,
+) -> SentenceEngine:
+    """Open the engine of a network; encode: if given, of sample texts, for its int8 form."""
+    from sememe.models.bert.calibrate import calibrate_int8
+    from sememe.models.bert.engine import SentenceEngine
+    from sememe.models.onnx.transformer import in_float32
+
+    products: Products = in_float32
+    if encode is not None:
+        products = calibrate_int8(weights, encode, key=key)
+    return SentenceEngine(weights, products=products, merging=merging, threads=threads)

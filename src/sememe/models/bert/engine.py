@@ -12,7 +12,14 @@ from sememe._cpus import count_cpus
 from sememe._errors import InvalidInputError
 from sememe._types import FloatArray
 from sememe.models.bert.folder import Dense
-from sememe.models.bert.graph import add_states, input_ports, network_inputs, state_graph
+from sememe.models.bert.graph import (
+    add_merged_states,
+    add_states,
+    input_ports,
+    network_inputs,
+    state_graph,
+)
+from sememe.models.bert.merging import Merging
 from sememe.models.bert.pooling import pooling_weights
 from sememe.models.bert.weights import BertWeights
 from sememe.models.onnx.batches import Batches
@@ -29,6 +36,9 @@ class SentenceEngine:
 
     Batches run side by side, each on one thread; a sequence that is alone is divided among several.
 
+    merging: Of tokens between layers, for sentences' vectors; `states` has all tokens. Pooling is
+    then a sum (not "max"), and the network has no bias by distance.
+
     Attributes:
         dim: Width of a sentence's vector.
         max_tokens: The longest sequence, special tokens included.
@@ -44,6 +54,7 @@ class SentenceEngine:
         pooling: Sequence[str] = ("mean",),
         dense: Sequence[Dense] = (),
         products: Products = in_float32,
+        merging: Merging | None = None,
         threads: int | None = None,
     ) -> None:
         self.dim = int(dense[-1].matrix.shape[1]) if dense else weights.dim * len(pooling)
@@ -53,7 +64,7 @@ class SentenceEngine:
         self._pooling = tuple(pooling)
         self._products = products
         self._batches = Batches(max_tokens=weights.max_tokens, threads=threads)
-        make = partial(sentence_graph, weights, self._pooling, tuple(dense), products=products)
+        make = partial(sentence_graph, weights, self._pooling, tuple(dense), products, merging)
         self._sentences = LazySession(make)
         self._sentence = LazySession(make, threads=min(threads or count_cpus(), _THREADS))
         self._states: tuple[tuple[int, ...], LazySession] | None = None
@@ -109,20 +120,27 @@ class SentenceEngine:
 
 
 def sentence_graph(
-    weights: BertWeights, pooling: Sequence[str], dense: Sequence[Dense], *, products: Products
+    weights: BertWeights,
+    pooling: Sequence[str],
+    dense: Sequence[Dense],
+    products: Products,
+    merging: Merging | None = None,
 ) -> bytes:
     """Build the graph of token ids to unit rows "rows" (N, dim).
 
     The inputs are those of `state_graph` and "pool" (N, ways, T), the weights of pooling.
     """
     g = Graph()
-    x = add_states(g, weights, products, depth=len(weights.layers))[-1]  # (N, T, dim)
-    dim = weights.dim * len(pooling)
+    pool, dim = "pool", weights.dim * len(pooling)
+    if merging is None:
+        x = add_states(g, weights, products, depth=len(weights.layers))[-1]  # (N, T, dim)
+    else:
+        x, pool = add_merged_states(g, weights, products, merging)
     if "max" in pooling:
         parts = [_pool(g, x, way, i) for i, way in enumerate(pooling)]
         y = g("Concat", *parts, axis=1)  # (N, ways * dim)
     else:
-        y = g.reshape(g("MatMul", "pool", x), -1, dim)
+        y = g.reshape(g("MatMul", pool, x), -1, dim)
     for step in dense:
         y, dim = g("MatMul", y, g.constant(step.matrix)), step.matrix.shape[1]
         if step.bias is not None:

@@ -12,12 +12,14 @@ bits (`sememe.models.bert.int8`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sememe._types import FloatArray
+from sememe.models.bert.merging import Merging, Tokens, count_sizes, merge_tokens
 from sememe.models.bert.weights import BertWeights
 from sememe.models.onnx.batches import make_inputs
 from sememe.models.onnx.builder import Graph, Port, floats, integers
@@ -74,21 +76,45 @@ def add_states(
     x = embed_tokens(g, weights.words, weights.positions)
     if typed:
         x = g("Add", x, g("Gather", g.constant(weights.types), TYPES, axis=0))
-    network = Transformer(
-        g,
-        heads=weights.heads,
-        activation=weights.activation,
-        epsilon=weights.epsilon,
-        norm_first=False,
-        lengths="lengths",
-        products=products,
-    )
+    network = _open_network(g, weights, products, lengths="lengths")
     states = [network.normalise(x, weights.norm)]
     bias = "" if weights.distances is None else _slice_distances(g, weights.distances)
     for number in range(depth):
         layer = weights.layers[number]
         states.append(network.layer(states[-1], layer, number=number, bias=bias))
     return states
+
+
+def add_merged_states(
+    g: Graph, weights: BertWeights, products: Products, merging: Merging
+) -> tuple[str, str]:
+    """Append the embeddings and all layers, between which tokens are merged.
+
+    Returns the last layer's states (N, T', dim) and the weights of pooling (N, ways, T') that the
+    input "pool" has become.
+    """
+    x = embed_tokens(g, weights.words, weights.positions)
+    network = _open_network(g, weights, products, lengths="lengths")
+    x = network.normalise(x, weights.norm)
+    tokens = Tokens(x, "lengths", count_sizes(g, x, "lengths"), "pool")
+    for number, layer in enumerate(weights.layers):
+        if number in merging.layers:
+            tokens = merge_tokens(g, tokens, merging)
+            network = _open_network(g, weights, products, lengths=tokens.lengths)
+        tokens = replace(tokens, states=network.layer(tokens.states, layer, number=number))
+    return tokens.states, tokens.pool
+
+
+def _open_network(g: Graph, weights: BertWeights, products: Products, lengths: str) -> Transformer:
+    return Transformer(
+        g,
+        heads=weights.heads,
+        activation=weights.activation,
+        epsilon=weights.epsilon,
+        norm_first=False,
+        lengths=lengths,
+        products=products,
+    )
 
 
 def _slice_distances(g: Graph, bias: FloatArray) -> str:

@@ -2,16 +2,15 @@
 
     pip install -e '.[train]'
     python benchmarks/passage_network.py --english wiki_en.txt --korean wiki_ko.txt \
-        --sentences docs.txt -o passages.npz       # 70 minutes on two cores
+        --sentences docs.txt -o passages.npz       # an hour on two cores
 
 The network with all tokens is the teacher. Its vectors for 12,000 passages of 20 to 250 tokens,
 half of either language (from articles with an empty line between them; some begin with the first
 words of their article, as passages do with a title), and for 1,000 of four lines of --sentences
 each, are what the student is to give with tokens merged: first more of them than in use, then as
-in use.
-Learnt are factors of rank 16 for each matrix, biases and norms. The loss is 1 - cosine, and how far
-the similarities of a batch's passages are from the teacher's, without what tells languages apart.
-Reports the cosine on 300 passages that are not trained on.
+in use. It learns factors of rank 16 for each matrix, biases and norms; the loss is 1 - cosine, and
+how far the similarities of a batch's passages are from the teacher's, without what tells languages
+apart. Reports the cosine on 300 passages that are not trained on.
 """
 
 from __future__ import annotations
@@ -26,18 +25,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import nn
 
-from sememe.models.bert.merging import Merging
+from sememe.models.bert.merging import FIRST, PADDING, PRICE, Merging
 from sememe.models.bert.weights import BertWeights
 from sememe.models.e5.passage_network import MERGING
 from sememe.models.onnx.batches import split_by_budget
+from sememe.models.onnx.transformer import Layer
 
 STAGES = ((Merging((0, 1, 2), divisor=3), 25, 1e-3), (MERGING, 22, 7e-4))  # minutes, learning rate
 RANK, BUDGET, HELD_OUT, EACH = 16, 4096, 300, 6000
 MATRICES = ("qkv", "out", "up", "down")
-PRICE, FIRST, PADDING = 0.1, 8.0, 9.0  # as in sememe.models.bert.merging
 Ids = Sequence[Sequence[int]]
 
 
@@ -113,9 +112,9 @@ class Student(nn.Module):
         return {name: array.astype(np.float16) for name, array in found.items()}
 
 
-def _read(layer: object) -> dict[str, torch.Tensor]:
+def _read(layer: Layer) -> dict[str, torch.Tensor]:
     found = {}
-    for field in fields(layer):  # type: ignore[arg-type]
+    for field in fields(layer):
         value = getattr(layer, field.name)
         if isinstance(value, tuple):
             found[f"{field.name}.gain"], found[f"{field.name}.bias"] = map(torch.tensor, value)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from sememe.models.bert.engine import SentenceEngine
+
 DIM, DEPTH, HEADS, INNER, WORDS, POSITIONS = 16, 2, 4, 24, 60, 40
 _NAMES = ["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"]
 _DISTIL = ["dim", "n_layers", "n_heads", "hidden_dim"]
@@ -219,3 +221,15 @@ def write_masked(
     """Write the folder of a masked language model; see `write`."""
     weights = options.pop("weights", None) or masked_tensors(kind, seed, tied=tied)
     return write(folder, kind, weights=weights, tie_word_embeddings=tied, **options)
+
+
+def check_batches(engine: SentenceEngine, *, shortest: int = 1) -> None:
+    """Assert that a sequence has the same vector in any batch, and alone."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(shortest, POSITIONS + 1, size=80)
+    many = [rng.integers(5, 60, size=n).tolist() for n in lengths]
+    together = engine.forward(many)
+    order = rng.permutation(len(many))
+    np.testing.assert_allclose(engine.forward([many[i] for i in order]), together[order], atol=1e-5)
+    alone = np.concatenate([engine.forward([ids]) for ids in many])
+    np.testing.assert_allclose(alone, together, atol=1e-5)

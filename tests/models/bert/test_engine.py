@@ -86,13 +86,7 @@ def test_a_sequence_does_not_feel_its_batch(int8):
     engine, _ = made()
     if int8:
         engine, _ = made(products=Int8(measure_ranges(engine._weights, IDS)))
-    rng = np.random.default_rng(0)
-    many = [rng.integers(5, 60, size=n).tolist() for n in rng.integers(1, POSITIONS + 1, size=80)]
-    together = engine.forward(many)
-    order = rng.permutation(len(many))
-    np.testing.assert_allclose(engine.forward([many[i] for i in order]), together[order], atol=1e-5)
-    alone = np.concatenate([engine.forward([ids]) for ids in many])
-    np.testing.assert_allclose(alone, together, atol=1e-5)
+    checkpoints.check_batches(engine)
 
 
 def test_int8_is_near_and_needs_its_ranges():

@@ -105,6 +105,7 @@ def _open_sentence_encoder(request: Request) -> list[Encoder]:
     info, name, precision = request.model.info, request.name, request.model.name.precision
     overflow, threads = request.overflow, request.threads
     if info is not None and packed.FILE in info.files:
+        best = info.name == BEST_MODEL
         load_packed = partial(
             packed.load_packed_encoder,
             info,
@@ -112,10 +113,9 @@ def _open_sentence_encoder(request: Request) -> list[Encoder]:
             overflow=overflow,
             threads=threads,
             precision=precision or "int8",
+            merging=best,
         )
-        if info.name != BEST_MODEL:
-            return [load_packed()]
-        return [_combine(partial(load_packed, merging=True), request)]
+        return [_combine(load_packed, request) if best else load_packed()]
     int8 = precision == "int8"
     return [
         load_sentence_encoder(request.path, name, overflow=overflow, threads=threads, int8=int8)

@@ -37,7 +37,7 @@ class SentenceEngine:
     Batches run side by side, each on one thread; a sequence that is alone is divided among several.
 
     merging: Of tokens between layers, for sentences' vectors; `states` has all tokens. Pooling is
-    then a sum (not "max"), and the network has no bias by distance.
+    then a sum (not "max"), sequences have two tokens or more, and the network no bias by distance.
 
     Attributes:
         dim: Width of a sentence's vector.

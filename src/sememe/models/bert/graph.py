@@ -76,7 +76,7 @@ def add_states(
     x = embed_tokens(g, weights.words, weights.positions)
     if typed:
         x = g("Add", x, g("Gather", g.constant(weights.types), TYPES, axis=0))
-    network = _open_network(g, weights, products, lengths="lengths")
+    network = _open_network(g, weights, products)
     states = [network.normalise(x, weights.norm)]
     bias = "" if weights.distances is None else _slice_distances(g, weights.distances)
     for number in range(depth):
@@ -93,26 +93,25 @@ def add_merged_states(
     Returns the last layer's states (N, T', dim) and the weights of pooling (N, ways, T') that the
     input "pool" has become.
     """
-    x = embed_tokens(g, weights.words, weights.positions)
-    network = _open_network(g, weights, products, lengths="lengths")
-    x = network.normalise(x, weights.norm)
+    network = _open_network(g, weights, products)
+    x = add_states(g, weights, products, depth=0)[0]
     tokens = Tokens(x, "lengths", count_sizes(g, x, "lengths"), "pool")
     for number, layer in enumerate(weights.layers):
         if number in merging.layers:
             tokens = merge_tokens(g, tokens, merging)
-            network = _open_network(g, weights, products, lengths=tokens.lengths)
+            network = replace(network, lengths=tokens.lengths)
         tokens = replace(tokens, states=network.layer(tokens.states, layer, number=number))
     return tokens.states, tokens.pool
 
 
-def _open_network(g: Graph, weights: BertWeights, products: Products, lengths: str) -> Transformer:
+def _open_network(g: Graph, weights: BertWeights, products: Products) -> Transformer:
     return Transformer(
         g,
         heads=weights.heads,
         activation=weights.activation,
         epsilon=weights.epsilon,
         norm_first=False,
-        lengths=lengths,
+        lengths="lengths",
         products=products,
     )
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from sememe.models.onnx.builder import Graph
 
-_PRICE = 0.1  # of the logarithm of each size, subtracted from the cosine
-_FIRST = 8.0  # subtracted for the first token, which is kept
-_PADDING = 9.0  # and for padding
+PRICE = 0.1  # of the logarithm of each size, subtracted from the cosine
+FIRST = 8.0  # subtracted for the first token, which is kept
+PADDING = 9.0  # and for padding
 _INT32, _INT64, _FLOAT = 6, 7, 1  # ONNX's numbers of types
 _END = np.iinfo(np.int64).max
 
@@ -102,14 +102,14 @@ def _find_places(g: Graph, tokens: Tokens, merged: str) -> Sequence[str]:
     merged: (N,) how many even tokens of each sequence go where their partner goes.
     """
     sizes = g("Max", tokens.sizes, g.constant(np.float32(1)))
-    price = g("Mul", g("Log", sizes), g.constant(np.float32(_PRICE)))
+    price = g("Mul", g("Log", sizes), g.constant(np.float32(PRICE)))
     inside = g("Greater", tokens.sizes, g.constant(np.float32(0)))
-    price = g("Where", inside, price, g.constant(np.float32(_PADDING)))
+    price = g("Where", inside, price, g.constant(np.float32(PADDING)))
     price_even, price_odd = _halve(g, price, axis=1)
     every = _size(g, price_even)
     numbers = _count_up(g, every)
     first = g("Equal", numbers, g.constant([0]))
-    price_even = g("Where", first, g.constant(np.float32(_FIRST)), price_even)
+    price_even = g("Where", first, g.constant(np.float32(FIRST)), price_even)
 
     even, odd = _halve(g, g("LpNormalization", tokens.states, axis=-1, p=2), axis=1)
     worth = g("MatMul", even, g("Transpose", odd, perm=[0, 2, 1]))  # (N, T / 2, T / 2)

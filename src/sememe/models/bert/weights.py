@@ -8,9 +8,10 @@ in where positions begin; MPNet also has a bias by distance.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -73,6 +74,24 @@ ARCHITECTURES = {
         offset=True,
     ),
 }
+
+
+class LazyLayers(Sequence[Layer]):
+    """Layers that are made when they are asked for, and not kept; of a subclass, `make`."""
+
+    @abstractmethod
+    def make(self, number: int) -> Layer:
+        """Return a layer; number: from 0."""
+
+    @overload
+    def __getitem__(self, at: int) -> Layer: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Layer]: ...
+    def __getitem__(self, at: int | slice) -> Layer | Sequence[Layer]:
+        numbers = range(len(self))[at]
+        if isinstance(numbers, int):
+            return self.make(numbers)
+        return [self.make(i) for i in numbers]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

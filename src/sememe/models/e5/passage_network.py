@@ -10,33 +10,34 @@ The numbers are made by `benchmarks/passage_network.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
 from sememe._persistence import hash_file
 from sememe._types import FloatArray
 from sememe.models.bert.merging import Merging
-from sememe.models.bert.weights import BertWeights
+from sememe.models.bert.weights import BertWeights, LazyLayers
 from sememe.models.onnx.transformer import Layer
 
 MERGING = Merging(layers=(1, 2, 3, 4, 5), divisor=3, kept=48)
+Changes = Mapping[str, FloatArray]
 _FILE = Path(__file__).parent / "passages.npz"
 
 
-class AdaptedLayers(Sequence[Layer]):
+class AdaptedLayers(LazyLayers):
     """Layers of which each is changed when it is asked for.
 
-    changes: Field of `Layer` -> what is added to it, (layers, ...), or the factors of that,
-    "field.a" (layers, inputs, rank) and "field.b" (layers, rank, outputs); "norm1.gain" and
-    "norm1.bias", and so norm2.
+    changes: Called when the first layer is. Returns field of `Layer` -> what is added to it,
+    (layers, ...), or the factors of that, "field.a" (layers, inputs, rank) and "field.b" (layers,
+    rank, outputs); "norm1.gain" and "norm1.bias", and so norm2.
     """
 
-    def __init__(self, layers: Sequence[Layer], changes: dict[str, FloatArray]) -> None:
+    def __init__(self, layers: Sequence[Layer], changes: Callable[[], Changes]) -> None:
         self._layers = layers
         self._changes = changes
 
@@ -44,18 +45,10 @@ class AdaptedLayers(Sequence[Layer]):
         """Return how many there are."""
         return len(self._layers)
 
-    @overload
-    def __getitem__(self, at: int) -> Layer: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Layer]: ...
-    def __getitem__(self, at: int | slice) -> Layer | Sequence[Layer]:
-        numbers = range(len(self))[at]
-        if isinstance(numbers, int):
-            return self._change(self._layers[numbers], numbers)
-        return [self[i] for i in numbers]
-
-    def _change(self, layer: Layer, number: int) -> Layer:
-        changes = {name: array[number] for name, array in self._changes.items()}
+    def make(self, number: int) -> Layer:
+        """Change a layer."""
+        layer = self._layers[number]
+        changes = {name: array[number] for name, array in self._changes().items()}
         changed: dict[str, Any] = {}
         for field in fields(Layer):
             name, value = field.name, getattr(layer, field.name)
@@ -71,7 +64,7 @@ class AdaptedLayers(Sequence[Layer]):
 
 def adapt_to_merging(weights: BertWeights) -> BertWeights:
     """Return the network whose passages come out right when tokens are merged by `MERGING`."""
-    return replace(weights, layers=AdaptedLayers(weights.layers, _read_changes()))
+    return replace(weights, layers=AdaptedLayers(weights.layers, _read_changes))
 
 
 @cache
@@ -81,7 +74,7 @@ def digest() -> str:
 
 
 @cache
-def _read_changes() -> dict[str, FloatArray]:
+def _read_changes() -> Changes:
     """Read the numbers that come with the package."""
     with np.load(_FILE, allow_pickle=False) as file:
         return {name: file[name].astype(np.float32) for name in file.files}

@@ -6,14 +6,13 @@ them, and layers, 7 MB each in float32, as graphs are made of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sememe._types import FloatArray
-from sememe.models.bert.weights import BertWeights
+from sememe.models.bert.weights import BertWeights, LazyLayers
 from sememe.models.e5.file import PackedFile, unpack
 from sememe.models.onnx.transformer import Layer, Norm
 
@@ -39,8 +38,8 @@ class PackedRows:
         return rows
 
 
-class PackedLayers(Sequence[Layer]):
-    """The layers, each unpacked when it is asked for, and not kept."""
+class PackedLayers(LazyLayers):
+    """The layers, each unpacked when it is asked for."""
 
     def __init__(self, file: PackedFile) -> None:
         """Take the file; CorruptFileError if a tensor is missing or of another size."""
@@ -60,15 +59,9 @@ class PackedLayers(Sequence[Layer]):
         """Return how many there are."""
         return self._file.sizes.layers
 
-    @overload
-    def __getitem__(self, at: int) -> Layer: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Layer]: ...
-    def __getitem__(self, at: int | slice) -> Layer | Sequence[Layer]:
-        numbers = range(len(self))[at]
-        if isinstance(numbers, int):
-            return _read_layer(self._file, f"l{numbers}.")
-        return [_read_layer(self._file, f"l{i}.") for i in numbers]
+    def make(self, number: int) -> Layer:
+        """Unpack a layer."""
+        return _read_layer(self._file, f"l{number}.")
 
 
 def read_packed_weights(file: PackedFile) -> BertWeights:

@@ -1,6 +1,6 @@
 """Batch sequences of token ids by length, and run the batches in parallel.
 
-Sequences are sorted by length and cut into batches of at most 1024 tokens, padding included: so
+Sequences are sorted by length and cut into batches of at most 512 tokens, padding included: so
 hardly any padding is computed, memory is bounded, and a core's data stays in its cache. One core a
 batch is faster than many cores on one.
 """
@@ -31,7 +31,7 @@ class Batches:
     """
 
     def __init__(
-        self, *, threads: int | None, max_tokens: int = 0, budget: int = 1024, equal: bool = False
+        self, *, threads: int | None, max_tokens: int = 0, budget: int = 512, equal: bool = False
     ) -> None:
         self._max_tokens = max_tokens
         self._threads = threads or count_cpus()

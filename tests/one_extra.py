@@ -66,6 +66,16 @@ def words(folder: Path) -> str:
     return f"{found.k} {len(model.vectors_)} {tokenizer.decode(tokenizer.encode(lines[:1]))[0]}"
 
 
+def classify(folder: Path) -> str:
+    import sememe
+
+    texts = ["정말 좋아요", "아주 훌륭해요", "정말 싫어요", "아주 형편없어요"] * 2
+    texts = [f"{text} {i}" for i, text in enumerate(texts)]
+    learnt = sememe.TextClassifier().fit((texts, ["긍정", "긍정", "부정", "부정"] * 2))
+    again = sememe.TextClassifier.load(learnt.save(folder / "labels"))
+    return " ".join(one.predict(["참 마음에 들어요"])[0] for one in (learnt, again))
+
+
 def sentences(folder: Path) -> str:
     import sememe
     from tests.models.bert import checkpoints
@@ -149,7 +159,7 @@ def train(folder: Path) -> str:
 
 JOBS = {
     job.__name__: job
-    for job in (core, words, sentences, images, audio, documents, korean, weights, train)
+    for job in (core, classify, words, sentences, images, audio, documents, korean, weights, train)
 }
 
 

@@ -30,6 +30,7 @@ NEEDED_TO_IMPORT = {"words": ["FastText", "Word2Vec"]}
 RESULTS = {
     "core": "train",  # an index, and a search in it
     "audio": "13 8000 1 0",  # MFCC, a recording at another rate, its vector, sememe show
+    "classify": "긍정 긍정",  # learnt from a few, and after it was saved
     "documents": "files/a.pdf files/b.docx",  # found by what is in them
     "images": "grey 1280",  # found by words, and its features
     "korean": "sea",  # found by another form of a verb

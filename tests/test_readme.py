@@ -21,7 +21,14 @@ from tests.sources.helpers import pdf
 
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.ko.md")
-EXTRAS = ("core", "words", "sentences", "images", "audio")  # those with a section; and train
+EXTRAS = (
+    "core",
+    "classify",
+    "words",
+    "sentences",
+    "images",
+    "audio",
+)  # those with a section; and train
 PYTHON = os.environ.get("README_PYTHON", sys.executable)
 NOT_RUN = ("make ", "pip install ")  # they set up the very environment the tests run in
 TRAINED = ("sememe train sentence", "sememe evaluate sts", "sememe train mlm", "sememe fill-mask")
@@ -35,7 +42,15 @@ FIRST = {
     'sound-index "rain"': "sounds/rain.ogg",
     "sound-index": "sounds/alarm.wav",
 }
+GOOD, BAD = ("좋아요", "훌륭해요", "great"), ("싫어요", "별로예요", "awful")
+REVIEWS = [
+    f"{word} {i},{label}"
+    for i in range(4)
+    for label, own in (("긍정", GOOD), ("부정", BAD))
+    for word in own
+]
 WORDS = {
+    "reviews.csv": "\n".join(["text,label", *REVIEWS]),
     "corpus.txt": "강아지가 마당에서 뛰고 고양이는 창가에서 잔다\n" * 20,
     "questions.txt": ": 동물\n강아지가 뛰고 고양이는 잔다\n",
 }
@@ -191,6 +206,10 @@ def check_core(printed: str) -> None:
     assert rest and all(rest)
 
 
+def check_classify(printed: str) -> None:
+    assert printed.startswith("['good'] (")
+
+
 def check_words(printed: str) -> None:
     assert printed.startswith("[('고양이가', ")
 
@@ -210,9 +229,14 @@ def check_audio(printed: str) -> None:
     assert alarm > bell > rain and shape.startswith("(13, ")
 
 
-CHECKS = dict(
-    zip(EXTRAS, (check_core, check_words, check_sentences, check_images, check_audio), strict=True)
-)
+CHECKS = {
+    "core": check_core,
+    "classify": check_classify,
+    "words": check_words,
+    "sentences": check_sentences,
+    "images": check_images,
+    "audio": check_audio,
+}
 
 
 @pytest.mark.parametrize("extra", EXTRAS)

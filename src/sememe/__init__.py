@@ -47,6 +47,7 @@ _MODULES = {
     "text.tokenizers.subwords": "SubwordTokenizer",
     "train.classify.audio": "AudioClassifier",
     "train.classify.image": "ImageClassifier",
+    "train.classify_text.classifier": "TextClassifier",
     "train.clip.locked": "ClipTraining",
     "train.clip.scratch": "ClipFromScratch",
     "train.distil.distil": "distil",
@@ -122,6 +123,7 @@ if TYPE_CHECKING:
     from sememe.text.tokenizers.subwords import SubwordTokenizer as SubwordTokenizer
     from sememe.train.classify.audio import AudioClassifier as AudioClassifier
     from sememe.train.classify.image import ImageClassifier as ImageClassifier
+    from sememe.train.classify_text.classifier import TextClassifier as TextClassifier
     from sememe.train.clip.locked import ClipTraining as ClipTraining
     from sememe.train.clip.scratch import ClipFromScratch as ClipFromScratch
     from sememe.train.distil.distil import distil as distil

@@ -13,7 +13,8 @@ _MODULES = {
     "audio": "soundfile soxr",
     "documents": "pypdf docx",
     "korean": "kiwipiepy",
-    "words": "numba sklearn tokenizers",
+    "classify": "sklearn scipy",
+    "words": "numba tokenizers",
     "train": "torch torchvision timm onnxscript transformers sentence_transformers datasets "
     "accelerate matplotlib",
 }

@@ -36,6 +36,7 @@ COMMANDS = {
     "speech": ["SpeechTraining"],
     "classifier": ["ImageClassifier"],
     "audio-classifier": ["AudioClassifier"],
+    "text-classifier": ["TextClassifier"],
 }
 NOT_ON_THE_COMMAND_LINE = {}  # {(command, field): reason}
 PANELS = ["Data", "Model", "Optimisation", "Evaluation", "Output"]
@@ -67,6 +68,7 @@ def test_every_recipe_has_a_command():
     assert kinds == {kind for kinds in COMMANDS.values() for kind in kinds} - {
         "Word2Vec",
         "FastText",
+        "TextClassifier",
     }
 
 

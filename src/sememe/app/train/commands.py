@@ -31,6 +31,7 @@ _RECIPES: tuple[Callable[[], Callable[..., None]], ...] = (
     audio_recipes.speech,
     classifiers.classifier,
     classifiers.audio_classifier,
+    classifiers.text_classifier,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sememe._errors import InvalidInputError
 from sememe.encoders.classify.probe_classifier import load_probe_classifier
 from sememe.encoders.classify.speech_classifier import load_speech_classifier
+from sememe.encoders.classify.text_classifier import TextModel
 from sememe.encoders.load.by_name import load
 from sememe.encoders.prediction import Classifier
 from sememe.models.weights.folder import ModelFolder, ModelKind
@@ -17,6 +18,8 @@ def load_classifier(name: str, *, threads: int | None = None) -> Classifier:
         InvalidInputError: The model has no classes.
     """
     folder = ModelFolder.open(name)
+    if folder.kind is ModelKind.TEXT_CLASSIFIER:
+        return TextModel.load(name, threads=threads)
     if folder.holds(ModelKind.IMAGE_PROBE, ModelKind.AUDIO_PROBE):
         return load_probe_classifier(name, threads=threads)
     if folder.holds(ModelKind.SPEECH_CLASSIFIER):

@@ -38,6 +38,8 @@ _ENTRY_POINTS = "sememe.families"
 _NO_ENCODERS: dict[ModelKind | None, str] = {
     ModelKind.CROSS_ENCODER: "a cross-encoder: it scores pairs and gives texts no vectors. Open it "
     "with sememe.CrossEncoder.load({0!r}), or give it to search --rerank",
+    ModelKind.TEXT_CLASSIFIER: "a classifier of texts, which gives no vectors. Use it with sememe "
+    "classify -m {0}",
     ModelKind.IMAGE_PROBE: "an image classifier, which gives no vectors. Use it with sememe "
     "classify -m {0}",
     ModelKind.AUDIO_PROBE: "an audio classifier, which gives no vectors. Use it with sememe "

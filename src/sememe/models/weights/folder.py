@@ -40,6 +40,7 @@ class ModelKind(Enum):
     TIMM = "network of timm"
     TORCHVISION = "file of torchvision's weights"
     MEL_STATISTICS = "audio statistics encoder"
+    TEXT_CLASSIFIER = "text classifier"
     IMAGE_PROBE = "image classifier"
     AUDIO_PROBE = "audio classifier"
     JOINT = "joint space"
@@ -255,6 +256,7 @@ _RULES: dict[ModelKind, Callable[[ModelFolder], bool]] = {
     ModelKind.TIMM: _is_timm,
     ModelKind.TORCHVISION: lambda file: bool(_WEIGHTS.fullmatch(file.path.name)) and file.has(""),
     ModelKind.MEL_STATISTICS: _declares("mel-statistics"),
+    ModelKind.TEXT_CLASSIFIER: _declares("text-classifier"),
     ModelKind.IMAGE_PROBE: _declares("image-classifier"),
     ModelKind.AUDIO_PROBE: _declares("audio-classifier"),
     ModelKind.JOINT: _declares("joint"),

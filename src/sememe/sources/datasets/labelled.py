@@ -114,13 +114,13 @@ def _read_table(table: Path, modality: Modality) -> Labelled:
     if not labelled:
         raise InvalidInputError(f"{table} has no row with a path and a label. Give some.")
     paths, labels, folds, groups = zip(*labelled, strict=True)
-    folds = _check_complete(folds, table, "fold")
-    groups = _check_complete(groups, table, "group")
+    folds = check_complete(folds, table, "fold")
+    groups = check_complete(groups, table, "group")
     items = tuple(table.parent / name for name in paths)
     return Labelled(items, labels, tuple(skipped), modality, folds, groups)
 
 
-def _check_complete(values: tuple[str, ...], table: Path, what: str) -> tuple[str, ...]:
+def check_complete(values: tuple[str, ...], table: Path, what: str) -> tuple[str, ...]:
     """Return the values, () if no row has one, or refuse a table in which only some have one."""
     if not any(values):
         return ()

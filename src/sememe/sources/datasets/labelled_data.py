@@ -1,4 +1,4 @@
-"""Labelled items, such as paths of images or audio, with optional folds and groups."""
+"""Labelled items, such as texts or paths of images, with optional folds and groups."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from typing import Any
 from sememe._nouns import noun
 from sememe._types import Modality, Skipped
 from sememe.sources.media.audio_decoding import Clip
+from sememe.text.normalize import compose
 
-_EXAMPLE = {"image": "cats/1.jpg, dogs/2.jpg", "audio": "rain/1.wav, dogs/2.wav"}
+_EXAMPLE = {
+    "text": "sports/1.txt, cooking/2.docx", "image": "cats/1.jpg, dogs/2.jpg",
+    "audio": "rain/1.wav, dogs/2.wav",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Images or audio, not yet opened, with labels.
+    """Texts, or images or audio that are not yet opened, with labels.
 
     Attributes:
-        items: What `open_image` or `sememe.read_sound` opens, such as paths.
+        items: Texts, or what `open_image` or `sememe.read_sound` opens, such as paths.
         labels: The label of each item.
         skipped: What was left out, and why.
-        modality: "image" or "audio".
+        modality: "text", "image" or "audio".
         folds: The fold of each item, if a table gives it, else ().
         groups: The group of each item, such as the speaker, if a table gives it, else ().
     """
@@ -57,16 +61,24 @@ class Labelled:
         return replace(self, **kept)
 
     def digests(self) -> list[bytes]:
-        """Return a hash of the bytes of each item: equal for copies, whatever their names."""
-        return [_hash_item(item) for item in self.items]
+        """Return a hash of each item, equal for copies: of its bytes, whatever its name.
+
+        Texts that differ in spaces alone, or in how their letters are composed, are copies.
+        """
+        hash_one = _hash_text if self.modality == "text" else _hash_item
+        return [hash_one(item) for item in self.items]
 
 
 def describe_layout(modality: Modality) -> str:
     """Describe the layout of labelled data, for messages."""
     return (
         f"a folder with a folder of {noun(modality)}s for each class: {_EXAMPLE[modality]}; or a "
-        "table of path and label"
+        f"table of {'text' if modality == 'text' else 'path'} and label"
     )
+
+
+def _hash_text(text: str) -> bytes:
+    return hashlib.sha256(" ".join(compose(text).split()).encode("utf-8")).digest()
 
 
 def _hash_item(item: Any) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sememe._types import Skipped
 from sememe.evaluate.metrics.confusion import AccuracyReport, Confusion
@@ -20,7 +20,7 @@ _FEW = 5  # examples of a class, below which there is a note
 
 @dataclass(frozen=True, slots=True)
 class ClassifierReport:
-    """What `ImageClassifier.fit` or `AudioClassifier.fit` did.
+    """What the `fit` of a classifier did.
 
     Attributes:
         n_train: Number of training examples, by class.
@@ -50,6 +50,9 @@ class ClassifierReport:
     notes: tuple[str, ...] = ()
 
 
+Report = TypeVar("Report", bound=ClassifierReport)
+
+
 def make_report(
     accuracy: AccuracyReport,
     n_train: dict[str, int],
@@ -58,8 +61,9 @@ def make_report(
     held_skipped: tuple[Skipped, ...],
     *,
     notes: tuple[str, ...],
+    kind: type[Report] = ClassifierReport,  # type: ignore[assignment]
     **more: Any,
-) -> ClassifierReport:
+) -> Report:
     """Return a report with notes on few examples and skipped ones. noun: Of an example."""
     if few := [f"{label} ({n})" for label, n in n_train.items() if n < _FEW]:
         notes += (f"fewer than {_FEW} {noun}s to learn from: {', '.join(few)}",)
@@ -69,7 +73,7 @@ def make_report(
     )
     figures = {item.name: getattr(accuracy, item.name) for item in fields(accuracy)}
     skipped = (*skipped, *held_skipped)
-    return ClassifierReport(n_train=n_train, skipped=skipped, notes=notes, **figures, **more)
+    return kind(n_train=n_train, skipped=skipped, notes=notes, **figures, **more)
 
 
 def drop_copies(data: Labelled) -> tuple[Labelled, tuple[str, ...]]:

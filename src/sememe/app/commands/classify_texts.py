@@ -1,0 +1,108 @@
+"""`sememe classify` of texts: labels, sets of labels, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from sememe._errors import InvalidInputError
+from sememe.app import terminal
+from sememe.app.files.arguments import read_items
+
+if TYPE_CHECKING:
+    from sememe.encoders.classify.text_classifier import TextModel
+    from sememe.encoders.prediction import Classifier, Prediction
+
+_WIDTH = 100  # characters of a text that are shown
+_REASONS = 3  # parts of a text that are shown
+
+
+def classify_texts(
+    arguments: list[str],
+    classifier: Classifier,
+    *,
+    k: int,
+    abstain: float | None = None,
+    why: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Classify texts, files of them and tables, and print the answers.
+
+    abstain: See `TextModel.choose_sets`. why: Whether to tell which parts of a text decided.
+    """
+    from sememe.encoders.classify.text_classifier import TextModel
+
+    model = classifier if isinstance(classifier, TextModel) else None
+    if model is None and (abstain is not None or why):
+        raise InvalidInputError(
+            f"{'--abstain' if abstain is not None else '--why'} goes with a classifier that "
+            "sememe train text-classifier wrote: -m DIR. Leave it out."
+        )
+    items = list(read_items(arguments))
+    for item in items:
+        if item.modality != "text":
+            raise InvalidInputError(
+                f"{item.id} is no text but {item.modality}; this model classifies texts. Give "
+                "texts, or files of them."
+            )
+    texts = [str(item.content) for item in items]
+    ranked, failed = classifier.classify_with_failures(texts, k=k) if texts else ([], {})
+    done = [i for i in range(len(texts)) if i not in failed]
+    rows = [_describe(items[i].id, texts[i], ranked[i]) for i in done]
+    if model is not None and done:
+        _add_trust(rows, model, [texts[i] for i in done], abstain, why=why)
+    if as_json:
+        terminal.print_json(rows)
+    else:
+        for line in (line for row in rows for line in _format(row)):
+            typer.echo(terminal.escape_controls(line))
+    names = {i: items[i].id.strip() or f"text {i + 1}" for i in failed}
+    terminal.print_skipped([(names[i], reason) for i, reason in failed.items()])
+    if not rows:
+        raise InvalidInputError("there was no text to classify; the reasons are above")
+
+
+def _describe(name: str, text: str, best: list[Prediction]) -> dict[str, Any]:
+    return {"source": name, "text": text, "guesses": [one._asdict() for one in best]}
+
+
+def _add_trust(
+    rows: list[dict[str, Any]],
+    model: TextModel,
+    texts: list[str],
+    abstain: float | None,
+    *,
+    why: bool,
+) -> None:
+    """Add to each row what tells whether its answer can be trusted."""
+    for row, strange in zip(rows, model.find_unfamiliar(texts).tolist(), strict=True):
+        row["unfamiliar"] = strange
+    if abstain is not None:
+        sets = model.choose_sets(model.probabilities(texts), error=abstain)
+        for row, labels in zip(rows, sets, strict=True):
+            row["labels"] = list(labels)
+    if why:
+        for row, text in zip(rows, texts, strict=True):
+            row["why"] = [one._asdict() for one in model.explain(text)]
+
+
+def _format(row: dict[str, Any]) -> list[str]:
+    text = " ".join(row["text"].split())
+    text = text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
+    guesses = ", ".join(f"{one['label']} {one['probability']:.2f}" for one in row["guesses"])
+    lines = [f"{text}: {guesses}"]
+    if "labels" in row:
+        lines[0] = f"{text}: {_name_set(row['labels'])} ({guesses})"
+    if row.get("unfamiliar"):
+        lines[0] += "  [unlike all that was learnt from]"
+    if "why" in row:
+        parts = [f"{one['text']} ({one['change']:+.2f})" for one in row["why"][:_REASONS]]
+        lines.append(f"  because of: {', '.join(parts)}")
+    return lines
+
+
+def _name_set(labels: list[str]) -> str:
+    if not labels:
+        return "no label fits"
+    return labels[0] if len(labels) == 1 else f"one of {', '.join(labels)}"

@@ -1,0 +1,1 @@
+"""Classifiers of texts: the recipe, its heads, cross-validation and report."""

@@ -109,4 +109,4 @@ def test_it_splits_counts_and_gives_tokens_as_the_first(encoder):
 def test_its_space_names_both_and_what_is_removed(encoder):
     assert encoder.documents.space == encoder.space
     assert encoder.space != sememe.load("e5-use-multilingual:float32").space
-    assert encoder.space == "ef5877028eb7dabc"  # as ever
+    assert encoder.space == "ef5877028eb7dabc"  # since 2026-12-01

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from sememe import InvalidInputError
 from sememe.models.bert.engine import SentenceEngine
 from sememe.models.bert.int8 import Int8, measure_ranges
 from sememe.models.bert.merging import Merging, Tokens, count_sizes, merge_tokens
@@ -102,6 +105,13 @@ def test_short_sequences_keep_their_tokens(n, left):
     assert sizes.sum() == n
 
 
+def test_all_even_tokens_but_the_first_may_go_at_most():
+    """Half of twelve would be six; of the even ones the first stays, so that five go."""
+    _, lengths, sizes, _ = merge(draw([12]), [12], Merging((0,), divisor=2))
+    assert lengths.tolist() == [7]
+    assert (sizes >= 1).all() and sizes.sum() == 12
+
+
 def made(**options):
     weights = read_bert_weights(checkpoints.config("bert"), checkpoints.tensors("bert"), where="x")
     return SentenceEngine(weights, threads=2, **options)
@@ -124,3 +134,26 @@ def test_only_long_sequences_are_changed():
     np.testing.assert_allclose(merged[:18], exact[:18], atol=1e-5)
     assert (np.abs(merged - exact)[18:].max(axis=1) > 1e-3).all()
     assert (merged * exact).sum(axis=1).min() > 0.99
+
+
+def test_tokens_are_merged_before_the_layers_that_are_named():
+    """Before no layer, the first, the second: three vectors, of which the last is nearer."""
+    rng = np.random.default_rng(1)
+    many = [rng.integers(5, 60, size=40).tolist() for _ in range(6)]
+    exact = made().forward(many)
+    first, second = (made(merging=Merging((i,), 3)).forward(many) for i in (0, 1))
+    assert np.abs(first - second).max() > 1e-3
+    far, near = ((rows * exact).sum(axis=1).mean() for rows in (first, second))
+    assert far < near < 1 - 1e-5
+
+
+@pytest.mark.parametrize("pooling", [("max",), ("mean", "max")])
+def test_what_cannot_be_merged_is_refused(pooling):
+    with pytest.raises(InvalidInputError, match="cannot be merged with pooling"):
+        made(merging=THIRD, pooling=pooling)
+    weights = read_bert_weights(checkpoints.config("bert"), checkpoints.tensors("bert"), where="x")
+    biased = replace(weights, distances=np.zeros((2, 8, 8), np.float32))
+    with pytest.raises(InvalidInputError, match="a bias by distance"):
+        SentenceEngine(biased, merging=THIRD)
+    with pytest.raises(InvalidInputError, match="sequence 1 has 1 tokens.*2 to"):
+        made(merging=THIRD).forward([[5, 6], [5]])

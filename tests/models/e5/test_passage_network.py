@@ -73,5 +73,39 @@ def test_merged_passages_have_the_vectors_of_the_whole_network(e5, passages):
     assert cosine(weights) + 0.02 < cosine(adapt_to_merging(weights)) > 0.9
 
 
+def test_the_default_encoder_reads_passages_so(e5, passages):
+    """Its network in int8: merged, changed, with ranges of its own; the others are controls."""
+    encoder = sememe.load("e5-use-multilingual").first
+    network, plain = encoder.documents.network, e5.network
+    assert network._products._ranges.keys() == plain._products._ranges.keys()
+    assert network._products._ranges != plain._products._ranges
+
+    def forward(weights, merging):
+        engine = SentenceEngine(weights, products=network._products, merging=merging)
+        return without_language(engine.forward(passages))
+
+    def cosine(one, other):
+        return float((one * other).sum(axis=1).mean())
+
+    loaded = without_language(network.forward(passages))
+    exact = without_language(plain.forward(passages))
+    whole = forward(network._weights, None)
+    unchanged = forward(plain._weights, MERGING)
+    assert cosine(loaded, forward(network._weights, MERGING)) > 0.999
+    assert cosine(loaded, exact) > 0.9 > cosine(unchanged, exact) + 0.01
+    assert cosine(loaded, whole) < 0.99
+    alone = np.concatenate([network.forward([row]) for row in passages[:3]])
+    np.testing.assert_allclose(without_language(alone), loaded[:3], atol=1e-5)
+
+
+def test_the_network_of_passages_is_released(passages):
+    encoder = sememe.load("e5-use-multilingual").first
+    network = encoder.documents.network
+    network.forward(passages[:2])
+    assert network._sentences._session is not None
+    encoder.release()
+    assert network._sentences._session is None
+
+
 def without_language(rows):
     return read_combination().remove_language(rows, "document")

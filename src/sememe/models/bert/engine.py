@@ -37,7 +37,8 @@ class SentenceEngine:
     Batches run side by side, each on one thread; a sequence that is alone is divided among several.
 
     merging: Of tokens between layers, for sentences' vectors; `states` has all tokens. Pooling is
-    then a sum (not "max"), sequences have two tokens or more, and the network no bias by distance.
+    then a sum (not "max"), sequences have two tokens or more, and the network no bias by distance:
+    InvalidInputError otherwise.
 
     Attributes:
         dim: Width of a sentence's vector.
@@ -57,13 +58,16 @@ class SentenceEngine:
         merging: Merging | None = None,
         threads: int | None = None,
     ) -> None:
+        if merging is not None:
+            _check_merging(weights, pooling)
         self.dim = int(dense[-1].matrix.shape[1]) if dense else weights.dim * len(pooling)
         self.max_tokens = weights.max_tokens
         self.n_layers = len(weights.layers)
         self._weights = weights
         self._pooling = tuple(pooling)
         self._products = products
-        self._batches = Batches(max_tokens=weights.max_tokens, threads=threads)
+        least = 1 if merging is None else 2
+        self._batches = Batches(min_tokens=least, max_tokens=weights.max_tokens, threads=threads)
         make = partial(sentence_graph, weights, self._pooling, tuple(dense), products, merging)
         self._sentences = LazySession(make)
         self._sentence = LazySession(make, threads=min(threads or count_cpus(), _THREADS))
@@ -93,10 +97,11 @@ class SentenceEngine:
         there is no such layer.
         """
         chosen = self._check_layers(layers)
-        if self._states is None or self._states[0] != chosen:  # the graph of the last call is kept
+        kept = self._states  # the graph of the last call; another thread may replace it
+        if kept is None or kept[0] != chosen:
             make = partial(state_graph, self._weights, layers=chosen, products=self._products)
-            self._states = chosen, LazySession(make)
-        session = self._states[1]
+            kept = self._states = chosen, LazySession(make)
+        session = kept[1]
 
         def run(lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> FloatArray:
             return session.run(network_inputs(self._weights, ids, lengths, batch))[0]
@@ -117,6 +122,14 @@ class SentenceEngine:
                 f"{self.n_layers}. Give one or more of them"
             )
         return chosen
+
+
+def _check_merging(weights: BertWeights, pooling: Sequence[str]) -> None:
+    """Refuse what merged tokens cannot have."""
+    bias = weights.distances is not None
+    if bias or "max" in pooling:
+        what = "a bias by distance" if bias else f"pooling={tuple(pooling)}"
+        raise InvalidInputError(f"tokens cannot be merged with {what}. Give merging=None.")
 
 
 def sentence_graph(

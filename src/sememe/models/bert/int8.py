@@ -90,7 +90,7 @@ def products_saturate() -> bool:
 
     x86-64 CPUs without VNNI add up pairs of them in 16 bits, which large values exceed. There,
     weights are given as uint8, shifted by 128: the products are then exact, and as fast, so that a
-    text's vector does not depend on the CPU.
+    text's vector does not depend on that. (Passages with merged tokens: docs/decisions.md.)
     """
     g = Graph()
     weights = np.full((64, 16), 127, np.int8)

@@ -4,8 +4,9 @@ Of a sequence's tokens those at even places are compared with those at odd ones,
 nearest to their best partner are merged into it: the new state is the mean of what it stands for.
 How many follows from the sequence's length alone, so that its vector does not depend on its batch.
 
-Token merging as in Bolya et al. 2023 (arXiv:2210.09461), made there for images. Here attention is
-not in proportion to sizes, which did worse, and size has a price, so that no state swallows many.
+Token merging as in Bolya et al. 2023 (arXiv:2210.09461), made there for images. Attention in
+proportion to sizes, as there, did worse here and is left out. Size has a price, so that no state
+swallows many.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ ARCHITECTURES = {
 
 
 class LazyLayers(Sequence[Layer]):
-    """Layers that are made when they are asked for, and not kept; of a subclass, `make`."""
+    """Layers made when asked for, and not kept. Subclasses define `make` and `__len__`."""
 
     @abstractmethod
     def make(self, number: int) -> Layer:

@@ -32,7 +32,7 @@ _FILE = Path(__file__).parent / "passages.npz"
 class AdaptedLayers(LazyLayers):
     """Layers of which each is changed when it is asked for.
 
-    changes: Called when the first layer is. Returns field of `Layer` -> what is added to it,
+    changes: Called for each layer that is made. Returns field of `Layer` -> what is added to it,
     (layers, ...), or the factors of that, "field.a" (layers, inputs, rank) and "field.b" (layers,
     rank, outputs); "norm1.gain" and "norm1.bias", and so norm2.
     """

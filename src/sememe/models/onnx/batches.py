@@ -26,13 +26,20 @@ Run = Callable[[NDArray[np.int64], NDArray[np.int64]], FloatArray]
 class Batches:
     """Runs a network on batches of sequences of like length.
 
-    max_tokens: The longest sequence that `lengths` allows. budget: Tokens of a batch, padding
-    included. equal: Whether a batch holds sequences of one length only.
+    min_tokens, max_tokens: The shortest and the longest sequence that `lengths` allows. budget:
+    Tokens of a batch, padding included. equal: Whether a batch holds sequences of one length only.
     """
 
     def __init__(
-        self, *, threads: int | None, max_tokens: int = 0, budget: int = 512, equal: bool = False
+        self,
+        *,
+        threads: int | None,
+        min_tokens: int = 1,
+        max_tokens: int = 0,
+        budget: int = 512,
+        equal: bool = False,
     ) -> None:
+        self._min_tokens = min_tokens
         self._max_tokens = max_tokens
         self._threads = threads or count_cpus()
         self._budget = budget
@@ -42,13 +49,15 @@ class Batches:
         """Return (n,) how many tokens each sequence has, special tokens included.
 
         Raises:
-            InvalidInputError: If a sequence has none, or more than `max_tokens`.
+            InvalidInputError: If a sequence has fewer than `min_tokens` or more than `max_tokens`.
         """
         lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-        for i in np.flatnonzero((lengths < 1) | (lengths > self._max_tokens))[:1].tolist():
+        for i in np.flatnonzero((lengths < self._min_tokens) | (lengths > self._max_tokens))[
+            :1
+        ].tolist():
             raise InvalidInputError(
                 f"sequence {i} has {lengths[i]} tokens, special ones included; the network has "
-                f"positions for 1 to {self._max_tokens}. Cut it"
+                f"positions for {self._min_tokens} to {self._max_tokens}. Cut it"
             )
         return lengths
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from sememe.encoders.classify.text_heads import (
     NgramHead,
+    Pool,
     TextHeads,
     VectorHead,
     to_probabilities,
@@ -31,7 +32,8 @@ def test_ngrams_are_scaled_to_unit_length():
 
 def test_pooled_logits_by_hand():
     vectors = VectorHead(np.array([[1, 0], [0, 2]], np.float32), np.array([0, 1], np.float32))
-    heads = TextHeads(vectors, make_ngram_head(), (2.0, 0.0), np.array([0, -1], np.float32))
+    pool = Pool((2.0, 0.0), np.array([0, -1], np.float32))
+    heads = TextHeads(vectors, make_ngram_head(), pool)
     found = heads.probabilities(np.array([[0.6, 0.8]], np.float32), ["ab"])
     # 2 (0.6, 1.6 + 1) + (0, -1) = (1.2, 4.2): a difference of 3
     np.testing.assert_allclose(found, [[1 / (1 + np.exp(3)), 1 / (1 + np.exp(-3))]], rtol=1e-5)
@@ -47,9 +49,17 @@ def test_grades_follow_from_the_probabilities_of_bounds():
 
 def test_arrays_keep_what_is_predicted():
     vectors = VectorHead(np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
-    heads = TextHeads(vectors, make_ngram_head(), (1.0, 0.5), np.array([0.25, 0], np.float32))
+    pool = Pool((1.0, 0.5), np.array([0.25, 0], np.float32), 0.8)
+    heads = TextHeads(vectors, make_ngram_head(), pool)
     again = TextHeads.of(heads.arrays(), ordered=False)
     rows, texts = np.array([[0.6, 0.8]], np.float32), ["ab cd"]
     np.testing.assert_allclose(
         again.probabilities(rows, texts), heads.probabilities(rows, texts), atol=1e-3
     )
+
+
+def test_a_power_flattens_the_probabilities_of_grades():
+    logits = np.log(np.array([[0.9 / 0.1, 0.3 / 0.7]], np.float32))  # of three: 0.1, 0.6, 0.3
+    pool = Pool((1.0,), np.zeros(2, np.float32), 0.5, ordered=True)
+    roots = np.sqrt([0.1, 0.6, 0.3])
+    np.testing.assert_allclose(pool.probabilities([logits])[0], roots / roots.sum(), atol=1e-6)

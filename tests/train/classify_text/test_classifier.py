@@ -8,6 +8,7 @@ import pytest
 import sememe
 from sememe import CorruptFileError, InvalidInputError
 from sememe.encoders.classify.text_classifier import TextModel
+from sememe.evaluate.metrics.calibration import calibration_error
 from sememe.train.classify_text.classifier import TextClassifier, encode_names, order_classes
 from sememe.train.classify_text.heads import Examples, pool_heads
 from sememe.train.classify_text.learning import learn
@@ -179,11 +180,17 @@ def test_pooling_trusts_the_head_that_tells_more():
     y = np.arange(400) % 2
     useful = np.eye(2)[y] * 2 + rng.normal(0, 1, (400, 2))
     noise = rng.normal(0, 1, (400, 2))
-    weights, bias = pool_heads(
-        [useful.astype(np.float32), noise.astype(np.float32)], y, ordered=False
-    )
-    assert weights[0] > 5 * weights[1]
-    assert np.abs(bias).max() < 0.2
+    pool = pool_heads([useful.astype(np.float32), noise.astype(np.float32)], y, ordered=False)
+    assert pool.weights[0] > 5 * pool.weights[1]
+    assert np.abs(pool.bias).max() < 0.2
+
+
+def test_probabilities_of_grades_are_made_true():
+    vectors, y = make_line(2000, classes=5, noise=0.8)
+    learnt, _ = learn_line(vectors, y, 5, ordered=True)
+    right = learnt.probabilities.argmax(axis=1) == y[learnt.held]
+    assert calibration_error(learnt.probabilities.max(axis=1), right) < 0.04
+    assert 0.5 < learnt.heads.pool.power < 2
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ class TextModel(Classifier):
             "known": self.known.astype(np.float16),
             "familiar": np.array(self.familiar, np.float32),
         }
-        facts = {"ordered": self.heads.ordered, **facts}
+        facts = {"ordered": self.heads.pool.ordered, **facts}
         write_classifier(folder, self.encoder, self.labels, arrays, facts)
 
     @staticmethod

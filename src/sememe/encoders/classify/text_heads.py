@@ -80,43 +80,68 @@ class NgramHead:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class TextHeads:
-    """The heads of a classifier, pooled: the weighted sum of their logits.
+class Pool:
+    """How the logits of heads become probabilities: a weighted sum of them.
 
-    A softmax of it is the product of their probabilities, each to the power of its weight (Heskes
-    1998, Selecting weighting factors in logarithmic opinion pools). The weights are fitted to
-    examples that the heads had not seen, so that the probabilities are calibrated, too. Of grades
-    it gives the probability of each bound being passed (Frank and Hall 2001, A simple approach to
-    ordinal classification).
+    A softmax of it is the product of the heads' probabilities, each to the power of its weight
+    (Heskes 1998, Selecting weighting factors in logarithmic opinion pools). The weights are fitted
+    to examples that the heads had not seen, so that the probabilities are calibrated, too. Of
+    grades it gives the probability of each bound being passed (Frank and Hall 2001, A simple
+    approach to ordinal classification); those of grades follow, and a power makes them true.
+
+    Attributes:
+        weights: Of each head, that on vectors first.
+        bias: (classes or bounds,), added.
+        power: Of the probabilities of grades, before they are scaled to add up to 1.
+        ordered: Whether the classes are grades in order.
+    """
+
+    weights: tuple[float, ...]
+    bias: FloatArray
+    power: float = 1.0
+    ordered: bool = False
+
+    def probabilities(self, logits: Sequence[FloatArray]) -> FloatArray:
+        """Return (n, classes) float32, rows adding up to 1, for (n, classes or bounds) of heads."""
+        rows = self.bias
+        for weight, own in zip(self.weights, logits, strict=True):
+            rows = rows + np.float32(weight) * own
+        likely = to_probabilities(rows, ordered=self.ordered)
+        if self.power == 1:
+            return likely
+        likely = likely**self.power
+        return np.asarray(likely / likely.sum(axis=1, keepdims=True), np.float32)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TextHeads:
+    """The heads of a classifier, pooled.
 
     Attributes:
         vectors: Of the encoder's vectors.
         ngrams: Of n-grams; None where there are too few examples, or too many classes.
-        weights: Of both.
-        bias: (classes,), added.
-        ordered: Whether the classes are grades in order.
+        pool: Of both.
     """
 
     vectors: VectorHead
     ngrams: NgramHead | None
-    weights: tuple[float, float]
-    bias: FloatArray
-    ordered: bool = False
+    pool: Pool
 
     def probabilities(self, vectors: FloatArray, texts: Sequence[str]) -> FloatArray:
         """Return (n, classes) float32, rows adding up to 1, for (n, dim) vectors of n texts."""
-        rows: FloatArray = np.float32(self.weights[0]) * self.vectors.logits(vectors) + self.bias
+        logits = [self.vectors.logits(vectors)]
         if self.ngrams is not None:
-            rows = rows + np.float32(self.weights[1]) * self.ngrams.logits(texts)
-        return to_probabilities(rows, ordered=self.ordered)
+            logits.append(self.ngrams.logits(texts))
+        return self.pool.probabilities(logits)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the fitted state, n-grams in float16."""
         arrays: dict[str, NDArray[Any]] = {
             "weight": self.vectors.weight,
             "vector_bias": self.vectors.bias,
-            "pool": np.array(self.weights, np.float32),
-            "bias": self.bias,
+            "pool_weights": np.array(self.pool.weights, np.float32),
+            "pool_bias": self.pool.bias,
+            "pool_power": np.array(self.pool.power, np.float32),
         }
         if (ngrams := self.ngrams) is not None:
             arrays |= {
@@ -131,12 +156,13 @@ class TextHeads:
     def of(cls, arrays: Mapping[str, NDArray[Any]], *, ordered: bool) -> Self:
         """Return the heads with this state; KeyError or ValueError if it is none."""
         head = VectorHead(arrays["weight"], arrays["vector_bias"])
-        first, second = arrays["pool"].tolist()
+        weights = tuple(arrays["pool_weights"].tolist())
+        pool = Pool(weights, arrays["pool_bias"], float(arrays["pool_power"]), ordered)
         ngrams = None
         if "ngrams" in arrays:
             scale, weight = (arrays[f"ngram_{n}"].astype(np.float32) for n in ("scale", "weight"))
             ngrams = NgramHead(arrays["ngrams"], scale, weight, arrays["ngram_bias"])
-        return cls(head, ngrams, (first, second), arrays["bias"], ordered)
+        return cls(head, ngrams, pool)
 
 
 def to_probabilities(logits: FloatArray, *, ordered: bool) -> FloatArray:

@@ -345,7 +345,7 @@ def _test(model: TextModel, aside: Labelled) -> Tested:
         )
     vectors = model.encoder.encode(kept.items)
     heads = model.heads
-    raw = to_probabilities(heads.vectors.logits(vectors), ordered=heads.ordered)
+    raw = to_probabilities(heads.vectors.logits(vectors), ordered=heads.pool.ordered)
     truth = np.array([numbers[label] for label in kept.labels], np.int64)
     left_out = (*aside.skipped, *skipped)
     return Tested(heads.probabilities(vectors, kept.items), truth, raw, left_out)
@@ -371,9 +371,8 @@ def _measure_control(data: Examples, seed: int) -> float:
 
 def _list_parts(learnt: Learnt) -> dict[str, float]:
     """Return what the classifier is made of, with the weight of each."""
-    vectors, ngrams = learnt.heads.weights
-    what = "vectors and names" if learnt.named else "vectors"
-    return {what: vectors} | ({"n-grams": ngrams} if learnt.heads.ngrams is not None else {})
+    names = ["vectors and names" if learnt.named else "vectors", "n-grams"]
+    return dict(zip(names, learnt.heads.pool.weights, strict=False))
 
 
 def _explain_unmeasured(data: Labelled) -> str:

@@ -13,16 +13,17 @@ Manning 2012, "Baselines and Bigrams", multiply by the ratio itself, which did a
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sememe._lazy import require
-from sememe.encoders.classify.text_heads import NgramHead, VectorHead
+from sememe.encoders.classify.text_heads import NgramHead, Pool, VectorHead
 from sememe.space.probe import softmax
 from sememe.text.hashed_ngrams import hash_ngrams
 from sememe.vectors.nearest import unit
@@ -43,6 +44,8 @@ _ITERATIONS = 300
 _COST = 4e8  # n-grams of all examples times classes, above which they are left out
 _FEWEST = 40  # examples for n-grams
 _NEVER = 2.0  # below the least logit, for a class without an example
+_POWERS = tuple(np.exp(np.linspace(-0.7, 0.7, 57)).tolist())  # 0.5 to 2, 1 among them
+_HELD = 4.0  # examples that hold the power near 1
 _NEED = "a text classifier"
 
 
@@ -107,13 +110,11 @@ def fit_ngrams(data: Examples, rows: Ints) -> NgramHead | None:
     return NgramHead(ids[used], scale[used], weight, bias)
 
 
-def pool_heads(
-    logits: Sequence[FloatArray], y: Ints, *, ordered: bool
-) -> tuple[tuple[float, float], FloatArray]:
+def pool_heads(logits: Sequence[FloatArray], y: Ints, *, ordered: bool) -> Pool:
     """Choose weights and a bias of the heads' logits that make the true classes most likely.
 
     logits: One or two of (n, classes or bounds), of examples the heads had not seen. The weights
-    are held near 1 and 0 as by four examples, the bias near 0.
+    are held near 1 and 0 as by four examples, the bias near 0; the power of grades near 1.
     """
     optimize = require("scipy.optimize", _NEED)
     parts = np.stack(logits).astype(np.float64)  # (heads, n, classes)
@@ -122,7 +123,7 @@ def pool_heads(
         parts -= parts.mean(axis=2, keepdims=True)
     truth = y[:, None] > np.arange(classes) if ordered else y[:, None] == np.arange(classes)
     usual = np.array([1.0, *[0.0] * (heads - 1 + classes)])
-    held = np.array([2.0] * heads + [max(2.0, 0.01 * n)] * classes)
+    held = np.array([_HELD / 2] * heads + [max(2.0, 0.01 * n)] * classes)
 
     def lose(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         rows = np.tensordot(values[:heads], parts, 1) + values[heads:]
@@ -136,8 +137,20 @@ def pool_heads(
 
     bounds = [(0.05, 20.0), *[(0.0, 20.0)] * (heads - 1), *[(None, None)] * classes]
     found = optimize.minimize(lose, usual, jac=True, bounds=bounds, method="L-BFGS-B").x
-    weights = [*found[:heads].tolist(), 0.0]
-    return (weights[0], weights[1]), found[heads:].astype(np.float32)
+    weights, bias = tuple(found[:heads].tolist()), found[heads:].astype(np.float32)
+    pool = Pool(weights, bias, ordered=ordered)
+    return replace(pool, power=_choose_power(pool.probabilities(logits), y)) if ordered else pool
+
+
+def _choose_power(probabilities: FloatArray, y: Ints) -> float:
+    """Return the power of the probabilities that makes the true classes most likely."""
+
+    def lose(power: float) -> float:
+        rows = np.maximum(probabilities, 1e-12) ** power
+        away = _HELD * math.log(power) ** 2 / len(y)
+        return mean_log_loss(rows / rows.sum(axis=1, keepdims=True), y) + away
+
+    return float(min(_POWERS, key=lose))
 
 
 def mean_log_loss(probabilities: FloatArray, y: Ints) -> float:

@@ -6,12 +6,12 @@ weights of the heads, calibrated probabilities, the report, sets of labels and s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sememe.encoders.classify.text_heads import TextHeads, to_probabilities
+from sememe.encoders.classify.text_heads import Pool, TextHeads, to_probabilities
 from sememe.train.classify_text.heads import (
     STRENGTHS,
     USUAL,
@@ -63,32 +63,28 @@ def learn(data: Examples, fold: Ints) -> Learnt:
     ordered = data.ordered
     if not parts:
         head = fit_vectors(data, every, strength=strength, named=named)
-        heads = TextHeads(head, None, (1.0, 0.0), np.zeros(len(head.bias), np.float32), ordered)
+        pool = Pool((1.0,), np.zeros(len(head.bias), np.float32), ordered=ordered)
         nothing = np.empty((0, data.classes), np.float32)
-        return Learnt(heads, every[:0], nothing, nothing, strength, named)
+        return Learnt(TextHeads(head, None, pool), every[:0], nothing, nothing, strength, named)
     held = np.concatenate([own for _, own in parts])
     logits = _predict_held(data, parts, strength, named)
     number = np.concatenate([np.full(len(own), i) for i, (_, own) in enumerate(parts)])
     y = data.y[held]
-    pooled = np.empty_like(logits[0])
+    pooled = np.empty((len(held), data.classes), np.float32)
     for i in range(len(parts)):
         others, here = number != i, number == i
         if not others.any():
             others = here
-        weights, bias = pool_heads([rows[others] for rows in logits], y[others], ordered=ordered)
-        pooled[here] = _pool([rows[here] for rows in logits], weights, bias)
-    weights, bias = pool_heads(logits, y, ordered=ordered)
-    ngrams = fit_ngrams(data, every) if weights[1] > 0 else None
+        pool = pool_heads([rows[others] for rows in logits], y[others], ordered=ordered)
+        pooled[here] = pool.probabilities([rows[here] for rows in logits])
+    pool = pool_heads(logits, y, ordered=ordered)
+    ngrams = fit_ngrams(data, every) if len(logits) > 1 and pool.weights[1] > 0 else None
+    if ngrams is None:
+        pool = replace(pool, weights=pool.weights[:1])
     head = fit_vectors(data, every, strength=strength, named=named)
     order = np.argsort(held)
-    return Learnt(
-        TextHeads(head, ngrams, weights, bias, ordered),
-        held[order],
-        to_probabilities(pooled[order], ordered=ordered),
-        to_probabilities(logits[0][order], ordered=ordered),
-        strength,
-        named,
-    )
+    raw = to_probabilities(logits[0][order], ordered=ordered)
+    return Learnt(TextHeads(head, ngrams, pool), held[order], pooled[order], raw, strength, named)
 
 
 def _choose(data: Examples, parts: list[tuple[Ints, Ints]]) -> tuple[float, bool]:
@@ -128,8 +124,3 @@ def _predict_held(
         if ngrams is not None:
             by_ngrams.append(ngrams.logits([data.texts[i] for i in held.tolist()]))
     return [np.concatenate(rows) for rows in (by_vectors, by_ngrams) if rows]
-
-
-def _pool(logits: list[FloatArray], weights: tuple[float, float], bias: FloatArray) -> FloatArray:
-    rows = np.float32(weights[0]) * logits[0] + bias
-    return rows + np.float32(weights[1]) * logits[1] if len(logits) > 1 else rows

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -29,13 +30,27 @@ def is_interactive() -> bool:
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document on standard output, in ASCII where that cannot encode it."""
+    """Print one JSON document on standard output, in ASCII where that cannot encode it.
+
+    NaN and infinite numbers, which JSON does not have, become null.
+    """
+    document = _replace_nan(document)
     text = json.dumps(document, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:  # a terminal that is not UTF-8, or half of a surrogate pair
         text = json.dumps(document)
     typer.echo(text)
+
+
+def _replace_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _replace_nan(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replace_nan(one) for one in value]
+    return value
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -75,7 +75,10 @@ def test_labels_alone(folder):
         (["안녕"], "texts need labels to choose from"),
         (["안녕", "--labels", "요리,운동", "--why"], "--why goes with a classifier"),
         (["", "-m", "MODEL"], "no text to classify"),
-        (["안녕", "-m", "MODEL", "--abstain", "2"], "error=2"),
+        (["안녕", "-m", "MODEL", "--abstain", "2"], "--abstain 2"),
+        (["안녕", "-m", "nowhere"], "nowhere is no classifier of texts"),
+        (["안녕", "-m", "MODEL", "--labels", "a,b"], "Leave out --labels"),
+        (["missing.txt", "-m", "MODEL"], "missing.txt: no such file"),
         (["photo.png", "-m", "MODEL"], "no such file"),
     ],
 )
@@ -83,6 +86,14 @@ def test_bad_input(folder, arguments, said):
     done = run("classify", *[str(folder / "model") if a == "MODEL" else a for a in arguments])
     assert done.code == 2
     assert said in done.stderr
+
+
+def test_json_of_three_examples_is_json(tmp_path):
+    (tmp_path / "three.csv").write_text("text,label\nto be,x\nor not,y\nto be it,x\n")
+    done = run("train", "text-classifier", tmp_path / "three.csv", "-o", tmp_path / "m", "--json")
+    assert done.code == 0, done.stderr
+    assert "NaN" not in done.stdout
+    assert json.loads(done.stdout)["n_train"] == {"x": 2, "y": 1}
 
 
 def test_a_model_is_not_overwritten_unasked(folder):

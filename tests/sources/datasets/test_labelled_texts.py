@@ -53,6 +53,18 @@ def test_labels_that_differ_by_a_space_are_one():
     assert find_similar_labels(["Bad", "bad", "good"]) == [("Bad", "bad")]
 
 
+def test_labels_as_spreadsheets_and_json_write_them(tmp_path):
+    table = tmp_path / "a.jsonl"
+    rows = [("a", 4.0), ("b", "4"), ("c", ["x"]), ("d", None), ("e", float("nan"))]
+    table.write_text("\n".join(json.dumps({"text": t, "label": y}) for t, y in rows))
+    found = read_labelled_texts(table)
+    assert found.labels == ("4", "4", "x")
+    assert [one.reason for one in found.skipped] == ["no label", "no label"]
+    table.write_text('{"text": "a", "label": ["x", "y"]}')
+    with pytest.raises(InvalidInputError, match="several values in one record"):
+        read_labelled_texts(table)
+
+
 def test_texts_that_differ_by_spaces_are_copies():
     one, two, three = read_labelled_texts((["a  b", " a b", "ab"], "xxy")).digests()
     assert one == two != three

@@ -81,6 +81,8 @@ def test_a_saved_classifier_gives_the_same_answers(classifier, tmp_path):
     assert again.labels == classifier.labels == ("긍정", "부정")
     np.testing.assert_allclose(again.predict_proba(NEW), classifier.predict_proba(NEW), atol=1e-3)
     assert again.predict_sets(NEW, error=0.2) == classifier.predict_sets(NEW, error=0.2)
+    with pytest.raises(InvalidInputError, match="was loaded, not trained here"):
+        again.save(tmp_path / "other")
     assert TEXTS[0] not in (folder / "sememe.json").read_text(encoding="utf-8")
     (folder / "weights.npz").write_bytes((folder / "weights.npz").read_bytes()[:-9])
     with pytest.raises(CorruptFileError, match="does not match its hash"):
@@ -211,9 +213,18 @@ def test_labels_that_were_not_learnt_are_counted(classifier):
     more = (["a clumsy story, I must say", "neither this nor that"], ["부정", "중립"])
     report = TextClassifier().fit((TEXTS, LABELS), evaluate=more).report_
     assert report.n_held == 1
-    assert ("label 중립", "not learnt; 1 texts") in [(s.source, s.reason) for s in report.skipped]
+    assert "held out: label 중립 is not learnt; texts left out: 1" in report.notes
     with pytest.raises(InvalidInputError, match="Name them alike"):
         TextClassifier("use-multilingual-v3").fit((TEXTS, LABELS), evaluate=(["a"], ["b"]))
+
+
+def test_of_a_long_text_the_beginning_is_read(classifier):
+    long = "a wonderful film, I must say. " + "word " * 50_000
+    np.testing.assert_allclose(
+        classifier.predict_proba([long]), classifier.predict_proba([long[:20_000]])
+    )
+    report = TextClassifier("use-multilingual-v3").fit(([*TEXTS, long], [*LABELS, "긍정"])).report_
+    assert "texts of which only the first 20,000 characters are read: 1" in report.notes
 
 
 def test_nothing_fitted_and_empty_texts(classifier):

@@ -32,7 +32,7 @@ _MODEL = typer.Option(
 )
 _ABSTAIN = typer.Option(
     "--abstain",
-    metavar="ERROR",
+    metavar="SHARE",
     help="Texts: give the labels that hold the true one but for this share of texts, as 0.05; none "
     "if no label fits.",
 )
@@ -103,6 +103,10 @@ def _load_classifier(labels: str | None, model: str | None, *, texts: bool) -> C
             from sememe.train.classify_text.classifier import usual_base
 
             model = usual_base()
+        if texts and _is_text_classifier(str(model)):
+            raise InvalidInputError(
+                f"{model} has labels of its own. Leave out --labels, or give an encoder."
+            )
         if texts and (encoder := load(str(model))).modality == "text":
             return ZeroShot(encoder, encoder, split_labels(labels))
         return ZeroShot(*load_pair(model or f"{IMAGE_MODEL}:conse"), split_labels(labels))
@@ -113,4 +117,15 @@ def _load_classifier(labels: str | None, model: str | None, *, texts: bool) -> C
             'texts need labels to choose from, --labels "긍정,부정", or a model: -m DIR, the '
             "output of sememe train text-classifier."
         )
+    if texts and not _is_text_classifier(str(model)):
+        raise InvalidInputError(
+            f"{model} is no classifier of texts. Give the folder that sememe train "
+            'text-classifier wrote, or labels to choose from: --labels "긍정,부정"'
+        )
     return load_classifier(model or IMAGE_MODEL)
+
+
+def _is_text_classifier(model: str) -> bool:
+    from sememe.models.weights.folder import ModelFolder, ModelKind
+
+    return ModelFolder.open(model).kind is ModelKind.TEXT_CLASSIFIER

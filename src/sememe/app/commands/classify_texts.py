@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from sememe._errors import InvalidInputError
 from sememe.app import terminal
-from sememe.app.files.arguments import read_items
+from sememe.app.files.arguments import is_path, read_items
 
 if TYPE_CHECKING:
     from sememe.encoders.classify.text_classifier import TextModel
     from sememe.encoders.prediction import Classifier, Prediction
 
-_WIDTH = 100  # characters of a text that are shown
+_FILES = ("text", "markdown", "csv", "jsonl", "parquet", "html", "pdf", "docx")
 _REASONS = 3  # parts of a text that are shown
 
 
@@ -39,6 +40,10 @@ def classify_texts(
             f"{'--abstain' if abstain is not None else '--why'} goes with a classifier that "
             "sememe train text-classifier wrote: -m DIR. Leave it out."
         )
+    for argument in arguments:
+        _refuse_missing(argument)
+    if abstain is not None and not 0 < abstain < 1:
+        raise InvalidInputError(f"--abstain {abstain}; give a share above 0 and below 1, as 0.05.")
     items = list(read_items(arguments))
     for item in items:
         if item.modality != "text":
@@ -61,6 +66,15 @@ def classify_texts(
     terminal.print_skipped([(names[i], reason) for i, reason in failed.items()])
     if not rows:
         raise InvalidInputError("there was no text to classify; the reasons are above")
+
+
+def _refuse_missing(argument: str) -> None:
+    """Refuse what looks like the name of a file and is none."""
+    from sememe.sources.formats import format_of
+
+    ending = re.search(r"^\S+\.[a-z]{2,5}$", argument)
+    if ending and not is_path(argument) and format_of(argument)[0] in _FILES:
+        raise InvalidInputError(f"{argument}: no such file. Give one, or a text.")
 
 
 def _describe(name: str, text: str, best: list[Prediction]) -> dict[str, Any]:
@@ -88,8 +102,7 @@ def _add_trust(
 
 
 def _format(row: dict[str, Any]) -> list[str]:
-    text = " ".join(row["text"].split())
-    text = text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
+    text = terminal.shorten(row["text"])
     guesses = ", ".join(f"{one['label']} {one['probability']:.2f}" for one in row["guesses"])
     lines = [f"{text}: {guesses}"]
     if "labels" in row:

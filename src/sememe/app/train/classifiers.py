@@ -33,7 +33,6 @@ _TUNING = (
     "seconds",
 )  # fmt: skip
 _SUSPECTS = 5  # labels to look at that are shown; --json has all
-_WIDTH = 100  # characters of a text that are shown
 _EVALUATE = make_evaluate_option("Such data to evaluate on; by default a fifth is held out.")
 
 
@@ -124,7 +123,7 @@ def _summarise_texts(report: TextClassifierReport, written: Path) -> str:
         f"  always the most frequent label: {report.majority:.4f}; F1 macro {report.macro_f1:.4f}, "
         f"weighted {report.weighted_f1:.4f}",
         f"  calibration error {report.calibration_error:.4f} "
-        f"(before calibration {report.raw_calibration_error:.4f}); made of: {parts}",
+        f"(before calibration {report.raw_calibration_error:.4f}); weights of {parts}",
     ]
     if report.grading is not None:
         mae, kappa = report.grading.macro_mae, report.grading.kappa
@@ -134,7 +133,7 @@ def _summarise_texts(report: TextClassifierReport, written: Path) -> str:
     if report.suspects:
         lines.append("labels to look at, the most doubtful first:")
     for one in report.suspects[:_SUSPECTS]:
-        text = one.text if len(one.text) <= _WIDTH else one.text[: _WIDTH - 1] + "…"
+        text = terminal.shorten(one.text)
         words = f"  {one.label} ({one.probability:.2f}), rather {one.told}: {text}"
         lines.append(terminal.escape_controls(words))
     return "\n".join(lines)

@@ -38,6 +38,7 @@ _MANY_WORDS = 40  # above which sentences are left out, not words
 _PARTS = 60  # left out of a text, at most
 _LONGEST = 400  # characters of a sentence
 _WORD = re.compile(r"\S+")
+LONGEST = 20_000  # characters that are read of a text
 EMPTY = "the text is empty"
 
 
@@ -90,7 +91,7 @@ class TextModel(Classifier):
         self, items: Sequence[Any]
     ) -> tuple[FloatArray, dict[int, str]]:
         """Compute probabilities, collecting failures, which are empty texts; see `Classifier`."""
-        texts = check_texts(items)
+        texts = cut_texts(check_texts(items))
         failed = {i: EMPTY for i, text in enumerate(texts) if not text.strip()}
         rows = self.heads.probabilities(self.encoder.encode(texts), texts)
         rows[list(failed)] = np.nan
@@ -117,7 +118,7 @@ class TextModel(Classifier):
 
     def find_unfamiliar(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """Return (n,) whether a text is unlike all that was learnt from."""
-        vectors = self.encoder.encode(check_texts(texts))
+        vectors = self.encoder.encode(cut_texts(check_texts(texts)))
         if not len(self.known):
             return np.zeros(len(vectors), bool)
         nearest = (vectors @ self.known.T).max(axis=1)
@@ -136,6 +137,7 @@ class TextModel(Classifier):
             raise InvalidInputError(f"{EMPTY}. Give a text with words.")
         if label is not None and label not in self.labels:
             raise InvalidInputError(f"label={label!r} is none of {', '.join(self.labels)}.")
+        (text,) = cut_texts([text])
         parts = list(_split_parts(text))[:_PARTS]
         without = [text[:start] + text[end:] for start, end in parts]
         texts = [text, *without]
@@ -187,6 +189,11 @@ class TextModel(Classifier):
             )
 
         return read_arrays(path, make)
+
+
+def cut_texts(texts: Sequence[str]) -> list[str]:
+    """Return the first 20,000 characters of each text, which are all that is read."""
+    return [text[:LONGEST] for text in texts]
 
 
 def _split_parts(text: str) -> Iterator[tuple[int, int]]:

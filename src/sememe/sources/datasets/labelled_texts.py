@@ -6,6 +6,7 @@ sports/1.txt, cooking/2.docx       one folder per class; a table in it gives a t
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
@@ -22,6 +23,7 @@ from sememe.sources.read import read_file
 from sememe.sources.tables.column_names import TEXT_NAMES, find_name
 from sememe.text.normalize import compose, well_formed
 
+_WHOLE = re.compile(r"^(-?\d+)\.0+$")
 TEXTS = (*TEXT_NAMES, "review", "comment", "message", "question", "리뷰", "댓글", "질문", "문의")
 LABELS = (*LABEL_NAMES, "sentiment", "grade", "stars", "rating", "topic", "감정", "평점", "주제")
 
@@ -71,10 +73,13 @@ def read_labelled_texts(
 def clean_label(label: str) -> str:
     r"""Return a label in NFC, without spaces around it and with single ones inside.
 
-    >>> clean_label(" very  good\n")
-    'very good'
+    Whole numbers lose a fraction of zeros, which spreadsheets write.
+
+    >>> clean_label(" very  good\n"), clean_label("4.0")
+    ('very good', '4')
     """
-    return " ".join(compose(well_formed(label)).split())
+    cleaned = " ".join(compose(well_formed(label)).split())
+    return _WHOLE.sub(r"\1", cleaned)
 
 
 def _collect(rows: Iterable[tuple[str, str, str]], where: str, **columns: Any) -> Labelled:
@@ -114,8 +119,15 @@ def _read_table(table: Path, text_column: str | None, label_column: str | None) 
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:
+    """Return a cell as text; none and NaN are empty."""
     value = row.get(name)
-    return "" if value is None else str(value)
+    if isinstance(value, list | tuple):
+        if len(value) > 1:
+            raise InvalidInputError(
+                f"column {name!r} holds several values in one record: {value!r}. Give one."
+            )
+        value = value[0] if value else None
+    return "" if value is None or value != value else str(value)  # noqa: PLR0124
 
 
 def _read_folder(folder: Path) -> Labelled:

@@ -283,4 +283,8 @@ def get_report(recipe: Any) -> Any:
     """Return the report of a fitted recipe; raise InvalidInputError if `fit` was not called."""
     if recipe.model_ is None:
         raise InvalidInputError("nothing is trained yet. Call fit first.")
+    if not hasattr(recipe, "report_"):
+        raise InvalidInputError(
+            "this model was loaded, not trained here, and has no report. Copy its folder instead."
+        )
     return recipe.report_

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sememe.sources.datasets.labelled_data import Labelled
     from sememe.train.base.curve import Curve
 
+_NAMED = 20  # classes, in a note
 _FEW = 5  # examples of a class, below which there is a note
 
 
@@ -66,7 +67,9 @@ def make_report(
 ) -> Report:
     """Return a report with notes on few examples and skipped ones. noun: Of an example."""
     if few := [f"{label} ({n})" for label, n in n_train.items() if n < _FEW]:
-        notes += (f"fewer than {_FEW} {noun}s to learn from: {', '.join(few)}",)
+        others = f" and {len(few) - _NAMED} more classes" if len(few) > _NAMED else ""
+        names = ", ".join(few[:_NAMED])
+        notes += (f"fewer than {_FEW} {noun}s to learn from: {names}{others}",)
     notes += (
         *skipped_note(skipped, why="could not be read"),
         *skipped_note(held_skipped, prefix="held out: ", why="could not be read"),

@@ -14,9 +14,10 @@ needs no torch.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -26,7 +27,7 @@ from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError
 from sememe._persistence import made_by
 from sememe._types import Skipped
-from sememe.encoders.classify.text_classifier import Reason, TextModel
+from sememe.encoders.classify.text_classifier import LONGEST, Reason, TextModel, cut_texts
 from sememe.encoders.classify.text_heads import to_probabilities
 from sememe.evaluate.data.folds import Folds
 from sememe.evaluate.metrics.confusion import measure_accuracy
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _FOLDS = 5
-_CONTROL = 2000  # examples of the control, at most
+_CONTROL, _SHUFFLES = 2000, 20  # examples and shuffles of the control, at most
 _KNOWN = 2000  # vectors that are kept, to tell unfamiliar texts
 _RARE = 0.01  # share of texts like the examples that are called unfamiliar
 _FEWEST = 20  # examples, below which no text is
@@ -74,13 +75,15 @@ class Tested(NamedTuple):
         probabilities: (n, classes).
         truth: (n,) numbers of their classes.
         raw: (n, classes), by the vectors alone, not calibrated.
-        skipped: What is left out, and why.
+        skipped: What has no text or no label.
+        notes: On labels that are not learnt.
     """
 
     probabilities: FloatArray
     truth: Ints
     raw: FloatArray
     skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -124,9 +127,17 @@ class TextClassifier:
         if aside is not None:
             notes += note_shared(labelled, aside)
         alike = find_similar_labels(labelled.labels)
-        notes += tuple(f"labels that differ in case alone: {', '.join(one)}" for one in alike)
+        notes += tuple(
+            f"labels that differ in case alone: {', '.join(one)}. They are kept apart; write them "
+            "alike to join them"
+            for one in alike
+        )
+        labelled, cut = _cut(labelled)
+        notes += cut
         encoder = self._load_encoder()
         classes, ordered = order_classes(labelled.classes, self.grades)
+        if not ordered and len(classes) > 2 and all(map(str.isdigit, classes)):
+            notes += ("labels are numbers, but not in a row; grades learns them in order",)
         examples = Examples(
             labelled.items,
             encoder.encode(labelled.items, show_progress=show_progress),
@@ -237,7 +248,8 @@ class TextClassifier:
         tested: Tested,
         notes: tuple[str, ...],
     ) -> TextClassifierReport:
-        likely, truth, raw, dropped = tested
+        likely, truth, raw, dropped, more = tested
+        notes += more
         classes = self.labels
         predicted = likely.argmax(axis=1)
         accuracy = measure_accuracy(predicted, truth, classes, seed=self.seed)
@@ -334,8 +346,9 @@ def _test(model: TextModel, aside: Labelled) -> Tested:
     """Classify data that was not learnt from; labels that are not learnt are left out."""
     numbers = {label: i for i, label in enumerate(model.labels)}
     counts = Counter(label for label in aside.labels if label not in numbers)
-    skipped = tuple(
-        Skipped(f"label {label}", f"not learnt; {n} texts") for label, n in sorted(counts.items())
+    notes = tuple(
+        f"held out: label {label} is not learnt; texts left out: {n}"
+        for label, n in sorted(counts.items())
     )
     kept = aside.select([i for i, label in enumerate(aside.labels) if label in numbers])
     if not len(kept):
@@ -343,30 +356,39 @@ def _test(model: TextModel, aside: Labelled) -> Tested:
             f"no text to measure with has a label that is learnt: {', '.join(model.labels)}; "
             f"given are {', '.join(aside.classes)}. Name them alike."
         )
-    vectors = model.encoder.encode(kept.items)
+    texts = cut_texts(kept.items)
+    vectors = model.encoder.encode(texts)
     heads = model.heads
     raw = to_probabilities(heads.vectors.logits(vectors), ordered=heads.pool.ordered)
     truth = np.array([numbers[label] for label in kept.labels], np.int64)
-    left_out = (*aside.skipped, *skipped)
-    return Tested(heads.probabilities(vectors, kept.items), truth, raw, left_out)
+    return Tested(heads.probabilities(vectors, texts), truth, raw, aside.skipped, notes)
 
 
 def _measure_control(data: Examples, seed: int) -> float:
-    """Return the accuracy of a head fitted to shuffled labels, on a fifth held out."""
-    rng = np.random.default_rng([seed, 2])
-    some = rng.permutation(len(data.y))[:_CONTROL]
-    y = rng.permutation(data.y[some])
-    cut = max(1, len(some) // _FOLDS)
-    train, held = np.arange(cut, len(some)), np.arange(cut)
-    if len(np.unique(y[train])) < 2:
-        return float("nan")
-    shuffled = Examples(
-        [data.texts[i] for i in some.tolist()],
-        data.vectors[some], y, data.names, data.classes, data.ordered,
-    )  # fmt: skip
-    head = fit_vectors(shuffled, train, strength=1.0, named=False)
-    likely = to_probabilities(head.logits(shuffled.vectors[held]), ordered=data.ordered)
-    return float((likely.argmax(axis=1) == data.y[some][held]).mean())
+    """Return the accuracy of heads fitted to shuffled labels, each on a fifth held out.
+
+    As many shuffles, up to twenty, as it takes to hold out 400 examples in all.
+    """
+    rng, right = np.random.default_rng([seed, 2]), []
+    n = min(len(data.y), _CONTROL)
+    cut = max(1, n // _FOLDS)
+    for _ in range(min(_SHUFFLES, math.ceil(_CONTROL / _FOLDS / cut))):
+        some = rng.permutation(len(data.y))[:n]
+        held, train = some[:cut], some[cut:]
+        shuffled = replace(data, y=rng.permutation(data.y))
+        if len(np.unique(shuffled.y[train])) > 1:
+            head = fit_vectors(shuffled, train, strength=1.0, named=False)
+            likely = to_probabilities(head.logits(data.vectors[held]), ordered=data.ordered)
+            right.append(float((likely.argmax(axis=1) == data.y[held]).mean()))
+    return float(np.mean(right)) if right else float("nan")
+
+
+def _cut(data: Labelled) -> tuple[Labelled, tuple[str, ...]]:
+    """Return the data with long texts cut, and a note on them."""
+    if not (long := sum(len(text) > LONGEST for text in data.items)):
+        return data, ()
+    note = f"texts of which only the first {LONGEST:,} characters are read: {long}"
+    return replace(data, items=tuple(cut_texts(data.items))), (note,)
 
 
 def _list_parts(learnt: Learnt) -> dict[str, float]:

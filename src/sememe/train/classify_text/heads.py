@@ -211,7 +211,9 @@ def _fit_regression(x: Any, y: NDArray[Any], strength: float, shares: Shares = N
     """Return a fitted logistic regression. shares: (n,) what each example counts as."""
     linear_model = require("sklearn.linear_model", _NEED)
     solver = "lbfgs" if isinstance(x, np.ndarray) else "liblinear"
-    model = linear_model.LogisticRegression(C=strength, solver=solver, max_iter=_ITERATIONS)
+    model = linear_model.LogisticRegression(
+        C=strength, solver=solver, max_iter=_ITERATIONS, tol=1e-3
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of unfinished convergence
         return model.fit(x, y, sample_weight=shares)

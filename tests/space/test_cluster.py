@@ -197,7 +197,7 @@ def test_other_bad_input():
 
 def test_without_scikit_learn_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
-    with pytest.raises(ImportError, match=r"pip install 'sememe\[words\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'sememe\[classify\]'"):
         cluster(np.eye(3), k=2)
 
 

@@ -10,19 +10,20 @@ and from all.
 from __future__ import annotations
 
 import argparse
-import math
 import time
 
 import numpy as np
 
 import sememe
+from sememe.encoders.classify.text_classifier import find_bound
 from sememe.encoders.classify.text_heads import to_probabilities
 from sememe.evaluate.runners.few_shot import draw_shots
 from sememe.sources.datasets.labelled_texts import read_labelled_texts
 from sememe.train.classify.features import number_labels
-from sememe.train.classify_text.classifier import encode_names, order_classes, usual_base
+from sememe.train.classify_text.classes import encode_names, order_classes
+from sememe.train.classify_text.classifier import usual_base
 from sememe.train.classify_text.heads import Examples
-from sememe.train.classify_text.learning import Learnt, learn
+from sememe.train.classify_text.learning import learn
 from sememe.train.classify_text.report import grade, measure_calibration
 
 FOLDS = 5
@@ -64,7 +65,7 @@ def main() -> None:
     if ordered:
         print(grade(likely.argmax(axis=1), truth, len(classes)))
     for error in (0.1, 0.05):
-        inside = 1 - likely <= find_bound(learnt, data.y, error)
+        inside = 1 - likely <= find_bound(learnt.misfits, error)
         covered = inside[np.arange(len(truth)), truth].mean()
         print(f"sets at {1 - error}: hold {covered:.4f}, {inside.sum(axis=1).mean():.2f} labels")
 
@@ -86,12 +87,6 @@ def select(data: Examples, rows: np.ndarray, *, named: bool) -> Examples:
     texts = [data.texts[i] for i in rows.tolist()]
     names = data.names if named else None
     return Examples(texts, data.vectors[rows], data.y[rows], names, data.classes, data.ordered)
-
-
-def find_bound(learnt: Learnt, y: np.ndarray, error: float) -> float:
-    """Return how improbable a label of a set may be; see `TextModel.choose_sets`."""
-    own = learnt.probabilities[np.arange(len(learnt.held)), y[learnt.held]]
-    return float(np.sort(1 - own)[math.ceil((len(own) + 1) * (1 - error)) - 1])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import sememe
 from sememe import CorruptFileError, InvalidInputError
 from sememe.encoders.classify.text_classifier import TextModel
 from sememe.evaluate.metrics.calibration import calibration_error
-from sememe.train.classify_text.classifier import TextClassifier, encode_names, order_classes
+from sememe.train.classify_text.classes import encode_names, order_classes
+from sememe.train.classify_text.classifier import TextClassifier
 from sememe.train.classify_text.heads import Examples, pool_heads
 from sememe.train.classify_text.learning import learn
 from sememe.vectors.nearest import unit

@@ -12,8 +12,7 @@ from sememe.app import terminal
 from sememe.app.files.arguments import is_path, read_items
 
 if TYPE_CHECKING:
-    from sememe.encoders.classify.text_classifier import TextModel
-    from sememe.encoders.prediction import Classifier, Prediction
+    from sememe.encoders.prediction import Classifier
 
 _FILES = ("text", "markdown", "csv", "jsonl", "parquet", "html", "pdf", "docx")
 _REASONS = 3  # parts of a text that are shown
@@ -33,6 +32,7 @@ def classify_texts(
     abstain: See `TextModel.choose_sets`. why: Whether to tell which parts of a text decided.
     """
     from sememe.encoders.classify.text_classifier import TextModel
+    from sememe.encoders.prediction import rank_labels
 
     model = classifier if isinstance(classifier, TextModel) else None
     if model is None and (abstain is not None or why):
@@ -52,11 +52,25 @@ def classify_texts(
                 "texts, or files of them."
             )
     texts = [str(item.content) for item in items]
-    ranked, failed = classifier.classify_with_failures(texts, k=k) if texts else ([], {})
-    done = [i for i in range(len(texts)) if i not in failed]
-    rows = [_describe(items[i].id, texts[i], ranked[i]) for i in done]
-    if model is not None and done:
-        _add_trust(rows, model, [texts[i] for i in done], abstain, why=why)
+    failed: dict[int, str] = {}
+    likely: Any = ()
+    strange: Any = ()
+    if texts and model is not None:
+        likely, failed, strange = model.assess(texts)
+    elif texts:
+        likely, failed = classifier.probabilities_with_failures(texts)
+    rows = []
+    for i in (i for i in range(len(texts)) if i not in failed):
+        best = rank_labels(classifier.labels, likely[i], k)
+        row: dict[str, Any] = {"source": items[i].id, "text": texts[i]}
+        row["guesses"] = [one._asdict() for one in best]
+        if model is not None:
+            row["unfamiliar"] = bool(strange[i])
+            if abstain is not None:
+                row["labels"] = list(model.choose_sets(likely[i : i + 1], error=abstain)[0])
+            if why:
+                row["why"] = [one._asdict() for one in model.explain(texts[i])]
+        rows.append(row)
     if as_json:
         terminal.print_json(rows)
     else:
@@ -75,30 +89,6 @@ def _refuse_missing(argument: str) -> None:
     ending = re.search(r"^\S+\.[a-z]{2,5}$", argument)
     if ending and not is_path(argument) and format_of(argument)[0] in _FILES:
         raise InvalidInputError(f"{argument}: no such file. Give one, or a text.")
-
-
-def _describe(name: str, text: str, best: list[Prediction]) -> dict[str, Any]:
-    return {"source": name, "text": text, "guesses": [one._asdict() for one in best]}
-
-
-def _add_trust(
-    rows: list[dict[str, Any]],
-    model: TextModel,
-    texts: list[str],
-    abstain: float | None,
-    *,
-    why: bool,
-) -> None:
-    """Add to each row what tells whether its answer can be trusted."""
-    for row, strange in zip(rows, model.find_unfamiliar(texts).tolist(), strict=True):
-        row["unfamiliar"] = strange
-    if abstain is not None:
-        sets = model.choose_sets(model.probabilities(texts), error=abstain)
-        for row, labels in zip(rows, sets, strict=True):
-            row["labels"] = list(labels)
-    if why:
-        for row, text in zip(rows, texts, strict=True):
-            row["why"] = [one._asdict() for one in model.explain(text)]
 
 
 def _format(row: dict[str, Any]) -> list[str]:

@@ -65,7 +65,7 @@ def text_classifier() -> Command:
         TextClassifier,
         data,
         fit={"evaluate": make_evaluate_option("Such data to evaluate on besides.")},
-        train=_train_text_classifier,
+        train=_train_probe,
         summarise=_summarise_texts,
         following="sememe classify TEXT -m {}",
     )
@@ -96,19 +96,21 @@ def _make_learner(recipe: type[ClassLearner], context: typer.Context, values: Va
 def _train_classifier(
     training: ClassLearner, data: Path, output: Path, *, overwrite: bool, **more: Any
 ) -> Path:
-    """Fine-tune, with a state to resume from, or fit a probe, which is quick."""
-    from sememe.train.classify.learner import check_probe_folder
-
+    """Fine-tune, with a state to resume from, or fit a probe."""
     if training.method == "finetune":
         return train_and_save(training, data, output, overwrite=overwrite, **more)
-    check_free(output, overwrite=overwrite)
-    check_probe_folder(output)
-    return fit_and_save(training, data, output, **more)
+    return _train_probe(training, data, output, overwrite=overwrite, **more)
 
 
-def _train_text_classifier(
-    training: TextClassifier, data: Path, output: Path, *, overwrite: bool, **more: Any
+def _train_probe(
+    training: ClassLearner | TextClassifier,
+    data: Path,
+    output: Path,
+    *,
+    overwrite: bool,
+    **more: Any,
 ) -> Path:
+    """Fit and save what is trained in seconds, without a state to resume from."""
     from sememe.train.classify.learner import check_probe_folder
 
     check_free(output, overwrite=overwrite)

@@ -91,11 +91,17 @@ class TextModel(Classifier):
         self, items: Sequence[Any]
     ) -> tuple[FloatArray, dict[int, str]]:
         """Compute probabilities, collecting failures, which are empty texts; see `Classifier`."""
+        rows, failed, _ = self.assess(items)
+        return rows, failed
+
+    def assess(self, items: Sequence[str]) -> tuple[FloatArray, dict[int, str], NDArray[np.bool_]]:
+        """Encode texts once: probabilities and failures, and (n,) which are unfamiliar."""
         texts = cut_texts(check_texts(items))
         failed = {i: EMPTY for i, text in enumerate(texts) if not text.strip()}
-        rows = self.heads.probabilities(self.encoder.encode(texts), texts)
+        vectors = self.encoder.encode(texts)
+        rows = self.heads.probabilities(vectors, texts)
         rows[list(failed)] = np.nan
-        return rows, failed
+        return rows, failed, self._are_unfamiliar(vectors)
 
     def choose_sets(self, probabilities: FloatArray, *, error: float) -> list[tuple[str, ...]]:
         """Return labels of each row, the most probable first, that hold the true one.
@@ -106,10 +112,7 @@ class TextModel(Classifier):
         Raises:
             InvalidInputError: An error that is not above 0 and below 1.
         """
-        if not 0 < error < 1:
-            raise InvalidInputError(f"error={error}; give a number above 0 and below 1, as 0.05.")
-        place = math.ceil((len(self.misfits) + 1) * (1 - error)) - 1
-        most = float(self.misfits[place]) if place < len(self.misfits) else 1.0
+        most = find_bound(self.misfits, error)
         sets = []
         for row in probabilities:
             order = np.argsort(-row, kind="stable").tolist()
@@ -118,7 +121,9 @@ class TextModel(Classifier):
 
     def find_unfamiliar(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """Return (n,) whether a text is unlike all that was learnt from."""
-        vectors = self.encoder.encode(cut_texts(check_texts(texts)))
+        return self._are_unfamiliar(self.encoder.encode(cut_texts(check_texts(texts))))
+
+    def _are_unfamiliar(self, vectors: FloatArray) -> NDArray[np.bool_]:
         if not len(self.known):
             return np.zeros(len(vectors), bool)
         nearest = (vectors @ self.known.T).max(axis=1)
@@ -189,6 +194,20 @@ class TextModel(Classifier):
             )
 
         return read_arrays(path, make)
+
+
+def find_bound(misfits: FloatArray, error: float) -> float:
+    """Return how improbable, 1 - its probability, a label of a set may be at most.
+
+    misfits: (m,) ascending, of the true labels of examples held out.
+
+    Raises:
+        InvalidInputError: An error that is not above 0 and below 1.
+    """
+    if not 0 < error < 1:
+        raise InvalidInputError(f"error={error}; give a number above 0 and below 1, as 0.05.")
+    place = math.ceil((len(misfits) + 1) * (1 - error)) - 1
+    return float(misfits[place]) if place < len(misfits) else 1.0
 
 
 def cut_texts(texts: Sequence[str]) -> list[str]:

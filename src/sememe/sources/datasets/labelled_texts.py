@@ -6,16 +6,24 @@ sports/1.txt, cooking/2.docx       one folder per class; a table in it gives a t
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from sememe._errors import InvalidInputError
 from sememe._types import Skipped
-from sememe.sources.datasets.labelled import FOLD_NAMES, GROUP_NAMES, LABEL_NAMES, check_complete
+from sememe.sources.datasets.labelled import (
+    FOLD_NAMES,
+    GROUP_NAMES,
+    LABEL_NAMES,
+    check_complete,
+    read_labelled,
+)
 from sememe.sources.datasets.labelled_data import Labelled, describe_layout
 from sememe.sources.datasets.table_rows import list_columns, read_table, require_column
 from sememe.sources.files import find_files
@@ -55,18 +63,12 @@ def read_labelled_texts(
         if path.is_file():
             return _read_table(path, text_column, label_column)
         return _read_folder(path)
-    if not isinstance(data, Sequence) or len(data) != 2:
-        layout = describe_layout("text")
-        raise InvalidInputError(f"got {type(data).__name__}; give {layout}, or (texts, labels).")
-    texts, labels = tuple(data[0]), tuple(map(str, data[1]))
-    if len(texts) != len(labels):
-        raise InvalidInputError(
-            f"got {len(texts)} texts and {len(labels)} labels. Give one label for each text."
-        )
-    for i, text in enumerate(texts):
+    given = read_labelled(data, modality="text")
+    for i, text in enumerate(given.items):
         if not isinstance(text, str):
             raise InvalidInputError(f"text {i} is {type(text).__name__}. Give a str.")
-    numbered = ((f"text {i}", *pair) for i, pair in enumerate(zip(texts, labels, strict=True)))
+    pairs = enumerate(zip(given.items, given.labels, strict=True))
+    numbered = ((f"text {i}", *pair) for i, pair in pairs)
     return _collect(numbered, "the data")
 
 
@@ -127,7 +129,9 @@ def _cell(row: Mapping[str, Any], name: str) -> str:
                 f"column {name!r} holds several values in one record: {value!r}. Give one."
             )
         value = value[0] if value else None
-    return "" if value is None or value != value else str(value)  # noqa: PLR0124
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(value)
 
 
 def _read_folder(folder: Path) -> Labelled:
@@ -148,7 +152,7 @@ def _read_folder(folder: Path) -> Labelled:
                 else:
                     rows.append((item.id, str(item.content), label))
     read = _collect(rows, str(folder))
-    return Labelled(read.items, read.labels, (*skipped, *read.skipped), "text")
+    return replace(read, skipped=(*skipped, *read.skipped))
 
 
 def find_similar_labels(labels: Iterable[str]) -> list[tuple[str, ...]]:

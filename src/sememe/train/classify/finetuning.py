@@ -26,7 +26,7 @@ from sememe.train.base.output_folder import write_trained
 from sememe.train.base.run_folder import checkpoint_folder
 from sememe.train.classify import features
 from sememe.train.classify.objective import ClassifierObjective, finetune
-from sememe.train.classify.report import make_report
+from sememe.train.classify.report import ClassifierReport, make_report
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from sememe.sources.datasets.labelled_data import Labelled
     from sememe.train.base.curve import Curve
     from sememe.train.classify.learner import ClassLearner
-    from sememe.train.classify.report import ClassifierReport
 
 _FIFTH = "measured on a held-out fifth, which the network was not trained on"
 
@@ -201,6 +200,7 @@ class FineTuning(ABC):
             control=float((predicted == shuffled).mean()),
             curve=curve,
             notes=(*notes, *note_decline(curve)),
+            kind=ClassifierReport,
         )
 
     def _card(self, report: ClassifierReport, curve: Curve) -> str:

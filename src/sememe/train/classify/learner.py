@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
@@ -27,11 +26,11 @@ from sememe.train.base.options import LoopRecipe, check, get_report, option, par
 from sememe.train.base.output_folder import is_replaceable, refuse_others
 from sememe.train.classify.features import Encoded, check_classes, encode_examples
 from sememe.train.classify.report import ClassifierReport, drop_copies, make_report, note_shared
+from sememe.train.classify.trained import TrainedClassifier
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sememe._types import FloatArray
     from sememe.encoders.prediction import Classifier
 
 Method = Literal["probe", "kernel", "knn", "finetune"]
@@ -40,7 +39,7 @@ _FILES = {"sememe.json", "weights.npz"}
 
 
 @dataclass
-class ClassLearner(LoopRecipe, ABC):
+class ClassLearner(TrainedClassifier["Classifier"], LoopRecipe, ABC):
     """Learns classes from examples; `ImageClassifier` and `AudioClassifier` set the base.
 
     Attributes:
@@ -104,25 +103,6 @@ class ClassLearner(LoopRecipe, ABC):
         else:
             self._fit_probe(labelled, aside, notes, show=show_progress)
         return self
-
-    def predict(self, items: Sequence[Any]) -> list[str]:
-        """Return the most probable class of each item.
-
-        Raises:
-            CorruptFileError: One that cannot be read.
-            InvalidInputError: Nothing was fitted.
-        """
-        model = self._model()
-        return [model.labels[i] for i in self.probabilities(items).argmax(axis=1).tolist()]
-
-    def probabilities(self, items: Sequence[Any]) -> FloatArray:
-        """Return (n, classes) float32, rows adding up to 1; see `labels`. Raises: As `predict`."""
-        return self._model().probabilities(items)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The classes, sorted."""
-        return self._model().labels
 
     def save(self, folder: str | Path) -> Path:
         """Write a folder for `load` and `sememe classify -m`.
@@ -214,6 +194,7 @@ class ClassLearner(LoopRecipe, ABC):
             control=control,
             few_shot=shots,
             notes=notes,
+            kind=ClassifierReport,
         )
 
     def _probe(self, kind: ProbeKind, part: Encoded, train: NDArray[np.int64]) -> Any:
@@ -231,11 +212,6 @@ class ClassLearner(LoopRecipe, ABC):
             some = np.arange(len(y))
         probe = new_probe(kind, seed=self.seed).fit(rows[some], rng.permutation(y[some]))
         return float((probe.probabilities(part.held).argmax(1) == part.truth).mean())
-
-    def _model(self) -> Classifier:
-        if self.model_ is None:
-            raise InvalidInputError("nothing is trained yet. Call fit first.")
-        return self.model_
 
     def _check(self) -> None:
         alone = self.shots is None or self.method != "finetune"

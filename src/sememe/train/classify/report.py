@@ -62,7 +62,7 @@ def make_report(
     held_skipped: tuple[Skipped, ...],
     *,
     notes: tuple[str, ...],
-    kind: type[Report] = ClassifierReport,  # type: ignore[assignment]
+    kind: type[Report],
     **more: Any,
 ) -> Report:
     """Return a report with notes on few examples and skipped ones. noun: Of an example."""

@@ -14,27 +14,22 @@ needs no torch.
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from sememe._atomic import replace_folder
 from sememe._errors import InvalidInputError
 from sememe._persistence import made_by
-from sememe._types import Skipped
 from sememe.encoders.classify.text_classifier import LONGEST, Reason, TextModel, cut_texts
-from sememe.encoders.classify.text_heads import to_probabilities
 from sememe.evaluate.data.folds import Folds
 from sememe.evaluate.metrics.confusion import measure_accuracy
 from sememe.evaluate.unit_vectors import check_encoder_of
 from sememe.models.weights.catalog import CATALOG, E5_MODEL, default_model
 from sememe.sources.datasets.labelled_texts import (
-    clean_label,
     find_similar_labels,
     read_labelled_texts,
 )
@@ -42,7 +37,10 @@ from sememe.train.base.options import check, get_report, option, parameters
 from sememe.train.classify.features import check_classes, number_labels
 from sememe.train.classify.learner import check_probe_folder
 from sememe.train.classify.report import drop_copies, make_report, note_shared
-from sememe.train.classify_text.heads import Examples, fit_vectors
+from sememe.train.classify.trained import TrainedClassifier
+from sememe.train.classify_text.classes import encode_names, order_classes
+from sememe.train.classify_text.heads import Examples
+from sememe.train.classify_text.held_out import Tested, measure_control, test_model
 from sememe.train.classify_text.learning import Learnt, learn
 from sememe.train.classify_text.report import (
     TextClassifierReport,
@@ -62,32 +60,13 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _FOLDS = 5
-_CONTROL, _SHUFFLES = 2000, 20  # examples and shuffles of the control, at most
 _KNOWN = 2000  # vectors that are kept, to tell unfamiliar texts
 _RARE = 0.01  # share of texts like the examples that are called unfamiliar
 _FEWEST = 20  # examples, below which no text is
 
 
-class Tested(NamedTuple):
-    """Examples that were not learnt from, and what is predicted.
-
-    Attributes:
-        probabilities: (n, classes).
-        truth: (n,) numbers of their classes.
-        raw: (n, classes), by the vectors alone, not calibrated.
-        skipped: What has no text or no label.
-        notes: On labels that are not learnt.
-    """
-
-    probabilities: FloatArray
-    truth: Ints
-    raw: FloatArray
-    skipped: tuple[Skipped, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
 @dataclass
-class TextClassifier:
+class TextClassifier(TrainedClassifier[TextModel]):
     """Learns to classify texts from examples.
 
     Attributes:
@@ -151,7 +130,7 @@ class TextClassifier:
         learnt = learn(examples, np.arange(len(labelled)) if split is None else split.fold)
         self.model_ = _make_model(encoder, classes, examples, learnt)
         if aside is not None:
-            tested = _test(self.model_, aside)
+            tested = test_model(self.model_, aside)
         elif len(learnt.held):
             tested = Tested(learnt.probabilities, examples.y[learnt.held], learnt.raw)
         else:
@@ -159,19 +138,9 @@ class TextClassifier:
         self.report_ = self._report(labelled, examples, learnt, tested, notes)
         return self
 
-    def predict(self, texts: Sequence[str]) -> list[str]:
-        """Return the most probable label of each text.
-
-        Raises:
-            InvalidInputError: Nothing was fitted; an item that is no str.
-            CorruptFileError: An empty text.
-        """
-        model = self._model()
-        return [model.labels[i] for i in self.predict_proba(texts).argmax(axis=1).tolist()]
-
     def predict_proba(self, texts: Sequence[str]) -> FloatArray:
-        """Return (n, labels) float32, rows adding up to 1; see `labels`. Raises: As `predict`."""
-        return self._model().probabilities(texts)
+        """Return what `probabilities` does, by scikit-learn's name."""
+        return self.probabilities(texts)
 
     def predict_sets(self, texts: Sequence[str], *, error: float = 0.05) -> list[tuple[str, ...]]:
         """Return labels of each text, the most probable first, that hold the true one.
@@ -180,7 +149,7 @@ class TextClassifier:
         validation). An empty set says that no label fits; several that they cannot be told apart.
         Raises: As `predict`, and InvalidInputError for an error outside 0 to 1.
         """
-        return self._model().choose_sets(self.predict_proba(texts), error=error)
+        return self._model().choose_sets(self.probabilities(texts), error=error)
 
     def find_unfamiliar(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """Return (n,) whether a text is unlike all examples, so that its label is a guess."""
@@ -192,11 +161,6 @@ class TextClassifier:
         Raises: InvalidInputError for an empty text, or if nothing was fitted.
         """
         return self._model().explain(text)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The classes, sorted; grades from the lowest."""
-        return self._model().labels
 
     def save(self, folder: str | Path) -> Path:
         """Write a folder for `load` and `sememe classify -m`.
@@ -235,11 +199,6 @@ class TextClassifier:
 
         return check_encoder_of(load(self.base or usual_base()), "train text-classifier", "text")
 
-    def _model(self) -> TextModel:
-        if self.model_ is None:
-            raise InvalidInputError("nothing is trained yet. Call fit first.")
-        return self.model_
-
     def _report(
         self,
         data: Labelled,
@@ -272,7 +231,7 @@ class TextClassifier:
             data.skipped,
             dropped,
             n_held=len(truth),
-            control=_measure_control(examples, self.seed),
+            control=measure_control(examples, self.seed),
             notes=notes,
             kind=TextClassifierReport,
             majority=majority,
@@ -291,96 +250,17 @@ def usual_base() -> str:
     return E5_MODEL if CATALOG[E5_MODEL].available() else default_model()
 
 
-def order_classes(
-    classes: Sequence[str], grades: Sequence[str] = ()
-) -> tuple[tuple[str, ...], bool]:
-    """Return the classes in order, and whether they are grades.
-
-    >>> order_classes(["1", "10", "2"]), order_classes(["3", "1", "2"])
-    ((('1', '10', '2'), False), (('1', '2', '3'), True))
-
-    Raises:
-        InvalidInputError: The grades are others than the classes.
-    """
-    if grades:
-        given = tuple(map(clean_label, grades))
-        if sorted(given) != sorted(classes):
-            raise InvalidInputError(
-                f"grades={list(given)}, but the labels are {', '.join(classes)}. Give each of them "
-                "once, from the lowest to the highest."
-            )
-        return given, True
-    if len(classes) > 2 and all(one.isascii() and one.isdigit() for one in classes):
-        numbers = sorted(map(int, classes))
-        if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
-            return tuple(sorted(classes, key=int)), True
-    return tuple(classes), False
-
-
-def encode_names(encoder: BaseEncoder, classes: Sequence[str]) -> FloatArray | None:
-    """Return (classes, dim) vectors of the names; None if they do not all mean something."""
-    names = [" ".join(one.replace("_", " ").replace("-", " ").split()) for one in classes]
-    for name in names:
-        letters = [c for c in name if c.isalpha()]
-        if not letters or (len(letters) < 2 and letters[0].isascii()):
-            return None
-    return encoder.encode(names)
-
-
 def _make_model(
     encoder: BaseEncoder, classes: Sequence[str], examples: Examples, learnt: Learnt
 ) -> TextModel:
-    truth = examples.y[learnt.held]
-    misfits = np.sort(1 - learnt.probabilities[np.arange(len(truth)), truth])
     rows = np.random.default_rng(0).permutation(len(examples.y))[:_KNOWN]
     known = examples.vectors[np.sort(rows)]
     cosines = known @ known.T
     np.fill_diagonal(cosines, -1)
     familiar = float(np.quantile(cosines.max(axis=1), _RARE)) if len(known) >= _FEWEST else -1.0
     return TextModel(
-        encoder, learnt.heads, classes, misfits=misfits, known=known, familiar=familiar
+        encoder, learnt.heads, classes, misfits=learnt.misfits, known=known, familiar=familiar
     )
-
-
-def _test(model: TextModel, aside: Labelled) -> Tested:
-    """Classify data that was not learnt from; labels that are not learnt are left out."""
-    numbers = {label: i for i, label in enumerate(model.labels)}
-    counts = Counter(label for label in aside.labels if label not in numbers)
-    notes = tuple(
-        f"held out: label {label} is not learnt; texts left out: {n}"
-        for label, n in sorted(counts.items())
-    )
-    kept = aside.select([i for i, label in enumerate(aside.labels) if label in numbers])
-    if not len(kept):
-        raise InvalidInputError(
-            f"no text to measure with has a label that is learnt: {', '.join(model.labels)}; "
-            f"given are {', '.join(aside.classes)}. Name them alike."
-        )
-    texts = cut_texts(kept.items)
-    vectors = model.encoder.encode(texts)
-    heads = model.heads
-    raw = to_probabilities(heads.vectors.logits(vectors), ordered=heads.pool.ordered)
-    truth = np.array([numbers[label] for label in kept.labels], np.int64)
-    return Tested(heads.probabilities(vectors, texts), truth, raw, aside.skipped, notes)
-
-
-def _measure_control(data: Examples, seed: int) -> float:
-    """Return the accuracy of heads fitted to shuffled labels, each on a fifth held out.
-
-    As many shuffles, up to twenty, as it takes to hold out 400 examples in all.
-    """
-    rng, right = np.random.default_rng([seed, 2]), []
-    n = min(len(data.y), _CONTROL)
-    cut = max(1, n // _FOLDS)
-    for _ in range(min(_SHUFFLES, math.ceil(_CONTROL / _FOLDS / cut))):
-        some = rng.permutation(len(data.y))[:n]
-        held, train = some[:cut], some[cut:]
-        shuffled = replace(data, y=rng.permutation(data.y))
-        if len(np.unique(shuffled.y[train])) > 1:
-            head = fit_vectors(shuffled, train, strength=1.0, named=False)
-            likely = to_probabilities(head.logits(data.vectors[held]), ordered=data.ordered)
-            right.append(float((likely.argmax(axis=1) == data.y[held]).mean()))
-    return float(np.mean(right)) if right else float("nan")
 
 
 def _cut(data: Labelled) -> tuple[Labelled, tuple[str, ...]]:

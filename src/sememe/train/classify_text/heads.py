@@ -72,8 +72,10 @@ class Examples:
     @cached_property
     def ngrams(self) -> tuple[Any, NDArray[np.int32]] | None:
         """(n, m) which n-grams each text has, as a sparse matrix, and (m,) their buckets."""
+        if len(self.texts) < _FEWEST:
+            return None
         offsets, ids = hash_ngrams(self.texts)
-        if len(self.texts) < _FEWEST or not len(ids) or len(ids) * self.classes > _COST:
+        if not len(ids) or len(ids) * self.classes > _COST:
             return None
         sparse = require("scipy.sparse", _NEED)
         known, column = np.unique(ids, return_inverse=True)

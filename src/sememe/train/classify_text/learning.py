@@ -42,7 +42,7 @@ class Learnt:
         held: (h,) indices of the examples that were predicted by heads that had not seen them.
         probabilities: (h, classes) of these, pooled by weights fitted to the other folds.
         raw: (h, classes) of these, by the head on vectors alone, not calibrated.
-        strength: Inverse penalty of the head on vectors.
+        misfits: (h,) ascending: 1 - the probability of the true class.
         named: Whether the classes' names were used.
     """
 
@@ -50,7 +50,7 @@ class Learnt:
     held: Ints
     probabilities: FloatArray
     raw: FloatArray
-    strength: float
+    misfits: FloatArray
     named: bool
 
 
@@ -65,7 +65,9 @@ def learn(data: Examples, fold: Ints) -> Learnt:
         head = fit_vectors(data, every, strength=strength, named=named)
         pool = Pool((1.0,), np.zeros(len(head.bias), np.float32), ordered=ordered)
         nothing = np.empty((0, data.classes), np.float32)
-        return Learnt(TextHeads(head, None, pool), every[:0], nothing, nothing, strength, named)
+        return Learnt(
+            TextHeads(head, None, pool), every[:0], nothing, nothing, nothing[:, 0], named
+        )
     held = np.concatenate([own for _, own in parts])
     logits = _predict_held(data, parts, strength, named)
     number = np.concatenate([np.full(len(own), i) for i, (_, own) in enumerate(parts)])
@@ -84,7 +86,8 @@ def learn(data: Examples, fold: Ints) -> Learnt:
     head = fit_vectors(data, every, strength=strength, named=named)
     order = np.argsort(held)
     raw = to_probabilities(logits[0][order], ordered=ordered)
-    return Learnt(TextHeads(head, ngrams, pool), held[order], pooled[order], raw, strength, named)
+    misfits = np.sort(1 - pooled[np.arange(len(y)), y])
+    return Learnt(TextHeads(head, ngrams, pool), held[order], pooled[order], raw, misfits, named)
 
 
 def _choose(data: Examples, parts: list[tuple[Ints, Ints]]) -> tuple[float, bool]:
